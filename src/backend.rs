@@ -1,0 +1,327 @@
+//! Where keys come from: one seam, a file per backend behind it.
+//!
+//! [`BackendConfig`] (from `icn.toml`) → [`BackendConfig::open`] →
+//! `Box<dyn Backend>`. What only some backends can do is a trait of its own
+//! ([`StorageVault`]), so that no backend has a method that can only fail.
+
+mod age;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use self::age::AgeKeyStore;
+use crate::config::{AgeConfig, Pkcs11Config};
+use crate::did::{Did, DidMethod};
+use crate::error::{DeviceError, Error};
+use crate::evidence::DeviceIdentity;
+use crate::key::{DidKey, Key, Locked, SealedKey, Software};
+use crate::secret::{Passphrase, Pin};
+
+/// The kinds of backends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum BackendKind {
+    /// An age file with a passphrase.
+    #[default]
+    Age,
+    /// A token behind a PKCS#11 module.
+    Pkcs11,
+}
+
+impl BackendKind {
+    /// The name used in files and on the command line: `age`, `pkcs11`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Pkcs11 => "pkcs11",
+        }
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A backend, configured but not opened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum BackendConfig {
+    /// An age file in this directory.
+    Age {
+        /// The identity's directory.
+        home: PathBuf,
+        /// `[identity.age]`
+        config: AgeConfig,
+    },
+    /// A token behind a PKCS#11 module.
+    Pkcs11(Pkcs11Config),
+}
+
+impl BackendConfig {
+    /// Opens the backend. No PIN or passphrase is used here.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError`] if the module or the token cannot be had.
+    pub fn open(&self) -> Result<Box<dyn Backend>, Error> {
+        match self {
+            Self::Age { home, config } => Ok(Box::new(AgeKeyStore::with_config(home, config))),
+            #[cfg(feature = "pkcs11")]
+            Self::Pkcs11(config) => Ok(Box::new(pkcs11::Pkcs11Backend::open(config)?)),
+            #[cfg(not(feature = "pkcs11"))]
+            Self::Pkcs11(_) => Err(DeviceError::NoPkcs11.into()),
+        }
+    }
+}
+
+/// A source of keys. Object-safe.
+pub trait Backend: fmt::Debug + Send + Sync {
+    /// Which kind it is.
+    fn kind(&self) -> BackendKind;
+
+    /// What it is, for people and for `doctor`. Uses no credential.
+    fn describe(&self) -> Description;
+
+    /// Makes a new key.
+    ///
+    /// # Errors
+    ///
+    /// If the credential is refused or the key could not be made; nothing is
+    /// left behind then.
+    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error>;
+
+    /// Finds the key at a locator and checks what can be checked without a
+    /// credential: that it is there once, and is the key of `did`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, is there more than once, or is another key.
+    fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error>;
+
+    /// Removes a key that [`Backend::create`] has just made, when the identity
+    /// around it could not be written.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn discard(&self, made: &Locator, credential: &Credential) -> Result<(), Error>;
+
+    /// The power to keep a storage key, where the backend has it.
+    fn vault(&self) -> Option<&dyn StorageVault> {
+        None
+    }
+}
+
+/// A device that can keep a *storage key*: the secret which opens
+/// `identity.age` beside a key that has no passphrase of its own.
+pub trait StorageVault {
+    /// Encrypts a storage key so that only this device opens it again.
+    ///
+    /// The device must be open (a key of it unsealed). `None` if the token has
+    /// no mechanism for it.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn wrap(&self, did: &Did, storage_key: &SecretString)
+    -> Result<Option<WrappedKey>, DeviceError>;
+
+    /// Opens what [`StorageVault::wrap`] made.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::StorageKey`] if it was changed, or made for another DID
+    /// or device.
+    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError>;
+}
+
+/// A storage key, encrypted to a device with AES-256-GCM by a key that cannot
+/// leave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrappedKey {
+    /// `CKA_ID` of the AES key on the token.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) key_id: Vec<u8>,
+    /// The 12-byte nonce.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) iv: Vec<u8>,
+    /// Ciphertext and 16-byte tag.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// What opens a backend's keys.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Credential {
+    /// For age files.
+    Passphrase(Passphrase),
+    /// For tokens.
+    Pin(Pin),
+}
+
+/// What kind of key to make.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct NewKey {
+    /// The DID method of the key.
+    pub did_method: DidMethod,
+    /// A label for people, on backends that have labels.
+    pub label: Option<String>,
+}
+
+impl NewKey {
+    /// A key named by this DID method, without a label.
+    #[must_use]
+    pub fn new(did_method: DidMethod) -> Self {
+        Self { did_method, label: None }
+    }
+
+    /// With a label.
+    #[must_use]
+    pub fn with_label(mut self, label: Option<String>) -> Self {
+        self.label = label;
+        self
+    }
+}
+
+/// A key that was just made, open, and where it is found again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Created {
+    /// The key.
+    pub key: DidKey,
+    /// Where it is.
+    pub locator: Locator,
+}
+
+/// Where a key is: stable across reboots and renumbered slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Locator {
+    /// An age file.
+    AgeFile(PathBuf),
+    /// An object on a token.
+    Pkcs11(Pkcs11Locator),
+}
+
+/// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.
+///
+/// Slot numbers change when tokens are added; they are not part of it.
+/// `Display` prints the RFC 7512 URI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pkcs11Locator {
+    /// Label of the token (`CK_TOKEN_INFO.label`, trimmed).
+    pub token: String,
+    /// Serial number of the token, trimmed.
+    pub serial: String,
+    /// `CKA_ID` of the pair.
+    #[serde(with = "crate::keystore::hex")]
+    pub id: Vec<u8>,
+    /// `CKA_LABEL` of the pair, for people. Not used to find it.
+    pub label: String,
+}
+
+impl Pkcs11Locator {
+    /// A pair by the token's label and serial, and the pair's `CKA_ID`.
+    #[must_use]
+    pub fn new(token: impl Into<String>, serial: impl Into<String>, id: Vec<u8>) -> Self {
+        Self { token: token.into(), serial: serial.into(), id, label: String::new() }
+    }
+}
+
+impl fmt::Display for Pkcs11Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("pkcs11:token=")?;
+        percent_encode(f, self.token.as_bytes(), false)?;
+        f.write_str(";serial=")?;
+        percent_encode(f, self.serial.as_bytes(), false)?;
+        if !self.label.is_empty() {
+            f.write_str(";object=")?;
+            percent_encode(f, self.label.as_bytes(), false)?;
+        }
+        f.write_str(";id=")?;
+        // RFC 7512, section 2.3: the id SHOULD be percent-encoded throughout.
+        percent_encode(f, &self.id, true)?;
+        f.write_str(";type=private")
+    }
+}
+
+fn percent_encode(f: &mut fmt::Formatter<'_>, bytes: &[u8], all: bool) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' if !all => {
+            write!(f, "{}", char::from(*byte))
+        }
+        byte => write!(f, "%{byte:02X}"),
+    })
+}
+
+/// A key as a backend found it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeyAtRest {
+    /// An age file, wants a passphrase.
+    Software(Key<Software, Locked>),
+    /// A key in a device, wants a PIN.
+    Device(SealedKey),
+}
+
+/// What a backend is, for people and for `doctor`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Description {
+    /// The kind of backend.
+    pub kind: BackendKind,
+    /// The directory or module it works on.
+    pub location: PathBuf,
+    /// The device, where there is one.
+    pub device: Option<DeviceIdentity>,
+}
+
+impl Credential {
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
+    pub(crate) fn pin(&self) -> Result<&Pin, DeviceError> {
+        match self {
+            Self::Pin(pin) => Ok(pin),
+            Self::Passphrase(_) => {
+                Err(DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" })
+            }
+        }
+    }
+
+    pub(crate) fn passphrase(&self) -> Result<&Passphrase, DeviceError> {
+        match self {
+            Self::Passphrase(passphrase) => Ok(passphrase),
+            Self::Pin(_) => {
+                Err(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locator_prints_as_an_rfc_7512_uri() {
+        let mut locator = Pkcs11Locator::new("my token; 1", "ab12", vec![0x01, 0x61]);
+        locator.label = "näme".into();
+        assert_eq!(
+            locator.to_string(),
+            "pkcs11:token=my%20token%3B%201;serial=ab12;object=n%C3%A4me;id=%01%61;type=private"
+        );
+    }
+}

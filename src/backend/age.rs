@@ -1,0 +1,105 @@
+//! Software keys in an age file with a passphrase.
+
+use std::path::{Path, PathBuf};
+
+use super::{Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey};
+use crate::bundle::IdentityBundle;
+use crate::config::AgeConfig;
+use crate::did::{Did, DidMethod};
+use crate::error::{DeviceError, Error, KeystoreError};
+use crate::key::{Key, Locked, Software, Unlocked};
+use crate::keystore::{Credentials, IdentityStore, file};
+use crate::secret::Passphrase;
+
+/// The embedded backend: an identity's directory with `identity.age` in it.
+#[derive(Debug, Clone)]
+pub struct AgeKeyStore {
+    store: IdentityStore,
+    config: AgeConfig,
+}
+
+impl AgeKeyStore {
+    /// A directory, with scrypt work `2^18`. Nothing is read or made yet.
+    #[must_use]
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self::with_config(home, &AgeConfig::default())
+    }
+
+    /// A directory, configured.
+    #[must_use]
+    pub fn with_config(home: impl Into<PathBuf>, config: &AgeConfig) -> Self {
+        let store = IdentityStore::new(home).with_age_config(config.clone());
+        Self { store, config: config.clone() }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.store.home()
+    }
+
+    /// Makes a new identity: a software key and its companions, written to
+    /// `identity.age` and `identity.json`.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already, or it cannot be written.
+    pub fn create_identity(
+        &self,
+        method: DidMethod,
+        passphrase: &Passphrase,
+    ) -> Result<IdentityBundle<Key<Software, Unlocked>>, Error> {
+        let credentials = Credentials::passphrase(passphrase.clone());
+        let bundle = self.store.create(self, &NewKey::new(method), &credentials)?;
+        Ok(bundle.into_static::<Software>()?)
+    }
+
+    /// The key of the identity in this directory, locked.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or its files are not safe or not valid.
+    pub fn open(&self) -> Result<Key<Software, Locked>, Error> {
+        let header = self.store.header()?;
+        let file = self.store.payload_file()?;
+        Ok(Key::from_age_file_with_limit(header.did().clone(), file, self.config.max_work_factor))
+    }
+}
+
+impl Backend for AgeKeyStore {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Age
+    }
+
+    fn describe(&self) -> Description {
+        Description { kind: BackendKind::Age, location: self.home().to_owned(), device: None }
+    }
+
+    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
+        // Wanted when the identity is written, which is not here.
+        credential.passphrase()?;
+        let key = Key::<Software, Unlocked>::generate()?.with_did_method(request.did_method);
+        Ok(Created { key: key.into(), locator: Locator::AgeFile(self.store.payload_path()) })
+    }
+
+    fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
+        match locator {
+            Locator::AgeFile(path) => {
+                let bytes = file::read_private(path)?.ok_or_else(|| {
+                    KeystoreError::NoIdentity { home: self.home().to_owned() }
+                })?;
+                Ok(KeyAtRest::Software(Key::from_age_file_with_limit(
+                    did.clone(),
+                    bytes,
+                    self.config.max_work_factor,
+                )))
+            }
+            Locator::Pkcs11(_) => Err(DeviceError::ForeignLocator { backend: "age" }.into()),
+        }
+    }
+
+    fn discard(&self, _: &Locator, _: &Credential) -> Result<(), Error> {
+        // A software key is nowhere until its identity is written.
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! A DID signer with the keys that stand on it.
+//!
+//! An [`IdentityBundle`] holds one DID signer, a TLS key with its certificate,
+//! an X25519 key, and the **binding**: the DID key's signature over all of
+//! them and their validity. The companions are always software keys; where
+//! the DID key is, is the signer's type.
+
+mod binding;
+mod companions;
+mod tls;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+pub use binding::Binding;
+pub(crate) use companions::Companions;
+use zeroize::Zeroizing;
+
+use crate::algorithm::{BadSignature, Signature, VerifyingKey};
+use crate::did::Did;
+use crate::error::{OpenError, SignError};
+use crate::evidence::ProvenanceKind;
+use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
+use crate::signer::{DidSigner, DidSignerExt as _};
+
+/// How long a binding is valid unless said otherwise: 7 days. Whoever steals
+/// the TLS key can pose as the DID until then.
+pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A DID signer, and the TLS and X25519 keys that it vouches for.
+///
+/// Built only checked: the DID decodes to the signer's key, a fresh challenge
+/// verified, and the binding matches the companions. DID and key are pinned at
+/// that moment; what a device or a foreign signer signs later is verified
+/// under the pinned key before it is given out.
+#[must_use]
+pub struct IdentityBundle<S: DidSigner> {
+    signer: S,
+    did: Did,
+    companions: Companions,
+}
+
+impl<S: DidSigner> IdentityBundle<S> {
+    /// Makes new companions, bound for [`DEFAULT_VALIDITY`].
+    ///
+    /// # Errors
+    ///
+    /// Gives the signer back if it fails a check or cannot sign.
+    pub fn issue(signer: S) -> Result<Self, Refused<S, BundleError>> {
+        Self::issue_for(signer, DEFAULT_VALIDITY)
+    }
+
+    /// As [`Self::issue`], for another validity.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::issue`].
+    pub fn issue_for(signer: S, validity: Duration) -> Result<Self, Refused<S, BundleError>> {
+        let did = match pin(&signer) {
+            Ok(did) => did,
+            Err(reason) => return Err(Refused::new(signer, reason)),
+        };
+        let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
+        match Companions::issue(&did, SystemTime::now(), validity, 1, sign) {
+            Ok(companions) => Ok(Self { signer, did, companions }),
+            Err(reason) => Err(Refused::new(signer, reason)),
+        }
+    }
+
+    /// Takes companions from storage, fully checked but for their expiry: an
+    /// expired bundle still opens, so that it can be renewed.
+    pub(crate) fn from_companions(
+        signer: S,
+        companions: Companions,
+    ) -> Result<Self, Refused<S, BundleError>> {
+        match pin(&signer).and_then(|did| companions.check(&did).map(|()| did)) {
+            Ok(did) => Ok(Self { signer, did, companions }),
+            Err(reason) => Err(Refused::new(signer, reason)),
+        }
+    }
+
+    /// The pinned DID.
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// The pinned public key.
+    pub const fn verifying_key(&self) -> &VerifyingKey {
+        self.did.verifying_key()
+    }
+
+    /// Signs exactly the bytes given, with the DID key. What did not come from
+    /// our own software key is verified under the pinned key.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if the signer failed or its signature does not verify.
+    pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        sign_pinned(&self.signer, &self.did, message)
+    }
+
+    /// The signer. What it signs by itself is not verified by this bundle.
+    pub const fn signer(&self) -> &S {
+        &self.signer
+    }
+
+    /// The signer alone; the companions are wiped.
+    pub fn into_signer(self) -> S {
+        self.signer
+    }
+
+    /// The binding.
+    pub const fn binding(&self) -> &Binding {
+        self.companions.binding()
+    }
+
+    /// Checks the binding against the companions, the pinned key, and `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] names what does not belong together, or that the
+    /// binding is not valid at that time.
+    pub fn verify_binding(&self, at: SystemTime) -> Result<(), BundleError> {
+        self.companions.check(&self.did)?;
+        self.companions.binding().check_time(at)
+    }
+
+    /// Whether two thirds of the validity are over.
+    pub fn wants_renewal(&self, at: SystemTime) -> bool {
+        self.companions.binding().wants_renewal(at)
+    }
+
+    /// Replaces the TLS key and certificate, and binds them with the next
+    /// sequence number. The X25519 key stays: others encrypt to it.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] if the signer failed; the bundle is unchanged then.
+    pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
+        let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
+        self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
+        Ok(())
+    }
+
+    /// The TLS certificate: X.509 v3, DER, self-signed, with the DID as URI in
+    /// its subject alternative names.
+    pub fn certificate_der(&self) -> &[u8] {
+        self.companions.certificate()
+    }
+
+    /// The TLS private key: PKCS#8 v1, DER (RFC 8410), 48 bytes.
+    pub fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
+        self.companions.tls_private_key_der()
+    }
+
+    /// The X25519 public key (RFC 7748), 32 bytes.
+    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+        self.companions.binding().x25519_public_key()
+    }
+
+    pub(crate) const fn companions(&self) -> &Companions {
+        &self.companions
+    }
+}
+
+impl IdentityBundle<DidKey> {
+    /// The bundle with the static type of its key.
+    ///
+    /// # Errors
+    ///
+    /// Gives the bundle back if the key is of another provenance.
+    pub fn into_static<P>(self) -> Result<IdentityBundle<Key<P, Unlocked>>, Refused<Self, BundleError>>
+    where
+        P: Provenance,
+        Key<P, Unlocked>: TryFrom<DidKey, Error = WrongProvenance>,
+    {
+        let Self { signer, did, companions } = self;
+        match Key::try_from(signer) {
+            Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
+            Err(wrong) => {
+                let reason = BundleError::Provenance {
+                    demanded: wrong.demanded(),
+                    found: wrong.found(),
+                };
+                let bundle = Self { signer: wrong.into_key(), did, companions };
+                Err(Refused::new(bundle, reason))
+            }
+        }
+    }
+}
+
+/// The DID must decode to the key that is shown, and the key must sign.
+fn pin<S: DidSigner>(signer: &S) -> Result<Did, BundleError> {
+    let did = signer.did().clone();
+    if did.verifying_key() != signer.verifying_key() {
+        return Err(BundleError::DidIsNotItsKey { did });
+    }
+    prove_possession(did.verifying_key(), |challenge| signer.sign(challenge))
+        .map_err(BundleError::Challenge)?;
+    Ok(did)
+}
+
+fn sign_pinned<S: DidSigner + ?Sized>(
+    signer: &S,
+    did: &Did,
+    message: &[u8],
+) -> Result<Signature, SignError> {
+    let signature = signer.sign(message)?;
+    // Our own software key cannot change. Everything else can.
+    let ours = signer.provenance() == ProvenanceKind::Software
+        && signer.verifying_key() == did.verifying_key();
+    if !ours {
+        did.verifying_key().verify(message, &signature)?;
+    }
+    Ok(signature)
+}
+
+impl<S: DidSigner> fmt::Debug for IdentityBundle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityBundle")
+            .field("did", &self.did)
+            .field("binding", self.binding())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a bundle was not made, or does not verify.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The signer's DID is not that of the key it shows.
+    #[error("the signer's DID {did} is not that of the key it shows")]
+    DidIsNotItsKey {
+        /// What the signer calls itself.
+        did: Did,
+    },
+    /// The signer did not prove that it has the key.
+    #[error("the signer did not prove that it has its key")]
+    Challenge(#[source] OpenError),
+    /// The binding could not be signed.
+    #[error("the binding could not be signed")]
+    Sign(#[from] SignError),
+    /// The binding's signature does not verify under the DID's key.
+    #[error("the binding was not signed by the DID's key")]
+    Signature(#[from] BadSignature),
+    /// Two things that the binding holds together do not belong together.
+    #[error("the binding does not belong to this {what}")]
+    Mismatch {
+        /// Which of them.
+        what: &'static str,
+    },
+    /// The certificate cannot be read or made.
+    #[error("the TLS certificate is not valid: {reason}")]
+    Certificate {
+        /// Why.
+        reason: String,
+    },
+    /// The binding has ended.
+    #[error("the binding ended {ago} seconds ago")]
+    Expired {
+        /// How long ago.
+        ago: u64,
+    },
+    /// The binding has not begun.
+    #[error("the binding begins in {wait} seconds")]
+    NotYetValid {
+        /// In how long.
+        wait: u64,
+    },
+    /// The key is of another provenance than the static type demanded.
+    #[error("a bundle over a {demanded} key was demanded, this one's is {found}")]
+    Provenance {
+        /// What was demanded.
+        demanded: ProvenanceKind,
+        /// What it is.
+        found: ProvenanceKind,
+    },
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
+    NoRandomness(#[from] getrandom::Error),
+}
+
+impl BundleError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Expired { .. } => "open the identity with its credential: that renews it",
+            Self::NotYetValid { .. } => "check the clock",
+            Self::Mismatch { .. } | Self::Signature(_) | Self::Certificate { .. } => {
+                "restore identity.json and identity.age from a backup"
+            }
+            Self::Challenge(error) => return error.help(),
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}

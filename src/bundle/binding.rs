@@ -1,0 +1,163 @@
+//! The statement by which a DID key vouches for its companions.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::BundleError;
+use crate::algorithm::{AlgorithmId, Signature};
+use crate::did::Did;
+use crate::error::SignError;
+use crate::keystore::{base64, hex};
+use crate::statement::{Purpose, Statement};
+
+/// DID, TLS key, X25519 key and validity, signed by the DID key.
+///
+/// Signed bytes: `icn-identity/binding/v1` and a zero byte, then DID and
+/// SubjectPublicKeyInfo (each preceded by its length as big-endian `u64`), the
+/// 32 bytes of the X25519 key, and not-before, not-after and sequence number
+/// as big-endian `u64`. Times are Unix seconds.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    did: Did,
+    #[serde(with = "base64")]
+    tls_spki: Vec<u8>,
+    #[serde(with = "hex")]
+    x25519_public: [u8; 32],
+    not_before: u64,
+    not_after: u64,
+    sequence: u64,
+    #[serde(with = "base64")]
+    signature: [u8; 64],
+}
+
+/// What is bound, before it is signed.
+pub(super) struct Terms {
+    pub(super) tls_spki: Vec<u8>,
+    pub(super) x25519_public: [u8; 32],
+    pub(super) not_before: u64,
+    pub(super) not_after: u64,
+    pub(super) sequence: u64,
+}
+
+impl Binding {
+    pub(super) fn sign(
+        did: &Did,
+        terms: Terms,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        let Terms { tls_spki, x25519_public, not_before, not_after, sequence } = terms;
+        let mut binding = Self {
+            did: did.clone(),
+            tls_spki,
+            x25519_public,
+            not_before,
+            not_after,
+            sequence,
+            signature: [0; 64],
+        };
+        binding.signature = *sign(&binding.statement())?.as_bytes();
+        // Ours or not: a binding that does not verify is never stored.
+        binding.verify()?;
+        Ok(binding)
+    }
+
+    /// The bytes that are signed.
+    fn statement(&self) -> Vec<u8> {
+        Statement::new(Purpose::Binding)
+            .field(self.did.as_str().as_bytes())
+            .field(&self.tls_spki)
+            .raw(&self.x25519_public)
+            .number(self.not_before)
+            .number(self.not_after)
+            .number(self.sequence)
+            .into_bytes()
+    }
+
+    /// Verifies the signature under the DID's key. Times are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Signature`].
+    pub fn verify(&self) -> Result<(), BundleError> {
+        let AlgorithmId::Ed25519 = self.did.verifying_key().algorithm();
+        let signature = Signature::from_ed25519_bytes(self.signature);
+        Ok(self.did.verifying_key().verify(&self.statement(), &signature)?)
+    }
+
+    /// Whether the binding is valid at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Expired`] or [`BundleError::NotYetValid`].
+    pub fn check_time(&self, at: SystemTime) -> Result<(), BundleError> {
+        let now = unix(at);
+        if now < self.not_before {
+            return Err(BundleError::NotYetValid { wait: self.not_before - now });
+        }
+        if now > self.not_after {
+            return Err(BundleError::Expired { ago: now - self.not_after });
+        }
+        Ok(())
+    }
+
+    /// Whether two thirds of the validity are over.
+    #[must_use]
+    pub fn wants_renewal(&self, at: SystemTime) -> bool {
+        let validity = self.not_after.saturating_sub(self.not_before);
+        unix(at) >= self.not_before.saturating_add(validity / 3 * 2)
+    }
+
+    /// The DID that signed.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// SubjectPublicKeyInfo of the TLS key, DER (RFC 8410): 44 bytes.
+    #[must_use]
+    pub fn tls_spki(&self) -> &[u8] {
+        &self.tls_spki
+    }
+
+    /// The X25519 public key (RFC 7748).
+    #[must_use]
+    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+        &self.x25519_public
+    }
+
+    /// First second of validity, Unix time.
+    #[must_use]
+    pub const fn not_before(&self) -> u64 {
+        self.not_before
+    }
+
+    /// Last second of validity, Unix time.
+    #[must_use]
+    pub const fn not_after(&self) -> u64 {
+        self.not_after
+    }
+
+    /// Grows by one with every renewal.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding")
+            .field("did", &self.did)
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn unix(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}

@@ -1,0 +1,111 @@
+//! The software keys beside a DID key, and what binds them.
+
+use std::time::{Duration, SystemTime};
+
+use zeroize::Zeroizing;
+
+use super::binding::{Binding, Terms, unix};
+use super::{BundleError, tls};
+use crate::algorithm::Signature;
+use crate::did::Did;
+use crate::error::SignError;
+use crate::secret::{SigningSeed, X25519Seed};
+
+/// Peers whose clock is a little behind ours accept a new certificate.
+const CLOCK_SKEW: u64 = 300;
+
+/// TLS key, certificate, X25519 key and binding.
+pub(crate) struct Companions {
+    pub(crate) tls_key: SigningSeed,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) x25519: X25519Seed,
+    pub(crate) binding: Binding,
+}
+
+impl Companions {
+    pub(super) fn issue(
+        did: &Did,
+        at: SystemTime,
+        validity: Duration,
+        sequence: u64,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        Self::bind(did, at, validity, sequence, X25519Seed::generate()?, sign)
+    }
+
+    /// The same companions once more, to fall back to.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            tls_key: SigningSeed::from_bytes(self.tls_key.as_bytes()),
+            certificate: self.certificate.clone(),
+            x25519: X25519Seed::from_bytes(self.x25519.as_bytes()),
+            binding: self.binding.clone(),
+        }
+    }
+
+    /// A new TLS key and certificate, the same X25519 key.
+    pub(super) fn renewed(
+        &self,
+        did: &Did,
+        at: SystemTime,
+        validity: Duration,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
+        let sequence = self.binding.sequence().saturating_add(1);
+        Self::bind(did, at, validity, sequence, x25519, sign)
+    }
+
+    fn bind(
+        did: &Did,
+        at: SystemTime,
+        validity: Duration,
+        sequence: u64,
+        x25519: X25519Seed,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        let now = unix(at);
+        let terms = Terms {
+            tls_spki: Vec::new(),
+            x25519_public: x25519.public_key(),
+            not_before: now.saturating_sub(CLOCK_SKEW),
+            not_after: now.saturating_add(validity.as_secs()),
+            sequence,
+        };
+        let tls_key = SigningSeed::generate()?;
+        let certificate = tls::certificate(&tls_key, did, terms.not_before, terms.not_after)?;
+        let terms = Terms { tls_spki: tls::spki(&tls_key), ..terms };
+        let binding = Binding::sign(did, terms, sign)?;
+        let companions = Self { tls_key, certificate, x25519, binding };
+        companions.check(did)?;
+        Ok(companions)
+    }
+
+    /// Everything that can be checked without a clock.
+    pub(super) fn check(&self, did: &Did) -> Result<(), BundleError> {
+        let binding = &self.binding;
+        if binding.did() != did {
+            return Err(BundleError::Mismatch { what: "DID" });
+        }
+        binding.verify()?;
+        if binding.tls_spki() != tls::spki(&self.tls_key) {
+            return Err(BundleError::Mismatch { what: "TLS key" });
+        }
+        if *binding.x25519_public_key() != self.x25519.public_key() {
+            return Err(BundleError::Mismatch { what: "X25519 key" });
+        }
+        tls::check_certificate(&self.certificate, did, binding)
+    }
+
+    pub(crate) const fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    pub(crate) fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    pub(super) fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
+        tls::private_key_der(&self.tls_key)
+    }
+}

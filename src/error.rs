@@ -1,0 +1,215 @@
+//! Errors: what failed, and by [`Error::help`] what to do next.
+//!
+//! `Display` of each type prints its own layer; the cause is in `source()`.
+//! No error holds a PIN, a passphrase or a seed.
+
+mod device;
+mod keystore;
+
+use std::error::Error as StdError;
+
+pub use device::DeviceError;
+pub use keystore::KeystoreError;
+
+use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+use crate::bundle::BundleError;
+use crate::config::ConfigError;
+use crate::did::{Did, InvalidDid};
+use crate::evidence::{Exposable, ProvenanceKind, Unmet};
+use crate::key::WrongProvenance;
+
+/// Any error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A key could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A key could not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A device failed outside opening and signing.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The files of an identity.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    /// A bundle could not be made or does not verify.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// `icn.toml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A text is no DID.
+    #[error(transparent)]
+    Did(#[from] InvalidDid),
+    /// Bytes are no public key.
+    #[error(transparent)]
+    VerifyingKey(#[from] InvalidVerifyingKey),
+    /// A signature does not verify.
+    #[error(transparent)]
+    Signature(#[from] BadSignature),
+    /// A key is of another provenance.
+    #[error(transparent)]
+    Provenance(#[from] WrongProvenance),
+    /// A requirement is not met.
+    #[error(transparent)]
+    Requirement(#[from] Unmet),
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
+    NoRandomness(#[from] getrandom::Error),
+}
+
+impl Error {
+    /// What to try next, in a sentence, where there is something to try.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.help(),
+            Self::Sign(SignError::Device(error)) | Self::Device(error) => error.help(),
+            Self::Sign(SignError::BadSignature(_)) => Some(
+                "do not trust this device until you know why: run `icnctl id show` and compare \
+                 its key, then ask its maker"
+                    .into(),
+            ),
+            Self::Keystore(error) => error.help(),
+            Self::Bundle(error) => error.help(),
+            Self::Config(error) => error.help(),
+            Self::Did(_) => Some(
+                "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as `icnctl id show` prints it"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether a passphrase or PIN was refused.
+    #[must_use]
+    pub fn is_wrong_credential(&self) -> bool {
+        match self {
+            Self::Open(OpenError::WrongPassphrase) => true,
+            Self::Open(OpenError::Device(error)) | Self::Device(error) => matches!(
+                error,
+                DeviceError::WrongPin { .. } | DeviceError::PinKnownWrong { .. }
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// Why a key could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The passphrase does not open the age file.
+    #[error("the passphrase does not open this key")]
+    WrongPassphrase,
+    /// An empty passphrase protects nothing.
+    #[error("the passphrase is empty")]
+    EmptyPassphrase,
+    /// The age file asks for more scrypt work than is allowed.
+    #[error("the key file asks for scrypt work 2^{required}, more than the limit 2^{limit}")]
+    ExcessiveWork {
+        /// log2 of the work that the file asks for.
+        required: u8,
+        /// log2 of the work that is allowed.
+        limit: u8,
+    },
+    /// The age file cannot be read.
+    #[error("the age file is damaged, or is not one for a passphrase")]
+    Damaged(#[source] Box<dyn StdError + Send + Sync>),
+    /// The decrypted payload cannot be read.
+    #[error("the payload of the age file cannot be read")]
+    Payload(#[source] KeystoreError),
+    /// The age file holds no seed: it belongs to a key in a device.
+    #[error("the age file holds no seed: this identity's key is in a device")]
+    NoSeed,
+    /// Another key is there than the one that was expected.
+    #[error("expected the key of {expected}, found the key of {found}")]
+    WrongKey {
+        /// Whose key was expected.
+        expected: Did,
+        /// Whose key is there.
+        found: Did,
+    },
+    /// The evidence does not bear out the demanded type.
+    #[error("a {demanded} key was demanded, the evidence shows {found}")]
+    WrongProvenance {
+        /// What the type demanded.
+        demanded: ProvenanceKind,
+        /// What the evidence shows.
+        found: ProvenanceKind,
+    },
+    /// The device would hand the private key out.
+    #[error("the key is not confined to its device")]
+    Exposable(#[from] Exposable),
+    /// The challenge could not be signed.
+    #[error("the key could not sign a challenge")]
+    Challenge(#[source] SignError),
+    /// The challenge's signature does not verify under the public key shown.
+    #[error("the private key does not belong to the public key that is shown for it")]
+    NotItsKey,
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
+    NoRandomness(#[source] getrandom::Error),
+    /// Encryption failed.
+    #[error("the key could not be encrypted")]
+    Encrypt(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl OpenError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::WrongPassphrase => {
+                "check the passphrase (and the keyboard layout) and run the command again"
+            }
+            Self::EmptyPassphrase => "give a passphrase of at least one character",
+            Self::ExcessiveWork { .. } => {
+                "a file of ours asks for 2^18: somebody may have replaced it; restore it from a \
+                 backup, or raise `max_work_factor` under [identity.age] if you made it so"
+            }
+            Self::Damaged(_) | Self::Payload(_) => "restore identity.age from a backup",
+            Self::NoSeed => "set `backend` under [identity] in icn.toml to the device's backend",
+            Self::WrongKey { .. } => {
+                "check that the configuration names the right token and key, and that the files \
+                 are this identity's; nothing was signed"
+            }
+            Self::WrongProvenance { .. } => {
+                "demand the provenance that the evidence shows, or generate a new key in the device"
+            }
+            Self::Exposable(_) => {
+                "generate a new key in the device, sensitive and not extractable (`icnctl id init \
+                 --backend pkcs11` does)"
+            }
+            Self::NotItsKey => {
+                "the token pairs a wrong public key with this private key: remove the stray public \
+                 object, or generate a new key"
+            }
+            Self::Device(error) => return error.help(),
+            Self::Challenge(SignError::Device(error)) => return error.help(),
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}
+
+/// Why a message was not signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The device failed.
+    #[error("the device could not sign")]
+    Device(#[source] DeviceError),
+    /// A signature came back that does not verify under the pinned key. It was
+    /// not given out.
+    #[error("the signer returned a signature that does not verify under its key")]
+    BadSignature(#[from] BadSignature),
+    /// The foreign signer failed.
+    #[error("the external signer failed")]
+    External(#[source] Box<dyn StdError + Send + Sync>),
+}

@@ -1,0 +1,236 @@
+//! What can go wrong with a device and its module.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use crate::did::Did;
+
+/// Why a device, its module or its token did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// This build has no PKCS#11 support.
+    #[error("this build has no PKCS#11 support")]
+    NoPkcs11,
+    /// The module cannot be used as it lies on disk.
+    #[error("the PKCS#11 module {} cannot be used: {reason}", path.display())]
+    Module {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+        /// The cause, where there is one.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// No token matches.
+    #[error("no token matches {wanted}; present: {}", list(present))]
+    NoToken {
+        /// What was looked for.
+        wanted: String,
+        /// What is there.
+        present: Vec<String>,
+    },
+    /// More than one token matches.
+    #[error("more than one token matches {wanted}: {}", list(candidates))]
+    AmbiguousToken {
+        /// What was looked for.
+        wanted: String,
+        /// What matches.
+        candidates: Vec<String>,
+    },
+    /// The token cannot generate or use Ed25519 keys.
+    #[error("token {token} has no Ed25519 (CKM_EDDSA); it has {}", list(mechanisms))]
+    NoEd25519 {
+        /// The token.
+        token: String,
+        /// Elliptic-curve mechanisms that it has.
+        mechanisms: Vec<String>,
+    },
+    /// No key matches.
+    #[error("token {token} has no key {wanted}")]
+    NoKey {
+        /// The token.
+        token: String,
+        /// What was looked for.
+        wanted: String,
+    },
+    /// More than one key matches.
+    #[error("token {token} has {count} keys {wanted}, and one is needed")]
+    AmbiguousKey {
+        /// The token.
+        token: String,
+        /// What was looked for.
+        wanted: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// The label is taken.
+    #[error("token {token} already has a key labelled {label:?}")]
+    LabelTaken {
+        /// The token.
+        token: String,
+        /// The label.
+        label: String,
+    },
+    /// Another key lies where the identity's key should be. Seen before any
+    /// PIN was sent.
+    #[error("the key {key} on token {token} is that of {found}, not of {expected}")]
+    KeyReplaced {
+        /// The token.
+        token: String,
+        /// Label and id of the key.
+        key: String,
+        /// Whose key was expected.
+        expected: Did,
+        /// Whose key is there.
+        found: Did,
+    },
+    /// The public key is in no encoding that is known, or no acceptable point.
+    #[error("the public key on token {token} cannot be read: {reason}")]
+    PublicKey {
+        /// The token.
+        token: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The PIN was refused. It was tried once.
+    #[error("token {token} refused the PIN; it was tried once{}", tries(*final_try, *count_low))]
+    WrongPin {
+        /// The token.
+        token: String,
+        /// The token says that the next wrong PIN locks it.
+        final_try: bool,
+        /// The token says that wrong PINs have been entered.
+        count_low: bool,
+    },
+    /// This PIN was refused before in this process, and is not tried again.
+    #[error("this PIN was refused by token {token} before and was not tried again")]
+    PinKnownWrong {
+        /// The token.
+        token: String,
+    },
+    /// The PIN differs from the one that the token accepted earlier.
+    #[error("token {token} is open with another PIN")]
+    PinDiffers {
+        /// The token.
+        token: String,
+    },
+    /// The next wrong PIN would lock the token.
+    #[error("token {token} has one PIN try left; the PIN was not sent")]
+    FinalTry {
+        /// The token.
+        token: String,
+    },
+    /// The PIN is locked.
+    #[error("the user PIN of token {token} is locked")]
+    PinLocked {
+        /// The token.
+        token: String,
+    },
+    /// The token wants something else than this PIN.
+    #[error("token {token} does not take this PIN: {reason}")]
+    PinUnusable {
+        /// The token.
+        token: String,
+        /// What it wants.
+        reason: &'static str,
+    },
+    /// A call into the module failed.
+    #[error("{call} failed on token {token}")]
+    Call {
+        /// The function of the module.
+        call: &'static str,
+        /// The token, or the module before one is chosen.
+        token: String,
+        /// What the module said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The stored storage key cannot be opened by this token.
+    #[error("token {token} does not open the storage key of this identity")]
+    StorageKey {
+        /// The token.
+        token: String,
+        /// What the module said, where it said something.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The credential is of the wrong kind for this backend.
+    #[error("the {backend} backend wants a {wanted}")]
+    WrongCredential {
+        /// The backend.
+        backend: &'static str,
+        /// What it wants.
+        wanted: &'static str,
+    },
+    /// A key found by a locator of another backend.
+    #[error("the locator is not one of the {backend} backend")]
+    ForeignLocator {
+        /// The backend that was asked.
+        backend: &'static str,
+    },
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() { "none".into() } else { items.join(", ") }
+}
+
+fn tries(final_try: bool, count_low: bool) -> &'static str {
+    match (final_try, count_low) {
+        (true, _) => ", and one try is left",
+        (false, true) => ", and the token counts wrong PINs",
+        (false, false) => "",
+    }
+}
+
+impl DeviceError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoPkcs11 => "build with `--features pkcs11`",
+            Self::Module { .. } => {
+                "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
+                 library, owned by root or by you and writable by nobody else"
+            }
+            Self::NoToken { .. } => {
+                "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
+            }
+            Self::AmbiguousToken { .. } => "name one by `serial` under [identity.pkcs11]",
+            Self::NoEd25519 { .. } => "use a token with CKM_EDDSA",
+            Self::NoKey { .. } => {
+                "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
+            }
+            Self::AmbiguousKey { .. } => {
+                "remove or relabel the stray object, so that the id names one key"
+            }
+            Self::LabelTaken { .. } => "choose another label with --key-label",
+            Self::KeyReplaced { .. } => {
+                "nothing was signed and no PIN was sent: find out who replaced the key, and \
+                 restore it or the token"
+            }
+            Self::PublicKey { .. } => "this key cannot be used here: generate one with `icnctl id init`",
+            Self::WrongPin { final_try: true, .. } => {
+                "do not guess: the next wrong PIN locks the token; ask whoever set it up"
+            }
+            Self::WrongPin { .. } => "check the PIN; it is never retried for you",
+            Self::PinKnownWrong { .. } => "give another PIN",
+            Self::PinDiffers { .. } => "give the PIN of this token",
+            Self::FinalTry { .. } => {
+                "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
+                 [identity.pkcs11], or have the security officer reset it"
+            }
+            Self::PinLocked { .. } => {
+                "the security officer can set a new one (`pkcs11-tool --init-pin`)"
+            }
+            Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
+            Self::StorageKey { .. } => {
+                "this may be a copy or replacement of the token: restore identity.age and \
+                 identity.json from a backup made for it"
+            }
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}

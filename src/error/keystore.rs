@@ -1,0 +1,152 @@
+//! What can go wrong with the files of an identity.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+use crate::did::Did;
+
+/// Why the files of an identity could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeystoreError {
+    /// There is no identity.
+    #[error("there is no identity in {}", home.display())]
+    NoIdentity {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// An identity is already there.
+    #[error("{} already exists", path.display())]
+    Exists {
+        /// The file that is there.
+        path: PathBuf,
+    },
+    /// Reading or writing failed.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not one that secrets may be read from or written to.
+    #[error("{} is not safe to use: {problem}", path.display())]
+    Unsafe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// The command that repairs it.
+        repair: String,
+    },
+    /// Another process holds the lock.
+    #[error("the identity in {} is in use by {holder}", home.display())]
+    InUse {
+        /// The directory.
+        home: PathBuf,
+        /// Who holds the lock.
+        holder: String,
+    },
+    /// The header cannot be read.
+    #[error("the header {} is not valid", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A file comes from a newer version.
+    #[error("{what} has version {found}; this program reads up to version {known}")]
+    Newer {
+        /// Which file.
+        what: &'static str,
+        /// The version found.
+        found: u64,
+        /// The newest version that is known.
+        known: u64,
+    },
+    /// The payload is not valid.
+    #[error("the payload is not valid: {reason}")]
+    Payload {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// Why, where more can be said. It never quotes the payload.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// Header and payload are not of the same write.
+    #[error("the header {} does not belong to this identity's payload", path.display())]
+    HeaderMismatch {
+        /// The header.
+        path: PathBuf,
+    },
+    /// The header is for another DID than the configuration.
+    #[error("the header names {found}, the configuration pins {pinned}")]
+    NotPinned {
+        /// What `icn.toml` pins.
+        pinned: Did,
+        /// What the header says.
+        found: Did,
+    },
+    /// The header is for another backend or device than the configuration.
+    #[error("the header names {what} {found:?}, the configuration {configured:?}")]
+    NotConfigured {
+        /// Which field.
+        what: &'static str,
+        /// What the header says.
+        found: String,
+        /// What `icn.toml` says.
+        configured: String,
+    },
+    /// A written file did not read back as it was meant.
+    #[error("{} did not read back as it was written; the previous version is kept", path.display())]
+    ReadBack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A passphrase is needed beside the device's PIN.
+    #[error("the token cannot keep the storage key, so a passphrase is needed as well")]
+    PassphraseNeeded,
+}
+
+impl KeystoreError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoIdentity { .. } => {
+                "make one with `icnctl id init`, or name its directory with --home"
+            }
+            Self::Exists { .. } => {
+                "an identity is never overwritten: use another --home, or move the old one away"
+            }
+            Self::Unsafe { repair, .. } => return Some(repair.clone()),
+            Self::InUse { .. } => "wait until it is done, and try again",
+            Self::Header { .. } | Self::HeaderMismatch { .. } => {
+                "the header was changed or belongs to another write: restore identity.json (with \
+                 identity.age) from a backup"
+            }
+            Self::Newer { .. } => "update this program",
+            Self::NotPinned { .. } => {
+                "somebody changed identity.json or icn.toml: restore the one that is wrong; no \
+                 passphrase or PIN was used"
+            }
+            Self::NotConfigured { .. } => {
+                "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
+            }
+            Self::ReadBack { .. } => "check the disk, then run the command again",
+            Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
+            Self::Payload { .. } => "restore identity.age from a backup",
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "run as the user that owns the identity"
+            }
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}

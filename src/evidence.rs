@@ -1,0 +1,212 @@
+//! What our own code read from a device about a key, and what follows from it.
+//!
+//! Evidence is made by this crate's backends only: there is no public
+//! constructor and no `Deserialize`. It is still **the device's word**. A
+//! PKCS#11 module can lie about every attribute, and a copied soft-token
+//! directory signs with all of them intact; only an attestation by the
+//! device's maker would prove more.
+
+mod pkcs11;
+mod requirement;
+
+use std::fmt;
+
+pub use pkcs11::{DeviceIdentity, Pkcs11Attributes};
+pub use requirement::{Requirement, Unmet};
+
+/// How the private key came to be and where it can be, as a value.
+///
+/// The same five words as the types in [`crate::key`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProvenanceKind {
+    /// In process memory; can be read.
+    Software,
+    /// Made in software, sealed to one TPM, in memory while unlocked.
+    TpmSealed,
+    /// In a device, but not shown to be born there.
+    DeviceHeld,
+    /// Born in the device and never out of it, by all the device says.
+    Hardware,
+    /// In a signer that this crate cannot look into.
+    External,
+}
+
+impl ProvenanceKind {
+    /// The name used in JSON: `software`, `tpm-sealed`, `device-held`,
+    /// `hardware`, `external`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::TpmSealed => "tpm-sealed",
+            Self::DeviceHeld => "device-held",
+            Self::Hardware => "hardware",
+            Self::External => "external",
+        }
+    }
+
+    /// Whether the private key is never in this process' memory, as with
+    /// [`crate::key::Confined`].
+    #[must_use]
+    pub const fn is_confined(self) -> bool {
+        matches!(self, Self::DeviceHeld | Self::Hardware)
+    }
+}
+
+impl fmt::Display for ProvenanceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much stands behind the evidence. Ordered: more is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Assurance {
+    /// No device stands behind the key.
+    None,
+    /// A device that is software, or does not say that it is hardware. Its
+    /// store can be copied by whoever can read its files.
+    SoftToken,
+    /// The device says that it is hardware. Nobody else vouches for it.
+    Claimed,
+}
+
+impl Assurance {
+    /// The name used in JSON: `none`, `soft-token`, `claimed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SoftToken => "soft-token",
+            Self::Claimed => "claimed",
+        }
+    }
+}
+
+impl fmt::Display for Assurance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One attribute as the device told it; what it left out stays unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fact {
+    /// The device says yes.
+    True,
+    /// The device says no.
+    False,
+    /// The device does not say. Never taken for a yes.
+    Unknown,
+}
+
+impl Fact {
+    /// The name used in JSON and in files: `true`, `false`, `unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<Option<bool>> for Fact {
+    fn from(told: Option<bool>) -> Self {
+        match told {
+            Some(true) => Self::True,
+            Some(false) => Self::False,
+            None => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is known first-hand about a key. Made by this crate only.
+#[derive(Debug, Clone)]
+pub struct Evidence(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// The key is in our own memory: nothing has to be believed.
+    Software,
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "made by that backend"))]
+    Pkcs11 { device: Box<DeviceIdentity>, attributes: Pkcs11Attributes, provenance: ProvenanceKind },
+}
+
+impl Evidence {
+    pub(crate) const fn software() -> Self {
+        Self(Source::Software)
+    }
+
+    /// Judges what a PKCS#11 device said.
+    ///
+    /// # Errors
+    ///
+    /// [`Exposable`] when the device would hand the private key out.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "made by that backend"))]
+    pub(crate) fn from_pkcs11(
+        device: DeviceIdentity,
+        attributes: Pkcs11Attributes,
+    ) -> Result<Self, Exposable> {
+        let provenance = attributes.judge()?;
+        Ok(Self(Source::Pkcs11 { device: Box::new(device), attributes, provenance }))
+    }
+
+    /// What follows from the evidence about the key's provenance.
+    #[must_use]
+    pub const fn provenance(&self) -> ProvenanceKind {
+        match &self.0 {
+            Source::Software => ProvenanceKind::Software,
+            Source::Pkcs11 { provenance, .. } => *provenance,
+        }
+    }
+
+    /// How much stands behind it.
+    #[must_use]
+    pub fn assurance(&self) -> Assurance {
+        match &self.0 {
+            Source::Software => Assurance::None,
+            Source::Pkcs11 { device, .. } => device.assurance(),
+        }
+    }
+
+    /// The device that spoke, if any.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceIdentity> {
+        match &self.0 {
+            Source::Software => None,
+            Source::Pkcs11 { device, .. } => Some(device),
+        }
+    }
+
+    /// Every attribute that was asked for, with its answer.
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, Fact)> + use<> {
+        let facts = match &self.0 {
+            Source::Software => None,
+            Source::Pkcs11 { attributes, .. } => Some(attributes.facts()),
+        };
+        facts.into_iter().flatten()
+    }
+}
+
+/// The device would hand the private key out, so it confines nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Exposable {
+    /// `CKA_EXTRACTABLE` is true: the key can be wrapped out.
+    #[error("the device says that the private key can be extracted (CKA_EXTRACTABLE is true)")]
+    Extractable,
+    /// `CKA_SENSITIVE` is false: the key can be read in the clear.
+    #[error("the device says that the private key can be read (CKA_SENSITIVE is false)")]
+    NotSensitive,
+}

@@ -1,0 +1,103 @@
+//! A minimum that a consumer demands at run time.
+
+use super::{Assurance, ProvenanceKind};
+use crate::signer::{Custody, DidSigner, DidSignerExt as _};
+
+/// What a signer must show. Start with [`Requirement::any`] and add.
+///
+/// ```
+/// use icn_identity::{Assurance, Key, Requirement, Software, Unlocked};
+///
+/// let key = Key::<Software, Unlocked>::generate()?;
+/// assert!(Requirement::any().check(&key).is_ok());
+/// assert!(Requirement::any().confined().check(&key).is_err());
+/// # Ok::<(), icn_identity::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requirement {
+    confined: bool,
+    never_exposed: bool,
+    assurance: Assurance,
+}
+
+impl Requirement {
+    /// Nothing is demanded.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self { confined: false, never_exposed: false, assurance: Assurance::None }
+    }
+
+    /// The private key is never in this process' memory.
+    #[must_use]
+    pub const fn confined(mut self) -> Self {
+        self.confined = true;
+        self
+    }
+
+    /// The private key was born in the device and never out of it.
+    #[must_use]
+    pub const fn never_exposed(mut self) -> Self {
+        self.confined = true;
+        self.never_exposed = true;
+        self
+    }
+
+    /// At least this much stands behind the evidence.
+    #[must_use]
+    pub const fn at_least(mut self, assurance: Assurance) -> Self {
+        self.assurance = assurance;
+        self
+    }
+
+    /// Checks a signer against the demand, by the evidence that our code read.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmet`] with the first demand that is not met.
+    pub fn check<S: DidSigner + ?Sized>(&self, signer: &S) -> Result<(), Unmet> {
+        let (provenance, assurance) = match signer.custody() {
+            Custody::Shown { provenance, assurance } => (provenance, assurance),
+            _ if *self == Self::any() => return Ok(()),
+            _ => return Err(Unmet::Unproven),
+        };
+        if self.confined && !provenance.is_confined() {
+            return Err(Unmet::Confined { provenance });
+        }
+        if self.never_exposed && provenance != ProvenanceKind::Hardware {
+            return Err(Unmet::NeverExposed { provenance });
+        }
+        if assurance < self.assurance {
+            return Err(Unmet::Assurance { required: self.assurance, found: assurance });
+        }
+        Ok(())
+    }
+}
+
+/// Which demand of a [`Requirement`] a signer does not meet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unmet {
+    /// The signer was written elsewhere: this crate has no evidence about it.
+    #[error("nothing is proven about where this signer keeps its key")]
+    Unproven,
+    /// The key is, or has been, in process memory.
+    #[error("a key confined to a device is required, this one is {provenance}")]
+    Confined {
+        /// What was found instead.
+        provenance: ProvenanceKind,
+    },
+    /// The key is not shown to be born in its device.
+    #[error("a key that never left its device is required, this one is {provenance}")]
+    NeverExposed {
+        /// What was found instead.
+        provenance: ProvenanceKind,
+    },
+    /// Too little stands behind the evidence.
+    #[error("assurance `{required}` is required, the device gives `{found}`")]
+    Assurance {
+        /// What was demanded.
+        required: Assurance,
+        /// What the evidence carries.
+        found: Assurance,
+    },
+}

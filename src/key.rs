@@ -1,0 +1,201 @@
+//! Keys whose provenance and state are their type.
+//!
+//! `Key<P, S, A>`: how the private key came to be and where it can be (`P`),
+//! whether it can be used now (`S`), and with which algorithm (`A`, Ed25519
+//! unless said otherwise). What a type cannot do, it has no method for.
+//!
+//! ```text
+//!   Key<Software, Locked> --unlock(passphrase)--> Key<Software, Unlocked>
+//!                         <---lock(passphrase)---
+//!   Key<P, Sealed> ------------unseal(PIN)------> Key<P, Unlocked>     P = DeviceHeld, Hardware
+//!                  <------------seal()-----------
+//!   from_external(signer) ----------------------> Key<External, Unlocked>
+//! ```
+//!
+//! | provenance | states | secret bytes | [`Confined`] | [`NeverExposed`] |
+//! |---|---|---|---|---|
+//! | [`Software`] | `Locked`, `Unlocked` | while unlocked | no | no |
+//! | [`TpmSealed`] | `Sealed`, `Unlocked` | **no** | no | no |
+//! | [`DeviceHeld`] | `Sealed`, `Unlocked` | **no** | unlocked | no |
+//! | [`Hardware`] | `Sealed`, `Unlocked` | **no** | unlocked | unlocked |
+//! | [`External`] | `Unlocked` | **no** | no | no |
+//!
+//! A *sealed* device key is a demand, not yet a fact: tokens show a private
+//! key's attributes only after login. `unseal` reads them and refuses a key
+//! whose evidence does not bear its type out. That is why the capabilities of
+//! a device belong to the unlocked key.
+
+mod adapter;
+mod at_rest;
+mod capability;
+mod challenge;
+pub(crate) mod device;
+mod erased;
+mod external;
+mod pair;
+mod provenance;
+mod refused;
+mod software;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use adapter::AsSigner;
+pub use at_rest::{AtRest, SealedKey};
+pub(crate) use challenge::prove_possession;
+pub use capability::{Confined, ExposeSecret, NeverExposed};
+pub use erased::{DidKey, WrongProvenance};
+pub use external::ExternalSigner;
+pub use pair::KeyPair;
+pub use provenance::{DeviceHeld, External, Hardware, Holds, Provenance, Software, TpmSealed};
+pub use refused::Refused;
+pub use state::{Locked, Sealed, State, Unlocked};
+
+use crate::algorithm::{Algorithm, Ed25519, Signature, VerifyingKey};
+use crate::did::{Did, DidMethod};
+use crate::error::SignError;
+use crate::evidence::Evidence;
+use crate::private::{self, Closed, Exposes, Token};
+use crate::signer::DidSigner;
+
+/// A private key, or the only way to it.
+///
+/// Not `Clone`, `Default` or `Serialize`: there is one of each key, and
+/// transitions consume it. Two words, so that errors can carry it back.
+#[must_use = "dropping a key closes it"]
+pub struct Key<P, S, A = Ed25519>
+where
+    P: Holds<S, A>,
+    S: State,
+    A: Algorithm,
+{
+    public: Arc<Public>,
+    material: <P as private::Store<S, A>>::Material,
+}
+
+/// What everybody may know of a key.
+#[derive(Debug, Clone)]
+pub struct Public {
+    did: Did,
+    evidence: Option<Evidence>,
+}
+
+impl Public {
+    pub(crate) fn new(did: Did, evidence: Option<Evidence>) -> Self {
+        Self { did, evidence }
+    }
+
+    pub(crate) fn verifying_key(&self) -> &VerifyingKey {
+        self.did.verifying_key()
+    }
+}
+
+impl<P, S, A> Key<P, S, A>
+where
+    P: Holds<S, A>,
+    S: State,
+    A: Algorithm,
+{
+    /// The DID of the public key.
+    #[must_use]
+    pub fn did(&self) -> &Did {
+        &self.public.did
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.public.verifying_key()
+    }
+
+    /// The same key, named by a DID of another method.
+    pub fn with_did_method(self, method: DidMethod) -> Self {
+        let did = Did::from_key(method, self.verifying_key());
+        let public = Public { did, evidence: self.public.evidence.clone() };
+        Self { public: Arc::new(public), material: self.material }
+    }
+
+    /// The 32-byte Ed25519 seed (RFC 8032), where there is one to see.
+    ///
+    /// The reference points into locked memory; what is copied from there is
+    /// the caller's to wipe.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8; 32]
+    where
+        Self: ExposeSecret,
+    {
+        Exposes::seed(self, Token::new())
+    }
+
+    fn new(public: Arc<Public>, material: <P as private::Store<S, A>>::Material) -> Self {
+        Self { public, material }
+    }
+}
+
+impl<P, A> Key<P, Unlocked, A>
+where
+    P: Provenance<A>,
+    A: Algorithm,
+{
+    /// Signs exactly the bytes given.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if the device or the foreign signer failed, or returned a
+    /// signature that does not verify. A software key does not fail.
+    pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        P::sign_with(&self.material, &self.public, message)
+    }
+
+    /// The key as a signer of RustCrypto's `signature` traits.
+    #[must_use]
+    pub fn as_signer(&self) -> AsSigner<'_, Self> {
+        AsSigner::new(self)
+    }
+}
+
+impl<P, A> DidSigner for Key<P, Unlocked, A>
+where
+    P: Provenance<A>,
+    A: Algorithm,
+{
+    fn did(&self) -> &Did {
+        &self.public.did
+    }
+
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.public.verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        Key::sign(self, message)
+    }
+
+    fn __evidence(&self, _: Token) -> Option<&Evidence> {
+        self.public.evidence.as_ref()
+    }
+}
+
+impl<P, S, A> Closed for Key<P, S, A>
+where
+    P: Holds<S, A>,
+    S: State,
+    A: Algorithm,
+{
+}
+
+impl<P, S, A> fmt::Debug for Key<P, S, A>
+where
+    P: Holds<S, A>,
+    S: State,
+    A: Algorithm,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("provenance", &provenance::name::<P>())
+            .field("state", &state::name::<S>())
+            .field("did", &self.public.did)
+            .finish_non_exhaustive()
+    }
+}

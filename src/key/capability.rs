@@ -1,0 +1,64 @@
+//! What a key's type promises. Empty markers: nothing to call, nothing to
+//! implement outside.
+
+use super::{DeviceHeld, Hardware, Key, KeyPair, Software, Unlocked};
+use crate::private::{Closed, Exposes, Token};
+
+/// The secret bytes can be seen.
+///
+/// # Sealed
+///
+/// Only an unlocked software key (and the [`KeyPair`] made of one).
+#[diagnostic::on_unimplemented(
+    message = "the secret bytes of `{Self}` cannot be had",
+    label = "only `Key<Software, Unlocked>` has secret bytes to give",
+    note = "a key that is sealed to, held by or born in a device, or kept by a foreign signer, has \
+            no secret bytes for you: sign with it instead; a locked software key wants \
+            `unlock(passphrase)` first"
+)]
+pub trait ExposeSecret: Exposes {}
+
+/// The private key is never in this process' memory.
+///
+/// # Sealed
+///
+/// Unlocked `DeviceHeld` and `Hardware` keys.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not confined to a device",
+    label = "this key is, or can be, in this process' memory, or nobody knows where it is",
+    note = "unlocked `DeviceHeld` and `Hardware` keys are confined; a `TpmSealed` key signs in \
+            memory, and about an `External` one nothing is known"
+)]
+pub trait Confined: Closed {}
+
+/// The private key is shown to be born in its device and never out of it.
+///
+/// # Sealed
+///
+/// Unlocked `Hardware` keys.
+#[diagnostic::on_unimplemented(
+    message = "nothing shows that `{Self}` never left its device",
+    label = "only an unlocked `Hardware` key is shown to be born in its device and never out of it",
+    note = "a `DeviceHeld` key may have been imported and may have copies: generate a new key in \
+            the device, and rotate to it"
+)]
+pub trait NeverExposed: Confined {}
+
+impl Exposes for Key<Software, Unlocked> {
+    fn seed(&self, _: Token) -> &[u8; 32] {
+        self.material.seed()
+    }
+}
+impl ExposeSecret for Key<Software, Unlocked> {}
+
+impl Closed for KeyPair {}
+impl Exposes for KeyPair {
+    fn seed(&self, _: Token) -> &[u8; 32] {
+        self.expose_seed()
+    }
+}
+impl ExposeSecret for KeyPair {}
+
+impl Confined for Key<DeviceHeld, Unlocked> {}
+impl Confined for Key<Hardware, Unlocked> {}
+impl NeverExposed for Key<Hardware, Unlocked> {}

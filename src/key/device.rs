@@ -1,0 +1,145 @@
+//! Keys in a device: sealed until its PIN opens it, and the one way to a
+//! provenance that is claimed of a device.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::challenge::prove_possession;
+use super::{DeviceHeld, Hardware, Key, Public, Refused, Sealed, Unlocked};
+use crate::algorithm::{Signature, VerifyingKey};
+use crate::did::Did;
+use crate::error::{OpenError, SignError};
+use crate::evidence::{Evidence, ProvenanceKind};
+use crate::secret::Pin;
+
+/// A key that a backend found in its device. Crate-private: outside code has
+/// no way to bring evidence of its own making.
+pub(crate) trait DeviceKey: fmt::Debug + Send + Sync {
+    /// Logs in (once), finds the private key and reads its evidence.
+    fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError>;
+}
+
+/// A private key in an open session.
+pub(crate) trait DeviceSigner: fmt::Debug + Send + Sync {
+    /// Signs exactly the bytes given.
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+}
+
+/// What opening a device key brought: nothing here is believed until
+/// [`OpenedDevice::into_material`] has checked it.
+#[derive(Debug)]
+pub(crate) struct OpenedDevice {
+    pub(crate) handle: Arc<dyn DeviceKey>,
+    pub(crate) shown: VerifyingKey,
+    pub(crate) evidence: Evidence,
+    pub(crate) signer: Box<dyn DeviceSigner>,
+    pub(crate) verify_after_sign: bool,
+}
+
+impl OpenedDevice {
+    /// The device must show the expected key, and sign a fresh challenge that
+    /// verifies under it.
+    pub(super) fn into_material(
+        self,
+        did: &Did,
+    ) -> Result<(Arc<Public>, OpenedMaterial), OpenError> {
+        if self.shown != *did.verifying_key() {
+            return Err(OpenError::WrongKey {
+                expected: did.clone(),
+                found: Did::from_key(did.method(), &self.shown),
+            });
+        }
+        prove_possession(&self.shown, |challenge| self.signer.sign(challenge))?;
+        let public = Arc::new(Public::new(did.clone(), Some(self.evidence)));
+        let opened = Opened {
+            handle: self.handle,
+            signer: self.signer,
+            verify_after_sign: self.verify_after_sign,
+        };
+        Ok((public, OpenedMaterial(Box::new(opened))))
+    }
+}
+
+/// The way to a key in a device.
+#[derive(Debug)]
+#[allow(unnameable_types, reason = "materials are not for outsiders")]
+pub struct SealedMaterial(pub(super) Box<Arc<dyn DeviceKey>>);
+
+/// A key in a device, in an open session.
+#[derive(Debug)]
+#[allow(unnameable_types, reason = "materials are not for outsiders")]
+pub struct OpenedMaterial(Box<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    handle: Arc<dyn DeviceKey>,
+    signer: Box<dyn DeviceSigner>,
+    verify_after_sign: bool,
+}
+
+impl OpenedMaterial {
+    pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
+        let signature = self.0.signer.sign(message)?;
+        if self.0.verify_after_sign {
+            public.verifying_key().verify(message, &signature)?;
+        }
+        Ok(signature)
+    }
+
+    pub(super) fn into_sealed(self) -> SealedMaterial {
+        SealedMaterial(Box::new(self.0.handle))
+    }
+}
+
+/// Opens and checks everything but the provenance.
+pub(super) fn open(
+    public: &Public,
+    material: &SealedMaterial,
+    pin: &Pin,
+) -> Result<(ProvenanceKind, Arc<Public>, OpenedMaterial), OpenError> {
+    let opened = material.0.open(pin)?;
+    let provenance = opened.evidence.provenance();
+    let (public, material) = opened.into_material(&public.did)?;
+    Ok((provenance, public, material))
+}
+
+macro_rules! device_transitions {
+    ($($provenance:ident),+) => {$(
+        impl Key<$provenance, Sealed> {
+            /// Logs in with the PIN, finds the private key, reads its evidence,
+            /// and has a fresh challenge signed.
+            ///
+            /// # Errors
+            ///
+            /// Gives the sealed key back. A wrong PIN was tried exactly once
+            /// and is not tried again. [`OpenError::WrongProvenance`] if the
+            /// evidence does not bear this type out.
+            pub fn unseal(self, pin: &Pin) -> Result<Key<$provenance, Unlocked>, Refused<Self>> {
+                match open(&self.public, &self.material, pin) {
+                    Ok((ProvenanceKind::$provenance, public, material)) => {
+                        Ok(Key::new(public, material))
+                    }
+                    Ok((found, ..)) => Err(Refused::new(
+                        self,
+                        OpenError::WrongProvenance {
+                            demanded: ProvenanceKind::$provenance,
+                            found,
+                        },
+                    )),
+                    Err(reason) => Err(Refused::new(self, reason)),
+                }
+            }
+        }
+
+        impl Key<$provenance, Unlocked> {
+            /// Closes the session. The PIN is needed again.
+            pub fn seal(self) -> Key<$provenance, Sealed> {
+                let did = self.did().clone();
+                let public = Arc::new(Public::new(did, None));
+                Key::new(public, self.material.into_sealed())
+            }
+        }
+    )+};
+}
+
+device_transitions!(DeviceHeld, Hardware);

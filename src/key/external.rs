@@ -1,0 +1,67 @@
+//! The one door for signers written outside this crate.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use super::challenge::prove_possession;
+use super::{External, Key, Public, Refused, Unlocked};
+use crate::algorithm::{Signature, VerifyingKey};
+use crate::did::{Did, DidMethod};
+use crate::error::SignError;
+
+/// A signer that this crate cannot look into: a cloud KMS, an agent, a test.
+pub trait ExternalSigner: Send + Sync + 'static {
+    /// The public key that it signs under. Asked once and pinned.
+    fn verifying_key(&self) -> VerifyingKey;
+
+    /// Signs exactly the bytes given.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong; it becomes the source of a [`SignError`].
+    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn StdError + Send + Sync>>;
+}
+
+/// A foreign signer.
+#[allow(unnameable_types, reason = "materials are not for outsiders")]
+pub struct ExternalMaterial(Box<Box<dyn ExternalSigner>>);
+
+impl ExternalMaterial {
+    pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
+        let signature = self.0.sign(message).map_err(SignError::External)?;
+        public.verifying_key().verify(message, &signature)?;
+        Ok(signature)
+    }
+}
+
+impl Key<External, Unlocked> {
+    /// Takes a foreign signer, after a fresh challenge verified under its key.
+    ///
+    /// Every signature it makes later is verified under the key pinned here.
+    ///
+    /// # Errors
+    ///
+    /// Gives the signer back if it cannot sign the challenge, or not under the
+    /// key that it shows.
+    pub fn from_external<E: ExternalSigner>(signer: E) -> Result<Self, Refused<E>> {
+        let key = signer.verifying_key();
+        let proven = prove_possession(&key, |challenge| {
+            signer.sign(challenge).map_err(SignError::External)
+        });
+        match proven {
+            Ok(()) => {
+                let did = Did::from_key(DidMethod::default(), &key);
+                let public = Arc::new(Public::new(did, None));
+                Ok(Self::new(public, ExternalMaterial(Box::new(Box::new(signer)))))
+            }
+            Err(reason) => Err(Refused::new(signer, reason)),
+        }
+    }
+}
+
+impl fmt::Debug for ExternalMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalMaterial").finish_non_exhaustive()
+    }
+}

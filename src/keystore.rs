@@ -1,0 +1,25 @@
+//! What is on disk, and how it gets there.
+//!
+//! | file | what | secret |
+//! |---|---|---|
+//! | `icn.toml` | configuration and the pinned DID ([`crate::config`]) | no, but trusted |
+//! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
+//! | `identity.age` | the payload: age v1, JSON version 5 | yes |
+//! | `*.prev` | the previous version, while a new one is being verified | as above |
+//!
+//! The payload holds the SHA-256 of its header: a header that was changed by
+//! hand, or that comes from another write, is refused before anything is
+//! signed.
+
+pub mod age;
+mod encoding;
+pub(crate) mod file;
+mod header;
+mod identity;
+mod lock;
+pub(crate) mod payload;
+
+pub(crate) use encoding::{base64, hex};
+pub use file::read_credential;
+pub use header::{EvidenceSummary, Header, Storage};
+pub use identity::{Credentials, IdentityStore, Opened};

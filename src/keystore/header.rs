@@ -1,0 +1,211 @@
+//! The public header: what can be shown without a credential.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{base64, hex};
+use crate::backend::{BackendKind, Pkcs11Locator, WrappedKey};
+use crate::bundle::Companions;
+use crate::did::Did;
+use crate::error::KeystoreError;
+use crate::signer::{DidSigner, DidSignerExt as _};
+
+const FORMAT: &str = "icn-identity-header";
+const VERSION: u64 = 1;
+
+/// The public part of an identity, `identity.json`.
+///
+/// **Not trusted** until the payload that holds its hash was opened. It has no
+/// module path: that comes from `icn.toml` only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    format: String,
+    version: u64,
+    /// Grows by one with every write.
+    generation: u64,
+    did: Did,
+    algorithm: String,
+    backend: BackendKind,
+    locator: Option<Pkcs11Locator>,
+    evidence: EvidenceSummary,
+    storage: Storage,
+    #[serde(with = "base64")]
+    certificate: Vec<u8>,
+    tls_not_after: u64,
+    #[serde(with = "hex")]
+    x25519_public: [u8; 32],
+}
+
+/// What the evidence was when the header was written. A memory of it, not the
+/// evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EvidenceSummary {
+    /// [`crate::ProvenanceKind::as_str`].
+    pub provenance: String,
+    /// [`crate::Assurance::as_str`].
+    pub assurance: String,
+    /// [`DidSignerExt::is_hardware_backed`].
+    pub hardware_backed: bool,
+    /// Manufacturer and model, where there is a device.
+    pub device: Option<String>,
+    /// Each attribute: `true`, `false` or `unknown`.
+    pub facts: std::collections::BTreeMap<String, String>,
+}
+
+/// What opens `identity.age`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Storage {
+    /// A passphrase.
+    Passphrase {},
+    /// A storage key, which this AES-GCM key on the token releases.
+    Pkcs11AesGcm {
+        /// The encrypted storage key.
+        wrapped: WrappedKey,
+    },
+}
+
+impl EvidenceSummary {
+    fn of<S: DidSigner + ?Sized>(signer: &S) -> Self {
+        let device = signer.evidence().and_then(|evidence| evidence.device());
+        let facts = signer.evidence().into_iter().flat_map(|evidence| evidence.facts());
+        let custody = signer.evidence();
+        Self {
+            provenance: signer.provenance().as_str().into(),
+            assurance: custody.map_or("none", |evidence| evidence.assurance().as_str()).into(),
+            hardware_backed: signer.is_hardware_backed(),
+            device: device.map(|device| format!("{} {}", device.manufacturer, device.model)),
+            facts: facts.map(|(name, fact)| (name.into(), fact.as_str().into())).collect(),
+        }
+    }
+}
+
+impl Header {
+    pub(super) fn new<S: DidSigner + ?Sized>(
+        signer: &S,
+        backend: BackendKind,
+        locator: Option<Pkcs11Locator>,
+        storage: Storage,
+        companions: &Companions,
+        generation: u64,
+    ) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            generation,
+            did: companions.binding().did().clone(),
+            algorithm: signer.verifying_key().algorithm().as_str().into(),
+            backend,
+            locator,
+            evidence: EvidenceSummary::of(signer),
+            storage,
+            certificate: companions.certificate().to_vec(),
+            tls_not_after: companions.binding().not_after(),
+            x25519_public: *companions.binding().x25519_public_key(),
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: String,
+            version: u64,
+        }
+        let version: Version = serde_json::from_str(text)?;
+        if version.format != FORMAT {
+            return Err(format!("its format is {:?}, not {FORMAT:?}", version.format).into());
+        }
+        if version.version != VERSION {
+            let found = version.version;
+            return Err(KeystoreError::Newer { what: "identity.json", found, known: VERSION }.into());
+        }
+        let header: Self = serde_json::from_str(text)?;
+        if header.algorithm != header.did.verifying_key().algorithm().as_str() {
+            return Err("its algorithm is not that of its DID".into());
+        }
+        if (header.backend == BackendKind::Pkcs11) != header.locator.is_some() {
+            return Err("its locator does not fit its backend".into());
+        }
+        Ok(header)
+    }
+
+    pub(super) fn to_json(&self) -> Result<String, KeystoreError> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| {
+            KeystoreError::Payload {
+                reason: "the header cannot be written as JSON",
+                source: Some(error.into()),
+            }
+        })?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// The DID that the header names.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// The name of the algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The backend that the header names.
+    #[must_use]
+    pub const fn backend(&self) -> BackendKind {
+        self.backend
+    }
+
+    /// Where the key is, for keys in devices.
+    #[must_use]
+    pub const fn locator(&self) -> Option<&Pkcs11Locator> {
+        self.locator.as_ref()
+    }
+
+    /// What the evidence was when the header was written.
+    #[must_use]
+    pub const fn evidence(&self) -> &EvidenceSummary {
+        &self.evidence
+    }
+
+    /// What opens the payload.
+    #[must_use]
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// How often the identity was written.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The TLS certificate, DER.
+    #[must_use]
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// Last second of the certificate's validity, Unix time.
+    #[must_use]
+    pub const fn tls_not_after(&self) -> u64 {
+        self.tls_not_after
+    }
+
+    /// The X25519 public key.
+    #[must_use]
+    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+        &self.x25519_public
+    }
+}
+
+/// The hash by which a payload names its header: SHA-256 of the file, hex.
+pub(super) fn hash(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.as_bytes()))
+}

@@ -1,0 +1,62 @@
+//! Identity keys whose provenance is in their type.
+//!
+//! [`Key<Software, Unlocked>`] has a seed to give; [`Key<Hardware, Unlocked>`]
+//! has no method for it. See [`key`] for the state diagram and the table of
+//! capabilities, [`bundle`] for what stands on a key, [`backend`] for where
+//! keys come from.
+//!
+//! ```
+//! use icn_identity::{DidSigner, IdentityBundle, Key, Software, Unlocked};
+//!
+//! let key = Key::<Software, Unlocked>::generate()?;
+//! let bundle = IdentityBundle::issue(key)?;
+//! let signature = bundle.sign(b"hello")?;
+//! bundle.verifying_key().verify(b"hello", &signature)?;
+//! # Ok::<(), icn_identity::Error>(())
+//! ```
+//!
+//! A hardware key where secret bytes are wanted does not compile:
+//!
+//! ```compile_fail,E0277
+//! use icn_identity::{Hardware, Key, Unlocked};
+//!
+//! fn export(key: &Key<Hardware, Unlocked>) -> [u8; 32] {
+//!     *key.expose_secret()
+//! }
+//! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod algorithm;
+pub mod backend;
+pub mod bundle;
+pub mod config;
+pub mod did;
+pub mod error;
+pub mod evidence;
+pub mod key;
+pub mod keystore;
+mod private;
+pub mod secret;
+pub mod signer;
+pub mod statement;
+
+pub use algorithm::{Algorithm, AlgorithmId, Ed25519, Signature, VerifyingKey};
+pub use bundle::IdentityBundle;
+pub use did::{Did, DidMethod};
+pub use error::Error;
+pub use evidence::{Assurance, Evidence, ProvenanceKind, Requirement};
+pub use key::{
+    AtRest, Confined, DeviceHeld, DidKey, ExposeSecret, External, ExternalSigner, Hardware, Holds,
+    Key, KeyPair, Locked, NeverExposed, Provenance, Refused, Sealed, SealedKey, Software, State,
+    TpmSealed, Unlocked,
+};
+pub use secret::{Passphrase, Pin};
+pub use signer::{Custody, DidSigner, DidSignerExt};
+
+/// README and docs pages, so that their examples are tested.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+}

@@ -1,0 +1,10 @@
+//! Secrets: seeds in locked memory, PINs and passphrases.
+
+mod credential;
+mod memory;
+mod seed;
+
+pub use credential::{Passphrase, Pin};
+pub use memory::{MemoryProtection, memory_protection};
+pub(crate) use memory::LockedBox;
+pub(crate) use seed::{SigningSeed, X25519Seed};

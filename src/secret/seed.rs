@@ -1,0 +1,102 @@
+//! Private keys in locked memory.
+
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use sha2::{Digest, Sha512};
+use zeroize::Zeroize;
+
+use super::LockedBox;
+use crate::algorithm::Ed25519VerifyingKey;
+
+/// The system's random generator failed.
+pub(crate) type NoRandomness = getrandom::Error;
+
+/// An Ed25519 seed, and what RFC 8032 section 5.1.5 expands it to, kept so
+/// that a signature does not expand it again.
+pub(crate) struct SigningSeed(LockedBox<Expanded>);
+
+struct Expanded {
+    seed: [u8; 32],
+    secret: ExpandedSecretKey,
+}
+
+impl Zeroize for Expanded {
+    fn zeroize(&mut self) {
+        self.seed.zeroize();
+        self.secret.scalar.zeroize();
+        self.secret.hash_prefix.zeroize();
+    }
+}
+
+impl Expanded {
+    fn blank() -> Self {
+        let secret = ExpandedSecretKey { scalar: Default::default(), hash_prefix: [0; 32] };
+        Self { seed: [0; 32], secret }
+    }
+
+    // Not inlined: the hash and the clamped scalar stay in this frame, and the
+    // hash is wiped there.
+    #[inline(never)]
+    fn expand(&mut self) {
+        let mut hash = [0_u8; 64];
+        hash.copy_from_slice(&Sha512::digest(self.seed));
+        let expanded = ExpandedSecretKey::from_bytes(&hash);
+        self.secret.scalar = expanded.scalar;
+        self.secret.hash_prefix = expanded.hash_prefix;
+        hash.zeroize();
+    }
+}
+
+impl SigningSeed {
+    /// A new seed from the system's random generator, made in place.
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
+        LockedBox::try_new(Expanded::blank(), |expanded| {
+            getrandom::fill(&mut expanded.seed)?;
+            expanded.expand();
+            Ok(())
+        })
+        .map(Self)
+    }
+
+    /// Copies a seed into locked memory; the caller wipes its own.
+    pub(crate) fn from_bytes(seed: &[u8; 32]) -> Self {
+        Self(LockedBox::new(Expanded::blank(), |expanded| {
+            expanded.seed.copy_from_slice(seed);
+            expanded.expand();
+        }))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0.seed
+    }
+
+    pub(crate) fn verifying_key(&self) -> Ed25519VerifyingKey {
+        Ed25519VerifyingKey(ed25519_dalek::VerifyingKey::from(&self.0.secret))
+    }
+
+    /// `public` must be [`Self::verifying_key`]: Ed25519 leaks its scalar when
+    /// it signs under two public keys, so callers keep the pair together.
+    pub(crate) fn sign(&self, public: &Ed25519VerifyingKey, message: &[u8]) -> [u8; 64] {
+        raw_sign::<Sha512>(&self.0.secret, message, &public.0).to_bytes()
+    }
+}
+
+/// An X25519 private key (RFC 7748): 32 bytes, clamped when used.
+pub(crate) struct X25519Seed(LockedBox<[u8; 32]>);
+
+impl X25519Seed {
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
+        LockedBox::try_new([0; 32], |seed| getrandom::fill(seed)).map(Self)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(LockedBox::new([0; 32], |seed| seed.copy_from_slice(bytes)))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) fn public_key(&self) -> [u8; 32] {
+        x25519_dalek::x25519(*self.0, x25519_dalek::X25519_BASEPOINT_BYTES)
+    }
+}

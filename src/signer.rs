@@ -1,0 +1,114 @@
+//! Who can sign for a DID, and what is proven about where its key is.
+
+use std::sync::Arc;
+
+use crate::algorithm::{Signature, VerifyingKey};
+use crate::did::Did;
+use crate::error::SignError;
+use crate::evidence::{Assurance, Evidence, ProvenanceKind};
+use crate::private;
+
+/// A signer for one DID.
+///
+/// Anybody can implement it. Where its key is kept is **not** asked of the
+/// implementor: [`DidSignerExt`] computes it from evidence that this crate
+/// read, and there is none for a signer written elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot sign for a DID",
+    label = "this is not an unlocked key or another signer",
+    note = "unlock or unseal the key first: only `Key<P, Unlocked>` signs"
+)]
+pub trait DidSigner: Send + Sync {
+    /// The DID signed for.
+    fn did(&self) -> &Did;
+
+    /// The public key signed under.
+    fn verifying_key(&self) -> &VerifyingKey;
+
+    /// Signs exactly the bytes given (Ed25519: pure, RFC 8032).
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if the key or its device could not sign.
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Evidence that this crate read. Cannot be overridden or called from
+    /// outside: its argument's type cannot be named there.
+    #[doc(hidden)]
+    fn __evidence(&self, _: private::Token) -> Option<&Evidence> {
+        None
+    }
+}
+
+/// What is known about where a signer's key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Custody {
+    /// Our own code holds the key, or read the evidence from its device.
+    Shown {
+        /// What the evidence says.
+        provenance: ProvenanceKind,
+        /// How much stands behind it.
+        assurance: Assurance,
+    },
+    /// The signer was written elsewhere. Whatever it says of itself, nothing
+    /// is proven.
+    Unproven,
+}
+
+/// Custody, computed from evidence for every [`DidSigner`].
+pub trait DidSignerExt: DidSigner {
+    /// What is known about where the key is.
+    fn custody(&self) -> Custody {
+        match self.evidence() {
+            Some(evidence) => Custody::Shown {
+                provenance: evidence.provenance(),
+                assurance: evidence.assurance(),
+            },
+            None => Custody::Unproven,
+        }
+    }
+
+    /// The provenance as a value; `External` where nothing is proven.
+    fn provenance(&self) -> ProvenanceKind {
+        self.evidence().map_or(ProvenanceKind::External, Evidence::provenance)
+    }
+
+    /// Whether the key is in a device that says of itself that it is hardware.
+    /// False for soft tokens, for keys sealed to a TPM (they sign in memory),
+    /// and where nothing is proven.
+    fn is_hardware_backed(&self) -> bool {
+        self.evidence().is_some_and(|evidence| {
+            evidence.provenance().is_confined() && evidence.assurance() >= Assurance::Claimed
+        })
+    }
+
+    /// The evidence itself, if this crate read any.
+    fn evidence(&self) -> Option<&Evidence> {
+        self.__evidence(private::Token::new())
+    }
+}
+
+impl<S: DidSigner + ?Sized> DidSignerExt for S {}
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<S: DidSigner + ?Sized> DidSigner for $pointer {
+            fn did(&self) -> &Did {
+                (**self).did()
+            }
+            fn verifying_key(&self) -> &VerifyingKey {
+                (**self).verifying_key()
+            }
+            fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+                (**self).sign(message)
+            }
+            fn __evidence(&self, token: private::Token) -> Option<&Evidence> {
+                (**self).__evidence(token)
+            }
+        }
+    )+};
+}
+
+forward!(&S, Box<S>, Arc<S>);

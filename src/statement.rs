@@ -1,0 +1,80 @@
+//! What the crate itself signs: a purpose, a zero byte, then the fields.
+//!
+//! `icn-identity/<purpose>/v1` and a zero byte come first, so that no statement
+//! can be taken for another, or for a message that a user had signed: whatever
+//! signs for others refuses input that begins with [`PREFIX`].
+
+/// The first bytes of every statement of this crate.
+pub const PREFIX: &[u8] = b"icn-identity/";
+
+/// Whether a message could be taken for a statement of this crate.
+///
+/// Code that signs what others give it (a command line, a daemon) refuses such
+/// messages.
+#[must_use]
+pub fn is_reserved(message: &[u8]) -> bool {
+    message.starts_with(PREFIX)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A challenge when a key is opened.
+    Open,
+    /// TLS key, X25519 key and DID belong together.
+    Binding,
+}
+
+impl Purpose {
+    const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Open => b"icn-identity/open/v1\0",
+            Self::Binding => b"icn-identity/binding/v1\0",
+        }
+    }
+}
+
+/// Builds the bytes of a statement.
+pub(crate) struct Statement(Vec<u8>);
+
+impl Statement {
+    pub(crate) fn new(purpose: Purpose) -> Self {
+        Self(purpose.as_bytes().to_vec())
+    }
+
+    /// A field of fixed length.
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// A field preceded by its length in bytes, as a big-endian `u64`.
+    pub(crate) fn field(mut self, bytes: &[u8]) -> Self {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.raw(bytes)
+    }
+
+    /// A number, as a big-endian `u64`.
+    pub(crate) fn number(self, number: u64) -> Self {
+        self.raw(&number.to_be_bytes())
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_cannot_run_into_each_other() {
+        let one = Statement::new(Purpose::Binding).field(b"ab").field(b"c").into_bytes();
+        let other = Statement::new(Purpose::Binding).field(b"a").field(b"bc").into_bytes();
+        assert_ne!(one, other);
+        assert!(one.starts_with(b"icn-identity/binding/v1\0\0\0\0\0\0\0\0\x02ab"));
+        assert!(is_reserved(&one));
+        assert!(!is_reserved(b"icn-identit"));
+    }
+}
