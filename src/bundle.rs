@@ -169,7 +169,9 @@ impl IdentityBundle<DidKey> {
     /// # Errors
     ///
     /// Gives the bundle back if the key is of another provenance.
-    pub fn into_static<P>(self) -> Result<IdentityBundle<Key<P, Unlocked>>, Refused<Self, BundleError>>
+    pub fn into_static<P>(
+        self,
+    ) -> Result<IdentityBundle<Key<P, Unlocked>>, Refused<Self, BundleError>>
     where
         P: Provenance,
         Key<P, Unlocked>: TryFrom<DidKey, Error = WrongProvenance>,
@@ -178,10 +180,8 @@ impl IdentityBundle<DidKey> {
         match Key::try_from(signer) {
             Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
             Err(wrong) => {
-                let reason = BundleError::Provenance {
-                    demanded: wrong.demanded(),
-                    found: wrong.found(),
-                };
+                let reason =
+                    BundleError::Provenance { demanded: wrong.demanded(), found: wrong.found() };
                 let bundle = Self { signer: wrong.into_key(), did, companions };
                 Err(Refused::new(bundle, reason))
             }

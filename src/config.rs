@@ -180,10 +180,9 @@ impl Config {
     /// [`ConfigError::NoPkcs11Section`] if it is `pkcs11` and says nothing more.
     pub fn backend(&self, home: &Path) -> Result<BackendConfig, ConfigError> {
         match self.identity.backend {
-            BackendKind::Age => Ok(BackendConfig::Age {
-                home: home.to_owned(),
-                config: self.identity.age.clone(),
-            }),
+            BackendKind::Age => {
+                Ok(BackendConfig::Age { home: home.to_owned(), config: self.identity.age.clone() })
+            }
             BackendKind::Pkcs11 => {
                 let config = self.identity.pkcs11.clone().ok_or(ConfigError::NoPkcs11Section)?;
                 Ok(BackendConfig::Pkcs11(config))
@@ -212,7 +211,9 @@ pub enum ConfigError {
     #[error("backend is \"pkcs11\", but there is no [identity.pkcs11] with a module")]
     NoPkcs11Section,
     /// The work factor is out of range.
-    #[error("work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range")]
+    #[error(
+        "work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range"
+    )]
     WorkFactor {
         /// For writing.
         work_factor: u8,
@@ -248,11 +249,9 @@ fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
     let names_fields_only = ["unknown field", "missing field", "duplicate key"]
         .iter()
         .any(|start| message.starts_with(start));
-    let problem = if names_fields_only { message } else { "this value or syntax is not valid here" };
-    ConfigError::Parse {
-        line: before.matches('\n').count() + 1,
-        problem: problem.to_owned(),
-    }
+    let problem =
+        if names_fields_only { message } else { "this value or syntax is not valid here" };
+    ConfigError::Parse { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
 }
 
 #[cfg(test)]

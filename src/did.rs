@@ -83,8 +83,7 @@ impl Did {
             DidMethod::Icn => bytes.as_slice(),
             DidMethod::Key => strip_multicodec(&bytes)?,
         };
-        let raw: &[u8; 32] =
-            raw.try_into().map_err(|_| InvalidDid::Length { found: raw.len() })?;
+        let raw: &[u8; 32] = raw.try_into().map_err(|_| InvalidDid::Length { found: raw.len() })?;
         let key = VerifyingKey::Ed25519(Ed25519VerifyingKey::from_bytes(raw)?);
         let did = Self::from_key(method, &key);
         // One key has one text: whatever else the decoder let through ends here.

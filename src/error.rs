@@ -88,10 +88,9 @@ impl Error {
     pub fn is_wrong_credential(&self) -> bool {
         match self {
             Self::Open(OpenError::WrongPassphrase) => true,
-            Self::Open(OpenError::Device(error)) | Self::Device(error) => matches!(
-                error,
-                DeviceError::WrongPin { .. } | DeviceError::PinKnownWrong { .. }
-            ),
+            Self::Open(OpenError::Device(error)) | Self::Device(error) => {
+                matches!(error, DeviceError::WrongPin { .. } | DeviceError::PinKnownWrong { .. })
+            }
             _ => false,
         }
     }

@@ -43,8 +43,8 @@ use std::sync::Arc;
 
 pub use adapter::AsSigner;
 pub use at_rest::{AtRest, SealedKey};
-pub(crate) use challenge::prove_possession;
 pub use capability::{Confined, ExposeSecret, NeverExposed};
+pub(crate) use challenge::prove_possession;
 pub use erased::{DidKey, WrongProvenance};
 pub use external::ExternalSigner;
 pub use pair::KeyPair;

@@ -20,6 +20,6 @@ mod lock;
 pub(crate) mod payload;
 
 pub(crate) use encoding::{base64, hex};
-pub use file::read_credential;
+pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{Credentials, IdentityStore, Opened};

@@ -5,6 +5,6 @@ mod memory;
 mod seed;
 
 pub use credential::{Passphrase, Pin};
-pub use memory::{MemoryProtection, memory_protection};
 pub(crate) use memory::LockedBox;
+pub use memory::{MemoryProtection, memory_protection};
 pub(crate) use seed::{SigningSeed, X25519Seed};

@@ -85,9 +85,8 @@ impl Backend for AgeKeyStore {
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
         match locator {
             Locator::AgeFile(path) => {
-                let bytes = file::read_private(path)?.ok_or_else(|| {
-                    KeystoreError::NoIdentity { home: self.home().to_owned() }
-                })?;
+                let bytes = file::read_private(path)?
+                    .ok_or_else(|| KeystoreError::NoIdentity { home: self.home().to_owned() })?;
                 Ok(KeyAtRest::Software(Key::from_age_file_with_limit(
                     did.clone(),
                     bytes,

@@ -136,6 +136,12 @@ pub enum DeviceError {
         /// What it wants.
         reason: &'static str,
     },
+    /// No key of the token is open, or the token has forgotten the login.
+    #[error("token {token} is not open")]
+    NotOpen {
+        /// The token.
+        token: String,
+    },
     /// A call into the module failed.
     #[error("{call} failed on token {token}")]
     Call {
@@ -210,7 +216,9 @@ impl DeviceError {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \
                  restore it or the token"
             }
-            Self::PublicKey { .. } => "this key cannot be used here: generate one with `icnctl id init`",
+            Self::PublicKey { .. } => {
+                "this key cannot be used here: generate one with `icnctl id init`"
+            }
             Self::WrongPin { final_try: true, .. } => {
                 "do not guess: the next wrong PIN locks the token; ask whoever set it up"
             }
@@ -225,6 +233,7 @@ impl DeviceError {
                 "the security officer can set a new one (`pkcs11-tool --init-pin`)"
             }
             Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
+            Self::NotOpen { .. } => "open a key of this token with its PIN (again)",
             Self::StorageKey { .. } => {
                 "this may be a copy or replacement of the token: restore identity.age and \
                  identity.json from a backup made for it"

@@ -69,8 +69,16 @@ pub struct DeviceIdentity {
 }
 
 /// Parts of manufacturer or model strings by which soft tokens name themselves.
-const SOFT_TOKENS: [&str; 8] =
-    ["softhsm", "kryoptic", "craton", "nss", "network security services", "soft", "virtual", "swtpm"];
+const SOFT_TOKENS: [&str; 8] = [
+    "softhsm",
+    "kryoptic",
+    "craton",
+    "nss",
+    "network security services",
+    "soft",
+    "virtual",
+    "swtpm",
+];
 
 impl DeviceIdentity {
     pub(super) fn assurance(&self) -> Assurance {

@@ -54,7 +54,9 @@ impl DidKey {
         match provenance {
             ProvenanceKind::Hardware => Ok(Self::Hardware(Key::new(public, material))),
             ProvenanceKind::DeviceHeld => Ok(Self::DeviceHeld(Key::new(public, material))),
-            found => Err(OpenError::WrongProvenance { demanded: ProvenanceKind::DeviceHeld, found }),
+            found => {
+                Err(OpenError::WrongProvenance { demanded: ProvenanceKind::DeviceHeld, found })
+            }
         }
     }
 

@@ -46,9 +46,8 @@ impl Key<External, Unlocked> {
     /// key that it shows.
     pub fn from_external<E: ExternalSigner>(signer: E) -> Result<Self, Refused<E>> {
         let key = signer.verifying_key();
-        let proven = prove_possession(&key, |challenge| {
-            signer.sign(challenge).map_err(SignError::External)
-        });
+        let proven =
+            prove_possession(&key, |challenge| signer.sign(challenge).map_err(SignError::External));
         match proven {
             Ok(()) => {
                 let did = Did::from_key(DidMethod::default(), &key);

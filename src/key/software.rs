@@ -81,7 +81,8 @@ impl Key<Software, Unlocked> {
         passphrase: &Passphrase,
         work_factor: age::WorkFactor,
     ) -> Result<Key<Software, Locked>, Refused<Self>> {
-        let payload = Payload::of_seed(self.did().clone(), SigningSeed::from_bytes(self.expose_secret()));
+        let payload =
+            Payload::of_seed(self.did().clone(), SigningSeed::from_bytes(self.expose_secret()));
         match age::seal_with_passphrase(&payload, passphrase, work_factor) {
             Ok(file) => Ok(Key::from_age_file(self.did().clone(), file)),
             Err(error) => Err(Refused::new(self, error)),
@@ -128,7 +129,11 @@ impl Key<Software, Locked> {
         &self,
         passphrase: &Passphrase,
     ) -> Result<(Key<Software, Unlocked>, Payload), OpenError> {
-        let mut payload = age::open_with_passphrase(&self.material.0.bytes, passphrase, self.material.0.max_work_factor)?;
+        let mut payload = age::open_with_passphrase(
+            &self.material.0.bytes,
+            passphrase,
+            self.material.0.max_work_factor,
+        )?;
         let seed = payload.take_seed().ok_or(OpenError::NoSeed)?;
         let key = Key::from_signing_seed(seed, self.did().method());
         if key.did() != self.did() || payload.did() != self.did() {

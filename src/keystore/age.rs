@@ -77,10 +77,7 @@ pub(crate) fn seal_with_storage_key(
     seal(payload, &storage_identity(key)?.to_public())
 }
 
-pub(crate) fn open_with_storage_key(
-    file: &[u8],
-    key: &SecretString,
-) -> Result<Payload, OpenError> {
+pub(crate) fn open_with_storage_key(file: &[u8], key: &SecretString) -> Result<Payload, OpenError> {
     open(file, &storage_identity(key)?)
 }
 

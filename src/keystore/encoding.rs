@@ -65,7 +65,10 @@ pub(crate) mod base64 {
     }
 
     /// 32 secret bytes, decoded on the stack into `use_bytes` and wiped.
-    pub(crate) fn decode_secret<T>(text: &str, use_bytes: impl FnOnce(&[u8; 32]) -> T) -> Option<T> {
+    pub(crate) fn decode_secret<T>(
+        text: &str,
+        use_bytes: impl FnOnce(&[u8; 32]) -> T,
+    ) -> Option<T> {
         let mut bytes = zeroize::Zeroizing::new([0_u8; 33]);
         let length = STANDARD.decode_slice(text, bytes.as_mut_slice()).ok()?;
         let secret: &[u8; 32] = bytes.get(..length)?.try_into().ok()?;

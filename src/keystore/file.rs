@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::error::KeystoreError;
 use super::hex;
+use crate::error::KeystoreError;
 
 /// No file of ours is longer: 1 MiB.
 const MAX_LEN: u64 = 1024 * 1024;
@@ -65,10 +65,7 @@ fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
     if rule == Rule::Private {
         flags |= OFlags::NOFOLLOW;
     }
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -136,6 +133,15 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
         return Err(not_safe(path, problem, format!("run: chmod 700 {shown}")));
     }
     Ok(())
+}
+
+/// Writes a file of ours durably (mode 0600), as the identity's own files are.
+///
+/// # Errors
+///
+/// [`KeystoreError::Io`]; the file is the old one then.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+    write(path, bytes)
 }
 
 /// Writes a file of ours: a temporary file beside it, synced, renamed over it,

@@ -121,7 +121,9 @@ impl Header {
         }
         if version.version != VERSION {
             let found = version.version;
-            return Err(KeystoreError::Newer { what: "identity.json", found, known: VERSION }.into());
+            return Err(
+                KeystoreError::Newer { what: "identity.json", found, known: VERSION }.into()
+            );
         }
         let header: Self = serde_json::from_str(text)?;
         if header.algorithm != header.did.verifying_key().algorithm().as_str() {
@@ -134,12 +136,11 @@ impl Header {
     }
 
     pub(super) fn to_json(&self) -> Result<String, KeystoreError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| {
-            KeystoreError::Payload {
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|error| KeystoreError::Payload {
                 reason: "the header cannot be written as JSON",
                 source: Some(error.into()),
-            }
-        })?;
+            })?;
         text.push('\n');
         Ok(text)
     }

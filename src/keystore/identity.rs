@@ -57,9 +57,11 @@ impl Credentials {
 
     fn for_backend(&self, kind: BackendKind) -> Result<Credential, DeviceError> {
         match kind {
-            BackendKind::Age => self.passphrase.clone().map(Credential::Passphrase).ok_or(
-                DeviceError::WrongCredential { backend: "age", wanted: "passphrase" },
-            ),
+            BackendKind::Age => self
+                .passphrase
+                .clone()
+                .map(Credential::Passphrase)
+                .ok_or(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" }),
             BackendKind::Pkcs11 => self
                 .pin
                 .clone()
@@ -145,6 +147,48 @@ impl IdentityStore {
             .ok_or_else(|| KeystoreError::NoIdentity { home: self.home.clone() })
     }
 
+    /// Whether an identity can be made here.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Exists`] if any file of one is there.
+    pub fn check_vacant(&self) -> Result<(), KeystoreError> {
+        for path in [self.header_path(), self.payload_path()] {
+            if path.symlink_metadata().is_ok() {
+                return Err(KeystoreError::Exists { path });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a header against what is configured and pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::NotPinned`] or [`KeystoreError::NotConfigured`].
+    pub fn check(
+        &self,
+        header: &Header,
+        configured: BackendKind,
+        pinned: Option<&Did>,
+    ) -> Result<(), KeystoreError> {
+        check_header(header, configured, pinned)
+    }
+
+    /// Finds the key that a header names, and checks what can be checked
+    /// without a credential.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::find`].
+    pub fn find(&self, backend: &dyn Backend, header: &Header) -> Result<KeyAtRest, Error> {
+        let locator = match header.locator() {
+            None => Locator::AgeFile(self.payload_path()),
+            Some(locator) => Locator::Pkcs11(locator.clone()),
+        };
+        backend.find(&locator, header.did())
+    }
+
     /// Makes a key with the backend, companions for it, and writes both files.
     ///
     /// # Errors
@@ -159,11 +203,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(&self.home)?;
         let _lock = Lock::exclusive(&self.home)?;
-        for path in [self.header_path(), self.payload_path()] {
-            if path.symlink_metadata().is_ok() {
-                return Err(KeystoreError::Exists { path }.into());
-            }
-        }
+        self.check_vacant()?;
         if backend.kind() != BackendKind::Age && backend.vault().is_none() {
             credentials.want_passphrase()?;
         }
@@ -226,11 +266,7 @@ impl IdentityStore {
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
         let _lock = Lock::exclusive(&self.home)?;
-        let locator = match header.locator() {
-            None => Locator::AgeFile(self.payload_path()),
-            Some(locator) => Locator::Pkcs11(locator.clone()),
-        };
-        let (key, secret, mut payload) = match backend.find(&locator, header.did())? {
+        let (key, secret, mut payload) = match self.find(backend, &header)? {
             KeyAtRest::Software(key) => {
                 let Credential::Passphrase(passphrase) =
                     credentials.for_backend(BackendKind::Age)?
@@ -453,4 +489,3 @@ fn previous(path: &Path) -> PathBuf {
     name.push(".prev");
     PathBuf::from(name)
 }
-

@@ -252,7 +252,8 @@ mod tests {
         let seed = base64::encode(&[7; 32]);
         let broken = json.replace(&seed, &seed[..40]);
         let error = Payload::from_json(broken.as_bytes()).err().unwrap();
-        let text = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        let text = format!("{error} {error:?} {source}");
         assert!(!text.contains(&seed[..40]), "{text}");
         assert!(text.contains("line 1"), "{text}");
     }

@@ -1,1 +1,48 @@
-fn main() {}
+//! `icnctl`: makes an identity, shows it, signs and verifies.
+
+mod args;
+mod context;
+mod credential;
+mod error;
+mod id;
+mod pin_config;
+mod show;
+mod sign;
+mod verify;
+mod warnings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command, IdCommand};
+use context::Context;
+
+fn main() -> ExitCode {
+    // Secrets are kept out of dumps page by page; this covers the rest.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    warnings::install();
+
+    let args = Args::parse();
+    let verifies = matches!(args.command, Command::Verify(_));
+    match run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            error.report();
+            // `verify` keeps 1 for "not valid".
+            ExitCode::from(if verifies { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(args: Args) -> Result<ExitCode, error::CliError> {
+    let context = Context::new(&args)?;
+    match args.command {
+        Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
+        Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Sign(sign) => sign::sign(&context, &sign)?,
+        Command::Verify(verify) => return verify::verify(&context, &verify),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,297 @@
+//! Keys in an HSM or token, through a PKCS#11 module.
+//!
+//! Everything a PKCS#11 device says is its own word, and every module says it
+//! a little differently. So nothing is assumed: a token is chosen by label and
+//! serial number, a pair by `CKA_ID`, each must be there exactly once; the
+//! public key is compared with the expected DID before a PIN is sent; a fresh
+//! challenge is signed before a key is handed out.
+
+mod failure;
+mod key;
+mod keygen;
+mod login;
+mod module;
+mod object;
+mod point;
+mod raw;
+mod storage;
+mod template;
+mod token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use secrecy::SecretString;
+
+use self::key::{Place, TokenKey};
+use self::login::LoginGuard;
+use self::module::Module;
+use self::object::{Objects, with_id};
+use self::token::{Token, Wanted};
+use super::{
+    Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
+    Pkcs11Locator, StorageVault, WrappedKey,
+};
+use crate::algorithm::VerifyingKey;
+use crate::config::Pkcs11Config;
+use crate::did::Did;
+use crate::error::{DeviceError, Error};
+use crate::key::{DidKey, SealedKey};
+
+/// `CKA_LABEL` of a new key where none is given.
+const DEFAULT_LABEL: &str = "icn-identity";
+
+/// A PKCS#11 module, and the token of it that is configured.
+pub struct Pkcs11Backend {
+    module: Arc<Module>,
+    config: Pkcs11Config,
+    /// Keys that were made or found here: they say which token keeps the
+    /// storage key of a DID where the configuration leaves it open.
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    locator: Pkcs11Locator,
+    /// `CKA_ID` of an AES key that was made for this DID here.
+    storage: Option<Vec<u8>>,
+}
+
+impl Pkcs11Backend {
+    /// Loads and initialises the module (once in a process), and looks for the
+    /// token. No PIN is used.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Module`] if the module cannot be used,
+    /// [`DeviceError::NoToken`] if the token is not there. That several tokens
+    /// match is an error only where nothing says which one is meant.
+    pub fn open(config: &Pkcs11Config) -> Result<Self, DeviceError> {
+        let module = Module::open(&config.module)?;
+        match Token::select(&module, &Wanted::from_config(config)) {
+            Ok(_) | Err(DeviceError::AmbiguousToken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self { module, config: config.clone(), known: Mutex::default() })
+    }
+
+    /// Finds the public key with this `CKA_LABEL`, without a PIN: the way to
+    /// a key that was not made by [`Backend::create`].
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
+    /// exactly one.
+    pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, DeviceError> {
+        let token = self.token()?;
+        let objects = Objects { token: &token, session: &token.session()? };
+        let found = objects.public_labelled(label)?;
+        let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
+        Ok(locator(&token, objects.id(public)?, label))
+    }
+
+    /// The public key of a pair, without a PIN.
+    ///
+    /// # Errors
+    ///
+    /// If there is not exactly one, or it cannot be read.
+    pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, DeviceError> {
+        let wanted = self.wanted().narrowed_to(locator, &self.module)?;
+        let token = Token::select(&self.module, &wanted)?;
+        let objects = Objects { token: &token, session: &token.session()? };
+        let name = || with_id(&locator.id);
+        let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
+        objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {
+            token: token.name(),
+            reason: format!("the public key {} shows no CKA_EC_POINT", name()),
+        })
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted::from_config(&self.config)
+    }
+
+    fn token(&self) -> Result<Token, DeviceError> {
+        Token::select(&self.module, &self.wanted())
+    }
+
+    /// The token that keeps, or will keep, the storage key of a DID.
+    fn vault_token(&self, did: &Did) -> Result<Token, DeviceError> {
+        let known = self.known().get(did.as_str()).cloned();
+        let wanted = match known {
+            Some(known) => self.wanted().narrowed_to(&known.locator, &self.module)?,
+            None => self.wanted(),
+        };
+        Token::select(&self.module, &wanted)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, did: &Did, locator: Pkcs11Locator) {
+        self.known().insert(did.to_string(), Known { locator, storage: None });
+    }
+
+    fn place(&self, locator: &Pkcs11Locator, did: &Did) -> Result<Arc<Place>, DeviceError> {
+        Ok(Arc::new(Place {
+            wanted: self.wanted().narrowed_to(locator, &self.module)?,
+            module: Arc::clone(&self.module),
+            locator: locator.clone(),
+            did: did.clone(),
+            allow_final_try: self.config.allow_final_try,
+            verify_after_sign: self.config.verify_after_sign,
+        }))
+    }
+
+    /// Makes a key of the pair that was generated with this id.
+    fn adopt(
+        &self,
+        objects: Objects<'_>,
+        (id, label): (&[u8], &str),
+        request: &NewKey,
+        login: LoginGuard,
+    ) -> Result<Created, Error> {
+        let public = objects.exactly_one(&objects.public(id)?, || with_id(id))?;
+        let shown = objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {
+            token: objects.token.name(),
+            reason: "the new public key shows no CKA_EC_POINT".into(),
+        })?;
+        let did = Did::from_key(request.did_method, &shown);
+        let locator = locator(objects.token, id.to_owned(), label);
+        let opened = self.place(&locator, &did)?.open(objects.token, login)?;
+        let key = DidKey::from_new_device_key(opened, request.did_method)?;
+        self.remember(&did, locator.clone());
+        Ok(Created { key, locator: Locator::Pkcs11(locator) })
+    }
+}
+
+fn locator(token: &Token, id: Vec<u8>, label: &str) -> Pkcs11Locator {
+    let identity = token.identity();
+    let mut locator = Pkcs11Locator::new(&identity.label, &identity.serial, id);
+    locator.label = label.to_owned();
+    locator
+}
+
+fn of_pkcs11(locator: &Locator) -> Result<&Pkcs11Locator, DeviceError> {
+    match locator {
+        Locator::Pkcs11(locator) => Ok(locator),
+        _ => Err(DeviceError::ForeignLocator { backend: "pkcs11" }),
+    }
+}
+
+impl Backend for Pkcs11Backend {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Pkcs11
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            kind: BackendKind::Pkcs11,
+            location: self.module.path().to_owned(),
+            device: self.token().ok().map(|token| token.identity().clone()),
+        }
+    }
+
+    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
+        let pin = credential.pin()?;
+        let label = request.label.as_ref().or(self.config.key_label.as_ref());
+        let label = label.map_or(DEFAULT_LABEL, String::as_str);
+        let token = self.token()?;
+        token.need(&keygen::NEEDED)?;
+        // First without a login, so that no PIN is spent on a taken label.
+        let session = token.writing_session()?;
+        let objects = Objects { token: &token, session: &session };
+        objects.label_is_free(label)?;
+        let login = LoginGuard::enter(&token, pin, self.config.allow_final_try)?;
+        objects.label_is_free(label)?;
+        let id = template::random_id(&token.name())?;
+        objects.generate(&id, label)?;
+        // Held until a failed attempt has been cleaned up.
+        let cleaning = LoginGuard::join(&token)?;
+        let created = self.adopt(objects, (&id, label), request, login);
+        if created.is_err()
+            && let Err(error) = objects.remove(&id)
+        {
+            log::warn!("a new key could not be removed from its token: {error}");
+        }
+        drop(session);
+        drop(cleaning);
+        created
+    }
+
+    fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
+        let place = self.place(of_pkcs11(locator)?, did)?;
+        let token = place.token()?;
+        place.check(Objects { token: &token, session: &token.session()? })?;
+        self.remember(did, place.locator.clone());
+        Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))
+    }
+
+    fn discard(&self, made: &Locator, credential: &Credential) -> Result<(), Error> {
+        let made = of_pkcs11(made)?;
+        let wanted = self.wanted().narrowed_to(made, &self.module)?;
+        let token = Token::select(&self.module, &wanted)?;
+        let login = LoginGuard::enter(&token, credential.pin()?, self.config.allow_final_try)?;
+        let session = token.writing_session()?;
+        let objects = Objects { token: &token, session: &session };
+        let mut known = self.known();
+        let of_made = known.iter().find(|(_, known)| known.locator == *made);
+        if let Some((did, Known { storage, .. })) = of_made.map(|(d, k)| (d.clone(), k.clone())) {
+            known.remove(&did);
+            storage.map_or(Ok(()), |id| objects.remove(&id))?;
+        }
+        objects.remove(&made.id)?;
+        drop(session);
+        drop(login);
+        Ok(())
+    }
+
+    fn vault(&self) -> Option<&dyn StorageVault> {
+        match self.token().and_then(|token| token.has(&storage::NEEDED)) {
+            Ok(false) => None,
+            // Which token it is may only be known by the DID.
+            Ok(true) | Err(_) => Some(self),
+        }
+    }
+}
+
+impl StorageVault for Pkcs11Backend {
+    fn wrap(
+        &self,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<WrappedKey>, DeviceError> {
+        let token = self.vault_token(did)?;
+        if !token.has(&storage::NEEDED)? {
+            return Ok(None);
+        }
+        let _login = LoginGuard::join(&token)?;
+        let session = token.writing_session()?;
+        let mut known = self.known();
+        let known = known.get_mut(did.as_str());
+        let of_key = known.as_ref().map(|known| known.locator.label.as_str());
+        let label = of_key.filter(|label| !label.is_empty()).unwrap_or(DEFAULT_LABEL);
+        let label = format!("{label} storage");
+        let wrapped =
+            Objects { token: &token, session: &session }.wrap(&label, did, storage_key)?;
+        if let (Some(known), Some(wrapped)) = (known, &wrapped) {
+            known.storage = Some(wrapped.key_id.clone());
+        }
+        Ok(wrapped)
+    }
+
+    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError> {
+        let token = self.vault_token(did)?;
+        let _login = LoginGuard::join(&token)?;
+        let session = token.session()?;
+        Objects { token: &token, session: &session }.unwrap(did, wrapped)
+    }
+}
+
+impl fmt::Debug for Pkcs11Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Backend").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Ed25519 pairs, generated in the token.
+
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, ObjectClass};
+
+use super::object::Objects;
+use super::template;
+use crate::error::DeviceError;
+
+/// What a token needs for keys of ours.
+pub(super) const NEEDED: [MechanismType; 2] =
+    [MechanismType::EDDSA, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN];
+
+/// Names of the curve for `CKA_EC_PARAMS`. Modules take one or another.
+const CURVES: [&[u8]; 3] = [
+    // OID 1.3.101.112 (RFC 8410)
+    &[0x06, 0x03, 0x2b, 0x65, 0x70],
+    // PrintableString "edwards25519" (PKCS#11 v3.0): YubiHSM 2 takes no other.
+    b"\x13\x0cedwards25519",
+    // OID 1.3.6.1.4.1.11591.15.1: Luna.
+    &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
+];
+
+impl Objects<'_> {
+    /// # Errors
+    ///
+    /// [`DeviceError::LabelTaken`] if any key that this session sees has it.
+    pub(super) fn label_is_free(self, label: &str) -> Result<(), DeviceError> {
+        for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
+            let named = [Attribute::Class(class), Attribute::Label(label.into())];
+            if !self.find(&named)?.is_empty() {
+                let (token, label) = (self.token.name(), label.to_owned());
+                return Err(DeviceError::LabelTaken { token, label });
+            }
+        }
+        Ok(())
+    }
+
+    /// Generates a pair with this id and label; leaves nothing if it fails.
+    pub(super) fn generate(self, id: &[u8], label: &str) -> Result<(), DeviceError> {
+        let mut needed = template::confined(id, label);
+        needed.push(Attribute::Sign(true));
+        let usages_off = [
+            Attribute::Decrypt(false),
+            Attribute::Unwrap(false),
+            Attribute::Derive(false),
+            Attribute::SignRecover(false),
+        ];
+        let mut first_error = None;
+        for private in template::from_strict_to_plain(&needed, &usages_off) {
+            for curve in CURVES {
+                let public = [
+                    Attribute::Token(true),
+                    Attribute::Private(false),
+                    Attribute::Verify(true),
+                    Attribute::EcParams(curve.to_vec()),
+                    Attribute::Id(id.to_owned()),
+                    Attribute::Label(label.into()),
+                ];
+                let mechanism = Mechanism::EccEdwardsKeyPairGen;
+                let Err(error) = self.session.generate_key_pair(&mechanism, &public, &private)
+                else {
+                    return Ok(());
+                };
+                // Some modules leave half a pair behind.
+                self.remove(id)?;
+                if !template::is_about_the_template(&error) {
+                    return Err(self.token.failed("C_GenerateKeyPair")(error));
+                }
+                first_error.get_or_insert(error);
+            }
+        }
+        match first_error {
+            Some(error) => Err(self.token.failed("C_GenerateKeyPair")(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Destroys every object with this id. The session must be a writing one.
+    pub(super) fn remove(self, id: &[u8]) -> Result<(), DeviceError> {
+        // An empty id is that of every object which was given none.
+        if id.is_empty() {
+            return Ok(());
+        }
+        let objects = self.find(&[Attribute::Token(true), Attribute::Id(id.to_owned())])?;
+        let mut result = Ok(());
+        for object in objects {
+            let removed = self.session.destroy_object(object);
+            result = result.and(removed.map_err(self.token.failed("C_DestroyObject")));
+        }
+        result
+    }
+}

@@ -1,0 +1,109 @@
+//! PKCS#11 modules, each loaded and initialised once in a process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+
+use super::failure::Failure;
+use super::raw::Signing;
+use crate::error::DeviceError;
+
+/// `C_Initialize` is process-wide, and finalizing would end the sessions of
+/// whoever else uses the module: modules stay for the life of the process.
+static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
+
+/// A module, loaded and initialised.
+pub(super) struct Module {
+    path: PathBuf,
+    context: Pkcs11,
+    signing: Signing,
+}
+
+impl Module {
+    /// The module at a path: checked, then loaded, unless it is there already.
+    pub(super) fn open(path: &Path) -> Result<Arc<Self>, DeviceError> {
+        let path = check(path)?;
+        let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = modules.get(&path) {
+            return Ok(Arc::clone(module));
+        }
+        let module = Arc::new(Self::load(path.clone())?);
+        modules.insert(path, Arc::clone(&module));
+        Ok(module)
+    }
+
+    fn load(path: PathBuf) -> Result<Self, DeviceError> {
+        let unusable = |reason, error: Error| DeviceError::Module {
+            path: path.clone(),
+            reason,
+            source: Some(Box::new(Failure::from(error))),
+        };
+        let context = Pkcs11::new(&path).map_err(|error| match error {
+            error @ Error::LibraryLoading(_) => unusable("it cannot be loaded", error),
+            error @ Error::MissingSymbol(_) => unusable("it is not a PKCS#11 module", error),
+            error => unusable("it does not tell its functions", error),
+        })?;
+        let signing = Signing::load(&path)
+            .map_err(|error| unusable("it does not tell its functions", error))?;
+        match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+            // Somebody else in this process was first.
+            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+            Err(error) => return Err(unusable("it cannot be initialised", error)),
+        }
+        Ok(Self { path, context, signing })
+    }
+
+    /// The canonical path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn context(&self) -> &Pkcs11 {
+        &self.context
+    }
+
+    pub(super) fn signing(&self) -> &Signing {
+        &self.signing
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Loading a library runs its constructors before anyone can see what it is,
+/// so the file is judged first.
+fn check(path: &Path) -> Result<PathBuf, DeviceError> {
+    let refused = |reason, source: Option<io::Error>| DeviceError::Module {
+        path: path.to_owned(),
+        reason,
+        source: source.map(Into::into),
+    };
+    if !path.is_absolute() {
+        return Err(refused("the path is not absolute", None));
+    }
+    let real = path.canonicalize().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => refused("there is no such file", None),
+        _ => refused("it cannot be reached", Some(error)),
+    })?;
+    let meta = fs::metadata(&real).map_err(|error| refused("it cannot be read", Some(error)))?;
+    if !meta.is_file() {
+        return Err(refused("it is not a file", None));
+    }
+    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refused("it belongs neither to root nor to you", None));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(refused("others than its owner can write to it", None));
+    }
+    Ok(real)
+}

@@ -1,0 +1,154 @@
+//! Storage keys, encrypted by an AES key that cannot leave the token.
+//!
+//! AES-256-GCM with a random 12-byte nonce and a 16-byte tag; the DID is in
+//! the associated data, so that what was wrapped for one identity does not
+//! open another one.
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::aead::GcmParams;
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::types::Ulong;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::object::{Objects, with_id};
+use super::template;
+use crate::backend::WrappedKey;
+use crate::did::Did;
+use crate::error::DeviceError;
+use crate::evidence::Evidence;
+
+/// What a token needs to keep storage keys.
+pub(super) const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
+
+const CONTEXT: &[u8] = b"icn-identity/storage/v1\0";
+
+impl Objects<'_> {
+    /// Encrypts with a new AES key; leaves nothing if it fails. `None` if the
+    /// token turns out not to do GCM with a nonce of ours.
+    pub(super) fn wrap(
+        self,
+        label: &str,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<WrappedKey>, DeviceError> {
+        let key_id = template::random_id(&self.token.name())?;
+        let wrapped = self.wrap_with_new_key(key_id.clone(), label, did, storage_key);
+        if !matches!(wrapped, Ok(Some(_)))
+            && let Err(error) = self.remove(&key_id)
+        {
+            log::warn!("a new AES key could not be removed from its token: {error}");
+        }
+        wrapped
+    }
+
+    fn wrap_with_new_key(
+        self,
+        key_id: Vec<u8>,
+        label: &str,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<WrappedKey>, DeviceError> {
+        let key = self.generate_aes(&key_id, label)?;
+        let mut iv = template::random_id(&self.token.name())?;
+        iv.truncate(12);
+        let secret = storage_key.expose_secret().as_bytes();
+        let encrypted = gcm(&mut iv.clone(), did, |gcm| self.session.encrypt(gcm, key, secret));
+        let ciphertext = match encrypted {
+            Ok(ciphertext) => ciphertext,
+            Err(Error::Pkcs11(
+                RvError::MechanismInvalid
+                | RvError::MechanismParamInvalid
+                | RvError::FunctionNotSupported,
+                _,
+            )) => return Ok(None),
+            Err(error) => return Err(self.token.failed("C_Encrypt")(error)),
+        };
+        let wrapped = WrappedKey { key_id, iv, ciphertext };
+        let unwrapped = self.unwrap(did, &wrapped)?;
+        if unwrapped.expose_secret() != storage_key.expose_secret() {
+            return Err(DeviceError::StorageKey { token: self.token.name(), source: None });
+        }
+        Ok(Some(wrapped))
+    }
+
+    /// Decrypts what [`Self::wrap`] made.
+    pub(super) fn unwrap(
+        self,
+        did: &Did,
+        wrapped: &WrappedKey,
+    ) -> Result<SecretString, DeviceError> {
+        let refused = |source| DeviceError::StorageKey { token: self.token.name(), source };
+        let wanted = || with_id(&wrapped.key_id);
+        let keys = self.find(&[
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::Token(true),
+            Attribute::Id(wrapped.key_id.clone()),
+        ]);
+        let key = keys
+            .and_then(|keys| self.exactly_one(&keys, wanted))
+            .map_err(|error| refused(Some(error.into())))?;
+        let decrypted = gcm(&mut wrapped.iv.clone(), did, |gcm| {
+            self.session.decrypt(gcm, key, &wrapped.ciphertext)
+        });
+        let secret = decrypted
+            .map(Zeroizing::new)
+            .map_err(|error| refused(Some(Failure::from(error).into())))?;
+        let text = std::str::from_utf8(&secret).map_err(|error| refused(Some(error.into())))?;
+        Ok(SecretString::from(text))
+    }
+
+    fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, DeviceError> {
+        let mut needed = template::confined(id, label);
+        needed.extend([
+            Attribute::ValueLen(Ulong::new(32)),
+            Attribute::Encrypt(true),
+            Attribute::Decrypt(true),
+        ]);
+        let usages_off = [
+            Attribute::Sign(false),
+            Attribute::Verify(false),
+            Attribute::Wrap(false),
+            Attribute::Unwrap(false),
+            Attribute::Derive(false),
+        ];
+        let failed = self.token.failed("C_GenerateKey");
+        let mut first_error = None;
+        for template in template::from_strict_to_plain(&needed, &usages_off) {
+            match self.session.generate_key(&Mechanism::AesKeyGen, &template) {
+                Ok(key) => return self.confined(key),
+                Err(error) if template::is_about_the_template(&error) => {
+                    first_error.get_or_insert(error);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(first_error.unwrap_or(Error::NotSupported)))
+    }
+
+    /// The key, if the token says that it keeps it to itself.
+    fn confined(self, key: ObjectHandle) -> Result<ObjectHandle, DeviceError> {
+        match Evidence::from_pkcs11(self.token.identity().clone(), self.evidence(key)?) {
+            Ok(_) => Ok(key),
+            Err(exposable) => Err(DeviceError::Call {
+                call: "C_GenerateKey",
+                token: self.token.name(),
+                source: Box::new(exposable),
+            }),
+        }
+    }
+}
+
+/// Calls `with` with the parameters for this nonce and DID.
+fn gcm<T>(
+    iv: &mut [u8],
+    did: &Did,
+    with: impl FnOnce(&Mechanism<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let associated = [CONTEXT, did.as_str().as_bytes()].concat();
+    let parameters = GcmParams::new(iv, &associated, Ulong::new(128))?;
+    with(&Mechanism::AesGcm(parameters))
+}

@@ -1,0 +1,206 @@
+//! Choosing a token by label and serial number.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cryptoki::error::Error;
+use cryptoki::mechanism::MechanismType;
+use cryptoki::session::Session;
+use cryptoki::slot::{Slot, TokenInfo};
+
+use super::failure::Failure;
+use super::module::Module;
+use crate::backend::Pkcs11Locator;
+use crate::config::Pkcs11Config;
+use crate::error::DeviceError;
+use crate::evidence::DeviceIdentity;
+
+/// Which token is wanted; what is `None` may be anything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    label: Option<String>,
+    serial: Option<String>,
+    slot: Option<u64>,
+}
+
+impl Wanted {
+    pub(super) fn from_config(config: &Pkcs11Config) -> Self {
+        Self { label: config.token.clone(), serial: config.serial.clone(), slot: config.slot }
+    }
+
+    /// The token of a locator, if the configuration does not want another one.
+    pub(super) fn narrowed_to(
+        &self,
+        locator: &Pkcs11Locator,
+        module: &Arc<Module>,
+    ) -> Result<Self, DeviceError> {
+        let wanted = Self {
+            label: Some(locator.token.clone()),
+            serial: Some(locator.serial.clone()),
+            slot: self.slot,
+        };
+        let agrees = |pinned: &Option<String>, found| pinned.as_ref().is_none_or(|p| p == found);
+        if agrees(&self.label, &locator.token) && agrees(&self.serial, &locator.serial) {
+            return Ok(wanted);
+        }
+        Err(DeviceError::NoToken {
+            wanted: format!("both the configuration ({self}) and the key's locator ({wanted})"),
+            present: names(&present(module)?),
+        })
+    }
+
+    fn matches(&self, token: &Token) -> bool {
+        let agrees = |wanted: &Option<String>, found| wanted.as_ref().is_none_or(|w| w == found);
+        agrees(&self.label, &token.identity.label)
+            && agrees(&self.serial, &token.identity.serial)
+            && self.slot.is_none_or(|slot| slot == token.slot.id())
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = [
+            self.label.as_ref().map(|label| format!("label {label:?}")),
+            self.serial.as_ref().map(|serial| format!("serial {serial}")),
+            self.slot.map(|slot| format!("slot {slot}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if parts.is_empty() { f.write_str("any label") } else { f.write_str(&parts.join(", ")) }
+    }
+}
+
+/// A token that is present now. Not kept: its slot may change.
+pub(super) struct Token {
+    module: Arc<Module>,
+    slot: Slot,
+    identity: DeviceIdentity,
+}
+
+impl Token {
+    /// The one token that is wanted.
+    pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, DeviceError> {
+        let (mut matching, others): (Vec<_>, Vec<_>) =
+            present(module)?.into_iter().partition(|token| wanted.matches(token));
+        match (matching.pop(), matching.is_empty()) {
+            (Some(token), true) => Ok(token),
+            (None, _) => {
+                Err(DeviceError::NoToken { wanted: wanted.to_string(), present: names(&others) })
+            }
+            (Some(token), false) => {
+                matching.push(token);
+                Err(DeviceError::AmbiguousToken {
+                    wanted: wanted.to_string(),
+                    candidates: names(&matching),
+                })
+            }
+        }
+    }
+
+    pub(super) fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    pub(super) fn identity(&self) -> &DeviceIdentity {
+        &self.identity
+    }
+
+    /// For messages: the label, or the serial number where there is none.
+    pub(super) fn name(&self) -> String {
+        let DeviceIdentity { label, serial, .. } = &self.identity;
+        if label.is_empty() { format!("(serial {serial})") } else { label.clone() }
+    }
+
+    /// The state of the token now, with its PIN flags.
+    pub(super) fn info(&self) -> Result<TokenInfo, DeviceError> {
+        self.module.context().get_token_info(self.slot).map_err(self.failed("C_GetTokenInfo"))
+    }
+
+    pub(super) fn session(&self) -> Result<Session, DeviceError> {
+        self.module.context().open_ro_session(self.slot).map_err(self.failed("C_OpenSession"))
+    }
+
+    pub(super) fn writing_session(&self) -> Result<Session, DeviceError> {
+        self.module.context().open_rw_session(self.slot).map_err(self.failed("C_OpenSession"))
+    }
+
+    /// Whether the token has all of these mechanisms.
+    pub(super) fn has(&self, mechanisms: &[MechanismType]) -> Result<bool, DeviceError> {
+        let present = self.mechanisms()?;
+        Ok(mechanisms.iter().all(|mechanism| present.contains(mechanism)))
+    }
+
+    /// # Errors
+    ///
+    /// [`DeviceError::NoEd25519`] unless the token has all of these.
+    pub(super) fn need(&self, mechanisms: &[MechanismType]) -> Result<(), DeviceError> {
+        if self.has(mechanisms)? {
+            return Ok(());
+        }
+        let present = self.mechanisms()?;
+        let elliptic = present.iter().map(ToString::to_string);
+        let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
+        Err(DeviceError::NoEd25519 { token: self.name(), mechanisms: elliptic.collect() })
+    }
+
+    fn mechanisms(&self) -> Result<Vec<MechanismType>, DeviceError> {
+        let list = self.module.context().get_mechanism_list(self.slot);
+        list.map_err(self.failed("C_GetMechanismList"))
+    }
+
+    /// The error of a call on this token.
+    pub(super) fn failed(&self, call: &'static str) -> impl FnOnce(Error) -> DeviceError + use<> {
+        let token = self.name();
+        move |error| DeviceError::Call { call, token, source: Box::new(Failure::from(error)) }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// Every initialised token. One that cannot be read (pulled out just now, not
+/// recognised) must not hide the others.
+fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
+    let slots = module.context().get_slots_with_token().map_err(|error| DeviceError::Call {
+        call: "C_GetSlotList",
+        token: module.path().display().to_string(),
+        source: Box::new(Failure::from(error)),
+    })?;
+    Ok(slots.into_iter().filter_map(|slot| read(module, slot)).collect())
+}
+
+fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
+    let context = module.context();
+    let info = context
+        .get_token_info(slot)
+        .inspect_err(|error| log::warn!("a token cannot be read: {}", error))
+        .ok()
+        .filter(TokenInfo::token_initialized)?;
+    let hardware_slot = context.get_slot_info(slot).is_ok_and(|info| info.hardware_slot());
+    let identity = DeviceIdentity {
+        manufacturer: trimmed(info.manufacturer_id()),
+        model: trimmed(info.model()),
+        serial: trimmed(info.serial_number()),
+        label: trimmed(info.label()),
+        firmware: info.firmware_version().to_string(),
+        hardware_slot,
+    };
+    Some(Token { module: Arc::clone(module), slot, identity })
+}
+
+/// The standard pads with blanks; some modules pad with NUL.
+fn trimmed(padded: &str) -> String {
+    padded.trim_end_matches([' ', '\0']).to_owned()
+}
+
+fn names(tokens: &[Token]) -> Vec<String> {
+    let name = |token: &Token| {
+        let DeviceIdentity { label, serial, .. } = &token.identity;
+        format!("{label} (serial {serial})")
+    };
+    tokens.iter().map(name).collect()
+}

@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Identity of a cooperative network node: keys in a file or in an HSM.
+#[derive(Debug, Parser)]
+#[command(name = "icnctl", version, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+
+    /// Configuration file [default: icn.toml in the home directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// File whose content is the passphrase (mode 0600) [or $ICN_PASSPHRASE, or a prompt]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// File whose content is the token's user PIN (mode 0600) [or $ICN_PIN, or a prompt]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make or show the identity
+    Id {
+        #[command(subcommand)]
+        command: IdCommand,
+    },
+    /// Sign a file with the identity's key; prints the 64-byte signature in base64
+    Sign(SignArgs),
+    /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdCommand {
+    /// Make a new identity; never overwrites one
+    Init(InitArgs),
+    /// Show the identity; needs no PIN or passphrase
+    Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// Where the key is made and kept [default: `backend` in icn.toml, or age]
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Backend>,
+
+    /// How the key is written as a DID
+    #[arg(long, value_enum, default_value_t = Method::Icn)]
+    pub(crate) did_method: Method,
+
+    /// PKCS#11 module (absolute path)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// Label of the token
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) token: Option<String>,
+
+    /// Label of the new key on the token [default: icn-identity]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) key_label: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    Age,
+    Pkcs11,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    Icn,
+    Key,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    /// File to sign; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Whose signature it is
+    #[arg(long)]
+    pub(crate) did: String,
+
+    /// The signature, 64 bytes in base64
+    #[arg(long, value_name = "BASE64")]
+    pub(crate) signature: String,
+
+    /// File that was signed; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}

@@ -1,0 +1,107 @@
+//! What happened, then what to try.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Identity(icn_identity::Error),
+    #[error("there is no home directory")]
+    NoHome,
+    #[error("the configuration {} does not exist", path.display())]
+    NoConfig { path: PathBuf },
+    #[error("no {what} was given, and there is no terminal to ask on")]
+    NoCredential {
+        what: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the {what} is empty")]
+    Empty { what: &'static str },
+    #[error("the two {what}s differ")]
+    Differ { what: &'static str },
+    #[error("${variable} is not UTF-8")]
+    NotUtf8 { variable: &'static str },
+    #[error("cannot read {what}")]
+    Input {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write to standard output")]
+    Output {
+        #[source]
+        source: io::Error,
+    },
+    #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
+    Reserved,
+    #[error("the signature is not 64 bytes in base64")]
+    SignatureEncoding,
+    #[error("{} pins {did}, but there is no such identity", path.display())]
+    AlreadyPinned { path: PathBuf, did: String },
+    #[error("{option} is for the pkcs11 backend")]
+    OptionForPkcs11 { option: &'static str },
+    #[error("no PKCS#11 module is given")]
+    NoModule,
+    #[error("the identity was made, but {} could not be updated", path.display())]
+    NotRecorded {
+        path: PathBuf,
+        lines: String,
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl<E: Into<icn_identity::Error>> From<E> for CliError {
+    fn from(error: E) -> Self {
+        Self::Identity(error.into())
+    }
+}
+
+impl CliError {
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Identity(error) => return error.help(),
+            Self::NoHome => "name one with --home or $ICN_HOME",
+            Self::NoConfig { .. } => "check the path given with --config",
+            Self::NoCredential { flag, variable, .. } => {
+                return Some(format!("give it with {flag} FILE or in ${variable}"));
+            }
+            Self::Empty { .. } | Self::Differ { .. } => "run the command again",
+            Self::Reserved => {
+                "such bytes could be taken for a statement of the identity itself and are never \
+                 signed for others: frame the message with a prefix of your own"
+            }
+            Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
+            Self::AlreadyPinned { .. } => {
+                "restore that identity from a backup; or, to make a new one, remove the line `did` \
+                 from the configuration"
+            }
+            Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
+            Self::NoModule => {
+                "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
+            }
+            Self::NotRecorded { lines, .. } => {
+                return Some(format!("add these lines to it:\n{lines}"));
+            }
+            Self::NotUtf8 { .. } | Self::Input { .. } | Self::Output { .. } => return None,
+        };
+        Some(help.to_owned())
+    }
+
+    pub(crate) fn report(&self) {
+        eprintln!("error: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            eprintln!("  because: {error}");
+            cause = error.source();
+        }
+        if let Some(help) = self.help() {
+            eprintln!("  try: {help}");
+        }
+    }
+}

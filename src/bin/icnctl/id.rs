@@ -1,0 +1,100 @@
+//! `icnctl id init`
+
+use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::config::Pkcs11Config;
+use icn_identity::keystore::Credentials;
+use icn_identity::{DidMethod, DidSignerExt as _};
+
+use crate::args::{Backend, Format, InitArgs, Method};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{pin_config, show};
+
+pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
+    let context = configured(context, args)?;
+    let store = context.store();
+    if let Some(did) = context.pinned()
+        && store.header().is_err()
+    {
+        let (path, did) = (context.config_path.clone(), did.to_string());
+        return Err(CliError::AlreadyPinned { path, did });
+    }
+    // Before anybody is asked for a secret.
+    store.check_vacant()?;
+    let backend = context.backend()?;
+    let credentials = match backend.kind() {
+        BackendKind::Age => Credentials::passphrase(context.new_passphrase()?),
+        kind => {
+            let device = backend.describe().device;
+            let token = device.as_ref().map(|device| device.label.as_str());
+            let pin = context.credentials(kind, token, false)?;
+            if backend.vault().is_some() {
+                pin
+            } else {
+                pin.and_passphrase(context.new_passphrase()?)
+            }
+        }
+    };
+    let method = match args.did_method {
+        Method::Icn => DidMethod::Icn,
+        Method::Key => DidMethod::Key,
+    };
+    let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
+    let request = NewKey::new(method).with_label(label);
+    let bundle = store.create(backend.as_ref(), &request, &credentials)?;
+    let header = store.header()?;
+    pin_config::record(&context, &header)?;
+    match context.format {
+        Format::Json => show::print(&context, &header, &show::Device::JustMade),
+        Format::Text => {
+            let place = match (bundle.signer().provenance().is_confined(), header.locator()) {
+                (true, Some(locator)) => format!("in token {} ({locator})", locator.token),
+                _ => format!("in {}, under your passphrase", context.home.display()),
+            };
+            let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
+            if header.evidence().assurance == "soft-token" {
+                text.push_str("This token is a soft token: for tests, not for a node of value.\n");
+            }
+            Context::print(&text)
+        }
+    }
+}
+
+/// The configuration with what the command line says on top.
+fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
+    let mut config = context.config.clone();
+    let identity = &mut config.identity;
+    match args.backend {
+        Some(Backend::Age) => identity.backend = BackendKind::Age,
+        Some(Backend::Pkcs11) => identity.backend = BackendKind::Pkcs11,
+        None => {}
+    }
+    if identity.backend == BackendKind::Pkcs11 {
+        let mut pkcs11 = match (identity.pkcs11.take(), &args.module) {
+            (Some(mut pkcs11), Some(module)) => {
+                pkcs11.module.clone_from(module);
+                pkcs11
+            }
+            (Some(pkcs11), None) => pkcs11,
+            (None, Some(module)) => Pkcs11Config::new(module),
+            (None, None) => return Err(CliError::NoModule),
+        };
+        if let Some(token) = &args.token {
+            pkcs11 = pkcs11.with_token(token);
+        }
+        if args.key_label.is_some() {
+            pkcs11.key_label.clone_from(&args.key_label);
+        }
+        identity.pkcs11 = Some(pkcs11);
+    } else {
+        let given = [
+            ("--module", args.module.is_some()),
+            ("--token", args.token.is_some()),
+            ("--key-label", args.key_label.is_some()),
+        ];
+        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+            return Err(CliError::OptionForPkcs11 { option });
+        }
+    }
+    Ok(Context { config, ..context.clone() })
+}

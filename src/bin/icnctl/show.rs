@@ -1,0 +1,177 @@
+//! `icnctl id show`: from the public header, with a look at the device.
+
+use std::fmt::Write as _;
+
+use icn_identity::did::public_key_multibase;
+use icn_identity::error::DeviceError;
+use icn_identity::keystore::Header;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::error::CliError;
+
+/// What a look at the device brought. No PIN is used for it.
+pub(crate) enum Device {
+    /// There is none: a software key.
+    None,
+    /// `id init` has just made the key there.
+    JustMade,
+    /// It is there and shows the identity's public key.
+    Present,
+    /// It could not be looked at: everything comes from the header.
+    Unreachable(String),
+    /// It is there, and something is wrong with it.
+    Wrong(String),
+}
+
+pub(crate) fn show(context: &Context) -> Result<(), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let device = look(context, &header);
+    print(context, &header, &device)
+}
+
+fn look(context: &Context, header: &Header) -> Device {
+    if header.locator().is_none() {
+        return Device::None;
+    }
+    let looked = context
+        .backend()
+        .and_then(|backend| context.store().find(backend.as_ref(), header).map_err(CliError::from));
+    match looked {
+        Ok(_) => Device::Present,
+        Err(CliError::Identity(icn_identity::Error::Device(
+            error @ (DeviceError::KeyReplaced { .. } | DeviceError::AmbiguousKey { .. }),
+        ))) => Device::Wrong(error.to_string()),
+        Err(error) => Device::Unreachable(error.to_string()),
+    }
+}
+
+pub(crate) fn print(context: &Context, header: &Header, device: &Device) -> Result<(), CliError> {
+    match context.format {
+        Format::Json => Context::print_json(&as_json(header, device)),
+        Format::Text => Context::print(&as_text(header, device)),
+    }
+}
+
+fn as_json(header: &Header, device: &Device) -> Value {
+    let evidence = header.evidence();
+    let facts: serde_json::Map<String, Value> = evidence
+        .facts
+        .iter()
+        .map(|(name, fact)| {
+            let fact = match fact.as_str() {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                _ => Value::String("unknown".into()),
+            };
+            (name.clone(), fact)
+        })
+        .collect();
+    let (state, detail) = match device {
+        Device::None => ("none", None),
+        Device::JustMade | Device::Present => ("present", None),
+        Device::Unreachable(detail) => ("unreachable", Some(detail)),
+        Device::Wrong(detail) => ("wrong", Some(detail)),
+    };
+    json!({
+        "did": header.did(),
+        "algorithm": header.algorithm(),
+        "backend": header.backend(),
+        "provenance": evidence.provenance,
+        "assurance": evidence.assurance,
+        "hardware_backed": evidence.hardware_backed,
+        "public_key": {
+            "hex": hex(header.did().verifying_key().as_bytes()),
+            "multibase": public_key_multibase(header.did().verifying_key()),
+        },
+        "locator": header.locator().map(ToString::to_string),
+        "evidence": facts,
+        "device": { "state": state, "detail": detail, "model": evidence.device },
+        "source": "header",
+        "generation": header.generation(),
+        "tls": {
+            "certificate_sha256": hex(&Sha256::digest(header.certificate())),
+            "not_after": date(header.tls_not_after()),
+        },
+        "encryption": { "public_key": hex(header.x25519_public_key()) },
+    })
+}
+
+fn as_text(header: &Header, device: &Device) -> String {
+    let evidence = header.evidence();
+    let mut lines: Vec<(&str, String)> = vec![
+        ("DID", header.did().to_string()),
+        ("Algorithm", header.algorithm().to_owned()),
+        ("Backend", header.backend().to_string()),
+        ("Provenance", provenance_in_words(&evidence.provenance)),
+        ("Assurance", assurance_in_words(&evidence.assurance)),
+    ];
+    if let Some(locator) = header.locator() {
+        lines.push(("Token", evidence.device.clone().unwrap_or_default()));
+        lines.push(("Key", locator.to_string()));
+        let facts: Vec<_> = evidence.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        lines.push(("Evidence", facts.join(" ")));
+    }
+    lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
+    lines.push(("TLS", format!("certificate valid until {}", date(header.tls_not_after()))));
+    lines.push(("Encryption", format!("X25519 {}", hex(header.x25519_public_key()))));
+    let mut text = String::new();
+    for (name, value) in lines {
+        let _ = writeln!(text, "{name:<11} {value}");
+    }
+    match device {
+        Device::None => {}
+        Device::JustMade | Device::Present => {
+            text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
+        }
+        Device::Unreachable(reason) => {
+            let _ =
+                write!(text, "\nFrom the public header only; the token was not asked: {reason}\n");
+        }
+        Device::Wrong(reason) => {
+            let _ = write!(text, "\nWARNING, do not use this token: {reason}\n");
+        }
+    }
+    text
+}
+
+fn provenance_in_words(provenance: &str) -> String {
+    let words = match provenance {
+        "software" => "in a file, and in memory while unlocked",
+        "device-held" => "held by the device, not shown to be born there: there may be copies",
+        "hardware" => "born in the device and never out of it, by all the device says",
+        "tpm-sealed" => "sealed to a TPM, in memory while unlocked",
+        _ => "kept by a foreign signer",
+    };
+    format!("{provenance} ({words})")
+}
+
+fn assurance_in_words(assurance: &str) -> String {
+    let words = match assurance {
+        "soft-token" => "soft token, for tests: whoever can read its files can copy the key",
+        "claimed" => "the device's own word",
+        _ => "no device stands behind this key",
+    };
+    format!("{assurance} ({words})")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn date(unix: u64) -> String {
+    i64::try_from(unix)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("{unix} (Unix time)"))
+}

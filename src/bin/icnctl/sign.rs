@@ -1,0 +1,39 @@
+//! `icnctl sign`
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use icn_identity::keystore::Storage;
+use icn_identity::statement;
+use serde_json::json;
+
+use crate::args::{Format, SignArgs};
+use crate::context::{Context, read_message};
+use crate::error::CliError;
+
+pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    let message = read_message(args.file.as_deref())?;
+    if statement::is_reserved(&message) {
+        return Err(CliError::Reserved);
+    }
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let backend = context.backend()?;
+    // Whatever can be refused without a credential is, before one is asked for.
+    store.find(backend.as_ref(), &header)?;
+    let token = header.locator().map(|locator| locator.token.as_str());
+    let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
+    let credentials = context.credentials(header.backend(), token, wants_passphrase)?;
+    let opened = store.open(backend.as_ref(), context.pinned(), &credentials)?;
+    if let Some(error) = &opened.renewal_failed {
+        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+    }
+    let signature = STANDARD.encode(opened.bundle.sign(&message)?.as_bytes());
+    match context.format {
+        Format::Text => Context::print(&format!("{signature}\n")),
+        Format::Json => Context::print_json(&json!({
+            "did": header.did(),
+            "algorithm": header.algorithm(),
+            "signature": signature,
+        })),
+    }
+}

@@ -1,0 +1,25 @@
+//! `icnctl verify`
+
+use std::process::ExitCode;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use icn_identity::{Did, Signature};
+use serde_json::json;
+
+use crate::args::{Format, VerifyArgs};
+use crate::context::{Context, read_message};
+use crate::error::CliError;
+
+pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
+    let did = Did::parse(&args.did)?;
+    let bytes = STANDARD.decode(&args.signature).ok().and_then(|bytes| bytes.try_into().ok());
+    let signature = Signature::from_ed25519_bytes(bytes.ok_or(CliError::SignatureEncoding)?);
+    let message = read_message(args.file.as_deref())?;
+    let valid = did.verifying_key().verify(&message, &signature).is_ok();
+    match context.format {
+        Format::Json => Context::print_json(&json!({ "did": did, "valid": valid }))?,
+        Format::Text if valid => Context::print("valid\n")?,
+        Format::Text => Context::print("not valid\n")?,
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

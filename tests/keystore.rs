@@ -1,0 +1,157 @@
+//! Files of an identity, through the library.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use icn_identity::backend::{AgeKeyStore, BackendConfig, BackendKind};
+use icn_identity::bundle::BundleError;
+use icn_identity::config::Config;
+use icn_identity::error::{KeystoreError, OpenError};
+use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::{DidMethod, Error, IdentityBundle, Key, Passphrase, Software, Unlocked};
+
+const FAST: &str = "[identity.age]\nwork_factor = 10\n";
+
+fn passphrase() -> Passphrase {
+    Passphrase::new("correct horse")
+}
+
+fn store(home: &Path) -> AgeKeyStore {
+    let config = Config::parse(FAST).unwrap();
+    AgeKeyStore::with_config(home.join("icn"), &config.identity.age)
+}
+
+fn open(store: &AgeKeyStore) -> Result<IdentityBundle<icn_identity::DidKey>, Error> {
+    let config = Config::parse(FAST).unwrap();
+    let identities = IdentityStore::new(store.home()).with_age_config(config.identity.age.clone());
+    let credentials = Credentials::passphrase(passphrase());
+    let opened = identities.open(store, None, &credentials)?;
+    assert!(opened.renewal_failed.is_none());
+    Ok(opened.bundle)
+}
+
+#[test]
+fn a_created_identity_opens_as_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let opened = open(&store).unwrap();
+    assert_eq!(made.did(), opened.did());
+    assert_eq!(made.certificate_der(), opened.certificate_der());
+    assert_eq!(made.x25519_public_key(), opened.x25519_public_key());
+    assert_eq!(made.binding(), opened.binding());
+    assert_eq!(*made.tls_private_key_der(), *opened.tls_private_key_der());
+    opened.verify_binding(SystemTime::now()).unwrap();
+    assert_eq!(opened.binding().not_after() - opened.binding().not_before(), 7 * 24 * 3600 + 300);
+}
+
+#[test]
+fn the_locked_key_unlocks_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Key, &passphrase()).unwrap();
+    let locked = store.open().unwrap();
+    let refused = locked.unlock(&Passphrase::new("wrong")).unwrap_err();
+    assert!(matches!(refused.reason(), OpenError::WrongPassphrase));
+    let key: Key<Software, Unlocked> = refused.into_key().unlock(&passphrase()).unwrap();
+    assert_eq!(key.did(), made.did());
+    assert_eq!(key.expose_secret(), made.signer().expose_secret());
+}
+
+#[test]
+fn a_work_factor_above_the_limit_is_refused_before_any_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let path = store.home().join("identity.age");
+    let file = std::fs::read(&path).unwrap();
+    let text = String::from_utf8_lossy(&file[..200]).into_owned();
+    let line = text.lines().nth(1).unwrap();
+    assert!(line.starts_with("-> scrypt ") && line.ends_with(" 10"), "{line}");
+    let bomb = line.replace(" 10", " 40");
+    let file = [b"age-encryption.org/v1\n", bomb.as_bytes(), &file[22 + line.len()..]].concat();
+    std::fs::write(&path, file).unwrap();
+    let reason = store.open().unwrap().unlock(&passphrase()).unwrap_err().into_parts().1;
+    assert_eq!(
+        reason.to_string(),
+        "the key file asks for scrypt work 2^40, more than the limit 2^20"
+    );
+    assert!(reason.help().unwrap().contains("max_work_factor"));
+}
+
+#[test]
+fn a_key_file_of_another_identity_is_refused() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (store(one.path()), store(two.path()));
+    let (a, b) = (
+        one.create_identity(DidMethod::Icn, &passphrase()).unwrap(),
+        two.create_identity(DidMethod::Icn, &passphrase()).unwrap(),
+    );
+    std::fs::copy(two.home().join("identity.age"), one.home().join("identity.age")).unwrap();
+    let error = open(&one).unwrap_err().to_string();
+    assert_eq!(error, format!("expected the key of {}, found the key of {}", a.did(), b.did()));
+}
+
+#[test]
+fn an_older_header_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let header = store.home().join("identity.json");
+    let text = std::fs::read_to_string(&header).unwrap();
+    std::fs::write(&header, text.replace("\"generation\": 1", "\"generation\": 0")).unwrap();
+    let error = open(&store).unwrap_err();
+    assert!(matches!(error, Error::Keystore(KeystoreError::HeaderMismatch { .. })), "{error}");
+}
+
+/// A write was cut off after the header: the previous header is found again.
+#[test]
+fn an_interrupted_renewal_is_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let header = store.home().join("identity.json");
+    let text = std::fs::read_to_string(&header).unwrap();
+    std::fs::copy(&header, store.home().join("identity.json.prev")).unwrap();
+    std::fs::copy(store.home().join("identity.age"), store.home().join("identity.age.prev"))
+        .unwrap();
+    std::fs::write(&header, text.replace("\"generation\": 1", "\"generation\": 2")).unwrap();
+    assert_eq!(open(&store).unwrap().did(), made.did());
+    assert_eq!(std::fs::read_to_string(&header).unwrap(), text);
+    assert!(!store.home().join("identity.json.prev").exists());
+    assert!(!store.home().join("identity.age.prev").exists());
+}
+
+#[test]
+fn past_two_thirds_a_bundle_wants_renewal() {
+    let key = Key::<Software, Unlocked>::generate().unwrap();
+    let mut bundle = IdentityBundle::issue(key).unwrap();
+    let now = SystemTime::now();
+    let day = Duration::from_secs(24 * 3600);
+    assert!(!bundle.wants_renewal(now + 4 * day));
+    assert!(bundle.wants_renewal(now + 5 * day));
+    assert!(bundle.verify_binding(now + 6 * day).is_ok());
+    let late = bundle.verify_binding(now + 8 * day).unwrap_err();
+    assert!(matches!(late, BundleError::Expired { .. }), "{late}");
+    let early = bundle.verify_binding(now - day).unwrap_err();
+    assert!(matches!(early, BundleError::NotYetValid { .. }), "{early}");
+    let before = (bundle.certificate_der().to_vec(), *bundle.x25519_public_key());
+    bundle.renew(now + 8 * day, 7 * day).unwrap();
+    assert!(bundle.verify_binding(now + 8 * day).is_ok());
+    assert_ne!(bundle.certificate_der(), before.0);
+    assert_eq!(*bundle.x25519_public_key(), before.1);
+    assert_eq!(bundle.binding().sequence(), 2);
+}
+
+#[test]
+fn the_factory_opens_what_is_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config::parse("").unwrap().backend(dir.path()).unwrap();
+    assert!(matches!(config, BackendConfig::Age { .. }));
+    let backend = config.open().unwrap();
+    assert_eq!(backend.kind(), BackendKind::Age);
+    assert_eq!(backend.describe().location, dir.path());
+    let error = Config::parse("[identity]\nbackend = \"pkcs11\"\n").unwrap();
+    let error = error.backend(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("no [identity.pkcs11]"), "{error}");
+}

@@ -1,0 +1,196 @@
+//! A home directory for one test, and `icnctl` on it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
+
+/// `[identity.age]` with scrypt work that tests can afford.
+pub(crate) const FAST: &str = "[identity.age]\nwork_factor = 10\n";
+
+pub(crate) struct Home {
+    dir: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let home = Self { dir: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        std::fs::create_dir(home.path("")).unwrap();
+        home.chmod("", 0o700);
+        home.write("icn.toml", FAST);
+        home
+    }
+
+    /// With a variable in every command's environment.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// A file of the identity.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("home").join(name)
+    }
+
+    /// A file beside the identity.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        self.chmod(name, 0o600);
+    }
+
+    pub(crate) fn chmod(&self, name: &str, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(self.path(name), permissions).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("ICN_HOME", self.path(""))
+            .envs(self.variables.iter().cloned());
+        command
+    }
+
+    pub(crate) fn icnctl(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        run(&mut self.command(args), stdin)
+    }
+
+    /// Runs and expects success; gives standard output.
+    pub(crate) fn ok(&self, args: &[&str], stdin: &[u8]) -> String {
+        let ran = self.icnctl(args, stdin);
+        assert_eq!(ran.code, 0, "icnctl {args:?}: {}", ran.err);
+        ran.out
+    }
+
+    /// Runs and expects exit code 1 with each of `texts` on standard error.
+    pub(crate) fn fails(&self, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
+        let ran = self.icnctl(args, stdin);
+        assert_eq!(ran.code, 1, "icnctl {args:?}: {} {}", ran.out, ran.err);
+        for text in texts {
+            assert!(ran.err.contains(text), "wanted {text:?} in:\n{}", ran.err);
+        }
+        assert!(!ran.err.contains(PASSPHRASE), "{}", ran.err);
+        assert!(ran.out.is_empty(), "{}", ran.out);
+        ran
+    }
+
+    pub(crate) fn show(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ok(&["--format", "json", "id", "show"], b"")).unwrap()
+    }
+
+    /// Changes one field of the header (JSON pointer) by hand.
+    pub(crate) fn edit_header(&self, pointer: &str, value: serde_json::Value) {
+        let mut header: serde_json::Value =
+            serde_json::from_str(&self.read("identity.json")).unwrap();
+        *header.pointer_mut(pointer).unwrap() = value;
+        self.write("identity.json", &serde_json::to_string_pretty(&header).unwrap());
+    }
+}
+
+pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // A program that fails early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    Ran {
+        code: status.code().unwrap_or(-1),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// Runs a program on a terminal of its own and types the lines into it.
+pub(crate) fn on_a_terminal(command: &Command, lines: &str) -> Ran {
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut script = Command::new("script");
+    script.args([
+        "--quiet",
+        "--return",
+        "--echo",
+        "never",
+        "--command",
+        &words.join(" "),
+        "/dev/null",
+    ]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    run(&mut script, lines.as_bytes())
+}
+
+/// Verifies with OpenSSL, from nothing but the raw public key in hex.
+pub(crate) fn openssl_verifies(
+    dir: &Path,
+    public_hex: &str,
+    message: &[u8],
+    signature: &str,
+) -> bool {
+    let mut spki = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
+    for pair in public_hex.as_bytes().chunks(2) {
+        spki.push(u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
+    }
+    let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    std::fs::write(file("key.der"), spki).unwrap();
+    std::fs::write(file("message"), message).unwrap();
+    std::fs::write(file("signature.b64"), signature).unwrap();
+    let decoded = run(
+        Command::new("openssl").args([
+            "base64",
+            "-d",
+            "-A",
+            "-in",
+            &file("signature.b64"),
+            "-out",
+            &file("signature"),
+        ]),
+        b"",
+    );
+    assert_eq!(decoded.code, 0, "{}", decoded.err);
+    let verified = run(
+        Command::new("openssl")
+            .args(["pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER"])
+            .args([
+                "-inkey",
+                &file("key.der"),
+                "-in",
+                &file("message"),
+                "-sigfile",
+                &file("signature"),
+            ]),
+        b"",
+    );
+    verified.code == 0
+}
