@@ -1,0 +1,277 @@
+//! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
+#![allow(dead_code, reason = "the support modules serve several tests")]
+
+#[path = "support/home.rs"]
+mod home;
+#[path = "support/token.rs"]
+mod token;
+
+use home::{Ran, on_a_terminal, openssl_verifies};
+use serde_json::json;
+use token::{PIN, SoftHsm, module};
+
+/// No PIN in what was said.
+fn quiet(ran: &Ran) {
+    assert!(!ran.err.contains(PIN) && !ran.out.contains(PIN), "{} {}", ran.out, ran.err);
+}
+
+#[test]
+fn an_identity_in_a_token_signs_and_openssl_verifies() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let signature = home.ok(&["sign"], b"hello");
+    let shown = home.show();
+    let key = shown["public_key"]["hex"].as_str().unwrap();
+    assert!(openssl_verifies(&home.beside(""), key, b"hello", signature.trim()));
+    assert!(!openssl_verifies(&home.beside(""), key, b"hullo", signature.trim()));
+    let did = shown["did"].as_str().unwrap();
+    home.ok(&["verify", "--did", did, "--signature", signature.trim()], b"hello");
+}
+
+#[test]
+fn it_is_shown_as_hardware_by_evidence_and_as_a_soft_token() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let shown = home.show();
+    assert_eq!(shown["backend"], "pkcs11");
+    assert_eq!(shown["provenance"], "hardware");
+    assert_eq!(shown["assurance"], "soft-token");
+    assert_eq!(shown["hardware_backed"], false);
+    assert_eq!(
+        shown["evidence"],
+        json!({
+            "local": true, "sensitive": true, "always_sensitive": true,
+            "extractable": false, "never_extractable": true,
+        })
+    );
+    assert_eq!(shown["device"]["state"], "present");
+    let locator = shown["locator"].as_str().unwrap();
+    assert!(locator.starts_with("pkcs11:token=node-1;serial="), "{locator}");
+    assert!(locator.contains(";object=icn-identity;id=%"), "{locator}");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("soft token, for tests"), "{text}");
+}
+
+#[test]
+fn pkcs11_tool_agrees_about_the_key() {
+    let hsm = SoftHsm::with_token("node-1");
+    let _home = hsm.identity("node-1");
+    let listed = hsm.pkcs11_tool(&["--list-objects", "--type", "privkey"]);
+    assert_eq!(listed.code, 0, "{}", listed.err);
+    let line = |name: &str| {
+        let found = listed.out.lines().find_map(|line| line.trim().strip_prefix(name));
+        found.unwrap_or_else(|| panic!("no {name} in {}", listed.out)).trim().to_owned()
+    };
+    assert_eq!(line("Usage:"), "sign");
+    assert_eq!(line("Access:"), "sensitive, always sensitive, never extractable, local");
+    assert_eq!(line("label:"), "icn-identity");
+    assert_eq!(listed.out.matches("Private Key Object").count(), 1, "{}", listed.out);
+}
+
+#[test]
+fn the_pin_alone_opens_everything() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let header = home.read("identity.json");
+    assert!(header.contains("\"kind\": \"pkcs11-aes-gcm\""), "{header}");
+    assert!(!header.contains(&module()), "the module path comes from icn.toml only");
+    home.ok(&["sign"], b"hello");
+    let payload = std::fs::read(home.path("identity.age")).unwrap();
+    assert!(payload.starts_with(b"age-encryption.org/v1\n-> X25519 "));
+}
+
+#[test]
+fn the_configuration_records_the_token_and_pins_the_did() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let config = home.read("icn.toml");
+    for wanted in ["backend = \"pkcs11\"", "did = \"did:icn:z", "token = \"node-1\"", "serial = \""] {
+        assert!(config.contains(wanted), "{wanted} in {config}");
+    }
+    assert!(!config.contains(PIN));
+}
+
+#[test]
+fn a_wrong_pin_is_a_typed_error_that_does_not_repeat_it() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1").with("ICN_PIN", "11112222");
+    let ran = home.fails(
+        &["sign"],
+        b"hello",
+        &["token node-1", "refused the PIN; it was tried once", "never retried"],
+    );
+    assert!(!ran.err.contains("11112222"), "{}", ran.err);
+    let home = home.with("ICN_PIN", PIN);
+    home.ok(&["sign"], b"hello");
+}
+
+#[test]
+fn with_the_token_unplugged_show_still_works_and_says_so() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let before = home.show();
+    hsm.unplug();
+    let shown = home.show();
+    assert_eq!(shown["did"], before["did"]);
+    assert_eq!(shown["device"]["state"], "unreachable");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("From the public header only; the token was not asked"), "{text}");
+    assert!(text.contains("no token matches"), "{text}");
+    quiet(&home.fails(&["sign"], b"hello", &["no token matches", "plug the token in"]));
+    hsm.plug_in();
+    home.ok(&["sign"], b"hello");
+    assert_eq!(home.show()["device"]["state"], "present");
+}
+
+/// What is refused here is refused although there is no PIN to send.
+#[test]
+fn a_header_changed_by_hand_is_caught_before_a_pin_is_sent() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    hsm.add_token("node-2");
+    let other = hsm.identity("node-2");
+    let good = home.read("identity.json");
+    let theirs: serde_json::Value = serde_json::from_str(&other.read("identity.json")).unwrap();
+    let home = home.with("ICN_PIN", "a PIN that would be refused");
+
+    // Another DID.
+    home.edit_header("/did", theirs["did"].clone());
+    home.fails(&["sign"], b"hello", &["the configuration pins did:icn:z", "no passphrase or PIN"]);
+    // Another token, by serial and label, with its key.
+    home.write("identity.json", &good);
+    home.edit_header("/locator", theirs["locator"].clone());
+    quiet(&home.fails(&["sign"], b"hello", &["node-2"]));
+    // The right token, no such key on it.
+    home.write("identity.json", &good);
+    home.edit_header("/locator/id", json!("00112233"));
+    quiet(&home.fails(&["sign"], b"hello", &["token node-1 has no key with id 00112233"]));
+    // A module.
+    let with_module = good.replacen('{', "{\"module\": \"/tmp/evil.so\",", 1);
+    home.write("identity.json", &with_module);
+    home.fails(&["sign"], b"hello", &["unknown field `module`"]);
+    // Another backend.
+    home.write("identity.json", &good.replacen("\"pkcs11\"", "\"age\"", 1));
+    home.fails(&["sign"], b"hello", &["its locator does not fit its backend"]);
+}
+
+#[test]
+fn a_key_replaced_under_the_same_label_and_id_is_refused_by_name() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let header: serde_json::Value = serde_json::from_str(&home.read("identity.json")).unwrap();
+    let id = header["locator"]["id"].as_str().unwrap();
+    for kind in ["privkey", "pubkey"] {
+        let ran = hsm.pkcs11_tool(&["--delete-object", "--type", kind, "--id", id]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "icn-identity", "--id", id];
+    let ran = hsm.pkcs11_tool(&make);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Although there is no PIN to send.
+    let home = home.with("ICN_PIN", "a PIN that would be refused");
+    let wanted = ["icn-identity", &did, "is that of did:icn:z", "no PIN was sent"];
+    quiet(&home.fails(&["sign"], b"hello", &wanted));
+    let shown = home.show();
+    assert_eq!(shown["device"]["state"], "wrong");
+    assert!(home.ok(&["id", "show"], b"").contains("WARNING, do not use this token"));
+}
+
+#[test]
+fn an_older_copy_of_the_header_is_caught_before_anything_is_signed() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    home.edit_header("/generation", json!(0));
+    quiet(&home.fails(&["sign"], b"hello", &["does not belong to this identity's payload"]));
+}
+
+#[test]
+fn a_storage_key_of_another_identity_is_refused() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let header: serde_json::Value = serde_json::from_str(&home.read("identity.json")).unwrap();
+    let text = header["storage"]["wrapped"]["ciphertext"].as_str().unwrap().to_owned();
+    let flipped = format!("{}{}", if text.starts_with('0') { '1' } else { '0' }, &text[1..]);
+    home.edit_header("/storage/wrapped/ciphertext", json!(flipped));
+    quiet(&home.fails(&["sign"], b"hello", &["does not open the storage key of this identity"]));
+}
+
+#[test]
+fn a_taken_label_is_refused_and_another_one_works() {
+    let hsm = SoftHsm::with_token("node-1");
+    let _first = hsm.identity("node-1");
+    let second = hsm.home();
+    let init = hsm.init("node-1");
+    quiet(&second.fails(&init, b"", &["already has a key labelled \"icn-identity\"", "--key-label"]));
+    assert!(!second.path("identity.age").exists());
+    let init = [&init[..], &["--key-label", "another"]].concat();
+    second.ok(&init, b"");
+    assert!(second.show()["locator"].as_str().unwrap().contains(";object=another;"));
+    second.ok(&["sign"], b"hello");
+}
+
+/// The files cannot be written: no orphan stays on the token, and the same
+/// command works once the cause is gone.
+#[test]
+fn a_failed_init_leaves_nothing_on_the_token() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    // A directory in the way of the previous-version rename target is not
+    // enough to stop a write; a full one is: no new file fits.
+    let limited = home.command(&hsm.init("node-1"));
+    let mut command = std::process::Command::new("prlimit");
+    command.arg("--fsize=900").arg("--").arg(limited.get_program()).args(limited.get_args());
+    command.env_clear();
+    for (name, value) in limited.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    // SIGXFSZ would kill; ignored, the write fails with EFBIG.
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).env_clear();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            shell.env(name, value);
+        }
+    }
+    let ran = home::run(&mut shell, b"");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    quiet(&ran);
+    assert!(!home.path("identity.age").exists() && !home.path("identity.json").exists());
+    let listed = hsm.pkcs11_tool(&["--list-objects"]);
+    assert!(!listed.out.contains("icn-identity"), "{}", listed.out);
+    home.ok(&hsm.init("node-1"), b"");
+    home.ok(&["sign"], b"hello");
+}
+
+#[test]
+fn the_prompt_names_the_token() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    std::fs::write(home.beside("message"), b"hello").unwrap();
+    let message = home.beside("message");
+    let mut sign = home.command(&["sign", message.to_str().unwrap()]);
+    sign.env_remove("ICN_PIN");
+    let ran = on_a_terminal(&sign, &format!("{PIN}\n"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("PIN of token node-1: "), "{}", ran.out);
+    quiet(&ran);
+}
+
+#[test]
+fn modules_that_are_none_give_different_errors() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    let init = |module: &str| {
+        let args = ["id", "init", "--backend", "pkcs11", "--token", "node-1", "--module", module];
+        home.fails(&args, b"", &["the PKCS#11 module"]).err
+    };
+    let relative = init("libsofthsm2.so");
+    let missing = init("/nowhere/libsofthsm2.so");
+    let text = init("/etc/passwd");
+    assert!(relative.contains("absolute"), "{relative}");
+    assert_ne!(missing.lines().next(), text.lines().next());
+    assert!(!home.path("identity.json").exists());
+}

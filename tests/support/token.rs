@@ -1,0 +1,101 @@
+//! A SoftHSM2 of one test's own: its configuration and its tokens are in a
+//! temporary directory. Missing software is a failure, never a skip.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::home::{Home, Ran, run};
+
+pub(crate) const PIN: &str = "73915842";
+pub(crate) const SO_PIN: &str = "so-86420";
+
+pub(crate) fn module() -> String {
+    let path = std::env::var("SOFTHSM2_MODULE")
+        .unwrap_or_else(|_| "/usr/lib/softhsm/libsofthsm2.so".into());
+    assert!(
+        std::path::Path::new(&path).exists(),
+        "SoftHSM2 is missing ({path}): install it with `apt-get install softhsm2 opensc`"
+    );
+    path
+}
+
+pub(crate) struct SoftHsm {
+    dir: TempDir,
+}
+
+impl SoftHsm {
+    pub(crate) fn new() -> Self {
+        let this = Self { dir: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(this.tokens()).unwrap();
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            this.tokens().display()
+        );
+        std::fs::write(this.conf(), text).unwrap();
+        this
+    }
+
+    pub(crate) fn with_token(label: &str) -> Self {
+        let this = Self::new();
+        this.add_token(label);
+        this
+    }
+
+    pub(crate) fn add_token(&self, label: &str) {
+        let ran = self.run(
+            "softhsm2-util",
+            &["--init-token", "--free", "--label", label, "--so-pin", SO_PIN, "--pin", PIN],
+        );
+        assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    }
+
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.dir.path().join("tokens")
+    }
+
+    fn conf(&self) -> PathBuf {
+        self.dir.path().join("softhsm2.conf")
+    }
+
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Ran {
+        run(Command::new(program).args(args).env("SOFTHSM2_CONF", self.conf()), b"")
+    }
+
+    /// `pkcs11-tool` on the module, logged in.
+    pub(crate) fn pkcs11_tool(&self, args: &[&str]) -> Ran {
+        let module = module();
+        let base = ["--module", &module, "--login", "--pin", PIN];
+        self.run("pkcs11-tool", &[&base[..], args].concat())
+    }
+
+    /// Takes the tokens away, as if unplugged; `plug_in` brings them back.
+    pub(crate) fn unplug(&self) {
+        std::fs::rename(self.tokens(), self.dir.path().join("away")).unwrap();
+        std::fs::create_dir(self.tokens()).unwrap();
+    }
+
+    pub(crate) fn plug_in(&self) {
+        std::fs::remove_dir(self.tokens()).unwrap();
+        std::fs::rename(self.dir.path().join("away"), self.tokens()).unwrap();
+    }
+
+    pub(crate) fn home(&self) -> Home {
+        Home::new()
+            .with("SOFTHSM2_CONF", self.conf().to_str().unwrap())
+            .with("ICN_PIN", PIN)
+    }
+
+    /// A home with an identity in the token.
+    pub(crate) fn identity(&self, token: &str) -> Home {
+        let home = self.home();
+        home.ok(&self.init(token), b"");
+        home
+    }
+
+    pub(crate) fn init<'a>(&self, token: &'a str) -> Vec<&'a str> {
+        let module: &'static str = Box::leak(module().into_boxed_str());
+        vec!["id", "init", "--backend", "pkcs11", "--module", module, "--token", token]
+    }
+}
