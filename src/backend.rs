@@ -132,8 +132,11 @@ pub trait StorageVault {
     /// # Errors
     ///
     /// If the device failed.
-    fn wrap(&self, did: &Did, storage_key: &SecretString)
-    -> Result<Option<WrappedKey>, DeviceError>;
+    fn wrap(
+        &self,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<WrappedKey>, DeviceError>;
 
     /// Opens what [`StorageVault::wrap`] made.
     ///

@@ -37,7 +37,7 @@ pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct IdentityBundle<S: DidSigner> {
     signer: S,
     did: Did,
-    companions: Companions,
+    companions: Box<Companions>,
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
@@ -62,7 +62,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         };
         let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
         match Companions::issue(&did, SystemTime::now(), validity, 1, sign) {
-            Ok(companions) => Ok(Self { signer, did, companions }),
+            Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -74,7 +74,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         companions: Companions,
     ) -> Result<Self, Refused<S, BundleError>> {
         match pin(&signer).and_then(|did| companions.check(&did).map(|()| did)) {
-            Ok(did) => Ok(Self { signer, did, companions }),
+            Ok(did) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -85,7 +85,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     }
 
     /// The pinned public key.
-    pub const fn verifying_key(&self) -> &VerifyingKey {
+    pub fn verifying_key(&self) -> &VerifyingKey {
         self.did.verifying_key()
     }
 
@@ -110,7 +110,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     }
 
     /// The binding.
-    pub const fn binding(&self) -> &Binding {
+    pub fn binding(&self) -> &Binding {
         self.companions.binding()
     }
 
@@ -138,7 +138,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// [`BundleError`] if the signer failed; the bundle is unchanged then.
     pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
         let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
-        self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
+        self.companions = Box::new(self.companions.renewed(&self.did, at, validity, sign)?);
         Ok(())
     }
 
@@ -154,11 +154,11 @@ impl<S: DidSigner> IdentityBundle<S> {
     }
 
     /// The X25519 public key (RFC 7748), 32 bytes.
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+    pub fn x25519_public_key(&self) -> &[u8; 32] {
         self.companions.binding().x25519_public_key()
     }
 
-    pub(crate) const fn companions(&self) -> &Companions {
+    pub(crate) fn companions(&self) -> &Companions {
         &self.companions
     }
 }

@@ -44,8 +44,11 @@ impl DidMethod {
 /// Equality and hashing are over the text: `did:icn:z…` and `did:key:z…` of
 /// one key are two DIDs; compare [`Did::verifying_key`] where the key is meant.
 #[derive(Clone)]
-pub struct Did {
-    text: Arc<str>,
+pub struct Did(Arc<Inner>);
+
+/// Behind a pointer: a decoded key is large, and errors carry DIDs.
+struct Inner {
+    text: String,
     method: DidMethod,
     key: VerifyingKey,
 }
@@ -58,7 +61,7 @@ impl Did {
             (DidMethod::Icn, AlgorithmId::Ed25519) => bs58::encode(key.as_bytes()).into_string(),
             (DidMethod::Key, AlgorithmId::Ed25519) => multikey(key),
         };
-        Self { text: format!("{}z{encoded}", method.prefix()).into(), method, key: *key }
+        Self(Arc::new(Inner { text: format!("{}z{encoded}", method.prefix()), method, key: *key }))
     }
 
     /// Reads a DID; see the module for what is checked.
@@ -96,19 +99,19 @@ impl Did {
     /// The whole text, `did:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The method of the text.
     #[must_use]
-    pub const fn method(&self) -> DidMethod {
-        self.method
+    pub fn method(&self) -> DidMethod {
+        self.0.method
     }
 
     /// The key that the text decodes to.
     #[must_use]
-    pub const fn verifying_key(&self) -> &VerifyingKey {
-        &self.key
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.0.key
     }
 }
 
@@ -148,23 +151,23 @@ fn strip_multicodec(bytes: &[u8]) -> Result<&[u8], InvalidDid> {
 
 impl PartialEq for Did {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 impl Eq for Did {}
 impl std::hash::Hash for Did {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.0.text.hash(state);
     }
 }
 impl fmt::Display for Did {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 impl fmt::Debug for Did {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Did({})", self.text)
+        write!(f, "Did({})", self.0.text)
     }
 }
 impl FromStr for Did {
@@ -181,12 +184,12 @@ impl TryFrom<String> for Did {
 }
 impl From<Did> for String {
     fn from(did: Did) -> Self {
-        did.text.as_ref().to_owned()
+        did.0.text.clone()
     }
 }
 impl serde::Serialize for Did {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(&self.0.text)
     }
 }
 impl<'de> serde::Deserialize<'de> for Did {

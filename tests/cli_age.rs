@@ -1,5 +1,6 @@
 //! `icnctl` with the embedded backend, as scripts and people use it.
 #![allow(dead_code, reason = "the support module serves several tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "support/home.rs"]
 mod home;

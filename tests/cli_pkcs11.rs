@@ -1,5 +1,6 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 #![allow(dead_code, reason = "the support modules serve several tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "support/home.rs"]
 mod home;
@@ -85,7 +86,8 @@ fn the_configuration_records_the_token_and_pins_the_did() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1");
     let config = home.read("icn.toml");
-    for wanted in ["backend = \"pkcs11\"", "did = \"did:icn:z", "token = \"node-1\"", "serial = \""] {
+    for wanted in ["backend = \"pkcs11\"", "did = \"did:icn:z", "token = \"node-1\"", "serial = \""]
+    {
         assert!(config.contains(wanted), "{wanted} in {config}");
     }
     assert!(!config.contains(PIN));
@@ -165,7 +167,8 @@ fn a_key_replaced_under_the_same_label_and_id_is_refused_by_name() {
         let ran = hsm.pkcs11_tool(&["--delete-object", "--type", kind, "--id", id]);
         assert_eq!(ran.code, 0, "{}", ran.err);
     }
-    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "icn-identity", "--id", id];
+    let make =
+        ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "icn-identity", "--id", id];
     let ran = hsm.pkcs11_tool(&make);
     assert_eq!(ran.code, 0, "{}", ran.err);
     // Although there is no PIN to send.
@@ -202,7 +205,11 @@ fn a_taken_label_is_refused_and_another_one_works() {
     let _first = hsm.identity("node-1");
     let second = hsm.home();
     let init = hsm.init("node-1");
-    quiet(&second.fails(&init, b"", &["already has a key labelled \"icn-identity\"", "--key-label"]));
+    quiet(&second.fails(
+        &init,
+        b"",
+        &["already has a key labelled \"icn-identity\"", "--key-label"],
+    ));
     assert!(!second.path("identity.age").exists());
     let init = [&init[..], &["--key-label", "another"]].concat();
     second.ok(&init, b"");

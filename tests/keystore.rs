@@ -1,4 +1,5 @@
 //! Files of an identity, through the library.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

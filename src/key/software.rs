@@ -95,7 +95,6 @@ impl Key<Software, Locked> {
     ///
     /// Nothing is decrypted here: `unlock` finds out whether the file holds
     /// that key.
-    #[must_use]
     pub fn from_age_file(did: Did, file: Vec<u8>) -> Self {
         Self::from_age_file_with_limit(did, file, age::MAX_WORK_FACTOR)
     }

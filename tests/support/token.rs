@@ -82,9 +82,7 @@ impl SoftHsm {
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home::new()
-            .with("SOFTHSM2_CONF", self.conf().to_str().unwrap())
-            .with("ICN_PIN", PIN)
+        Home::new().with("SOFTHSM2_CONF", self.conf().to_str().unwrap()).with("ICN_PIN", PIN)
     }
 
     /// A home with an identity in the token.

@@ -1,0 +1,152 @@
+//! `Key<Hardware, Unlocked>::sign` against raw `C_SignInit` and `C_Sign` on an
+//! open session of SoftHSM2.
+#![allow(missing_docs, clippy::print_stdout, clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::as_conversions, clippy::panic)]
+#![allow(unsafe_code, reason = "the baseline is the C interface itself")]
+
+use std::hint::black_box;
+use std::process::Command;
+use std::ptr::null_mut;
+
+use cryptoki_sys::{
+    CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CKA_CLASS, CKA_ID, CKF_SERIAL_SESSION, CKM_EDDSA,
+    CKO_PRIVATE_KEY, CKR_OK,
+};
+use icn_identity::backend::{Backend as _, Credential, Locator, NewKey, pkcs11::Pkcs11Backend};
+use icn_identity::config::Pkcs11Config;
+use icn_identity::{DidMethod, Hardware, Key, Pin, Unlocked};
+
+#[path = "support.rs"]
+mod support;
+
+const PIN: &str = "73915842";
+
+fn main() {
+    let module = std::env::var("SOFTHSM2_MODULE")
+        .unwrap_or_else(|_| "/usr/lib/softhsm/libsofthsm2.so".into());
+    let dir = tempfile::tempdir().unwrap();
+    if std::env::var_os("ICN_BENCH_CHILD").is_none() {
+        // SoftHSM2 reads its configuration from the environment: once more,
+        // with a token of our own.
+        let tokens = dir.path().join("tokens");
+        std::fs::create_dir(&tokens).unwrap();
+        let conf = dir.path().join("softhsm2.conf");
+        std::fs::write(&conf, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
+        let init =
+            ["--init-token", "--free", "--label", "bench", "--so-pin", "so-86420", "--pin", PIN];
+        let made = Command::new("softhsm2-util")
+            .args(init)
+            .env("SOFTHSM2_CONF", &conf)
+            .output()
+            .expect("softhsm2-util is needed: apt-get install softhsm2");
+        assert!(made.status.success());
+        let child = Command::new(std::env::current_exe().unwrap())
+            .env("SOFTHSM2_CONF", &conf)
+            .env("ICN_BENCH_CHILD", "1")
+            .status()
+            .unwrap();
+        std::process::exit(child.code().unwrap_or(1));
+    }
+
+    let open = |verify| {
+        let config = Pkcs11Config::new(&module).with_token("bench").with_verify_after_sign(verify);
+        Pkcs11Backend::open(&config).unwrap()
+    };
+    let credential = Credential::Pin(Pin::new(PIN));
+    let made = open(false).create(&NewKey::new(DidMethod::Icn), &credential).unwrap();
+    let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
+    let did = icn_identity::DidSigner::did(&made.key).clone();
+    let unverified = Key::<Hardware, Unlocked>::try_from(made.key).unwrap();
+    let found = open(true).find(&Locator::Pkcs11(locator.clone()), &did).unwrap();
+    let icn_identity::backend::KeyAtRest::Device(sealed) = found else { panic!("a device key") };
+    let verified = sealed.demand_hardware().unseal(&Pin::new(PIN)).unwrap();
+
+    let message = [0x17_u8; 64];
+    let raw = Raw::open(&module, locator_id(&locator.to_string()));
+    let [ours, bare, checked] = support::medians(
+        400,
+        10,
+        [
+            &mut || {
+                black_box(unverified.sign(black_box(&message)).unwrap());
+            },
+            &mut || {
+                black_box(raw.sign(black_box(&message)));
+            },
+            &mut || {
+                black_box(verified.sign(black_box(&message)).unwrap());
+            },
+        ],
+    );
+    support::report("PKCS#11 sign, unverified, over raw C_SignInit + C_Sign", ours, bare, 1.05);
+    support::report("PKCS#11 sign with verification (the default) over raw", checked, bare, 2.0);
+}
+
+fn locator_id(uri: &str) -> Vec<u8> {
+    let id = uri.split(";id=").nth(1).unwrap().split(';').next().unwrap();
+    id.split('%').skip(1).map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+/// The C interface, with nothing around it.
+struct Raw {
+    _library: cryptoki_sys::Pkcs11,
+    list: CK_FUNCTION_LIST,
+    session: u64,
+    key: u64,
+}
+
+impl Raw {
+    fn open(module: &str, mut id: Vec<u8>) -> Self {
+        // SAFETY: the module is SoftHSM2, loaded and initialised above and in
+        // this process; every pointer is to a local that outlives its call.
+        unsafe {
+            let library = cryptoki_sys::Pkcs11::new(module).unwrap();
+            let mut list = null_mut();
+            assert_eq!(library.C_GetFunctionList(&mut list), CKR_OK);
+            let list = *list;
+            let (mut slots, mut count) = ([0; 8], 8);
+            assert_eq!(list.C_GetSlotList.unwrap()(1, slots.as_mut_ptr(), &mut count), CKR_OK);
+            let mut session = 0;
+            let open = list.C_OpenSession.unwrap();
+            let rv = open(slots[0], CKF_SERIAL_SESSION, null_mut(), None, &mut session);
+            assert_eq!(rv, CKR_OK);
+            let mut class = CKO_PRIVATE_KEY;
+            let mut template = [
+                CK_ATTRIBUTE {
+                    type_: CKA_CLASS,
+                    pValue: (&raw mut class).cast(),
+                    ulValueLen: size_of_val(&class) as u64,
+                },
+                CK_ATTRIBUTE {
+                    type_: CKA_ID,
+                    pValue: id.as_mut_ptr().cast(),
+                    ulValueLen: id.len() as u64,
+                },
+            ];
+            let init = list.C_FindObjectsInit.unwrap();
+            assert_eq!(init(session, template.as_mut_ptr(), 2), CKR_OK);
+            let (mut key, mut found) = (0, 0);
+            assert_eq!(list.C_FindObjects.unwrap()(session, &mut key, 1, &mut found), CKR_OK);
+            assert_eq!(found, 1);
+            assert_eq!(list.C_FindObjectsFinal.unwrap()(session), CKR_OK);
+            Self { _library: library, list, session, key }
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let mut mechanism =
+            CK_MECHANISM { mechanism: CKM_EDDSA, pParameter: null_mut(), ulParameterLen: 0 };
+        let (mut signature, mut length) = ([0; 64], 64);
+        // SAFETY: session and key are open; the buffers live through the calls.
+        unsafe {
+            let init = self.list.C_SignInit.unwrap();
+            assert_eq!(init(self.session, &mut mechanism, self.key), CKR_OK);
+            let sign = self.list.C_Sign.unwrap();
+            let data = message.as_ptr().cast_mut();
+            let rv =
+                sign(self.session, data, message.len() as u64, signature.as_mut_ptr(), &mut length);
+            assert_eq!(rv, CKR_OK);
+        }
+        signature
+    }
+}

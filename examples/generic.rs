@@ -1,0 +1,54 @@
+//! Code generic over the signer, and what it can demand of one.
+
+use icn_identity::{
+    Custody, DidSigner, DidSignerExt as _, Error, External, ExternalSigner, Key, NeverExposed,
+    Requirement, Signature, Software, Unlocked, VerifyingKey,
+};
+
+/// Any signer will do.
+fn greet(signer: &impl DidSigner) -> Result<Signature, Error> {
+    Ok(signer.sign(format!("hello from {}", signer.did()).as_bytes())?)
+}
+
+/// Only a key that is shown never to have left its device will do. Calling it
+/// with a software key does not compile.
+fn treasury<K: DidSigner + NeverExposed>(key: &K) -> Result<Signature, Error> {
+    Ok(key.sign(b"pay 100 to the cooperative")?)
+}
+
+/// The same demand at run time, for a signer chosen by configuration.
+fn treasury_of(signer: &dyn DidSigner) -> Result<Signature, Error> {
+    Requirement::any().never_exposed().check(signer)?;
+    Ok(signer.sign(b"pay 100 to the cooperative")?)
+}
+
+/// A signer written outside the crate: a cloud KMS, an agent, a test.
+struct Kms(Key<Software, Unlocked>);
+
+impl ExternalSigner for Kms {
+    fn verifying_key(&self) -> VerifyingKey {
+        *self.0.verifying_key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.sign(message)?)
+    }
+}
+
+fn main() -> Result<(), Error> {
+    let software = Key::<Software, Unlocked>::generate()?;
+    greet(&software)?;
+
+    let external = Key::<External, Unlocked>::from_external(Kms(software))?;
+    greet(&external)?;
+    // Whatever a foreign signer says of itself, nothing is proven.
+    assert_eq!(external.custody(), Custody::Unproven);
+
+    let boxed: Box<dyn DidSigner> = Box::new(external);
+    match treasury_of(&boxed) {
+        Err(error) => println!("refused: {error}"),
+        Ok(_) => unreachable!("nothing is proven about this signer"),
+    }
+    // `treasury` wants a type; a `Key<Hardware, Unlocked>` is one.
+    let _: fn(&Key<icn_identity::Hardware, Unlocked>) -> _ = treasury;
+    Ok(())
+}
