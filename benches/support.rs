@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn medians<const N: usize>(
     rounds: usize,
     batch: u32,
-    mut candidates: [&mut dyn FnMut(); N],
+    candidates: [&mut dyn FnMut(); N],
 ) -> [Duration; N] {
     let mut times = [const { Vec::new() }; N];
     for round in 0..rounds + rounds / 10 {

@@ -138,7 +138,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// [`BundleError`] if the signer failed; the bundle is unchanged then.
     pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
         let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
-        self.companions = Box::new(self.companions.renewed(&self.did, at, validity, sign)?);
+        *self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
         Ok(())
     }
 

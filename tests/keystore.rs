@@ -1,5 +1,5 @@
 //! Files of an identity, through the library.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "tests")]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -63,7 +63,7 @@ fn the_locked_key_unlocks_by_itself() {
 fn a_work_factor_above_the_limit_is_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let _made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
     let path = store.home().join("identity.age");
     let file = std::fs::read(&path).unwrap();
     let text = String::from_utf8_lossy(&file[..200]).into_owned();
@@ -97,7 +97,7 @@ fn a_key_file_of_another_identity_is_refused() {
 fn an_older_header_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let _made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
     let header = store.home().join("identity.json");
     let text = std::fs::read_to_string(&header).unwrap();
     std::fs::write(&header, text.replace("\"generation\": 1", "\"generation\": 0")).unwrap();
