@@ -145,7 +145,7 @@ where
     /// [`SignError`] if the device or the foreign signer failed, or returned a
     /// signature that does not verify. A software key does not fail.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        P::sign_with(&self.material, &self.public, message)
+        P::sign_with(Token::new(), &self.material, &self.public, message)
     }
 
     /// The key as a signer of RustCrypto's `signature` traits.

@@ -8,7 +8,7 @@ use super::software::{LockedMaterial, UnlockedMaterial};
 use super::{Locked, Public, Sealed, State, Unlocked};
 use crate::algorithm::{Algorithm, Ed25519, Signature};
 use crate::error::SignError;
-use crate::private::{Closed, SignWith, Store};
+use crate::private::{Closed, SignWith, Store, Token};
 
 pub(super) use super::state::name;
 
@@ -97,6 +97,7 @@ macro_rules! sign_with {
     ($($provenance:ident),+) => {$(
         impl SignWith<Ed25519> for $provenance {
             fn sign_with(
+                _: Token,
                 material: &Self::Material,
                 public: &Public,
                 message: &[u8],

@@ -1,0 +1,7 @@
+use icn_identity::Evidence;
+
+fn forge() -> Evidence {
+    Evidence::software()
+}
+
+fn main() {}

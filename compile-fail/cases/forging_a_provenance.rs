@@ -1,0 +1,7 @@
+use icn_identity::Provenance;
+
+enum Mine {}
+
+impl Provenance for Mine {}
+
+fn main() {}

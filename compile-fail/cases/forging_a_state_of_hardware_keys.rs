@@ -1,0 +1,7 @@
+use icn_identity::{Hardware, Holds};
+
+enum Mine {}
+
+impl Holds<Mine> for Hardware {}
+
+fn main() {}

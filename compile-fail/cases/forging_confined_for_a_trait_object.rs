@@ -1,0 +1,7 @@
+use icn_identity::Confined;
+
+trait Local {}
+
+impl Confined for dyn Local {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use icn_identity::{External, Key, NeverExposed, Unlocked};
+
+impl NeverExposed for Key<External, Unlocked> {}
+
+fn main() {}

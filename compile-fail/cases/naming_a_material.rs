@@ -1,0 +1,5 @@
+use icn_identity::{Holds, Software, Unlocked};
+
+type Stolen = <Software as Holds<Unlocked>>::Material;
+
+fn main() {}

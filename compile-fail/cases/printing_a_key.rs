@@ -1,0 +1,7 @@
+use icn_identity::{Key, Software, Unlocked};
+
+fn print(key: &Key<Software, Unlocked>) -> String {
+    key.to_string()
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use icn_identity::Provenance;
+
+fn generic<P: Provenance>() {}
+
+fn main() {}

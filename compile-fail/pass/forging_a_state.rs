@@ -1,0 +1,5 @@
+use icn_identity::State;
+
+fn generic<S: State>() {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use icn_identity::Confined;
+
+fn demand<K: Confined>(_: &K) {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use icn_identity::{Hardware, Key, Sealed, SealedKey};
+
+fn demand(key: SealedKey) -> Key<Hardware, Sealed> {
+    key.demand_hardware()
+}
+
+fn main() {}

@@ -1,0 +1,82 @@
+//! What must not compile, with the compiler's exact answer, and beside each
+//! case a twin that differs by the fix and does compile.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const CASES: &str = "compile-fail/cases";
+const TWINS: &str = "compile-fail/pass";
+
+#[test]
+fn cases_fail_as_told_and_twins_pass() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("compile-fail/cases/*.rs");
+    cases.pass("compile-fail/pass/*.rs");
+}
+
+fn names(directory: &str, extension: &str) -> BTreeSet<String> {
+    fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+fn read(path: String) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn every_case_is_short_and_has_its_answer_and_its_twin() {
+    let cases = names(CASES, "rs");
+    assert!(cases.len() >= 50, "{} cases", cases.len());
+    assert_eq!(cases, names(CASES, "stderr"));
+    assert_eq!(cases, names(TWINS, "rs"));
+    for name in &cases {
+        let lines = read(format!("{CASES}/{name}.rs")).lines().count();
+        assert!(lines <= 20, "{name} has {lines} lines");
+    }
+}
+
+/// The standard library's source is not on every machine, and what it says
+/// changes: no answer quotes it.
+#[test]
+fn no_answer_quotes_the_standard_library() {
+    for name in names(CASES, "stderr") {
+        let answer = read(format!("{CASES}/{name}.stderr"));
+        assert!(!answer.contains("$RUST") && !answer.contains("/rustc/"), "{name}:\n{answer}");
+    }
+}
+
+/// Where a user meets one of our rules, the answer is in our words.
+#[test]
+fn answers_are_in_our_words() {
+    let ours = [
+        ("secret_bytes_of_", ["error[E0277]: the secret bytes of `", "` cannot be had"]),
+        ("hardware_key_where_a_secret_is_demanded", ["the secret bytes of `", "cannot be had"]),
+        ("holding_a_locked_hardware_key", ["Hardware` key has no `Locked` state", "no such key"]),
+        ("passing_a_sealed_software_key", ["Software` key has no `Sealed` state", "no such key"]),
+        ("building_a_sealed_external_key", ["External` key has no `Sealed` state", "no such key"]),
+        ("bundle_over_a_sealed_key", ["` cannot sign for a DID", "unlock or unseal the key first"]),
+        ("device_held_key_where_never_", ["nothing shows that `", "` never left its device"]),
+        ("sealed_key_where_never_", ["nothing shows that `", "` never left its device"]),
+        ("tpm_sealed_key_where_", ["` is not confined to a device", "signs in memory"]),
+        ("external_key_where_", ["` is not confined to a device", "nobody knows where it is"]),
+        ("forging_a_provenance", ["`Mine` is not a provenance", "from_external"]),
+        ("forging_a_state", ["`Mine` is not a state of a key", "`Locked`, `Sealed` or `Unlocked`"]),
+    ];
+    let answers = names(CASES, "stderr");
+    for (start, text) in ours {
+        let mut seen = 0;
+        for name in answers.iter().filter(|name| name.starts_with(start)) {
+            let answer = read(format!("{CASES}/{name}.stderr"));
+            let told = text.iter().all(|text| answer.contains(text));
+            assert!(told, "{name}: {text:?}\n{answer}");
+            seen += 1;
+        }
+        assert!(seen > 0, "no case {start}");
+    }
+}
