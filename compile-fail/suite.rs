@@ -65,7 +65,7 @@ fn answers_are_in_our_words() {
         ("sealed_key_where_never_", ["nothing shows that `", "` never left its device"]),
         ("tpm_sealed_key_where_", ["` is not confined to a device", "signs in memory"]),
         ("external_key_where_", ["` is not confined to a device", "nobody knows where it is"]),
-        ("forging_a_provenance", ["`Mine` is not a provenance", "from_external"]),
+        ("forging_a_provenance", ["a `Mine` key has no `Unlocked` state", "no such key"]),
         ("forging_a_state", ["`Mine` is not a state of a key", "`Locked`, `Sealed` or `Unlocked`"]),
     ];
     let answers = names(CASES, "stderr");

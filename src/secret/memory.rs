@@ -54,10 +54,13 @@ fn report(error: rustix::io::Errno) {
 /// The value is made and filled in place, so no copy of it is ever moved over
 /// the stack. Wiped before it is unmapped.
 pub(crate) struct LockedBox<T: Zeroize> {
+    /// At the start of the middle page; the rest follows from the page size.
     value: NonNull<T>,
-    base: NonNull<u8>,
-    mapped: usize,
-    page: usize,
+}
+
+/// Bytes of the pages that hold a `T`, without the guard pages.
+fn inner_len<T>(page: usize) -> usize {
+    size_of::<T>().div_ceil(page).max(1) * page
 }
 
 impl<T: Zeroize> LockedBox<T> {
@@ -69,7 +72,7 @@ impl<T: Zeroize> LockedBox<T> {
     ) -> Result<Self, E> {
         const { assert!(align_of::<T>() <= 4096) };
         let page = rustix::param::page_size();
-        let inner = size_of::<T>().div_ceil(page).max(1) * page;
+        let inner = inner_len::<T>(page);
         let mapped = inner + 2 * page;
         // SAFETY: a fresh anonymous private mapping; the address is ours to
         // choose nothing about, and nobody else refers to it.
@@ -117,7 +120,7 @@ impl<T: Zeroize> LockedBox<T> {
         // SAFETY: `data` is writable, page-aligned and at least `size_of::<T>()`
         // long; nothing was there that would need dropping.
         unsafe { value.write(blank) };
-        let mut this = Self { value, base, mapped, page };
+        let mut this = Self { value };
         fill(&mut this)?;
         Ok(this)
     }
@@ -153,15 +156,16 @@ impl<T: Zeroize> DerefMut for LockedBox<T> {
 impl<T: Zeroize> Drop for LockedBox<T> {
     fn drop(&mut self) {
         (**self).zeroize();
+        let page = rustix::param::page_size();
+        let inner = inner_len::<T>(page);
+        let data = self.value.as_ptr().cast::<u8>();
         // SAFETY: the value is dropped once, here; then the mapping made in
-        // `try_new` goes, to which no reference is left.
+        // `try_new` goes, which begins a page before the value and ends a page
+        // after its own. No reference to it is left.
         unsafe {
             self.value.drop_in_place();
-            let _ = rustix::mm::munlock(
-                self.base.as_ptr().add(self.page).cast(),
-                self.mapped - 2 * self.page,
-            );
-            let _ = rustix::mm::munmap(self.base.as_ptr().cast(), self.mapped);
+            let _ = rustix::mm::munlock(data.cast(), inner);
+            let _ = rustix::mm::munmap(data.sub(page).cast(), inner + 2 * page);
         }
     }
 }
