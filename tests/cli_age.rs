@@ -334,3 +334,62 @@ fn unlocked_memory_is_reported() {
     assert_eq!(count, 1, "{}", ran.err);
     assert!(ran.err.contains("RLIMIT_MEMLOCK"), "{}", ran.err);
 }
+
+/// `icnctl sign` some days from now, with a limit on the size of files.
+fn sign_later(home: &Home, days: &str, file_limit: &str) -> home::Ran {
+    let sign = home.command(&["sign"]);
+    let mut command = Command::new("prlimit");
+    command
+        .arg(format!("--fsize={file_limit}"))
+        // SIGXFSZ would kill; ignored, a write fails with EFBIG.
+        .args(["sh", "-c", "trap '' XFSZ; exec faketime \"$@\"", "sh", &format!("+{days} days")])
+        .arg(sign.get_program())
+        .args(sign.get_args())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("ICN_HOME", home.path(""))
+        .env("ICN_PASSPHRASE", PASSPHRASE);
+    run(&mut command, b"hello")
+}
+
+#[test]
+fn opened_past_two_thirds_of_its_validity_the_certificate_is_renewed() {
+    let home = identity();
+    let before = home.show();
+    let early = sign_later(&home, "4", "unlimited");
+    assert_eq!(early.code, 0, "{}", early.err);
+    assert_eq!(home.show(), before);
+    let late = sign_later(&home, "5", "unlimited");
+    assert_eq!((late.code, late.err.as_str()), (0, ""));
+    let after = home.show();
+    assert_eq!(after["generation"], 2);
+    assert_ne!(after["tls"], before["tls"]);
+    assert_eq!(after["did"], before["did"]);
+    assert_eq!(after["encryption"], before["encryption"]);
+    // Long after its end it still opens, and is renewed.
+    let very_late = sign_later(&home, "60", "unlimited");
+    assert_eq!((very_late.code, very_late.err.as_str()), (0, ""));
+    assert_eq!(home.show()["generation"], 3);
+    for name in ["identity.json.prev", "identity.age.prev"] {
+        assert!(!home.path(name).exists(), "{name}");
+    }
+}
+
+/// The disk is full: the old identity stays, and signing goes on.
+#[test]
+fn a_renewal_that_cannot_be_written_is_told_and_changes_nothing() {
+    let home = identity();
+    let before = (home.read("identity.json"), std::fs::read(home.path("identity.age")).unwrap());
+    let ran = sign_later(&home, "5", "1000");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.out.trim().len(), 88, "{}", ran.out);
+    assert!(ran.err.contains("due for renewal, which failed: cannot write"), "{}", ran.err);
+    let after = (home.read("identity.json"), std::fs::read(home.path("identity.age")).unwrap());
+    assert_eq!(before, after);
+    let mut names: Vec<_> = std::fs::read_dir(home.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, [".lock", "icn.toml", "identity.age", "identity.json"]);
+}
