@@ -46,17 +46,22 @@ impl Objects<'_> {
             Attribute::Derive(false),
             Attribute::SignRecover(false),
         ];
+        let shown = [
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Verify(true),
+            Attribute::Id(id.to_owned()),
+            Attribute::Label(label.into()),
+        ];
+        let shown_usages_off =
+            [Attribute::Encrypt(false), Attribute::Wrap(false), Attribute::VerifyRecover(false)];
+        let publics = template::from_strict_to_plain(&shown, &shown_usages_off);
+        let privates = template::from_strict_to_plain(&needed, &usages_off);
         let mut first_error = None;
-        for private in template::from_strict_to_plain(&needed, &usages_off) {
+        for (public, private) in publics.into_iter().zip(privates) {
             for curve in CURVES {
-                let public = [
-                    Attribute::Token(true),
-                    Attribute::Private(false),
-                    Attribute::Verify(true),
-                    Attribute::EcParams(curve.to_vec()),
-                    Attribute::Id(id.to_owned()),
-                    Attribute::Label(label.into()),
-                ];
+                let mut public = public.clone();
+                public.push(Attribute::EcParams(curve.to_vec()));
                 let mechanism = Mechanism::EccEdwardsKeyPairGen;
                 let Err(error) = self.session.generate_key_pair(&mechanism, &public, &private)
                 else {

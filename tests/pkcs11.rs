@@ -1,0 +1,89 @@
+//! The PKCS#11 backend on SoftHSM 2.
+#![allow(dead_code, reason = "the support module serves several tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
+#![allow(clippy::indexing_slicing, unused_must_use, reason = "tests")]
+
+#[path = "pkcs11/calls.rs"]
+mod calls;
+#[path = "pkcs11/doubtful.rs"]
+mod doubtful;
+#[path = "pkcs11/keys.rs"]
+mod keys;
+#[path = "pkcs11/modules.rs"]
+mod modules;
+#[path = "pkcs11/pins.rs"]
+mod pins;
+#[path = "support/softhsm.rs"]
+mod softhsm;
+#[path = "pkcs11/storage.rs"]
+mod storage;
+#[path = "pkcs11/tokens.rs"]
+mod tokens;
+
+use std::error::Error as _;
+
+use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::{
+    Backend as _, Created, Credential, KeyAtRest, Locator, NewKey, Pkcs11Locator,
+};
+use icn_identity::config::Pkcs11Config;
+use icn_identity::{Did, DidMethod, Error, Hardware, Key, Pin, SealedKey, Unlocked};
+use softhsm::{PIN, SO_PIN, module};
+
+const TOKEN: &str = "node-1";
+
+fn config() -> Pkcs11Config {
+    Pkcs11Config::new(module()).with_token(TOKEN)
+}
+
+fn backend() -> Pkcs11Backend {
+    Pkcs11Backend::open(&config()).unwrap()
+}
+
+fn pin() -> Credential {
+    Credential::Pin(Pin::new(PIN))
+}
+
+fn generate(backend: &Pkcs11Backend) -> (Key<Hardware, Unlocked>, Pkcs11Locator) {
+    let Created { key, locator, .. } = backend.create(&NewKey::default(), &pin()).unwrap();
+    let Locator::Pkcs11(locator) = locator else { panic!("{locator:?}") };
+    (key.try_into().unwrap(), locator)
+}
+
+fn did_at(backend: &Pkcs11Backend, locator: &Pkcs11Locator) -> Did {
+    Did::from_key(DidMethod::Icn, &backend.public_key(locator).unwrap())
+}
+
+fn find(backend: &Pkcs11Backend, locator: &Pkcs11Locator, did: &Did) -> Result<SealedKey, Error> {
+    match backend.find(&Locator::Pkcs11(locator.clone()), did)? {
+        KeyAtRest::Device(key) => Ok(key),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Everything that a person may get to see of an error; never a PIN.
+fn shown(error: impl Into<Error>) -> String {
+    let error = error.into();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text.push_str(" | ");
+    text.push_str(&error.help().unwrap_or_default());
+    let everything = format!("{text} {error:?}");
+    for secret in [PIN, SO_PIN, pins::WRONG] {
+        assert!(!everything.contains(secret), "{everything}");
+    }
+    text
+}
+
+#[track_caller]
+fn assert_shows(error: impl Into<Error>, parts: &[&str]) {
+    let text = shown(error);
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}

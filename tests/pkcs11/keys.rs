@@ -1,0 +1,179 @@
+//! Keys that are made, opened, closed and adopted.
+
+use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey};
+use icn_identity::{
+    Assurance, AtRest as _, DidKey, DidMethod, DidSigner as _, DidSignerExt as _, Passphrase, Pin,
+    ProvenanceKind, Requirement,
+};
+
+use crate::softhsm::{PIN, alone};
+use crate::{TOKEN, assert_shows, backend, did_at, find, generate, pin};
+
+#[test]
+fn a_generated_key_is_hardware_on_a_soft_token() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let (key, locator) = generate(&backend());
+        let signature = key.sign(b"hello").unwrap();
+        key.verifying_key().verify(b"hello", &signature).unwrap();
+        key.verifying_key().verify(b"", &key.sign(b"").unwrap()).unwrap();
+
+        let evidence = key.evidence().unwrap();
+        assert_eq!(evidence.assurance(), Assurance::SoftToken);
+        assert!(!key.is_hardware_backed());
+        assert!(Requirement::any().never_exposed().check(&key).is_ok());
+        assert!(Requirement::any().at_least(Assurance::Claimed).check(&key).is_err());
+        let facts: Vec<_> = evidence.facts().map(|(name, fact)| (name, fact.as_str())).collect();
+        assert_eq!(
+            facts,
+            [
+                ("local", "true"),
+                ("sensitive", "true"),
+                ("always_sensitive", "true"),
+                ("extractable", "false"),
+                ("never_extractable", "true"),
+            ]
+        );
+        assert_eq!(locator.token, TOKEN);
+        assert_eq!(locator.label, "icn-identity");
+        assert_eq!(locator.id.len(), 16);
+    });
+}
+
+#[test]
+fn the_token_shows_a_key_that_can_only_sign() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        generate(&backend());
+        let objects = hsm.objects(TOKEN);
+        let private = objects.split("Private Key Object").nth(1).unwrap();
+        let private = private.split("Public Key Object").next().unwrap();
+        let line = |name: &str| {
+            let found = private.lines().find(|line| line.trim_start().starts_with(name));
+            found.unwrap_or_else(|| panic!("{objects}")).split_once(':').unwrap().1.trim()
+        };
+        assert_eq!(line("Usage:"), "sign");
+        assert_eq!(line("Access:"), "sensitive, always sensitive, never extractable, local");
+        assert_eq!(objects.matches("Usage:      verify").count(), 1, "{objects}");
+    });
+}
+
+#[test]
+fn sealing_and_unsealing_goes_round() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = backend();
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        let sealed = key.seal();
+        let key = sealed.unseal(&Pin::new(PIN)).unwrap();
+        let first = key.sign(b"hello").unwrap();
+        drop(key);
+
+        let found = find(&backend, &locator, &did).unwrap();
+        assert_eq!(*found.did(), did);
+        let DidKey::Hardware(key) = found.open(&Pin::new(PIN)).unwrap() else { panic!() };
+        assert_eq!(key.sign(b"hello").unwrap(), first);
+        assert_eq!(*key.did(), did);
+    });
+}
+
+#[test]
+fn many_threads_open_and_use_a_key_at_once() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = backend();
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        drop(key);
+        let work = || {
+            for _ in 0..20 {
+                let key = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN)).unwrap();
+                key.sign(b"hello").unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(work);
+            }
+        });
+        // Nobody is logged in any more: the wrong PIN is asked of the token.
+        let sealed = find(&backend, &locator, &did).unwrap();
+        let refused = sealed.unseal(&Pin::new(crate::pins::WRONG)).unwrap_err();
+        assert_shows(refused, &["refused the PIN"]);
+    });
+}
+
+#[test]
+fn an_imported_key_is_held_but_not_hardware() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.import(TOKEN, "imported", "aa01");
+        let backend = backend();
+        let locator = backend.find_by_label("imported").unwrap();
+        assert_eq!(locator.id, [0xaa, 0x01]);
+        let did = did_at(&backend, &locator);
+
+        let demanded = find(&backend, &locator, &did).unwrap().demand_hardware();
+        let refused = demanded.unseal(&Pin::new(PIN)).unwrap_err();
+        assert_shows(
+            refused,
+            &["a hardware key was demanded, the evidence shows device-held", "generate a new key"],
+        );
+
+        let key = find(&backend, &locator, &did).unwrap().demand_device_held();
+        let key = key.unseal(&Pin::new(PIN)).unwrap();
+        key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
+        assert_eq!(key.provenance(), ProvenanceKind::DeviceHeld);
+    });
+}
+
+#[test]
+fn a_taken_label_is_refused_and_nothing_is_made() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.import(TOKEN, "taken", "aa01");
+        let backend = backend();
+        let before = hsm.objects(TOKEN);
+        let request = NewKey::new(DidMethod::Key).with_label(Some("taken".into()));
+        let error = backend.create(&request, &pin()).unwrap_err();
+        assert_shows(
+            error,
+            &["token node-1 already has a key labelled \"taken\"", "choose another label"],
+        );
+        assert_eq!(hsm.objects(TOKEN), before);
+    });
+}
+
+#[test]
+fn discarding_leaves_nothing_behind() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = backend();
+        let before = hsm.objects(TOKEN);
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        let secret = "storage".to_owned().into();
+        backend.vault().unwrap().wrap(&did, &secret).unwrap().unwrap();
+        drop(key);
+        assert_ne!(hsm.objects(TOKEN), before);
+        backend.discard(&Locator::Pkcs11(locator.clone()), &pin()).unwrap();
+        assert_eq!(hsm.objects(TOKEN), before);
+        let key = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN));
+        assert_shows(key.unwrap_err(), &["token node-1 has no key with id "]);
+    });
+}
+
+#[test]
+fn wrong_kinds_of_credentials_and_locators_are_named() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = backend();
+        let passphrase = Credential::Passphrase(Passphrase::new("words"));
+        let error = backend.create(&NewKey::default(), &passphrase).unwrap_err();
+        assert_shows(error, &["the pkcs11 backend wants a PIN"]);
+        let (key, _) = generate(&backend);
+        let error: Result<KeyAtRest, _> = backend.find(&Locator::AgeFile("/x".into()), key.did());
+        assert_shows(error.unwrap_err(), &["the locator is not one of the pkcs11 backend"]);
+    });
+}
