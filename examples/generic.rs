@@ -1,4 +1,5 @@
 //! Code generic over the signer, and what it can demand of one.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use icn_identity::{
     Custody, DidSigner, DidSignerExt as _, Error, External, ExternalSigner, Key, NeverExposed,

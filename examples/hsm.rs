@@ -2,6 +2,7 @@
 //!
 //! Works on a SoftHSM2 token that it makes in a temporary directory; for a real
 //! one only the configuration differs.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
 use std::process::Command;

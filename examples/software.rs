@@ -1,4 +1,5 @@
 //! A software key: made, locked, unlocked, and what only it can do.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{

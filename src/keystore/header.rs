@@ -47,7 +47,7 @@ pub struct EvidenceSummary {
     pub provenance: String,
     /// [`crate::Assurance::as_str`].
     pub assurance: String,
-    /// [`DidSignerExt::is_hardware_backed`].
+    /// [`crate::DidSignerExt::is_hardware_backed`].
     pub hardware_backed: bool,
     /// Manufacturer and model, where there is a device.
     pub device: Option<String>,

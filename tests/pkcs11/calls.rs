@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use icn_identity::Pin;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::config::Pkcs11Config;
-use icn_identity::{DidSigner as _, Pin};
 
 use crate::softhsm::{PIN, SoftHsm, alone_with, module};
 use crate::{TOKEN, generate};

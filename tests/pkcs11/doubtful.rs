@@ -5,7 +5,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::Attribute;
 use cryptoki::session::{Session, UserType};
 use icn_identity::backend::Pkcs11Locator;
-use icn_identity::{Did, DidMethod, DidSigner as _, Key, Pin, Software};
+use icn_identity::{Did, DidMethod, Key, Pin, Software};
 
 use crate::softhsm::{PIN, alone, module};
 use crate::{TOKEN, assert_shows, backend, did_at, find, generate};

@@ -1,7 +1,7 @@
 //! Storage keys, wrapped by the token.
 
 use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
-use icn_identity::{Did, DidMethod, DidSigner as _};
+use icn_identity::{Did, DidMethod};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
