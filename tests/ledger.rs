@@ -74,3 +74,15 @@ fn every_row_names_a_test() {
         assert!(row.split('|').nth(4).unwrap().contains('`'), "{row}");
     }
 }
+
+#[test]
+fn the_readme_quotes_the_compiler() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let answer = read("compile-fail/cases/secret_bytes_of_hardware_key.stderr");
+    let quoted: Vec<_> = answer.lines().take(9).collect();
+    assert!(quoted.last().is_some_and(|line| line.contains("sign with it instead")));
+    let readme = read("README.md");
+    assert!(readme.contains(&quoted.join("\n")), "{answer}");
+    let lines = readme.lines().count();
+    assert!(lines <= 150, "{lines}");
+}
