@@ -66,12 +66,18 @@ fn answers_are_in_our_words() {
         ("tpm_sealed_key_where_", ["` is not confined to a device", "signs in memory"]),
         ("external_key_where_", ["` is not confined to a device", "nobody knows where it is"]),
         ("forging_a_provenance", ["a `Mine` key has no `Unlocked` state", "no such key"]),
-        ("forging_a_state", ["`Mine` is not a state of a key", "`Locked`, `Sealed` or `Unlocked`"]),
+        ("forging_a_state.", ["this trait is sealed", "from_external"]),
+        ("forging_never_exposed_for_an_own_type", ["is not confined", "nobody knows where"]),
+        ("forging_confined_for_an_own_type", ["this trait is sealed", "decided by evidence"]),
+        (
+            "forging_a_state_of_",
+            ["`Mine` is not a state of a key", "`Locked`, `Sealed` or `Unlocked`"],
+        ),
     ];
     let answers = names(CASES, "stderr");
     for (start, text) in ours {
         let mut seen = 0;
-        for name in answers.iter().filter(|name| name.starts_with(start)) {
+        for name in answers.iter().filter(|name| format!("{name}.").starts_with(start)) {
             let answer = read(format!("{CASES}/{name}.stderr"));
             let told = text.iter().all(|text| answer.contains(text));
             assert!(told, "{name}: {text:?}\n{answer}");

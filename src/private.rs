@@ -10,6 +10,12 @@ use crate::key::Public;
 /// `Sized` matters: without it an outsider could write
 /// `impl NeverExposed for dyn LocalTrait {}`, because a blanket or missing
 /// bound would be satisfied by a type of theirs.
+#[diagnostic::on_unimplemented(
+    message = "this trait is sealed: `{Self}` cannot join from outside",
+    label = "only types of `icn_identity` have this trait",
+    note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
+            joins by `Key::<External, Unlocked>::from_external`"
+)]
 pub trait Closed: Sized {}
 
 /// What a key of one provenance holds in one state.
