@@ -393,3 +393,29 @@ fn a_renewal_that_cannot_be_written_is_told_and_changes_nothing() {
     names.sort();
     assert_eq!(names, [".lock", "icn.toml", "identity.age", "identity.json"]);
 }
+
+#[test]
+fn openssl_reads_the_certificate_and_finds_the_did() {
+    let home = identity();
+    let header: serde_json::Value = serde_json::from_str(&home.read("identity.json")).unwrap();
+    let base64 = header["certificate"].as_str().unwrap();
+    let path = home.beside("certificate.pem");
+    let folded: Vec<_> = base64.as_bytes().chunks(64).collect();
+    let body = folded.iter().map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>();
+    let pem =
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", body.join("\n"));
+    std::fs::write(&path, pem).unwrap();
+    let path = path.to_str().unwrap();
+    let text = run(Command::new("openssl").args(["x509", "-noout", "-text", "-in", path]), b"");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    for wanted in [format!("URI:{did}"), "ED25519".into(), "CA:FALSE".into()] {
+        assert!(text.out.contains(&wanted), "{wanted} in {} {}", text.out, text.err);
+    }
+    let verified = run(Command::new("openssl").args(["verify", "-CAfile", path, path]), b"");
+    assert_eq!(verified.code, 0, "{}", verified.err);
+    let print = ["x509", "-noout", "-fingerprint", "-sha256", "-in", path];
+    let fingerprint = run(Command::new("openssl").args(print), b"").out;
+    let fingerprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "");
+    let shown = home.show()["tls"]["certificate_sha256"].as_str().unwrap().to_uppercase();
+    assert_eq!(fingerprint, shown);
+}

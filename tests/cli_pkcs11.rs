@@ -282,3 +282,49 @@ fn modules_that_are_none_give_different_errors() {
     assert_ne!(missing.lines().next(), text.lines().next());
     assert!(!home.path("identity.json").exists());
 }
+
+/// A token without AES-GCM cannot keep the storage key: a passphrase does.
+#[test]
+fn without_aes_gcm_a_passphrase_is_the_fall_back() {
+    let hsm = SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
+    let home = hsm.home().with("ICN_PASSPHRASE", home::PASSPHRASE);
+    home.ok(&hsm.init("node-1"), b"");
+    assert!(home.read("identity.json").contains("\"kind\": \"passphrase\""));
+    home.ok(&["sign"], b"hello");
+    let payload = std::fs::read(home.path("identity.age")).unwrap();
+    assert!(payload.starts_with(b"age-encryption.org/v1\n-> scrypt "));
+    // Both are needed.
+    let home = home.with("ICN_PASSPHRASE", "another");
+    quiet(&home.fails(&["sign"], b"hello", &["the passphrase does not open this key"]));
+}
+
+#[test]
+fn a_token_without_ed25519_is_told_with_what_it_has() {
+    let hsm = SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_EDDSA");
+    let home = hsm.home();
+    let wanted = ["token node-1", "has no Ed25519 (CKM_EDDSA)", "ECDSA"];
+    quiet(&home.fails(&hsm.init("node-1"), b"", &wanted));
+    assert!(!home.path("identity.json").exists());
+}
+
+#[test]
+fn the_configured_backend_must_be_that_of_the_identity() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let config = home.read("icn.toml");
+    home.write("icn.toml", &config.replace("backend = \"pkcs11\"", "backend = \"age\""));
+    let wanted =
+        ["the header names backend \"pkcs11\", the configuration \"age\"", "no PIN was sent"];
+    home.fails(&["sign"], b"hello", &wanted);
+    home.fails(&["id", "show"], b"", &wanted);
+    // The configuration names the token; the header cannot choose another.
+    home.write("icn.toml", &config.replace("token = \"node-1\"", "token = \"node-9\""));
+    quiet(&home.fails(&["sign"], b"hello", &["node-9"]));
+}
+
+#[test]
+fn an_unknown_token_is_told_with_those_that_are_there() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    quiet(&home.fails(&hsm.init("node-7"), b"", &["no token matches", "node-7", "node-1"]));
+}

@@ -109,3 +109,74 @@ impl Companions {
         tls::private_key_der(&self.tls_key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::DEFAULT_VALIDITY;
+    use crate::key::{Key, Software, Unlocked};
+
+    fn issued(key: &Key<Software, Unlocked>) -> Companions {
+        let sign = |statement: &[u8]| key.sign(statement);
+        Companions::issue(key.did(), SystemTime::now(), DEFAULT_VALIDITY, 1, sign).unwrap()
+    }
+
+    fn mismatch(companions: &Companions, did: &Did) -> &'static str {
+        match companions.check(did) {
+            Err(BundleError::Mismatch { what }) => what,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_part_must_belong_to_the_binding() {
+        let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let did = key.did();
+        issued(&key).check(did).unwrap();
+
+        let companions = issued(&other);
+        assert_eq!(mismatch(&companions, did), "DID");
+        let companions = Companions { tls_key: issued(&key).tls_key, ..issued(&key) };
+        assert_eq!(mismatch(&companions, did), "TLS key");
+        let companions = Companions { x25519: issued(&key).x25519, ..issued(&key) };
+        assert_eq!(mismatch(&companions, did), "X25519 key");
+        let companions = Companions { certificate: issued(&key).certificate, ..issued(&key) };
+        assert_eq!(mismatch(&companions, did), "certificate");
+    }
+
+    #[test]
+    fn a_certificate_with_anything_changed_is_refused() {
+        let key = Key::generate().unwrap();
+        let good = issued(&key);
+        for at in 0..good.certificate.len() {
+            let mut companions = good.copy();
+            companions.certificate[at] ^= 1;
+            let refused = companions.check(key.did());
+            assert!(refused.is_err(), "byte {at}");
+        }
+        let mut longer = good.copy();
+        longer.certificate.push(0);
+        assert_eq!(mismatch(&longer, key.did()), "certificate");
+    }
+
+    /// Every field is signed.
+    #[test]
+    fn a_binding_with_anything_changed_is_refused() {
+        let key = Key::generate().unwrap();
+        let good = serde_json::to_value(issued(&key).binding()).unwrap();
+        let other = serde_json::to_value(issued(&key).binding()).unwrap();
+        for field in ["tls_spki", "x25519_public", "signature"] {
+            let mut changed = good.clone();
+            changed[field] = other[field].clone();
+            let binding: Binding = serde_json::from_value(changed).unwrap();
+            assert!(matches!(binding.verify(), Err(BundleError::Signature(_))), "{field}");
+        }
+        for field in ["not_before", "not_after", "sequence"] {
+            let mut changed = good.clone();
+            changed[field] = (good[field].as_u64().unwrap() + 1).into();
+            let binding: Binding = serde_json::from_value(changed).unwrap();
+            assert!(matches!(binding.verify(), Err(BundleError::Signature(_))), "{field}");
+        }
+        serde_json::from_value::<Binding>(good).unwrap().verify().unwrap();
+    }
+}

@@ -21,6 +21,10 @@ const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
+/// What stands before the 64 bytes of an Ed25519 signature in a certificate:
+/// the algorithm, and a BIT STRING without unused bits (RFC 8410, section 6).
+const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0];
+
 /// Lets rcgen sign with a key in locked memory, and without ring.
 struct TlsSigner<'a> {
     seed: &'a SigningSeed,
@@ -106,13 +110,18 @@ pub(super) fn check_certificate(
         return Err(mismatch);
     }
     let key = binding.tls_spki().strip_prefix(&SPKI_PREFIX).and_then(|raw| raw.try_into().ok());
-    let signature = certificate.signature_value.data.as_ref().try_into().ok();
+    let signature: Option<[u8; 64]> = certificate.signature_value.data.as_ref().try_into().ok();
     let (Some(key), Some(signature)) = (key, signature) else {
         return Err(mismatch);
     };
+    // Algorithm and padding beside the signature are not under it: compared.
+    let tail = [SIGNATURE_PREFIX.as_slice(), &signature].concat();
+    let signed = certificate.tbs_certificate.as_ref();
+    if !der.strip_suffix(tail.as_slice()).is_some_and(|start| start.ends_with(signed)) {
+        return Err(mismatch);
+    }
     let key = VerifyingKey::from(Ed25519VerifyingKey::from_bytes(key).map_err(bad)?);
-    key.verify(certificate.tbs_certificate.as_ref(), &Signature::from_ed25519_bytes(signature))
-        .map_err(|_| mismatch)
+    key.verify(signed, &Signature::from_ed25519_bytes(signature)).map_err(|_| mismatch)
 }
 
 fn date(unix: u64) -> Result<OffsetDateTime, BundleError> {

@@ -43,6 +43,14 @@ impl SoftHsm {
         this
     }
 
+    /// With a line more in its configuration. (SoftHSM 2.6.1 overlooks the first
+    /// name of a list of mechanisms that are switched off.)
+    pub(crate) fn configured(self, line: &str) -> Self {
+        let text = std::fs::read_to_string(self.conf()).unwrap();
+        std::fs::write(self.conf(), format!("{text}{line}\n")).unwrap();
+        self
+    }
+
     pub(crate) fn add_token(&self, label: &str) {
         let ran = self.run(
             "softhsm2-util",

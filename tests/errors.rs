@@ -1,0 +1,86 @@
+//! Messages that need a device we cannot have here: what happened, then what
+//! to try. (Errors that SoftHSM2 can be brought to give are tested with it.)
+
+use icn_identity::Error;
+use icn_identity::error::{DeviceError, KeystoreError, OpenError, SignError};
+
+fn token() -> String {
+    "node-1".into()
+}
+
+#[test]
+fn every_pin_state_has_its_own_words() {
+    let wrong =
+        |final_try, count_low| DeviceError::WrongPin { token: token(), final_try, count_low };
+    for (error, message, help) in [
+        (wrong(false, false), "token node-1 refused the PIN; it was tried once", "never retried"),
+        (
+            wrong(false, true),
+            "token node-1 refused the PIN; it was tried once, and the token counts wrong PINs",
+            "never retried",
+        ),
+        (
+            wrong(true, true),
+            "token node-1 refused the PIN; it was tried once, and one try is left",
+            "do not guess",
+        ),
+        (
+            DeviceError::FinalTry { token: token() },
+            "token node-1 has one PIN try left; the PIN was not sent",
+            "allow_final_try",
+        ),
+        (
+            DeviceError::PinLocked { token: token() },
+            "the user PIN of token node-1 is locked",
+            "security officer",
+        ),
+        (
+            DeviceError::PinUnusable { token: token(), reason: "the PIN has expired" },
+            "token node-1 does not take this PIN: the PIN has expired",
+            "vendor's tool",
+        ),
+        (
+            DeviceError::PinKnownWrong { token: token() },
+            "this PIN was refused by token node-1 before and was not tried again",
+            "another PIN",
+        ),
+    ] {
+        assert_eq!(error.to_string(), message);
+        let help_text = Error::from(error).help().unwrap_or_default();
+        assert!(help_text.contains(help), "{message}: {help_text}");
+    }
+}
+
+#[test]
+fn a_wrong_credential_is_told_apart_from_everything_else() {
+    let wrong = DeviceError::WrongPin { token: token(), final_try: false, count_low: false };
+    assert!(Error::from(OpenError::Device(wrong)).is_wrong_credential());
+    assert!(Error::from(OpenError::WrongPassphrase).is_wrong_credential());
+    let locked = DeviceError::PinLocked { token: token() };
+    assert!(!Error::from(OpenError::Device(locked)).is_wrong_credential());
+}
+
+#[test]
+fn a_layer_prints_itself_and_its_cause_is_its_source() {
+    use std::error::Error as _;
+    let error = SignError::Device(DeviceError::Call {
+        call: "C_Sign",
+        token: token(),
+        source: "CKR_DEVICE_REMOVED".into(),
+    });
+    let first = error.source().map(ToString::to_string);
+    assert_eq!(error.to_string(), "the device could not sign");
+    assert_eq!(first.as_deref(), Some("C_Sign failed on token node-1"));
+    let second = error.source().and_then(|error| error.source()).map(ToString::to_string);
+    assert_eq!(second.as_deref(), Some("CKR_DEVICE_REMOVED"));
+}
+
+#[test]
+fn a_newer_header_says_so() {
+    let error = KeystoreError::Newer { what: "identity.json", found: 2, known: 1 };
+    assert_eq!(
+        error.to_string(),
+        "identity.json has version 2; this program reads up to version 1"
+    );
+    assert_eq!(error.help().as_deref(), Some("update this program"));
+}
