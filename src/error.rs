@@ -115,7 +115,7 @@ pub enum OpenError {
         limit: u8,
     },
     /// The age file cannot be read.
-    #[error("the age file is damaged, or is not one for a passphrase")]
+    #[error("the age file is damaged, or was made for another credential")]
     Damaged(#[source] Box<dyn StdError + Send + Sync>),
     /// The decrypted payload cannot be read.
     #[error("the payload of the age file cannot be read")]

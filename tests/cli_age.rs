@@ -256,6 +256,10 @@ fn files_that_others_can_read_or_that_are_links_are_refused() {
     assert!(made.success());
     home.chmod("identity.age", 0o600);
     home.fails(&["sign"], b"hello", &["not a regular file"]);
+    home.chmod("", 0o755);
+    home.fails(&["sign"], b"hello", &["its mode is 0755", "run: chmod 700"]);
+    home.fails(&["id", "show"], b"", &["its mode is 0755"]);
+    home.chmod("", 0o700);
     home.chmod("icn.toml", 0o666);
     home.fails(&["sign"], b"hello", &["the configuration cannot be used", "chmod 644"]);
 }
@@ -268,7 +272,7 @@ fn files_are_private_whatever_the_umask() {
     command.args(["-c", "umask 000; exec \"$0\" id init"]).arg(init.get_program());
     command.env_clear().env("ICN_HOME", home.path("")).env("ICN_PASSPHRASE", PASSPHRASE);
     assert_eq!(run(&mut command, b"").code, 0);
-    for name in ["identity.age", "identity.json", "icn.toml"] {
+    for name in ["identity.age", "identity.json", ".lock"] {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(home.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600, "{name}");
@@ -284,6 +288,27 @@ fn a_second_process_is_told_who_holds_the_identity() {
     home.fails(&["sign"], b"hello", &["in use by icnd (process 4711)", "try: wait"]);
     drop(lock);
     home.ok(&["sign"], b"hello");
+}
+
+#[test]
+fn scripts_can_sign_side_by_side() {
+    let home = identity();
+    let signatures: Vec<_> = std::thread::scope(|scope| {
+        let spawn = |_| scope.spawn(|| home.ok(&["sign"], b"hello"));
+        let threads: Vec<_> = (0..8).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(signatures.iter().all(|signature| *signature == signatures[0]));
+}
+
+#[test]
+fn init_keeps_the_mode_of_the_configuration() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.chmod("icn.toml", 0o644);
+    home.ok(&["id", "init"], b"");
+    let mode = std::fs::metadata(home.path("icn.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
 }
 
 #[test]

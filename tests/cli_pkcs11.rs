@@ -286,7 +286,8 @@ fn modules_that_are_none_give_different_errors() {
 /// A token without AES-GCM cannot keep the storage key: a passphrase does.
 #[test]
 fn without_aes_gcm_a_passphrase_is_the_fall_back() {
-    let hsm = SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
+    let hsm =
+        SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
     let home = hsm.home().with("ICN_PASSPHRASE", home::PASSPHRASE);
     home.ok(&hsm.init("node-1"), b"");
     assert!(home.read("identity.json").contains("\"kind\": \"passphrase\""));

@@ -123,6 +123,55 @@ fn an_interrupted_renewal_is_repaired() {
     assert!(!store.home().join("identity.age.prev").exists());
 }
 
+/// What a crash can leave of a renewal, at every step of it.
+#[test]
+fn whatever_a_crash_leaves_of_a_renewal_opens() {
+    for (header, payload) in [("old", "old"), ("new", "old"), ("new", "new")] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+        let home = store.home();
+        let keep = |from: &str, to: &str| std::fs::copy(home.join(from), home.join(to)).unwrap();
+        keep("identity.json", "identity.json.prev");
+        keep("identity.age", "identity.age.prev");
+        // A new pair of the same key, as a renewal makes it, and its parts.
+        let new = tempfile::tempdir().unwrap();
+        let copy = self::store(new.path());
+        std::fs::create_dir(copy.home()).unwrap();
+        for name in ["identity.json", "identity.age"] {
+            std::fs::copy(home.join(name), copy.home().join(name)).unwrap();
+        }
+        set_mode(copy.home());
+        renew(&copy);
+        if header == "new" {
+            std::fs::copy(copy.home().join("identity.json"), home.join("identity.json")).unwrap();
+        }
+        if payload == "new" {
+            std::fs::copy(copy.home().join("identity.age"), home.join("identity.age")).unwrap();
+        }
+        let opened = open(&store).unwrap();
+        assert_eq!(opened.did(), made.did());
+        let sequence = if payload == "new" { 2 } else { 1 };
+        assert_eq!(opened.binding().sequence(), sequence, "{header} {payload}");
+    }
+}
+
+fn set_mode(home: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+/// Opens at a time when the companions are due.
+fn renew(store: &AgeKeyStore) {
+    let config = Config::parse(FAST).unwrap();
+    let identities = IdentityStore::new(store.home()).with_age_config(config.identity.age);
+    let credentials = Credentials::passphrase(passphrase());
+    let later = SystemTime::now() + Duration::from_secs(5 * 24 * 3600);
+    let opened = identities.open_at(store, None, &credentials, later).unwrap();
+    assert!(opened.renewal_failed.is_none());
+    assert_eq!(opened.bundle.binding().sequence(), 2);
+}
+
 #[test]
 fn past_two_thirds_a_bundle_wants_renewal() {
     let key = Key::<Software, Unlocked>::generate().unwrap();

@@ -121,7 +121,19 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
         Ok(()) => {}
         Err(error) => return Err(io_error("create", path)(error)),
     }
-    let metadata = fs::metadata(path).map_err(io_error("read", path))?;
+    check_private_dir(path)
+}
+
+/// Checks a directory of ours; a missing one is left to whoever looks into it.
+pub(crate) fn check_private_dir(path: &Path) -> Result<(), KeystoreError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("read", path)(error)),
+    };
+    if !metadata.is_dir() {
+        return Err(not_safe(path, "it is not a directory", "name another one with --home"));
+    }
     let me = rustix::process::geteuid().as_raw();
     let shown = path.display();
     if metadata.uid() != me {

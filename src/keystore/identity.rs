@@ -130,6 +130,7 @@ impl IdentityStore {
     }
 
     fn read_header(&self) -> Result<(Header, String), KeystoreError> {
+        file::check_private_dir(&self.home)?;
         self.read_header_at(&self.header_path())?
             .ok_or_else(|| KeystoreError::NoIdentity { home: self.home.clone() })
     }
@@ -263,9 +264,27 @@ impl IdentityStore {
         pinned: Option<&Did>,
         credentials: &Credentials,
     ) -> Result<Opened, Error> {
+        self.open_at(backend, pinned, credentials, SystemTime::now())
+    }
+
+    /// As [`Self::open`], with the time given by the caller's own clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_at(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Opened, Error> {
+        // Once without the lock, whose file needs a directory; what counts is
+        // read under it, when no other process is between the two files.
+        self.read_header()?;
+        let _lock = Lock::exclusive(&self.home)?;
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
-        let _lock = Lock::exclusive(&self.home)?;
         let (key, secret, mut payload) = match self.find(backend, &header)? {
             KeyAtRest::Software(key) => {
                 let Credential::Passphrase(passphrase) =
@@ -291,7 +310,6 @@ impl IdentityStore {
         let header = self.matching_header(header, &text, &payload)?;
         let companions = payload.take_companions()?;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
-        let now = SystemTime::now();
         let mut renewal_failed = None;
         if bundle.wants_renewal(now) {
             let (renewed, error) = self.renew(bundle, &header, payload, &secret, now)?;
@@ -361,26 +379,24 @@ impl IdentityStore {
     /// read back, decrypted and compared.
     fn replace(&self, text: &str, payload: &Payload, secret: &StorageSecret) -> Result<(), Error> {
         let sealed = self.seal(payload, secret)?;
-        let paths = [self.header_path(), self.payload_path()];
-        for path in &paths {
-            if let Some(bytes) = file::read_private(path)? {
-                file::write(&previous(path), &bytes)?;
-            }
-        }
-        let [header_path, payload_path] = &paths;
-        let written = file::write(header_path, text.as_bytes())
-            .and_then(|()| file::write(payload_path, &sealed))
+        let (header, payload) = (self.header_path(), self.payload_path());
+        let written = keep_previous(&header)
+            .and_then(|()| keep_previous(&payload))
+            .and_then(|()| file::write(&header, text.as_bytes()))
+            .and_then(|()| file::write(&payload, &sealed))
             .map_err(Error::from)
             .and_then(|()| self.read_back(text, secret));
+        // Either way the payload goes first: a header without its payload is
+        // found again by `matching_header`, a payload without its header is not.
         match written {
             Ok(()) => {
-                paths.iter().try_for_each(|path| file::remove(&previous(path)))?;
+                file::remove(&previous(&payload))?;
+                file::remove(&previous(&header))?;
                 Ok(())
             }
             Err(error) => {
-                for path in &paths {
-                    file::rename(&previous(path), path)?;
-                }
+                file::rename(&previous(&payload), &payload)?;
+                file::rename(&previous(&header), &header)?;
                 Err(error)
             }
         }
@@ -481,6 +497,13 @@ fn seed_of(key: &DidKey) -> Option<SigningSeed> {
     match key {
         DidKey::Software(key) => Some(SigningSeed::from_bytes(key.expose_secret())),
         _ => None,
+    }
+}
+
+fn keep_previous(path: &Path) -> Result<(), KeystoreError> {
+    match file::read_private(path)? {
+        Some(bytes) => file::write(&previous(path), &bytes),
+        None => Ok(()),
     }
 }
 

@@ -5,11 +5,16 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
 use super::file::io_error;
 use crate::error::KeystoreError;
+
+/// How long another holder is waited for: several times what opening an
+/// identity takes, so that scripts can sign side by side.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Held while the files of an identity are read or written together.
 #[derive(Debug)]
@@ -29,7 +34,16 @@ impl Lock {
             .custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed())
             .open(&path)
             .map_err(io_error("open", &path))?;
-        match file.try_lock() {
+        let start = Instant::now();
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

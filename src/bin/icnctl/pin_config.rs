@@ -22,7 +22,13 @@ pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError>
         fill(&mut document, context, header).ok_or("[identity] is not a table")?;
         // Through a symbolic link, not over it.
         let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        Ok(write_private(&target, document.to_string().as_bytes())?)
+        let permissions = std::fs::metadata(&target).map(|metadata| metadata.permissions());
+        write_private(&target, document.to_string().as_bytes())?;
+        // Others that could read the file still can.
+        if let Ok(permissions) = permissions {
+            std::fs::set_permissions(&target, permissions)?;
+        }
+        Ok(())
     };
     write().map_err(|source| {
         let mut document = DocumentMut::new();
