@@ -18,8 +18,11 @@ mod header;
 mod identity;
 mod lock;
 pub(crate) mod payload;
+mod replace;
+mod unlock;
 
 pub(crate) use encoding::{base64, hex};
 pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
-pub use identity::{Credentials, IdentityStore, Opened};
+pub use identity::{IdentityStore, Opened};
+pub use unlock::Credentials;

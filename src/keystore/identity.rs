@@ -3,19 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use secrecy::SecretString;
-
+use super::file;
 use super::header::{self, Header, Storage};
 use super::lock::Lock;
 use super::payload::Payload;
-use super::{age, file};
+use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator, NewKey};
-use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
+use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
 use crate::did::Did;
-use crate::error::{DeviceError, Error, KeystoreError, OpenError};
+use crate::error::{Error, KeystoreError};
 use crate::key::DidKey;
-use crate::secret::{Passphrase, Pin, SigningSeed};
+use crate::secret::SigningSeed;
 
 const HEADER: &str = "identity.json";
 const PAYLOAD: &str = "identity.age";
@@ -24,61 +23,7 @@ const PAYLOAD: &str = "identity.age";
 #[derive(Debug, Clone)]
 pub struct IdentityStore {
     home: PathBuf,
-    age: AgeConfig,
-}
-
-/// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
-/// tokens that cannot keep a storage key.
-#[derive(Debug, Clone, Default)]
-pub struct Credentials {
-    passphrase: Option<Passphrase>,
-    pin: Option<Pin>,
-}
-
-impl Credentials {
-    /// A passphrase.
-    #[must_use]
-    pub const fn passphrase(passphrase: Passphrase) -> Self {
-        Self { passphrase: Some(passphrase), pin: None }
-    }
-
-    /// A PIN.
-    #[must_use]
-    pub const fn pin(pin: Pin) -> Self {
-        Self { passphrase: None, pin: Some(pin) }
-    }
-
-    /// A passphrase as well.
-    #[must_use]
-    pub fn and_passphrase(mut self, passphrase: Passphrase) -> Self {
-        self.passphrase = Some(passphrase);
-        self
-    }
-
-    fn for_backend(&self, kind: BackendKind) -> Result<Credential, DeviceError> {
-        match kind {
-            BackendKind::Age => self
-                .passphrase
-                .clone()
-                .map(Credential::Passphrase)
-                .ok_or(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" }),
-            BackendKind::Pkcs11 => self
-                .pin
-                .clone()
-                .map(Credential::Pin)
-                .ok_or(DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" }),
-        }
-    }
-
-    fn want_passphrase(&self) -> Result<&Passphrase, KeystoreError> {
-        self.passphrase.as_ref().ok_or(KeystoreError::PassphraseNeeded)
-    }
-}
-
-/// What opens the payload, once the key is open.
-enum StorageSecret {
-    Passphrase(Passphrase),
-    Key(SecretString),
+    pub(super) age: AgeConfig,
 }
 
 /// An identity that was opened.
@@ -116,7 +61,7 @@ impl IdentityStore {
         self.home.join(PAYLOAD)
     }
 
-    fn header_path(&self) -> PathBuf {
+    pub(super) fn header_path(&self) -> PathBuf {
         self.home.join(HEADER)
     }
 
@@ -129,13 +74,16 @@ impl IdentityStore {
         self.read_header().map(|(header, _)| header)
     }
 
-    fn read_header(&self) -> Result<(Header, String), KeystoreError> {
+    pub(super) fn read_header(&self) -> Result<(Header, String), KeystoreError> {
         file::check_private_dir(&self.home)?;
         self.read_header_at(&self.header_path())?
             .ok_or_else(|| KeystoreError::NoIdentity { home: self.home.clone() })
     }
 
-    fn read_header_at(&self, path: &Path) -> Result<Option<(Header, String)>, KeystoreError> {
+    pub(super) fn read_header_at(
+        &self,
+        path: &Path,
+    ) -> Result<Option<(Header, String)>, KeystoreError> {
         let invalid = |source| KeystoreError::Header { path: path.to_owned(), source };
         let Some(bytes) = file::read_private(path)? else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|error| invalid(error.into()))?;
@@ -242,7 +190,7 @@ impl IdentityStore {
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
         let payload = Payload::of_identity(seed, bundle.companions(), header::hash(&text));
-        let sealed = self.seal(&payload, &secret)?;
+        let sealed = secret.seal(&payload, &self.age)?;
         file::write(&self.header_path(), text.as_bytes())?;
         file::write(&self.payload_path(), &sealed)?;
         self.read_back(&text, &secret)?;
@@ -303,7 +251,7 @@ impl IdentityStore {
                 let credential = credentials.for_backend(backend.kind())?;
                 let key = key.unseal(credential.pin()?)?;
                 let secret = stored_secret(backend, &header, credentials)?;
-                let payload = self.unseal(&self.payload_file()?, &secret)?;
+                let payload = secret.unseal(&self.payload_file()?, &self.age)?;
                 (key, secret, payload)
             }
         };
@@ -317,121 +265,6 @@ impl IdentityStore {
             renewal_failed = error;
         }
         Ok(Opened { bundle, renewal_failed })
-    }
-
-    /// The header that the payload names: the one beside it, or the previous
-    /// one if a write was interrupted between the two files.
-    fn matching_header(
-        &self,
-        header: Header,
-        text: &str,
-        payload: &Payload,
-    ) -> Result<Header, KeystoreError> {
-        let wanted = payload.header_sha256();
-        if wanted == Some(header::hash(text).as_str()) {
-            return Ok(header);
-        }
-        let previous_path = previous(&self.header_path());
-        if let Some((old, old_text)) = self.read_header_at(&previous_path)?
-            && wanted == Some(header::hash(&old_text).as_str())
-            && (old.did(), old.locator(), old.storage())
-                == (header.did(), header.locator(), header.storage())
-        {
-            file::rename(&previous_path, &self.header_path())?;
-            file::remove(&previous(&self.payload_path()))?;
-            return Ok(old);
-        }
-        Err(KeystoreError::HeaderMismatch { path: self.header_path() })
-    }
-
-    /// Renews and writes. A failed write leaves the old bundle and its files.
-    fn renew(
-        &self,
-        mut bundle: IdentityBundle<DidKey>,
-        header: &Header,
-        payload: Payload,
-        secret: &StorageSecret,
-        now: SystemTime,
-    ) -> Result<(IdentityBundle<DidKey>, Option<Error>), Error> {
-        let old = bundle.companions().copy();
-        bundle.renew(now, DEFAULT_VALIDITY)?;
-        let new_header = Header::new(
-            bundle.signer(),
-            header.backend(),
-            header.locator().cloned(),
-            header.storage().clone(),
-            bundle.companions(),
-            header.generation().saturating_add(1),
-        );
-        let text = new_header.to_json()?;
-        let seed = seed_of(bundle.signer());
-        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text));
-        match self.replace(&text, &payload, secret) {
-            Ok(()) => Ok((bundle, None)),
-            Err(error) => {
-                let bundle = IdentityBundle::from_companions(bundle.into_signer(), old)?;
-                Ok((bundle, Some(error)))
-            }
-        }
-    }
-
-    /// Replaces both files. The previous ones are kept until the new ones were
-    /// read back, decrypted and compared.
-    fn replace(&self, text: &str, payload: &Payload, secret: &StorageSecret) -> Result<(), Error> {
-        let sealed = self.seal(payload, secret)?;
-        let (header, payload) = (self.header_path(), self.payload_path());
-        let written = keep_previous(&header)
-            .and_then(|()| keep_previous(&payload))
-            .and_then(|()| file::write(&header, text.as_bytes()))
-            .and_then(|()| file::write(&payload, &sealed))
-            .map_err(Error::from)
-            .and_then(|()| self.read_back(text, secret));
-        // Either way the payload goes first: a header without its payload is
-        // found again by `matching_header`, a payload without its header is not.
-        match written {
-            Ok(()) => {
-                file::remove(&previous(&payload))?;
-                file::remove(&previous(&header))?;
-                Ok(())
-            }
-            Err(error) => {
-                file::rename(&previous(&payload), &payload)?;
-                file::rename(&previous(&header), &header)?;
-                Err(error)
-            }
-        }
-    }
-
-    fn read_back(&self, text: &str, secret: &StorageSecret) -> Result<(), Error> {
-        let mismatch = |path| KeystoreError::ReadBack { path };
-        let (_, read) = self.read_header()?;
-        if read != text {
-            return Err(mismatch(self.header_path()).into());
-        }
-        let payload = self.unseal(&self.payload_file()?, secret)?;
-        if payload.header_sha256() != Some(header::hash(text).as_str()) {
-            return Err(mismatch(self.payload_path()).into());
-        }
-        Ok(())
-    }
-
-    fn seal(&self, payload: &Payload, secret: &StorageSecret) -> Result<Vec<u8>, OpenError> {
-        match secret {
-            StorageSecret::Passphrase(passphrase) => {
-                let work = age::WorkFactor::new(self.age.work_factor).unwrap_or_default();
-                age::seal_with_passphrase(payload, passphrase, work)
-            }
-            StorageSecret::Key(key) => age::seal_with_storage_key(payload, key),
-        }
-    }
-
-    fn unseal(&self, file: &[u8], secret: &StorageSecret) -> Result<Payload, OpenError> {
-        match secret {
-            StorageSecret::Passphrase(passphrase) => {
-                age::open_with_passphrase(file, passphrase, self.age.max_work_factor)
-            }
-            StorageSecret::Key(key) => age::open_with_storage_key(file, key),
-        }
     }
 }
 
@@ -456,59 +289,10 @@ fn check_header(
     Ok(())
 }
 
-/// A storage key on the device if it can keep one, else a passphrase.
-fn new_storage(
-    backend: &dyn Backend,
-    did: &Did,
-    credentials: &Credentials,
-) -> Result<(Storage, StorageSecret), Error> {
-    if let Some(vault) = backend.vault() {
-        let key = age::new_storage_key();
-        if let Some(wrapped) = vault.wrap(did, &key)? {
-            return Ok((Storage::Pkcs11AesGcm { wrapped }, StorageSecret::Key(key)));
-        }
-    }
-    let passphrase = credentials.want_passphrase()?.clone();
-    Ok((Storage::Passphrase {}, StorageSecret::Passphrase(passphrase)))
-}
-
-fn stored_secret(
-    backend: &dyn Backend,
-    header: &Header,
-    credentials: &Credentials,
-) -> Result<StorageSecret, Error> {
-    match (header.storage(), backend.vault()) {
-        (Storage::Passphrase {}, _) => {
-            Ok(StorageSecret::Passphrase(credentials.want_passphrase()?.clone()))
-        }
-        (Storage::Pkcs11AesGcm { wrapped }, Some(vault)) => {
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), wrapped)?))
-        }
-        (Storage::Pkcs11AesGcm { .. }, None) => Err(DeviceError::StorageKey {
-            token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),
-            source: None,
-        }
-        .into()),
-    }
-}
-
 /// What goes into the payload of a software key, and of no other.
-fn seed_of(key: &DidKey) -> Option<SigningSeed> {
+pub(super) fn seed_of(key: &DidKey) -> Option<SigningSeed> {
     match key {
         DidKey::Software(key) => Some(SigningSeed::from_bytes(key.expose_secret())),
         _ => None,
     }
-}
-
-fn keep_previous(path: &Path) -> Result<(), KeystoreError> {
-    match file::read_private(path)? {
-        Some(bytes) => file::write(&previous(path), &bytes),
-        None => Ok(()),
-    }
-}
-
-fn previous(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".prev");
-    PathBuf::from(name)
 }
