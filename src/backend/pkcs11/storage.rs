@@ -10,6 +10,7 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -68,7 +69,7 @@ impl Objects<'_> {
         };
         let wrapped = WrappedKey { key_id, iv, ciphertext };
         let unwrapped = self.unwrap(did, &wrapped)?;
-        if unwrapped.expose_secret() != storage_key.expose_secret() {
+        if !bool::from(unwrapped.expose_secret().as_bytes().ct_eq(secret)) {
             return Err(DeviceError::StorageKey { token: self.token.name(), source: None });
         }
         Ok(Some(wrapped))
