@@ -14,6 +14,7 @@
 //! token = "node-1"                # CK_TOKEN_INFO.label
 //! serial = "0123abcd"             # pinned by `icnctl id init`
 //! key_label = "icn-identity"      # CKA_LABEL of a new key
+//! sessions = 4                    # most sessions in the pool (default: cores)
 //! verify_after_sign = true
 //! allow_final_try = false
 //! ```
@@ -22,6 +23,7 @@
 //! or to the user and be writable by nobody else. PINs and passphrases are
 //! never in it: unknown fields are refused.
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -91,6 +93,9 @@ pub struct Pkcs11Config {
     pub slot: Option<u64>,
     /// `CKA_LABEL` of a new key (default `icn-identity`).
     pub key_label: Option<String>,
+    /// Most sessions that sign at the same time (default: one for each core,
+    /// within what the token says it has).
+    pub sessions: Option<NonZeroU16>,
     /// Whether a signature is verified before it is given out (default true).
     #[serde(default = "yes")]
     pub verify_after_sign: bool,
@@ -113,6 +118,7 @@ impl Pkcs11Config {
             serial: None,
             slot: None,
             key_label: None,
+            sessions: None,
             verify_after_sign: true,
             allow_final_try: false,
         }
@@ -129,6 +135,20 @@ impl Pkcs11Config {
     #[must_use]
     pub fn with_serial(mut self, serial: impl Into<String>) -> Self {
         self.serial = Some(serial.into());
+        self
+    }
+
+    /// At most this many sessions that sign at the same time.
+    #[must_use]
+    pub const fn with_sessions(mut self, sessions: NonZeroU16) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Whether a PIN may be sent when one try is left.
+    #[must_use]
+    pub const fn with_allow_final_try(mut self, allow: bool) -> Self {
+        self.allow_final_try = allow;
         self
     }
 

@@ -15,7 +15,7 @@ use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::did::{Did, InvalidDid};
-use crate::evidence::{Exposable, ProvenanceKind, Unmet};
+use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
 use crate::key::WrongProvenance;
 
 /// Any error of this crate.
@@ -138,6 +138,14 @@ pub enum OpenError {
         demanded: ProvenanceKind,
         /// What the evidence shows.
         found: ProvenanceKind,
+    },
+    /// Less stands behind the evidence than when the key was opened.
+    #[error("the assurance was {was}, and is {now}")]
+    LessAssurance {
+        /// What it was.
+        was: Assurance,
+        /// What it is.
+        now: Assurance,
     },
     /// The device would hand the private key out.
     #[error("the key is not confined to its device")]

@@ -28,7 +28,7 @@
 mod adapter;
 mod at_rest;
 mod capability;
-mod challenge;
+pub(crate) mod challenge;
 pub(crate) mod device;
 mod erased;
 mod external;

@@ -6,14 +6,18 @@
 //! public key is compared with the expected DID before a PIN is sent; a fresh
 //! challenge is signed before a key is handed out.
 
+mod connection;
 mod failure;
 mod key;
 mod keygen;
 mod login;
 mod module;
 mod object;
+mod place;
 mod point;
+mod pool;
 mod raw;
+mod recovery;
 mod storage;
 mod template;
 mod token;
@@ -24,10 +28,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 
-use self::key::{Place, TokenKey};
-use self::login::LoginGuard;
+use self::connection::{LoginGuard, Policy};
+use self::key::TokenKey;
 use self::module::Module;
 use self::object::{Objects, with_id};
+use self::place::Place;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
@@ -108,6 +113,10 @@ impl Pkcs11Backend {
         })
     }
 
+    fn policy(&self) -> Policy {
+        Policy::of(&self.config)
+    }
+
     fn wanted(&self) -> Wanted {
         Wanted::from_config(&self.config)
     }
@@ -140,7 +149,7 @@ impl Pkcs11Backend {
             module: Arc::clone(&self.module),
             locator: locator.clone(),
             did: did.clone(),
-            allow_final_try: self.config.allow_final_try,
+            policy: self.policy(),
             verify_after_sign: self.config.verify_after_sign,
         }))
     }
@@ -160,7 +169,7 @@ impl Pkcs11Backend {
         })?;
         let did = Did::from_key(request.did_method, &shown);
         let locator = locator(objects.token, id.to_owned(), label);
-        let opened = self.place(&locator, &did)?.open(objects.token, login)?;
+        let opened = key::open(&self.place(&locator, &did)?, login)?;
         let key = DidKey::from_new_device_key(opened, request.did_method)?;
         self.remember(&did, locator.clone());
         Ok(Created { key, locator: Locator::Pkcs11(locator) })
@@ -204,7 +213,7 @@ impl Backend for Pkcs11Backend {
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
         objects.label_is_free(label)?;
-        let login = LoginGuard::enter(&token, pin, self.config.allow_final_try)?;
+        let login = LoginGuard::enter(&token, pin, self.policy())?;
         objects.label_is_free(label)?;
         let id = template::random_id(&token.name())?;
         objects.generate(&id, label)?;
@@ -233,7 +242,7 @@ impl Backend for Pkcs11Backend {
         let made = of_pkcs11(made)?;
         let wanted = self.wanted().narrowed_to(made, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
-        let login = LoginGuard::enter(&token, credential.pin()?, self.config.allow_final_try)?;
+        let login = LoginGuard::enter(&token, credential.pin()?, self.policy())?;
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
         let mut known = self.known();

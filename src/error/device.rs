@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
+use super::OpenError;
 use crate::did::Did;
 
 /// Why a device, its module or its token did not do what was asked.
@@ -142,6 +143,18 @@ pub enum DeviceError {
         /// The token.
         token: String,
     },
+    /// After the token was lost, the key on it is not the one that was open.
+    #[error("the key on token {token} is not what it was before the token was lost")]
+    NotReopened {
+        /// The token.
+        token: String,
+        /// What is different.
+        #[source]
+        source: Box<OpenError>,
+    },
+    /// This process was forked from the one that opened the token.
+    #[error("this process was forked from one that uses a PKCS#11 module")]
+    Forked,
     /// A call into the module failed.
     #[error("{call} failed on token {token}")]
     Call {
@@ -233,6 +246,13 @@ impl DeviceError {
                 "the security officer can set a new one (`pkcs11-tool --init-pin`)"
             }
             Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
+            Self::NotReopened { .. } => {
+                "nothing was signed: find out whether the token was replaced, then open the key again"
+            }
+            Self::Forked => {
+                "open tokens after forking, or start the other process anew: sessions and logins \
+                 stay with the process that made them"
+            }
             Self::NotOpen { .. } => "open a key of this token with its PIN (again)",
             Self::StorageKey { .. } => {
                 "this may be a copy or replacement of the token: restore identity.age and \

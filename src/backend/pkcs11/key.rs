@@ -1,167 +1,24 @@
-//! One key on a token: found, opened, signing.
+//! One key on a token: opened by its PIN, signing by any thread.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cryptoki::mechanism::MechanismType;
 use cryptoki::object::ObjectHandle;
-use cryptoki::session::Session;
 
-use super::login::LoginGuard;
-use super::module::Module;
-use super::object::{Objects, hex, with_id};
-use super::token::{Token, Wanted};
-use crate::algorithm::{Signature, VerifyingKey};
-use crate::backend::Pkcs11Locator;
-use crate::did::Did;
+use super::connection::LoginGuard;
+use super::login::{self, Refusal};
+use super::object::Objects;
+use super::place::{Place, Seen, with_name};
+use super::pool::{Condition, Lease, NoLease};
+use super::raw::NotSigned;
+use super::recovery::{Doubt, judge};
+use super::token::Token;
+use crate::algorithm::Signature;
 use crate::error::{DeviceError, OpenError, SignError};
-use crate::evidence::Evidence;
+use crate::evidence::{Assurance, Evidence, ProvenanceKind};
+use crate::key::challenge::prove_possession;
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
 use crate::secret::Pin;
-
-/// Where a key is, and whose it should be.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) module: Arc<Module>,
-    pub(super) wanted: Wanted,
-    pub(super) locator: Pkcs11Locator,
-    pub(super) did: Did,
-    pub(super) allow_final_try: bool,
-    pub(super) verify_after_sign: bool,
-}
-
-impl Place {
-    pub(super) fn token(&self) -> Result<Token, DeviceError> {
-        Token::select(&self.module, &self.wanted)
-    }
-
-    /// All that can be checked without a PIN. Gives the public key, if the
-    /// token shows it without a login.
-    pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, DeviceError> {
-        objects.token.need(&[MechanismType::EDDSA])?;
-        let id = &self.locator.id;
-        match objects.at_most_one(&objects.public(id)?, || with_id(id))? {
-            Some(public) => {
-                let shown = objects.point(public)?;
-                match shown {
-                    Some(key) if key != *self.did.verifying_key() => Err(self.replaced(
-                        objects.token,
-                        with_name(&objects.label(public)?, id),
-                        &key,
-                    )),
-                    shown => Ok(shown),
-                }
-            }
-            None => {
-                self.check_namesakes(objects)?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// No public key has the id. One of the same label is then most likely a
-    /// replacement, which is worth its name.
-    fn check_namesakes(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
-        if self.locator.label.is_empty() {
-            return Ok(());
-        }
-        for public in objects.public_labelled(&self.locator.label)? {
-            let name = with_name(&self.locator.label, &objects.id(public)?);
-            if let Some(key) = objects.point(public)? {
-                return Err(if key == *self.did.verifying_key() {
-                    let wanted = format!("{}, but has it as {name}", with_id(&self.locator.id));
-                    DeviceError::NoKey { token: objects.token.name(), wanted }
-                } else {
-                    self.replaced(objects.token, name, &key)
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn replaced(&self, token: &Token, key: String, found: &VerifyingKey) -> DeviceError {
-        DeviceError::KeyReplaced {
-            token: token.name(),
-            key,
-            expected: self.did.clone(),
-            found: Did::from_key(self.did.method(), found),
-        }
-    }
-
-    /// Opens the key within a login.
-    pub(super) fn open(
-        self: &Arc<Self>,
-        token: &Token,
-        login: LoginGuard,
-    ) -> Result<OpenedDevice, OpenError> {
-        let session = token.session()?;
-        let objects = Objects { token, session: &session };
-        let private = self.private(objects)?;
-        if objects.wants_pin_each_time(private)? {
-            let reason = "this key wants its PIN for every signature, which is not supported yet";
-            return Err(DeviceError::PinUnusable { token: token.name(), reason }.into());
-        }
-        let shown = self.shown(objects, private)?;
-        let attributes = objects.evidence(private)?;
-        let evidence = Evidence::from_pkcs11(token.identity().clone(), attributes)?;
-        let channel = Channel { session, private };
-        Ok(OpenedDevice {
-            handle: Arc::new(TokenKey(Arc::clone(self))),
-            shown,
-            evidence,
-            signer: Box::new(TokenSigner {
-                channel: Mutex::new(Some(channel)),
-                place: Arc::clone(self),
-                _login: login,
-            }),
-            verify_after_sign: self.verify_after_sign,
-        })
-    }
-
-    fn private(&self, objects: Objects<'_>) -> Result<ObjectHandle, DeviceError> {
-        let id = &self.locator.id;
-        objects.exactly_one(&objects.private(id)?, || with_id(id))
-    }
-
-    /// The public key of the pair: from the public object, or from the private
-    /// one where the module puts it there.
-    fn shown(
-        &self,
-        objects: Objects<'_>,
-        private: ObjectHandle,
-    ) -> Result<VerifyingKey, DeviceError> {
-        let id = &self.locator.id;
-        let public = objects.at_most_one(&objects.public(id)?, || with_id(id))?;
-        for object in public.into_iter().chain([private]) {
-            if let Some(key) = objects.point(object)? {
-                return Ok(key);
-            }
-        }
-        let reason = format!("no public key {}", with_id(id));
-        Err(DeviceError::PublicKey { token: objects.token.name(), reason })
-    }
-
-    /// A new session for a key that is open. Handles may have died with the
-    /// old one, and the slot may be another one now.
-    fn reconnect(&self) -> Result<Channel, DeviceError> {
-        let token = self.token()?;
-        // Without a login no private key would be found, and "no key" be wrong.
-        let _login = LoginGuard::join(&token)?;
-        let session = token.session()?;
-        let objects = Objects { token: &token, session: &session };
-        let private = self.private(objects)?;
-        let shown = self.shown(objects, private)?;
-        if shown != *self.did.verifying_key() {
-            let name = with_name(&self.locator.label, &self.locator.id);
-            return Err(self.replaced(&token, name, &shown));
-        }
-        Ok(Channel { session, private })
-    }
-}
-
-fn with_name(label: &str, id: &[u8]) -> String {
-    format!("{label:?} (id {})", hex(id))
-}
 
 /// A key that wants its PIN.
 #[derive(Debug)]
@@ -173,44 +30,265 @@ impl DeviceKey for TokenKey {
         let token = place.token()?;
         // Again: days may have passed since the key was found.
         place.check(Objects { token: &token, session: &token.session()? })?;
-        let login = LoginGuard::enter(&token, pin, place.allow_final_try)?;
-        place.open(&token, login)
+        let login = LoginGuard::enter(&token, pin, place.policy)?;
+        open(place, login)
     }
 }
 
-/// A key in a session. The session goes first, the login last.
-struct TokenSigner {
-    channel: Mutex<Option<Channel>>,
-    place: Arc<Place>,
-    _login: LoginGuard,
+/// Opens a key within a login.
+pub(super) fn open(place: &Arc<Place>, login: LoginGuard) -> Result<OpenedDevice, OpenError> {
+    let lease = login.lease().map_err(|no_lease| unlent(place, no_lease).error)?;
+    let seen =
+        lease.objects().map_or_else(|| Err(closed(place).into()), |seen| place.look(seen))?;
+    let found = Found { private: seen.private, epoch: lease.epoch };
+    drop(lease);
+    Ok(OpenedDevice {
+        handle: Arc::new(TokenKey(Arc::clone(place))),
+        shown: seen.shown,
+        signer: Box::new(TokenSigner {
+            found: Mutex::new(Some(found)),
+            judged: Judged::of(&seen.evidence),
+            always_pin: seen.always_pin,
+            place: Arc::clone(place),
+            login,
+        }),
+        evidence: seen.evidence,
+        verify_after_sign: place.verify_after_sign,
+    })
 }
 
-struct Channel {
-    session: Session,
+/// A key that is open. Threads share it; each borrows a session of its own.
+struct TokenSigner {
+    found: Mutex<Option<Found>>,
+    /// What the type of the key was chosen by. It must hold after a recovery.
+    judged: Judged,
+    always_pin: bool,
+    place: Arc<Place>,
+    login: LoginGuard,
+}
+
+/// The private object, as long as the login lasts in which it was found.
+#[derive(Debug, Clone, Copy)]
+struct Found {
     private: ObjectHandle,
+    epoch: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Judged {
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+}
+
+impl Judged {
+    fn of(evidence: &Evidence) -> Self {
+        Self { provenance: evidence.provenance(), assurance: evidence.assurance() }
+    }
+
+    fn must_hold_for(self, evidence: &Evidence) -> Result<(), OpenError> {
+        let now = Self::of(evidence);
+        if now.provenance != self.provenance {
+            let (demanded, found) = (self.provenance, now.provenance);
+            return Err(OpenError::WrongProvenance { demanded, found });
+        }
+        if now.assurance < self.assurance {
+            let (was, now) = (self.assurance, now.assurance);
+            return Err(OpenError::LessAssurance { was, now });
+        }
+        Ok(())
+    }
+}
+
+/// A signature that was not made.
+struct Failed {
+    error: DeviceError,
+    /// Whether, and since which login, something was lost that may come back.
+    lost: Option<u64>,
 }
 
 impl DeviceSigner for TokenSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
-        // Out of its place while in use: after a failure it may have an
-        // operation pending, and is dropped and replaced at the next call.
-        let open = match channel.take() {
-            Some(open) => open,
-            None => self.place.reconnect().map_err(SignError::Device)?,
+        super::module::check_process().map_err(SignError::Device)?;
+        let failed = match self.try_once(message) {
+            Ok(signature) => return Ok(signature),
+            Err(failed) => failed,
         };
+        let Some(epoch) = failed.lost else { return Err(SignError::Device(failed.error)) };
+        log::debug!("a signature failed and is tried again: {}", failed.error);
+        self.recover(epoch).map_err(SignError::Device)?;
+        self.try_once(message).map_err(|failed| SignError::Device(failed.error))
+    }
+}
+
+impl TokenSigner {
+    fn try_once(&self, message: &[u8]) -> Result<Signature, Failed> {
+        let mut lease = self.lease()?;
+        let key = self.object(&mut lease)?;
+        self.sign_with(&mut lease, key, message)
+    }
+
+    fn lease(&self) -> Result<Lease, Failed> {
+        self.login.lease().map_err(|no_lease| unlent(&self.place, no_lease))
+    }
+
+    /// Signs by one `C_SignInit` and one `C_Sign`.
+    fn sign_with(
+        &self,
+        lease: &mut Lease,
+        key: ObjectHandle,
+        message: &[u8],
+    ) -> Result<Signature, Failed> {
+        let Some(objects) = lease.objects() else {
+            return Err(Failed { error: closed(&self.place), lost: None });
+        };
+        let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
         let signing = self.place.module.signing();
-        match signing.sign_once(&open.session, open.private, message) {
-            Ok(signature) => {
-                *channel = Some(open);
-                Ok(Signature::from_ed25519_bytes(signature))
+        let signed = signing.sign_once(objects.session, key, message, confirm);
+        let (error, lost, condition) = match signed {
+            Ok(signature) => return Ok(Signature::from_ed25519_bytes(signature)),
+            Err(NotSigned::NotConfirmed(error)) => (error, false, Condition::Doubtful),
+            Err(NotSigned::Failed { call, failure }) => {
+                let (lost, condition) = judge(&failure);
+                let token = objects.token.name();
+                let error = DeviceError::Call { call, token, source: Box::new(failure) };
+                (error, lost, condition)
             }
-            Err(error) => Err(SignError::Device(DeviceError::Call {
-                call: error.call,
-                token: self.place.locator.token.clone(),
-                source: Box::new(error.failure),
-            })),
+        };
+        let lost = lost.then_some(lease.epoch);
+        if lost.is_some() {
+            self.forget(lease.epoch);
         }
+        lease.spoil(condition);
+        Err(Failed { error, lost })
+    }
+
+    /// Gives the PIN for one operation.
+    fn confirm(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
+        let accepted = self.login.lock().accepted.as_ref().map(|a| Arc::clone(&a.pin));
+        let Some(kept) = accepted else {
+            return Err(DeviceError::PinKnownWrong { token: objects.token.name() });
+        };
+        let pin = kept.pin().unwrap_or_else(Pin::at_pin_pad);
+        let allowed = self.place.policy.allow_final_try;
+        login::confirm(objects.token, objects.session, &pin, allowed).map_err(|refusal| {
+            if matches!(refusal, Refusal::OfThisPin(_)) {
+                self.login.refuse_accepted();
+            }
+            refusal.into_error()
+        })
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, epoch: u64) {
+        self.found().take_if(|found| found.epoch == epoch);
+    }
+
+    /// The private object: as it was found in this login, or found again and
+    /// compared.
+    fn object(&self, lease: &mut Lease) -> Result<ObjectHandle, Failed> {
+        let mut found = self.found();
+        if let Some(known) = *found
+            && known.epoch == lease.epoch
+        {
+            return Ok(known.private);
+        }
+        match self.find_again(lease) {
+            Ok(private) => {
+                *found = Some(Found { private, epoch: lease.epoch });
+                Ok(private)
+            }
+            Err(error) => {
+                let (lost, condition) = loss(&error);
+                lease.spoil(condition);
+                Err(Failed { error, lost: lost.then_some(lease.epoch) })
+            }
+        }
+    }
+
+    /// Nothing is taken for granted after a loss: the pair must be there once,
+    /// be that of the DID, and still be what its type says.
+    fn find_again(&self, lease: &Lease) -> Result<ObjectHandle, DeviceError> {
+        let place = &self.place;
+        let objects = lease.objects().ok_or_else(|| closed(place))?;
+        place.check(objects)?;
+        let Seen { private, shown, evidence, .. } =
+            place.look(objects).map_err(|error| not_reopened(objects.token, error))?;
+        if shown != *place.did.verifying_key() {
+            let name = with_name(&place.locator.label, &place.locator.id);
+            return Err(place.replaced(objects.token, name, &shown));
+        }
+        self.judged.must_hold_for(&evidence).map_err(|error| not_reopened(objects.token, error))?;
+        if !place.verify_after_sign {
+            // Else a signature by another private key would not be noticed.
+            let signing = place.module.signing();
+            let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
+            prove_possession(&shown, |challenge| {
+                match signing.sign_once(objects.session, private, challenge, confirm) {
+                    Ok(signature) => Ok(Signature::from_ed25519_bytes(signature)),
+                    Err(error) => Err(SignError::Device(error.into_error(objects.token))),
+                }
+            })
+            .map_err(|error| not_reopened(objects.token, error))?;
+        }
+        Ok(private)
+    }
+
+    /// Opens again what was lost, and finds the key again.
+    fn recover(&self, epoch: u64) -> Result<(), DeviceError> {
+        let revive = |epoch, doubt| {
+            self.login.revive(epoch, doubt, self.place.policy, || self.place.token())
+        };
+        revive(epoch, Doubt::Asks)?;
+        let again = self.lease().and_then(|mut lease| self.object(&mut lease).map(drop));
+        match again {
+            // The module said that the login lasts, and it does not.
+            Err(Failed { lost: Some(epoch), .. }) => revive(epoch, Doubt::Everything),
+            Err(failed) => Err(failed.error),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// Whether an error tells of a loss, and of the session's condition.
+fn loss(error: &DeviceError) -> (bool, Condition) {
+    match error {
+        DeviceError::Call { source, .. } => {
+            source.downcast_ref().map_or((false, Condition::Doubtful), judge)
+        }
+        // A private key that is not there: the login may be gone.
+        DeviceError::NoKey { .. } => (true, Condition::Doubtful),
+        DeviceError::NotReopened { source, .. } => match source.as_ref() {
+            OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)) => {
+                loss(error)
+            }
+            _ => (false, Condition::Doubtful),
+        },
+        _ => (false, Condition::Doubtful),
+    }
+}
+
+fn unlent(place: &Place, no_lease: NoLease) -> Failed {
+    match no_lease {
+        NoLease::NotLoggedIn(epoch) => Failed { error: closed(place), lost: Some(epoch) },
+        NoLease::Failed(epoch, error, token) => {
+            let error = token.failed("C_OpenSession")(error);
+            let lost = loss(&error).0.then_some(epoch);
+            Failed { error, lost }
+        }
+    }
+}
+
+fn closed(place: &Place) -> DeviceError {
+    DeviceError::NotOpen { token: place.locator.token.clone() }
+}
+
+fn not_reopened(token: &Token, error: OpenError) -> DeviceError {
+    match error {
+        OpenError::Device(error) => error,
+        error => DeviceError::NotReopened { token: token.name(), source: Box::new(error) },
     }
 }
 

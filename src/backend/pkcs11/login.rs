@@ -1,179 +1,51 @@
-//! Logins: one per token and process, by one `C_Login` per PIN.
-//!
-//! A login belongs to the application and the token, not to a session. While
-//! it lasts the module answers another `C_Login` with "already logged in",
-//! whatever the PIN; so the PIN that was accepted is remembered as a salted
-//! hash, and later ones are compared with it. A PIN that was refused is
-//! remembered likewise and never sent again: retry loops lock tokens.
+//! Sending a PIN: once, only where the token's flags allow it, and never again
+//! once it was refused.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryptoki::error::{Error, RvError};
-use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 use super::token::Token;
 use crate::error::DeviceError;
-use crate::secret::Pin;
+use crate::secret::{LockedBox, Pin};
 
-/// Module, serial number, label.
-type Name = (PathBuf, String, String);
+/// Longest PIN that is taken, in bytes. Tokens allow at most 255.
+const MAX_PIN: usize = 255;
 
-static TOKENS: Mutex<BTreeMap<Name, Arc<TokenLogin>>> = Mutex::new(BTreeMap::new());
-
-/// What this process knows about logging in to one token. The mutex is held
-/// during a login, so that two threads do not send two PINs.
-#[derive(Default)]
-struct TokenLogin(Mutex<Memory>);
-
-#[derive(Default)]
-struct Memory {
-    /// How many [`LoginGuard`]s there are.
-    holders: usize,
-    login: Option<Accepted>,
-    refused: Vec<PinHash>,
-    salt: Option<[u8; 32]>,
+/// Logs a session in. The PIN is sent once.
+pub(super) fn log_in(
+    token: &Token,
+    session: &Session,
+    pin: &Pin,
+    allow_final_try: bool,
+) -> Result<(), Refusal> {
+    may_send(token, &token.info().map_err(Refusal::Other)?, pin, allow_final_try)
+        .map_err(Refusal::Other)?;
+    let sent = pin.text().map(AuthPin::from);
+    session.login(UserType::User, sent.as_ref()).map_err(|error| refusal(token, "C_Login", error))
 }
 
-/// A login, kept alive by an idle session of its own.
-struct Accepted {
-    session: Session,
-    pin: PinHash,
-}
-
-/// Keeps the token logged in; the last one to go logs out.
-pub(super) struct LoginGuard(Arc<TokenLogin>);
-
-impl LoginGuard {
-    /// Logs in, or joins the login that there is.
-    pub(super) fn enter(
-        token: &Token,
-        pin: &Pin,
-        allow_final_try: bool,
-    ) -> Result<Self, DeviceError> {
-        let login = TokenLogin::of(token);
-        let mut memory = login.lock();
-        let hash = PinHash::new(memory.salt(token)?, pin);
-        match memory.alive() {
-            Some(accepted) if accepted.pin.same(&hash) => {}
-            Some(_) => return Err(DeviceError::PinDiffers { token: token.name() }),
-            None => {
-                if memory.refused.iter().any(|refused| refused.same(&hash)) {
-                    return Err(DeviceError::PinKnownWrong { token: token.name() });
-                }
-                memory.log_in(token, pin, hash, allow_final_try)?;
-            }
-        }
-        memory.holders += 1;
-        drop(memory);
-        Ok(Self(login))
+/// Gives the PIN for the one operation that was just begun
+/// (`CKA_ALWAYS_AUTHENTICATE`).
+pub(super) fn confirm(
+    token: &Token,
+    session: &Session,
+    pin: &Pin,
+    allow_final_try: bool,
+) -> Result<(), Refusal> {
+    if let Ok(info) = token.info() {
+        may_send(token, &info, pin, allow_final_try).map_err(Refusal::Other)?;
     }
-
-    /// Joins a login that there is, if there is one.
-    pub(super) fn join(token: &Token) -> Result<Self, DeviceError> {
-        let login = TokenLogin::of(token);
-        let mut memory = login.lock();
-        if memory.alive().is_none() {
-            return Err(DeviceError::NotOpen { token: token.name() });
-        }
-        memory.holders += 1;
-        drop(memory);
-        Ok(Self(login))
-    }
-}
-
-impl Drop for LoginGuard {
-    fn drop(&mut self) {
-        let mut memory = self.0.lock();
-        memory.holders = memory.holders.saturating_sub(1);
-        if memory.holders == 0
-            && let Some(accepted) = memory.login.take()
-        {
-            // Closing the session would not do: any other session of this
-            // process (a search, say) would keep the token logged in.
-            if let Err(error) = accepted.session.logout() {
-                log::debug!("logging out of a token: {error}");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for LoginGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoginGuard").finish_non_exhaustive()
-    }
-}
-
-impl TokenLogin {
-    fn of(token: &Token) -> Arc<Self> {
-        let identity = token.identity();
-        let path = token.module().path().to_owned();
-        let name = (path, identity.serial.clone(), identity.label.clone());
-        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tokens.entry(name).or_default())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Memory {
-    fn salt(&mut self, token: &Token) -> Result<[u8; 32], DeviceError> {
-        if let Some(salt) = self.salt {
-            return Ok(salt);
-        }
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(|error| DeviceError::Call {
-            call: "getrandom",
-            token: token.name(),
-            source: Box::new(error),
-        })?;
-        self.salt = Some(salt);
-        Ok(salt)
-    }
-
-    /// The login, unless the token has forgotten it (pulled out, reset).
-    fn alive(&mut self) -> Option<&Accepted> {
-        let logged_in = |accepted: &mut Accepted| {
-            accepted.session.get_session_info().is_ok_and(|info| {
-                matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser)
-            })
-        };
-        self.login.take_if(|accepted| !logged_in(accepted));
-        self.login.as_ref()
-    }
-
-    /// Sends the PIN once, if the token's flags allow it.
-    fn log_in(
-        &mut self,
-        token: &Token,
-        pin: &Pin,
-        hash: PinHash,
-        allow_final_try: bool,
-    ) -> Result<(), DeviceError> {
-        may_send(token, &token.info()?, pin, allow_final_try)?;
-        let session = token.session()?;
-        match session.login(UserType::User, Some(&AuthPin::from(pin.expose()))) {
-            Ok(()) => {
-                self.login = Some(Accepted { session, pin: hash });
-                Ok(())
-            }
-            Err(error) => {
-                let error = refusal(token, error);
-                if matches!(error, Refusal::OfThisPin(_)) {
-                    self.refused.push(hash);
-                }
-                Err(error.into_error())
-            }
-        }
-    }
+    let sent = pin.text().map(AuthPin::from);
+    session
+        .login(UserType::ContextSpecific, sent.as_ref())
+        .map_err(|error| refusal(token, "C_Login", error))
 }
 
 fn may_send(
@@ -192,11 +64,14 @@ fn may_send(
     if info.user_pin_to_be_changed() {
         return unusable("the PIN must be changed first");
     }
-    if info.protected_authentication_path() {
-        return unusable("it has a PIN pad of its own, which is not supported yet");
-    }
-    if pin.is_empty() {
-        return unusable("the PIN is empty");
+    match (pin.text(), info.protected_authentication_path()) {
+        (Some(_), true) => return unusable("it has a PIN pad: enter the PIN there, and give none"),
+        (None, false) => return unusable("it has no PIN pad, and no PIN was given"),
+        (Some(""), false) => return unusable("the PIN is empty"),
+        (Some(text), false) if text.len() > MAX_PIN => {
+            return unusable("the PIN is longer than 255 bytes");
+        }
+        _ => {}
     }
     if info.user_pin_final_try() && !allow_final_try {
         return Err(DeviceError::FinalTry { token: token.name() });
@@ -204,23 +79,26 @@ fn may_send(
     Ok(())
 }
 
-enum Refusal {
+/// Why a token did not let us in.
+pub(super) enum Refusal {
     /// Sending the same PIN again would fail again.
     OfThisPin(DeviceError),
-    OtherReason(DeviceError),
+    /// The token was logged in already, by somebody; the PIN was not looked at.
+    AlreadyIn(DeviceError),
+    /// Anything else.
+    Other(DeviceError),
 }
 
 impl Refusal {
-    fn into_error(self) -> DeviceError {
+    pub(super) fn into_error(self) -> DeviceError {
         match self {
-            Self::OfThisPin(error) | Self::OtherReason(error) => error,
+            Self::OfThisPin(error) | Self::AlreadyIn(error) | Self::Other(error) => error,
         }
     }
 }
 
-fn refusal(token: &Token, error: Error) -> Refusal {
-    let unusable =
-        |reason| Refusal::OtherReason(DeviceError::PinUnusable { token: token.name(), reason });
+fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
+    let unusable = |reason| DeviceError::PinUnusable { token: token.name(), reason };
     match error {
         Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
             let now = token.info().ok();
@@ -236,31 +114,111 @@ fn refusal(token: &Token, error: Error) -> Refusal {
             })
         }
         Error::Pkcs11(RvError::PinLocked, _) => {
-            Refusal::OtherReason(DeviceError::PinLocked { token: token.name() })
+            Refusal::Other(DeviceError::PinLocked { token: token.name() })
         }
-        Error::Pkcs11(RvError::PinExpired, _) => unusable("the PIN has expired"),
-        Error::Pkcs11(RvError::UserPinNotInitialized, _) => unusable("no user PIN has been set"),
-        // Not a yes: the module did not look at the PIN.
-        Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => {
-            unusable("other code in this process is logged in, so the PIN cannot be checked")
+        Error::Pkcs11(RvError::PinExpired, _) => Refusal::Other(unusable("the PIN has expired")),
+        Error::Pkcs11(RvError::UserPinNotInitialized, _) => {
+            Refusal::Other(unusable("no user PIN has been set"))
         }
+        Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => Refusal::AlreadyIn(unusable(
+            "other code in this process is logged in, so the PIN cannot be checked",
+        )),
         Error::Pkcs11(RvError::UserAnotherAlreadyLoggedIn, _) => {
-            unusable("the security officer is logged in")
+            Refusal::Other(unusable("the security officer is logged in"))
         }
-        error => Refusal::OtherReason(token.failed("C_Login")(error)),
+        error => Refusal::Other(token.failed(call)(error)),
     }
 }
 
-/// SHA-256 over a random salt of this process and token, and the PIN.
-struct PinHash([u8; 32]);
+/// The PINs of one token that this process knows about, as salted hashes.
+#[derive(Default)]
+pub(super) struct PinMemory {
+    salt: Option<[u8; 32]>,
+    refused: Vec<PinHash>,
+}
+
+impl PinMemory {
+    pub(super) fn hash(&mut self, token: &Token, pin: &Pin) -> Result<PinHash, DeviceError> {
+        let salt = match self.salt {
+            Some(salt) => salt,
+            None => {
+                let mut salt = [0; 32];
+                getrandom::fill(&mut salt).map_err(|error| DeviceError::Call {
+                    call: "getrandom",
+                    token: token.name(),
+                    source: Box::new(error),
+                })?;
+                *self.salt.insert(salt)
+            }
+        };
+        Ok(PinHash::new(salt, pin))
+    }
+
+    pub(super) fn knows_as_wrong(&self, hash: &PinHash) -> bool {
+        self.refused.iter().any(|refused| refused.same(hash))
+    }
+
+    pub(super) fn refuse(&mut self, hash: PinHash) {
+        self.refused.push(hash);
+    }
+}
+
+/// SHA-256 over a random salt of this process and token, and the PIN. A PIN
+/// pad's "PIN" hashes as none.
+#[derive(Clone)]
+pub(super) struct PinHash([u8; 32]);
 
 impl PinHash {
     fn new(salt: [u8; 32], pin: &Pin) -> Self {
-        let hash = Sha256::new().chain_update(salt).chain_update(pin.expose().as_bytes());
-        Self(hash.finalize().into())
+        let (kind, text) = pin.text().map_or((0, ""), |text| (1, text));
+        let hash = Sha256::new().chain_update(salt).chain_update([kind]);
+        Self(hash.chain_update(text.as_bytes()).finalize().into())
     }
 
-    fn same(&self, other: &Self) -> bool {
+    pub(super) fn same(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// The PIN that a token accepted, in locked memory while a key of it is open,
+/// so that a lost login can be made again. None of a PIN pad is kept.
+pub(super) struct KeptPin(Option<LockedBox<Text>>);
+
+struct Text {
+    bytes: [u8; MAX_PIN],
+    length: usize,
+}
+
+impl Zeroize for Text {
+    fn zeroize(&mut self) {
+        self.bytes.zeroize();
+        self.length.zeroize();
+    }
+}
+
+impl KeptPin {
+    /// Keeps an accepted PIN, which is at most [`MAX_PIN`] long.
+    pub(super) fn new(pin: &Pin) -> Self {
+        Self(pin.text().map(|text| {
+            LockedBox::new(Text { bytes: [0; MAX_PIN], length: 0 }, |kept| {
+                for (kept, byte) in kept.bytes.iter_mut().zip(text.bytes()) {
+                    *kept = byte;
+                }
+                kept.length = text.len().min(MAX_PIN);
+            })
+        }))
+    }
+
+    /// The PIN, or `None` where a person has to enter it at a pad.
+    pub(super) fn pin(&self) -> Option<Pin> {
+        let kept = self.0.as_ref()?;
+        let text = kept.bytes.get(..kept.length)?;
+        std::str::from_utf8(text).ok().map(Pin::new)
+    }
+}
+
+impl fmt::Debug for KeptPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptPin").finish_non_exhaustive()
     }
 }

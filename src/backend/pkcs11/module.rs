@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -19,6 +19,22 @@ use crate::error::DeviceError;
 /// whoever else uses the module: modules stay for the life of the process.
 static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
 
+/// The process that loaded the first module.
+static PROCESS: OnceLock<u32> = OnceLock::new();
+
+/// Sessions and logins are those of the process that made them: a child that
+/// was forked from it must leave them alone (PKCS#11 v3.0, section 5.4.1).
+///
+/// # Errors
+///
+/// [`DeviceError::Forked`] in such a child.
+pub(super) fn check_process() -> Result<(), DeviceError> {
+    match PROCESS.get() {
+        Some(process) if *process != std::process::id() => Err(DeviceError::Forked),
+        _ => Ok(()),
+    }
+}
+
 /// A module, loaded and initialised.
 pub(super) struct Module {
     path: PathBuf,
@@ -29,6 +45,8 @@ pub(super) struct Module {
 impl Module {
     /// The module at a path: checked, then loaded, unless it is there already.
     pub(super) fn open(path: &Path) -> Result<Arc<Self>, DeviceError> {
+        PROCESS.get_or_init(std::process::id);
+        check_process()?;
         let path = check(path)?;
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(&path) {
@@ -52,12 +70,22 @@ impl Module {
         })?;
         let signing = Signing::load(&path)
             .map_err(|error| unusable("it does not tell its functions", error))?;
-        match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        let module = Self { path, context, signing };
+        module.initialise()?;
+        Ok(module)
+    }
+
+    /// For a module that was just loaded, or that other code has finalised.
+    pub(super) fn initialise(&self) -> Result<(), DeviceError> {
+        match self.context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             // Somebody else in this process was first.
-            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(unusable("it cannot be initialised", error)),
+            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+            Err(error) => Err(DeviceError::Module {
+                path: self.path.clone(),
+                reason: "it cannot be initialised",
+                source: Some(Box::new(Failure::from(error))),
+            }),
         }
-        Ok(Self { path, context, signing })
     }
 
     /// The canonical path.

@@ -17,6 +17,8 @@ use cryptoki_sys::{
 };
 
 use super::failure::Failure;
+use super::token::Token;
+use crate::error::DeviceError;
 
 type SignInit = unsafe extern "C" fn(CK_ULONG, *mut CK_MECHANISM, CK_ULONG) -> CK_RV;
 type Sign = unsafe extern "C" fn(CK_ULONG, *mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV;
@@ -28,11 +30,24 @@ pub(super) struct Signing {
     _library: cryptoki_sys::Pkcs11,
 }
 
-/// Which of the two calls failed, and how. After it the session may have a
-/// signature pending, and is not to be used again.
-pub(super) struct NotSigned {
-    pub(super) call: &'static str,
-    pub(super) failure: Failure,
+/// Why there is no signature. After it the session may have one pending, and
+/// is not to be used again.
+pub(super) enum NotSigned {
+    /// One of the two calls failed.
+    Failed { call: &'static str, failure: Failure },
+    /// What was to be done between them failed.
+    NotConfirmed(DeviceError),
+}
+
+impl NotSigned {
+    pub(super) fn into_error(self, token: &Token) -> DeviceError {
+        match self {
+            Self::NotConfirmed(error) => error,
+            Self::Failed { call, failure } => {
+                DeviceError::Call { call, token: token.name(), source: Box::new(failure) }
+            }
+        }
+    }
 }
 
 impl Signing {
@@ -49,12 +64,14 @@ impl Signing {
         })
     }
 
-    /// Signs exactly `message` by pure Ed25519.
+    /// Signs exactly `message` by pure Ed25519. `confirm` is called in between,
+    /// for keys that want their PIN each time.
     pub(super) fn sign_once(
         &self,
         session: &Session,
         key: ObjectHandle,
         message: &[u8],
+        confirm: impl FnOnce() -> Result<(), DeviceError>,
     ) -> Result<[u8; 64], NotSigned> {
         let mut mechanism =
             CK_MECHANISM { mechanism: CKM_EDDSA, pParameter: ptr::null_mut(), ulParameterLen: 0 };
@@ -62,12 +79,12 @@ impl Signing {
         // call; handles are plain numbers that the module checks.
         let returned = unsafe { (self.init)(session.handle(), &raw mut mechanism, key.handle()) };
         succeeded("C_SignInit", returned)?;
+        confirm().map_err(NotSigned::NotConfirmed)?;
 
         let mut signature = [0_u8; 64];
         let mut length: CK_ULONG = 64;
-        let message_length = CK_ULONG::try_from(message.len()).map_err(|error| NotSigned {
-            call: "C_Sign",
-            failure: Failure::Unreadable(error.into()),
+        let message_length = CK_ULONG::try_from(message.len()).map_err(|error| {
+            NotSigned::Failed { call: "C_Sign", failure: Failure::Unreadable(error.into()) }
         })?;
         // SAFETY: as above; `length` says how much room `signature` has, and
         // the module only reads the message, though its prototype lacks const.
@@ -83,7 +100,7 @@ impl Signing {
         };
         succeeded("C_Sign", returned)?;
         if length != 64 {
-            return Err(NotSigned { call: "C_Sign", failure: Failure::SignatureLength });
+            return Err(NotSigned::Failed { call: "C_Sign", failure: Failure::SignatureLength });
         }
         Ok(signature)
     }
@@ -92,7 +109,7 @@ impl Signing {
 fn succeeded(call: &'static str, returned: CK_RV) -> Result<(), NotSigned> {
     match Rv::from(returned) {
         Rv::Ok => Ok(()),
-        Rv::Error(error) => Err(NotSigned { call, failure: Failure::Returned(error) }),
+        Rv::Error(error) => Err(NotSigned::Failed { call, failure: Failure::Returned(error) }),
     }
 }
 

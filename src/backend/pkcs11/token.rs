@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cryptoki::error::Error;
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 
+use super::connection::Connection;
 use super::failure::Failure;
 use super::module::Module;
 use crate::backend::Pkcs11Locator;
@@ -71,7 +72,9 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// A token that is present now. Not kept: its slot may change.
+/// A token that is present now. Not kept longer than a login: its slot may
+/// change.
+#[derive(Clone)]
 pub(super) struct Token {
     module: Arc<Module>,
     slot: Slot,
@@ -117,12 +120,38 @@ impl Token {
         self.module.context().get_token_info(self.slot).map_err(self.failed("C_GetTokenInfo"))
     }
 
+    /// A session beside the pool, which makes room for it on a token that
+    /// has no more.
     pub(super) fn session(&self) -> Result<Session, DeviceError> {
-        self.module.context().open_ro_session(self.slot).map_err(self.failed("C_OpenSession"))
+        self.beside_the_pool(|| self.open_session())
     }
 
+    /// The same, for writing.
     pub(super) fn writing_session(&self) -> Result<Session, DeviceError> {
-        self.module.context().open_rw_session(self.slot).map_err(self.failed("C_OpenSession"))
+        self.beside_the_pool(|| self.module.context().open_rw_session(self.slot))
+    }
+
+    /// For callers that hold the connection's lock.
+    pub(super) fn session_within_lock(&self) -> Result<Session, DeviceError> {
+        self.open_session().map_err(self.failed("C_OpenSession"))
+    }
+
+    /// A session as the module gives it.
+    pub(super) fn open_session(&self) -> Result<Session, Error> {
+        self.module.context().open_ro_session(self.slot)
+    }
+
+    fn beside_the_pool(
+        &self,
+        open: impl Fn() -> Result<Session, Error>,
+    ) -> Result<Session, DeviceError> {
+        match open() {
+            Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
+                open()
+            }
+            opened => opened,
+        }
+        .map_err(self.failed("C_OpenSession"))
     }
 
     /// Whether the token has all of these mechanisms.
@@ -165,7 +194,16 @@ impl fmt::Debug for Token {
 /// Every initialised token. One that cannot be read (pulled out just now, not
 /// recognised) must not hide the others.
 fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
-    let slots = module.context().get_slots_with_token().map_err(|error| DeviceError::Call {
+    super::module::check_process()?;
+    let slots = match module.context().get_slots_with_token() {
+        // Other code in this process has finalised it.
+        Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
+            module.initialise()?;
+            module.context().get_slots_with_token()
+        }
+        slots => slots,
+    };
+    let slots = slots.map_err(|error| DeviceError::Call {
         call: "C_GetSlotList",
         token: module.path().display().to_string(),
         source: Box::new(Failure::from(error)),

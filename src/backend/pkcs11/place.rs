@@ -1,0 +1,132 @@
+//! Where a key is on a token, and what can be seen of it there.
+
+use std::sync::Arc;
+
+use cryptoki::mechanism::MechanismType;
+use cryptoki::object::ObjectHandle;
+
+use super::connection::Policy;
+use super::module::Module;
+use super::object::{Objects, hex, with_id};
+use super::token::{Token, Wanted};
+use crate::algorithm::VerifyingKey;
+use crate::backend::Pkcs11Locator;
+use crate::did::Did;
+use crate::error::{DeviceError, OpenError};
+use crate::evidence::Evidence;
+
+/// A key as a session sees it.
+pub(super) struct Seen {
+    pub(super) private: ObjectHandle,
+    pub(super) shown: VerifyingKey,
+    pub(super) evidence: Evidence,
+    /// Whether it wants its PIN for every signature.
+    pub(super) always_pin: bool,
+}
+
+/// Where a key is, and whose it should be.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) module: Arc<Module>,
+    pub(super) wanted: Wanted,
+    pub(super) locator: Pkcs11Locator,
+    pub(super) did: Did,
+    pub(super) policy: Policy,
+    pub(super) verify_after_sign: bool,
+}
+
+impl Place {
+    pub(super) fn token(&self) -> Result<Token, DeviceError> {
+        Token::select(&self.module, &self.wanted)
+    }
+
+    /// All that can be checked without a PIN. Gives the public key, if the
+    /// token shows it without a login.
+    pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, DeviceError> {
+        objects.token.need(&[MechanismType::EDDSA])?;
+        let id = &self.locator.id;
+        match objects.at_most_one(&objects.public(id)?, || with_id(id))? {
+            Some(public) => {
+                let shown = objects.point(public)?;
+                match shown {
+                    Some(key) if key != *self.did.verifying_key() => Err(self.replaced(
+                        objects.token,
+                        with_name(&objects.label(public)?, id),
+                        &key,
+                    )),
+                    shown => Ok(shown),
+                }
+            }
+            None => {
+                self.check_namesakes(objects)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// No public key has the id. One of the same label is then most likely a
+    /// replacement, which is worth its name.
+    fn check_namesakes(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
+        if self.locator.label.is_empty() {
+            return Ok(());
+        }
+        for public in objects.public_labelled(&self.locator.label)? {
+            let name = with_name(&self.locator.label, &objects.id(public)?);
+            if let Some(key) = objects.point(public)? {
+                return Err(if key == *self.did.verifying_key() {
+                    let wanted = format!("{}, but has it as {name}", with_id(&self.locator.id));
+                    DeviceError::NoKey { token: objects.token.name(), wanted }
+                } else {
+                    self.replaced(objects.token, name, &key)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn replaced(&self, token: &Token, key: String, found: &VerifyingKey) -> DeviceError {
+        DeviceError::KeyReplaced {
+            token: token.name(),
+            key,
+            expected: self.did.clone(),
+            found: Did::from_key(self.did.method(), found),
+        }
+    }
+
+    /// All that is known of the key within a login: the private object, the
+    /// public key that it is shown with, and its evidence.
+    pub(super) fn look(&self, objects: Objects<'_>) -> Result<Seen, OpenError> {
+        let private = self.private(objects)?;
+        let shown = self.shown(objects, private)?;
+        let attributes = objects.evidence(private)?;
+        let evidence = Evidence::from_pkcs11(objects.token.identity().clone(), attributes)?;
+        Ok(Seen { private, shown, evidence, always_pin: objects.wants_pin_each_time(private)? })
+    }
+
+    fn private(&self, objects: Objects<'_>) -> Result<ObjectHandle, DeviceError> {
+        let id = &self.locator.id;
+        objects.exactly_one(&objects.private(id)?, || with_id(id))
+    }
+
+    /// The public key of the pair: from the public object, or from the private
+    /// one where the module puts it there.
+    fn shown(
+        &self,
+        objects: Objects<'_>,
+        private: ObjectHandle,
+    ) -> Result<VerifyingKey, DeviceError> {
+        let id = &self.locator.id;
+        let public = objects.at_most_one(&objects.public(id)?, || with_id(id))?;
+        for object in public.into_iter().chain([private]) {
+            if let Some(key) = objects.point(object)? {
+                return Ok(key);
+            }
+        }
+        let reason = format!("no public key {}", with_id(id));
+        Err(DeviceError::PublicKey { token: objects.token.name(), reason })
+    }
+}
+
+pub(super) fn with_name(label: &str, id: &[u8]) -> String {
+    format!("{label:?} (id {})", hex(id))
+}

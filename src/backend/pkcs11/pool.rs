@@ -1,0 +1,157 @@
+//! Sessions that threads borrow. Nothing is locked while the token works.
+
+use std::sync::{Arc, PoisonError};
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::Session;
+
+use super::connection::Connection;
+use super::object::Objects;
+use super::token::Token;
+
+/// The sessions of a pool that nobody uses now.
+#[derive(Default)]
+pub(super) struct Idle {
+    sessions: Vec<Session>,
+    /// How many are lent.
+    lent: usize,
+    limit: usize,
+}
+
+impl Idle {
+    pub(super) fn limit_to(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+    }
+
+    /// Closes what is idle; tells how many those were.
+    pub(super) fn close_all(&mut self) -> usize {
+        let sessions = std::mem::take(&mut self.sessions);
+        let count = sessions.len();
+        sessions.into_iter().for_each(close);
+        count
+    }
+}
+
+/// A session on loan, with the login it belongs to.
+pub(super) struct Lease {
+    connection: Arc<Connection>,
+    session: Option<Session>,
+    pub(super) token: Arc<Token>,
+    pub(super) epoch: u64,
+    condition: Condition,
+}
+
+/// What becomes of a session when it comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It can be used again.
+    Sound,
+    /// It may have an operation pending, and is closed.
+    Doubtful,
+    /// The module does not know it any more. It is not closed: by now its
+    /// number may be that of another thread's new session.
+    Dead,
+}
+
+/// Why no session can be lent.
+pub(super) enum NoLease {
+    /// The login is lost, as of this epoch.
+    NotLoggedIn(u64),
+    /// The module gave none, in this epoch.
+    Failed(u64, Error, Arc<Token>),
+}
+
+impl Connection {
+    /// Borrows a session; waits for one where the limit is reached.
+    pub(super) fn lease(self: &Arc<Self>) -> Result<Lease, NoLease> {
+        let mut state = self.lock();
+        loop {
+            let epoch = state.epoch;
+            let Some(login) = &state.login else { return Err(NoLease::NotLoggedIn(epoch)) };
+            let token = Arc::clone(&login.token);
+            let lease = |session| Lease {
+                connection: Arc::clone(self),
+                session: Some(session),
+                token: Arc::clone(&token),
+                epoch,
+                condition: Condition::Sound,
+            };
+            if let Some(session) = state.pool.sessions.pop() {
+                state.pool.lent += 1;
+                return Ok(lease(session));
+            }
+            if state.pool.lent < state.pool.limit.max(1) {
+                state.pool.lent += 1;
+                drop(state);
+                match token.open_session() {
+                    Ok(session) => return Ok(lease(session)),
+                    Err(error) => {
+                        state = self.lock();
+                        state.pool.lent = state.pool.lent.saturating_sub(1);
+                        self.freed.notify_one();
+                        let full = matches!(error, Error::Pkcs11(RvError::SessionCount, _));
+                        if !full || state.pool.lent == 0 {
+                            return Err(NoLease::Failed(epoch, error, token));
+                        }
+                        // The token has fewer than it said, or others use them.
+                        state.pool.limit = state.pool.lent;
+                        continue;
+                    }
+                }
+            }
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Lease {
+    /// What the session sees.
+    pub(super) fn objects(&self) -> Option<Objects<'_>> {
+        self.session.as_ref().map(|session| Objects { token: &self.token, session })
+    }
+
+    /// Gives the session back as something else than sound.
+    pub(super) fn spoil(&mut self, condition: Condition) {
+        self.condition = condition;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let mut state = self.connection.lock();
+        state.pool.lent = state.pool.lent.saturating_sub(1);
+        let current = state.login.is_some() && state.epoch == self.epoch;
+        if current && self.condition == Condition::Sound {
+            state.pool.sessions.push(session);
+            drop(state);
+        } else {
+            drop(state);
+            match self.condition {
+                Condition::Dead => forget(session),
+                Condition::Sound | Condition::Doubtful => close(session),
+            }
+        }
+        self.connection.freed.notify_one();
+    }
+}
+
+/// Closes a session, if the module still knows it.
+pub(super) fn close(session: Session) {
+    match session.get_session_info() {
+        Err(Error::Pkcs11(
+            RvError::SessionHandleInvalid
+            | RvError::SessionClosed
+            | RvError::CryptokiNotInitialized
+            | RvError::TokenNotPresent
+            | RvError::DeviceRemoved,
+            _,
+        )) => forget(session),
+        _ => drop(session),
+    }
+}
+
+#[expect(clippy::mem_forget, reason = "dropping it would close somebody else's session")]
+fn forget(session: Session) {
+    std::mem::forget(session);
+}

@@ -1,0 +1,101 @@
+//! What was lost when a call failed, and getting it back, once.
+
+use cryptoki::error::RvError;
+
+use super::connection::{Connection, Policy};
+use super::failure::Failure;
+use super::login::{Refusal, log_in};
+use super::pool::Condition;
+use super::token::Token;
+use crate::error::DeviceError;
+
+/// Tells by its failure whether a call is worth a recovery, and what to do
+/// with the session that it used.
+pub(super) const fn judge(failure: &Failure) -> (bool, Condition) {
+    let Failure::Returned(returned) = failure else { return (false, Condition::Doubtful) };
+    match returned {
+        RvError::SessionHandleInvalid
+        | RvError::SessionClosed
+        | RvError::CryptokiNotInitialized
+        | RvError::TokenNotPresent
+        | RvError::DeviceRemoved => (true, Condition::Dead),
+        RvError::ObjectHandleInvalid
+        | RvError::KeyHandleInvalid
+        | RvError::UserNotLoggedIn
+        | RvError::OperationActive
+        | RvError::OperationNotInitialized
+        | RvError::DeviceError
+        | RvError::DeviceMemory
+        | RvError::TokenNotRecognized
+        | RvError::SlotIdInvalid
+        | RvError::FunctionFailed
+        | RvError::GeneralError
+        | RvError::VendorDefined(_) => (true, Condition::Doubtful),
+        _ => (false, Condition::Doubtful),
+    }
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The login is asked about, and kept if the token knows it.
+    Asks,
+    /// Everything is opened again.
+    Everything,
+}
+
+impl Connection {
+    /// Brings the login back, unless another thread has done so since `seen`.
+    ///
+    /// Logs in again with the PIN that the token accepted before, once; if it
+    /// is refused now, it is not used again.
+    pub(super) fn revive(
+        &self,
+        seen: u64,
+        doubt: Doubt,
+        policy: Policy,
+        find: impl FnOnce() -> Result<Token, DeviceError>,
+    ) -> Result<(), DeviceError> {
+        let mut state = self.lock();
+        let done_by_another = state.epoch != seen && state.login.is_some();
+        if done_by_another || (doubt == Doubt::Asks && state.is_logged_in()) {
+            return Ok(());
+        }
+        state.end();
+        // Those who wait for a session shall see that there is none.
+        self.freed.notify_all();
+        let token = find()?;
+        let Some(accepted) = &state.accepted else {
+            return Err(DeviceError::PinKnownWrong { token: token.name() });
+        };
+        let Some(pin) = accepted.pin.pin() else {
+            // Somebody would have to stand at the PIN pad.
+            return Err(DeviceError::NotOpen { token: token.name() });
+        };
+        let hash = accepted.hash.clone();
+        let session = token.session_within_lock()?;
+        match log_in(&token, &session, &pin, policy.allow_final_try) {
+            // A PIN was accepted before: here it is enough to be logged in.
+            Ok(()) | Err(Refusal::AlreadyIn(_)) => {
+                log::info!("token {} was lost, and is open again", token.name());
+                state.logged_in(token, session, policy);
+                Ok(())
+            }
+            Err(refusal) => {
+                if matches!(refusal, Refusal::OfThisPin(_)) {
+                    state.pins.refuse(hash);
+                    state.accepted = None;
+                }
+                Err(refusal.into_error())
+            }
+        }
+    }
+
+    /// The accepted PIN was refused for one operation: it is not sent again.
+    pub(super) fn refuse_accepted(&self) {
+        let mut state = self.lock();
+        if let Some(accepted) = state.accepted.take() {
+            state.pins.refuse(accepted.hash);
+        }
+    }
+}
