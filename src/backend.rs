@@ -291,6 +291,27 @@ pub struct Description {
     pub location: PathBuf,
     /// The device, where there is one.
     pub device: Option<DeviceIdentity>,
+    /// The state of its PIN, where there is a device.
+    pub pin: Option<PinState>,
+}
+
+/// What a token says about its user PIN (the flags of `CK_TOKEN_INFO`). It
+/// never says how many tries are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct PinState {
+    /// `CKF_USER_PIN_INITIALIZED`
+    pub initialized: bool,
+    /// `CKF_USER_PIN_COUNT_LOW`: a wrong PIN was entered since the last right one.
+    pub count_low: bool,
+    /// `CKF_USER_PIN_FINAL_TRY`: the next wrong PIN locks it.
+    pub final_try: bool,
+    /// `CKF_USER_PIN_LOCKED`
+    pub locked: bool,
+    /// `CKF_USER_PIN_TO_BE_CHANGED`
+    pub to_be_changed: bool,
+    /// `CKF_PROTECTED_AUTHENTICATION_PATH`: the PIN is entered at the token.
+    pub pin_pad: bool,
 }
 
 impl Credential {

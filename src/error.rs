@@ -83,13 +83,34 @@ impl Error {
         }
     }
 
-    /// Whether a passphrase or PIN was refused.
+    /// Whether a token refused the PIN that was given.
+    #[must_use]
+    pub fn is_wrong_pin(&self) -> bool {
+        match self {
+            Self::Open(OpenError::Device(error))
+            | Self::Device(error)
+            | Self::Sign(SignError::Device(error)) => matches!(
+                error,
+                DeviceError::WrongPin { .. }
+                    | DeviceError::PinKnownWrong { .. }
+                    | DeviceError::PinLocked { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether a passphrase or PIN was refused, now or before, or not sent for
+    /// the sake of the token's last try: trying again with the same one is of
+    /// no use, and may lock the token. A service must not be restarted for it.
     #[must_use]
     pub fn is_wrong_credential(&self) -> bool {
         match self {
-            Self::Open(OpenError::WrongPassphrase) => true,
-            Self::Open(OpenError::Device(error)) | Self::Device(error) => {
-                matches!(error, DeviceError::WrongPin { .. } | DeviceError::PinKnownWrong { .. })
+            Self::Open(OpenError::WrongPassphrase)
+            | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
+            Self::Open(OpenError::Device(error))
+            | Self::Device(error)
+            | Self::Sign(SignError::Device(error)) => {
+                self.is_wrong_pin() || matches!(error, DeviceError::FinalTry { .. })
             }
             _ => false,
         }

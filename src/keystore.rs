@@ -5,6 +5,7 @@
 //! | `icn.toml` | configuration and the pinned DID ([`crate::config`]) | no, but trusted |
 //! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
 //! | `identity.age` | the payload: age v1, JSON version 5 | yes |
+//! | `refused.json` | sources of PINs that a token refused | no |
 //! | `*.prev` | the previous version, while a new one is being verified | as above |
 //!
 //! The payload holds the SHA-256 of its header: a header that was changed by
@@ -18,6 +19,7 @@ mod header;
 mod identity;
 mod lock;
 pub(crate) mod payload;
+mod refusals;
 mod replace;
 mod unlock;
 
@@ -25,4 +27,5 @@ pub(crate) use encoding::{base64, hex};
 pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{IdentityStore, Opened};
+pub use refusals::CredentialSource;
 pub use unlock::Credentials;

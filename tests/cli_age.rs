@@ -121,7 +121,7 @@ fn init_never_overwrites() {
 #[test]
 fn a_wrong_passphrase_says_so_and_what_to_try() {
     let home = identity().with("ICN_PASSPHRASE", "wrong-secret-guess");
-    let ran = home.fails(
+    let ran = home.refused(
         &["sign"],
         b"hello",
         &["error: the passphrase does not open this key", "  try: check the passphrase"],

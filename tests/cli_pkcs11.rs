@@ -97,14 +97,72 @@ fn the_configuration_records_the_token_and_pins_the_did() {
 fn a_wrong_pin_is_a_typed_error_that_does_not_repeat_it() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1").with("ICN_PIN", "11112222");
-    let ran = home.fails(
+    let ran = home.refused(
         &["sign"],
         b"hello",
         &["token node-1", "refused the PIN; it was tried once", "never retried"],
     );
     assert!(!ran.err.contains("11112222"), "{}", ran.err);
     let home = home.with("ICN_PIN", PIN);
+    home.ok(&["--retry-pin", "sign"], b"hello");
+}
+
+/// What a supervisor would do: the same command again and again.
+#[test]
+fn a_restarted_service_does_not_send_a_refused_pin_again() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let file = home.beside("pin");
+    home::write_private(&file, "11112222\n");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    let first = home.refused(&sign, b"hello", &["refused the PIN; it was tried once"]);
+    // It has become the right one, and the source has not changed.
+    hsm.pkcs11_tool(&["--change-pin", "--new-pin", "11112222"]);
+    for _ in 0..3 {
+        let texts = ["refused the PIN from", "was not sent again", "--retry-pin"];
+        let again = home.refused(&sign, b"hello", &texts);
+        assert!(!again.err.contains("tried once"), "{}", again.err);
+    }
+    let noted = home.read("refused.json");
+    for text in [&noted, &first.err] {
+        assert!(!text.contains("11112222"), "{text}");
+    }
+    home.ok(&["--retry-pin", "--pin-file", file.to_str().unwrap(), "sign"], b"hello");
+    assert!(!home.path("refused.json").exists(), "an accepted PIN forgets refusals");
+
+    // A file that was written anew is another one.
+    home::write_private(&file, "33334444\n");
+    home.refused(&sign, b"hello", &["tried once"]);
+    home.refused(&sign, b"hello", &["was not sent again"]);
+    home::write_private(&file, "11112222\n");
+    home.ok(&sign, b"hello");
+}
+
+#[test]
+fn a_variable_that_was_refused_is_tried_again_when_the_operator_says_so() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1").with("ICN_PIN", "11112222");
+    home.refused(&["sign"], b"hello", &["tried once"]);
+    let home = home.with("ICN_PIN", PIN);
+    home.refused(&["sign"], b"hello", &["from $ICN_PIN", "was not sent again"]);
+    home.ok(&["--retry-pin", "sign"], b"hello");
     home.ok(&["sign"], b"hello");
+}
+
+/// systemd makes its credentials anew with each start.
+#[test]
+fn a_credential_of_systemd_is_known_by_its_name() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let directory = home.beside("credentials");
+    std::fs::create_dir(&directory).unwrap();
+    let home = home.with("CREDENTIALS_DIRECTORY", directory.to_str().unwrap());
+    let file = directory.join("pin");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    home::write_private(&file, "11112222\n");
+    home.refused(&sign, b"hello", &["tried once"]);
+    home::write_private(&file, "11112222\n");
+    home.refused(&sign, b"hello", &["was not sent again"]);
 }
 
 #[test]
@@ -296,7 +354,7 @@ fn without_aes_gcm_a_passphrase_is_the_fall_back() {
     assert!(payload.starts_with(b"age-encryption.org/v1\n-> scrypt "));
     // Both are needed.
     let home = home.with("ICN_PASSPHRASE", "another");
-    quiet(&home.fails(&["sign"], b"hello", &["the passphrase does not open this key"]));
+    quiet(&home.refused(&["sign"], b"hello", &["the passphrase does not open this key"]));
 }
 
 #[test]

@@ -57,7 +57,11 @@ fn a_wrong_credential_is_told_apart_from_everything_else() {
     assert!(Error::from(OpenError::Device(wrong)).is_wrong_credential());
     assert!(Error::from(OpenError::WrongPassphrase).is_wrong_credential());
     let locked = DeviceError::PinLocked { token: token() };
-    assert!(!Error::from(OpenError::Device(locked)).is_wrong_credential());
+    assert!(Error::from(OpenError::Device(locked)).is_wrong_credential());
+    let last = DeviceError::FinalTry { token: token() };
+    assert!(Error::from(last).is_wrong_credential());
+    let closed = DeviceError::NotOpen { token: token() };
+    assert!(!Error::from(OpenError::Device(closed)).is_wrong_credential());
 }
 
 #[test]

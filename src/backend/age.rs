@@ -72,7 +72,12 @@ impl Backend for AgeKeyStore {
     }
 
     fn describe(&self) -> Description {
-        Description { kind: BackendKind::Age, location: self.home().to_owned(), device: None }
+        Description {
+            kind: BackendKind::Age,
+            location: self.home().to_owned(),
+            device: None,
+            pin: None,
+        }
     }
 
     fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {

@@ -196,10 +196,12 @@ impl Backend for Pkcs11Backend {
     }
 
     fn describe(&self) -> Description {
+        let token = self.token().ok();
         Description {
             kind: BackendKind::Pkcs11,
             location: self.module.path().to_owned(),
-            device: self.token().ok().map(|token| token.identity().clone()),
+            pin: token.as_ref().and_then(|token| token.pin_state().ok()),
+            device: token.map(|token| token.identity().clone()),
         }
     }
 

@@ -4,6 +4,9 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use crate::did::Did;
 
 /// Why the files of an identity could not be read or written.
@@ -109,9 +112,29 @@ pub enum KeystoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A token refused the PIN of this source before, and the source has not
+    /// changed since. It was not sent again.
+    #[error("token {token} refused the PIN from {source_name} on {}, and it was not sent again", date(*at))]
+    RefusedBefore {
+        /// The token.
+        token: String,
+        /// The source.
+        source_name: String,
+        /// When it was refused, Unix time.
+        at: u64,
+    },
     /// A passphrase is needed beside the device's PIN.
     #[error("the token cannot keep the storage key, so a passphrase is needed as well")]
     PassphraseNeeded,
+}
+
+/// `2026-01-31T12:00:00Z`
+fn date(unix: u64) -> String {
+    i64::try_from(unix)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("Unix time {unix}"))
 }
 
 impl KeystoreError {
@@ -140,6 +163,10 @@ impl KeystoreError {
                 "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
             }
             Self::ReadBack { .. } => "check the disk, then run the command again",
+            Self::RefusedBefore { .. } => {
+                "put the right PIN there (a file that is written anew is tried; a variable does \
+                 not show whether it has changed), then run the command once with --retry-pin"
+            }
             Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
             Self::Payload { .. } => "restore identity.age from a backup",
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {

@@ -86,8 +86,17 @@ impl Home {
 
     /// Runs and expects exit code 1 with each of `texts` on standard error.
     pub(crate) fn fails(&self, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
+        self.fails_with(1, args, stdin, texts)
+    }
+
+    /// Fails for a wrong PIN or passphrase, which has an exit code of its own.
+    pub(crate) fn refused(&self, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
+        self.fails_with(77, args, stdin, texts)
+    }
+
+    fn fails_with(&self, code: i32, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
         let ran = self.icnctl(args, stdin);
-        assert_eq!(ran.code, 1, "icnctl {args:?}: {} {}", ran.out, ran.err);
+        assert_eq!(ran.code, code, "icnctl {args:?}: {} {}", ran.out, ran.err);
         for text in texts {
             assert!(ran.err.contains(text), "wanted {text:?} in:\n{}", ran.err);
         }
@@ -193,4 +202,12 @@ pub(crate) fn openssl_verifies(
         b"",
     );
     verified.code == 0
+}
+
+/// A file that holds a credential.
+pub(crate) fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let _ = std::fs::remove_file(path);
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -11,7 +11,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::module::Module;
-use crate::backend::Pkcs11Locator;
+use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::error::DeviceError;
 use crate::evidence::DeviceIdentity;
@@ -118,6 +118,18 @@ impl Token {
     /// The state of the token now, with its PIN flags.
     pub(super) fn info(&self) -> Result<TokenInfo, DeviceError> {
         self.module.context().get_token_info(self.slot).map_err(self.failed("C_GetTokenInfo"))
+    }
+
+    pub(super) fn pin_state(&self) -> Result<PinState, DeviceError> {
+        let info = self.info()?;
+        Ok(PinState {
+            initialized: info.user_pin_initialized(),
+            count_low: info.user_pin_count_low(),
+            final_try: info.user_pin_final_try(),
+            locked: info.user_pin_locked(),
+            to_be_changed: info.user_pin_to_be_changed(),
+            pin_pad: info.protected_authentication_path(),
+        })
     }
 
     /// A session beside the pool, which makes room for it on a token that

@@ -28,6 +28,10 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
 
+    /// Send a PIN although the token refused one from the same file or variable before
+    #[arg(long, global = true)]
+    pub(crate) retry_pin: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -20,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) format: Format,
     pub(crate) passphrase_file: Option<PathBuf>,
     pub(crate) pin_file: Option<PathBuf>,
+    pub(crate) retry_pin: bool,
 }
 
 impl Context {
@@ -46,6 +47,7 @@ impl Context {
             format: args.format,
             passphrase_file: args.passphrase_file.clone(),
             pin_file: args.pin_file.clone(),
+            retry_pin: args.retry_pin,
         })
     }
 

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use icn_identity::backend::BackendKind;
-use icn_identity::keystore::{Credentials, read_credential};
-use icn_identity::{Passphrase, Pin};
+use icn_identity::backend::{Backend, BackendKind, Description, PinState};
+use icn_identity::error::DeviceError;
+use icn_identity::keystore::{CredentialSource, Credentials, IdentityStore, read_credential};
+use icn_identity::{Error, Passphrase, Pin};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::context::Context;
@@ -18,33 +19,112 @@ struct Asked {
     variable: &'static str,
 }
 
+impl Asked {
+    /// Where it will come from.
+    fn source(&self, file: Option<&Path>) -> CredentialSource {
+        match (file, std::env::var_os(self.variable)) {
+            (Some(file), _) => CredentialSource::File(file.to_owned()),
+            (None, Some(_)) => CredentialSource::Variable(self.variable.into()),
+            (None, None) => CredentialSource::Prompt,
+        }
+    }
+}
+
 const PASSPHRASE: Asked =
     Asked { what: "passphrase", flag: "--passphrase-file", variable: "ICN_PASSPHRASE" };
 const PIN: Asked = Asked { what: "PIN", flag: "--pin-file", variable: "ICN_PIN" };
 
+/// Credentials, and where the PIN among them came from.
+pub(crate) struct Given {
+    pub(crate) credentials: Credentials,
+    pin: Option<(String, CredentialSource)>,
+}
+
+impl Given {
+    pub(crate) fn and_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.credentials = self.credentials.and_passphrase(passphrase);
+        self
+    }
+
+    /// What came of using them: a PIN that was refused is not sent again from
+    /// the same source, by this process or another.
+    pub(crate) fn used<T>(
+        &self,
+        store: &IdentityStore,
+        result: Result<T, Error>,
+    ) -> Result<T, CliError> {
+        if let Some((token, source)) = &self.pin {
+            let noted = match &result {
+                Err(error) if error.is_wrong_pin() => store.remember_refusal(token, source),
+                Ok(_) => store.forget_refusals(token),
+                Err(_) => Ok(()),
+            };
+            if let Err(error) = noted {
+                eprintln!("warning: whether the PIN was refused could not be noted: {error}");
+            }
+        }
+        Ok(result?)
+    }
+}
+
 impl Context {
-    /// The credentials that open an identity of this backend. `token` names
-    /// the token in the prompt.
+    /// The credentials that open an identity of this backend.
     pub(crate) fn credentials(
         &self,
-        kind: BackendKind,
-        token: Option<&str>,
+        backend: &dyn Backend,
         wants_passphrase: bool,
-    ) -> Result<Credentials, CliError> {
-        let mut credentials = Credentials::default();
-        if kind == BackendKind::Pkcs11 {
-            let prompt = format!("PIN of token {}: ", token.unwrap_or("(any)"));
-            let pin = self.ask(&PIN, self.pin_file.as_deref(), &prompt, None)?;
-            credentials = Credentials::pin(Pin::from(pin));
+    ) -> Result<Given, CliError> {
+        let mut given = Given { credentials: Credentials::default(), pin: None };
+        if backend.kind() == BackendKind::Pkcs11 {
+            given = self.pin(&backend.describe())?;
         }
-        if kind == BackendKind::Age || wants_passphrase {
-            credentials = credentials.and_passphrase(self.passphrase("Passphrase: ", None)?);
+        if backend.kind() == BackendKind::Age || wants_passphrase {
+            given = given.and_passphrase(self.passphrase("Passphrase: ", None)?);
         }
-        Ok(credentials)
+        Ok(given)
+    }
+
+    /// The credentials that a new identity of this backend will have.
+    pub(crate) fn new_credentials(&self, backend: &dyn Backend) -> Result<Given, CliError> {
+        let given = match backend.kind() {
+            BackendKind::Pkcs11 => self.pin(&backend.describe())?,
+            _ => Given { credentials: Credentials::default(), pin: None },
+        };
+        // Beside a PIN, only for a token that cannot keep a storage key.
+        match backend.vault() {
+            Some(_) => Ok(given),
+            None => Ok(given.and_passphrase(self.new_passphrase()?)),
+        }
+    }
+
+    /// The PIN of a token: from its PIN pad if it has one.
+    fn pin(&self, token: &Description) -> Result<Given, CliError> {
+        let (name, full_name) = match &token.device {
+            Some(device) => {
+                (device.label.clone(), format!("{} (serial {})", device.label, device.serial))
+            }
+            None => ("(any)".into(), "(any)".into()),
+        };
+        let state = token.pin.unwrap_or_default();
+        if state.locked {
+            return Err(DeviceError::PinLocked { token: name }.into());
+        }
+        if state.pin_pad {
+            eprintln!("Enter the PIN of token {name} at its PIN pad{}.", warning_of(&state));
+            return Ok(Given { credentials: Credentials::pin(Pin::at_pin_pad()), pin: None });
+        }
+        let source = PIN.source(self.pin_file.as_deref());
+        if !self.retry_pin {
+            self.store().check_source(&full_name, &source)?;
+        }
+        let prompt = format!("PIN of token {name}{}: ", warning_of(&state));
+        let pin = self.ask(&PIN, self.pin_file.as_deref(), &prompt, None)?;
+        let credentials = Credentials::pin(Pin::from(pin));
+        Ok(Given { credentials, pin: Some((full_name, source)) })
     }
 
     /// A new passphrase: typed twice at a prompt, and never empty.
-    pub(crate) fn new_passphrase(&self) -> Result<Passphrase, CliError> {
+    fn new_passphrase(&self) -> Result<Passphrase, CliError> {
         self.passphrase("New passphrase: ", Some("Again: "))
     }
 
@@ -60,18 +140,29 @@ impl Context {
         prompt: &str,
         again: Option<&str>,
     ) -> Result<SecretString, CliError> {
-        let secret = match (file, std::env::var_os(asked.variable)) {
-            (Some(file), _) => read_credential(file)?,
-            (None, Some(value)) => value
+        let secret = match asked.source(file) {
+            CredentialSource::File(file) => read_credential(&file)?,
+            CredentialSource::Variable(name) => std::env::var_os(name)
+                .unwrap_or_default()
                 .into_string()
                 .map(SecretString::from)
                 .map_err(|_| CliError::NotUtf8 { variable: asked.variable })?,
-            (None, None) => at_prompt(asked, prompt, again)?,
+            _ => at_prompt(asked, prompt, again)?,
         };
         if secret.expose_secret().is_empty() {
             return Err(CliError::Empty { what: asked.what });
         }
         Ok(secret)
+    }
+}
+
+/// What the token says about tries; it never says how many are left, but for
+/// the last one.
+const fn warning_of(state: &PinState) -> &'static str {
+    match state {
+        PinState { final_try: true, .. } => " (LAST TRY: a wrong PIN locks the token)",
+        PinState { count_low: true, .. } => " (a wrong PIN was entered before)",
+        _ => "",
     }
 }
 

@@ -63,6 +63,10 @@ impl<E: Into<icn_identity::Error>> From<E> for CliError {
 }
 
 impl CliError {
+    pub(crate) fn is_wrong_credential(&self) -> bool {
+        matches!(self, Self::Identity(error) if error.is_wrong_credential())
+    }
+
     fn help(&self) -> Option<String> {
         let help = match self {
             Self::Identity(error) => return error.help(),

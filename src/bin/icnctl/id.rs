@@ -2,7 +2,6 @@
 
 use icn_identity::backend::{BackendKind, NewKey};
 use icn_identity::config::Pkcs11Config;
-use icn_identity::keystore::Credentials;
 use icn_identity::{DidMethod, DidSignerExt as _};
 
 use crate::args::{Backend, Format, InitArgs, Method};
@@ -22,26 +21,15 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     // Before anybody is asked for a secret.
     store.check_vacant()?;
     let backend = context.backend()?;
-    let credentials = match backend.kind() {
-        BackendKind::Age => Credentials::passphrase(context.new_passphrase()?),
-        kind => {
-            let device = backend.describe().device;
-            let token = device.as_ref().map(|device| device.label.as_str());
-            let pin = context.credentials(kind, token, false)?;
-            if backend.vault().is_some() {
-                pin
-            } else {
-                pin.and_passphrase(context.new_passphrase()?)
-            }
-        }
-    };
+    let given = context.new_credentials(backend.as_ref())?;
     let method = match args.did_method {
         Method::Icn => DidMethod::Icn,
         Method::Key => DidMethod::Key,
     };
     let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
     let request = NewKey::new(method).with_label(label);
-    let bundle = store.create(backend.as_ref(), &request, &credentials)?;
+    let bundle = store.create(backend.as_ref(), &request, &given.credentials);
+    let bundle = given.used(&store, bundle)?;
     let header = store.header()?;
     pin_config::record(&context, &header)?;
     match context.format {

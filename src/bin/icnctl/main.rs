@@ -18,6 +18,10 @@ use clap::Parser as _;
 use args::{Args, Command, IdCommand};
 use context::Context;
 
+/// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
+/// `RestartPreventExitStatus=77`, so that no restart spends another try.
+const WRONG_CREDENTIAL: u8 = 77;
+
 fn main() -> ExitCode {
     // Secrets are kept out of dumps page by page; this covers the rest.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
@@ -30,8 +34,12 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             error.report();
-            // `verify` keeps 1 for "not valid".
-            ExitCode::from(if verifies { 2 } else { 1 })
+            ExitCode::from(match &error {
+                error if error.is_wrong_credential() => WRONG_CREDENTIAL,
+                // `verify` keeps 1 for "not valid".
+                _ if verifies => 2,
+                _ => 1,
+            })
         }
     }
 }

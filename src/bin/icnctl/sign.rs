@@ -20,10 +20,10 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let backend = context.backend()?;
     // Whatever can be refused without a credential is, before one is asked for.
     store.find(backend.as_ref(), &header)?;
-    let token = header.locator().map(|locator| locator.token.as_str());
     let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
-    let credentials = context.credentials(header.backend(), token, wants_passphrase)?;
-    let opened = store.open(backend.as_ref(), context.pinned(), &credentials)?;
+    let given = context.credentials(backend.as_ref(), wants_passphrase)?;
+    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
+    let opened = given.used(&store, opened)?;
     if let Some(error) = &opened.renewal_failed {
         eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
     }
