@@ -245,12 +245,30 @@ impl Pkcs11Locator {
     }
 }
 
-impl fmt::Display for Pkcs11Locator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Pkcs11Locator {
+    /// RFC 7512 URI of the token alone.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
+    pub(crate) fn token_uri(&self) -> String {
+        struct Token<'a>(&'a Pkcs11Locator);
+        impl fmt::Display for Token<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_token(f)
+            }
+        }
+        Token(self).to_string()
+    }
+
+    fn write_token(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("pkcs11:token=")?;
         percent_encode(f, self.token.as_bytes(), false)?;
         f.write_str(";serial=")?;
-        percent_encode(f, self.serial.as_bytes(), false)?;
+        percent_encode(f, self.serial.as_bytes(), false)
+    }
+}
+
+impl fmt::Display for Pkcs11Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_token(f)?;
         if !self.label.is_empty() {
             f.write_str(";object=")?;
             percent_encode(f, self.label.as_bytes(), false)?;

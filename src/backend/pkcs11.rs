@@ -7,6 +7,7 @@
 //! challenge is signed before a key is handed out.
 
 mod connection;
+pub mod doctor;
 mod failure;
 mod key;
 mod keygen;

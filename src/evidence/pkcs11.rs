@@ -81,7 +81,7 @@ const SOFT_TOKENS: [&str; 8] = [
 ];
 
 impl DeviceIdentity {
-    pub(super) fn assurance(&self) -> Assurance {
+    pub(crate) fn assurance(&self) -> Assurance {
         let name = format!("{} {}", self.manufacturer, self.model).to_lowercase();
         let names_itself_soft = SOFT_TOKENS.iter().any(|soft| name.contains(soft));
         if names_itself_soft || !self.hardware_slot {

@@ -39,6 +39,16 @@ impl Credentials {
         self
     }
 
+    /// The PIN.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::WrongCredential`] if there is none.
+    pub fn want_pin(&self) -> Result<&Pin, DeviceError> {
+        let missing = DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" };
+        self.pin.as_ref().ok_or(missing)
+    }
+
     pub(super) fn for_backend(&self, kind: BackendKind) -> Result<Credential, DeviceError> {
         match kind {
             BackendKind::Age => self
@@ -46,11 +56,7 @@ impl Credentials {
                 .clone()
                 .map(Credential::Passphrase)
                 .ok_or(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" }),
-            BackendKind::Pkcs11 => self
-                .pin
-                .clone()
-                .map(Credential::Pin)
-                .ok_or(DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" }),
+            BackendKind::Pkcs11 => self.want_pin().cloned().map(Credential::Pin),
         }
     }
 

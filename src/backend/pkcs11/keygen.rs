@@ -1,7 +1,8 @@
 //! Ed25519 pairs, generated in the token.
 
+use cryptoki::error::Error;
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 
 use super::object::Objects;
 use super::template;
@@ -11,15 +12,38 @@ use crate::error::DeviceError;
 pub(super) const NEEDED: [MechanismType; 2] =
     [MechanismType::EDDSA, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN];
 
-/// Names of the curve for `CKA_EC_PARAMS`. Modules take one or another.
-const CURVES: [&[u8]; 3] = [
-    // OID 1.3.101.112 (RFC 8410)
-    &[0x06, 0x03, 0x2b, 0x65, 0x70],
-    // PrintableString "edwards25519" (PKCS#11 v3.0): YubiHSM 2 takes no other.
-    b"\x13\x0cedwards25519",
-    // OID 1.3.6.1.4.1.11591.15.1: Luna.
-    &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
+/// Names of the curve for `CKA_EC_PARAMS`, in the order in which they are
+/// tried. Modules take one or another.
+const CURVES: [(&str, &[u8]); 3] = [
+    ("OID 1.3.101.112 (RFC 8410)", &[0x06, 0x03, 0x2b, 0x65, 0x70]),
+    // PKCS#11 v3.0. YubiHSM 2 takes no other.
+    ("PrintableString \"edwards25519\"", b"\x13\x0cedwards25519"),
+    // Luna.
+    (
+        "OID 1.3.6.1.4.1.11591.15.1",
+        &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
+    ),
 ];
+
+/// Names of the templates, in the order in which they are tried.
+const TEMPLATES: [&str; 3] = ["all attributes", "without MODIFIABLE and COPYABLE", "plain"];
+
+/// A pair that was generated, and how the token wanted to be asked for it.
+pub(super) struct Generated {
+    pub(super) public: ObjectHandle,
+    pub(super) private: ObjectHandle,
+    pub(super) curve: &'static str,
+    pub(super) template: &'static str,
+}
+
+/// How long a pair is to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lifetime {
+    /// Until it is destroyed.
+    Token,
+    /// As long as the session that made it.
+    Session,
+}
 
 impl Objects<'_> {
     /// # Errors
@@ -38,8 +62,19 @@ impl Objects<'_> {
 
     /// Generates a pair with this id and label; leaves nothing if it fails.
     pub(super) fn generate(self, id: &[u8], label: &str) -> Result<(), DeviceError> {
+        self.generate_pair(id, label, Lifetime::Token).map(drop)
+    }
+
+    /// The same, for a pair that may be gone with its session.
+    pub(super) fn generate_pair(
+        self,
+        id: &[u8],
+        label: &str,
+        lifetime: Lifetime,
+    ) -> Result<Generated, DeviceError> {
+        let token = Attribute::Token(lifetime == Lifetime::Token);
         let mut needed = template::confined(id, label);
-        needed.push(Attribute::Sign(true));
+        needed.extend([token.clone(), Attribute::Sign(true)]);
         let usages_off = [
             Attribute::Decrypt(false),
             Attribute::Unwrap(false),
@@ -47,7 +82,7 @@ impl Objects<'_> {
             Attribute::SignRecover(false),
         ];
         let shown = [
-            Attribute::Token(true),
+            token,
             Attribute::Private(false),
             Attribute::Verify(true),
             Attribute::Id(id.to_owned()),
@@ -58,26 +93,29 @@ impl Objects<'_> {
         let publics = template::from_strict_to_plain(&shown, &shown_usages_off);
         let privates = template::from_strict_to_plain(&needed, &usages_off);
         let mut first_error = None;
-        for (public, private) in publics.into_iter().zip(privates) {
-            for curve in CURVES {
+        for ((public, private), template) in publics.into_iter().zip(privates).zip(TEMPLATES) {
+            for (curve, params) in CURVES {
                 let mut public = public.clone();
-                public.push(Attribute::EcParams(curve.to_vec()));
+                public.push(Attribute::EcParams(params.to_vec()));
                 let mechanism = Mechanism::EccEdwardsKeyPairGen;
-                let Err(error) = self.session.generate_key_pair(&mechanism, &public, &private)
-                else {
-                    return Ok(());
-                };
-                // Some modules leave half a pair behind.
-                self.remove(id)?;
-                if !template::is_about_the_template(&error) {
-                    return Err(self.token.failed("C_GenerateKeyPair")(error));
+                match self.session.generate_key_pair(&mechanism, &public, &private) {
+                    Ok((public, private)) => {
+                        return Ok(Generated { public, private, curve, template });
+                    }
+                    Err(error) => {
+                        // Some modules leave half a pair behind.
+                        self.remove(id)?;
+                        if !template::is_about_the_template(&error) {
+                            return Err(self.token.failed("C_GenerateKeyPair")(error));
+                        }
+                        first_error.get_or_insert(error);
+                    }
                 }
-                first_error.get_or_insert(error);
             }
         }
         match first_error {
             Some(error) => Err(self.token.failed("C_GenerateKeyPair")(error)),
-            None => Ok(()),
+            None => Err(self.token.failed("C_GenerateKeyPair")(Error::NotSupported)),
         }
     }
 
@@ -87,7 +125,7 @@ impl Objects<'_> {
         if id.is_empty() {
             return Ok(());
         }
-        let objects = self.find(&[Attribute::Token(true), Attribute::Id(id.to_owned())])?;
+        let objects = self.find(&[Attribute::Id(id.to_owned())])?;
         let mut result = Ok(());
         for object in objects {
             let removed = self.session.destroy_object(object);

@@ -28,6 +28,15 @@ impl Objects<'_> {
         self.find(&pair_template(ObjectClass::PUBLIC_KEY, Attribute::Id(id.to_owned())))
     }
 
+    /// Every public Ed25519 key on the token.
+    pub(super) fn all_public(self) -> Result<Vec<ObjectHandle>, DeviceError> {
+        self.find(&[
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::KeyType(KeyType::EC_EDWARDS),
+            Attribute::Token(true),
+        ])
+    }
+
     /// Public Ed25519 keys with this `CKA_LABEL`.
     pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, DeviceError> {
         self.find(&pair_template(ObjectClass::PUBLIC_KEY, Attribute::Label(label.into())))
@@ -139,7 +148,7 @@ impl Objects<'_> {
     /// Alone, since one that is unknown fails the whole call on some modules;
     /// and only if its length was told first, since a module that refuses but
     /// leaves the buffer as it was would else be read as saying "false".
-    fn read(
+    pub(super) fn read(
         self,
         object: ObjectHandle,
         asked: AttributeType,

@@ -105,6 +105,7 @@ impl Objects<'_> {
     fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, DeviceError> {
         let mut needed = template::confined(id, label);
         needed.extend([
+            Attribute::Token(true),
             Attribute::ValueLen(Ulong::new(32)),
             Attribute::Encrypt(true),
             Attribute::Decrypt(true),

@@ -17,10 +17,10 @@ pub(super) fn random_id(token: &str) -> Result<Vec<u8>, DeviceError> {
     Ok(id)
 }
 
-/// What a secret object must have: kept on the token, shown to nobody.
+/// What a secret object must have: shown to nobody. Where it is kept
+/// (`CKA_TOKEN`) is for the caller to add.
 pub(super) fn confined(id: &[u8], label: &str) -> Vec<Attribute> {
     vec![
-        Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),

@@ -50,7 +50,7 @@ impl Wanted {
         })
     }
 
-    fn matches(&self, token: &Token) -> bool {
+    pub(super) fn matches(&self, token: &Token) -> bool {
         let agrees = |wanted: &Option<String>, found| wanted.as_ref().is_none_or(|w| w == found);
         agrees(&self.label, &token.identity.label)
             && agrees(&self.serial, &token.identity.serial)
@@ -185,7 +185,7 @@ impl Token {
         Err(DeviceError::NoEd25519 { token: self.name(), mechanisms: elliptic.collect() })
     }
 
-    fn mechanisms(&self) -> Result<Vec<MechanismType>, DeviceError> {
+    pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, DeviceError> {
         let list = self.module.context().get_mechanism_list(self.slot);
         list.map_err(self.failed("C_GetMechanismList"))
     }
@@ -205,7 +205,7 @@ impl fmt::Debug for Token {
 
 /// Every initialised token. One that cannot be read (pulled out just now, not
 /// recognised) must not hide the others.
-fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
+pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
     super::module::check_process()?;
     let slots = match module.context().get_slots_with_token() {
         // Other code in this process has finalised it.

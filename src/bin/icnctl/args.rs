@@ -49,10 +49,36 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: IdCommand,
     },
+    /// Look at the devices that keep keys
+    Backend {
+        #[command(subcommand)]
+        command: BackendCommand,
+    },
     /// Sign a file with the identity's key; prints the 64-byte signature in base64
     Sign(SignArgs),
     /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told
     Verify(VerifyArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackendCommand {
+    /// Tell whether a PKCS#11 module and its token are fit for an identity; exit 1 if not
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Log in (PIN) and try it out, with keys that are gone with their session
+    #[arg(long)]
+    pub(crate) probe: bool,
+
+    /// PKCS#11 module (absolute path) [default: that of icn.toml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// Label of the token [default: that of icn.toml]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) token: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -98,7 +98,7 @@ impl Context {
     }
 
     /// The PIN of a token: from its PIN pad if it has one.
-    fn pin(&self, token: &Description) -> Result<Given, CliError> {
+    pub(crate) fn pin(&self, token: &Description) -> Result<Given, CliError> {
         let (name, full_name) = match &token.device {
             Some(device) => {
                 (device.label.clone(), format!("{} (serial {})", device.label, device.serial))

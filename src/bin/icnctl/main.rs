@@ -3,6 +3,8 @@
 mod args;
 mod context;
 mod credential;
+#[cfg(feature = "pkcs11")]
+mod doctor;
 mod error;
 mod id;
 mod pin_config;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command, IdCommand};
+use args::{Args, BackendCommand, Command, DoctorArgs, IdCommand};
 use context::Context;
 
 /// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
@@ -49,8 +51,25 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Backend { command: BackendCommand::Doctor(doctor) } => {
+            return Ok(if doctor_says_yes(&context, &doctor)? {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "pkcs11")]
+fn doctor_says_yes(context: &Context, args: &DoctorArgs) -> Result<bool, error::CliError> {
+    doctor::doctor(context, args)
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn doctor_says_yes(_: &Context, _: &DoctorArgs) -> Result<bool, error::CliError> {
+    Err(icn_identity::error::DeviceError::NoPkcs11.into())
 }

@@ -1,0 +1,180 @@
+//! What a module and its tokens say of themselves, for `icnctl backend doctor`.
+//!
+//! [`examine`] uses no PIN. [`probe()`] logs in once and works with a key that
+//! is gone with its session. Both only report; what it means for an identity
+//! is said by [`TokenReport::verdicts`] and [`ProbeReport::verdicts`].
+
+mod measure;
+mod probe;
+mod verdict;
+
+use serde::Serialize;
+
+pub use self::measure::Latency;
+pub use self::probe::{Honesty, ProbeReport, probe};
+pub use self::verdict::{State, Verdict};
+use super::module::Module;
+use super::object::Objects;
+use super::token::{Token, Wanted, present};
+use crate::backend::{PinState, Pkcs11Locator};
+use crate::config::Pkcs11Config;
+use crate::did::{Did, DidMethod};
+use crate::error::DeviceError;
+
+/// A module: its library and its tokens.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ModuleReport {
+    /// Canonical path of the library.
+    pub path: String,
+    /// `libraryDescription`, trimmed.
+    pub description: String,
+    /// `manufacturerID` of the library, trimmed.
+    pub manufacturer: String,
+    /// `libraryVersion`, `major.minor`.
+    pub version: String,
+    /// `cryptokiVersion`: the interface that the library says it has.
+    pub interface: String,
+    /// Every initialised token.
+    pub tokens: Vec<TokenReport>,
+}
+
+/// A token, by its own word.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct TokenReport {
+    /// `label`, trimmed.
+    pub label: String,
+    /// `serialNumber`, trimmed.
+    pub serial: String,
+    /// `manufacturerID`, trimmed.
+    pub manufacturer: String,
+    /// `model`, trimmed.
+    pub model: String,
+    /// `firmwareVersion`, `major.minor`.
+    pub firmware: String,
+    /// RFC 7512 URI of the token.
+    pub uri: String,
+    /// Whether the configuration means this token.
+    pub selected: bool,
+    /// [`crate::Assurance`] of keys on it.
+    pub assurance: &'static str,
+    /// `CKF_HW_SLOT`
+    pub hardware_slot: bool,
+    /// `CKF_WRITE_PROTECTED`: no key can be made on it.
+    pub write_protected: bool,
+    /// `CKF_ERROR_STATE`: a self-test of the token has failed.
+    pub error_state: bool,
+    /// Most sessions (`ulMaxSessionCount`), where the token says so.
+    pub max_sessions: Option<u64>,
+    /// State of the user PIN.
+    pub pin: PinState,
+    /// `CKM_` names of every mechanism.
+    pub mechanisms: Vec<String>,
+    /// Public Ed25519 keys that are shown without a login.
+    pub keys: Vec<KeyReport>,
+    /// Why the keys could not be listed.
+    pub keys_error: Option<String>,
+}
+
+/// A public Ed25519 key on a token.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct KeyReport {
+    /// `CKA_LABEL`
+    pub label: String,
+    /// RFC 7512 URI.
+    pub uri: String,
+    /// Its `did:icn`.
+    pub did: Option<Did>,
+    /// Why it cannot be used.
+    pub problem: Option<String>,
+}
+
+/// Looks at a module and all its tokens, without a PIN.
+///
+/// # Errors
+///
+/// [`DeviceError::Module`] if the module cannot be used at all.
+pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, DeviceError> {
+    let module = Module::open(&config.module)?;
+    let info = module.context().get_library_info().map_err(|error| DeviceError::Call {
+        call: "C_GetInfo",
+        token: module.path().display().to_string(),
+        source: Box::new(super::failure::Failure::from(error)),
+    })?;
+    let wanted = Wanted::from_config(config);
+    let tokens = present(&module)?;
+    Ok(ModuleReport {
+        path: module.path().display().to_string(),
+        description: info.library_description().trim().to_owned(),
+        manufacturer: info.manufacturer_id().trim().to_owned(),
+        version: info.library_version().to_string(),
+        interface: info.cryptoki_version().to_string(),
+        tokens: tokens.iter().map(|token| of_token(token, &wanted)).collect(),
+    })
+}
+
+fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
+    let identity = token.identity().clone();
+    let info = token.info().ok();
+    let (keys, keys_error) = match keys(token) {
+        Ok(keys) => (keys, None),
+        Err(error) => (Vec::new(), Some(in_full(&error))),
+    };
+    TokenReport {
+        uri: super::locator(token, Vec::new(), "").token_uri(),
+        selected: wanted.matches(token),
+        assurance: identity.assurance().as_str(),
+        hardware_slot: identity.hardware_slot,
+        write_protected: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::write_protected),
+        error_state: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::error_state),
+        max_sessions: info.as_ref().and_then(|info| match info.max_session_count() {
+            cryptoki::slot::Limit::Max(limit) => Some(limit),
+            _ => None,
+        }),
+        pin: token.pin_state().unwrap_or_default(),
+        mechanisms: token
+            .mechanisms()
+            .map(|all| all.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+        keys,
+        keys_error,
+        label: identity.label,
+        serial: identity.serial,
+        manufacturer: identity.manufacturer,
+        model: identity.model,
+        firmware: identity.firmware,
+    }
+}
+
+fn keys(token: &Token) -> Result<Vec<KeyReport>, DeviceError> {
+    let session = token.session()?;
+    let objects = Objects { token, session: &session };
+    let public = objects.all_public()?;
+    public
+        .into_iter()
+        .map(|object| {
+            let (label, id) = (objects.label(object)?, objects.id(object)?);
+            let uri = Pkcs11Locator { label: label.clone(), ..super::locator(token, id, "") };
+            let (did, problem) = match objects.point(object) {
+                Ok(Some(key)) => (Some(Did::from_key(DidMethod::Icn, &key)), None),
+                Ok(None) => (None, Some("it shows no CKA_EC_POINT".to_owned())),
+                Err(error) => (None, Some(in_full(&error))),
+            };
+            Ok(KeyReport { label, uri: uri.to_string(), did, problem })
+        })
+        .collect()
+}
+
+/// An error with its causes, in one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! What a token really does, tried out with keys that go with their session.
+
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
+use serde::Serialize;
+
+use super::super::connection::{LoginGuard, Policy};
+use super::super::keygen::{Generated, Lifetime};
+use super::super::module::Module;
+use super::super::object::Objects;
+use super::super::token::{Token, Wanted};
+use super::super::{point, template};
+use super::measure::{self, Latency};
+use crate::config::Pkcs11Config;
+use crate::error::{DeviceError, Error, OpenError};
+use crate::evidence::{Evidence, Exposable, Pkcs11Attributes};
+use crate::secret::Pin;
+
+/// What a probe measured.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ProbeReport {
+    /// The form of `CKA_EC_PARAMS` that the token takes, first of those tried.
+    pub curve: &'static str,
+    /// The attributes that it takes when a key is made.
+    pub template: &'static str,
+    /// The encoding of `CKA_EC_POINT`.
+    pub point: &'static str,
+    /// Whether every signature verified.
+    pub signatures_verify: bool,
+    /// How long signatures take.
+    pub latency: Latency,
+    /// How many times as much two threads sign as one. `None` if it could not
+    /// be measured.
+    pub two_thread_scaling: Option<f64>,
+    /// How many sessions can be open. `None` if more than 64.
+    pub session_limit: Option<usize>,
+    /// What the token says of keys whose origin is known.
+    pub evidence: Honesty,
+}
+
+/// What a token says of keys whose origin is known, since the probe made them:
+/// a provenance, or why the key was refused.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Honesty {
+    /// Of a key that was generated as sensitive and not extractable. `hardware`
+    /// if the token shows all of it.
+    pub born_inside: &'static str,
+    /// Of a key that was written into the token. Anything but `hardware`.
+    pub written_in: &'static str,
+    /// Of a key that was generated as extractable, then made unextractable.
+    /// Anything but `hardware`.
+    pub once_extractable: &'static str,
+}
+
+impl Honesty {
+    /// Whether the token claims for no key what is not true of it.
+    #[must_use]
+    pub fn is_honest(&self) -> bool {
+        self.written_in != "hardware" && self.once_extractable != "hardware"
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let Self { born_inside, written_in, once_extractable } = self;
+        format!(
+            "born inside: {born_inside}; written in: {written_in}; once extractable: {once_extractable}"
+        )
+    }
+}
+
+/// Tries a token out: logs in once, makes keys that are gone with their
+/// session, signs a few hundred times.
+///
+/// # Errors
+///
+/// If the token is not there, refuses the PIN, or makes no such keys.
+pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
+    let module = Module::open(&config.module)?;
+    let token = Token::select(&module, &Wanted::from_config(config))?;
+    token.need(&super::super::keygen::NEEDED)?;
+    let _login = LoginGuard::enter(&token, pin, Policy::of(config))?;
+    let session = token.session()?;
+    let objects = Objects { token: &token, session: &session };
+
+    let id = template::random_id(&token.name())?;
+    let made = objects.generate_pair(&id, "icn-identity probe", Lifetime::Session)?;
+    let measured = measured(objects, &made);
+    // They would go with the session; not every module is known to do so.
+    let removed = objects.remove(&id);
+    let report = measured?;
+    removed?;
+    Ok(report)
+}
+
+fn measured(objects: Objects<'_>, made: &Generated) -> Result<ProbeReport, Error> {
+    let no_point = |reason: String| DeviceError::PublicKey { token: objects.token.name(), reason };
+    let encoded = match objects.read(made.public, AttributeType::EcPoint)? {
+        Some(Attribute::EcPoint(encoded)) => encoded,
+        _ => return Err(no_point("it shows no CKA_EC_POINT".into()).into()),
+    };
+    let public = point::decode(&encoded).map_err(no_point)?;
+    let (latency, signatures_verify) = measure::latency(objects, made.private, &public)?;
+    Ok(ProbeReport {
+        curve: made.curve,
+        template: made.template,
+        point: match encoded.len() {
+            32 => "raw, 32 bytes",
+            34 => "DER OCTET STRING, 04 20",
+            _ => "DER BIT STRING, 03 21 00",
+        },
+        signatures_verify,
+        latency,
+        two_thread_scaling: measure::scaling(objects.token, made.private),
+        session_limit: measure::session_limit(objects.token)?,
+        evidence: Honesty {
+            born_inside: judged(objects, objects.evidence(made.private)?),
+            written_in: written_in(objects)?,
+            once_extractable: once_extractable(objects)?,
+        },
+    })
+}
+
+fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> &'static str {
+    match Evidence::from_pkcs11(objects.token.identity().clone(), attributes) {
+        Ok(evidence) => evidence.provenance().as_str(),
+        Err(Exposable::Extractable) => "refused: extractable",
+        Err(Exposable::NotSensitive) => "refused: not sensitive",
+    }
+}
+
+/// A key of random bytes, made here and thrown away.
+fn written_in(objects: Objects<'_>) -> Result<&'static str, Error> {
+    let id = template::random_id(&objects.token.name())?;
+    let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(OpenError::NoRandomness)?;
+    let mut key = template::confined(&id, "icn-identity probe");
+    key.extend([
+        Attribute::Token(false),
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::EC_EDWARDS),
+        Attribute::Sign(true),
+        Attribute::EcParams(vec![0x06, 0x03, 0x2b, 0x65, 0x70]),
+        Attribute::Value(seed.to_vec()),
+    ]);
+    let told = match objects.session.create_object(&key) {
+        Ok(key) => objects.evidence(key).map(|told| judged(objects, told)),
+        Err(_) => Ok("refused by the token"),
+    };
+    // Even a refused object may be left behind.
+    objects.remove(&id)?;
+    Ok(told?)
+}
+
+/// A key that could have been read out before it was closed.
+fn once_extractable(objects: Objects<'_>) -> Result<&'static str, Error> {
+    let id = template::random_id(&objects.token.name())?;
+    let public = [
+        Attribute::Token(false),
+        Attribute::Verify(true),
+        Attribute::Id(id.clone()),
+        Attribute::EcParams(vec![0x06, 0x03, 0x2b, 0x65, 0x70]),
+    ];
+    let private = [
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Sign(true),
+        Attribute::Sensitive(false),
+        Attribute::Extractable(true),
+        Attribute::Id(id.clone()),
+    ];
+    let mechanism = Mechanism::EccEdwardsKeyPairGen;
+    let told = match objects.session.generate_key_pair(&mechanism, &public, &private) {
+        Ok((_, key)) => {
+            let closed = [Attribute::Sensitive(true), Attribute::Extractable(false)];
+            match objects.session.update_attributes(key, &closed) {
+                Ok(()) => objects.evidence(key).map(|told| judged(objects, told)),
+                Err(_) => Ok("refused by the token"),
+            }
+        }
+        Err(_) => Ok("refused by the token"),
+    };
+    objects.remove(&id)?;
+    Ok(told?)
+}

@@ -1,0 +1,229 @@
+//! What a report means for an identity, one requirement at a time.
+
+use serde::Serialize;
+
+use super::probe::ProbeReport;
+use super::{ModuleReport, TokenReport};
+
+/// Whether a requirement is met, and what to do if not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What is required.
+    pub requirement: &'static str,
+    /// Whether it is met.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    pub advice: Option<&'static str>,
+}
+
+/// Whether a requirement is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum State {
+    /// It is.
+    Ok,
+    /// An identity works here, with a restriction.
+    Warning,
+    /// No identity works here.
+    Fail,
+}
+
+fn verdict(
+    requirement: &'static str,
+    state: State,
+    found: impl Into<String>,
+    advice: &'static str,
+) -> Verdict {
+    let advice = (state != State::Ok).then_some(advice);
+    Verdict { requirement, state, found: found.into(), advice }
+}
+
+impl ModuleReport {
+    /// The one token that the configuration means.
+    #[must_use]
+    pub fn selected(&self) -> Option<&TokenReport> {
+        let mut selected = self.tokens.iter().filter(|token| token.selected);
+        selected.next().filter(|_| selected.next().is_none())
+    }
+
+    /// Whether the configuration means one token.
+    #[must_use]
+    pub fn selection(&self) -> Verdict {
+        let count = self.tokens.iter().filter(|token| token.selected).count();
+        verdict(
+            "one token",
+            if count == 1 { State::Ok } else { State::Fail },
+            match (count, self.tokens.len()) {
+                (1, _) => "the configuration means one token".into(),
+                (0, 0) => "the module shows no initialised token".into(),
+                (0, _) => "the configuration means none of the tokens".to_owned(),
+                (several, _) => format!("the configuration means {several} tokens"),
+            },
+            if count == 0 {
+                "plug the token in or initialise it, or correct `token` and `serial` under \
+                 [identity.pkcs11]"
+            } else {
+                "name one by `serial` under [identity.pkcs11]"
+            },
+        )
+    }
+}
+
+impl TokenReport {
+    /// What the token's own word means, requirement by requirement.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            self.health(),
+            self.mechanism("signs with Ed25519", "CKM_EDDSA"),
+            self.mechanism("makes Ed25519 keys", "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
+            self.storage_key(),
+            self.user_pin(),
+            self.session_room(),
+            self.hardware(),
+        ]
+    }
+
+    fn has(&self, name: &str) -> bool {
+        // cryptoki prints some of them by their older names.
+        let also = match name {
+            "CKM_EC_EDWARDS_KEY_PAIR_GEN" => "CKM_ECC_EDWARDS_KEY_PAIR_GEN",
+            "CKM_EC_KEY_PAIR_GEN" => "CKM_ECC_KEY_PAIR_GEN",
+            name => name,
+        };
+        self.mechanisms.iter().any(|present| present == name || present == also)
+    }
+
+    fn health(&self) -> Verdict {
+        let (state, found) = match (self.error_state, self.write_protected) {
+            (true, _) => (State::Fail, "the token reports a failed self-test"),
+            (_, true) => {
+                (State::Warning, "it is write-protected: keys on it work, none can be made")
+            }
+            _ => (State::Ok, "the token reports no error"),
+        };
+        verdict("health", state, found, "see the vendor's manual")
+    }
+
+    fn mechanism(&self, requirement: &'static str, name: &str) -> Verdict {
+        if self.has(name) {
+            return verdict(requirement, State::Ok, name, "");
+        }
+        let elliptic: Vec<_> = self
+            .mechanisms
+            .iter()
+            .filter(|name| {
+                ["_EC_", "_ECC_", "_ECD", "EDDSA"].iter().any(|part| name.contains(part))
+            })
+            .map(String::as_str)
+            .collect();
+        let there =
+            if elliptic.is_empty() { "nothing of its kind".into() } else { elliptic.join(", ") };
+        verdict(
+            requirement,
+            State::Fail,
+            format!("no {name}; it has {there}"),
+            "a firmware update or another configuration of the token may bring it; else use \
+             another token",
+        )
+    }
+
+    fn storage_key(&self) -> Verdict {
+        let (state, found) = if self.has("CKM_AES_GCM") && self.has("CKM_AES_KEY_GEN") {
+            (State::Ok, "by AES-256-GCM")
+        } else if self.has("CKM_ECDH1_DERIVE") && self.has("CKM_EC_KEY_PAIR_GEN") {
+            (State::Ok, "by ECDH on P-256")
+        } else {
+            (State::Warning, "neither AES-GCM nor ECDH")
+        };
+        verdict(
+            "keeps the storage key",
+            state,
+            found,
+            "keep a passphrase at hand: it is asked for beside the PIN",
+        )
+    }
+
+    fn user_pin(&self) -> Verdict {
+        let pin = &self.pin;
+        let (state, found, advice) = if pin.locked {
+            (State::Fail, "it is locked", "the security officer can set a new one")
+        } else if !pin.initialized {
+            (State::Fail, "none is set", "the security officer can set one")
+        } else if pin.to_be_changed {
+            (State::Fail, "it must be changed", "change it with the vendor's tool")
+        } else if pin.final_try {
+            (State::Warning, "one try is left", "make sure of the PIN before it is sent")
+        } else if pin.count_low {
+            (State::Warning, "wrong PINs were entered", "find out who tried")
+        } else if pin.pin_pad {
+            (
+                State::Warning,
+                "it is entered at the token's PIN pad",
+                "a service cannot do that alone",
+            )
+        } else {
+            (State::Ok, "set, and no wrong tries", "")
+        };
+        verdict("user PIN", state, found, advice)
+    }
+
+    fn session_room(&self) -> Verdict {
+        match self.max_sessions {
+            Some(limit) if limit < 3 => verdict(
+                "room for sessions",
+                State::Warning,
+                format!("{limit} in all"),
+                "let nothing else use this token",
+            ),
+            Some(limit) => verdict("room for sessions", State::Ok, format!("{limit} in all"), ""),
+            None => verdict("room for sessions", State::Ok, "the token names no limit", ""),
+        }
+    }
+
+    fn hardware(&self) -> Verdict {
+        let soft = self.assurance == "soft-token";
+        verdict(
+            "hardware",
+            if soft { State::Warning } else { State::Ok },
+            if soft { "a soft token" } else { "the token says that it is hardware" },
+            "use it for tests only: whoever can read its files can copy the key",
+        )
+    }
+}
+
+impl ProbeReport {
+    /// What was measured, requirement by requirement.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let signs = verdict(
+            "signs correctly",
+            if self.signatures_verify { State::Ok } else { State::Fail },
+            format!("CKA_EC_PARAMS {}, CKA_EC_POINT {}", self.curve, self.point),
+            "do not use this token: its signatures do not verify",
+        );
+        let honest = self.evidence.is_honest();
+        let full = self.evidence.born_inside == "hardware";
+        let evidence = verdict(
+            "tells where keys come from",
+            match (honest, full) {
+                (false, _) => State::Fail,
+                (true, false) => State::Warning,
+                (true, true) => State::Ok,
+            },
+            self.evidence.in_words(),
+            if honest {
+                "keys on it are `device-held`, never `hardware`: it does not show that they were \
+                 born there"
+            } else {
+                "its word about the origin of keys is worth nothing: use another token, or tell \
+                 its maker"
+            },
+        );
+        vec![signs, evidence]
+    }
+}
