@@ -5,14 +5,22 @@
 
 #[path = "pkcs11/calls.rs"]
 mod calls;
+#[path = "pkcs11/dialects.rs"]
+mod dialects;
 #[path = "pkcs11/doubtful.rs"]
 mod doubtful;
 #[path = "pkcs11/keys.rs"]
 mod keys;
 #[path = "pkcs11/modules.rs"]
 mod modules;
+#[path = "pkcs11/pin_states.rs"]
+mod pin_states;
 #[path = "pkcs11/pins.rs"]
 mod pins;
+#[path = "pkcs11/pool.rs"]
+mod pool;
+#[path = "pkcs11/recovery.rs"]
+mod recovery;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 #[path = "pkcs11/storage.rs"]
@@ -28,7 +36,7 @@ use icn_identity::backend::{
 };
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Did, DidMethod, Error, Hardware, Key, Pin, SealedKey, Unlocked};
-use softhsm::{PIN, SO_PIN, module};
+use softhsm::{PIN, SO_PIN, SoftHsm, fault_module, module};
 
 const TOKEN: &str = "node-1";
 
@@ -38,6 +46,15 @@ fn config() -> Pkcs11Config {
 
 fn backend() -> Pkcs11Backend {
     Pkcs11Backend::open(&config()).unwrap()
+}
+
+/// The token behind the fault-injecting module.
+fn faulty_config(hsm: &SoftHsm) -> Pkcs11Config {
+    Pkcs11Config::new(fault_module(hsm)).with_token(TOKEN)
+}
+
+fn faulty(hsm: &SoftHsm) -> Pkcs11Backend {
+    Pkcs11Backend::open(&faulty_config(hsm)).unwrap()
 }
 
 fn pin() -> Credential {

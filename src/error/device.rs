@@ -258,6 +258,10 @@ impl DeviceError {
                 "this may be a copy or replacement of the token: restore identity.age and \
                  identity.json from a backup made for it"
             }
+            Self::Call { source, .. } if source.to_string() == "CKR_SESSION_COUNT" => {
+                "the token has no session left: close what else uses it, or lower `sessions` under \
+                 [identity.pkcs11]"
+            }
             _ => return None,
         };
         Some(help.to_owned())

@@ -7,6 +7,7 @@
 use std::any::type_name;
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -75,10 +76,44 @@ impl SoftHsm {
         run("pkcs11-tool", &self.conf(), &[&to[..], &login, arguments].concat())
     }
 
+    /// What the fault-injecting module does from now on (see its `script`).
+    pub(crate) fn script(&self, text: &str) {
+        let new = self.path("script.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.path("script")).unwrap();
+    }
+
+    /// The calls that the fault-injecting module got while `work` was done:
+    /// function, answer, and for logins whose.
+    pub(crate) fn calls<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+        let read = || fs::read_to_string(self.path("calls")).unwrap_or_default();
+        let before = read().len();
+        let result = work();
+        (result, read()[before..].lines().map(str::to_owned).collect())
+    }
+
     /// What is on a token, private objects too.
     pub(crate) fn objects(&self, token: &str) -> String {
         self.pkcs11_tool(token, &["--list-objects"])
     }
+}
+
+/// The fault-injecting module in front of SoftHSM. A copy: build directories
+/// may be writable by a group.
+pub(crate) fn fault_module(hsm: &SoftHsm) -> PathBuf {
+    let built = env::current_exe().unwrap().with_file_name("libpkcs11_fault.so");
+    assert!(built.exists(), "{} was not built", built.display());
+    let copy = hsm.path("fault.so");
+    if !copy.exists() {
+        fs::copy(&built, &copy).unwrap();
+        fs::set_permissions(&copy, PermissionsExt::from_mode(0o644)).unwrap();
+    }
+    copy
+}
+
+/// How often a function was called.
+pub(crate) fn count(calls: &[String], function: &str) -> usize {
+    calls.iter().filter(|call| call.split(' ').next() == Some(function)).count()
 }
 
 /// Where SoftHSM's module is.
@@ -134,6 +169,9 @@ pub(crate) fn alone_with<F: FnOnce(&SoftHsm)>(variables: &[(&str, &str)], body: 
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(DIR, &hsm.dir)
         .env("SOFTHSM2_CONF", hsm.conf())
+        .env("PKCS11_FAULT_MODULE", module())
+        .env("PKCS11_FAULT_DIR", &hsm.dir)
+        .env("PKCS11_FAULT_PIN", PIN)
         .env("PKCS11SPY_OUTPUT", hsm.path("spy.log"))
         .envs(variables.iter().copied())
         .output()

@@ -67,6 +67,8 @@ pub(super) struct State {
     /// Counts logins: object handles of an older one are not used.
     pub(super) epoch: u64,
     pub(super) pool: Idle,
+    /// How many threads wait for every session to come back. None is lent then.
+    pub(super) settling: usize,
 }
 
 pub(super) struct Accepted {
@@ -92,7 +94,13 @@ impl LoginGuard {
         if state.pins.knows_as_wrong(&hash) {
             return Err(DeviceError::PinKnownWrong { token: token.name() });
         }
-        state.drop_a_login_that_ended();
+        if state.login.is_some() && !state.is_logged_in() {
+            // The token was pulled out, or reset.
+            state = connection.settled(state);
+            if !state.is_logged_in() {
+                state.end();
+            }
+        }
         match (&state.login, &state.accepted) {
             (Some(_), Some(accepted)) if accepted.hash.same(&hash) => {}
             (Some(_), _) => return Err(DeviceError::PinDiffers { token: token.name() }),
@@ -107,8 +115,7 @@ impl LoginGuard {
     pub(super) fn join(token: &Token) -> Result<Self, DeviceError> {
         let connection = Connection::of(token)?;
         let mut state = connection.lock();
-        state.drop_a_login_that_ended();
-        if state.login.is_none() {
+        if !state.is_logged_in() {
             return Err(DeviceError::NotOpen { token: token.name() });
         }
         state.holders += 1;
@@ -169,6 +176,21 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until every session is back.
+    ///
+    /// A module may give the number of a session that died to a new one. So
+    /// none is opened while dead ones are in use, nor closed while new ones
+    /// are: that would be another thread's.
+    pub(super) fn settled<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.settling += 1;
+        while state.pool.lent > 0 {
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.settling -= 1;
+        self.freed.notify_all();
+        state
+    }
+
     /// Gives up pooled sessions that nobody uses, for a token that has no more.
     pub(super) fn give_up_idle(token: &Token) -> bool {
         Self::of(token).is_ok_and(|connection| connection.lock().pool.close_all() > 0)
@@ -185,15 +207,8 @@ impl State {
         })
     }
 
-    /// Forgets the login if the token has (pulled out, reset).
-    fn drop_a_login_that_ended(&mut self) {
-        if self.login.is_some() && !self.is_logged_in() {
-            self.end();
-        }
-    }
-
-    /// Ends the login, whatever is left of it. Handles of it are not used
-    /// again.
+    /// Ends the login, whatever is left of it. No session may be lent; handles
+    /// of it are not used again.
     pub(super) fn end(&mut self) {
         self.epoch += 1;
         self.pool.close_all();

@@ -14,13 +14,23 @@ use super::token::Token;
 pub(super) struct Idle {
     sessions: Vec<Session>,
     /// How many are lent.
-    lent: usize,
+    pub(super) lent: usize,
     limit: usize,
 }
 
 impl Idle {
     pub(super) fn limit_to(&mut self, limit: usize) {
         self.limit = limit.max(1);
+    }
+
+    /// Drops those that the module does not know any more.
+    fn keep_the_living(&mut self) {
+        let (living, dead) = std::mem::take(&mut self.sessions)
+            .into_iter()
+            .partition(|session| session.get_session_info().is_ok());
+        self.sessions = living;
+        let dead: Vec<Session> = dead;
+        dead.into_iter().for_each(forget);
     }
 
     /// Closes what is idle; tells how many those were.
@@ -67,6 +77,10 @@ impl Connection {
         let mut state = self.lock();
         loop {
             let epoch = state.epoch;
+            if state.settling > 0 {
+                state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             let Some(login) = &state.login else { return Err(NoLease::NotLoggedIn(epoch)) };
             let token = Arc::clone(&login.token);
             let lease = |session| Lease {
@@ -88,7 +102,7 @@ impl Connection {
                     Err(error) => {
                         state = self.lock();
                         state.pool.lent = state.pool.lent.saturating_sub(1);
-                        self.freed.notify_one();
+                        self.freed.notify_all();
                         let full = matches!(error, Error::Pkcs11(RvError::SessionCount, _));
                         if !full || state.pool.lent == 0 {
                             return Err(NoLease::Failed(epoch, error, token));
@@ -121,18 +135,18 @@ impl Drop for Lease {
         let Some(session) = self.session.take() else { return };
         let mut state = self.connection.lock();
         state.pool.lent = state.pool.lent.saturating_sub(1);
-        let current = state.login.is_some() && state.epoch == self.epoch;
-        if current && self.condition == Condition::Sound {
-            state.pool.sessions.push(session);
-            drop(state);
-        } else {
-            drop(state);
-            match self.condition {
-                Condition::Dead => forget(session),
-                Condition::Sound | Condition::Doubtful => close(session),
+        match self.condition {
+            Condition::Sound => state.pool.sessions.push(session),
+            Condition::Doubtful => close(session),
+            Condition::Dead => {
+                forget(session);
+                // Most likely it was not the only one; and numbers of dead ones
+                // may be given to the next.
+                state.pool.keep_the_living();
             }
         }
-        self.connection.freed.notify_one();
+        drop(state);
+        self.connection.freed.notify_all();
     }
 }
 

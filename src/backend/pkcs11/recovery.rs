@@ -2,7 +2,7 @@
 
 use cryptoki::error::RvError;
 
-use super::connection::{Connection, Policy};
+use super::connection::{Connection, Policy, State};
 use super::failure::Failure;
 use super::login::{Refusal, log_in};
 use super::pool::Condition;
@@ -16,13 +16,14 @@ pub(super) const fn judge(failure: &Failure) -> (bool, Condition) {
     match returned {
         RvError::SessionHandleInvalid
         | RvError::SessionClosed
+        // Ours had nothing pending: the number is another session's by now.
+        | RvError::OperationActive
         | RvError::CryptokiNotInitialized
         | RvError::TokenNotPresent
         | RvError::DeviceRemoved => (true, Condition::Dead),
         RvError::ObjectHandleInvalid
         | RvError::KeyHandleInvalid
         | RvError::UserNotLoggedIn
-        | RvError::OperationActive
         | RvError::OperationNotInitialized
         | RvError::DeviceError
         | RvError::DeviceMemory
@@ -57,13 +58,18 @@ impl Connection {
         find: impl FnOnce() -> Result<Token, DeviceError>,
     ) -> Result<(), DeviceError> {
         let mut state = self.lock();
-        let done_by_another = state.epoch != seen && state.login.is_some();
-        if done_by_another || (doubt == Doubt::Asks && state.is_logged_in()) {
+        let done = |state: &State| {
+            let by_another = state.epoch != seen && state.login.is_some();
+            by_another || (doubt == Doubt::Asks && state.is_logged_in())
+        };
+        if done(&state) {
+            return Ok(());
+        }
+        state = self.settled(state);
+        if done(&state) {
             return Ok(());
         }
         state.end();
-        // Those who wait for a session shall see that there is none.
-        self.freed.notify_all();
         let token = find()?;
         let Some(accepted) = &state.accepted else {
             return Err(DeviceError::PinKnownWrong { token: token.name() });

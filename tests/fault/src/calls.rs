@@ -1,0 +1,137 @@
+//! The function list. What is not in it, no caller of these tests needs.
+
+use std::ffi::c_void;
+
+use cryptoki_sys::*;
+
+use crate::forward::{forward, forward_plain};
+use crate::{attributes, keys, token};
+
+forward! {
+    C_Logout();
+    C_GetOperationState(state: *mut CK_BYTE, length: *mut CK_ULONG);
+    C_CreateObject(template: *mut CK_ATTRIBUTE, count: CK_ULONG, object: *mut CK_OBJECT_HANDLE);
+    C_CopyObject(
+        object: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        copy: *mut CK_OBJECT_HANDLE
+    );
+    C_DestroyObject(object: CK_OBJECT_HANDLE);
+    C_SetAttributeValue(
+        object: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG
+    );
+    C_FindObjectsFinal();
+    C_Encrypt(
+        data: *mut CK_BYTE,
+        length: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_length: *mut CK_ULONG
+    );
+    C_Decrypt(
+        data: *mut CK_BYTE,
+        length: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_length: *mut CK_ULONG
+    );
+    C_VerifyInit(mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_Verify(
+        data: *mut CK_BYTE,
+        length: CK_ULONG,
+        signature: *mut CK_BYTE,
+        signature_length: CK_ULONG
+    );
+    C_GenerateRandom(data: *mut CK_BYTE, length: CK_ULONG);
+    C_GetSessionInfo(info: *mut CK_SESSION_INFO);
+}
+
+forward_plain! {
+    C_GetInfo(info: *mut CK_INFO);
+    C_Finalize(reserved: *mut c_void);
+}
+
+unsafe extern "C" fn initialize(arguments: *mut c_void) -> CK_RV {
+    let rv = crate::effects::without_session("C_Initialize", |real| match real.C_Initialize {
+        // SAFETY: the caller's own argument, under the same contract.
+        Some(function) => unsafe { function(arguments) },
+        None => CKR_FUNCTION_NOT_SUPPORTED,
+    });
+    if rv == CKR_OK {
+        crate::state::state().finalized = false;
+    }
+    rv
+}
+
+pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
+    version: CK_VERSION { major: 2, minor: 40 },
+    C_Initialize: Some(initialize),
+    C_Finalize: Some(C_Finalize),
+    C_GetInfo: Some(C_GetInfo),
+    C_GetFunctionList: Some(crate::C_GetFunctionList),
+    C_GetSlotList: Some(token::C_GetSlotList),
+    C_GetSlotInfo: Some(token::C_GetSlotInfo),
+    C_GetTokenInfo: Some(token::C_GetTokenInfo),
+    C_GetMechanismList: Some(token::C_GetMechanismList),
+    C_GetMechanismInfo: Some(token::C_GetMechanismInfo),
+    C_OpenSession: Some(token::C_OpenSession),
+    C_CloseSession: Some(token::C_CloseSession),
+    C_GetSessionInfo: Some(C_GetSessionInfo),
+    C_GetOperationState: Some(C_GetOperationState),
+    C_Login: Some(token::C_Login),
+    C_Logout: Some(C_Logout),
+    C_CreateObject: Some(C_CreateObject),
+    C_CopyObject: Some(C_CopyObject),
+    C_DestroyObject: Some(C_DestroyObject),
+    C_GetAttributeValue: Some(attributes::C_GetAttributeValue),
+    C_SetAttributeValue: Some(C_SetAttributeValue),
+    C_FindObjectsInit: Some(attributes::C_FindObjectsInit),
+    C_FindObjects: Some(attributes::C_FindObjects),
+    C_FindObjectsFinal: Some(C_FindObjectsFinal),
+    C_EncryptInit: Some(keys::C_EncryptInit),
+    C_Encrypt: Some(C_Encrypt),
+    C_DecryptInit: Some(keys::C_DecryptInit),
+    C_Decrypt: Some(C_Decrypt),
+    C_SignInit: Some(keys::C_SignInit),
+    C_Sign: Some(keys::C_Sign),
+    C_VerifyInit: Some(C_VerifyInit),
+    C_Verify: Some(C_Verify),
+    C_GenerateKey: Some(keys::C_GenerateKey),
+    C_GenerateKeyPair: Some(keys::C_GenerateKeyPair),
+    C_DeriveKey: Some(keys::C_DeriveKey),
+    C_GenerateRandom: Some(C_GenerateRandom),
+    C_InitToken: None,
+    C_InitPIN: None,
+    C_SetPIN: None,
+    C_CloseAllSessions: None,
+    C_SetOperationState: None,
+    C_GetObjectSize: None,
+    C_EncryptUpdate: None,
+    C_EncryptFinal: None,
+    C_DecryptUpdate: None,
+    C_DecryptFinal: None,
+    C_DigestInit: None,
+    C_Digest: None,
+    C_DigestUpdate: None,
+    C_DigestKey: None,
+    C_DigestFinal: None,
+    C_SignUpdate: None,
+    C_SignFinal: None,
+    C_SignRecoverInit: None,
+    C_SignRecover: None,
+    C_VerifyUpdate: None,
+    C_VerifyFinal: None,
+    C_VerifyRecoverInit: None,
+    C_VerifyRecover: None,
+    C_DigestEncryptUpdate: None,
+    C_DecryptDigestUpdate: None,
+    C_SignEncryptUpdate: None,
+    C_DecryptVerifyUpdate: None,
+    C_WrapKey: None,
+    C_UnwrapKey: None,
+    C_SeedRandom: None,
+    C_GetFunctionStatus: None,
+    C_CancelFunction: None,
+    C_WaitForSlotEvent: None,
+};

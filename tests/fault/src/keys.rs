@@ -1,0 +1,195 @@
+//! Making keys, and working with them.
+
+use cryptoki_sys::*;
+
+use crate::effects::on_session;
+use crate::state::state;
+
+const OID: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
+const PRINTABLE: &[u8] = b"\x13\x0cedwards25519";
+const LUNA: &[u8] = &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
+
+/// # Safety
+///
+/// The pointer must be null or valid.
+unsafe fn is_missing(mechanism: *const CK_MECHANISM) -> bool {
+    // SAFETY: by contract.
+    let used = unsafe { mechanism.as_ref() };
+    used.is_some_and(|used| state().script.no_mechanism.contains(&used.mechanism))
+}
+
+macro_rules! begin {
+    ($($name:ident)+) => {$(
+        pub(crate) unsafe extern "C" fn $name(
+            session: CK_SESSION_HANDLE,
+            mechanism: *mut CK_MECHANISM,
+            key: CK_OBJECT_HANDLE,
+        ) -> CK_RV {
+            on_session(stringify!($name), session, |real, session, _| {
+                // SAFETY: the caller's own arguments, under the same contract.
+                unsafe {
+                    if is_missing(mechanism) {
+                        return CKR_MECHANISM_INVALID;
+                    }
+                    real.$name.map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| f(session, mechanism, key))
+                }
+            })
+        }
+    )+};
+}
+
+begin! { C_SignInit C_EncryptInit C_DecryptInit }
+
+pub(crate) unsafe extern "C" fn C_Sign(
+    session: CK_SESSION_HANDLE,
+    data: *mut CK_BYTE,
+    length: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_length: *mut CK_ULONG,
+) -> CK_RV {
+    on_session("C_Sign", session, |real, session, changes| {
+        if signature.is_null() && state().script.no_null_sign {
+            return CKR_ARGUMENTS_BAD;
+        }
+        let Some(function) = real.C_Sign else { return CKR_FUNCTION_NOT_SUPPORTED };
+        // SAFETY: the caller's own arguments, under the same contract.
+        let rv = unsafe { function(session, data, length, signature, signature_length) };
+        if rv == CKR_OK && !signature.is_null() {
+            // SAFETY: a signature was just written there, with its length.
+            unsafe {
+                if changes.flip {
+                    *signature ^= 1;
+                }
+                if let Some(length) = changes.length {
+                    *signature_length = length;
+                }
+            }
+        }
+        rv
+    })
+}
+
+/// Whether the script refuses to make a key with these attributes.
+///
+/// # Safety
+///
+/// `count` attributes must be valid.
+unsafe fn refusal(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Option<CK_RV> {
+    if count == 0 {
+        return None;
+    }
+    // SAFETY: by contract.
+    let asked = unsafe { std::slice::from_raw_parts(template, count as usize) };
+    let state = state();
+    let refused = state.script.refused.iter();
+    refused
+        .filter(|(name, _)| asked.iter().any(|attribute| attribute.type_ == *name))
+        .map(|(_, code)| *code)
+        .next()
+}
+
+pub(crate) unsafe extern "C" fn C_GenerateKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    template: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    on_session("C_GenerateKey", session, |real, session, _| {
+        // SAFETY: the caller's own arguments, under the same contract.
+        unsafe {
+            if is_missing(mechanism) {
+                return CKR_MECHANISM_INVALID;
+            }
+            if let Some(code) = refusal(template, count) {
+                return code;
+            }
+            let generate = real.C_GenerateKey;
+            generate
+                .map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| f(session, mechanism, template, count, key))
+        }
+    })
+}
+
+pub(crate) unsafe extern "C" fn C_DeriveKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    base: CK_OBJECT_HANDLE,
+    template: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    on_session("C_DeriveKey", session, |real, session, _| {
+        // SAFETY: the caller's own arguments, under the same contract.
+        unsafe {
+            if is_missing(mechanism) {
+                return CKR_MECHANISM_INVALID;
+            }
+            real.C_DeriveKey.map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| {
+                f(session, mechanism, base, template, count, key)
+            })
+        }
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "as the standard has it")]
+pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    public: *mut CK_ATTRIBUTE,
+    public_count: CK_ULONG,
+    private: *mut CK_ATTRIBUTE,
+    private_count: CK_ULONG,
+    public_key: *mut CK_OBJECT_HANDLE,
+    private_key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    on_session("C_GenerateKeyPair", session, |real, session, _| {
+        let Some(function) = real.C_GenerateKeyPair else { return CKR_FUNCTION_NOT_SUPPORTED };
+        // SAFETY: the caller's own arguments, under the same contract.
+        let mut asked = unsafe {
+            if is_missing(mechanism) {
+                return CKR_MECHANISM_INVALID;
+            }
+            let refused = refusal(public, public_count).or(refusal(private, private_count));
+            if let Some(code) = refused {
+                return code;
+            }
+            std::slice::from_raw_parts(public, public_count as usize).to_vec()
+        };
+        let curve = state().script.curve.clone();
+        let mut oid = OID.to_vec();
+        if let Some(wanted) = curve
+            && let Some(params) = asked.iter_mut().find(|one| one.type_ == CKA_EC_PARAMS)
+        {
+            // SAFETY: a value of that length by the standard.
+            let given = unsafe {
+                std::slice::from_raw_parts(params.pValue.cast::<u8>(), params.ulValueLen as usize)
+            };
+            let wanted = match wanted.as_str() {
+                "oid" => OID,
+                "printable" => PRINTABLE,
+                _ => LUNA,
+            };
+            if given != wanted {
+                return CKR_CURVE_NOT_SUPPORTED;
+            }
+            if wanted == LUNA {
+                params.pValue = oid.as_mut_ptr().cast();
+                params.ulValueLen = OID.len() as CK_ULONG;
+            }
+        }
+        // SAFETY: as above, with a copy of one template.
+        unsafe {
+            function(
+                session,
+                mechanism,
+                asked.as_mut_ptr(),
+                public_count,
+                private,
+                private_count,
+                public_key,
+                private_key,
+            )
+        }
+    })
+}

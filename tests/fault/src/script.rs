@@ -1,0 +1,204 @@
+//! The script: one statement a line, words separated by blanks, `#` comments.
+//!
+//! `on FUNCTION WHEN EFFECT…` is a rule. WHEN counts the calls of the function
+//! since the script was loaded: `3`, `2..4`, `all`, or `random 1/200 seed 7
+//! gap 300` (each with that probability, but not within `gap` calls of any
+//! function after the last random rule that held). EFFECT: `return CKR` (nothing real is called), `after CKR`,
+//! `kill-session`, `kill-all`, `logout`, `remove-token`, `finalize`, `sleep MS`,
+//! `flip` and `length N` (both of a signature).
+//!
+//! Everything else holds as long as the script does, see [`Script`].
+
+use std::collections::BTreeSet;
+
+use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, CK_RV, CK_ULONG};
+
+use crate::codes;
+
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) rules: Vec<Rule>,
+    /// `token removed`: no slot has a token, and no session lives.
+    pub(crate) token_removed: bool,
+    /// `flag NAME`: of the token or its PIN.
+    pub(crate) flags: BTreeSet<String>,
+    /// `tries N`: so many wrong PINs lock the token.
+    pub(crate) tries: Option<u32>,
+    /// `point raw|octet|bit`: how CKA_EC_POINT is encoded.
+    pub(crate) point: Option<String>,
+    /// `hide ATTRIBUTE`
+    pub(crate) hidden: BTreeSet<CK_ATTRIBUTE_TYPE>,
+    /// `say ATTRIBUTE true|false`
+    pub(crate) said: Vec<(CK_ATTRIBUTE_TYPE, bool)>,
+    /// `duplicate`: objects are found twice.
+    pub(crate) duplicate: bool,
+    /// `swap HEX HEX`: who looks for the first CKA_ID finds the second.
+    pub(crate) swap: Option<(Vec<u8>, Vec<u8>)>,
+    /// `refuse ATTRIBUTE CKR`: no key is made with it.
+    pub(crate) refused: Vec<(CK_ATTRIBUTE_TYPE, CK_RV)>,
+    /// `curve oid|printable|luna`: the only form of CKA_EC_PARAMS that is taken.
+    pub(crate) curve: Option<String>,
+    /// `no-null-sign`: C_Sign without a buffer is an error.
+    pub(crate) no_null_sign: bool,
+    /// `no-mechanism CKM`
+    pub(crate) no_mechanism: BTreeSet<CK_MECHANISM_TYPE>,
+    /// `max-sessions N`
+    pub(crate) max_sessions: Option<CK_ULONG>,
+    /// `hide-max-sessions`: the limit is not told.
+    pub(crate) hide_max_sessions: bool,
+    /// `reuse-handles`: a new session gets the lowest free number.
+    pub(crate) reuse_handles: bool,
+    /// `serial TEXT`
+    pub(crate) serial: Option<String>,
+    /// `hardware`: the token calls itself hardware, of another maker.
+    pub(crate) hardware: bool,
+}
+
+pub(crate) struct Rule {
+    pub(crate) function: String,
+    pub(crate) when: When,
+    pub(crate) effect: Effect,
+    /// Calls of the function so far.
+    pub(crate) calls: u64,
+}
+
+pub(crate) enum When {
+    Between(u64, u64),
+    Random { one_in: u64, gap: u64, seed: u64 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Return(CK_RV),
+    After(CK_RV),
+    KillSession,
+    KillAll,
+    Logout,
+    RemoveToken,
+    Finalize,
+    Sleep(u64),
+    Flip,
+    Length(CK_ULONG),
+}
+
+impl Script {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut script = Self::default();
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            script.statement(&words).map_err(|error| format!("{line}: {error}"))?;
+        }
+        Ok(script)
+    }
+
+    fn statement(&mut self, words: &[&str]) -> Result<(), String> {
+        match words {
+            [] => {}
+            ["on", function, rest @ ..] => self.rules.push(rule(function, rest)?),
+            ["token", "removed"] => self.token_removed = true,
+            ["flag", name] => {
+                let known = [
+                    "pin-locked",
+                    "final-try",
+                    "count-low",
+                    "to-be-changed",
+                    "protected-path",
+                    "pin-uninitialized",
+                    "error-state",
+                    "write-protected",
+                ];
+                if !known.contains(name) {
+                    return Err("no such flag".into());
+                }
+                self.flags.insert((*name).into());
+            }
+            ["tries", count] => self.tries = Some(number(count)? as u32),
+            ["point", form @ ("raw" | "octet" | "bit")] => self.point = Some((*form).into()),
+            ["hide", name] => {
+                self.hidden.insert(codes::attribute(name)?);
+            }
+            ["say", name, value] => {
+                let value = value.parse().map_err(|_| "true or false")?;
+                self.said.push((codes::attribute(name)?, value));
+            }
+            ["duplicate"] => self.duplicate = true,
+            ["swap", one, other] => self.swap = Some((hex(one)?, hex(other)?)),
+            ["refuse", name, code] => {
+                self.refused.push((codes::attribute(name)?, codes::code(code)?));
+            }
+            ["curve", form @ ("oid" | "printable" | "luna")] => self.curve = Some((*form).into()),
+            ["no-null-sign"] => self.no_null_sign = true,
+            ["no-mechanism", name] => {
+                self.no_mechanism.insert(codes::mechanism(name)?);
+            }
+            ["max-sessions", count] => self.max_sessions = Some(number(count)?),
+            ["hide-max-sessions"] => self.hide_max_sessions = true,
+            ["reuse-handles"] => self.reuse_handles = true,
+            ["serial", text] => self.serial = Some((*text).into()),
+            ["hardware"] => self.hardware = true,
+            _ => return Err("no such statement".into()),
+        }
+        Ok(())
+    }
+}
+
+fn rule(function: &str, words: &[&str]) -> Result<Rule, String> {
+    let (when, effect) = match words {
+        ["random", chance, "seed", seed, "gap", gap, effect @ ..] => {
+            let one_in = number(chance.strip_prefix("1/").ok_or("1/N")?)?.max(1);
+            (When::Random { one_in, gap: number(gap)?, seed: number(seed)? | 1 }, effect)
+        }
+        ["all", effect @ ..] => (When::Between(1, u64::MAX), effect),
+        [when, effect @ ..] => {
+            let (from, to) = when.split_once("..").unwrap_or((when, when));
+            (When::Between(number(from)?, number(to)?), effect)
+        }
+        [] => return Err("when?".into()),
+    };
+    let effect = match effect {
+        ["return", code] => Effect::Return(codes::code(code)?),
+        ["after", code] => Effect::After(codes::code(code)?),
+        ["kill-session"] => Effect::KillSession,
+        ["kill-all"] => Effect::KillAll,
+        ["logout"] => Effect::Logout,
+        ["remove-token"] => Effect::RemoveToken,
+        ["finalize"] => Effect::Finalize,
+        ["sleep", time] => Effect::Sleep(number(time)?),
+        ["flip"] => Effect::Flip,
+        ["length", length] => Effect::Length(number(length)?),
+        _ => return Err("no such effect".into()),
+    };
+    Ok(Rule { function: function.into(), when, effect, calls: 0 })
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, String> {
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or("?"));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).map_err(|error| error.to_string())).collect()
+}
+
+impl Rule {
+    /// Counts a call, and tells whether the rule holds for it. `now` counts
+    /// the calls of any function, `last` is when a random rule held last.
+    pub(crate) fn holds(&mut self, now: u64, last: &mut u64) -> bool {
+        self.calls += 1;
+        match &mut self.when {
+            When::Between(from, to) => (*from..=*to).contains(&self.calls),
+            When::Random { one_in, gap, seed } => {
+                // xorshift64
+                *seed ^= *seed << 13;
+                *seed ^= *seed >> 7;
+                *seed ^= *seed << 17;
+                let holds = now - *last >= *gap && seed.is_multiple_of(*one_in);
+                if holds {
+                    *last = now;
+                }
+                holds
+            }
+        }
+    }
+}
