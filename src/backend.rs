@@ -7,6 +7,7 @@
 mod age;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+pub mod uri;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeKeyStore;
+pub use self::uri::Pkcs11Uri;
 use crate::config::{AgeConfig, Pkcs11Config};
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
@@ -249,44 +251,14 @@ impl Pkcs11Locator {
     /// RFC 7512 URI of the token alone.
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
     pub(crate) fn token_uri(&self) -> String {
-        struct Token<'a>(&'a Pkcs11Locator);
-        impl fmt::Display for Token<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.write_token(f)
-            }
-        }
-        Token(self).to_string()
-    }
-
-    fn write_token(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("pkcs11:token=")?;
-        percent_encode(f, self.token.as_bytes(), false)?;
-        f.write_str(";serial=")?;
-        percent_encode(f, self.serial.as_bytes(), false)
+        Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
     }
 }
 
 impl fmt::Display for Pkcs11Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_token(f)?;
-        if !self.label.is_empty() {
-            f.write_str(";object=")?;
-            percent_encode(f, self.label.as_bytes(), false)?;
-        }
-        f.write_str(";id=")?;
-        // RFC 7512, section 2.3: the id SHOULD be percent-encoded throughout.
-        percent_encode(f, &self.id, true)?;
-        f.write_str(";type=private")
+        Pkcs11Uri::from(self).fmt(f)
     }
-}
-
-fn percent_encode(f: &mut fmt::Formatter<'_>, bytes: &[u8], all: bool) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' if !all => {
-            write!(f, "{}", char::from(*byte))
-        }
-        byte => write!(f, "%{byte:02X}"),
-    })
 }
 
 /// A key as a backend found it.

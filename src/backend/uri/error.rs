@@ -1,0 +1,117 @@
+//! Why a text is no URI of ours. No value is ever repeated: it may be a PIN.
+
+use super::decode::Part;
+
+/// Why a text is not a `pkcs11:` URI that names a key or token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPkcs11Uri {
+    /// It does not begin with `pkcs11:`.
+    #[error("it does not begin with `pkcs11:`")]
+    Scheme,
+    /// A character that must be percent-encoded, or cannot be in a URI.
+    #[error("the character at offset {offset} must be percent-encoded")]
+    Character {
+        /// Bytes from the start.
+        offset: usize,
+    },
+    /// `%` without two hexadecimal digits.
+    #[error("`%` at offset {offset} is not followed by two hexadecimal digits")]
+    Percent {
+        /// Bytes from the start.
+        offset: usize,
+    },
+    /// An attribute without a name, or without `=`.
+    #[error("at offset {offset} there is no `name=value`")]
+    NoAttribute {
+        /// Bytes from the start.
+        offset: usize,
+    },
+    /// An attribute is there twice.
+    #[error("`{name}` is there twice")]
+    Twice {
+        /// Which.
+        name: String,
+    },
+    /// An attribute that is not known, or not where it belongs.
+    #[error("the attribute at offset {offset} is not known there")]
+    Unknown {
+        /// Bytes from the start.
+        offset: usize,
+    },
+    /// An attribute of RFC 7512 that does not say which key is meant.
+    #[error("`{name}` is not taken here")]
+    NotTaken {
+        /// Which.
+        name: &'static str,
+    },
+    /// The decoded text is not UTF-8, or holds NUL.
+    #[error("`{name}` is not text")]
+    NotText {
+        /// Which.
+        name: String,
+    },
+    /// Longer than such a value can be.
+    #[error("`{name}` is longer than {limit} bytes")]
+    TooLong {
+        /// Which.
+        name: String,
+        /// The most bytes that it can have.
+        limit: usize,
+    },
+    /// `id=` with nothing after it.
+    #[error("`id` is empty")]
+    EmptyId,
+    /// `type` is something else than a key pair.
+    #[error("`type` is neither `private` nor `public`")]
+    Type,
+    /// A PIN in the URI itself.
+    #[error("`pin-value` would put a PIN where others can read it")]
+    PinValue,
+    /// `pin-source` is no file.
+    #[error("`pin-source` is not an absolute path or `file:` URI")]
+    PinSource,
+    /// `module-path` is not absolute.
+    #[error("`module-path` is not an absolute path")]
+    ModulePath,
+}
+
+/// Attributes of RFC 7512, section 2.3, that are not taken.
+const NOT_TAKEN: [&str; 7] = [
+    "slot-id",
+    "slot-description",
+    "slot-manufacturer",
+    "library-manufacturer",
+    "library-description",
+    "library-version",
+    "module-name",
+];
+
+impl InvalidPkcs11Uri {
+    pub(super) fn not_taken(part: Part, name: &str, offset: usize) -> Self {
+        let belongs = |known: &&str| (part == Part::Query) == (*known == "module-name");
+        match NOT_TAKEN.into_iter().filter(belongs).find(|known| *known == name) {
+            Some(name) => Self::NotTaken { name },
+            None => Self::Unknown { offset },
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NotTaken { name: "module-name" } => "name the module by `module-path`",
+            Self::NotTaken { .. } => {
+                "slot numbers and libraries change: name the token by `token` and `serial`"
+            }
+            Self::PinValue => {
+                "take it out (and change the PIN if others have seen it); name a file by \
+                 `pin-source`, or use --pin-file"
+            }
+            Self::PinSource => "name a file of mode 0600 that holds the PIN: pin-source=file:/…",
+            Self::Type => "give the URI of the private or the public key",
+            _ => "`icnctl backend doctor` and `icnctl id show` print URIs of keys",
+        };
+        Some(help.to_owned())
+    }
+}
