@@ -147,6 +147,15 @@ pub trait StorageVault {
     /// [`DeviceError::StorageKey`] if it was changed, or made for another DID
     /// or device.
     fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError>;
+
+    /// Removes the device's part of what [`StorageVault::wrap`] made for this
+    /// DID with this very value, when the identity around it could not be
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError>;
 }
 
 /// A storage key, encrypted to a device with AES-256-GCM by a key that cannot

@@ -13,6 +13,7 @@
 //! module = "/usr/lib/softhsm/libsofthsm2.so"
 //! token = "node-1"                # CK_TOKEN_INFO.label
 //! serial = "0123abcd"             # pinned by `icnctl id init`
+//! key = "pkcs11:token=node-1;…"   # the same and more, as an RFC 7512 URI
 //! key_label = "icn-identity"      # CKA_LABEL of a new key
 //! sessions = 4                    # most sessions in the pool (default: cores)
 //! verify_after_sign = true
@@ -28,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::backend::{BackendConfig, BackendKind};
+use crate::backend::{BackendConfig, BackendKind, Pkcs11Uri};
 use crate::did::Did;
 use crate::error::KeystoreError;
 use crate::keystore::file;
@@ -88,6 +89,9 @@ pub struct Pkcs11Config {
     pub token: Option<String>,
     /// Serial number of the token.
     pub serial: Option<String>,
+    /// RFC 7512 URI of the token, or of the key on it. Beside `token` and
+    /// `serial`, all must agree.
+    pub key: Option<Pkcs11Uri>,
     /// Slot number; only where neither label nor serial will do. Slot numbers
     /// change when tokens are added.
     pub slot: Option<u64>,
@@ -116,6 +120,7 @@ impl Pkcs11Config {
             module: module.into(),
             token: None,
             serial: None,
+            key: None,
             slot: None,
             key_label: None,
             sessions: None,
@@ -135,6 +140,13 @@ impl Pkcs11Config {
     #[must_use]
     pub fn with_serial(mut self, serial: impl Into<String>) -> Self {
         self.serial = Some(serial.into());
+        self
+    }
+
+    /// The token, or the key on it, that a URI names.
+    #[must_use]
+    pub fn with_key(mut self, key: Pkcs11Uri) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -175,6 +187,12 @@ impl Config {
                 work_factor: age.work_factor,
                 max_work_factor: age.max_work_factor,
             });
+        }
+        if let Some(pkcs11) = &config.identity.pkcs11
+            && let Some(key) = &pkcs11.key
+            && key.module_path().is_some_and(|path| path != pkcs11.module)
+        {
+            return Err(ConfigError::TwoModules);
         }
         Ok(config)
     }
@@ -230,6 +248,9 @@ pub enum ConfigError {
     /// Backend `pkcs11` without its section.
     #[error("backend is \"pkcs11\", but there is no [identity.pkcs11] with a module")]
     NoPkcs11Section,
+    /// `module` and the `module-path` of `key` differ.
+    #[error("`module` and the `module-path` of `key` name two modules")]
+    TwoModules,
     /// The work factor is out of range.
     #[error(
         "work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range"
@@ -255,6 +276,7 @@ impl ConfigError {
             Self::NoPkcs11Section => {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
+            Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };
         Some(help.to_owned())
@@ -266,9 +288,11 @@ impl ConfigError {
 fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let message = error.message();
-    let names_fields_only = ["unknown field", "missing field", "duplicate key"]
-        .iter()
-        .any(|start| message.starts_with(start));
+    // None of these repeats a value.
+    let names_fields_only =
+        ["unknown field", "missing field", "duplicate key", "invalid pkcs11 URI"]
+            .iter()
+            .any(|start| message.starts_with(start));
     let problem =
         if names_fields_only { message } else { "this value or syntax is not valid here" };
     ConfigError::Parse { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
@@ -284,6 +308,7 @@ mod tests {
             "[identity]\nbackend = \"pkcs11\"\n[identity.pkcs11]\nmodule = \"/m.so\"\npin = \"98765432\"\n",
             "[identity.pkcs11]\nmodule = \"/m.so\"\nslot = \"98765432\"\n",
             "[identity]\ndid = \"98765432\"\n",
+            "[identity.pkcs11]\nmodule = \"/m.so\"\nkey = \"pkcs11:?pin-value=98765432\"\n",
             "[identity.age]\nwork_factor = 98765432\n",
             "98765432",
         ] {

@@ -12,6 +12,7 @@
 //! hand, or that comes from another write, is refused before anything is
 //! signed.
 
+mod adopt;
 pub mod age;
 mod encoding;
 pub(crate) mod file;
@@ -20,6 +21,7 @@ mod identity;
 mod lock;
 pub(crate) mod payload;
 mod refusals;
+mod relocate;
 mod replace;
 mod unlock;
 

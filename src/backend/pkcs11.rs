@@ -25,6 +25,7 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
@@ -37,7 +38,7 @@ use self::place::Place;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
-    Pkcs11Locator, StorageVault, WrappedKey,
+    Pkcs11Locator, Pkcs11Uri, StorageVault, WrappedKey,
 };
 use crate::algorithm::VerifyingKey;
 use crate::config::Pkcs11Config;
@@ -97,6 +98,54 @@ impl Pkcs11Backend {
         Ok(locator(&token, objects.id(public)?, label))
     }
 
+    /// Finds the public key that a URI means, without a PIN. The token must
+    /// also be the configured one.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
+    /// exactly one.
+    pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
+        let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
+        let objects = Objects { token: &token, session: &token.session()? };
+        let found = objects.public_of(uri)?;
+        let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
+        Ok(locator(&token, objects.id(public)?, &objects.label(public)?))
+    }
+
+    /// Looks for the key of a DID on every token of the module that a URI
+    /// means, without a PIN: on a token that was restored, cloned or replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NotFound`] or [`DeviceError::FoundTwice`].
+    pub fn search(module: &Path, did: &Did, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
+        let tokens = token::present(&Module::open(module)?)?;
+        let wanted = Wanted::from_uri(uri);
+        let (mut found, mut searched) = (Vec::new(), Vec::new());
+        for token in tokens.iter().filter(|token| wanted.matches(token)) {
+            searched.push(token.full_name());
+            let objects = Objects { token, session: &token.session()? };
+            for public in objects.public_of(uri)? {
+                // A key in an unknown encoding is none of ours.
+                if let Ok(Some(key)) = objects.point(public)
+                    && key == *did.verifying_key()
+                {
+                    found.push(locator(token, objects.id(public)?, &objects.label(public)?));
+                }
+            }
+        }
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (None, _) => Err(DeviceError::NotFound { did: did.clone(), tokens: searched }),
+            (Some(last), false) => {
+                found.push(last);
+                let candidates = found.iter().map(ToString::to_string).collect();
+                Err(DeviceError::FoundTwice { did: did.clone(), candidates })
+            }
+        }
+    }
+
     /// The public key of a pair, without a PIN.
     ///
     /// # Errors
@@ -145,6 +194,12 @@ impl Pkcs11Backend {
     }
 
     fn place(&self, locator: &Pkcs11Locator, did: &Did) -> Result<Arc<Place>, DeviceError> {
+        if let Some(key) = &self.config.key
+            && !key.matches_locator(locator)
+        {
+            let (configured, found) = (key.to_string(), locator.to_string());
+            return Err(DeviceError::NotConfiguredKey { configured, found });
+        }
         Ok(Arc::new(Place {
             wanted: self.wanted().narrowed_to(locator, &self.module)?,
             module: Arc::clone(&self.module),
@@ -153,6 +208,22 @@ impl Pkcs11Backend {
             policy: self.policy(),
             verify_after_sign: self.config.verify_after_sign,
         }))
+    }
+
+    /// Destroys the objects of these ids, all of them although one fails.
+    fn remove_from<'a>(
+        &self,
+        token: &Token,
+        credential: &Credential,
+        ids: impl Iterator<Item = &'a Vec<u8>>,
+    ) -> Result<(), DeviceError> {
+        let login = LoginGuard::enter(token, credential.pin()?, self.policy())?;
+        let session = token.writing_session()?;
+        let objects = Objects { token, session: &session };
+        let removed = ids.map(|id| objects.remove(id)).fold(Ok(()), Result::and);
+        drop(session);
+        drop(login);
+        removed
     }
 
     /// Makes a key of the pair that was generated with this id.
@@ -245,18 +316,13 @@ impl Backend for Pkcs11Backend {
         let made = of_pkcs11(made)?;
         let wanted = self.wanted().narrowed_to(made, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
-        let login = LoginGuard::enter(&token, credential.pin()?, self.policy())?;
-        let session = token.writing_session()?;
-        let objects = Objects { token: &token, session: &session };
-        let mut known = self.known();
-        let of_made = known.iter().find(|(_, known)| known.locator == *made);
-        if let Some((did, Known { storage, .. })) = of_made.map(|(d, k)| (d.clone(), k.clone())) {
-            known.remove(&did);
-            storage.map_or(Ok(()), |id| objects.remove(&id))?;
-        }
-        objects.remove(&made.id)?;
-        drop(session);
-        drop(login);
+        let storage = {
+            let mut known = self.known();
+            let did = known.iter().find(|(_, known)| known.locator == *made);
+            let did = did.map(|(did, _)| did.clone());
+            did.and_then(|did| known.remove(&did)).and_then(|known| known.storage)
+        };
+        self.remove_from(&token, credential, storage.iter().chain([&made.id]))?;
         Ok(())
     }
 
@@ -299,6 +365,12 @@ impl StorageVault for Pkcs11Backend {
         let _login = LoginGuard::join(&token)?;
         let session = token.session()?;
         Objects { token: &token, session: &session }.unwrap(did, wrapped)
+    }
+
+    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError> {
+        let token = self.vault_token(did)?;
+        let made = self.known().get_mut(did.as_str()).and_then(|known| known.storage.take());
+        self.remove_from(&token, credential, made.iter())
     }
 }
 

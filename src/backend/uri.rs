@@ -94,6 +94,16 @@ impl Pkcs11Uri {
         self.module_path.as_deref()
     }
 
+    /// The same `pin-source` and `module-path`, with a key at this locator.
+    #[must_use]
+    pub fn at(&self, locator: &Pkcs11Locator) -> Self {
+        Self {
+            pin_source: self.pin_source.clone(),
+            module_path: self.module_path.clone(),
+            ..Self::from(locator)
+        }
+    }
+
     /// Whether it names a key, and not only a token.
     #[must_use]
     pub const fn names_a_key(&self) -> bool {

@@ -57,7 +57,7 @@ pub enum DeviceError {
         wanted: String,
     },
     /// More than one key matches.
-    #[error("token {token} has {count} keys {wanted}, and one is needed")]
+    #[error("token {token} has {count} keys {wanted}, and one is needed: {}", list(candidates))]
     AmbiguousKey {
         /// The token.
         token: String,
@@ -65,6 +65,32 @@ pub enum DeviceError {
         wanted: String,
         /// How many there are.
         count: usize,
+        /// Label and id of each.
+        candidates: Vec<String>,
+    },
+    /// The configuration means another key than the identity's header.
+    #[error("the configuration means the key {configured}, the header {found}")]
+    NotConfiguredKey {
+        /// What the configuration says.
+        configured: String,
+        /// Where the header says that the key is.
+        found: String,
+    },
+    /// No token of the module has the key.
+    #[error("no token has the key of {did}; looked at {}", list(tokens))]
+    NotFound {
+        /// Whose key was looked for.
+        did: Did,
+        /// Where it was looked for.
+        tokens: Vec<String>,
+    },
+    /// Several tokens, or several places of one, have the key.
+    #[error("the key of {did} is in several places: {}", list(candidates))]
+    FoundTwice {
+        /// Whose key was looked for.
+        did: Did,
+        /// The URI of each.
+        candidates: Vec<String>,
     },
     /// The label is taken.
     #[error("token {token} already has a key labelled {label:?}")]
@@ -224,6 +250,15 @@ impl DeviceError {
             Self::AmbiguousKey { .. } => {
                 "remove or relabel the stray object, so that the id names one key"
             }
+            Self::NotConfiguredKey { .. } => {
+                "correct `key` under [identity.pkcs11] or --key; if the key has moved, run \
+                 `icnctl id relocate`"
+            }
+            Self::NotFound { .. } => {
+                "plug in or restore the token; a token that shows public keys only after a login \
+                 cannot be searched"
+            }
+            Self::FoundTwice { .. } => "name one with --key URI",
             Self::LabelTaken { .. } => "choose another label with --key-label",
             Self::KeyReplaced { .. } => {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \

@@ -131,11 +131,14 @@ impl IdentityStore {
     ///
     /// As [`Backend::find`].
     pub fn find(&self, backend: &dyn Backend, header: &Header) -> Result<KeyAtRest, Error> {
-        let locator = match header.locator() {
+        backend.find(&self.locator_of(header), header.did())
+    }
+
+    fn locator_of(&self, header: &Header) -> Locator {
+        match header.locator() {
             None => Locator::AgeFile(self.payload_path()),
             Some(locator) => Locator::Pkcs11(locator.clone()),
-        };
-        backend.find(&locator, header.did())
+        }
     }
 
     /// Makes a key with the backend, companions for it, and writes both files.
@@ -163,9 +166,7 @@ impl IdentityStore {
             .map_err(Error::from)
             .and_then(|bundle| self.write_new(backend, bundle, &locator, credentials));
         if written.is_err() {
-            // Best effort: the first error is the one that matters.
-            let _ = file::remove(&self.payload_path());
-            let _ = file::remove(&self.header_path());
+            self.remove_files();
             if let Err(error) = backend.discard(&locator, &credential) {
                 log::warn!("a new key could not be removed from its device: {error}");
             }
@@ -173,7 +174,14 @@ impl IdentityStore {
         written
     }
 
-    fn write_new(
+    /// What a failed attempt has written. Best effort: the first error is the
+    /// one that matters.
+    pub(super) fn remove_files(&self) {
+        let _ = file::remove(&self.payload_path());
+        let _ = file::remove(&self.header_path());
+    }
+
+    pub(super) fn write_new(
         &self,
         backend: &dyn Backend,
         bundle: IdentityBundle<DidKey>,
@@ -233,28 +241,8 @@ impl IdentityStore {
         let _lock = Lock::exclusive(&self.home)?;
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
-        let (key, secret, mut payload) = match self.find(backend, &header)? {
-            KeyAtRest::Software(key) => {
-                let Credential::Passphrase(passphrase) =
-                    credentials.for_backend(BackendKind::Age)?
-                else {
-                    return Err(KeystoreError::PassphraseNeeded.into());
-                };
-                let (key, payload) = key.open_payload(&passphrase)?;
-                (DidKey::from(key), StorageSecret::Passphrase(passphrase), payload)
-            }
-            KeyAtRest::Device(key) => {
-                // Asked for before the PIN is spent.
-                if matches!(header.storage(), Storage::Passphrase {}) {
-                    credentials.want_passphrase()?;
-                }
-                let credential = credentials.for_backend(backend.kind())?;
-                let key = key.unseal(credential.pin()?)?;
-                let secret = stored_secret(backend, &header, credentials)?;
-                let payload = secret.unseal(&self.payload_file()?, &self.age)?;
-                (key, secret, payload)
-            }
-        };
+        let locator = self.locator_of(&header);
+        let (key, secret, mut payload) = self.unlock(backend, &header, &locator, credentials)?;
         let header = self.matching_header(header, &text, &payload)?;
         let companions = payload.take_companions()?;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
@@ -266,9 +254,41 @@ impl IdentityStore {
         }
         Ok(Opened { bundle, renewal_failed })
     }
+
+    /// Opens the key at a locator, and the payload.
+    pub(super) fn unlock(
+        &self,
+        backend: &dyn Backend,
+        header: &Header,
+        locator: &Locator,
+        credentials: &Credentials,
+    ) -> Result<(DidKey, StorageSecret, Payload), Error> {
+        match backend.find(locator, header.did())? {
+            KeyAtRest::Software(key) => {
+                let Credential::Passphrase(passphrase) =
+                    credentials.for_backend(BackendKind::Age)?
+                else {
+                    return Err(KeystoreError::PassphraseNeeded.into());
+                };
+                let (key, payload) = key.open_payload(&passphrase)?;
+                Ok((DidKey::from(key), StorageSecret::Passphrase(passphrase), payload))
+            }
+            KeyAtRest::Device(key) => {
+                // Asked for before the PIN is spent.
+                if matches!(header.storage(), Storage::Passphrase {}) {
+                    credentials.want_passphrase()?;
+                }
+                let credential = credentials.for_backend(backend.kind())?;
+                let key = key.unseal(credential.pin()?)?;
+                let secret = stored_secret(backend, header, credentials)?;
+                let payload = secret.unseal(&self.payload_file()?, &self.age)?;
+                Ok((key, secret, payload))
+            }
+        }
+    }
 }
 
-fn check_header(
+pub(super) fn check_header(
     header: &Header,
     configured: BackendKind,
     pinned: Option<&Did>,

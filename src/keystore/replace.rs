@@ -32,8 +32,7 @@ impl IdentityStore {
         let previous_path = previous(&self.header_path());
         if let Some((old, old_text)) = self.read_header_at(&previous_path)?
             && wanted == Some(header::hash(&old_text).as_str())
-            && (old.did(), old.locator(), old.storage())
-                == (header.did(), header.locator(), header.storage())
+            && (old.did(), old.storage()) == (header.did(), header.storage())
         {
             file::rename(&previous_path, &self.header_path())?;
             file::remove(&previous(&self.payload_path()))?;
@@ -75,7 +74,12 @@ impl IdentityStore {
 
     /// Replaces both files. The previous ones are kept until the new ones were
     /// read back, decrypted and compared.
-    fn replace(&self, text: &str, payload: &Payload, secret: &StorageSecret) -> Result<(), Error> {
+    pub(super) fn replace(
+        &self,
+        text: &str,
+        payload: &Payload,
+        secret: &StorageSecret,
+    ) -> Result<(), Error> {
         let sealed = secret.seal(payload, &self.age)?;
         let (header, payload) = (self.header_path(), self.payload_path());
         let written = keep_previous(&header)

@@ -12,6 +12,7 @@ use cryptoki::session::Session;
 use super::point;
 use super::token::Token;
 use crate::algorithm::VerifyingKey;
+use crate::backend::Pkcs11Uri;
 use crate::error::DeviceError;
 use crate::evidence::{Fact, Pkcs11Attributes};
 
@@ -30,16 +31,20 @@ impl Objects<'_> {
 
     /// Every public Ed25519 key on the token.
     pub(super) fn all_public(self) -> Result<Vec<ObjectHandle>, DeviceError> {
-        self.find(&[
-            Attribute::Class(ObjectClass::PUBLIC_KEY),
-            Attribute::KeyType(KeyType::EC_EDWARDS),
-            Attribute::Token(true),
-        ])
+        self.find(&all_public())
     }
 
     /// Public Ed25519 keys with this `CKA_LABEL`.
     pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, DeviceError> {
         self.find(&pair_template(ObjectClass::PUBLIC_KEY, Attribute::Label(label.into())))
+    }
+
+    /// Public Ed25519 keys that a URI means.
+    pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, DeviceError> {
+        let mut template = all_public().to_vec();
+        template.extend(uri.id().map(|id| Attribute::Id(id.to_owned())));
+        template.extend(uri.object().map(|label| Attribute::Label(label.into())));
+        self.find(&template)
     }
 
     /// Private Ed25519 keys with this `CKA_ID`. None are seen without a login.
@@ -69,8 +74,15 @@ impl Objects<'_> {
                 token: self.token.name(),
                 wanted: wanted(),
                 count: several.len(),
+                candidates: several.iter().map(|object| self.name_of(*object)).collect(),
             }),
         }
+    }
+
+    /// Label and id, for messages. What cannot be read is left out.
+    fn name_of(self, object: ObjectHandle) -> String {
+        let label = self.label(object).unwrap_or_default();
+        format!("{label:?} (id {})", hex(&self.id(object).unwrap_or_default()))
     }
 
     /// The one object of a list.
@@ -169,6 +181,14 @@ impl Objects<'_> {
             Err(_) => Ok(None),
         }
     }
+}
+
+fn all_public() -> [Attribute; 3] {
+    [
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::KeyType(KeyType::EC_EDWARDS),
+        Attribute::Token(true),
+    ]
 }
 
 fn pair_template(class: ObjectClass, named: Attribute) -> [Attribute; 4] {

@@ -11,7 +11,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::module::Module;
-use crate::backend::{PinState, Pkcs11Locator};
+use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
 use crate::error::DeviceError;
 use crate::evidence::DeviceIdentity;
@@ -22,11 +22,28 @@ pub(super) struct Wanted {
     label: Option<String>,
     serial: Option<String>,
     slot: Option<u64>,
+    uri: Option<Pkcs11Uri>,
 }
 
 impl Wanted {
     pub(super) fn from_config(config: &Pkcs11Config) -> Self {
-        Self { label: config.token.clone(), serial: config.serial.clone(), slot: config.slot }
+        Self {
+            label: config.token.clone(),
+            serial: config.serial.clone(),
+            slot: config.slot,
+            uri: config.key.clone(),
+        }
+    }
+
+    /// What is wanted, and by this URI as well.
+    pub(super) fn and_uri(mut self, uri: &Pkcs11Uri) -> Self {
+        self.uri = Some(uri.clone());
+        self
+    }
+
+    /// Any token that a URI means.
+    pub(super) fn from_uri(uri: &Pkcs11Uri) -> Self {
+        Self { uri: Some(uri.clone()), ..Self::default() }
     }
 
     /// The token of a locator, if the configuration does not want another one.
@@ -39,6 +56,7 @@ impl Wanted {
             label: Some(locator.token.clone()),
             serial: Some(locator.serial.clone()),
             slot: self.slot,
+            uri: self.uri.clone(),
         };
         let agrees = |pinned: &Option<String>, found| pinned.as_ref().is_none_or(|p| p == found);
         if agrees(&self.label, &locator.token) && agrees(&self.serial, &locator.serial) {
@@ -55,6 +73,7 @@ impl Wanted {
         agrees(&self.label, &token.identity.label)
             && agrees(&self.serial, &token.identity.serial)
             && self.slot.is_none_or(|slot| slot == token.slot.id())
+            && self.uri.as_ref().is_none_or(|uri| uri.matches_token(&token.identity))
     }
 }
 
@@ -64,6 +83,7 @@ impl fmt::Display for Wanted {
             self.label.as_ref().map(|label| format!("label {label:?}")),
             self.serial.as_ref().map(|serial| format!("serial {serial}")),
             self.slot.map(|slot| format!("slot {slot}")),
+            self.uri.as_ref().map(ToString::to_string),
         ]
         .into_iter()
         .flatten()
@@ -107,6 +127,12 @@ impl Token {
 
     pub(super) fn identity(&self) -> &DeviceIdentity {
         &self.identity
+    }
+
+    /// For messages: label and serial number.
+    pub(super) fn full_name(&self) -> String {
+        let DeviceIdentity { label, serial, .. } = &self.identity;
+        format!("{label} (serial {serial})")
     }
 
     /// For messages: the label, or the serial number where there is none.
@@ -248,9 +274,5 @@ fn trimmed(padded: &str) -> String {
 }
 
 fn names(tokens: &[Token]) -> Vec<String> {
-    let name = |token: &Token| {
-        let DeviceIdentity { label, serial, .. } = &token.identity;
-        format!("{label} (serial {serial})")
-    };
-    tokens.iter().map(name).collect()
+    tokens.iter().map(Token::full_name).collect()
 }

@@ -28,6 +28,10 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
 
+    /// The key, or its token, as an RFC 7512 URI; as `id show` prints it
+    #[arg(long, global = true, value_name = "URI")]
+    pub(crate) key: Option<String>,
+
     /// Send a PIN although the token refused one from the same file or variable before
     #[arg(long, global = true)]
     pub(crate) retry_pin: bool,
@@ -83,10 +87,19 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
-    /// Make a new identity; never overwrites one
+    /// Make a new identity, or one around the key that --key names; never overwrites one
     Init(InitArgs),
     /// Show the identity; needs no PIN or passphrase
     Show,
+    /// Find the identity's key again, on a token that was restored, cloned or renamed
+    Relocate(RelocateArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RelocateArgs {
+    /// PKCS#11 module (absolute path) [default: that of icn.toml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

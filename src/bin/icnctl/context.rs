@@ -5,8 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::Did;
-use icn_identity::backend::Backend;
-use icn_identity::config::Config;
+use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
+use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::keystore::IdentityStore;
 
 use crate::args::{Args, Format};
@@ -20,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) format: Format,
     pub(crate) passphrase_file: Option<PathBuf>,
     pub(crate) pin_file: Option<PathBuf>,
+    pub(crate) key: Option<Pkcs11Uri>,
     pub(crate) retry_pin: bool,
 }
 
@@ -40,13 +41,20 @@ impl Context {
             return Err(CliError::NoConfig { path: config_path });
         }
         let config = if needs_files { Config::load(&config_path)? } else { Config::default() };
+        let key = args.key.as_ref().map(|key| key.parse()).transpose();
+        let key: Option<Pkcs11Uri> = key.map_err(|source| CliError::Key { source })?;
+        let mut pin_file = args.pin_file.clone();
+        for key in key.iter().chain(config.identity.pkcs11.iter().filter_map(|c| c.key.as_ref())) {
+            pin_file = pin_file.or_else(|| key.pin_source().map(Path::to_owned));
+        }
         Ok(Self {
             home,
             config_path,
             config,
             format: args.format,
             passphrase_file: args.passphrase_file.clone(),
-            pin_file: args.pin_file.clone(),
+            pin_file,
+            key,
             retry_pin: args.retry_pin,
         })
     }
@@ -56,7 +64,29 @@ impl Context {
     }
 
     pub(crate) fn backend(&self) -> Result<Box<dyn Backend>, CliError> {
-        Ok(self.config.backend(&self.home)?.open()?)
+        match self.config.identity.backend {
+            BackendKind::Pkcs11 => Ok(BackendConfig::Pkcs11(self.pkcs11(None)?).open()?),
+            _ if self.key.is_some() => Err(CliError::OptionForPkcs11 { option: "--key" }),
+            _ => Ok(self.config.backend(&self.home)?.open()?),
+        }
+    }
+
+    /// The configured token, and what `--key` says of it on top.
+    pub(crate) fn pkcs11(&self, module: Option<&Path>) -> Result<Pkcs11Config, CliError> {
+        let module = module.or_else(|| self.key.as_ref().and_then(Pkcs11Uri::module_path));
+        let mut config = match (self.config.identity.pkcs11.clone(), module) {
+            (Some(mut config), Some(module)) => {
+                config.module = module.to_owned();
+                config
+            }
+            (Some(config), None) => config,
+            (None, Some(module)) => Pkcs11Config::new(module),
+            (None, None) => return Err(CliError::NoModule),
+        };
+        if let Some(key) = &self.key {
+            config.key = Some(key.clone());
+        }
+        Ok(config)
     }
 
     pub(crate) fn pinned(&self) -> Option<&Did> {

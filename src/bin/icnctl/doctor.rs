@@ -57,16 +57,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
 }
 
 fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliError> {
-    let configured = context.config.identity.pkcs11.clone();
-    let mut config = match (configured, &args.module) {
-        (Some(mut config), Some(module)) => {
-            config.module.clone_from(module);
-            config
-        }
-        (Some(config), None) => config,
-        (None, Some(module)) => Pkcs11Config::new(module),
-        (None, None) => return Err(CliError::NoModule),
-    };
+    let mut config = context.pkcs11(args.module.as_deref())?;
     if let Some(token) = &args.token {
         // Another token than the configured one has another serial number.
         config.serial = None;

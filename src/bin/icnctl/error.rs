@@ -45,6 +45,11 @@ pub(crate) enum CliError {
     AlreadyPinned { path: PathBuf, did: String },
     #[error("{option} is for the pkcs11 backend")]
     OptionForPkcs11 { option: &'static str },
+    #[error("--key is not a pkcs11 URI")]
+    Key {
+        #[source]
+        source: icn_identity::backend::uri::InvalidPkcs11Uri,
+    },
     #[error("no PKCS#11 module is given")]
     NoModule,
     #[error("the identity was made, but {} could not be updated", path.display())]
@@ -70,6 +75,7 @@ impl CliError {
     fn help(&self) -> Option<String> {
         let help = match self {
             Self::Identity(error) => return error.help(),
+            Self::Key { source } => return source.help(),
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {

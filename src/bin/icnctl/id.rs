@@ -1,13 +1,12 @@
 //! `icnctl id init`
 
 use icn_identity::backend::{BackendKind, NewKey};
-use icn_identity::config::Pkcs11Config;
 use icn_identity::{DidMethod, DidSignerExt as _};
 
 use crate::args::{Backend, Format, InitArgs, Method};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{pin_config, show};
+use crate::{adopt, pin_config, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
@@ -21,14 +20,20 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     // Before anybody is asked for a secret.
     store.check_vacant()?;
     let backend = context.backend()?;
-    let given = context.new_credentials(backend.as_ref())?;
     let method = match args.did_method {
         Method::Icn => DidMethod::Icn,
         Method::Key => DidMethod::Key,
     };
+    let adopted = adopt::named(&context, method)?;
+    let given = context.new_credentials(backend.as_ref())?;
     let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
-    let request = NewKey::new(method).with_label(label);
-    let bundle = store.create(backend.as_ref(), &request, &given.credentials);
+    let bundle = match &adopted {
+        Some((locator, did)) => store.adopt(backend.as_ref(), locator, did, &given.credentials),
+        None => {
+            let request = NewKey::new(method).with_label(label);
+            store.create(backend.as_ref(), &request, &given.credentials)
+        }
+    };
     let bundle = given.used(&store, bundle)?;
     let header = store.header()?;
     pin_config::record(&context, &header)?;
@@ -57,16 +62,16 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
         Some(Backend::Pkcs11) => identity.backend = BackendKind::Pkcs11,
         None => {}
     }
+    if context.key.is_some() && args.backend.is_none() {
+        identity.backend = BackendKind::Pkcs11;
+    }
     if identity.backend == BackendKind::Pkcs11 {
-        let mut pkcs11 = match (identity.pkcs11.take(), &args.module) {
-            (Some(mut pkcs11), Some(module)) => {
-                pkcs11.module.clone_from(module);
-                pkcs11
-            }
-            (Some(pkcs11), None) => pkcs11,
-            (None, Some(module)) => Pkcs11Config::new(module),
-            (None, None) => return Err(CliError::NoModule),
-        };
+        let mut pkcs11 = context.pkcs11(args.module.as_deref())?;
+        if let Some(key) = &context.key {
+            // What it names goes before what is configured.
+            pkcs11.token = pkcs11.token.filter(|_| key.token().is_none());
+            pkcs11.serial = pkcs11.serial.filter(|_| key.serial().is_none());
+        }
         if let Some(token) = &args.token {
             pkcs11 = pkcs11.with_token(token);
         }

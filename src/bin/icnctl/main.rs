@@ -1,5 +1,6 @@
 //! `icnctl`: makes an identity, shows it, signs and verifies.
 
+mod adopt;
 mod args;
 mod context;
 mod credential;
@@ -8,6 +9,8 @@ mod doctor;
 mod error;
 mod id;
 mod pin_config;
+#[cfg(feature = "pkcs11")]
+mod relocate;
 mod show;
 mod sign;
 mod verify;
@@ -51,6 +54,14 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        #[cfg(feature = "pkcs11")]
+        Command::Id { command: IdCommand::Relocate(relocate) } => {
+            relocate::relocate(&context, &relocate)?;
+        }
+        #[cfg(not(feature = "pkcs11"))]
+        Command::Id { command: IdCommand::Relocate(_) } => {
+            return Err(icn_identity::error::DeviceError::NoPkcs11.into());
+        }
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
             return Ok(if doctor_says_yes(&context, &doctor)? {
                 ExitCode::SUCCESS

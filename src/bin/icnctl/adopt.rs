@@ -1,0 +1,34 @@
+//! The key that `--key` names, on the configured module.
+
+use icn_identity::backend::Locator;
+use icn_identity::{Did, DidMethod};
+
+use crate::context::Context;
+use crate::error::CliError;
+
+/// Where it is and whose, if `--key` (or `key` in `icn.toml`) names a key and
+/// not only a token. No PIN is used.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn named(
+    context: &Context,
+    method: DidMethod,
+) -> Result<Option<(Locator, Did)>, CliError> {
+    use icn_identity::backend::pkcs11::Pkcs11Backend;
+
+    let config = context.config.identity.pkcs11.as_ref();
+    let Some((config, key)) = config.and_then(|config| Some((config, config.key.as_ref()?))) else {
+        return Ok(None);
+    };
+    if !key.names_a_key() {
+        return Ok(None);
+    }
+    let backend = Pkcs11Backend::open(config)?;
+    let locator = backend.locate(key)?;
+    let did = Did::from_key(method, &backend.public_key(&locator)?);
+    Ok(Some((Locator::Pkcs11(locator), did)))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+pub(crate) fn named(_: &Context, _: DidMethod) -> Result<Option<(Locator, Did)>, CliError> {
+    Ok(None)
+}

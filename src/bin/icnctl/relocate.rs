@@ -1,0 +1,43 @@
+//! `icnctl id relocate`
+
+use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
+use icn_identity::keystore::Storage;
+
+use crate::args::{Format, RelocateArgs};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{pin_config, show};
+
+/// Looks for the key of the identity's DID on every token, opens it there, and
+/// records where it is.
+pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    if header.backend() != BackendKind::Pkcs11 {
+        return Err(CliError::OptionForPkcs11 { option: "relocate" });
+    }
+    let mut config = context.pkcs11(args.module.as_deref())?;
+    let uri = context.key.clone().unwrap_or_else(Pkcs11Uri::default);
+    let locator = Pkcs11Backend::search(&config.module, header.did(), &uri)?;
+    config.token = Some(locator.token.clone());
+    config.serial = Some(locator.serial.clone());
+    config.key = config.key.map(|key| key.at(&locator));
+    config.slot = None;
+    let mut moved = context.clone();
+    moved.key = None;
+    moved.config.identity.pkcs11 = Some(config);
+
+    let backend = moved.backend()?;
+    let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
+    let given = moved.credentials(backend.as_ref(), wants_passphrase)?;
+    let opened = store.relocate(backend.as_ref(), &locator, context.pinned(), &given.credentials);
+    drop(given.used(&store, opened)?);
+    let header = store.header()?;
+    pin_config::record(&moved, &header)?;
+    match context.format {
+        Format::Json => show::print(&moved, &header, &show::Device::JustMade),
+        Format::Text => Context::print(&format!("The key is at {locator}.\n")),
+    }
+}

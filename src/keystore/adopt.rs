@@ -1,0 +1,52 @@
+//! An identity around a key that its device has already.
+
+use super::file;
+use super::identity::IdentityStore;
+use super::lock::Lock;
+use super::unlock::Credentials;
+use crate::backend::{Backend, KeyAtRest, Locator};
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+use crate::error::{DeviceError, Error};
+use crate::key::DidKey;
+
+impl IdentityStore {
+    /// Opens the key at a locator, makes companions for it, and writes both
+    /// files. The key itself is left as it is, whatever happens; its evidence
+    /// says what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::KeystoreError::Exists`] rather than overwrite anything.
+    pub fn adopt(
+        &self,
+        backend: &dyn Backend,
+        locator: &Locator,
+        did: &Did,
+        credentials: &Credentials,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        file::private_dir(self.home())?;
+        let _lock = Lock::exclusive(self.home())?;
+        self.check_vacant()?;
+        if backend.vault().is_none() {
+            credentials.want_passphrase()?;
+        }
+        let KeyAtRest::Device(key) = backend.find(locator, did)? else {
+            return Err(DeviceError::ForeignLocator { backend: backend.kind().as_str() }.into());
+        };
+        let credential = credentials.for_backend(backend.kind())?;
+        let key = key.unseal(credential.pin()?)?;
+        let written = IdentityBundle::issue(key)
+            .map_err(Error::from)
+            .and_then(|bundle| self.write_new(backend, bundle, locator, credentials));
+        if written.is_err() {
+            self.remove_files();
+            if let Some(vault) = backend.vault()
+                && let Err(error) = vault.discard_storage(did, &credential)
+            {
+                log::warn!("a new storage key could not be removed from its device: {error}");
+            }
+        }
+        written
+    }
+}
