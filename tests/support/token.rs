@@ -90,7 +90,49 @@ impl SoftHsm {
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home::new().with("SOFTHSM2_CONF", self.conf().to_str().unwrap()).with("ICN_PIN", PIN)
+        Home::new()
+            .with("SOFTHSM2_CONF", self.conf().to_str().unwrap())
+            .with("ICN_PIN", PIN)
+            .with("PKCS11_FAULT_MODULE", &module())
+            .with("PKCS11_FAULT_DIR", self.dir.path().to_str().unwrap())
+            .with("PKCS11_FAULT_PIN", PIN)
+    }
+
+    /// The fault-injecting module in front of this SoftHSM. A copy: build
+    /// directories may be writable by a group.
+    pub(crate) fn fault_module(&self) -> String {
+        use std::os::unix::fs::PermissionsExt as _;
+        let built = std::env::current_exe().unwrap().with_file_name("libpkcs11_fault.so");
+        assert!(built.exists(), "{} was not built", built.display());
+        let copy = self.dir.path().join("fault.so");
+        if !copy.exists() {
+            std::fs::copy(&built, &copy).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o644);
+            std::fs::set_permissions(&copy, mode).unwrap();
+        }
+        copy.to_str().unwrap().into()
+    }
+
+    /// What that module does from now on.
+    pub(crate) fn script(&self, text: &str) {
+        let new = self.dir.path().join("script.new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.dir.path().join("script")).unwrap();
+    }
+
+    /// How often a function of that module was called so far.
+    pub(crate) fn count(&self, function: &str) -> usize {
+        let calls = std::fs::read_to_string(self.dir.path().join("calls")).unwrap_or_default();
+        calls.lines().filter(|call| call.split(' ').next() == Some(function)).count()
+    }
+
+    /// A home with an identity in the token, behind the fault-injecting module.
+    pub(crate) fn faulty_identity(&self, token: &str) -> Home {
+        let home = self.home();
+        let module = self.fault_module();
+        let args = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", token];
+        home.ok(&args, b"");
+        home
     }
 
     /// A home with an identity in the token.

@@ -133,4 +133,11 @@ impl Objects<'_> {
         }
         result
     }
+
+    /// The same in a session of its own: this one may have an operation
+    /// pending, beside which a token does nothing else.
+    pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), DeviceError> {
+        let session = self.token.writing_session()?;
+        Objects { token: self.token, session: &session }.remove(id)
+    }
 }

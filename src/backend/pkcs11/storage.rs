@@ -38,7 +38,7 @@ impl Objects<'_> {
         let key_id = template::random_id(&self.token.name())?;
         let wrapped = self.wrap_with_new_key(key_id.clone(), label, did, storage_key);
         if !matches!(wrapped, Ok(Some(_)))
-            && let Err(error) = self.remove(&key_id)
+            && let Err(error) = self.remove_afresh(&key_id)
         {
             log::warn!("a new AES key could not be removed from its token: {error}");
         }
