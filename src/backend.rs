@@ -158,17 +158,44 @@ pub trait StorageVault {
     fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError>;
 }
 
-/// A storage key, encrypted to a device with AES-256-GCM by a key that cannot
-/// leave it.
+/// A storage key, encrypted to a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum WrappedKey {
+    /// By an AES key on the token.
+    AesGcm(AesGcmWrapped),
+    /// To a P-256 key on the token.
+    Ecdh(EcdhWrapped),
+}
+
+/// A storage key, encrypted with AES-256-GCM by a key that cannot leave its
+/// token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrappedKey {
+pub struct AesGcmWrapped {
     /// `CKA_ID` of the AES key on the token.
     #[serde(with = "crate::keystore::hex")]
     pub(crate) key_id: Vec<u8>,
     /// The 12-byte nonce.
     #[serde(with = "crate::keystore::hex")]
     pub(crate) iv: Vec<u8>,
+    /// Ciphertext and 16-byte tag.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// A storage key, encrypted to a P-256 key that cannot leave its token: by ECDH
+/// with an ephemeral key, HKDF-SHA256 and ChaCha20-Poly1305.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EcdhWrapped {
+    /// `CKA_ID` of the P-256 pair on the token.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) key_id: Vec<u8>,
+    /// The ephemeral public key, 65 bytes (SEC 1, uncompressed).
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ephemeral: Vec<u8>,
     /// Ciphertext and 16-byte tag.
     #[serde(with = "crate::keystore::hex")]
     pub(crate) ciphertext: Vec<u8>,

@@ -341,18 +341,20 @@ fn modules_that_are_none_give_different_errors() {
     assert!(!home.path("identity.json").exists());
 }
 
-/// A token without AES-GCM cannot keep the storage key: a passphrase does.
+/// A token with neither AES-GCM nor ECDH cannot keep the storage key: a
+/// passphrase does.
 #[test]
-fn without_aes_gcm_a_passphrase_is_the_fall_back() {
-    let hsm =
-        SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
+fn without_aes_gcm_and_ecdh_a_passphrase_is_the_fall_back() {
+    let hsm = SoftHsm::with_token("node-1")
+        .configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM,CKM_ECDH1_DERIVE");
     let home = hsm.home().with("ICN_PASSPHRASE", home::PASSPHRASE);
     home.ok(&hsm.init("node-1"), b"");
     assert!(home.read("identity.json").contains("\"kind\": \"passphrase\""));
     home.ok(&["sign"], b"hello");
     let payload = std::fs::read(home.path("identity.age")).unwrap();
     assert!(payload.starts_with(b"age-encryption.org/v1\n-> scrypt "));
-    // Both are needed.
+    // No P-256 pair was left by the attempt, and both are needed.
+    assert!(!hsm.pkcs11_tool(&["--list-objects"]).out.contains("storage"));
     let home = home.with("ICN_PASSPHRASE", "another");
     quiet(&home.refused(&["sign"], b"hello", &["the passphrase does not open this key"]));
 }
@@ -386,4 +388,17 @@ fn an_unknown_token_is_told_with_those_that_are_there() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.home();
     quiet(&home.fails(&hsm.init("node-7"), b"", &["no token matches", "node-7", "node-1"]));
+}
+
+/// Without AES-GCM, a P-256 key on the token keeps the storage key.
+#[test]
+fn without_aes_gcm_the_pin_alone_opens_everything_by_ecdh() {
+    let hsm =
+        SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
+    let home = hsm.identity("node-1");
+    assert!(home.read("identity.json").contains("\"kind\": \"pkcs11-ecdh\""));
+    home.ok(&["sign"], b"hello");
+    let listed = hsm.pkcs11_tool(&["--list-objects"]).out;
+    assert_eq!(listed.matches("icn-identity storage").count(), 2, "a pair: {listed}");
+    assert!(!listed.contains("Secret Key"), "the shared secret is gone: {listed}");
 }

@@ -9,6 +9,8 @@ mod calls;
 mod dialects;
 #[path = "pkcs11/doubtful.rs"]
 mod doubtful;
+#[path = "pkcs11/ecdh.rs"]
+mod ecdh;
 #[path = "pkcs11/keys.rs"]
 mod keys;
 #[path = "pkcs11/modules.rs"]

@@ -8,6 +8,7 @@
 
 mod connection;
 pub mod doctor;
+mod ecdh;
 mod failure;
 mod key;
 mod keygen;
@@ -327,7 +328,7 @@ impl Backend for Pkcs11Backend {
     }
 
     fn vault(&self) -> Option<&dyn StorageVault> {
-        match self.token().and_then(|token| token.has(&storage::NEEDED)) {
+        match self.token().and_then(|token| storage::is_possible(&token)) {
             Ok(false) => None,
             // Which token it is may only be known by the DID.
             Ok(true) | Err(_) => Some(self),
@@ -342,9 +343,6 @@ impl StorageVault for Pkcs11Backend {
         storage_key: &SecretString,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let token = self.vault_token(did)?;
-        if !token.has(&storage::NEEDED)? {
-            return Ok(None);
-        }
         let _login = LoginGuard::join(&token)?;
         let session = token.writing_session()?;
         let mut known = self.known();
@@ -355,7 +353,10 @@ impl StorageVault for Pkcs11Backend {
         let wrapped =
             Objects { token: &token, session: &session }.wrap(&label, did, storage_key)?;
         if let (Some(known), Some(wrapped)) = (known, &wrapped) {
-            known.storage = Some(wrapped.key_id.clone());
+            known.storage = Some(match wrapped {
+                WrappedKey::AesGcm(wrapped) => wrapped.key_id.clone(),
+                WrappedKey::Ecdh(wrapped) => wrapped.key_id.clone(),
+            });
         }
         Ok(wrapped)
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{base64, hex};
-use crate::backend::{BackendKind, Pkcs11Locator, WrappedKey};
+use crate::backend::{AesGcmWrapped, BackendKind, EcdhWrapped, Pkcs11Locator, WrappedKey};
 use crate::bundle::Companions;
 use crate::did::Did;
 use crate::error::KeystoreError;
@@ -65,8 +65,33 @@ pub enum Storage {
     /// A storage key, which this AES-GCM key on the token releases.
     Pkcs11AesGcm {
         /// The encrypted storage key.
-        wrapped: WrappedKey,
+        wrapped: AesGcmWrapped,
     },
+    /// A storage key, which this P-256 key on the token releases.
+    Pkcs11Ecdh {
+        /// The encrypted storage key.
+        wrapped: EcdhWrapped,
+    },
+}
+
+impl From<WrappedKey> for Storage {
+    fn from(wrapped: WrappedKey) -> Self {
+        match wrapped {
+            WrappedKey::AesGcm(wrapped) => Self::Pkcs11AesGcm { wrapped },
+            WrappedKey::Ecdh(wrapped) => Self::Pkcs11Ecdh { wrapped },
+        }
+    }
+}
+
+impl Storage {
+    /// What the device opens, unless a passphrase does.
+    pub(super) fn wrapped(&self) -> Option<WrappedKey> {
+        match self {
+            Self::Passphrase {} => None,
+            Self::Pkcs11AesGcm { wrapped } => Some(WrappedKey::AesGcm(wrapped.clone())),
+            Self::Pkcs11Ecdh { wrapped } => Some(WrappedKey::Ecdh(wrapped.clone())),
+        }
+    }
 }
 
 impl EvidenceSummary {

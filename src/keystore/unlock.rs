@@ -101,7 +101,7 @@ pub(super) fn new_storage(
     if let Some(vault) = backend.vault() {
         let key = age::new_storage_key();
         if let Some(wrapped) = vault.wrap(did, &key)? {
-            return Ok((Storage::Pkcs11AesGcm { wrapped }, StorageSecret::Key(key)));
+            return Ok((wrapped.into(), StorageSecret::Key(key)));
         }
     }
     let passphrase = credentials.want_passphrase()?.clone();
@@ -113,14 +113,12 @@ pub(super) fn stored_secret(
     header: &Header,
     credentials: &Credentials,
 ) -> Result<StorageSecret, Error> {
-    match (header.storage(), backend.vault()) {
-        (Storage::Passphrase {}, _) => {
-            Ok(StorageSecret::Passphrase(credentials.want_passphrase()?.clone()))
+    match (header.storage().wrapped(), backend.vault()) {
+        (None, _) => Ok(StorageSecret::Passphrase(credentials.want_passphrase()?.clone())),
+        (Some(wrapped), Some(vault)) => {
+            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped)?))
         }
-        (Storage::Pkcs11AesGcm { wrapped }, Some(vault)) => {
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), wrapped)?))
-        }
-        (Storage::Pkcs11AesGcm { .. }, None) => Err(DeviceError::StorageKey {
+        (Some(_), None) => Err(DeviceError::StorageKey {
             token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),
             source: None,
         }

@@ -13,28 +13,68 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::ecdh;
 use super::failure::Failure;
 use super::object::{Objects, with_id};
 use super::template;
-use crate::backend::WrappedKey;
+use super::token::Token;
+use crate::backend::{AesGcmWrapped, WrappedKey};
 use crate::did::Did;
 use crate::error::DeviceError;
 use crate::evidence::Evidence;
 
-/// What a token needs to keep storage keys.
-pub(super) const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
+/// What a token needs for it.
+const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
+
+/// Whether a token may be able to keep storage keys.
+pub(super) fn is_possible(token: &Token) -> Result<bool, DeviceError> {
+    Ok(token.has(&NEEDED)? || token.has(&ecdh::NEEDED)?)
+}
 
 const CONTEXT: &[u8] = b"icn-identity/storage/v1\0";
 
 impl Objects<'_> {
-    /// Encrypts with a new AES key; leaves nothing if it fails. `None` if the
-    /// token turns out not to do GCM with a nonce of ours.
+    /// Encrypts to the token in the first way that it knows; leaves nothing if
+    /// it fails. `None` if it knows none.
     pub(super) fn wrap(
         self,
         label: &str,
         did: &Did,
         storage_key: &SecretString,
     ) -> Result<Option<WrappedKey>, DeviceError> {
+        if self.token.has(&NEEDED)?
+            && let Some(wrapped) = self.wrap_by_gcm(label, did, storage_key)?
+        {
+            return Ok(Some(WrappedKey::AesGcm(wrapped)));
+        }
+        if self.token.has(&ecdh::NEEDED)?
+            && let Some(wrapped) = self.wrap_by_ecdh(label, did, storage_key)?
+        {
+            return Ok(Some(WrappedKey::Ecdh(wrapped)));
+        }
+        Ok(None)
+    }
+
+    /// Decrypts what [`Self::wrap`] made.
+    pub(super) fn unwrap(
+        self,
+        did: &Did,
+        wrapped: &WrappedKey,
+    ) -> Result<SecretString, DeviceError> {
+        match wrapped {
+            WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped),
+            WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped),
+        }
+    }
+
+    /// Encrypts with a new AES key; leaves nothing if it fails. `None` if the
+    /// token turns out not to do GCM with a nonce of ours.
+    fn wrap_by_gcm(
+        self,
+        label: &str,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<AesGcmWrapped>, DeviceError> {
         let key_id = template::random_id(&self.token.name())?;
         let wrapped = self.wrap_with_new_key(key_id.clone(), label, did, storage_key);
         if !matches!(wrapped, Ok(Some(_)))
@@ -51,7 +91,7 @@ impl Objects<'_> {
         label: &str,
         did: &Did,
         storage_key: &SecretString,
-    ) -> Result<Option<WrappedKey>, DeviceError> {
+    ) -> Result<Option<AesGcmWrapped>, DeviceError> {
         let key = self.generate_aes(&key_id, label)?;
         let mut iv = template::random_id(&self.token.name())?;
         iv.truncate(12);
@@ -67,21 +107,20 @@ impl Objects<'_> {
             )) => return Ok(None),
             Err(error) => return Err(self.token.failed("C_Encrypt")(error)),
         };
-        let wrapped = WrappedKey { key_id, iv, ciphertext };
-        let unwrapped = self.unwrap(did, &wrapped)?;
+        let wrapped = AesGcmWrapped { key_id, iv, ciphertext };
+        let unwrapped = self.unwrap_by_gcm(did, &wrapped)?;
         if !bool::from(unwrapped.expose_secret().as_bytes().ct_eq(secret)) {
-            return Err(DeviceError::StorageKey { token: self.token.name(), source: None });
+            return Err(self.refuses(None));
         }
         Ok(Some(wrapped))
     }
 
-    /// Decrypts what [`Self::wrap`] made.
-    pub(super) fn unwrap(
+    fn unwrap_by_gcm(
         self,
         did: &Did,
-        wrapped: &WrappedKey,
+        wrapped: &AesGcmWrapped,
     ) -> Result<SecretString, DeviceError> {
-        let refused = |source| DeviceError::StorageKey { token: self.token.name(), source };
+        let refused = |source| self.refuses(source);
         let wanted = || with_id(&wrapped.key_id);
         let keys = self.find(&[
             Attribute::Class(ObjectClass::SECRET_KEY),
@@ -121,7 +160,7 @@ impl Objects<'_> {
         let mut first_error = None;
         for template in template::from_strict_to_plain(&needed, &usages_off) {
             match self.session.generate_key(&Mechanism::AesKeyGen, &template) {
-                Ok(key) => return self.confined(key),
+                Ok(key) => return self.confined(key, "C_GenerateKey"),
                 Err(error) if template::is_about_the_template(&error) => {
                     first_error.get_or_insert(error);
                 }
@@ -131,12 +170,24 @@ impl Objects<'_> {
         Err(failed(first_error.unwrap_or(Error::NotSupported)))
     }
 
+    /// The storage key cannot be had.
+    pub(super) fn refuses(
+        self,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> DeviceError {
+        DeviceError::StorageKey { token: self.token.name(), source }
+    }
+
     /// The key, if the token says that it keeps it to itself.
-    fn confined(self, key: ObjectHandle) -> Result<ObjectHandle, DeviceError> {
+    pub(super) fn confined(
+        self,
+        key: ObjectHandle,
+        call: &'static str,
+    ) -> Result<ObjectHandle, DeviceError> {
         match Evidence::from_pkcs11(self.token.identity().clone(), self.evidence(key)?) {
             Ok(_) => Ok(key),
             Err(exposable) => Err(DeviceError::Call {
-                call: "C_GenerateKey",
+                call,
                 token: self.token.name(),
                 source: Box::new(exposable),
             }),

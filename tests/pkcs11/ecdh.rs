@@ -1,0 +1,135 @@
+//! Storage keys on tokens without AES-GCM.
+
+use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
+use icn_identity::{Did, DidMethod};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use crate::softhsm::{SoftHsm, alone, count};
+use crate::{TOKEN, assert_shows, faulty, generate};
+
+const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
+const NO_GCM: &str = "no-mechanism CKM_AES_GCM\n";
+
+fn secret() -> SecretString {
+    SecretString::from(SECRET)
+}
+
+/// Lines of a kind of object in what `pkcs11-tool` lists.
+fn objects(hsm: &SoftHsm, kind: &str) -> usize {
+    hsm.objects(TOKEN).matches(kind).count()
+}
+
+#[test]
+fn a_storage_key_goes_round_and_its_p256_key_stays_in_the_token() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let vault = backend.vault().unwrap();
+        let wrapped = vault.wrap(key.did(), &secret()).unwrap().unwrap();
+        assert!(matches!(wrapped, WrappedKey::Ecdh(_)));
+        for _ in 0..3 {
+            assert_eq!(vault.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+        }
+        // Derived secrets are gone while the session's login lasts.
+        assert_eq!(objects(hsm, "Secret Key Object"), 0);
+        let listed = hsm.objects(TOKEN);
+        let private = listed.split("Private Key Object; EC\n").nth(1).unwrap();
+        let private = private.split("Key Object").next().unwrap();
+        for line in [
+            "label:      icn-identity storage",
+            "Usage:      derive\n",
+            "Access:     sensitive, always sensitive, never extractable, local",
+        ] {
+            assert!(private.contains(line), "{private}");
+        }
+    });
+}
+
+#[test]
+fn what_was_changed_or_made_for_another_did_is_refused() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let vault = backend.vault().unwrap();
+        let wrapped = vault.wrap(key.did(), &secret()).unwrap().unwrap();
+        let text = "token node-1 does not open the storage key of this identity";
+        let other = Did::from_key(DidMethod::Key, key.verifying_key());
+        assert_shows(vault.unwrap(&other, &wrapped).unwrap_err(), &[text]);
+
+        let json = serde_json::to_value(&wrapped).unwrap();
+        let changed = |field: &str, value: String| {
+            let mut json = json.clone();
+            json[field] = Value::String(value);
+            let changed: WrappedKey = serde_json::from_value(json).unwrap();
+            vault.unwrap(key.did(), &changed).unwrap_err()
+        };
+        for field in ["key_id", "ephemeral", "ciphertext"] {
+            let value = json[field].as_str().unwrap();
+            let last = if value.ends_with('0') { "1" } else { "0" };
+            let flipped = format!("{}{last}", &value[..value.len() - 1]);
+            assert_shows(changed(field, flipped), &[text]);
+            assert_shows(changed(field, String::new()), &[text]);
+        }
+        // The point at infinity, zeros, and a point of another encoding's.
+        for point in ["00".to_owned(), format!("04{}", "00".repeat(64)), "02".repeat(33)] {
+            assert_shows(changed("ephemeral", point), &[text]);
+        }
+    });
+}
+
+#[test]
+fn a_token_that_keeps_the_secret_to_itself_is_left_as_it_was() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let vault = backend.vault().unwrap();
+        let before = hsm.objects(TOKEN);
+        for fault in [
+            "no-mechanism CKM_ECDH1_DERIVE",
+            "on C_DeriveKey all return CKR_TEMPLATE_INCONSISTENT",
+            "on C_DeriveKey all return CKR_MECHANISM_PARAM_INVALID",
+        ] {
+            hsm.script(&format!("{NO_GCM}{fault}"));
+            assert_eq!(vault.wrap(key.did(), &secret()).unwrap(), None, "{fault}");
+            assert_eq!(hsm.objects(TOKEN), before, "{fault}");
+        }
+        hsm.script("no-mechanism CKM_AES_GCM\nno-mechanism CKM_ECDH1_DERIVE");
+        assert!(backend.vault().is_none());
+    });
+}
+
+/// AES-GCM is listed, and turns out not to work.
+#[test]
+fn ecdh_is_next_when_aes_gcm_fails() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        hsm.script("on C_EncryptInit all return CKR_MECHANISM_PARAM_INVALID");
+        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        assert!(matches!(wrapped, WrappedKey::Ecdh(_)));
+        assert_eq!(objects(hsm, "Secret Key Object"), 0, "no AES key is left");
+    });
+}
+
+#[test]
+fn a_token_that_wants_the_point_in_der_gets_it() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        hsm.script(&format!("{NO_GCM}on C_DeriveKey 1 return CKR_ARGUMENTS_BAD"));
+        let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped).unwrap());
+        assert_eq!(opened.expose_secret(), SECRET);
+        assert_eq!(count(&calls, "C_DeriveKey"), 2);
+        assert_eq!(count(&calls, "C_DestroyObject"), 1, "{calls:?}");
+    });
+}
