@@ -208,6 +208,7 @@ impl Pkcs11Backend {
             did: did.clone(),
             policy: self.policy(),
             verify_after_sign: self.config.verify_after_sign,
+            public: Mutex::default(),
         }))
     }
 

@@ -65,23 +65,25 @@ fn eight_threads_sign_while_sessions_die_and_their_numbers_come_again() {
 fn sessions_die(hsm: &SoftHsm, handles: &str) {
     hsm.token(TOKEN);
     let (key, _) = generate(&with_sessions(hsm, 8));
-    // "Retry once": two losses in one signature would be an error, so they keep
-    // a distance of the calls that eight recoveries make.
+    // A signature is retried once: two losses in one would be an error, rightly.
+    // So they keep a distance, of more calls than the others make while one
+    // thread has to wait for its retry.
     hsm.script(&format!(
         "{handles}\
-         on C_SignInit random 1/400 seed 17 gap 400 kill-session\n\
-         on C_SignInit random 1/1500 seed 5 gap 400 kill-all\n\
-         on C_SignInit random 1/1500 seed 11 gap 400 logout"
+         on C_SignInit random 1/200 seed 17 gap 2000 kill-session\n\
+         on C_SignInit random 1/200 seed 5 gap 2000 kill-all\n\
+         on C_SignInit random 1/200 seed 11 gap 2000 logout"
     ));
     let (made, calls) = hsm.calls(|| sign_by_threads(&key, 8, 5000));
     assert_eq!(made, 40_000);
     let answered = |answer: &str| calls.iter().filter(|call| *call == answer).count();
     let (logins, dead) = (count(&calls, "C_Login"), answered("C_SignInit 0xb3"));
     println!("{logins} logins, {dead} dead sessions, {} calls", calls.len());
-    assert!((5..=80).contains(&logins), "{logins} logins");
+    // Some 40 losses, about two of three of which lose the login as well.
+    assert!((10..=45).contains(&logins), "{logins} logins");
     assert_eq!(answered("C_Login 0x0 user"), logins);
-    assert!(dead > 50, "{dead} dead sessions");
-    assert!(count(&calls, "C_Sign") < 42_000);
+    assert!(dead > 20, "{dead} dead sessions");
+    assert!(count(&calls, "C_Sign") < 41_000);
 }
 
 #[test]

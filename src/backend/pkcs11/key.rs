@@ -213,9 +213,14 @@ impl TokenSigner {
     fn find_again(&self, lease: &Lease) -> Result<ObjectHandle, DeviceError> {
         let place = &self.place;
         let objects = lease.objects().ok_or_else(|| closed(place))?;
-        place.check(objects)?;
-        let Seen { private, shown, evidence, .. } =
-            place.look(objects).map_err(|error| not_reopened(objects.token, error))?;
+        let seen = match place.look(objects) {
+            // There may be more to say about where it has gone.
+            Err(OpenError::Device(error @ DeviceError::NoKey { .. })) => {
+                place.check(objects).and(Err(error))?
+            }
+            seen => seen.map_err(|error| not_reopened(objects.token, error))?,
+        };
+        let Seen { private, shown, evidence, .. } = seen;
         if shown != *place.did.verifying_key() {
             let name = with_name(&place.locator.label, &place.locator.id);
             return Err(place.replaced(objects.token, name, &shown));

@@ -16,6 +16,13 @@ use crate::backend::Pkcs11Uri;
 use crate::error::DeviceError;
 use crate::evidence::{Fact, Pkcs11Attributes};
 
+/// Objects of one `CKA_ID`. More than one of a kind is one too many.
+#[derive(Default)]
+pub(super) struct Pair {
+    pub(super) public: Vec<ObjectHandle>,
+    pub(super) private: Vec<ObjectHandle>,
+}
+
 /// A token and a session on it.
 #[derive(Clone, Copy)]
 pub(super) struct Objects<'a> {
@@ -26,7 +33,39 @@ pub(super) struct Objects<'a> {
 impl Objects<'_> {
     /// Public Ed25519 keys with this `CKA_ID`.
     pub(super) fn public(self, id: &[u8]) -> Result<Vec<ObjectHandle>, DeviceError> {
-        self.find(&pair_template(ObjectClass::PUBLIC_KEY, Attribute::Id(id.to_owned())))
+        // What tells most comes early, since modules compare in this order; but
+        // not before the class: ids of private objects may need a login that
+        // another thread ends just now.
+        self.find(&[
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::Id(id.to_owned()),
+            Attribute::KeyType(KeyType::EC_EDWARDS),
+            Attribute::Token(true),
+        ])
+    }
+
+    /// Ed25519 keys on the token with this `CKA_ID`, within a login (that of
+    /// another thread may end between the search and a look at what was found).
+    ///
+    /// By one search: on a token with many objects it is what takes time.
+    pub(super) fn pair(self, id: &[u8]) -> Result<Pair, DeviceError> {
+        let mut pair = Pair::default();
+        for object in self.find(&[Attribute::Id(id.to_owned())])? {
+            let kind = [AttributeType::KeyType, AttributeType::Token];
+            let [kind, token] = kind.map(|asked| self.read(object, asked));
+            let of_ours = matches!(kind?, Some(Attribute::KeyType(KeyType::EC_EDWARDS)))
+                && matches!(token?, Some(Attribute::Token(true)));
+            match self.read(object, AttributeType::Class)? {
+                Some(Attribute::Class(ObjectClass::PUBLIC_KEY)) if of_ours => {
+                    pair.public.push(object);
+                }
+                Some(Attribute::Class(ObjectClass::PRIVATE_KEY)) if of_ours => {
+                    pair.private.push(object);
+                }
+                _ => {}
+            }
+        }
+        Ok(pair)
     }
 
     /// Every public Ed25519 key on the token.
@@ -36,7 +75,9 @@ impl Objects<'_> {
 
     /// Public Ed25519 keys with this `CKA_LABEL`.
     pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, DeviceError> {
-        self.find(&pair_template(ObjectClass::PUBLIC_KEY, Attribute::Label(label.into())))
+        let mut template = all_public().to_vec();
+        template.push(Attribute::Label(label.into()));
+        self.find(&template)
     }
 
     /// Public Ed25519 keys that a URI means.
@@ -45,11 +86,6 @@ impl Objects<'_> {
         template.extend(uri.id().map(|id| Attribute::Id(id.to_owned())));
         template.extend(uri.object().map(|label| Attribute::Label(label.into())));
         self.find(&template)
-    }
-
-    /// Private Ed25519 keys with this `CKA_ID`. None are seen without a login.
-    pub(super) fn private(self, id: &[u8]) -> Result<Vec<ObjectHandle>, DeviceError> {
-        self.find(&pair_template(ObjectClass::PRIVATE_KEY, Attribute::Id(id.to_owned())))
     }
 
     /// All objects that match.
@@ -188,15 +224,6 @@ fn all_public() -> [Attribute; 3] {
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::KeyType(KeyType::EC_EDWARDS),
         Attribute::Token(true),
-    ]
-}
-
-fn pair_template(class: ObjectClass, named: Attribute) -> [Attribute; 4] {
-    [
-        Attribute::Class(class),
-        Attribute::KeyType(KeyType::EC_EDWARDS),
-        Attribute::Token(true),
-        named,
     ]
 }
 

@@ -1,13 +1,13 @@
 //! Where a key is on a token, and what can be seen of it there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::ObjectHandle;
 
 use super::connection::Policy;
 use super::module::Module;
-use super::object::{Objects, hex, with_id};
+use super::object::{Objects, Pair, hex, with_id};
 use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
 use crate::backend::Pkcs11Locator;
@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) did: Did,
     pub(super) policy: Policy,
     pub(super) verify_after_sign: bool,
+    /// The public object, as it was found last. Only a hint.
+    pub(super) public: Mutex<Option<ObjectHandle>>,
 }
 
 impl Place {
@@ -44,8 +46,17 @@ impl Place {
     /// token shows it without a login.
     pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, DeviceError> {
         objects.token.need(&[MechanismType::EDDSA])?;
+        // A search may take long; what is still where it was is not searched for.
+        let known = *self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(Some(shown))) = known.map(|known| objects.point(known))
+            && shown == *self.did.verifying_key()
+        {
+            return Ok(Some(shown));
+        }
         let id = &self.locator.id;
-        match objects.at_most_one(&objects.public(id)?, || with_id(id))? {
+        let public = objects.at_most_one(&objects.public(id)?, || with_id(id))?;
+        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = public;
+        match public {
             Some(public) => {
                 let shown = objects.point(public)?;
                 match shown {
@@ -96,16 +107,14 @@ impl Place {
     /// All that is known of the key within a login: the private object, the
     /// public key that it is shown with, and its evidence.
     pub(super) fn look(&self, objects: Objects<'_>) -> Result<Seen, OpenError> {
-        let private = self.private(objects)?;
-        let shown = self.shown(objects, private)?;
+        let id = &self.locator.id;
+        let Pair { public, private } = objects.pair(id)?;
+        let public = objects.at_most_one(&public, || with_id(id))?;
+        let private = objects.exactly_one(&private, || with_id(id))?;
+        let shown = self.shown(objects, public, private)?;
         let attributes = objects.evidence(private)?;
         let evidence = Evidence::from_pkcs11(objects.token.identity().clone(), attributes)?;
         Ok(Seen { private, shown, evidence, always_pin: objects.wants_pin_each_time(private)? })
-    }
-
-    fn private(&self, objects: Objects<'_>) -> Result<ObjectHandle, DeviceError> {
-        let id = &self.locator.id;
-        objects.exactly_one(&objects.private(id)?, || with_id(id))
     }
 
     /// The public key of the pair: from the public object, or from the private
@@ -113,16 +122,15 @@ impl Place {
     fn shown(
         &self,
         objects: Objects<'_>,
+        public: Option<ObjectHandle>,
         private: ObjectHandle,
     ) -> Result<VerifyingKey, DeviceError> {
-        let id = &self.locator.id;
-        let public = objects.at_most_one(&objects.public(id)?, || with_id(id))?;
         for object in public.into_iter().chain([private]) {
             if let Some(key) = objects.point(object)? {
                 return Ok(key);
             }
         }
-        let reason = format!("no public key {}", with_id(id));
+        let reason = format!("no public key {}", with_id(&self.locator.id));
         Err(DeviceError::PublicKey { token: objects.token.name(), reason })
     }
 }
