@@ -1,6 +1,61 @@
 //! Interleaved runs in one process, compared by the ratio of their medians.
 
+#![allow(dead_code, reason = "serves several benches")]
+
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+pub(crate) const PIN: &str = "73915842";
+
+/// SoftHSM's module.
+pub(crate) fn module() -> PathBuf {
+    std::env::var_os("SOFTHSM2_MODULE")
+        .map_or_else(|| "/usr/lib/softhsm/libsofthsm2.so".into(), PathBuf::from)
+}
+
+/// Runs this bench once more, in a process with a SoftHSM token `bench` of its
+/// own (the module reads its configuration from the environment); true there.
+pub(crate) fn in_a_token_of_our_own() -> bool {
+    if std::env::var_os("ICN_BENCH_CHILD").is_some() {
+        return true;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = dir.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let conf = dir.path().join("softhsm2.conf");
+    std::fs::write(
+        &conf,
+        format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens.display()
+        ),
+    )
+    .unwrap();
+    let init = ["--init-token", "--free", "--label", "bench", "--so-pin", "so-86420", "--pin", PIN];
+    let made = Command::new("softhsm2-util")
+        .args(init)
+        .env("SOFTHSM2_CONF", &conf)
+        .output()
+        .expect("softhsm2-util is needed: apt-get install softhsm2");
+    assert!(made.status.success());
+    let child = Command::new(std::env::current_exe().unwrap())
+        .env("SOFTHSM2_CONF", &conf)
+        .env("ICN_BENCH_CHILD", dir.path())
+        .status()
+        .unwrap();
+    assert!(child.success());
+    false
+}
+
+/// A ratio that should be at least `limit`.
+pub(crate) fn report_gain(what: &str, ours: f64, baseline: f64, limit: f64) {
+    let ratio = ours / baseline;
+    let verdict = if ratio >= limit { "ok" } else { "BELOW THE LIMIT" };
+    println!(
+        "{what}: ratio {ratio:.3} (at least {limit:.2}, {verdict}); {ours:.0} over {baseline:.0} a second"
+    );
+}
 
 /// Runs each candidate in turn, `rounds` times `batch` calls, and gives the
 /// median time of one call of each.

@@ -309,6 +309,7 @@ impl Backend for Pkcs11Backend {
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
         let place = self.place(of_pkcs11(locator)?, did)?;
         let token = place.token()?;
+        token.need(&keygen::NEEDED_TO_SIGN)?;
         place.check(Objects { token: &token, session: &token.session()? })?;
         self.remember(did, place.locator.clone());
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))

@@ -173,10 +173,7 @@ impl Objects<'_> {
 
     /// A public P-256 key: raw, or in one of the encodings of DER.
     fn p256_point(self, public: ObjectHandle) -> Result<PublicKey, DeviceError> {
-        let encoded = match self.read(public, AttributeType::EcPoint)? {
-            Some(Attribute::EcPoint(encoded)) => encoded,
-            _ => Vec::new(),
-        };
+        let encoded = self.read(public, AttributeType::EcPoint)?.unwrap_or_default();
         let raw = match encoded.len() {
             67 => encoded.strip_prefix(&[0x04, 0x41]),
             68 => encoded.strip_prefix(&[0x03, 0x42, 0x00]),

@@ -142,8 +142,8 @@ impl TokenSigner {
             return Err(Failed { error: closed(&self.place), lost: None });
         };
         let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
-        let signing = self.place.module.signing();
-        let signed = signing.sign_once(objects.session, key, message, confirm);
+        let calls = self.place.module.calls();
+        let signed = calls.sign_once(objects.session, key, message, confirm);
         let (error, lost, condition) = match signed {
             Ok(signature) => return Ok(Signature::from_ed25519_bytes(signature)),
             Err(NotSigned::NotConfirmed(error)) => (error, false, Condition::Doubtful),
@@ -228,10 +228,10 @@ impl TokenSigner {
         self.judged.must_hold_for(&evidence).map_err(|error| not_reopened(objects.token, error))?;
         if !place.verify_after_sign {
             // Else a signature by another private key would not be noticed.
-            let signing = place.module.signing();
+            let calls = place.module.calls();
             let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
             prove_possession(&shown, |challenge| {
-                match signing.sign_once(objects.session, private, challenge, confirm) {
+                match calls.sign_once(objects.session, private, challenge, confirm) {
                     Ok(signature) => Ok(Signature::from_ed25519_bytes(signature)),
                     Err(error) => Err(SignError::Device(error.into_error(objects.token))),
                 }

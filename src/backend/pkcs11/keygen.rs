@@ -12,6 +12,9 @@ use crate::error::DeviceError;
 pub(super) const NEEDED: [MechanismType; 2] =
     [MechanismType::EDDSA, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN];
 
+/// What a token needs for keys that are there.
+pub(super) const NEEDED_TO_SIGN: [MechanismType; 1] = [MechanismType::EDDSA];
+
 /// Names of the curve for `CKA_EC_PARAMS`, in the order in which they are
 /// tried. Modules take one or another.
 const CURVES: [(&str, &[u8]); 3] = [

@@ -6,13 +6,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 
 use super::failure::Failure;
-use super::raw::Signing;
+use super::raw::Calls;
+use super::token::Token;
 use crate::error::DeviceError;
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
@@ -39,7 +40,9 @@ pub(super) fn check_process() -> Result<(), DeviceError> {
 pub(super) struct Module {
     path: PathBuf,
     context: Pkcs11,
-    signing: Signing,
+    calls: Calls,
+    /// The token that was selected last: where to look for it first.
+    token: Mutex<Option<Token>>,
 }
 
 impl Module {
@@ -68,9 +71,9 @@ impl Module {
             error @ Error::MissingSymbol(_) => unusable("it is not a PKCS#11 module", error),
             error => unusable("it does not tell its functions", error),
         })?;
-        let signing = Signing::load(&path)
+        let calls = Calls::load(&path)
             .map_err(|error| unusable("it does not tell its functions", error))?;
-        let module = Self { path, context, signing };
+        let module = Self { path, context, calls, token: Mutex::default() };
         module.initialise()?;
         Ok(module)
     }
@@ -97,8 +100,12 @@ impl Module {
         &self.context
     }
 
-    pub(super) fn signing(&self) -> &Signing {
-        &self.signing
+    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<Token>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
     }
 }
 

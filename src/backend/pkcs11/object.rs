@@ -3,11 +3,9 @@
 //! cryptoki's `Attribute` prints secret values with `Debug`: it never gets
 //! into a message here.
 
-use cryptoki::error::Error;
-use cryptoki::object::{
-    Attribute, AttributeInfo, AttributeType, KeyType, ObjectClass, ObjectHandle,
-};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
+use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
 
 use super::point;
 use super::token::Token;
@@ -50,18 +48,16 @@ impl Objects<'_> {
     /// By one search: on a token with many objects it is what takes time.
     pub(super) fn pair(self, id: &[u8]) -> Result<Pair, DeviceError> {
         let mut pair = Pair::default();
-        for object in self.find(&[Attribute::Id(id.to_owned())])? {
-            let kind = [AttributeType::KeyType, AttributeType::Token];
-            let [kind, token] = kind.map(|asked| self.read(object, asked));
-            let of_ours = matches!(kind?, Some(Attribute::KeyType(KeyType::EC_EDWARDS)))
-                && matches!(token?, Some(Attribute::Token(true)));
-            match self.read(object, AttributeType::Class)? {
-                Some(Attribute::Class(ObjectClass::PUBLIC_KEY)) if of_ours => {
-                    pair.public.push(object);
-                }
-                Some(Attribute::Class(ObjectClass::PRIVATE_KEY)) if of_ours => {
-                    pair.private.push(object);
-                }
+        let found = self.find(&[
+            // What tells most comes first: modules compare in this order.
+            Attribute::Id(id.to_owned()),
+            Attribute::KeyType(KeyType::EC_EDWARDS),
+            Attribute::Token(true),
+        ])?;
+        for object in found {
+            match self.number(object, AttributeType::Class)? {
+                Some(CKO_PUBLIC_KEY) => pair.public.push(object),
+                Some(CKO_PRIVATE_KEY) => pair.private.push(object),
                 _ => {}
             }
         }
@@ -138,7 +134,7 @@ impl Objects<'_> {
     /// The public key that an object shows, if it shows one.
     pub(super) fn point(self, object: ObjectHandle) -> Result<Option<VerifyingKey>, DeviceError> {
         match self.read(object, AttributeType::EcPoint)? {
-            Some(Attribute::EcPoint(encoded)) if !encoded.is_empty() => point::decode(&encoded)
+            Some(encoded) if !encoded.is_empty() => point::decode(&encoded)
                 .map(Some)
                 .map_err(|reason| DeviceError::PublicKey { token: self.token.name(), reason }),
             _ => Ok(None),
@@ -147,75 +143,81 @@ impl Objects<'_> {
 
     /// `CKA_ID`; empty if there is none.
     pub(super) fn id(self, object: ObjectHandle) -> Result<Vec<u8>, DeviceError> {
-        match self.read(object, AttributeType::Id)? {
-            Some(Attribute::Id(id)) => Ok(id),
-            _ => Ok(Vec::new()),
-        }
+        Ok(self.read(object, AttributeType::Id)?.unwrap_or_default())
     }
 
     /// `CKA_LABEL`; empty if there is none.
     pub(super) fn label(self, object: ObjectHandle) -> Result<String, DeviceError> {
-        match self.read(object, AttributeType::Label)? {
-            Some(Attribute::Label(label)) => Ok(String::from_utf8_lossy(&label).into_owned()),
-            _ => Ok(String::new()),
-        }
+        let label = self.read(object, AttributeType::Label)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&label).into_owned())
     }
 
-    /// Whether the key wants its PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
-    pub(super) fn wants_pin_each_time(self, key: ObjectHandle) -> Result<bool, DeviceError> {
-        let told = self.read(key, AttributeType::AlwaysAuthenticate)?;
-        Ok(matches!(told, Some(Attribute::AlwaysAuthenticate(true))))
+    /// The five attributes that provenance is judged by, and whether the key
+    /// wants its PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
+    pub(super) fn facts(self, key: ObjectHandle) -> Result<(Pkcs11Attributes, bool), DeviceError> {
+        let told = self.values(
+            key,
+            [
+                AttributeType::Local,
+                AttributeType::Sensitive,
+                AttributeType::AlwaysSensitive,
+                AttributeType::Extractable,
+                AttributeType::NeverExtractable,
+                AttributeType::AlwaysAuthenticate,
+            ],
+        )?;
+        let [local, sensitive, always_sensitive, extractable, never_extractable, always_pin] =
+            told.map(|told| Fact::from(told.and_then(|told| boolean(&told))));
+        let attributes =
+            Pkcs11Attributes { local, sensitive, always_sensitive, extractable, never_extractable };
+        Ok((attributes, always_pin == Fact::True))
     }
 
-    /// The five attributes that provenance is judged by.
+    /// [`Self::facts`] without the last.
     pub(super) fn evidence(self, key: ObjectHandle) -> Result<Pkcs11Attributes, DeviceError> {
-        let fact = |asked| {
-            let told = match self.read(key, asked)? {
-                Some(
-                    Attribute::Local(told)
-                    | Attribute::Sensitive(told)
-                    | Attribute::AlwaysSensitive(told)
-                    | Attribute::Extractable(told)
-                    | Attribute::NeverExtractable(told),
-                ) => Some(told),
-                _ => None,
-            };
-            Ok::<_, DeviceError>(Fact::from(told))
-        };
-        Ok(Pkcs11Attributes {
-            local: fact(AttributeType::Local)?,
-            sensitive: fact(AttributeType::Sensitive)?,
-            always_sensitive: fact(AttributeType::AlwaysSensitive)?,
-            extractable: fact(AttributeType::Extractable)?,
-            never_extractable: fact(AttributeType::NeverExtractable)?,
-        })
+        Ok(self.facts(key)?.0)
     }
 
-    /// One attribute, or `None` if the object does not show it.
-    ///
-    /// Alone, since one that is unknown fails the whole call on some modules;
-    /// and only if its length was told first, since a module that refuses but
-    /// leaves the buffer as it was would else be read as saying "false".
+    /// The value of one attribute, or `None` if the object does not show it.
     pub(super) fn read(
         self,
         object: ObjectHandle,
         asked: AttributeType,
-    ) -> Result<Option<Attribute>, DeviceError> {
-        let failed = self.token.failed("C_GetAttributeValue");
-        let asked = [asked];
-        let available = match self.session.get_attribute_info(object, &asked) {
-            Ok(info) => matches!(info.as_slice(), [AttributeInfo::Available(_)]),
-            Err(error) => return Err(failed(error)),
-        };
-        if !available {
-            return Ok(None);
-        }
-        match self.session.get_attributes(object, &asked) {
-            Ok(told) => Ok(told.into_iter().next()),
-            Err(error @ Error::Pkcs11(..)) => Err(failed(error)),
-            // A value that is none of this attribute's.
-            Err(_) => Ok(None),
-        }
+    ) -> Result<Option<Vec<u8>>, DeviceError> {
+        let [told] = self.values(object, [asked])?;
+        Ok(told)
+    }
+
+    /// The value of an attribute that is a `CK_ULONG`.
+    fn number(
+        self,
+        object: ObjectHandle,
+        asked: AttributeType,
+    ) -> Result<Option<CK_ULONG>, DeviceError> {
+        let told = self.read(object, asked)?;
+        Ok(told.and_then(|told| told.try_into().ok()).map(CK_ULONG::from_ne_bytes))
+    }
+
+    fn values<const N: usize>(
+        self,
+        object: ObjectHandle,
+        asked: [AttributeType; N],
+    ) -> Result<[Option<Vec<u8>>; N], DeviceError> {
+        let calls = self.token.module().calls();
+        calls.attributes(self.session, object, asked).map_err(|failure| DeviceError::Call {
+            call: "C_GetAttributeValue",
+            token: self.token.name(),
+            source: Box::new(failure),
+        })
+    }
+}
+
+/// A `CK_BBOOL`. What is neither true nor false is not known.
+const fn boolean(told: &[u8]) -> Option<bool> {
+    match told {
+        [0] => Some(false),
+        [1] => Some(true),
+        _ => None,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cryptoki::mechanism::MechanismType;
 use cryptoki::object::ObjectHandle;
 
 use super::connection::Policy;
@@ -45,7 +44,6 @@ impl Place {
     /// All that can be checked without a PIN. Gives the public key, if the
     /// token shows it without a login.
     pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, DeviceError> {
-        objects.token.need(&[MechanismType::EDDSA])?;
         // A search may take long; what is still where it was is not searched for.
         let known = *self.public.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(Some(shown))) = known.map(|known| objects.point(known))
@@ -112,9 +110,9 @@ impl Place {
         let public = objects.at_most_one(&public, || with_id(id))?;
         let private = objects.exactly_one(&private, || with_id(id))?;
         let shown = self.shown(objects, public, private)?;
-        let attributes = objects.evidence(private)?;
+        let (attributes, always_pin) = objects.facts(private)?;
         let evidence = Evidence::from_pkcs11(objects.token.identity().clone(), attributes)?;
-        Ok(Seen { private, shown, evidence, always_pin: objects.wants_pin_each_time(private)? })
+        Ok(Seen { private, shown, evidence, always_pin })
     }
 
     /// The public key of the pair: from the public object, or from the private

@@ -1,56 +1,38 @@
-//! One signature by one `C_SignInit` and one `C_Sign`.
+//! The calls that cryptoki does not make as they are needed here.
 //!
 //! `cryptoki::Session::sign` asks for the length first, which costs a round
-//! trip on a network HSM and is refused by NSS; and its EdDSA parameters have
-//! an unsound lifetime. This is the one place with `unsafe`.
-#![allow(unsafe_code, reason = "calls two functions of the module that cryptoki wraps otherwise")]
+//! trip on a network HSM and is refused by NSS; its EdDSA parameters have an
+//! unsound lifetime; and it reads attributes by one or two calls for each. This
+//! is the one place of the backend with `unsafe`.
+#![allow(unsafe_code, reason = "calls three functions of the module that cryptoki wraps otherwise")]
+
+mod attributes;
+mod sign;
 
 use std::path::Path;
 use std::ptr;
 
 use cryptoki::context::Function;
 use cryptoki::error::{Error, Rv};
-use cryptoki::object::ObjectHandle;
-use cryptoki::session::Session;
 use cryptoki_sys::{
-    CK_FUNCTION_LIST, CK_INTERFACE, CK_MECHANISM, CK_RV, CK_ULONG, CKM_EDDSA, CKR_OK,
+    CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_INTERFACE, CK_MECHANISM, CK_RV, CK_ULONG, CKR_OK,
 };
 
-use super::failure::Failure;
-use super::token::Token;
-use crate::error::DeviceError;
+pub(super) use self::sign::NotSigned;
 
 type SignInit = unsafe extern "C" fn(CK_ULONG, *mut CK_MECHANISM, CK_ULONG) -> CK_RV;
 type Sign = unsafe extern "C" fn(CK_ULONG, *mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV;
+type GetAttributes = unsafe extern "C" fn(CK_ULONG, CK_ULONG, *mut CK_ATTRIBUTE, CK_ULONG) -> CK_RV;
 
-/// The two functions of a module, and the library that they are in.
-pub(super) struct Signing {
-    init: SignInit,
+/// Three functions of a module, and the library that they are in.
+pub(super) struct Calls {
+    sign_init: SignInit,
     sign: Sign,
+    get_attributes: GetAttributes,
     _library: cryptoki_sys::Pkcs11,
 }
 
-/// Why there is no signature. After it the session may have one pending, and
-/// is not to be used again.
-pub(super) enum NotSigned {
-    /// One of the two calls failed.
-    Failed { call: &'static str, failure: Failure },
-    /// What was to be done between them failed.
-    NotConfirmed(DeviceError),
-}
-
-impl NotSigned {
-    pub(super) fn into_error(self, token: &Token) -> DeviceError {
-        match self {
-            Self::NotConfirmed(error) => error,
-            Self::Failed { call, failure } => {
-                DeviceError::Call { call, token: token.name(), source: Box::new(failure) }
-            }
-        }
-    }
-}
-
-impl Signing {
+impl Calls {
     /// Takes the functions from a library that cryptoki has loaded already.
     pub(super) fn load(path: &Path) -> Result<Self, Error> {
         // SAFETY: cryptoki has loaded this library, so its constructors have
@@ -58,58 +40,11 @@ impl Signing {
         let library = unsafe { cryptoki_sys::Pkcs11::new(path) }?;
         let functions = function_list(&library)?;
         Ok(Self {
-            init: functions.C_SignInit.ok_or(Error::NullFunctionPointer)?,
+            sign_init: functions.C_SignInit.ok_or(Error::NullFunctionPointer)?,
             sign: functions.C_Sign.ok_or(Error::NullFunctionPointer)?,
+            get_attributes: functions.C_GetAttributeValue.ok_or(Error::NullFunctionPointer)?,
             _library: library,
         })
-    }
-
-    /// Signs exactly `message` by pure Ed25519. `confirm` is called in between,
-    /// for keys that want their PIN each time.
-    pub(super) fn sign_once(
-        &self,
-        session: &Session,
-        key: ObjectHandle,
-        message: &[u8],
-        confirm: impl FnOnce() -> Result<(), DeviceError>,
-    ) -> Result<[u8; 64], NotSigned> {
-        let mut mechanism =
-            CK_MECHANISM { mechanism: CKM_EDDSA, pParameter: ptr::null_mut(), ulParameterLen: 0 };
-        // SAFETY: the library is held by `self`; the mechanism outlives the
-        // call; handles are plain numbers that the module checks.
-        let returned = unsafe { (self.init)(session.handle(), &raw mut mechanism, key.handle()) };
-        succeeded("C_SignInit", returned)?;
-        confirm().map_err(NotSigned::NotConfirmed)?;
-
-        let mut signature = [0_u8; 64];
-        let mut length: CK_ULONG = 64;
-        let message_length = CK_ULONG::try_from(message.len()).map_err(|error| {
-            NotSigned::Failed { call: "C_Sign", failure: Failure::Unreadable(error.into()) }
-        })?;
-        // SAFETY: as above; `length` says how much room `signature` has, and
-        // the module only reads the message, though its prototype lacks const.
-        // `&Session` is not `Send`, so no other thread uses the session.
-        let returned = unsafe {
-            (self.sign)(
-                session.handle(),
-                message.as_ptr().cast_mut(),
-                message_length,
-                signature.as_mut_ptr(),
-                &raw mut length,
-            )
-        };
-        succeeded("C_Sign", returned)?;
-        if length != 64 {
-            return Err(NotSigned::Failed { call: "C_Sign", failure: Failure::SignatureLength });
-        }
-        Ok(signature)
-    }
-}
-
-fn succeeded(call: &'static str, returned: CK_RV) -> Result<(), NotSigned> {
-    match Rv::from(returned) {
-        Rv::Ok => Ok(()),
-        Rv::Error(error) => Err(NotSigned::Failed { call, failure: Failure::Returned(error) }),
     }
 }
 

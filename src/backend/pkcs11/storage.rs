@@ -28,7 +28,9 @@ const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_K
 
 /// Whether a token may be able to keep storage keys.
 pub(super) fn is_possible(token: &Token) -> Result<bool, DeviceError> {
-    Ok(token.has(&NEEDED)? || token.has(&ecdh::NEEDED)?)
+    let present = token.mechanisms()?;
+    let has = |needed: &[MechanismType]| needed.iter().all(|one| present.contains(one));
+    Ok(has(&NEEDED) || has(&ecdh::NEEDED))
 }
 
 const CONTEXT: &[u8] = b"icn-identity/storage/v1\0";

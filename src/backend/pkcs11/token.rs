@@ -104,6 +104,22 @@ pub(super) struct Token {
 impl Token {
     /// The one token that is wanted.
     pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, DeviceError> {
+        super::module::check_process()?;
+        // Only what is named by its serial number can be no other token.
+        let pinned = wanted.serial.is_some() && wanted.label.is_some();
+        let known = module.known_token().clone().filter(|known| pinned && wanted.matches(known));
+        if let Some(known) = known
+            && let Some(now) = read(module, known.slot)
+            && now.identity == known.identity
+        {
+            return Ok(now);
+        }
+        let token = Self::search(module, wanted)?;
+        *module.known_token() = Some(token.clone());
+        Ok(token)
+    }
+
+    fn search(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, DeviceError> {
         let (mut matching, others): (Vec<_>, Vec<_>) =
             present(module)?.into_iter().partition(|token| wanted.matches(token));
         match (matching.pop(), matching.is_empty()) {

@@ -84,6 +84,15 @@ impl Context {
         Ok(given)
     }
 
+    /// Whether there will be a prompt.
+    pub(crate) fn asks_a_person(&self, kind: BackendKind) -> bool {
+        let source = match kind {
+            BackendKind::Pkcs11 => PIN.source(self.pin_file.as_deref()),
+            _ => PASSPHRASE.source(self.passphrase_file.as_deref()),
+        };
+        source == CredentialSource::Prompt
+    }
+
     /// The credentials that a new identity of this backend will have.
     pub(crate) fn new_credentials(&self, backend: &dyn Backend) -> Result<Given, CliError> {
         let given = match backend.kind() {

@@ -18,8 +18,11 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     }
     store.check(&header, context.config.identity.backend, context.pinned())?;
     let backend = context.backend()?;
-    // Whatever can be refused without a credential is, before one is asked for.
-    store.find(backend.as_ref(), &header)?;
+    // Whatever can be refused without a credential is, before a person is asked
+    // for one. (It is in any case before one is sent.)
+    if context.asks_a_person(backend.kind()) {
+        store.find(backend.as_ref(), &header)?;
+    }
     let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
     let given = context.credentials(backend.as_ref(), wants_passphrase)?;
     let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);

@@ -60,8 +60,8 @@ pub(super) fn latency(
 }
 
 fn sign(objects: Objects<'_>, key: ObjectHandle, message: &[u8]) -> Result<Signature, DeviceError> {
-    let signing = objects.token.module().signing();
-    signing
+    let calls = objects.token.module().calls();
+    calls
         .sign_once(objects.session, key, message, || Ok(()))
         .map(Signature::from_ed25519_bytes)
         .map_err(|error: NotSigned| error.into_error(objects.token))

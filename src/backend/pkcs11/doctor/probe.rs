@@ -96,8 +96,8 @@ pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
 fn measured(objects: Objects<'_>, made: &Generated) -> Result<ProbeReport, Error> {
     let no_point = |reason: String| DeviceError::PublicKey { token: objects.token.name(), reason };
     let encoded = match objects.read(made.public, AttributeType::EcPoint)? {
-        Some(Attribute::EcPoint(encoded)) => encoded,
-        _ => return Err(no_point("it shows no CKA_EC_POINT".into()).into()),
+        Some(encoded) => encoded,
+        None => return Err(no_point("it shows no CKA_EC_POINT".into()).into()),
     };
     let public = point::decode(&encoded).map_err(no_point)?;
     let (latency, signatures_verify) = measure::latency(objects, made.private, &public)?;

@@ -1,0 +1,87 @@
+//! Opening a key, and signing, on a token with 1,000 other key pairs.
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
+use std::hint::black_box;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::Attribute;
+use cryptoki::session::{Session, UserType};
+use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey};
+use icn_identity::config::Pkcs11Config;
+use icn_identity::{Hardware, Key, Pin, SealedKey, Unlocked};
+
+#[path = "support.rs"]
+mod support;
+
+const KEYS: u32 = 1000;
+
+fn main() {
+    if !support::in_a_token_of_our_own() {
+        return;
+    }
+    let pin = Pin::new(support::PIN);
+    let config = Pkcs11Config::new(support::module()).with_token("bench");
+    let backend = Pkcs11Backend::open(&config).unwrap();
+    let made = backend.create(&NewKey::default(), &Credential::Pin(pin.clone())).unwrap();
+    let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
+    let key: Key<Hardware, Unlocked> = made.key.try_into().unwrap();
+    let did = key.did().clone();
+
+    let message = [0x17_u8; 64];
+    let sign = || {
+        black_box(key.sign(black_box(&message)).unwrap());
+    };
+    let [alone] = support::medians(200, 10, [&mut &sign]);
+
+    // Not through this crate: a thousand keys of others.
+    let context = Pkcs11::new(support::module()).unwrap();
+    let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slot = context.get_slots_with_initialized_token().unwrap()[0];
+    let session = context.open_rw_session(slot).unwrap();
+    let _ = session.login(UserType::User, Some(&support::PIN.into()));
+    for number in 0..KEYS {
+        generate(&session, number);
+    }
+    let [crowded] = support::medians(200, 10, [&mut &sign]);
+    support::report("signing with 1,000 more keys on the token, over alone", crowded, alone, 1.05);
+
+    // A login that is there is joined, so that both sides see private objects.
+    let mut sealed = Some(find(&backend, &locator, &did).demand_hardware());
+    let [ours, raw] = support::medians(
+        30,
+        1,
+        [
+            &mut || {
+                let opened = sealed.take().unwrap().unseal(&pin).unwrap();
+                sealed = Some(black_box(opened).seal());
+            },
+            &mut || {
+                let found = session.find_objects(&[Attribute::Id(locator.id.clone())]).unwrap();
+                assert_eq!(black_box(found).len(), 2);
+            },
+        ],
+    );
+    support::report("opening a key among 1,000, over one raw C_FindObjects", ours, raw, 1.3);
+}
+
+fn find(
+    backend: &Pkcs11Backend,
+    locator: &icn_identity::backend::Pkcs11Locator,
+    did: &icn_identity::Did,
+) -> SealedKey {
+    match backend.find(&Locator::Pkcs11(locator.clone()), did).unwrap() {
+        KeyAtRest::Device(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn generate(session: &Session, number: u32) {
+    let id = Attribute::Id(number.to_be_bytes().to_vec());
+    let oid = Attribute::EcParams(vec![0x06, 0x03, 0x2b, 0x65, 0x70]);
+    let public = [Attribute::Token(true), Attribute::Private(false), id.clone(), oid];
+    let private = [Attribute::Token(true), Attribute::Private(true), id, Attribute::Sign(true)];
+    session.generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private).unwrap();
+}

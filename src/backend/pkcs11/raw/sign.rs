@@ -1,0 +1,84 @@
+//! One signature by one `C_SignInit` and one `C_Sign`.
+
+use std::ptr;
+
+use cryptoki::error::Rv;
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use cryptoki_sys::{CK_MECHANISM, CK_RV, CK_ULONG, CKM_EDDSA};
+
+use super::super::failure::Failure;
+use super::super::token::Token;
+use super::Calls;
+use crate::error::DeviceError;
+
+/// Why there is no signature. After it the session may have one pending, and
+/// is not to be used again.
+pub(in super::super) enum NotSigned {
+    /// One of the two calls failed.
+    Failed { call: &'static str, failure: Failure },
+    /// What was to be done between them failed.
+    NotConfirmed(DeviceError),
+}
+
+impl NotSigned {
+    pub(in super::super) fn into_error(self, token: &Token) -> DeviceError {
+        match self {
+            Self::NotConfirmed(error) => error,
+            Self::Failed { call, failure } => {
+                DeviceError::Call { call, token: token.name(), source: Box::new(failure) }
+            }
+        }
+    }
+}
+
+impl Calls {
+    /// Signs exactly `message` by pure Ed25519. `confirm` is called in between,
+    /// for keys that want their PIN each time.
+    pub(in super::super) fn sign_once(
+        &self,
+        session: &Session,
+        key: ObjectHandle,
+        message: &[u8],
+        confirm: impl FnOnce() -> Result<(), DeviceError>,
+    ) -> Result<[u8; 64], NotSigned> {
+        let mut mechanism =
+            CK_MECHANISM { mechanism: CKM_EDDSA, pParameter: ptr::null_mut(), ulParameterLen: 0 };
+        // SAFETY: the library is held by `self`; the mechanism outlives the
+        // call; handles are plain numbers that the module checks.
+        let returned =
+            unsafe { (self.sign_init)(session.handle(), &raw mut mechanism, key.handle()) };
+        succeeded("C_SignInit", returned)?;
+        confirm().map_err(NotSigned::NotConfirmed)?;
+
+        let mut signature = [0_u8; 64];
+        let mut length: CK_ULONG = 64;
+        let message_length = CK_ULONG::try_from(message.len()).map_err(|error| {
+            NotSigned::Failed { call: "C_Sign", failure: Failure::Unreadable(error.into()) }
+        })?;
+        // SAFETY: as above; `length` says how much room `signature` has, and
+        // the module only reads the message, though its prototype lacks const.
+        // `&Session` is not `Send`, so no other thread uses the session.
+        let returned = unsafe {
+            (self.sign)(
+                session.handle(),
+                message.as_ptr().cast_mut(),
+                message_length,
+                signature.as_mut_ptr(),
+                &raw mut length,
+            )
+        };
+        succeeded("C_Sign", returned)?;
+        if length != 64 {
+            return Err(NotSigned::Failed { call: "C_Sign", failure: Failure::SignatureLength });
+        }
+        Ok(signature)
+    }
+}
+
+fn succeeded(call: &'static str, returned: CK_RV) -> Result<(), NotSigned> {
+    match Rv::from(returned) {
+        Rv::Ok => Ok(()),
+        Rv::Error(error) => Err(NotSigned::Failed { call, failure: Failure::Returned(error) }),
+    }
+}
