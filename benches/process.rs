@@ -1,5 +1,6 @@
 //! `icnctl sign` as a whole process, against `pkcs11-tool --sign`.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::indexing_slicing)]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! Interleaved runs in one process, compared by the ratio of their medians.
 
 #![allow(dead_code, reason = "serves several benches")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "benches")]
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -42,6 +43,8 @@ pub(crate) fn in_a_token_of_our_own() -> bool {
     let child = Command::new(std::env::current_exe().unwrap())
         .env("SOFTHSM2_CONF", &conf)
         .env("ICN_BENCH_CHILD", dir.path())
+        .env("PKCS11_FAULT_MODULE", module())
+        .env("PKCS11_FAULT_DIR", dir.path())
         .status()
         .unwrap();
     assert!(child.success());

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(_) = std::env::var_os("ICN_EXAMPLE_TOKEN") else {
         return with_a_token();
     };
-    let config = BackendConfig::Pkcs11(Pkcs11Config::new(MODULE).with_token("example"));
+    let config = BackendConfig::Pkcs11(Box::new(Pkcs11Config::new(MODULE).with_token("example")));
     let backend = config.open()?;
     let pin = Pin::new("123456");
 

@@ -65,7 +65,7 @@ pub enum BackendConfig {
         config: AgeConfig,
     },
     /// A token behind a PKCS#11 module.
-    Pkcs11(Pkcs11Config),
+    Pkcs11(Box<Pkcs11Config>),
 }
 
 impl BackendConfig {

@@ -223,7 +223,7 @@ impl Config {
             }
             BackendKind::Pkcs11 => {
                 let config = self.identity.pkcs11.clone().ok_or(ConfigError::NoPkcs11Section)?;
-                Ok(BackendConfig::Pkcs11(config))
+                Ok(BackendConfig::Pkcs11(Box::new(config)))
             }
         }
     }

@@ -78,7 +78,6 @@ fn sessions_die(hsm: &SoftHsm, handles: &str) {
     assert_eq!(made, 40_000);
     let answered = |answer: &str| calls.iter().filter(|call| *call == answer).count();
     let (logins, dead) = (count(&calls, "C_Login"), answered("C_SignInit 0xb3"));
-    println!("{logins} logins, {dead} dead sessions, {} calls", calls.len());
     // Some 40 losses, about two of three of which lose the login as well.
     assert!((10..=45).contains(&logins), "{logins} logins");
     assert_eq!(answered("C_Login 0x0 user"), logins);
@@ -218,7 +217,7 @@ fn key_still_works(backend: &Pkcs11Backend) {
 }
 
 /// Whether `body` says yes in a child process. Nothing of it is dropped here.
-#[allow(unsafe_code, reason = "fork is what is tested")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "fork is what is tested")]
 fn in_a_fork<F: FnOnce() -> bool>(body: F) -> bool {
     // SAFETY: the child runs on its one thread, and leaves by `_exit`.
     match unsafe { libc::fork() } {

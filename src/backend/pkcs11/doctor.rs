@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::measure::Latency;
 pub use self::probe::{Honesty, ProbeReport, probe};
-pub use self::verdict::{State, Verdict};
+pub use self::verdict::{Outcome, Verdict};
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};

@@ -65,7 +65,7 @@ impl Context {
 
     pub(crate) fn backend(&self) -> Result<Box<dyn Backend>, CliError> {
         match self.config.identity.backend {
-            BackendKind::Pkcs11 => Ok(BackendConfig::Pkcs11(self.pkcs11(None)?).open()?),
+            BackendKind::Pkcs11 => Ok(BackendConfig::Pkcs11(Box::new(self.pkcs11(None)?)).open()?),
             _ if self.key.is_some() => Err(CliError::OptionForPkcs11 { option: "--key" }),
             _ => Ok(self.config.backend(&self.home)?.open()?),
         }

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use icn_identity::Did;
+use icn_identity::backend::Backend as _;
+use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::pkcs11::doctor::{
-    ModuleReport, ProbeReport, State, TokenReport, Verdict, examine, probe,
+    ModuleReport, Outcome, ProbeReport, TokenReport, Verdict, examine, probe,
 };
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
@@ -19,7 +21,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     let report = examine(&config)?;
     let mut verdicts = vec![report.selection()];
     verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
-    let usable = verdicts.iter().all(|verdict| verdict.state != State::Fail);
+    let usable = verdicts.iter().all(|verdict| verdict.state != Outcome::Fail);
     let probed = if args.probe && usable {
         let probed = tried_out(context, &config)?;
         verdicts.extend(probed.verdicts());
@@ -27,7 +29,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     } else {
         None
     };
-    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(State::Ok);
+    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
     let ours = context.pinned().cloned().or_else(|| {
         let header = context.store().header().ok()?;
         Some(header.did().clone())
@@ -53,7 +55,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
             Context::print(&text)?;
         }
     }
-    Ok(worst != State::Fail)
+    Ok(worst != Outcome::Fail)
 }
 
 fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliError> {
@@ -67,7 +69,7 @@ fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliE
 }
 
 fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, CliError> {
-    let token = icn_identity::backend::BackendConfig::Pkcs11(config.clone()).open()?.describe();
+    let token = Pkcs11Backend::open(config)?.describe();
     let given = context.pin(&token)?;
     let pin = given.credentials.want_pin()?.clone();
     given.used(&context.store(), probe(config, &pin))
@@ -153,12 +155,12 @@ fn write_probe(text: &mut String, probed: &ProbeReport) {
     row(text, "Once extractable", told.once_extractable);
 }
 
-fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: State) {
+fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Outcome) {
     text.push_str("\nVerdict\n");
     for verdict in verdicts {
         let sign = match verdict.state {
-            State::Ok => "ok",
-            State::Warning => "warning",
+            Outcome::Ok => "ok",
+            Outcome::Warning => "warning",
             _ => "FAIL",
         };
         let _ = writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, verdict.found);
@@ -167,8 +169,8 @@ fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: State) {
         }
     }
     text.push_str(match worst {
-        State::Ok => "An identity works here.\n",
-        State::Warning => "An identity works here, with the restrictions above.\n",
+        Outcome::Ok => "An identity works here.\n",
+        Outcome::Warning => "An identity works here, with the restrictions above.\n",
         _ => "No identity works here.\n",
     });
 }

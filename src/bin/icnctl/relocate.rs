@@ -1,7 +1,7 @@
 //! `icnctl id relocate`
 
+use icn_identity::backend::BackendKind;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::keystore::Storage;
 
 use crate::args::{Format, RelocateArgs};
@@ -19,7 +19,7 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
         return Err(CliError::OptionForPkcs11 { option: "relocate" });
     }
     let mut config = context.pkcs11(args.module.as_deref())?;
-    let uri = context.key.clone().unwrap_or_else(Pkcs11Uri::default);
+    let uri = context.key.clone().unwrap_or_default();
     let locator = Pkcs11Backend::search(&config.module, header.did(), &uri)?;
     config.token = Some(locator.token.clone());
     config.serial = Some(locator.serial.clone());

@@ -12,7 +12,7 @@ pub struct Verdict {
     /// What is required.
     pub requirement: &'static str,
     /// Whether it is met.
-    pub state: State,
+    pub state: Outcome,
     /// What was found.
     pub found: String,
     /// What to do.
@@ -23,7 +23,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum State {
+pub enum Outcome {
     /// It is.
     Ok,
     /// An identity works here, with a restriction.
@@ -34,11 +34,11 @@ pub enum State {
 
 fn verdict(
     requirement: &'static str,
-    state: State,
+    state: Outcome,
     found: impl Into<String>,
     advice: &'static str,
 ) -> Verdict {
-    let advice = (state != State::Ok).then_some(advice);
+    let advice = (state != Outcome::Ok).then_some(advice);
     Verdict { requirement, state, found: found.into(), advice }
 }
 
@@ -56,7 +56,7 @@ impl ModuleReport {
         let count = self.tokens.iter().filter(|token| token.selected).count();
         verdict(
             "one token",
-            if count == 1 { State::Ok } else { State::Fail },
+            if count == 1 { Outcome::Ok } else { Outcome::Fail },
             match (count, self.tokens.len()) {
                 (1, _) => "the configuration means one token".into(),
                 (0, 0) => "the module shows no initialised token".into(),
@@ -100,18 +100,18 @@ impl TokenReport {
 
     fn health(&self) -> Verdict {
         let (state, found) = match (self.error_state, self.write_protected) {
-            (true, _) => (State::Fail, "the token reports a failed self-test"),
+            (true, _) => (Outcome::Fail, "the token reports a failed self-test"),
             (_, true) => {
-                (State::Warning, "it is write-protected: keys on it work, none can be made")
+                (Outcome::Warning, "it is write-protected: keys on it work, none can be made")
             }
-            _ => (State::Ok, "the token reports no error"),
+            _ => (Outcome::Ok, "the token reports no error"),
         };
         verdict("health", state, found, "see the vendor's manual")
     }
 
     fn mechanism(&self, requirement: &'static str, name: &str) -> Verdict {
         if self.has(name) {
-            return verdict(requirement, State::Ok, name, "");
+            return verdict(requirement, Outcome::Ok, name, "");
         }
         let elliptic: Vec<_> = self
             .mechanisms
@@ -125,7 +125,7 @@ impl TokenReport {
             if elliptic.is_empty() { "nothing of its kind".into() } else { elliptic.join(", ") };
         verdict(
             requirement,
-            State::Fail,
+            Outcome::Fail,
             format!("no {name}; it has {there}"),
             "a firmware update or another configuration of the token may bring it; else use \
              another token",
@@ -134,11 +134,11 @@ impl TokenReport {
 
     fn storage_key(&self) -> Verdict {
         let (state, found) = if self.has("CKM_AES_GCM") && self.has("CKM_AES_KEY_GEN") {
-            (State::Ok, "by AES-256-GCM")
+            (Outcome::Ok, "by AES-256-GCM")
         } else if self.has("CKM_ECDH1_DERIVE") && self.has("CKM_EC_KEY_PAIR_GEN") {
-            (State::Ok, "by ECDH on P-256")
+            (Outcome::Ok, "by ECDH on P-256")
         } else {
-            (State::Warning, "neither AES-GCM nor ECDH")
+            (Outcome::Warning, "neither AES-GCM nor ECDH")
         };
         verdict(
             "keeps the storage key",
@@ -151,23 +151,23 @@ impl TokenReport {
     fn user_pin(&self) -> Verdict {
         let pin = &self.pin;
         let (state, found, advice) = if pin.locked {
-            (State::Fail, "it is locked", "the security officer can set a new one")
+            (Outcome::Fail, "it is locked", "the security officer can set a new one")
         } else if !pin.initialized {
-            (State::Fail, "none is set", "the security officer can set one")
+            (Outcome::Fail, "none is set", "the security officer can set one")
         } else if pin.to_be_changed {
-            (State::Fail, "it must be changed", "change it with the vendor's tool")
+            (Outcome::Fail, "it must be changed", "change it with the vendor's tool")
         } else if pin.final_try {
-            (State::Warning, "one try is left", "make sure of the PIN before it is sent")
+            (Outcome::Warning, "one try is left", "make sure of the PIN before it is sent")
         } else if pin.count_low {
-            (State::Warning, "wrong PINs were entered", "find out who tried")
+            (Outcome::Warning, "wrong PINs were entered", "find out who tried")
         } else if pin.pin_pad {
             (
-                State::Warning,
+                Outcome::Warning,
                 "it is entered at the token's PIN pad",
                 "a service cannot do that alone",
             )
         } else {
-            (State::Ok, "set, and no wrong tries", "")
+            (Outcome::Ok, "set, and no wrong tries", "")
         };
         verdict("user PIN", state, found, advice)
     }
@@ -176,12 +176,12 @@ impl TokenReport {
         match self.max_sessions {
             Some(limit) if limit < 3 => verdict(
                 "room for sessions",
-                State::Warning,
+                Outcome::Warning,
                 format!("{limit} in all"),
                 "let nothing else use this token",
             ),
-            Some(limit) => verdict("room for sessions", State::Ok, format!("{limit} in all"), ""),
-            None => verdict("room for sessions", State::Ok, "the token names no limit", ""),
+            Some(limit) => verdict("room for sessions", Outcome::Ok, format!("{limit} in all"), ""),
+            None => verdict("room for sessions", Outcome::Ok, "the token names no limit", ""),
         }
     }
 
@@ -189,7 +189,7 @@ impl TokenReport {
         let soft = self.assurance == "soft-token";
         verdict(
             "hardware",
-            if soft { State::Warning } else { State::Ok },
+            if soft { Outcome::Warning } else { Outcome::Ok },
             if soft { "a soft token" } else { "the token says that it is hardware" },
             "use it for tests only: whoever can read its files can copy the key",
         )
@@ -202,7 +202,7 @@ impl ProbeReport {
     pub fn verdicts(&self) -> Vec<Verdict> {
         let signs = verdict(
             "signs correctly",
-            if self.signatures_verify { State::Ok } else { State::Fail },
+            if self.signatures_verify { Outcome::Ok } else { Outcome::Fail },
             format!("CKA_EC_PARAMS {}, CKA_EC_POINT {}", self.curve, self.point),
             "do not use this token: its signatures do not verify",
         );
@@ -211,9 +211,9 @@ impl ProbeReport {
         let evidence = verdict(
             "tells where keys come from",
             match (honest, full) {
-                (false, _) => State::Fail,
-                (true, false) => State::Warning,
-                (true, true) => State::Ok,
+                (false, _) => Outcome::Fail,
+                (true, false) => Outcome::Warning,
+                (true, true) => Outcome::Ok,
             },
             self.evidence.in_words(),
             if honest {
