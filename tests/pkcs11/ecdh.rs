@@ -111,10 +111,16 @@ fn ecdh_is_next_when_aes_gcm_fails() {
         hsm.token(TOKEN);
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
-        hsm.script("on C_EncryptInit all return CKR_MECHANISM_PARAM_INVALID");
-        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
-        assert!(matches!(wrapped, WrappedKey::Ecdh(_)));
-        assert_eq!(objects(hsm, "Secret Key Object"), 0, "no AES key is left");
+        for fault in [
+            "on C_EncryptInit all return CKR_MECHANISM_PARAM_INVALID",
+            // A token that chooses the nonce itself.
+            "on C_Decrypt all return CKR_ENCRYPTED_DATA_INVALID",
+        ] {
+            hsm.script(fault);
+            let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+            assert!(matches!(wrapped, WrappedKey::Ecdh(_)), "{fault}");
+            assert_eq!(objects(hsm, "Secret Key Object"), 0, "no AES key is left");
+        }
     });
 }
 

@@ -110,7 +110,15 @@ impl Objects<'_> {
             Err(error) => return Err(self.token.failed("C_Encrypt")(error)),
         };
         let wrapped = AesGcmWrapped { key_id, iv, ciphertext };
-        let unwrapped = self.unwrap_by_gcm(did, &wrapped)?;
+        let unwrapped = match self.unwrap_by_gcm(did, &wrapped) {
+            // The token has chosen a nonce of its own.
+            Err(DeviceError::StorageKey { source: Some(source), .. })
+                if is_about_the_ciphertext(source.as_ref()) =>
+            {
+                return Ok(None);
+            }
+            unwrapped => unwrapped?,
+        };
         if !bool::from(unwrapped.expose_secret().as_bytes().ct_eq(secret)) {
             return Err(self.refuses(None));
         }
@@ -195,6 +203,13 @@ impl Objects<'_> {
             }),
         }
     }
+}
+
+fn is_about_the_ciphertext(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Failure::Returned(RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange))
+    )
 }
 
 /// Calls `with` with the parameters for this nonce and DID.
