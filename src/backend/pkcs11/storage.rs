@@ -49,12 +49,17 @@ impl Objects<'_> {
         {
             return Ok(Some(WrappedKey::AesGcm(wrapped)));
         }
-        if self.token.has(&ecdh::NEEDED)?
-            && let Some(wrapped) = self.wrap_by_ecdh(label, did, storage_key)?
-        {
-            return Ok(Some(WrappedKey::Ecdh(wrapped)));
+        if !self.token.has(&ecdh::NEEDED)? {
+            return Ok(None);
         }
-        Ok(None)
+        // The other attempt may have left an operation pending in this session.
+        let session = self.token.writing_session()?;
+        let wrapped = Objects { token: self.token, session: &session }.wrap_by_ecdh(
+            label,
+            did,
+            storage_key,
+        )?;
+        Ok(wrapped.map(WrappedKey::Ecdh))
     }
 
     /// Decrypts what [`Self::wrap`] made.
