@@ -159,8 +159,11 @@ impl IdentityStore {
     fn refusals(&self) -> Result<Vec<Refusal>, KeystoreError> {
         let path = self.refusals_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
-        serde_json::from_slice(&bytes)
-            .map_err(|source| KeystoreError::Header { path, source: source.into() })
+        Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            // A damaged note must not lock anybody out.
+            log::warn!("{} cannot be read and is left aside: {error}", path.display());
+            Vec::new()
+        }))
     }
 
     fn write_refusals(&self, refused: &[Refusal]) -> Result<(), KeystoreError> {

@@ -150,6 +150,10 @@ fn a_pin_pad_is_asked_and_never_on_its_own() {
     alone(|hsm| {
         let (_, key) = closed(hsm);
         assert_shows(refusal(key(), &Pin::at_pin_pad()), &["it has no PIN pad"]);
+        // Mistyped at the pad: the next attempt is another PIN.
+        hsm.script("flag protected-path\non C_Login 1 return CKR_PIN_INCORRECT");
+        let error = refusal(key(), &Pin::at_pin_pad());
+        assert!(matches!(error, DeviceError::WrongPin { .. }), "{error:?}");
         hsm.script("flag protected-path");
         let (opened, calls) = hsm.calls(|| key().unseal(&Pin::at_pin_pad()).unwrap());
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");

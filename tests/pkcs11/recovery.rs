@@ -179,6 +179,35 @@ fn a_pin_that_was_changed_meanwhile_is_sent_once_and_not_again() {
     });
 }
 
+/// Some modules answer a wrong PIN by a general error: whether it was counted
+/// is not known, so nothing is sent again but by whoever has the PIN.
+#[test]
+fn a_login_that_fails_for_no_clear_reason_is_not_tried_again_by_itself() {
+    alone(|hsm| {
+        let key = open_key(hsm);
+        for code in ["CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "0x80000042"] {
+            hsm.script(&format!("on C_SignInit 1 kill-all\non C_Login 1 return {code}"));
+            let (errors, calls) = hsm.calls(|| [(); 3].map(|()| key.sign(b"hello").unwrap_err()));
+            assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
+            let [first, second, third] = errors.map(device_error);
+            assert!(matches!(first, DeviceError::Call { call: "C_Login", .. }), "{first:?}");
+            for error in [second, third] {
+                assert!(matches!(error, DeviceError::NotOpen { .. }), "{error:?}");
+            }
+            hsm.script("");
+            let backend = faulty(hsm);
+            let locator = backend.find_by_label("icn-identity").unwrap();
+            let sealed = crate::find(&backend, &locator, key.did()).unwrap();
+            sealed.unseal(&Pin::new(PIN)).unwrap();
+            signs(&key, b"open again for both");
+        }
+        // A device that is away is another matter.
+        hsm.script("on C_SignInit 1 kill-all\non C_Login 1 return CKR_DEVICE_ERROR");
+        key.sign(b"hello").unwrap_err();
+        signs(&key, b"and it is back");
+    });
+}
+
 #[test]
 fn the_last_try_is_not_spent_by_a_recovery() {
     alone(|hsm| {

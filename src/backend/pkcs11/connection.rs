@@ -63,6 +63,7 @@ pub(super) struct State {
     /// The PIN that was accepted, while there are holders. `None` again if the
     /// token refuses it later.
     pub(super) accepted: Option<Accepted>,
+    pub(super) accepted_was_refused: bool,
     pub(super) login: Option<Login>,
     /// Counts logins: object handles of an older one are not used.
     pub(super) epoch: u64,
@@ -227,6 +228,7 @@ impl State {
         let session = token.session_within_lock()?;
         match log_in(token, &session, pin, policy.allow_final_try) {
             Ok(()) => {
+                self.accepted_was_refused = false;
                 self.accepted = Some(Accepted { hash, pin: Arc::new(KeptPin::new(pin)) });
                 self.logged_in(token.clone(), session, policy);
                 Ok(())

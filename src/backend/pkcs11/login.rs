@@ -25,8 +25,8 @@ pub(super) fn log_in(
     pin: &Pin,
     allow_final_try: bool,
 ) -> Result<(), Refusal> {
-    may_send(token, &token.info().map_err(Refusal::Other)?, pin, allow_final_try)
-        .map_err(Refusal::Other)?;
+    may_send(token, &token.info().map_err(Refusal::NotThere)?, pin, allow_final_try)
+        .map_err(Refusal::NotThere)?;
     let sent = pin.text().map(AuthPin::from);
     session.login(UserType::User, sent.as_ref()).map_err(|error| refusal(token, "C_Login", error))
 }
@@ -40,7 +40,7 @@ pub(super) fn confirm(
     allow_final_try: bool,
 ) -> Result<(), Refusal> {
     if let Ok(info) = token.info() {
-        may_send(token, &info, pin, allow_final_try).map_err(Refusal::Other)?;
+        may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
     }
     let sent = pin.text().map(AuthPin::from);
     session
@@ -85,14 +85,20 @@ pub(super) enum Refusal {
     OfThisPin(DeviceError),
     /// The token was logged in already, by somebody; the PIN was not looked at.
     AlreadyIn(DeviceError),
-    /// Anything else.
+    /// The PIN was not sent, or the device did not get as far as looking at it.
+    NotThere(DeviceError),
+    /// Anything else. Nobody knows whether it was counted as a wrong try: some
+    /// modules answer a wrong PIN by a general error.
     Other(DeviceError),
 }
 
 impl Refusal {
     pub(super) fn into_error(self) -> DeviceError {
         match self {
-            Self::OfThisPin(error) | Self::AlreadyIn(error) | Self::Other(error) => error,
+            Self::OfThisPin(error)
+            | Self::AlreadyIn(error)
+            | Self::NotThere(error)
+            | Self::Other(error) => error,
         }
     }
 }
@@ -126,6 +132,18 @@ fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
         Error::Pkcs11(RvError::UserAnotherAlreadyLoggedIn, _) => {
             Refusal::Other(unusable("the security officer is logged in"))
         }
+        Error::Pkcs11(
+            RvError::DeviceError
+            | RvError::DeviceRemoved
+            | RvError::TokenNotPresent
+            | RvError::TokenNotRecognized
+            | RvError::SlotIdInvalid
+            | RvError::SessionHandleInvalid
+            | RvError::SessionClosed
+            | RvError::CryptokiNotInitialized
+            | RvError::HostMemory,
+            _,
+        ) => Refusal::NotThere(token.failed(call)(error)),
         error => Refusal::Other(token.failed(call)(error)),
     }
 }
@@ -158,25 +176,32 @@ impl PinMemory {
         self.refused.iter().any(|refused| refused.same(hash))
     }
 
+    /// Remembers a PIN as wrong; not that of a PIN pad, which a person may
+    /// type right the next time.
     pub(super) fn refuse(&mut self, hash: PinHash) {
-        self.refused.push(hash);
+        if !hash.of_pad {
+            self.refused.push(hash);
+        }
     }
 }
 
-/// SHA-256 over a random salt of this process and token, and the PIN. A PIN
-/// pad's "PIN" hashes as none.
+/// SHA-256 over a random salt of this process and token, and the PIN.
 #[derive(Clone)]
-pub(super) struct PinHash([u8; 32]);
+pub(super) struct PinHash {
+    hash: [u8; 32],
+    /// There is no PIN: it is entered at a pad.
+    of_pad: bool,
+}
 
 impl PinHash {
     fn new(salt: [u8; 32], pin: &Pin) -> Self {
-        let (kind, text) = pin.text().map_or((0, ""), |text| (1, text));
-        let hash = Sha256::new().chain_update(salt).chain_update([kind]);
-        Self(hash.chain_update(text.as_bytes()).finalize().into())
+        let text = pin.text().unwrap_or_default();
+        let hash = Sha256::new().chain_update(salt).chain_update(text.as_bytes());
+        Self { hash: hash.finalize().into(), of_pad: pin.text().is_none() }
     }
 
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.of_pad == other.of_pad && self.hash.ct_eq(&other.hash).into()
     }
 }
 

@@ -72,13 +72,16 @@ impl Connection {
         state.end();
         let token = find()?;
         let Some(accepted) = &state.accepted else {
-            return Err(DeviceError::PinKnownWrong { token: token.name() });
+            let token = token.name();
+            return Err(match state.accepted_was_refused {
+                true => DeviceError::PinKnownWrong { token },
+                false => DeviceError::NotOpen { token },
+            });
         };
         let Some(pin) = accepted.pin.pin() else {
             // Somebody would have to stand at the PIN pad.
             return Err(DeviceError::NotOpen { token: token.name() });
         };
-        let hash = accepted.hash.clone();
         let session = token.session_within_lock()?;
         match log_in(&token, &session, &pin, policy.allow_final_try) {
             // A PIN was accepted before: here it is enough to be logged in.
@@ -88,9 +91,11 @@ impl Connection {
                 Ok(())
             }
             Err(refusal) => {
-                if matches!(refusal, Refusal::OfThisPin(_)) {
-                    state.pins.refuse(hash);
-                    state.accepted = None;
+                match refusal {
+                    Refusal::OfThisPin(_) => state.refuse_accepted(),
+                    // Not by itself again; whoever has the PIN may open anew.
+                    Refusal::Other(_) => state.accepted = None,
+                    Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
                 }
                 Err(refusal.into_error())
             }
@@ -99,9 +104,15 @@ impl Connection {
 
     /// The accepted PIN was refused for one operation: it is not sent again.
     pub(super) fn refuse_accepted(&self) {
-        let mut state = self.lock();
-        if let Some(accepted) = state.accepted.take() {
-            state.pins.refuse(accepted.hash);
+        self.lock().refuse_accepted();
+    }
+}
+
+impl State {
+    fn refuse_accepted(&mut self) {
+        if let Some(accepted) = self.accepted.take() {
+            self.accepted_was_refused = true;
+            self.pins.refuse(accepted.hash);
         }
     }
 }
