@@ -5,18 +5,21 @@
 //! ([`StorageVault`]), so that no backend has a method that can only fail.
 
 mod age;
+mod locator;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 pub mod uri;
+mod vault;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeKeyStore;
+pub use self::locator::{Locator, Pkcs11Locator};
 pub use self::uri::Pkcs11Uri;
+pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 use crate::config::{AgeConfig, Pkcs11Config};
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
@@ -123,84 +126,6 @@ pub trait Backend: fmt::Debug + Send + Sync {
     }
 }
 
-/// A device that can keep a *storage key*: the secret which opens
-/// `identity.age` beside a key that has no passphrase of its own.
-pub trait StorageVault {
-    /// Encrypts a storage key so that only this device opens it again.
-    ///
-    /// The device must be open (a key of it unsealed). `None` if the token has
-    /// no mechanism for it.
-    ///
-    /// # Errors
-    ///
-    /// If the device failed.
-    fn wrap(
-        &self,
-        did: &Did,
-        storage_key: &SecretString,
-    ) -> Result<Option<WrappedKey>, DeviceError>;
-
-    /// Opens what [`StorageVault::wrap`] made.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::StorageKey`] if it was changed, or made for another DID
-    /// or device.
-    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError>;
-
-    /// Removes the device's part of what [`StorageVault::wrap`] made for this
-    /// DID with this very value, when the identity around it could not be
-    /// written.
-    ///
-    /// # Errors
-    ///
-    /// If the device failed.
-    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError>;
-}
-
-/// A storage key, encrypted to a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum WrappedKey {
-    /// By an AES key on the token.
-    AesGcm(AesGcmWrapped),
-    /// To a P-256 key on the token.
-    Ecdh(EcdhWrapped),
-}
-
-/// A storage key, encrypted with AES-256-GCM by a key that cannot leave its
-/// token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AesGcmWrapped {
-    /// `CKA_ID` of the AES key on the token.
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) key_id: Vec<u8>,
-    /// The 12-byte nonce.
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) iv: Vec<u8>,
-    /// Ciphertext and 16-byte tag.
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) ciphertext: Vec<u8>,
-}
-
-/// A storage key, encrypted to a P-256 key that cannot leave its token: by ECDH
-/// with an ephemeral key, HKDF-SHA256 and ChaCha20-Poly1305.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EcdhWrapped {
-    /// `CKA_ID` of the P-256 pair on the token.
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) key_id: Vec<u8>,
-    /// The ephemeral public key, 65 bytes (SEC 1, uncompressed).
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) ephemeral: Vec<u8>,
-    /// Ciphertext and 16-byte tag.
-    #[serde(with = "crate::keystore::hex")]
-    pub(crate) ciphertext: Vec<u8>,
-}
-
 /// What opens a backend's keys.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -244,57 +169,6 @@ pub struct Created {
     pub key: DidKey,
     /// Where it is.
     pub locator: Locator,
-}
-
-/// Where a key is: stable across reboots and renumbered slots.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Locator {
-    /// An age file.
-    AgeFile(PathBuf),
-    /// An object on a token.
-    Pkcs11(Pkcs11Locator),
-}
-
-/// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.
-///
-/// Slot numbers change when tokens are added; they are not part of it.
-/// `Display` prints the RFC 7512 URI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Pkcs11Locator {
-    /// Label of the token (`CK_TOKEN_INFO.label`, trimmed).
-    pub token: String,
-    /// Serial number of the token, trimmed.
-    pub serial: String,
-    /// `CKA_ID` of the pair.
-    #[serde(with = "crate::keystore::hex")]
-    pub id: Vec<u8>,
-    /// `CKA_LABEL` of the pair, for people. Not used to find it.
-    pub label: String,
-}
-
-impl Pkcs11Locator {
-    /// A pair by the token's label and serial, and the pair's `CKA_ID`.
-    #[must_use]
-    pub fn new(token: impl Into<String>, serial: impl Into<String>, id: Vec<u8>) -> Self {
-        Self { token: token.into(), serial: serial.into(), id, label: String::new() }
-    }
-}
-
-impl Pkcs11Locator {
-    /// RFC 7512 URI of the token alone.
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
-    pub(crate) fn token_uri(&self) -> String {
-        Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
-    }
-}
-
-impl fmt::Display for Pkcs11Locator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Pkcs11Uri::from(self).fmt(f)
-    }
 }
 
 /// A key as a backend found it.
@@ -358,20 +232,5 @@ impl Credential {
                 Err(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" })
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_locator_prints_as_an_rfc_7512_uri() {
-        let mut locator = Pkcs11Locator::new("my token; 1", "ab12", vec![0x01, 0x61]);
-        locator.label = "näme".into();
-        assert_eq!(
-            locator.to_string(),
-            "pkcs11:token=my%20token%3B%201;serial=ab12;object=n%C3%A4me;id=%01%61;type=private"
-        );
     }
 }

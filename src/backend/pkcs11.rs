@@ -10,6 +10,7 @@ mod connection;
 pub mod doctor;
 mod ecdh;
 mod failure;
+mod finding;
 mod key;
 mod keygen;
 mod login;
@@ -26,7 +27,6 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
@@ -39,9 +39,8 @@ use self::place::Place;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
-    Pkcs11Locator, Pkcs11Uri, StorageVault, WrappedKey,
+    Pkcs11Locator, StorageVault, WrappedKey,
 };
-use crate::algorithm::VerifyingKey;
 use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error};
@@ -82,86 +81,6 @@ impl Pkcs11Backend {
             Err(error) => return Err(error),
         }
         Ok(Self { module, config: config.clone(), known: Mutex::default() })
-    }
-
-    /// Finds the public key with this `CKA_LABEL`, without a PIN: the way to
-    /// a key that was not made by [`Backend::create`].
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
-    /// exactly one.
-    pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, DeviceError> {
-        let token = self.token()?;
-        let objects = Objects { token: &token, session: &token.session()? };
-        let found = objects.public_labelled(label)?;
-        let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
-        Ok(locator(&token, objects.id(public)?, label))
-    }
-
-    /// Finds the public key that a URI means, without a PIN. The token must
-    /// also be the configured one.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
-    /// exactly one.
-    pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
-        let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
-        let objects = Objects { token: &token, session: &token.session()? };
-        let found = objects.public_of(uri)?;
-        let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
-        Ok(locator(&token, objects.id(public)?, &objects.label(public)?))
-    }
-
-    /// Looks for the key of a DID on every token of the module that a URI
-    /// means, without a PIN: on a token that was restored, cloned or replaced.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::NotFound`] or [`DeviceError::FoundTwice`].
-    pub fn search(module: &Path, did: &Did, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
-        let tokens = token::present(&Module::open(module)?)?;
-        let wanted = Wanted::from_uri(uri);
-        let (mut found, mut searched) = (Vec::new(), Vec::new());
-        for token in tokens.iter().filter(|token| wanted.matches(token)) {
-            searched.push(token.full_name());
-            let objects = Objects { token, session: &token.session()? };
-            for public in objects.public_of(uri)? {
-                // A key in an unknown encoding is none of ours.
-                if let Ok(Some(key)) = objects.point(public)
-                    && key == *did.verifying_key()
-                {
-                    found.push(locator(token, objects.id(public)?, &objects.label(public)?));
-                }
-            }
-        }
-        match (found.pop(), found.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (None, _) => Err(DeviceError::NotFound { did: did.clone(), tokens: searched }),
-            (Some(last), false) => {
-                found.push(last);
-                let candidates = found.iter().map(ToString::to_string).collect();
-                Err(DeviceError::FoundTwice { did: did.clone(), candidates })
-            }
-        }
-    }
-
-    /// The public key of a pair, without a PIN.
-    ///
-    /// # Errors
-    ///
-    /// If there is not exactly one, or it cannot be read.
-    pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, DeviceError> {
-        let wanted = self.wanted().narrowed_to(locator, &self.module)?;
-        let token = Token::select(&self.module, &wanted)?;
-        let objects = Objects { token: &token, session: &token.session()? };
-        let name = || with_id(&locator.id);
-        let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
-        objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {
-            token: token.name(),
-            reason: format!("the public key {} shows no CKA_EC_POINT", name()),
-        })
     }
 
     fn policy(&self) -> Policy {

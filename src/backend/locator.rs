@@ -1,0 +1,74 @@
+//! Where a key is.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Pkcs11Uri;
+
+/// Where a key is: stable across reboots and renumbered slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Locator {
+    /// An age file.
+    AgeFile(PathBuf),
+    /// An object on a token.
+    Pkcs11(Pkcs11Locator),
+}
+
+/// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.
+///
+/// Slot numbers change when tokens are added; they are not part of it.
+/// `Display` prints the RFC 7512 URI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pkcs11Locator {
+    /// Label of the token (`CK_TOKEN_INFO.label`, trimmed).
+    pub token: String,
+    /// Serial number of the token, trimmed.
+    pub serial: String,
+    /// `CKA_ID` of the pair.
+    #[serde(with = "crate::keystore::hex")]
+    pub id: Vec<u8>,
+    /// `CKA_LABEL` of the pair, for people. Not used to find it.
+    pub label: String,
+}
+
+impl Pkcs11Locator {
+    /// A pair by the token's label and serial, and the pair's `CKA_ID`.
+    #[must_use]
+    pub fn new(token: impl Into<String>, serial: impl Into<String>, id: Vec<u8>) -> Self {
+        Self { token: token.into(), serial: serial.into(), id, label: String::new() }
+    }
+}
+
+impl Pkcs11Locator {
+    /// RFC 7512 URI of the token alone.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
+    pub(crate) fn token_uri(&self) -> String {
+        Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
+    }
+}
+
+impl fmt::Display for Pkcs11Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Pkcs11Uri::from(self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locator_prints_as_an_rfc_7512_uri() {
+        let mut locator = Pkcs11Locator::new("my token; 1", "ab12", vec![0x01, 0x61]);
+        locator.label = "näme".into();
+        assert_eq!(
+            locator.to_string(),
+            "pkcs11:token=my%20token%3B%201;serial=ab12;object=n%C3%A4me;id=%01%61;type=private"
+        );
+    }
+}

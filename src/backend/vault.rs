@@ -1,0 +1,86 @@
+//! Devices that keep the key to what lies beside a key of theirs.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::Credential;
+use crate::did::Did;
+use crate::error::DeviceError;
+
+/// A device that can keep a *storage key*: the secret which opens
+/// `identity.age` beside a key that has no passphrase of its own.
+pub trait StorageVault {
+    /// Encrypts a storage key so that only this device opens it again.
+    ///
+    /// The device must be open (a key of it unsealed). `None` if the token has
+    /// no mechanism for it.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn wrap(
+        &self,
+        did: &Did,
+        storage_key: &SecretString,
+    ) -> Result<Option<WrappedKey>, DeviceError>;
+
+    /// Opens what [`StorageVault::wrap`] made.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::StorageKey`] if it was changed, or made for another DID
+    /// or device.
+    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError>;
+
+    /// Removes the device's part of what [`StorageVault::wrap`] made for this
+    /// DID with this very value, when the identity around it could not be
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError>;
+}
+
+/// A storage key, encrypted to a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum WrappedKey {
+    /// By an AES key on the token.
+    AesGcm(AesGcmWrapped),
+    /// To a P-256 key on the token.
+    Ecdh(EcdhWrapped),
+}
+
+/// A storage key, encrypted with AES-256-GCM by a key that cannot leave its
+/// token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AesGcmWrapped {
+    /// `CKA_ID` of the AES key on the token.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) key_id: Vec<u8>,
+    /// The 12-byte nonce.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) iv: Vec<u8>,
+    /// Ciphertext and 16-byte tag.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// A storage key, encrypted to a P-256 key that cannot leave its token: by ECDH
+/// with an ephemeral key, HKDF-SHA256 and ChaCha20-Poly1305.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EcdhWrapped {
+    /// `CKA_ID` of the P-256 pair on the token.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) key_id: Vec<u8>,
+    /// The ephemeral public key, 65 bytes (SEC 1, uncompressed).
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ephemeral: Vec<u8>,
+    /// Ciphertext and 16-byte tag.
+    #[serde(with = "crate::keystore::hex")]
+    pub(crate) ciphertext: Vec<u8>,
+}
