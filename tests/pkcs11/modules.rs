@@ -55,15 +55,19 @@ fn a_library_that_is_no_pkcs11_module_is_named_as_such() {
 }
 
 #[test]
-fn somebody_elses_file_is_refused() {
+fn a_module_that_others_could_replace_is_refused() {
     alone(|hsm| {
-        let copy = hsm.path("copy.so");
+        let directory = hsm.path("shared");
+        fs::create_dir(&directory).unwrap();
+        let copy = directory.join("copy.so");
         fs::copy(module(), &copy).unwrap();
         mode(&copy, 0o755);
-        // Only root can give a file away; others have nothing to test here.
-        if std::os::unix::fs::chown(&copy, Some(65534), None).is_ok() {
-            refused(&copy, "it belongs neither to root nor to you");
-        }
+        mode(&directory, 0o777);
+        refused(&copy, "a directory above it belongs to others, or they can write to it");
+        // As /tmp is: nobody can replace what is not his.
+        mode(&directory, 0o1777);
+        hsm.token(crate::TOKEN);
+        Pkcs11Backend::open(&Pkcs11Config::new(&copy)).unwrap();
     });
 }
 

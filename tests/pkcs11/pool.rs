@@ -236,3 +236,59 @@ fn in_a_fork<F: FnOnce() -> bool>(body: F) -> bool {
         }
     }
 }
+
+/// Opening is not tried again by itself: it may fail when a session dies under
+/// it, by a typed error. But nothing hangs, and nothing is left locked.
+#[test]
+fn keys_are_opened_and_closed_by_threads_while_sessions_die() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = with_sessions(hsm, 4);
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        drop(key);
+        hsm.script(
+            "reuse-handles\n\
+             on C_SignInit random 1/30 seed 17 gap 300 kill-session\n\
+             on C_FindObjectsInit random 1/30 seed 5 gap 300 kill-all\n\
+             on C_OpenSession random 1/30 seed 23 gap 300 return CKR_DEVICE_ERROR\n\
+             on C_GetAttributeValue random 1/60 seed 11 gap 300 logout",
+        );
+        let (send, done) = std::sync::mpsc::channel();
+        let (opened, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for thread in 0..6 {
+                let (send, backend, locator, did) = (send.clone(), &backend, &locator, &did);
+                let (opened, failed) = (&opened, &failed);
+                scope.spawn(move || {
+                    for round in 0..60 {
+                        let made = crate::find(backend, locator, did).and_then(|sealed| {
+                            let key = sealed.demand_hardware().unseal(&Pin::new(PIN))?;
+                            let message = format!("{thread} {round}");
+                            let signature = key.sign(message.as_bytes())?;
+                            key.verifying_key().verify(message.as_bytes(), &signature).unwrap();
+                            Ok(())
+                        });
+                        let count = if made.is_ok() { opened } else { failed };
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                    send.send(()).unwrap();
+                });
+            }
+            for _ in 0..6 {
+                if done.recv_timeout(std::time::Duration::from_secs(120)).is_err() {
+                    // A scope would wait for ever.
+                    std::process::abort();
+                }
+            }
+        });
+        let (opened, failed) = (opened.into_inner(), failed.into_inner());
+        assert_eq!(opened + failed, 360);
+        assert!(opened > 180, "{opened} opened, {failed} failed");
+        assert!(failed > 0, "the faults did nothing");
+        hsm.script("");
+        let key = crate::find(&backend, &locator, &did).unwrap().demand_hardware();
+        let key = key.unseal(&Pin::new(PIN)).unwrap();
+        assert_eq!(sign_by_threads(&key, 4, 20), 80);
+    });
+}

@@ -134,11 +134,53 @@ fn check(path: &Path) -> Result<PathBuf, DeviceError> {
     if !meta.is_file() {
         return Err(refused("it is not a file", None));
     }
-    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refused("it belongs neither to root nor to you", None));
+    let me = rustix::process::geteuid().as_raw();
+    if let Some(problem) = problem_of(meta.uid(), meta.mode(), me) {
+        return Err(refused(problem, None));
     }
-    if meta.mode() & 0o022 != 0 {
-        return Err(refused("others than its owner can write to it", None));
+    // Whoever can write to a directory above can put another file in its place.
+    for directory in real.ancestors().skip(1) {
+        let meta = fs::metadata(directory)
+            .map_err(|error| refused("a directory above it cannot be read", Some(error)))?;
+        // In a sticky one (/tmp) nobody can replace what belongs to others.
+        let mode = if meta.mode() & 0o1000 == 0 { meta.mode() } else { meta.mode() & !0o022 };
+        if problem_of(meta.uid(), mode, me).is_some() {
+            return Err(refused(
+                "a directory above it belongs to others, or they can write to it",
+                None,
+            ));
+        }
     }
     Ok(real)
+}
+
+/// Why others could have written a file, or could put another in its place.
+const fn problem_of(owner: u32, mode: u32, me: u32) -> Option<&'static str> {
+    if owner != 0 && owner != me {
+        return Some("it belongs neither to root nor to you");
+    }
+    if mode & 0o022 != 0 {
+        return Some("others than its owner can write to it");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problem_of;
+
+    /// What needs root to be set up on a disk.
+    #[test]
+    fn a_module_of_somebody_else_is_refused() {
+        for (owner, mode, refused) in [
+            (0, 0o755, false),
+            (1000, 0o700, false),
+            (1001, 0o755, true),
+            (65534, 0o555, true),
+            (1000, 0o775, true),
+            (0, 0o757, true),
+        ] {
+            assert_eq!(problem_of(owner, mode, 1000).is_some(), refused, "{owner} {mode:o}");
+        }
+    }
 }
