@@ -65,6 +65,22 @@ fn main() {
         ],
     );
     support::report("opening a key among 1,000, over one raw C_FindObjects", ours, raw, 1.3);
+
+    // For the first time in a process the public key is searched for, too.
+    let [cold, raw] = support::medians(
+        30,
+        1,
+        [
+            &mut || {
+                let sealed = find(&backend, &locator, &did).demand_hardware();
+                black_box(sealed.unseal(&pin).unwrap());
+            },
+            &mut || {
+                black_box(session.find_objects(&[Attribute::Id(locator.id.clone())]).unwrap());
+            },
+        ],
+    );
+    support::report("finding and opening it for the first time, over the same", cold, raw, 2.0);
 }
 
 fn find(

@@ -251,6 +251,13 @@ fn a_key_on_a_restored_token_is_found_again() {
     assert_eq!(after["device"]["state"], "present");
     assert!(home.read("icn.toml").contains("serial = \"NEW0001\""));
     assert_eq!(after["generation"], before["generation"].as_u64().unwrap() + 1);
+    // A slot number that was configured is another one's now.
+    let config = home.read("icn.toml");
+    home.write("icn.toml", &config.replace("[identity.pkcs11]", "[identity.pkcs11]\nslot = 1"));
+    home.fails(&["sign"], b"hello", &["no token matches", "slot 1"]);
+    home.ok(&["id", "relocate"], b"");
+    assert!(!home.read("icn.toml").contains("slot"));
+    home.ok(&["sign"], b"hello");
     // Once more changes nothing.
     home.ok(&["id", "relocate"], b"");
     assert_eq!(home.show()["generation"], after["generation"]);
@@ -316,6 +323,10 @@ fn a_prompt_tells_of_tries_and_a_pin_pad_is_not_prompted_for() {
         sign.env_remove("ICN_PIN");
         on_a_terminal(&sign, &format!("{PIN}\n"))
     };
+    // What a person types is not noted: the next attempt is another.
+    hsm.script("on C_Login 1 return CKR_PIN_INCORRECT");
+    assert_eq!(prompted().code, 77);
+    assert!(!home.path("refused.json").exists());
     hsm.script("flag count-low");
     let ran = prompted();
     assert_eq!(ran.code, 0, "{}", ran.out);

@@ -128,6 +128,11 @@ fn a_token_without_a_free_session_says_so() {
         hsm.token(TOKEN);
         let (key, _) = generate(&faulty(hsm));
         let sealed = key.seal();
+        // Two will do: one keeps the login, one signs.
+        hsm.script("max-sessions 2");
+        let key = sealed.unseal(&Pin::new(PIN)).unwrap();
+        assert_eq!(sign_by_threads(&key, 4, 10), 40);
+        let sealed = key.seal();
         hsm.script("max-sessions 1");
         let (_, reason) = sealed.unseal(&Pin::new(PIN)).unwrap_err().into_parts();
         assert_shows(reason, &["C_OpenSession failed", "CKR_SESSION_COUNT", "sessions"]);

@@ -6,7 +6,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
-#[command(name = "icnctl", version, arg_required_else_help = true)]
+#[command(
+    name = "icnctl",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 done, 1 failed (verify: not valid), 2 wrong usage (verify: could not \
+                  be told), 77 a PIN or passphrase was refused: do not restart for it"
+)]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
     #[arg(long, global = true, value_name = "DIR")]

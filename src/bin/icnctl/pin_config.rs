@@ -49,6 +49,10 @@ fn fill(document: &mut DocumentMut, context: &Context, header: &Header) -> Optio
         pkcs11.insert("token", value(&locator.token));
         pkcs11.insert("serial", value(&locator.serial));
         pkcs11.insert("key_label", value(&locator.label));
+        if config.slot.is_none() {
+            // A key that has moved is no longer in the slot it was in.
+            pkcs11.remove("slot");
+        }
         if pkcs11.contains_key("key") {
             let key = config.key.clone().unwrap_or_default().at(locator);
             pkcs11.insert("key", value(key.to_string()));
