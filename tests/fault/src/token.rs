@@ -190,7 +190,10 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
 }
 
 pub(crate) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
-    let rv = match state().sessions.remove(&session) {
+    // Not in the `match`: the state would stay locked through its arms, and calls
+    // at work need it before they are done.
+    let known = state().sessions.remove(&session);
+    let rv = match known {
         None => CKR_SESSION_HANDLE_INVALID,
         Some(gone) => {
             let _at_work = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
