@@ -229,7 +229,9 @@ impl Backend for Pkcs11Backend {
         let place = self.place(of_pkcs11(locator)?, did)?;
         let token = place.token()?;
         token.need(&keygen::NEEDED_TO_SIGN)?;
-        place.check(Objects { token: &token, session: &token.session()? })?;
+        let session = token.session()?;
+        place.check(Objects { token: &token, session: &session })?;
+        drop(session);
         self.remember(did, place.locator.clone());
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))
     }

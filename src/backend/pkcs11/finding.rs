@@ -21,7 +21,8 @@ impl Pkcs11Backend {
     /// exactly one.
     pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, DeviceError> {
         let token = self.token()?;
-        let objects = Objects { token: &token, session: &token.session()? };
+        let session = token.session()?;
+        let objects = Objects { token: &token, session: &session };
         let found = objects.public_labelled(label)?;
         let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
         Ok(locator(&token, objects.id(public)?, label))
@@ -36,7 +37,8 @@ impl Pkcs11Backend {
     /// exactly one.
     pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
         let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
-        let objects = Objects { token: &token, session: &token.session()? };
+        let session = token.session()?;
+        let objects = Objects { token: &token, session: &session };
         let found = objects.public_of(uri)?;
         let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
         Ok(locator(&token, objects.id(public)?, &objects.label(public)?))
@@ -54,7 +56,8 @@ impl Pkcs11Backend {
         let (mut found, mut searched) = (Vec::new(), Vec::new());
         for token in tokens.iter().filter(|token| wanted.matches(token)) {
             searched.push(token.full_name());
-            let objects = Objects { token, session: &token.session()? };
+            let session = token.session()?;
+            let objects = Objects { token, session: &session };
             for public in objects.public_of(uri)? {
                 // A key in an unknown encoding is none of ours.
                 if let Ok(Some(key)) = objects.point(public)
@@ -83,7 +86,8 @@ impl Pkcs11Backend {
     pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, DeviceError> {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
-        let objects = Objects { token: &token, session: &token.session()? };
+        let session = token.session()?;
+        let objects = Objects { token: &token, session: &session };
         let name = || with_id(&locator.id);
         let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
         objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {

@@ -29,7 +29,9 @@ impl DeviceKey for TokenKey {
         let place = &self.0;
         let token = place.token()?;
         // Again: days may have passed since the key was found.
-        place.check(Objects { token: &token, session: &token.session()? })?;
+        let session = token.session()?;
+        place.check(Objects { token: &token, session: &session })?;
+        drop(session);
         let login = LoginGuard::enter(&token, pin, place.policy)?;
         open(place, login)
     }

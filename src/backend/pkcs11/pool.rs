@@ -1,5 +1,6 @@
 //! Sessions that threads borrow. Nothing is locked while the token works.
 
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 
 use cryptoki::error::{Error, RvError};
@@ -147,6 +148,34 @@ impl Drop for Lease {
         }
         drop(state);
         self.connection.freed.notify_all();
+    }
+}
+
+/// A session of one caller's own, beside the pool.
+pub(super) struct OwnSession(Option<Session>);
+
+impl OwnSession {
+    pub(super) const fn new(session: Session) -> Self {
+        Self(Some(session))
+    }
+}
+
+impl Deref for OwnSession {
+    type Target = Session;
+
+    #[expect(clippy::expect_used, reason = "taken out in `drop` only")]
+    fn deref(&self) -> &Session {
+        self.0.as_ref().expect("open until dropped")
+    }
+}
+
+impl Drop for OwnSession {
+    fn drop(&mut self) {
+        // Not as cryptoki does it: the number of one that died may be that of
+        // another thread's new session.
+        if let Some(session) = self.0.take() {
+            close(session);
+        }
     }
 }
 

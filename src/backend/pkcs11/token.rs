@@ -11,6 +11,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::module::Module;
+use super::pool::OwnSession;
 use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
 use crate::error::DeviceError;
@@ -176,12 +177,12 @@ impl Token {
 
     /// A session beside the pool, which makes room for it on a token that
     /// has no more.
-    pub(super) fn session(&self) -> Result<Session, DeviceError> {
+    pub(super) fn session(&self) -> Result<OwnSession, DeviceError> {
         self.beside_the_pool(|| self.open_session())
     }
 
     /// The same, for writing.
-    pub(super) fn writing_session(&self) -> Result<Session, DeviceError> {
+    pub(super) fn writing_session(&self) -> Result<OwnSession, DeviceError> {
         self.beside_the_pool(|| self.module.context().open_rw_session(self.slot))
     }
 
@@ -198,13 +199,14 @@ impl Token {
     fn beside_the_pool(
         &self,
         open: impl Fn() -> Result<Session, Error>,
-    ) -> Result<Session, DeviceError> {
+    ) -> Result<OwnSession, DeviceError> {
         match open() {
             Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
                 open()
             }
             opened => opened,
         }
+        .map(OwnSession::new)
         .map_err(self.failed("C_OpenSession"))
     }
 

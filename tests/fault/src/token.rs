@@ -196,7 +196,8 @@ pub(crate) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK
     let rv = match known {
         None => CKR_SESSION_HANDLE_INVALID,
         Some(gone) => {
-            let _at_work = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
+            // Not while it is at work: SoftHSM does not survive that.
+            let _alone = AT_WORK.write().unwrap_or_else(PoisonError::into_inner);
             // SAFETY: the handle is the real module's own.
             real().C_CloseSession.map_or(CKR_OK, |close| unsafe { close(gone.real) })
         }
