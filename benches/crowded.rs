@@ -73,7 +73,7 @@ fn main() {
         [
             &mut || {
                 let sealed = find(&backend, &locator, &did).demand_hardware();
-                black_box(sealed.unseal(&pin).unwrap());
+                drop(black_box(sealed.unseal(&pin).unwrap()));
             },
             &mut || {
                 black_box(session.find_objects(&[Attribute::Id(locator.id.clone())]).unwrap());
