@@ -13,7 +13,7 @@ use crate::error::DeviceError;
 
 impl Pkcs11Backend {
     /// Finds the public key with this `CKA_LABEL`, without a PIN: the way to
-    /// a key that was not made by [`Backend::create`].
+    /// a key that was not made by [`crate::backend::Backend::create`].
     ///
     /// # Errors
     ///
