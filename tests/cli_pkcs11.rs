@@ -11,6 +11,8 @@ use home::{Ran, on_a_terminal, openssl_verifies};
 use serde_json::json;
 use token::{PIN, SoftHsm, module};
 
+const NO_GCM: &str = "slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM";
+
 /// No PIN in what was said.
 fn quiet(ran: &Ran) {
     assert!(!ran.err.contains(PIN) && !ran.out.contains(PIN), "{} {}", ran.out, ran.err);
@@ -275,11 +277,20 @@ fn a_taken_label_is_refused_and_another_one_works() {
     second.ok(&["sign"], b"hello");
 }
 
-/// The files cannot be written: no orphan stays on the token, and the same
-/// command works once the cause is gone.
 #[test]
 fn a_failed_init_leaves_nothing_on_the_token() {
-    let hsm = SoftHsm::with_token("node-1");
+    leaves_nothing_when_init_fails(&SoftHsm::with_token("node-1"), "pkcs11-aes-gcm");
+}
+
+#[test]
+fn nor_does_it_leave_a_p256_pair() {
+    let hsm = SoftHsm::with_token("node-1").configured(NO_GCM);
+    leaves_nothing_when_init_fails(&hsm, "pkcs11-ecdh");
+}
+
+/// The files cannot be written: no orphan stays on the token, and the same
+/// command works once the cause is gone.
+fn leaves_nothing_when_init_fails(hsm: &SoftHsm, storage: &str) {
     let home = hsm.home();
     // A directory in the way of the previous-version rename target is not
     // enough to stop a write; a full one is: no new file fits.
@@ -306,8 +317,9 @@ fn a_failed_init_leaves_nothing_on_the_token() {
     quiet(&ran);
     assert!(!home.path("identity.age").exists() && !home.path("identity.json").exists());
     let listed = hsm.pkcs11_tool(&["--list-objects"]);
-    assert!(!listed.out.contains("icn-identity"), "{}", listed.out);
+    assert!(!listed.out.contains("Key Object"), "{}", listed.out);
     home.ok(&hsm.init("node-1"), b"");
+    assert!(home.read("identity.json").contains(&format!("\"kind\": \"{storage}\"")));
     home.ok(&["sign"], b"hello");
 }
 
@@ -393,8 +405,7 @@ fn an_unknown_token_is_told_with_those_that_are_there() {
 /// Without AES-GCM, a P-256 key on the token keeps the storage key.
 #[test]
 fn without_aes_gcm_the_pin_alone_opens_everything_by_ecdh() {
-    let hsm =
-        SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM");
+    let hsm = SoftHsm::with_token("node-1").configured(NO_GCM);
     let home = hsm.identity("node-1");
     assert!(home.read("identity.json").contains("\"kind\": \"pkcs11-ecdh\""));
     home.ok(&["sign"], b"hello");

@@ -235,3 +235,39 @@ impl Header {
 pub(super) fn hash(text: &str) -> String {
     hex::encode(&Sha256::digest(text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As headers have it: another spelling would not open what is there.
+    const KNOWN: [&str; 3] = [
+        r#"{"kind":"passphrase"}"#,
+        r#"{"kind":"pkcs11-aes-gcm","wrapped":{"key_id":"0a","iv":"0b","ciphertext":"0c"}}"#,
+        r#"{"kind":"pkcs11-ecdh","wrapped":{"key_id":"0a","ephemeral":"04","ciphertext":"0c"}}"#,
+    ];
+
+    #[test]
+    fn what_opens_the_payload_is_written_as_it_was_read() {
+        for known in KNOWN {
+            let storage: Storage = serde_json::from_str(known).unwrap();
+            assert_eq!(serde_json::to_string(&storage).unwrap(), known);
+            let back = storage.wrapped().map_or(Storage::Passphrase {}, Storage::from);
+            assert_eq!(back, storage);
+        }
+    }
+
+    #[test]
+    fn a_storage_of_two_kinds_or_with_more_fields_is_refused() {
+        let [_, gcm, ecdh] = KNOWN;
+        for wrong in [
+            gcm.replace("iv", "ephemeral"),
+            ecdh.replace("ephemeral", "iv"),
+            ecdh.replace("\"ephemeral\"", "\"iv\":\"0b\",\"ephemeral\""),
+            ecdh.replace("\"wrapped\"", "\"more\":1,\"wrapped\""),
+            ecdh.replace("pkcs11-ecdh", "pkcs11-ecdh-2"),
+        ] {
+            assert!(serde_json::from_str::<Storage>(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::softhsm::{SoftHsm, alone, count};
-use crate::{TOKEN, assert_shows, faulty, generate};
+use crate::{TOKEN, assert_shows, faulty, generate, pin};
 
 const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
 const NO_GCM: &str = "no-mechanism CKM_AES_GCM\n";
@@ -31,11 +31,14 @@ fn a_storage_key_goes_round_and_its_p256_key_stays_in_the_token() {
         let wrapped = vault.wrap(key.did(), &secret()).unwrap().unwrap();
         assert!(matches!(wrapped, WrappedKey::Ecdh(_)));
         for _ in 0..3 {
-            assert_eq!(vault.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+            let (opened, calls) = hsm.calls(|| vault.unwrap(key.did(), &wrapped).unwrap());
+            assert_eq!(opened.expose_secret(), SECRET);
+            // A session object: only this process would see it.
+            assert_eq!(count(&calls, "C_DeriveKey"), 1, "{calls:?}");
+            assert_eq!(count(&calls, "C_DestroyObject"), 1, "{calls:?}");
         }
-        // Derived secrets are gone while the session's login lasts.
-        assert_eq!(objects(hsm, "Secret Key Object"), 0);
         let listed = hsm.objects(TOKEN);
+        assert_eq!(listed.matches("Key Object").count(), 4, "two pairs and no more: {listed}");
         let private = listed.split("Private Key Object; EC\n").nth(1).unwrap();
         let private = private.split("Key Object").next().unwrap();
         for line in [
@@ -45,6 +48,10 @@ fn a_storage_key_goes_round_and_its_p256_key_stays_in_the_token() {
         ] {
             assert!(private.contains(line), "{private}");
         }
+        let publics = listed.split("Public Key Object; ").skip(1);
+        let mut publics = publics.map(|public| public.split("Key Object").next().unwrap());
+        let public = publics.find(|public| public.contains("icn-identity storage")).unwrap();
+        assert!(public.contains("Usage:      none\n"), "{public}");
     });
 }
 
@@ -76,8 +83,12 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
             assert_shows(changed(field, String::new()), &[text]);
         }
         // The point at infinity, zeros, and a point of another encoding's.
-        for point in ["00".to_owned(), format!("04{}", "00".repeat(64)), "02".repeat(33)] {
-            assert_shows(changed("ephemeral", point), &[text]);
+        let compressed = format!("02{}", &json["ephemeral"].as_str().unwrap()[2..66]);
+        let zeros = format!("04{}", "00".repeat(64));
+        for point in ["00".to_owned(), zeros, "00".repeat(65), "02".repeat(33), compressed] {
+            let (error, calls) = hsm.calls(|| changed("ephemeral", point));
+            assert_shows(error, &[text]);
+            assert_eq!(count(&calls, "C_DeriveKey"), 0, "it came to the token: {calls:?}");
         }
     });
 }
@@ -94,6 +105,8 @@ fn a_token_that_keeps_the_secret_to_itself_is_left_as_it_was() {
             "no-mechanism CKM_ECDH1_DERIVE",
             "on C_DeriveKey all return CKR_TEMPLATE_INCONSISTENT",
             "on C_DeriveKey all return CKR_MECHANISM_PARAM_INVALID",
+            // It makes pairs, but on no curve of ours.
+            "curve printable",
         ] {
             hsm.script(&format!("{NO_GCM}{fault}"));
             assert_eq!(vault.wrap(key.did(), &secret()).unwrap(), None, "{fault}");
@@ -101,6 +114,70 @@ fn a_token_that_keeps_the_secret_to_itself_is_left_as_it_was() {
         }
         hsm.script("no-mechanism CKM_AES_GCM\nno-mechanism CKM_ECDH1_DERIVE");
         assert!(backend.vault().is_none());
+    });
+}
+
+/// That a token was lost does not say that it cannot do ECDH.
+#[test]
+fn a_token_lost_while_it_derives_is_an_error_and_no_fall_back() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let before = hsm.objects(TOKEN);
+        let lost = format!("{NO_GCM}on C_DeriveKey all return CKR_DEVICE_REMOVED");
+        let said = ["C_DeriveKey failed on token node-1", "CKR_DEVICE_REMOVED"];
+        hsm.script(&lost);
+        assert_shows(backend.wrap(key.did(), &secret()).unwrap_err(), &said);
+        assert_eq!(hsm.objects(TOKEN), before);
+        hsm.script(NO_GCM);
+        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        hsm.script(&lost);
+        assert_shows(backend.unwrap(key.did(), &wrapped).unwrap_err(), &said);
+        hsm.script(NO_GCM);
+        assert_eq!(backend.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+    });
+}
+
+#[test]
+fn a_derived_secret_that_is_not_shown_is_destroyed_all_the_same() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let before = hsm.objects(TOKEN);
+        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        let kept = hsm.objects(TOKEN);
+        for fault in ["hide CKA_VALUE", "on C_GetAttributeValue 2..99 return CKR_GENERAL_ERROR"] {
+            hsm.script(&format!("{NO_GCM}{fault}"));
+            let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped));
+            assert_shows(opened.unwrap_err(), &["does not open the storage key"]);
+            assert_eq!(count(&calls, "C_DeriveKey"), 1, "{calls:?}");
+            assert_eq!(count(&calls, "C_DestroyObject"), 1, "{calls:?}");
+        }
+        hsm.script(&format!("{NO_GCM}hide CKA_VALUE"));
+        assert_eq!(backend.wrap(key.did(), &secret()).unwrap(), None);
+        assert_eq!(hsm.objects(TOKEN), kept, "the new pair is gone, the other one stays");
+        backend.discard_storage(key.did(), &pin()).unwrap();
+        assert_eq!(hsm.objects(TOKEN), before);
+    });
+}
+
+#[test]
+fn each_encoding_of_the_token_s_point_is_read() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NO_GCM);
+        let backend = faulty(hsm);
+        let (key, _) = generate(&backend);
+        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        for form in ["raw", "octet", "bit"] {
+            hsm.script(&format!("{NO_GCM}point {form}"));
+            let opened = backend.unwrap(key.did(), &wrapped).unwrap();
+            assert_eq!(opened.expose_secret(), SECRET, "{form}");
+        }
     });
 }
 

@@ -5,9 +5,9 @@ use cryptoki_sys::*;
 use crate::effects::on_session;
 use crate::state::state;
 
-/// DER prefixes of an Ed25519 point.
-const OCTET: &[u8] = &[0x04, 0x20];
-const BIT: &[u8] = &[0x03, 0x21, 0x00];
+/// DER prefixes of a point: `OCTET STRING` and `BIT STRING`.
+const ED25519: [&[u8]; 2] = [&[0x04, 0x20], &[0x03, 0x21, 0x00]];
+const P256: [&[u8]; 2] = [&[0x04, 0x41], &[0x03, 0x42, 0x00]];
 
 pub(crate) unsafe extern "C" fn C_GetAttributeValue(
     session: CK_SESSION_HANDLE,
@@ -56,10 +56,11 @@ unsafe fn one(attribute: &mut CK_ATTRIBUTE, ask: impl Fn(*mut CK_ATTRIBUTE) -> C
             return rv;
         }
         let shown = &buffer[..own.ulValueLen as usize];
-        let raw = shown.strip_prefix(OCTET).unwrap_or(shown);
+        let [octet, bit] = if shown.len() < P256[0].len() + 65 { ED25519 } else { P256 };
+        let raw = shown.strip_prefix(octet).unwrap_or(shown);
         let prefix: &[u8] = match form.as_str() {
-            "octet" => OCTET,
-            "bit" => BIT,
+            "octet" => octet,
+            "bit" => bit,
             _ => &[],
         };
         // SAFETY: valid by contract.
