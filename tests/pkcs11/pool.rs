@@ -101,6 +101,21 @@ fn the_pool_keeps_to_its_size() {
 }
 
 #[test]
+fn the_pool_has_a_session_for_each_core_where_nothing_is_said() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let cores = thread::available_parallelism().unwrap().get();
+        let (key, _) = generate(&faulty(hsm));
+        // All of them wait in the token at once, so that each needs a session.
+        hsm.script("on C_Sign all sleep 20");
+        let (made, calls) = hsm.calls(|| sign_by_threads(&key, 3 * cores, 3));
+        assert_eq!(made, 9 * cores);
+        // The first is there since the key was made.
+        assert_eq!(count(&calls, "C_OpenSession"), cores - 1, "{calls:?}");
+    });
+}
+
+#[test]
 fn a_token_with_few_sessions_is_shared() {
     alone(|hsm| few_sessions(hsm, "max-sessions 4"));
 }
