@@ -49,7 +49,7 @@ fn main() {
     support::report("signing with 1,000 more keys on the token, over alone", crowded, alone, 1.05);
 
     // A login that is there is joined, so that both sides see private objects.
-    let mut sealed = Some(find(&backend, &locator, &did).demand_hardware());
+    let mut sealed = Some(find(&backend, &locator, &did).demand_hardware().unwrap());
     let [ours, raw] = support::medians(
         30,
         1,
@@ -72,7 +72,7 @@ fn main() {
         1,
         [
             &mut || {
-                let sealed = find(&backend, &locator, &did).demand_hardware();
+                let sealed = find(&backend, &locator, &did).demand_hardware().unwrap();
                 drop(black_box(sealed.unseal(&pin).unwrap()));
             },
             &mut || {

@@ -37,7 +37,7 @@ fn main() {
     let unverified = Key::<Hardware, Unlocked>::try_from(made.key).unwrap();
     let found = open(true).find(&Locator::Pkcs11(locator.clone()), &did).unwrap();
     let icn_identity::backend::KeyAtRest::Device(sealed) = found else { panic!("a device key") };
-    let verified = sealed.demand_hardware().unseal(&Pin::new(support::PIN)).unwrap();
+    let verified = sealed.demand_hardware().unwrap().unseal(&Pin::new(support::PIN)).unwrap();
 
     let message = [0x17_u8; 64];
     let raw = Raw::open(&module, locator_id(&locator.to_string()));
@@ -91,7 +91,7 @@ fn waiting_token(locator: &Pkcs11Locator, did: &Did, message: &[u8]) {
     let icn_identity::backend::KeyAtRest::Device(sealed) = found.unwrap() else {
         panic!("a device key")
     };
-    let key = sealed.demand_hardware().unseal(&Pin::new(support::PIN)).unwrap();
+    let key = sealed.demand_hardware().unwrap().unseal(&Pin::new(support::PIN)).unwrap();
     let [one, two, eight] = [1, 2, 8].map(|threads| signatures_in(&key, threads, message));
     support::report_gain("token that takes 2 ms, 2 threads over 1", two, one, 1.7);
     support::report_gain("token that takes 2 ms, 8 threads over 1", eight, one, 6.0);

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Later, by its locator. The demand is checked when the key is unsealed.
     if let KeyAtRest::Device(found) = backend.find(&created.locator, &did)? {
-        let sealed: Key<Hardware, Sealed> = found.demand_hardware();
+        let sealed: Key<Hardware, Sealed> = found.demand_hardware()?;
         let key = sealed.unseal(&pin)?;
         println!("signed again: {:?}", key.sign(b"hello again")?.algorithm());
     }

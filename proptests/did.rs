@@ -3,7 +3,7 @@
 
 use icn_identity::algorithm::{Ed25519VerifyingKey, InvalidVerifyingKey};
 use icn_identity::did::InvalidDid;
-use icn_identity::{Did, DidMethod, Key, Software, Unlocked};
+use icn_identity::{AlgorithmId, Did, DidMethod, Key, Software, Unlocked};
 use proptest::prelude::*;
 
 fn did_icn(bytes: &[u8]) -> String {
@@ -65,6 +65,20 @@ fn a_published_did_key_is_read() {
     assert_eq!(Did::parse(text).unwrap().as_str(), text);
 }
 
+/// From the did:key specification. No other method has them.
+#[test]
+fn published_p256_dids_are_read() {
+    for text in [
+        "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169",
+        "did:key:zDnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv",
+    ] {
+        let did = Did::parse(text).unwrap();
+        assert_eq!(did.as_str(), text);
+        assert_eq!(did.verifying_key().algorithm(), AlgorithmId::P256);
+        assert_eq!(Did::from_key(DidMethod::Icn, did.verifying_key()), did);
+    }
+}
+
 fn refusal(text: &str) -> InvalidDid {
     Did::parse(text).unwrap_err()
 }
@@ -83,15 +97,25 @@ fn each_rule_refuses_by_name() {
     for tail in ["#key-1", "?versionId=1", "/path", ";service=x"] {
         assert_eq!(refusal(&format!("{good}{tail}")), InvalidDid::DidUrl);
     }
-    assert_eq!(refusal(&did_icn(&raw[..31])), InvalidDid::Length { found: 31 });
-    assert_eq!(refusal(&did_icn(&[raw, &[0][..]].concat())), InvalidDid::Length { found: 33 });
+    assert_eq!(refusal(&did_icn(&raw[..31])), InvalidDid::Length { found: 31, expected: 32 });
+    assert_eq!(
+        refusal(&did_icn(&[raw, &[0][..]].concat())),
+        InvalidDid::Length { found: 33, expected: 32 }
+    );
     assert_eq!(refusal(&format!("did:icn:z{}", "1".repeat(200))), InvalidDid::TooLong);
-    // Multicodec: not minimal, cut short, another code (X25519, P-256).
+    // Multicodec: not minimal, cut short, another code (X25519).
     assert_eq!(refusal(&did_key(&[0xed, 0x81, 0x00], raw)), InvalidDid::Varint);
     assert_eq!(refusal(&did_key(&[0xed], &[])), InvalidDid::Varint);
     assert_eq!(refusal(&did_key(&[], &[])), InvalidDid::Varint);
     assert_eq!(refusal(&did_key(&[0xec, 0x01], raw)), InvalidDid::Multicodec { code: 0xec });
-    assert_eq!(refusal(&did_key(&[0x80, 0x24], raw)), InvalidDid::Multicodec { code: 0x1200 });
+    // secp256k1
+    assert_eq!(refusal(&did_key(&[0xe7, 0x01], raw)), InvalidDid::Multicodec { code: 0xe7 });
+    let point = [&[2][..], &[0xff; 32]].concat();
+    let p256 = |raw: &[u8]| did_key(&[0x80, 0x24], raw);
+    assert_eq!(refusal(&p256(raw)), InvalidDid::Length { found: 32, expected: 33 });
+    assert_eq!(refusal(&p256(&point)), InvalidDid::Key(InvalidVerifyingKey::NotOnCurve));
+    let other_form = [&[4][..], &[0; 32]].concat();
+    assert_eq!(refusal(&p256(&other_form)), InvalidDid::Key(InvalidVerifyingKey::NotCanonical));
 }
 
 fn hex(text: &str) -> [u8; 32] {

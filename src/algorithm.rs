@@ -1,18 +1,24 @@
 //! Algorithms, public keys and signatures.
 
+mod ed25519;
+mod p256;
+mod signature;
+
 use std::fmt;
 
+pub use self::ed25519::Ed25519VerifyingKey;
+pub use self::p256::P256VerifyingKey;
+pub use self::signature::{BadSignature, Signature};
 use crate::private::Closed;
 
 /// A signature algorithm, as a type.
 ///
 /// # Sealed
 ///
-/// Implemented by [`Ed25519`] only; a P-256 marker joins it together with the
-/// first backend that signs with P-256.
+/// Implemented by [`Ed25519`] and [`P256`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a signature algorithm of this crate",
-    label = "expected `Ed25519`",
+    label = "expected `Ed25519` or `P256`",
     note = "leave the parameter out: `Key<P, S>` is `Key<P, S, Ed25519>`"
 )]
 pub trait Algorithm: Closed + Send + Sync + 'static {
@@ -25,25 +31,39 @@ pub trait Algorithm: Closed + Send + Sync + 'static {
 #[non_exhaustive]
 pub enum Ed25519 {}
 
+/// ECDSA on NIST P-256 over SHA-256 (FIPS 186-5, section 6), for devices that
+/// hold no Ed25519 keys: every TPM, and several HSMs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum P256 {}
+
 impl Closed for Ed25519 {}
 impl Algorithm for Ed25519 {
     const ID: AlgorithmId = AlgorithmId::Ed25519;
 }
+impl Closed for P256 {}
+impl Algorithm for P256 {
+    const ID: AlgorithmId = AlgorithmId::P256;
+}
 
 /// A signature algorithm, as a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AlgorithmId {
     /// Pure Ed25519 (RFC 8032).
+    #[default]
     Ed25519,
+    /// ECDSA on P-256 over SHA-256 (FIPS 186-5).
+    P256,
 }
 
 impl AlgorithmId {
-    /// The lower-case name used in files and in JSON: `ed25519`.
+    /// The lower-case name used in files and in JSON: `ed25519`, `p256`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
+            Self::P256 => "p256",
         }
     }
 }
@@ -60,6 +80,8 @@ impl fmt::Display for AlgorithmId {
 pub enum VerifyingKey {
     /// An Ed25519 public key.
     Ed25519(Ed25519VerifyingKey),
+    /// A P-256 public key.
+    P256(P256VerifyingKey),
 }
 
 impl VerifyingKey {
@@ -68,31 +90,47 @@ impl VerifyingKey {
     pub const fn algorithm(&self) -> AlgorithmId {
         match self {
             Self::Ed25519(_) => AlgorithmId::Ed25519,
+            Self::P256(_) => AlgorithmId::P256,
         }
     }
 
-    /// The encoded key: 32 bytes for Ed25519 (RFC 8032, section 5.1.5).
+    /// The encoded key: 32 bytes for Ed25519 (RFC 8032, section 5.1.5), 33 for
+    /// P-256 (compressed point, SEC 1, section 2.3.3).
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Ed25519(key) => key.as_bytes(),
+            Self::P256(key) => key.as_bytes(),
         }
     }
 
-    /// Verifies strictly: a signature with a non-canonical `S`, or a `R` of
-    /// small order, is refused even where RFC 8032 leaves room.
+    /// Verifies a signature over exactly these bytes.
+    ///
+    /// Ed25519 strictly: one with a non-canonical `S`, or an `R` of small
+    /// order, is refused even where RFC 8032 leaves room. P-256 as FIPS 186-5
+    /// has it: `s` and `n - s` are both valid there, as other software makes
+    /// both. This crate makes the lower one only.
     ///
     /// # Errors
     ///
     /// [`BadSignature`] if the signature is not one of `message` under this
     /// key, or was made with another algorithm. It never says why.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        match (self, signature.algorithm) {
-            (Self::Ed25519(key), AlgorithmId::Ed25519) => key
-                .0
-                .verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.bytes))
-                .map_err(|_| BadSignature(())),
+        match (self, signature.algorithm()) {
+            (Self::Ed25519(key), AlgorithmId::Ed25519) => key.verify(message, signature.as_bytes()),
+            (Self::P256(key), AlgorithmId::P256) => key.verify(message, signature.as_bytes()),
+            _ => Err(BadSignature(())),
         }
+    }
+
+    /// As [`Self::verify`], and a P-256 signature must be the lower of the two,
+    /// so that a statement of ours has one signature from each signing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verify`].
+    pub fn verify_strict(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        if signature.is_low_s() { self.verify(message, signature) } else { Err(BadSignature(())) }
     }
 }
 
@@ -102,61 +140,30 @@ impl From<Ed25519VerifyingKey> for VerifyingKey {
     }
 }
 
+impl From<P256VerifyingKey> for VerifyingKey {
+    fn from(key: P256VerifyingKey) -> Self {
+        Self::P256(key)
+    }
+}
+
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ed25519(key) => key.fmt(f),
+            Self::P256(key) => key.fmt(f),
         }
     }
 }
 
-/// An Ed25519 public key: on the curve, canonically encoded, not of small
-/// order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ed25519VerifyingKey(pub(crate) ed25519_dalek::VerifyingKey);
-
-impl Ed25519VerifyingKey {
-    /// Reads the 32-byte encoding of RFC 8032, section 5.1.5.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidVerifyingKey`] says which check failed.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidVerifyingKey> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes)
-            .map_err(|_| InvalidVerifyingKey::NotOnCurve)?;
-        // `from_bytes` reduces y modulo p and keeps the bytes it was given.
-        if key.to_edwards().compress().as_bytes() != bytes {
-            return Err(InvalidVerifyingKey::NotCanonical);
-        }
-        if key.is_weak() {
-            return Err(InvalidVerifyingKey::SmallOrder);
-        }
-        Ok(Self(key))
-    }
-
-    /// The 32-byte encoding of RFC 8032, section 5.1.5.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Ed25519VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ed25519VerifyingKey(")?;
-        self.as_bytes().iter().try_for_each(|b| write!(f, "{b:02x}"))?;
-        write!(f, ")")
-    }
-}
-
-/// Why 32 bytes are not an Ed25519 public key that this crate accepts.
+/// Why bytes are not a public key that this crate accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVerifyingKey {
-    /// The bytes decode to no point of edwards25519.
+    /// The bytes decode to no point of the curve.
     #[error("the bytes are not a point on the curve")]
     NotOnCurve,
-    /// The bytes are a second encoding of a point (y not below p).
+    /// The bytes are a second encoding of a point (Ed25519: y not below p;
+    /// P-256: not the compressed form).
     #[error("the point is not canonically encoded")]
     NotCanonical,
     /// The point has small order: signatures under it prove nothing.
@@ -164,48 +171,6 @@ pub enum InvalidVerifyingKey {
     SmallOrder,
 }
 
-/// A signature: 64 bytes, tagged with its algorithm.
-///
-/// Ed25519: `R ‖ S` (RFC 8032, section 5.1.6).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Signature {
-    algorithm: AlgorithmId,
-    bytes: [u8; 64],
+fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
-
-impl Signature {
-    /// Tags 64 bytes as an Ed25519 signature; nothing is verified here.
-    #[must_use]
-    pub const fn from_ed25519_bytes(bytes: [u8; 64]) -> Self {
-        Self::new(AlgorithmId::Ed25519, bytes)
-    }
-
-    pub(crate) const fn new(algorithm: AlgorithmId, bytes: [u8; 64]) -> Self {
-        Self { algorithm, bytes }
-    }
-
-    /// The algorithm that made it.
-    #[must_use]
-    pub const fn algorithm(&self) -> AlgorithmId {
-        self.algorithm
-    }
-
-    /// The 64 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 64] {
-        &self.bytes
-    }
-}
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({}, ", self.algorithm)?;
-        self.bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))?;
-        write!(f, ")")
-    }
-}
-
-/// The signature does not verify. Opaque on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not verify under this key")]
-pub struct BadSignature(());

@@ -20,6 +20,7 @@ pub use self::age::AgeKeyStore;
 pub use self::locator::{Locator, Pkcs11Locator};
 pub use self::uri::Pkcs11Uri;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
+use crate::algorithm::AlgorithmId;
 use crate::config::{AgeConfig, Pkcs11Config};
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
@@ -140,17 +141,27 @@ pub enum Credential {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct NewKey {
-    /// The DID method of the key.
+    /// The DID method of the key. A P-256 key has a `did:key` whatever is said
+    /// here.
     pub did_method: DidMethod,
+    /// The algorithm of the key.
+    pub algorithm: AlgorithmId,
     /// A label for people, on backends that have labels.
     pub label: Option<String>,
 }
 
 impl NewKey {
-    /// A key named by this DID method, without a label.
+    /// An Ed25519 key named by this DID method, without a label.
     #[must_use]
     pub fn new(did_method: DidMethod) -> Self {
-        Self { did_method, label: None }
+        Self { did_method, algorithm: AlgorithmId::Ed25519, label: None }
+    }
+
+    /// A key of another algorithm.
+    #[must_use]
+    pub const fn with_algorithm(mut self, algorithm: AlgorithmId) -> Self {
+        self.algorithm = algorithm;
+        self
     }
 
     /// With a label.

@@ -3,7 +3,8 @@
 //! | method | form | source |
 //! |---|---|---|
 //! | `did:icn` | `did:icn:z` + base58btc of the 32 raw Ed25519 bytes | ICN |
-//! | `did:key` | `did:key:z` + base58btc of the multicodec `ed 01` + 32 bytes | W3C CCG did:key v0.7 |
+//! | `did:key` | `did:key:z6Mk…`: `z` + base58btc of the multicodec `ed 01` + 32 bytes | W3C CCG did:key v0.7 |
+//! | `did:key` | `did:key:zDn…`: `z` + base58btc of the multicodec `80 24` + the 33 bytes of a compressed P-256 point | W3C CCG did:key v0.7 |
 //!
 //! The identifier *is* the public key, so parsing one yields a key that was
 //! checked: on the curve, canonical, not of small order.
@@ -12,10 +13,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::algorithm::{AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, VerifyingKey};
+use crate::algorithm::{
+    AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, P256VerifyingKey, VerifyingKey,
+};
 
-/// `ed25519-pub` (0xed) of the multicodec table, as an unsigned varint.
-const MULTICODEC_ED25519: [u8; 2] = [0xed, 0x01];
+/// `ed25519-pub` of the multicodec table.
+const ED25519_PUB: u64 = 0xed;
+/// `p256-pub` of the multicodec table: a compressed point.
+const P256_PUB: u64 = 0x1200;
 /// Longer than any identifier that this crate accepts.
 const MAX_LEN: usize = 128;
 
@@ -26,11 +31,17 @@ pub enum DidMethod {
     /// `did:icn:z…`, the cooperative network's own form.
     #[default]
     Icn,
-    /// `did:key:z6Mk…`.
+    /// `did:key:z6Mk…`, and `did:key:zDn…` for P-256.
     Key,
 }
 
 impl DidMethod {
+    /// Whether keys of this algorithm have DIDs of this method.
+    #[must_use]
+    pub const fn fits(self, algorithm: AlgorithmId) -> bool {
+        matches!((self, algorithm), (Self::Key, _) | (Self::Icn, AlgorithmId::Ed25519))
+    }
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Icn => "did:icn:",
@@ -54,12 +65,14 @@ struct Inner {
 }
 
 impl Did {
-    /// The DID of a public key.
+    /// The DID of a public key. A P-256 key has a `did:key` only, whatever
+    /// method is asked for.
     #[must_use]
     pub fn from_key(method: DidMethod, key: &VerifyingKey) -> Self {
-        let encoded = match (method, key.algorithm()) {
-            (DidMethod::Icn, AlgorithmId::Ed25519) => bs58::encode(key.as_bytes()).into_string(),
-            (DidMethod::Key, AlgorithmId::Ed25519) => multikey(key),
+        let method = if method.fits(key.algorithm()) { method } else { DidMethod::Key };
+        let encoded = match method {
+            DidMethod::Icn => bs58::encode(key.as_bytes()).into_string(),
+            DidMethod::Key => multikey(key),
         };
         Self(Arc::new(Inner { text: format!("{}z{encoded}", method.prefix()), method, key: *key }))
     }
@@ -82,12 +95,15 @@ impl Did {
             return Err(InvalidDid::DidUrl);
         }
         let bytes = bs58::decode(base58).into_vec().map_err(|_| InvalidDid::Alphabet)?;
-        let raw = match method {
-            DidMethod::Icn => bytes.as_slice(),
-            DidMethod::Key => strip_multicodec(&bytes)?,
+        let (code, raw) = match method {
+            DidMethod::Icn => (ED25519_PUB, bytes.as_slice()),
+            DidMethod::Key => multicodec(&bytes)?,
         };
-        let raw: &[u8; 32] = raw.try_into().map_err(|_| InvalidDid::Length { found: raw.len() })?;
-        let key = VerifyingKey::Ed25519(Ed25519VerifyingKey::from_bytes(raw)?);
+        let key = match code {
+            ED25519_PUB => Ed25519VerifyingKey::from_bytes(sized(raw)?)?.into(),
+            P256_PUB => P256VerifyingKey::from_bytes(sized(raw)?)?.into(),
+            code => return Err(InvalidDid::Multicodec { code }),
+        };
         let did = Self::from_key(method, &key);
         // One key has one text: whatever else the decoder let through ends here.
         if did.as_str() != text {
@@ -117,36 +133,37 @@ impl Did {
 
 /// base58btc of multicodec and key: the *Multikey* encoding without its `z`.
 fn multikey(key: &VerifyingKey) -> String {
-    let mut bytes = MULTICODEC_ED25519.to_vec();
-    bytes.extend_from_slice(key.as_bytes());
-    bs58::encode(bytes).into_string()
+    let code: &[u8] = match key.algorithm() {
+        AlgorithmId::Ed25519 => &[0xed, 0x01],
+        AlgorithmId::P256 => &[0x80, 0x24],
+    };
+    bs58::encode([code, key.as_bytes()].concat()).into_string()
 }
 
-/// The `publicKeyMultibase` of a key (Multikey, base58btc): `z6Mk…`.
+/// The `publicKeyMultibase` of a key (Multikey, base58btc): `z6Mk…`, `zDn…`.
 #[must_use]
 pub fn public_key_multibase(key: &VerifyingKey) -> String {
     format!("z{}", multikey(key))
 }
 
-fn strip_multicodec(bytes: &[u8]) -> Result<&[u8], InvalidDid> {
+/// The code before a key (an unsigned varint), and the key.
+fn multicodec(bytes: &[u8]) -> Result<(u64, &[u8]), InvalidDid> {
     let mut code: u64 = 0;
-    let mut taken = 0;
     for (index, byte) in bytes.iter().take(9).enumerate() {
         code |= u64::from(byte & 0x7f) << (7 * index);
-        taken = index + 1;
         if byte & 0x80 == 0 {
             // A last byte of zero after the first adds nothing: not minimal.
             if *byte == 0 && index > 0 {
                 return Err(InvalidDid::Varint);
             }
-            if code != 0xed {
-                return Err(InvalidDid::Multicodec { code });
-            }
-            return bytes.get(taken..).ok_or(InvalidDid::Varint);
+            return bytes.get(index + 1..).map(|key| (code, key)).ok_or(InvalidDid::Varint);
         }
     }
-    let _ = taken;
     Err(InvalidDid::Varint)
+}
+
+fn sized<const N: usize>(raw: &[u8]) -> Result<&[u8; N], InvalidDid> {
+    raw.try_into().map_err(|_| InvalidDid::Length { found: raw.len(), expected: N })
 }
 
 impl PartialEq for Did {
@@ -221,17 +238,19 @@ pub enum InvalidDid {
     /// The multicodec prefix is cut short or not minimally encoded.
     #[error("the multicodec prefix is not a minimal unsigned varint")]
     Varint,
-    /// The multicodec is not that of an Ed25519 public key.
-    #[error("multicodec {code:#x} is not an Ed25519 public key (0xed)")]
+    /// The multicodec is that of no public key which this crate knows.
+    #[error("multicodec {code:#x} is neither an Ed25519 (0xed) nor a P-256 public key (0x1200)")]
     Multicodec {
         /// The code that was found.
         code: u64,
     },
-    /// The key is not 32 bytes long.
-    #[error("the key has {found} bytes instead of 32")]
+    /// The key has not the length of its kind.
+    #[error("the key has {found} bytes instead of {expected}")]
     Length {
         /// How many bytes there are.
         found: usize,
+        /// How many there should be.
+        expected: usize,
     },
     /// The bytes are not an acceptable public key.
     #[error("the identifier is no acceptable public key")]

@@ -11,7 +11,7 @@ use std::error::Error as StdError;
 pub use device::DeviceError;
 pub use keystore::KeystoreError;
 
-use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::did::{Did, InvalidDid};
@@ -160,6 +160,17 @@ pub enum OpenError {
         /// What the evidence shows.
         found: ProvenanceKind,
     },
+    /// The key is of another algorithm than the type.
+    #[error("a key of {demanded} was demanded, this one is of {found}")]
+    WrongAlgorithm {
+        /// What the type demanded.
+        demanded: AlgorithmId,
+        /// What the key is.
+        found: AlgorithmId,
+    },
+    /// A key sealed to a TPM was demanded, and this one is held by a device.
+    #[error("a tpm-sealed key was demanded, this one is held by a device")]
+    NotSealedToTpm,
     /// Less stands behind the evidence than when the key was opened.
     #[error("the assurance was {was}, and is {now}")]
     LessAssurance {

@@ -7,8 +7,8 @@
 //! ```text
 //!   Key<Software, Locked> --unlock(passphrase)--> Key<Software, Unlocked>
 //!                         <---lock(passphrase)---
-//!   Key<P, Sealed> ------------unseal(PIN)------> Key<P, Unlocked>     P = DeviceHeld, Hardware
-//!                  <------------seal()-----------
+//!   Key<P, Sealed> ------------unseal(PIN)------> Key<P, Unlocked>     P = TpmSealed, DeviceHeld,
+//!                  <------------seal()-----------                          Hardware
 //!   from_external(signer) ----------------------> Key<External, Unlocked>
 //! ```
 //!
@@ -19,6 +19,9 @@
 //! | [`DeviceHeld`] | `Sealed`, `Unlocked` | **no** | unlocked | no |
 //! | [`Hardware`] | `Sealed`, `Unlocked` | **no** | unlocked | unlocked |
 //! | [`External`] | `Unlocked` | **no** | no | no |
+//!
+//! `DeviceHeld`, `Hardware` and `External` keys exist for [`P256`] as well, for
+//! devices that hold nothing else: `Key<Hardware, Unlocked, P256>`.
 //!
 //! A *sealed* device key is a demand, not yet a fact: tokens show a private
 //! key's attributes only after login. `unseal` reads them and refuses a key
@@ -37,6 +40,7 @@ mod provenance;
 mod refused;
 mod software;
 mod state;
+pub(crate) mod tpm_sealed;
 
 use std::fmt;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ pub mod secret;
 pub mod signer;
 pub mod statement;
 
-pub use algorithm::{Algorithm, AlgorithmId, Ed25519, Signature, VerifyingKey};
+pub use algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 pub use bundle::IdentityBundle;
 pub use did::{Did, DidMethod};
 pub use error::Error;

@@ -328,12 +328,12 @@ fn a_locked_file_of_another_key_is_refused() {
 
 #[test]
 fn the_adapter_serves_rustcryptos_traits() {
-    use ed25519_dalek::Verifier as _;
+    use ed25519_dalek::Verifier;
     use signature::{Keypair as _, Signer as _};
     let key = software();
     let signer = key.as_signer();
     let signature: ed25519_dalek::Signature = signer.try_sign(b"hello").unwrap();
-    signer.verifying_key().verify(b"hello", &signature).unwrap();
+    Verifier::verify(&signer.verifying_key(), b"hello", &signature).unwrap();
     let turned = Key::<External, Unlocked>::from_external(Turncoat::after(1)).unwrap();
     let failed: Result<ed25519_dalek::Signature, _> = turned.as_signer().try_sign(b"hello");
     assert!(StdError::source(&failed.unwrap_err()).is_some());

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey};
+use crate::algorithm::AlgorithmId;
 use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
 use crate::did::{Did, DidMethod};
@@ -81,6 +82,10 @@ impl Backend for AgeKeyStore {
     }
 
     fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
+        if request.algorithm != AlgorithmId::Ed25519 {
+            let (backend, algorithm) = ("age", request.algorithm);
+            return Err(DeviceError::NoAlgorithm { backend, algorithm }.into());
+        }
         // Wanted when the identity is written, which is not here.
         credential.passphrase()?;
         let key = Key::<Software, Unlocked>::generate()?.with_did_method(request.did_method);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
-use crate::algorithm::{AlgorithmId, Signature};
+use crate::algorithm::Signature;
 use crate::did::Did;
 use crate::error::SignError;
 use crate::keystore::{base64, hex};
@@ -82,9 +82,9 @@ impl Binding {
     ///
     /// [`BundleError::Signature`].
     pub fn verify(&self) -> Result<(), BundleError> {
-        let AlgorithmId::Ed25519 = self.did.verifying_key().algorithm();
-        let signature = Signature::from_ed25519_bytes(self.signature);
-        Ok(self.did.verifying_key().verify(&self.statement(), &signature)?)
+        let key = self.did.verifying_key();
+        let signature = Signature::from_bytes(key.algorithm(), self.signature);
+        Ok(key.verify_strict(&self.statement(), &signature)?)
     }
 
     /// Whether the binding is valid at a time.

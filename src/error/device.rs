@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use super::OpenError;
+use crate::algorithm::AlgorithmId;
 use crate::did::Did;
 
 /// Why a device, its module or its token did not do what was asked.
@@ -39,6 +40,14 @@ pub enum DeviceError {
         wanted: String,
         /// What matches.
         candidates: Vec<String>,
+    },
+    /// The backend has no keys of this algorithm.
+    #[error("the {backend} backend has no {algorithm} keys")]
+    NoAlgorithm {
+        /// The backend.
+        backend: &'static str,
+        /// What was asked for.
+        algorithm: AlgorithmId,
     },
     /// The token cannot generate or use Ed25519 keys.
     #[error("token {token} has no Ed25519 (CKM_EDDSA); it has {}", list(mechanisms))]
@@ -243,6 +252,9 @@ impl DeviceError {
                 "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
             }
             Self::AmbiguousToken { .. } => "name one by `serial` under [identity.pkcs11]",
+            Self::NoAlgorithm { .. } => {
+                "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
+            }
             Self::NoEd25519 { .. } => "use a token with CKM_EDDSA",
             Self::NoKey { .. } => {
                 "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"

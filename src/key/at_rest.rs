@@ -5,10 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::device::{self, DeviceKey, SealedMaterial};
+use super::tpm_sealed::{self, SealedSeed, SealedSeedMaterial};
 use super::{
-    DeviceHeld, DidKey, Hardware, Key, Locked, Public, Refused, Sealed, Software, Unlocked,
+    DeviceHeld, DidKey, Hardware, Key, Locked, Public, Refused, Sealed, Software, TpmSealed,
+    Unlocked,
 };
+use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256};
 use crate::did::Did;
+use crate::error::OpenError;
+use crate::evidence::ProvenanceKind;
 use crate::private::Closed;
 use crate::secret::{Passphrase, Pin};
 
@@ -39,53 +44,97 @@ impl AtRest for Key<Software, Locked> {
     }
 }
 
-impl AtRest for Key<DeviceHeld, Sealed> {
-    type Credential = Pin;
-    type Opened = Key<DeviceHeld, Unlocked>;
-    fn open(self, pin: &Pin) -> Result<Self::Opened, Refused<Self>> {
-        self.unseal(pin)
-    }
+macro_rules! sealed_at_rest {
+    ($($provenance:ident<$algorithm:ident> in $place:ident),+) => {$(
+        impl AtRest for Key<$provenance, Sealed, $algorithm> {
+            type Credential = Pin;
+            type Opened = Key<$provenance, Unlocked, $algorithm>;
+            fn open(self, pin: &Pin) -> Result<Self::Opened, Refused<Self>> {
+                self.unseal(pin)
+            }
+        }
+
+        /// A demand: `unseal` enforces it.
+        impl TryFrom<SealedKey> for Key<$provenance, Sealed, $algorithm> {
+            type Error = Refused<SealedKey>;
+            fn try_from(key: SealedKey) -> Result<Self, Refused<SealedKey>> {
+                let key = key.of_algorithm(<$algorithm as Algorithm>::ID)?;
+                let SealedKey { public, place } = key;
+                match place {
+                    Place::$place(material) => Ok(Key::new(public, material)),
+                    place => Err(SealedKey { public, place }
+                        .refuse_as(ProvenanceKind::$provenance)),
+                }
+            }
+        }
+    )+};
 }
 
-impl AtRest for Key<Hardware, Sealed> {
-    type Credential = Pin;
-    type Opened = Key<Hardware, Unlocked>;
-    fn open(self, pin: &Pin) -> Result<Self::Opened, Refused<Self>> {
-        self.unseal(pin)
-    }
-}
+sealed_at_rest!(
+    TpmSealed<Ed25519> in Tpm,
+    DeviceHeld<Ed25519> in Device,
+    DeviceHeld<P256> in Device,
+    Hardware<Ed25519> in Device,
+    Hardware<P256> in Device
+);
 
 /// A key found in a device, whose evidence has not been read yet.
 ///
-/// Demand a provenance of it to get a typed key whose `unseal` enforces it, or
-/// take what comes with [`SealedKey::unseal`].
+/// Demand a type of it ([`Self::demand_hardware`], or `TryFrom` for every
+/// `Key<_, Sealed, _>`) to get a key whose `unseal` enforces it, or take what
+/// comes with [`SealedKey::unseal`].
 #[must_use = "it is the way to the key"]
 pub struct SealedKey {
     public: Arc<Public>,
-    material: SealedMaterial,
+    place: Place,
+}
+
+/// Behind the device's interface, or sealed by it.
+enum Place {
+    Device(SealedMaterial),
+    Tpm(SealedSeedMaterial),
+}
+
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm")),
+    allow(dead_code, reason = "made by those backends")
+)]
+impl SealedKey {
+    pub(crate) fn new(did: Did, device: Arc<dyn DeviceKey>) -> Self {
+        let public = Arc::new(Public::new(did, None));
+        Self { public, place: Place::Device(SealedMaterial(Box::new(device))) }
+    }
+
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "made by that backend"))]
+    pub(crate) fn of_seed(did: Did, seed: Arc<dyn SealedSeed>) -> Self {
+        let public = Arc::new(Public::new(did, None));
+        Self { public, place: Place::Tpm(SealedSeedMaterial(Box::new(seed))) }
+    }
 }
 
 impl SealedKey {
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "made by that backend"))]
-    pub(crate) fn new(did: Did, device: Arc<dyn DeviceKey>) -> Self {
-        let public = Arc::new(Public::new(did, None));
-        Self { public, material: SealedMaterial(Box::new(device)) }
-    }
-
     /// The DID that is expected of the key.
     #[must_use]
     pub fn did(&self) -> &Did {
         &self.public.did
     }
 
-    /// As a key that must turn out to be `Hardware`.
-    pub fn demand_hardware(self) -> Key<Hardware, Sealed> {
-        Key::new(self.public, self.material)
+    /// As an Ed25519 key that must turn out to be `Hardware`.
+    ///
+    /// # Errors
+    ///
+    /// Gives the key back if it is of another algorithm, or is sealed to a TPM.
+    pub fn demand_hardware(self) -> Result<Key<Hardware, Sealed>, Refused<Self>> {
+        self.try_into()
     }
 
-    /// As a key that must turn out to be `DeviceHeld`.
-    pub fn demand_device_held(self) -> Key<DeviceHeld, Sealed> {
-        Key::new(self.public, self.material)
+    /// As an Ed25519 key that must turn out to be `DeviceHeld`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::demand_hardware`].
+    pub fn demand_device_held(self) -> Result<Key<DeviceHeld, Sealed>, Refused<Self>> {
+        self.try_into()
     }
 
     /// Opens the key; its evidence decides the provenance.
@@ -94,13 +143,32 @@ impl SealedKey {
     ///
     /// Gives the sealed key back; see [`Key::<Hardware, Sealed>::unseal`].
     pub fn unseal(self, pin: &Pin) -> Result<DidKey, Refused<Self>> {
-        match device::open(&self.public, &self.material, pin) {
-            Ok((found, public, material)) => match DidKey::of_device(found, public, material) {
-                Ok(key) => Ok(key),
-                Err(reason) => Err(Refused::new(self, reason)),
-            },
-            Err(reason) => Err(Refused::new(self, reason)),
+        let opened = match &self.place {
+            Place::Device(material) => device::open(&self.public, material, pin)
+                .and_then(|(found, public, material)| DidKey::of_device(found, public, material)),
+            Place::Tpm(material) => {
+                tpm_sealed::open(&self.public.did, material, pin).map(DidKey::TpmSealed)
+            }
+        };
+        opened.map_err(|reason| Refused::new(self, reason))
+    }
+
+    fn of_algorithm(self, demanded: AlgorithmId) -> Result<Self, Refused<Self>> {
+        let found = self.did().verifying_key().algorithm();
+        if found == demanded {
+            return Ok(self);
         }
+        Err(Refused::new(self, OpenError::WrongAlgorithm { demanded, found }))
+    }
+
+    fn refuse_as(self, demanded: ProvenanceKind) -> Refused<Self> {
+        let reason = match &self.place {
+            Place::Tpm(_) => {
+                OpenError::WrongProvenance { demanded, found: ProvenanceKind::TpmSealed }
+            }
+            Place::Device(_) => OpenError::NotSealedToTpm,
+        };
+        Refused::new(self, reason)
     }
 }
 

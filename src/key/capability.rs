@@ -2,6 +2,7 @@
 //! implement outside.
 
 use super::{DeviceHeld, Hardware, Key, KeyPair, Software, Unlocked};
+use crate::algorithm::P256;
 use crate::private::{Closed, Exposes, Token};
 
 /// The secret bytes can be seen.
@@ -60,5 +61,8 @@ impl Exposes for KeyPair {
 impl ExposeSecret for KeyPair {}
 
 impl Confined for Key<DeviceHeld, Unlocked> {}
+impl Confined for Key<DeviceHeld, Unlocked, P256> {}
 impl Confined for Key<Hardware, Unlocked> {}
+impl Confined for Key<Hardware, Unlocked, P256> {}
 impl NeverExposed for Key<Hardware, Unlocked> {}
+impl NeverExposed for Key<Hardware, Unlocked, P256> {}

@@ -13,5 +13,5 @@ pub(crate) fn prove_possession(
     getrandom::fill(&mut nonce).map_err(OpenError::NoRandomness)?;
     let statement = Statement::new(Purpose::Open).raw(&nonce).raw(key.as_bytes()).into_bytes();
     let signature = sign(&statement).map_err(OpenError::Challenge)?;
-    key.verify(&statement, &signature).map_err(|_| OpenError::NotItsKey)
+    key.verify_strict(&statement, &signature).map_err(|_| OpenError::NotItsKey)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::challenge::prove_possession;
 use super::{DeviceHeld, Hardware, Key, Public, Refused, Sealed, Unlocked};
-use crate::algorithm::{Signature, VerifyingKey};
+use crate::algorithm::{Ed25519, P256, Signature, VerifyingKey};
 use crate::did::Did;
 use crate::error::{OpenError, SignError};
 use crate::evidence::{Evidence, ProvenanceKind};
@@ -15,7 +15,8 @@ use crate::secret::Pin;
 /// A key that a backend found in its device. Crate-private: outside code has
 /// no way to bring evidence of its own making.
 pub(crate) trait DeviceKey: fmt::Debug + Send + Sync {
-    /// Logs in (once), finds the private key and reads its evidence.
+    /// Opens the device for this key (once), finds the private key and reads
+    /// its evidence.
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError>;
 }
 
@@ -104,17 +105,20 @@ pub(super) fn open(
 }
 
 macro_rules! device_transitions {
-    ($($provenance:ident),+) => {$(
-        impl Key<$provenance, Sealed> {
-            /// Logs in with the PIN, finds the private key, reads its evidence,
-            /// and has a fresh challenge signed.
+    ($($provenance:ident<$algorithm:ident>),+) => {$(
+        impl Key<$provenance, Sealed, $algorithm> {
+            /// Opens the key with its PIN (or by the device's policy alone),
+            /// reads its evidence, and has a fresh challenge signed.
             ///
             /// # Errors
             ///
             /// Gives the sealed key back. A wrong PIN was tried exactly once
             /// and is not tried again. [`OpenError::WrongProvenance`] if the
             /// evidence does not bear this type out.
-            pub fn unseal(self, pin: &Pin) -> Result<Key<$provenance, Unlocked>, Refused<Self>> {
+            pub fn unseal(
+                self,
+                pin: &Pin,
+            ) -> Result<Key<$provenance, Unlocked, $algorithm>, Refused<Self>> {
                 match open(&self.public, &self.material, pin) {
                     Ok((ProvenanceKind::$provenance, public, material)) => {
                         Ok(Key::new(public, material))
@@ -131,9 +135,9 @@ macro_rules! device_transitions {
             }
         }
 
-        impl Key<$provenance, Unlocked> {
-            /// Closes the session. The PIN is needed again.
-            pub fn seal(self) -> Key<$provenance, Sealed> {
+        impl Key<$provenance, Unlocked, $algorithm> {
+            /// Closes the key. Its PIN is needed again, or its policy.
+            pub fn seal(self) -> Key<$provenance, Sealed, $algorithm> {
                 let did = self.did().clone();
                 let public = Arc::new(Public::new(did, None));
                 Key::new(public, self.material.into_sealed())
@@ -142,4 +146,4 @@ macro_rules! device_transitions {
     )+};
 }
 
-device_transitions!(DeviceHeld, Hardware);
+device_transitions!(DeviceHeld<Ed25519>, DeviceHeld<P256>, Hardware<Ed25519>, Hardware<P256>);

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::device::{OpenedDevice, OpenedMaterial};
+use super::tpm_sealed::{self, SealedSeed};
 use super::{DeviceHeld, External, Hardware, Key, Public, Software, TpmSealed, Unlocked};
-use crate::algorithm::{Signature, VerifyingKey};
+use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::error::{OpenError, SignError};
 use crate::evidence::{Evidence, ProvenanceKind};
 use crate::private::Token;
+use crate::secret::SigningSeed;
 use crate::signer::DidSigner;
 
 /// An unlocked key whose provenance is known at run time only: what code gets
@@ -31,6 +33,12 @@ pub enum DidKey {
     Hardware(Key<Hardware, Unlocked>),
     /// Behind a foreign signer.
     External(Key<External, Unlocked>),
+    /// As `DeviceHeld`, for P-256.
+    DeviceHeldP256(Key<DeviceHeld, Unlocked, P256>),
+    /// As `Hardware`, for P-256.
+    HardwareP256(Key<Hardware, Unlocked, P256>),
+    /// As `External`, for P-256.
+    ExternalP256(Key<External, Unlocked, P256>),
 }
 
 macro_rules! each {
@@ -41,6 +49,9 @@ macro_rules! each {
             DidKey::DeviceHeld($key) => $do,
             DidKey::Hardware($key) => $do,
             DidKey::External($key) => $do,
+            DidKey::DeviceHeldP256($key) => $do,
+            DidKey::HardwareP256($key) => $do,
+            DidKey::ExternalP256($key) => $do,
         }
     };
 }
@@ -51,17 +62,21 @@ impl DidKey {
         public: Arc<Public>,
         material: OpenedMaterial,
     ) -> Result<Self, OpenError> {
-        match provenance {
-            ProvenanceKind::Hardware => Ok(Self::Hardware(Key::new(public, material))),
-            ProvenanceKind::DeviceHeld => Ok(Self::DeviceHeld(Key::new(public, material))),
-            found => {
-                Err(OpenError::WrongProvenance { demanded: ProvenanceKind::DeviceHeld, found })
-            }
+        use {AlgorithmId as A, ProvenanceKind as P};
+        match (provenance, public.verifying_key().algorithm()) {
+            (P::Hardware, A::Ed25519) => Ok(Self::Hardware(Key::new(public, material))),
+            (P::Hardware, A::P256) => Ok(Self::HardwareP256(Key::new(public, material))),
+            (P::DeviceHeld, A::Ed25519) => Ok(Self::DeviceHeld(Key::new(public, material))),
+            (P::DeviceHeld, A::P256) => Ok(Self::DeviceHeldP256(Key::new(public, material))),
+            (found, _) => Err(OpenError::WrongProvenance { demanded: P::DeviceHeld, found }),
         }
     }
 
     /// A key that a backend has just made, checked like any other.
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
+    #[cfg_attr(
+        not(any(feature = "pkcs11", feature = "tpm")),
+        allow(dead_code, reason = "called by those backends")
+    )]
     pub(crate) fn from_new_device_key(
         opened: OpenedDevice,
         method: DidMethod,
@@ -72,15 +87,20 @@ impl DidKey {
         Self::of_device(provenance, public, material)
     }
 
+    /// A seed that a backend has just sealed, checked like any other.
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "called by that backend"))]
+    pub(crate) fn from_new_sealed_seed(
+        did: &Did,
+        handle: Arc<dyn SealedSeed>,
+        seed: SigningSeed,
+        evidence: Evidence,
+    ) -> Result<Self, OpenError> {
+        tpm_sealed::checked(did, handle, seed, evidence).map(Self::TpmSealed)
+    }
+
     /// The same key, named by a DID of another method.
     pub fn with_did_method(self, method: DidMethod) -> Self {
-        match self {
-            Self::Software(key) => Self::Software(key.with_did_method(method)),
-            Self::TpmSealed(key) => Self::TpmSealed(key.with_did_method(method)),
-            Self::DeviceHeld(key) => Self::DeviceHeld(key.with_did_method(method)),
-            Self::Hardware(key) => Self::Hardware(key.with_did_method(method)),
-            Self::External(key) => Self::External(key.with_did_method(method)),
-        }
+        each!(self, key => key.with_did_method(method).into())
     }
 }
 
@@ -100,32 +120,59 @@ impl DidSigner for DidKey {
 }
 
 macro_rules! static_types {
-    ($($provenance:ident),+) => {$(
-        impl From<Key<$provenance, Unlocked>> for DidKey {
-            fn from(key: Key<$provenance, Unlocked>) -> Self {
-                Self::$provenance(key)
+    ($($variant:ident: $provenance:ident<$algorithm:ident>),+) => {
+        $(
+            impl From<Key<$provenance, Unlocked, $algorithm>> for DidKey {
+                fn from(key: Key<$provenance, Unlocked, $algorithm>) -> Self {
+                    Self::$variant(key)
+                }
             }
-        }
 
-        impl TryFrom<DidKey> for Key<$provenance, Unlocked> {
-            type Error = WrongProvenance;
-            fn try_from(key: DidKey) -> Result<Self, WrongProvenance> {
-                match key {
-                    DidKey::$provenance(key) => Ok(key),
-                    key => Err(WrongProvenance { demanded: ProvenanceKind::$provenance, key }),
+            impl TryFrom<DidKey> for Key<$provenance, Unlocked, $algorithm> {
+                type Error = WrongProvenance;
+                fn try_from(key: DidKey) -> Result<Self, WrongProvenance> {
+                    match key {
+                        DidKey::$variant(key) => Ok(key),
+                        key => Err(WrongProvenance {
+                            demanded: ProvenanceKind::$provenance,
+                            algorithm: <$algorithm as Algorithm>::ID,
+                            key,
+                        }),
+                    }
+                }
+            }
+        )+
+
+        impl WrongProvenance {
+            /// The provenance that the key has.
+            #[must_use]
+            pub const fn found(&self) -> ProvenanceKind {
+                match &self.key {
+                    $(DidKey::$variant(_) => ProvenanceKind::$provenance,)+
                 }
             }
         }
-    )+};
+    };
 }
 
-static_types!(Software, TpmSealed, DeviceHeld, Hardware, External);
+static_types!(
+    Software: Software<Ed25519>,
+    TpmSealed: TpmSealed<Ed25519>,
+    DeviceHeld: DeviceHeld<Ed25519>,
+    Hardware: Hardware<Ed25519>,
+    External: External<Ed25519>,
+    DeviceHeldP256: DeviceHeld<P256>,
+    HardwareP256: Hardware<P256>,
+    ExternalP256: External<P256>
+);
 
-/// The key is of another provenance than the static type demanded.
+/// The key is of another provenance, or another algorithm, than the static
+/// type demanded.
 #[derive(Debug)]
 #[must_use = "it holds the key that was given"]
 pub struct WrongProvenance {
     demanded: ProvenanceKind,
+    algorithm: AlgorithmId,
     key: DidKey,
 }
 
@@ -136,18 +183,6 @@ impl WrongProvenance {
         self.demanded
     }
 
-    /// The provenance that the key has.
-    #[must_use]
-    pub const fn found(&self) -> ProvenanceKind {
-        match &self.key {
-            DidKey::Software(_) => ProvenanceKind::Software,
-            DidKey::TpmSealed(_) => ProvenanceKind::TpmSealed,
-            DidKey::DeviceHeld(_) => ProvenanceKind::DeviceHeld,
-            DidKey::Hardware(_) => ProvenanceKind::Hardware,
-            DidKey::External(_) => ProvenanceKind::External,
-        }
-    }
-
     /// The key, as it was.
     pub fn into_key(self) -> DidKey {
         self.key
@@ -156,7 +191,12 @@ impl WrongProvenance {
 
 impl fmt::Display for WrongProvenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {} key was demanded, this one is {}", self.demanded, self.found())
+        let found = self.key.verifying_key().algorithm();
+        if found == self.algorithm {
+            return write!(f, "a {} key was demanded, this one is {}", self.demanded, self.found());
+        }
+        let Self { demanded, algorithm, .. } = self;
+        write!(f, "a {demanded} {algorithm} key was demanded, this one is {} {found}", self.found())
     }
 }
 

@@ -1,12 +1,11 @@
 //! How a private key came to be and where it can be.
 
-use std::convert::Infallible;
-
 use super::device::{OpenedMaterial, SealedMaterial};
 use super::external::ExternalMaterial;
 use super::software::{LockedMaterial, UnlockedMaterial};
+use super::tpm_sealed::{SealedSeedMaterial, UnsealedSeedMaterial};
 use super::{Locked, Public, Sealed, State, Unlocked};
-use crate::algorithm::{Algorithm, Ed25519, Signature};
+use crate::algorithm::{Algorithm, Ed25519, P256, Signature};
 use crate::error::SignError;
 use crate::private::{Closed, SignWith, Store, Token};
 
@@ -22,7 +21,8 @@ pub(super) use super::state::name;
     message = "a `{Self}` key has no `{S}` state",
     label = "no such key exists",
     note = "`Software` keys are `Locked` or `Unlocked`; `TpmSealed`, `DeviceHeld` and `Hardware` \
-            keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`"
+            keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`; the last three exist \
+            for `P256` too"
 )]
 pub trait Holds<S: State, A: Algorithm = Ed25519>: Store<S, A> {}
 
@@ -44,8 +44,8 @@ pub trait Provenance<A: Algorithm = Ed25519>: Holds<Unlocked, A> + SignWith<A> {
 pub enum Software {}
 
 /// The private key was made in software and is sealed to one TPM at rest.
-/// **While unlocked it is in this process' (locked) memory**; no method gives
-/// it out. No backend of this version makes such keys yet.
+/// **While unlocked it is in this process' (locked) memory**, because no TPM
+/// signs with Ed25519; no method gives it out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TpmSealed {}
@@ -67,38 +67,19 @@ pub enum Hardware {}
 #[non_exhaustive]
 pub enum External {}
 
-/// Material of a backend that this version does not have: there is none.
-#[derive(Debug)]
-#[allow(unnameable_types, reason = "materials are not for outsiders")]
-pub struct NoMaterial(Infallible);
-
 macro_rules! holds {
-    ($($provenance:ident: $($state:ident => $material:ty),+;)+) => {$(
-        impl Closed for $provenance {}
+    ($($provenance:ident<$algorithm:ident>: $($state:ident => $material:ty),+;)+) => {$(
         $(
-            impl Store<$state, Ed25519> for $provenance {
+            impl Store<$state, $algorithm> for $provenance {
                 type Material = $material;
             }
-            impl Holds<$state, Ed25519> for $provenance {}
+            impl Holds<$state, $algorithm> for $provenance {}
         )+
-        impl Provenance<Ed25519> for $provenance {}
-    )+};
-}
-
-holds! {
-    Software: Locked => LockedMaterial, Unlocked => UnlockedMaterial;
-    TpmSealed: Sealed => NoMaterial, Unlocked => NoMaterial;
-    DeviceHeld: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    Hardware: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    External: Unlocked => ExternalMaterial;
-}
-
-macro_rules! sign_with {
-    ($($provenance:ident),+) => {$(
-        impl SignWith<Ed25519> for $provenance {
+        impl Provenance<$algorithm> for $provenance {}
+        impl SignWith<$algorithm> for $provenance {
             fn sign_with(
                 _: Token,
-                material: &Self::Material,
+                material: &<Self as Store<Unlocked, $algorithm>>::Material,
                 public: &Public,
                 message: &[u8],
             ) -> Result<Signature, SignError> {
@@ -108,10 +89,19 @@ macro_rules! sign_with {
     )+};
 }
 
-sign_with!(Software, TpmSealed, DeviceHeld, Hardware, External);
-
-impl NoMaterial {
-    fn sign(&self, _: &Public, _: &[u8]) -> Result<Signature, SignError> {
-        match self.0 {}
-    }
+holds! {
+    Software<Ed25519>: Locked => LockedMaterial, Unlocked => UnlockedMaterial;
+    TpmSealed<Ed25519>: Sealed => SealedSeedMaterial, Unlocked => UnsealedSeedMaterial;
+    DeviceHeld<Ed25519>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
+    DeviceHeld<P256>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
+    Hardware<Ed25519>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
+    Hardware<P256>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
+    External<Ed25519>: Unlocked => ExternalMaterial;
+    External<P256>: Unlocked => ExternalMaterial;
 }
+
+impl Closed for Software {}
+impl Closed for TpmSealed {}
+impl Closed for DeviceHeld {}
+impl Closed for Hardware {}
+impl Closed for External {}

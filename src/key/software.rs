@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Key, Locked, Public, Refused, Software, Unlocked};
-use crate::algorithm::{Signature, VerifyingKey};
+use crate::algorithm::{BadSignature, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::error::{Error, OpenError, SignError};
 use crate::evidence::Evidence;
@@ -30,10 +30,21 @@ impl UnlockedMaterial {
         self.0.as_bytes()
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "one shape for every material")]
     pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
-        let VerifyingKey::Ed25519(key) = public.verifying_key();
-        Ok(Signature::from_ed25519_bytes(self.0.sign(key, message)))
+        sign_with_seed(&self.0, public, message)
+    }
+}
+
+/// Signs with a seed in memory.
+pub(super) fn sign_with_seed(
+    seed: &SigningSeed,
+    public: &Public,
+    message: &[u8],
+) -> Result<Signature, SignError> {
+    match public.verifying_key() {
+        VerifyingKey::Ed25519(key) => Ok(Signature::from_ed25519_bytes(seed.sign(key, message))),
+        // No seed is kept beside such a key.
+        VerifyingKey::P256(_) => Err(BadSignature::new().into()),
     }
 }
 

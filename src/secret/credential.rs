@@ -56,43 +56,68 @@ credential! {
     Passphrase
 }
 
-/// The user PIN of a token (UTF-8), or word that it is entered at the token's
-/// own PIN pad.
+/// The PIN of a device (UTF-8), or word that it is entered at the device's own
+/// PIN pad, or that there is none.
 ///
 /// Zeroized when dropped; `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct Pin(Option<SecretString>);
+pub struct Pin(Entry);
+
+#[derive(Clone)]
+enum Entry {
+    Text(SecretString),
+    AtPinPad,
+    None,
+}
 
 impl Pin {
     /// Takes the text as it is, without trimming.
     #[must_use]
     pub fn new(text: impl Into<SecretString>) -> Self {
-        Self(Some(text.into()))
+        Self(Entry::Text(text.into()))
     }
 
     /// The PIN is entered at the token's PIN pad, and never in this process
     /// (`CKF_PROTECTED_AUTHENTICATION_PATH`).
     #[must_use]
     pub const fn at_pin_pad() -> Self {
-        Self(None)
+        Self(Entry::AtPinPad)
     }
 
-    /// `None` if it is entered at a PIN pad.
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "read by that backend"))]
+    /// There is no PIN: a TPM's policy alone (PCRs) opens the key.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Entry::None)
+    }
+
+    /// `None` if it is entered at a PIN pad, or there is none.
+    #[cfg_attr(
+        not(any(feature = "pkcs11", feature = "tpm")),
+        allow(dead_code, reason = "read by those backends")
+    )]
     pub(crate) fn text(&self) -> Option<&str> {
-        self.0.as_ref().map(ExposeSecret::expose_secret)
+        match &self.0 {
+            Entry::Text(text) => Some(text.expose_secret()),
+            Entry::AtPinPad | Entry::None => None,
+        }
     }
 
-    /// Whether there is nothing in it (and it is not entered at a PIN pad).
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self.0, Entry::None)
+    }
+
+    /// Whether there is nothing in it (which is not the same as no PIN).
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_some_and(|text| text.expose_secret().is_empty())
+        self.text().is_some_and(str::is_empty)
     }
 }
 
 impl From<SecretString> for Pin {
     fn from(text: SecretString) -> Self {
-        Self(Some(text))
+        Self(Entry::Text(text))
     }
 }
 

@@ -69,7 +69,7 @@ fn a_key_that_was_once_readable_is_not_hardware() {
         let backend = backend();
         let locator = backend.find_by_label("was").unwrap();
         let did = did_at(&backend, &locator);
-        let refused = find(&backend, &locator, &did).unwrap().demand_hardware();
+        let refused = find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
         assert_shows(
             refused.unseal(&Pin::new(PIN)).unwrap_err(),
             &["the evidence shows device-held"],

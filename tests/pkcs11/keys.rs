@@ -114,14 +114,14 @@ fn an_imported_key_is_held_but_not_hardware() {
         assert_eq!(locator.id, [0xaa, 0x01]);
         let did = did_at(&backend, &locator);
 
-        let demanded = find(&backend, &locator, &did).unwrap().demand_hardware();
+        let demanded = find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
         let refused = demanded.unseal(&Pin::new(PIN)).unwrap_err();
         assert_shows(
             refused,
             &["a hardware key was demanded, the evidence shows device-held", "generate a new key"],
         );
 
-        let key = find(&backend, &locator, &did).unwrap().demand_device_held();
+        let key = find(&backend, &locator, &did).unwrap().demand_device_held().unwrap();
         let key = key.unseal(&Pin::new(PIN)).unwrap();
         key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
         assert_eq!(key.provenance(), ProvenanceKind::DeviceHeld);

@@ -176,7 +176,7 @@ fn always_authenticated(hsm: &SoftHsm) -> Key<Hardware, Unlocked> {
     let backend = faulty(hsm);
     let locator = backend.find_by_label("theirs").unwrap();
     let sealed = find(&backend, &locator, &crate::did_at(&backend, &locator)).unwrap();
-    sealed.demand_hardware().unseal(&Pin::new(PIN)).unwrap()
+    sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN)).unwrap()
 }
 
 #[test]

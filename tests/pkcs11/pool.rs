@@ -192,7 +192,8 @@ fn many_threads_open_one_token_by_one_login() {
         let ((), calls) = hsm.calls(|| {
             let keys: Vec<_> = thread::scope(|scope| {
                 let open = || {
-                    let sealed = crate::find(&backend, &locator, &did).unwrap().demand_hardware();
+                    let sealed =
+                        crate::find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
                     sealed.unseal(&Pin::new(PIN)).unwrap()
                 };
                 let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
@@ -283,7 +284,7 @@ fn keys_are_opened_and_closed_by_threads_while_sessions_die() {
                 scope.spawn(move || {
                     for round in 0..60 {
                         let made = crate::find(backend, locator, did).and_then(|sealed| {
-                            let key = sealed.demand_hardware().unseal(&Pin::new(PIN))?;
+                            let key = sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN))?;
                             let message = format!("{thread} {round}");
                             let signature = key.sign(message.as_bytes())?;
                             key.verifying_key().verify(message.as_bytes(), &signature).unwrap();
@@ -307,7 +308,7 @@ fn keys_are_opened_and_closed_by_threads_while_sessions_die() {
         assert!(opened > 180, "{opened} opened, {failed} failed");
         assert!(failed > 0, "the faults did nothing");
         hsm.script("");
-        let key = crate::find(&backend, &locator, &did).unwrap().demand_hardware();
+        let key = crate::find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
         let key = key.unseal(&Pin::new(PIN)).unwrap();
         assert_eq!(sign_by_threads(&key, 4, 20), 80);
     });

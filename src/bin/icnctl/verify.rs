@@ -13,7 +13,8 @@ use crate::error::CliError;
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let did = Did::parse(&args.did)?;
     let bytes = STANDARD.decode(&args.signature).ok().and_then(|bytes| bytes.try_into().ok());
-    let signature = Signature::from_ed25519_bytes(bytes.ok_or(CliError::SignatureEncoding)?);
+    let algorithm = did.verifying_key().algorithm();
+    let signature = Signature::from_bytes(algorithm, bytes.ok_or(CliError::SignatureEncoding)?);
     let message = read_message(args.file.as_deref())?;
     let valid = did.verifying_key().verify(&message, &signature).is_ok();
     match context.format {
