@@ -21,6 +21,7 @@ mod point;
 mod pool;
 mod raw;
 mod recovery;
+mod scheme;
 mod storage;
 mod template;
 mod token;
@@ -36,6 +37,7 @@ use self::key::TokenKey;
 use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
+use self::scheme::Scheme;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
@@ -203,7 +205,8 @@ impl Backend for Pkcs11Backend {
         let label = request.label.as_ref().or(self.config.key_label.as_ref());
         let label = label.map_or(DEFAULT_LABEL, String::as_str);
         let token = self.token()?;
-        token.need(&keygen::NEEDED)?;
+        let scheme = Scheme::of(request.algorithm);
+        scheme.needs_to_make(&token)?;
         // First without a login, so that no PIN is spent on a taken label.
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
@@ -211,7 +214,7 @@ impl Backend for Pkcs11Backend {
         let login = LoginGuard::enter(&token, pin, self.policy())?;
         objects.label_is_free(label)?;
         let id = template::random_id(&token.name())?;
-        objects.generate(&id, label)?;
+        objects.generate(scheme, &id, label)?;
         // Held until a failed attempt has been cleaned up.
         let cleaning = LoginGuard::join(&token)?;
         let created = self.adopt(objects, (&id, label), request, login);
@@ -228,7 +231,7 @@ impl Backend for Pkcs11Backend {
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
         let place = self.place(of_pkcs11(locator)?, did)?;
         let token = place.token()?;
-        token.need(&keygen::NEEDED_TO_SIGN)?;
+        Scheme::of(did.verifying_key().algorithm()).needs_to_sign(&token)?;
         let session = token.session()?;
         place.check(Objects { token: &token, session: &session })?;
         drop(session);

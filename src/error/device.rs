@@ -56,6 +56,16 @@ pub enum DeviceError {
         token: String,
         /// Elliptic-curve mechanisms that it has.
         mechanisms: Vec<String>,
+        /// Whether it can make and use P-256 keys.
+        p256: bool,
+    },
+    /// The token cannot generate or use P-256 keys.
+    #[error("token {token} has no P-256 (CKM_ECDSA); it has {}", list(mechanisms))]
+    NoP256 {
+        /// The token.
+        token: String,
+        /// Elliptic-curve mechanisms that it has.
+        mechanisms: Vec<String>,
     },
     /// No key matches.
     #[error("token {token} has no key {wanted}")]
@@ -255,7 +265,12 @@ impl DeviceError {
             Self::NoAlgorithm { .. } => {
                 "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
             }
+            Self::NoEd25519 { p256: true, .. } => {
+                "for a new identity use P-256, which this token has: --algorithm p256; or use a \
+                 token with CKM_EDDSA"
+            }
             Self::NoEd25519 { .. } => "use a token with CKM_EDDSA",
+            Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
             Self::NoKey { .. } => {
                 "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
             }

@@ -71,13 +71,13 @@ pub struct TokenReport {
     pub pin: PinState,
     /// `CKM_` names of every mechanism.
     pub mechanisms: Vec<String>,
-    /// Public Ed25519 keys that are shown without a login.
+    /// Public keys, Ed25519 and P-256, that are shown without a login.
     pub keys: Vec<KeyReport>,
     /// Why the keys could not be listed.
     pub keys_error: Option<String>,
 }
 
-/// A public Ed25519 key on a token.
+/// A public Ed25519 or P-256 key on a token.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct KeyReport {
@@ -85,7 +85,7 @@ pub struct KeyReport {
     pub label: String,
     /// RFC 7512 URI.
     pub uri: String,
-    /// Its `did:icn`.
+    /// Its `did:icn`, or its `did:key` if it is a P-256 key.
     pub did: Option<Did>,
     /// Why it cannot be used.
     pub problem: Option<String>,

@@ -24,6 +24,7 @@ use super::failure::Failure;
 use super::object::{Objects, with_id};
 use super::pool::Condition;
 use super::recovery::judge;
+use super::scheme::P256_OID;
 use super::template;
 use crate::backend::EcdhWrapped;
 use crate::did::Did;
@@ -32,9 +33,6 @@ use crate::error::{DeviceError, OpenError};
 /// What a token needs for it.
 pub(super) const NEEDED: [MechanismType; 2] =
     [MechanismType::ECDH1_DERIVE, MechanismType::ECC_KEY_PAIR_GEN];
-
-/// OID 1.2.840.10045.3.1.7: secp256r1.
-const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 impl Objects<'_> {
     /// Encrypts to a new P-256 key; leaves nothing if it fails. `None` if the
@@ -129,7 +127,7 @@ impl Objects<'_> {
         let shown = [
             Attribute::Token(true),
             Attribute::Private(false),
-            Attribute::EcParams(P256.to_vec()),
+            Attribute::EcParams(P256_OID.to_vec()),
             Attribute::Id(id.to_owned()),
             Attribute::Label(label.into()),
         ];

@@ -14,6 +14,8 @@ pub(super) enum Failure {
     Unreadable(Error),
     /// A signature came that is not 64 bytes long.
     SignatureLength,
+    /// A signature came whose numbers are none that ECDSA gives.
+    SignatureRange,
 }
 
 impl From<Error> for Failure {
@@ -38,6 +40,7 @@ impl fmt::Display for Failure {
             // Prints its own cause, so that `source` has none.
             Self::Unreadable(error) => error.fmt(f),
             Self::SignatureLength => f.write_str("the signature is not 64 bytes long"),
+            Self::SignatureRange => f.write_str("r or s of the signature is out of range"),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::pool::{Condition, Lease, NoLease};
 use super::raw::NotSigned;
 use super::recovery::{Doubt, judge};
 use super::token::Token;
-use crate::algorithm::Signature;
+use crate::algorithm::{AlgorithmId, Signature};
 use crate::error::{DeviceError, OpenError, SignError};
 use crate::evidence::{Assurance, Evidence, ProvenanceKind};
 use crate::key::challenge::prove_possession;
@@ -145,9 +145,9 @@ impl TokenSigner {
         };
         let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
         let calls = self.place.module.calls();
-        let signed = calls.sign_once(objects.session, key, message, confirm);
+        let signed = calls.sign_once(self.algorithm(), objects.session, key, message, confirm);
         let (error, lost, condition) = match signed {
-            Ok(signature) => return Ok(Signature::from_ed25519_bytes(signature)),
+            Ok(signature) => return Ok(signature),
             Err(NotSigned::NotConfirmed(error)) => (error, false, Condition::Doubtful),
             Err(NotSigned::Failed { call, failure }) => {
                 let (lost, condition) = judge(&failure);
@@ -162,6 +162,10 @@ impl TokenSigner {
         }
         lease.spoil(condition);
         Err(Failed { error, lost })
+    }
+
+    fn algorithm(&self) -> AlgorithmId {
+        self.place.did.verifying_key().algorithm()
     }
 
     /// Gives the PIN for one operation.
@@ -233,10 +237,9 @@ impl TokenSigner {
             let calls = place.module.calls();
             let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
             prove_possession(&shown, |challenge| {
-                match calls.sign_once(objects.session, private, challenge, confirm) {
-                    Ok(signature) => Ok(Signature::from_ed25519_bytes(signature)),
-                    Err(error) => Err(SignError::Device(error.into_error(objects.token))),
-                }
+                calls
+                    .sign_once(self.algorithm(), objects.session, private, challenge, confirm)
+                    .map_err(|error| SignError::Device(error.into_error(objects.token)))
             })
             .map_err(|error| not_reopened(objects.token, error))?;
         }

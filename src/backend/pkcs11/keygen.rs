@@ -1,32 +1,12 @@
-//! Ed25519 pairs, generated in the token.
+//! Pairs for signing, generated in the token.
 
 use cryptoki::error::Error;
-use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 
 use super::object::Objects;
+use super::scheme::Scheme;
 use super::template;
 use crate::error::DeviceError;
-
-/// What a token needs for keys of ours.
-pub(super) const NEEDED: [MechanismType; 2] =
-    [MechanismType::EDDSA, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN];
-
-/// What a token needs for keys that are there.
-pub(super) const NEEDED_TO_SIGN: [MechanismType; 1] = [MechanismType::EDDSA];
-
-/// Names of the curve for `CKA_EC_PARAMS`, in the order in which they are
-/// tried. Modules take one or another.
-const CURVES: [(&str, &[u8]); 3] = [
-    ("OID 1.3.101.112 (RFC 8410)", &[0x06, 0x03, 0x2b, 0x65, 0x70]),
-    // PKCS#11 v3.0. YubiHSM 2 takes no other.
-    ("PrintableString \"edwards25519\"", b"\x13\x0cedwards25519"),
-    // Luna.
-    (
-        "OID 1.3.6.1.4.1.11591.15.1",
-        &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
-    ),
-];
 
 /// Names of the templates, in the order in which they are tried.
 const TEMPLATES: [&str; 3] = ["all attributes", "without MODIFIABLE and COPYABLE", "plain"];
@@ -64,13 +44,19 @@ impl Objects<'_> {
     }
 
     /// Generates a pair with this id and label; leaves nothing if it fails.
-    pub(super) fn generate(self, id: &[u8], label: &str) -> Result<(), DeviceError> {
-        self.generate_pair(id, label, Lifetime::Token).map(drop)
+    pub(super) fn generate(
+        self,
+        scheme: &Scheme,
+        id: &[u8],
+        label: &str,
+    ) -> Result<(), DeviceError> {
+        self.generate_pair(scheme, id, label, Lifetime::Token).map(drop)
     }
 
     /// The same, for a pair that may be gone with its session.
     pub(super) fn generate_pair(
         self,
+        scheme: &Scheme,
         id: &[u8],
         label: &str,
         lifetime: Lifetime,
@@ -97,11 +83,10 @@ impl Objects<'_> {
         let privates = template::from_strict_to_plain(&needed, &usages_off);
         let mut first_error = None;
         for ((public, private), template) in publics.into_iter().zip(privates).zip(TEMPLATES) {
-            for (curve, params) in CURVES {
+            for &(curve, params) in scheme.curves {
                 let mut public = public.clone();
                 public.push(Attribute::EcParams(params.to_vec()));
-                let mechanism = Mechanism::EccEdwardsKeyPairGen;
-                match self.session.generate_key_pair(&mechanism, &public, &private) {
+                match self.session.generate_key_pair(&scheme.generation(), &public, &private) {
                     Ok((public, private)) => {
                         return Ok(Generated { public, private, curve, template });
                     }

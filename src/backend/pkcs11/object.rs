@@ -3,13 +3,15 @@
 //! cryptoki's `Attribute` prints secret values with `Debug`: it never gets
 //! into a message here.
 
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::error::{Error, RvError};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
 
 use super::point;
+use super::scheme::{self, P256_OID};
 use super::token::Token;
-use crate::algorithm::VerifyingKey;
+use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::backend::Pkcs11Uri;
 use crate::error::DeviceError;
 use crate::evidence::{Fact, Pkcs11Attributes};
@@ -29,7 +31,8 @@ pub(super) struct Objects<'a> {
 }
 
 impl Objects<'_> {
-    /// Public Ed25519 keys with this `CKA_ID`.
+    /// Public keys with this `CKA_ID`: of any type, as an id that names two
+    /// keys names none.
     pub(super) fn public(self, id: &[u8]) -> Result<Vec<ObjectHandle>, DeviceError> {
         // What tells most comes early, since modules compare in this order; but
         // not before the class: ids of private objects may need a login that
@@ -37,25 +40,20 @@ impl Objects<'_> {
         self.find(&[
             Attribute::Class(ObjectClass::PUBLIC_KEY),
             Attribute::Id(id.to_owned()),
-            Attribute::KeyType(KeyType::EC_EDWARDS),
             Attribute::Token(true),
         ])
     }
 
-    /// Ed25519 keys on the token with this `CKA_ID`, within a login (that of
+    /// Keys on the token with this `CKA_ID`, within a login (that of
     /// another thread may end between the search and a look at what was found).
     ///
     /// By one search: on a token with many objects it is what takes time.
     pub(super) fn pair(self, id: &[u8]) -> Result<Pair, DeviceError> {
         let mut pair = Pair::default();
-        let found = self.find(&[
-            // What tells most comes first: modules compare in this order.
-            Attribute::Id(id.to_owned()),
-            Attribute::KeyType(KeyType::EC_EDWARDS),
-            Attribute::Token(true),
-        ])?;
+        // What tells most comes first: modules compare in this order.
+        let found = self.find(&[Attribute::Id(id.to_owned()), Attribute::Token(true)])?;
         for object in found {
-            match self.number(object, AttributeType::Class)? {
+            match self.read(object, AttributeType::Class)?.and_then(number) {
                 Some(CKO_PUBLIC_KEY) => pair.public.push(object),
                 Some(CKO_PRIVATE_KEY) => pair.private.push(object),
                 _ => {}
@@ -64,24 +62,54 @@ impl Objects<'_> {
         Ok(pair)
     }
 
-    /// Every public Ed25519 key on the token.
+    /// Every public key on the token that may be that of an identity.
     pub(super) fn all_public(self) -> Result<Vec<ObjectHandle>, DeviceError> {
-        self.find(&all_public())
+        self.public_with(&[])
     }
 
-    /// Public Ed25519 keys with this `CKA_LABEL`.
+    /// Those of them with this `CKA_LABEL`.
     pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, DeviceError> {
-        let mut template = all_public().to_vec();
-        template.push(Attribute::Label(label.into()));
-        self.find(&template)
+        self.public_with(&[Attribute::Label(label.into())])
     }
 
-    /// Public Ed25519 keys that a URI means.
+    /// Those of them that a URI means.
     pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, DeviceError> {
-        let mut template = all_public().to_vec();
-        template.extend(uri.id().map(|id| Attribute::Id(id.to_owned())));
-        template.extend(uri.object().map(|label| Attribute::Label(label.into())));
-        self.find(&template)
+        let id = uri.id().map(|id| Attribute::Id(id.to_owned()));
+        let label = uri.object().map(|label| Attribute::Label(label.into()));
+        self.public_with(&id.into_iter().chain(label).collect::<Vec<_>>())
+    }
+
+    fn public_with(self, more: &[Attribute]) -> Result<Vec<ObjectHandle>, DeviceError> {
+        let mut public = Vec::new();
+        for scheme in scheme::ALL {
+            let mut template = vec![
+                Attribute::Class(ObjectClass::PUBLIC_KEY),
+                Attribute::KeyType(scheme.key_type),
+                Attribute::Token(true),
+            ];
+            template.extend_from_slice(more);
+            let found = match self.session.find_objects(&template) {
+                Ok(found) => found,
+                // A token that does not know a type has no key of it.
+                Err(Error::Pkcs11(RvError::AttributeValueInvalid, _)) => continue,
+                Err(error) => return Err(self.token.failed("C_FindObjects")(error)),
+            };
+            for object in found {
+                if scheme.algorithm != AlgorithmId::P256 || self.is_for_p256_signatures(object)? {
+                    public.push(object);
+                }
+            }
+        }
+        Ok(public)
+    }
+
+    /// Keys of type EC may be on other curves, and ours keep storage keys.
+    fn is_for_p256_signatures(self, public: ObjectHandle) -> Result<bool, DeviceError> {
+        let asked = [AttributeType::Verify, AttributeType::EcParams, AttributeType::EcPoint];
+        let [verify, curve, encoded] = self.values(public, asked)?;
+        let on_curve = curve.is_some_and(|curve| curve == P256_OID)
+            || encoded.is_some_and(|point| point::decode(AlgorithmId::P256, &point).is_ok());
+        Ok(on_curve && verify.and_then(|told| boolean(&told)) != Some(false))
     }
 
     /// All objects that match.
@@ -133,10 +161,16 @@ impl Objects<'_> {
 
     /// The public key that an object shows, if it shows one.
     pub(super) fn point(self, object: ObjectHandle) -> Result<Option<VerifyingKey>, DeviceError> {
-        match self.read(object, AttributeType::EcPoint)? {
-            Some(encoded) if !encoded.is_empty() => point::decode(&encoded)
-                .map(Some)
-                .map_err(|reason| DeviceError::PublicKey { token: self.token.name(), reason }),
+        let asked = [AttributeType::KeyType, AttributeType::EcPoint];
+        let [key_type, encoded] = self.values(object, asked)?;
+        let unreadable = |reason| DeviceError::PublicKey { token: self.token.name(), reason };
+        let algorithm = key_type.and_then(number).and_then(scheme::of_key_type);
+        let algorithm = algorithm
+            .ok_or_else(|| unreadable("it is neither an Ed25519 nor a P-256 key".into()))?;
+        match encoded {
+            Some(encoded) if !encoded.is_empty() => {
+                point::decode(algorithm, &encoded).map(Some).map_err(unreadable)
+            }
             _ => Ok(None),
         }
     }
@@ -188,16 +222,6 @@ impl Objects<'_> {
         Ok(told)
     }
 
-    /// The value of an attribute that is a `CK_ULONG`.
-    fn number(
-        self,
-        object: ObjectHandle,
-        asked: AttributeType,
-    ) -> Result<Option<CK_ULONG>, DeviceError> {
-        let told = self.read(object, asked)?;
-        Ok(told.and_then(|told| told.try_into().ok()).map(CK_ULONG::from_ne_bytes))
-    }
-
     fn values<const N: usize>(
         self,
         object: ObjectHandle,
@@ -221,12 +245,9 @@ const fn boolean(told: &[u8]) -> Option<bool> {
     }
 }
 
-fn all_public() -> [Attribute; 3] {
-    [
-        Attribute::Class(ObjectClass::PUBLIC_KEY),
-        Attribute::KeyType(KeyType::EC_EDWARDS),
-        Attribute::Token(true),
-    ]
+/// A `CK_ULONG`.
+fn number(told: Vec<u8>) -> Option<CK_ULONG> {
+    told.try_into().ok().map(CK_ULONG::from_ne_bytes)
 }
 
 /// `with id 0a1b…`, for messages.

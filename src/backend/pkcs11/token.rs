@@ -216,19 +216,6 @@ impl Token {
         Ok(mechanisms.iter().all(|mechanism| present.contains(mechanism)))
     }
 
-    /// # Errors
-    ///
-    /// [`DeviceError::NoEd25519`] unless the token has all of these.
-    pub(super) fn need(&self, mechanisms: &[MechanismType]) -> Result<(), DeviceError> {
-        if self.has(mechanisms)? {
-            return Ok(());
-        }
-        let present = self.mechanisms()?;
-        let elliptic = present.iter().map(ToString::to_string);
-        let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
-        Err(DeviceError::NoEd25519 { token: self.name(), mechanisms: elliptic.collect() })
-    }
-
     pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, DeviceError> {
         let list = self.module.context().get_mechanism_list(self.slot);
         list.map_err(self.failed("C_GetMechanismList"))

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::super::object::Objects;
 use super::super::raw::NotSigned;
 use super::super::token::Token;
-use crate::algorithm::{Signature, VerifyingKey};
+use crate::algorithm::{AlgorithmId, Signature, VerifyingKey};
 use crate::error::DeviceError;
 
 /// Most sessions that a probe opens.
@@ -43,7 +43,7 @@ pub(super) fn latency(
     for round in 0_u32..200 {
         let message = round.to_be_bytes();
         let begun = Instant::now();
-        let signature = sign(objects, key, &message)?;
+        let signature = sign(objects, public.algorithm(), key, &message)?;
         times.push(begun.elapsed());
         verify &= public.verify(&message, &signature).is_ok();
         if start.elapsed() > PATIENCE {
@@ -59,11 +59,15 @@ pub(super) fn latency(
     Ok((Latency { signatures: times.len(), p50_us: at(50), p99_us: at(99) }, verify))
 }
 
-fn sign(objects: Objects<'_>, key: ObjectHandle, message: &[u8]) -> Result<Signature, DeviceError> {
+fn sign(
+    objects: Objects<'_>,
+    algorithm: AlgorithmId,
+    key: ObjectHandle,
+    message: &[u8],
+) -> Result<Signature, DeviceError> {
     let calls = objects.token.module().calls();
     calls
-        .sign_once(objects.session, key, message, || Ok(()))
-        .map(Signature::from_ed25519_bytes)
+        .sign_once(algorithm, objects.session, key, message, || Ok(()))
         .map_err(|error: NotSigned| error.into_error(objects.token))
 }
 
@@ -71,7 +75,7 @@ fn sign(objects: Objects<'_>, key: ObjectHandle, message: &[u8]) -> Result<Signa
 ///
 /// `None` where the token gives no second session, or sessions do not see each
 /// other's keys.
-pub(super) fn scaling(token: &Token, key: ObjectHandle) -> Option<f64> {
+pub(super) fn scaling(token: &Token, algorithm: AlgorithmId, key: ObjectHandle) -> Option<f64> {
     let rate = |threads: u32| -> Option<f64> {
         let sessions: Vec<_> =
             (0..threads).map(|_| token.open_session().ok()).collect::<Option<_>>()?;
@@ -85,7 +89,7 @@ pub(super) fn scaling(token: &Token, key: ObjectHandle) -> Option<f64> {
                     let objects = Objects { token: &token, session: &session };
                     let (start, mut count) = (Instant::now(), 0_u32);
                     while start.elapsed() < time {
-                        sign(objects, key, b"scaling").ok()?;
+                        sign(objects, algorithm, key, b"scaling").ok()?;
                         count += 1;
                     }
                     Some(f64::from(count) / start.elapsed().as_secs_f64())

@@ -1,13 +1,13 @@
 //! What a token really does, tried out with keys that go with their session.
 
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use serde::Serialize;
 
 use super::super::connection::{LoginGuard, Policy};
 use super::super::keygen::{Generated, Lifetime};
 use super::super::module::Module;
 use super::super::object::Objects;
+use super::super::scheme::{self, Scheme};
 use super::super::token::{Token, Wanted};
 use super::super::{point, template};
 use super::measure::{self, Latency};
@@ -20,6 +20,9 @@ use crate::secret::Pin;
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ProbeReport {
+    /// The algorithm of the keys: `ed25519`, or `p256` where a token has no
+    /// Ed25519.
+    pub algorithm: &'static str,
     /// The form of `CKA_EC_PARAMS` that the token takes, first of those tried.
     pub curve: &'static str,
     /// The attributes that it takes when a key is made.
@@ -78,14 +81,14 @@ impl Honesty {
 pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
     let module = Module::open(&config.module)?;
     let token = Token::select(&module, &Wanted::from_config(config))?;
-    token.need(&super::super::keygen::NEEDED)?;
+    let scheme = preferred(&token)?;
     let _login = LoginGuard::enter(&token, pin, Policy::of(config))?;
     let session = token.session()?;
     let objects = Objects { token: &token, session: &session };
 
     let id = template::random_id(&token.name())?;
-    let made = objects.generate_pair(&id, "icn-identity probe", Lifetime::Session)?;
-    let measured = measured(objects, &made);
+    let made = objects.generate_pair(scheme, &id, "icn-identity probe", Lifetime::Session)?;
+    let measured = measured(objects, scheme, &made);
     // They would go with the session; not every module is known to do so.
     let removed = objects.remove(&id);
     let report = measured?;
@@ -93,30 +96,36 @@ pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
     Ok(report)
 }
 
-fn measured(objects: Objects<'_>, made: &Generated) -> Result<ProbeReport, Error> {
+/// Ed25519; or P-256 where that is all there is.
+fn preferred(token: &Token) -> Result<&'static Scheme, DeviceError> {
+    let [first, others @ ..] = scheme::ALL;
+    first.needs_to_make(token).map(|()| first).or_else(|error| {
+        let other = others.into_iter().find(|other| other.needs_to_make(token).is_ok());
+        other.ok_or(error)
+    })
+}
+
+fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<ProbeReport, Error> {
     let no_point = |reason: String| DeviceError::PublicKey { token: objects.token.name(), reason };
     let encoded = match objects.read(made.public, AttributeType::EcPoint)? {
         Some(encoded) => encoded,
         None => return Err(no_point("it shows no CKA_EC_POINT".into()).into()),
     };
-    let public = point::decode(&encoded).map_err(no_point)?;
+    let public = point::decode(scheme.algorithm, &encoded).map_err(no_point)?;
     let (latency, signatures_verify) = measure::latency(objects, made.private, &public)?;
     Ok(ProbeReport {
+        algorithm: scheme.algorithm.as_str(),
         curve: made.curve,
         template: made.template,
-        point: match encoded.len() {
-            32 => "raw, 32 bytes",
-            34 => "DER OCTET STRING, 04 20",
-            _ => "DER BIT STRING, 03 21 00",
-        },
+        point: point::form(&encoded),
         signatures_verify,
         latency,
-        two_thread_scaling: measure::scaling(objects.token, made.private),
+        two_thread_scaling: measure::scaling(objects.token, scheme.algorithm, made.private),
         session_limit: measure::session_limit(objects.token)?,
         evidence: Honesty {
             born_inside: judged(objects, objects.evidence(made.private)?),
-            written_in: written_in(objects)?,
-            once_extractable: once_extractable(objects)?,
+            written_in: written_in(objects, scheme)?,
+            once_extractable: once_extractable(objects, scheme)?,
         },
     })
 }
@@ -130,7 +139,7 @@ fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> &'static str {
 }
 
 /// A key of random bytes, made here and thrown away.
-fn written_in(objects: Objects<'_>) -> Result<&'static str, Error> {
+fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Error> {
     let id = template::random_id(&objects.token.name())?;
     let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(OpenError::NoRandomness)?;
@@ -138,9 +147,9 @@ fn written_in(objects: Objects<'_>) -> Result<&'static str, Error> {
     key.extend([
         Attribute::Token(false),
         Attribute::Class(ObjectClass::PRIVATE_KEY),
-        Attribute::KeyType(KeyType::EC_EDWARDS),
+        Attribute::KeyType(scheme.key_type),
         Attribute::Sign(true),
-        Attribute::EcParams(vec![0x06, 0x03, 0x2b, 0x65, 0x70]),
+        Attribute::EcParams(scheme.oid().to_vec()),
         Attribute::Value(seed.to_vec()),
     ]);
     let told = match objects.session.create_object(&key) {
@@ -153,13 +162,13 @@ fn written_in(objects: Objects<'_>) -> Result<&'static str, Error> {
 }
 
 /// A key that could have been read out before it was closed.
-fn once_extractable(objects: Objects<'_>) -> Result<&'static str, Error> {
+fn once_extractable(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Error> {
     let id = template::random_id(&objects.token.name())?;
     let public = [
         Attribute::Token(false),
         Attribute::Verify(true),
         Attribute::Id(id.clone()),
-        Attribute::EcParams(vec![0x06, 0x03, 0x2b, 0x65, 0x70]),
+        Attribute::EcParams(scheme.oid().to_vec()),
     ];
     let private = [
         Attribute::Token(false),
@@ -169,8 +178,7 @@ fn once_extractable(objects: Objects<'_>) -> Result<&'static str, Error> {
         Attribute::Extractable(true),
         Attribute::Id(id.clone()),
     ];
-    let mechanism = Mechanism::EccEdwardsKeyPairGen;
-    let told = match objects.session.generate_key_pair(&mechanism, &public, &private) {
+    let told = match objects.session.generate_key_pair(&scheme.generation(), &public, &private) {
         Ok((_, key)) => {
             let closed = [Attribute::Sensitive(true), Attribute::Extractable(false)];
             match objects.session.update_attributes(key, &closed) {

@@ -79,8 +79,8 @@ impl TokenReport {
     pub fn verdicts(&self) -> Vec<Verdict> {
         vec![
             self.health(),
-            self.mechanism("signs with Ed25519", "CKM_EDDSA"),
-            self.mechanism("makes Ed25519 keys", "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
+            self.ed25519("signs with Ed25519", "CKM_EDDSA"),
+            self.ed25519("makes Ed25519 keys", "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
             self.storage_key(),
             self.user_pin(),
             self.session_room(),
@@ -109,7 +109,7 @@ impl TokenReport {
         verdict("health", state, found, "see the vendor's manual")
     }
 
-    fn mechanism(&self, requirement: &'static str, name: &str) -> Verdict {
+    fn ed25519(&self, requirement: &'static str, name: &str) -> Verdict {
         if self.has(name) {
             return verdict(requirement, Outcome::Ok, name, "");
         }
@@ -123,10 +123,15 @@ impl TokenReport {
             .collect();
         let there =
             if elliptic.is_empty() { "nothing of its kind".into() } else { elliptic.join(", ") };
+        let found = format!("no {name}; it has {there}");
+        if self.has("CKM_ECDSA") && self.has("CKM_EC_KEY_PAIR_GEN") {
+            let advice = "Ed25519 absent: use `--algorithm p256`";
+            return verdict(requirement, Outcome::Warning, found, advice);
+        }
         verdict(
             requirement,
             Outcome::Fail,
-            format!("no {name}; it has {there}"),
+            found,
             "a firmware update or another configuration of the token may bring it; else use \
              another token",
         )

@@ -9,15 +9,13 @@ use p256::elliptic_curve::sec1::ToSec1Point as _;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::super::point;
+pub(super) use super::super::point::P256 as POINT;
+
 const CONTEXT: &[u8] = b"icn-identity/storage-ecdh/v1\0";
 
-/// An uncompressed point (SEC 1, section 2.3.3).
-pub(super) const POINT: usize = 65;
-
 /// DER `OCTET STRING` of 65 bytes.
-pub(super) const OCTET_STRING: [u8; 2] = [0x04, 0x41];
-/// DER `BIT STRING` of 520 bits.
-const BIT_STRING: [u8; 3] = [0x03, 0x42, 0x00];
+pub(super) const OCTET_STRING: [u8; 2] = [point::OCTET_STRING, 0x41];
 
 /// Reads an uncompressed point of the curve. No other form is taken, so that a
 /// stored point has one spelling.
@@ -26,15 +24,10 @@ pub(super) fn point(raw: &[u8]) -> Result<PublicKey, Error> {
     PublicKey::from_sec1_bytes(raw)
 }
 
-/// Reads `CKA_EC_POINT`: raw, or in one of the two encodings that "DER" is
-/// taken for.
+/// Reads `CKA_EC_POINT`, in any of its encodings.
 pub(super) fn shown_point(encoded: &[u8]) -> Result<PublicKey, Error> {
-    let raw = match encoded.len() {
-        67 => encoded.strip_prefix(&OCTET_STRING),
-        68 => encoded.strip_prefix(&BIT_STRING),
-        _ => Some(encoded),
-    };
-    point(raw.ok_or(Error)?)
+    let raw: &[u8; POINT] = point::raw(encoded).ok_or(Error)?;
+    point(raw)
 }
 
 pub(super) fn uncompressed(key: &PublicKey) -> [u8; POINT] {

@@ -1,15 +1,18 @@
-//! One signature by one `C_SignInit` and one `C_Sign`.
+//! One signature by one `C_SignInit` and one `C_Sign`, whatever the algorithm.
 
 use std::ptr;
 
 use cryptoki::error::Rv;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use cryptoki_sys::{CK_MECHANISM, CK_RV, CK_ULONG, CKM_EDDSA};
+use cryptoki_sys::{CK_MECHANISM, CK_RV, CK_ULONG};
+use sha2::{Digest as _, Sha256};
 
 use super::super::failure::Failure;
+use super::super::scheme::signing_mechanism;
 use super::super::token::Token;
 use super::Calls;
+use crate::algorithm::{AlgorithmId, Signature};
 use crate::error::DeviceError;
 
 /// Why there is no signature. After it the session may have one pending, and
@@ -33,17 +36,42 @@ impl NotSigned {
 }
 
 impl Calls {
-    /// Signs exactly `message` by pure Ed25519. `confirm` is called in between,
-    /// for keys that want their PIN each time.
+    /// Signs exactly `message`: by pure Ed25519, or by ECDSA over its SHA-256,
+    /// of which the lower `s` is given out. `confirm` is called in between, for
+    /// keys that want their PIN each time.
     pub(in super::super) fn sign_once(
         &self,
+        algorithm: AlgorithmId,
+        session: &Session,
+        key: ObjectHandle,
+        message: &[u8],
+        confirm: impl FnOnce() -> Result<(), DeviceError>,
+    ) -> Result<Signature, NotSigned> {
+        let signed = match algorithm {
+            AlgorithmId::Ed25519 => self.sign_raw(algorithm, session, key, message, confirm),
+            AlgorithmId::P256 => {
+                let digest = Sha256::digest(message);
+                self.sign_raw(algorithm, session, key, &digest, confirm)
+            }
+        }?;
+        Signature::from_bytes(algorithm, signed)
+            .to_low_s()
+            .map_err(|_| NotSigned::Failed { call: "C_Sign", failure: Failure::SignatureRange })
+    }
+
+    fn sign_raw(
+        &self,
+        algorithm: AlgorithmId,
         session: &Session,
         key: ObjectHandle,
         message: &[u8],
         confirm: impl FnOnce() -> Result<(), DeviceError>,
     ) -> Result<[u8; 64], NotSigned> {
-        let mut mechanism =
-            CK_MECHANISM { mechanism: CKM_EDDSA, pParameter: ptr::null_mut(), ulParameterLen: 0 };
+        let mut mechanism = CK_MECHANISM {
+            mechanism: signing_mechanism(algorithm),
+            pParameter: ptr::null_mut(),
+            ulParameterLen: 0,
+        };
         // SAFETY: the library is held by `self`; the mechanism outlives the
         // call; handles are plain numbers that the module checks.
         let returned =

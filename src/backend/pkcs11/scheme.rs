@@ -1,0 +1,129 @@
+//! What PKCS#11 calls each algorithm.
+
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::KeyType;
+use cryptoki_sys::{CK_MECHANISM_TYPE, CK_ULONG, CKK_EC, CKK_EC_EDWARDS, CKM_ECDSA, CKM_EDDSA};
+
+use super::token::Token;
+use crate::algorithm::AlgorithmId;
+use crate::error::DeviceError;
+
+/// DER of OID 1.2.840.10045.3.1.7: secp256r1.
+pub(super) const P256_OID: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+
+/// An algorithm, as PKCS#11 has it.
+#[derive(Debug)]
+pub(super) struct Scheme {
+    pub(super) algorithm: AlgorithmId,
+    pub(super) key_type: KeyType,
+    /// What a token needs for keys that are there.
+    to_sign: [MechanismType; 1],
+    /// What it needs for new ones.
+    to_make: [MechanismType; 2],
+    /// Names of the curve for `CKA_EC_PARAMS`, in the order in which they are
+    /// tried. Modules take one or another.
+    pub(super) curves: &'static [(&'static str, &'static [u8])],
+}
+
+static ED25519: Scheme = Scheme {
+    algorithm: AlgorithmId::Ed25519,
+    key_type: KeyType::EC_EDWARDS,
+    to_sign: [MechanismType::EDDSA],
+    to_make: [MechanismType::EDDSA, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN],
+    curves: &[
+        ("OID 1.3.101.112 (RFC 8410)", &[0x06, 0x03, 0x2b, 0x65, 0x70]),
+        // PKCS#11 v3.0. YubiHSM 2 takes no other.
+        ("PrintableString \"edwards25519\"", b"\x13\x0cedwards25519"),
+        // Luna.
+        (
+            "OID 1.3.6.1.4.1.11591.15.1",
+            &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
+        ),
+    ],
+};
+
+static P256: Scheme = Scheme {
+    algorithm: AlgorithmId::P256,
+    key_type: KeyType::EC,
+    to_sign: [MechanismType::ECDSA],
+    to_make: [MechanismType::ECDSA, MechanismType::ECC_KEY_PAIR_GEN],
+    curves: &[("OID 1.2.840.10045.3.1.7 (RFC 5480)", P256_OID)],
+};
+
+/// Every algorithm, the preferred one first.
+pub(super) static ALL: [&Scheme; 2] = [&ED25519, &P256];
+
+impl Scheme {
+    pub(super) const fn of(algorithm: AlgorithmId) -> &'static Self {
+        match algorithm {
+            AlgorithmId::Ed25519 => &ED25519,
+            AlgorithmId::P256 => &P256,
+        }
+    }
+
+    /// How a pair is made.
+    pub(super) const fn generation(&self) -> Mechanism<'static> {
+        match self.algorithm {
+            AlgorithmId::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
+            AlgorithmId::P256 => Mechanism::EccKeyPairGen,
+        }
+    }
+
+    /// The curve by the OID of the standards.
+    pub(super) fn oid(&self) -> &'static [u8] {
+        self.curves.first().map_or(&[], |(_, oid)| oid)
+    }
+
+    /// # Errors
+    ///
+    /// As [`Self::needs`], for keys that are there.
+    pub(super) fn needs_to_sign(&self, token: &Token) -> Result<(), DeviceError> {
+        self.needs(token, &self.to_sign)
+    }
+
+    /// # Errors
+    ///
+    /// As [`Self::needs`], for new keys.
+    pub(super) fn needs_to_make(&self, token: &Token) -> Result<(), DeviceError> {
+        self.needs(token, &self.to_make)
+    }
+
+    /// # Errors
+    ///
+    /// [`DeviceError::NoEd25519`] or [`DeviceError::NoP256`] unless the token
+    /// has all of these mechanisms.
+    fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), DeviceError> {
+        if token.has(mechanisms)? {
+            return Ok(());
+        }
+        let present = token.mechanisms()?;
+        let elliptic = present.iter().map(ToString::to_string);
+        let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
+        let (token, mechanisms) = (token.name(), elliptic.collect());
+        Err(match self.algorithm {
+            AlgorithmId::Ed25519 => {
+                let p256 = P256.to_make.iter().all(|mechanism| present.contains(mechanism));
+                DeviceError::NoEd25519 { token, mechanisms, p256 }
+            }
+            AlgorithmId::P256 => DeviceError::NoP256 { token, mechanisms },
+        })
+    }
+}
+
+/// The algorithm that keys of this `CKA_KEY_TYPE` may belong to.
+pub(super) const fn of_key_type(key_type: CK_ULONG) -> Option<AlgorithmId> {
+    match key_type {
+        CKK_EC_EDWARDS => Some(AlgorithmId::Ed25519),
+        CKK_EC => Some(AlgorithmId::P256),
+        _ => None,
+    }
+}
+
+/// How keys sign. Ed25519 hashes by itself; ECDSA gets a digest that was made here, since not
+/// every token has `CKM_ECDSA_SHA256`.
+pub(super) const fn signing_mechanism(algorithm: AlgorithmId) -> CK_MECHANISM_TYPE {
+    match algorithm {
+        AlgorithmId::Ed25519 => CKM_EDDSA,
+        AlgorithmId::P256 => CKM_ECDSA,
+    }
+}
