@@ -114,9 +114,14 @@ pub(crate) struct InitArgs {
     #[arg(long, value_enum)]
     pub(crate) backend: Option<Backend>,
 
-    /// How the key is written as a DID
-    #[arg(long, value_enum, default_value_t = Method::Icn)]
-    pub(crate) did_method: Method,
+    /// Algorithm of the key; p256 is for devices without Ed25519 [default: ed25519, or that of
+    /// the key that --key names]
+    #[arg(long, value_enum)]
+    pub(crate) algorithm: Option<Algorithm>,
+
+    /// How the key is written as a DID [default: icn; key for p256, which has no other]
+    #[arg(long, value_enum)]
+    pub(crate) did_method: Option<Method>,
 
     /// PKCS#11 module (absolute path)
     #[arg(long, value_name = "PATH")]
@@ -135,6 +140,12 @@ pub(crate) struct InitArgs {
 pub(crate) enum Backend {
     Age,
     Pkcs11,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Algorithm {
+    Ed25519,
+    P256,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -120,7 +120,7 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
     if let Some(error) = &token.keys_error {
         row(text, "Keys", &format!("cannot be listed: {error}"));
     } else if token.keys.is_empty() {
-        row(text, "Keys", "no Ed25519 key is shown without a login");
+        row(text, "Keys", "no Ed25519 or P-256 key is shown without a login");
     }
     for key in &token.keys {
         let whose = match (&key.did, &key.problem) {
@@ -135,6 +135,7 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
 
 fn write_probe(text: &mut String, probed: &ProbeReport) {
     let _ = writeln!(text, "\nProbe (with keys that went with their session)");
+    row(text, "Algorithm", probed.algorithm);
     row(text, "CKA_EC_PARAMS", probed.curve);
     row(text, "Template", probed.template);
     row(text, "CKA_EC_POINT", probed.point);

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
+use icn_identity::AlgorithmId;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error(transparent)]
@@ -43,6 +45,10 @@ pub(crate) enum CliError {
     SignatureEncoding,
     #[error("{} pins {did}, but there is no such identity", path.display())]
     AlreadyPinned { path: PathBuf, did: String },
+    #[error("P-256 keys have no did:icn")]
+    NoIcnDid,
+    #[error("--key names a {found} key, --algorithm says {demanded}")]
+    OtherAlgorithm { found: AlgorithmId, demanded: AlgorithmId },
     #[error("{option} is for the pkcs11 backend")]
     OptionForPkcs11 { option: &'static str },
     #[error("--key is not a pkcs11 URI")]
@@ -91,6 +97,8 @@ impl CliError {
                 "restore that identity from a backup; or, to make a new one, remove the line `did` \
                  from the configuration"
             }
+            Self::NoIcnDid => "leave --did-method out, or give --did-method key",
+            Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
             Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
             Self::NoModule => {
                 "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"

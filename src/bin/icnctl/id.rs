@@ -1,9 +1,10 @@
 //! `icnctl id init`
 
 use icn_identity::backend::{BackendKind, NewKey};
-use icn_identity::{DidMethod, DidSignerExt as _};
+use icn_identity::error::DeviceError;
+use icn_identity::{AlgorithmId, DidMethod, DidSignerExt as _};
 
-use crate::args::{Backend, Format, InitArgs, Method};
+use crate::args::{Algorithm, Backend, Format, InitArgs, Method};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{adopt, pin_config, show};
@@ -19,18 +20,19 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     }
     // Before anybody is asked for a secret.
     store.check_vacant()?;
+    let algorithm = args.algorithm().unwrap_or_default();
+    if context.config.identity.backend == BackendKind::Age && algorithm != AlgorithmId::Ed25519 {
+        return Err(DeviceError::NoAlgorithm { backend: "age", algorithm }.into());
+    }
+    let method = args.did_method(algorithm)?;
     let backend = context.backend()?;
-    let method = match args.did_method {
-        Method::Icn => DidMethod::Icn,
-        Method::Key => DidMethod::Key,
-    };
-    let adopted = adopt::named(&context, method)?;
+    let adopted = adopt::named(&context, args)?;
     let given = context.new_credentials(backend.as_ref())?;
     let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
     let bundle = match &adopted {
         Some((locator, did)) => store.adopt(backend.as_ref(), locator, did, &given.credentials),
         None => {
-            let request = NewKey::new(method).with_label(label);
+            let request = NewKey::new(method).with_algorithm(algorithm).with_label(label);
             store.create(backend.as_ref(), &request, &given.credentials)
         }
     };
@@ -50,6 +52,26 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
             }
             Context::print(&text)
         }
+    }
+}
+
+impl InitArgs {
+    pub(crate) fn algorithm(&self) -> Option<AlgorithmId> {
+        self.algorithm.map(|algorithm| match algorithm {
+            Algorithm::Ed25519 => AlgorithmId::Ed25519,
+            Algorithm::P256 => AlgorithmId::P256,
+        })
+    }
+
+    /// The method that keys of this algorithm are to have.
+    pub(crate) fn did_method(&self, algorithm: AlgorithmId) -> Result<DidMethod, CliError> {
+        let method = match self.did_method {
+            Some(Method::Icn) => DidMethod::Icn,
+            Some(Method::Key) => DidMethod::Key,
+            None if DidMethod::Icn.fits(algorithm) => DidMethod::Icn,
+            None => DidMethod::Key,
+        };
+        if method.fits(algorithm) { Ok(method) } else { Err(CliError::NoIcnDid) }
     }
 }
 
