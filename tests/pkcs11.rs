@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "the support module serves several tests")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 #![allow(clippy::indexing_slicing, unused_must_use, reason = "tests")]
+#![allow(clippy::duplicate_mod, reason = "the same tests for each algorithm")]
 
 #[path = "pkcs11/calls.rs"]
 mod calls;
@@ -11,10 +12,14 @@ mod dialects;
 mod doubtful;
 #[path = "pkcs11/ecdh.rs"]
 mod ecdh;
+#[path = "pkcs11/ed25519.rs"]
+mod ed25519;
 #[path = "pkcs11/keys.rs"]
 mod keys;
 #[path = "pkcs11/modules.rs"]
 mod modules;
+#[path = "pkcs11/p256.rs"]
+mod p256;
 #[path = "pkcs11/pin_states.rs"]
 mod pin_states;
 #[path = "pkcs11/pins.rs"]
@@ -32,12 +37,13 @@ mod tokens;
 
 use std::error::Error as _;
 
+use cryptoki::mechanism::Mechanism;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{
     Backend as _, Created, Credential, KeyAtRest, Locator, NewKey, Pkcs11Locator,
 };
 use icn_identity::config::Pkcs11Config;
-use icn_identity::{Did, DidMethod, Error, Hardware, Key, Pin, SealedKey, Unlocked};
+use icn_identity::{Did, DidMethod, Ed25519, Error, Hardware, Key, Pin, SealedKey, Unlocked};
 use softhsm::{PIN, SO_PIN, SoftHsm, fault_module, module};
 
 const TOKEN: &str = "node-1";
@@ -61,6 +67,24 @@ fn faulty(hsm: &SoftHsm) -> Pkcs11Backend {
 
 fn pin() -> Credential {
     Credential::Pin(Pin::new(PIN))
+}
+
+// What is of one algorithm has a twin in `p256`: files that take it from `super`
+// are modules there a second time.
+
+type Alg = Ed25519;
+
+const OID: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+const GENERATION: Mechanism<'static> = Mechanism::EccEdwardsKeyPairGen;
+/// For `pkcs11-tool`.
+const KEY_TYPE: &str = "EC:edwards25519";
+
+fn new_key() -> NewKey {
+    NewKey::default()
+}
+
+fn import(hsm: &SoftHsm, label: &str, id: &str) {
+    hsm.import(TOKEN, label, id);
 }
 
 fn generate(backend: &Pkcs11Backend) -> (Key<Hardware, Unlocked>, Pkcs11Locator) {

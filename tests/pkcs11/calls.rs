@@ -7,8 +7,9 @@ use icn_identity::Pin;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::config::Pkcs11Config;
 
+use super::generate;
+use crate::TOKEN;
 use crate::softhsm::{PIN, SoftHsm, alone_with, module};
-use crate::{TOKEN, generate};
 
 fn spy() -> PathBuf {
     let places = [

@@ -1,22 +1,24 @@
 //! Each module speaks PKCS#11 in its own way.
 
-use icn_identity::backend::{Backend as _, NewKey};
-use icn_identity::error::DeviceError;
-use icn_identity::{DidKey, DidSigner as _, DidSignerExt as _, Error, ProvenanceKind};
+use icn_identity::backend::Backend as _;
+use icn_identity::{
+    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Key, ProvenanceKind, Unlocked,
+};
 
+use super::{Alg, generate, new_key};
 use crate::softhsm::{SoftHsm, alone, count};
-use crate::{TOKEN, assert_shows, faulty, generate, pin};
+use crate::{TOKEN, assert_shows, faulty, pin};
 
 fn create(hsm: &SoftHsm) -> Result<DidKey, Error> {
-    faulty(hsm).create(&NewKey::default(), &pin()).map(|created| created.key)
+    faulty(hsm).create(&new_key(), &pin()).map(|created| created.key)
 }
 
 /// Makes a key under each of these dialects, on a token of its own.
-fn makes_hardware_keys(hsm: &SoftHsm, dialects: &[&str]) {
+pub(super) fn makes_hardware_keys(hsm: &SoftHsm, dialects: &[&str]) {
     hsm.token(TOKEN);
     for (number, dialect) in dialects.iter().enumerate() {
         hsm.script(dialect);
-        let label = NewKey::default().with_label(Some(format!("key {number}")));
+        let label = new_key().with_label(Some(format!("key {number}")));
         let made = faulty(hsm).create(&label, &pin()).unwrap();
         assert_eq!(made.key.provenance(), ProvenanceKind::Hardware, "{dialect}");
         let signature = made.key.sign(b"hello").unwrap();
@@ -30,20 +32,6 @@ fn each_encoding_of_a_point_is_read() {
 }
 
 #[test]
-fn each_form_of_the_curve_is_tried_in_order() {
-    alone(|hsm| {
-        makes_hardware_keys(hsm, &["curve oid", "curve printable", "curve luna"]);
-        hsm.script("curve luna");
-        let label = NewKey::default().with_label(Some("counted".into()));
-        let (_, calls) = hsm.calls(|| faulty(hsm).create(&label, &pin()).unwrap());
-        let tried: Vec<_> = calls.iter().filter(|call| call.contains("GenerateKeyPair")).collect();
-        let [first, second, third] = tried.as_slice() else { panic!("{tried:?}") };
-        assert_eq!(first, second);
-        assert_eq!(*third, "C_GenerateKeyPair 0x0");
-    });
-}
-
-#[test]
 fn attributes_that_a_token_does_not_take_are_left_out() {
     alone(|hsm| {
         let refuse = |name| format!("refuse {name} CKR_ATTRIBUTE_TYPE_INVALID");
@@ -52,7 +40,7 @@ fn attributes_that_a_token_does_not_take_are_left_out() {
         makes_hardware_keys(hsm, &dialects.iter().map(String::as_str).collect::<Vec<_>>());
         let inconsistent = "refuse CKA_DERIVE CKR_TEMPLATE_INCONSISTENT";
         hsm.script(inconsistent);
-        let label = NewKey::default().with_label(Some("another".into()));
+        let label = new_key().with_label(Some("another".into()));
         faulty(hsm).create(&label, &pin()).unwrap();
     });
 }
@@ -76,7 +64,7 @@ fn evidence_that_a_module_leaves_out_is_unknown_and_not_hardware() {
                 "never_extractable unknown"
             ]
         );
-        assert!(matches!(key, DidKey::DeviceHeld(_)));
+        Key::<DeviceHeld, Unlocked, Alg>::try_from(key).unwrap();
     });
 }
 
@@ -122,20 +110,6 @@ fn a_module_that_refuses_to_tell_a_signatures_length_is_not_asked() {
         let (key, calls) = hsm.calls(|| generate(&faulty(hsm)).0);
         assert_eq!(count(&calls, "C_Sign"), 1, "the challenge: {calls:?}");
         key.sign(b"hello").unwrap();
-    });
-}
-
-#[test]
-fn a_token_without_ed25519_is_told_with_what_it_has() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        for missing in ["CKM_EDDSA", "CKM_EC_EDWARDS_KEY_PAIR_GEN"] {
-            hsm.script(&format!("no-mechanism {missing}"));
-            let (error, calls) = hsm.calls(|| create(hsm).unwrap_err());
-            assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-            assert!(matches!(error, Error::Device(DeviceError::NoEd25519 { .. })), "{error:?}");
-            assert_shows(error, &["CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "use a token with"]);
-        }
     });
 }
 

@@ -1,16 +1,14 @@
 //! Keys that are not what they should be.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::mechanism::Mechanism;
 use cryptoki::object::Attribute;
 use cryptoki::session::{Session, UserType};
 use icn_identity::backend::Pkcs11Locator;
-use icn_identity::{Did, DidMethod, Key, Pin, Software};
+use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Sealed, Software};
 
+use super::{Alg, GENERATION, OID, generate, import};
 use crate::softhsm::{PIN, alone, module};
-use crate::{TOKEN, assert_shows, backend, did_at, find, generate};
-
-const OID: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+use crate::{TOKEN, assert_shows, backend, did_at, find};
 
 /// Other software in this process, logged in. It may be the first to use the
 /// module, or not.
@@ -31,7 +29,7 @@ fn foreign_pair(label: &str, id: &[u8], private: &[Attribute]) {
     let public = [&named[..], &[Attribute::EcParams(OID.into())]].concat();
     let sign = [Attribute::Private(true), Attribute::Sign(true)];
     let private = [&named[..], &sign, private].concat();
-    session.generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private).unwrap();
+    session.generate_key_pair(&GENERATION, &public, &private).unwrap();
     session.logout().unwrap();
 }
 
@@ -69,7 +67,8 @@ fn a_key_that_was_once_readable_is_not_hardware() {
         let backend = backend();
         let locator = backend.find_by_label("was").unwrap();
         let did = did_at(&backend, &locator);
-        let refused = find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
+        let found = find(&backend, &locator, &did).unwrap();
+        let refused = Key::<Hardware, Sealed, Alg>::try_from(found).unwrap();
         assert_shows(
             refused.unseal(&Pin::new(PIN)).unwrap_err(),
             &["the evidence shows device-held"],
@@ -97,8 +96,8 @@ fn two_keys_with_one_id_are_refused_before_a_pin() {
 fn two_keys_with_one_label_are_not_adopted() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "twin", "aa01");
-        hsm.import(TOKEN, "twin", "aa02");
+        import(hsm, "twin", "aa01");
+        import(hsm, "twin", "aa02");
         assert_shows(
             backend().find_by_label("twin").unwrap_err(),
             &["token node-1 has 2 keys labelled \"twin\", and one is needed"],
@@ -114,7 +113,7 @@ fn two_keys_with_one_label_are_not_adopted() {
 fn a_key_replaced_under_its_id_is_named_before_a_pin() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "other", "aa01");
+        import(hsm, "other", "aa01");
         let backend = backend();
         let locator = backend.find_by_label("other").unwrap();
         let found = did_at(&backend, &locator);
@@ -144,7 +143,7 @@ fn a_key_replaced_under_its_label_is_named_before_a_pin() {
             &["--delete-object", "--type", "privkey", "--label", &locator.label],
         );
         hsm.pkcs11_tool(TOKEN, &["--delete-object", "--type", "pubkey", "--label", &locator.label]);
-        hsm.import(TOKEN, &locator.label, "bb02");
+        import(hsm, &locator.label, "bb02");
         let found = did_at(&backend, &backend.find_by_label(&locator.label).unwrap());
 
         // Whether it is looked for again, or was found before it was replaced.
@@ -159,8 +158,8 @@ fn a_key_replaced_under_its_label_is_named_before_a_pin() {
 fn a_mismatched_pair_signs_nothing_but_the_challenge() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "a", "aa");
-        hsm.import(TOKEN, "b", "bb");
+        import(hsm, "a", "aa");
+        import(hsm, "b", "bb");
         // The public half of one key, the private half of the other.
         let delete = |class, label| {
             hsm.pkcs11_tool(TOKEN, &["--delete-object", "--type", class, "--label", label]);

@@ -1,13 +1,14 @@
 //! Keys that are made, opened, closed and adopted.
 
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey};
+use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator};
 use icn_identity::{
-    Assurance, AtRest as _, DidKey, DidMethod, DidSigner as _, DidSignerExt as _, Passphrase, Pin,
-    ProvenanceKind, Requirement,
+    Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware, Key,
+    Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
 };
 
+use super::{Alg, generate, import, new_key};
 use crate::softhsm::{PIN, alone};
-use crate::{TOKEN, assert_shows, backend, did_at, find, generate, pin};
+use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
 
 #[test]
 fn a_generated_key_is_hardware_on_a_soft_token() {
@@ -67,13 +68,14 @@ fn sealing_and_unsealing_goes_round() {
         let did = key.did().clone();
         let sealed = key.seal();
         let key = sealed.unseal(&Pin::new(PIN)).unwrap();
-        let first = key.sign(b"hello").unwrap();
+        key.sign(b"hello").unwrap();
         drop(key);
 
         let found = find(&backend, &locator, &did).unwrap();
         assert_eq!(*found.did(), did);
-        let DidKey::Hardware(key) = found.open(&Pin::new(PIN)).unwrap() else { panic!() };
-        assert_eq!(key.sign(b"hello").unwrap(), first);
+        let key: Key<Hardware, Unlocked, Alg> =
+            found.open(&Pin::new(PIN)).unwrap().try_into().unwrap();
+        key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
         assert_eq!(*key.did(), did);
     });
 }
@@ -108,20 +110,22 @@ fn many_threads_open_and_use_a_key_at_once() {
 fn an_imported_key_is_held_but_not_hardware() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "imported", "aa01");
+        import(hsm, "imported", "aa01");
         let backend = backend();
         let locator = backend.find_by_label("imported").unwrap();
         assert_eq!(locator.id, [0xaa, 0x01]);
         let did = did_at(&backend, &locator);
 
-        let demanded = find(&backend, &locator, &did).unwrap().demand_hardware().unwrap();
+        let found = find(&backend, &locator, &did).unwrap();
+        let demanded = Key::<Hardware, Sealed, Alg>::try_from(found).unwrap();
         let refused = demanded.unseal(&Pin::new(PIN)).unwrap_err();
         assert_shows(
             refused,
             &["a hardware key was demanded, the evidence shows device-held", "generate a new key"],
         );
 
-        let key = find(&backend, &locator, &did).unwrap().demand_device_held().unwrap();
+        let found = find(&backend, &locator, &did).unwrap();
+        let key = Key::<DeviceHeld, Sealed, Alg>::try_from(found).unwrap();
         let key = key.unseal(&Pin::new(PIN)).unwrap();
         key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
         assert_eq!(key.provenance(), ProvenanceKind::DeviceHeld);
@@ -132,10 +136,10 @@ fn an_imported_key_is_held_but_not_hardware() {
 fn a_taken_label_is_refused_and_nothing_is_made() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "taken", "aa01");
+        import(hsm, "taken", "aa01");
         let backend = backend();
         let before = hsm.objects(TOKEN);
-        let request = NewKey::new(DidMethod::Key).with_label(Some("taken".into()));
+        let request = new_key().with_label(Some("taken".into()));
         let error = backend.create(&request, &pin()).unwrap_err();
         assert_shows(
             error,
@@ -170,7 +174,7 @@ fn wrong_kinds_of_credentials_and_locators_are_named() {
         hsm.token(TOKEN);
         let backend = backend();
         let passphrase = Credential::Passphrase(Passphrase::new("words"));
-        let error = backend.create(&NewKey::default(), &passphrase).unwrap_err();
+        let error = backend.create(&new_key(), &passphrase).unwrap_err();
         assert_shows(error, &["the pkcs11 backend wants a PIN"]);
         let (key, _) = generate(&backend);
         let error: Result<KeyAtRest, _> = backend.find(&Locator::AgeFile("/x".into()), key.did());

@@ -3,11 +3,12 @@
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, OpenError};
-use icn_identity::{Error, Hardware, Key, Pin, SealedKey, Unlocked};
+use icn_identity::{Error, Hardware, Key, Pin, Sealed, SealedKey, Unlocked};
 
+use super::{Alg, KEY_TYPE, generate};
 use crate::pins::WRONG;
 use crate::softhsm::{PIN, SoftHsm, alone, count};
-use crate::{TOKEN, assert_shows, faulty, faulty_config, find, generate};
+use crate::{TOKEN, assert_shows, faulty, faulty_config, find};
 
 /// A closed key, and how to find it again.
 fn closed(hsm: &SoftHsm) -> (Pkcs11Backend, impl Fn() -> SealedKey + use<>) {
@@ -157,7 +158,7 @@ fn a_pin_pad_is_asked_and_never_on_its_own() {
         hsm.script("flag protected-path");
         let (opened, calls) = hsm.calls(|| key().unseal(&Pin::at_pin_pad()).unwrap());
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
-        let opened: Key<Hardware, Unlocked> = opened.try_into().unwrap();
+        let opened: Key<Hardware, Unlocked, Alg> = opened.try_into().unwrap();
         opened.sign(b"hello").unwrap();
         // Nobody may stand there when a login is lost.
         hsm.script("flag protected-path\non C_SignInit 1 kill-all");
@@ -169,14 +170,15 @@ fn a_pin_pad_is_asked_and_never_on_its_own() {
 }
 
 /// A key made by somebody else's tool that wants its PIN each time.
-fn always_authenticated(hsm: &SoftHsm) -> Key<Hardware, Unlocked> {
+fn always_authenticated(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {
     hsm.token(TOKEN);
-    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--always-auth"];
+    let make = ["--keypairgen", "--key-type", KEY_TYPE, "--always-auth"];
     hsm.pkcs11_tool(TOKEN, &[&make[..], &["--id", "0a", "--label", "theirs"]].concat());
     let backend = faulty(hsm);
     let locator = backend.find_by_label("theirs").unwrap();
     let sealed = find(&backend, &locator, &crate::did_at(&backend, &locator)).unwrap();
-    sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN)).unwrap()
+    let sealed = Key::<Hardware, Sealed, Alg>::try_from(sealed).unwrap();
+    sealed.unseal(&Pin::new(PIN)).unwrap()
 }
 
 #[test]

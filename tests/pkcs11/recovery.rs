@@ -3,16 +3,17 @@
 use icn_identity::error::{DeviceError, SignError};
 use icn_identity::{Error, Hardware, Key, Pin, Unlocked};
 
+use super::{Alg, generate, new_key};
 use crate::softhsm::{PIN, SoftHsm, alone, count};
-use crate::{TOKEN, assert_shows, faulty, faulty_config, generate};
+use crate::{TOKEN, assert_shows, faulty, faulty_config};
 
 /// A key on a token that does as it is told from now on.
-fn open_key(hsm: &SoftHsm) -> Key<Hardware, Unlocked> {
+fn open_key(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {
     hsm.token(TOKEN);
     generate(&faulty(hsm)).0
 }
 
-fn signs(key: &Key<Hardware, Unlocked>, message: &[u8]) {
+fn signs(key: &Key<Hardware, Unlocked, Alg>, message: &[u8]) {
     let signature = key.sign(message).unwrap();
     key.verifying_key().verify(message, &signature).unwrap();
 }
@@ -229,7 +230,7 @@ fn another_key_in_its_place_signs_nothing() {
         hsm.token(TOKEN);
         let backend = faulty(hsm);
         let (key, locator) = generate(&backend);
-        let other = icn_identity::backend::NewKey::default().with_label(Some("other".into()));
+        let other = new_key().with_label(Some("other".into()));
         let other =
             icn_identity::backend::Backend::create(&backend, &other, &crate::pin()).unwrap();
         let icn_identity::backend::Locator::Pkcs11(other) = other.locator else { panic!() };
@@ -319,9 +320,9 @@ fn the_other_key_of_a_token_is_found_again_too() {
         hsm.token(TOKEN);
         let backend = faulty(hsm);
         let (one, _) = generate(&backend);
-        let label = icn_identity::backend::NewKey::default().with_label(Some("other".into()));
+        let label = new_key().with_label(Some("other".into()));
         let made = icn_identity::backend::Backend::create(&backend, &label, &crate::pin()).unwrap();
-        let other: Key<Hardware, Unlocked> = made.key.try_into().unwrap();
+        let other: Key<Hardware, Unlocked, Alg> = made.key.try_into().unwrap();
         hsm.script("on C_SignInit 1 kill-all");
         signs(&one, b"one");
         let ((), calls) = hsm.calls(|| signs(&other, b"other"));

@@ -56,9 +56,22 @@ impl SoftHsm {
 
     /// A key made by openssl, brought onto a token. Gives the file with it.
     pub(crate) fn import(&self, token: &str, label: &str, id: &str) -> PathBuf {
+        self.import_made_by(&["ed25519"], token, label, id)
+    }
+
+    /// The same, with the algorithm and its options as `openssl genpkey` wants
+    /// them.
+    pub(crate) fn import_made_by(
+        &self,
+        algorithm: &[&str],
+        token: &str,
+        label: &str,
+        id: &str,
+    ) -> PathBuf {
         let file = self.path(&format!("{label}-{id}.pem"));
         let path = file.to_str().unwrap();
-        run("openssl", &self.conf(), &["genpkey", "-algorithm", "ed25519", "-out", path]);
+        let make = [&["genpkey", "-out", path, "-algorithm"], algorithm].concat();
+        run("openssl", &self.conf(), &make);
         let what = ["--import", path, "--token", token, "--label", label, "--id", id];
         self.softhsm2_util(&[&what[..], &["--pin", PIN]].concat());
         file

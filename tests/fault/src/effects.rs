@@ -15,6 +15,7 @@ use crate::state::{AT_WORK, Session, log, state};
 pub(crate) struct Changes {
     pub(crate) after: Option<CK_RV>,
     pub(crate) flip: bool,
+    pub(crate) zero: bool,
     pub(crate) length: Option<CK_ULONG>,
 }
 
@@ -96,6 +97,7 @@ fn before(function: &str, session: Option<CK_SESSION_HANDLE>) -> Result<Changes,
             Effect::Return(rv) => return Err(rv),
             Effect::After(rv) => changes.after = Some(rv),
             Effect::Flip => changes.flip = true,
+            Effect::Zero => changes.zero = true,
             Effect::Length(length) => changes.length = Some(length),
             Effect::Sleep(time) => std::thread::sleep(Duration::from_millis(time)),
             Effect::KillSession => {

@@ -60,6 +60,9 @@ pub(crate) unsafe extern "C" fn C_Sign(
                 if changes.flip {
                     *signature ^= 1;
                 }
+                if changes.zero {
+                    std::ptr::write_bytes(signature, 0, *signature_length as usize);
+                }
                 if let Some(length) = changes.length {
                     *signature_length = length;
                 }

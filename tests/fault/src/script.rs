@@ -5,7 +5,7 @@
 //! gap 300` (each with that probability, but not within `gap` calls of any
 //! function after the last random rule that held). EFFECT: `return CKR` (nothing real is called), `after CKR`,
 //! `kill-session`, `kill-all`, `logout`, `remove-token`, `finalize`, `sleep MS`,
-//! `flip` and `length N` (both of a signature).
+//! `flip`, `zero` and `length N` (all of a signature).
 //!
 //! Everything else holds as long as the script does, see [`Script`].
 
@@ -78,6 +78,7 @@ pub(crate) enum Effect {
     Finalize,
     Sleep(u64),
     Flip,
+    Zero,
     Length(CK_ULONG),
 }
 
@@ -166,6 +167,7 @@ fn rule(function: &str, words: &[&str]) -> Result<Rule, String> {
         ["finalize"] => Effect::Finalize,
         ["sleep", time] => Effect::Sleep(number(time)?),
         ["flip"] => Effect::Flip,
+        ["zero"] => Effect::Zero,
         ["length", length] => Effect::Length(number(length)?),
         _ => return Err("no such effect".into()),
     };

@@ -1,0 +1,57 @@
+//! What only Ed25519 has: several names of its curve, and tokens without it.
+
+use icn_identity::Error;
+use icn_identity::backend::{Backend as _, NewKey};
+use icn_identity::error::DeviceError;
+
+use crate::dialects::makes_hardware_keys;
+use crate::softhsm::{alone, count};
+use crate::{TOKEN, assert_shows, faulty, pin};
+
+#[test]
+fn each_form_of_the_curve_is_tried_in_order() {
+    alone(|hsm| {
+        makes_hardware_keys(hsm, &["curve oid", "curve printable", "curve luna"]);
+        hsm.script("curve luna");
+        let label = NewKey::default().with_label(Some("counted".into()));
+        let (_, calls) = hsm.calls(|| faulty(hsm).create(&label, &pin()).unwrap());
+        let tried: Vec<_> = calls.iter().filter(|call| call.contains("GenerateKeyPair")).collect();
+        let [first, second, third] = tried.as_slice() else { panic!("{tried:?}") };
+        assert_eq!(first, second);
+        assert_eq!(*third, "C_GenerateKeyPair 0x0");
+    });
+}
+
+#[test]
+fn a_token_without_ed25519_is_told_with_what_it_has() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        for missing in ["CKM_EDDSA", "CKM_EC_EDWARDS_KEY_PAIR_GEN"] {
+            hsm.script(&format!("no-mechanism {missing}"));
+            let (error, calls) =
+                hsm.calls(|| faulty(hsm).create(&NewKey::default(), &pin()).unwrap_err());
+            assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+            assert!(matches!(error, Error::Device(DeviceError::NoEd25519 { .. })), "{error:?}");
+            assert_shows(
+                error,
+                &["CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "--algorithm p256", "CKM_EDDSA"],
+            );
+        }
+    });
+}
+
+#[test]
+fn p256_is_offered_only_where_the_token_has_it() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        for missing in ["CKM_ECDSA", "CKM_EC_KEY_PAIR_GEN"] {
+            hsm.script(&format!("no-mechanism CKM_EDDSA\nno-mechanism {missing}"));
+            let error = faulty(hsm).create(&NewKey::default(), &pin()).unwrap_err();
+            let text = crate::shown(error);
+            assert!(
+                !text.contains("p256") && text.contains("use a token with CKM_EDDSA"),
+                "{text}"
+            );
+        }
+    });
+}
