@@ -447,3 +447,14 @@ fn openssl_reads_the_certificate_and_finds_the_did() {
     let shown = home.show()["tls"]["certificate_sha256"].as_str().unwrap().to_uppercase();
     assert_eq!(fingerprint, shown);
 }
+
+#[test]
+fn p256_is_for_devices_and_nobody_is_asked_for_a_passphrase() {
+    let home = Home::new();
+    let wanted = ["the age backend has no p256 keys", "--backend pkcs11"];
+    home.fails(&["id", "init", "--algorithm", "p256"], b"", &wanted);
+    assert!(!home.path("identity.json").exists());
+    let home = home.with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init", "--algorithm", "ed25519"], b"");
+    assert!(home.show()["did"].as_str().unwrap().starts_with("did:icn:z"));
+}

@@ -66,8 +66,11 @@ fn the_doctor_says_why_no_identity_works_and_what_to_do() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.home();
     for (script, requirement) in [
-        ("no-mechanism CKM_EDDSA", "signs with Ed25519"),
-        ("no-mechanism CKM_EC_EDWARDS_KEY_PAIR_GEN", "makes Ed25519 keys"),
+        ("no-mechanism CKM_EDDSA\nno-mechanism CKM_ECDSA", "signs with Ed25519"),
+        (
+            "no-mechanism CKM_EC_EDWARDS_KEY_PAIR_GEN\nno-mechanism CKM_EC_KEY_PAIR_GEN",
+            "makes Ed25519 keys",
+        ),
         ("flag pin-locked", "user PIN"),
         ("flag pin-uninitialized", "user PIN"),
         ("flag to-be-changed", "user PIN"),

@@ -4,6 +4,8 @@
 
 #[path = "support/home.rs"]
 mod home;
+#[path = "cli_pkcs11/p256.rs"]
+mod p256;
 #[path = "support/token.rs"]
 mod token;
 
@@ -375,7 +377,7 @@ fn without_aes_gcm_and_ecdh_a_passphrase_is_the_fall_back() {
 fn a_token_without_ed25519_is_told_with_what_it_has() {
     let hsm = SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_EDDSA");
     let home = hsm.home();
-    let wanted = ["token node-1", "has no Ed25519 (CKM_EDDSA)", "ECDSA"];
+    let wanted = ["token node-1", "has no Ed25519 (CKM_EDDSA)", "ECDSA", "--algorithm p256"];
     quiet(&home.fails(&hsm.init("node-1"), b"", &wanted));
     assert!(!home.path("identity.json").exists());
 }

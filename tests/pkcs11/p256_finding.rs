@@ -73,12 +73,13 @@ fn two_keys_with_one_id_are_ambiguous_whatever_their_types() {
         hsm.token(TOKEN);
         let backend = backend();
         let said = ["token node-1 has 2 keys with id ", "remove or relabel"];
-        for (number, algorithm) in [&["ed25519"][..], &["RSA"]].into_iter().enumerate() {
+        for (number, other) in ["EC:edwards25519", "rsa:2048"].into_iter().enumerate() {
             let (label, id) = (format!("node {number}"), format!("aa0{number}"));
             import(hsm, &label, &id);
             let locator = backend.find_by_label(&label).unwrap();
             let did = did_at(&backend, &locator);
-            hsm.import_made_by(algorithm, TOKEN, "stray", &id);
+            let make = ["--keypairgen", "--key-type", other, "--label", "stray", "--id", &id];
+            hsm.pkcs11_tool(TOKEN, &make);
             assert_shows(find(&backend, &locator, &did).unwrap_err(), &said);
         }
     });

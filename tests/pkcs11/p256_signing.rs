@@ -1,5 +1,8 @@
 //! What P-256 keys are, and what they sign.
 
+#[path = "../support/der.rs"]
+mod der;
+
 use std::fs;
 use std::process::Command;
 
@@ -10,6 +13,7 @@ use icn_identity::{
     NeverExposed, P256, Pin, Requirement, Sealed, SealedKey, Signature, Unlocked, VerifyingKey,
 };
 
+use self::der::{ecdsa_signature, p256_spki};
 use super::{generate, new_key};
 use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, backend, config, faulty, find, pin};
@@ -23,19 +27,7 @@ const HALF: [u8; 32] = [
 /// Whether OpenSSL takes the signature, as DER, over the SHA-256 of a message.
 fn openssl_verifies(hsm: &SoftHsm, key: &VerifyingKey, message: &[u8], signed: &Signature) -> bool {
     let VerifyingKey::P256(key) = key else { panic!("{key:?}") };
-    let ec_public_key = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-    let algorithm = [&[0x30, 0x13], &ec_public_key[..], &super::OID].concat();
-    let point = [&[0x03, 0x42, 0x00], &key.to_uncompressed()[..]].concat();
-    let spki = [&[0x30, 0x59], &algorithm[..], &point].concat();
-    let integer = |number: &[u8]| {
-        let start = number.iter().position(|byte| *byte != 0).unwrap();
-        let sign: &[u8] = if number[start] >= 0x80 { &[0] } else { &[] };
-        let value = [sign, &number[start..]].concat();
-        [&[0x02, value.len() as u8], &value[..]].concat()
-    };
-    let (r, s) = signed.as_bytes().split_at(32);
-    let both = [integer(r), integer(s)].concat();
-    let der = [&[0x30, both.len() as u8], &both[..]].concat();
+    let (spki, der) = (p256_spki(&key.to_uncompressed()), ecdsa_signature(signed.as_bytes()));
     let file = |name: &str, bytes: &[u8]| {
         let path = hsm.path(name);
         fs::write(&path, bytes).unwrap();

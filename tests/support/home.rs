@@ -1,5 +1,8 @@
 //! A home directory for one test, and `icnctl` on it.
 
+#[path = "der.rs"]
+mod der;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -160,17 +163,19 @@ pub(crate) fn on_a_terminal(command: &Command, lines: &str) -> Ran {
     run(&mut script, lines.as_bytes())
 }
 
-/// Verifies with OpenSSL, from nothing but the raw public key in hex.
+/// Verifies with OpenSSL, from nothing but the public key in hex: raw Ed25519,
+/// or a compressed P-256 point.
 pub(crate) fn openssl_verifies(
     dir: &Path,
     public_hex: &str,
     message: &[u8],
     signature: &str,
 ) -> bool {
-    let mut spki = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
-    for pair in public_hex.as_bytes().chunks(2) {
-        spki.push(u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
-    }
+    let pairs = public_hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let key: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    let is_p256 = key.len() == 33;
+    let ed25519 = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
+    let spki = if is_p256 { der::p256_spki(&key) } else { [&ed25519[..], &key].concat() };
     let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     std::fs::write(file("key.der"), spki).unwrap();
     std::fs::write(file("message"), message).unwrap();
@@ -188,9 +193,15 @@ pub(crate) fn openssl_verifies(
         b"",
     );
     assert_eq!(decoded.code, 0, "{}", decoded.err);
+    let digest: &[&str] = if is_p256 { &["-digest", "sha256"] } else { &[] };
+    if is_p256 {
+        let raw = std::fs::read(file("signature")).unwrap();
+        std::fs::write(file("signature"), der::ecdsa_signature(&raw)).unwrap();
+    }
     let verified = run(
         Command::new("openssl")
             .args(["pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER"])
+            .args(digest)
             .args([
                 "-inkey",
                 &file("key.der"),

@@ -47,7 +47,7 @@ pub(crate) enum CliError {
     AlreadyPinned { path: PathBuf, did: String },
     #[error("P-256 keys have no did:icn")]
     NoIcnDid,
-    #[error("--key names a {found} key, --algorithm says {demanded}")]
+    #[error("the key that --key names is {found}, --algorithm says {demanded}")]
     OtherAlgorithm { found: AlgorithmId, demanded: AlgorithmId },
     #[error("{option} is for the pkcs11 backend")]
     OptionForPkcs11 { option: &'static str },
