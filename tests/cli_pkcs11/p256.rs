@@ -58,6 +58,30 @@ fn a_p256_identity_keeps_its_companions_by_either_storage_key() {
     }
 }
 
+/// As the documentation of AWS CloudHSM has it: no Ed25519, public keys that are
+/// private objects, and neither kind of storage key.
+#[test]
+fn a_token_like_aws_cloudhsm_keeps_an_identity() {
+    let hsm = SoftHsm::with_token("node-1");
+    let (home, module) = (hsm.home(), hsm.fault_module());
+    let dialect = format!(
+        "{NO_ED25519}private-only\n\
+         on C_EncryptInit all return CKR_MECHANISM_PARAM_INVALID\n\
+         on C_DeriveKey all return CKR_MECHANISM_PARAM_INVALID"
+    );
+    hsm.script(&dialect);
+    // Only by trying it is it found out that a passphrase is needed.
+    let wanted = ["cannot keep the storage key", "$ICN_PASSPHRASE"];
+    quiet(&home.fails(&init(&module, &P256), b"", &wanted));
+    assert_eq!(hsm.pkcs11_tool(&["--list-objects"]).out, "");
+    let home = home.with("ICN_PASSPHRASE", crate::home::PASSPHRASE);
+    home.ok(&init(&module, &P256), b"");
+    assert!(home.read("identity.json").contains("\"kind\": \"passphrase\""));
+    signs(&home);
+    let listed = hsm.pkcs11_tool(&["--list-objects"]).out;
+    assert_eq!(listed.matches("Key Object").count(), 2, "no storage key is left: {listed}");
+}
+
 #[test]
 fn a_method_that_p256_keys_do_not_have_is_refused_before_anything_is_made() {
     let hsm = SoftHsm::with_token("node-1");

@@ -2,12 +2,13 @@
 
 use icn_identity::backend::Backend as _;
 use icn_identity::{
-    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Key, ProvenanceKind, Unlocked,
+    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Key, Pin, ProvenanceKind,
+    Unlocked,
 };
 
 use super::{Alg, generate, new_key};
-use crate::softhsm::{SoftHsm, alone, count};
-use crate::{TOKEN, assert_shows, faulty, pin};
+use crate::softhsm::{PIN, SoftHsm, alone, count};
+use crate::{TOKEN, assert_shows, faulty, find, pin};
 
 fn create(hsm: &SoftHsm) -> Result<DidKey, Error> {
     faulty(hsm).create(&new_key(), &pin()).map(|created| created.key)
@@ -65,6 +66,25 @@ fn evidence_that_a_module_leaves_out_is_unknown_and_not_hardware() {
             ]
         );
         Key::<DeviceHeld, Unlocked, Alg>::try_from(key).unwrap();
+    });
+}
+
+/// As in AWS CloudHSM. The key is found by its id, within a login.
+#[test]
+fn a_token_that_shows_nothing_without_a_login_makes_keys_and_opens_them() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script("private-only");
+        let backend = faulty(hsm);
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        drop(key);
+        let error = backend.find_by_label(&locator.label).unwrap_err();
+        assert_shows(error, &["has no key labelled \"icn-identity\""]);
+        let key = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN)).unwrap();
+        key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
+        hsm.script("private-only\non C_SignInit 1 kill-all");
+        key.sign(b"hello").unwrap();
     });
 }
 

@@ -25,7 +25,7 @@ use super::object::{Objects, with_id};
 use super::pool::Condition;
 use super::recovery::judge;
 use super::scheme::P256_OID;
-use super::template;
+use super::template::{self, PairTemplate};
 use crate::backend::EcdhWrapped;
 use crate::did::Did;
 use crate::error::{DeviceError, OpenError};
@@ -126,7 +126,6 @@ impl Objects<'_> {
         ];
         let shown = [
             Attribute::Token(true),
-            Attribute::Private(false),
             Attribute::EcParams(P256_OID.to_vec()),
             Attribute::Id(id.to_owned()),
             Attribute::Label(label.into()),
@@ -137,11 +136,10 @@ impl Objects<'_> {
             Attribute::Wrap(false),
             Attribute::VerifyRecover(false),
         ];
-        let publics = template::from_strict_to_plain(&shown, &shown_usages_off);
-        let privates = template::from_strict_to_plain(&needed, &usages_off);
+        let templates = template::for_pair((&shown, &shown_usages_off), (&needed, &usages_off));
         let failed = self.token.failed("C_GenerateKeyPair");
         let mut first_error = None;
-        for (public, private) in publics.into_iter().zip(privates) {
+        for PairTemplate { public, private, .. } in templates {
             match self.session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private) {
                 Ok(pair) => return Ok(Some(pair)),
                 Err(error) if is_about_the_curve(&error) => {

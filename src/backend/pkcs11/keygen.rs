@@ -5,11 +5,8 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 
 use super::object::Objects;
 use super::scheme::Scheme;
-use super::template;
+use super::template::{self, PairTemplate};
 use crate::error::DeviceError;
-
-/// Names of the templates, in the order in which they are tried.
-const TEMPLATES: [&str; 3] = ["all attributes", "without MODIFIABLE and COPYABLE", "plain"];
 
 /// A pair that was generated, and how the token wanted to be asked for it.
 pub(super) struct Generated {
@@ -72,17 +69,15 @@ impl Objects<'_> {
         ];
         let shown = [
             token,
-            Attribute::Private(false),
             Attribute::Verify(true),
             Attribute::Id(id.to_owned()),
             Attribute::Label(label.into()),
         ];
         let shown_usages_off =
             [Attribute::Encrypt(false), Attribute::Wrap(false), Attribute::VerifyRecover(false)];
-        let publics = template::from_strict_to_plain(&shown, &shown_usages_off);
-        let privates = template::from_strict_to_plain(&needed, &usages_off);
+        let templates = template::for_pair((&shown, &shown_usages_off), (&needed, &usages_off));
         let mut first_error = None;
-        for ((public, private), template) in publics.into_iter().zip(privates).zip(TEMPLATES) {
+        for PairTemplate { name: template, public, private } in templates {
             for &(curve, params) in scheme.curves {
                 let mut public = public.clone();
                 public.push(Attribute::EcParams(params.to_vec()));

@@ -43,6 +43,33 @@ pub(super) fn from_strict_to_plain(
     ]
 }
 
+/// Templates for the halves of a pair.
+pub(super) struct PairTemplate {
+    pub(super) name: &'static str,
+    pub(super) public: Vec<Attribute>,
+    pub(super) private: Vec<Attribute>,
+}
+
+/// [`from_strict_to_plain`] for both halves, each given as what it must have
+/// and the usages that it should not. The public one is to be shown without a
+/// login, on tokens that let it be (AWS CloudHSM does not).
+pub(super) fn for_pair(
+    (shown, shown_usages_off): (&[Attribute], &[Attribute]),
+    (needed, usages_off): (&[Attribute], &[Attribute]),
+) -> [PairTemplate; 4] {
+    let open = [shown, &[Attribute::Private(false)]].concat();
+    let [public, public_as_made, public_plain] = from_strict_to_plain(&open, shown_usages_off);
+    let [private, private_as_made, private_plain] = from_strict_to_plain(needed, usages_off);
+    let last = private_plain.clone();
+    [
+        ("all attributes", public, private),
+        ("without MODIFIABLE and COPYABLE", public_as_made, private_as_made),
+        ("plain", public_plain, private_plain),
+        ("plain, without PRIVATE of the public key", shown.to_vec(), last),
+    ]
+    .map(|(name, public, private)| PairTemplate { name, public, private })
+}
+
 /// Whether another template, or another name for the curve, may do.
 pub(super) const fn is_about_the_template(error: &Error) -> bool {
     matches!(

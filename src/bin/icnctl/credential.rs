@@ -99,10 +99,12 @@ impl Context {
             BackendKind::Pkcs11 => self.pin(&backend.describe())?,
             _ => Given { credentials: Credentials::default(), pin: None },
         };
-        // Beside a PIN, only for a token that cannot keep a storage key.
+        // Beside a PIN, only for a token that cannot keep a storage key. That it
+        // cannot may turn out later: what was given is taken along for that.
+        let source = PASSPHRASE.source(self.passphrase_file.as_deref());
         match backend.vault() {
-            Some(_) => Ok(given),
-            None => Ok(given.and_passphrase(self.new_passphrase()?)),
+            Some(_) if source == CredentialSource::Prompt => Ok(given),
+            _ => Ok(given.and_passphrase(self.new_passphrase()?)),
         }
     }
 

@@ -159,6 +159,18 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
             }
             std::slice::from_raw_parts(public, public_count as usize).to_vec()
         };
+        let mut private_flag: CK_BBOOL = CK_TRUE;
+        if state().script.private_only {
+            // It is false, or it would not be there.
+            if asked.iter().any(|one| one.type_ == CKA_PRIVATE) {
+                return CKR_ATTRIBUTE_VALUE_INVALID;
+            }
+            asked.push(CK_ATTRIBUTE {
+                type_: CKA_PRIVATE,
+                pValue: (&raw mut private_flag).cast(),
+                ulValueLen: 1,
+            });
+        }
         let curve = state().script.curve.clone();
         let mut oid = OID.to_vec();
         if let Some(wanted) = curve
@@ -187,7 +199,7 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
                 session,
                 mechanism,
                 asked.as_mut_ptr(),
-                public_count,
+                asked.len() as CK_ULONG,
                 private,
                 private_count,
                 public_key,

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) refused: Vec<(CK_ATTRIBUTE_TYPE, CK_RV)>,
     /// `curve oid|printable|luna`: the only form of CKA_EC_PARAMS that is taken.
     pub(crate) curve: Option<String>,
+    /// `private-only`: no key is made but as a private object.
+    pub(crate) private_only: bool,
     /// `no-null-sign`: C_Sign without a buffer is an error.
     pub(crate) no_null_sign: bool,
     /// `no-mechanism CKM`
@@ -129,6 +131,7 @@ impl Script {
                 self.refused.push((codes::attribute(name)?, codes::code(code)?));
             }
             ["curve", form @ ("oid" | "printable" | "luna")] => self.curve = Some((*form).into()),
+            ["private-only"] => self.private_only = true,
             ["no-null-sign"] => self.no_null_sign = true,
             ["no-mechanism", name] => {
                 self.no_mechanism.insert(codes::mechanism(name)?);
