@@ -47,6 +47,7 @@ pub(crate) enum CliError {
     AlreadyPinned { path: PathBuf, did: String },
     #[error("P-256 keys have no did:icn")]
     NoIcnDid,
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
     #[error("the key that --key names is {found}, --algorithm says {demanded}")]
     OtherAlgorithm { found: AlgorithmId, demanded: AlgorithmId },
     #[error("{option} is for the pkcs11 backend")]
