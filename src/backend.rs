@@ -8,8 +8,11 @@ mod age;
 mod locator;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+#[cfg(feature = "tpm")]
+pub mod tpm;
 pub mod uri;
 mod vault;
+mod verdict;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,11 +20,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeKeyStore;
-pub use self::locator::{Locator, Pkcs11Locator};
+pub use self::locator::{
+    Authorized, Locator, Owner, PcrBank, PcrValues, PinStretching, Pkcs11Locator, TpmObject,
+    TpmParent, TpmPolicy,
+};
 pub use self::uri::Pkcs11Uri;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
+pub use self::verdict::{Outcome, Verdict};
 use crate::algorithm::AlgorithmId;
-use crate::config::{AgeConfig, Pkcs11Config};
+use crate::config::{AgeConfig, Pkcs11Config, TpmConfig};
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
 use crate::evidence::DeviceIdentity;
@@ -38,15 +45,18 @@ pub enum BackendKind {
     Age,
     /// A token behind a PKCS#11 module.
     Pkcs11,
+    /// A TPM 2.0.
+    Tpm,
 }
 
 impl BackendKind {
-    /// The name used in files and on the command line: `age`, `pkcs11`.
+    /// The name used in files and on the command line: `age`, `pkcs11`, `tpm`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Age => "age",
             Self::Pkcs11 => "pkcs11",
+            Self::Tpm => "tpm",
         }
     }
 }
@@ -70,6 +80,13 @@ pub enum BackendConfig {
     },
     /// A token behind a PKCS#11 module.
     Pkcs11(Box<Pkcs11Config>),
+    /// A TPM 2.0.
+    Tpm {
+        /// The identity's directory: approvals of PCR values are there.
+        home: PathBuf,
+        /// `[identity.tpm]`
+        config: Box<TpmConfig>,
+    },
 }
 
 impl BackendConfig {
@@ -85,6 +102,10 @@ impl BackendConfig {
             Self::Pkcs11(config) => Ok(Box::new(pkcs11::Pkcs11Backend::open(config)?)),
             #[cfg(not(feature = "pkcs11"))]
             Self::Pkcs11(_) => Err(DeviceError::NoPkcs11.into()),
+            #[cfg(feature = "tpm")]
+            Self::Tpm { home, config } => Ok(Box::new(tpm::TpmBackend::open(home, config)?)),
+            #[cfg(not(feature = "tpm"))]
+            Self::Tpm { .. } => Err(DeviceError::NoTpm.into()),
         }
     }
 }
@@ -188,7 +209,7 @@ pub struct Created {
 pub enum KeyAtRest {
     /// An age file, wants a passphrase.
     Software(Key<Software, Locked>),
-    /// A key in a device, wants a PIN.
+    /// A key in a device or sealed to one, wants a PIN or a policy.
     Device(SealedKey),
 }
 
@@ -206,8 +227,8 @@ pub struct Description {
     pub pin: Option<PinState>,
 }
 
-/// What a token says about its user PIN (the flags of `CK_TOKEN_INFO`). It
-/// never says how many tries are left.
+/// What a device says about its PIN: for a token the flags of `CK_TOKEN_INFO`,
+/// which never say how many tries are left; for a TPM its lock-out counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct PinState {
@@ -223,15 +244,17 @@ pub struct PinState {
     pub to_be_changed: bool,
     /// `CKF_PROTECTED_AUTHENTICATION_PATH`: the PIN is entered at the token.
     pub pin_pad: bool,
+    /// How many wrong PINs a TPM takes before it locks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
 }
 
 impl Credential {
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
-    pub(crate) fn pin(&self) -> Result<&Pin, DeviceError> {
+    pub(crate) fn pin(&self, backend: BackendKind) -> Result<&Pin, DeviceError> {
         match self {
             Self::Pin(pin) => Ok(pin),
             Self::Passphrase(_) => {
-                Err(DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" })
+                Err(DeviceError::WrongCredential { backend: backend.as_str(), wanted: "PIN" })
             }
         }
     }

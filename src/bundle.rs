@@ -16,7 +16,7 @@ pub use binding::Binding;
 pub(crate) use companions::Companions;
 use zeroize::Zeroizing;
 
-use crate::algorithm::{BadSignature, Signature, VerifyingKey};
+use crate::algorithm::{AlgorithmId, BadSignature, P256, Signature, VerifyingKey};
 use crate::did::Did;
 use crate::error::{OpenError, SignError};
 use crate::evidence::ProvenanceKind;
@@ -176,12 +176,41 @@ impl IdentityBundle<DidKey> {
         P: Provenance,
         Key<P, Unlocked>: TryFrom<DidKey, Error = WrongProvenance>,
     {
+        self.retyped()
+    }
+
+    /// As [`Self::into_static`], for P-256: `IdentityBundle<Key<Hardware,
+    /// Unlocked, P256>>`.
+    ///
+    /// # Errors
+    ///
+    /// As there, or if the key is of another algorithm.
+    #[expect(clippy::type_complexity, reason = "spelt out it says what it gives")]
+    pub fn into_static_p256<P>(
+        self,
+    ) -> Result<IdentityBundle<Key<P, Unlocked, P256>>, Refused<Self, BundleError>>
+    where
+        P: Provenance<P256>,
+        Key<P, Unlocked, P256>: TryFrom<DidKey, Error = WrongProvenance>,
+    {
+        self.retyped()
+    }
+
+    fn retyped<K>(self) -> Result<IdentityBundle<K>, Refused<Self, BundleError>>
+    where
+        K: DidSigner + TryFrom<DidKey, Error = WrongProvenance>,
+    {
         let Self { signer, did, companions } = self;
-        match Key::try_from(signer) {
+        match K::try_from(signer) {
             Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
             Err(wrong) => {
-                let reason =
-                    BundleError::Provenance { demanded: wrong.demanded(), found: wrong.found() };
+                let (demanded, algorithm) = wrong.demanded_as();
+                let reason = BundleError::Provenance {
+                    demanded,
+                    algorithm,
+                    found: wrong.found(),
+                    found_algorithm: did.verifying_key().algorithm(),
+                };
                 let bundle = Self { signer: wrong.into_key(), did, companions };
                 Err(Refused::new(bundle, reason))
             }
@@ -272,12 +301,19 @@ pub enum BundleError {
         wait: u64,
     },
     /// The key is of another provenance than the static type demanded.
-    #[error("a bundle over a {demanded} key was demanded, this one's is {found}")]
+    #[error(
+        "a bundle over a {demanded} key of {algorithm} was demanded, this one's is {found}, of \
+         {found_algorithm}"
+    )]
     Provenance {
         /// What was demanded.
         demanded: ProvenanceKind,
+        /// Of which algorithm.
+        algorithm: AlgorithmId,
         /// What it is.
         found: ProvenanceKind,
+        /// Of which algorithm.
+        found_algorithm: AlgorithmId,
     },
     /// The system's random generator failed.
     #[error("the system's random generator failed")]

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [identity]
-//! backend = "pkcs11"              # age (default) | pkcs11
+//! backend = "pkcs11"              # age (default) | pkcs11 | tpm
 //! did = "did:icn:z…"              # pinned by `icnctl id init`
 //!
 //! [identity.age]
@@ -18,17 +18,33 @@
 //! sessions = 4                    # most sessions in the pool (default: cores)
 //! verify_after_sign = true
 //! allow_final_try = false
+//!
+//! [identity.tpm]
+//! device_path = "/dev/tpmrm0"     # or "swtpm:host=127.0.0.1,port=2321"
+//! key_handle = 0x81000001         # persistent storage key (default: made anew each time)
+//! parent_name = "000b…"           # its Name, pinned by `icnctl id init`
+//! platform_binding = true         # bind new keys to PCRs
+//! pcr_bank = "sha256"             # sha1 | sha256 | sha384 | sha512
+//! pcr_indices = "0,7"             # or [0, 7]; default 7
+//! pin = true                      # whether a new key has a PIN; never the PIN
+//! policy = "literal"              # or "authorized": an approver can sign other PCR values
+//! approver = "approver.pem"       # the approver's public key, for a new key
+//! pin_work_factor = 17            # log2 of scrypt's N, for the PIN
+//! allow_final_try = false
 //! ```
 //!
 //! The file is trusted (it names a library to load), so it must belong to root
 //! or to the user and be writable by nobody else. PINs and passphrases are
 //! never in it: unknown fields are refused.
 
+mod tpm;
+
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::backend::{BackendConfig, BackendKind, Pkcs11Uri};
 use crate::did::Did;
 use crate::error::KeystoreError;
@@ -59,6 +75,8 @@ pub struct IdentityConfig {
     pub age: AgeConfig,
     /// `[identity.pkcs11]`
     pub pkcs11: Option<Pkcs11Config>,
+    /// `[identity.tpm]`
+    pub tpm: Option<TpmConfig>,
 }
 
 /// `[identity.age]`
@@ -194,6 +212,7 @@ impl Config {
         {
             return Err(ConfigError::TwoModules);
         }
+        config.identity.tpm.as_ref().map_or(Ok(()), TpmConfig::check)?;
         Ok(config)
     }
 
@@ -225,6 +244,10 @@ impl Config {
                 let config = self.identity.pkcs11.clone().ok_or(ConfigError::NoPkcs11Section)?;
                 Ok(BackendConfig::Pkcs11(Box::new(config)))
             }
+            BackendKind::Tpm => {
+                let config = self.identity.tpm.clone().unwrap_or_default();
+                Ok(BackendConfig::Tpm { home: home.to_owned(), config: Box::new(config) })
+            }
         }
     }
 }
@@ -248,6 +271,12 @@ pub enum ConfigError {
     /// Backend `pkcs11` without its section.
     #[error("backend is \"pkcs11\", but there is no [identity.pkcs11] with a module")]
     NoPkcs11Section,
+    /// `[identity.tpm]` says what cannot be, or protects nothing.
+    #[error("[identity.tpm] is not valid: {problem}")]
+    Tpm {
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// `module` and the `module-path` of `key` differ.
     #[error("`module` and the `module-path` of `key` name two modules")]
     TwoModules,
@@ -276,6 +305,7 @@ impl ConfigError {
             Self::NoPkcs11Section => {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
+            Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
             Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };

@@ -5,11 +5,13 @@
 
 mod device;
 mod keystore;
+mod tpm;
 
 use std::error::Error as StdError;
 
 pub use device::DeviceError;
 pub use keystore::KeystoreError;
+pub use tpm::{PcrDifference, TpmError};
 
 use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
 use crate::bundle::BundleError;
@@ -87,14 +89,11 @@ impl Error {
     #[must_use]
     pub fn is_wrong_pin(&self) -> bool {
         match self {
-            Self::Open(OpenError::Device(error))
+            Self::Open(
+                OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
+            )
             | Self::Device(error)
-            | Self::Sign(SignError::Device(error)) => matches!(
-                error,
-                DeviceError::WrongPin { .. }
-                    | DeviceError::PinKnownWrong { .. }
-                    | DeviceError::PinLocked { .. }
-            ),
+            | Self::Sign(SignError::Device(error)) => error.is_wrong_pin(),
             _ => false,
         }
     }
@@ -107,11 +106,11 @@ impl Error {
         match self {
             Self::Open(OpenError::WrongPassphrase)
             | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
-            Self::Open(OpenError::Device(error))
+            Self::Open(
+                OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
+            )
             | Self::Device(error)
-            | Self::Sign(SignError::Device(error)) => {
-                self.is_wrong_pin() || matches!(error, DeviceError::FinalTry { .. })
-            }
+            | Self::Sign(SignError::Device(error)) => error.is_wrong_pin() || error.is_final_try(),
             _ => false,
         }
     }

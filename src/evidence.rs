@@ -2,17 +2,21 @@
 //!
 //! Evidence is made by this crate's backends only: there is no public
 //! constructor and no `Deserialize`. It is still **the device's word**. A
-//! PKCS#11 module can lie about every attribute, and a copied soft-token
+//! PKCS#11 module or a TPM can lie about every attribute, and a copied soft-token
 //! directory signs with all of them intact; only an attestation by the
 //! device's maker would prove more.
 
 mod pkcs11;
 mod requirement;
+mod tpm;
 
 use std::fmt;
 
 pub use pkcs11::{DeviceIdentity, Pkcs11Attributes};
 pub use requirement::{Requirement, Unmet};
+pub use tpm::TpmAttributes;
+#[cfg(feature = "tpm")]
+pub(crate) use tpm::assurance as tpm_assurance;
 
 /// How the private key came to be and where it can be, as a value.
 ///
@@ -141,6 +145,8 @@ enum Source {
     Software,
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "made by that backend"))]
     Pkcs11 { device: Box<DeviceIdentity>, attributes: Pkcs11Attributes, provenance: ProvenanceKind },
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "made by that backend"))]
+    Tpm { device: Box<DeviceIdentity>, attributes: TpmAttributes, provenance: ProvenanceKind },
 }
 
 impl Evidence {
@@ -162,12 +168,26 @@ impl Evidence {
         Ok(Self(Source::Pkcs11 { device: Box::new(device), attributes, provenance }))
     }
 
+    /// Judges what a TPM's object is.
+    ///
+    /// # Errors
+    ///
+    /// [`Exposable`] when the TPM would hand the private key to another one.
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "made by that backend"))]
+    pub(crate) fn from_tpm(
+        device: DeviceIdentity,
+        attributes: TpmAttributes,
+    ) -> Result<Self, Exposable> {
+        let provenance = attributes.judge()?;
+        Ok(Self(Source::Tpm { device: Box::new(device), attributes, provenance }))
+    }
+
     /// What follows from the evidence about the key's provenance.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {
         match &self.0 {
             Source::Software => ProvenanceKind::Software,
-            Source::Pkcs11 { provenance, .. } => *provenance,
+            Source::Pkcs11 { provenance, .. } | Source::Tpm { provenance, .. } => *provenance,
         }
     }
 
@@ -177,6 +197,7 @@ impl Evidence {
         match &self.0 {
             Source::Software => Assurance::None,
             Source::Pkcs11 { device, .. } => device.assurance(),
+            Source::Tpm { device, .. } => tpm::assurance(device),
         }
     }
 
@@ -185,7 +206,7 @@ impl Evidence {
     pub fn device(&self) -> Option<&DeviceIdentity> {
         match &self.0 {
             Source::Software => None,
-            Source::Pkcs11 { device, .. } => Some(device),
+            Source::Pkcs11 { device, .. } | Source::Tpm { device, .. } => Some(device),
         }
     }
 
@@ -194,6 +215,7 @@ impl Evidence {
         let facts = match &self.0 {
             Source::Software => None,
             Source::Pkcs11 { attributes, .. } => Some(attributes.facts()),
+            Source::Tpm { attributes, .. } => Some(attributes.facts()),
         };
         facts.into_iter().flatten()
     }
@@ -206,6 +228,11 @@ pub enum Exposable {
     /// `CKA_EXTRACTABLE` is true: the key can be wrapped out.
     #[error("the device says that the private key can be extracted (CKA_EXTRACTABLE is true)")]
     Extractable,
+    /// `fixedTPM` or `fixedParent` is clear: the key can be moved to another TPM.
+    #[error(
+        "the TPM says that the private key can be duplicated (fixedTPM or fixedParent is clear)"
+    )]
+    Duplicable,
     /// `CKA_SENSITIVE` is false: the key can be read in the clear.
     #[error("the device says that the private key can be read (CKA_SENSITIVE is false)")]
     NotSensitive,

@@ -20,7 +20,7 @@
 //! | [`Hardware`] | `Sealed`, `Unlocked` | **no** | unlocked | unlocked |
 //! | [`External`] | `Unlocked` | **no** | no | no |
 //!
-//! `DeviceHeld`, `Hardware` and `External` keys exist for [`P256`] as well, for
+//! `DeviceHeld`, `Hardware` and `External` keys exist for [`P256`](crate::P256) as well, for
 //! devices that hold nothing else: `Key<Hardware, Unlocked, P256>`.
 //!
 //! A *sealed* device key is a demand, not yet a fact: tokens show a private

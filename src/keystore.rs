@@ -6,6 +6,7 @@
 //! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
 //! | `identity.age` | the payload: age v1, JSON version 5 | yes |
 //! | `refused.json` | sources of PINs that a token refused | no |
+//! | `tpm-approvals.json` | PCR values that an approver signed | no |
 //! | `*.prev` | the previous version, while a new one is being verified | as above |
 //!
 //! The payload holds the SHA-256 of its header: a header that was changed by
@@ -23,6 +24,8 @@ pub(crate) mod payload;
 mod refusals;
 mod relocate;
 mod replace;
+#[cfg(feature = "tpm")]
+mod reseal;
 mod unlock;
 
 pub(crate) use encoding::{base64, hex};

@@ -14,7 +14,7 @@ use crate::key::Public;
     message = "this trait is sealed: `{Self}` cannot join from outside",
     label = "only types of `icn_identity` have this trait",
     note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
-            joins by `Key::<External, Unlocked>::from_external`"
+            joins by `Key::<External, Unlocked>::from_external`, or by `from_external_p256`"
 )]
 pub trait Closed: Sized {}
 

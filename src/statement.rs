@@ -22,6 +22,9 @@ pub(crate) enum Purpose {
     Open,
     /// TLS key, X25519 key and DID belong together.
     Binding,
+    /// What approvals of PCR values are for. Hashed; the TPM says what is signed.
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "used by that backend"))]
+    TpmApproval,
 }
 
 impl Purpose {
@@ -29,6 +32,7 @@ impl Purpose {
         match self {
             Self::Open => b"icn-identity/open/v1\0",
             Self::Binding => b"icn-identity/binding/v1\0",
+            Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
         }
     }
 }

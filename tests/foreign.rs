@@ -6,15 +6,18 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use icn_identity::algorithm::P256VerifyingKey;
 use icn_identity::bundle::BundleError;
 use icn_identity::error::{OpenError, SignError};
 use icn_identity::evidence::Unmet;
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
-    Assurance, AtRest, Custody, DeviceHeld, Did, DidKey, DidMethod, DidSigner, DidSignerExt as _,
-    Error, External, ExternalSigner, Hardware, IdentityBundle, Key, Passphrase, ProvenanceKind,
-    Requirement, Signature, Software, TpmSealed, Unlocked, VerifyingKey,
+    AlgorithmId, Assurance, AtRest, Custody, DeviceHeld, Did, DidKey, DidMethod, DidSigner,
+    DidSignerExt as _, Error, External, ExternalSigner, Hardware, IdentityBundle, Key, P256,
+    Passphrase, ProvenanceKind, Requirement, Signature, Software, TpmSealed, Unlocked,
+    VerifyingKey,
 };
+use signature::{Keypair as _, Signer as _};
 
 fn software() -> Key<Software, Unlocked> {
     Key::generate().unwrap()
@@ -214,6 +217,91 @@ fn an_external_key_never_gives_out_a_signature_of_another_key() {
     assert!(matches!(error, SignError::BadSignature(_)), "{error}");
 }
 
+/// A P-256 signer that always gives the higher of the two signatures.
+struct High(p256::ecdsa::SigningKey);
+
+impl High {
+    fn new() -> Self {
+        Self(p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap())
+    }
+}
+
+impl ExternalSigner for High {
+    fn verifying_key(&self) -> VerifyingKey {
+        let point = self.0.verifying_key().to_sec1_point(true);
+        P256VerifyingKey::from_bytes(point.as_bytes().try_into().unwrap()).unwrap().into()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn StdError + Send + Sync>> {
+        let signature: p256::ecdsa::Signature = self.0.try_sign(message)?;
+        let (r, s) = signature.normalize_s().split_scalars();
+        let high = p256::ecdsa::Signature::from_scalars(r, -*s)?;
+        Ok(Signature::from_p256_bytes(high.to_bytes().into()))
+    }
+}
+
+#[test]
+fn an_external_p256_key_gives_the_lower_signature_whatever_its_signer_gives() {
+    let signer = High::new();
+    let shown = ExternalSigner::verifying_key(&signer);
+    let high = ExternalSigner::sign(&signer, b"hello").unwrap();
+    shown.verify(b"hello", &high).unwrap();
+    shown.verify_strict(b"hello", &high).unwrap_err();
+
+    let key = Key::<External, Unlocked, P256>::from_external_p256(signer).unwrap();
+    unproven(&key);
+    assert_eq!(key.verifying_key(), &shown);
+    let low = key.sign(b"hello").unwrap();
+    assert_ne!(low, high);
+    shown.verify_strict(b"hello", &low).unwrap();
+
+    let signer = key.as_signer();
+    let adapted: p256::ecdsa::Signature = signer.try_sign(b"hello").unwrap();
+    assert_eq!(adapted.to_bytes().as_slice(), low.as_bytes());
+    signature::Verifier::verify(&signer.verifying_key(), b"hello", &adapted).unwrap();
+    let other: Result<ed25519_dalek::Signature, _> = signer.try_sign(b"hello");
+    assert!(other.is_err());
+}
+
+#[test]
+fn a_bundle_over_an_external_p256_key_works() {
+    let key = Key::<External, Unlocked, P256>::from_external_p256(High::new()).unwrap();
+    let bundle = IdentityBundle::issue(key).unwrap();
+    bundle.verify_binding(std::time::SystemTime::now()).unwrap();
+    let signature = bundle.sign(b"hello").unwrap();
+    bundle.verifying_key().verify_strict(b"hello", &signature).unwrap();
+    bundle.verifying_key().verify(b"hullo", &signature).unwrap_err();
+    let did = bundle.did().clone();
+    assert_eq!(&did, bundle.signer().did());
+
+    let wrong = Key::<External, Unlocked>::try_from(DidKey::from(bundle.into_signer()));
+    let wrong = wrong.unwrap_err();
+    let told = wrong.to_string();
+    assert!(told.contains("ed25519 key was demanded, this one is external p256"), "{told}");
+    let key = Key::<External, Unlocked, P256>::try_from(wrong.into_key()).unwrap();
+    assert_eq!(key.did(), &did);
+}
+
+#[test]
+fn a_signer_of_the_other_algorithm_is_refused_and_given_back() {
+    let refused = Key::<External, Unlocked>::from_external(High::new()).unwrap_err();
+    let OpenError::WrongAlgorithm { demanded, found } = *refused.reason() else {
+        panic!("{:?}", refused.reason())
+    };
+    assert_eq!((demanded, found), (AlgorithmId::Ed25519, AlgorithmId::P256));
+    let _key = Key::from_external_p256(refused.into_key()).unwrap();
+
+    let honest = Turncoat::after(usize::MAX);
+    let refused = Key::from_external_p256(honest).unwrap_err();
+    let OpenError::WrongAlgorithm { demanded, found } = *refused.reason() else {
+        panic!("{:?}", refused.reason())
+    };
+    assert_eq!((demanded, found), (AlgorithmId::P256, AlgorithmId::Ed25519));
+    let given_back = refused.into_key();
+    // Refused before it was asked for anything.
+    assert_eq!(given_back.signed.load(Ordering::Relaxed), 0);
+    let _key = Key::<External, Unlocked>::from_external(given_back).unwrap();
+}
+
 #[test]
 fn the_cause_of_a_failing_external_signer_is_kept() {
     struct Broken(VerifyingKey);
@@ -329,7 +417,6 @@ fn a_locked_file_of_another_key_is_refused() {
 #[test]
 fn the_adapter_serves_rustcryptos_traits() {
     use ed25519_dalek::Verifier;
-    use signature::{Keypair as _, Signer as _};
     let key = software();
     let signer = key.as_signer();
     let signature: ed25519_dalek::Signature = signer.try_sign(b"hello").unwrap();

@@ -6,15 +6,15 @@ use icn_identity::backend::{BackendConfig, Credential};
 use icn_identity::keystore::Credentials;
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
-    Confined, DeviceHeld, DidKey, DidSigner, Evidence, ExposeSecret, External, Hardware,
-    IdentityBundle, Key, KeyPair, Locked, NeverExposed, Passphrase, Pin, Sealed, SealedKey,
-    Software, TpmSealed, Unlocked,
+    AtRest, Confined, DeviceHeld, DidKey, DidSigner, Ed25519, Evidence, ExposeSecret, External,
+    Hardware, Holds, IdentityBundle, Key, KeyPair, Locked, NeverExposed, P256, Passphrase, Pin,
+    Provenance, Refused, Sealed, SealedKey, Software, TpmSealed, Unlocked,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
 
-/// Every pair that exists.
+/// Every key that exists.
 macro_rules! every_key {
     ($($key:ty),+ $(,)?) => {$(
         assert_impl_all!($key: Send, Sync, std::fmt::Debug, Unpin);
@@ -35,10 +35,30 @@ every_key!(
     Key<TpmSealed, Unlocked>,
     Key<DeviceHeld, Sealed>,
     Key<DeviceHeld, Unlocked>,
+    Key<DeviceHeld, Sealed, P256>,
+    Key<DeviceHeld, Unlocked, P256>,
     Key<Hardware, Sealed>,
     Key<Hardware, Unlocked>,
+    Key<Hardware, Sealed, P256>,
+    Key<Hardware, Unlocked, P256>,
     Key<External, Unlocked>,
+    Key<External, Unlocked, P256>,
 );
+
+// And no other: those that do not exist cannot be named to say so.
+assert_impl_all!(Software: Holds<Locked>, Holds<Unlocked>, Provenance);
+assert_not_impl_any!(Software: Holds<Sealed>, Provenance<P256>);
+assert_not_impl_any!(Software: Holds<Locked, P256>, Holds<Sealed, P256>, Holds<Unlocked, P256>);
+assert_impl_all!(TpmSealed: Holds<Sealed>, Holds<Unlocked>, Provenance);
+assert_not_impl_any!(TpmSealed: Holds<Locked>, Provenance<P256>);
+assert_not_impl_any!(TpmSealed: Holds<Locked, P256>, Holds<Sealed, P256>, Holds<Unlocked, P256>);
+assert_impl_all!(DeviceHeld: Provenance, Provenance<P256>, Holds<Sealed>, Holds<Sealed, P256>);
+assert_not_impl_any!(DeviceHeld: Holds<Locked>, Holds<Locked, P256>);
+assert_impl_all!(Hardware: Provenance, Provenance<P256>, Holds<Sealed>, Holds<Sealed, P256>);
+assert_not_impl_any!(Hardware: Holds<Locked>, Holds<Locked, P256>);
+assert_impl_all!(External: Provenance, Provenance<P256>);
+assert_not_impl_any!(External: Holds<Locked>, Holds<Sealed>);
+assert_not_impl_any!(External: Holds<Locked, P256>, Holds<Sealed, P256>);
 
 // The table of `icn_identity::key`, row by row.
 assert_not_impl_any!(Key<Software, Locked>: ExposeSecret, Confined, NeverExposed, DidSigner);
@@ -55,18 +75,82 @@ assert_impl_all!(Key<Hardware, Unlocked>: Confined, NeverExposed, DidSigner);
 assert_not_impl_any!(Key<Hardware, Unlocked>: ExposeSecret);
 assert_impl_all!(Key<External, Unlocked>: DidSigner);
 assert_not_impl_any!(Key<External, Unlocked>: ExposeSecret, Confined, NeverExposed);
+// The last three again, for P-256.
+assert_not_impl_any!(
+    Key<DeviceHeld, Sealed, P256>: ExposeSecret, Confined, NeverExposed, DidSigner
+);
+assert_impl_all!(Key<DeviceHeld, Unlocked, P256>: Confined, DidSigner);
+assert_not_impl_any!(Key<DeviceHeld, Unlocked, P256>: ExposeSecret, NeverExposed);
+assert_not_impl_any!(Key<Hardware, Sealed, P256>: ExposeSecret, Confined, NeverExposed, DidSigner);
+assert_impl_all!(Key<Hardware, Unlocked, P256>: Confined, NeverExposed, DidSigner);
+assert_not_impl_any!(Key<Hardware, Unlocked, P256>: ExposeSecret);
+assert_impl_all!(Key<External, Unlocked, P256>: DidSigner);
+assert_not_impl_any!(Key<External, Unlocked, P256>: ExposeSecret, Confined, NeverExposed);
 assert_impl_all!(DidKey: DidSigner, Send, Sync);
 assert_not_impl_any!(DidKey: ExposeSecret, Confined, NeverExposed, Clone, Serialize);
 assert_not_impl_any!(SealedKey: ExposeSecret, Confined, NeverExposed, Clone, DidSigner);
 assert_not_impl_any!(Box<dyn DidSigner>: ExposeSecret, Confined, NeverExposed);
+
+/// What is unlocked goes into a `DidKey` freely, and back by a check only.
+macro_rules! erased_and_back {
+    ($($provenance:ident<$algorithm:ident>),+ $(,)?) => {$(
+        assert_impl_all!(DidKey: From<Key<$provenance, Unlocked, $algorithm>>);
+        assert_impl_all!(Key<$provenance, Unlocked, $algorithm>: TryFrom<DidKey>);
+        assert_not_impl_any!(
+            Key<$provenance, Unlocked, $algorithm>: From<DidKey>, From<SealedKey>,
+            TryFrom<SealedKey>
+        );
+    )+};
+}
+
+erased_and_back!(
+    Software<Ed25519>,
+    TpmSealed<Ed25519>,
+    DeviceHeld<Ed25519>,
+    DeviceHeld<P256>,
+    Hardware<Ed25519>,
+    Hardware<P256>,
+    External<Ed25519>,
+    External<P256>,
+);
+
+/// What is sealed comes from a `SealedKey` by a check, or a refusal that gives
+/// it back, and opens to the same key.
+macro_rules! demanded {
+    ($($provenance:ident<$algorithm:ident>),+ $(,)?) => {$(
+        assert_impl_all!(
+            SealedKey: TryInto<Key<$provenance, Sealed, $algorithm>, Error = Refused<SealedKey>>
+        );
+        assert_impl_all!(
+            Key<$provenance, Sealed, $algorithm>:
+            AtRest<Credential = Pin, Opened = Key<$provenance, Unlocked, $algorithm>>
+        );
+        assert_not_impl_any!(SealedKey: Into<Key<$provenance, Sealed, $algorithm>>);
+        assert_not_impl_any!(
+            DidKey: From<Key<$provenance, Sealed, $algorithm>>,
+            TryInto<Key<$provenance, Sealed, $algorithm>>
+        );
+    )+};
+}
+
+demanded!(
+    TpmSealed<Ed25519>,
+    DeviceHeld<Ed25519>,
+    DeviceHeld<P256>,
+    Hardware<Ed25519>,
+    Hardware<P256>,
+);
+assert_not_impl_any!(SealedKey: TryInto<Key<Software, Locked>>);
 
 // One thing converts into a pair.
 assert_impl_all!(KeyPair: From<Key<Software, Unlocked>>, ExposeSecret);
 assert_not_impl_any!(
     KeyPair: From<Key<TpmSealed, Unlocked>>, From<Key<DeviceHeld, Unlocked>>,
     From<Key<Hardware, Unlocked>>, From<Key<External, Unlocked>>, From<DidKey>,
-    From<Key<Software, Locked>>, From<Key<Hardware, Sealed>>, Clone, Default, Serialize,
-    DeserializeOwned
+    From<Key<DeviceHeld, Unlocked, P256>>, From<Key<Hardware, Unlocked, P256>>,
+    From<Key<External, Unlocked, P256>>, From<Key<Software, Locked>>, From<Key<TpmSealed, Sealed>>,
+    From<Key<DeviceHeld, Sealed>>, From<Key<DeviceHeld, Sealed, P256>>, From<Key<Hardware, Sealed>>,
+    From<Key<Hardware, Sealed, P256>>, From<SealedKey>, Clone, Default, Serialize, DeserializeOwned
 );
 assert_not_impl_any!(Evidence: Default, DeserializeOwned, From<()>);
 assert_not_impl_any!(Pin: std::fmt::Display, Serialize, DeserializeOwned, PartialEq, AsRef<str>);

@@ -1,11 +1,8 @@
 use icn_identity::Evidence;
+use serde::{Deserialize, Deserializer};
 
-trait Load {}
-impl<T: serde::de::DeserializeOwned> Load for T {}
-fn load<T: Load>() {}
-
-fn forge() {
-    load::<Evidence>();
+fn forge<'de, D: Deserializer<'de>>(told: D) -> Result<Evidence, D::Error> {
+    Evidence::deserialize(told)
 }
 
 fn main() {}

@@ -1,11 +1,8 @@
 use icn_identity::Did;
+use serde::{Deserialize, Deserializer};
 
-trait Load {}
-impl<T: serde::de::DeserializeOwned> Load for T {}
-fn load<T: Load>() {}
-
-fn right() {
-    load::<Did>();
+fn read<'de, D: Deserializer<'de>>(told: D) -> Result<Did, D::Error> {
+    Did::deserialize(told)
 }
 
 fn main() {}

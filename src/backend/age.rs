@@ -103,7 +103,9 @@ impl Backend for AgeKeyStore {
                     self.config.max_work_factor,
                 )))
             }
-            Locator::Pkcs11(_) => Err(DeviceError::ForeignLocator { backend: "age" }.into()),
+            Locator::Pkcs11(_) | Locator::Tpm(_) => {
+                Err(DeviceError::ForeignLocator { backend: "age" }.into())
+            }
         }
     }
 

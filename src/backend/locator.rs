@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Pkcs11Uri;
 
+mod tpm;
+
+pub use tpm::{
+    Authorized, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent, TpmPolicy,
+};
+
 /// Where a key is: stable across reboots and renumbered slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +21,8 @@ pub enum Locator {
     AgeFile(PathBuf),
     /// An object on a token.
     Pkcs11(Pkcs11Locator),
+    /// An object of a TPM.
+    Tpm(Box<TpmObject>),
 }
 
 /// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.

@@ -140,7 +140,7 @@ impl Pkcs11Backend {
         credential: &Credential,
         ids: impl Iterator<Item = &'a Vec<u8>>,
     ) -> Result<(), DeviceError> {
-        let login = LoginGuard::enter(token, credential.pin()?, self.policy())?;
+        let login = LoginGuard::enter(token, credential.pin(BackendKind::Pkcs11)?, self.policy())?;
         let session = token.writing_session()?;
         let objects = Objects { token, session: &session };
         let removed = ids.map(|id| objects.remove(id)).fold(Ok(()), Result::and);
@@ -201,7 +201,7 @@ impl Backend for Pkcs11Backend {
     }
 
     fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
-        let pin = credential.pin()?;
+        let pin = credential.pin(BackendKind::Pkcs11)?;
         let label = request.label.as_ref().or(self.config.key_label.as_ref());
         let label = label.map_or(DEFAULT_LABEL, String::as_str);
         let token = self.token()?;
@@ -267,6 +267,7 @@ impl StorageVault for Pkcs11Backend {
         &self,
         did: &Did,
         storage_key: &SecretString,
+        _: &Credential,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let token = self.vault_token(did)?;
         let _login = LoginGuard::join(&token)?;
@@ -282,12 +283,18 @@ impl StorageVault for Pkcs11Backend {
             known.storage = Some(match wrapped {
                 WrappedKey::AesGcm(wrapped) => wrapped.key_id.clone(),
                 WrappedKey::Ecdh(wrapped) => wrapped.key_id.clone(),
+                WrappedKey::Tpm(_) => Vec::new(),
             });
         }
         Ok(wrapped)
     }
 
-    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError> {
+    fn unwrap(
+        &self,
+        did: &Did,
+        wrapped: &WrappedKey,
+        _: &Credential,
+    ) -> Result<SecretString, DeviceError> {
         let token = self.vault_token(did)?;
         let _login = LoginGuard::join(&token)?;
         let session = token.session()?;

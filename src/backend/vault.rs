@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::Credential;
+use super::{Credential, TpmObject};
 use crate::did::Did;
 use crate::error::DeviceError;
 
@@ -12,8 +12,8 @@ use crate::error::DeviceError;
 pub trait StorageVault {
     /// Encrypts a storage key so that only this device opens it again.
     ///
-    /// The device must be open (a key of it unsealed). `None` if the token has
-    /// no mechanism for it.
+    /// A token must be open (a key of it unsealed); a TPM takes the credential.
+    /// `None` if the token has no mechanism for it.
     ///
     /// # Errors
     ///
@@ -22,6 +22,7 @@ pub trait StorageVault {
         &self,
         did: &Did,
         storage_key: &SecretString,
+        credential: &Credential,
     ) -> Result<Option<WrappedKey>, DeviceError>;
 
     /// Opens what [`StorageVault::wrap`] made.
@@ -30,7 +31,12 @@ pub trait StorageVault {
     ///
     /// [`DeviceError::StorageKey`] if it was changed, or made for another DID
     /// or device.
-    fn unwrap(&self, did: &Did, wrapped: &WrappedKey) -> Result<SecretString, DeviceError>;
+    fn unwrap(
+        &self,
+        did: &Did,
+        wrapped: &WrappedKey,
+        credential: &Credential,
+    ) -> Result<SecretString, DeviceError>;
 
     /// Removes the device's part of what [`StorageVault::wrap`] made for this
     /// DID with this very value, when the identity around it could not be
@@ -51,6 +57,8 @@ pub enum WrappedKey {
     AesGcm(AesGcmWrapped),
     /// To a P-256 key on the token.
     Ecdh(EcdhWrapped),
+    /// Sealed to a TPM, apart from the identity's key.
+    Tpm(Box<TpmObject>),
 }
 
 /// A storage key, encrypted with AES-256-GCM by a key that cannot leave its

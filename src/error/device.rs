@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use super::OpenError;
+use super::{OpenError, TpmError};
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
 
@@ -14,6 +14,12 @@ pub enum DeviceError {
     /// This build has no PKCS#11 support.
     #[error("this build has no PKCS#11 support")]
     NoPkcs11,
+    /// This build has no TPM support.
+    #[error("this build has no TPM support")]
+    NoTpm,
+    /// The TPM.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
     /// The module cannot be used as it lies on disk.
     #[error("the PKCS#11 module {} cannot be used: {reason}", path.display())]
     Module {
@@ -249,10 +255,24 @@ fn tries(final_try: bool, count_low: bool) -> &'static str {
 }
 
 impl DeviceError {
+    pub(super) const fn is_wrong_pin(&self) -> bool {
+        match self {
+            Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. } => true,
+            Self::Tpm(error) => error.is_wrong_pin(),
+            _ => false,
+        }
+    }
+
+    pub(super) const fn is_final_try(&self) -> bool {
+        matches!(self, Self::FinalTry { .. } | Self::Tpm(TpmError::FinalTry))
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
+            Self::Tpm(error) => return error.help(),
+            Self::NoTpm => "build with `--features tpm` (needs libtss2-dev)",
             Self::NoPkcs11 => "build with `--features pkcs11`",
             Self::Module { .. } => {
                 "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \

@@ -63,6 +63,15 @@ pub enum KeystoreError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The file of approvals cannot be read.
+    #[error("the approvals in {} are not valid", path.display())]
+    Approvals {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A file comes from a newer version.
     #[error("{what} has version {found}; this program reads up to version {known}")]
     Newer {
@@ -153,6 +162,9 @@ impl KeystoreError {
             Self::Header { .. } | Self::HeaderMismatch { .. } => {
                 "the header was changed or belongs to another write: restore identity.json (with \
                  identity.age) from a backup"
+            }
+            Self::Approvals { .. } => {
+                "move the file away, and install the approvals again with `icnctl tpm install`"
             }
             Self::Newer { .. } => "update this program",
             Self::NotPinned { .. } => {

@@ -49,8 +49,9 @@ impl Pkcs11Attributes {
     }
 }
 
-/// Who a token says it is: the fields of `CK_TOKEN_INFO`, and whether its slot
-/// and mechanism carry the hardware flags.
+/// Who a device says it is: for a token the fields of `CK_TOKEN_INFO`; for a
+/// TPM its manufacturer, vendor strings (`model`) and firmware version, with
+/// the configured device as `label` and no serial number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceIdentity {
@@ -64,7 +65,7 @@ pub struct DeviceIdentity {
     pub label: String,
     /// `firmwareVersion`, `major.minor`.
     pub firmware: String,
-    /// Whether the slot carries `CKF_HW_SLOT`.
+    /// Whether the slot carries `CKF_HW_SLOT`; true for every TPM.
     pub hardware_slot: bool,
 }
 

@@ -28,7 +28,8 @@ pub trait ExposeSecret: Exposes {}
     message = "`{Self}` is not confined to a device",
     label = "this key is, or can be, in this process' memory, or nobody knows where it is",
     note = "unlocked `DeviceHeld` and `Hardware` keys are confined; a `TpmSealed` key signs in \
-            memory, and about an `External` one nothing is known"
+            memory, as no TPM signs with Ed25519 (a TPM's own P-256 key is `Hardware`), and about \
+            an `External` one nothing is known"
 )]
 pub trait Confined: Closed {}
 
@@ -40,8 +41,10 @@ pub trait Confined: Closed {}
 #[diagnostic::on_unimplemented(
     message = "nothing shows that `{Self}` never left its device",
     label = "only an unlocked `Hardware` key is shown to be born in its device and never out of it",
-    note = "a `DeviceHeld` key may have been imported and may have copies: generate a new key in \
-            the device, and rotate to it"
+    note = "a `DeviceHeld` key may have been imported and may have copies, and a `TpmSealed` key \
+            was made in memory: generate a new key in the device (in a TPM: a P-256 key), and \
+            rotate to it",
+    note = "a `Sealed` key is a demand: `unseal` reads the evidence"
 )]
 pub trait NeverExposed: Confined {}
 

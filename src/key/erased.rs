@@ -183,6 +183,10 @@ impl WrongProvenance {
         self.demanded
     }
 
+    pub(crate) const fn demanded_as(&self) -> (ProvenanceKind, AlgorithmId) {
+        (self.demanded, self.algorithm)
+    }
+
     /// The key, as it was.
     pub fn into_key(self) -> DidKey {
         self.key

@@ -18,11 +18,13 @@ pub(super) use super::state::name;
 /// The pairs that exist are in the table of [`crate::key`]. An impossible
 /// pair, like `Key<Hardware, Locked>`, cannot even be named.
 #[diagnostic::on_unimplemented(
-    message = "a `{Self}` key has no `{S}` state",
+    message = "there is no `{Self}` key in state `{S}` for `{A}`",
     label = "no such key exists",
     note = "`Software` keys are `Locked` or `Unlocked`; `TpmSealed`, `DeviceHeld` and `Hardware` \
-            keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`; the last three exist \
-            for `P256` too"
+            keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`",
+    note = "`P256` keys are `DeviceHeld`, `Hardware` or `External`: this crate never has one in \
+            memory, so there is none to lock or to seal; a TPM makes them itself, and they are \
+            `Hardware`"
 )]
 pub trait Holds<S: State, A: Algorithm = Ed25519>: Store<S, A> {}
 
@@ -32,9 +34,11 @@ pub trait Holds<S: State, A: Algorithm = Ed25519>: Store<S, A> {}
 ///
 /// Implemented by the five markers of this module.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a provenance of keys of this algorithm",
-    label = "expected `Software`, `TpmSealed`, `DeviceHeld`, `Hardware` or `External`",
-    note = "a signer written elsewhere joins by `Key::<External, Unlocked>::from_external`"
+    message = "`{Self}` is not a provenance of `{A}` keys",
+    label = "expected `DeviceHeld`, `Hardware` or `External`; for `Ed25519` also `Software` or \
+             `TpmSealed`",
+    note = "a signer written elsewhere joins by `Key::<External, Unlocked>::from_external`, \
+            or by `from_external_p256`"
 )]
 pub trait Provenance<A: Algorithm = Ed25519>: Holds<Unlocked, A> + SignWith<A> {}
 

@@ -90,7 +90,9 @@ impl Key<TpmSealed, Sealed> {
 }
 
 impl Key<TpmSealed, Unlocked> {
-    /// Wipes the seed from memory. The policy must be satisfied again.
+    /// Wipes our copy of the seed. The policy must be satisfied again. (The
+    /// TPM's C library does not wipe what it unsealed: see
+    /// `docs/backends/tpm.md`.)
     pub fn seal(self) -> Key<TpmSealed, Sealed> {
         let public = Arc::new(Public::new(self.did().clone(), None));
         Key::new(public, SealedSeedMaterial(Box::new(self.material.0.handle)))

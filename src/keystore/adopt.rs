@@ -35,7 +35,7 @@ impl IdentityStore {
             return Err(DeviceError::ForeignLocator { backend: backend.kind().as_str() }.into());
         };
         let credential = credentials.for_backend(backend.kind())?;
-        let key = key.unseal(credential.pin()?)?;
+        let key = key.unseal(credential.pin(backend.kind())?)?;
         let written = IdentityBundle::issue(key)
             .map_err(Error::from)
             .and_then(|bundle| self.write_new(backend, bundle, locator, credentials));

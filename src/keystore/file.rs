@@ -224,7 +224,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-pub(super) fn io_error(
+pub(crate) fn io_error(
     action: &'static str,
     path: &Path,
 ) -> impl FnOnce(io::Error) -> KeystoreError + use<> {

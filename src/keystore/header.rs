@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{base64, hex};
-use crate::backend::{AesGcmWrapped, BackendKind, EcdhWrapped, Pkcs11Locator, WrappedKey};
+use crate::backend::{
+    AesGcmWrapped, BackendKind, EcdhWrapped, Locator, Pkcs11Locator, TpmObject, WrappedKey,
+};
 use crate::bundle::Companions;
 use crate::did::Did;
 use crate::error::KeystoreError;
@@ -27,7 +29,7 @@ pub struct Header {
     did: Did,
     algorithm: String,
     backend: BackendKind,
-    locator: Option<Pkcs11Locator>,
+    locator: Option<DeviceLocator>,
     evidence: EvidenceSummary,
     storage: Storage,
     #[serde(with = "base64")]
@@ -35,6 +37,14 @@ pub struct Header {
     tls_not_after: u64,
     #[serde(with = "hex")]
     x25519_public: [u8; 32],
+}
+
+/// Where the key of a device is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum DeviceLocator {
+    Pkcs11(Pkcs11Locator),
+    Tpm(Box<TpmObject>),
 }
 
 /// What the evidence was when the header was written. A memory of it, not the
@@ -72,6 +82,11 @@ pub enum Storage {
         /// The encrypted storage key.
         wrapped: EcdhWrapped,
     },
+    /// A storage key that is sealed to the TPM.
+    TpmSealed {
+        /// The sealed object.
+        object: Box<TpmObject>,
+    },
 }
 
 impl From<WrappedKey> for Storage {
@@ -79,6 +94,7 @@ impl From<WrappedKey> for Storage {
         match wrapped {
             WrappedKey::AesGcm(wrapped) => Self::Pkcs11AesGcm { wrapped },
             WrappedKey::Ecdh(wrapped) => Self::Pkcs11Ecdh { wrapped },
+            WrappedKey::Tpm(object) => Self::TpmSealed { object },
         }
     }
 }
@@ -90,6 +106,7 @@ impl Storage {
             Self::Passphrase {} => None,
             Self::Pkcs11AesGcm { wrapped } => Some(WrappedKey::AesGcm(wrapped.clone())),
             Self::Pkcs11Ecdh { wrapped } => Some(WrappedKey::Ecdh(wrapped.clone())),
+            Self::TpmSealed { object } => Some(WrappedKey::Tpm(object.clone())),
         }
     }
 }
@@ -113,7 +130,7 @@ impl Header {
     pub(super) fn new<S: DidSigner + ?Sized>(
         signer: &S,
         backend: BackendKind,
-        locator: Option<Pkcs11Locator>,
+        locator: &Locator,
         storage: Storage,
         companions: &Companions,
         generation: u64,
@@ -125,7 +142,11 @@ impl Header {
             did: companions.binding().did().clone(),
             algorithm: signer.verifying_key().algorithm().as_str().into(),
             backend,
-            locator,
+            locator: match locator {
+                Locator::AgeFile(_) => None,
+                Locator::Pkcs11(locator) => Some(DeviceLocator::Pkcs11(locator.clone())),
+                Locator::Tpm(object) => Some(DeviceLocator::Tpm(object.clone())),
+            },
             evidence: EvidenceSummary::of(signer),
             storage,
             certificate: companions.certificate().to_vec(),
@@ -154,10 +175,36 @@ impl Header {
         if header.algorithm != header.did.verifying_key().algorithm().as_str() {
             return Err("its algorithm is not that of its DID".into());
         }
-        if (header.backend == BackendKind::Pkcs11) != header.locator.is_some() {
+        let fits = match header.backend {
+            BackendKind::Age => header.locator.is_none(),
+            BackendKind::Pkcs11 => matches!(header.locator, Some(DeviceLocator::Pkcs11(_))),
+            BackendKind::Tpm => matches!(header.locator, Some(DeviceLocator::Tpm(_))),
+        };
+        if !fits {
             return Err("its locator does not fit its backend".into());
         }
         Ok(header)
+    }
+
+    /// This header, with the key and the storage key in the places of another.
+    pub(super) fn moved_to(&self, other: &Self) -> Self {
+        Self {
+            locator: other.locator.clone(),
+            storage: other.storage.clone(),
+            generation: self.generation.saturating_add(1),
+            ..self.clone()
+        }
+    }
+
+    /// This header, with the objects of a TPM in the places of others.
+    #[cfg(feature = "tpm")]
+    pub(super) fn resealed(&self, key: TpmObject, storage: TpmObject) -> Self {
+        Self {
+            locator: Some(DeviceLocator::Tpm(Box::new(key))),
+            storage: Storage::TpmSealed { object: Box::new(storage) },
+            generation: self.generation.saturating_add(1),
+            ..self.clone()
+        }
     }
 
     pub(super) fn to_json(&self) -> Result<String, KeystoreError> {
@@ -188,10 +235,32 @@ impl Header {
         self.backend
     }
 
-    /// Where the key is, for keys in devices.
+    /// Where the key is, for keys on tokens.
     #[must_use]
     pub const fn locator(&self) -> Option<&Pkcs11Locator> {
-        self.locator.as_ref()
+        match &self.locator {
+            Some(DeviceLocator::Pkcs11(locator)) => Some(locator),
+            _ => None,
+        }
+    }
+
+    /// The object of the key, for keys made in or sealed to a TPM.
+    #[must_use]
+    pub const fn tpm(&self) -> Option<&TpmObject> {
+        match &self.locator {
+            Some(DeviceLocator::Tpm(object)) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Where the key is, if it is in a device.
+    #[must_use]
+    pub fn device_locator(&self) -> Option<Locator> {
+        match &self.locator {
+            None => None,
+            Some(DeviceLocator::Pkcs11(locator)) => Some(Locator::Pkcs11(locator.clone())),
+            Some(DeviceLocator::Tpm(object)) => Some(Locator::Tpm(object.clone())),
+        }
     }
 
     /// What the evidence was when the header was written.

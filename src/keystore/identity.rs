@@ -134,11 +134,8 @@ impl IdentityStore {
         backend.find(&self.locator_of(header), header.did())
     }
 
-    fn locator_of(&self, header: &Header) -> Locator {
-        match header.locator() {
-            None => Locator::AgeFile(self.payload_path()),
-            Some(locator) => Locator::Pkcs11(locator.clone()),
-        }
+    pub(super) fn locator_of(&self, header: &Header) -> Locator {
+        header.device_locator().unwrap_or_else(|| Locator::AgeFile(self.payload_path()))
     }
 
     /// Makes a key with the backend, companions for it, and writes both files.
@@ -189,10 +186,6 @@ impl IdentityStore {
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         let (storage, secret) = new_storage(backend, bundle.did(), credentials)?;
-        let locator = match locator {
-            Locator::AgeFile(_) => None,
-            Locator::Pkcs11(locator) => Some(locator.clone()),
-        };
         let header =
             Header::new(bundle.signer(), backend.kind(), locator, storage, bundle.companions(), 1);
         let text = header.to_json()?;
@@ -242,8 +235,8 @@ impl IdentityStore {
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
         let locator = self.locator_of(&header);
-        let (key, secret, mut payload) = self.unlock(backend, &header, &locator, credentials)?;
-        let header = self.matching_header(header, &text, &payload)?;
+        let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
+        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
         let companions = payload.take_companions()?;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         let mut renewal_failed = None;
@@ -279,7 +272,7 @@ impl IdentityStore {
                     credentials.want_passphrase()?;
                 }
                 let credential = credentials.for_backend(backend.kind())?;
-                let key = key.unseal(credential.pin()?)?;
+                let key = key.unseal(credential.pin(backend.kind())?)?;
                 let secret = stored_secret(backend, header, credentials)?;
                 let payload = secret.unseal(&self.payload_file()?, &self.age)?;
                 Ok((key, secret, payload))

@@ -104,6 +104,11 @@ impl Payload {
         Self { header_sha256: Some(header_sha256), seed, ..self }.with_companions(companions)
     }
 
+    /// The same under another header.
+    pub(crate) fn under_header(self, header_sha256: String) -> Self {
+        Self { header_sha256: Some(header_sha256), ..self }
+    }
+
     fn with_companions(self, companions: &Companions) -> Self {
         Self {
             tls: Some(Tls {

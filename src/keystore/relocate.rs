@@ -32,8 +32,8 @@ impl IdentityStore {
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
         let place = Locator::Pkcs11(locator.clone());
-        let (key, secret, mut payload) = self.unlock(backend, &header, &place, credentials)?;
-        let header = self.matching_header(header, &text, &payload)?;
+        let (key, secret, payload) = self.unlock(backend, &header, &place, credentials)?;
+        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
         let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
         if header.locator() == Some(locator) {
             return Ok(bundle);
@@ -41,7 +41,7 @@ impl IdentityStore {
         let moved = Header::new(
             bundle.signer(),
             header.backend(),
-            Some(locator.clone()),
+            &place,
             header.storage().clone(),
             bundle.companions(),
             header.generation().saturating_add(1),

@@ -19,26 +19,46 @@ use crate::key::DidKey;
 impl IdentityStore {
     /// The header that the payload names: the one beside it, or the previous
     /// one if a write was interrupted between the two files.
+    ///
+    /// Where the interrupted write was to seal the keys anew, it is completed:
+    /// the new objects have just opened them, and the old ones may soon not.
+    /// Everything else in the header is taken from the one that is vouched for.
     pub(super) fn matching_header(
         &self,
         header: Header,
         text: &str,
-        payload: &Payload,
-    ) -> Result<Header, KeystoreError> {
+        payload: Payload,
+        secret: &StorageSecret,
+    ) -> Result<(Header, Payload), Error> {
+        let mismatch = || KeystoreError::HeaderMismatch { path: self.header_path() };
         let wanted = payload.header_sha256();
         if wanted == Some(header::hash(text).as_str()) {
-            return Ok(header);
+            return Ok((header, payload));
         }
         let previous_path = previous(&self.header_path());
-        if let Some((old, old_text)) = self.read_header_at(&previous_path)?
-            && wanted == Some(header::hash(&old_text).as_str())
-            && (old.did(), old.storage()) == (header.did(), header.storage())
-        {
+        let (old, old_text) = self.read_header_at(&previous_path)?.ok_or_else(mismatch)?;
+        if wanted != Some(header::hash(&old_text).as_str()) || old.did() != header.did() {
+            return Err(mismatch().into());
+        }
+        if old.storage() == header.storage() {
             file::rename(&previous_path, &self.header_path())?;
             file::remove(&previous(&self.payload_path()))?;
-            return Ok(old);
+            return Ok((old, payload));
         }
-        Err(KeystoreError::HeaderMismatch { path: self.header_path() })
+        if old.tpm().is_none() || header.tpm().is_none() {
+            return Err(mismatch().into());
+        }
+        let moved = old.moved_to(&header);
+        let text = moved.to_json()?;
+        let payload = payload.under_header(header::hash(&text));
+        let sealed = secret.seal(&payload, &self.age)?;
+        // The old header stays under `.prev` until the payload names the new.
+        file::write(&self.header_path(), text.as_bytes())?;
+        file::write(&self.payload_path(), &sealed)?;
+        self.read_back(&text, secret)?;
+        file::remove(&previous(&self.payload_path()))?;
+        file::remove(&previous_path)?;
+        Ok((moved, payload))
     }
 
     /// Renews and writes. A failed write leaves the old bundle and its files.
@@ -55,7 +75,7 @@ impl IdentityStore {
         let new_header = Header::new(
             bundle.signer(),
             header.backend(),
-            header.locator().cloned(),
+            &self.locator_of(header),
             header.storage().clone(),
             bundle.companions(),
             header.generation().saturating_add(1),

@@ -57,6 +57,8 @@ impl Credentials {
                 .map(Credential::Passphrase)
                 .ok_or(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" }),
             BackendKind::Pkcs11 => self.want_pin().cloned().map(Credential::Pin),
+            // Whether there is one to want is known by the key.
+            BackendKind::Tpm => Ok(Credential::Pin(self.pin.clone().unwrap_or_else(Pin::none))),
         }
     }
 
@@ -100,7 +102,8 @@ pub(super) fn new_storage(
 ) -> Result<(Storage, StorageSecret), Error> {
     if let Some(vault) = backend.vault() {
         let key = age::new_storage_key();
-        if let Some(wrapped) = vault.wrap(did, &key)? {
+        let credential = credentials.for_backend(backend.kind())?;
+        if let Some(wrapped) = vault.wrap(did, &key, &credential)? {
             return Ok((wrapped.into(), StorageSecret::Key(key)));
         }
     }
@@ -116,7 +119,8 @@ pub(super) fn stored_secret(
     match (header.storage().wrapped(), backend.vault()) {
         (None, _) => Ok(StorageSecret::Passphrase(credentials.want_passphrase()?.clone())),
         (Some(wrapped), Some(vault)) => {
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped)?))
+            let credential = credentials.for_backend(backend.kind())?;
+            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, &credential)?))
         }
         (Some(_), None) => Err(DeviceError::StorageKey {
             token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),

@@ -28,10 +28,10 @@ fn a_storage_key_goes_round_and_its_p256_key_stays_in_the_token() {
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
-        let wrapped = vault.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = vault.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         assert!(matches!(wrapped, WrappedKey::Ecdh(_)));
         for _ in 0..3 {
-            let (opened, calls) = hsm.calls(|| vault.unwrap(key.did(), &wrapped).unwrap());
+            let (opened, calls) = hsm.calls(|| vault.unwrap(key.did(), &wrapped, &pin()).unwrap());
             assert_eq!(opened.expose_secret(), SECRET);
             // A session object: only this process would see it.
             assert_eq!(count(&calls, "C_DeriveKey"), 1, "{calls:?}");
@@ -63,17 +63,17 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
-        let wrapped = vault.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = vault.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         let text = "token node-1 does not open the storage key of this identity";
         let other = Did::from_key(DidMethod::Key, key.verifying_key());
-        assert_shows(vault.unwrap(&other, &wrapped).unwrap_err(), &[text]);
+        assert_shows(vault.unwrap(&other, &wrapped, &pin()).unwrap_err(), &[text]);
 
         let json = serde_json::to_value(&wrapped).unwrap();
         let changed = |field: &str, value: String| {
             let mut json = json.clone();
             json[field] = Value::String(value);
             let changed: WrappedKey = serde_json::from_value(json).unwrap();
-            vault.unwrap(key.did(), &changed).unwrap_err()
+            vault.unwrap(key.did(), &changed, &pin()).unwrap_err()
         };
         for field in ["key_id", "ephemeral", "ciphertext"] {
             let value = json[field].as_str().unwrap();
@@ -109,7 +109,7 @@ fn a_token_that_keeps_the_secret_to_itself_is_left_as_it_was() {
             "curve printable",
         ] {
             hsm.script(&format!("{NO_GCM}{fault}"));
-            assert_eq!(vault.wrap(key.did(), &secret()).unwrap(), None, "{fault}");
+            assert_eq!(vault.wrap(key.did(), &secret(), &pin()).unwrap(), None, "{fault}");
             assert_eq!(hsm.objects(TOKEN), before, "{fault}");
         }
         hsm.script("no-mechanism CKM_AES_GCM\nno-mechanism CKM_ECDH1_DERIVE");
@@ -129,14 +129,14 @@ fn a_token_lost_while_it_derives_is_an_error_and_no_fall_back() {
         let lost = format!("{NO_GCM}on C_DeriveKey all return CKR_DEVICE_REMOVED");
         let said = ["C_DeriveKey failed on token node-1", "CKR_DEVICE_REMOVED"];
         hsm.script(&lost);
-        assert_shows(backend.wrap(key.did(), &secret()).unwrap_err(), &said);
+        assert_shows(backend.wrap(key.did(), &secret(), &pin()).unwrap_err(), &said);
         assert_eq!(hsm.objects(TOKEN), before);
         hsm.script(NO_GCM);
-        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         hsm.script(&lost);
-        assert_shows(backend.unwrap(key.did(), &wrapped).unwrap_err(), &said);
+        assert_shows(backend.unwrap(key.did(), &wrapped, &pin()).unwrap_err(), &said);
         hsm.script(NO_GCM);
-        assert_eq!(backend.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+        assert_eq!(backend.unwrap(key.did(), &wrapped, &pin()).unwrap().expose_secret(), SECRET);
     });
 }
 
@@ -148,17 +148,17 @@ fn a_derived_secret_that_is_not_shown_is_destroyed_all_the_same() {
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
         let before = hsm.objects(TOKEN);
-        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         let kept = hsm.objects(TOKEN);
         for fault in ["hide CKA_VALUE", "on C_GetAttributeValue 2..99 return CKR_GENERAL_ERROR"] {
             hsm.script(&format!("{NO_GCM}{fault}"));
-            let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped));
+            let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped, &pin()));
             assert_shows(opened.unwrap_err(), &["does not open the storage key"]);
             assert_eq!(count(&calls, "C_DeriveKey"), 1, "{calls:?}");
             assert_eq!(count(&calls, "C_DestroyObject"), 1, "{calls:?}");
         }
         hsm.script(&format!("{NO_GCM}hide CKA_VALUE"));
-        assert_eq!(backend.wrap(key.did(), &secret()).unwrap(), None);
+        assert_eq!(backend.wrap(key.did(), &secret(), &pin()).unwrap(), None);
         assert_eq!(hsm.objects(TOKEN), kept, "the new pair is gone, the other one stays");
         backend.discard_storage(key.did(), &pin()).unwrap();
         assert_eq!(hsm.objects(TOKEN), before);
@@ -172,10 +172,10 @@ fn each_encoding_of_the_token_s_point_is_read() {
         hsm.script(NO_GCM);
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
-        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         for form in ["raw", "octet", "bit"] {
             hsm.script(&format!("{NO_GCM}point {form}"));
-            let opened = backend.unwrap(key.did(), &wrapped).unwrap();
+            let opened = backend.unwrap(key.did(), &wrapped, &pin()).unwrap();
             assert_eq!(opened.expose_secret(), SECRET, "{form}");
         }
     });
@@ -194,7 +194,7 @@ fn ecdh_is_next_when_aes_gcm_fails() {
             "on C_Decrypt all return CKR_ENCRYPTED_DATA_INVALID",
         ] {
             hsm.script(fault);
-            let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+            let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
             assert!(matches!(wrapped, WrappedKey::Ecdh(_)), "{fault}");
             assert_eq!(objects(hsm, "Secret Key Object"), 0, "no AES key is left");
         }
@@ -208,9 +208,9 @@ fn a_token_that_wants_the_point_in_der_gets_it() {
         hsm.script(NO_GCM);
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
-        let wrapped = backend.wrap(key.did(), &secret()).unwrap().unwrap();
+        let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         hsm.script(&format!("{NO_GCM}on C_DeriveKey 1 return CKR_ARGUMENTS_BAD"));
-        let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped).unwrap());
+        let (opened, calls) = hsm.calls(|| backend.unwrap(key.did(), &wrapped, &pin()).unwrap());
         assert_eq!(opened.expose_secret(), SECRET);
         assert_eq!(count(&calls, "C_DeriveKey"), 2);
         assert_eq!(count(&calls, "C_DestroyObject"), 1, "{calls:?}");

@@ -158,7 +158,7 @@ fn discarding_leaves_nothing_behind() {
         let (key, locator) = generate(&backend);
         let did = key.did().clone();
         let secret = "storage".to_owned().into();
-        backend.vault().unwrap().wrap(&did, &secret).unwrap().unwrap();
+        backend.vault().unwrap().wrap(&did, &secret, &pin()).unwrap().unwrap();
         drop(key);
         assert_ne!(hsm.objects(TOKEN), before);
         backend.discard(&Locator::Pkcs11(locator.clone()), &pin()).unwrap();

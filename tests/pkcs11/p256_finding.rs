@@ -55,7 +55,7 @@ fn a_storage_pair_is_no_key_of_an_identity() {
         let backend = faulty(hsm);
         let (key, locator) = generate(&backend);
         let secret = "storage".to_owned().into();
-        backend.vault().unwrap().wrap(key.did(), &secret).unwrap().unwrap();
+        backend.vault().unwrap().wrap(key.did(), &secret, &crate::pin()).unwrap().unwrap();
         let listed = hsm.objects(TOKEN);
         assert_eq!(listed.matches("Public Key Object; EC").count(), 2, "{listed}");
         let error = backend.find_by_label("icn-identity storage").unwrap_err();

@@ -132,7 +132,12 @@ fn few_sessions(hsm: &SoftHsm, script: &str) {
     let (key, locator) = generate(&backend);
     assert_eq!(sign_by_threads(&key, 8, 50), 400);
     // Work beside the pool finds room, too.
-    backend.vault().unwrap().wrap(key.did(), &"a storage key".into()).unwrap().unwrap();
+    backend
+        .vault()
+        .unwrap()
+        .wrap(key.did(), &"a storage key".into(), &crate::pin())
+        .unwrap()
+        .unwrap();
     backend.public_key(&locator).unwrap();
     assert_eq!(sign_by_threads(&key, 8, 50), 400);
 }

@@ -17,8 +17,12 @@ fn a_storage_key_goes_round_and_its_aes_key_stays_in_the_token() {
         let backend = backend();
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
-        let wrapped = vault.wrap(key.did(), &SecretString::from(SECRET)).unwrap().unwrap();
-        assert_eq!(vault.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+        let wrapped =
+            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
+        assert_eq!(
+            vault.unwrap(key.did(), &wrapped, &crate::pin()).unwrap().expose_secret(),
+            SECRET
+        );
 
         let objects = hsm.objects(TOKEN);
         let aes = objects.split("Secret Key Object; AES length 32").nth(1).unwrap();
@@ -30,7 +34,8 @@ fn a_storage_key_goes_round_and_its_aes_key_stays_in_the_token() {
         ] {
             assert!(aes.contains(line), "{aes}");
         }
-        let again = vault.wrap(key.did(), &SecretString::from(SECRET)).unwrap().unwrap();
+        let again =
+            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
         assert_ne!(wrapped, again);
     });
 }
@@ -42,11 +47,15 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
         let backend = backend();
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
-        let wrapped = vault.wrap(key.did(), &SecretString::from(SECRET)).unwrap().unwrap();
+        let wrapped =
+            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
         let text = "token node-1 does not open the storage key of this identity";
 
         let other = Did::from_key(DidMethod::Key, key.verifying_key());
-        assert_shows(vault.unwrap(&other, &wrapped).unwrap_err(), &[text, "restore identity.age"]);
+        assert_shows(
+            vault.unwrap(&other, &wrapped, &crate::pin()).unwrap_err(),
+            &[text, "restore identity.age"],
+        );
         let json = serde_json::to_value(&wrapped).unwrap();
         for field in ["key_id", "iv", "ciphertext"] {
             let mut json = json.clone();
@@ -56,15 +65,18 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
             };
             json[field] = Value::String(flipped);
             let changed: WrappedKey = serde_json::from_value(json).unwrap();
-            assert_shows(vault.unwrap(key.did(), &changed).unwrap_err(), &[text]);
+            assert_shows(vault.unwrap(key.did(), &changed, &crate::pin()).unwrap_err(), &[text]);
         }
         for (field, cut) in [("iv", ""), ("iv", "00"), ("ciphertext", ""), ("key_id", "")] {
             let mut json = json.clone();
             json[field] = Value::String(cut.into());
             let changed: WrappedKey = serde_json::from_value(json).unwrap();
-            assert_shows(vault.unwrap(key.did(), &changed).unwrap_err(), &[text]);
+            assert_shows(vault.unwrap(key.did(), &changed, &crate::pin()).unwrap_err(), &[text]);
         }
-        assert_eq!(vault.unwrap(key.did(), &wrapped).unwrap().expose_secret(), SECRET);
+        assert_eq!(
+            vault.unwrap(key.did(), &wrapped, &crate::pin()).unwrap().expose_secret(),
+            SECRET
+        );
     });
 }
 
@@ -75,10 +87,14 @@ fn a_closed_token_wraps_and_unwraps_nothing() {
         let backend = backend();
         let (key, _) = generate(&backend);
         let did = key.did().clone();
-        let wrapped = backend.wrap(&did, &SecretString::from(SECRET)).unwrap().unwrap();
+        let wrapped =
+            backend.wrap(&did, &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
         drop(key);
         let said = ["token node-1 is not open", "open a key of this token"];
-        assert_shows(backend.unwrap(&did, &wrapped).unwrap_err(), &said);
-        assert_shows(backend.wrap(&did, &SecretString::from(SECRET)).unwrap_err(), &said);
+        assert_shows(backend.unwrap(&did, &wrapped, &crate::pin()).unwrap_err(), &said);
+        assert_shows(
+            backend.wrap(&did, &SecretString::from(SECRET), &crate::pin()).unwrap_err(),
+            &said,
+        );
     });
 }

@@ -72,8 +72,11 @@ fn two_tokens_of_one_label_are_told_apart_by_serial() {
         let opened = found.unseal(&Pin::new(PIN)).unwrap();
         let vault = ambiguous.vault().unwrap();
         let secret = "storage".to_owned().into();
-        let wrapped = vault.wrap(opened.did(), &secret).unwrap().unwrap();
-        assert_eq!(vault.unwrap(opened.did(), &wrapped).unwrap().expose_secret(), "storage");
+        let wrapped = vault.wrap(opened.did(), &secret, &pin()).unwrap().unwrap();
+        assert_eq!(
+            vault.unwrap(opened.did(), &wrapped, &pin()).unwrap().expose_secret(),
+            "storage"
+        );
     });
 }
 

@@ -12,10 +12,10 @@ use serde::Serialize;
 
 pub use self::measure::Latency;
 pub use self::probe::{Honesty, ProbeReport, probe};
-pub use self::verdict::{Outcome, Verdict};
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};
+pub use crate::backend::verdict::{Outcome, Verdict};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};

@@ -71,6 +71,9 @@ impl Objects<'_> {
         match wrapped {
             WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped),
             WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped),
+            WrappedKey::Tpm(_) => {
+                Err(DeviceError::StorageKey { token: self.token.name(), source: None })
+            }
         }
     }
 

@@ -172,6 +172,7 @@ impl Token {
             locked: info.user_pin_locked(),
             to_be_changed: info.user_pin_to_be_changed(),
             pin_pad: info.protected_authentication_path(),
+            tries_left: None,
         })
     }
 

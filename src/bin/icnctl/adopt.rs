@@ -14,8 +14,12 @@ pub(crate) fn named(
     context: &Context,
     args: &InitArgs,
 ) -> Result<Option<(Locator, Did)>, CliError> {
+    use icn_identity::backend::BackendKind;
     use icn_identity::backend::pkcs11::Pkcs11Backend;
 
+    if context.config.identity.backend != BackendKind::Pkcs11 {
+        return Ok(None);
+    }
     let config = context.config.identity.pkcs11.as_ref();
     let Some((config, key)) = config.and_then(|config| Some((config, config.key.as_ref()?))) else {
         return Ok(None);

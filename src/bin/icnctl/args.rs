@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 
-    /// File whose content is the token's user PIN (mode 0600) [or $ICN_PIN, or a prompt]
+    /// File whose content is the PIN of the token or TPM key (mode 0600) [or $ICN_PIN, or a prompt]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
 
@@ -64,6 +64,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BackendCommand,
     },
+    /// Will a TPM open this identity? Approve other PCR values for it
+    Tpm {
+        #[command(subcommand)]
+        command: TpmCommand,
+    },
     /// Sign a file with the identity's key; prints the 64-byte signature in base64
     Sign(SignArgs),
     /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told
@@ -72,13 +77,21 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackendCommand {
-    /// Tell whether a PKCS#11 module and its token are fit for an identity; exit 1 if not
+    /// Tell whether a token or a TPM is fit for an identity; exit 1 if not
     Doctor(DoctorArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// Log in (PIN) and try it out, with keys that are gone with their session
+    /// Which backend [default: `backend` in icn.toml; pkcs11 with --module, tpm with --device]
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Backend>,
+
+    /// TPM: device node, or swtpm:host=ADDRESS,port=PORT [default: that of icn.toml]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    /// Try it out, with keys that are gone afterwards (a token wants its PIN for that)
     #[arg(long)]
     pub(crate) probe: bool,
 
@@ -99,6 +112,65 @@ pub(crate) enum IdCommand {
     Show,
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
+    Reseal(ResealArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResealArgs {
+    /// PCR values that the keys are to open with as well, beside the present ones: as JSON, or as
+    /// `tpm2_pcrread` prints them; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+
+    /// File whose content is the PIN from now on (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "new_pin")]
+    pub(crate) new_pin_file: Option<PathBuf>,
+
+    /// Ask for another PIN
+    #[arg(long)]
+    pub(crate) new_pin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TpmCommand {
+    /// Tell whether this identity will open, and which PCR differs; spends no PIN try; exit 1 if not
+    Check(CheckArgs),
+    /// Sign PCR values for an identity, on the approver's machine; prints the approval.
+    /// It cannot be taken back: it opens the key whenever the PCRs have these values
+    Approve(ApproveArgs),
+    /// Put an approval where this node finds it
+    Install(InstallArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// PCR values to be looked at instead of the present ones, as JSON or as `tpm2_pcrread` prints
+    /// them; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApproveArgs {
+    /// The approver's key: P-256, PKCS#8 PEM, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approver_key: PathBuf,
+
+    /// PCR values to be approved instead of those in the request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+
+    /// What `icnctl --format json tpm check` printed on the node; `-` or nothing for standard input
+    #[arg(value_name = "REQUEST")]
+    pub(crate) request: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    /// What `icnctl tpm approve` printed; `-` or nothing for standard input
+    #[arg(value_name = "APPROVAL")]
+    pub(crate) approval: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -134,12 +206,51 @@ pub(crate) struct InitArgs {
     /// Label of the new key on the token [default: icn-identity]
     #[arg(long, value_name = "LABEL")]
     pub(crate) key_label: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tpm: TpmArgs,
+}
+
+/// What of `[identity.tpm]` the command line can say.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "TPM")]
+pub(crate) struct TpmArgs {
+    /// Device node, or swtpm:host=ADDRESS,port=PORT [default: /dev/tpmrm0]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    /// PCRs that the key is bound to, like 0,7 [default: 7]
+    #[arg(long, value_name = "LIST", conflicts_with = "no_platform_binding")]
+    pub(crate) pcr_indices: Option<String>,
+
+    /// Do not bind the key to PCRs: the PIN alone opens it
+    #[arg(long)]
+    pub(crate) no_platform_binding: bool,
+
+    /// Whether an approver can sign other PCR values; an approval cannot be taken back
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<Policy>,
+
+    /// The approver's public key: P-256, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approver: Option<PathBuf>,
+
+    /// No PIN: whoever has this machine and boots it unchanged has the key
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    Literal,
+    Authorized,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
     Age,
     Pkcs11,
+    Tpm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

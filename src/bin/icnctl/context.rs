@@ -9,7 +9,7 @@ use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::keystore::IdentityStore;
 
-use crate::args::{Args, Format};
+use crate::args::{Args, Command, Format, TpmCommand};
 use crate::error::CliError;
 
 #[derive(Clone)]
@@ -27,7 +27,11 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(args: &Args) -> Result<Self, CliError> {
         // `verify` works anywhere: it needs neither a home nor a configuration.
-        let needs_files = !matches!(args.command, crate::args::Command::Verify(_));
+        // So does `approve`, on the approver's machine.
+        let needs_files = !matches!(
+            args.command,
+            Command::Verify(_) | Command::Tpm { command: TpmCommand::Approve(_) }
+        );
         let home = match &args.home {
             Some(home) => home.clone(),
             None => match default_home() {
@@ -87,6 +91,16 @@ impl Context {
             config.key = Some(key.clone());
         }
         Ok(config)
+    }
+
+    /// The configured TPM.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn tpm(&self) -> Result<icn_identity::backend::tpm::TpmBackend, CliError> {
+        if self.config.identity.backend != BackendKind::Tpm {
+            return Err(CliError::OnlyForTpm);
+        }
+        let config = self.config.identity.tpm.clone().unwrap_or_default();
+        Ok(icn_identity::backend::tpm::TpmBackend::open(&self.home, &config)?)
     }
 
     pub(crate) fn pinned(&self) -> Option<&Did> {

@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use icn_identity::backend::{Backend, BackendKind, Description, PinState};
-use icn_identity::error::DeviceError;
-use icn_identity::keystore::{CredentialSource, Credentials, IdentityStore, read_credential};
+use icn_identity::error::{DeviceError, TpmError};
+use icn_identity::keystore::{
+    CredentialSource, Credentials, Header, IdentityStore, Storage, read_credential,
+};
 use icn_identity::{Error, Passphrase, Pin};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -72,13 +74,15 @@ impl Context {
     pub(crate) fn credentials(
         &self,
         backend: &dyn Backend,
-        wants_passphrase: bool,
+        header: &Header,
     ) -> Result<Given, CliError> {
         let mut given = Given { credentials: Credentials::default(), pin: None };
-        if backend.kind() == BackendKind::Pkcs11 {
+        let tpm_with_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
+        if backend.kind() == BackendKind::Pkcs11 || tpm_with_pin {
             given = self.pin(&backend.describe())?;
         }
-        if backend.kind() == BackendKind::Age || wants_passphrase {
+        // For a token that cannot keep the storage key, beside the PIN.
+        if matches!(header.storage(), Storage::Passphrase {}) {
             given = given.and_passphrase(self.passphrase("Passphrase: ", None)?);
         }
         Ok(given)
@@ -87,7 +91,7 @@ impl Context {
     /// Whether there will be a prompt.
     pub(crate) fn asks_a_person(&self, kind: BackendKind) -> bool {
         let source = match kind {
-            BackendKind::Pkcs11 => PIN.source(self.pin_file.as_deref()),
+            BackendKind::Pkcs11 | BackendKind::Tpm => PIN.source(self.pin_file.as_deref()),
             _ => PASSPHRASE.source(self.passphrase_file.as_deref()),
         };
         source == CredentialSource::Prompt
@@ -97,6 +101,9 @@ impl Context {
     pub(crate) fn new_credentials(&self, backend: &dyn Backend) -> Result<Given, CliError> {
         let given = match backend.kind() {
             BackendKind::Pkcs11 => self.pin(&backend.describe())?,
+            BackendKind::Tpm if self.config.identity.tpm.as_ref().is_none_or(|tpm| tpm.pin) => {
+                self.new_pin(self.pin_file.as_deref())?
+            }
             _ => Given { credentials: Credentials::default(), pin: None },
         };
         // Beside a PIN, only for a token that cannot keep a storage key. That it
@@ -108,17 +115,45 @@ impl Context {
         }
     }
 
-    /// The PIN of a token: from its PIN pad if it has one.
+    /// The PIN of a new key in a TPM: typed twice at a prompt.
+    pub(crate) fn new_pin(&self, file: Option<&Path>) -> Result<Given, CliError> {
+        let pin = self.ask(&PIN, file, "New PIN: ", Some("Again: "))?;
+        Ok(Given { credentials: Credentials::pin(Pin::from(pin)), pin: None })
+    }
+
+    /// A PIN in the place of another: from a file or a prompt, and never from the
+    /// variable, which has the present one.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn another_pin(&self, file: Option<&Path>) -> Result<Pin, CliError> {
+        match file {
+            Some(_) => Ok(self.new_pin(file)?.credentials.want_pin()?.clone()),
+            None => {
+                let asked = Asked { flag: "--new-pin-file", variable: "", ..PIN };
+                Ok(Pin::from(at_prompt(&asked, "New PIN: ", Some("Again: "))?))
+            }
+        }
+    }
+
+    /// The PIN of a token or a TPM: from its PIN pad if it has one.
     pub(crate) fn pin(&self, token: &Description) -> Result<Given, CliError> {
         let (name, full_name) = match &token.device {
+            Some(device) if device.serial.is_empty() => {
+                (device.label.clone(), device.label.clone())
+            }
             Some(device) => {
                 (device.label.clone(), format!("{} (serial {})", device.label, device.serial))
             }
             None => ("(any)".into(), "(any)".into()),
         };
         let state = token.pin.unwrap_or_default();
-        if state.locked {
+        // A TPM that is locked says for how long when it is asked.
+        if state.locked && token.kind == BackendKind::Pkcs11 {
             return Err(DeviceError::PinLocked { token: name }.into());
+        }
+        let config = self.config.identity.tpm.as_ref();
+        let allowed = config.is_some_and(|config| config.allow_final_try);
+        if token.kind == BackendKind::Tpm && state.final_try && !allowed {
+            return Err(DeviceError::from(TpmError::FinalTry).into());
         }
         if state.pin_pad {
             eprintln!("Enter the PIN of token {name} at its PIN pad{}.", warning_of(&state));
@@ -128,7 +163,8 @@ impl Context {
         if !self.retry_pin {
             self.store().check_source(&full_name, &source)?;
         }
-        let prompt = format!("PIN of token {name}{}: ", warning_of(&state));
+        let what = if token.kind == BackendKind::Tpm { "key in" } else { "token" };
+        let prompt = format!("PIN of {what} {name}{}: ", warning_of(&state));
         let pin = self.ask(&PIN, self.pin_file.as_deref(), &prompt, None)?;
         let credentials = Credentials::pin(Pin::from(pin));
         Ok(Given { credentials, pin: Some((full_name, source)) })
@@ -167,13 +203,19 @@ impl Context {
     }
 }
 
-/// What the token says about tries; it never says how many are left, but for
-/// the last one.
-const fn warning_of(state: &PinState) -> &'static str {
+/// What the device says about tries. A token tells of the last one only, a TPM
+/// how many there are.
+fn warning_of(state: &PinState) -> String {
     match state {
-        PinState { final_try: true, .. } => " (LAST TRY: a wrong PIN locks the token)",
-        PinState { count_low: true, .. } => " (a wrong PIN was entered before)",
-        _ => "",
+        PinState { final_try: true, tries_left: Some(_), .. } => {
+            " (LAST TRY: a wrong PIN locks the TPM)".into()
+        }
+        PinState { final_try: true, .. } => " (LAST TRY: a wrong PIN locks the token)".into(),
+        PinState { count_low: true, tries_left: Some(tries), .. } => {
+            format!(" ({tries} tries left)")
+        }
+        PinState { count_low: true, .. } => " (a wrong PIN was entered before)".into(),
+        _ => String::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use icn_identity::Did;
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::pkcs11::doctor::{
-    ModuleReport, Outcome, ProbeReport, TokenReport, Verdict, examine, probe,
+    ModuleReport, Outcome, ProbeReport, TokenReport, examine, probe,
 };
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::args::{DoctorArgs, Format};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::verdicts::{row, write_verdicts};
 
 /// Prints the report; whether an identity works here.
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
@@ -73,10 +74,6 @@ fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, Cl
     let given = context.pin(&token)?;
     let pin = given.credentials.want_pin()?.clone();
     given.used(&context.store(), probe(config, &pin))
-}
-
-fn row(text: &mut String, name: &str, value: &str) {
-    let _ = writeln!(text, "  {name:<18} {value}");
 }
 
 fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {
@@ -154,24 +151,4 @@ fn write_probe(text: &mut String, probed: &ProbeReport) {
     row(text, "Born inside", told.born_inside);
     row(text, "Written in", told.written_in);
     row(text, "Once extractable", told.once_extractable);
-}
-
-fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Outcome) {
-    text.push_str("\nVerdict\n");
-    for verdict in verdicts {
-        let sign = match verdict.state {
-            Outcome::Ok => "ok",
-            Outcome::Warning => "warning",
-            _ => "FAIL",
-        };
-        let _ = writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, verdict.found);
-        if let Some(advice) = verdict.advice {
-            let _ = writeln!(text, "           try: {advice}");
-        }
-    }
-    text.push_str(match worst {
-        Outcome::Ok => "An identity works here.\n",
-        Outcome::Warning => "An identity works here, with the restrictions above.\n",
-        _ => "No identity works here.\n",
-    });
 }

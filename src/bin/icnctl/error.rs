@@ -52,6 +52,21 @@ pub(crate) enum CliError {
     OtherAlgorithm { found: AlgorithmId, demanded: AlgorithmId },
     #[error("{option} is for the pkcs11 backend")]
     OptionForPkcs11 { option: &'static str },
+    #[error("{option} is for the tpm backend")]
+    OptionForTpm { option: &'static str },
+    #[error("the age backend has no device to be looked at")]
+    NoDevice,
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+    #[error("this identity is not in a TPM")]
+    OnlyForTpm,
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+    #[error("{what} cannot be read as PCR values")]
+    PcrValues { what: String },
+    #[error("--pcr-indices is no list of PCRs, 0 to 23, like 0,7")]
+    PcrIndices,
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+    #[error("this is no request for an approval")]
+    NoRequest,
     #[error("--key is not a pkcs11 URI")]
     Key {
         #[source]
@@ -59,7 +74,7 @@ pub(crate) enum CliError {
     },
     #[error("no PKCS#11 module is given")]
     NoModule,
-    #[error("the identity was made, but {} could not be updated", path.display())]
+    #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
         path: PathBuf,
         lines: String,
@@ -86,7 +101,9 @@ impl CliError {
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {
-                return Some(format!("give it with {flag} FILE or in ${variable}"));
+                let or =
+                    if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
+                return Some(format!("give it with {flag} FILE{or}"));
             }
             Self::Empty { .. } | Self::Differ { .. } => "run the command again",
             Self::Reserved => {
@@ -101,6 +118,18 @@ impl CliError {
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
             Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
+            Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
+            Self::OptionForTpm { .. } => "add --backend tpm",
+            Self::OnlyForTpm => "set `backend = \"tpm\"` in icn.toml, if the identity is in one",
+            Self::PcrValues { .. } => {
+                "give what `tpm2_pcrread sha256:7` prints, or {\"bank\": \"sha256\", \"values\": \
+                 {\"7\": \"…\"}}"
+            }
+            Self::PcrIndices => "give it like --pcr-indices 0,7",
+            Self::NoRequest => {
+                "give what `icnctl --format json tpm check` prints on the node; its policy must be \
+                 \"authorized\""
+            }
             Self::NoModule => {
                 "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
             }

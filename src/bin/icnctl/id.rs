@@ -1,8 +1,10 @@
 //! `icnctl id init`
 
+use std::fmt::Write as _;
+
 use icn_identity::backend::{BackendKind, NewKey};
 use icn_identity::error::DeviceError;
-use icn_identity::{AlgorithmId, DidMethod, DidSignerExt as _};
+use icn_identity::{AlgorithmId, DidMethod, DidSignerExt as _, ProvenanceKind};
 
 use crate::args::{Algorithm, Backend, Format, InitArgs, Method};
 use crate::context::Context;
@@ -42,13 +44,24 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     match context.format {
         Format::Json => show::print(&context, &header, &show::Device::JustMade),
         Format::Text => {
-            let place = match (bundle.signer().provenance().is_confined(), header.locator()) {
-                (true, Some(locator)) => format!("in token {} ({locator})", locator.token),
-                _ => format!("in {}, under your passphrase", context.home.display()),
+            let place = match (bundle.signer().provenance(), header.locator()) {
+                (_, Some(locator)) => format!("in token {} ({locator})", locator.token),
+                (ProvenanceKind::Software, None) => {
+                    format!("in {}, under your passphrase", context.home.display())
+                }
+                (ProvenanceKind::TpmSealed, None) => {
+                    "sealed to the TPM, and in memory while it signs".into()
+                }
+                (_, None) => "in the TPM, and never leaves it".into(),
             };
             let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
             if header.evidence().assurance == "soft-token" {
-                text.push_str("This token is a soft token: for tests, not for a node of value.\n");
+                let what = if header.tpm().is_some() {
+                    "TPM is a virtual one"
+                } else {
+                    "token is a soft token"
+                };
+                let _ = writeln!(text, "This {what}: for tests, not for a node of value.");
             }
             Context::print(&text)
         }
@@ -82,6 +95,7 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
     match args.backend {
         Some(Backend::Age) => identity.backend = BackendKind::Age,
         Some(Backend::Pkcs11) => identity.backend = BackendKind::Pkcs11,
+        Some(Backend::Tpm) => identity.backend = BackendKind::Tpm,
         None => {}
     }
     if context.key.is_some() && args.backend.is_none() {
@@ -110,6 +124,12 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
         if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
             return Err(CliError::OptionForPkcs11 { option });
         }
+    }
+    if identity.backend == BackendKind::Tpm {
+        let config = identity.tpm.take().unwrap_or_default();
+        identity.tpm = Some(args.tpm.over(config)?);
+    } else if let Some(option) = args.tpm.given() {
+        return Err(CliError::OptionForTpm { option });
     }
     Ok(Context { config, ..context.clone() })
 }

@@ -6,13 +6,22 @@ mod context;
 mod credential;
 #[cfg(feature = "pkcs11")]
 mod doctor;
+#[cfg(feature = "tpm")]
+mod doctor_tpm;
 mod error;
 mod id;
 mod pin_config;
+#[cfg(feature = "tpm")]
+mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
 mod show;
 mod sign;
+#[cfg(feature = "tpm")]
+mod tpm;
+mod tpm_args;
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+mod verdicts;
 mod verify;
 mod warnings;
 
@@ -20,14 +29,19 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, BackendCommand, Command, DoctorArgs, IdCommand};
+#[cfg(feature = "tpm")]
+use args::TpmCommand;
+use args::{Args, Backend, BackendCommand, Command, DoctorArgs, IdCommand};
 use context::Context;
+use icn_identity::backend::BackendKind;
 
 /// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
 /// `RestartPreventExitStatus=77`, so that no restart spends another try.
 const WRONG_CREDENTIAL: u8 = 77;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "tpm")]
+    quiet::tss();
     // Secrets are kept out of dumps page by page; this covers the rest.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
@@ -62,12 +76,22 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Relocate(_) } => {
             return Err(icn_identity::error::DeviceError::NoPkcs11.into());
         }
+        #[cfg(feature = "tpm")]
+        Command::Id { command: IdCommand::Reseal(reseal) } => tpm::reseal(&context, &reseal)?,
+        #[cfg(feature = "tpm")]
+        Command::Tpm { command: TpmCommand::Check(check) } => {
+            return Ok(yes(tpm::check(&context, &check)?));
+        }
+        #[cfg(feature = "tpm")]
+        Command::Tpm { command: TpmCommand::Approve(approve) } => tpm::approve(&context, &approve)?,
+        #[cfg(feature = "tpm")]
+        Command::Tpm { command: TpmCommand::Install(install) } => tpm::install(&context, &install)?,
+        #[cfg(not(feature = "tpm"))]
+        Command::Id { command: IdCommand::Reseal(_) } | Command::Tpm { .. } => {
+            return Err(icn_identity::error::DeviceError::NoTpm.into());
+        }
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
-            return Ok(if doctor_says_yes(&context, &doctor)? {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(yes(doctor_says_yes(&context, &doctor)?));
         }
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
@@ -75,12 +99,30 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(feature = "pkcs11")]
-fn doctor_says_yes(context: &Context, args: &DoctorArgs) -> Result<bool, error::CliError> {
-    doctor::doctor(context, args)
+fn yes(yes: bool) -> ExitCode {
+    if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[cfg(not(feature = "pkcs11"))]
-fn doctor_says_yes(_: &Context, _: &DoctorArgs) -> Result<bool, error::CliError> {
-    Err(icn_identity::error::DeviceError::NoPkcs11.into())
+fn doctor_says_yes(context: &Context, args: &DoctorArgs) -> Result<bool, error::CliError> {
+    let backend = match (args.backend, &args.device, &args.module) {
+        (Some(backend), ..) => backend,
+        (None, Some(_), _) => Backend::Tpm,
+        (None, None, Some(_)) => Backend::Pkcs11,
+        (None, None, None) => match context.config.identity.backend {
+            BackendKind::Tpm => Backend::Tpm,
+            // Without one, what is missing is said there.
+            _ => Backend::Pkcs11,
+        },
+    };
+    match backend {
+        Backend::Age => Err(error::CliError::NoDevice),
+        #[cfg(feature = "pkcs11")]
+        Backend::Pkcs11 => doctor::doctor(context, args),
+        #[cfg(not(feature = "pkcs11"))]
+        Backend::Pkcs11 => Err(icn_identity::error::DeviceError::NoPkcs11.into()),
+        #[cfg(feature = "tpm")]
+        Backend::Tpm => doctor_tpm::doctor(context, args),
+        #[cfg(not(feature = "tpm"))]
+        Backend::Tpm => Err(icn_identity::error::DeviceError::NoTpm.into()),
+    }
 }

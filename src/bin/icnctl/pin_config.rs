@@ -2,9 +2,9 @@
 
 use std::io;
 
-use icn_identity::backend::BackendKind;
+use icn_identity::backend::{BackendKind, TpmObject};
 use icn_identity::keystore::{Header, write_private};
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -39,26 +39,69 @@ pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError>
 
 fn fill(document: &mut DocumentMut, context: &Context, header: &Header) -> Option<()> {
     let identity = table(document.as_table_mut(), "identity")?;
-    identity.insert("backend", value(header.backend().as_str()));
-    identity.insert("did", value(header.did().as_str()));
+    set(identity, "backend", header.backend().as_str());
+    set(identity, "did", header.did().as_str());
     if header.backend() == BackendKind::Pkcs11 {
         let config = context.config.identity.pkcs11.as_ref()?;
         let locator = header.locator()?;
         let pkcs11 = table(identity, "pkcs11")?;
-        pkcs11.insert("module", value(config.module.to_str()?));
-        pkcs11.insert("token", value(&locator.token));
-        pkcs11.insert("serial", value(&locator.serial));
-        pkcs11.insert("key_label", value(&locator.label));
+        set(pkcs11, "module", config.module.to_str()?);
+        set(pkcs11, "token", &locator.token);
+        set(pkcs11, "serial", &locator.serial);
+        set(pkcs11, "key_label", &locator.label);
         if config.slot.is_none() {
             // A key that has moved is no longer in the slot it was in.
             pkcs11.remove("slot");
         }
         if pkcs11.contains_key("key") {
             let key = config.key.clone().unwrap_or_default().at(locator);
-            pkcs11.insert("key", value(key.to_string()));
+            set(pkcs11, "key", key.to_string());
         }
     }
+    if let Some(object) = header.tpm() {
+        fill_tpm(table(identity, "tpm")?, context, object)?;
+    }
     Some(())
+}
+
+/// What the key was made with, so that the next one is made alike.
+fn fill_tpm(tpm: &mut Table, context: &Context, object: &TpmObject) -> Option<()> {
+    let config = context.config.identity.tpm.as_ref()?;
+    set(tpm, "device_path", &config.device_path);
+    if let Some(handle) = object.parent.handle {
+        // As people write it.
+        set(tpm, "key_handle", format!("{handle:#010x}").parse::<Value>().ok()?);
+    }
+    let name: String = object.parent.name.iter().map(|byte| format!("{byte:02x}")).collect();
+    set(tpm, "parent_name", name);
+    set(tpm, "platform_binding", !object.policy.pcr.is_empty());
+    if !object.policy.pcr.is_empty() {
+        set(tpm, "pcr_bank", config.pcr_bank.as_str());
+        set(tpm, "pcr_indices", config.pcr_indices.to_string());
+    }
+    set(tpm, "pin", object.policy.pin.is_some());
+    let authorized = object.policy.authorized.is_some();
+    set(tpm, "policy", if authorized { "authorized" } else { "literal" });
+    if let Some(approver) = config.approver.as_ref().and_then(|path| path.to_str())
+        && authorized
+    {
+        set(tpm, "approver", approver);
+    }
+    Some(())
+}
+
+/// Sets a value, and keeps the comments around the one that was there.
+fn set(table: &mut Table, name: &str, new: impl Into<Value>) {
+    let mut new = new.into();
+    match table.get_mut(name).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
+        }
+        None => {
+            table.insert(name, Item::Value(new));
+        }
+    }
 }
 
 /// The table of that name, made where it is missing; an inline one

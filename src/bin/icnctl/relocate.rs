@@ -2,7 +2,6 @@
 
 use icn_identity::backend::BackendKind;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::keystore::Storage;
 
 use crate::args::{Format, RelocateArgs};
 use crate::context::Context;
@@ -30,8 +29,7 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     moved.config.identity.pkcs11 = Some(config);
 
     let backend = moved.backend()?;
-    let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
-    let given = moved.credentials(backend.as_ref(), wants_passphrase)?;
+    let given = moved.credentials(backend.as_ref(), &header)?;
     let opened = store.relocate(backend.as_ref(), &locator, context.pinned(), &given.credentials);
     drop(given.used(&store, opened)?);
     let header = store.header()?;

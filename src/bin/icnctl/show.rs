@@ -37,7 +37,7 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
 }
 
 fn look(context: &Context, header: &Header) -> Device {
-    if header.locator().is_none() {
+    if header.device_locator().is_none() {
         return Device::None;
     }
     let looked = context
@@ -90,7 +90,12 @@ fn as_json(header: &Header, device: &Device) -> Value {
             "hex": hex(header.did().verifying_key().as_bytes()),
             "multibase": public_key_multibase(header.did().verifying_key()),
         },
-        "locator": header.locator().map(ToString::to_string),
+        "locator": locator(header),
+        "tpm": header.tpm().map(|object| json!({
+            "parent_handle": object.parent.handle.map(|handle| format!("{handle:#010x}")),
+            "parent_name": hex(&object.parent.name),
+            "policy": object.policy,
+        })),
         "evidence": facts,
         "device": { "state": state, "detail": detail, "model": evidence.device },
         "source": "header",
@@ -112,9 +117,10 @@ fn as_text(header: &Header, device: &Device) -> String {
         ("Provenance", provenance_in_words(&evidence.provenance)),
         ("Assurance", assurance_in_words(&evidence.assurance)),
     ];
-    if let Some(locator) = header.locator() {
-        lines.push(("Token", evidence.device.clone().unwrap_or_default()));
-        lines.push(("Key", locator.to_string()));
+    let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
+    if let Some(locator) = locator(header) {
+        lines.push((label, evidence.device.clone().unwrap_or_default()));
+        lines.push(("Key", locator));
         let facts: Vec<_> = evidence.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
         lines.push(("Evidence", facts.join(" ")));
     }
@@ -127,18 +133,29 @@ fn as_text(header: &Header, device: &Device) -> String {
     }
     match device {
         Device::None => {}
+        Device::JustMade | Device::Present if header.tpm().is_some() => {
+            text.push_str(
+                "\nThe TPM is present; `icnctl tpm check` tells whether it opens this identity.\n",
+            );
+        }
         Device::JustMade | Device::Present => {
             text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
         }
         Device::Unreachable(reason) => {
             let _ =
-                write!(text, "\nFrom the public header only; the token was not asked: {reason}\n");
+                write!(text, "\nFrom the public header only; the {what} was not asked: {reason}\n");
         }
         Device::Wrong(reason) => {
             let _ = write!(text, "\nWARNING, do not use this token: {reason}\n");
         }
     }
     text
+}
+
+/// Where the key is, for keys in devices.
+fn locator(header: &Header) -> Option<String> {
+    let tpm = header.tpm().map(ToString::to_string);
+    header.locator().map(ToString::to_string).or(tpm)
 }
 
 fn provenance_in_words(provenance: &str) -> String {

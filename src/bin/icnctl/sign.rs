@@ -1,7 +1,6 @@
 //! `icnctl sign`
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use icn_identity::keystore::Storage;
 use icn_identity::statement;
 use serde_json::json;
 
@@ -23,8 +22,7 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     if context.asks_a_person(backend.kind()) {
         store.find(backend.as_ref(), &header)?;
     }
-    let wants_passphrase = matches!(header.storage(), Storage::Passphrase {});
-    let given = context.credentials(backend.as_ref(), wants_passphrase)?;
+    let given = context.credentials(backend.as_ref(), &header)?;
     let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
     let opened = given.used(&store, opened)?;
     if let Some(error) = &opened.renewal_failed {

@@ -135,6 +135,7 @@ fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> &'static str {
         Ok(evidence) => evidence.provenance().as_str(),
         Err(Exposable::Extractable) => "refused: extractable",
         Err(Exposable::NotSensitive) => "refused: not sensitive",
+        Err(Exposable::Duplicable) => "refused: can be duplicated",
     }
 }
 

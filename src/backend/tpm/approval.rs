@@ -1,0 +1,162 @@
+//! Approvals: PCR values that an approver signed, so that a key opens after a
+//! firmware update without being sealed anew.
+//!
+//! What is signed is what `TPM2_PolicyAuthorize` wants (part 3, section
+//! 23.16): the digest after `PolicyPCR` with these values, and the key's
+//! `policyRef`. **An approval cannot be taken back**: whoever keeps the file
+//! can put it there again as long as the key exists. Approve nothing that you
+//! would not trust for as long.
+
+use serde::{Deserialize, Serialize};
+
+use super::approver::ApproverKey;
+use super::pin::Purpose;
+use super::policy;
+use crate::algorithm::{AlgorithmId, P256VerifyingKey, Signature, VerifyingKey};
+use crate::backend::{Authorized, Owner, PcrValues};
+use crate::did::Did;
+use crate::error::{DeviceError, TpmError};
+use crate::keystore::hex;
+use crate::statement::{Purpose as Statement, Statement as Text};
+
+const FORMAT: &str = "icn-tpm-approval";
+
+/// What an approver is asked to sign: printed on the node, carried to the
+/// approver, changed there if other values are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ApprovalRequest {
+    /// Whose key it is.
+    pub did: Did,
+    /// The approver's public key that the policies name, compressed, hex.
+    #[serde(with = "hex")]
+    pub approver: [u8; 33],
+    /// What the policy of a P-256 key names in place of the DID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The values to be approved.
+    pub pcr: PcrValues,
+}
+
+impl ApprovalRequest {
+    /// `policyRef` of the key and of the storage key: made here from whose they
+    /// are, so that a request cannot ask for the key of somebody else. (For a
+    /// P-256 key nothing shows that `owner` is that of the DID; it can be that
+    /// of another P-256 key, but never that of an Ed25519 identity.)
+    fn policy_refs(&self) -> Result<[[u8; 32]; 2], TpmError> {
+        let did = self.did.as_str().as_bytes();
+        let key = match (self.did.verifying_key().algorithm(), &self.owner) {
+            (AlgorithmId::Ed25519, None) => did,
+            (AlgorithmId::P256, Some(owner)) => &owner.0,
+            _ => return Err(TpmError::Approval { reason: "the request's owner is not the DID's" }),
+        };
+        Ok([policy_ref(key, Purpose::Key), policy_ref(did, Purpose::Storage)])
+    }
+}
+
+/// 32 bytes, hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct PolicyRef(#[serde(with = "hex")] [u8; 32]);
+
+/// Signed PCR values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    format: String,
+    did: Did,
+    #[serde(with = "hex")]
+    approver: [u8; 33],
+    pcr: PcrValues,
+    signatures: Vec<Signed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    policy_ref: PolicyRef,
+    #[serde(with = "hex")]
+    signature: [u8; 64],
+}
+
+/// The `policyRef` of an object: a hash of whose it is and what for.
+///
+/// `owner` is the DID; for a P-256 key, whose DID is known only after its
+/// policy was chosen, it is a random number.
+pub(super) fn policy_ref(owner: &[u8], purpose: Purpose) -> [u8; 32] {
+    use sha2::Digest as _;
+    let text = Text::new(Statement::TpmApproval).field(owner).field(purpose.as_str().as_bytes());
+    sha2::Sha256::digest(text.into_bytes()).into()
+}
+
+fn message(digest: &[u8; 32], policy_ref: &PolicyRef) -> Vec<u8> {
+    [digest.as_slice(), &policy_ref.0].concat()
+}
+
+impl Approval {
+    /// Signs the values of a request. No TPM is needed.
+    ///
+    /// # Errors
+    ///
+    /// If the request names another approver, or holds no valid values.
+    pub fn sign(request: &ApprovalRequest, key: &ApproverKey) -> Result<Self, DeviceError> {
+        let refuse = |reason| DeviceError::from(TpmError::Approval { reason });
+        let public = key.verifying_key().ok_or_else(|| refuse("the key has no public key"))?;
+        if *public.as_bytes() != request.approver {
+            return Err(refuse("the identity names another approver than this key"));
+        }
+        let digest = policy::pcr_digest(&request.pcr)
+            .ok_or_else(|| refuse("the request has no PCR values of its bank"))?;
+        let sign = |policy_ref: [u8; 32]| Signed {
+            policy_ref: PolicyRef(policy_ref),
+            signature: key.sign(&message(&digest, &PolicyRef(policy_ref))),
+        };
+        Ok(Self {
+            format: FORMAT.into(),
+            did: request.did.clone(),
+            approver: request.approver,
+            pcr: request.pcr.clone(),
+            signatures: request.policy_refs()?.map(sign).to_vec(),
+        })
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmError::Approval`].
+    pub fn from_json(text: &[u8]) -> Result<Self, DeviceError> {
+        let approval: Option<Self> = serde_json::from_slice(text).ok();
+        let approval = approval.filter(|approval| approval.format == FORMAT);
+        let refused = TpmError::Approval { reason: "it is no approval of this version" };
+        Ok(approval.ok_or(refused)?)
+    }
+
+    /// Whose key it is for.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// The approved values.
+    #[must_use]
+    pub const fn pcr(&self) -> &PcrValues {
+        &self.pcr
+    }
+
+    /// The signature for an object, if there is one and it verifies. (What
+    /// counts is that the TPM verifies it; this sorts out what it would not.)
+    pub(super) fn signature_for(&self, authorized: &Authorized) -> Option<[u8; 64]> {
+        let digest =
+            policy::pcr_digest(&self.pcr).filter(|_| self.approver == authorized.approver)?;
+        let key = VerifyingKey::from(P256VerifyingKey::from_bytes(&self.approver).ok()?);
+        self.signatures
+            .iter()
+            .filter(|signed| signed.policy_ref.0 == authorized.policy_ref)
+            .find(|signed| {
+                let signature = Signature::from_p256_bytes(signed.signature);
+                key.verify(&message(&digest, &signed.policy_ref), &signature).is_ok()
+            })
+            .map(|signed| signed.signature)
+    }
+}

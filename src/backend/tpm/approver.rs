@@ -1,0 +1,114 @@
+//! The approver: a P-256 key that is kept off the node, and that a TPM knows
+//! by its Name.
+
+use std::fmt;
+use std::path::Path;
+
+use p256::ecdsa::SigningKey;
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
+use sha2::{Digest as _, Sha256};
+use tss_esapi::attributes::ObjectAttributesBuilder;
+use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
+use tss_esapi::interface_types::ecc::EccCurve;
+use tss_esapi::structures::{
+    EccParameter, EccPoint, EccScheme, HashScheme, KeyDerivationFunctionScheme, Public,
+    PublicBuilder, PublicEccParametersBuilder,
+};
+use tss_esapi::traits::Marshall as _;
+
+use crate::algorithm::P256VerifyingKey;
+use crate::error::TpmError;
+use crate::keystore::{file, read_credential};
+
+/// The signing key of an approver. Belongs on another machine than the node.
+pub struct ApproverKey(SigningKey);
+
+impl ApproverKey {
+    /// Reads a PKCS#8 PEM file (`openssl genpkey -algorithm EC -pkeyopt
+    /// ec_paramgen_curve:P-256`), which nobody else may read.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not safe to use, or holds no such key.
+    pub fn read(path: &Path) -> Result<Self, crate::Error> {
+        use secrecy::ExposeSecret as _;
+        let pem = read_credential(path)?;
+        let key = SigningKey::from_pkcs8_pem(pem.expose_secret());
+        Ok(Self(
+            key.map_err(|_| TpmError::Approval {
+                reason: "the approver's key is no P-256 key in PKCS#8 PEM (unencrypted)",
+            })
+            .map_err(crate::error::DeviceError::from)?,
+        ))
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> Option<P256VerifyingKey> {
+        let point = self.0.verifying_key().to_sec1_point(true);
+        P256VerifyingKey::from_bytes(point.as_bytes().try_into().ok()?).ok()
+    }
+
+    /// ECDSA over the SHA-256 of `message` (RFC 6979), 64 bytes.
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let signature: p256::ecdsa::Signature = self.0.sign(message);
+        signature.normalize_s().to_bytes().into()
+    }
+}
+
+impl fmt::Debug for ApproverKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApproverKey").field("public", &self.verifying_key()).finish_non_exhaustive()
+    }
+}
+
+/// Reads an approver's public key: SubjectPublicKeyInfo in PEM. The file must
+/// be one that nobody else can change.
+pub(super) fn read_public(path: &Path) -> Result<P256VerifyingKey, crate::Error> {
+    let wrong = || {
+        crate::error::DeviceError::from(TpmError::Approval {
+            reason: "the approver's public key is no P-256 key in PEM",
+        })
+    };
+    let missing = || file::io_error("read", path)(std::io::ErrorKind::NotFound.into());
+    let pem = file::read_trusted(path)?.ok_or_else(missing)?;
+    let key = p256::PublicKey::from_public_key_pem(&pem).map_err(|_| wrong())?;
+    let point = p256::ecdsa::VerifyingKey::from(key).to_sec1_point(true);
+    let bytes = point.as_bytes().try_into().map_err(|_| wrong())?;
+    Ok(P256VerifyingKey::from_bytes(bytes).map_err(|_| wrong())?)
+}
+
+/// The approver's key as a TPM is to load it.
+pub(super) fn public(key: &P256VerifyingKey) -> Result<Public, tss_esapi::Error> {
+    let point = key.to_uncompressed();
+    let (x, y) = point.get(1..).unwrap_or_default().split_at(32);
+    let point = EccPoint::new(EccParameter::try_from(x)?, EccParameter::try_from(y)?);
+    let parameters = PublicEccParametersBuilder::new()
+        .with_ecc_scheme(EccScheme::EcDsa(HashScheme::new(HashingAlgorithm::Sha256)))
+        .with_curve(EccCurve::NistP256)
+        .with_is_signing_key(true)
+        .with_key_derivation_function_scheme(KeyDerivationFunctionScheme::Null)
+        .build()?;
+    let attributes =
+        ObjectAttributesBuilder::new().with_user_with_auth(true).with_sign_encrypt(true).build()?;
+    PublicBuilder::new()
+        .with_public_algorithm(PublicAlgorithm::Ecc)
+        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
+        .with_object_attributes(attributes)
+        .with_ecc_parameters(parameters)
+        .with_ecc_unique_identifier(point)
+        .build()
+}
+
+/// Its Name.
+pub(super) fn name(key: &P256VerifyingKey) -> Option<Vec<u8>> {
+    name_of(&public(key).and_then(|public| public.marshall()).ok()?)
+}
+
+/// The Name of an object: its name algorithm (SHA-256 in all of ours) and the
+/// hash of its `TPMT_PUBLIC` (part 1, section 16).
+pub(super) fn name_of(public: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = public.get(2..4)?;
+    (algorithm == [0, 0x0b]).then(|| [algorithm, Sha256::digest(public).as_slice()].concat())
+}

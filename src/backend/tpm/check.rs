@@ -1,0 +1,182 @@
+//! Will an identity open? Asked without a PIN, and without giving a try away.
+
+use serde::Serialize;
+
+use super::approval::{Approval, ApprovalRequest};
+use super::chip::{Reconnect, flushing};
+use super::object::Stored;
+use super::pin::Purpose;
+use super::{TpmBackend, parent, pcr, store, tpm};
+use crate::backend::{Authorized, PcrValues, TpmObject, TpmPolicy};
+use crate::did::Did;
+use crate::error::{DeviceError, Error, PcrDifference, TpmError};
+
+/// What was found out about an identity.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct TpmCheck {
+    /// Whether everything opens (given the right PIN, and unless the TPM is
+    /// locked).
+    pub opens: bool,
+    /// The key, then the storage key.
+    pub objects: Vec<Outlook>,
+    /// How many wrong PINs the TPM takes before it locks, where it tells.
+    pub tries_left: Option<u32>,
+    /// What an approver would be asked to sign, where the policy takes
+    /// approvals: the values that were looked at.
+    pub request: Option<ApprovalRequest>,
+}
+
+/// Whether one object opens.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Outlook {
+    /// `key` or `storage`.
+    pub object: &'static str,
+    /// Whether its PCRs are as its policy wants them.
+    pub opens: bool,
+    /// By what: `literal`, `approval`, or `no-pcr` where the policy has none.
+    pub by: Option<&'static str>,
+    /// Whether a PIN is wanted as well.
+    pub wants_pin: bool,
+    /// The registers that differ from the nearest values that would do.
+    pub differences: Vec<PcrDifference>,
+}
+
+impl TpmBackend {
+    /// Loads both objects, and compares the policies with the present PCRs, or
+    /// with these values where there are any.
+    ///
+    /// # Errors
+    ///
+    /// If this is another TPM, or an object is damaged.
+    pub fn check(
+        &self,
+        did: &Did,
+        key: &TpmObject,
+        storage: &TpmObject,
+        values: Option<&PcrValues>,
+    ) -> Result<TpmCheck, Error> {
+        let approvals = store::read(&self.access.home);
+        let lockout = self.access.lockout().map_err(tpm)?;
+        let mut objects = Vec::new();
+        let mut looked_at = None;
+        for (object, purpose) in [(key, Purpose::Key), (storage, Purpose::Storage)] {
+            self.loads(object, purpose)?;
+            let found = self.found(&object.policy, values)?;
+            objects.push(outlook(&object.policy, purpose, found.as_ref(), &approvals));
+            looked_at = looked_at.or(found);
+        }
+        Ok(TpmCheck {
+            opens: objects.iter().all(|object| {
+                object.opens && !(object.wants_pin && lockout.tries_left() == Some(0))
+            }),
+            objects,
+            tries_left: lockout.tries_left(),
+            request: looked_at.and_then(|pcr| request(did, &key.policy, pcr)),
+        })
+    }
+
+    /// Puts an approval where this node finds it, after looking whether it is
+    /// for this identity and verifies.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmError::Approval`].
+    pub fn install(
+        &self,
+        approval: &Approval,
+        did: &Did,
+        key: &TpmObject,
+        storage: &TpmObject,
+    ) -> Result<(), Error> {
+        let foreign = || {
+            let reason = "it is for another identity, by another approver, or changed";
+            tpm(TpmError::Approval { reason })
+        };
+        for object in [key, storage] {
+            let authorized = object.policy.authorized.as_ref().ok_or_else(|| {
+                tpm(TpmError::Approval { reason: "this identity's policy takes none" })
+            })?;
+            if approval.did() != did || approval.signature_for(authorized).is_none() {
+                return Err(foreign());
+            }
+        }
+        Ok(store::add(&self.access.home, approval.clone())?)
+    }
+
+    /// Whether the TPM takes the object at all. No policy is satisfied for it.
+    fn loads(&self, object: &TpmObject, purpose: Purpose) -> Result<(), DeviceError> {
+        let stored = Stored::read(object, purpose)?;
+        self.access.check_pinned(&object.parent)?;
+        Ok(self.access.chip.work(Reconnect::Once, |work| {
+            parent::under(work.context, &object.parent, |context, parent| {
+                let loaded = stored.load(context, parent, purpose)?;
+                flushing(context, loaded, |_| Ok(()))
+            })
+        })?)
+    }
+
+    /// The values of the policy's PCRs: those that are given, for the rest the
+    /// present ones.
+    fn found(
+        &self,
+        policy: &TpmPolicy,
+        values: Option<&PcrValues>,
+    ) -> Result<Option<PcrValues>, Error> {
+        let Some(literal) = policy.pcr.first() else { return Ok(None) };
+        let read = self
+            .access
+            .chip
+            .work(Reconnect::Once, |work| pcr::read(work.context, literal.bank, literal.indices()));
+        let present = read.map_err(tpm)?;
+        let Some(values) = values else { return Ok(Some(present)) };
+        if !values.is_valid() {
+            let reason = "these are no PCR values of their bank";
+            return Err(tpm(TpmError::NoSuchPolicy { reason }));
+        }
+        let found = present.overlaid(values).ok_or_else(|| {
+            tpm(TpmError::NoSuchPolicy {
+                reason: "the values given are of another bank, or of PCRs that the policy has not",
+            })
+        })?;
+        Ok(Some(found))
+    }
+}
+
+fn outlook(
+    policy: &TpmPolicy,
+    purpose: Purpose,
+    found: Option<&PcrValues>,
+    approvals: &[Approval],
+) -> Outlook {
+    let (object, wants_pin) = (purpose.as_str(), policy.pin.is_some());
+    let Some(found) = found else {
+        let by = Some("no-pcr");
+        return Outlook { object, opens: true, by, wants_pin, differences: Vec::new() };
+    };
+    let approved = approvals.iter().rev().filter(|approval| {
+        let authorized = policy.authorized.as_ref();
+        authorized.is_some_and(|authorized| approval.signature_for(authorized).is_some())
+    });
+    let literal = policy.pcr.iter().rev().map(|values| ("literal", values));
+    let ways = approved.map(|approval| ("approval", approval.pcr())).chain(literal);
+    let mut nearest: Option<Vec<PcrDifference>> = None;
+    for (by, values) in ways {
+        let differences = values.differences(found);
+        if differences.is_empty() {
+            let (by, differences) = (Some(by), differences);
+            return Outlook { object, opens: true, by, wants_pin, differences };
+        }
+        if nearest.as_ref().is_none_or(|nearest| differences.len() < nearest.len()) {
+            nearest = Some(differences);
+        }
+    }
+    let differences = nearest.unwrap_or_default();
+    Outlook { object, opens: false, by: None, wants_pin, differences }
+}
+
+fn request(did: &Did, policy: &TpmPolicy, pcr: PcrValues) -> Option<ApprovalRequest> {
+    let Authorized { approver, owner, .. } = policy.authorized.clone()?;
+    Some(ApprovalRequest { did: did.clone(), approver, owner, pcr })
+}

@@ -1,0 +1,77 @@
+//! Sealing the same keys under another policy.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+
+use super::pin::Purpose;
+use super::{Named, TpmBackend, seed, tpm};
+use crate::algorithm::AlgorithmId;
+use crate::backend::{PcrValues, TpmObject};
+use crate::did::Did;
+use crate::error::{Error, OpenError, TpmError};
+use crate::secret::Pin;
+
+impl TpmBackend {
+    /// # Errors
+    ///
+    /// [`TpmError::NoSuchPolicy`] for keys that are not sealed data.
+    pub(crate) fn check_resealable(did: &Did) -> Result<(), Error> {
+        match did.verifying_key().algorithm() {
+            AlgorithmId::Ed25519 => Ok(()),
+            AlgorithmId::P256 => Err(tpm(TpmError::NoSuchPolicy {
+                reason: "the policy of a P-256 key is a part of the key and stays; with policy = \
+                         \"authorized\" an approver can sign other PCR values for it",
+            })),
+        }
+    }
+
+    /// Unseals the seed once more, and seals it and the storage key under the
+    /// policy that is now configured. Gives both objects, which were opened once.
+    pub(crate) fn reseal(
+        &self,
+        did: &Did,
+        object: &TpmObject,
+        storage_key: &SecretString,
+        pin: &Pin,
+        new_pin: &Pin,
+        values: Option<&PcrValues>,
+    ) -> Result<(TpmObject, TpmObject), Error> {
+        let bytes = self.access.unseal(object, Purpose::Key, did.as_str(), pin).map_err(tpm)?;
+        let seed = seed::seed(&bytes).map_err(tpm)?;
+        drop(bytes);
+        let shown = seed.verifying_key().into();
+        if *did.verifying_key() != shown {
+            let (expected, found) = (did.clone(), Did::from_key(did.method(), &shown));
+            return Err(OpenError::WrongKey { expected, found }.into());
+        }
+        // A new salt, also for the same PIN.
+        self.access.forget_pin();
+        let values = values.map(|values| self.overlaid(values)).transpose()?;
+        let owner = Named::Did(did);
+        let policy = self.new_policy(&owner, Purpose::Key, new_pin, values.as_ref())?;
+        let key = self.make(&policy, Purpose::Key, new_pin, Some((did, seed.as_bytes())))?;
+        let storage = self.seal_storage(did, storage_key, new_pin, values.as_ref())?;
+        // Before anything depends on them. The present PCRs open them too.
+        let opened = self.access.unseal(&key, Purpose::Key, did.as_str(), new_pin);
+        let same_seed = bool::from(opened.map_err(tpm)?.ct_eq(seed.as_bytes()));
+        let opened = self.access.unseal(&storage, Purpose::Storage, did.as_str(), new_pin);
+        let stored = storage_key.expose_secret().as_bytes();
+        let same_storage = bool::from(opened.map_err(tpm)?.ct_eq(stored));
+        self.access.forget_pin();
+        if !same_seed || !same_storage {
+            return Err(tpm(TpmError::Damaged { what: "new object", source: None }));
+        }
+        Ok((key, storage))
+    }
+
+    /// The present values of the configured PCRs, with others in the place of
+    /// some.
+    fn overlaid(&self, values: &PcrValues) -> Result<PcrValues, Error> {
+        let present = self.present_pcrs()?;
+        present.overlaid(values).ok_or_else(|| {
+            tpm(TpmError::NoSuchPolicy {
+                reason: "the values given are of another bank, or of PCRs that are not configured",
+            })
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! `icnctl backend doctor --backend tpm`
+
+use std::fmt::Write as _;
+
+use icn_identity::backend::Outcome;
+use icn_identity::backend::tpm::doctor::{TpmReport, examine};
+use icn_identity::config::TpmConfig;
+use serde_json::json;
+
+use crate::args::{DoctorArgs, Format};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::verdicts::{row, write_verdicts};
+
+/// Prints the report; whether an identity works here.
+pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
+    let mut config = context.config.identity.tpm.clone().unwrap_or_default();
+    if let Some(device) = &args.device {
+        config.device_path.clone_from(device);
+    }
+    let report = examine(&config, args.probe)?;
+    let verdicts = report.verdicts(&config);
+    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
+    match context.format {
+        Format::Json => Context::print_json(&json!({
+            "tpm": report,
+            "verdicts": verdicts,
+            "verdict": worst,
+        }))?,
+        Format::Text => {
+            let mut text = as_text(&report, &config);
+            write_verdicts(&mut text, &verdicts, worst);
+            Context::print(&text)?;
+        }
+    }
+    Ok(worst != Outcome::Fail)
+}
+
+fn as_text(report: &TpmReport, config: &TpmConfig) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "TPM {}", report.device);
+    row(&mut text, "Made by", &format!("{}, {}", report.manufacturer, report.model));
+    row(&mut text, "Firmware", &report.firmware);
+    row(&mut text, "Assurance", report.assurance);
+    let storage_key = report.storage_key.as_ref().map(|key| &key.name);
+    let storage_key = storage_key.or(report.storage_key_error.as_ref());
+    row(&mut text, "Storage key", storage_key.map_or("none", String::as_str));
+    let binding = match config.platform_binding {
+        true => format!("{}:{}", config.pcr_bank, config.pcr_indices),
+        false => "none".to_owned(),
+    };
+    row(&mut text, "PCRs", &binding);
+    if let Some(latency) = &report.latency {
+        text.push_str("\nProbe (nothing of it is left)\n");
+        for step in latency {
+            row(&mut text, step.step, &format!("{:.2} ms", step.milliseconds));
+        }
+    }
+    text
+}

@@ -1,0 +1,175 @@
+//! `icnctl tpm check`, `approve` and `install`, `icnctl id reseal`
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use icn_identity::Pin;
+use icn_identity::backend::tpm::{Approval, ApprovalRequest, ApproverKey, TpmBackend, TpmCheck};
+use icn_identity::backend::{PcrValues, TpmObject};
+use icn_identity::keystore::{Header, Storage};
+use serde_json::{Value, json};
+
+use crate::args::{ApproveArgs, CheckArgs, Format, InstallArgs, ResealArgs};
+use crate::context::{Context, read_message};
+use crate::error::CliError;
+use crate::{pin_config, show};
+
+/// Whether the identity opens.
+pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliError> {
+    let (header, backend) = opened(context)?;
+    let (key, storage) = objects(&header)?;
+    let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
+    let check = backend.check(header.did(), key, storage, values.as_ref())?;
+    match context.format {
+        Format::Json => Context::print_json(&json!(check))?,
+        Format::Text => Context::print(&as_text(&check, values.is_some()))?,
+    }
+    Ok(check.opens)
+}
+
+/// No TPM is needed, and no identity.
+pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliError> {
+    let key = ApproverKey::read(&args.approver_key)?;
+    let text = read_message(args.request.as_deref())?;
+    let mut value: Value = serde_json::from_slice(&text).map_err(|_| CliError::NoRequest)?;
+    // What `tpm check` prints, or the request in it.
+    let request = value.get_mut("request").map(Value::take).unwrap_or(value);
+    let mut request: ApprovalRequest =
+        serde_json::from_value(request).map_err(|_| CliError::NoRequest)?;
+    if let Some(path) = &args.pcr_values {
+        let what = || CliError::PcrValues { what: path.display().to_string() };
+        request.pcr = request.pcr.overlaid(&pcr_values(path)?).ok_or_else(what)?;
+    }
+    let approval = Approval::sign(&request, &key)?;
+    if context.format == Format::Text {
+        let indices: Vec<String> = request.pcr.values.keys().map(ToString::to_string).collect();
+        eprintln!(
+            "Approved for {}: PCR {} ({}). This cannot be taken back.",
+            request.did,
+            indices.join(", "),
+            request.pcr.bank
+        );
+    }
+    Context::print_json(&json!(approval))
+}
+
+pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliError> {
+    let (header, backend) = opened(context)?;
+    let (key, storage) = objects(&header)?;
+    let approval = Approval::from_json(&read_message(args.approval.as_deref())?)?;
+    backend.install(&approval, header.did(), key, storage)?;
+    let check = backend.check(header.did(), key, storage, None)?;
+    match context.format {
+        Format::Json => Context::print_json(&json!(check)),
+        Format::Text => Context::print(&as_text(&check, false)),
+    }
+}
+
+pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {
+    let (header, backend) = opened(context)?;
+    let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
+    let store = context.store();
+    let given = context.credentials(&backend, &header)?;
+    let wants_pin = context.config.identity.tpm.as_ref().is_none_or(|config| config.pin);
+    let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
+    let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
+        context.another_pin(args.new_pin_file.as_deref())?
+    } else if wants_pin {
+        given.credentials.want_pin()?.clone()
+    } else {
+        Pin::none()
+    };
+    let resealed =
+        store.reseal(&backend, context.pinned(), &given.credentials, &new_pin, values.as_ref());
+    drop(given.used(&store, resealed)?);
+    let header = store.header()?;
+    pin_config::record(context, &header)?;
+    match context.format {
+        Format::Json => show::print(context, &header, &show::Device::JustMade),
+        Format::Text => {
+            let (key, _) = objects(&header)?;
+            let when = match values {
+                Some(_) => {
+                    "now, and when the PCRs have the values given. Run `icnctl id reseal` again \
+                     after the update, so that the present state does not open it for ever"
+                }
+                None => "now",
+            };
+            Context::print(&format!("Sealed under {}. Opens {when}.\n", key.policy))
+        }
+    }
+}
+
+fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    if header.tpm().is_none() {
+        return Err(CliError::OnlyForTpm);
+    }
+    Ok((header, context.tpm()?))
+}
+
+/// The objects of the key and of the storage key.
+fn objects(header: &Header) -> Result<(&TpmObject, &TpmObject), CliError> {
+    match (header.tpm(), header.storage()) {
+        (Some(key), Storage::TpmSealed { object }) => Ok((key, object)),
+        _ => Err(CliError::OnlyForTpm),
+    }
+}
+
+fn pcr_values(path: &Path) -> Result<PcrValues, CliError> {
+    let text = read_message(Some(path))?;
+    String::from_utf8(text)
+        .ok()
+        .and_then(|text| PcrValues::parse(&text))
+        .ok_or_else(|| CliError::PcrValues { what: path.display().to_string() })
+}
+
+fn as_text(check: &TpmCheck, given: bool) -> String {
+    let mut text = String::new();
+    let with = if given { "with the values given" } else { "now" };
+    for object in &check.objects {
+        let name = if object.object == "key" { "Key" } else { "Storage key" };
+        let pin = if object.wants_pin { ", with its PIN" } else { "" };
+        let _ = match (object.opens, object.by) {
+            (true, Some("approval")) => {
+                writeln!(text, "{name:<12} opens {with}{pin} (approved values)")
+            }
+            (true, Some("no-pcr")) => writeln!(text, "{name:<12} opens{pin}"),
+            (true, _) => writeln!(text, "{name:<12} opens {with}{pin} (values as sealed)"),
+            (false, _) => writeln!(text, "{name:<12} does NOT open {with}"),
+        };
+        for difference in &object.differences {
+            let _ = writeln!(text, "{:<12} {difference}", "");
+        }
+    }
+    if check.objects.iter().any(|object| object.wants_pin) {
+        let _ = match check.tries_left {
+            Some(0) => writeln!(text, "{:<12} none: the TPM is locked", "PIN tries"),
+            Some(tries) => writeln!(text, "{:<12} {tries} until the TPM locks", "PIN tries"),
+            None => writeln!(text, "{:<12} the TPM does not count them", "PIN tries"),
+        };
+    }
+    if !check.opens {
+        text.push_str(match check.request {
+            _ if check.tries_left == Some(0) => {
+                "try: wait, with the machine running, or have the owner reset the count \
+                 (tpm2_dictionarylockout -c)\n"
+            }
+            None if given => {
+                "try: have it sealed for these values too, while it still opens: icnctl id reseal \
+                 --pcr-values FILE\n"
+            }
+            Some(_) => {
+                "try: have these values approved: icnctl --format json tpm check > request.json, \
+                 then `icnctl tpm approve` on the approver's machine\n"
+            }
+            None => {
+                "try: boot the state in which the key was sealed; before the next update have it \
+                 sealed for the coming values too (`icnctl id reseal --pcr-values`)\n"
+            }
+        });
+    }
+    text
+}

@@ -1,0 +1,29 @@
+//! How doctors write down what they found.
+
+use std::fmt::Write as _;
+
+use icn_identity::backend::{Outcome, Verdict};
+
+pub(crate) fn row(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "  {name:<18} {value}");
+}
+
+pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Outcome) {
+    text.push_str("\nVerdict\n");
+    for verdict in verdicts {
+        let sign = match verdict.state {
+            Outcome::Ok => "ok",
+            Outcome::Warning => "warning",
+            _ => "FAIL",
+        };
+        let _ = writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, verdict.found);
+        if let Some(advice) = verdict.advice {
+            let _ = writeln!(text, "           try: {advice}");
+        }
+    }
+    text.push_str(match worst {
+        Outcome::Ok => "An identity works here.\n",
+        Outcome::Warning => "An identity works here, with the restrictions above.\n",
+        _ => "No identity works here.\n",
+    });
+}

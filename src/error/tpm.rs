@@ -1,0 +1,321 @@
+//! What can go wrong with a TPM.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why a TPM did not do what was asked. The TPM's own code is in the source
+/// chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TpmError {
+    /// There is no such device.
+    #[error("there is no TPM at {device}")]
+    NoDevice {
+        /// The configured device.
+        device: String,
+        /// What the system said.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The name of the device is none.
+    #[error("{device:?} is no TPM: {reason}")]
+    BadDevice {
+        /// What is configured.
+        device: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The device may not be opened by this user.
+    #[error("no permission to use the TPM at {device}")]
+    NoPermission {
+        /// The configured device.
+        device: String,
+    },
+    /// Another program has the device.
+    #[error("the TPM at {device} is in use by another program")]
+    Busy {
+        /// The configured device.
+        device: String,
+    },
+    /// The library that talks to such devices is not installed.
+    #[error("the library that talks to {device} is missing")]
+    NoTcti {
+        /// The configured device.
+        device: String,
+        /// What the loader said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// PCRs have other values than the policy wants.
+    #[error("the TPM's PCRs have changed: {}", list(differences))]
+    PcrMismatch {
+        /// Each register that differs.
+        differences: Vec<PcrDifference>,
+        /// Whether an approval of other values could open the key.
+        authorized: bool,
+    },
+    /// A bank that the TPM does not have, or does not fill.
+    #[error("the TPM has no PCR bank {bank}")]
+    NoBank {
+        /// The bank.
+        bank: &'static str,
+    },
+    /// The TPM refused the PIN. It was tried once.
+    #[error("the TPM refused the PIN; it was tried once{}", left(*tries_left))]
+    WrongPin {
+        /// How many more wrong PINs it takes before it locks.
+        tries_left: Option<u32>,
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// This PIN was refused before in this process, and is not tried again.
+    #[error("this PIN was refused by the TPM before and was not tried again")]
+    PinKnownWrong,
+    /// The key wants a PIN, and none was given.
+    #[error("this key wants a PIN, and none was given")]
+    PinMissing,
+    /// An empty PIN, or one that is to be entered at a PIN pad.
+    #[error("a TPM takes no such PIN: {reason}")]
+    PinUnusable {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The next wrong PIN would lock the TPM.
+    #[error("one wrong PIN more locks the TPM; the PIN was not sent")]
+    FinalTry,
+    /// Too many wrong PINs, of whatever program.
+    #[error("the TPM is locked after too many wrong PINs{}", wait(*recovery_seconds))]
+    LockedOut {
+        /// Seconds until it takes one PIN more, at most.
+        recovery_seconds: Option<u32>,
+        /// What the TPM said, if it was asked.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The owner's storage key is not the one that the identity was made
+    /// under: another TPM, or this one after a clear.
+    #[error("this is another TPM, or it was cleared: its storage key is {found}, not {expected}")]
+    OtherTpm {
+        /// Name of the storage key, as pinned.
+        expected: String,
+        /// Name of the one that is there.
+        found: String,
+    },
+    /// At the configured handle is another key.
+    #[error("the storage key at {handle:#010x} is {found}, not {expected}")]
+    ParentChanged {
+        /// The persistent handle.
+        handle: u32,
+        /// Name of the storage key, as pinned.
+        expected: String,
+        /// Name of the one that is there.
+        found: String,
+    },
+    /// At the configured handle is nothing.
+    #[error("there is no storage key at {handle:#010x}")]
+    NoParent {
+        /// The persistent handle.
+        handle: u32,
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// At the configured handle is a key that is no storage key of ours to use.
+    #[error("the key at {handle:#010x} is no storage key: {reason}")]
+    NotAParent {
+        /// The persistent handle.
+        handle: u32,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The object of this identity cannot be read, or not loaded by the TPM.
+    #[error("the {what} in the header is damaged")]
+    Damaged {
+        /// Which object.
+        what: &'static str,
+        /// What the TPM said.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The policy of an object is not one that this crate makes.
+    #[error("the policy of the {what} is not the one that is written beside it")]
+    ForeignPolicy {
+        /// Which object.
+        what: &'static str,
+    },
+    /// The TPM did not accept the policy, and it was not for PCRs or the PIN.
+    #[error("the TPM did not accept the policy")]
+    PolicyRefused {
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Everything that the TPM can hold at a time is in use.
+    #[error("the TPM has no room for another {what}")]
+    Full {
+        /// Object or session.
+        what: &'static str,
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The key does not have the attributes of ours.
+    #[error("the TPM's key is not one that is used here: {problem}")]
+    Attributes {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A policy that cannot be made, or not for this key.
+    #[error("no such policy: {reason}")]
+    NoSuchPolicy {
+        /// Why.
+        reason: &'static str,
+    },
+    /// An approval does not fit.
+    #[error("the approval cannot be used: {reason}")]
+    Approval {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A command failed.
+    #[error("the TPM could not {doing}")]
+    Command {
+        /// What was being done.
+        doing: &'static str,
+        /// What the TPM, or the library before it, said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A register whose value is not the one that a policy wants.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct PcrDifference {
+    /// The bank.
+    pub bank: &'static str,
+    /// The index, 0 to 23.
+    pub index: u8,
+    /// The value that is wanted, hex.
+    pub expected: String,
+    /// The value that is there, hex.
+    pub found: String,
+}
+
+impl fmt::Display for PcrDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |value: &str| value.get(..12).unwrap_or(value).to_owned();
+        let (expected, found) = (short(&self.expected), short(&self.found));
+        write!(f, "PCR {} ({}) is {found}…, wanted {expected}…", self.index, self.bank)
+    }
+}
+
+fn list(differences: &[PcrDifference]) -> String {
+    let parts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    parts.join("; ")
+}
+
+fn left(tries: Option<u32>) -> String {
+    match tries {
+        None => String::new(),
+        Some(0) => ", and the TPM is locked now".into(),
+        Some(1) => ", and one try is left".into(),
+        Some(tries) => format!(", and {tries} tries are left"),
+    }
+}
+
+fn wait(seconds: Option<u32>) -> String {
+    match seconds {
+        None => String::new(),
+        Some(seconds) => format!("; it takes one more in at most {seconds} seconds"),
+    }
+}
+
+impl TpmError {
+    /// Whether the TPM refused the PIN that was given.
+    pub(super) const fn is_wrong_pin(&self) -> bool {
+        matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong)
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoDevice { .. } => {
+                "enable the TPM in the firmware's setup, load its driver, or correct `device_path` \
+                 under [identity.tpm]"
+            }
+            Self::BadDevice { .. } => {
+                "set `device_path` under [identity.tpm] to /dev/tpmrm0, or to \
+                 swtpm:host=ADDRESS,port=PORT"
+            }
+            Self::NoPermission { .. } => {
+                "add the user to the group that owns the device (`usermod -aG tss USER`; `ls -l \
+                 /dev/tpmrm0` shows it), and log in again"
+            }
+            Self::Busy { .. } => "use the kernel's resource manager: device_path = \"/dev/tpmrm0\"",
+            Self::NoTcti { .. } => {
+                "install it: libtss2-tcti-device0 for devices, libtss2-tcti-swtpm0 for swtpm"
+            }
+            Self::PcrMismatch { authorized: true, .. } => {
+                "if firmware or boot loader were updated, have these values approved (`icnctl tpm \
+                 approve`, then `icnctl tpm install`); if nothing was, find out what has changed"
+            }
+            Self::PcrMismatch { .. } => {
+                "boot the state in which the key was sealed; before the next update have an \
+                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values`), or \
+                 use policy = \"authorized\"; if nothing was updated, find out what has changed"
+            }
+            Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",
+            Self::WrongPin { tries_left: Some(1), .. } => {
+                "do not guess: the next wrong PIN locks the TPM for every program"
+            }
+            Self::WrongPin { tries_left: Some(0), .. } => {
+                "wait, with the machine running, or have the owner reset the count \
+                 (`tpm2_dictionarylockout -c`); then check the PIN"
+            }
+            Self::WrongPin { .. } => "check the PIN; it is never retried for you",
+            Self::PinKnownWrong => "give another PIN",
+            Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
+            Self::PinUnusable { .. } => "give a PIN of at least one character",
+            Self::FinalTry => {
+                "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
+                 [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`)"
+            }
+            Self::LockedOut { .. } => {
+                "wait, with the machine running, or have the owner reset the count \
+                 (`tpm2_dictionarylockout -c`); trying earlier changes nothing"
+            }
+            Self::OtherTpm { .. } => {
+                "nothing was sent to it: use the machine that the identity was made on, or restore \
+                 it there from a backup; a cleared TPM has lost its keys for good; for a new \
+                 identity on this TPM remove `parent_name` under [identity.tpm]"
+            }
+            Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
+                "nothing was sent to it: restore the storage key at that handle, or, for a new \
+                 identity, correct `key_handle` under [identity.tpm]; if the TPM was cleared, its keys are lost"
+            }
+            Self::Damaged { .. } | Self::ForeignPolicy { .. } => {
+                "restore identity.json (with identity.age) from a backup"
+            }
+            Self::Full { .. } => {
+                "use the kernel's resource manager (device_path = \"/dev/tpmrm0\"), or flush what \
+                 other programs left (`tpm2_flushcontext -t -l -s`)"
+            }
+            Self::NoSuchPolicy { .. } => {
+                "see [identity.tpm] in docs/backends/tpm.md for what there is"
+            }
+            Self::Attributes { .. } => "make a new key with `icnctl id init --backend tpm`",
+            Self::Approval { .. } => {
+                "make it anew from what `icnctl tpm check --format json` prints on this node"
+            }
+            Self::Command { doing, .. } if doing.contains("storage key") => {
+                "a storage key that is made from the owner's seed wants an empty owner's password: \
+                 else make a persistent one, and name it by `key_handle` under [identity.tpm]"
+            }
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}

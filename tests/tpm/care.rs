@@ -1,0 +1,146 @@
+//! What the TPM holds for us is given back, and a connection that broke is
+//! replaced.
+
+use std::sync::Arc;
+
+use icn_identity::DidSigner as _;
+
+use super::swtpm::wire::Wire;
+use super::*;
+
+#[test]
+fn an_open_p256_key_holds_one_object_and_one_session() {
+    let node = Node::new();
+    let config = node.config();
+    let backend = node.open(&config);
+    let (key, _) = create(&backend, &config, AlgorithmId::P256);
+    for _ in 0..5 {
+        key.sign(b"hello").unwrap();
+        assert_eq!((node.tpm.transients(), node.tpm.sessions()), (1, 1));
+    }
+    drop(key);
+    node.assert_tidy();
+    let (key, _) = create(&backend, &config, AlgorithmId::Ed25519);
+    key.sign(b"hello").unwrap();
+    node.assert_tidy();
+}
+
+#[test]
+fn a_tpm_that_was_restarted_under_an_open_key_is_used_on() {
+    let mut node = Node::new();
+    let config = node.with_pin();
+    let backend = node.open(&config);
+    let (key, locator) = create(&backend, &config, AlgorithmId::P256);
+    let did = key.did().clone();
+    key.sign(b"before").unwrap();
+    node.tpm.restart();
+    key.sign(b"after").unwrap();
+    assert_eq!(node.tpm.lockout_counter(), 0);
+    node.tpm.power_off();
+    assert_shows(key.sign(b"away").unwrap_err(), &["could not sign"]);
+    node.tpm.power_on();
+    key.sign(b"again").unwrap();
+    drop(key);
+    node.assert_tidy();
+    node.tpm.power_off();
+    let refused = find_result(&backend, &locator, &did).unwrap_err();
+    assert_shows(refused, &["TPM"]);
+    let gone = TpmBackend::open(node.home(), &config).unwrap_err();
+    assert_shows(gone, &["there is no TPM at", "device_path"]);
+    node.tpm.power_on();
+    find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
+    node.assert_tidy();
+}
+
+fn find_result(backend: &TpmBackend, locator: &Locator, did: &Did) -> Result<(), Error> {
+    backend.find(locator, did).map(drop)
+}
+
+/// Whatever command is lost, the next attempt works, and no try was spent.
+#[test]
+fn a_command_that_is_lost_breaks_one_attempt_at_most() {
+    for algorithm in BOTH {
+        for pin in [false, true] {
+            let node = Node::new();
+            let wire = Wire::new(&node.tpm);
+            let mut config = node.config();
+            config.pin = pin;
+            config.device_path = wire.tcti();
+            let backend = node.open(&config);
+            let (key, locator) = create(&backend, &config, algorithm);
+            let did = key.did().clone();
+            drop(key);
+            wire.clear();
+            find(&backend, &locator, &did).unseal(&pin_of(&config)).unwrap();
+            let mut commands = wire.commands();
+            commands.sort_unstable();
+            commands.dedup();
+            for command in commands {
+                wire.break_at(command);
+                let broken = find_result(&backend, &locator, &did).and_then(|()| {
+                    Ok(find(&backend, &locator, &did).unseal(&pin_of(&config)).map(drop)?)
+                });
+                assert!(!wire.break_pending(), "{command:#x} was not sent");
+                if pin && command == 0x15e {
+                    assert_shows(broken.unwrap_err(), &["unseal"]);
+                }
+                // With the answer the number of what was made is lost. (A resource
+                // manager flushes it when the connection ends.)
+                node.tpm.try_tool("tpm2_flushcontext", &["-t"]);
+                node.tpm.try_tool("tpm2_flushcontext", &["-l"]);
+                find(&backend, &locator, &did).unseal(&pin_of(&config)).unwrap();
+                assert_eq!(node.tpm.lockout_counter(), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tpm_without_room_says_so() {
+    let node = Node::new();
+    let config = node.config();
+    let backend = node.open(&config);
+    let (key, locator) = create(&backend, &config, AlgorithmId::Ed25519);
+    let did = key.did().clone();
+    drop(key);
+    for index in 0..3 {
+        let context = node.tpm.path(&format!("full-{index}.ctx"));
+        node.tpm
+            .tool("tpm2_createprimary", &["-C", "o", "-G", "ecc", "-c", context.to_str().unwrap()]);
+    }
+    assert_eq!(node.tpm.transients(), 3);
+    let refused = find(&backend, &locator, &did).unseal(&Pin::none()).unwrap_err();
+    assert_shows(refused, &["no room for another object", "/dev/tpmrm0", "TPM_RC_OBJECT_MEMORY"]);
+    assert_eq!((node.tpm.transients(), node.tpm.sessions()), (3, 0));
+    node.tpm.tool("tpm2_flushcontext", &["-t"]);
+    find(&backend, &locator, &did).unseal(&Pin::none()).unwrap();
+    node.assert_tidy();
+}
+
+#[test]
+fn threads_share_a_tpm() {
+    let node = Node::new();
+    let config = node.config();
+    let backend = Arc::new(node.open(&config));
+    let (key, _) = create(&backend, &config, AlgorithmId::P256);
+    let (other, _) = create(&backend, &config, AlgorithmId::Ed25519);
+    std::thread::scope(|scope| {
+        for thread in 0..4_u8 {
+            let (key, other, backend, config) = (&key, &other, &backend, &config);
+            scope.spawn(move || {
+                for round in 0..10_u8 {
+                    let message = [thread, round];
+                    for key in [key, other] {
+                        let signature = key.sign(&message).unwrap();
+                        key.verifying_key().verify_strict(&message, &signature).unwrap();
+                    }
+                    if round % 5 == 0 {
+                        create(backend, config, AlgorithmId::Ed25519);
+                    }
+                }
+            });
+        }
+    });
+    drop((key, other));
+    node.assert_tidy();
+}
