@@ -12,19 +12,19 @@ use icn_identity::{
     AlgorithmId, Did, DidMethod, DidSigner as _, Key, Pin, Software, TpmSealed, Unlocked,
 };
 use swtpm::Swtpm;
-use tss_esapi::attributes::{ObjectAttributesBuilder, SessionAttributesBuilder};
+use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
-use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
-use tss_esapi::interface_types::ecc::EccCurve;
+use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
 use tss_esapi::structures::{
-    Digest, EccPoint, PcrSelectionListBuilder, PcrSlot, Private, Public, PublicBuilder,
-    PublicEccParametersBuilder, SymmetricDefinition, SymmetricDefinitionObject,
+    Digest, PcrSelectionListBuilder, PcrSlot, Private, Public, SymmetricDefinition,
 };
 use tss_esapi::traits::UnMarshall as _;
 use tss_esapi::{Context, handles::SessionHandle};
 
+#[path = "../tests/support/h2.rs"]
+mod h2;
 #[path = "support.rs"]
 mod support;
 #[path = "../tests/support/swtpm.rs"]
@@ -105,7 +105,7 @@ fn unlock(backend: &TpmBackend, locator: &Locator, did: &Did) -> icn_identity::D
 fn bare_unlock(context: &mut Context, object: &TpmObject, did: &Did) {
     let root = context
         .execute_with_session(Some(AuthSession::Password), |context| {
-            context.create_primary(Hierarchy::Owner, template(), None, None, None, None)
+            context.create_primary(Hierarchy::Owner, h2::template(), None, None, None, None)
         })
         .unwrap()
         .key_handle;
@@ -144,31 +144,4 @@ fn bare_unlock(context: &mut Context, object: &TpmObject, did: &Did) {
     assert_eq!(key.verifying_key(), did.verifying_key());
     let signature = key.sign(b"challenge").unwrap();
     key.verifying_key().verify(b"challenge", &signature).unwrap();
-}
-
-fn template() -> Public {
-    let attributes = ObjectAttributesBuilder::new()
-        .with_fixed_tpm(true)
-        .with_fixed_parent(true)
-        .with_sensitive_data_origin(true)
-        .with_user_with_auth(true)
-        .with_no_da(true)
-        .with_restricted(true)
-        .with_decrypt(true)
-        .build()
-        .unwrap();
-    let parameters = PublicEccParametersBuilder::new_restricted_decryption_key(
-        SymmetricDefinitionObject::AES_128_CFB,
-        EccCurve::NistP256,
-    )
-    .build()
-    .unwrap();
-    PublicBuilder::new()
-        .with_public_algorithm(PublicAlgorithm::Ecc)
-        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes)
-        .with_ecc_parameters(parameters)
-        .with_ecc_unique_identifier(EccPoint::default())
-        .build()
-        .unwrap()
 }

@@ -7,6 +7,8 @@
 mod care;
 #[path = "tpm/counter.rs"]
 mod counter;
+#[path = "support/h2.rs"]
+mod h2;
 #[path = "tpm/identity.rs"]
 mod identity;
 #[path = "tpm/keys.rs"]

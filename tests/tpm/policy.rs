@@ -8,9 +8,7 @@ use tss_esapi::constants::SessionType;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
 use tss_esapi::interface_types::session_handles::AuthSession;
-use tss_esapi::structures::{
-    Digest, Private, Public, SymmetricDefinition, SymmetricDefinitionObject,
-};
+use tss_esapi::structures::{Digest, Private, Public, SymmetricDefinition};
 use tss_esapi::traits::UnMarshall as _;
 use tss_esapi::{Context, tcti_ldr::TctiNameConf};
 
@@ -84,37 +82,9 @@ fn several_registers_of_another_bank_are_bound() {
 
 /// Loads an object under the storage root by bare tss-esapi.
 fn load_raw(context: &mut Context, object: &TpmObject) -> tss_esapi::handles::KeyHandle {
-    use tss_esapi::attributes::ObjectAttributesBuilder;
-    use tss_esapi::interface_types::algorithm::PublicAlgorithm;
-    use tss_esapi::interface_types::ecc::EccCurve;
-    use tss_esapi::structures::{EccPoint, PublicBuilder, PublicEccParametersBuilder};
-    let attributes = ObjectAttributesBuilder::new()
-        .with_fixed_tpm(true)
-        .with_fixed_parent(true)
-        .with_sensitive_data_origin(true)
-        .with_user_with_auth(true)
-        .with_no_da(true)
-        .with_restricted(true)
-        .with_decrypt(true)
-        .build()
-        .unwrap();
-    let parameters = PublicEccParametersBuilder::new_restricted_decryption_key(
-        SymmetricDefinitionObject::AES_128_CFB,
-        EccCurve::NistP256,
-    )
-    .build()
-    .unwrap();
-    let template = PublicBuilder::new()
-        .with_public_algorithm(PublicAlgorithm::Ecc)
-        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes)
-        .with_ecc_parameters(parameters)
-        .with_ecc_unique_identifier(EccPoint::default())
-        .build()
-        .unwrap();
     context.execute_with_session(Some(AuthSession::Password), |context| {
         let root = context
-            .create_primary(Hierarchy::Owner, template, None, None, None, None)
+            .create_primary(Hierarchy::Owner, h2::template(), None, None, None, None)
             .unwrap()
             .key_handle;
         let private = Private::try_from(object.private.clone()).unwrap();
