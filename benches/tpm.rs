@@ -71,7 +71,7 @@ fn main() {
     );
     println!(
         "P-256 signature in swtpm: {in_chip:.2?}; signature by an unsealed Ed25519 key: see above; \
-         the seed documents expect 50 to 200 ms for each signature of a hardware TPM"
+         published for hardware TPMs are 50 to 200 ms"
     );
 }
 

@@ -378,7 +378,7 @@ fn a_bundle_goes_back_to_its_own_static_type_only() {
     let refused = bundle.into_static::<Hardware>().unwrap_err();
     assert_eq!(
         refused.reason().to_string(),
-        "a bundle over a hardware key was demanded, this one's is software"
+        "a bundle over a hardware key of ed25519 was demanded, this one's is software, of ed25519"
     );
     assert!(refused.into_key().into_static::<Software>().is_ok());
 }

@@ -77,8 +77,12 @@ impl TpmBackend {
     ///
     /// # Errors
     ///
-    /// [`TpmError`] if there is none, or it may not be used.
+    /// [`TpmError`] if there is none, or it may not be used, or the
+    /// configuration says what cannot be ([`TpmConfig::check`]).
     pub fn open(home: &Path, config: &TpmConfig) -> Result<Self, DeviceError> {
+        if let Some(reason) = config.problem() {
+            return Err(TpmError::NoSuchPolicy { reason }.into());
+        }
         let chip = Chip::open(&config.device_path)?;
         let access = Access::new(chip, home.to_owned(), config.clone())?;
         Ok(Self { access: Arc::new(access) })

@@ -94,7 +94,7 @@ impl TpmConfig {
         }
     }
 
-    fn problem(&self) -> Option<&'static str> {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
         let no_pcr = self.pcr_indices.0.is_empty();
         let persistent = 0x8100_0000..=0x81ff_ffff;
         if self.attestation {
@@ -126,10 +126,11 @@ impl TpmConfig {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PcrPolicy {
-    /// To the very values at the time of `id init` or `id reseal`.
+    /// To the very values at the time of `id init` or `id reseal`, and to those
+    /// that `id reseal` was told to come.
     #[default]
     Literal,
-    /// To those at the time of `id init`, and to others that an approver signs.
+    /// To the same, and to others that an approver signs.
     Authorized,
 }
 

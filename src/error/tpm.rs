@@ -294,7 +294,8 @@ impl TpmError {
             }
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
                 "nothing was sent to it: restore the storage key at that handle, or, for a new \
-                 identity, correct `key_handle` under [identity.tpm]; if the TPM was cleared, its keys are lost"
+                 identity, correct `key_handle` under [identity.tpm]; to move an Ed25519 identity \
+                 to another storage key, remove `parent_name` there and run `icnctl id reseal`; if the TPM was cleared, its keys are lost"
             }
             Self::Damaged { .. } | Self::ForeignPolicy { .. } => {
                 "restore identity.json (with identity.age) from a backup"
@@ -302,6 +303,10 @@ impl TpmError {
             Self::Full { .. } => {
                 "use the kernel's resource manager (device_path = \"/dev/tpmrm0\"), or flush what \
                  other programs left (`tpm2_flushcontext -t -l -s`)"
+            }
+            Self::PolicyRefused { .. } => {
+                "this should not be: report it, with the TPM's code and what `icnctl backend doctor` \
+                 says"
             }
             Self::NoSuchPolicy { .. } => {
                 "see [identity.tpm] in docs/backends/tpm.md for what there is"

@@ -13,7 +13,6 @@ pub struct TpmAttributes {
     pub(crate) fixed_parent: bool,
     pub(crate) sensitive_data_origin: bool,
     pub(crate) user_with_auth: bool,
-    pub(crate) admin_with_policy: bool,
     pub(crate) no_da: bool,
     pub(crate) restricted: bool,
     pub(crate) decrypt: bool,
@@ -30,7 +29,6 @@ impl TpmAttributes {
             fixed_parent: told.fixed_parent(),
             sensitive_data_origin: told.sensitive_data_origin(),
             user_with_auth: told.user_with_auth(),
-            admin_with_policy: told.admin_with_policy(),
             no_da: told.no_da(),
             restricted: told.restricted(),
             decrypt: told.decrypt(),
@@ -104,18 +102,17 @@ mod tests {
             fixed_parent: bit(2),
             sensitive_data_origin: bit(3),
             user_with_auth: bit(4),
-            admin_with_policy: bit(5),
-            no_da: bit(6),
-            restricted: bit(7),
-            decrypt: bit(8),
-            sign: bit(9),
+            no_da: bit(5),
+            restricted: bit(6),
+            decrypt: bit(7),
+            sign: bit(8),
         }
     }
 
-    /// All 2^10 objects there can be.
+    /// All 2^9 objects there can be.
     #[test]
     fn only_a_key_born_and_fixed_in_the_tpm_is_hardware() {
-        for bits in 0..1 << 10 {
+        for bits in 0..1 << 9 {
             let seen = attributes(bits);
             let fixed = seen.fixed_tpm && seen.fixed_parent;
             match seen.judge() {

@@ -15,7 +15,7 @@ use crate::secret::Pin;
 
 impl IdentityStore {
     /// Opens the identity and seals its keys under the policy that is now
-    /// configured, with the present PCR values or those given.
+    /// configured, for the present PCR values and those given as well.
     ///
     /// Nothing is left to the new policy alone until it was written down: the
     /// old objects stay good as well, as long as their policy is satisfied.

@@ -6,7 +6,7 @@ use crate::approver::Approver;
 use crate::node::{BOTH, Node};
 
 const HELP: &str = "have these values approved (`icnctl tpm approve`, then `icnctl tpm install`)";
-const FOREIGN: &str = "it is for another identity, by another approver, or changed";
+const FOREIGN: &str = "it is for another identity or other PCRs, by another approver, or changed";
 
 fn authorized(algorithm: &str, approver: &Approver, more: &[&str]) -> Node {
     let public = approver.public();

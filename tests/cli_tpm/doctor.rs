@@ -178,6 +178,7 @@ fn a_probe_that_fails_is_a_part_of_the_report() {
     node.set("pcr_bank", "\"sha1\"");
     let (code, report) = doctor(&node, &["--probe"]);
     assert_eq!((code, &verdict(&report, "PCR bank")["state"]), (1, &json!("fail")));
+    assert_eq!(verdict(&report, "probe")["found"], "the TPM has no PCR bank sha1");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_command_that_is_lost_breaks_one_attempt_at_most() {
                 if pin && command == 0x15e {
                     assert_shows(broken.unwrap_err(), &["unseal"]);
                 }
-                // With the answer the number of what was made is lost. (A resource
+                // What had been loaded over the connection that broke. (A resource
                 // manager flushes it when the connection ends.)
                 node.tpm.try_tool("tpm2_flushcontext", &["-t"]);
                 node.tpm.try_tool("tpm2_flushcontext", &["-l"]);
@@ -113,6 +113,31 @@ fn a_tpm_without_room_says_so() {
     assert_shows(refused, &["no room for another object", "/dev/tpmrm0", "TPM_RC_OBJECT_MEMORY"]);
     assert_eq!((node.tpm.transients(), node.tpm.sessions()), (3, 0));
     node.tpm.tool("tpm2_flushcontext", &["-t"]);
+    find(&backend, &locator, &did).unseal(&Pin::none()).unwrap();
+    node.assert_tidy();
+}
+
+#[test]
+fn a_tpm_without_room_for_sessions_says_so() {
+    use tss_esapi::constants::SessionType;
+    use tss_esapi::interface_types::algorithm::HashingAlgorithm;
+    use tss_esapi::structures::SymmetricDefinition;
+    let node = Node::new();
+    let config = node.config();
+    let backend = node.open(&config);
+    let (key, locator) = create(&backend, &config, AlgorithmId::Ed25519);
+    let did = key.did().clone();
+    drop(key);
+    let mut other = tss_esapi::Context::new(node.tpm.tcti().parse().unwrap()).unwrap();
+    for _ in 0..3 {
+        let symmetric = SymmetricDefinition::AES_128_CFB;
+        let hash = HashingAlgorithm::Sha256;
+        other.start_auth_session(None, None, None, SessionType::Hmac, symmetric, hash).unwrap();
+    }
+    let refused = find(&backend, &locator, &did).unseal(&Pin::none()).unwrap_err();
+    assert_shows(refused, &["no room for another session", "/dev/tpmrm0"]);
+    assert_eq!((node.tpm.transients(), node.tpm.sessions()), (0, 3));
+    drop(other);
     find(&backend, &locator, &did).unseal(&Pin::none()).unwrap();
     node.assert_tidy();
 }

@@ -131,6 +131,12 @@ fn a_tpm_that_does_not_count_is_not_taken_for_locked() {
     for _ in 0..2 {
         find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
     }
+    for _ in 0..4 {
+        let refused = find(&node.open(&config), &locator, &did).unseal(&Pin::new(WRONG));
+        assert_shows(refused.unwrap_err(), &["refused the PIN"]);
+    }
+    assert_eq!(node.tpm.lockout_counter(), 0);
+    find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
     let state = backend.describe().pin.unwrap();
     assert!(!state.locked && !state.final_try && state.tries_left.is_none());
 }

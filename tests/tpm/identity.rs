@@ -6,10 +6,10 @@ use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use super::*;
 
-struct Identity {
-    node: Node,
-    store: IdentityStore,
-    config: TpmConfig,
+pub(crate) struct Identity {
+    pub(crate) node: Node,
+    pub(crate) store: IdentityStore,
+    pub(crate) config: TpmConfig,
 }
 
 fn credentials(pin: Option<&str>) -> Credentials {
@@ -17,7 +17,7 @@ fn credentials(pin: Option<&str>) -> Credentials {
 }
 
 impl Identity {
-    fn new(algorithm: AlgorithmId, pin: bool) -> Self {
+    pub(crate) fn new(algorithm: AlgorithmId, pin: bool) -> Self {
         let node = Node::new();
         let mut config = node.config();
         config.pin = pin;
@@ -36,7 +36,7 @@ impl Identity {
         Ok(())
     }
 
-    fn reseal(
+    pub(crate) fn reseal(
         &self,
         pin: Option<&str>,
         new: Option<&str>,
@@ -64,7 +64,7 @@ impl Identity {
 }
 
 /// The value of PCR 16 after it is extended once, as the tools print it.
-fn after_the_update(node: &Node) -> PcrValues {
+pub(crate) fn after_the_update(node: &Node) -> PcrValues {
     node.tpm.extend_pcr(16);
     let printed = node.tpm.tool("tpm2_pcrread", &["sha256:16"]);
     node.tpm.tool("tpm2_pcrreset", &["16"]);
@@ -161,6 +161,28 @@ fn an_identity_moves_from_a_literal_to_an_authorized_policy() {
         Approval::sign(&check.request.unwrap(), &ApproverKey::read(&private).unwrap()).unwrap();
     backend.install(&approval, header.did(), key, storage).unwrap();
     identity.open(None).unwrap();
+}
+
+/// To another storage key, when the configuration no longer pins the old one.
+#[test]
+fn an_identity_moves_to_another_storage_key() {
+    let mut identity = Identity::new(AlgorithmId::Ed25519, true);
+    let old = identity.store.header().unwrap().tpm().unwrap().parent.clone();
+    let primary = identity.node.tpm.path("rsa.ctx");
+    let primary = primary.to_str().unwrap().to_owned();
+    identity.node.tpm.tool("tpm2_createprimary", &["-C", "o", "-G", "rsa", "-c", &primary]);
+    identity.node.tpm.tool("tpm2_evictcontrol", &["-C", "o", "-c", &primary, "0x81000002"]);
+    identity.node.tpm.tool("tpm2_flushcontext", &["-t"]);
+    identity.config.key_handle = Some(0x8100_0002);
+    identity.config.parent_name = Some(old.name.clone());
+    let refused = identity.reseal(Some(PIN), Some(PIN), None).unwrap_err();
+    assert_shows(refused, &["the storage key at 0x81000002 is", "remove `parent_name`"]);
+    identity.open(Some(PIN)).unwrap();
+    identity.config.parent_name = None;
+    identity.reseal(Some(PIN), Some(PIN), None).unwrap();
+    identity.open(Some(PIN)).unwrap();
+    assert_ne!(identity.store.header().unwrap().tpm().unwrap().parent, old);
+    identity.node.assert_tidy();
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn static_types_are_had_by_evidence_only_and_refusals_give_the_key_back() {
 }
 
 #[test]
-fn p256_signatures_are_64_bytes_and_low_also_with_short_numbers() {
+fn p256_signatures_are_64_bytes_and_low() {
     let node = Node::new();
     let config = node.config();
     let (key, _) = create(&node.open(&config), &config, AlgorithmId::P256);
@@ -270,7 +270,11 @@ fn what_cannot_be_made_is_refused() {
     assert_shows(refused(&config, Pin::none()), &["approver's public key"]);
     let mut config = node.config();
     config.platform_binding = false;
-    assert_shows(refused(&config, Pin::none()), &["it would protect nothing"]);
+    let backend = TpmBackend::open(node.home(), &config).unwrap_err();
+    assert_shows(backend, &["no such policy: neither platform_binding nor pin"]);
+    config.attestation = true;
+    let backend = TpmBackend::open(node.home(), &config).unwrap_err();
+    assert_shows(backend, &["no such policy: attestation = true"]);
     let mut config = node.config();
     config.key_handle = Some(0x8100_0099);
     assert_shows(refused(&config, Pin::none()), &["no storage key at 0x81000099"]);

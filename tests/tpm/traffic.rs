@@ -92,10 +92,14 @@ fn unsealed_by_tools(node: &Node, object: &TpmObject) -> Vec<u8> {
     std::fs::read(path("unsealed")).unwrap()
 }
 
+/// The table in `docs/backends/tpm.md`. (A TPM may ask to send a command again:
+/// many do with the first use of a PIN after their start.)
 #[track_caller]
-fn assert_at_most(wire: &Wire, most: usize, what: &str) {
-    let names = wire.names();
-    assert!(names.len() <= most, "{what}: {} commands: {names:?}", names.len());
+fn assert_commands(wire: &Wire, expected: usize, what: &str) {
+    let mut names = wire.names();
+    assert!(names.len() <= 13, "{what}: {names:?}");
+    names.dedup_by(|next, name| next == name && ["Unseal", "Sign"].contains(&name.as_str()));
+    assert_eq!(names.len(), expected, "{what}: {names:?}");
 }
 
 #[test]
@@ -106,9 +110,13 @@ fn an_unlock_takes_few_commands() {
     let (private, public) = node.approver("approver");
     for handle in [None, Some(0x8100_0001)] {
         for algorithm in BOTH {
-            for (pin, approved, most) in
-                [(false, false, 9), (true, false, 13), (false, true, 13), (true, true, 13)]
-            {
+            for (pin, approved, unlock, signature) in [
+                (false, false, 7, 2),
+                (true, false, 8, 3),
+                (false, true, 12, 4),
+                (true, true, 13, 5),
+            ] {
+                let unlock = unlock - usize::from(handle.is_some());
                 let mut config = if approved { node.authorized(&public) } else { node.config() };
                 config.device_path = wire.tcti();
                 config.pin = pin;
@@ -131,12 +139,12 @@ fn an_unlock_takes_few_commands() {
                 let sealed = find(&backend, &locator, &did);
                 wire.clear();
                 let key = sealed.unseal(&pin_of(&config)).unwrap();
-                assert_at_most(&wire, most, &format!("{algorithm} {handle:?} {pin} {approved}"));
+                assert_commands(&wire, unlock, &format!("{algorithm} {handle:?} {pin} {approved}"));
                 wire.clear();
                 key.sign(b"hello").unwrap();
                 match algorithm {
-                    AlgorithmId::P256 => assert_at_most(&wire, 5, "signature"),
-                    _ => assert_at_most(&wire, 0, "signature in memory"),
+                    AlgorithmId::P256 => assert_commands(&wire, signature, "signature"),
+                    _ => assert_commands(&wire, 0, "signature in memory"),
                 }
                 drop(key);
                 node.tpm.try_tool("tpm2_pcrreset", &["16"]);
@@ -144,6 +152,27 @@ fn an_unlock_takes_few_commands() {
         }
     }
     node.assert_tidy();
+}
+
+/// Between the two `id reseal`s of an update the PCRs are read first.
+#[test]
+fn an_unlock_in_one_of_two_states_takes_nine_commands() {
+    let identity = identity::Identity::new(AlgorithmId::Ed25519, false);
+    let coming = identity::after_the_update(&identity.node);
+    identity.reseal(None, None, Some(&coming)).unwrap();
+    let wire = Wire::new(&identity.node.tpm);
+    let mut config = identity.config.clone();
+    config.device_path = wire.tcti();
+    let header = identity.store.header().unwrap();
+    let locator = header.device_locator().unwrap();
+    let backend = identity.node.open(&config);
+    for _ in 0..2 {
+        let sealed = find(&backend, &locator, header.did());
+        wire.clear();
+        sealed.unseal(&Pin::none()).unwrap();
+        assert_commands(&wire, 9, "one of two states");
+        identity.node.tpm.extend_pcr(16);
+    }
 }
 
 #[test]

@@ -194,7 +194,8 @@ pub struct Authorized {
     pub owner: Option<Owner>,
 }
 
-/// 32 random bytes, hex.
+/// Whose approvals are taken, where the DID cannot say it: 32 random bytes
+/// that were drawn for one P-256 key; hex in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Owner(#[serde(with = "hex")] pub(crate) [u8; 32]);

@@ -13,7 +13,7 @@ use super::approver::ApproverKey;
 use super::pin::Purpose;
 use super::policy;
 use crate::algorithm::{AlgorithmId, P256VerifyingKey, Signature, VerifyingKey};
-use crate::backend::{Authorized, Owner, PcrValues};
+use crate::backend::{Owner, PcrValues, TpmPolicy};
 use crate::did::Did;
 use crate::error::{DeviceError, TpmError};
 use crate::keystore::hex;
@@ -24,6 +24,7 @@ const FORMAT: &str = "icn-tpm-approval";
 /// What an approver is asked to sign: printed on the node, carried to the
 /// approver, changed there if other values are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ApprovalRequest {
     /// Whose key it is.
@@ -144,11 +145,18 @@ impl Approval {
         &self.pcr
     }
 
-    /// The signature for an object, if there is one and it verifies. (What
-    /// counts is that the TPM verifies it; this sorts out what it would not.)
-    pub(super) fn signature_for(&self, authorized: &Authorized) -> Option<[u8; 64]> {
-        let digest =
-            policy::pcr_digest(&self.pcr).filter(|_| self.approver == authorized.approver)?;
+    /// The signature for an object of this policy, if there is one and it
+    /// verifies, over values of the very PCRs that the policy has. (What counts
+    /// is that the TPM verifies it; this sorts out what it would not, and what
+    /// would open by registers that nobody looks at.)
+    pub(super) fn signature_for(&self, policy: &TpmPolicy) -> Option<[u8; 64]> {
+        let (authorized, literal) = (policy.authorized.as_ref()?, policy.pcr.first()?);
+        let same_registers =
+            self.pcr.bank == literal.bank && self.pcr.values.keys().eq(literal.values.keys());
+        let digest = policy::pcr_digest(&self.pcr)?;
+        if !same_registers || self.approver != authorized.approver {
+            return None;
+        }
         let key = VerifyingKey::from(P256VerifyingKey::from_bytes(&self.approver).ok()?);
         self.signatures
             .iter()

@@ -91,14 +91,16 @@ impl TpmBackend {
         storage: &TpmObject,
     ) -> Result<(), Error> {
         let foreign = || {
-            let reason = "it is for another identity, by another approver, or changed";
+            let reason =
+                "it is for another identity or other PCRs, by another approver, or changed";
             tpm(TpmError::Approval { reason })
         };
         for object in [key, storage] {
-            let authorized = object.policy.authorized.as_ref().ok_or_else(|| {
-                tpm(TpmError::Approval { reason: "this identity's policy takes none" })
-            })?;
-            if approval.did() != did || approval.signature_for(authorized).is_none() {
+            if object.policy.authorized.is_none() {
+                let reason = "this identity's policy takes none";
+                return Err(tpm(TpmError::Approval { reason }));
+            }
+            if approval.did() != did || approval.signature_for(&object.policy).is_none() {
                 return Err(foreign());
             }
         }
@@ -155,10 +157,8 @@ fn outlook(
         let by = Some("no-pcr");
         return Outlook { object, opens: true, by, wants_pin, differences: Vec::new() };
     };
-    let approved = approvals.iter().rev().filter(|approval| {
-        let authorized = policy.authorized.as_ref();
-        authorized.is_some_and(|authorized| approval.signature_for(authorized).is_some())
-    });
+    let approved =
+        approvals.iter().rev().filter(|approval| approval.signature_for(policy).is_some());
     let literal = policy.pcr.iter().rev().map(|values| ("literal", values));
     let ways = approved.map(|approval| ("approval", approval.pcr())).chain(literal);
     let mut nearest: Option<Vec<PcrDifference>> = None;

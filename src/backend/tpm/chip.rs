@@ -86,6 +86,9 @@ impl Chip {
             };
             match failed.meaning() {
                 Some(Meaning::Again) if attempt < ATTEMPTS => {
+                    if failed.spoils_the_library() {
+                        state.context = None;
+                    }
                     pause(attempt);
                     attempt += 1;
                 }

@@ -92,6 +92,15 @@ struct Loaded {
     satisfied: bool,
 }
 
+impl Loaded {
+    /// Gives the TPM its room back. Best effort: what stays is told by the next
+    /// that wants it.
+    fn flush(self, context: &mut Context) {
+        let _ = context.flush_context(session::handle(self.session));
+        let _ = context.flush_context(self.key.into());
+    }
+}
+
 impl TpmSigner {
     /// Loads the key, and reads from the TPM what it is.
     fn load_and_look(&self) -> Result<TpmAttributes, TpmError> {
@@ -129,7 +138,8 @@ impl TpmSigner {
         *slot = None;
         let approvals = self.access.approvals(&self.object);
         let epoch = work.epoch;
-        let loaded = parent::under(work.context, &self.object.parent, |context, parent| {
+        let mut made = None;
+        let done = parent::under(work.context, &self.object.parent, |context, parent| {
             let session = session::policy(context, parent)?;
             // The policy first: an approver's key takes the room of ours.
             let ready = session::for_signatures(context, session)
@@ -139,9 +149,16 @@ impl TpmSigner {
                 let _ = context.flush_context(session::handle(session));
             }
             let (way, key) = ready?;
-            Ok(Loaded { epoch, key, session, way, satisfied: true })
-        })?;
-        *slot = Some(loaded);
+            made = Some(Loaded { epoch, key, session, way, satisfied: true });
+            Ok(())
+        });
+        if let Err(failed) = done {
+            if let Some(loaded) = made {
+                loaded.flush(work.context);
+            }
+            return Err(failed);
+        }
+        *slot = made;
         Ok(())
     }
 
@@ -178,8 +195,7 @@ impl TpmSigner {
         })();
         signed.map_err(|failed| {
             if let Some(loaded) = slot.take() {
-                let _ = work.context.flush_context(session::handle(loaded.session));
-                let _ = work.context.flush_context(loaded.key.into());
+                loaded.flush(work.context);
             }
             let context = &mut *work.context;
             self.access.judge_pin(context, failed, &self.object, self.pin.as_deref())
@@ -265,10 +281,7 @@ impl Drop for TpmSigner {
     fn drop(&mut self) {
         let slot = self.loaded.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = slot.take() {
-            self.access.chip.tidy(loaded.epoch, |context| {
-                let _ = context.flush_context(session::handle(loaded.session));
-                let _ = context.flush_context(loaded.key.into());
-            });
+            self.access.chip.tidy(loaded.epoch, |context| loaded.flush(context));
         }
     }
 }

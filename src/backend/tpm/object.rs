@@ -194,3 +194,22 @@ pub(super) fn put_right(place: &mut [u8], number: &[u8]) -> bool {
     place.iter_mut().skip(start).zip(number).for_each(|(place, byte)| *place = *byte);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some chips leave leading zeros out.
+    #[test]
+    fn numbers_stand_at_the_right_end_of_their_place() {
+        let placed = |number: &[u8]| {
+            let mut place = [0; 4];
+            put_right(&mut place, number).then_some(place)
+        };
+        assert_eq!(placed(&[]), Some([0, 0, 0, 0]));
+        assert_eq!(placed(&[1]), Some([0, 0, 0, 1]));
+        assert_eq!(placed(&[1, 2, 3]), Some([0, 1, 2, 3]));
+        assert_eq!(placed(&[1, 2, 3, 4]), Some([1, 2, 3, 4]));
+        assert_eq!(placed(&[0, 1, 2, 3, 4]), None);
+    }
+}

@@ -57,6 +57,12 @@ pub(super) fn present(context: &mut Context, handle: Option<u32>) -> Result<TpmP
                 (false, _) => Some("it does not have the attributes of one"),
                 (true, false) => Some("it could be moved to another TPM (fixedTPM is clear)"),
             };
+            if !attributes.no_da() {
+                log::warn!(
+                    "the storage key at {handle:#010x} takes part in the TPM's lock-out (noDA is \
+                     clear): no key under it opens in one, also without a PIN"
+                );
+            }
             if let Some(reason) = reason {
                 return Err(TpmError::NotAParent { handle, reason }.into());
             }

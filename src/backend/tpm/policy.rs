@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! literal      PolicyPCR, or PolicyOR(PolicyPCR now, PolicyPCR to come)
-//! authorized   PolicyOR(PolicyPCR at init, PolicyAuthorize)
+//! authorized   PolicyOR(PolicyPCR now, [PolicyPCR to come,] PolicyAuthorize)
 //! ```
 //!
 //! or nothing, then `PolicyAuthValue` where there is a PIN.

@@ -107,11 +107,14 @@ impl Platform {
         approvals: &[Approval],
     ) -> Result<Self, Failed> {
         let candidates = candidates(wanted, approvals);
-        // The newest is most likely right; if it is, no PCR needs to be read.
+        // One state, or the newest approval, is most likely right: no PCR needs
+        // to be read then.
+        let likely =
+            candidates.first().filter(|first| candidates.len() == 1 || first.signature.is_some());
         let mut chosen = None;
-        if let Some(first) = candidates.first() {
-            match try_pcr(context, session, first.values) {
-                Ok(()) => chosen = Some(first),
+        if let Some(likely) = likely {
+            match try_pcr(context, session, likely.values) {
+                Ok(()) => chosen = Some(likely),
                 Err(failed) if failed.meaning() == Some(Meaning::Value) => {}
                 Err(failed) => return Err(failed),
             }
@@ -172,12 +175,11 @@ fn branches(wanted: &TpmPolicy) -> Result<Option<DigestList>, Failed> {
 
 /// Approved values, newest first, then the literal ones, newest first.
 fn candidates<'a>(wanted: &'a TpmPolicy, approvals: &'a [Approval]) -> Vec<Candidate<'a>> {
-    let authorized = wanted.authorized.as_ref();
     approvals
         .iter()
         .rev()
         .filter_map(|approval| {
-            let signature = Some(approval.signature_for(authorized?)?);
+            let signature = Some(approval.signature_for(wanted)?);
             Some(Candidate { values: approval.pcr(), signature })
         })
         .chain(wanted.pcr.iter().rev().map(|values| Candidate { values, signature: None }))
@@ -191,10 +193,12 @@ fn matching<'a, 'b>(
     authorized: bool,
 ) -> Result<&'a Candidate<'b>, Failed> {
     let mut nearest: Option<Vec<_>> = None;
+    // All are of the same registers.
+    let first = candidates.first().map(|first| first.values);
+    let first = first.ok_or(TpmError::Damaged { what: "PCR values", source: None })?;
+    let found = pcr::read(context, first.bank, first.indices())?;
     for candidate in candidates {
-        let values = candidate.values;
-        let found = pcr::read(context, values.bank, values.indices())?;
-        let differences = values.differences(&found);
+        let differences = candidate.values.differences(&found);
         if differences.is_empty() {
             return Ok(candidate);
         }

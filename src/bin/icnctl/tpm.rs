@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use icn_identity::Pin;
 use icn_identity::backend::tpm::{Approval, ApprovalRequest, ApproverKey, TpmBackend, TpmCheck};
 use icn_identity::backend::{PcrValues, TpmObject};
 use icn_identity::keystore::{Header, Storage};
+use icn_identity::{AlgorithmId, Did, Pin};
 use serde_json::{Value, json};
 
 use crate::args::{ApproveArgs, CheckArgs, Format, InstallArgs, ResealArgs};
@@ -22,7 +22,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliErro
     let check = backend.check(header.did(), key, storage, values.as_ref())?;
     match context.format {
         Format::Json => Context::print_json(&json!(check))?,
-        Format::Text => Context::print(&as_text(&check, values.is_some()))?,
+        Format::Text => Context::print(&as_text(&check, header.did(), values.is_some()))?,
     }
     Ok(check.opens)
 }
@@ -61,7 +61,7 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
     let check = backend.check(header.did(), key, storage, None)?;
     match context.format {
         Format::Json => Context::print_json(&json!(check)),
-        Format::Text => Context::print(&as_text(&check, false)),
+        Format::Text => Context::print(&as_text(&check, header.did(), false)),
     }
 }
 
@@ -126,7 +126,7 @@ fn pcr_values(path: &Path) -> Result<PcrValues, CliError> {
         .ok_or_else(|| CliError::PcrValues { what: path.display().to_string() })
 }
 
-fn as_text(check: &TpmCheck, given: bool) -> String {
+fn as_text(check: &TpmCheck, did: &Did, given: bool) -> String {
     let mut text = String::new();
     let with = if given { "with the values given" } else { "now" };
     for object in &check.objects {
@@ -148,14 +148,18 @@ fn as_text(check: &TpmCheck, given: bool) -> String {
         let _ = match check.tries_left {
             Some(0) => writeln!(text, "{:<12} none: the TPM is locked", "PIN tries"),
             Some(tries) => writeln!(text, "{:<12} {tries} until the TPM locks", "PIN tries"),
-            None => writeln!(text, "{:<12} the TPM does not count them", "PIN tries"),
+            None => writeln!(text, "{:<12} not told, or not counted, by the TPM", "PIN tries"),
         };
     }
     if !check.opens {
         text.push_str(match check.request {
-            _ if check.tries_left == Some(0) => {
+            _ if check.objects.iter().all(|object| object.opens) => {
                 "try: wait, with the machine running, or have the owner reset the count \
                  (tpm2_dictionarylockout -c)\n"
+            }
+            None if did.verifying_key().algorithm() == AlgorithmId::P256 => {
+                "try: boot the state in which the key was made: a P-256 key with a literal policy \
+                 opens in no other\n"
             }
             None if given => {
                 "try: have it sealed for these values too, while it still opens: icnctl id reseal \
