@@ -27,6 +27,8 @@ pub(crate) struct Wire {
 struct State {
     ended: bool,
     cut: Option<Cut>,
+    /// Answers in the TPM's place.
+    refusal: Option<Refusal>,
     /// A command has gone to the TPM, its answer has not come.
     waiting: bool,
     /// Both ends of the present connection of each channel.
@@ -40,6 +42,12 @@ struct State {
 enum Cut {
     Next,
     At(u32),
+}
+
+struct Refusal {
+    command: u32,
+    code: u32,
+    times: usize,
 }
 
 impl Wire {
@@ -106,6 +114,12 @@ impl Wire {
         lock(&self.state).cut = Some(Cut::At(code));
     }
 
+    /// The next commands with this code are answered with a response code, and do
+    /// not reach the TPM.
+    pub(crate) fn refuse(&self, command: u32, code: u32, times: usize) {
+        lock(&self.state).refusal = Some(Refusal { command, code, times });
+    }
+
     /// Whether a break is still to come.
     pub(crate) fn break_pending(&self) -> bool {
         lock(&self.state).cut.is_some()
@@ -152,6 +166,19 @@ impl State {
 
     fn hear(&mut self, stream: usize, bytes: &[u8]) {
         self.heard.entry(stream).or_default().extend(bytes);
+    }
+
+    /// The answer to this command, if it is not to come from the TPM (part 3,
+    /// section 5.5: tag, size, code).
+    fn refused(&mut self, command: &[u8]) -> Option<[u8; 10]> {
+        let refusal = self.refusal.as_mut()?;
+        if refusal.times == 0 || refusal.command != big_endian(&command[6..10]) {
+            return None;
+        }
+        refusal.times -= 1;
+        let mut answer = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0];
+        answer[6..].copy_from_slice(&refusal.code.to_be_bytes());
+        Some(answer)
     }
 
     /// Whether this command may go to the TPM.
@@ -203,7 +230,7 @@ fn serve(channel: usize, listener: &TcpListener, to: SocketAddrV4, state: &Mutex
 fn requests(
     channel: usize,
     stream: usize,
-    client: &TcpStream,
+    mut client: &TcpStream,
     mut tpm: &TcpStream,
     state: &Mutex<State>,
 ) {
@@ -218,6 +245,13 @@ fn requests(
             loop {
                 let Some(command) = take_command(&mut pending) else { break true };
                 let pass = lock(state).pass(&command);
+                let refused = lock(state).refused(&command);
+                if let Some(answer) = refused {
+                    if client.write_all(&answer).is_err() {
+                        break false;
+                    }
+                    continue;
+                }
                 if !pass || tpm.write_all(&command).is_err() {
                     break false;
                 }

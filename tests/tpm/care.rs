@@ -95,6 +95,61 @@ fn a_command_that_is_lost_breaks_one_attempt_at_most() {
     }
 }
 
+/// `TPM_RC_PCR_CHANGED` and `TPM_RC_RETRY` are tried again, so often and no more;
+/// a refused PIN never is, nor anything else that the TPM says.
+#[test]
+fn only_what_the_tpm_asks_for_is_tried_again() {
+    const UNSEAL: u32 = 0x15e;
+    const SIGN: u32 = 0x15d;
+    let node = Node::new();
+    let wire = Wire::new(&node.tpm);
+    let mut config = node.with_pin();
+    config.device_path = wire.tcti();
+    let backend = node.open(&config);
+    for (algorithm, command, name) in
+        [(AlgorithmId::Ed25519, UNSEAL, "Unseal"), (AlgorithmId::P256, SIGN, "Sign")]
+    {
+        let (key, locator) = create(&backend, &config, algorithm);
+        let did = key.did().clone();
+        drop(key);
+        // The TPM itself asks for the first use of a PIN again.
+        find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
+        let sent = |code, times| {
+            // Anew, so that no PIN is known to be wrong.
+            let backend = node.open(&config);
+            let sealed = find(&backend, &locator, &did);
+            wire.clear();
+            wire.refuse(command, code, times);
+            let opened = sealed.unseal(&Pin::new(PIN)).map(drop);
+            wire.refuse(command, 0, 0);
+            let count = |wanted| wire.names().iter().filter(|name| *name == wanted).count();
+            (opened, count(name), count("StartAuthSession"))
+        };
+        // PCR_CHANGED: everything anew.
+        let (opened, commands, sessions) = sent(0x128, 1);
+        opened.unwrap();
+        assert_eq!((commands, sessions), (2, 2), "{algorithm}");
+        let (opened, commands, _) = sent(0x128, 100);
+        assert_shows(opened.unwrap_err(), &["TPM_RC_PCR_CHANGED"]);
+        assert_eq!(commands, 4, "{algorithm}");
+        // RETRY: the same command, by the library.
+        let (opened, commands, sessions) = sent(0x922, 1);
+        opened.unwrap();
+        assert_eq!((commands, sessions), (2, 1), "{algorithm}");
+        let (opened, ..) = sent(0x922, 1000);
+        assert_shows(opened.unwrap_err(), &["TPM_RC_RETRY"]);
+        // AUTH_FAIL, FAILURE, LOCKOUT: once.
+        for (code, text) in [(0x98e, "refused the PIN"), (0x101, "0x101"), (0x921, "locked")] {
+            let (opened, commands, _) = sent(code, 100);
+            assert_shows(opened.unwrap_err(), &[text]);
+            assert_eq!(commands, 1, "{algorithm} {code:#x}");
+        }
+        find(&node.open(&config), &locator, &did).unseal(&Pin::new(PIN)).unwrap();
+        assert_eq!(node.tpm.lockout_counter(), 0);
+        node.assert_tidy();
+    }
+}
+
 #[test]
 fn a_tpm_without_room_says_so() {
     let node = Node::new();
