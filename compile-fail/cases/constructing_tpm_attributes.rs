@@ -7,7 +7,6 @@ fn forge() -> TpmAttributes {
         fixed_parent: true,
         sensitive_data_origin: true,
         user_with_auth: false,
-        admin_with_policy: true,
         no_da: false,
         restricted: false,
         decrypt: false,
