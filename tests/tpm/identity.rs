@@ -28,7 +28,7 @@ impl Identity {
         Self { node, store, config }
     }
 
-    fn open(&self, pin: Option<&str>) -> Result<(), Error> {
+    pub(crate) fn open(&self, pin: Option<&str>) -> Result<(), Error> {
         let backend = self.node.open(&self.config);
         let opened = self.store.open(&backend, None, &credentials(pin))?;
         let signature = opened.bundle.sign(b"hello")?;

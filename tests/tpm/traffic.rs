@@ -77,6 +77,30 @@ fn neither_seed_nor_storage_key_nor_pin_is_on_the_wire() {
     node.assert_tidy();
 }
 
+/// The seed is known from the time before it had a PIN, and is looked for in
+/// everything after that too.
+#[test]
+fn nor_is_a_seed_that_is_sealed_anew_with_a_pin() {
+    let mut identity = identity::Identity::new(AlgorithmId::Ed25519, false);
+    let header = identity.store.header().unwrap();
+    let seed = unsealed_by_tools(&identity.node, header.tpm().unwrap());
+    let key = Key::<icn_identity::Software, _>::from_seed(&seed.clone().try_into().unwrap());
+    assert_eq!(key.verifying_key(), header.did().verifying_key());
+    let icn_identity::keystore::Storage::TpmSealed { object: storage } = header.storage() else {
+        panic!("{:?}", header.storage())
+    };
+    let storage = unsealed_by_tools(&identity.node, storage);
+    let wire = Wire::new(&identity.node.tpm);
+    identity.config.device_path = wire.tcti();
+    identity.config.pin = true;
+    identity.reseal(None, Some(PIN), None).unwrap();
+    identity.open(Some(PIN)).unwrap();
+    assert!(wire.names().iter().filter(|name| *name == "Unseal").count() >= 4);
+    assert_absent(&wire, "the seed", &seed);
+    assert_absent(&wire, "the storage key", &storage);
+    assert_absent(&wire, "the PIN", PIN.as_bytes());
+}
+
 /// Unseals by tpm2-tools, past the proxy.
 fn unsealed_by_tools(node: &Node, object: &TpmObject) -> Vec<u8> {
     tools::load_by_tools(node, object, "unsealing");
