@@ -88,7 +88,7 @@ impl Node {
         let (private, public) =
             (self.tpm.path(&format!("{name}.pem")), self.tpm.path(&format!("{name}.pub.pem")));
         let run = |args: &[&str]| {
-            let done = std::process::Command::new("openssl").args(args).output().unwrap();
+            let done = swtpm::child::inherits_nothing("openssl").args(args).output().unwrap();
             assert!(done.status.success(), "{done:?}");
         };
         let (out, public_out) = (private.to_str().unwrap(), public.to_str().unwrap());

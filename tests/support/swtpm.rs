@@ -23,14 +23,18 @@ use std::hash::BuildHasher as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "child.rs"]
+pub(crate) mod child;
 #[path = "wire.rs"]
 pub(crate) mod wire;
+
+use child::inherits_nothing;
 
 /// For all that has to happen soon.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -122,7 +126,7 @@ impl Swtpm {
         program: &str,
         args: &[&str],
     ) -> (bool, String, String) {
-        let Output { status, stdout, stderr } = Command::new(program)
+        let Output { status, stdout, stderr } = inherits_nothing(program)
             .args(args)
             .env("TPM2TOOLS_TCTI", tcti)
             .current_dir(self.path(""))
@@ -220,7 +224,7 @@ impl Swtpm {
     fn spawn(&self) -> Child {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let at = |port: u16| format!("type=tcp,port={port},bindaddr={}", self.address.ip());
-        Command::new("swtpm")
+        inherits_nothing("swtpm")
             .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
             .args(["--tpmstate", &format!("dir={}", self.dir.path().join("state").display())])
             .args(["--server", &at(self.address.port())])

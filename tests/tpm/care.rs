@@ -224,3 +224,21 @@ fn threads_share_a_tpm() {
     drop((key, other));
     node.assert_tidy();
 }
+
+/// Else a TPM would wait for the end of a connection that a stranger's child
+/// has inherited: tests of one process would block each other.
+#[test]
+fn what_tests_start_holds_no_connection_of_theirs() {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+    let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    // As the TCTI makes its sockets.
+    rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).unwrap();
+    let number = theirs.as_raw_fd();
+    let tpm = Swtpm::start();
+    drop(theirs);
+    let mut none = [0];
+    assert_eq!(ours.read(&mut none).unwrap(), 0, "swtpm has inherited file {number}");
+    drop(tpm);
+}
