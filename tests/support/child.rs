@@ -11,12 +11,13 @@ use std::process::Command;
 /// child ends. Two tests that did so to each other waited for ever.
 pub(crate) fn inherits_nothing(program: &str) -> Command {
     let mut command = Command::new(program);
+    let flags = libc::c_int::try_from(libc::CLOSE_RANGE_CLOEXEC).unwrap();
     // SAFETY: close_range is a system call, which is safe after a fork.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             // Closed by exec, so that std still hears of an exec that failed.
             // The first three are the standard ones.
-            match libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as _) {
+            match libc::close_range(3, libc::c_uint::MAX, flags) {
                 0 => Ok(()),
                 _ => Err(io::Error::last_os_error()),
             }
