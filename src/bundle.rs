@@ -7,13 +7,17 @@
 
 mod binding;
 mod companions;
+mod extension;
 mod tls;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 pub use binding::Binding;
+#[cfg(feature = "tls")]
+pub(crate) use binding::{Terms, unix};
 pub(crate) use companions::Companions;
+pub(crate) use extension::{Extension, Unreadable};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{AlgorithmId, BadSignature, P256, Signature, VerifyingKey};
@@ -21,6 +25,7 @@ use crate::did::Did;
 use crate::error::{OpenError, SignError};
 use crate::evidence::ProvenanceKind;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
+use crate::peer::Refusal;
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 /// How long a binding is valid unless said otherwise: 7 days. Whoever steals
@@ -125,9 +130,10 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.companions.binding().check_time(at)
     }
 
-    /// Whether two thirds of the validity are over.
+    /// Whether two thirds of the validity are over, or the certificate was made
+    /// before certificates carried their binding: peers refuse such ones.
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
-        self.companions.binding().wants_renewal(at)
+        self.companions.wants_renewal(at)
     }
 
     /// Replaces the TLS key and certificate, and binds them with the next
@@ -143,7 +149,8 @@ impl<S: DidSigner> IdentityBundle<S> {
     }
 
     /// The TLS certificate: X.509 v3, DER, self-signed, with the DID as URI in
-    /// its subject alternative names.
+    /// its subject alternative names, and the binding in an extension of its
+    /// own.
     pub fn certificate_der(&self) -> &[u8] {
         self.companions.certificate()
     }
@@ -282,8 +289,11 @@ pub enum BundleError {
         /// Which of them.
         what: &'static str,
     },
-    /// The certificate cannot be read or made.
-    #[error("the TLS certificate is not valid: {reason}")]
+    /// The certificate is not one that peers would take.
+    #[error("the TLS certificate is not valid")]
+    Refused(#[source] Refusal),
+    /// The certificate cannot be made.
+    #[error("the TLS certificate cannot be made: {reason}")]
     Certificate {
         /// Why.
         reason: String,
@@ -327,7 +337,7 @@ impl BundleError {
         let help = match self {
             Self::Expired { .. } => "open the identity with its credential: that renews it",
             Self::NotYetValid { .. } => "check the clock",
-            Self::Mismatch { .. } | Self::Signature(_) | Self::Certificate { .. } => {
+            Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) => {
                 "restore identity.json and identity.age from a backup"
             }
             Self::Challenge(error) => return error.help(),

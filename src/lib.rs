@@ -36,6 +36,7 @@ pub mod error;
 pub mod evidence;
 pub mod key;
 pub mod keystore;
+pub mod peer;
 mod private;
 pub mod secret;
 pub mod signer;

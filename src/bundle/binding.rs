@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
-use crate::algorithm::Signature;
+use crate::algorithm::{BadSignature, Signature};
 use crate::did::Did;
 use crate::error::SignError;
 use crate::keystore::{base64, hex};
@@ -34,12 +34,12 @@ pub struct Binding {
 }
 
 /// What is bound, before it is signed.
-pub(super) struct Terms {
-    pub(super) tls_spki: Vec<u8>,
-    pub(super) x25519_public: [u8; 32],
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
-    pub(super) sequence: u64,
+pub(crate) struct Terms {
+    pub(crate) tls_spki: Vec<u8>,
+    pub(crate) x25519_public: [u8; 32],
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+    pub(crate) sequence: u64,
 }
 
 impl Binding {
@@ -48,20 +48,17 @@ impl Binding {
         terms: Terms,
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let Terms { tls_spki, x25519_public, not_before, not_after, sequence } = terms;
-        let mut binding = Self {
-            did: did.clone(),
-            tls_spki,
-            x25519_public,
-            not_before,
-            not_after,
-            sequence,
-            signature: [0; 64],
-        };
+        let mut binding = Self::unverified(did.clone(), terms, [0; 64]);
         binding.signature = *sign(&binding.statement())?.as_bytes();
         // Ours or not: a binding that does not verify is never stored.
         binding.verify()?;
         Ok(binding)
+    }
+
+    /// As somebody tells it; [`Self::verify`] says whether it is true.
+    pub(crate) fn unverified(did: Did, terms: Terms, signature: [u8; 64]) -> Self {
+        let Terms { tls_spki, x25519_public, not_before, not_after, sequence } = terms;
+        Self { did, tls_spki, x25519_public, not_before, not_after, sequence, signature }
     }
 
     /// The bytes that are signed.
@@ -82,9 +79,13 @@ impl Binding {
     ///
     /// [`BundleError::Signature`].
     pub fn verify(&self) -> Result<(), BundleError> {
+        Ok(self.check_signature()?)
+    }
+
+    pub(crate) fn check_signature(&self) -> Result<(), BadSignature> {
         let key = self.did.verifying_key();
         let signature = Signature::from_bytes(key.algorithm(), self.signature);
-        Ok(key.verify_strict(&self.statement(), &signature)?)
+        key.verify_strict(&self.statement(), &signature)
     }
 
     /// Whether the binding is valid at a time.
@@ -145,6 +146,10 @@ impl Binding {
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
+
+    pub(crate) const fn signature(&self) -> &[u8; 64] {
+        &self.signature
+    }
 }
 
 impl fmt::Debug for Binding {
@@ -158,6 +163,6 @@ impl fmt::Debug for Binding {
     }
 }
 
-pub(super) fn unix(at: SystemTime) -> u64 {
+pub(crate) fn unix(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }

@@ -65,17 +65,17 @@ impl Companions {
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let now = unix(at);
+        let tls_key = SigningSeed::generate()?;
         let terms = Terms {
-            tls_spki: Vec::new(),
+            tls_spki: tls::spki(&tls_key),
             x25519_public: x25519.public_key(),
             not_before: now.saturating_sub(CLOCK_SKEW),
             not_after: now.saturating_add(validity.as_secs()),
             sequence,
         };
-        let tls_key = SigningSeed::generate()?;
-        let certificate = tls::certificate(&tls_key, did, terms.not_before, terms.not_after)?;
-        let terms = Terms { tls_spki: tls::spki(&tls_key), ..terms };
+        // The binding is over the key, so that it can travel in the certificate.
         let binding = Binding::sign(did, terms, sign)?;
+        let certificate = tls::certificate(&tls_key, &binding)?;
         let companions = Self { tls_key, certificate, x25519, binding };
         companions.check(did)?;
         Ok(companions)
@@ -97,6 +97,18 @@ impl Companions {
         tls::check_certificate(&self.certificate, did, binding)
     }
 
+    pub(super) fn wants_renewal(&self, at: SystemTime) -> bool {
+        self.binding.wants_renewal(at) || !tls::carries_binding(&self.certificate)
+    }
+
+    /// With a certificate as this crate made them before they carried their
+    /// binding.
+    #[cfg(test)]
+    pub(crate) fn of_an_older_version(&self) -> Self {
+        let certificate = tls::bare_certificate(&self.tls_key, &self.binding).unwrap();
+        Self { certificate, ..self.copy() }
+    }
+
     pub(crate) const fn binding(&self) -> &Binding {
         &self.binding
     }
@@ -115,6 +127,7 @@ mod tests {
     use super::*;
     use crate::bundle::DEFAULT_VALIDITY;
     use crate::key::{Key, Software, Unlocked};
+    use crate::peer::Refusal;
 
     fn issued(key: &Key<Software, Unlocked>) -> Companions {
         let sign = |statement: &[u8]| key.sign(statement);
@@ -156,7 +169,50 @@ mod tests {
         }
         let mut longer = good.copy();
         longer.certificate.push(0);
-        assert_eq!(mismatch(&longer, key.did()), "certificate");
+        let refused = longer.check(key.did()).unwrap_err();
+        assert!(matches!(refused, BundleError::Refused(Refusal::TrailingBytes)), "{refused}");
+    }
+
+    /// Each certificate is good, and belongs to the key and to the times; only
+    /// what it carries is another's.
+    #[test]
+    fn a_certificate_carries_exactly_the_binding_it_belongs_to() {
+        let key = Key::generate().unwrap();
+        let good = issued(&key);
+        let did = key.did();
+        let (binding, tls_key) = (good.binding(), &good.tls_key);
+        let (x25519, sequence) = ([9; 32], binding.sequence());
+        for (x25519_public, sequence) in
+            [(x25519, sequence), (*binding.x25519_public_key(), sequence + 1)]
+        {
+            let terms = Terms {
+                tls_spki: tls::spki(tls_key),
+                x25519_public,
+                not_before: binding.not_before(),
+                not_after: binding.not_after(),
+                sequence,
+            };
+            let other = Binding::sign(did, terms, |statement| key.sign(statement)).unwrap();
+            let certificate = tls::certificate(tls_key, &other).unwrap();
+            let companions = Companions { certificate, ..good.copy() };
+            assert_eq!(mismatch(&companions, did), "certificate");
+        }
+        let same = tls::certificate(tls_key, binding).unwrap();
+        Companions { certificate: same, ..good.copy() }.check(did).unwrap();
+    }
+
+    #[test]
+    fn a_certificate_of_an_older_version_opens_and_wants_renewal() {
+        let key = Key::generate().unwrap();
+        let now = SystemTime::now();
+        let good = issued(&key);
+        assert!(!good.wants_renewal(now));
+        let old = good.of_an_older_version();
+        old.check(key.did()).unwrap();
+        assert!(old.wants_renewal(now));
+        let sign = |statement: &[u8]| key.sign(statement);
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        assert!(!renewed.wants_renewal(now));
     }
 
     /// Every field is signed.

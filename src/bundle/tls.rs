@@ -1,29 +1,25 @@
-//! The TLS certificate: Ed25519, self-signed, with the DID as a URI.
+//! The TLS certificate: Ed25519, self-signed, with the DID as a URI and the
+//! binding as an extension.
 
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose,
-    PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey,
+    CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
+    KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    SigningKey,
 };
 use time::OffsetDateTime;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+use super::extension::{Extension, OID};
 use super::{Binding, BundleError};
-use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
+use crate::algorithm::Ed25519VerifyingKey;
 use crate::did::Did;
+use crate::peer::{Certificate, SPKI_PREFIX};
 use crate::secret::SigningSeed;
 
-/// SubjectPublicKeyInfo of Ed25519 without the key (RFC 8410, section 4).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
 /// PKCS#8 v1 of an Ed25519 key without the seed (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
-/// What stands before the 64 bytes of an Ed25519 signature in a certificate:
-/// the algorithm, and a BIT STRING without unused bits (RFC 8410, section 6).
-const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0];
 
 /// Lets rcgen sign with a key in locked memory, and without ring.
 struct TlsSigner<'a> {
@@ -57,20 +53,33 @@ pub(super) fn private_key_der(seed: &SigningSeed) -> Zeroizing<Vec<u8>> {
     der
 }
 
-pub(super) fn certificate(
+/// The certificate that carries a binding.
+pub(super) fn certificate(seed: &SigningSeed, binding: &Binding) -> Result<Vec<u8>, BundleError> {
+    let mut params = params(binding)?;
+    let value = Extension::of(binding).to_der();
+    params.custom_extensions = vec![CustomExtension::from_oid_content(&OID, value)];
+    self_signed(seed, &params)
+}
+
+/// As this crate made certificates before they carried their binding.
+#[cfg(test)]
+pub(super) fn bare_certificate(
     seed: &SigningSeed,
-    did: &Did,
-    not_before: u64,
-    not_after: u64,
+    binding: &Binding,
 ) -> Result<Vec<u8>, BundleError> {
+    self_signed(seed, &params(binding)?)
+}
+
+fn params(binding: &Binding) -> Result<CertificateParams, BundleError> {
     let mut serial = [0_u8; 16];
     getrandom::fill(&mut serial)?;
     // Positive and without a leading zero byte (RFC 5280, section 4.1.2.2).
     serial[0] = serial[0] & 0x7f | 0x40;
 
+    let did = binding.did();
     let mut params = CertificateParams::default();
-    params.not_before = date(not_before)?;
-    params.not_after = date(not_after)?;
+    params.not_before = date(binding.not_before())?;
+    params.not_after = date(binding.not_after())?;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -80,48 +89,35 @@ pub(super) fn certificate(
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, did.as_str());
     params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(did.as_str()).map_err(bad)?)];
+    Ok(params)
+}
+
+fn self_signed(seed: &SigningSeed, params: &CertificateParams) -> Result<Vec<u8>, BundleError> {
     let signer = TlsSigner { seed, public: seed.verifying_key() };
     Ok(params.self_signed(&signer).map_err(bad)?.der().to_vec())
 }
 
-/// One certificate and nothing after it; its key, DID, times and signature are
-/// those of the binding.
+/// One certificate that a peer would take, and nothing after it; its key, DID,
+/// times and binding are those given. Certificates of older versions carry no
+/// binding: they open, and are renewed ([`carries_binding`]).
 pub(super) fn check_certificate(
     der: &[u8],
     did: &Did,
     binding: &Binding,
 ) -> Result<(), BundleError> {
-    let mismatch = BundleError::Mismatch { what: "certificate" };
-    let (rest, certificate) = X509Certificate::from_der(der).map_err(bad)?;
-    if !rest.is_empty() || certificate.public_key().raw != binding.tls_spki() {
-        return Err(mismatch);
-    }
-    let names = certificate.subject_alternative_name().map_err(bad)?;
-    let names = names.map(|names| names.value.general_names.as_slice());
-    if !matches!(names, Some([GeneralName::URI(uri)]) if *uri == did.as_str()) {
-        return Err(mismatch);
-    }
-    let validity = certificate.validity();
-    let times = [
-        (validity.not_before.timestamp(), binding.not_before()),
-        (validity.not_after.timestamp(), binding.not_after()),
-    ];
-    if times.iter().any(|(shown, bound)| u64::try_from(*shown) != Ok(*bound)) {
-        return Err(mismatch);
-    }
-    let key = binding.tls_spki().strip_prefix(&SPKI_PREFIX).and_then(|raw| raw.try_into().ok());
-    let signature: Option<[u8; 64]> = certificate.signature_value.data.as_ref().try_into().ok();
-    let (Some(key), Some(signature)) = (key, signature) else {
-        return Err(mismatch);
-    };
-    // Algorithm and padding beside the signature are not under it: compared.
-    let tail = [SIGNATURE_PREFIX.as_slice(), &signature].concat();
-    let signed = certificate.tbs_certificate.as_ref();
-    if !der.strip_suffix(tail.as_slice()).is_some_and(|start| start.ends_with(signed)) {
-        return Err(mismatch);
-    }
-    let key = VerifyingKey::from(Ed25519VerifyingKey::from_bytes(key).map_err(bad)?);
-    key.verify(signed, &Signature::from_ed25519_bytes(signature)).map_err(|_| mismatch)
+    let certificate = Certificate::read(der).map_err(BundleError::Refused)?;
+    let carried = certificate.extension();
+    let belongs = certificate.did() == did
+        && certificate.tls_spki() == binding.tls_spki()
+        && certificate.not_before() == binding.not_before()
+        && certificate.not_after() == binding.not_after()
+        && carried.is_none_or(|carried| *carried == Extension::of(binding));
+    if belongs { Ok(()) } else { Err(BundleError::Mismatch { what: "certificate" }) }
+}
+
+/// Whether peers can verify the certificate.
+pub(super) fn carries_binding(der: &[u8]) -> bool {
+    Certificate::read(der).is_ok_and(|certificate| certificate.extension().is_some())
 }
 
 fn date(unix: u64) -> Result<OffsetDateTime, BundleError> {
