@@ -41,6 +41,8 @@ mod private;
 pub mod secret;
 pub mod signer;
 pub mod statement;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 pub use bundle::IdentityBundle;
@@ -60,4 +62,7 @@ pub use signer::{Custody, DidSigner, DidSignerExt};
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("../docs/tls.md")]
+    mod tls {}
 }

@@ -117,6 +117,12 @@ impl Companions {
         &self.certificate
     }
 
+    /// For connections, which outlive a renewal.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_key_copy(&self) -> SigningSeed {
+        SigningSeed::from_bytes(self.tls_key.as_bytes())
+    }
+
     pub(super) fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
         tls::private_key_der(&self.tls_key)
     }

@@ -1,0 +1,151 @@
+//! The own side of connections: certificate and key, which can be replaced.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::signing::TlsKey;
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+use crate::signer::DidSigner;
+
+/// The TLS key and certificate of a bundle, as rustls uses them.
+///
+/// Clones share them: [`Self::replace`] on one reaches every configuration
+/// that was made of any, so that listeners that run use the renewed
+/// certificate from the next handshake on. The DID key is not in here.
+#[derive(Clone)]
+pub struct TlsIdentity(Arc<Inner>);
+
+struct Inner {
+    did: Did,
+    current: RwLock<Current>,
+}
+
+#[derive(Clone)]
+struct Current {
+    sequence: u64,
+    key: Arc<CertifiedKey>,
+}
+
+impl TlsIdentity {
+    /// Takes TLS key and certificate from a bundle. The key goes into locked
+    /// memory of its own.
+    #[must_use]
+    pub fn new<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
+        let current = RwLock::new(Current::of(bundle));
+        Self(Arc::new(Inner { did: bundle.did().clone(), current }))
+    }
+
+    /// Uses the TLS key and certificate of a bundle that was renewed, from the
+    /// next handshake on. Connections that are open are left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplaceError`] if the bundle is another DID's, or an older one of the
+    /// same. Nothing is changed then.
+    pub fn replace<S: DidSigner>(&self, bundle: &IdentityBundle<S>) -> Result<(), ReplaceError> {
+        if *bundle.did() != self.0.did {
+            let (expected, found) = (self.0.did.clone(), bundle.did().clone());
+            return Err(ReplaceError::OtherDid { expected, found });
+        }
+        let new = Current::of(bundle);
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        if new.sequence < current.sequence {
+            return Err(ReplaceError::Older { current: current.sequence, found: new.sequence });
+        }
+        *current = new;
+        Ok(())
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn did(&self) -> &Did {
+        &self.0.did
+    }
+
+    /// The sequence number of the binding in use.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.current().sequence
+    }
+
+    fn current(&self) -> Current {
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Current {
+    fn of<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
+        let certificate = CertificateDer::from(bundle.certificate_der().to_vec());
+        let key = Arc::new(TlsKey::of(bundle.companions()));
+        Self {
+            sequence: bundle.binding().sequence(),
+            // That the key is the certificate's, the bundle has checked.
+            key: Arc::new(CertifiedKey { cert: vec![certificate], key, ocsp: None }),
+        }
+    }
+}
+
+impl ResolvesServerCert for TlsIdentity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current().key)
+    }
+}
+
+impl ResolvesClientCert for TlsIdentity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.current().key)
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsIdentity")
+            .field("did", &self.0.did)
+            .field("sequence", &self.sequence())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a certificate in use was not replaced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplaceError {
+    /// The bundle is another DID's.
+    #[error("the certificate in use is that of {expected}, the bundle is that of {found}")]
+    OtherDid {
+        /// Whose is in use.
+        expected: Did,
+        /// Whose the bundle is.
+        found: Did,
+    },
+    /// The bundle is older: peers that have seen the one in use refuse it.
+    #[error("the certificate in use has number {current}, the bundle has number {found}")]
+    Older {
+        /// The sequence number in use.
+        current: u64,
+        /// That of the bundle.
+        found: u64,
+    },
+}
+
+impl ReplaceError {
+    /// What to try next.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::OtherDid { .. } => "make a `TlsIdentity` of its own for the other DID",
+            Self::Older { .. } => "open the identity again: the store holds the latest bundle",
+        }
+    }
+}

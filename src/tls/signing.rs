@@ -1,0 +1,61 @@
+//! The TLS key, for rustls: it signs where it is, in locked memory.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::sign::{Signer, SigningKey};
+use rustls::{SignatureAlgorithm, SignatureScheme};
+
+use crate::algorithm::Ed25519VerifyingKey;
+use crate::bundle::Companions;
+use crate::secret::SigningSeed;
+
+/// Shared by the connections that are being made, so that there is one copy of
+/// the seed however many there are.
+#[derive(Clone)]
+pub(super) struct TlsKey(Arc<Inner>);
+
+struct Inner {
+    seed: SigningSeed,
+    public: Ed25519VerifyingKey,
+    spki: Vec<u8>,
+}
+
+impl TlsKey {
+    pub(super) fn of(companions: &Companions) -> Self {
+        let seed = companions.tls_key_copy();
+        let public = seed.verifying_key();
+        Self(Arc::new(Inner { seed, public, spki: companions.binding().tls_spki().to_vec() }))
+    }
+}
+
+impl SigningKey for TlsKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered.contains(&SignatureScheme::ED25519).then(|| Box::new(self.clone()) as _)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(SubjectPublicKeyInfoDer::from(self.0.spki.as_slice()))
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ED25519
+    }
+}
+
+impl Signer for TlsKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        Ok(self.0.seed.sign(&self.0.public, message).to_vec())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
+impl fmt::Debug for TlsKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsKey").field("public", &self.0.public).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,303 @@
+//! Who is at the other end: certificate, time, policy, sequence number.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::policy::Policy;
+use super::recent::Recent;
+use super::sequence::{MemorySequences, SequenceError, SequenceStore};
+use crate::algorithm::Signature;
+use crate::bundle::Binding;
+use crate::did::Did;
+use crate::peer::{Certificate, Proven, Refusal, Role};
+
+/// How far clocks may differ unless said otherwise: 300 seconds.
+pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// How many certificates are remembered whose signatures were verified.
+const REMEMBERED: usize = 1024;
+
+/// Verifies peers by their DIDs, on both sides of a connection.
+///
+/// Checked at every handshake: the peer sent one certificate, strictly of our
+/// form, which its own key signed; the DID in it signed for this TLS key, X25519
+/// key, validity and sequence number; the time; that the DID is accepted; that
+/// no later binding of it was seen; that the handshake was signed with the
+/// certificate's key. See [`Refusal`] for each reason, and
+/// [`refusal_of`](super::refusal_of) for how to get at it.
+///
+/// That the signatures in a certificate verify does not change, so certificates
+/// of accepted peers are remembered by their SHA-256, and only the signatures
+/// in them are not verified again.
+///
+/// A pin of `did:icn:z…` does not accept the `did:key:z…` of the same key.
+pub struct DidVerifier {
+    policy: Policy,
+    clock_skew: Duration,
+    longest_validity: Option<Duration>,
+    sequences: Arc<dyn SequenceStore>,
+    remembered: Mutex<Recent<[u8; 32], Arc<Proven>>>,
+}
+
+impl DidVerifier {
+    /// Accepts one DID.
+    #[must_use]
+    pub fn pinned(did: Did) -> Self {
+        Self::by(Policy::Pinned(did))
+    }
+
+    /// Accepts each of these DIDs.
+    #[must_use]
+    pub fn allowed(dids: impl IntoIterator<Item = Did>) -> Self {
+        Self::by(Policy::Allowed(Arc::new(dids.into_iter().collect())))
+    }
+
+    /// Accepts the DIDs of which `decide` says so, which is asked at every
+    /// handshake, after the DID was proven. It should not take long: the
+    /// handshake waits.
+    #[must_use]
+    pub fn deciding(decide: impl Fn(&Did) -> bool + Send + Sync + 'static) -> Self {
+        Self::by(Policy::Decided(Arc::new(decide)))
+    }
+
+    fn by(policy: Policy) -> Self {
+        Self {
+            policy,
+            clock_skew: DEFAULT_CLOCK_SKEW,
+            longest_validity: None,
+            sequences: Arc::new(MemorySequences::new()),
+            remembered: Mutex::new(Recent::new(REMEMBERED)),
+        }
+    }
+
+    /// How far clocks may differ: a binding is accepted this long before it
+    /// begins and after it ends.
+    #[must_use]
+    pub const fn with_clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew = skew;
+        self
+    }
+
+    /// Refuses bindings that are valid for longer. (Ours begin 300 seconds
+    /// before they are made, which counts.) Unless said otherwise, how long a
+    /// stolen TLS key is of use is the peer's own choice.
+    #[must_use]
+    pub const fn with_longest_validity(mut self, longest: Duration) -> Self {
+        self.longest_validity = Some(longest);
+        self
+    }
+
+    /// Where the highest sequence numbers are remembered. Verifiers that
+    /// share a store refuse together. Otherwise [`MemorySequences`].
+    #[must_use]
+    pub fn with_sequences(mut self, sequences: Arc<dyn SequenceStore>) -> Self {
+        self.sequences = sequences;
+        self
+    }
+
+    /// Everything but the handshake's signature.
+    fn accept(
+        &self,
+        end_entity: &[u8],
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        if !intermediates.is_empty() {
+            return Err(Refusal::Intermediates { count: intermediates.len() });
+        }
+        self.check(end_entity, Some(role), now.as_secs()).map(drop)
+    }
+
+    pub(super) fn check(
+        &self,
+        certificate: &[u8],
+        role: Option<Role>,
+        now: u64,
+    ) -> Result<Arc<Proven>, Refusal> {
+        let digest: [u8; 32] = Sha256::digest(certificate).into();
+        let known = self.recall(&digest);
+        let proven = match &known {
+            Some(proven) => proven.clone(),
+            None => Arc::new(Certificate::read(certificate)?.prove()?),
+        };
+        if let Some(role) = role {
+            proven.check_role(role)?;
+        }
+        let binding = proven.binding();
+        self.check_time(binding, now)?;
+        self.policy.check(binding.did())?;
+        // Last, so that nothing is remembered of those who are not accepted.
+        self.admit(binding)?;
+        if known.is_none() {
+            self.remembered().insert(digest, proven.clone());
+        }
+        Ok(proven)
+    }
+
+    fn check_time(&self, binding: &Binding, now: u64) -> Result<(), Refusal> {
+        let (did, skew) = (|| binding.did().clone(), self.clock_skew.as_secs());
+        let (begin, end) = (binding.not_before(), binding.not_after());
+        if now.saturating_add(skew) < begin {
+            return Err(Refusal::NotYetValid { did: did(), wait: begin - now });
+        }
+        if now > end.saturating_add(skew) {
+            return Err(Refusal::Expired { did: did(), ago: now - end });
+        }
+        let seconds = end.saturating_sub(begin);
+        match self.longest_validity.map(|longest| longest.as_secs()) {
+            Some(limit) if seconds > limit => {
+                Err(Refusal::ValidForTooLong { did: did(), seconds, limit })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn admit(&self, binding: &Binding) -> Result<(), Refusal> {
+        let (did, shown) = (binding.did(), binding.sequence());
+        self.sequences.admit(did, shown).map_err(|error| match error {
+            SequenceError::Lower { highest } => {
+                Refusal::Superseded { did: did.clone(), shown, highest }
+            }
+            SequenceError::Store(source) => Refusal::Sequences(source),
+        })
+    }
+
+    fn recall(&self, digest: &[u8; 32]) -> Option<Arc<Proven>> {
+        self.remembered().used(digest).map(|proven| proven.clone())
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Recent<[u8; 32], Arc<Proven>>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handshake was signed with the key of this certificate.
+    fn check_handshake(
+        &self,
+        message: &[u8],
+        certificate: &[u8],
+        signed: &DigitallySignedStruct,
+    ) -> Result<(), Refusal> {
+        let digest: [u8; 32] = Sha256::digest(certificate).into();
+        // There since a moment ago, unless a thousand others came between.
+        let proven = match self.recall(&digest) {
+            Some(proven) => proven,
+            None => Arc::new(Certificate::read(certificate)?.prove()?),
+        };
+        let signature = <[u8; 64]>::try_from(signed.signature());
+        match (signed.scheme, signature) {
+            (SignatureScheme::ED25519, Ok(signature)) => proven
+                .tls_key()
+                .verify_strict(message, &Signature::from_ed25519_bytes(signature))
+                .map_err(|_| Refusal::HandshakeSignature),
+            _ => Err(Refusal::HandshakeSignature),
+        }
+    }
+}
+
+/// The reason stays with the error: [`super::refusal_of`].
+fn refused(reason: Refusal) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reason))))
+}
+
+impl ServerCertVerifier for DidVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.accept(end_entity, intermediates, Role::Server, now).map_err(refused)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(refused(Refusal::Tls12))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.check_handshake(message, cert, dss).map_err(refused)?;
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+impl ClientCertVerifier for DidVerifier {
+    fn offer_client_auth(&self) -> bool {
+        true
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        true
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.accept(end_entity, intermediates, Role::Client, now).map_err(refused)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ServerCertVerifier::verify_tls12_signature(self, message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ServerCertVerifier::verify_tls13_signature(self, message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ServerCertVerifier::supported_verify_schemes(self)
+    }
+}
+
+impl fmt::Debug for DidVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DidVerifier")
+            .field("policy", &self.policy)
+            .field("clock_skew", &self.clock_skew)
+            .field("longest_validity", &self.longest_validity)
+            .finish_non_exhaustive()
+    }
+}
