@@ -1,0 +1,95 @@
+//! Full mutual handshakes with `DidVerifier`, against plain rustls with a pinned
+//! self-signed Ed25519 certificate on each side. In memory, without sockets.
+//!
+//! *Repeated contact*: both verifiers have met the peer's certificate before,
+//! and verify the handshake, time, policy and sequence number. *First contact*:
+//! neither has, so that the certificate's own signature and the binding are
+//! verified as well (and the two configurations are made, which is counted).
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a bench")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use icn_identity::tls::{DidVerifier, TlsIdentity, server_name};
+use icn_identity::{Did, IdentityBundle, Key, Software, Unlocked};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+
+#[path = "handshake/plain.rs"]
+mod plain;
+#[path = "support.rs"]
+mod support;
+
+struct Node {
+    did: Did,
+    identity: TlsIdentity,
+}
+
+impl Node {
+    fn new() -> Self {
+        let key = Key::<Software, Unlocked>::generate().unwrap();
+        let bundle = IdentityBundle::issue(key).unwrap();
+        Self { did: bundle.did().clone(), identity: bundle.tls_identity() }
+    }
+}
+
+type Pair = (Arc<ServerConfig>, Arc<ClientConfig>, [Arc<DidVerifier>; 2]);
+
+fn configs(server: &Node, client: &Node) -> Pair {
+    let at_server = Arc::new(DidVerifier::pinned(client.did.clone()));
+    let at_client = Arc::new(DidVerifier::pinned(server.did.clone()));
+    let server = server.identity.server_config(&at_server).unwrap();
+    let client = client.identity.client_config(&at_client).unwrap();
+    (Arc::new(server), Arc::new(client), [at_server, at_client])
+}
+
+fn handshake(
+    server: &Arc<ServerConfig>,
+    client: &Arc<ClientConfig>,
+) -> (ServerConnection, ClientConnection) {
+    let mut server = ServerConnection::new(server.clone()).unwrap();
+    let mut client = ClientConnection::new(client.clone(), server_name()).unwrap();
+    let mut wire = Vec::with_capacity(4096);
+    while server.is_handshaking() || client.is_handshaking() {
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        wire.clear();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets().unwrap();
+        wire.clear();
+    }
+    (server, client)
+}
+
+fn main() {
+    let (one, two) = (Node::new(), Node::new());
+    let (server, client, verifiers) = configs(&one, &two);
+    let (plain_server, plain_client) = plain::configs();
+    let [repeated, asked, first, baseline] = support::medians(
+        300,
+        5,
+        [
+            &mut || {
+                black_box(handshake(&server, &client));
+            },
+            &mut || {
+                let (server, client) = handshake(&server, &client);
+                let [at_server, at_client] = &verifiers;
+                black_box(at_server.peer(&server).unwrap());
+                black_box(at_client.peer(&client).unwrap());
+            },
+            &mut || {
+                let (server, client, _verifiers) = configs(&one, &two);
+                black_box(handshake(&server, &client));
+            },
+            &mut || {
+                black_box(handshake(&plain_server, &plain_client));
+            },
+        ],
+    );
+    let over = "over plain rustls with a pinned certificate";
+    support::report(&format!("mutual handshake, first contact, {over}"), first, baseline, 1.25);
+    support::report(&format!("mutual handshake, repeated contact, {over}"), repeated, baseline, 1.25);
+    support::report(&format!("the same, and both ask for their peer, {over}"), asked, baseline, 1.25);
+}

@@ -1,0 +1,264 @@
+//! Certificates as others might make them, good but for one thing.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use icn_identity::tls::{DidVerifier, refusal_of};
+use icn_identity::{Did, Key, Software, Unlocked};
+use rcgen::string::Ia5String;
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyIdMethod, KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SignatureAlgorithm,
+    SigningKey,
+};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, ServerConfig};
+use time::OffsetDateTime;
+
+use crate::wire::{Ended, handshake};
+use crate::{anybody, bundle};
+
+/// The binding's extension, as docs/tls.md has it.
+pub(crate) const BINDING: [u64; 14] = [
+    1, 2, 840, 113556, 1, 8000, 2554, 18289, 6608, 53410, 17251, 36997, 13032357, 5397894,
+];
+pub(crate) const DAY: u64 = 24 * 3600;
+
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A TLS key, and what its certificate and binding say.
+#[derive(Clone)]
+pub(crate) struct Craft {
+    pub(crate) did: Did,
+    signer: Arc<Key<Software, Unlocked>>,
+    pub(crate) tls: TlsKey,
+    pub(crate) x25519: [u8; 32],
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+    pub(crate) sequence: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct TlsKey(pub(crate) ed25519_dalek::SigningKey, [u8; 32]);
+
+impl TlsKey {
+    pub(crate) fn new() -> Self {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).unwrap();
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let public = key.verifying_key().to_bytes();
+        Self(key, public)
+    }
+
+    pub(crate) fn public(&self) -> [u8; 32] {
+        self.1
+    }
+
+    /// The same, showing another public key.
+    pub(crate) fn showing(&self, public: [u8; 32]) -> Self {
+        Self(self.0.clone(), public)
+    }
+
+    fn pkcs8(&self) -> PrivatePkcs8KeyDer<'static> {
+        let prefix = [
+            0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+        ];
+        [&prefix[..], &self.0.to_bytes()].concat().into()
+    }
+}
+
+impl PublicKeyData for TlsKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.1
+    }
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl SigningKey for TlsKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(ed25519_dalek::Signer::sign(&self.0, message).to_bytes().to_vec())
+    }
+}
+
+impl Craft {
+    pub(crate) fn new() -> Self {
+        let signer = Key::<Software, Unlocked>::generate().unwrap();
+        Self {
+            did: signer.did().clone(),
+            signer: Arc::new(signer),
+            tls: TlsKey::new(),
+            x25519: [0x25; 32],
+            not_before: now() - 60,
+            not_after: now() + DAY,
+            sequence: 5,
+        }
+    }
+
+    /// The DID key's signature over what is said here.
+    pub(crate) fn binding_signature(&self) -> [u8; 64] {
+        let prefix = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+        let spki = [&prefix[..], &self.tls.public()].concat();
+        let mut statement = b"icn-identity/binding/v1\0".to_vec();
+        for field in [self.did.as_str().as_bytes(), &spki] {
+            statement.extend(u64::try_from(field.len()).unwrap().to_be_bytes());
+            statement.extend(field);
+        }
+        statement.extend(self.x25519);
+        for number in [self.not_before, self.not_after, self.sequence] {
+            statement.extend(number.to_be_bytes());
+        }
+        *self.signer.sign(&statement).unwrap().as_bytes()
+    }
+
+    /// The binding's value, with whatever signature.
+    pub(crate) fn value(&self, signature: &[u8; 64]) -> Vec<u8> {
+        let sequence = u8::try_from(self.sequence).unwrap();
+        assert!(sequence < 128);
+        let body = [
+            &[2, 1, 1, 2, 1, sequence, 4, 32][..],
+            &self.x25519,
+            &[4, 64],
+            signature,
+        ];
+        let body = body.concat();
+        [&[0x30, u8::try_from(body.len()).unwrap()], &body[..]].concat()
+    }
+
+    pub(crate) fn extension(&self) -> CustomExtension {
+        CustomExtension::from_oid_content(&BINDING, self.value(&self.binding_signature()))
+    }
+
+    /// What a good certificate has.
+    pub(crate) fn params(&self) -> CertificateParams {
+        let date = |at: u64| OffsetDateTime::from_unix_timestamp(at.try_into().unwrap()).unwrap();
+        let mut params = CertificateParams::default();
+        params.not_before = date(self.not_before);
+        params.not_after = date(self.not_after);
+        params.serial_number = Some(rcgen::SerialNumber::from(7_u64));
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_identifier_method = KeyIdMethod::PreSpecified(vec![7; 16]);
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "crafted");
+        params.subject_alt_names = vec![uri(self.did.as_str())];
+        params.custom_extensions = vec![self.extension()];
+        params
+    }
+
+    /// Signs a certificate by its own key.
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Vec<u8> {
+        params.self_signed(&self.tls).unwrap().der().to_vec()
+    }
+
+    /// A good certificate.
+    pub(crate) fn good(&self) -> Vec<u8> {
+        self.sign(&self.params())
+    }
+
+    /// Good but for what is done to it.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+        let mut params = self.params();
+        change(&mut params);
+        self.sign(&params)
+    }
+
+    /// As rustls shows them.
+    pub(crate) fn certified(&self, chain: &[Vec<u8>]) -> Arc<SingleCertAndKey> {
+        let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+        let key = ring::sign::any_eddsa_type(&self.tls.pkcs8()).unwrap();
+        Arc::new(CertifiedKey::new(chain, key).into())
+    }
+
+    /// A server that shows these certificates, and takes everybody.
+    pub(crate) fn server(&self, chain: &[Vec<u8>]) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(ring::default_provider().into());
+        let builder = builder.with_protocol_versions(&[&TLS13]).unwrap();
+        let builder = builder.with_client_cert_verifier(anybody());
+        Arc::new(builder.with_cert_resolver(self.certified(chain)))
+    }
+
+    /// A client that shows these certificates, and takes everybody.
+    pub(crate) fn client(&self, chain: &[Vec<u8>]) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
+        let builder = builder.with_protocol_versions(&[&TLS13]).unwrap().dangerous();
+        let builder = builder.with_custom_certificate_verifier(anybody());
+        Arc::new(builder.with_client_cert_resolver(self.certified(chain)))
+    }
+
+    /// Shows them to a server and to a client of ours; gives what these say.
+    pub(crate) fn show(
+        &self,
+        chain: &[Vec<u8>],
+        verifier: &Arc<DidVerifier>,
+    ) -> [Result<(), rustls::Error>; 2] {
+        let ours = bundle();
+        let server = Arc::new(ours.tls_server_config(verifier).unwrap());
+        let client = Arc::new(ours.tls_client_config(verifier).unwrap());
+        let as_client = match handshake(&server, &self.client(chain)) {
+            Ok((server, _)) => {
+                assert_eq!(verifier.peer(&server).unwrap().did(), &self.did);
+                Ok(())
+            }
+            Err(Ended::ByServer(error)) => Err(error),
+            Err(other) => panic!("{other:?}"),
+        };
+        let as_server = match handshake(&self.server(chain), &client) {
+            Ok((_, client)) => {
+                assert_eq!(verifier.peer(&client).unwrap().did(), &self.did);
+                Ok(())
+            }
+            Err(Ended::ByClient(error)) => Err(error),
+            Err(other) => panic!("{other:?}"),
+        };
+        [as_client, as_server]
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_accepted(&self, certificate: Vec<u8>, verifier: &Arc<DidVerifier>) {
+        for shown in self.show(&[certificate], verifier) {
+            shown.unwrap();
+        }
+    }
+
+    /// Refused on both sides, for this reason (of the enum's variant).
+    #[track_caller]
+    pub(crate) fn assert_refused(
+        &self,
+        chain: &[Vec<u8>],
+        verifier: &Arc<DidVerifier>,
+        reason: &str,
+    ) {
+        for shown in self.show(chain, verifier) {
+            let error = shown.expect_err("it was accepted");
+            assert_eq!(variant(&error), reason, "{error}");
+        }
+    }
+
+    /// Refused by who takes everybody.
+    #[track_caller]
+    pub(crate) fn refused(&self, certificate: Vec<u8>, reason: &str) {
+        self.assert_refused(&[certificate], &anybody(), reason);
+    }
+}
+
+/// The name of the reason.
+#[track_caller]
+pub(crate) fn variant(error: &rustls::Error) -> String {
+    let refusal = refusal_of(error).unwrap_or_else(|| panic!("no refusal of ours: {error:?}"));
+    assert!(!refusal.help().is_empty());
+    let debug = format!("{refusal:?}");
+    debug.split([' ', '(', '{']).next().unwrap().to_owned()
+}
+
+pub(crate) fn uri(text: &str) -> SanType {
+    SanType::URI(Ia5String::try_from(text).unwrap())
+}
