@@ -90,6 +90,16 @@ fn main() {
     );
     let over = "over plain rustls with a pinned certificate";
     support::report(&format!("mutual handshake, first contact, {over}"), first, baseline, 1.25);
-    support::report(&format!("mutual handshake, repeated contact, {over}"), repeated, baseline, 1.25);
-    support::report(&format!("the same, and both ask for their peer, {over}"), asked, baseline, 1.25);
+    support::report(
+        &format!("mutual handshake, repeated contact, {over}"),
+        repeated,
+        baseline,
+        1.25,
+    );
+    support::report(
+        &format!("the same, and both ask for their peer, {over}"),
+        asked,
+        baseline,
+        1.25,
+    );
 }

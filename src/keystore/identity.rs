@@ -309,3 +309,6 @@ pub(super) fn seed_of(key: &DidKey) -> Option<SigningSeed> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

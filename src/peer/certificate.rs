@@ -27,20 +27,8 @@ const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x
 const MAX_LENGTH: usize = 4096;
 
 /// As [`crate::bundle`] numbers it.
-const OID_BINDING: Oid<'static> = oid!(
-    1.2.840
-        .113556
-        .1
-        .8000
-        .2554
-        .18289
-        .6608
-        .53410
-        .17251
-        .36997
-        .13032357
-        .5397894
-);
+const OID_BINDING: Oid<'static> =
+    oid!(1.2.840.113556.1.8000.2554.18289.6608.53410.17251.36997.13032357.5397894);
 
 /// A side of a connection.
 #[cfg(feature = "tls")]

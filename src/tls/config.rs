@@ -27,7 +27,10 @@ impl TlsIdentity {
     /// # Errors
     ///
     /// None that is known: rustls checks that the provider has TLS 1.3.
-    pub fn server_config(&self, verifier: &Arc<DidVerifier>) -> Result<ServerConfig, rustls::Error> {
+    pub fn server_config(
+        &self,
+        verifier: &Arc<DidVerifier>,
+    ) -> Result<ServerConfig, rustls::Error> {
         self.server_config_by(ring(), verifier)
     }
 
@@ -62,7 +65,10 @@ impl TlsIdentity {
     /// # Errors
     ///
     /// As [`Self::server_config`].
-    pub fn client_config(&self, verifier: &Arc<DidVerifier>) -> Result<ClientConfig, rustls::Error> {
+    pub fn client_config(
+        &self,
+        verifier: &Arc<DidVerifier>,
+    ) -> Result<ClientConfig, rustls::Error> {
         self.client_config_by(ring(), verifier)
     }
 

@@ -22,9 +22,8 @@ use crate::wire::{Ended, handshake};
 use crate::{anybody, bundle};
 
 /// The binding's extension, as docs/tls.md has it.
-pub(crate) const BINDING: [u64; 14] = [
-    1, 2, 840, 113556, 1, 8000, 2554, 18289, 6608, 53410, 17251, 36997, 13032357, 5397894,
-];
+pub(crate) const BINDING: [u64; 14] =
+    [1, 2, 840, 113556, 1, 8000, 2554, 18289, 6608, 53410, 17251, 36997, 13032357, 5397894];
 pub(crate) const DAY: u64 = 24 * 3600;
 
 pub(crate) fn now() -> u64 {
@@ -35,7 +34,7 @@ pub(crate) fn now() -> u64 {
 #[derive(Clone)]
 pub(crate) struct Craft {
     pub(crate) did: Did,
-    signer: Arc<Key<Software, Unlocked>>,
+    pub(crate) signer: Arc<Key<Software, Unlocked>>,
     pub(crate) tls: TlsKey,
     pub(crate) x25519: [u8; 32],
     pub(crate) not_before: u64,
@@ -65,9 +64,7 @@ impl TlsKey {
     }
 
     fn pkcs8(&self) -> PrivatePkcs8KeyDer<'static> {
-        let prefix = [
-            0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
-        ];
+        let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         [&prefix[..], &self.0.to_bytes()].concat().into()
     }
 }
@@ -121,12 +118,7 @@ impl Craft {
     pub(crate) fn value(&self, signature: &[u8; 64]) -> Vec<u8> {
         let sequence = u8::try_from(self.sequence).unwrap();
         assert!(sequence < 128);
-        let body = [
-            &[2, 1, 1, 2, 1, sequence, 4, 32][..],
-            &self.x25519,
-            &[4, 64],
-            signature,
-        ];
+        let body = [&[2, 1, 1, 2, 1, sequence, 4, 32][..], &self.x25519, &[4, 64], signature];
         let body = body.concat();
         [&[0x30, u8::try_from(body.len()).unwrap()], &body[..]].concat()
     }

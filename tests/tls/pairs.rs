@@ -25,14 +25,21 @@ fn node(backend: &dyn Backend, algorithm: AlgorithmId, pin: Pin) -> Node {
     IdentityBundle::issue(created.key).unwrap()
 }
 
+/// Each node of a token has one of its own.
+const TOKENS: [[&str; 2]; 2] = [["server-1", "server-2"], ["client-1", "client-2"]];
+
+fn in_token(label: &str, algorithm: AlgorithmId) -> Node {
+    let config = Pkcs11Config::new(softhsm::module()).with_token(label);
+    node(&Pkcs11Backend::open(&config).unwrap(), algorithm, Pin::new(PIN))
+}
+
 /// One of each signer there is.
-fn nodes(token: &dyn Backend, tpm: &dyn Backend) -> Vec<Node> {
+fn nodes([one, two]: [&str; 2], tpm: &dyn Backend) -> Vec<Node> {
     use AlgorithmId::{Ed25519, P256};
-    let pin = || Pin::new(PIN);
     let nodes = vec![
         IdentityBundle::issue(DidKey::from(Key::generate().unwrap())).unwrap(),
-        node(token, Ed25519, pin()),
-        node(token, P256, pin()),
+        in_token(one, Ed25519),
+        in_token(two, P256),
         node(tpm, Ed25519, Pin::none()),
         node(tpm, P256, Pin::none()),
     ];
@@ -58,9 +65,7 @@ fn nodes(token: &dyn Backend, tpm: &dyn Backend) -> Vec<Node> {
 fn every_pair_of_signers_talks_and_knows_each_other() {
     alone(|hsm| {
         // Tokens first: what makes them must not inherit the TPM's sockets.
-        hsm.token("tls");
-        let token = Pkcs11Config::new(softhsm::module()).with_token("tls");
-        let token = Pkcs11Backend::open(&token).unwrap();
+        TOKENS.concat().iter().for_each(|label| hsm.token(label));
         let (chip, home) = (Swtpm::start(), tempfile::tempdir().unwrap());
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         let mut config = TpmConfig::new(chip.tcti());
@@ -68,7 +73,7 @@ fn every_pair_of_signers_talks_and_knows_each_other() {
         config.pin = false;
         let tpm = TpmBackend::open(home.path(), &config).unwrap();
 
-        let (servers, clients) = (nodes(&token, &tpm), nodes(&token, &tpm));
+        let (servers, clients) = (nodes(TOKENS[0], &tpm), nodes(TOKENS[1], &tpm));
         for server in &servers {
             for client in &clients {
                 talk(server, client);

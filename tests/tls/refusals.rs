@@ -8,7 +8,8 @@ use icn_identity::tls::{DidVerifier, SequenceError, SequenceStore};
 use icn_identity::{Did, DidMethod};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm, SigningKey,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm,
+    SigningKey,
 };
 
 use crate::craft::{BINDING, Craft, DAY, TlsKey, now, uri, variant};

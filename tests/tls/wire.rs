@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use icn_identity::peer::VerifiedPeer;
 use icn_identity::tls::{DidVerifier, server_name};
-use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, Stream};
+use rustls::{
+    ClientConfig, ClientConnection, ConnectionCommon, ServerConfig, ServerConnection, Stream,
+};
 
 /// For all that has to happen soon.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,18 +31,25 @@ pub(crate) fn handshake(
     let mut wire = Vec::new();
     for _ in 0..10 {
         client.write_tls(&mut wire).unwrap();
-        server.read_tls(&mut wire.as_slice()).unwrap();
-        server.process_new_packets().map_err(Ended::ByServer)?;
-        wire.clear();
+        carry(&mut wire, &mut server).map_err(Ended::ByServer)?;
         server.write_tls(&mut wire).unwrap();
-        client.read_tls(&mut wire.as_slice()).unwrap();
-        client.process_new_packets().map_err(Ended::ByClient)?;
-        wire.clear();
+        carry(&mut wire, &mut client).map_err(Ended::ByClient)?;
         if !server.is_handshaking() && !client.is_handshaking() {
             return Ok((server, client));
         }
     }
     panic!("a handshake that does not end");
+}
+
+/// All of it: one read takes 4 kilobytes at most.
+fn carry<D>(wire: &mut Vec<u8>, to: &mut ConnectionCommon<D>) -> Result<(), rustls::Error> {
+    let mut rest = wire.as_slice();
+    while !rest.is_empty() {
+        to.read_tls(&mut rest).unwrap();
+        to.process_new_packets()?;
+    }
+    wire.clear();
+    Ok(())
 }
 
 /// Takes one connection: reads the client's line, answers with the DID that the
