@@ -111,6 +111,7 @@ impl Error {
     pub fn is_wrong_credential(&self) -> bool {
         match self {
             Self::Open(OpenError::WrongPassphrase)
+            | Self::Backup(BackupError::KeyFilePassphrase { .. })
             | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
             Self::Open(
                 OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),

@@ -190,15 +190,15 @@ impl BackupError {
             }
             Self::Signature { .. } | Self::Inconsistent { .. } => {
                 "do not use this file: anybody can encrypt one to your recovery key. Take a backup \
-                 from where only you could write; nothing was written"
+                 from where only you could write"
             }
             Self::OtherDid { .. } => {
                 "take the backup of that DID; if it is --did that is wrong, compare both with your \
-                 own records first. Nothing was written"
+                 own records first"
             }
             Self::NotNamed { .. } => {
                 "compare it with your own records, or with what your peers know: then run the \
-                 command again with --did DID. Nothing was written"
+                 command again with --did DID"
             }
             Self::KeyNotThere { source, .. } => {
                 let try_first = source.help().map(|help| format!(" ({help})")).unwrap_or_default();
@@ -206,7 +206,7 @@ impl BackupError {
                     "bring that very device back{try_first}, and run the command again. If it is \
                      gone, its key is gone with it, and no backup restores this DID: what is left \
                      is a rotation by a key that was committed to in advance, or a new identity \
-                     (`icnctl id init`). Nothing was written"
+                     (`icnctl id init`)"
                 ));
             }
         };

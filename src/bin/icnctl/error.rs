@@ -74,6 +74,8 @@ pub(crate) enum CliError {
     },
     #[error("no PKCS#11 module is given")]
     NoModule,
+    #[error("a backup does not say which library is loaded, and there is no icn.toml")]
+    ModuleNotNamed { was: String },
     #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
         path: PathBuf,
@@ -132,6 +134,12 @@ impl CliError {
             }
             Self::NoModule => {
                 "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
+            }
+            Self::ModuleNotNamed { was } => {
+                return Some(format!(
+                    "give the token's PKCS#11 module with --module PATH; it was {was} when the \
+                     backup was made"
+                ));
             }
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));

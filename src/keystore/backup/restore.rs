@@ -34,7 +34,7 @@ impl IdentityStore {
     pub fn restore(
         &self,
         backend: &dyn Backend,
-        backup: Backup,
+        mut backup: Backup,
         did: &Did,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
@@ -47,39 +47,52 @@ impl IdentityStore {
         let _lock = Lock::exclusive(self.home())?;
         self.check_vacant()?;
         let approvals = self.put_approvals(&backup)?;
-        let restored = self.restore_files(backend, backup, credentials);
-        if restored.is_err() {
-            self.remove_files();
-            if approvals {
-                let _ = file::remove(&self.home().join(APPROVALS));
-            }
+        let opened = open_key(self, backend, &mut backup, credentials);
+        let restored = opened
+            .and_then(|opened| self.write_restored(backend, backup, opened, credentials));
+        if restored.is_err() && approvals {
+            let _ = file::remove(&self.home().join(APPROVALS));
         }
         restored
     }
 
-    fn restore_files(
+    fn write_restored(
         &self,
         backend: &dyn Backend,
-        mut backup: Backup,
+        backup: Backup,
+        opened: OpenedKey,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
-        let old = backup.header.clone();
-        let locator = self.locator_of(&old);
-        let (key, storage, secret) = match backup.take_key() {
-            Some(key) => {
-                let passphrase = credentials.want_passphrase()?.clone();
-                let secret = StorageSecret::Passphrase(passphrase);
-                (DidKey::from(key), Storage::Passphrase {}, secret)
+        let did = backup.did.clone();
+        let storage_is_new = opened.storage_is_new;
+        let written = self.write_files(backend, backup, opened);
+        if written.is_err() {
+            self.remove_files();
+            if storage_is_new
+                && let Some(vault) = backend.vault()
+                && let Ok(credential) = credentials.for_backend(backend.kind())
+                && let Err(error) = vault.discard_storage(&did, &credential)
+            {
+                log::warn!("a new storage key could not be removed from its device: {error}");
             }
-            None => open_in_device(self, backend, &old, credentials)?,
-        };
-        let Backup { companions, payload, .. } = backup;
+        }
+        written
+    }
+
+    fn write_files(
+        &self,
+        backend: &dyn Backend,
+        backup: Backup,
+        opened: OpenedKey,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        let OpenedKey { key, storage, secret, .. } = opened;
+        let Backup { header: old, companions, payload, .. } = backup;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         bundle.renew_after_restore(SystemTime::now(), DEFAULT_VALIDITY)?;
         let header = Header::new(
             bundle.signer(),
             backend.kind(),
-            &locator,
+            &self.locator_of(&old),
             storage,
             bundle.companions(),
             old.generation().saturating_add(1),
@@ -107,13 +120,28 @@ impl IdentityStore {
     }
 }
 
-/// The key where it was, and a storage key that the device releases.
-fn open_in_device(
+/// The key, and what will open its payload.
+struct OpenedKey {
+    key: DidKey,
+    storage: Storage,
+    secret: StorageSecret,
+    storage_is_new: bool,
+}
+
+/// The software key under its new passphrase; or the key of a device where it
+/// was, and a storage key that the device releases.
+fn open_key(
     store: &IdentityStore,
     backend: &dyn Backend,
-    header: &Header,
+    backup: &mut Backup,
     credentials: &Credentials,
-) -> Result<(DidKey, Storage, StorageSecret), Error> {
+) -> Result<OpenedKey, Error> {
+    if let Some(key) = backup.take_key() {
+        let secret = StorageSecret::Passphrase(credentials.want_passphrase()?.clone());
+        let storage = Storage::Passphrase {};
+        return Ok(OpenedKey { key: key.into(), storage, secret, storage_is_new: false });
+    }
+    let header = &backup.header;
     let gone = |error| key_not_there(header, error);
     let found = backend.find(&store.locator_of(header), header.did()).map_err(gone)?;
     let KeyAtRest::Device(key) = found else {
@@ -122,12 +150,15 @@ fn open_in_device(
     let credential = credentials.for_backend(backend.kind())?;
     let key = key.unseal(credential.pin(backend.kind())?).map_err(|error| gone(error.into()))?;
     match stored_secret(backend, header, credentials) {
-        Ok(secret) => Ok((key, header.storage().clone(), secret)),
+        Ok(secret) => {
+            let storage = header.storage().clone();
+            Ok(OpenedKey { key, storage, secret, storage_is_new: false })
+        }
         Err(error) if error.is_wrong_credential() => Err(error),
         Err(error) => {
-            log::warn!("the device keeps a new storage key, since the old one is gone: {error}");
+            log::warn!("the device keeps a new storage key, since it has lost the old one: {error}");
             let (storage, secret) = new_storage(backend, header.did(), credentials)?;
-            Ok((key, storage, secret))
+            Ok(OpenedKey { key, storage, secret, storage_is_new: true })
         }
     }
 }
