@@ -20,7 +20,7 @@ mod page;
 mod quick;
 #[path = "cli_backup/recipients.rs"]
 mod recipients;
-#[path = "support/softhsm.rs"]
+#[path = "support/token.rs"]
 mod softhsm;
 #[path = "cli_backup/software.rs"]
 mod software;

@@ -100,8 +100,8 @@ pub(super) fn encrypt<'a>(
     plaintext: &[u8],
     recipients: impl Iterator<Item = &'a dyn Recipient>,
 ) -> Result<Vec<u8>, OpenError> {
-    let encryptor = Encryptor::with_recipients(recipients)
-        .map_err(|error| OpenError::Encrypt(error.into()))?;
+    let encryptor =
+        Encryptor::with_recipients(recipients).map_err(|error| OpenError::Encrypt(error.into()))?;
     let write = || -> io::Result<Vec<u8>> {
         let mut writer = encryptor.wrap_output(Vec::new())?;
         writer.write_all(plaintext)?;

@@ -42,12 +42,12 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use self::contents::{Contents, Envelope};
 pub use self::make::{BackedUp, BackupRequest};
 pub use self::recipient::{RecoveryKeys, RecoveryRecipient};
-use self::contents::{Contents, Envelope};
+use super::file;
 use super::header::Header;
 use super::payload::Payload;
-use super::file;
 use crate::algorithm::Signature;
 use crate::backend::BackendKind;
 use crate::bundle::Companions;
@@ -111,11 +111,9 @@ impl Backup {
             .map_err(|_| BackupError::Signature { did: did.clone() })?;
 
         let wrong = |what, source| BackupError::Inconsistent { what, did: did.clone(), source };
-        let header = Header::parse(contents.header.get())
-            .map_err(|source| BackupError::NotABackup {
-                reason: "its header is not valid",
-                source: Some(source),
-            })?;
+        let header = Header::parse(contents.header.get()).map_err(|source| {
+            BackupError::NotABackup { reason: "its header is not valid", source: Some(source) }
+        })?;
         if *header.did() != did {
             return Err(wrong("header", None));
         }

@@ -45,10 +45,8 @@ fn every_flipped_byte_inside_is_refused() {
         let mut bad = good.clone();
         bad[at] ^= 1;
         let error = Backup::open(&encrypt(&drill, &bad), &keys).unwrap_err();
-        let expected = matches!(
-            error,
-            BackupError::Signature { .. } | BackupError::NotABackup { .. }
-        );
+        let expected =
+            matches!(error, BackupError::Signature { .. } | BackupError::NotABackup { .. });
         assert!(expected, "byte {at}: {error:?}");
     }
 }

@@ -1,9 +1,10 @@
 //! The commands in `docs/backup.md` do what the page says.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::home::run;
+use crate::home::{FAST, run, write_private};
 
 /// The blocks of `sh` on the page, in order.
 fn blocks() -> Vec<String> {
@@ -21,6 +22,9 @@ fn blocks() -> Vec<String> {
 #[test]
 fn the_drill_on_the_page_works_as_it_stands() {
     let dir = tempfile::tempdir().unwrap();
+    let node = dir.path().join(".icn");
+    std::fs::DirBuilder::new().mode(0o700).create(&node).unwrap();
+    write_private(&node.join("icn.toml"), FAST);
     let blocks = blocks();
     assert!(blocks.len() >= 4, "{blocks:?}");
     let bin = Path::new(env!("CARGO_BIN_EXE_icnctl")).parent().unwrap().display().to_string();

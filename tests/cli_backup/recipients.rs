@@ -21,11 +21,10 @@ fn recipient(public: &[u8]) -> String {
 #[test]
 fn what_is_no_recovery_recipient_is_refused_before_anything_is_asked() {
     let (home, drill) = identity();
-    let own = home.show()["x25519"].as_str().map(|hex| {
-        let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-        pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect::<Vec<u8>>()
-    });
-    let own = own.unwrap_or_else(|| panic!("{}", home.show()));
+    let shown = home.show();
+    let hex = shown["encryption"]["public_key"].as_str().unwrap().as_bytes();
+    let pairs = hex.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let own: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
     // Nobody is there to be asked.
     let home = home.with("ICN_PASSPHRASE", "");
     for (given, message) in [
@@ -33,8 +32,10 @@ fn what_is_no_recovery_recipient_is_refused_before_anything_is_asked() {
         (recipient(&[0; 32]), "it is a point of small order"),
         (recipient(&[1; 31]), "is no age recipient"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI".into(), "is no age recipient"),
-        ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t".into(),
-         "is no age recipient"),
+        (
+            "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t".into(),
+            "is no age recipient",
+        ),
         (drill.recipient.replace("age1", "age2"), "is no age recipient"),
         (String::new(), "is no age recipient"),
     ] {
@@ -75,8 +76,7 @@ fn a_recovery_key_may_have_comments_and_must_be_private() {
     write_private(&drill.key, "# nothing\n");
     home.fails(&drill.restore_args(&["--check"]), b"", &["has no key in it"]);
     write_private(&drill.key, &format!("{key}SECRET-LINE\n"));
-    let ran =
-        home.fails(&drill.restore_args(&["--check"]), b"", &["cannot be used", "on line 4"]);
+    let ran = home.fails(&drill.restore_args(&["--check"]), b"", &["cannot be used", "on line 4"]);
     assert!(!ran.err.contains("SECRET-LINE"), "{}", ran.err);
     std::fs::remove_file(&drill.key).unwrap();
     home.fails(&drill.restore_args(&["--check"]), b"", &["recovery.key"]);

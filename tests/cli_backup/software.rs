@@ -70,7 +70,8 @@ fn a_lost_node_is_put_back_under_a_new_passphrase() {
         assert_eq!(after[name] != *value, changes, "{name}");
     }
     assert_eq!(after.as_object().unwrap().len(), before.as_object().unwrap().len());
-    assert_eq!(home.show()["x25519"], shown["x25519"]);
+    assert!(shown["encryption"]["public_key"].is_string());
+    assert_eq!(home.show()["encryption"], shown["encryption"]);
     let header: Value = serde_json::from_str(&home.read("identity.json")).unwrap();
     assert_eq!(header["generation"], 2);
     // Past all that peers have seen of it.
@@ -173,7 +174,9 @@ fn the_configuration_that_is_there_stays_and_must_agree() {
     drill.fails(&home, &["--did", &did], &[&format!("is of {did}, not of {other}")]);
     assert_eq!(everything(&home).len(), 1);
     // Its own comments and tables are kept; the pinned DID needs no --did.
-    let kept = format!("# ours\n[network]\nport = 1\n[identity]\ndid = \"{did}\"\n[identity.age]\nwork_factor = 10\n");
+    let kept = format!(
+        "# ours\n[network]\nport = 1\n[identity]\ndid = \"{did}\"\n[identity.age]\nwork_factor = 10\n"
+    );
     home.write("icn.toml", &kept);
     drill.ok(&home, &[]);
     let config = home.read("icn.toml");

@@ -120,8 +120,8 @@ fn a_wrong_pin_is_sent_once_and_leaves_no_identity() {
     let (_hsm, home, drill, did) = node(&[]);
     lose(&home);
     let home = home.with("ICN_PIN", "00000000");
-    let args = drill.restore_args(&["--did", &did, "--module"]);
-    let args = [&args[..], &[&module()]].concat();
+    let module = module();
+    let args = drill.restore_args(&["--did", &did, "--module", &module]);
     home.refused(&args, b"", &["refused the PIN; it was tried once"]);
     home.refused(&args, b"", &["it was not sent again"]);
     assert!(!home.path("identity.json").exists() && !home.path("identity.age").exists());

@@ -124,10 +124,7 @@ impl Args {
     /// Whether the command makes an identity, and its configuration.
     fn makes_one(&self) -> bool {
         use crate::args::{Command, IdCommand};
-        matches!(
-            self.command,
-            Command::Id { command: IdCommand::Init(_) | IdCommand::Restore(_) }
-        )
+        matches!(self.command, Command::Id { command: IdCommand::Init(_) | IdCommand::Restore(_) })
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     })?;
 
     let (context, config) = configured(context, &backup, args)?;
+    let store = context.store();
     store.check(backup.header(), context.config.identity.backend, Some(&did))?;
     let backend = context.backend().map_err(|error| match error {
         CliError::Identity(error) => CliError::Identity(backup.explain(error)),

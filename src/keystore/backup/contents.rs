@@ -133,9 +133,7 @@ impl Words {
 /// The device that has the key, if one has it.
 pub(super) fn place(header: &Header) -> Option<String> {
     match (header.locator(), header.tpm()) {
-        (Some(locator), _) => {
-            Some(format!("token {} (serial {})", locator.token, locator.serial))
-        }
+        (Some(locator), _) => Some(format!("token {} (serial {})", locator.token, locator.serial)),
         (None, Some(object)) => {
             let name = super::super::hex::encode(&object.parent.name);
             let short = name.get(..16).unwrap_or(&name);

@@ -95,12 +95,13 @@ impl RecoveryKeys {
         let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
         identity.set_max_work_factor(age::MAX_WORK_FACTOR);
         let identity: &dyn Identity = &identity;
-        let plain = age::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
-            DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
-                BackupError::KeyFilePassphrase { path: path.to_owned() }
-            }
-            error => BackupError::KeyFile { path: path.to_owned(), source: error.into() },
-        })?;
+        let plain =
+            age::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
+                DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+                    BackupError::KeyFilePassphrase { path: path.to_owned() }
+                }
+                error => BackupError::KeyFile { path: path.to_owned(), source: error.into() },
+            })?;
         Ok(Self::parse(path, &plain)?)
     }
 

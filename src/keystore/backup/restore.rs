@@ -7,9 +7,9 @@ use super::super::header::{self, Header, Storage};
 use super::super::identity::{IdentityStore, check_header, seed_of};
 use super::super::lock::Lock;
 use super::super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
+use super::Backup;
 use super::contents::place;
 use super::make::APPROVALS;
-use super::Backup;
 use crate::backend::{Backend, BackendKind, KeyAtRest};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::did::Did;
@@ -48,8 +48,8 @@ impl IdentityStore {
         self.check_vacant()?;
         let approvals = self.put_approvals(&backup)?;
         let opened = open_key(self, backend, &mut backup, credentials);
-        let restored = opened
-            .and_then(|opened| self.write_restored(backend, backup, opened, credentials));
+        let restored =
+            opened.and_then(|opened| self.write_restored(backend, backup, opened, credentials));
         if restored.is_err() && approvals {
             let _ = file::remove(&self.home().join(APPROVALS));
         }
@@ -156,7 +156,9 @@ fn open_key(
         }
         Err(error) if error.is_wrong_credential() => Err(error),
         Err(error) => {
-            log::warn!("the device keeps a new storage key, since it has lost the old one: {error}");
+            log::warn!(
+                "the device keeps a new storage key, since it has lost the old one: {error}"
+            );
             let (storage, secret) = new_storage(backend, header.did(), credentials)?;
             Ok(OpenedKey { key, storage, secret, storage_is_new: true })
         }
