@@ -206,7 +206,8 @@ impl BackupError {
                     "bring that very device back{try_first}, and run the command again. If it is \
                      gone, its key is gone with it, and no backup restores this DID: what is left \
                      is a rotation by a key that was committed to in advance, or a new identity \
-                     (`icnctl id init`)"
+                     (`icnctl id init`). What was encrypted to the old one can still be read: \
+                     --encryption-key-only -o FILE"
                 ));
             }
         };

@@ -32,6 +32,7 @@
 //! identity is all there.
 
 mod contents;
+mod encryption_key;
 mod make;
 mod recipient;
 mod restore;

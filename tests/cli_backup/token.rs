@@ -1,9 +1,11 @@
 //! The key of a token is not in the backup: all else is.
 
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::drill::{Drill, everything, lose, signs_as};
-use crate::home::Home;
+use crate::drill::{Drill, NEW, age_decrypts, everything, lose, signs_as, text};
+use crate::home::{Home, PASSPHRASE, run};
 use crate::softhsm::{PIN, SoftHsm, module};
 
 fn node(more: &[&str]) -> (SoftHsm, Home, Drill, String) {
@@ -128,4 +130,58 @@ fn a_wrong_pin_is_sent_once_and_leaves_no_identity() {
     let home = home.with("ICN_PIN", PIN);
     assert_eq!(home.icnctl(&[&args[..], &["--retry-pin"]].concat(), b"").code, 0);
     home.ok(&["sign"], b"x");
+}
+
+/// The DID is lost with the token, what was encrypted to it is not.
+#[test]
+fn of_a_lost_device_the_encryption_key_is_left() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (hsm, home, drill, did) = node(&[]);
+    let shown = home.show();
+    lose(&home);
+    hsm.unplug();
+    let restore = ["--did", &did, "--module", &module()];
+    drill.fails(&home, &restore, &["--encryption-key-only -o FILE"]);
+
+    let key = home.beside("encryption.key");
+    let only = ["--encryption-key-only", "-o", text(&key)];
+    drill.fails(&home, &only, &["nothing here says that this is the one"]);
+    let ran = drill.run(&home, &drill.restore_args(&[&only[..], &["--did", &did]].concat()));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!ran.out.contains("AGE-SECRET"), "{}", ran.out);
+    assert!(ran.out.contains("nothing signs with it"), "{}", ran.out);
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    drill.fails(&home, &[&only[..], &["--did", &did]].concat(), &["already exists"]);
+    assert!(!home.path("").exists());
+
+    // The stock tool finds it to be the key that the identity showed.
+    let public = run(Command::new("age-keygen").args(["-y", text(&key)]), b"").out;
+    let (_, bytes) = bech32::decode(public.trim()).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(shown["encryption"]["public_key"], hex.as_str());
+    assert!(std::fs::read_to_string(&key).unwrap().contains(public.trim()));
+    let message = home.beside("message.age");
+    let args = ["-r", public.trim(), "-o", text(&message)];
+    assert_eq!(run(Command::new("age").args(args), b"dear node").code, 0);
+    assert_eq!(age_decrypts(&key, &message), b"dear node");
+}
+
+/// Such a token has a passphrase beside its PIN: after it, a new one.
+#[test]
+fn a_token_without_a_vault_gets_a_new_passphrase() {
+    let hsm = SoftHsm::with_token("node-1")
+        .configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM,CKM_ECDH1_DERIVE");
+    let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&hsm.init("node-1"), b"");
+    let shown = home.show();
+    let did = shown["did"].as_str().unwrap();
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    lose(&home);
+    let home = home.with("ICN_PASSPHRASE", NEW);
+    drill.ok(&home, &["--did", did, "--module", &module()]);
+    signs_as(&home, &shown["did"]);
+    let home = home.with("ICN_PASSPHRASE", PASSPHRASE);
+    home.refused(&["sign"], b"x", &["the passphrase does not open this key"]);
 }

@@ -60,6 +60,15 @@ pub(crate) struct RestoreArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Only write the X25519 key of the identity, as an age identity file: it opens what was
+    /// encrypted to an identity whose device is gone, and signs nothing
+    #[arg(long, requires = "output", conflicts_with_all = ["check", "module"])]
+    pub(crate) encryption_key_only: bool,
+
+    /// File to write the X25519 key to; never overwritten
+    #[arg(short, long, value_name = "FILE", requires = "encryption_key_only")]
+    pub(crate) output: Option<PathBuf>,
+
     /// PKCS#11 module (absolute path): never taken from a backup [default: that of icn.toml]
     #[arg(long, value_name = "PATH")]
     pub(crate) module: Option<PathBuf>,

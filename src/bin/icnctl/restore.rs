@@ -1,5 +1,7 @@
 //! `icnctl id restore`
 
+use std::path::Path;
+
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
@@ -16,7 +18,7 @@ use crate::{pin_config, show};
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
     let store = context.store();
-    if !args.check {
+    if !args.check && !args.encryption_key_only {
         // Before anybody is asked for a secret.
         store.check_vacant()?;
     }
@@ -35,6 +37,11 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         let found = backup.did().clone();
         CliError::from(BackupError::NotNamed { found })
     })?;
+
+    if let Some(output) = &args.output {
+        backup.write_encryption_key(&did, output)?;
+        return encryption_key_written(context, &did, output);
+    }
 
     let (context, config) = configured(context, &backup, args)?;
     let store = context.store();
@@ -58,6 +65,19 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nIf the old node still runs, stop it: one identity, one node.\n",
             context.home.display()
+        )),
+    }
+}
+
+fn encryption_key_written(context: &Context, did: &Did, output: &Path) -> Result<(), CliError> {
+    let file = output.display();
+    match context.format {
+        Format::Json => {
+            Context::print_json(&json!({ "did": did, "encryption_key": file.to_string() }))
+        }
+        Format::Text => Context::print(&format!(
+            "The X25519 key of {did} is in {file}.\nIt opens what was encrypted to that identity: \
+             age -d -i {file} FILE\nNothing else was written, and nothing signs with it.\n"
         )),
     }
 }
