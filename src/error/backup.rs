@@ -203,9 +203,10 @@ impl BackupError {
             Self::KeyNotThere { source, .. } => {
                 let try_first = source.help().map(|help| format!(" ({help})")).unwrap_or_default();
                 return Some(format!(
-                    "bring that very device back{try_first}, and run the command again. If it is \
-                     gone, its key is gone with it, and no backup restores this DID: what is left \
-                     is a rotation by a key that was committed to in advance, or a new identity \
+                    "bring that very device back{try_first}, and run the command again; if the \
+                     device's own means have copied the key to another token, add --relocate. Else \
+                     its key is gone with it, and no backup restores this DID: what is left is a \
+                     rotation by a key that was committed to in advance, or a new identity \
                      (`icnctl id init`). What was encrypted to the old one can still be read: \
                      --encryption-key-only -o FILE"
                 ));

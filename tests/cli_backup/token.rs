@@ -185,3 +185,29 @@ fn a_token_without_a_vault_gets_a_new_passphrase() {
     let home = home.with("ICN_PASSPHRASE", PASSPHRASE);
     home.refused(&["sign"], b"x", &["the passphrase does not open this key"]);
 }
+
+/// The maker's own backup of a token brings the key back on another one.
+#[test]
+fn a_key_that_its_maker_copied_to_another_token_is_found_there() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let shown = home.show();
+    let did = shown["did"].as_str().unwrap();
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    lose(&home);
+    // The same objects, another serial number.
+    hsm.script("serial NEW0001");
+    let module = hsm.fault_module();
+    let restore = ["--did", did, "--module", &module];
+    drill.fails(&home, &restore, &["is not in this backup", "add --relocate"]);
+    drill.ok(&home, &[&restore[..], &["--relocate"]].concat());
+    signs_as(&home, &shown["did"]);
+    assert!(home.read("icn.toml").contains("serial = \"NEW0001\""));
+    // Where it is nowhere, nothing is guessed.
+    lose(&home);
+    hsm.script("token removed");
+    let args = [&restore[..], &["--relocate"]].concat();
+    drill.fails(&home, &args, &["is not in this backup", "because: no token has the key of"]);
+    assert!(!home.path("").exists());
+}

@@ -60,6 +60,11 @@ pub(crate) struct RestoreArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Look for the key on every token, or on that which --key names: the device's own means have
+    /// copied it to another one
+    #[arg(long, conflicts_with_all = ["check", "encryption_key_only"])]
+    pub(crate) relocate: bool,
+
     /// Only write the X25519 key of the identity, as an age identity file: it opens what was
     /// encrypted to an identity whose device is gone, and signs nothing
     #[arg(long, requires = "output", conflicts_with_all = ["check", "module"])]

@@ -46,10 +46,9 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let (context, config) = configured(context, &backup, args)?;
     let store = context.store();
     store.check(backup.header(), context.config.identity.backend, Some(&did))?;
-    let backend = context.backend().map_err(|error| match error {
-        CliError::Identity(error) => CliError::Identity(backup.explain(error)),
-        error => error,
-    })?;
+    let (context, backup) =
+        if args.relocate { relocated(&context, backup)? } else { (context, backup) };
+    let backend = context.backend().map_err(|error| explained(&backup, error))?;
     let header = backup.header().clone();
     if context.asks_a_person(backend.kind()) && backend.kind() != BackendKind::Age {
         store.find(backend.as_ref(), &header).map_err(|error| backup.explain(error))?;
@@ -109,6 +108,29 @@ fn configured(
         context.config.identity.pkcs11 = Some(context.pkcs11(args.module.as_deref())?);
     }
     Ok((context, text))
+}
+
+/// The key, and the configuration, on the token that has the key now.
+#[cfg(feature = "pkcs11")]
+fn relocated(context: &Context, backup: Backup) -> Result<(Context, Backup), CliError> {
+    if backup.backend() != BackendKind::Pkcs11 {
+        return Err(CliError::OptionForPkcs11 { option: "--relocate" });
+    }
+    let (moved, locator) = crate::relocate::search(context, backup.did(), None)
+        .map_err(|error| explained(&backup, error))?;
+    Ok((moved, backup.at(locator)))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn relocated(_: &Context, _: Backup) -> Result<(Context, Backup), CliError> {
+    Err(icn_identity::error::DeviceError::NoPkcs11.into())
+}
+
+fn explained(backup: &Backup, error: CliError) -> CliError {
+    match error {
+        CliError::Identity(error) => CliError::Identity(backup.explain(error)),
+        error => error,
+    }
 }
 
 fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(), CliError> {

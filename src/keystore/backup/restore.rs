@@ -10,7 +10,7 @@ use super::super::unlock::{Credentials, StorageSecret, new_storage, stored_secre
 use super::Backup;
 use super::contents::place;
 use super::make::APPROVALS;
-use crate::backend::{Backend, BackendKind, KeyAtRest};
+use crate::backend::{Backend, BackendKind, KeyAtRest, Pkcs11Locator};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
@@ -182,6 +182,14 @@ impl Backup {
     #[must_use]
     pub fn device(&self) -> Option<String> {
         place(&self.header)
+    }
+
+    /// The same identity, whose key is now on another token. What a search
+    /// found is not believed: the key must prove itself when it is opened.
+    #[must_use]
+    pub fn at(mut self, locator: Pkcs11Locator) -> Self {
+        self.header = self.header.at(locator);
+        self
     }
 
     /// The backend that has or had the key.
