@@ -156,11 +156,13 @@ pub(crate) fn signs_as(home: &Home, did: &Value) {
     assert!(!openssl_verifies(&beside, key, b"hullo", signature.trim()));
 }
 
-/// Every file below the home, with its content.
+/// Every file below the home, with its content; but for the lock, which names
+/// the process that had it last.
 pub(crate) fn everything(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(entries) = std::fs::read_dir(home.path("")) else { return Vec::new() };
     let mut all: Vec<_> = entries
         .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with(".lock"))
         .map(|path| (path.clone(), std::fs::read(path).unwrap()))
         .collect();
     all.sort();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::drill::{
     Drill, NEW, age_decrypts, everything, lose, new_key, payload, put_payload, signs_as, text,
 };
-use crate::home::{Home, PASSPHRASE, run, write_private};
+use crate::home::{Home, PASSPHRASE, on_a_terminal, run, write_private};
 
 fn identity() -> (Home, Drill, String) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -265,4 +265,45 @@ fn a_backup_can_be_verified_when_it_is_made() {
     new_key(&other);
     let args = drill.backup_args(&["--verify-with", text(&other)]);
     home.fails(&args, b"", &["this key does not open the backup"]);
+    assert!(!drill.backup.exists());
+}
+
+#[test]
+fn a_backup_changes_nothing_and_leaves_nothing_where_it_cannot_be_written() {
+    let (home, drill, _) = identity();
+    let before = everything(&home);
+    drill.make(&home);
+    assert_eq!(everything(&home), before);
+    std::fs::remove_file(&drill.backup).unwrap();
+    let to = |file: &str, texts: &[&str]| {
+        let args = ["id", "backup", "--recipient", &drill.recipient, "-o", file];
+        home.fails(&args, b"", texts);
+    };
+    to("-", &["a backup goes to a file"]);
+    to("/dev/full", &["/dev/full already exists"]);
+    to("/dev/stdout", &["/dev/stdout already exists"]);
+    to(text(&home.beside("nowhere/node.age")), &["cannot create", "nowhere/"]);
+    let left: Vec<_> = std::fs::read_dir(home.beside("")).unwrap().flatten().collect();
+    let names: Vec<_> = left.iter().map(std::fs::DirEntry::file_name).collect();
+    assert_eq!(names.len(), 2, "the home and the recovery key: {names:?}");
+    assert_eq!(everything(&home), before);
+}
+
+/// The way of a person: a new passphrase is typed twice.
+#[test]
+fn a_person_is_asked_for_a_new_passphrase_twice() {
+    let (home, drill, did) = identity();
+    drill.make(&home);
+    lose(&home);
+    let mut restore = home.command(&drill.restore_args(&["--did", &did]));
+    restore.env_remove("ICN_PASSPHRASE");
+    let ran = on_a_terminal(&restore, &format!("{NEW}\n{PASSPHRASE}\n"));
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("the two passphrases differ"), "{}", ran.out);
+    assert!(!home.path("").exists());
+    let ran = on_a_terminal(&restore, &format!("{NEW}\n{NEW}\n"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("New passphrase: ") && ran.out.contains("Again: "), "{}", ran.out);
+    assert!(!ran.out.contains(NEW), "{}", ran.out);
+    renewed(home).ok(&["sign"], b"x");
 }

@@ -25,6 +25,9 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
     store.check(&header, context.config.identity.backend, context.pinned())?;
     // Before anybody is asked for a secret.
     request.check(&header)?;
+    if args.output == Path::new("-") {
+        return Err(CliError::ToAFile);
+    }
     BackedUp::check_vacant(&args.output)?;
     let keys = match &args.verify_with {
         Some(path) => Some(recovery_keys(context, path, args.identity_passphrase_file.as_deref())?),
@@ -37,10 +40,11 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
     let given = context.credentials(backend.as_ref(), &header)?;
     let made = store.backup(backend.as_ref(), context.pinned(), &given.credentials, &request);
     let made = given.used(&store, made)?;
-    made.write(&args.output)?;
     if let Some(keys) = &keys {
-        Backup::read(&args.output, keys)?.is_of(&made.did)?;
+        Backup::open(&made.file, keys)?.is_of(&made.did)?;
     }
+    // Reads back the very bytes.
+    made.write(&args.output)?;
     print(context, args, &request, &made)
 }
 
@@ -66,8 +70,8 @@ fn print(
     text.push_str(&in_words(&made.contains, &made.does_not_contain));
     let _ = writeln!(text, "\nOpened by the secret key of {}", recipients.join("\nor of "));
     let read = match &args.verify_with {
-        Some(_) => "Read back, decrypted and verified.",
-        None => "Read back; whether it decrypts is told by the drill.",
+        Some(_) => "Decrypted, verified, and read back.",
+        None => "Read back; whether it decrypts, the drill tells.",
     };
     let _ = writeln!(
         text,

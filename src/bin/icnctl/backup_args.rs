@@ -20,7 +20,7 @@ pub(crate) struct BackupArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
-    /// Decrypt what was written, with this age identity file, and verify all of it
+    /// Decrypt and verify it with this age identity file before it is written
     #[arg(long, value_name = "KEYFILE")]
     pub(crate) verify_with: Option<PathBuf>,
 
