@@ -223,3 +223,7 @@ fn statement(did: &Did, contents: &str) -> Vec<u8> {
         .raw(&Sha256::digest(contents.as_bytes()))
         .into_bytes()
 }
+
+#[cfg(test)]
+#[path = "backup/tests.rs"]
+mod tests;
