@@ -143,8 +143,28 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`BundleError`] if the signer failed; the bundle is unchanged then.
     pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
+        self.renew_past(at, validity, 0)
+    }
+
+    /// As [`Self::renew`], for companions that are older than what peers may
+    /// have seen since: the sequence number becomes Unix time, which is past
+    /// anything that renewals have counted up to.
+    pub(crate) fn renew_after_restore(
+        &mut self,
+        at: SystemTime,
+        validity: Duration,
+    ) -> Result<(), BundleError> {
+        self.renew_past(at, validity, binding::unix(at))
+    }
+
+    fn renew_past(
+        &mut self,
+        at: SystemTime,
+        validity: Duration,
+        at_least: u64,
+    ) -> Result<(), BundleError> {
         let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
-        *self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
+        *self.companions = self.companions.renewed(&self.did, at, validity, at_least, sign)?;
         Ok(())
     }
 

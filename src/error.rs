@@ -3,12 +3,14 @@
 //! `Display` of each type prints its own layer; the cause is in `source()`.
 //! No error holds a PIN, a passphrase or a seed.
 
+mod backup;
 mod device;
 mod keystore;
 mod tpm;
 
 use std::error::Error as StdError;
 
+pub use backup::BackupError;
 pub use device::DeviceError;
 pub use keystore::KeystoreError;
 pub use tpm::{PcrDifference, TpmError};
@@ -36,6 +38,9 @@ pub enum Error {
     /// The files of an identity.
     #[error(transparent)]
     Keystore(#[from] KeystoreError),
+    /// A backup of an identity.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A bundle could not be made or does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -75,6 +80,7 @@ impl Error {
                     .into(),
             ),
             Self::Keystore(error) => error.help(),
+            Self::Backup(error) => error.help(),
             Self::Bundle(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(
@@ -105,6 +111,7 @@ impl Error {
     pub fn is_wrong_credential(&self) -> bool {
         match self {
             Self::Open(OpenError::WrongPassphrase)
+            | Self::Backup(BackupError::KeyFilePassphrase { .. })
             | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
             Self::Open(
                 OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),

@@ -15,6 +15,7 @@
 
 mod adopt;
 pub mod age;
+pub mod backup;
 mod encoding;
 pub(crate) mod file;
 mod header;

@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     /// What approvals of PCR values are for. Hashed; the TPM says what is signed.
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "used by that backend"))]
     TpmApproval,
+    /// What is in a backup is this DID's.
+    Backup,
 }
 
 impl Purpose {
@@ -33,6 +35,7 @@ impl Purpose {
             Self::Open => b"icn-identity/open/v1\0",
             Self::Binding => b"icn-identity/binding/v1\0",
             Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
+            Self::Backup => b"icn-identity/backup/v1\0",
         }
     }
 }

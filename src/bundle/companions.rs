@@ -43,16 +43,18 @@ impl Companions {
         }
     }
 
-    /// A new TLS key and certificate, the same X25519 key.
+    /// A new TLS key and certificate, the same X25519 key. The sequence number
+    /// grows by one, or to `at_least`.
     pub(super) fn renewed(
         &self,
         did: &Did,
         at: SystemTime,
         validity: Duration,
+        at_least: u64,
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
-        let sequence = self.binding.sequence().saturating_add(1);
+        let sequence = self.binding.sequence().saturating_add(1).max(at_least);
         Self::bind(did, at, validity, sequence, x25519, sign)
     }
 
@@ -82,7 +84,7 @@ impl Companions {
     }
 
     /// Everything that can be checked without a clock.
-    pub(super) fn check(&self, did: &Did) -> Result<(), BundleError> {
+    pub(crate) fn check(&self, did: &Did) -> Result<(), BundleError> {
         let binding = &self.binding;
         if binding.did() != did {
             return Err(BundleError::Mismatch { what: "DID" });

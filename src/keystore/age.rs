@@ -88,24 +88,39 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
 
 fn seal(payload: &Payload, recipient: &impl Recipient) -> Result<Vec<u8>, OpenError> {
     let json = payload.to_json().map_err(OpenError::Payload)?;
-    let encryptor = Encryptor::with_recipients(std::iter::once::<&dyn Recipient>(recipient))
-        .map_err(|error| OpenError::Encrypt(error.into()))?;
+    encrypt(&json, std::iter::once::<&dyn Recipient>(recipient))
+}
+
+fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
+    let json = decrypt(file, std::iter::once(identity)).map_err(refused)?;
+    Payload::from_json(&json).map_err(OpenError::Payload)
+}
+
+pub(super) fn encrypt<'a>(
+    plaintext: &[u8],
+    recipients: impl Iterator<Item = &'a dyn Recipient>,
+) -> Result<Vec<u8>, OpenError> {
+    let encryptor =
+        Encryptor::with_recipients(recipients).map_err(|error| OpenError::Encrypt(error.into()))?;
     let write = || -> io::Result<Vec<u8>> {
         let mut writer = encryptor.wrap_output(Vec::new())?;
-        writer.write_all(&json)?;
+        writer.write_all(plaintext)?;
         writer.finish()
     };
     write().map_err(|error| OpenError::Encrypt(error.into()))
 }
 
-fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
-    let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
-    let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
+pub(super) fn decrypt<'a>(
+    file: &[u8],
+    identities: impl Iterator<Item = &'a dyn Identity>,
+) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+    let decryptor = Decryptor::new_buffered(file)?;
+    let mut reader = decryptor.decrypt(identities)?;
     // Longer than any plaintext of this file: nothing is reallocated, so
     // nothing is left behind unwiped.
-    let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
-    reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
-    Payload::from_json(&json).map_err(OpenError::Payload)
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(file.len()));
+    reader.read_to_end(&mut plaintext)?;
+    Ok(plaintext)
 }
 
 fn refused(error: DecryptError) -> OpenError {

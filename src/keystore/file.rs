@@ -59,6 +59,33 @@ pub fn read_credential(path: &Path) -> Result<secrecy::SecretString, KeystoreErr
     })
 }
 
+/// Reads all of a file that holds a secret, under the rules of
+/// [`read_credential`].
+pub(crate) fn read_secret(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeystoreError> {
+    let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
+    read(path, Rule::Credential)?.map(zeroize::Zeroizing::new).ok_or_else(missing)
+}
+
+/// Reads a file that anybody may have written, up to a length. What is in it is
+/// not trusted.
+pub(crate) fn read_foreign(path: &Path, max: u64) -> Result<Vec<u8>, KeystoreError> {
+    // NONBLOCK: a FIFO in the file's place must not hang us.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = opened.map_err(io_error("open", path))?;
+    let metadata = file.metadata().map_err(io_error("read", path))?;
+    if !metadata.is_file() {
+        return Err(not_safe(path, "it is not a regular file", "name a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > max) {
+        let (problem, repair) = ("it is longer than any such file", "name the right file");
+        return Err(not_safe(path, problem, repair));
+    }
+    Ok(bytes)
+}
+
 fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
     // NONBLOCK: a FIFO in the file's place must not hang us.
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -170,6 +197,21 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// Writes a file durably (mode 0600), and never over another one.
+pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+    let temporary = temporary_name(path)?;
+    let rename = || {
+        let (flags, cwd) = (rustix::fs::RenameFlags::NOREPLACE, rustix::fs::CWD);
+        rustix::fs::renameat_with(cwd, &temporary, cwd, path, flags)
+            .map_err(|errno| io_error("create", path)(errno.into()))
+    };
+    let result = write_new(&temporary, bytes).and_then(|()| rename());
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result.and_then(|()| sync_dir(parent(path)))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {

@@ -186,6 +186,16 @@ impl Header {
         Ok(header)
     }
 
+    /// This header, with the key on a token where it is now.
+    pub(super) fn at(&self, locator: Pkcs11Locator) -> Self {
+        match self.locator {
+            Some(DeviceLocator::Pkcs11(_)) => {
+                Self { locator: Some(DeviceLocator::Pkcs11(locator)), ..self.clone() }
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// This header, with the key and the storage key in the places of another.
     pub(super) fn moved_to(&self, other: &Self) -> Self {
         Self {

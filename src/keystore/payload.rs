@@ -147,12 +147,7 @@ impl Payload {
 
     /// JSON, in one allocation that is wiped.
     pub(crate) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
-        let fail = |_| invalid("it cannot be written as JSON");
-        let mut length = Length(0);
-        serde_json::to_writer(&mut length, self).map_err(fail)?;
-        let mut json = Zeroizing::new(Vec::with_capacity(length.0));
-        serde_json::to_writer(&mut *json, self).map_err(fail)?;
-        Ok(json)
+        wiped_json(self).map_err(|_| invalid("it cannot be written as JSON"))
     }
 
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, KeystoreError> {
@@ -164,6 +159,15 @@ impl Payload {
             found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
         }
     }
+}
+
+/// JSON, in one allocation that is wiped.
+pub(super) fn wiped_json(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, value)?;
+    Ok(json)
 }
 
 fn invalid(reason: &'static str) -> KeystoreError {

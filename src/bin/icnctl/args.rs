@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::backup_args::{BackupArgs, RestoreArgs};
+
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
 #[command(
@@ -114,6 +116,10 @@ pub(crate) enum IdCommand {
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
     Reseal(ResealArgs),
+    /// Encrypt all that can be had of the identity to a recovery key that is kept elsewhere
+    Backup(BackupArgs),
+    /// Put an identity back from its backup, or only try it (--check); never overwrites one
+    Restore(RestoreArgs),
 }
 
 #[derive(Debug, clap::Args)]

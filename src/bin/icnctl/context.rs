@@ -41,7 +41,7 @@ impl Context {
             },
         };
         let config_path = args.config.clone().unwrap_or_else(|| home.join("icn.toml"));
-        if args.config.is_some() && needs_files && !config_path.exists() && !args.is_init() {
+        if args.config.is_some() && needs_files && !config_path.exists() && !args.makes_one() {
             return Err(CliError::NoConfig { path: config_path });
         }
         let config = if needs_files { Config::load(&config_path)? } else { Config::default() };
@@ -121,9 +121,10 @@ impl Context {
 }
 
 impl Args {
-    fn is_init(&self) -> bool {
+    /// Whether the command makes an identity, and its configuration.
+    fn makes_one(&self) -> bool {
         use crate::args::{Command, IdCommand};
-        matches!(self.command, Command::Id { command: IdCommand::Init(_) })
+        matches!(self.command, Command::Id { command: IdCommand::Init(_) | IdCommand::Restore(_) })
     }
 }
 

@@ -34,6 +34,11 @@ impl Asked {
 
 const PASSPHRASE: Asked =
     Asked { what: "passphrase", flag: "--passphrase-file", variable: "ICN_PASSPHRASE" };
+const RECOVERY: Asked = Asked {
+    what: "passphrase of the recovery key",
+    flag: "--identity-passphrase-file",
+    variable: "ICN_RECOVERY_PASSPHRASE",
+};
 const PIN: Asked = Asked { what: "PIN", flag: "--pin-file", variable: "ICN_PIN" };
 
 /// Credentials, and where the PIN among them came from.
@@ -76,16 +81,41 @@ impl Context {
         backend: &dyn Backend,
         header: &Header,
     ) -> Result<Given, CliError> {
-        let mut given = Given { credentials: Credentials::default(), pin: None };
-        let tpm_with_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
-        if backend.kind() == BackendKind::Pkcs11 || tpm_with_pin {
-            given = self.pin(&backend.describe())?;
-        }
+        let given = self.pin_of(backend, header)?;
         // For a token that cannot keep the storage key, beside the PIN.
         if matches!(header.storage(), Storage::Passphrase {}) {
-            given = given.and_passphrase(self.passphrase("Passphrase: ", None)?);
+            return Ok(given.and_passphrase(self.passphrase("Passphrase: ", None)?));
         }
         Ok(given)
+    }
+
+    /// The credentials of an identity that is restored: the PIN that its key
+    /// has, and a new passphrase.
+    pub(crate) fn credentials_after_restore(
+        &self,
+        backend: &dyn Backend,
+        header: &Header,
+    ) -> Result<Given, CliError> {
+        let given = self.pin_of(backend, header)?;
+        if matches!(header.storage(), Storage::Passphrase {}) {
+            return Ok(given.and_passphrase(self.new_passphrase()?));
+        }
+        Ok(given)
+    }
+
+    /// The PIN of the key, if it has one.
+    fn pin_of(&self, backend: &dyn Backend, header: &Header) -> Result<Given, CliError> {
+        let tpm_with_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
+        if backend.kind() == BackendKind::Pkcs11 || tpm_with_pin {
+            return self.pin(&backend.describe());
+        }
+        Ok(Given { credentials: Credentials::default(), pin: None })
+    }
+
+    /// The passphrase of the file with the recovery key.
+    pub(crate) fn recovery_passphrase(&self, file: Option<&Path>) -> Result<Passphrase, CliError> {
+        let prompt = "Passphrase of the recovery key: ";
+        Ok(Passphrase::from(self.ask(&RECOVERY, file, prompt, None)?))
     }
 
     /// Whether there will be a prompt.

@@ -72,8 +72,12 @@ pub(crate) enum CliError {
         #[source]
         source: icn_identity::backend::uri::InvalidPkcs11Uri,
     },
+    #[error("a backup goes to a file, from where it is read back, not to standard output")]
+    ToAFile,
     #[error("no PKCS#11 module is given")]
     NoModule,
+    #[error("a backup does not say which library is loaded, and there is no icn.toml")]
+    ModuleNotNamed { was: String },
     #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
         path: PathBuf,
@@ -116,6 +120,7 @@ impl CliError {
                  from the configuration"
             }
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
+            Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
             Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
             Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
@@ -132,6 +137,12 @@ impl CliError {
             }
             Self::NoModule => {
                 "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
+            }
+            Self::ModuleNotNamed { was } => {
+                return Some(format!(
+                    "give the token's PKCS#11 module with --module PATH; it was {was} when the \
+                     backup was made"
+                ));
             }
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));

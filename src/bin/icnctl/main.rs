@@ -2,6 +2,8 @@
 
 mod adopt;
 mod args;
+mod backup;
+mod backup_args;
 mod context;
 mod credential;
 #[cfg(feature = "pkcs11")]
@@ -15,6 +17,7 @@ mod pin_config;
 mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
+mod restore;
 mod show;
 mod sign;
 #[cfg(feature = "tpm")]
@@ -68,6 +71,10 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::Backup(backup) } => backup::backup(&context, &backup)?,
+        Command::Id { command: IdCommand::Restore(restore) } => {
+            restore::restore(&context, &restore)?;
+        }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;

@@ -1,8 +1,10 @@
 //! Records in `icn.toml` what `id init` decided, and pins the DID there.
 
 use std::io;
+use std::path::Path;
 
 use icn_identity::backend::{BackendKind, TpmObject};
+use icn_identity::config::Config;
 use icn_identity::keystore::{Header, write_private};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
@@ -11,11 +13,20 @@ use crate::error::CliError;
 
 /// Keeps what else is in the file, comments too.
 pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError> {
+    record_over(context, header, "")
+}
+
+/// As [`record`]; where there is no file, it begins as `if_none`.
+pub(crate) fn record_over(
+    context: &Context,
+    header: &Header,
+    if_none: &str,
+) -> Result<(), CliError> {
     let path = &context.config_path;
     let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => if_none.to_owned(),
             Err(error) => return Err(error.into()),
         };
         let mut document: DocumentMut = text.parse()?;
@@ -35,6 +46,43 @@ pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError>
         let _ = fill(&mut document, context, header);
         CliError::NotRecorded { path: path.clone(), lines: document.to_string(), source }
     })
+}
+
+/// The table `[identity]` of a file, with its comments and without the tables
+/// of others.
+pub(crate) fn identity_table(path: &Path) -> Result<Option<String>, CliError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(CliError::Input { what: path.display().to_string(), source }),
+    };
+    let mut document = parse(&text)?;
+    document.retain(|name, _| name == "identity");
+    Ok((!document.is_empty()).then(|| document.to_string()))
+}
+
+/// The module that such a table names.
+pub(crate) fn module(text: &str) -> Option<String> {
+    let document = parse(text).ok()?;
+    Some(document.get("identity")?.get("pkcs11")?.get("module")?.as_str()?.to_owned())
+}
+
+/// Such a table with another module.
+pub(crate) fn with_module(text: &str, module: &Path) -> Result<String, CliError> {
+    let mut document = parse(text)?;
+    let pkcs11 = table(document.as_table_mut(), "identity")
+        .and_then(|identity| table(identity, "pkcs11"))
+        .zip(module.to_str());
+    if let Some((pkcs11, module)) = pkcs11 {
+        set(pkcs11, "module", module);
+    }
+    Ok(document.to_string())
+}
+
+/// Its errors could quote what is in the file; those of [`Config`] do not.
+fn parse(text: &str) -> Result<DocumentMut, CliError> {
+    Config::parse(text)?;
+    Ok(text.parse().unwrap_or_default())
 }
 
 fn fill(document: &mut DocumentMut, context: &Context, header: &Header) -> Option<()> {

@@ -1,7 +1,10 @@
 //! `icnctl id relocate`
 
-use icn_identity::backend::BackendKind;
+use std::path::Path;
+
+use icn_identity::Did;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::{BackendKind, Pkcs11Locator};
 
 use crate::args::{Format, RelocateArgs};
 use crate::context::Context;
@@ -17,16 +20,7 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     if header.backend() != BackendKind::Pkcs11 {
         return Err(CliError::OptionForPkcs11 { option: "relocate" });
     }
-    let mut config = context.pkcs11(args.module.as_deref())?;
-    let uri = context.key.clone().unwrap_or_default();
-    let locator = Pkcs11Backend::search(&config.module, header.did(), &uri)?;
-    config.token = Some(locator.token.clone());
-    config.serial = Some(locator.serial.clone());
-    config.key = config.key.map(|key| key.at(&locator));
-    config.slot = None;
-    let mut moved = context.clone();
-    moved.key = None;
-    moved.config.identity.pkcs11 = Some(config);
+    let (moved, locator) = search(context, header.did(), args.module.as_deref())?;
 
     let backend = moved.backend()?;
     let given = moved.credentials(backend.as_ref(), &header)?;
@@ -38,4 +32,24 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
         Format::Json => show::print(&moved, &header, &show::Device::JustMade),
         Format::Text => Context::print(&format!("The key is at {locator}.\n")),
     }
+}
+
+/// Where the key of a DID is now, and the configuration for it there. No PIN is
+/// used.
+pub(crate) fn search(
+    context: &Context,
+    did: &Did,
+    module: Option<&Path>,
+) -> Result<(Context, Pkcs11Locator), CliError> {
+    let mut config = context.pkcs11(module)?;
+    let uri = context.key.clone().unwrap_or_default();
+    let locator = Pkcs11Backend::search(&config.module, did, &uri)?;
+    config.token = Some(locator.token.clone());
+    config.serial = Some(locator.serial.clone());
+    config.key = config.key.map(|key| key.at(&locator));
+    config.slot = None;
+    let mut moved = context.clone();
+    moved.key = None;
+    moved.config.identity.pkcs11 = Some(config);
+    Ok((moved, locator))
 }

@@ -1,0 +1,110 @@
+//! `icnctl id backup`
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use icn_identity::error::BackupError;
+use icn_identity::keystore::backup::{
+    BackedUp, Backup, BackupRequest, RecoveryKeys, RecoveryRecipient,
+};
+use serde_json::json;
+
+use crate::args::Format;
+use crate::backup_args::BackupArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::pin_config;
+
+pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliError> {
+    let recipients: Result<Vec<RecoveryRecipient>, BackupError> =
+        args.recipients.iter().map(|recipient| recipient.parse()).collect();
+    let request = BackupRequest::new(recipients?)?
+        .with_config(pin_config::identity_table(&context.config_path)?);
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    // Before anybody is asked for a secret.
+    request.check(&header)?;
+    if args.output == Path::new("-") {
+        return Err(CliError::ToAFile);
+    }
+    BackedUp::check_vacant(&args.output)?;
+    let keys = match &args.verify_with {
+        Some(path) => Some(recovery_keys(context, path, args.identity_passphrase_file.as_deref())?),
+        None => None,
+    };
+    let backend = context.backend()?;
+    if context.asks_a_person(backend.kind()) {
+        store.find(backend.as_ref(), &header)?;
+    }
+    let given = context.credentials(backend.as_ref(), &header)?;
+    let made = store.backup(backend.as_ref(), context.pinned(), &given.credentials, &request);
+    let made = given.used(&store, made)?;
+    if let Some(keys) = &keys {
+        Backup::open(&made.file, keys)?.is_of(&made.did)?;
+    }
+    // Reads back the very bytes.
+    made.write(&args.output)?;
+    print(context, args, &request, &made)
+}
+
+fn print(
+    context: &Context,
+    args: &BackupArgs,
+    request: &BackupRequest,
+    made: &BackedUp,
+) -> Result<(), CliError> {
+    let recipients: Vec<String> = request.recipients().iter().map(ToString::to_string).collect();
+    let file = args.output.display().to_string();
+    if context.format == Format::Json {
+        return Context::print_json(&json!({
+            "did": made.did,
+            "file": file,
+            "recipients": recipients,
+            "contains": made.contains,
+            "does_not_contain": made.does_not_contain,
+            "decrypted_and_verified": args.verify_with.is_some(),
+        }));
+    }
+    let mut text = format!("{}\nbacked up to {file}\n\n", made.did);
+    text.push_str(&in_words(&made.contains, &made.does_not_contain));
+    let _ = writeln!(text, "\nOpened by the secret key of {}", recipients.join("\nor of "));
+    let read = match &args.verify_with {
+        Some(_) => "Decrypted, verified, and read back.",
+        None => "Read back; whether it decrypts, the drill tells.",
+    };
+    let _ = writeln!(
+        text,
+        "{read}\nThe drill, where the recovery key is:\n  icnctl id restore {file} --identity-file \
+         KEYFILE --did {} --check",
+        made.did
+    );
+    Context::print(&text)
+}
+
+/// Two lists for people.
+pub(crate) fn in_words(contains: &[String], does_not_contain: &[String]) -> String {
+    let mut text = String::new();
+    for (title, list) in [("Inside:", contains), ("NOT inside:", does_not_contain)] {
+        let _ = writeln!(text, "{title}");
+        for item in list {
+            let _ = writeln!(text, "  - {item}");
+        }
+    }
+    text
+}
+
+/// The recovery key; its passphrase is asked for if it has one.
+pub(crate) fn recovery_keys(
+    context: &Context,
+    path: &Path,
+    passphrase_file: Option<&Path>,
+) -> Result<RecoveryKeys, CliError> {
+    match RecoveryKeys::read(path) {
+        Err(icn_identity::Error::Backup(BackupError::KeyFileLocked { .. })) => {
+            let passphrase = context.recovery_passphrase(passphrase_file)?;
+            Ok(RecoveryKeys::read_with_passphrase(path, &passphrase)?)
+        }
+        read => Ok(read?),
+    }
+}

@@ -1,0 +1,169 @@
+//! `icnctl id restore`
+
+use std::path::Path;
+
+use icn_identity::Did;
+use icn_identity::backend::BackendKind;
+use icn_identity::config::Config;
+use icn_identity::error::BackupError;
+use icn_identity::keystore::backup::Backup;
+use serde_json::json;
+
+use crate::args::Format;
+use crate::backup::{in_words, recovery_keys};
+use crate::backup_args::RestoreArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{pin_config, show};
+
+pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
+    let store = context.store();
+    if !args.check && !args.encryption_key_only {
+        // Before anybody is asked for a secret.
+        store.check_vacant()?;
+    }
+    let named = args.did.as_deref().map(Did::parse).transpose()?;
+    let keys =
+        recovery_keys(context, &args.identity_file, args.identity_passphrase_file.as_deref())?;
+    let backup = Backup::read(&args.file, &keys)?;
+    for did in named.iter().chain(context.pinned()) {
+        backup.is_of(did)?;
+    }
+    let expected = named.as_ref().or(context.pinned());
+    if args.check {
+        return report(context, &backup, expected.is_some());
+    }
+    let did = expected.cloned().ok_or_else(|| {
+        let found = backup.did().clone();
+        CliError::from(BackupError::NotNamed { found })
+    })?;
+
+    if let Some(output) = &args.output {
+        backup.write_encryption_key(&did, output)?;
+        return encryption_key_written(context, &did, output);
+    }
+
+    let (context, config) = configured(context, &backup, args)?;
+    let store = context.store();
+    store.check(backup.header(), context.config.identity.backend, Some(&did))?;
+    let (context, backup) =
+        if args.relocate { relocated(&context, backup)? } else { (context, backup) };
+    let backend = context.backend().map_err(|error| explained(&backup, error))?;
+    let header = backup.header().clone();
+    if context.asks_a_person(backend.kind()) && backend.kind() != BackendKind::Age {
+        store.find(backend.as_ref(), &header).map_err(|error| backup.explain(error))?;
+    }
+    let given = context.credentials_after_restore(backend.as_ref(), &header)?;
+    let restored = store.restore(backend.as_ref(), backup, &did, &given.credentials);
+    drop(given.used(&store, restored)?);
+    let header = store.header()?;
+    pin_config::record_over(&context, &header, config.as_deref().unwrap_or_default())?;
+    match context.format {
+        Format::Json => show::print(&context, &header, &show::Device::JustMade),
+        Format::Text => Context::print(&format!(
+            "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
+             others know.\nIf the old node still runs, stop it: one identity, one node.\n",
+            context.home.display()
+        )),
+    }
+}
+
+fn encryption_key_written(context: &Context, did: &Did, output: &Path) -> Result<(), CliError> {
+    let file = output.display();
+    match context.format {
+        Format::Json => {
+            Context::print_json(&json!({ "did": did, "encryption_key": file.to_string() }))
+        }
+        Format::Text => Context::print(&format!(
+            "The X25519 key of {did} is in {file}.\nIt opens what was encrypted to that identity: \
+             age -d -i {file} FILE\nNothing else was written, and nothing signs with it.\n"
+        )),
+    }
+}
+
+/// The configuration that is here; without one, that of the backup, and its
+/// text. Which library is loaded is never a backup's to say.
+fn configured(
+    context: &Context,
+    backup: &Backup,
+    args: &RestoreArgs,
+) -> Result<(Context, Option<String>), CliError> {
+    let mut context = context.clone();
+    let mut text = None;
+    if !context.config_path.exists()
+        && let Some(config) = backup.config()
+    {
+        let config = match backup.backend() {
+            BackendKind::Pkcs11 => {
+                let module = args.module.as_deref().ok_or_else(|| CliError::ModuleNotNamed {
+                    was: pin_config::module(config).unwrap_or_else(|| "not said".into()),
+                })?;
+                pin_config::with_module(config, module)?
+            }
+            _ => config.to_owned(),
+        };
+        context.config = Config::parse(&config)?;
+        text = Some(config);
+    } else if args.module.is_some() {
+        context.config.identity.pkcs11 = Some(context.pkcs11(args.module.as_deref())?);
+    }
+    Ok((context, text))
+}
+
+/// The key, and the configuration, on the token that has the key now.
+#[cfg(feature = "pkcs11")]
+fn relocated(context: &Context, backup: Backup) -> Result<(Context, Backup), CliError> {
+    if backup.backend() != BackendKind::Pkcs11 {
+        return Err(CliError::OptionForPkcs11 { option: "--relocate" });
+    }
+    let (moved, locator) = crate::relocate::search(context, backup.did(), None)
+        .map_err(|error| explained(&backup, error))?;
+    Ok((moved, backup.at(locator)))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn relocated(_: &Context, _: Backup) -> Result<(Context, Backup), CliError> {
+    Err(icn_identity::error::DeviceError::NoPkcs11.into())
+}
+
+fn explained(backup: &Backup, error: CliError) -> CliError {
+    match error {
+        CliError::Identity(error) => CliError::Identity(backup.explain(error)),
+        error => error,
+    }
+}
+
+fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(), CliError> {
+    if context.format == Format::Json {
+        return Context::print_json(&json!({
+            "did": backup.did(),
+            "did_was_named": did_was_named,
+            "created": backup.created(),
+            "backend": backup.backend(),
+            "device": backup.device(),
+            "contains": backup.contains(),
+            "does_not_contain": backup.does_not_contain(),
+        }));
+    }
+    let mut text = format!(
+        "{}\nThis backup of {} opens, and the DID's key has signed it. Nothing was written.\n\n{}",
+        backup.did(),
+        backup.created(),
+        in_words(backup.contains(), backup.does_not_contain())
+    );
+    match backup.device() {
+        None => text.push_str("\nThe identity can be restored from this file alone.\n"),
+        Some(device) => {
+            text.push_str("\nThe identity can be restored only where its key is: ");
+            text.push_str(&device);
+            text.push_str(". That device was not asked.\n");
+        }
+    }
+    if !did_was_named {
+        text.push_str(
+            "\nWhether this is the DID that you want was not checked: compare it with your own \
+             records, or give it with --did.\n",
+        );
+    }
+    Context::print(&text)
+}

@@ -1,0 +1,224 @@
+//! What can go wrong with a backup.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use super::{DeviceError, Error, KeystoreError, OpenError, TpmError};
+use crate::bundle::BundleError;
+use crate::did::Did;
+
+/// Why a backup was not made, not opened, or not restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// A backup that nobody could open.
+    #[error("the backup has no recipient")]
+    NoRecipient,
+    /// The text is no X25519 recipient of age v1.
+    #[error("{given:?} is no age recipient: {reason}")]
+    NotARecipient {
+        /// What was given.
+        given: String,
+        /// Why it is none.
+        reason: &'static str,
+    },
+    /// The secret key was given in the place of the recipient. It is not
+    /// repeated.
+    #[error("the recipient that was given is a secret key")]
+    SecretAsRecipient,
+    /// The recipient is the identity's own X25519 key, which is lost with it.
+    #[error("the recipient is the key of this very identity, and is lost when the identity is")]
+    OwnRecipient,
+    /// A file of this name is there.
+    #[error("{} already exists", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was written is not what is there.
+    #[error("{} did not read back as it was written", path.display())]
+    ReadBack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file with the recovery key cannot be used.
+    #[error("the age identity file {} cannot be used", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why. It never quotes the file.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The file has no key in it.
+    #[error("the age identity file {} has no key in it", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file with the recovery key is encrypted with a passphrase.
+    #[error("the age identity file {} wants a passphrase", path.display())]
+    KeyFileLocked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase does not open the file with the recovery key.
+    #[error("the passphrase does not open the age identity file {}", path.display())]
+    KeyFilePassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The backup was made for other keys.
+    #[error("this key does not open the backup: it was made for another one")]
+    OtherKey,
+    /// The file is no age file, or a damaged one.
+    #[error("the backup is damaged or cut off, or is no age file")]
+    Damaged(#[source] Box<dyn StdError + Send + Sync>),
+    /// The decrypted file is no backup.
+    #[error("what is in the age file is not a backup: {reason}")]
+    NotABackup {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// Why, where more can be said. It never quotes the contents.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The contents were not signed by the DID's key.
+    #[error("the backup was not signed by the key of {did}, whose it says it is")]
+    Signature {
+        /// Whose it says it is.
+        did: Did,
+    },
+    /// The parts of the backup do not belong together.
+    #[error("the backup's {what} is not that of {did}")]
+    Inconsistent {
+        /// Which part.
+        what: &'static str,
+        /// Whose the backup is.
+        did: Did,
+        /// Why, where more can be said.
+        #[source]
+        source: Option<Box<BundleError>>,
+    },
+    /// The backup is of another DID.
+    #[error("the backup is of {found}, not of {expected}")]
+    OtherDid {
+        /// Who was named.
+        expected: Did,
+        /// Whose it is.
+        found: Did,
+    },
+    /// Nobody has said whose backup it should be.
+    #[error("the backup says that it is of {found}, and nothing here says that this is the one")]
+    NotNamed {
+        /// Whose it is.
+        found: Did,
+    },
+    /// The key is in a device, and cannot be had there.
+    #[error("the key of {did} is not in this backup: it was in {place}, and cannot be had there")]
+    KeyNotThere {
+        /// Whose key.
+        did: Did,
+        /// The device that had it.
+        place: String,
+        /// What the device, or its absence, said.
+        #[source]
+        source: Box<Error>,
+    },
+}
+
+impl BackupError {
+    /// Whether the key is gone from where it was; everything else may pass, and
+    /// is said as it is.
+    pub(crate) fn key_is_not_there(error: &Error) -> bool {
+        let (Error::Device(device) | Error::Open(OpenError::Device(device))) = error else {
+            return false;
+        };
+        matches!(
+            device,
+            DeviceError::NoToken { .. }
+                | DeviceError::NoKey { .. }
+                | DeviceError::NotFound { .. }
+                | DeviceError::KeyReplaced { .. }
+                | DeviceError::Module { .. }
+                | DeviceError::Tpm(
+                    TpmError::NoDevice { .. }
+                        | TpmError::OtherTpm { .. }
+                        | TpmError::ParentChanged { .. }
+                        | TpmError::NoParent { .. }
+                        | TpmError::Damaged { .. }
+                )
+        )
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoRecipient => "give one with --recipient age1…",
+            Self::NotARecipient { .. } => {
+                "make a key with `age-keygen -o FILE` on a machine that is kept offline, and give \
+                 the public key that it prints: age1…"
+            }
+            Self::SecretAsRecipient => {
+                "it was on a command line, where others can read it: make another key with \
+                 `age-keygen`, and give its public key (age1…)"
+            }
+            Self::OwnRecipient => {
+                "give the public key of a recovery key that is kept somewhere else: `age-keygen -o \
+                 FILE` on a machine that is kept offline"
+            }
+            Self::FileExists { .. } => "name another file: a backup never overwrites one",
+            Self::ReadBack { .. } => "check the disk, and make the backup again",
+            Self::KeyFile { .. } | Self::NoKey { .. } => {
+                "give the file that `age-keygen` wrote: one line of it begins with \
+                 AGE-SECRET-KEY-1"
+            }
+            Self::KeyFileLocked { .. } => {
+                "give its passphrase with --identity-passphrase-file FILE or in \
+                 $ICN_RECOVERY_PASSPHRASE"
+            }
+            Self::KeyFilePassphrase { .. } => {
+                "check the passphrase (and the keyboard layout) and run the command again"
+            }
+            Self::OtherKey => {
+                "`icnctl id backup` printed the recipients of each backup: give the file with the \
+                 secret key of one of them"
+            }
+            Self::Damaged(_) | Self::NotABackup { .. } => {
+                "take another copy of the backup, or an older one"
+            }
+            Self::Signature { .. } | Self::Inconsistent { .. } => {
+                "do not use this file: anybody can encrypt one to your recovery key. Take a backup \
+                 from where only you could write"
+            }
+            Self::OtherDid { .. } => {
+                "take the backup of that DID; if it is --did that is wrong, compare both with your \
+                 own records first"
+            }
+            Self::NotNamed { .. } => {
+                "compare it with your own records, or with what your peers know: then run the \
+                 command again with --did DID"
+            }
+            Self::KeyNotThere { source, .. } => {
+                let try_first = source.help().map(|help| format!(" ({help})")).unwrap_or_default();
+                return Some(format!(
+                    "bring that very device back{try_first}, and run the command again; if the \
+                     device's own means have copied the key to another token, add --relocate. Else \
+                     its key is gone with it, and no backup restores this DID: what is left is a \
+                     rotation by a key that was committed to in advance, or a new identity \
+                     (`icnctl id init`). What was encrypted to the old one can still be read: \
+                     --encryption-key-only -o FILE"
+                ));
+            }
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl From<KeystoreError> for BackupError {
+    fn from(error: KeystoreError) -> Self {
+        let (reason, source) = ("its header or payload is not valid", Some(error.into()));
+        Self::NotABackup { reason, source }
+    }
+}

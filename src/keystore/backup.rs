@@ -1,0 +1,229 @@
+//! A copy of an identity, encrypted to a key that is kept somewhere else.
+//!
+//! One binary age v1 file, to one or more X25519 recipients (`age1…`); the
+//! stock `age` tool opens it. Inside is JSON (UTF-8):
+//!
+//! ```json
+//! {
+//!   "format": "icn-identity-backup",
+//!   "version": 1,
+//!   "signature": "64 bytes, base64",
+//!   "contents": {
+//!     "did": "did:icn:z…",
+//!     "created": "2026-01-31T12:00:00Z",
+//!     "contains": ["…in words"],
+//!     "does_not_contain": ["…in words"],
+//!     "header": {"as in": "identity.json"},
+//!     "payload": {"as in": "identity.age"},
+//!     "config": "[identity]\n… of icn.toml",
+//!     "tpm_approvals": ["as in tpm-approvals.json, where there is one"]
+//!   }
+//! }
+//! ```
+//!
+//! Anybody can encrypt a file to a public recipient: that a backup opens says
+//! nothing of who made it. So the DID's key signs `icn-identity/backup/v1` and
+//! a zero byte, the DID (preceded by its length as a big-endian `u64`), and the
+//! SHA-256 of the very bytes of `contents`; and nothing is restored but under
+//! the DID that a person or the configuration names. That it is the *newest*
+//! backup cannot be told from it.
+//!
+//! The key of a device is not inside, whatever else is: only a software
+//! identity is all there.
+
+mod contents;
+mod encryption_key;
+mod make;
+mod recipient;
+mod restore;
+
+use std::fmt;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use self::contents::{Contents, Envelope};
+pub use self::make::{BackedUp, BackupRequest};
+pub use self::recipient::{RecoveryKeys, RecoveryRecipient};
+use super::file;
+use super::header::Header;
+use super::payload::Payload;
+use crate::algorithm::Signature;
+use crate::backend::BackendKind;
+use crate::bundle::Companions;
+use crate::did::Did;
+use crate::error::BackupError;
+use crate::key::{Key, Software, Unlocked};
+use crate::secret::SigningSeed;
+use crate::statement::{Purpose, Statement};
+
+/// No backup is longer: 8 MiB. (No file of an identity is longer than 1 MiB.)
+const MAX_LEN: u64 = 8 * 1024 * 1024;
+
+/// A backup that was decrypted, and whose parts belong together and were signed
+/// by the DID that it names.
+///
+/// Whether that DID is the one that is wanted is for [`Backup::is_of`].
+pub struct Backup {
+    did: Did,
+    created: String,
+    contains: Vec<String>,
+    does_not_contain: Vec<String>,
+    header: Header,
+    seed: Option<SigningSeed>,
+    companions: Companions,
+    /// What else the payload holds.
+    payload: Payload,
+    config: Option<String>,
+    approvals: Option<String>,
+}
+
+impl Backup {
+    /// Reads a file, decrypts it with one of the keys, and verifies it.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] names the first check that failed.
+    pub fn read(path: &Path, keys: &RecoveryKeys) -> Result<Self, crate::Error> {
+        let file = file::read_foreign(path, MAX_LEN)?;
+        Ok(Self::open(&file, keys)?)
+    }
+
+    /// Decrypts with one of the keys, and verifies: the signature over the
+    /// contents, that seed and DID are a pair, that header, binding,
+    /// certificate and X25519 key are of this DID.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] names the first check that failed.
+    pub fn open(file: &[u8], keys: &RecoveryKeys) -> Result<Self, BackupError> {
+        let json = keys.decrypt(file)?;
+        Self::from_json(&json)
+    }
+
+    fn from_json(json: &Zeroizing<Vec<u8>>) -> Result<Self, BackupError> {
+        let envelope = Envelope::parse(json)?;
+        let contents = Contents::parse(envelope.contents)?;
+        let did = contents.did;
+        let signature = Signature::from_bytes(did.verifying_key().algorithm(), envelope.signature);
+        did.verifying_key()
+            .verify_strict(&statement(&did, envelope.contents.get()), &signature)
+            .map_err(|_| BackupError::Signature { did: did.clone() })?;
+
+        let wrong = |what, source| BackupError::Inconsistent { what, did: did.clone(), source };
+        let header = Header::parse(contents.header.get()).map_err(|source| {
+            BackupError::NotABackup { reason: "its header is not valid", source: Some(source) }
+        })?;
+        if *header.did() != did {
+            return Err(wrong("header", None));
+        }
+        let mut payload = Payload::from_json(contents.payload.get().as_bytes())?;
+        if *payload.did() != did {
+            return Err(wrong("payload", None));
+        }
+        let seed = payload.take_seed();
+        let fits = match (&seed, header.backend()) {
+            (Some(seed), BackendKind::Age) => *did.verifying_key() == seed.verifying_key().into(),
+            (None, BackendKind::Age) | (Some(_), _) => false,
+            (None, _) => true,
+        };
+        if !fits {
+            return Err(wrong("key", None));
+        }
+        let companions = payload.take_companions()?;
+        companions.check(&did).map_err(|error| wrong("binding", Some(Box::new(error))))?;
+        if companions.binding().x25519_public_key() != header.x25519_public_key() {
+            return Err(wrong("X25519 key", None));
+        }
+        Ok(Self {
+            created: contents.created,
+            contains: contents.contains,
+            does_not_contain: contents.does_not_contain,
+            header,
+            seed,
+            companions,
+            payload,
+            config: contents.config,
+            approvals: contents.tpm_approvals.map(|json| json.get().to_owned()),
+            did,
+        })
+    }
+
+    /// Whether it is the backup of this DID.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::OtherDid`].
+    pub fn is_of(&self, expected: &Did) -> Result<(), BackupError> {
+        if self.did == *expected {
+            return Ok(());
+        }
+        let (expected, found) = (expected.clone(), self.did.clone());
+        Err(BackupError::OtherDid { expected, found })
+    }
+
+    /// Whose backup it is.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// When it was made, by the clock of who made it (RFC 3339).
+    #[must_use]
+    pub fn created(&self) -> &str {
+        &self.created
+    }
+
+    /// What is inside, in words.
+    #[must_use]
+    pub fn contains(&self) -> &[String] {
+        &self.contains
+    }
+
+    /// What is not inside, in words.
+    #[must_use]
+    pub fn does_not_contain(&self) -> &[String] {
+        &self.does_not_contain
+    }
+
+    /// The header of the identity, as it was when the backup was made.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// `[identity]` of `icn.toml`, as it was when the backup was made.
+    #[must_use]
+    pub fn config(&self) -> Option<&str> {
+        self.config.as_deref()
+    }
+
+    /// The software key, if it is inside.
+    fn take_key(&mut self) -> Option<Key<Software, Unlocked>> {
+        let method = self.did.method();
+        self.seed.take().map(|seed| Key::from_signing_seed(seed, method))
+    }
+}
+
+impl fmt::Debug for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backup")
+            .field("did", &self.did)
+            .field("created", &self.created)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the DID's key signs. The contents only as their hash: a device has no
+/// business with what is in them.
+fn statement(did: &Did, contents: &str) -> Vec<u8> {
+    Statement::new(Purpose::Backup)
+        .field(did.as_str().as_bytes())
+        .raw(&Sha256::digest(contents.as_bytes()))
+        .into_bytes()
+}
+
+#[cfg(test)]
+#[path = "backup/tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! The JSON inside a backup.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::super::base64;
+use super::super::header::{Header, Storage};
+use crate::backend::BackendKind;
+use crate::did::Did;
+use crate::error::{BackupError, KeystoreError};
+
+const FORMAT: &str = "icn-identity-backup";
+const VERSION: u64 = 1;
+
+/// The outermost object. `contents` is signed as the bytes that it is.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Envelope<'a> {
+    format: String,
+    version: u64,
+    #[serde(with = "base64")]
+    pub(super) signature: [u8; 64],
+    #[serde(borrow)]
+    pub(super) contents: &'a RawValue,
+}
+
+impl<'a> Envelope<'a> {
+    pub(super) fn new(signature: [u8; 64], contents: &'a RawValue) -> Self {
+        Self { format: FORMAT.into(), version: VERSION, signature, contents }
+    }
+
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, BackupError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: String,
+            version: u64,
+        }
+        let version: Version = serde_json::from_slice(json).map_err(|error| position(&error))?;
+        if version.format != FORMAT {
+            let reason = "it is of another format";
+            return Err(BackupError::NotABackup { reason, source: None });
+        }
+        if version.version != VERSION {
+            let found = version.version;
+            let newer = KeystoreError::Newer { what: "the backup", found, known: VERSION };
+            let (reason, source) = ("it is of another version", Some(newer.into()));
+            return Err(BackupError::NotABackup { reason, source });
+        }
+        serde_json::from_slice(json).map_err(|error| position(&error))
+    }
+}
+
+/// What is signed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Contents<'a> {
+    pub(super) did: Did,
+    pub(super) created: String,
+    pub(super) contains: Vec<String>,
+    pub(super) does_not_contain: Vec<String>,
+    #[serde(borrow)]
+    pub(super) header: &'a RawValue,
+    #[serde(borrow)]
+    pub(super) payload: &'a RawValue,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) config: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) tpm_approvals: Option<&'a RawValue>,
+}
+
+impl<'a> Contents<'a> {
+    pub(super) fn parse(json: &'a RawValue) -> Result<Self, BackupError> {
+        serde_json::from_str(json.get()).map_err(|error| position(&error))
+    }
+}
+
+/// Where the JSON goes wrong; what it says may be a secret.
+fn position(error: &serde_json::Error) -> BackupError {
+    let at = format!("line {}, column {}", error.line(), error.column());
+    BackupError::NotABackup { reason: "it is not the JSON of one", source: Some(at.into()) }
+}
+
+/// What a person should know of it without this program.
+pub(super) struct Words {
+    pub(super) contains: Vec<String>,
+    pub(super) does_not_contain: Vec<String>,
+}
+
+impl Words {
+    pub(super) fn of(header: &Header, config: bool, approvals: bool) -> Self {
+        let did = header.did();
+        let mut contains = Vec::new();
+        let mut does_not_contain = Vec::new();
+        match place(header) {
+            None => contains.push(format!(
+                "the private key of {did}: whoever opens this backup can sign as this DID"
+            )),
+            Some(place) => does_not_contain.push(format!(
+                "the private key of {did}: it is in {place}, and only there. Without that very \
+                 device this backup does not restore the DID"
+            )),
+        }
+        contains.push(
+            "the X25519 key (opens what was encrypted to this identity), the TLS key and \
+             certificate, and the binding of both to the DID"
+                .into(),
+        );
+        contains.push(
+            "the public header (identity.json), and in the payload the rotation chain, the DID \
+             document, and what older versions left there"
+                .into(),
+        );
+        if config {
+            contains.push("the table [identity] of icn.toml: the backend and its pins".into());
+        }
+        if approvals {
+            contains.push("approvals of PCR values (tpm-approvals.json)".into());
+        }
+        let credentials = match header.backend() {
+            BackendKind::Age => "the passphrase of identity.age: a new one is asked for",
+            _ if matches!(header.storage(), Storage::Passphrase {}) => {
+                "the PIN of the device, which is needed again, and the passphrase of identity.age: \
+                 a new one is asked for"
+            }
+            _ => "the PIN of the device: it is needed again",
+        };
+        does_not_contain.push(credentials.into());
+        does_not_contain.push("the other tables of icn.toml, and files that it names".into());
+        Self { contains, does_not_contain }
+    }
+}
+
+/// The device that has the key, if one has it.
+pub(super) fn place(header: &Header) -> Option<String> {
+    match (header.locator(), header.tpm()) {
+        (Some(locator), _) => Some(format!("token {} (serial {})", locator.token, locator.serial)),
+        (None, Some(object)) => {
+            let name = super::super::hex::encode(&object.parent.name);
+            let short = name.get(..16).unwrap_or(&name);
+            Some(format!("the TPM whose storage key is {short}…"))
+        }
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,51 @@
+//! The X25519 key alone, for what was encrypted to an identity whose device is
+//! gone.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use bech32::{Bech32, Hrp};
+use zeroize::Zeroizing;
+
+use super::super::file;
+use super::{BackedUp, Backup};
+use crate::did::Did;
+use crate::error::{BackupError, Error};
+
+const RECIPIENT: Hrp = Hrp::parse_unchecked("age");
+const SECRET_KEY: Hrp = Hrp::parse_unchecked("age-secret-key-");
+/// More than the three lines have: growing would leave copies behind.
+const MAX_TEXT: usize = 512;
+
+impl Backup {
+    /// Writes the X25519 key of `did` as an age identity file (mode 0600): the
+    /// stock `age` opens with it what was encrypted to the identity. It cannot
+    /// sign.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::OtherDid`], or [`BackupError::FileExists`] rather than
+    /// overwrite anything.
+    pub fn write_encryption_key(&self, did: &Did, path: &Path) -> Result<(), Error> {
+        self.is_of(did)?;
+        BackedUp::check_vacant(path)?;
+        let text = self
+            .encryption_key(did)
+            .ok_or(BackupError::NotABackup { reason: "its X25519 key is none", source: None })?;
+        Ok(file::write_once(path, &text)?)
+    }
+
+    fn encryption_key(&self, did: &Did) -> Option<Zeroizing<Vec<u8>>> {
+        let x25519 = &self.companions.x25519;
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
+        writeln!(text, "# encryption key of {did}; it does not sign").ok()?;
+        write!(text, "# public key: ").ok()?;
+        bech32::encode_lower_to_writer::<Bech32, _>(&mut *text, RECIPIENT, &x25519.public_key())
+            .ok()?;
+        writeln!(text).ok()?;
+        bech32::encode_upper_to_writer::<Bech32, _>(&mut *text, SECRET_KEY, x25519.as_bytes())
+            .ok()?;
+        writeln!(text).ok()?;
+        Some(text)
+    }
+}

@@ -1,0 +1,194 @@
+//! Making a backup.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::header::{self, Header};
+use super::super::identity::{IdentityStore, check_header, seed_of};
+use super::super::lock::Lock;
+use super::super::payload::wiped_json;
+use super::super::unlock::Credentials;
+use super::super::{age, file};
+use super::contents::{Contents, Envelope, Words};
+use super::recipient::{RecoveryRecipient, is_age_file};
+use super::{MAX_LEN, statement};
+use crate::backend::Backend;
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+use crate::error::{BackupError, Error, KeystoreError};
+
+/// Approvals that a node has, beside its identity.
+pub(super) const APPROVALS: &str = "tpm-approvals.json";
+
+/// Whom a backup is for, and what goes in beside the identity's own files.
+#[derive(Debug, Clone)]
+pub struct BackupRequest {
+    recipients: Vec<RecoveryRecipient>,
+    config: Option<String>,
+}
+
+impl BackupRequest {
+    /// A backup that any of these can open.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::NoRecipient`] without any.
+    pub fn new(recipients: Vec<RecoveryRecipient>) -> Result<Self, BackupError> {
+        if recipients.is_empty() {
+            return Err(BackupError::NoRecipient);
+        }
+        Ok(Self { recipients, config: None })
+    }
+
+    /// With the table `[identity]` of `icn.toml` (TOML).
+    #[must_use]
+    pub fn with_config(mut self, config: Option<String>) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub fn recipients(&self) -> &[RecoveryRecipient] {
+        &self.recipients
+    }
+
+    /// Whether the backup outlives the identity with this header. Asks for no
+    /// credential; [`IdentityStore::backup`] checks it again.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::OwnRecipient`].
+    pub fn check(&self, header: &Header) -> Result<(), BackupError> {
+        self.check_recipients(header.x25519_public_key())
+    }
+
+    fn check_recipients(&self, own: &[u8; 32]) -> Result<(), BackupError> {
+        if self.recipients.iter().any(|recipient| recipient.public_key() == own) {
+            return Err(BackupError::OwnRecipient);
+        }
+        Ok(())
+    }
+}
+
+/// A backup, encrypted, and what can be said of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BackedUp {
+    /// Whose it is.
+    pub did: Did,
+    /// What is inside, in words.
+    pub contains: Vec<String>,
+    /// What is not inside, in words.
+    pub does_not_contain: Vec<String>,
+    /// The age file.
+    pub file: Vec<u8>,
+}
+
+impl BackedUp {
+    /// Writes the file durably (mode 0600), and reads it back.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::FileExists`] rather than overwrite anything.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        Self::check_vacant(path)?;
+        file::write_once(path, &self.file)?;
+        let read = file::read_foreign(path, MAX_LEN)?;
+        if read != self.file || !is_age_file(&read) {
+            return Err(BackupError::ReadBack { path: path.to_owned() }.into());
+        }
+        Ok(())
+    }
+
+    /// Whether a backup can be written there.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::FileExists`].
+    pub fn check_vacant(path: &Path) -> Result<(), BackupError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(BackupError::FileExists { path: path.to_owned() });
+        }
+        Ok(())
+    }
+}
+
+impl IdentityStore {
+    /// Opens the identity, and encrypts all of it that can be had to the
+    /// recipients, signed by the DID's key. The identity is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; or [`BackupError::OwnRecipient`].
+    pub fn backup(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+        request: &BackupRequest,
+    ) -> Result<BackedUp, Error> {
+        self.read_header()?;
+        let _lock = Lock::exclusive(self.home())?;
+        let (header, text) = self.read_header()?;
+        check_header(&header, backend.kind(), pinned)?;
+        request.check(&header)?;
+        let locator = self.locator_of(&header);
+        let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
+        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
+        let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
+        request.check_recipients(bundle.x25519_public_key())?;
+
+        let text = header.to_json()?;
+        let seed = seed_of(bundle.signer());
+        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text)).to_json()?;
+        let approvals = match header.tpm() {
+            Some(_) => file::read_private(&self.home().join(APPROVALS))?,
+            None => None,
+        };
+        let words = Words::of(&header, request.config.is_some(), approvals.is_some());
+        let contents = wiped_json(&Contents {
+            did: bundle.did().clone(),
+            created: now(),
+            contains: words.contains.clone(),
+            does_not_contain: words.does_not_contain.clone(),
+            header: raw(text.as_bytes())?,
+            payload: raw(&payload)?,
+            config: request.config.clone(),
+            tpm_approvals: approvals.as_deref().map(raw).transpose()?,
+        })
+        .map_err(unwritable)?;
+        let contents = raw(&contents)?;
+        let signature = bundle.sign(&statement(bundle.did(), contents.get()))?;
+        let json =
+            wiped_json(&Envelope::new(*signature.as_bytes(), contents)).map_err(unwritable)?;
+        let recipients = request.recipients.iter().map(RecoveryRecipient::as_age);
+        let file = age::encrypt(&json, recipients)?;
+        let Words { contains, does_not_contain } = words;
+        Ok(BackedUp { did: bundle.did().clone(), contains, does_not_contain, file })
+    }
+}
+
+/// JSON as the bytes that it is.
+fn raw(json: &[u8]) -> Result<&RawValue, Error> {
+    serde_json::from_slice(json).map_err(unwritable)
+}
+
+/// Its text is left out: it could quote.
+fn unwritable(_: serde_json::Error) -> Error {
+    KeystoreError::Payload { reason: "the backup cannot be written as JSON", source: None }.into()
+}
+
+/// `2026-01-31T12:00:00Z`
+fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,141 @@
+//! Whom a backup is encrypted to, and what opens it again.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use ::age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
+use zeroize::Zeroizing;
+
+use super::super::{age, file};
+use crate::error::BackupError;
+use crate::secret::Passphrase;
+
+/// The public half of a recovery key: an X25519 recipient of age v1, `age1…`.
+#[derive(Clone)]
+pub struct RecoveryRecipient {
+    recipient: x25519::Recipient,
+    public: [u8; 32],
+}
+
+impl RecoveryRecipient {
+    pub(super) const fn public_key(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    pub(super) fn as_age(&self) -> &dyn Recipient {
+        &self.recipient
+    }
+}
+
+impl FromStr for RecoveryRecipient {
+    type Err = BackupError;
+
+    fn from_str(text: &str) -> Result<Self, BackupError> {
+        if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY") {
+            return Err(BackupError::SecretAsRecipient);
+        }
+        let wrong = |reason| BackupError::NotARecipient { given: text.to_owned(), reason };
+        let recipient = text.parse().map_err(|_| wrong("X25519 keys begin with age1"))?;
+        let decoded = bech32::decode(text).map(|(_, bytes)| bytes).unwrap_or_default();
+        let public = decoded.try_into().map_err(|_| wrong("it is not 32 bytes"))?;
+        // Else the key of the file is one that everybody knows.
+        let probe = x25519_dalek::StaticSecret::from([1; 32]);
+        let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(public));
+        if !shared.was_contributory() {
+            return Err(wrong("it is a point of small order"));
+        }
+        Ok(Self { recipient, public })
+    }
+}
+
+impl fmt::Display for RecoveryRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.recipient.fmt(f)
+    }
+}
+
+impl fmt::Debug for RecoveryRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecoveryRecipient({})", self.recipient)
+    }
+}
+
+/// The secret keys of an age identity file, as `age-keygen` writes it.
+///
+/// Wiped when dropped.
+pub struct RecoveryKeys(Vec<Box<dyn Identity + Send + Sync>>);
+
+impl RecoveryKeys {
+    /// Reads a file with lines `AGE-SECRET-KEY-1…`, comments and empty lines.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::KeyFileLocked`] if it is encrypted with a passphrase: then
+    /// [`Self::read_with_passphrase`] takes it. Others if it is not a file of
+    /// our own or root's that nobody else can read, or has no keys.
+    pub fn read(path: &Path) -> Result<Self, crate::Error> {
+        let bytes = file::read_secret(path)?;
+        if bytes.starts_with(b"age-encryption.org/") {
+            return Err(BackupError::KeyFileLocked { path: path.to_owned() }.into());
+        }
+        Ok(Self::parse(path, &bytes)?)
+    }
+
+    /// Reads such a file that `age -p` has encrypted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`], or [`BackupError::KeyFilePassphrase`].
+    pub fn read_with_passphrase(
+        path: &Path,
+        passphrase: &Passphrase,
+    ) -> Result<Self, crate::Error> {
+        let bytes = file::read_secret(path)?;
+        let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
+        identity.set_max_work_factor(age::MAX_WORK_FACTOR);
+        let identity: &dyn Identity = &identity;
+        let plain =
+            age::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
+                DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+                    BackupError::KeyFilePassphrase { path: path.to_owned() }
+                }
+                error => BackupError::KeyFile { path: path.to_owned(), source: error.into() },
+            })?;
+        Ok(Self::parse(path, &plain)?)
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, BackupError> {
+        let unusable = |source| BackupError::KeyFile { path: path.to_owned(), source };
+        // Its errors say the number of a line, and nothing of the line.
+        let file = IdentityFile::from_buffer(bytes).map_err(|error| unusable(error.into()))?;
+        let keys = file.into_identities().map_err(|error| unusable(error.into()))?;
+        if keys.is_empty() {
+            return Err(BackupError::NoKey { path: path.to_owned() });
+        }
+        Ok(Self(keys))
+    }
+
+    pub(super) fn decrypt(&self, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, BackupError> {
+        let keys = self.0.iter().map(|key| {
+            let key: &dyn Identity = key.as_ref();
+            key
+        });
+        age::decrypt(file, keys).map_err(|error| match error {
+            DecryptError::NoMatchingKeys => BackupError::OtherKey,
+            error => BackupError::Damaged(error.into()),
+        })
+    }
+}
+
+impl fmt::Debug for RecoveryKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecoveryKeys").finish_non_exhaustive()
+    }
+}
+
+/// What can be told of a backup without its key: that it is a whole header of
+/// age v1.
+pub(super) fn is_age_file(file: &[u8]) -> bool {
+    Decryptor::new_buffered(file).is_ok_and(|decryptor| !decryptor.is_scrypt())
+}

@@ -1,0 +1,102 @@
+//! What a key that signs whatever it is given could have signed.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::backend::{AgeKeyStore, Backend as _, NewKey};
+use crate::config::AgeConfig;
+use crate::did::DidMethod;
+use crate::keystore::{Credentials, IdentityStore};
+use crate::secret::Passphrase;
+
+const KEY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
+/// A genuine backup's JSON, and the key that has signed it.
+fn genuine() -> (Value, Key<Software, Unlocked>) {
+    let dir = tempfile::tempdir().unwrap();
+    let config = AgeConfig { work_factor: 10, ..AgeConfig::default() };
+    let backend = AgeKeyStore::with_config(dir.path().join("home"), &config);
+    let store = IdentityStore::new(backend.home()).with_age_config(config);
+    let credentials = Credentials::passphrase(Passphrase::new("of a test"));
+    let made = store.create(&backend, &NewKey::new(DidMethod::Icn), &credentials).unwrap();
+    let request = BackupRequest::new(vec![RECIPIENT.parse().unwrap()]).unwrap();
+    let backup = store.backup(&backend, None, &credentials, &request).unwrap();
+    assert_eq!((&backup.did, backend.kind()), (made.did(), BackendKind::Age));
+    let file = dir.path().join("key");
+    file::write(&file, KEY.as_bytes()).unwrap();
+    let json = RecoveryKeys::read(&file).unwrap().decrypt(&backup.file).unwrap();
+    let seed = made.into_static::<Software>().unwrap().into_signer();
+    (serde_json::from_slice(&json).unwrap(), seed)
+}
+
+/// Opens these contents, signed by this key.
+fn open(mut json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupError> {
+    let contents = json["contents"].to_string();
+    let signature = key.sign(&statement(key.did(), &contents)).unwrap();
+    json["signature"] = crate::keystore::base64::encode(signature.as_bytes()).into();
+    // Written as it was signed.
+    let text = json.to_string();
+    assert!(text.contains(&contents));
+    Backup::from_json(&Zeroizing::new(text.into_bytes()))
+}
+
+#[test]
+fn signed_anew_a_genuine_backup_opens() {
+    let (json, key) = genuine();
+    let backup = open(json, &key).unwrap();
+    backup.is_of(key.did()).unwrap();
+    assert!(!format!("{backup:?}").contains("seed"));
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
+    let (mine, key) = genuine();
+    let (other, _) = genuine();
+    for (part, what) in [
+        ("/header", "header"),
+        ("/payload", "payload"),
+        ("/payload/seed", "key"),
+        ("/payload/x25519_secret", "binding"),
+        ("/payload/tls", "binding"),
+        ("/payload/tls/private_key", "binding"),
+        ("/payload/binding", "binding"),
+        ("/header/x25519_public", "X25519 key"),
+    ] {
+        let mut mixed = mine.clone();
+        let path = format!("/contents{part}");
+        *mixed.pointer_mut(&path).unwrap() = other.pointer(&path).unwrap().clone();
+        match open(mixed, &key) {
+            Err(BackupError::Inconsistent { what: found, did, .. }) => {
+                assert_eq!((found, &did), (what, key.did()), "{part}");
+            }
+            other => panic!("{part}: {other:?}"),
+        }
+    }
+    // A key where none belongs, and none where one does.
+    let mut without = mine.clone();
+    without["contents"]["payload"].as_object_mut().unwrap().remove("seed");
+    assert!(matches!(open(without, &key), Err(BackupError::Inconsistent { what: "key", .. })));
+}
+
+#[test]
+fn nothing_is_taken_that_is_not_understood() {
+    let (mine, key) = genuine();
+    for (part, value) in [
+        ("/contents/more", json!(1)),
+        ("/contents/header/more", json!(1)),
+        ("/contents/payload/version", json!(6)),
+        ("/contents/payload/version", json!(4)),
+        ("/contents/header/version", json!(2)),
+        ("/contents/payload/seed", json!("AAAA")),
+        ("/contents/did", json!("did:web:example.org")),
+        ("/version", json!(2)),
+        ("/format", json!("icn-identity-header")),
+    ] {
+        let mut changed = mine.clone();
+        let (parent, name) = part.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[name] = value;
+        let error = open(changed, &key).unwrap_err();
+        assert!(matches!(error, BackupError::NotABackup { .. }), "{part}: {error:?}");
+    }
+}

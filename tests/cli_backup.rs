@@ -1,0 +1,32 @@
+//! Backups, and putting an identity back from one: the drill for every backend.
+#![allow(dead_code, reason = "the support modules serve several tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "cli_tpm/approver.rs"]
+mod approver;
+#[path = "cli_backup/damage.rs"]
+mod damage;
+#[path = "cli_backup/drill.rs"]
+mod drill;
+#[path = "cli_backup/forgery.rs"]
+mod forgery;
+#[path = "support/home.rs"]
+mod home;
+#[path = "cli_tpm/node.rs"]
+mod node;
+#[path = "cli_backup/page.rs"]
+mod page;
+#[path = "cli_tpm/quick.rs"]
+mod quick;
+#[path = "cli_backup/recipients.rs"]
+mod recipients;
+#[path = "support/token.rs"]
+mod softhsm;
+#[path = "cli_backup/software.rs"]
+mod software;
+#[path = "support/swtpm.rs"]
+mod swtpm;
+#[path = "cli_backup/token.rs"]
+mod token;
+#[path = "cli_backup/tpm.rs"]
+mod tpm;
