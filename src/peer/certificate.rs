@@ -12,7 +12,9 @@ use x509_parser::x509::X509Version;
 
 use super::Refusal;
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
-use crate::bundle::{Binding, Extension, Terms, Unreadable};
+#[cfg(feature = "tls")]
+use crate::bundle::{Binding, Terms};
+use crate::bundle::{Extension, Unreadable};
 use crate::did::Did;
 
 /// SubjectPublicKeyInfo of Ed25519 without the key (RFC 8410, section 4).
