@@ -15,6 +15,7 @@
 
 mod adopt;
 pub mod age;
+mod document;
 mod encoding;
 pub(crate) mod file;
 mod header;

@@ -158,6 +158,6 @@ impl fmt::Debug for Binding {
     }
 }
 
-pub(super) fn unix(at: SystemTime) -> u64 {
+pub(crate) fn unix(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }

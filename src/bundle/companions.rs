@@ -7,19 +7,23 @@ use zeroize::Zeroizing;
 use super::binding::{Binding, Terms, unix};
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
-use crate::did::Did;
+use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::error::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
 
 /// Peers whose clock is a little behind ours accept a new certificate.
 const CLOCK_SKEW: u64 = 300;
 
-/// TLS key, certificate, X25519 key and binding.
+/// TLS key, certificate, X25519 key, binding, and the DID document.
 pub(crate) struct Companions {
     pub(crate) tls_key: SigningSeed,
     pub(crate) certificate: Vec<u8>,
     pub(crate) x25519: X25519Seed,
     pub(crate) binding: Binding,
+    /// Signed once: it names the DID's key and the X25519 key, which stay.
+    /// Identities from before there were documents have none until they are
+    /// renewed.
+    pub(crate) document: Option<DidDocument>,
 }
 
 impl Companions {
@@ -28,9 +32,29 @@ impl Companions {
         at: SystemTime,
         validity: Duration,
         sequence: u64,
-        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        Self::bind(did, at, validity, sequence, X25519Seed::generate()?, sign)
+        let companions =
+            Self::bind(did, at, validity, sequence, X25519Seed::generate()?, &sign)?;
+        companions.documented(did, at, sign)
+    }
+
+    /// With a DID document, if there is none yet: two signatures.
+    fn documented(
+        self,
+        did: &Did,
+        at: SystemTime,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        if self.document.is_some() {
+            return Ok(self);
+        }
+        let key = *self.binding.x25519_public_key();
+        let document = DidDocument::sign(did, key, at, sign).map_err(|error| match error {
+            NotSigned::Sign(error) => BundleError::Sign(error),
+            NotSigned::Invalid(error) => BundleError::Document(error),
+        })?;
+        Ok(Self { document: Some(document), ..self })
     }
 
     /// The same companions once more, to fall back to.
@@ -40,20 +64,23 @@ impl Companions {
             certificate: self.certificate.clone(),
             x25519: X25519Seed::from_bytes(self.x25519.as_bytes()),
             binding: self.binding.clone(),
+            document: self.document.clone(),
         }
     }
 
-    /// A new TLS key and certificate, the same X25519 key.
+    /// A new TLS key and certificate, the same X25519 key and document: one
+    /// signature. (Two more where there is no document yet.)
     pub(super) fn renewed(
         &self,
         did: &Did,
         at: SystemTime,
         validity: Duration,
-        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
         let sequence = self.binding.sequence().saturating_add(1);
-        Self::bind(did, at, validity, sequence, x25519, sign)
+        let renewed = Self::bind(did, at, validity, sequence, x25519, &sign)?;
+        Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
 
     fn bind(
@@ -76,7 +103,7 @@ impl Companions {
         let certificate = tls::certificate(&tls_key, did, terms.not_before, terms.not_after)?;
         let terms = Terms { tls_spki: tls::spki(&tls_key), ..terms };
         let binding = Binding::sign(did, terms, sign)?;
-        let companions = Self { tls_key, certificate, x25519, binding };
+        let companions = Self { tls_key, certificate, x25519, binding, document: None };
         companions.check(did)?;
         Ok(companions)
     }
@@ -94,7 +121,19 @@ impl Companions {
         if *binding.x25519_public_key() != self.x25519.public_key() {
             return Err(BundleError::Mismatch { what: "X25519 key" });
         }
+        if let Some(document) = &self.document {
+            if document.did() != did {
+                return Err(InvalidDocument::Mismatch { what: "DID" }.into());
+            }
+            if document.x25519_public_key() != binding.x25519_public_key() {
+                return Err(InvalidDocument::Mismatch { what: "X25519 key" }.into());
+            }
+        }
         tls::check_certificate(&self.certificate, did, binding)
+    }
+
+    pub(super) const fn document(&self) -> Option<&DidDocument> {
+        self.document.as_ref()
     }
 
     pub(crate) const fn binding(&self) -> &Binding {
