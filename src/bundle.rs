@@ -345,9 +345,7 @@ impl BundleError {
             Self::Mismatch { .. }
             | Self::Signature(_)
             | Self::Certificate { .. }
-            | Self::Document(_) => {
-                "restore identity.json and identity.age from a backup"
-            }
+            | Self::Document(_) => "restore identity.json and identity.age from a backup",
             Self::Challenge(error) => return error.help(),
             _ => return None,
         };

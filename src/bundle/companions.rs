@@ -34,8 +34,7 @@ impl Companions {
         sequence: u64,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let companions =
-            Self::bind(did, at, validity, sequence, X25519Seed::generate()?, &sign)?;
+        let companions = Self::bind(did, at, validity, sequence, X25519Seed::generate()?, &sign)?;
         companions.documented(did, at, sign)
     }
 

@@ -114,9 +114,8 @@ impl DidDocument {
         let key = self.did.verifying_key();
         let signed = statement(&self.did, &self.x25519_public, self.created);
         let signature = Signature::from_bytes(key.algorithm(), self.statement);
-        key.verify_strict(&signed, &signature).map_err(|BadSignature { .. }| {
-            InvalidDocument::Statement
-        })?;
+        key.verify_strict(&signed, &signature)
+            .map_err(|BadSignature { .. }| InvalidDocument::Statement)?;
         match self.to_value()? {
             Value::Object(secured) if proof::verify(&secured, key) => Ok(()),
             _ => Err(InvalidDocument::Proof),

@@ -4,12 +4,15 @@ mod adopt;
 mod args;
 mod context;
 mod credential;
+mod decrypt;
 #[cfg(feature = "pkcs11")]
 mod doctor;
 #[cfg(feature = "tpm")]
 mod doctor_tpm;
+mod document;
 mod error;
 mod id;
+mod new_file;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
@@ -48,14 +51,17 @@ fn main() -> ExitCode {
     warnings::install();
 
     let args = Args::parse();
-    let verifies = matches!(args.command, Command::Verify(_));
+    let verifies = matches!(
+        args.command,
+        Command::Verify(_) | Command::Id { command: IdCommand::VerifyDocument(_) }
+    );
     match run(args) {
         Ok(code) => code,
         Err(error) => {
             error.report();
             ExitCode::from(match &error {
                 error if error.is_wrong_credential() => WRONG_CREDENTIAL,
-                // `verify` keeps 1 for "not valid".
+                // These keep 1 for "not valid".
                 _ if verifies => 2,
                 _ => 1,
             })
@@ -67,7 +73,13 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     let context = Context::new(&args)?;
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
+        Command::Id { command: IdCommand::Show } if context.wants_document => {
+            document::show(&context)?;
+        }
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::VerifyDocument(verify) } => {
+            return document::verify(&context, &verify);
+        }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;
@@ -95,6 +107,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         }
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
+        Command::Decrypt(decrypt) => decrypt::decrypt(&context, &decrypt)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -47,9 +47,13 @@ impl DecryptError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::NotAge => "give a file that `age` has encrypted to the recipient that `icnctl id show` prints",
+            Self::NotAge => {
+                "give a file that `age` has encrypted to the recipient that `icnctl id show` prints"
+            }
             Self::UnknownVersion => "update this program",
-            Self::PassphraseFile => "decrypt it with `age --decrypt`, which asks for the passphrase",
+            Self::PassphraseFile => {
+                "decrypt it with `age --decrypt`, which asks for the passphrase"
+            }
             Self::NotForThisIdentity => {
                 "ask the sender to encrypt to the recipient that `icnctl id show` prints"
             }
