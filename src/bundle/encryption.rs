@@ -12,7 +12,6 @@ use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::str::FromStr as _;
 
-use ::age::armor::ArmoredReader;
 use ::age::stream::StreamReader;
 use ::age::{Decryptor, Identity, x25519};
 use bech32::{Bech32, Hrp};
@@ -20,7 +19,7 @@ use zeroize::Zeroizing;
 
 pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
-use self::source::Source;
+use self::source::Unarmored;
 use super::IdentityBundle;
 use crate::secret::X25519Seed;
 use crate::signer::DidSigner;
@@ -39,7 +38,7 @@ pub fn age_recipient(x25519_public: &[u8; 32]) -> String {
     text
 }
 
-type Ciphertext<R> = BufReader<ArmoredReader<BufReader<Source<R>>>>;
+type Ciphertext<R> = BufReader<Unarmored<R>>;
 
 /// An age file whose header was read, and that nobody has opened yet.
 ///
@@ -54,9 +53,9 @@ impl<R: Read> EncryptedFile<R> {
     ///
     /// [`DecryptError`] if this is no age file, or one with a passphrase.
     pub fn read(input: R) -> Result<Self, DecryptError> {
-        let (source, limit) = Source::new(input);
-        let reader = BufReader::new(ArmoredReader::new(source));
-        let file = Decryptor::new_buffered(reader).map_err(DecryptError::of_header)?;
+        let (input, limit) = Unarmored::new(input)?;
+        let file = Decryptor::new_buffered(BufReader::new(input));
+        let file = file.map_err(DecryptError::of_header)?;
         limit.lift();
         if file.is_scrypt() { Err(DecryptError::PassphraseFile) } else { Ok(Self(file)) }
     }

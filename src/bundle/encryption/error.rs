@@ -13,9 +13,9 @@ pub enum DecryptError {
     /// The input is no age file, binary or armored.
     #[error("this is not an age file")]
     NotAge,
-    /// It is one of a newer version.
-    #[error("this age file is of a version that this program does not know")]
-    UnknownVersion,
+    /// Its header was damaged, or is of a newer version: the two look alike.
+    #[error("the header of this age file is damaged, or of a newer version")]
+    UnknownHeader,
     /// It was encrypted with a passphrase.
     #[error("this age file was encrypted with a passphrase, not to an identity")]
     PassphraseFile,
@@ -50,7 +50,7 @@ impl DecryptError {
             Self::NotAge => {
                 "give a file that `age` has encrypted to the recipient that `icnctl id show` prints"
             }
-            Self::UnknownVersion => "update this program",
+            Self::UnknownHeader => "get the file once more, or update this program",
             Self::PassphraseFile => {
                 "decrypt it with `age --decrypt`, which asks for the passphrase"
             }
@@ -74,7 +74,7 @@ impl DecryptError {
             }
             Age::Io(error) => Self::of_input(error).unwrap_or(Self::NotAge),
             Age::InvalidHeader => Self::NotAge,
-            Age::UnknownFormat => Self::UnknownVersion,
+            Age::UnknownFormat => Self::UnknownHeader,
             Age::NoMatchingKeys => Self::NotForThisIdentity,
             _ => Self::Damaged,
         }
