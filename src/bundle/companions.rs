@@ -182,6 +182,42 @@ mod tests {
         assert_eq!(mismatch(&companions, did), "certificate");
     }
 
+    /// A device that asks for a touch asks once a week, and not three times.
+    #[test]
+    fn a_renewal_costs_one_signature_and_leaves_the_document() {
+        let key = Key::<Software, Unlocked>::generate().unwrap();
+        let count = std::cell::Cell::new(0);
+        let sign = |statement: &[u8]| {
+            count.set(count.get() + 1);
+            key.sign(statement)
+        };
+        let now = SystemTime::now();
+        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, 1, sign).unwrap();
+        assert_eq!(count.replace(0), 3);
+        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        assert_eq!(count.replace(0), 1);
+        assert_ne!(renewed.certificate, made.certificate);
+        assert_eq!(renewed.document, made.document);
+        let old = Companions { document: None, ..made.copy() };
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        assert_eq!(count.get(), 3);
+        assert!(renewed.document.is_some());
+    }
+
+    #[test]
+    fn the_document_must_belong_to_the_bundle() {
+        let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let refused =
+            |document: Option<DidDocument>| match (Companions { document, ..issued(&key) })
+                .check(key.did())
+            {
+                Err(BundleError::Document(InvalidDocument::Mismatch { what })) => what,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(refused(issued(&other).document), "DID");
+        assert_eq!(refused(issued(&key).document), "X25519 key");
+    }
+
     #[test]
     fn a_certificate_with_anything_changed_is_refused() {
         let key = Key::generate().unwrap();

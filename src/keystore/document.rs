@@ -50,3 +50,7 @@ impl IdentityStore {
         Ok(payload.take_companions()?)
     }
 }
+
+#[cfg(test)]
+#[path = "document/tests.rs"]
+mod tests;
