@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::backend::{BackendConfig, Locator, NewKey};
+use crate::backend::{Backend, BackendConfig, Locator, NewKey};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::config::AgeConfig;
 use crate::did::DidMethod;
@@ -15,6 +15,10 @@ fn store(home: &std::path::Path) -> IdentityStore {
     IdentityStore::new(home).with_age_config(config)
 }
 
+fn backend(store: &IdentityStore) -> Box<dyn Backend> {
+    BackendConfig::Age { home: store.home().into(), config: store.age.clone() }.open().unwrap()
+}
+
 fn credentials() -> Credentials {
     Credentials::passphrase(Passphrase::new(String::from("correct horse")))
 }
@@ -23,7 +27,7 @@ fn credentials() -> Credentials {
 fn it_is_in_header_and_payload_and_stays_when_companions_are_renewed() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("home"));
-    let backend = BackendConfig::Age { path: store.payload_path() }.open().unwrap();
+    let backend = backend(&store);
     let made =
         store.create(backend.as_ref(), &NewKey::new(DidMethod::Icn), &credentials()).unwrap();
     let document = made.did_document().cloned().unwrap();
@@ -42,7 +46,7 @@ fn an_identity_without_one_opens_and_gets_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("home"));
     crate::keystore::file::private_dir(store.home()).unwrap();
-    let backend = BackendConfig::Age { path: store.payload_path() }.open().unwrap();
+    let backend = backend(&store);
     let key = Key::<Software, Unlocked>::generate().unwrap();
     let new = IdentityBundle::issue(DidKey::from(key)).unwrap();
     let old = Companions { document: None, ..new.companions().copy() };
@@ -71,7 +75,7 @@ fn an_identity_without_one_opens_and_gets_one() {
 fn header_and_payload_must_have_the_same_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("home"));
-    let backend = BackendConfig::Age { path: store.payload_path() }.open().unwrap();
+    let backend = backend(&store);
     let made =
         store.create(backend.as_ref(), &NewKey::new(DidMethod::Icn), &credentials()).unwrap();
     let header = store.header().unwrap();
