@@ -59,4 +59,6 @@ pub use signer::{Custody, DidSigner, DidSignerExt};
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
+    #[doc = include_str!("../docs/encryption.md")]
+    mod encryption {}
 }

@@ -47,7 +47,7 @@ fn a_hundred_megabytes_are_decrypted_in_constant_memory() {
         assert_eq!(code, 0, "{name}");
         assert!(cat.wait().unwrap().success());
         assert!(same(&plain, &out), "{name}");
-        println!("{name}, armor {armor}: {files} KiB with files, {pipe} KiB with pipes");
+        eprintln!("{name}, armor {armor}: {files} KiB with files, {pipe} KiB with pipes");
         peaks.push(files.max(pipe));
     }
     let [small, small_armored, large, large_armored] = peaks[..] else { panic!("{peaks:?}") };

@@ -130,8 +130,8 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`DecryptError::NotForThisIdentity`], or that the header was changed.
     pub fn decrypt<R: Read>(&self, file: EncryptedFile<R>) -> Result<Plaintext<R>, DecryptError> {
-        let identity = age_identity(&self.companions.x25519)?;
-        let reader = file.0.decrypt(std::iter::once(&identity as &dyn Identity));
+        let identity: &dyn Identity = &age_identity(&self.companions.x25519)?;
+        let reader = file.0.decrypt(std::iter::once(identity));
         Ok(Plaintext(reader.map_err(DecryptError::of_key)?))
     }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 ///
 /// What exec replaces is counted as well: a test that asks for this keeps
 /// itself small.
+#[expect(clippy::zombie_processes, reason = "wait4 waits")]
 pub(crate) fn run(command: &mut Command) -> (i32, u64) {
     let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let pid = libc::pid_t::try_from(child.id()).unwrap();

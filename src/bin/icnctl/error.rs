@@ -49,7 +49,7 @@ pub(crate) enum CliError {
     OutputExists { path: PathBuf },
     #[error("{} is not a regular file, and is not replaced", path.display())]
     OutputSpecial { path: PathBuf },
-    #[error("cannot write {}; nothing was left there", path.display())]
+    #[error("cannot write {}", path.display())]
     OutputFile {
         path: PathBuf,
         #[source]

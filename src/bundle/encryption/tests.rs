@@ -145,7 +145,7 @@ fn an_endless_header_is_refused() {
     let group: Vec<x25519::Recipient> =
         (0..300).map(|_| x25519::Identity::generate().to_public()).collect();
     let ours: x25519::Recipient = bundle.age_recipient().parse().unwrap();
-    let everybody = group.iter().chain([&ours]).map(|one| one as &dyn Recipient);
+    let everybody = group.iter().chain([&ours]).map(|one| -> &dyn Recipient { one });
     let mut writer =
         Encryptor::with_recipients(everybody).unwrap().wrap_output(Vec::new()).unwrap();
     writer.write_all(b"to all").unwrap();

@@ -10,7 +10,7 @@ fn signed(key: &Key<Software, Unlocked>) -> DidDocument {
 }
 
 fn parse(value: &Value) -> Result<DidDocument, InvalidDocument> {
-    DidDocument::parse(&serde_json::to_vec(value).unwrap())
+    DidDocument::parse(value.to_string().as_bytes())
 }
 
 /// Makes the proof anew, as a client does that may let the key sign bytes of

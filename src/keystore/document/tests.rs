@@ -10,8 +10,7 @@ use crate::keystore::Credentials;
 use crate::secret::Passphrase;
 
 fn store(home: &std::path::Path) -> IdentityStore {
-    let mut config = AgeConfig::default();
-    config.work_factor = 10;
+    let config = AgeConfig { work_factor: 10, ..AgeConfig::default() };
     IdentityStore::new(home).with_age_config(config)
 }
 
