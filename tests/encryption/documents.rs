@@ -152,6 +152,7 @@ fn verify_document_exits_with_0_1_or_2() {
     assert_eq!(told(&good).0, 0);
     let mut forged = good.clone();
     forged["keyAgreement"] = document(&identity())["keyAgreement"].clone();
+    assert_eq!(told(&forged).0, 1);
     for (change, why) in [
         (json!(null), "no statement that its DID key signed"),
         (document(&identity())["icnKeyAgreement"].clone(), "was not signed by the DID's key"),
@@ -173,6 +174,14 @@ fn verify_document_exits_with_0_1_or_2() {
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &json["valid"]), (1, &json!(false)));
     assert!(json["reason"].is_string());
+
+    let (own, other) = (good["id"].as_str().unwrap(), identity().show()["did"].clone());
+    for (did, code) in [(own, 0), (other.as_str().unwrap(), 1), ("did:web:example.org", 2)] {
+        let args = ["id", "verify-document", "--did", did];
+        let ran = home.icnctl(&args, good.to_string().as_bytes());
+        assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+        assert_eq!(code == 1, ran.out == "not valid: the DID document is not that of this DID\n");
+    }
 
     let mut newer = good.clone();
     newer["service"] = json!([]);

@@ -94,6 +94,18 @@ fn an_output_is_private_and_never_replaced_without_force() {
     assert_eq!(names(&dir), ["file.age", "out"]);
 }
 
+#[test]
+fn a_full_device_is_an_error() {
+    let (home, _, file) = encrypted();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = home.command(&["decrypt", text(&file)]);
+    let ran = command.stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert!(err.contains("cannot write to standard output"), "{err}");
+    assert!(err.contains("No space left on device"), "{err}");
+}
+
 /// A link, a directory or a device is not replaced by a file.
 #[test]
 fn what_is_no_regular_file_is_never_replaced() {

@@ -6,7 +6,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use icn_identity::did::DidDocument;
+use icn_identity::Did;
+use icn_identity::did::{DidDocument, InvalidDocument};
 use serde_json::json;
 
 use crate::args::Format;
@@ -22,6 +23,10 @@ pub(crate) struct VerifyDocumentArgs {
     /// What `icnctl --format did-document id show` printed; `-` or nothing for standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+
+    /// Whose it must be; without it, compare the DID that is printed with the one you know
+    #[arg(long)]
+    did: Option<String>,
 }
 
 /// Prints the document of this identity, verified.
@@ -34,7 +39,13 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
 }
 
 pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<ExitCode, CliError> {
-    match DidDocument::parse(&read(args.file.as_deref())?) {
+    let demanded = args.did.as_deref().map(Did::parse).transpose()?;
+    let document = DidDocument::parse(&read(args.file.as_deref())?);
+    let document = document.and_then(|document| match demanded {
+        Some(did) if did != *document.did() => Err(InvalidDocument::Mismatch { what: "DID" }),
+        _ => Ok(document),
+    });
+    match document {
         Ok(document) => {
             let (did, recipient) = (document.did(), document.age_recipient());
             match context.format {

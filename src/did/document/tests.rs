@@ -110,7 +110,10 @@ fn nothing_may_be_added_or_changed_even_with_a_valid_proof() {
     let method = good["assertionMethod"][0].clone();
     let other = signed(&Key::generate().unwrap()).to_value().unwrap();
     let changes: [&dyn Fn(&mut Value); 8] = [
-        &|value| value["verificationMethod"][1] = other["verificationMethod"][0].clone(),
+        &|value| {
+            let methods = value["verificationMethod"].as_array_mut().unwrap();
+            methods.push(other["verificationMethod"][0].clone());
+        },
         &|value| value["verificationMethod"] = other["verificationMethod"].clone(),
         &|value| value["assertionMethod"] = json!([]),
         &|value| value["authentication"] = json!([method, method]),
@@ -121,9 +124,6 @@ fn nothing_may_be_added_or_changed_even_with_a_valid_proof() {
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let mut forged = good.clone();
-        if forged["verificationMethod"].is_array() && index == 0 {
-            forged["verificationMethod"].as_array_mut().unwrap().push(json!(null));
-        }
         change(&mut forged);
         prove(&key, &mut forged);
         assert!(parse(&forged).is_err(), "change {index}");
