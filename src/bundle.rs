@@ -7,6 +7,7 @@
 
 mod binding;
 mod companions;
+mod encryption;
 mod extension;
 mod tls;
 
@@ -15,13 +16,17 @@ use std::time::{Duration, SystemTime};
 
 pub use binding::Binding;
 #[cfg(feature = "tls")]
-pub(crate) use binding::{Terms, unix};
+pub(crate) use binding::Terms;
+pub(crate) use binding::unix;
 pub(crate) use companions::Companions;
+pub use encryption::{
+    DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
+};
 pub(crate) use extension::{Extension, Unreadable};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{AlgorithmId, BadSignature, P256, Signature, VerifyingKey};
-use crate::did::Did;
+use crate::did::{Did, DidDocument, InvalidDocument};
 use crate::error::{OpenError, SignError};
 use crate::evidence::ProvenanceKind;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
@@ -137,7 +142,8 @@ impl<S: DidSigner> IdentityBundle<S> {
     }
 
     /// Replaces the TLS key and certificate, and binds them with the next
-    /// sequence number. The X25519 key stays: others encrypt to it.
+    /// sequence number: one signature. The X25519 key stays, as others encrypt
+    /// to it, and so does the DID document.
     ///
     /// # Errors
     ///
@@ -154,7 +160,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         at: SystemTime,
         validity: Duration,
     ) -> Result<(), BundleError> {
-        self.renew_past(at, validity, binding::unix(at))
+        self.renew_past(at, validity, unix(at))
     }
 
     fn renew_past(
@@ -183,6 +189,12 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// The X25519 public key (RFC 7748), 32 bytes.
     pub fn x25519_public_key(&self) -> &[u8; 32] {
         self.companions.binding().x25519_public_key()
+    }
+
+    /// The signed DID document. `None` only for an identity from before there
+    /// were any, until it is renewed.
+    pub fn did_document(&self) -> Option<&DidDocument> {
+        self.companions.document()
     }
 
     pub(crate) fn companions(&self) -> &Companions {
@@ -345,6 +357,9 @@ pub enum BundleError {
         /// Of which algorithm.
         found_algorithm: AlgorithmId,
     },
+    /// The DID document does not verify, or is not that of this bundle.
+    #[error("the DID document of this identity is not valid")]
+    Document(#[from] InvalidDocument),
     /// The system's random generator failed.
     #[error("the system's random generator failed")]
     NoRandomness(#[from] getrandom::Error),
@@ -357,7 +372,7 @@ impl BundleError {
         let help = match self {
             Self::Expired { .. } => "open the identity with its credential: that renews it",
             Self::NotYetValid { .. } => "check the clock",
-            Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) => {
+            Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
                 "restore identity.json and identity.age from a backup"
             }
             Self::Challenge(error) => return error.help(),

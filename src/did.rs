@@ -9,10 +9,16 @@
 //! The identifier *is* the public key, so parsing one yields a key that was
 //! checked: on the curve, canonical, not of small order.
 
+mod document;
+mod form;
+mod proof;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub(crate) use self::document::NotSigned;
+pub use self::document::{DidDocument, InvalidDocument};
 use crate::algorithm::{
     AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, P256VerifyingKey, VerifyingKey,
 };
@@ -144,6 +150,12 @@ fn multikey(key: &VerifyingKey) -> String {
 #[must_use]
 pub fn public_key_multibase(key: &VerifyingKey) -> String {
     format!("z{}", multikey(key))
+}
+
+/// The same of an X25519 public key: `z6LS…` (multicodec `ec 01`).
+#[must_use]
+pub fn x25519_public_key_multibase(key: &[u8; 32]) -> String {
+    format!("z{}", bs58::encode([&[0xec, 0x01], key.as_slice()].concat()).into_string())
 }
 
 /// The code before a key (an unsigned varint), and the key.

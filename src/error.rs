@@ -16,9 +16,9 @@ pub use keystore::KeystoreError;
 pub use tpm::{PcrDifference, TpmError};
 
 use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, DecryptError, NotContributory};
 use crate::config::ConfigError;
-use crate::did::{Did, InvalidDid};
+use crate::did::{Did, InvalidDid, InvalidDocument};
 use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
 use crate::key::WrongProvenance;
 
@@ -44,6 +44,15 @@ pub enum Error {
     /// A bundle could not be made or does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// An age file was not decrypted.
+    #[error(transparent)]
+    Decrypt(#[from] DecryptError),
+    /// Nothing was agreed on with a peer's X25519 key.
+    #[error(transparent)]
+    Agreement(#[from] NotContributory),
+    /// A DID document is not valid.
+    #[error(transparent)]
+    Document(#[from] InvalidDocument),
     /// `icn.toml`.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -82,6 +91,8 @@ impl Error {
             Self::Keystore(error) => error.help(),
             Self::Backup(error) => error.help(),
             Self::Bundle(error) => error.help(),
+            Self::Decrypt(error) => error.help(),
+            Self::Document(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(
                 "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as `icnctl id show` prints it"

@@ -16,6 +16,7 @@
 mod adopt;
 pub mod age;
 pub mod backup;
+mod document;
 mod encoding;
 pub(crate) mod file;
 mod header;

@@ -65,4 +65,6 @@ mod pages {
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     mod tls {}
+    #[doc = include_str!("../docs/encryption.md")]
+    mod encryption {}
 }

@@ -131,10 +131,13 @@ fn custody_passes_through_pointers_and_not_through_wrappers() {
     assert_eq!(unmet.to_string(), "a key confined to a device is required, this one is software");
 }
 
-/// The bundle signs twice to be made: the challenge and the binding.
+/// To make a bundle the signer signs four times: the challenge, the binding,
+/// and the DID document's statement and proof.
+const TO_BE_MADE: usize = 4;
+
 #[test]
 fn a_signer_that_changes_its_key_cannot_make_a_bundle_lie() {
-    let turncoat = Turncoat::after(2);
+    let turncoat = Turncoat::after(TO_BE_MADE);
     let did = DidSigner::did(&turncoat).clone();
     let bundle = IdentityBundle::issue(turncoat).unwrap();
     // From here on the signer shows and uses another key, and another DID.
@@ -149,15 +152,17 @@ fn a_signer_that_changes_its_key_cannot_make_a_bundle_lie() {
 
 #[test]
 fn a_signer_that_turns_before_the_binding_gets_no_bundle_and_is_given_back() {
-    let refused = IdentityBundle::issue(Turncoat::after(1)).unwrap_err();
-    let sign_error = matches!(refused.reason(), BundleError::Sign(SignError::BadSignature(_)));
-    assert!(sign_error, "{:?}", refused.reason());
-    assert_eq!(refused.into_key().signed.load(Ordering::Relaxed), 2);
+    for honest in 1..TO_BE_MADE {
+        let refused = IdentityBundle::issue(Turncoat::after(honest)).unwrap_err();
+        let sign_error = matches!(refused.reason(), BundleError::Sign(SignError::BadSignature(_)));
+        assert!(sign_error, "{:?}", refused.reason());
+        assert_eq!(refused.into_key().signed.load(Ordering::Relaxed), honest + 1);
+    }
 }
 
 #[test]
 fn a_bundle_renewed_by_a_turned_signer_stays_as_it_was() {
-    let mut bundle = IdentityBundle::issue(Turncoat::after(2)).unwrap();
+    let mut bundle = IdentityBundle::issue(Turncoat::after(TO_BE_MADE)).unwrap();
     let before = bundle.binding().clone();
     let week = std::time::Duration::from_secs(7 * 24 * 3600);
     bundle.renew(std::time::SystemTime::now(), week).unwrap_err();

@@ -7,19 +7,23 @@ use zeroize::Zeroizing;
 use super::binding::{Binding, Terms, unix};
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
-use crate::did::Did;
+use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::error::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
 
 /// Peers whose clock is a little behind ours accept a new certificate.
 const CLOCK_SKEW: u64 = 300;
 
-/// TLS key, certificate, X25519 key and binding.
+/// TLS key, certificate, X25519 key, binding, and the DID document.
 pub(crate) struct Companions {
     pub(crate) tls_key: SigningSeed,
     pub(crate) certificate: Vec<u8>,
     pub(crate) x25519: X25519Seed,
     pub(crate) binding: Binding,
+    /// Signed once: it names the DID's key and the X25519 key, which stay.
+    /// Identities from before there were documents have none until they are
+    /// renewed.
+    pub(crate) document: Option<DidDocument>,
 }
 
 impl Companions {
@@ -28,9 +32,28 @@ impl Companions {
         at: SystemTime,
         validity: Duration,
         sequence: u64,
-        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        Self::bind(did, at, validity, sequence, X25519Seed::generate()?, sign)
+        let companions = Self::bind(did, at, validity, sequence, X25519Seed::generate()?, &sign)?;
+        companions.documented(did, at, sign)
+    }
+
+    /// With a DID document, if there is none yet: two signatures.
+    fn documented(
+        self,
+        did: &Did,
+        at: SystemTime,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        if self.document.is_some() {
+            return Ok(self);
+        }
+        let key = *self.binding.x25519_public_key();
+        let document = DidDocument::sign(did, key, at, sign).map_err(|error| match error {
+            NotSigned::Sign(error) => BundleError::Sign(error),
+            NotSigned::Invalid(error) => BundleError::Document(error),
+        })?;
+        Ok(Self { document: Some(document), ..self })
     }
 
     /// The same companions once more, to fall back to.
@@ -40,22 +63,25 @@ impl Companions {
             certificate: self.certificate.clone(),
             x25519: X25519Seed::from_bytes(self.x25519.as_bytes()),
             binding: self.binding.clone(),
+            document: self.document.clone(),
         }
     }
 
-    /// A new TLS key and certificate, the same X25519 key. The sequence number
-    /// grows by one, or to `at_least`.
+    /// A new TLS key and certificate, the same X25519 key and document: one
+    /// signature. (Two more where there is no document yet.) The sequence
+    /// number grows by one, or to `at_least`.
     pub(super) fn renewed(
         &self,
         did: &Did,
         at: SystemTime,
         validity: Duration,
         at_least: u64,
-        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
         let sequence = self.binding.sequence().saturating_add(1).max(at_least);
-        Self::bind(did, at, validity, sequence, x25519, sign)
+        let renewed = Self::bind(did, at, validity, sequence, x25519, &sign)?;
+        Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
 
     fn bind(
@@ -78,7 +104,7 @@ impl Companions {
         // The binding is over the key, so that it can travel in the certificate.
         let binding = Binding::sign(did, terms, sign)?;
         let certificate = tls::certificate(&tls_key, &binding)?;
-        let companions = Self { tls_key, certificate, x25519, binding };
+        let companions = Self { tls_key, certificate, x25519, binding, document: None };
         companions.check(did)?;
         Ok(companions)
     }
@@ -96,6 +122,14 @@ impl Companions {
         if *binding.x25519_public_key() != self.x25519.public_key() {
             return Err(BundleError::Mismatch { what: "X25519 key" });
         }
+        if let Some(document) = &self.document {
+            if document.did() != did {
+                return Err(InvalidDocument::Mismatch { what: "DID" }.into());
+            }
+            if document.x25519_public_key() != binding.x25519_public_key() {
+                return Err(InvalidDocument::Mismatch { what: "X25519 key" }.into());
+            }
+        }
         tls::check_certificate(&self.certificate, did, binding)
     }
 
@@ -109,6 +143,10 @@ impl Companions {
     pub(crate) fn of_an_older_version(&self) -> Self {
         let certificate = tls::bare_certificate(&self.tls_key, &self.binding).unwrap();
         Self { certificate, ..self.copy() }
+    }
+
+    pub(super) const fn document(&self) -> Option<&DidDocument> {
+        self.document.as_ref()
     }
 
     pub(crate) const fn binding(&self) -> &Binding {
@@ -165,6 +203,42 @@ mod tests {
         assert_eq!(mismatch(&companions, did), "certificate");
     }
 
+    /// A device that asks for a touch asks once a week, and not three times.
+    #[test]
+    fn a_renewal_costs_one_signature_and_leaves_the_document() {
+        let key = Key::<Software, Unlocked>::generate().unwrap();
+        let count = std::cell::Cell::new(0);
+        let sign = |statement: &[u8]| {
+            count.set(count.get() + 1);
+            key.sign(statement)
+        };
+        let now = SystemTime::now();
+        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, 1, sign).unwrap();
+        assert_eq!(count.replace(0), 3);
+        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
+        assert_eq!(count.replace(0), 1);
+        assert_ne!(renewed.certificate, made.certificate);
+        assert_eq!(renewed.document, made.document);
+        let old = Companions { document: None, ..made.copy() };
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
+        assert_eq!(count.get(), 3);
+        assert!(renewed.document.is_some());
+    }
+
+    #[test]
+    fn the_document_must_belong_to_the_bundle() {
+        let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let refused =
+            |document: Option<DidDocument>| match (Companions { document, ..issued(&key) })
+                .check(key.did())
+            {
+                Err(BundleError::Document(InvalidDocument::Mismatch { what })) => what,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(refused(issued(&other).document), "DID");
+        assert_eq!(refused(issued(&key).document), "X25519 key");
+    }
+
     #[test]
     fn a_certificate_with_anything_changed_is_refused() {
         let key = Key::generate().unwrap();
@@ -219,7 +293,7 @@ mod tests {
         old.check(key.did()).unwrap();
         assert!(old.wants_renewal(now));
         let sign = |statement: &[u8]| key.sign(statement);
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
         assert!(!renewed.wants_renewal(now));
     }
 

@@ -37,6 +37,9 @@ pub struct Header {
     tls_not_after: u64,
     #[serde(with = "hex")]
     x25519_public: [u8; 32],
+    /// Whoever reads it verifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    did_document: Option<serde_json::Value>,
 }
 
 /// Where the key of a device is.
@@ -152,6 +155,7 @@ impl Header {
             certificate: companions.certificate().to_vec(),
             tls_not_after: companions.binding().not_after(),
             x25519_public: *companions.binding().x25519_public_key(),
+            did_document: super::document::to_value(companions),
         }
     }
 
@@ -307,6 +311,11 @@ impl Header {
     #[must_use]
     pub const fn x25519_public_key(&self) -> &[u8; 32] {
         &self.x25519_public
+    }
+
+    /// The DID document as it is written, not verified.
+    pub(super) const fn raw_document(&self) -> Option<&serde_json::Value> {
+        self.did_document.as_ref()
     }
 }
 

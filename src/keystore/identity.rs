@@ -200,7 +200,8 @@ impl IdentityStore {
 
     /// Opens the identity: checks the header against what is pinned and
     /// configured, opens the key, then the payload, and renews the companions
-    /// when two thirds of their validity are over.
+    /// when two thirds of their validity are over, or when there is no DID
+    /// document yet.
     ///
     /// # Errors
     ///
@@ -237,10 +238,10 @@ impl IdentityStore {
         let locator = self.locator_of(&header);
         let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let companions = payload.take_companions()?;
+        let companions = self.companions(&header, &mut payload)?;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         let mut renewal_failed = None;
-        if bundle.wants_renewal(now) {
+        if bundle.wants_renewal(now) || bundle.did_document().is_none() {
             let (renewed, error) = self.renew(bundle, &header, payload, &secret, now)?;
             bundle = renewed;
             renewal_failed = error;

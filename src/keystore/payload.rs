@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::base64;
 use crate::bundle::{Binding, Companions};
-use crate::did::Did;
+use crate::did::{Did, DidDocument};
 use crate::error::KeystoreError;
 use crate::secret::{SigningSeed, X25519Seed};
 
@@ -117,6 +117,7 @@ impl Payload {
             }),
             x25519_secret: Some(X25519Seed::from_bytes(companions.x25519.as_bytes())),
             binding: Some(companions.binding.clone()),
+            did_document: super::document::to_value(companions),
             ..self
         }
     }
@@ -133,13 +134,24 @@ impl Payload {
         self.seed.take()
     }
 
+    /// The DID document as it is written, not verified.
+    pub(crate) const fn document(&self) -> Option<&Value> {
+        self.did_document.as_ref()
+    }
+
     pub(crate) fn take_companions(&mut self) -> Result<Companions, KeystoreError> {
+        let document = self.did_document.as_ref().map(DidDocument::from_value).transpose();
+        let document = document.map_err(|error| KeystoreError::Payload {
+            reason: "its DID document does not verify",
+            source: Some(error.into()),
+        })?;
         match (self.tls.take(), self.x25519_secret.take(), self.binding.take()) {
             (Some(tls), Some(x25519), Some(binding)) => Ok(Companions {
                 tls_key: tls.private_key,
                 certificate: tls.certificate,
                 x25519,
                 binding,
+                document,
             }),
             _ => Err(invalid("the TLS key, the X25519 key or the binding is missing")),
         }

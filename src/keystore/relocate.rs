@@ -34,7 +34,8 @@ impl IdentityStore {
         let place = Locator::Pkcs11(locator.clone());
         let (key, secret, payload) = self.unlock(backend, &header, &place, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
+        let companions = self.companions(&header, &mut payload)?;
+        let bundle = IdentityBundle::from_companions(key, companions)?;
         if header.locator() == Some(locator) {
             return Ok(bundle);
         }

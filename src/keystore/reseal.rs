@@ -53,7 +53,8 @@ impl IdentityStore {
             backend.reseal(header.did(), &object, storage_key, pin, new_pin, values)?;
         let moved = header.resealed(key_object, storage);
         let text = moved.to_json()?;
-        let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
+        let companions = self.companions(&header, &mut payload)?;
+        let bundle = IdentityBundle::from_companions(key, companions)?;
         let payload = payload.renewed(None, bundle.companions(), header::hash(&text));
         self.replace(&text, &payload, &secret)?;
         Ok(bundle)

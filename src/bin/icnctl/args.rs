@@ -12,8 +12,8 @@ use crate::backup_args::{BackupArgs, RestoreArgs};
     name = "icnctl",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 done, 1 failed (verify: not valid), 2 wrong usage (verify: could not \
-                  be told), 77 a PIN or passphrase was refused: do not restart for it"
+    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document: not valid), 2 wrong usage \
+                  (those two: could not be told), 77 a PIN or passphrase was refused: do not restart for it"
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
@@ -24,9 +24,9 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    /// How results are printed; did-document is for `id show`
+    #[arg(long, global = true, value_enum, default_value_t = AskedFormat::Text)]
+    pub(crate) format: AskedFormat,
 
     /// File whose content is the passphrase (mode 0600) [or $ICN_PASSPHRASE, or a prompt]
     #[arg(long, global = true, value_name = "FILE")]
@@ -48,7 +48,16 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// What `--format` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AskedFormat {
+    Text,
+    Json,
+    DidDocument,
+}
+
+/// What every command can print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
     Json,
@@ -75,6 +84,8 @@ pub(crate) enum Command {
     Sign(SignArgs),
     /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told
     Verify(VerifyArgs),
+    /// Decrypt a file that `age` has encrypted to this identity
+    Decrypt(DecryptArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,8 +121,12 @@ pub(crate) struct DoctorArgs {
 pub(crate) enum IdCommand {
     /// Make a new identity, or one around the key that --key names; never overwrites one
     Init(InitArgs),
-    /// Show the identity; needs no PIN or passphrase
+    /// Show the identity; needs no PIN or passphrase. `--format did-document` prints what peers
+    /// need to know of it, signed
     Show,
+    /// Verify a peer's DID document and print its DID and age recipient; needs no network.
+    /// Exit 0 if valid, 1 if not, 2 if it could not be told
+    VerifyDocument(crate::document::VerifyDocumentArgs),
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
@@ -270,6 +285,8 @@ pub(crate) enum Method {
     Icn,
     Key,
 }
+
+pub(crate) use crate::decrypt::DecryptArgs;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {

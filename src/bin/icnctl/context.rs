@@ -9,7 +9,7 @@ use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::keystore::IdentityStore;
 
-use crate::args::{Args, Command, Format, TpmCommand};
+use crate::args::{Args, AskedFormat, Command, Format, IdCommand, TpmCommand};
 use crate::error::CliError;
 
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) config_path: PathBuf,
     pub(crate) config: Config,
     pub(crate) format: Format,
+    /// `id show --format did-document`
+    pub(crate) wants_document: bool,
     pub(crate) passphrase_file: Option<PathBuf>,
     pub(crate) pin_file: Option<PathBuf>,
     pub(crate) key: Option<Pkcs11Uri>,
@@ -26,11 +28,17 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(args: &Args) -> Result<Self, CliError> {
+        let wants_document = args.format == AskedFormat::DidDocument;
+        if wants_document && !matches!(args.command, Command::Id { command: IdCommand::Show }) {
+            return Err(CliError::FormatOfShow);
+        }
         // `verify` works anywhere: it needs neither a home nor a configuration.
         // So does `approve`, on the approver's machine.
         let needs_files = !matches!(
             args.command,
-            Command::Verify(_) | Command::Tpm { command: TpmCommand::Approve(_) }
+            Command::Verify(_)
+                | Command::Id { command: IdCommand::VerifyDocument(_) }
+                | Command::Tpm { command: TpmCommand::Approve(_) }
         );
         let home = match &args.home {
             Some(home) => home.clone(),
@@ -55,7 +63,8 @@ impl Context {
             home,
             config_path,
             config,
-            format: args.format,
+            format: if args.format == AskedFormat::Json { Format::Json } else { Format::Text },
+            wants_document,
             passphrase_file: args.passphrase_file.clone(),
             pin_file,
             key,

@@ -41,6 +41,31 @@ pub(crate) enum CliError {
     },
     #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
     Reserved,
+    #[error("--format did-document is for `id show`")]
+    FormatOfShow,
+    #[error("this identity has no DID document yet")]
+    NoDocument,
+    #[error("{} already exists", path.display())]
+    OutputExists { path: PathBuf },
+    #[error("{} is not a regular file, and is not replaced", path.display())]
+    OutputSpecial { path: PathBuf },
+    #[error("cannot write {}", path.display())]
+    OutputFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the file was not decrypted to its end; nothing of it was written to {}", path.display())]
+    NotDecrypted {
+        path: PathBuf,
+        #[source]
+        source: icn_identity::Error,
+    },
+    #[error("the file was not decrypted to its end: do not use what was printed of it")]
+    PartlyDecrypted {
+        #[source]
+        source: icn_identity::Error,
+    },
     #[error("the signature is not 64 bytes in base64")]
     SignatureEncoding,
     #[error("{} pins {did}, but there is no such identity", path.display())]
@@ -114,6 +139,17 @@ impl CliError {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: frame the message with a prefix of your own"
             }
+            Self::FormatOfShow => "give --format text or --format json",
+            Self::NoDocument => {
+                "open it once, for example by `icnctl sign`: that makes one and signs it"
+            }
+            Self::OutputExists { .. } => "name another file with --output, or give --force",
+            Self::OutputSpecial { .. } => {
+                "name another file; without --output it goes to standard output"
+            }
+            Self::NotDecrypted { source, .. } | Self::PartlyDecrypted { source } => {
+                return source.help();
+            }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
             Self::AlreadyPinned { .. } => {
                 "restore that identity from a backup; or, to make a new one, remove the line `did` \
@@ -147,7 +183,12 @@ impl CliError {
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
-            Self::NotUtf8 { .. } | Self::Input { .. } | Self::Output { .. } => return None,
+            Self::NotUtf8 { .. }
+            | Self::Input { .. }
+            | Self::Output { .. }
+            | Self::OutputFile { .. } => {
+                return None;
+            }
         };
         Some(help.to_owned())
     }

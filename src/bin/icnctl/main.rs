@@ -6,12 +6,15 @@ mod backup;
 mod backup_args;
 mod context;
 mod credential;
+mod decrypt;
 #[cfg(feature = "pkcs11")]
 mod doctor;
 #[cfg(feature = "tpm")]
 mod doctor_tpm;
+mod document;
 mod error;
 mod id;
+mod new_file;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
@@ -51,14 +54,17 @@ fn main() -> ExitCode {
     warnings::install();
 
     let args = Args::parse();
-    let verifies = matches!(args.command, Command::Verify(_));
+    let verifies = matches!(
+        args.command,
+        Command::Verify(_) | Command::Id { command: IdCommand::VerifyDocument(_) }
+    );
     match run(args) {
         Ok(code) => code,
         Err(error) => {
             error.report();
             ExitCode::from(match &error {
                 error if error.is_wrong_credential() => WRONG_CREDENTIAL,
-                // `verify` keeps 1 for "not valid".
+                // These keep 1 for "not valid".
                 _ if verifies => 2,
                 _ => 1,
             })
@@ -70,10 +76,16 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     let context = Context::new(&args)?;
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
+        Command::Id { command: IdCommand::Show } if context.wants_document => {
+            document::show(&context)?;
+        }
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
         Command::Id { command: IdCommand::Backup(backup) } => backup::backup(&context, &backup)?,
         Command::Id { command: IdCommand::Restore(restore) } => {
             restore::restore(&context, &restore)?;
+        }
+        Command::Id { command: IdCommand::VerifyDocument(verify) } => {
+            return document::verify(&context, &verify);
         }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
@@ -102,6 +114,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         }
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
+        Command::Decrypt(decrypt) => decrypt::decrypt(&context, &decrypt)?,
     }
     Ok(ExitCode::SUCCESS)
 }

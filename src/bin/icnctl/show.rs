@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use icn_identity::bundle::age_recipient;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::DeviceError;
 use icn_identity::keystore::Header;
@@ -32,6 +33,8 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     let store = context.store();
     let header = store.header()?;
     store.check(&header, context.config.identity.backend, context.pinned())?;
+    // What it says of the keys that others encrypt to is not shown unless true.
+    header.did_document()?;
     let device = look(context, &header);
     print(context, &header, &device)
 }
@@ -104,7 +107,11 @@ fn as_json(header: &Header, device: &Device) -> Value {
             "certificate_sha256": hex(&Sha256::digest(header.certificate())),
             "not_after": date(header.tls_not_after()),
         },
-        "encryption": { "public_key": hex(header.x25519_public_key()) },
+        "encryption": {
+            "public_key": hex(header.x25519_public_key()),
+            "age_recipient": age_recipient(header.x25519_public_key()),
+            "signed": header.did_document().is_ok_and(|document| document.is_some()),
+        },
     })
 }
 
@@ -126,7 +133,7 @@ fn as_text(header: &Header, device: &Device) -> String {
     }
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
     lines.push(("TLS", format!("certificate valid until {}", date(header.tls_not_after()))));
-    lines.push(("Encryption", format!("X25519 {}", hex(header.x25519_public_key()))));
+    lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
     for (name, value) in lines {
         let _ = writeln!(text, "{name:<11} {value}");
@@ -150,6 +157,16 @@ fn as_text(header: &Header, device: &Device) -> String {
         }
     }
     text
+}
+
+/// `age1…`, and whether the DID's key has signed for it.
+fn encryption(header: &Header) -> String {
+    let recipient = age_recipient(header.x25519_public_key());
+    match header.did_document() {
+        Ok(Some(_)) => format!("{recipient} (signed by the DID's key)"),
+        // An invalid one was refused before.
+        _ => format!("{recipient} (not signed yet: the identity has no DID document)"),
+    }
 }
 
 /// Where the key is, for keys in devices.
@@ -185,7 +202,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn date(unix: u64) -> String {
+pub(crate) fn date(unix: u64) -> String {
     i64::try_from(unix)
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())

@@ -1,0 +1,85 @@
+//! `icnctl decrypt`
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use icn_identity::bundle::{DecryptError, EncryptedFile};
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::new_file::NewFile;
+
+/// Whoever gets this identity's encryption key opens everything that was ever
+/// encrypted to it: there is no forward secrecy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DecryptArgs {
+    /// File to decrypt, binary or armored; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Write to this file (mode 0600), which appears only when everything was decrypted and
+    /// authenticated [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    force: bool,
+}
+
+pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = output {
+        NewFile::check(path, args.force)?;
+    }
+    let backend = context.backend()?;
+    // Whatever can be refused without a credential is, before a person is asked
+    // for one.
+    let file = EncryptedFile::read(input(args.file.as_deref())?)?;
+    if context.asks_a_person(backend.kind()) {
+        store.find(backend.as_ref(), &header)?;
+    }
+    let given = context.credentials(backend.as_ref(), &header)?;
+    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
+    let opened = given.used(&store, opened)?;
+    if let Some(error) = &opened.renewal_failed {
+        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+    }
+    let plaintext = opened.bundle.decrypt(file)?;
+    // The key is not needed any more.
+    drop(opened);
+    match output {
+        Some(path) => {
+            let mut new = NewFile::create(path)?;
+            plaintext.copy_to(new.as_write()).map_err(|error| match error {
+                DecryptError::Output(source) => {
+                    CliError::OutputFile { path: path.to_owned(), source }
+                }
+                error => CliError::NotDecrypted { path: path.to_owned(), source: error.into() },
+            })?;
+            new.keep(args.force)
+        }
+        None => {
+            let mut out = io::stdout().lock();
+            plaintext.copy_to(&mut out).map_err(|error| match error {
+                DecryptError::Output(source) => CliError::Output { source },
+                error => CliError::PartlyDecrypted { source: error.into() },
+            })?;
+            out.flush().map_err(|source| CliError::Output { source })
+        }
+    }
+}
+
+fn input(file: Option<&Path>) -> Result<Box<dyn Read>, CliError> {
+    match file {
+        Some(path) if path != Path::new("-") => match File::open(path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(source) => Err(CliError::Input { what: path.display().to_string(), source }),
+        },
+        _ => Ok(Box::new(io::stdin().lock())),
+    }
+}

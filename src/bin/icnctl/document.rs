@@ -1,0 +1,91 @@
+//! DID documents: `icnctl id show --format did-document`, and `icnctl id
+//! verify-document` for those of peers.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use icn_identity::Did;
+use icn_identity::did::{DidDocument, InvalidDocument};
+use serde_json::json;
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::show::date;
+
+/// More than any document has, in bytes; what is longer is not read further.
+const MAX_LEN: u64 = 64 * 1024;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyDocumentArgs {
+    /// What `icnctl --format did-document id show` printed; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Whose it must be; without it, compare the DID that is printed with the one you know
+    #[arg(long)]
+    did: Option<String>,
+}
+
+/// Prints the document of this identity, verified.
+pub(crate) fn show(context: &Context) -> Result<(), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let document = header.did_document()?.ok_or(CliError::NoDocument)?;
+    Context::print(&document.to_json()?)
+}
+
+pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<ExitCode, CliError> {
+    let demanded = args.did.as_deref().map(Did::parse).transpose()?;
+    let document = DidDocument::parse(&read(args.file.as_deref())?);
+    let document = document.and_then(|document| match demanded {
+        Some(did) if did != *document.did() => Err(InvalidDocument::Mismatch { what: "DID" }),
+        _ => Ok(document),
+    });
+    match document {
+        Ok(document) => {
+            let (did, recipient) = (document.did(), document.age_recipient());
+            match context.format {
+                Format::Json => Context::print_json(&json!({
+                    "valid": true,
+                    "did": did,
+                    "age_recipient": recipient,
+                    "x25519_multibase": document.x25519_multibase(),
+                    "created": date(document.created()),
+                }))?,
+                Format::Text => Context::print(&format!("valid\n{did}\n{recipient}\n"))?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) if error.is_verdict() => {
+            match context.format {
+                Format::Json => {
+                    Context::print_json(&json!({ "valid": false, "reason": error.to_string() }))?
+                }
+                Format::Text => Context::print(&format!("not valid: {error}\n"))?,
+            }
+            Ok(ExitCode::from(1))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(file: Option<&Path>) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let (what, read) = match file {
+        Some(path) if path != Path::new("-") => {
+            let file = File::open(path);
+            let read = file.and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes));
+            (path.display().to_string(), read)
+        }
+        _ => {
+            let read = io::stdin().lock().take(MAX_LEN).read_to_end(&mut bytes);
+            ("standard input".into(), read)
+        }
+    };
+    read.map_err(|source| CliError::Input { what, source })?;
+    Ok(bytes)
+}

