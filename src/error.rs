@@ -4,13 +4,17 @@
 //! No error holds a PIN, a passphrase or a seed.
 
 mod device;
+mod export;
 mod keystore;
+mod legacy;
 mod tpm;
 
 use std::error::Error as StdError;
 
 pub use device::DeviceError;
+pub use export::ExportError;
 pub use keystore::KeystoreError;
+pub use legacy::{FieldProblem, LegacyError};
 pub use tpm::{PcrDifference, TpmError};
 
 use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
@@ -36,6 +40,12 @@ pub enum Error {
     /// The files of an identity.
     #[error(transparent)]
     Keystore(#[from] KeystoreError),
+    /// An older file was not imported.
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
+    /// A private key was not exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A bundle could not be made or does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -75,6 +85,8 @@ impl Error {
                     .into(),
             ),
             Self::Keystore(error) => error.help(),
+            Self::Legacy(error) => error.help(),
+            Self::Export(error) => error.help(),
             Self::Bundle(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(

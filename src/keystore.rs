@@ -16,9 +16,12 @@
 mod adopt;
 pub mod age;
 mod encoding;
+mod export;
 pub(crate) mod file;
 mod header;
 mod identity;
+mod import;
+pub mod legacy;
 mod lock;
 pub(crate) mod payload;
 mod refusals;
@@ -29,8 +32,10 @@ mod reseal;
 mod unlock;
 
 pub(crate) use encoding::{base64, hex};
+pub use export::{ExportTo, check_new, export_secret};
 pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{IdentityStore, Opened};
+pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use refusals::CredentialSource;
 pub use unlock::Credentials;

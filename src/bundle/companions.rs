@@ -56,7 +56,7 @@ impl Companions {
         Self::bind(did, at, validity, sequence, x25519, sign)
     }
 
-    fn bind(
+    pub(super) fn bind(
         did: &Did,
         at: SystemTime,
         validity: Duration,

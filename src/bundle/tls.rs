@@ -13,13 +13,10 @@ use zeroize::Zeroizing;
 use super::{Binding, BundleError};
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
 use crate::did::Did;
-use crate::secret::SigningSeed;
+use crate::secret::{SigningSeed, pkcs8};
 
 /// SubjectPublicKeyInfo of Ed25519 without the key (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
-/// PKCS#8 v1 of an Ed25519 key without the seed (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 2, 1, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// What stands before the 64 bytes of an Ed25519 signature in a certificate:
 /// the algorithm, and a BIT STRING without unused bits (RFC 8410, section 6).
@@ -51,10 +48,7 @@ pub(super) fn spki(seed: &SigningSeed) -> Vec<u8> {
 }
 
 pub(super) fn private_key_der(seed: &SigningSeed) -> Zeroizing<Vec<u8>> {
-    let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_PREFIX.len() + 32));
-    der.extend_from_slice(&PKCS8_PREFIX);
-    der.extend_from_slice(seed.as_bytes());
-    der
+    pkcs8::der(seed.as_bytes())
 }
 
 pub(super) fn certificate(

@@ -41,12 +41,8 @@ pub(crate) fn seal_with_passphrase(
     passphrase: &Passphrase,
     work_factor: WorkFactor,
 ) -> Result<Vec<u8>, OpenError> {
-    if passphrase.is_empty() {
-        return Err(OpenError::EmptyPassphrase);
-    }
-    let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
-    recipient.set_work_factor(work_factor.0);
-    seal(payload, &recipient)
+    let json = payload.to_json().map_err(OpenError::Payload)?;
+    encrypt_with_passphrase(&json, passphrase, work_factor)
 }
 
 pub(crate) fn open_with_passphrase(
@@ -54,14 +50,38 @@ pub(crate) fn open_with_passphrase(
     passphrase: &Passphrase,
     max_work_factor: u8,
 ) -> Result<Payload, OpenError> {
+    let json = decrypt_with_passphrase(file, passphrase, max_work_factor)?;
+    Payload::from_json(&json).map_err(OpenError::Payload)
+}
+
+/// Whatever is in the file, in one allocation that is wiped.
+pub(super) fn decrypt_with_passphrase(
+    file: &[u8],
+    passphrase: &Passphrase,
+    max_work_factor: u8,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
     identity.set_max_work_factor(max_work_factor);
-    open(file, &identity).map_err(|error| match error {
+    decrypt(file, &identity).map_err(|error| match error {
         OpenError::ExcessiveWork { required, .. } => {
             OpenError::ExcessiveWork { required, limit: max_work_factor }
         }
         error => error,
     })
+}
+
+/// Encrypts bytes of any kind with a passphrase, which must not be empty.
+pub(super) fn encrypt_with_passphrase(
+    plaintext: &[u8],
+    passphrase: &Passphrase,
+    work_factor: WorkFactor,
+) -> Result<Vec<u8>, OpenError> {
+    if passphrase.is_empty() {
+        return Err(OpenError::EmptyPassphrase);
+    }
+    let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
+    recipient.set_work_factor(work_factor.0);
+    encrypt(plaintext, &recipient)
 }
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that
@@ -88,24 +108,32 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
 
 fn seal(payload: &Payload, recipient: &impl Recipient) -> Result<Vec<u8>, OpenError> {
     let json = payload.to_json().map_err(OpenError::Payload)?;
+    encrypt(&json, recipient)
+}
+
+pub(super) fn encrypt(plaintext: &[u8], recipient: &impl Recipient) -> Result<Vec<u8>, OpenError> {
     let encryptor = Encryptor::with_recipients(std::iter::once::<&dyn Recipient>(recipient))
         .map_err(|error| OpenError::Encrypt(error.into()))?;
     let write = || -> io::Result<Vec<u8>> {
         let mut writer = encryptor.wrap_output(Vec::new())?;
-        writer.write_all(&json)?;
+        writer.write_all(plaintext)?;
         writer.finish()
     };
     write().map_err(|error| OpenError::Encrypt(error.into()))
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
+    Payload::from_json(&decrypt(file, identity)?).map_err(OpenError::Payload)
+}
+
+fn decrypt(file: &[u8], identity: &dyn Identity) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
     let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
     // Longer than any plaintext of this file: nothing is reallocated, so
     // nothing is left behind unwiped.
-    let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
-    reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
-    Payload::from_json(&json).map_err(OpenError::Payload)
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(file.len()));
+    reader.read_to_end(&mut plaintext).map_err(|error| OpenError::Damaged(error.into()))?;
+    Ok(plaintext)
 }
 
 fn refused(error: DecryptError) -> OpenError {

@@ -172,6 +172,25 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     result
 }
 
+/// Writes a file that must be new (mode 0600), durably; `false` if there is one
+/// of that name already, which is left as it is.
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<bool, KeystoreError> {
+    match write_new(path, bytes).and_then(|()| sync_dir(parent(path))) {
+        Ok(()) => Ok(true),
+        Err(KeystoreError::Io { action: "create", source, .. })
+            if source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            Ok(false)
+        }
+        Err(error @ KeystoreError::Io { action: "create", .. }) => Err(error),
+        Err(error) => {
+            // Ours, and not whole.
+            let _ = fs::remove_file(path);
+            Err(error)
+        }
+    }
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     let mut file = OpenOptions::new()
         .write(true)
