@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::export::ExportArgs;
+use crate::import::ImportArgs;
+
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
 #[command(
@@ -110,6 +113,10 @@ pub(crate) enum IdCommand {
     Init(InitArgs),
     /// Show the identity; needs no PIN or passphrase
     Show,
+    /// Make an identity from a keystore of an older version, with the same DID; FILE is left as it is
+    Import(ImportArgs),
+    /// The DID for others, or a software identity's private key for other programs
+    Export(ExportArgs),
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

@@ -123,7 +123,11 @@ impl Context {
 impl Args {
     fn is_init(&self) -> bool {
         use crate::args::{Command, IdCommand};
-        matches!(self.command, Command::Id { command: IdCommand::Init(_) })
+        // So does an import, which writes it as well.
+        matches!(
+            self.command,
+            Command::Id { command: IdCommand::Init(_) | IdCommand::Import(_) }
+        )
     }
 }
 

@@ -9,7 +9,9 @@ mod doctor;
 #[cfg(feature = "tpm")]
 mod doctor_tpm;
 mod error;
+mod export;
 mod id;
+mod import;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
@@ -68,6 +70,8 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::Import(import) } => import::import(&context, &import)?,
+        Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;
