@@ -7,7 +7,7 @@ use std::process::Command;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::fixture::{self, ALICE, DID, FORMATS, IDENTITY, PASSPHRASE, array, bytes, members};
+use super::fixture::{self, ALICE, DID, FORMATS, IDENTITY, OTHER, PASSPHRASE, array, bytes, members};
 use super::home::{FAST, Home, on_a_terminal, openssl_verifies, run, write_private};
 
 /// A home without an identity, and an old file beside it.
@@ -168,14 +168,9 @@ fn an_old_file_in_the_new_ones_place_is_moved_away_first() {
 #[test]
 fn another_pinned_did_refuses_and_the_same_one_does_not() {
     let (home, old) = with_old("v2");
-    let other = "did:icn:z55CGJYbbnRqVQkZpx61jMcFjGGqYSBYzZqxtiFyH3Xpe";
-    let other = icn_identity::Did::parse(other).map_or_else(
-        |_| {
-            let key = icn_identity::Key::<icn_identity::Software, icn_identity::Unlocked>::generate();
-            key.unwrap().did().to_string()
-        },
-        |did| did.to_string(),
-    );
+    let key = <[u8; 32]>::try_from(bytes(OTHER[1])).unwrap();
+    let key = icn_identity::algorithm::Ed25519VerifyingKey::from_bytes(&key).unwrap();
+    let other = icn_identity::Did::from_key(icn_identity::DidMethod::Icn, &key.into());
     home.write("icn.toml", &format!("[identity]\ndid = \"{other}\"\n\n{FAST}"));
     let texts = [&*format!("the file holds {DID}, the configuration pins {other}"), "--home"];
     home.fails(&["id", "import", &old], b"", &texts);

@@ -85,10 +85,9 @@ fn a_key_exported_to_a_passphrase_signs_in_openssl() {
     let args = ["id", "export", "--secret", "-o", &out, "--export-passphrase-file", &pass];
     // The mode does not depend on the umask.
     let icnctl = env!("CARGO_BIN_EXE_icnctl");
-    let mut shell = home.command(&args);
     let mut with_umask = Command::new("sh");
     with_umask.args(["-c", "umask 000; exec \"$0\" \"$@\"", icnctl]).args(args);
-    for (name, value) in shell.get_envs() {
+    for (name, value) in home.command(&args).get_envs() {
         with_umask.env(name, value.unwrap_or_default());
     }
     let ran = run(&mut with_umask, b"");
@@ -105,7 +104,6 @@ fn a_key_exported_to_a_passphrase_signs_in_openssl() {
     let again = home.fails(&args, b"", &["export.age already exists", "never overwrites"]);
     assert!(!again.err.contains("of the export"), "{}", again.err);
     assert_eq!(std::fs::read(&out).unwrap(), file);
-    drop(shell.status());
 }
 
 /// As the page in docs/ shows it, with Debian's `age`.

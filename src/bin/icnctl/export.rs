@@ -27,15 +27,15 @@ pub(crate) struct ExportArgs {
     pub(crate) secret: bool,
 
     /// The file, which must not exist (mode 0600)
-    #[arg(short, long, value_name = "FILE", requires = "secret")]
+    #[arg(short, long, value_name = "FILE", requires = "secret", conflicts_with = "did_only")]
     pub(crate) output: Option<PathBuf>,
 
     /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
-    #[arg(long, value_name = "RECIPIENT", requires = "secret")]
+    #[arg(long, value_name = "RECIPIENT", requires = "secret", conflicts_with = "did_only")]
     pub(crate) recipient: Option<String>,
 
     /// File whose content is the passphrase of the export (mode 0600)
-    #[arg(long, value_name = "FILE", requires = "secret", conflicts_with = "recipient")]
+    #[arg(long, value_name = "FILE", requires = "secret", conflicts_with_all = ["recipient", "did_only"])]
     pub(crate) export_passphrase_file: Option<PathBuf>,
 }
 
