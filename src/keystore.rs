@@ -11,7 +11,7 @@
 //!
 //! The payload holds the SHA-256 of its header: a header that was changed by
 //! hand, or that comes from another write, is refused before anything is
-//! signed.
+//! signed. What ICN wrote before version 5 is read by [`legacy`].
 
 mod adopt;
 pub mod age;
@@ -32,7 +32,7 @@ mod reseal;
 mod unlock;
 
 pub(crate) use encoding::{base64, hex};
-pub use export::{ExportTo, check_new, export_secret};
+pub use export::{ExportTo, check_export, export_secret};
 pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{IdentityStore, Opened};

@@ -9,8 +9,9 @@ use ::age::x25519;
 use super::{age, file};
 use crate::config::AgeConfig;
 use crate::error::{Error, ExportError};
-use crate::key::{Key, Software, Unlocked};
-use crate::secret::Passphrase;
+use crate::key::ExposeSecret;
+use crate::private::Token;
+use crate::secret::{Passphrase, pkcs8};
 
 /// Who will be able to read an export.
 #[derive(Clone)]
@@ -53,20 +54,21 @@ impl fmt::Debug for ExportTo {
 /// Writes the private key to a new file (mode 0600): PKCS#8 PEM, encrypted with
 /// age. `age -d FILE` prints the PEM. It is never on disk in the clear.
 ///
-/// Takes `Key<Software, Unlocked>`, since no other key has secret bytes.
+/// Takes what has secret bytes: a `Key<Software, Unlocked>`, or a
+/// [`crate::KeyPair`] made of one.
 ///
 /// # Errors
 ///
 /// [`ExportError::Exists`] rather than overwrite anything, and as for writing a
 /// file.
-pub fn export_secret(
-    key: &Key<Software, Unlocked>,
+pub fn export_secret<K: ExposeSecret>(
+    key: &K,
     to: &ExportTo,
     config: &AgeConfig,
     path: &Path,
 ) -> Result<(), Error> {
-    check_new(path)?;
-    let pem = key.expose_pkcs8_pem();
+    check_export(path)?;
+    let pem = pkcs8::pem(key.seed(Token::new()));
     let sealed = match &to.0 {
         Reader::Passphrase(passphrase) => {
             let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
@@ -82,7 +84,7 @@ pub fn export_secret(
 /// # Errors
 ///
 /// [`ExportError::Exists`].
-pub fn check_new(path: &Path) -> Result<(), ExportError> {
+pub fn check_export(path: &Path) -> Result<(), ExportError> {
     match path.symlink_metadata() {
         Ok(_) => Err(exists(path)),
         Err(_) => Ok(()),

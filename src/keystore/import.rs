@@ -6,6 +6,7 @@ use super::file;
 use super::identity::IdentityStore;
 use super::legacy::{LegacyIdentity, is_same};
 use super::lock::Lock;
+use super::replace::previous;
 use super::unlock::Credentials;
 use crate::backend::{AgeKeyStore, Locator};
 use crate::bundle::IdentityBundle;
@@ -22,7 +23,9 @@ impl IdentityStore {
     ///
     /// [`LegacyError::SamePlace`] or [`crate::error::KeystoreError::Exists`].
     pub fn check_import(&self, old: &Path) -> Result<(), Error> {
-        let ours = [self.header_path(), self.payload_path()];
+        let (header, payload) = (self.header_path(), self.payload_path());
+        // A renewal writes the other two.
+        let ours = [previous(&header), previous(&payload), header, payload];
         if let Some(path) = ours.into_iter().find(|path| is_same(old, path)) {
             return Err(LegacyError::SamePlace { path }.into());
         }
@@ -61,8 +64,7 @@ impl IdentityStore {
         let backend = AgeKeyStore::with_config(self.home(), &self.age);
         let locator = Locator::AgeFile(self.payload_path());
         let credentials = Credentials::passphrase(passphrase.clone());
-        let written =
-            self.write_new_with(&backend, bundle, &locator, &credentials, Some(carried));
+        let written = self.write_new_with(&backend, bundle, &locator, &credentials, Some(carried));
         if written.is_err() {
             self.remove_files();
         }

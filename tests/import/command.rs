@@ -7,7 +7,9 @@ use std::process::Command;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::fixture::{self, ALICE, DID, FORMATS, IDENTITY, OTHER, PASSPHRASE, array, bytes, members};
+use super::fixture::{
+    self, ALICE, DID, FORMATS, IDENTITY, OTHER, PASSPHRASE, array, bytes, members,
+};
 use super::home::{FAST, Home, on_a_terminal, openssl_verifies, run, write_private};
 
 /// A home without an identity, and an old file beside it.
@@ -144,6 +146,12 @@ fn a_home_with_an_identity_is_not_imported_into() {
 #[test]
 fn an_old_file_in_the_new_ones_place_is_moved_away_first() {
     let (home, _) = with_old("v3");
+    // Where a renewal would overwrite it.
+    let place = home.path("identity.age.prev");
+    std::fs::copy(fixture::path("v3"), &place).unwrap();
+    let texts = ["identity.age.prev is where the new identity is to be written"];
+    home.fails(&["id", "import", place.to_str().unwrap()], b"", &texts);
+    std::fs::remove_file(&place).unwrap();
     let place = home.path("identity.age");
     std::fs::copy(fixture::path("v3"), &place).unwrap();
     home.chmod("identity.age", 0o600);
@@ -259,8 +267,10 @@ fn a_file_that_others_can_read_is_warned_about_and_read() {
     std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o644)).unwrap();
     let ran = home.icnctl(&["id", "import", &old], b"");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let warning = format!("holds a key and its mode is 0644: others can try passphrases on it. \
-                           Run: chmod 600 {old}");
+    let warning = format!(
+        "holds a key and its mode is 0644: others can try passphrases on it. \
+                           Run: chmod 600 {old}"
+    );
     assert!(ran.err.contains(&warning), "{}", ran.err);
     assert_eq!(std::fs::metadata(&old).unwrap().mode() & 0o777, 0o644);
     // What is written has its own mode.

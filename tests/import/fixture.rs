@@ -119,7 +119,10 @@ pub(crate) fn members(format: &str) -> Members {
         return members;
     }
     members = members
-        .with("did_document", format!("{{\"id\":\"{DID}\",\"verificationMethod\":[],\"updated\":1.5e3}}"))
+        .with(
+            "did_document",
+            format!("{{\"id\":\"{DID}\",\"verificationMethod\":[],\"updated\":1.5e3}}"),
+        )
         .with("device_id", "\"device-1\"")
         .with(
             "rotation_chain",
@@ -167,7 +170,7 @@ pub(crate) fn binding(secret: &str, certificate: &[u8]) -> [u8; 64] {
 pub(crate) fn seal(plaintext: &[u8], work_factor: u8) -> Vec<u8> {
     let mut recipient = age::scrypt::Recipient::new(PASSPHRASE.to_owned().into());
     recipient.set_work_factor(work_factor);
-    let recipients = std::iter::once(&recipient as &dyn age::Recipient);
+    let recipients = std::iter::once::<&dyn age::Recipient>(&recipient);
     let encryptor = age::Encryptor::with_recipients(recipients).unwrap();
     let mut writer = encryptor.wrap_output(Vec::new()).unwrap();
     writer.write_all(plaintext).unwrap();
@@ -177,7 +180,7 @@ pub(crate) fn seal(plaintext: &[u8], work_factor: u8) -> Vec<u8> {
 pub(crate) fn unseal(file: &[u8], passphrase: &str) -> String {
     let identity = age::scrypt::Identity::new(passphrase.to_owned().into());
     let decryptor = age::Decryptor::new_buffered(file).unwrap();
-    let identity = std::iter::once(&identity as &dyn age::Identity);
+    let identity = std::iter::once::<&dyn age::Identity>(&identity);
     std::io::read_to_string(decryptor.decrypt(identity).unwrap()).unwrap()
 }
 

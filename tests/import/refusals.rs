@@ -225,6 +225,10 @@ fn what_is_no_keystore_is_refused_without_a_panic() {
     let old = members("v1").with("deep", deep).sealed();
     let old = LegacyIdentity::decrypt(&old, &passphrase(), &options()).unwrap();
     assert_eq!(old.carried(), ["deep"]);
+    let dir = tempfile::tempdir().unwrap();
+    let store = IdentityStore::new(dir.path().join("icn")).with_age_config(config());
+    let made = store.import(old, None, &passphrase()).unwrap();
+    assert_eq!(made.did().as_str(), DID);
     let armored = refused_file(b"-----BEGIN AGE ENCRYPTED FILE-----\n");
     assert!(matches!(armored, Error::Legacy(LegacyError::Armored)), "{armored}");
 }
@@ -256,7 +260,14 @@ fn a_wrong_passphrase_a_bomb_and_damage_are_refused() {
         flipped[at] ^= 1;
         let error = refused_file(&flipped);
         assert!(
-            matches!(error, Error::Open(OpenError::Damaged(_) | OpenError::WrongPassphrase | OpenError::ExcessiveWork { .. })),
+            matches!(
+                error,
+                Error::Open(
+                    OpenError::Damaged(_)
+                        | OpenError::WrongPassphrase
+                        | OpenError::ExcessiveWork { .. }
+                )
+            ),
             "{at}: {error}"
         );
     }

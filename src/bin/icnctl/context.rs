@@ -124,10 +124,7 @@ impl Args {
     fn is_init(&self) -> bool {
         use crate::args::{Command, IdCommand};
         // So does an import, which writes it as well.
-        matches!(
-            self.command,
-            Command::Id { command: IdCommand::Init(_) | IdCommand::Import(_) }
-        )
+        matches!(self.command, Command::Id { command: IdCommand::Init(_) | IdCommand::Import(_) })
     }
 }
 

@@ -194,7 +194,11 @@ impl Context {
         Ok(Passphrase::from(secret))
     }
 
-    pub(crate) fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Passphrase, CliError> {
+    pub(crate) fn passphrase(
+        &self,
+        prompt: &str,
+        again: Option<&str>,
+    ) -> Result<Passphrase, CliError> {
         let file = self.passphrase_file.as_deref();
         Ok(Passphrase::from(self.ask(&PASSPHRASE, file, prompt, again)?))
     }

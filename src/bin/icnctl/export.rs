@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use icn_identity::backend::BackendKind;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::ExportError;
-use icn_identity::keystore::{ExportTo, Header, check_new, export_secret};
+use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
 use icn_identity::{DidKey, DidSignerExt as _, ProvenanceKind};
 use serde_json::json;
 
@@ -35,7 +35,8 @@ pub(crate) struct ExportArgs {
     pub(crate) recipient: Option<String>,
 
     /// File whose content is the passphrase of the export (mode 0600)
-    #[arg(long, value_name = "FILE", requires = "secret", conflicts_with_all = ["recipient", "did_only"])]
+    #[arg(long, value_name = "FILE", requires = "secret")]
+    #[arg(conflicts_with_all = ["recipient", "did_only"])]
     pub(crate) export_passphrase_file: Option<PathBuf>,
 }
 
@@ -76,7 +77,7 @@ fn secret(
     if header.backend() != BackendKind::Age {
         return Err(ExportError::NoSecret { provenance: provenance(header) }.into());
     }
-    check_new(output)?;
+    check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;
     let backend = context.backend()?;
     let given = context.credentials(backend.as_ref(), header)?;

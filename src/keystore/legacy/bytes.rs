@@ -143,9 +143,12 @@ impl Visitor<'_> for Byte {
 mod tests {
     use super::*;
 
+    fn value(text: &str) -> Value<'_> {
+        Value::new("field", serde_json::from_str(text).unwrap())
+    }
+
     fn array(text: &str) -> Result<[u8; 3], String> {
-        let raw: &RawValue = serde_json::from_str(text).unwrap();
-        Value::new("field", raw).array::<3>().map_err(|error| error.to_string())
+        value(text).array::<3>().map_err(|error| error.to_string())
     }
 
     #[test]
@@ -160,7 +163,8 @@ mod tests {
         assert_eq!(problem("[1, 2, 1e400]"), "the field `field` is not an array of numbers");
         assert_eq!(problem("[1, 2]"), "the field `field` has 2 elements instead of 3");
         assert_eq!(problem("[1, 2, 3, 4]"), "the field `field` has 4 elements instead of 3");
-        for text in ["\"AQID\"", "{}", "[[1], 2, 3]", "[\"1\", 2, 3]", "[null, 2, 3]", "7", "true"] {
+        for text in ["\"AQID\"", "{}", "[[1], 2, 3]", "[\"1\", 2, 3]", "[null, 2, 3]", "7", "true"]
+        {
             assert_eq!(problem(text), "the field `field` is not an array of numbers", "{text}");
         }
     }
@@ -168,9 +172,8 @@ mod tests {
     #[test]
     fn bytes_of_any_length_have_room() {
         for text in ["[]", "[1]", "[1,2,3,4,5,6,7,8,9]", "[ 1 , 2 ]"] {
-            let raw: &RawValue = serde_json::from_str(text).unwrap();
             let wanted: Vec<u8> = serde_json::from_str(text).unwrap();
-            assert_eq!(*Value::new("field", raw).bytes().unwrap(), wanted, "{text}");
+            assert_eq!(*value(text).bytes().unwrap(), wanted, "{text}");
         }
     }
 }

@@ -16,10 +16,7 @@ pub(super) const TLS: [&str; 3] = ["tls_cert_der", "tls_key_der", "tls_binding_s
 pub(super) const X25519: [&str; 2] = ["x25519_secret", "x25519_public"];
 
 /// 32 secret bytes, read on the stack into `use_bytes` and wiped.
-fn secret<T>(
-    value: &Value<'_>,
-    use_bytes: impl FnOnce(&[u8; 32]) -> T,
-) -> Result<T, LegacyError> {
+fn secret<T>(value: &Value<'_>, use_bytes: impl FnOnce(&[u8; 32]) -> T) -> Result<T, LegacyError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     value.bytes_into(bytes.as_mut_slice())?;
     Ok(use_bytes(&bytes))

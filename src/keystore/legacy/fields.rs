@@ -24,7 +24,7 @@ impl<'a> Fields<'a> {
             // serde_json's own message can quote a value.
             .map_err(|error| LegacyError::Json { line: error.line(), column: error.column() })?;
         match object.doubled {
-            Some(field) => Err(LegacyError::Doubled { field }),
+            Some(field) => Err(LegacyError::Doubled { field: field.chars().take(128).collect() }),
             None => Ok(Self(object.fields)),
         }
     }

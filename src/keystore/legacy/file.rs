@@ -49,8 +49,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Whether two names are names of one file that exists.
 pub(in super::super) fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| {
-        std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-    };
+    let identity =
+        |path: &Path| std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
     identity(one).is_some_and(|found| Some(found) == identity(other))
 }
