@@ -31,6 +31,7 @@ use crate::error::{OpenError, SignError};
 use crate::evidence::ProvenanceKind;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
 use crate::peer::Refusal;
+use crate::secret::X25519Seed;
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 /// How long a binding is valid unless said otherwise: 7 days. Whoever steals
@@ -72,6 +73,22 @@ impl<S: DidSigner> IdentityBundle<S> {
         };
         let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
         match Companions::issue(&did, SystemTime::now(), validity, 1, sign) {
+            Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
+            Err(reason) => Err(Refused::new(signer, reason)),
+        }
+    }
+
+    /// As [`Self::issue`], around an X25519 key that others encrypt to already.
+    pub(crate) fn issue_around(
+        signer: S,
+        x25519: X25519Seed,
+    ) -> Result<Self, Refused<S, BundleError>> {
+        let did = match pin(&signer) {
+            Ok(did) => did,
+            Err(reason) => return Err(Refused::new(signer, reason)),
+        };
+        let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
+        match Companions::bind(&did, SystemTime::now(), DEFAULT_VALIDITY, 1, x25519, sign) {
             Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }

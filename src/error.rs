@@ -5,14 +5,18 @@
 
 mod backup;
 mod device;
+mod export;
 mod keystore;
+mod legacy;
 mod tpm;
 
 use std::error::Error as StdError;
 
 pub use backup::BackupError;
 pub use device::DeviceError;
+pub use export::ExportError;
 pub use keystore::KeystoreError;
+pub use legacy::{FieldProblem, LegacyError};
 pub use tpm::{PcrDifference, TpmError};
 
 use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
@@ -41,6 +45,12 @@ pub enum Error {
     /// A backup of an identity.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// An older file was not imported.
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
+    /// A private key was not exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A bundle could not be made or does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -90,6 +100,8 @@ impl Error {
             ),
             Self::Keystore(error) => error.help(),
             Self::Backup(error) => error.help(),
+            Self::Legacy(error) => error.help(),
+            Self::Export(error) => error.help(),
             Self::Bundle(error) => error.help(),
             Self::Decrypt(error) => error.help(),
             Self::Document(error) => error.help(),

@@ -55,12 +55,14 @@ pub use pair::KeyPair;
 pub use provenance::{DeviceHeld, External, Hardware, Holds, Provenance, Software, TpmSealed};
 pub use refused::Refused;
 pub use state::{Locked, Sealed, State, Unlocked};
+use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Ed25519, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::error::SignError;
 use crate::evidence::Evidence;
 use crate::private::{self, Closed, Exposes, Token};
+use crate::secret::pkcs8;
 use crate::signer::DidSigner;
 
 /// A private key, or the only way to it.
@@ -130,6 +132,19 @@ where
         Self: ExposeSecret,
     {
         Exposes::seed(self, Token::new())
+    }
+
+    /// The private key as PKCS#8 v1 in PEM (RFC 8410, section 7; RFC 7468), as
+    /// OpenSSL reads it, where there is one to see. Wiped when dropped.
+    ///
+    /// Whoever has this text is this identity: [`crate::keystore::export_secret`]
+    /// puts it into a file, encrypted.
+    #[must_use]
+    pub fn expose_pkcs8_pem(&self) -> Zeroizing<String>
+    where
+        Self: ExposeSecret,
+    {
+        pkcs8::pem(Exposes::seed(self, Token::new()))
     }
 
     fn new(public: Arc<Public>, material: <P as private::Store<S, A>>::Material) -> Self {

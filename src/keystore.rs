@@ -11,16 +11,19 @@
 //!
 //! The payload holds the SHA-256 of its header: a header that was changed by
 //! hand, or that comes from another write, is refused before anything is
-//! signed.
+//! signed. What ICN wrote before version 5 is read by [`legacy`].
 
 mod adopt;
 pub mod age;
 pub mod backup;
 mod document;
 mod encoding;
+mod export;
 pub(crate) mod file;
 mod header;
 mod identity;
+mod import;
+pub mod legacy;
 mod lock;
 pub(crate) mod payload;
 mod refusals;
@@ -31,8 +34,10 @@ mod reseal;
 mod unlock;
 
 pub(crate) use encoding::{base64, hex};
+pub use export::{ExportTo, check_export, export_secret};
 pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{IdentityStore, Opened};
+pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use refusals::CredentialSource;
 pub use unlock::Credentials;

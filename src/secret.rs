@@ -2,6 +2,7 @@
 
 mod credential;
 mod memory;
+pub(crate) mod pkcs8;
 mod seed;
 
 pub use credential::{Passphrase, Pin};

@@ -187,6 +187,22 @@ fn with_the_token_unplugged_show_still_works_and_says_so() {
     assert_eq!(home.show()["device"]["state"], "present");
 }
 
+/// The module is not even there any more, so no PIN can have been asked for.
+#[test]
+fn a_key_in_a_token_has_no_secret_to_export() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1").with("ICN_PIN", "a PIN that would be refused");
+    let config = home.read("icn.toml");
+    home.write("icn.toml", &config.replace(&module(), "/nowhere/at/all.so"));
+    let out = home.beside("export.age");
+    let args = ["id", "export", "--secret", "-o", out.to_str().unwrap()];
+    let texts = ["this key is hardware: it has no secret bytes", "--did-only"];
+    home.fails(&args, b"", &texts);
+    assert!(!out.exists());
+    let did = home.ok(&["id", "export", "--did-only"], b"");
+    assert_eq!(did.trim(), home.show()["did"]);
+}
+
 /// What is refused here is refused although there is no PIN to send.
 #[test]
 fn a_header_changed_by_hand_is_caught_before_a_pin_is_sent() {

@@ -84,7 +84,7 @@ impl Companions {
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
 
-    fn bind(
+    pub(super) fn bind(
         did: &Did,
         at: SystemTime,
         validity: Duration,

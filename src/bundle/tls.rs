@@ -15,11 +15,7 @@ use super::{Binding, BundleError};
 use crate::algorithm::Ed25519VerifyingKey;
 use crate::did::Did;
 use crate::peer::{Certificate, SPKI_PREFIX};
-use crate::secret::SigningSeed;
-
-/// PKCS#8 v1 of an Ed25519 key without the seed (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 2, 1, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+use crate::secret::{SigningSeed, pkcs8};
 
 /// Lets rcgen sign with a key in locked memory, and without ring.
 struct TlsSigner<'a> {
@@ -47,10 +43,7 @@ pub(super) fn spki(seed: &SigningSeed) -> Vec<u8> {
 }
 
 pub(super) fn private_key_der(seed: &SigningSeed) -> Zeroizing<Vec<u8>> {
-    let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_PREFIX.len() + 32));
-    der.extend_from_slice(&PKCS8_PREFIX);
-    der.extend_from_slice(seed.as_bytes());
-    der
+    pkcs8::der(seed.as_bytes())
 }
 
 /// The certificate that carries a binding.

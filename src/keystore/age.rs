@@ -41,12 +41,8 @@ pub(crate) fn seal_with_passphrase(
     passphrase: &Passphrase,
     work_factor: WorkFactor,
 ) -> Result<Vec<u8>, OpenError> {
-    if passphrase.is_empty() {
-        return Err(OpenError::EmptyPassphrase);
-    }
-    let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
-    recipient.set_work_factor(work_factor.0);
-    seal(payload, &recipient)
+    let json = payload.to_json().map_err(OpenError::Payload)?;
+    encrypt_with_passphrase(&json, passphrase, work_factor)
 }
 
 pub(crate) fn open_with_passphrase(
@@ -54,14 +50,39 @@ pub(crate) fn open_with_passphrase(
     passphrase: &Passphrase,
     max_work_factor: u8,
 ) -> Result<Payload, OpenError> {
+    let json = decrypt_with_passphrase(file, passphrase, max_work_factor)?;
+    Payload::from_json(&json).map_err(OpenError::Payload)
+}
+
+/// Whatever is in the file, in one allocation that is wiped.
+pub(super) fn decrypt_with_passphrase(
+    file: &[u8],
+    passphrase: &Passphrase,
+    max_work_factor: u8,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
     identity.set_max_work_factor(max_work_factor);
-    open(file, &identity).map_err(|error| match error {
+    let plaintext = decrypt(file, std::iter::once::<&dyn Identity>(&identity)).map_err(refused);
+    plaintext.map_err(|error| match error {
         OpenError::ExcessiveWork { required, .. } => {
             OpenError::ExcessiveWork { required, limit: max_work_factor }
         }
         error => error,
     })
+}
+
+/// Encrypts bytes of any kind with a passphrase, which must not be empty.
+pub(super) fn encrypt_with_passphrase(
+    plaintext: &[u8],
+    passphrase: &Passphrase,
+    work_factor: WorkFactor,
+) -> Result<Vec<u8>, OpenError> {
+    if passphrase.is_empty() {
+        return Err(OpenError::EmptyPassphrase);
+    }
+    let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
+    recipient.set_work_factor(work_factor.0);
+    encrypt(plaintext, std::iter::once::<&dyn Recipient>(&recipient))
 }
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::file;
 use super::header::{self, Header, Storage};
+use super::legacy::Carried;
 use super::lock::Lock;
 use super::payload::Payload;
 use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
@@ -185,12 +186,25 @@ impl IdentityStore {
         locator: &Locator,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.write_new_with(backend, bundle, locator, credentials, None)
+    }
+
+    /// As [`Self::write_new`], with what an older keystore held.
+    pub(super) fn write_new_with(
+        &self,
+        backend: &dyn Backend,
+        bundle: IdentityBundle<DidKey>,
+        locator: &Locator,
+        credentials: &Credentials,
+        legacy: Option<Carried>,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
         let (storage, secret) = new_storage(backend, bundle.did(), credentials)?;
         let header =
             Header::new(bundle.signer(), backend.kind(), locator, storage, bundle.companions(), 1);
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
-        let payload = Payload::of_identity(seed, bundle.companions(), header::hash(&text));
+        let payload = Payload::of_identity(seed, bundle.companions(), header::hash(&text))
+            .with_legacy(legacy);
         let sealed = secret.seal(&payload, &self.age)?;
         file::write(&self.header_path(), text.as_bytes())?;
         file::write(&self.payload_path(), &sealed)?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::base64;
+use super::legacy::Carried;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
 use crate::error::KeystoreError;
@@ -37,6 +38,9 @@ pub(crate) struct Payload {
     rotation_chain: Vec<Value>,
     #[serde(default)]
     did_document: Option<Value>,
+    /// What an older keystore held beside its keys, as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    legacy: Option<Carried>,
     /// What is not interpreted is carried along, never dropped.
     #[serde(flatten)]
     carried: Map<String, Value>,
@@ -69,6 +73,7 @@ impl Payload {
             binding: None,
             rotation_chain: Vec::new(),
             did_document: None,
+            legacy: None,
             carried: Map::new(),
         }
     }
@@ -102,6 +107,11 @@ impl Payload {
         header_sha256: String,
     ) -> Self {
         Self { header_sha256: Some(header_sha256), seed, ..self }.with_companions(companions)
+    }
+
+    /// The same with what an older keystore held.
+    pub(super) fn with_legacy(self, legacy: Option<Carried>) -> Self {
+        Self { legacy, ..self }
     }
 
     /// The same under another header.
@@ -166,7 +176,7 @@ impl Payload {
         let version: Version = serde_json::from_slice(json).map_err(position)?;
         match version.version {
             VERSION => serde_json::from_slice(json).map_err(position),
-            1..VERSION => Err(invalid("it is in an older ICN format, which is not imported yet")),
+            1..VERSION => Err(invalid("it is in an older ICN format: `icnctl id import` reads it")),
             0 => Err(invalid("version 0 does not exist")),
             found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
         }

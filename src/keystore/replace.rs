@@ -145,7 +145,7 @@ fn keep_previous(path: &Path) -> Result<(), KeystoreError> {
     }
 }
 
-fn previous(path: &Path) -> PathBuf {
+pub(super) fn previous(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".prev");
     PathBuf::from(name)

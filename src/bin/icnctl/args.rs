@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::backup_args::{BackupArgs, RestoreArgs};
+use crate::export::ExportArgs;
+use crate::import::ImportArgs;
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
@@ -127,6 +129,10 @@ pub(crate) enum IdCommand {
     /// Verify a peer's DID document and print its DID and age recipient; needs no network.
     /// Exit 0 if valid, 1 if not, 2 if it could not be told
     VerifyDocument(crate::document::VerifyDocumentArgs),
+    /// Make an identity from a keystore of an older version, with the same DID; FILE is left as it is
+    Import(ImportArgs),
+    /// The DID for others, or a software identity's private key for other programs
+    Export(ExportArgs),
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

@@ -133,7 +133,8 @@ impl Args {
     /// Whether the command makes an identity, and its configuration.
     fn makes_one(&self) -> bool {
         use crate::args::{Command, IdCommand};
-        matches!(self.command, Command::Id { command: IdCommand::Init(_) | IdCommand::Restore(_) })
+        let Command::Id { command } = &self.command else { return false };
+        matches!(command, IdCommand::Init(_) | IdCommand::Restore(_) | IdCommand::Import(_))
     }
 }
 

@@ -205,7 +205,30 @@ impl Context {
         self.passphrase("New passphrase: ", Some("Again: "))
     }
 
-    fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Passphrase, CliError> {
+    /// A passphrase of something else than the identity, from a file or a prompt,
+    /// and never from the variable, which has the identity's.
+    pub(crate) fn another_passphrase(
+        &self,
+        flag: &'static str,
+        file: Option<&Path>,
+        prompt: &str,
+    ) -> Result<Passphrase, CliError> {
+        let asked = Asked { flag, variable: "", ..PASSPHRASE };
+        let secret = match file {
+            Some(file) => read_credential(file)?,
+            None => at_prompt(&asked, prompt, Some("Again: "))?,
+        };
+        if secret.expose_secret().is_empty() {
+            return Err(CliError::Empty { what: asked.what });
+        }
+        Ok(Passphrase::from(secret))
+    }
+
+    pub(crate) fn passphrase(
+        &self,
+        prompt: &str,
+        again: Option<&str>,
+    ) -> Result<Passphrase, CliError> {
         let file = self.passphrase_file.as_deref();
         Ok(Passphrase::from(self.ask(&PASSPHRASE, file, prompt, again)?))
     }

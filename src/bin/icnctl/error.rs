@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use icn_identity::AlgorithmId;
+use icn_identity::backend::BackendKind;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -70,6 +71,8 @@ pub(crate) enum CliError {
     SignatureEncoding,
     #[error("{} pins {did}, but there is no such identity", path.display())]
     AlreadyPinned { path: PathBuf, did: String },
+    #[error("an older keystore is imported as a software key, the configured backend is {backend}")]
+    ImportsSoftware { backend: BackendKind },
     #[error("P-256 keys have no did:icn")]
     NoIcnDid,
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
@@ -154,6 +157,10 @@ impl CliError {
             Self::AlreadyPinned { .. } => {
                 "restore that identity from a backup; or, to make a new one, remove the line `did` \
                  from the configuration"
+            }
+            Self::ImportsSoftware { .. } => {
+                "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \
+                 that was in a file is not moved into a device by an import"
             }
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",

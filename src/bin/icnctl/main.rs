@@ -13,7 +13,9 @@ mod doctor;
 mod doctor_tpm;
 mod document;
 mod error;
+mod export;
 mod id;
+mod import;
 mod new_file;
 mod pin_config;
 #[cfg(feature = "tpm")]
@@ -87,6 +89,8 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::VerifyDocument(verify) } => {
             return document::verify(&context, &verify);
         }
+        Command::Id { command: IdCommand::Import(import) } => import::import(&context, &import)?,
+        Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;

@@ -195,7 +195,7 @@ fn assurance_in_words(assurance: &str) -> String {
     format!("{assurance} ({words})")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

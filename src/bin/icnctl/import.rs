@@ -1,0 +1,90 @@
+//! `icnctl id import`
+
+use std::path::PathBuf;
+
+use icn_identity::backend::BackendKind;
+use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
+use serde_json::json;
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::pin_config;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Keystore of an older version (v1, v2, v2.1, v3 or v4); it is only read
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// File whose content is the passphrase of the new identity (mode 0600) [default: that of FILE]
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+
+    /// Ask for the passphrase of the new identity [default: that of FILE]
+    #[arg(long)]
+    pub(crate) new_passphrase: bool,
+
+    /// Leave the old TLS certificate and its binding out, unchecked: the way on when the binding
+    /// is not valid (both are replaced in any case)
+    #[arg(long)]
+    pub(crate) discard_tls: bool,
+}
+
+pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
+    let backend = context.config.identity.backend;
+    if backend != BackendKind::Age {
+        return Err(CliError::ImportsSoftware { backend });
+    }
+    let store = context.store();
+    // Before anybody is asked for a secret.
+    store.check_import(&args.file)?;
+    let prompt = format!("Passphrase of {}: ", args.file.display());
+    let passphrase = context.passphrase(&prompt, None)?;
+    let options =
+        LegacyOptions::new(&context.config.identity.age).with_discarded_tls(args.discard_tls);
+    let old = LegacyIdentity::read(&args.file, &passphrase, &options)?;
+    let (format, kept_x25519) = (old.format(), old.has_x25519());
+    let carried = old.carried().to_vec();
+    let passphrase = match (&args.new_passphrase_file, args.new_passphrase) {
+        (None, false) => passphrase,
+        (file, _) => context.another_passphrase(
+            "--new-passphrase-file",
+            file.as_deref(),
+            "New passphrase: ",
+        )?,
+    };
+    let bundle = store.import(old, context.pinned(), &passphrase)?;
+    pin_config::record(context, &store.header()?)?;
+    match context.format {
+        Format::Json => Context::print_json(&json!({
+            "did": bundle.did(),
+            "imported": {
+                "file": args.file,
+                "format": format.as_str(),
+                "x25519": if kept_x25519 { "kept" } else { "new" },
+                "tls": "new",
+                "carried": carried,
+            },
+        })),
+        Format::Text => {
+            let x25519 = if kept_x25519 { "kept" } else { "new, the file had none" };
+            let carried = if carried.is_empty() { "nothing".into() } else { carried.join(", ") };
+            Context::print(&format!(
+                "{}\nImported from {format}; the key is in {}, under {} passphrase.\n\
+                 X25519 key: {x25519}. TLS key, certificate and binding: new.\n\
+                 Carried over beside them: {carried}.\n\
+                 {} is untouched and still holds the key: try the new identity, back it up, then \
+                 put the old file out of reach.\n",
+                bundle.did(),
+                context.home.display(),
+                if args.new_passphrase || args.new_passphrase_file.is_some() {
+                    "the new"
+                } else {
+                    "the same"
+                },
+                args.file.display(),
+            ))
+        }
+    }
+}

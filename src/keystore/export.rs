@@ -1,0 +1,107 @@
+//! A software key for other programs: PKCS#8 PEM inside an age file.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use ::age::x25519;
+
+use super::{age, file};
+use crate::config::AgeConfig;
+use crate::error::{Error, ExportError, KeystoreError};
+use crate::key::ExposeSecret;
+use crate::private::Token;
+use crate::secret::{Passphrase, pkcs8};
+
+/// Who will be able to read an export.
+#[derive(Clone)]
+pub struct ExportTo(Reader);
+
+#[derive(Clone)]
+enum Reader {
+    Passphrase(Passphrase),
+    Recipient(x25519::Recipient),
+}
+
+impl ExportTo {
+    /// Whoever has this passphrase, which must not be empty.
+    #[must_use]
+    pub const fn passphrase(passphrase: Passphrase) -> Self {
+        Self(Reader::Passphrase(passphrase))
+    }
+
+    /// Whoever has the secret key of this age recipient (`age1…`).
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Recipient`]; it does not repeat the text, which may be a
+    /// secret key by mistake.
+    pub fn recipient(text: &str) -> Result<Self, ExportError> {
+        let recipient = x25519::Recipient::from_str(text).map_err(|_| ExportError::Recipient)?;
+        Ok(Self(Reader::Recipient(recipient)))
+    }
+}
+
+impl fmt::Debug for ExportTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reader::Passphrase(_) => f.write_str("ExportTo::Passphrase"),
+            Reader::Recipient(recipient) => write!(f, "ExportTo::Recipient({recipient})"),
+        }
+    }
+}
+
+/// Writes the private key to a new file (mode 0600): PKCS#8 PEM, encrypted with
+/// age. `age -d FILE` prints the PEM. It is never on disk in the clear.
+///
+/// Takes what has secret bytes: a `Key<Software, Unlocked>`, or a
+/// [`crate::KeyPair`] made of one.
+///
+/// # Errors
+///
+/// [`ExportError::Exists`] rather than overwrite anything, and as for writing a
+/// file.
+pub fn export_secret<K: ExposeSecret>(
+    key: &K,
+    to: &ExportTo,
+    config: &AgeConfig,
+    path: &Path,
+) -> Result<(), Error> {
+    check_export(path)?;
+    let pem = pkcs8::pem(key.seed(Token::new()));
+    let sealed = match &to.0 {
+        Reader::Passphrase(passphrase) => {
+            let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
+            age::encrypt_with_passphrase(pem.as_bytes(), passphrase, work)?
+        }
+        Reader::Recipient(recipient) => {
+            let recipients = std::iter::once::<&dyn ::age::Recipient>(recipient);
+            age::encrypt(pem.as_bytes(), recipients)?
+        }
+    };
+    match file::write_once(path, &sealed) {
+        Err(KeystoreError::Io { action: "create", source, .. })
+            if source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            Err(exists(path).into())
+        }
+        written => Ok(written?),
+    }
+}
+
+/// Whether there is nothing yet where an export is to be written.
+///
+/// # Errors
+///
+/// [`ExportError::Exists`].
+pub fn check_export(path: &Path) -> Result<(), ExportError> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(exists(path)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn exists(path: &Path) -> ExportError {
+    ExportError::Exists { path: path.to_owned() }
+}

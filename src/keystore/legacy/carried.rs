@@ -1,0 +1,62 @@
+//! What an older file held beside its keys, inside a payload of version 5.
+
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::fields::Fields;
+use crate::error::LegacyError;
+
+/// The most that is carried along: half of what a file of ours may be long.
+const LIMIT: usize = 512 * 1024;
+
+/// `legacy` of the payload: under a name of its own, so that an old
+/// `did_document` or `rotation_chain` is never taken for one of ours.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Carried {
+    format: String,
+    fields: Text,
+}
+
+/// A JSON object as text. Secrets may be in it: wiped, and never parsed.
+struct Text(Zeroizing<String>);
+
+impl Carried {
+    pub(super) fn new(format: &str, fields: &Fields<'_>) -> Result<Self, LegacyError> {
+        // What `"name":value,` takes, were every character of a name escaped.
+        let bound = |(name, value): (&str, &RawValue)| name.len() * 6 + value.get().len() + 4;
+        let length = fields.iter().map(bound).sum::<usize>() + 2;
+        if length > LIMIT {
+            return Err(LegacyError::TooLong { found: length, limit: LIMIT });
+        }
+        let mut text = Zeroizing::new(String::with_capacity(length));
+        for (index, (name, value)) in fields.iter().enumerate() {
+            text.push(if index == 0 { '{' } else { ',' });
+            text.push_str(&serde_json::Value::from(name).to_string());
+            text.push(':');
+            text.push_str(value.get());
+        }
+        if text.is_empty() {
+            text.push('{');
+        }
+        text.push('}');
+        Ok(Self { format: format.into(), fields: Text(text) })
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Borrowed: nothing is copied. It was JSON when it came.
+        let raw: &RawValue =
+            serde_json::from_str(&self.0).map_err(|_| S::Error::custom("no longer JSON"))?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(Zeroizing::new(raw.get().to_owned())))
+    }
+}
