@@ -19,6 +19,7 @@ use crate::config::ConfigError;
 use crate::did::{Did, InvalidDid};
 use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
 use crate::key::WrongProvenance;
+use crate::rotation::RotationError;
 
 /// Any error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum Error {
     /// A bundle could not be made or does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A rotation could not be stated, or does not verify.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     /// `icn.toml`.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -76,6 +80,7 @@ impl Error {
             ),
             Self::Keystore(error) => error.help(),
             Self::Bundle(error) => error.help(),
+            Self::Rotation(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(
                 "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as `icnctl id show` prints it"

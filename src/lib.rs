@@ -37,6 +37,7 @@ pub mod evidence;
 pub mod key;
 pub mod keystore;
 mod private;
+pub mod rotation;
 pub mod secret;
 pub mod signer;
 pub mod statement;
@@ -51,6 +52,7 @@ pub use key::{
     Key, KeyPair, Locked, NeverExposed, Provenance, Refused, Sealed, SealedKey, Software, State,
     TpmSealed, Unlocked,
 };
+pub use rotation::{RotationChain, RotationStatement};
 pub use secret::{Passphrase, Pin};
 pub use signer::{Custody, DidSigner, DidSignerExt};
 

@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Open,
     /// TLS key, X25519 key and DID belong together.
     Binding,
+    /// One key hands its name's standing over to another.
+    Rotation,
     /// What approvals of PCR values are for. Hashed; the TPM says what is signed.
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "used by that backend"))]
     TpmApproval,
@@ -32,6 +34,7 @@ impl Purpose {
         match self {
             Self::Open => b"icn-identity/open/v1\0",
             Self::Binding => b"icn-identity/binding/v1\0",
+            Self::Rotation => b"icn-identity/rotation/v1\0",
             Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
         }
     }
