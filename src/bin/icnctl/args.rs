@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::rotation_args::RotationCommand;
+
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
 #[command(
@@ -75,6 +77,17 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
 }
 
+impl Command {
+    /// Exit 1 says "not valid", and 2 that it could not be told.
+    pub(crate) const fn verifies(&self) -> bool {
+        use RotationCommand::Verify;
+        matches!(
+            self,
+            Self::Verify(_) | Self::Id { command: IdCommand::Rotation { command: Verify(_) } }
+        )
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackendCommand {
     /// Tell whether a token or a TPM is fit for an identity; exit 1 if not
@@ -110,6 +123,11 @@ pub(crate) enum IdCommand {
     Init(InitArgs),
     /// Show the identity; needs no PIN or passphrase
     Show,
+    /// Hand over to another key, and look at the chain of such statements
+    Rotation {
+        #[command(subcommand)]
+        command: RotationCommand,
+    },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

@@ -39,6 +39,16 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    #[error("{} is there already", path.display())]
+    OutputExists { path: PathBuf },
+    #[error("cannot write {}", path.display())]
+    OutputFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{did} has taken over from no other key: there is no chain to be written")]
+    NoRotation { did: String },
     #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
     Reserved,
     #[error("the signature is not 64 bytes in base64")]
@@ -115,6 +125,13 @@ impl CliError {
                 "restore that identity from a backup; or, to make a new one, remove the line `did` \
                  from the configuration"
             }
+            Self::OutputExists { .. } => {
+                "name a file that does not exist yet, or move that one away"
+            }
+            Self::OutputFile { .. } => {
+                "the chain is stored in the identity: `icnctl id rotation show -o FILE` writes it again"
+            }
+            Self::NoRotation { .. } => "make one first: icnctl id rotation create",
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
             Self::OptionForPkcs11 { .. } => "add --backend pkcs11",

@@ -10,11 +10,15 @@ mod doctor;
 mod doctor_tpm;
 mod error;
 mod id;
+mod part;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
+mod rotation;
+mod rotation_args;
+mod rotation_report;
 mod show;
 mod sign;
 #[cfg(feature = "tpm")]
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
     warnings::install();
 
     let args = Args::parse();
-    let verifies = matches!(args.command, Command::Verify(_));
+    let verifies = args.command.verifies();
     match run(args) {
         Ok(code) => code,
         Err(error) => {
@@ -68,6 +72,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::Rotation { command } } => {
+            return rotation::run(&context, &command);
+        }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;

@@ -178,14 +178,14 @@ fn assurance_in_words(assurance: &str) -> String {
     format!("{assurance} ({words})")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-fn date(unix: u64) -> String {
+pub(crate) fn date(unix: u64) -> String {
     i64::try_from(unix)
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
