@@ -117,6 +117,10 @@ impl RotationChain {
     ///
     /// As [`Self::verify`].
     pub fn continued(&self, statement: RotationStatement) -> Result<Self, RotationError> {
+        if statement.old().did() == self.current() {
+            // The present key has made no other statement: there is no fork.
+            return self.clone().with(statement);
+        }
         Self::verify(self.statements().cloned().chain([statement]))
     }
 

@@ -36,3 +36,55 @@ impl StoredChain {
 fn is_ours(value: &Value) -> bool {
     value.pointer("/statement/type").is_some_and(|kind| kind == "icn-identity/rotation")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{RotationReason, RotationStatement, RotationTerms};
+    use super::*;
+    use crate::key::{Key, Software, Unlocked};
+
+    fn chain() -> RotationChain {
+        let key = || Key::<Software, Unlocked>::generate().unwrap();
+        let terms = RotationTerms::new(RotationReason::Manual);
+        let statement = RotationStatement::sign(&key(), &key(), None, &terms).unwrap();
+        RotationChain::verify([statement]).unwrap()
+    }
+
+    fn stored(value: Value) -> StoredChain {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn what_older_programs_left_is_carried_and_is_no_statement() {
+        let old = json!([
+            { "old_did": "did:icn:z1", "new_did": "did:icn:z2", "signature": [1, 2] },
+            "text", null, 7, { "type": "icn-identity/rotation" }, { "statement": { "version": 9 } },
+        ]);
+        let carried = stored(old.clone());
+        assert_eq!(carried.read().unwrap(), None);
+        let chain = chain();
+        let with = carried.with(&chain).unwrap();
+        assert_eq!(with.read().unwrap().unwrap(), chain);
+        let json = serde_json::to_value(&with).unwrap();
+        assert_eq!(json.as_array().unwrap()[..6], old.as_array().unwrap()[..]);
+        assert_eq!(json.as_array().unwrap().len(), 7);
+        // Another chain takes the place of ours only.
+        let other = self::chain();
+        let with = with.with(&other).unwrap();
+        assert_eq!(with.read().unwrap().unwrap(), other);
+        assert_eq!(serde_json::to_value(&with).unwrap().as_array().unwrap().len(), 7);
+    }
+
+    #[test]
+    fn a_stored_statement_that_was_changed_or_is_newer_is_an_error() {
+        let good = serde_json::to_value(StoredChain::default().with(&chain()).unwrap()).unwrap();
+        let mut changed = good.clone();
+        changed[0]["statement"]["time"] = 1.into();
+        assert!(matches!(stored(changed).read(), Err(RotationError::Signature { .. })));
+        let mut newer = good;
+        newer[0]["statement"]["version"] = 2.into();
+        assert!(matches!(stored(newer).read(), Err(RotationError::Version { found: 2 })));
+    }
+}

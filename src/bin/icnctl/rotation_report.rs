@@ -74,7 +74,8 @@ impl Report {
                 };
                 let _ = writeln!(text, "  {label:<11}{}", of("did"));
                 let (provenance, assurance) = (of("provenance"), of("assurance"));
-                let _ = writeln!(text, "  {:<11}said to be {provenance}, {assurance}", "");
+                let _ =
+                    writeln!(text, "  {:<11}said to be {provenance}, assurance {assurance}", "");
             }
             let committed = step.get("committed").and_then(Value::as_bool).unwrap_or_default();
             let words = if committed { "made in advance, and honoured" } else { "none in advance" };
