@@ -61,4 +61,6 @@ pub use signer::{Custody, DidSigner, DidSignerExt};
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
+    #[doc = include_str!("../docs/rotation.md")]
+    mod rotation {}
 }

@@ -180,6 +180,13 @@ fn an_old_identity_that_is_due_for_renewal_is_not_changed() {
     let ran = run(&mut later, b"");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(files(&old), before);
+    // Any other command renews it then.
+    let sign = old.command(&["sign"]);
+    let mut later = std::process::Command::new("faketime");
+    later.args(["-f", "+6d"]).arg(sign.get_program()).args(sign.get_args()).env_clear();
+    later.envs(sign.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(run(&mut later, b"hello").code, 0);
+    assert_ne!(files(&old), before);
     // Here it has yet to come.
     let told = new.ok(&["id", "rotation", "show"], b"");
     assert!(
