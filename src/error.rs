@@ -115,7 +115,10 @@ impl Error {
                 OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
             )
             | Self::Device(error)
-            | Self::Sign(SignError::Device(error)) => error.is_wrong_pin() || error.is_final_try(),
+            | Self::Sign(SignError::Device(error))
+            | Self::Rotation(RotationError::Sign { source: SignError::Device(error), .. }) => {
+                error.is_wrong_pin() || error.is_final_try()
+            }
             _ => false,
         }
     }

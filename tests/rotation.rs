@@ -1,6 +1,7 @@
 //! Rotation statements and chains, through the library.
 #![allow(dead_code, reason = "the support modules serve several tests")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_in_result, reason = "tests")]
 
 #[path = "rotation/chains.rs"]
 mod chains;

@@ -64,7 +64,7 @@ fn what_is_written_reads_back_and_is_canonical() {
 fn the_format_is_as_documented() {
     let [a, b, c] = software_keys();
     let mut one = craft::body(&a, &b, None);
-    let key = [&[0xed, 0x01], &c.verifying_key().as_bytes()[..]].concat();
+    let key = [&[0xed, 0x01], c.verifying_key().as_bytes()].concat();
     let commitment = <sha2::Sha256 as sha2::Digest>::digest(key);
     one["next_key_sha256"] = craft::hex(&commitment).into();
     let two = craft::body(&b, &c, Some(&one));

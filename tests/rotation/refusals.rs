@@ -21,7 +21,12 @@ fn others(field: &str, value: &Value, stranger: &Did) -> Vec<Value> {
         Value::Number(number) => {
             let number = number.as_u64().unwrap();
             others.extend([json!(number + 1), json!(number - 1), json!(number.to_string())]);
-            others.extend([json!(0), json!(-1), json!(u64::MAX), json!(number as f64)]);
+            others.extend([
+                json!(0),
+                json!(-1),
+                json!(u64::MAX),
+                json!(f64::from(u32::try_from(number).unwrap())),
+            ]);
         }
         Value::String(text) => {
             let mut flipped = text.clone().into_bytes();

@@ -219,5 +219,9 @@ fn write(output: Option<&Path>, chain: &RotationChain) -> Result<(), CliError> {
         OpenOptions::new().write(true).create_new(true).mode(0o644).open(path).map_err(fail)?;
     let mut text = chain.to_json();
     text.push(b'\n');
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail)
+    file.write_all(&text).and_then(|()| file.sync_all()).map_err(|error| {
+        // It is ours, and half of a chain is of no use.
+        let _ = std::fs::remove_file(path);
+        fail(error)
+    })
 }
