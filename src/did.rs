@@ -139,11 +139,16 @@ impl Did {
 
 /// base58btc of multicodec and key: the *Multikey* encoding without its `z`.
 fn multikey(key: &VerifyingKey) -> String {
+    bs58::encode(multikey_bytes(key)).into_string()
+}
+
+/// Multicodec and key: what base58btc makes a `publicKeyMultibase` of.
+pub(crate) fn multikey_bytes(key: &VerifyingKey) -> Vec<u8> {
     let code: &[u8] = match key.algorithm() {
         AlgorithmId::Ed25519 => &[0xed, 0x01],
         AlgorithmId::P256 => &[0x80, 0x24],
     };
-    bs58::encode([code, key.as_bytes()].concat()).into_string()
+    [code, key.as_bytes()].concat()
 }
 
 /// The `publicKeyMultibase` of a key (Multikey, base58btc): `z6Mk…`, `zDn…`.

@@ -25,6 +25,7 @@ use crate::config::ConfigError;
 use crate::did::{Did, InvalidDid, InvalidDocument};
 use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
 use crate::key::WrongProvenance;
+use crate::rotation::RotationError;
 
 /// Any error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,9 @@ pub enum Error {
     /// A DID document is not valid.
     #[error(transparent)]
     Document(#[from] InvalidDocument),
+    /// A rotation could not be stated, or does not verify.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     /// `icn.toml`.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -105,6 +109,7 @@ impl Error {
             Self::Bundle(error) => error.help(),
             Self::Decrypt(error) => error.help(),
             Self::Document(error) => error.help(),
+            Self::Rotation(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(
                 "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as `icnctl id show` prints it"
@@ -140,7 +145,10 @@ impl Error {
                 OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
             )
             | Self::Device(error)
-            | Self::Sign(SignError::Device(error)) => error.is_wrong_pin() || error.is_final_try(),
+            | Self::Sign(SignError::Device(error))
+            | Self::Rotation(RotationError::Sign { source: SignError::Device(error), .. }) => {
+                error.is_wrong_pin() || error.is_final_try()
+            }
             _ => false,
         }
     }

@@ -31,6 +31,7 @@ mod relocate;
 mod replace;
 #[cfg(feature = "tpm")]
 mod reseal;
+mod succession;
 mod unlock;
 
 pub(crate) use encoding::{base64, hex};

@@ -38,6 +38,7 @@ pub mod key;
 pub mod keystore;
 pub mod peer;
 mod private;
+pub mod rotation;
 pub mod secret;
 pub mod signer;
 pub mod statement;
@@ -54,6 +55,7 @@ pub use key::{
     Key, KeyPair, Locked, NeverExposed, Provenance, Refused, Sealed, SealedKey, Software, State,
     TpmSealed, Unlocked,
 };
+pub use rotation::{RotationChain, RotationStatement};
 pub use secret::{Passphrase, Pin};
 pub use signer::{Custody, DidSigner, DidSignerExt};
 
@@ -67,4 +69,6 @@ mod pages {
     mod tls {}
     #[doc = include_str!("../docs/encryption.md")]
     mod encryption {}
+    #[doc = include_str!("../docs/rotation.md")]
+    mod rotation {}
 }

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Binding,
     /// An X25519 key belongs to a DID: what a DID document is believed for.
     EncryptionKey,
+    /// One key hands its name's standing over to another.
+    Rotation,
     /// What approvals of PCR values are for. Hashed; the TPM says what is signed.
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "used by that backend"))]
     TpmApproval,
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Open => b"icn-identity/open/v1\0",
             Self::Binding => b"icn-identity/binding/v1\0",
             Self::EncryptionKey => b"icn-identity/encryption-key/v1\0",
+            Self::Rotation => b"icn-identity/rotation/v1\0",
             Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
             Self::Backup => b"icn-identity/backup/v1\0",
         }

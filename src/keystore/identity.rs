@@ -8,6 +8,7 @@ use super::header::{self, Header, Storage};
 use super::legacy::Carried;
 use super::lock::Lock;
 use super::payload::Payload;
+use super::succession::check_end;
 use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator, NewKey};
 use crate::bundle::IdentityBundle;
@@ -15,6 +16,7 @@ use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::key::DidKey;
+use crate::rotation::{RotationChain, StoredChain};
 use crate::secret::SigningSeed;
 
 const HEADER: &str = "identity.json";
@@ -36,6 +38,24 @@ pub struct Opened {
     pub bundle: IdentityBundle<DidKey>,
     /// Why a renewal that was due was not done. The bundle is the old one then.
     pub renewal_failed: Option<Error>,
+    stored: StoredChain,
+}
+
+impl Opened {
+    /// The chain of keys that ends in this one; `None` if it is nobody's
+    /// successor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rotation`] if what is stored does not verify, or is of a newer
+    /// version.
+    pub fn rotation_chain(&self) -> Result<Option<RotationChain>, Error> {
+        let chain = self.stored.read()?;
+        if let Some(chain) = &chain {
+            check_end(chain, self.bundle.did())?;
+        }
+        Ok(chain)
+    }
 }
 
 impl IdentityStore {
@@ -253,6 +273,7 @@ impl IdentityStore {
         let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
         let companions = self.companions(&header, &mut payload)?;
+        let stored = payload.rotation_chain().clone();
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         let mut renewal_failed = None;
         if bundle.wants_renewal(now) || bundle.did_document().is_none() {
@@ -260,7 +281,7 @@ impl IdentityStore {
             bundle = renewed;
             renewal_failed = error;
         }
-        Ok(Opened { bundle, renewal_failed })
+        Ok(Opened { bundle, renewal_failed, stored })
     }
 
     /// Opens the key at a locator, and the payload.

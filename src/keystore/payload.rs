@@ -11,6 +11,7 @@ use super::legacy::Carried;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
 use crate::error::KeystoreError;
+use crate::rotation::{RotationChain, RotationError, StoredChain};
 use crate::secret::{SigningSeed, X25519Seed};
 
 /// The version that this crate writes. Versions 1 to 4 are ICN's older
@@ -35,7 +36,7 @@ pub(crate) struct Payload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     binding: Option<Binding>,
     #[serde(default)]
-    rotation_chain: Vec<Value>,
+    rotation_chain: StoredChain,
     #[serde(default)]
     did_document: Option<Value>,
     /// What an older keystore held beside its keys, as it was.
@@ -71,7 +72,7 @@ impl Payload {
             tls: None,
             x25519_secret: None,
             binding: None,
-            rotation_chain: Vec::new(),
+            rotation_chain: StoredChain::default(),
             did_document: None,
             legacy: None,
             carried: Map::new(),
@@ -119,6 +120,11 @@ impl Payload {
         Self { header_sha256: Some(header_sha256), ..self }
     }
 
+    /// The same with another chain.
+    pub(crate) fn with_rotation_chain(self, chain: &RotationChain) -> Result<Self, RotationError> {
+        Ok(Self { rotation_chain: self.rotation_chain.with(chain)?, ..self })
+    }
+
     fn with_companions(self, companions: &Companions) -> Self {
         Self {
             tls: Some(Tls {
@@ -134,6 +140,10 @@ impl Payload {
 
     pub(crate) fn did(&self) -> &Did {
         &self.did
+    }
+
+    pub(crate) const fn rotation_chain(&self) -> &StoredChain {
+        &self.rotation_chain
     }
 
     pub(crate) fn header_sha256(&self) -> Option<&str> {

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::backup_args::{BackupArgs, RestoreArgs};
 use crate::export::ExportArgs;
 use crate::import::ImportArgs;
+use crate::rotation_args::RotationCommand;
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
@@ -90,6 +91,15 @@ pub(crate) enum Command {
     Decrypt(DecryptArgs),
 }
 
+impl Command {
+    /// Exit 1 says "not valid", and 2 that it could not be told.
+    pub(crate) const fn verifies(&self) -> bool {
+        use RotationCommand::Verify;
+        let Self::Id { command } = self else { return matches!(self, Self::Verify(_)) };
+        matches!(command, IdCommand::VerifyDocument(_) | IdCommand::Rotation { command: Verify(_) })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackendCommand {
     /// Tell whether a token or a TPM is fit for an identity; exit 1 if not
@@ -133,6 +143,11 @@ pub(crate) enum IdCommand {
     Import(ImportArgs),
     /// The DID for others, or a software identity's private key for other programs
     Export(ExportArgs),
+    /// Hand over to another key, and look at the chain of such statements
+    Rotation {
+        #[command(subcommand)]
+        command: RotationCommand,
+    },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

@@ -11,6 +11,7 @@ use icn_identity::keystore::IdentityStore;
 
 use crate::args::{Args, AskedFormat, Command, Format, IdCommand, TpmCommand};
 use crate::error::CliError;
+use crate::part::Part;
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) pin_file: Option<PathBuf>,
     pub(crate) key: Option<Pkcs11Uri>,
     pub(crate) retry_pin: bool,
+    pub(crate) part: Part,
 }
 
 impl Context {
@@ -34,12 +36,8 @@ impl Context {
         }
         // `verify` works anywhere: it needs neither a home nor a configuration.
         // So does `approve`, on the approver's machine.
-        let needs_files = !matches!(
-            args.command,
-            Command::Verify(_)
-                | Command::Id { command: IdCommand::VerifyDocument(_) }
-                | Command::Tpm { command: TpmCommand::Approve(_) }
-        );
+        let needs_files = !args.command.verifies()
+            && !matches!(args.command, Command::Tpm { command: TpmCommand::Approve(_) });
         let home = match &args.home {
             Some(home) => home.clone(),
             None => match default_home() {
@@ -69,6 +67,7 @@ impl Context {
             pin_file,
             key,
             retry_pin: args.retry_pin,
+            part: Part::Only,
         })
     }
 

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::context::Context;
 use crate::error::CliError;
+use crate::part::Part;
 
 /// What is asked for, and under which names it can be given.
 struct Asked {
@@ -22,9 +23,28 @@ struct Asked {
 }
 
 impl Asked {
+    /// Of the one identity of a command, or of the successor, whose credentials
+    /// are in no variable.
+    const fn passphrase(part: Part) -> Self {
+        match part {
+            Part::Successor => {
+                Self { flag: "--successor-passphrase-file", variable: "", ..PASSPHRASE }
+            }
+            Part::Only | Part::Old => PASSPHRASE,
+        }
+    }
+
+    const fn pin(part: Part) -> Self {
+        match part {
+            Part::Successor => Self { flag: "--successor-pin-file", variable: "", ..PIN },
+            Part::Only | Part::Old => PIN,
+        }
+    }
+
     /// Where it will come from.
     fn source(&self, file: Option<&Path>) -> CredentialSource {
-        match (file, std::env::var_os(self.variable)) {
+        let variable = Some(self.variable).filter(|name| !name.is_empty());
+        match (file, variable.and_then(std::env::var_os)) {
             (Some(file), _) => CredentialSource::File(file.to_owned()),
             (None, Some(_)) => CredentialSource::Variable(self.variable.into()),
             (None, None) => CredentialSource::Prompt,
@@ -84,7 +104,8 @@ impl Context {
         let given = self.pin_of(backend, header)?;
         // For a token that cannot keep the storage key, beside the PIN.
         if matches!(header.storage(), Storage::Passphrase {}) {
-            return Ok(given.and_passphrase(self.passphrase("Passphrase: ", None)?));
+            let prompt = format!("Passphrase{}: ", self.whose());
+            return Ok(given.and_passphrase(self.passphrase(&prompt, None)?));
         }
         Ok(given)
     }
@@ -121,8 +142,10 @@ impl Context {
     /// Whether there will be a prompt.
     pub(crate) fn asks_a_person(&self, kind: BackendKind) -> bool {
         let source = match kind {
-            BackendKind::Pkcs11 | BackendKind::Tpm => PIN.source(self.pin_file.as_deref()),
-            _ => PASSPHRASE.source(self.passphrase_file.as_deref()),
+            BackendKind::Pkcs11 | BackendKind::Tpm => {
+                Asked::pin(self.part).source(self.pin_file.as_deref())
+            }
+            _ => Asked::passphrase(self.part).source(self.passphrase_file.as_deref()),
         };
         source == CredentialSource::Prompt
     }
@@ -186,16 +209,18 @@ impl Context {
             return Err(DeviceError::from(TpmError::FinalTry).into());
         }
         if state.pin_pad {
-            eprintln!("Enter the PIN of token {name} at its PIN pad{}.", warning_of(&state));
+            let (whose, warning) = (self.whose(), warning_of(&state));
+            eprintln!("Enter the PIN of token {name}{whose} at its PIN pad{warning}.");
             return Ok(Given { credentials: Credentials::pin(Pin::at_pin_pad()), pin: None });
         }
-        let source = PIN.source(self.pin_file.as_deref());
+        let asked = Asked::pin(self.part);
+        let source = asked.source(self.pin_file.as_deref());
         if !self.retry_pin {
             self.store().check_source(&full_name, &source)?;
         }
         let what = if token.kind == BackendKind::Tpm { "key in" } else { "token" };
-        let prompt = format!("PIN of {what} {name}{}: ", warning_of(&state));
-        let pin = self.ask(&PIN, self.pin_file.as_deref(), &prompt, None)?;
+        let prompt = format!("PIN of {what} {name}{}{}: ", self.whose(), warning_of(&state));
+        let pin = self.ask(&asked, self.pin_file.as_deref(), &prompt, None)?;
         let credentials = Credentials::pin(Pin::from(pin));
         Ok(Given { credentials, pin: Some((full_name, source)) })
     }
@@ -230,7 +255,7 @@ impl Context {
         again: Option<&str>,
     ) -> Result<Passphrase, CliError> {
         let file = self.passphrase_file.as_deref();
-        Ok(Passphrase::from(self.ask(&PASSPHRASE, file, prompt, again)?))
+        Ok(Passphrase::from(self.ask(&Asked::passphrase(self.part), file, prompt, again)?))
     }
 
     fn ask(

@@ -40,6 +40,13 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    #[error("the chain was made and stored, but not written to a file")]
+    ChainFile {
+        #[source]
+        source: Box<CliError>,
+    },
+    #[error("{did} has taken over from no other key: there is no chain to be written")]
+    NoRotation { did: String },
     #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
     Reserved,
     #[error("--format did-document is for `id show`")]
@@ -146,7 +153,9 @@ impl CliError {
             Self::NoDocument => {
                 "open it once, for example by `icnctl sign`: that makes one and signs it"
             }
-            Self::OutputExists { .. } => "name another file with --output, or give --force",
+            Self::OutputExists { .. } => {
+                "name another file with --output, or move that one away (`decrypt`: or give --force)"
+            }
             Self::OutputSpecial { .. } => {
                 "name another file; without --output it goes to standard output"
             }
@@ -162,6 +171,10 @@ impl CliError {
                 "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \
                  that was in a file is not moved into a device by an import"
             }
+            Self::ChainFile { .. } => {
+                "the chain is stored in the identity: `icnctl id rotation show -o FILE` writes it again"
+            }
+            Self::NoRotation { .. } => "make one first: icnctl id rotation create",
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",

@@ -17,12 +17,16 @@ mod export;
 mod id;
 mod import;
 mod new_file;
+mod part;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
 mod restore;
+mod rotation;
+mod rotation_args;
+mod rotation_report;
 mod show;
 mod sign;
 #[cfg(feature = "tpm")]
@@ -56,10 +60,7 @@ fn main() -> ExitCode {
     warnings::install();
 
     let args = Args::parse();
-    let verifies = matches!(
-        args.command,
-        Command::Verify(_) | Command::Id { command: IdCommand::VerifyDocument(_) }
-    );
+    let verifies = args.command.verifies();
     match run(args) {
         Ok(code) => code,
         Err(error) => {
@@ -91,6 +92,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         }
         Command::Id { command: IdCommand::Import(import) } => import::import(&context, &import)?,
         Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
+        Command::Id { command: IdCommand::Rotation { command } } => {
+            return rotation::run(&context, &command);
+        }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;

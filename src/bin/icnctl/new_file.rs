@@ -35,7 +35,17 @@ impl NewFile {
         }
     }
 
+    /// For us alone.
     pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        Self::with_mode(path, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// That everybody may read.
+    pub(crate) fn create_public(path: &Path) -> Result<Self, CliError> {
+        Self::with_mode(path, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)
+    }
+
+    fn with_mode(path: &Path, mode: Mode) -> Result<Self, CliError> {
         let name =
             path.file_name().ok_or_else(|| failed(path)(io::ErrorKind::IsADirectory.into()))?;
         let mut random = [0_u8; 12];
@@ -51,8 +61,7 @@ impl NewFile {
             .map_err(failed(path))?;
         let new = Self { file, path: path.to_owned(), temporary, kept: false };
         // Whatever the umask took away or a default ACL added.
-        rustix::fs::fchmod(&new.file, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| failed(path)(errno.into()))?;
+        rustix::fs::fchmod(&new.file, mode).map_err(|errno| failed(path)(errno.into()))?;
         Ok(new)
     }
 

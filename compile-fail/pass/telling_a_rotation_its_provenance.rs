@@ -1,0 +1,12 @@
+use icn_identity::rotation::{RotationError, RotationTerms};
+use icn_identity::{DidSigner, RotationStatement};
+
+fn sign(
+    old: &dyn DidSigner,
+    new: &dyn DidSigner,
+    terms: &RotationTerms,
+) -> Result<RotationStatement, RotationError> {
+    RotationStatement::sign(old, new, None, terms)
+}
+
+fn main() {}

@@ -1,0 +1,220 @@
+//! `icnctl id rotation create`, `show` and `verify`
+
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use icn_identity::backend::Backend;
+use icn_identity::keystore::{Header, Opened};
+use icn_identity::rotation::{
+    KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
+};
+use icn_identity::{Did, RotationChain};
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::new_file::NewFile;
+use crate::rotation_args::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
+use crate::rotation_report::{self as report, Report};
+
+pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
+    match command {
+        RotationCommand::Create(args) => create(context, args)?,
+        RotationCommand::Show(args) => show(context, args)?,
+        RotationCommand::Verify(args) => return verify(context, args),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
+    check_vacant(args.output.as_deref())?;
+    let next = args.commit_next.as_deref().map(Did::parse).transpose()?;
+    let old = context.as_old();
+    let new = context.successor(
+        &args.successor,
+        args.successor_passphrase_file.as_deref(),
+        args.successor_pin_file.as_deref(),
+    )?;
+    // Whatever is wrong with either is found before a credential is used.
+    let (old_header, old_backend) = ready(&old)?;
+    let (new_header, new_backend) = ready(&new)?;
+    let (old_did, new_did) = (old_header.did(), new_header.did());
+    if old_did.verifying_key() == new_did.verifying_key() {
+        return Err(RotationError::SameKey { did: old_did.clone() }.into());
+    }
+    let old_given = old.credentials(old_backend.as_ref(), &old_header)?;
+    let new_given = new.credentials(new_backend.as_ref(), &new_header)?;
+    // At a time when no renewal is due: nothing of the old identity is changed.
+    let opened =
+        old.store().open_at(old_backend.as_ref(), old.pinned(), &old_given.credentials, UNIX_EPOCH);
+    let opened = old_given.used(&old.store(), opened)?;
+    let before = opened.rotation_chain()?;
+    let mut terms = RotationTerms::new(args.reason.into());
+    if let Some(next) = &next {
+        terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
+    }
+    let recorded = new.store().record_rotation(
+        new_backend.as_ref(),
+        new.pinned(),
+        &new_given.credentials,
+        |successor| {
+            let signer = opened.bundle.signer();
+            let statement =
+                RotationStatement::sign(signer, successor.signer(), before.as_ref(), &terms)?;
+            Ok(match &before {
+                Some(chain) => chain.continued(statement)?,
+                None => RotationChain::verify([statement])?,
+            })
+        },
+    );
+    let (_, chain) = new_given.used(&new.store(), recorded)?;
+    write(args.output.as_deref(), &chain)?;
+    let report = Report::new(&chain, None, SystemTime::now())?;
+    match context.format {
+        Format::Json => Context::print_json(&report.with_chain(&chain)),
+        Format::Text => {
+            Context::print(&format!("{}\n{}", report.as_text(), what_now(&old, &new, args)))
+        }
+    }
+}
+
+/// What a person has to do after a rotation.
+fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
+    let (old, new) = (old.home.display(), new.home.display());
+    let publish = match &args.output {
+        Some(path) => format!("Publish {}.", path.display()),
+        None => format!("Publish it: icnctl --home {new} id rotation show -o FILE"),
+    };
+    let then = match args.reason.into() {
+        RotationReason::Compromised => {
+            "Stop every service that uses the old identity now, and tell peers by another way than \
+             this chain: whoever has the old key can make a statement of their own."
+        }
+        _ => {
+            "Let peers follow before the old identity is taken out of service, then destroy its \
+             key: whoever has it can rotate it once more."
+        }
+    };
+    format!(
+        "The chain is stored in {new}; {old} is unchanged.\n{publish}\n{then}\nDo not rotate the \
+         old identity again: two statements of one key are a fork, and peers refuse both.\n"
+    )
+}
+
+fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
+    check_vacant(args.output.as_deref())?;
+    let opened = open(context)?;
+    let Some(chain) = opened.rotation_chain()? else {
+        if args.output.is_some() {
+            return Err(CliError::NoRotation { did: opened.bundle.did().to_string() });
+        }
+        return match context.format {
+            Format::Json => Context::print_json(&report::none(opened.bundle.did())),
+            Format::Text => Context::print(&format!(
+                "{} has taken over from no other key.\n",
+                opened.bundle.did()
+            )),
+        };
+    };
+    write(args.output.as_deref(), &chain)?;
+    let report = Report::new(&chain, None, SystemTime::now())?;
+    match context.format {
+        Format::Json => Context::print_json(&report.with_chain(&chain)),
+        Format::Text => Context::print(&report.as_text()),
+    }
+}
+
+fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
+    let from = args.from.as_deref().map(Did::parse).transpose()?;
+    let expect = args.expect.as_deref().map(Did::parse).transpose()?;
+    let files: Vec<_> = args.files.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    match verified(&files, from.as_ref()) {
+        Ok((chain, report)) => {
+            let wrong = expect.filter(|expect| expect != chain.current());
+            match context.format {
+                Format::Json => Context::print_json(&report.as_json(wrong.is_none()))?,
+                Format::Text => Context::print(&report.as_text())?,
+            }
+            let Some(expect) = wrong else { return Ok(ExitCode::SUCCESS) };
+            if context.format == Format::Text {
+                Context::print(&format!("not valid: the present DID is not {expect}\n"))?;
+            }
+        }
+        Err(error) if error.is_unreadable() => return Err(error.into()),
+        Err(error) => match context.format {
+            Format::Json => Context::print_json(&report::not_valid(&error))?,
+            Format::Text => Context::print(&report::not_valid_text(&error))?,
+        },
+    }
+    Ok(ExitCode::from(1))
+}
+
+fn verified(
+    files: &[Vec<u8>],
+    from: Option<&Did>,
+) -> Result<(RotationChain, Report), RotationError> {
+    let mut statements = Vec::new();
+    for file in files {
+        statements.extend(RotationChain::statements_from_json(file)?);
+    }
+    let chain = RotationChain::verify(statements)?;
+    let report = Report::new(&chain, from, SystemTime::now())?;
+    Ok((chain, report))
+}
+
+/// Everything that can be refused without a credential has been.
+fn ready(context: &Context) -> Result<(Header, Box<dyn Backend>), CliError> {
+    let store = context.store();
+    let header = store.header()?;
+    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let backend = context.backend()?;
+    store.find(backend.as_ref(), &header)?;
+    Ok((header, backend))
+}
+
+fn open(context: &Context) -> Result<Opened, CliError> {
+    let (header, backend) = ready(context)?;
+    let given = context.credentials(backend.as_ref(), &header)?;
+    let store = context.store();
+    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
+    let opened = given.used(&store, opened)?;
+    if let Some(error) = &opened.renewal_failed {
+        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+    }
+    Ok(opened)
+}
+
+/// No more than a chain can be, and one byte to tell that it is longer.
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    let limit = u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let (what, read) = if path == Path::new("-") {
+        ("standard input".into(), io::stdin().lock().take(limit).read_to_end(&mut bytes))
+    } else {
+        let opened = std::fs::File::open(path);
+        let read = opened.and_then(|file| file.take(limit).read_to_end(&mut bytes));
+        (path.display().to_string(), read)
+    };
+    read.map(|_| bytes).map_err(|source| CliError::Input { what, source })
+}
+
+/// Before anything is signed or opened.
+fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
+    output.map_or(Ok(()), |path| NewFile::check(path, false))
+}
+
+/// A new file, which everybody may read: a chain is public.
+fn write(output: Option<&Path>, chain: &RotationChain) -> Result<(), CliError> {
+    let Some(path) = output else { return Ok(()) };
+    let mut text = chain.to_json();
+    text.push(b'\n');
+    let written = || {
+        let mut file = NewFile::create_public(path)?;
+        let fail = |source| CliError::OutputFile { path: path.to_owned(), source };
+        file.as_write().write_all(&text).map_err(fail)?;
+        file.keep(false)
+    };
+    written().map_err(|source| CliError::ChainFile { source: Box::new(source) })
+}

@@ -1,0 +1,96 @@
+//! The command line of `icnctl id rotation`.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use icn_identity::rotation::RotationReason;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RotationCommand {
+    /// State that a successor takes over from this identity, signed by both keys.
+    ///
+    /// --home names the old identity, --successor the new one, made before with `id init`. The
+    /// whole chain is stored in the successor; nothing of the old identity is changed. Make one
+    /// statement only of each key: two are a fork, and peers refuse both.
+    Create(CreateArgs),
+    /// Show the chain of keys that ends in this identity (wants its PIN or passphrase)
+    Show(ShowArgs),
+    /// Verify a published chain, offline: exit 0 if valid, 1 if not, 2 if it could not be read.
+    ///
+    /// Wants no home and no identity. With several files, their statements are put together: that
+    /// is how a fork is found.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateArgs {
+    /// Home directory of the identity that takes over
+    #[arg(long, value_name = "DIR")]
+    pub(crate) successor: PathBuf,
+
+    /// Why
+    #[arg(long, value_enum)]
+    pub(crate) reason: Reason,
+
+    /// Commit to the key that comes after the successor's: no other can. It must exist already, be
+    /// kept apart from the successor's, and not get lost
+    #[arg(long, value_name = "DID")]
+    pub(crate) commit_next: Option<String>,
+
+    /// Write the chain to a new file as well, for publishing
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// File whose content is the successor's passphrase (mode 0600) [or a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) successor_passphrase_file: Option<PathBuf>,
+
+    /// File whose content is the PIN of the successor's key (mode 0600) [or a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) successor_pin_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// Write the chain to a new file as well, for publishing
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Files with chains of one identity; `-` for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The DID under which the identity is known: not valid if it is not in the chain
+    #[arg(long, value_name = "DID")]
+    pub(crate) from: Option<String>,
+
+    /// What the present DID has to be: not valid if it is another
+    #[arg(long, value_name = "DID")]
+    pub(crate) expect: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reason {
+    /// By plan
+    Scheduled,
+    /// The old key is, or may be, in other hands
+    Compromised,
+    /// To a better place, as from a file into a device
+    Upgrade,
+    /// Anything else
+    Manual,
+}
+
+impl From<Reason> for RotationReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Scheduled => Self::Scheduled,
+            Reason::Compromised => Self::Compromised,
+            Reason::Upgrade => Self::Upgrade,
+            Reason::Manual => Self::Manual,
+        }
+    }
+}

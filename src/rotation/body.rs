@@ -1,0 +1,237 @@
+//! What both keys sign.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
+
+use super::{KeyCommitment, MAX_STATEMENTS, MAX_TIME, RotationError, VERSION};
+use crate::did::Did;
+use crate::evidence::{Assurance, ProvenanceKind};
+use crate::keystore::hex;
+use crate::signer::{Custody, DidSigner, DidSignerExt as _};
+use crate::statement::{Purpose, Statement};
+
+/// Why a key was rotated. The signers' word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RotationReason {
+    /// By plan.
+    Scheduled,
+    /// The old key is, or may be, in other hands.
+    Compromised,
+    /// To a better place, as from a file into a device.
+    Upgrade,
+    /// Anything else that a person decided.
+    Manual,
+}
+
+impl RotationReason {
+    /// The name used in JSON: `scheduled`, `compromised`, `upgrade`, `manual`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Compromised => "compromised",
+            Self::Upgrade => "upgrade",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl fmt::Display for RotationReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// As which of the two a key signs. It is in the signed bytes, so that neither
+/// signature can stand in the other's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RotationRole {
+    /// The key that hands over.
+    Old,
+    /// The key that takes over.
+    New,
+}
+
+impl fmt::Display for RotationRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Old => "old",
+            Self::New => "new",
+        })
+    }
+}
+
+/// One of the two keys of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotatedKey {
+    did: Did,
+    #[serde(serialize_with = "name_provenance", deserialize_with = "provenance")]
+    provenance: ProvenanceKind,
+    #[serde(serialize_with = "name_assurance", deserialize_with = "assurance")]
+    assurance: Assurance,
+}
+
+impl RotatedKey {
+    /// As the evidence about the signer shows it; `external` and `none` where
+    /// there is no evidence.
+    pub(super) fn of<S: DidSigner + ?Sized>(did: Did, signer: &S) -> Self {
+        let (provenance, assurance) = match signer.custody() {
+            Custody::Shown { provenance, assurance } => (provenance, assurance),
+            _ => (ProvenanceKind::External, Assurance::None),
+        };
+        Self { did, provenance, assurance }
+    }
+
+    /// Its DID.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// Its provenance when it signed, as this crate computed it on the signer's
+    /// machine. To everybody else that is the signer's word: whoever has the key
+    /// can sign another.
+    #[must_use]
+    pub const fn provenance(&self) -> ProvenanceKind {
+        self.provenance
+    }
+
+    /// How much stood behind that, told in the same way.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+}
+
+/// SHA-256 of a body in its canonical form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Digest(#[serde(with = "hex")] pub(super) [u8; 32]);
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
+}
+
+/// So that such JSON is known wherever it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    #[serde(rename = "icn-identity/rotation")]
+    Rotation,
+}
+
+/// A statement without its signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Body {
+    #[serde(rename = "type")]
+    pub(super) kind: Kind,
+    pub(super) version: u64,
+    /// 1 for the first.
+    pub(super) sequence: u64,
+    /// Unix seconds: one instant has one spelling.
+    pub(super) time: u64,
+    pub(super) reason: RotationReason,
+    pub(super) old: RotatedKey,
+    pub(super) new: RotatedKey,
+    /// Absent in the first.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) previous_sha256: Option<Digest>,
+    /// Commitment to the key after `new`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) next_key_sha256: Option<KeyCommitment>,
+}
+
+#[derive(Serialize)]
+struct Signed<'a> {
+    role: RotationRole,
+    statement: &'a Body,
+}
+
+impl Body {
+    /// What can be told of one statement alone.
+    pub(super) fn check(&self) -> Result<(), RotationError> {
+        if self.version != VERSION {
+            return Err(RotationError::Version { found: self.version });
+        }
+        let outside = |what| RotationError::OutOfRange { what };
+        if !(1..=MAX_STATEMENTS).contains(&self.sequence) {
+            return Err(outside("sequence"));
+        }
+        if self.time > MAX_TIME {
+            return Err(outside("time"));
+        }
+        if self.previous_sha256.is_some() != (self.sequence > 1) {
+            return Err(outside("previous_sha256"));
+        }
+        if self.old.did.verifying_key() == self.new.did.verifying_key() {
+            return Err(RotationError::SameKey { did: self.old.did.clone() });
+        }
+        Ok(())
+    }
+
+    /// What statements are named and compared by. The signatures are not in it:
+    /// a key can sign the same words twice.
+    pub(super) fn digest(&self) -> Result<Digest, RotationError> {
+        Ok(Digest(Sha256::digest(canonical(self)?).into()))
+    }
+
+    /// The bytes that a key signs.
+    pub(super) fn signed_by(&self, role: RotationRole) -> Result<Vec<u8>, RotationError> {
+        let json = canonical(&Signed { role, statement: self })?;
+        Ok(Statement::new(Purpose::Rotation).raw(&json).into_bytes())
+    }
+
+    pub(super) const fn key(&self, role: RotationRole) -> &RotatedKey {
+        match role {
+            RotationRole::Old => &self.old,
+            RotationRole::New => &self.new,
+        }
+    }
+}
+
+/// RFC 8785.
+pub(super) fn canonical(value: &impl Serialize) -> Result<Vec<u8>, RotationError> {
+    serde_json_canonicalizer::to_vec(value).map_err(RotationError::Format)
+}
+
+/// What is there is not `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn provenance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProvenanceKind, D::Error> {
+    use ProvenanceKind::{DeviceHeld, External, Hardware, Software, TpmSealed};
+    let name = String::deserialize(deserializer)?;
+    [Software, TpmSealed, DeviceHeld, Hardware, External]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| D::Error::custom("unknown provenance"))
+}
+
+fn assurance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Assurance, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    [Assurance::None, Assurance::SoftToken, Assurance::Claimed]
+        .into_iter()
+        .find(|assurance| assurance.as_str() == name)
+        .ok_or_else(|| D::Error::custom("unknown assurance"))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "shape of serialize_with")]
+fn name_provenance<S: Serializer>(kind: &ProvenanceKind, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(kind.as_str())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "shape of serialize_with")]
+fn name_assurance<S: Serializer>(assurance: &Assurance, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(assurance.as_str())
+}

@@ -1,0 +1,204 @@
+//! Why a rotation is not stated, or not believed.
+
+use super::{Fork, MAX_STATEMENTS, RotationRole, VERSION};
+use crate::did::Did;
+use crate::error::SignError;
+
+/// Why a rotation could not be stated, or why statements are no chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotationError {
+    /// It is not JSON of the format.
+    #[error("this is no rotation statement, or no array of them")]
+    Format(#[source] serde_json::Error),
+    /// Longer than anything valid.
+    #[error("the rotation statements are longer than {limit} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The chain is full.
+    #[error("a chain has at most {MAX_STATEMENTS} statements")]
+    TooMany,
+    /// A statement of a version that this crate does not know.
+    #[error("a rotation statement has version {found}; this program reads version {VERSION}")]
+    Version {
+        /// The version found.
+        found: u64,
+    },
+    /// A field has a value that none can have, is missing or is one too many.
+    #[error("the field `{what}` of a rotation statement cannot be as it is")]
+    OutOfRange {
+        /// Which field.
+        what: &'static str,
+    },
+    /// Old and new key are the same.
+    #[error("{did} cannot be rotated to its own key")]
+    SameKey {
+        /// The old DID.
+        did: Did,
+    },
+    /// One of the two signatures does not verify.
+    #[error("statement {sequence} was not signed by its {role} key, that of {did}")]
+    Signature {
+        /// The number of the statement.
+        sequence: u64,
+        /// Which signature.
+        role: RotationRole,
+        /// Whose it should be.
+        did: Did,
+    },
+    /// There is no statement.
+    #[error("there is no rotation statement")]
+    Empty,
+    /// One key was rotated in different ways.
+    #[error("the chain forks: {0}")]
+    Fork(Box<Fork>),
+    /// A statement is missing.
+    #[error("statement {sequence} is missing")]
+    Missing {
+        /// Its number.
+        sequence: u64,
+    },
+    /// Statements of two chains.
+    #[error("there are two statements {sequence}, of {one} and of {other}: they are no one chain")]
+    Unrelated {
+        /// The number that both have.
+        sequence: u64,
+        /// The old DID of one.
+        one: Did,
+        /// The old DID of the other.
+        other: Did,
+    },
+    /// A statement names another predecessor by its hash.
+    #[error("statement {sequence} does not follow the one before it: it names another hash")]
+    Previous {
+        /// Its number.
+        sequence: u64,
+    },
+    /// A statement does not start where the chain has got to.
+    #[error("statement {sequence} must rotate {expected}, not {found}")]
+    Link {
+        /// Its number.
+        sequence: u64,
+        /// The DID in which the chain ends before it.
+        expected: Did,
+        /// The DID that it starts from.
+        found: Did,
+    },
+    /// A statement is earlier than the one before it.
+    #[error("statement {sequence} is {by} seconds earlier than the one before it")]
+    Time {
+        /// Its number.
+        sequence: u64,
+        /// By how many seconds.
+        by: u64,
+    },
+    /// A key comes twice.
+    #[error("statement {sequence} rotates to {did}, whose key was there before")]
+    KeyTwice {
+        /// Its number.
+        sequence: u64,
+        /// The DID that it rotates to.
+        did: Did,
+    },
+    /// Another key was committed to. Such a rotation is never valid.
+    #[error(
+        "statement {sequence} rotates to {did}, and the one before it committed to another key"
+    )]
+    CommitmentBroken {
+        /// Its number.
+        sequence: u64,
+        /// The DID that it rotates to.
+        did: Did,
+    },
+    /// A commitment that could never be honoured.
+    #[error("the key of {did} cannot be committed to: it has been used")]
+    CommitmentToUsedKey {
+        /// Its DID.
+        did: Did,
+    },
+    /// The chain says nothing about this DID.
+    #[error("{did} is not in the chain")]
+    NotInChain {
+        /// The DID.
+        did: Did,
+    },
+    /// A signer's DID is not that of the key it shows.
+    #[error("the signer's DID {did} is not that of the key it shows")]
+    DidIsNotItsKey {
+        /// What the signer calls itself.
+        did: Did,
+    },
+    /// A key did not sign.
+    #[error("the {role} key could not sign the rotation")]
+    Sign {
+        /// Which.
+        role: RotationRole,
+        /// Why.
+        #[source]
+        source: SignError,
+    },
+    /// The chain is about another identity than the one it is stored in.
+    #[error("the chain ends in {found}, and this identity is {expected}")]
+    NotThisIdentity {
+        /// The identity.
+        expected: Did,
+        /// Where the chain ends.
+        found: Did,
+    },
+    /// The identity has a chain already.
+    #[error("{did} has taken over from another key already")]
+    AlreadyStored {
+        /// The identity.
+        did: Did,
+    },
+}
+
+impl RotationError {
+    /// Whether the statements could not be read at all, so that nothing can be
+    /// said about their being valid.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Format(_) | Self::TooLong { .. } | Self::Version { .. })
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Format(_) | Self::TooLong { .. } => {
+                "give the file that `icnctl id rotation show -o FILE` writes"
+            }
+            Self::Version { found } if *found > VERSION => "update this program",
+            Self::Signature { .. } | Self::Previous { .. } | Self::Link { .. } => {
+                "do not follow it: it was changed; get the chain from its owner again"
+            }
+            Self::Fork(_) => {
+                "follow neither: somebody else has, or had, the old key, or its owner rotated it \
+                 twice; ask the owner by another way which DID to pin"
+            }
+            Self::CommitmentBroken { .. } => {
+                "the new key must be the one committed to; a rotation to another is a thief's"
+            }
+            Self::Missing { .. } => "give the whole chain, from its first statement on",
+            Self::Unrelated { .. } => "verify the chain of one identity at a time",
+            Self::SameKey { .. } | Self::KeyTwice { .. } => {
+                "make a new identity with a key of its own, and name it as the successor"
+            }
+            Self::CommitmentToUsedKey { .. } => "commit to a key that was never used",
+            Self::Time { .. } => "check the clock",
+            Self::NotInChain { .. } => {
+                "keep the DID that you have: this chain is no reason to trust another"
+            }
+            Self::AlreadyStored { .. } => {
+                "`icnctl id rotation show` prints its chain; a new key has one predecessor"
+            }
+            Self::NotThisIdentity { .. } => "store the chain in the identity that it ends in",
+            Self::TooMany => "make a new identity, and tell its DID to peers by another way",
+            Self::Sign { source: SignError::Device(error), .. } => return error.help(),
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}

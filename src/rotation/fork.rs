@@ -1,0 +1,135 @@
+//! One key that was rotated in two ways.
+
+use std::fmt;
+
+use super::{RotationReason, RotationStatement};
+use crate::did::Did;
+use crate::keystore::hex;
+
+/// Two or more different statements by which one key handed over. All of them
+/// have valid signatures: the old key made each.
+///
+/// Which of them is the owner's cannot be told from the statements. One that
+/// honours a commitment has more for it than one that does not; that too is for
+/// a person to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    old: Did,
+    branches: Vec<Branch>,
+}
+
+/// One way in which the key was rotated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    new: Did,
+    sequence: u64,
+    time: u64,
+    reason: RotationReason,
+    sha256: [u8; 32],
+    honours_commitment: Option<bool>,
+}
+
+impl Fork {
+    /// The earliest in statements that are sorted by their numbers, each there
+    /// once.
+    pub(super) fn find(sorted: &[RotationStatement]) -> Option<Self> {
+        sorted.iter().find_map(|first| {
+            let key = first.old().did().verifying_key();
+            let of_key = |other: &&RotationStatement| other.old().did().verifying_key() == key;
+            let branches: Vec<_> = sorted
+                .iter()
+                .filter(of_key)
+                .map(|statement| Branch::of(statement, sorted))
+                .collect();
+            (branches.len() > 1).then(|| Self { old: first.old().did().clone(), branches })
+        })
+    }
+
+    /// The DID whose key was rotated more than once.
+    #[must_use]
+    pub const fn old(&self) -> &Did {
+        &self.old
+    }
+
+    /// At least two, by sequence number and hash.
+    #[must_use]
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+}
+
+impl Branch {
+    fn of(statement: &RotationStatement, all: &[RotationStatement]) -> Self {
+        let new = statement.new_key().did();
+        let before = statement.previous_sha256();
+        let before = all.iter().find(|other| Some(other.sha256()) == before);
+        let commitment = before.and_then(RotationStatement::next_key);
+        Self {
+            new: new.clone(),
+            sequence: statement.sequence(),
+            time: statement.time(),
+            reason: statement.reason(),
+            sha256: *statement.sha256(),
+            honours_commitment: commitment.map(|key| key.is_to(new.verifying_key())),
+        }
+    }
+
+    /// The DID that the key was rotated to.
+    #[must_use]
+    pub const fn new_did(&self) -> &Did {
+        &self.new
+    }
+
+    /// The sequence number of the statement.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The time that the statement gives, Unix seconds.
+    #[must_use]
+    pub const fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// The reason that the statement gives.
+    #[must_use]
+    pub const fn reason(&self) -> RotationReason {
+        self.reason
+    }
+
+    /// [`RotationStatement::sha256`].
+    #[must_use]
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// Whether the new key is the one that the statement before had committed
+    /// to; `None` if it had committed to none, or is not there.
+    #[must_use]
+    pub const fn honours_commitment(&self) -> Option<bool> {
+        self.honours_commitment
+    }
+}
+
+impl fmt::Display for Fork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the key of {} was rotated in {} ways", self.old, self.branches.len())?;
+        for (index, branch) in self.branches.iter().enumerate() {
+            write!(f, "{} {branch}", if index == 0 { ":" } else { "; and" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = hex::encode(self.sha256.get(..8).unwrap_or_default());
+        write!(f, "to {} (number {}, statement {short}…", self.new, self.sequence)?;
+        f.write_str(match self.honours_commitment {
+            Some(true) => ", as committed to)",
+            Some(false) => ", AGAINST the commitment)",
+            None => ", no commitment)",
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! `icnctl id rotation`, as people and scripts use it.
+#![allow(dead_code, reason = "the support modules serve several tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "cli_rotation/devices.rs"]
+mod devices;
+#[path = "support/home.rs"]
+mod home;
+#[path = "cli_rotation/procedure.rs"]
+mod procedure;
+#[path = "support/swtpm.rs"]
+mod swtpm;
+#[path = "support/token.rs"]
+mod token;
+#[path = "cli_rotation/verify.rs"]
+mod verify;
+
+use home::{Home, PASSPHRASE, Ran, on_a_terminal, run, write_private};
+use serde_json::Value;
+
+/// Of successors; that of old identities is [`PASSPHRASE`].
+const OTHER: &str = "another battery, another horse";
+
+fn identity(passphrase: &str) -> Home {
+    let home = Home::new().with("ICN_PASSPHRASE", passphrase);
+    home.ok(&["id", "init"], b"");
+    home
+}
+
+fn did(home: &Home) -> String {
+    home.show()["did"].as_str().unwrap().to_owned()
+}
+
+/// A file with the successor's passphrase.
+fn passphrase_file(home: &Home, passphrase: &str) -> String {
+    write_private(&home.beside("passphrase"), &format!("{passphrase}\n"));
+    text(home, "passphrase")
+}
+
+fn text(home: &Home, beside: &str) -> String {
+    home.beside(beside).to_str().unwrap().to_owned()
+}
+
+fn create(old: &Home, new: &Home, more: &[&str]) -> Ran {
+    let (to, file) = (new.path(""), passphrase_file(new, OTHER));
+    let what = ["id", "rotation", "create", "--successor", to.to_str().unwrap()];
+    let with = ["--successor-passphrase-file", &file];
+    let ran = old.icnctl(&[&what[..], &with, more].concat(), b"");
+    for secret in [PASSPHRASE, OTHER] {
+        assert!(!ran.err.contains(secret) && !ran.out.contains(secret), "{} {}", ran.out, ran.err);
+    }
+    ran
+}
+
+/// Rotates, and gives the file with the chain.
+fn rotated(old: &Home, new: &Home, more: &[&str]) -> String {
+    let file = text(new, "chain.json");
+    let ran = create(old, new, &[&["-o", &file, "--reason", "scheduled"], more].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    file
+}
+
+fn files(home: &Home) -> Vec<Vec<u8>> {
+    ["identity.json", "identity.age", "icn.toml"]
+        .map(|name| std::fs::read(home.path(name)).unwrap())
+        .into()
+}
+
+#[test]
+fn a_rotation_is_stored_in_the_successor_published_and_verified() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let before = files(&old);
+    let file = text(&new, "chain.json");
+    let ran = create(&old, &new, &["--reason", "upgrade", "-o", &file]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let unchanged = format!("{} is unchanged.", old.path("").display());
+    for wanted in
+        [&did(&old), &did(&new), "upgrade", &unchanged, "Do not rotate the old identity again"]
+    {
+        assert!(ran.out.contains(wanted), "{wanted} in {}", ran.out);
+    }
+    assert_eq!(files(&old), before);
+    new.ok(&["sign"], b"hello");
+    old.ok(&["sign"], b"hello");
+
+    // What is shown is what was published.
+    let shown: Value =
+        serde_json::from_str(&new.ok(&["--format", "json", "id", "rotation", "show"], b""))
+            .unwrap();
+    let published = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(shown["chain"], serde_json::from_str::<Value>(&published).unwrap());
+    assert_eq!(shown["did"], did(&new));
+    let again = text(&new, "again.json");
+    let told = new.ok(&["id", "rotation", "show", "-o", &again], b"");
+    assert!(told.contains("Present DID") && told.contains(&did(&old)), "{told}");
+    assert_eq!(std::fs::read_to_string(again).unwrap(), published);
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+
+    let (from, expect) = (did(&old), did(&new));
+    let verify = ["id", "rotation", "verify", &file, "--from", &from, "--expect", &expect];
+    let told = old.ok(&verify, b"");
+    assert!(told.contains("commitment none in advance"), "{told}");
+    assert!(told.contains("warning: no commitment was made before rotation 1"), "{told}");
+}
+
+#[test]
+fn three_homes_make_one_chain_and_a_commitment_is_kept() {
+    let (one, two, three) = (identity(PASSPHRASE), identity(OTHER), identity(OTHER));
+    let third = did(&three);
+    rotated(&one, &two, &["--commit-next", &third]);
+    // Another than the one committed to: nothing is signed or stored.
+    let other = identity(OTHER);
+    let ran = create(&two, &other, &["--reason", "manual"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("committed to another key"), "{}", ran.err);
+    let none = other.ok(&["id", "rotation", "show"], b"");
+    assert_eq!(none, format!("{} has taken over from no other key.\n", did(&other)));
+
+    let file = rotated(&two, &three, &[]);
+    let json = ["--format", "json", "id", "rotation", "verify", &file];
+    let report: Value = serde_json::from_str(&one.ok(&json, b"")).unwrap();
+    assert_eq!(report["valid"], true);
+    assert_eq!(report["did"], third);
+    let steps = report["steps"].as_array().unwrap();
+    let committed: Vec<_> = steps.iter().map(|step| step["committed"].clone()).collect();
+    assert_eq!(committed, [false, true]);
+    assert_eq!(steps[1]["old"]["did"], did(&two));
+    // From the second one on, no step is without a commitment.
+    let from = did(&two);
+    let told = one.ok(&["id", "rotation", "verify", &file, "--from", &from], b"");
+    assert!(
+        !told.contains("Rotation 1") && told.contains("made in advance, and honoured"),
+        "{told}"
+    );
+    assert!(!told.contains("no commitment was made before"), "{told}");
+    assert!(told.contains("warning: the present key commits to no next one"), "{told}");
+}
+
+#[test]
+fn a_successor_succeeds_once_and_no_file_is_overwritten() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let file = rotated(&old, &new, &[]);
+    let before = (files(&new), std::fs::read(&file).unwrap());
+    let ran = create(&old, &new, &["--reason", "manual"]);
+    assert!(
+        ran.code == 1 && ran.err.contains("has taken over from another key already"),
+        "{}",
+        ran.err
+    );
+    let ran = create(&identity(PASSPHRASE), &new, &["--reason", "manual", "-o", &file]);
+    assert!(ran.code == 1 && ran.err.contains("is there already"), "{}", ran.err);
+    let show = ["id", "rotation", "show", "-o", &file];
+    new.fails(&show, b"", &["is there already", "try: name a file that does not exist yet"]);
+    assert_eq!((files(&new), std::fs::read(&file).unwrap()), before);
+    let show = ["id", "rotation", "show", "-o", &text(&old, "chain.json")];
+    old.fails(&show, b"", &["no chain to be written", "id rotation create"]);
+}
+
+#[test]
+fn an_old_identity_that_is_due_for_renewal_is_not_changed() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let before = files(&old);
+    let file = passphrase_file(&new, OTHER);
+    let to = new.path("");
+    let create = old.command(&[
+        "id",
+        "rotation",
+        "create",
+        "--successor",
+        to.to_str().unwrap(),
+        "--successor-passphrase-file",
+        &file,
+        "--reason",
+        "scheduled",
+    ]);
+    let mut later = std::process::Command::new("faketime");
+    later.args(["-f", "+6d"]).arg(create.get_program()).args(create.get_args()).env_clear();
+    later.envs(create.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = run(&mut later, b"");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(files(&old), before);
+    // Any other command renews it then.
+    let sign = old.command(&["sign"]);
+    let mut later = std::process::Command::new("faketime");
+    later.args(["-f", "+6d"]).arg(sign.get_program()).args(sign.get_args()).env_clear();
+    later.envs(sign.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(run(&mut later, b"hello").code, 0);
+    assert_ne!(files(&old), before);
+    // Here it has yet to come.
+    let told = new.ok(&["id", "rotation", "show"], b"");
+    assert!(
+        told.contains("warning: rotation 1 is dated 20") && told.contains("still to come"),
+        "{told}"
+    );
+}
+
+#[test]
+fn prompts_say_which_home_they_are_for() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let to = new.path("");
+    let to = to.to_str().unwrap();
+    let words = ["id", "rotation", "create", "--successor", to, "--reason", "scheduled"];
+    let mut command = old.command(&words);
+    command.env_remove("ICN_PASSPHRASE");
+    let ran = on_a_terminal(&command, &format!("{PASSPHRASE}\n{OTHER}\n"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let first = format!("Passphrase of the old identity in {}: ", old.path("").display());
+    let second = format!("Passphrase of the successor in {}: ", new.path("").display());
+    assert!(ran.out.contains(&first) && ran.out.contains(&second), "{}", ran.out);
+    assert!(!ran.out.contains(PASSPHRASE) && !ran.out.contains(OTHER), "{}", ran.out);
+}
+
+/// The variable is the old identity's: on a token it would spend a try.
+#[test]
+fn the_successors_credential_is_never_taken_from_the_variable() {
+    let (old, new) = (identity(OTHER), identity(OTHER));
+    let to = new.path("");
+    let words =
+        ["id", "rotation", "create", "--successor", to.to_str().unwrap(), "--reason", "manual"];
+    let create = old.command(&words);
+    let mut alone = std::process::Command::new("setsid");
+    alone.arg("--wait").arg(create.get_program()).args(create.get_args()).env_clear();
+    alone.envs(create.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = run(&mut alone, b"");
+    assert_eq!(ran.code, 1);
+    let wanted = ["no passphrase was given", "give it with --successor-passphrase-file FILE\n"];
+    assert!(wanted.iter().all(|text| ran.err.contains(text)), "{}", ran.err);
+}
+
+#[test]
+fn what_is_wrong_with_either_home_is_told_before_a_credential_is_used() {
+    let old = identity(PASSPHRASE).with("ICN_PASSPHRASE", "wrong");
+    let empty = Home::new();
+    let ran = create(&old, &empty, &["--reason", "manual"]);
+    let none = format!("there is no identity in {}", empty.path("").display());
+    assert!(ran.code == 1 && ran.err.contains(&none), "{}", ran.err);
+    let ran = create(&old, &old, &["--reason", "manual"]);
+    assert!(ran.code == 1 && ran.err.contains("cannot be rotated to its own key"), "{}", ran.err);
+    let new = identity(OTHER);
+    let before = files(&new);
+    let ran = create(&old, &new, &["--reason", "manual", "--commit-next", "did:web:a"]);
+    assert!(ran.code == 1 && ran.err.contains("neither a did:icn nor a did:key"), "{}", ran.err);
+    let ran = create(&old, &new, &["--reason", "whim"]);
+    assert!(ran.code == 2 && ran.err.contains("invalid value 'whim'"), "{}", ran.err);
+    // And a wrong one ends it as everywhere.
+    let ran = create(&old, &new, &["--reason", "manual"]);
+    assert_eq!(ran.code, 77, "{}", ran.err);
+    assert_eq!(files(&new), before);
+}
+
+#[test]
+fn after_a_compromise_it_says_what_to_do_at_once() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let ran = create(&old, &new, &["--reason", "compromised"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("Stop every service that uses the old identity now"), "{}", ran.out);
+    let publish = format!("icnctl --home {} id rotation show -o FILE", new.path("").display());
+    assert!(ran.out.contains(&publish), "{}", ran.out);
+}
