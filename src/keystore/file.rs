@@ -203,9 +203,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
 pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     let temporary = temporary_name(path)?;
     let rename = || {
+        use rustix::io::Errno;
         let (flags, cwd) = (rustix::fs::RenameFlags::NOREPLACE, rustix::fs::CWD);
-        rustix::fs::renameat_with(cwd, &temporary, cwd, path, flags)
-            .map_err(|errno| io_error("create", path)(errno.into()))
+        match rustix::fs::renameat_with(cwd, &temporary, cwd, path, flags) {
+            // Not every filesystem has it (NFS has not).
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                fs::hard_link(&temporary, path).and_then(|()| fs::remove_file(&temporary))
+            }
+            renamed => renamed.map_err(io::Error::from),
+        }
+        .map_err(io_error("create", path))
     };
     let result = write_new(&temporary, bytes).and_then(|()| rename());
     if result.is_err() {

@@ -154,6 +154,10 @@ pub(crate) fn on_a_terminal(command: &Command, lines: &str) -> Ran {
         &words.join(" "),
         "/dev/null",
     ]);
+    // What the tests' own caller has set is none of theirs.
+    for name in ["ICN_HOME", "ICN_PASSPHRASE", "ICN_PIN", "ICN_RECOVERY_PASSPHRASE"] {
+        script.env_remove(name);
+    }
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => script.env(name, value),

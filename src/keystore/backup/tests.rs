@@ -31,14 +31,18 @@ fn genuine() -> (Value, Key<Software, Unlocked>) {
 }
 
 /// Opens these contents, signed by this key.
-fn open(mut json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupError> {
+fn open(json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupError> {
+    Backup::from_json(&signed(json, key))
+}
+
+fn signed(mut json: Value, key: &Key<Software, Unlocked>) -> Zeroizing<Vec<u8>> {
     let contents = json["contents"].to_string();
     let signature = key.sign(&statement(key.did(), &contents)).unwrap();
     json["signature"] = crate::keystore::base64::encode(signature.as_bytes()).into();
     // Written as it was signed.
     let text = json.to_string();
     assert!(text.contains(&contents));
-    Backup::from_json(&Zeroizing::new(text.into_bytes()))
+    Zeroizing::new(text.into_bytes())
 }
 
 #[test]
