@@ -103,12 +103,14 @@ impl NewFile {
         );
         match renamed {
             // Not every file system has it: a hard link does the same.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                fs::hard_link(&self.temporary, &self.path)?;
-                fs::remove_file(&self.temporary)
-            }
+            Err(Errno::INVAL | Errno::NOSYS) => self.link(),
             renamed => Ok(renamed?),
         }
+    }
+
+    fn link(&self) -> io::Result<()> {
+        fs::hard_link(&self.temporary, &self.path)?;
+        fs::remove_file(&self.temporary)
     }
 }
 
@@ -123,4 +125,39 @@ impl Drop for NewFile {
 fn failed(path: &Path) -> impl Fn(io::Error) -> CliError {
     let path = path.to_owned();
     move |source| CliError::OutputFile { path: path.clone(), source }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> usize {
+        fs::read_dir(dir).unwrap().count()
+    }
+
+    /// By either way, the file that came in between stays.
+    #[test]
+    fn a_file_that_was_made_meanwhile_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        for appear in [NewFile::appear, NewFile::link] {
+            let mut new = NewFile::create(&path).unwrap();
+            new.as_write().write_all(b"new").unwrap();
+            fs::write(&path, "other").unwrap();
+            assert_eq!(appear(&new).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            drop(new);
+            assert_eq!(fs::read(&path).unwrap(), b"other");
+            assert_eq!(names(dir.path()), 1);
+
+            fs::remove_file(&path).unwrap();
+            let mut new = NewFile::create(&path).unwrap();
+            new.as_write().write_all(b"new").unwrap();
+            appear(&new).unwrap();
+            drop(new);
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(dir.path()), 1);
+            fs::remove_file(&path).unwrap();
+        }
+    }
 }
