@@ -2,16 +2,18 @@
 //!
 //! The stock `age` tool opens them.
 
-use std::io::{self, Read as _, Write as _};
+mod seal;
+
+use std::io::Read as _;
 use std::str::FromStr as _;
 
-use ::age::{DecryptError, Decryptor, Encryptor, Identity, Recipient, scrypt, x25519};
+use ::age::{DecryptError, Decryptor, Identity, Recipient, scrypt, x25519};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::payload::Payload;
 use crate::error::OpenError;
-use crate::secret::Passphrase;
+use crate::secret::{Passphrase, leaving_no_trace_of_much};
 
 /// log2 of the scrypt work `N` (age v1, section "scrypt recipient stanza").
 /// 18, the default, costs about a second and 256 MiB.
@@ -86,26 +88,23 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
         .map_err(|reason| OpenError::Damaged(format!("storage key: {reason}").into()))
 }
 
-fn seal(payload: &Payload, recipient: &impl Recipient) -> Result<Vec<u8>, OpenError> {
-    let json = payload.to_json().map_err(OpenError::Payload)?;
-    let encryptor = Encryptor::with_recipients(std::iter::once::<&dyn Recipient>(recipient))
-        .map_err(|error| OpenError::Encrypt(error.into()))?;
-    let write = || -> io::Result<Vec<u8>> {
-        let mut writer = encryptor.wrap_output(Vec::new())?;
-        writer.write_all(&json)?;
-        writer.finish()
-    };
-    write().map_err(|error| OpenError::Encrypt(error.into()))
+fn seal(payload: &Payload, recipient: &dyn Recipient) -> Result<Vec<u8>, OpenError> {
+    leaving_no_trace_of_much(|| {
+        let json = payload.to_json().map_err(OpenError::Payload)?;
+        seal::seal(&json, recipient)
+    })
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
-    let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
-    let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
-    // Longer than any plaintext of this file: nothing is reallocated, so
-    // nothing is left behind unwiped.
-    let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
-    reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
-    Payload::from_json(&json).map_err(OpenError::Payload)
+    leaving_no_trace_of_much(|| {
+        let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
+        let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
+        // Longer than any plaintext of this file: nothing is reallocated, so
+        // nothing is left behind unwiped.
+        let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
+        reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
+        Payload::from_json(&json).map_err(OpenError::Payload)
+    })
 }
 
 fn refused(error: DecryptError) -> OpenError {
