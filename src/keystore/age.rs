@@ -2,14 +2,13 @@
 //!
 //! The stock `age` tool opens them.
 
-mod seal;
+mod file;
+mod stream;
 
-use std::io::Read as _;
 use std::str::FromStr as _;
 
-use ::age::{DecryptError, Decryptor, Identity, Recipient, scrypt, x25519};
+use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::{ExposeSecret as _, SecretString};
-use zeroize::Zeroizing;
 
 use super::payload::Payload;
 use crate::error::OpenError;
@@ -91,18 +90,13 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
 fn seal(payload: &Payload, recipient: &dyn Recipient) -> Result<Vec<u8>, OpenError> {
     leaving_no_trace_of_much(|| {
         let json = payload.to_json().map_err(OpenError::Payload)?;
-        seal::seal(&json, recipient)
+        file::seal(&json, recipient)
     })
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
     leaving_no_trace_of_much(|| {
-        let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
-        let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
-        // Longer than any plaintext of this file: nothing is reallocated, so
-        // nothing is left behind unwiped.
-        let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
-        reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
+        let json = file::open(file, identity, refused)?;
         Payload::from_json(&json).map_err(OpenError::Payload)
     })
 }

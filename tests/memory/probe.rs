@@ -130,7 +130,8 @@ impl Probe {
         let found = |probe: &Self, secret: &str, place| {
             let scan = probe.scan();
             let whole = |find: &&Find| find.secret == secret && find.is_whole_copy();
-            let found: Vec<_> = scan.finds.iter().filter(whole).filter(|f| f.place == place).collect();
+            let found: Vec<_> =
+                scan.finds.iter().filter(whole).filter(|f| f.place == place).collect();
             found.len()
         };
         for secret in secrets {

@@ -75,7 +75,8 @@ pub(crate) fn scan(process: u32, patterns: &[Pattern]) -> Scan {
     let mut scan = Scan { finds: Vec::new(), bytes: 0 };
     for mapping in mappings(process) {
         // The kernel's own pages, which /proc does not show.
-        if !mapping.readable || ["[vvar]", "[vvar_vclock]", "[vsyscall]"].contains(&&*mapping.name) {
+        if !mapping.readable || ["[vvar]", "[vvar_vclock]", "[vsyscall]"].contains(&&*mapping.name)
+        {
             continue;
         }
         let length = usize::try_from(mapping.range.end - mapping.range.start).unwrap();

@@ -35,10 +35,12 @@ pub(crate) fn seed(secrets: &Secrets) {
     sign(&key);
     stop("signed");
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             sign(&key);
             stop("signed in a thread");
         });
+        // Until it is gone, and not only done.
+        thread.join().expect("it signs");
     });
     stop("thread ended");
     let passphrase = Passphrase::new(secrets.text("passphrase"));

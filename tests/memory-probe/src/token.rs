@@ -38,11 +38,9 @@ pub(crate) fn token(secrets: &Secrets) {
             other => panic!("{other:?}"),
         }
     };
-    let pin = Pin::new(secrets.text("pin"));
-    let key = find().unseal(&pin).expect("it opens");
+    let key = find().unseal(&Pin::new(secrets.text("pin"))).expect("it opens");
     let second = find().unseal(&Pin::new(secrets.text("pin"))).expect("it opens");
     stop("opened twice");
-    drop(pin);
     drop(key);
     second.sign(b"message").expect("it signs");
     stop("one is open");
