@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+#[path = "memory/icnctl.rs"]
+mod icnctl;
 #[path = "memory/probe.rs"]
 mod probe;
 #[path = "memory/scan.rs"]

@@ -59,10 +59,9 @@ fn report(error: rustix::io::Errno) {
 /// The value is made and filled in place, so no copy of it is ever moved over
 /// the stack. Wiped before it is unmapped.
 pub(crate) struct LockedBox<T: Zeroize> {
-    /// At the start of the pages.
+    /// At the start of its pages. Their number follows from the type, so that a
+    /// key is no bigger than its pointers.
     value: NonNull<T>,
-    /// Unmapped after the value is gone.
-    _pages: Pages,
 }
 
 impl<T: Zeroize> LockedBox<T> {
@@ -73,12 +72,11 @@ impl<T: Zeroize> LockedBox<T> {
         fill: impl FnOnce(&mut T) -> Result<(), E>,
     ) -> Result<Self, E> {
         const { assert!(align_of::<T>() <= 4096) };
-        let pages = Pages::new(size_of::<T>());
-        let value = pages.start().cast::<T>();
+        let value = Pages::new(size_of::<T>()).into_start().cast::<T>();
         // SAFETY: the pages are writable, page-aligned and at least
         // `size_of::<T>()` long; nothing was there that would need dropping.
         unsafe { value.write(blank) };
-        let mut this = Self { value, _pages: pages };
+        let mut this = Self { value };
         fill(&mut this)?;
         Ok(this)
     }
@@ -114,9 +112,12 @@ impl<T: Zeroize> DerefMut for LockedBox<T> {
 impl<T: Zeroize> Drop for LockedBox<T> {
     fn drop(&mut self) {
         (**self).zeroize();
-        // SAFETY: dropped once, here; no reference to it is left, and its
-        // pages go after it.
-        unsafe { self.value.drop_in_place() };
+        // SAFETY: dropped once, here, and no reference to it is left; the pages
+        // are those that were made for it in `try_new`.
+        unsafe {
+            self.value.drop_in_place();
+            drop(Pages::from_start(self.value.cast(), size_of::<T>()));
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::secret::Pattern;
 /// The probe's own.
 const MASK: u8 = 0xa5;
 
-/// Builds it in release, as users get the library; once.
+/// Builds it and icnctl in release, as users get them; once. Gives the directory.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -22,14 +22,48 @@ fn built() -> &'static Path {
         let features = format!("icn-identity/cli,icn-identity/pkcs11{tpm}");
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--release", "--locked", "--quiet", "-p", "memory-probe"])
+            .args(["-p", "icn-identity"])
             .args(["--features", &features])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("CARGO_TARGET_DIR", &target)
             .status()
             .unwrap();
-        assert!(status.success(), "memory-probe does not build");
-        target.join("release/memory-probe")
+        assert!(status.success(), "memory-probe and icnctl do not build");
+        target.join("release")
     })
+}
+
+/// icnctl, as it was built for this.
+pub(crate) fn icnctl() -> Command {
+    Command::new(built().join("icnctl"))
+}
+
+/// In a process that stands still, one whole copy of each of these secrets is in
+/// locked memory, and nothing else is found except what `allowed` allows.
+pub(crate) fn expect_in(
+    process: u32,
+    patterns: &[Pattern],
+    step: &str,
+    once: &[&str],
+    allowed: impl Fn(&Find) -> bool,
+) {
+    let mut finds = scan(process, patterns).finds;
+    finds.retain(|find| !allowed(find));
+    let mut wanted: Vec<&str> = once.to_vec();
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for find in finds {
+        match wanted.iter().position(|wanted| *wanted == find.secret) {
+            Some(at) if find.is_whole_copy() && find.place == Place::Locked => {
+                wanted.remove(at);
+                good.push(find);
+            }
+            _ => bad.push(find),
+        }
+    }
+    assert!(
+        bad.is_empty() && wanted.is_empty(),
+        "{step}: too much: {bad:#?}\nnot found: {wanted:?}\nas it should be: {good:#?}"
+    );
 }
 
 /// A probe that stands still at a step.
@@ -48,7 +82,7 @@ impl Probe {
         secrets: &[(&str, &[u8])],
         patterns: Vec<Pattern>,
     ) -> Self {
-        let mut child = Command::new(built())
+        let mut child = Command::new(built().join("memory-probe"))
             .arg(case)
             .env_clear()
             .envs(variables.iter().copied())
@@ -80,11 +114,8 @@ impl Probe {
         writeln!(self.stdin).unwrap();
     }
 
-    pub(crate) fn scan(&self) -> Scan {
-        let scan = scan(self.child.id(), &self.patterns);
-        // Less is not even the program itself.
-        assert!(scan.bytes > 1 << 20, "only {} bytes", scan.bytes);
-        scan
+    fn scan(&self) -> Scan {
+        scan(self.child.id(), &self.patterns)
     }
 
     /// The next step is `name`; there one whole copy of each of these secrets is
@@ -105,23 +136,7 @@ impl Probe {
     }
 
     pub(crate) fn expect_here(&self, step: &str, once: &[&str], allowed: impl Fn(&Find) -> bool) {
-        let mut finds = self.scan().finds;
-        finds.retain(|find| !allowed(find));
-        let mut wanted: Vec<&str> = once.to_vec();
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for find in finds {
-            match wanted.iter().position(|wanted| *wanted == find.secret) {
-                Some(at) if find.is_whole_copy() && find.place == Place::Locked => {
-                    wanted.remove(at);
-                    good.push(find);
-                }
-                _ => bad.push(find),
-            }
-        }
-        assert!(
-            bad.is_empty() && wanted.is_empty(),
-            "{step}: too much: {bad:#?}\nnot found: {wanted:?}\nas it should be: {good:#?}"
-        );
+        expect_in(self.child.id(), &self.patterns, step, once, allowed);
     }
 
     /// The probe leaks each of these on purpose; every leak is found where it

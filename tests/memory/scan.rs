@@ -97,6 +97,8 @@ pub(crate) fn scan(process: u32, patterns: &[Pattern]) -> Scan {
             });
         }
     }
+    // Less is not even the program itself.
+    assert!(scan.bytes > 1 << 20, "only {} bytes", scan.bytes);
     scan
 }
 

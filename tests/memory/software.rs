@@ -77,7 +77,7 @@ fn a_key_of_a_file_is_in_memory_once_and_a_passphrase_only_while_it_is_held() {
 }
 
 /// What is in the payload: the seed, the TLS key, the X25519 key.
-fn patterns_of(home: &Path, passphrase: &str) -> Vec<crate::secret::Pattern> {
+pub(crate) fn patterns_of(home: &Path, passphrase: &str) -> Vec<crate::secret::Pattern> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let file = std::fs::read(home.join("identity.age")).unwrap();
     let identity = age::scrypt::Identity::new(passphrase.to_owned().into());

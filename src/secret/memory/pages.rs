@@ -2,6 +2,7 @@
 //! cannot be touched.
 
 use std::alloc::{Layout, handle_alloc_error};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
@@ -16,6 +17,12 @@ pub(super) struct Pages {
     length: usize,
 }
 
+/// Bytes of the pages for so many bytes; one page at least.
+fn rounded(bytes: usize) -> Option<usize> {
+    let page = rustix::param::page_size();
+    bytes.div_ceil(page).max(1).checked_mul(page)
+}
+
 impl Pages {
     /// At least so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
@@ -23,7 +30,7 @@ impl Pages {
         // As for any other allocation that fails.
         let fail =
             || handle_alloc_error(Layout::from_size_align(bytes, 1).unwrap_or(Layout::new::<u8>()));
-        let Some(length) = bytes.div_ceil(page).max(1).checked_mul(page) else { fail() };
+        let Some(length) = rounded(bytes) else { fail() };
         let Some(mapped) = length.checked_add(2 * page) else { fail() };
         // SAFETY: a fresh anonymous private mapping; the address is ours to
         // choose nothing about, and nobody else refers to it.
@@ -68,6 +75,19 @@ impl Pages {
 
     pub(super) const fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// Their address, for [`Self::from_start`] to give them back.
+    pub(super) fn into_start(self) -> NonNull<u8> {
+        ManuallyDrop::new(self).start
+    }
+
+    /// # Safety
+    ///
+    /// `start` must be of pages that were made for so many bytes, and each must
+    /// be given back once.
+    pub(super) unsafe fn from_start(start: NonNull<u8>, bytes: usize) -> Self {
+        Self { start, length: rounded(bytes).unwrap_or_default() }
     }
 }
 
