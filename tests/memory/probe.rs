@@ -39,19 +39,11 @@ pub(crate) fn icnctl() -> Command {
 }
 
 /// In a process that stands still, one whole copy of each of these secrets is in
-/// locked memory, and nothing else is found except what `allowed` allows.
-pub(crate) fn expect_in(
-    process: u32,
-    patterns: &[Pattern],
-    step: &str,
-    once: &[&str],
-    allowed: impl Fn(&Find) -> bool,
-) {
-    let mut finds = scan(process, patterns).finds;
-    finds.retain(|find| !allowed(find));
+/// locked memory, and nothing else is found.
+pub(crate) fn expect_in(process: u32, patterns: &[Pattern], step: &str, once: &[&str]) {
     let mut wanted: Vec<&str> = once.to_vec();
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for find in finds {
+    for find in scan(process, patterns).finds {
         match wanted.iter().position(|wanted| *wanted == find.secret) {
             Some(at) if find.is_whole_copy() && find.place == Place::Locked => {
                 wanted.remove(at);
@@ -119,24 +111,16 @@ impl Probe {
     }
 
     /// The next step is `name`; there one whole copy of each of these secrets is
-    /// in locked memory, and nothing else is found except what `allowed` allows.
-    pub(crate) fn expect_allowing(
-        &mut self,
-        name: &str,
-        once: &[&str],
-        allowed: impl Fn(&Find) -> bool,
-    ) {
+    /// in locked memory, and nothing else is found.
+    pub(crate) fn expect(&mut self, name: &str, once: &[&str]) {
         assert_eq!(self.step(), name);
-        self.expect_here(name, once, allowed);
+        self.expect_here(name, once);
         self.go_on();
     }
 
-    pub(crate) fn expect(&mut self, name: &str, once: &[&str]) {
-        self.expect_allowing(name, once, |_| false);
-    }
-
-    pub(crate) fn expect_here(&self, step: &str, once: &[&str], allowed: impl Fn(&Find) -> bool) {
-        expect_in(self.child.id(), &self.patterns, step, once, allowed);
+    /// The same of the step where it stands.
+    pub(crate) fn expect_here(&self, step: &str, once: &[&str]) {
+        expect_in(self.child.id(), &self.patterns, step, once);
     }
 
     /// The probe leaks each of these on purpose; every leak is found where it

@@ -24,8 +24,7 @@ pub(crate) enum Place {
     Heap,
     /// The main thread's stack.
     Stack,
-    /// The heap of C code.
-    CHeap,
+    /// Anywhere else, the heap of C code too.
     Other,
 }
 
@@ -109,7 +108,6 @@ impl Mapping {
             _ if flag("lo") && flag("dd") => Place::Locked,
             _ if HEAP.contains(&self.range.start) => Place::Heap,
             "[stack]" => Place::Stack,
-            "[heap]" => Place::CHeap,
             _ => Place::Other,
         }
     }

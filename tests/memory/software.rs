@@ -47,7 +47,7 @@ fn a_new_key_is_in_memory_once_and_dropping_wipes_it() {
     let bytes = |at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap() ^ 0xa5;
     let seed: [u8; 32] = std::array::from_fn(bytes);
     probe.patterns = key("seed", &seed);
-    probe.expect_here("generated", &SEED, |_| false);
+    probe.expect_here("generated", &SEED);
     probe.go_on();
     probe.expect("signed", &SEED);
     probe.expect("dropped", &[]);
@@ -105,7 +105,7 @@ fn an_identity_is_in_memory_once_and_dropping_wipes_it() {
 
     assert_eq!(probe.step(), "created");
     probe.patterns = patterns_of(&home, &passphrase);
-    probe.expect_here("created", &open, |_| false);
+    probe.expect_here("created", &open);
     probe.go_on();
     probe.expect("signed", &open);
     probe.expect("closed", &["passphrase"]);
@@ -115,11 +115,11 @@ fn an_identity_is_in_memory_once_and_dropping_wipes_it() {
     assert_eq!(probe.step(), "renewed");
     let old = probe.patterns.clone();
     probe.patterns = patterns_of(&home, &passphrase);
-    probe.expect_here("renewed", &open, |_| false);
+    probe.expect_here("renewed", &open);
     probe.patterns.extend(old.into_iter().filter(|pattern| pattern.secret.starts_with("tls")).map(
         |pattern| crate::secret::Pattern { secret: format!("old {}", pattern.secret), ..pattern },
     ));
-    probe.expect_here("renewed", &open, |_| false);
+    probe.expect_here("renewed", &open);
     probe.go_on();
     probe.expect("dropped", &[]);
     probe.expect_leaks(&["passphrase"]);
