@@ -2,16 +2,18 @@
 //!
 //! The stock `age` tool opens them.
 
-use std::io::{self, Read as _, Write as _};
+mod file;
+mod stream;
+
 use std::str::FromStr as _;
 
-use ::age::{DecryptError, Decryptor, Encryptor, Identity, Recipient, scrypt, x25519};
+use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::payload::Payload;
 use crate::error::OpenError;
-use crate::secret::Passphrase;
+use crate::secret::{Passphrase, leaving_no_trace_of_much};
 
 /// log2 of the scrypt work `N` (age v1, section "scrypt recipient stanza").
 /// 18, the default, costs about a second and 256 MiB.
@@ -62,7 +64,8 @@ pub(super) fn decrypt_with_passphrase(
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
     identity.set_max_work_factor(max_work_factor);
-    let plaintext = decrypt(file, std::iter::once::<&dyn Identity>(&identity)).map_err(refused);
+    let identities = std::iter::once::<&dyn Identity>(&identity);
+    let plaintext = decrypt(file, identities).map_err(refused);
     plaintext.map_err(|error| match error {
         OpenError::ExcessiveWork { required, .. } => {
             OpenError::ExcessiveWork { required, limit: max_work_factor }
@@ -82,7 +85,7 @@ pub(super) fn encrypt_with_passphrase(
     }
     let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
     recipient.set_work_factor(work_factor.0);
-    encrypt(plaintext, std::iter::once::<&dyn Recipient>(&recipient))
+    encrypt(plaintext, &[&recipient])
 }
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that
@@ -107,41 +110,34 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
         .map_err(|reason| OpenError::Damaged(format!("storage key: {reason}").into()))
 }
 
-fn seal(payload: &Payload, recipient: &impl Recipient) -> Result<Vec<u8>, OpenError> {
-    let json = payload.to_json().map_err(OpenError::Payload)?;
-    encrypt(&json, std::iter::once::<&dyn Recipient>(recipient))
+fn seal(payload: &Payload, recipient: &dyn Recipient) -> Result<Vec<u8>, OpenError> {
+    leaving_no_trace_of_much(|| {
+        let json = payload.to_json().map_err(OpenError::Payload)?;
+        file::seal(&json, &[recipient])
+    })
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
-    let json = decrypt(file, std::iter::once(identity)).map_err(refused)?;
-    Payload::from_json(&json).map_err(OpenError::Payload)
+    leaving_no_trace_of_much(|| {
+        let json = file::open(file, std::iter::once(identity)).map_err(refused)?;
+        Payload::from_json(&json).map_err(OpenError::Payload)
+    })
 }
 
-pub(super) fn encrypt<'a>(
+/// Encrypts bytes of any kind to each of these recipients.
+pub(super) fn encrypt(
     plaintext: &[u8],
-    recipients: impl Iterator<Item = &'a dyn Recipient>,
+    recipients: &[&dyn Recipient],
 ) -> Result<Vec<u8>, OpenError> {
-    let encryptor =
-        Encryptor::with_recipients(recipients).map_err(|error| OpenError::Encrypt(error.into()))?;
-    let write = || -> io::Result<Vec<u8>> {
-        let mut writer = encryptor.wrap_output(Vec::new())?;
-        writer.write_all(plaintext)?;
-        writer.finish()
-    };
-    write().map_err(|error| OpenError::Encrypt(error.into()))
+    leaving_no_trace_of_much(|| file::seal(plaintext, recipients))
 }
 
+/// Decrypts with whichever of these identities opens it.
 pub(super) fn decrypt<'a>(
     file: &[u8],
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
-    let decryptor = Decryptor::new_buffered(file)?;
-    let mut reader = decryptor.decrypt(identities)?;
-    // Longer than any plaintext of this file: nothing is reallocated, so
-    // nothing is left behind unwiped.
-    let mut plaintext = Zeroizing::new(Vec::with_capacity(file.len()));
-    reader.read_to_end(&mut plaintext)?;
-    Ok(plaintext)
+    leaving_no_trace_of_much(|| file::open(file, identities))
 }
 
 fn refused(error: DecryptError) -> OpenError {

@@ -75,10 +75,7 @@ pub fn export_secret<K: ExposeSecret>(
             let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
             age::encrypt_with_passphrase(pem.as_bytes(), passphrase, work)?
         }
-        Reader::Recipient(recipient) => {
-            let recipients = std::iter::once::<&dyn ::age::Recipient>(recipient);
-            age::encrypt(pem.as_bytes(), recipients)?
-        }
+        Reader::Recipient(recipient) => age::encrypt(pem.as_bytes(), &[recipient])?,
     };
     match file::write_once(path, &sealed) {
         Err(KeystoreError::Io { action: "create", source, .. })

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 
 use super::hex;
 use crate::error::KeystoreError;
+use crate::secret::{LockedBytes, LockedText};
 
 /// No file of ours is longer: 1 MiB.
 const MAX_LEN: u64 = 1024 * 1024;
@@ -39,22 +40,24 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError>
     })
 }
 
-/// Reads the first line of a file that holds a passphrase or PIN; it must be
-/// our own or root's, and nobody else may read it.
+/// Reads a file that holds a passphrase or PIN, without the line break at its
+/// end, straight into locked memory; it must be our own or root's, and nobody
+/// else may read it.
 ///
 /// # Errors
 ///
 /// [`KeystoreError::Unsafe`] with the command that repairs it, or `Io`.
-pub fn read_credential(path: &Path) -> Result<secrecy::SecretString, KeystoreError> {
-    use zeroize::Zeroize as _;
+pub fn read_credential(path: &Path) -> Result<LockedText, KeystoreError> {
     let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
-    let mut bytes = read(path, Rule::Credential)?.ok_or_else(missing)?;
-    let text = std::str::from_utf8(&bytes).ok().map(|text| {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        secrecy::SecretString::from(text.strip_suffix('\r').unwrap_or(text))
-    });
-    bytes.zeroize();
-    text.ok_or_else(|| {
+    let (mut file, length) = open(path, Rule::Credential)?.ok_or_else(missing)?;
+    let mut bytes = LockedBytes::try_new(length, |bytes| read_into(&mut file, bytes))
+        .map_err(io_error("read", path))?;
+    for end in [b'\n', b'\r'] {
+        if bytes.last() == Some(&end) {
+            bytes.truncate(bytes.len() - 1);
+        }
+    }
+    LockedText::from_utf8(bytes).ok_or_else(|| {
         io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     })
 }
@@ -86,14 +89,42 @@ pub(crate) fn read_foreign(path: &Path, max: u64) -> Result<Vec<u8>, KeystoreErr
     Ok(bytes)
 }
 
+/// Reads until the end of the file, or of the buffer.
+fn read_into(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while let Some(rest) = bytes.get_mut(length..)
+        && !rest.is_empty()
+    {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
 fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
+    let Some((mut file, length)) = open(path, rule)? else { return Ok(None) };
+    // One more than the length: growing to EOF would copy secrets around.
+    let mut bytes = Vec::with_capacity(length.saturating_add(1));
+    Read::by_ref(&mut file)
+        .take(MAX_LEN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Opens a file that the rule allows; gives its length too.
+fn open(path: &Path, rule: Rule) -> Result<Option<(File, usize)>, KeystoreError> {
     // NONBLOCK: a FIFO in the file's place must not hang us.
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if rule == Rule::Private {
         flags |= OFlags::NOFOLLOW;
     }
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
-    let mut file = match opened {
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
@@ -103,14 +134,9 @@ fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
     };
     let metadata = file.metadata().map_err(io_error("read", path))?;
     check(path, &metadata, rule)?;
-    // One more than the length: growing to EOF would copy secrets around.
-    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX).saturating_add(1);
-    let mut bytes = Vec::with_capacity(length);
-    Read::by_ref(&mut file)
-        .take(MAX_LEN + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error("read", path))?;
-    Ok(Some(bytes))
+    // Checked to be at most MAX_LEN.
+    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    Ok(Some((file, length)))
 }
 
 fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), KeystoreError> {

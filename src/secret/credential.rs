@@ -4,19 +4,24 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::LockedText;
+
 macro_rules! credential {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Zeroized when dropped; `Debug` shows nothing of it.
+        /// In locked memory that stays out of core dumps, in one copy that clones
+        /// share, wiped when the last of them is dropped. `Debug` shows nothing
+        /// of it.
         #[derive(Clone)]
-        pub struct $name(SecretString);
+        pub struct $name(LockedText);
 
         impl $name {
-            /// Takes the text as it is, without trimming.
+            /// Takes the text as it is, without trimming, into locked memory; the
+            /// one that is given is wiped (a `&str` is the caller's to wipe).
             #[must_use]
             pub fn new(text: impl Into<SecretString>) -> Self {
-                Self(text.into())
+                Self(LockedText::from(text.into()))
             }
 
             pub(crate) fn expose(&self) -> &str {
@@ -32,13 +37,18 @@ macro_rules! credential {
             /// Compares in time that depends on the lengths only.
             #[must_use]
             pub fn ct_eq(&self, other: &Self) -> bool {
-                use subtle::ConstantTimeEq;
-                self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
+                self.0.ct_eq(&other.0)
             }
         }
 
         impl From<SecretString> for $name {
             fn from(text: SecretString) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<LockedText> for $name {
+            fn from(text: LockedText) -> Self {
                 Self(text)
             }
         }
@@ -59,22 +69,25 @@ credential! {
 /// The PIN of a device (UTF-8), or word that it is entered at the device's own
 /// PIN pad, or that there is none.
 ///
-/// Zeroized when dropped; `Debug` shows nothing of it.
+/// In locked memory that stays out of core dumps, in one copy that clones share,
+/// wiped when the last of them is dropped; a token keeps one of them while a key
+/// of it is open. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct Pin(Entry);
 
 #[derive(Clone)]
 enum Entry {
-    Text(SecretString),
+    Text(LockedText),
     AtPinPad,
     None,
 }
 
 impl Pin {
-    /// Takes the text as it is, without trimming.
+    /// Takes the text as it is, without trimming, into locked memory; the one
+    /// that is given is wiped (a `&str` is the caller's to wipe).
     #[must_use]
     pub fn new(text: impl Into<SecretString>) -> Self {
-        Self(Entry::Text(text.into()))
+        Self(Entry::Text(text.into().into()))
     }
 
     /// The PIN is entered at the token's PIN pad, and never in this process
@@ -117,6 +130,12 @@ impl Pin {
 
 impl From<SecretString> for Pin {
     fn from(text: SecretString) -> Self {
+        Self(Entry::Text(text.into()))
+    }
+}
+
+impl From<LockedText> for Pin {
+    fn from(text: LockedText) -> Self {
         Self(Entry::Text(text))
     }
 }
@@ -128,7 +147,9 @@ impl fmt::Debug for Pin {
 }
 
 impl Passphrase {
+    /// A copy on the ordinary heap, wiped when dropped, for the length of one
+    /// call.
     pub(crate) fn to_secret_string(&self) -> SecretString {
-        self.0.clone()
+        SecretString::from(self.expose())
     }
 }

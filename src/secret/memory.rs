@@ -6,13 +6,18 @@
 //! four system calls itself; it is the only one outside FFI with unsafe code.
 #![allow(unsafe_code, reason = "mmap, mlock, madvise and munmap are unsafe by nature")]
 
+mod bytes;
+mod pages;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use zeroize::Zeroize;
+
+pub(crate) use bytes::LockedBytes;
+use pages::Pages;
 
 /// Whether the memory of secrets could be protected in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +59,9 @@ fn report(error: rustix::io::Errno) {
 /// The value is made and filled in place, so no copy of it is ever moved over
 /// the stack. Wiped before it is unmapped.
 pub(crate) struct LockedBox<T: Zeroize> {
-    /// At the start of the middle page; the rest follows from the page size.
+    /// At the start of its pages. Their number follows from the type, so that a
+    /// key is no bigger than its pointers.
     value: NonNull<T>,
-}
-
-/// Bytes of the pages that hold a `T`, without the guard pages.
-fn inner_len<T>(page: usize) -> usize {
-    size_of::<T>().div_ceil(page).max(1) * page
 }
 
 impl<T: Zeroize> LockedBox<T> {
@@ -71,54 +72,9 @@ impl<T: Zeroize> LockedBox<T> {
         fill: impl FnOnce(&mut T) -> Result<(), E>,
     ) -> Result<Self, E> {
         const { assert!(align_of::<T>() <= 4096) };
-        let page = rustix::param::page_size();
-        let inner = inner_len::<T>(page);
-        let mapped = inner + 2 * page;
-        // SAFETY: a fresh anonymous private mapping; the address is ours to
-        // choose nothing about, and nobody else refers to it.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                std::ptr::null_mut(),
-                mapped,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE,
-            )
-        };
-        let base = match base.map(|p| NonNull::new(p.cast::<u8>())) {
-            Ok(Some(base)) => base,
-            // As for any other allocation that fails.
-            _ => std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>()),
-        };
-        // SAFETY: `page` is inside the mapping of `inner + 2 * page` bytes.
-        let data = unsafe { base.add(page) };
-        // SAFETY: `data..data + inner` is inside our mapping, page-aligned.
-        let access = unsafe {
-            rustix::mm::mprotect(
-                data.as_ptr().cast(),
-                inner,
-                MprotectFlags::READ | MprotectFlags::WRITE,
-            )
-        };
-        if access.is_err() {
-            // SAFETY: the mapping made above, of which nothing was handed out.
-            let _ = unsafe { rustix::mm::munmap(base.as_ptr().cast(), mapped) };
-            std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>());
-        }
-        // SAFETY: as for mprotect; locking and advice do not change contents.
-        unsafe {
-            if let Err(error) = rustix::mm::mlock(data.as_ptr().cast(), inner) {
-                report(error);
-            }
-            #[cfg(target_os = "linux")]
-            if let Err(error) =
-                rustix::mm::madvise(data.as_ptr().cast(), inner, Advice::LinuxDontDump)
-            {
-                report(error);
-            }
-        }
-        let value = data.cast::<T>();
-        // SAFETY: `data` is writable, page-aligned and at least `size_of::<T>()`
-        // long; nothing was there that would need dropping.
+        let value = Pages::new(size_of::<T>()).into_start().cast::<T>();
+        // SAFETY: the pages are writable, page-aligned and at least
+        // `size_of::<T>()` long; nothing was there that would need dropping.
         unsafe { value.write(blank) };
         let mut this = Self { value };
         fill(&mut this)?;
@@ -156,21 +112,16 @@ impl<T: Zeroize> DerefMut for LockedBox<T> {
 impl<T: Zeroize> Drop for LockedBox<T> {
     fn drop(&mut self) {
         (**self).zeroize();
-        let page = rustix::param::page_size();
-        let inner = inner_len::<T>(page);
-        let data = self.value.as_ptr().cast::<u8>();
-        // SAFETY: the value is dropped once, here; then the mapping made in
-        // `try_new` goes, which begins a page before the value and ends a page
-        // after its own. No reference to it is left.
+        // SAFETY: dropped once, here, and no reference to it is left; the pages
+        // are those that were made for it in `try_new`.
         unsafe {
             self.value.drop_in_place();
-            let _ = rustix::mm::munlock(data.cast(), inner);
-            let _ = rustix::mm::munmap(data.sub(page).cast(), inner + 2 * page);
+            drop(Pages::from_start(self.value.cast(), size_of::<T>()));
         }
     }
 }
 
-// SAFETY: the box owns its mapping alone, like `Box<T>`.
+// SAFETY: the box owns its pages alone, like `Box<T>`.
 unsafe impl<T: Zeroize + Send> Send for LockedBox<T> {}
 // SAFETY: shared access only hands out `&T`, like `Box<T>`.
 unsafe impl<T: Zeroize + Sync> Sync for LockedBox<T> {}

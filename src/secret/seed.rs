@@ -4,7 +4,8 @@ use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
 use sha2::{Digest, Sha512};
 use zeroize::Zeroize;
 
-use super::LockedBox;
+use super::memory::LockedBox;
+use super::stack::leaving_no_trace;
 use crate::algorithm::Ed25519VerifyingKey;
 
 /// The system's random generator failed.
@@ -33,16 +34,16 @@ impl Expanded {
         Self { seed: [0; 32], secret }
     }
 
-    // Not inlined: the hash and the clamped scalar stay in this frame, and the
-    // hash is wiped there.
-    #[inline(never)]
+    /// The hash and the clamped scalar are on the stack meanwhile.
     fn expand(&mut self) {
-        let mut hash = [0_u8; 64];
-        hash.copy_from_slice(&Sha512::digest(self.seed));
-        let expanded = ExpandedSecretKey::from_bytes(&hash);
-        self.secret.scalar = expanded.scalar;
-        self.secret.hash_prefix = expanded.hash_prefix;
-        hash.zeroize();
+        leaving_no_trace(|| {
+            let mut hash = [0_u8; 64];
+            hash.copy_from_slice(&Sha512::digest(self.seed));
+            let expanded = ExpandedSecretKey::from_bytes(&hash);
+            self.secret.scalar = expanded.scalar;
+            self.secret.hash_prefix = expanded.hash_prefix;
+            hash.zeroize();
+        });
     }
 }
 
@@ -70,13 +71,13 @@ impl SigningSeed {
     }
 
     pub(crate) fn verifying_key(&self) -> Ed25519VerifyingKey {
-        Ed25519VerifyingKey(ed25519_dalek::VerifyingKey::from(&self.0.secret))
+        leaving_no_trace(|| Ed25519VerifyingKey(ed25519_dalek::VerifyingKey::from(&self.0.secret)))
     }
 
     /// `public` must be [`Self::verifying_key`]: Ed25519 leaks its scalar when
     /// it signs under two public keys, so callers keep the pair together.
     pub(crate) fn sign(&self, public: &Ed25519VerifyingKey, message: &[u8]) -> [u8; 64] {
-        raw_sign::<Sha512>(&self.0.secret, message, &public.0).to_bytes()
+        leaving_no_trace(|| raw_sign::<Sha512>(&self.0.secret, message, &public.0).to_bytes())
     }
 }
 
@@ -97,6 +98,6 @@ impl X25519Seed {
     }
 
     pub(crate) fn public_key(&self) -> [u8; 32] {
-        x25519_dalek::x25519(*self.0, x25519_dalek::X25519_BASEPOINT_BYTES)
+        leaving_no_trace(|| x25519_dalek::x25519(*self.0, x25519_dalek::X25519_BASEPOINT_BYTES))
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::{Limit, TokenInfo};
 
-use super::login::{KeptPin, PinHash, PinMemory, Refusal, log_in};
+use super::login::{PinHash, PinMemory, Refusal, log_in};
 use super::pool::{self, Idle};
 use super::token::Token;
 use crate::config::Pkcs11Config;
@@ -74,7 +74,8 @@ pub(super) struct State {
 
 pub(super) struct Accepted {
     pub(super) hash: PinHash,
-    pub(super) pin: Arc<KeptPin>,
+    /// Kept so that a lost login can be made again; no second copy.
+    pub(super) pin: Pin,
 }
 
 /// A login, kept alive by an idle session of its own.
@@ -229,7 +230,7 @@ impl State {
         match log_in(token, &session, pin, policy.allow_final_try) {
             Ok(()) => {
                 self.accepted_was_refused = false;
-                self.accepted = Some(Accepted { hash, pin: Arc::new(KeptPin::new(pin)) });
+                self.accepted = Some(Accepted { hash, pin: pin.clone() });
                 self.logged_in(token.clone(), session, policy);
                 Ok(())
             }

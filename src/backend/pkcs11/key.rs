@@ -170,11 +170,10 @@ impl TokenSigner {
 
     /// Gives the PIN for one operation.
     fn confirm(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
-        let accepted = self.login.lock().accepted.as_ref().map(|a| Arc::clone(&a.pin));
-        let Some(kept) = accepted else {
+        let accepted = self.login.lock().accepted.as_ref().map(|accepted| accepted.pin.clone());
+        let Some(pin) = accepted else {
             return Err(DeviceError::PinKnownWrong { token: objects.token.name() });
         };
-        let pin = kept.pin().unwrap_or_else(Pin::at_pin_pad);
         let allowed = self.place.policy.allow_final_try;
         login::confirm(objects.token, objects.session, &pin, allowed).map_err(|refusal| {
             if matches!(refusal, Refusal::OfThisPin(_)) {

@@ -1,19 +1,16 @@
 //! Sending a PIN: once, only where the token's flags allow it, and never again
 //! once it was refused.
 
-use std::fmt;
-
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
 
 use super::token::Token;
 use crate::error::DeviceError;
-use crate::secret::{LockedBox, Pin};
+use crate::secret::{Pin, leaving_no_trace_of_much};
 
 /// Longest PIN that is taken, in bytes. Tokens allow at most 255.
 const MAX_PIN: usize = 255;
@@ -27,8 +24,7 @@ pub(super) fn log_in(
 ) -> Result<(), Refusal> {
     may_send(token, &token.info().map_err(Refusal::NotThere)?, pin, allow_final_try)
         .map_err(Refusal::NotThere)?;
-    let sent = pin.text().map(AuthPin::from);
-    session.login(UserType::User, sent.as_ref()).map_err(|error| refusal(token, "C_Login", error))
+    send(session, UserType::User, pin).map_err(|error| refusal(token, "C_Login", error))
 }
 
 /// Gives the PIN for the one operation that was just begun
@@ -42,10 +38,12 @@ pub(super) fn confirm(
     if let Ok(info) = token.info() {
         may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
     }
-    let sent = pin.text().map(AuthPin::from);
-    session
-        .login(UserType::ContextSpecific, sent.as_ref())
-        .map_err(|error| refusal(token, "C_Login", error))
+    send(session, UserType::ContextSpecific, pin).map_err(|error| refusal(token, "C_Login", error))
+}
+
+/// cryptoki wants a copy on the ordinary heap, which it wipes.
+fn send(session: &Session, user: UserType, pin: &Pin) -> Result<(), Error> {
+    leaving_no_trace_of_much(|| session.login(user, pin.text().map(AuthPin::from).as_ref()))
 }
 
 fn may_send(
@@ -195,55 +193,14 @@ pub(super) struct PinHash {
 
 impl PinHash {
     fn new(salt: [u8; 32], pin: &Pin) -> Self {
-        let text = pin.text().unwrap_or_default();
-        let hash = Sha256::new().chain_update(salt).chain_update(text.as_bytes());
-        Self { hash: hash.finalize().into(), of_pad: pin.text().is_none() }
+        leaving_no_trace_of_much(|| {
+            let text = pin.text().unwrap_or_default();
+            let hash = Sha256::new().chain_update(salt).chain_update(text.as_bytes());
+            Self { hash: hash.finalize().into(), of_pad: pin.text().is_none() }
+        })
     }
 
     pub(super) fn same(&self, other: &Self) -> bool {
         self.of_pad == other.of_pad && self.hash.ct_eq(&other.hash).into()
-    }
-}
-
-/// The PIN that a token accepted, in locked memory while a key of it is open,
-/// so that a lost login can be made again. None of a PIN pad is kept.
-pub(super) struct KeptPin(Option<LockedBox<Text>>);
-
-struct Text {
-    bytes: [u8; MAX_PIN],
-    length: usize,
-}
-
-impl Zeroize for Text {
-    fn zeroize(&mut self) {
-        self.bytes.zeroize();
-        self.length.zeroize();
-    }
-}
-
-impl KeptPin {
-    /// Keeps an accepted PIN, which is at most [`MAX_PIN`] long.
-    pub(super) fn new(pin: &Pin) -> Self {
-        Self(pin.text().map(|text| {
-            LockedBox::new(Text { bytes: [0; MAX_PIN], length: 0 }, |kept| {
-                for (kept, byte) in kept.bytes.iter_mut().zip(text.bytes()) {
-                    *kept = byte;
-                }
-                kept.length = text.len().min(MAX_PIN);
-            })
-        }))
-    }
-
-    /// The PIN, or `None` where a person has to enter it at a pad.
-    pub(super) fn pin(&self) -> Option<Pin> {
-        let kept = self.0.as_ref()?;
-        let text = kept.bytes.get(..kept.length)?;
-        std::str::from_utf8(text).ok().map(Pin::new)
-    }
-}
-
-impl fmt::Debug for KeptPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeptPin").finish_non_exhaustive()
     }
 }

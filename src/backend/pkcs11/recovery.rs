@@ -78,10 +78,11 @@ impl Connection {
                 false => DeviceError::NotOpen { token },
             });
         };
-        let Some(pin) = accepted.pin.pin() else {
+        let pin = accepted.pin.clone();
+        if pin.text().is_none() {
             // Somebody would have to stand at the PIN pad.
             return Err(DeviceError::NotOpen { token: token.name() });
-        };
+        }
         let session = token.session_within_lock()?;
         match log_in(&token, &session, &pin, policy.allow_final_try) {
             // A PIN was accepted before: here it is enough to be logged in.

@@ -8,8 +8,9 @@ use icn_identity::error::{DeviceError, TpmError};
 use icn_identity::keystore::{
     CredentialSource, Credentials, Header, IdentityStore, Storage, read_credential,
 };
+use icn_identity::secret::LockedText;
 use icn_identity::{Error, Passphrase, Pin};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -243,7 +244,7 @@ impl Context {
             Some(file) => read_credential(file)?,
             None => at_prompt(&asked, prompt, Some("Again: "))?,
         };
-        if secret.expose_secret().is_empty() {
+        if secret.is_empty() {
             return Err(CliError::Empty { what: asked.what });
         }
         Ok(Passphrase::from(secret))
@@ -264,17 +265,17 @@ impl Context {
         file: Option<&Path>,
         prompt: &str,
         again: Option<&str>,
-    ) -> Result<SecretString, CliError> {
+    ) -> Result<LockedText, CliError> {
         let secret = match asked.source(file) {
             CredentialSource::File(file) => read_credential(&file)?,
             CredentialSource::Variable(name) => std::env::var_os(name)
                 .unwrap_or_default()
                 .into_string()
-                .map(SecretString::from)
+                .map(|text| SecretString::from(text).into())
                 .map_err(|_| CliError::NotUtf8 { variable: asked.variable })?,
             _ => at_prompt(asked, prompt, again)?,
         };
-        if secret.expose_secret().is_empty() {
+        if secret.is_empty() {
             return Err(CliError::Empty { what: asked.what });
         }
         Ok(secret)
@@ -298,20 +299,20 @@ fn warning_of(state: &PinState) -> String {
 }
 
 /// On the terminal itself, so that a message can come on standard input.
-fn at_prompt(asked: &Asked, prompt: &str, again: Option<&str>) -> Result<SecretString, CliError> {
+fn at_prompt(asked: &Asked, prompt: &str, again: Option<&str>) -> Result<LockedText, CliError> {
     let read = |prompt: &str| {
-        rpassword::prompt_password(prompt).map(SecretString::from).map_err(|source| {
-            CliError::NoCredential {
+        rpassword::prompt_password(prompt)
+            .map(|text| LockedText::from(SecretString::from(text)))
+            .map_err(|source| CliError::NoCredential {
                 what: asked.what,
                 flag: asked.flag,
                 variable: asked.variable,
                 source,
-            }
-        })
+            })
     };
     let secret = read(prompt)?;
     if let Some(again) = again
-        && !Passphrase::from(read(again)?).ct_eq(&Passphrase::from(secret.clone()))
+        && !read(again)?.ct_eq(&secret)
     {
         return Err(CliError::Differ { what: asked.what });
     }

@@ -166,8 +166,8 @@ impl IdentityStore {
         let signature = bundle.sign(&statement(bundle.did(), contents.get()))?;
         let json =
             wiped_json(&Envelope::new(*signature.as_bytes(), contents)).map_err(unwritable)?;
-        let recipients = request.recipients.iter().map(RecoveryRecipient::as_age);
-        let file = age::encrypt(&json, recipients)?;
+        let recipients: Vec<_> = request.recipients.iter().map(RecoveryRecipient::as_age).collect();
+        let file = age::encrypt(&json, &recipients)?;
         let Words { contains, does_not_contain } = words;
         Ok(BackedUp { did: bundle.did().clone(), contains, does_not_contain, file })
     }

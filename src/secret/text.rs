@@ -1,0 +1,56 @@
+//! A secret text in locked memory.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::LockedBytes;
+use super::stack::leaving_no_trace;
+
+/// A secret text (UTF-8) in locked memory, which is left out of core dumps and
+/// wiped when its last clone is dropped.
+///
+/// Clones share the one copy.
+#[derive(Clone)]
+pub struct LockedText(Arc<LockedBytes>);
+
+impl LockedText {
+    /// `None` if it is not UTF-8.
+    pub(crate) fn from_utf8(bytes: LockedBytes) -> Option<Self> {
+        std::str::from_utf8(&bytes).is_ok().then(|| Self(Arc::new(bytes)))
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Compares in time that depends on the lengths only.
+    #[must_use]
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        use subtle::ConstantTimeEq;
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl ExposeSecret<str> for LockedText {
+    fn expose_secret(&self) -> &str {
+        // Checked when it was made.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Copies the text; the one that is given is wiped.
+impl From<SecretString> for LockedText {
+    fn from(text: SecretString) -> Self {
+        leaving_no_trace(|| Self(Arc::new(LockedBytes::copy_of(text.expose_secret().as_bytes()))))
+    }
+}
+
+impl fmt::Debug for LockedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedText").finish_non_exhaustive()
+    }
+}
