@@ -4,12 +4,14 @@
 //! No error holds a PIN, a passphrase or a seed.
 
 mod device;
+mod io;
 mod keystore;
 mod tpm;
 
 use std::error::Error as StdError;
 
 pub use device::DeviceError;
+pub(crate) use io::quoted;
 pub use keystore::KeystoreError;
 pub use tpm::{PcrDifference, TpmError};
 
@@ -204,7 +206,8 @@ impl OpenError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::WrongPassphrase => {
-                "check the passphrase (and the keyboard layout) and run the command again"
+                "check the passphrase (and the keyboard layout) and run the command again; if it \
+                 is right, the file is damaged: restore identity.age from a backup"
             }
             Self::EmptyPassphrase => "give a passphrase of at least one character",
             Self::ExcessiveWork { .. } => {

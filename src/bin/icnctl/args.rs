@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::change_passphrase::ChangePassphraseArgs;
+
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
 #[command(
@@ -112,6 +114,8 @@ pub(crate) enum IdCommand {
     Show,
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Put the identity under another passphrase, and under the scrypt work that is configured
+    ChangePassphrase(ChangePassphraseArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
     Reseal(ResealArgs),
 }

@@ -134,6 +134,13 @@ impl Context {
         }
     }
 
+    /// A passphrase in the place of another: from a file or a prompt, and never
+    /// from the variable, which has the present one.
+    pub(crate) fn another_passphrase(&self, file: Option<&Path>) -> Result<Passphrase, CliError> {
+        let asked = Asked { flag: "--new-passphrase-file", variable: "", ..PASSPHRASE };
+        Ok(Passphrase::from(self.ask(&asked, file, "New passphrase: ", Some("Again: "))?))
+    }
+
     /// The PIN of a token or a TPM: from its PIN pad if it has one.
     pub(crate) fn pin(&self, token: &Description) -> Result<Given, CliError> {
         let (name, full_name) = match &token.device {

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod args;
+mod change_passphrase;
 mod context;
 mod credential;
 #[cfg(feature = "pkcs11")]
@@ -68,6 +69,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
         Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::ChangePassphrase(change) } => {
+            change_passphrase::change(&context, &change)?;
+        }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;
