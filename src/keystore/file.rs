@@ -88,8 +88,13 @@ fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
 /// Makes a directory of ours (0700 whatever the umask) durably, or checks the
 /// one that is there.
 pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
-    let missing = |directory: &&Path| !directory.as_os_str().is_empty() && !directory.exists();
-    let missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    let mut missing = Vec::new();
+    for directory in path.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
+        if is_there(directory)? {
+            break;
+        }
+        missing.push(directory);
+    }
     for directory in missing.into_iter().rev() {
         match DirBuilder::new().mode(0o700).create(directory) {
             Ok(()) => {}
@@ -153,11 +158,19 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), KeystoreError> {
     }
 }
 
+/// Whether there is anything of that name.
+pub(crate) fn is_there(path: &Path) -> Result<bool, KeystoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("read", path)(error)),
+    }
+}
+
 /// Removes a file, durably. A missing one is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), KeystoreError> {
-    // Looked for first: on a read-only file system even a missing file cannot
-    // be removed.
-    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+    // On a read-only file system even a missing file cannot be removed.
+    if !is_there(path)? {
         return Ok(());
     }
     match fs::remove_file(path) {

@@ -79,7 +79,7 @@ impl IdentityStore {
         rule::check_directory(&self.home)?;
         let header = self.read_header_at(&self.header_path())?;
         // Half an identity is neither one nor none.
-        match (header, is_there(&self.payload_path())) {
+        match (header, file::is_there(&self.payload_path())?) {
             (Some(header), true) => Ok(header),
             (None, false) => Err(KeystoreError::NoIdentity { home: self.home.clone() }),
             (Some(_), false) => Err(KeystoreError::Incomplete { missing: self.payload_path() }),
@@ -112,11 +112,11 @@ impl IdentityStore {
     /// # Errors
     ///
     /// [`KeystoreError::Exists`] if there is one, or a payload without its
-    /// header.
+    /// header; `Io` if it cannot be told.
     pub fn check_vacant(&self) -> Result<(), KeystoreError> {
-        if is_there(&self.payload_path()) {
+        if file::is_there(&self.payload_path())? {
             let header = self.header_path();
-            let path = if is_there(&header) { header } else { self.payload_path() };
+            let path = if file::is_there(&header)? { header } else { self.payload_path() };
             return Err(KeystoreError::Exists { path });
         }
         Ok(())
@@ -127,7 +127,7 @@ impl IdentityStore {
         self.check_vacant()?;
         self.sweep();
         let path = self.header_path();
-        if is_there(&path) {
+        if file::is_there(&path)? {
             let left = self.read_header_at(&path).ok().flatten();
             let left = left.map(|(header, _)| header.did().to_string());
             log::warn!(
@@ -313,10 +313,6 @@ impl IdentityStore {
             }
         }
     }
-}
-
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }
 
 pub(super) fn check_header(

@@ -74,6 +74,12 @@ pub(crate) enum CliError {
     },
     #[error("no PKCS#11 module is given")]
     NoModule,
+    #[error("the identity {did} was made, but its files cannot be read again")]
+    NotReread {
+        did: String,
+        #[source]
+        source: Box<icn_identity::error::KeystoreError>,
+    },
     #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
         path: PathBuf,
@@ -136,6 +142,7 @@ impl CliError {
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
+            Self::NotReread { source, .. } => return source.help(),
             Self::NotUtf8 { .. } | Self::Input { .. } | Self::Output { .. } => return None,
         };
         Some(help.to_owned())
@@ -143,13 +150,23 @@ impl CliError {
 
     pub(crate) fn report(&self) {
         eprintln!("error: {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            eprintln!("  because: {error}");
-            cause = error.source();
-        }
-        if let Some(help) = self.help() {
-            eprintln!("  try: {help}");
-        }
+        explain(self, self.help());
+    }
+}
+
+/// What did not keep the command from being done.
+pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
+    eprintln!("warning: {what}: {error}");
+    explain(error, error.help());
+}
+
+fn explain(error: &dyn StdError, help: Option<String>) {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+    if let Some(help) = help {
+        eprintln!("  try: {help}");
     }
 }
