@@ -26,6 +26,8 @@ mod lock;
 mod order;
 #[path = "durability/owners.rs"]
 mod owners;
+#[path = "durability/passphrase.rs"]
+mod passphrase;
 #[path = "durability/subject.rs"]
 mod subject;
 #[path = "durability/trace.rs"]

@@ -19,7 +19,8 @@ pub(super) fn io_help(path: &Path, error: &io::Error) -> String {
         );
     }
     if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(error) {
-        return "too many files are open (`ulimit -n` shows the limit): raise it, or close some".into();
+        return "too many files are open (`ulimit -n` shows the limit): raise it, or close some"
+            .into();
     }
     match error.kind() {
         ErrorKind::StorageFull => format!(

@@ -211,7 +211,7 @@ impl KeystoreError {
                  --change-pin`"
             }
             Self::NoPassphrase { backend: BackendKind::Tpm } => {
-                "change its PIN with `icnctl id reseal --new-pin`"
+                "change its PIN with `icnctl id reseal --new-pin`; that of a P-256 key stays as it is"
             }
             Self::PreviousKept { path, .. } => {
                 let repair = format!("run: rm -f {}; or open the identity once", quoted(path));

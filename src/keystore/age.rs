@@ -99,6 +99,7 @@ fn seal(payload: &Payload, recipient: &impl Recipient) -> Result<Vec<u8>, OpenEr
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
+    check_header(file)?;
     let decryptor = Decryptor::new_buffered(file).map_err(refused)?;
     let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(refused)?;
     // Longer than any plaintext of this file: nothing is reallocated, so
@@ -106,6 +107,20 @@ fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
     let mut json = Zeroizing::new(Vec::with_capacity(file.len()));
     reader.read_to_end(&mut json).map_err(|error| OpenError::Damaged(error.into()))?;
     Payload::from_json(&json).map_err(OpenError::Payload)
+}
+
+/// Ours has one stanza or two; one of a megabyte would be parsed for hours, since
+/// each part that is missing makes the parser begin again.
+const MAX_HEADER: usize = 4096;
+
+fn check_header(file: &[u8]) -> Result<(), OpenError> {
+    let start = file.get(..MAX_HEADER).unwrap_or(file);
+    // The MAC, in the last line.
+    if start.windows(5).any(|window| window == b"\n--- ") {
+        Ok(())
+    } else {
+        Err(OpenError::Damaged("its header has no end".into()))
+    }
 }
 
 fn refused(error: DecryptError) -> OpenError {

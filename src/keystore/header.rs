@@ -199,7 +199,9 @@ impl Header {
     pub fn check_passphrase(&self) -> Result<(), KeystoreError> {
         match self.storage {
             Storage::Passphrase {} => Ok(()),
-            Storage::Pkcs11AesGcm { .. } | Storage::Pkcs11Ecdh { .. } | Storage::TpmSealed { .. } => {
+            Storage::Pkcs11AesGcm { .. }
+            | Storage::Pkcs11Ecdh { .. }
+            | Storage::TpmSealed { .. } => {
                 Err(KeystoreError::NoPassphrase { backend: self.backend })
             }
         }
@@ -207,11 +209,7 @@ impl Header {
 
     /// This header, with the key and the storage key in the places of another.
     pub(super) fn moved_to(&self, other: &Self) -> Self {
-        Self {
-            locator: other.locator.clone(),
-            storage: other.storage.clone(),
-            ..self.rewritten()
-        }
+        Self { locator: other.locator.clone(), storage: other.storage.clone(), ..self.rewritten() }
     }
 
     /// This header, with the objects of a TPM in the places of others.

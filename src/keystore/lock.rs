@@ -89,12 +89,10 @@ fn open(path: &Path) -> io::Result<Option<File>> {
             Err(error) => return Err(error),
         },
         // A lock needs no writing.
-        Err(error) if error.kind() == ReadOnlyFilesystem => {
-            match there.write(false).open(path) {
-                Err(error) if error.kind() == NotFound => return Ok(None),
-                opened => opened?,
-            }
-        }
+        Err(error) if error.kind() == ReadOnlyFilesystem => match there.write(false).open(path) {
+            Err(error) if error.kind() == NotFound => return Ok(None),
+            opened => opened?,
+        },
         opened => opened?,
     };
     Ok(Some(file))

@@ -11,11 +11,13 @@ fn header_length(age: &[u8]) -> usize {
 #[test]
 fn each_changed_byte_of_the_payload_is_an_error() {
     let files = Victim::new(10).files();
-    let readable = header_length(&files.age);
+    let end = files.age.iter().skip(22).position(|byte| *byte == b'\n').unwrap() + 22;
+    let work = end - 2..end;
+    assert_eq!(&files.age[work.clone()], b"10");
     let all: Vec<usize> = (0..files.age.len()).collect();
     for_each(&files, &all, |victim, index| {
-        // All bits of what is parsed, one of what is authenticated.
-        let bits = if index < readable { 0..8 } else { index % 8..index % 8 + 1 };
+        // All bits of the work factor, one of every other byte.
+        let bits = if work.contains(&index) { 0..8 } else { index % 8..index % 8 + 1 };
         for bit in bits {
             let mut age = files.age.clone();
             age[index] ^= 1 << bit;
@@ -51,13 +53,12 @@ fn each_changed_byte_of_the_header_is_an_error() {
     let files = Victim::new(10).files();
     let all: Vec<usize> = (0..files.json.len()).collect();
     for_each(&files, &all, |victim, index| {
-        // Another digit or letter, the other case, not UTF-8.
-        for bit in [0, 5, 7] {
-            let mut json = files.json.clone();
-            json[index] ^= 1 << bit;
-            victim.put("identity.json", &json);
-            victim.refused(&format!("byte {index}, bit {bit}"));
-        }
+        // Another digit or letter, or the other case.
+        let bit = if index % 2 == 0 { 0 } else { 5 };
+        let mut json = files.json.clone();
+        json[index] ^= 1 << bit;
+        victim.put("identity.json", &json);
+        victim.refused(&format!("byte {index}, bit {bit}"));
     });
 }
 

@@ -58,8 +58,14 @@ fn a_payload_that_is_none_is_an_error_under_the_right_passphrase() {
         ("cut off", text.as_bytes()[..text.len() - 1].to_vec()),
         ("more behind it", format!("{text}{MARK}").into_bytes()),
         ("an array", format!("[{text}]").into_bytes()),
-        ("not UTF-8", text.replace("did:icn", "did:\u{1}icn").replace('\u{1}', "\u{ff}").into_bytes()),
-        ("bytes that are no UTF-8", [&text.as_bytes()[..20], b"\xff\xfe", &text.as_bytes()[20..]].concat()),
+        (
+            "not UTF-8",
+            text.replace("did:icn", "did:\u{1}icn").replace('\u{1}', "\u{ff}").into_bytes(),
+        ),
+        (
+            "bytes that are no UTF-8",
+            [&text.as_bytes()[..20], b"\xff\xfe", &text.as_bytes()[20..]].concat(),
+        ),
         ("deep arrays", deep("[", "]").into_bytes()),
         ("deep objects", deep("{\"a\":", "}").replace(":}", ":1}").into_bytes()),
         ("two versions", also("\"version\":5").into_bytes()),
@@ -77,15 +83,20 @@ fn a_payload_that_is_none_is_an_error_under_the_right_passphrase() {
         ("no binding", without("binding").into_bytes()),
         ("no header", without("header_sha256").into_bytes()),
         ("short seed", with("/seed", MARK.into()).into_bytes()),
-        ("another seed", with("/seed", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).into_bytes()),
+        (
+            "another seed",
+            with("/seed", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).into_bytes(),
+        ),
         ("seed as numbers", with("/seed", vec![7; 32].into()).into_bytes()),
         (
             "another TLS key",
-            with("/tls/private_key", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).into_bytes(),
+            with("/tls/private_key", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into())
+                .into_bytes(),
         ),
         (
             "another X25519 key",
-            with("/x25519_secret", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).into_bytes(),
+            with("/x25519_secret", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into())
+                .into_bytes(),
         ),
         ("no certificate", with("/tls/certificate", "".into()).into_bytes()),
         ("no DID", with("/did", MARK.into()).into_bytes()),
@@ -93,7 +104,9 @@ fn a_payload_that_is_none_is_an_error_under_the_right_passphrase() {
     for (what, content) in cases {
         victim.put("identity.age", &encrypted(&[&with_passphrase()], &content));
         let told = victim.refused(what);
-        for secret in [MARK, good["seed"].as_str().unwrap(), good["x25519_secret"].as_str().unwrap()] {
+        for secret in
+            [MARK, good["seed"].as_str().unwrap(), good["x25519_secret"].as_str().unwrap()]
+        {
             assert!(!told.contains(secret), "{what}: {told}");
         }
     }
@@ -114,7 +127,23 @@ fn an_age_file_of_another_kind_is_an_error() {
         ("another version", good.replacen(b"/v1\n", b"/v2\n")),
         ("another stanza", good.replacen(b"-> scrypt", b"-> scrapt")),
         ("a line without end", vec![b'a'; 1 << 20]),
-        ("a header without end", [&b"age-encryption.org/v1\n"[..], &b"-> a\n\n".repeat(150_000)].concat()),
+        (
+            "a header without end",
+            [&b"age-encryption.org/v1\n"[..], &b"-> a\n\n".repeat(150_000)].concat(),
+        ),
+        (
+            "a header with an end in its middle",
+            [&b"age-encryption.org/v1\n-> a\n\n--- AAAA\n"[..], &b"-> a\n\n".repeat(150_000)]
+                .concat(),
+        ),
+        (
+            "an end without end",
+            [&b"age-encryption.org/v1\n-> a\n\n--- "[..], &vec![b'A'; 1_000_000]].concat(),
+        ),
+        (
+            "an end in an argument",
+            [&b"age-encryption.org/v1\n-> a \n--- AAAA "[..], &b"AAAA ".repeat(200_000)].concat(),
+        ),
         ("zeros", vec![0; 4096]),
         ("lines", vec![b'\n'; 4096]),
         ("the JSON itself", text.into_bytes()),

@@ -72,7 +72,10 @@ fn links_and_directories_of_strangers_are_not_followed_to_a_credential() {
     lchown(place.path("secret/..data"), Some(0), None).unwrap();
     // Or exchange what is in a directory of his, or of everybody.
     mode(&place.path("secret"), 0o777);
-    refused(&place.passphrase_from(file), &["secret is not safe", "anybody can exchange", "chmod o-w"]);
+    refused(
+        &place.passphrase_from(file),
+        &["secret is not safe", "anybody can exchange", "chmod o-w"],
+    );
     mode(&place.path("secret"), 0o755);
     chown(place.path("secret"), stranger, None).unwrap();
     refused(&place.passphrase_from(file), &["secret is not safe", "belongs to user 65533"]);

@@ -60,7 +60,9 @@ fn on_a_full_disk_the_old_identity_stays_and_signs() {
         "#,
     );
     assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
-    for wanted in ["cannot write", "/disk/home/identity.", "No space left", "try: the disk is full", "df -h"] {
+    for wanted in
+        ["cannot write", "/disk/home/identity.", "No space left", "try: the disk is full", "df -h"]
+    {
         assert!(ran.err.contains(wanted), "{wanted}: {}", ran.err);
     }
 }
@@ -104,7 +106,12 @@ fn on_a_read_only_disk_the_identity_signs_and_is_not_changed() {
         "#,
     );
     assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
-    for wanted in ["Read-only file system", "try: the disk is read-only", "findmnt -T", "/disk/home/identity."] {
+    for wanted in [
+        "Read-only file system",
+        "try: the disk is read-only",
+        "findmnt -T",
+        "/disk/home/identity.",
+    ] {
         assert!(ran.err.contains(wanted), "{wanted}: {}", ran.err);
     }
 }

@@ -6,8 +6,19 @@ use crate::trace::Call;
 
 const ERRORS: [&str; 3] = ["ENOSPC", "EIO", "EROFS"];
 const NAMES: [&str; 13] = [
-    "openat", "write", "fsync", "rename", "fchmod", "unlink", "mkdir", "chmod", "read", "flock",
-    "ftruncate", "getdents64", "statx",
+    "openat",
+    "write",
+    "fsync",
+    "rename",
+    "fchmod",
+    "unlink",
+    "mkdir",
+    "chmod",
+    "read",
+    "flock",
+    "ftruncate",
+    "getdents64",
+    "statx",
 ];
 
 fn failing_everywhere(deed: Deed) {

@@ -46,8 +46,10 @@ fn ordered(deed: Deed, expected: &[&str]) {
         .filter(|call| call.name == "rename" && call.names(Path::new(home)))
         .map(|call| (call.quoted()[0], call.quoted()[1]))
         .collect();
-    let targets: Vec<&str> =
-        renamed.iter().map(|(_, to)| to.strip_prefix(home).unwrap().trim_start_matches('/')).collect();
+    let targets: Vec<&str> = renamed
+        .iter()
+        .map(|(_, to)| to.strip_prefix(home).unwrap().trim_start_matches('/'))
+        .collect();
     assert_eq!(targets, expected, "{deed:?}");
     let mut names = Vec::new();
     for (temporary, target) in &renamed {

@@ -112,8 +112,9 @@ impl Subject {
     /// Does it under `strace`; gives what came of it and what was called.
     pub(crate) fn traced(&self, options: &[&str]) -> (Ran, Vec<Call>) {
         let ran = run(&mut self.command(options), b"hello");
-        let log = std::fs::read_to_string(self.path("log"))
-            .unwrap_or_else(|error| panic!("apt-get install strace faketime: {error}: {}", ran.err));
+        let log = std::fs::read_to_string(self.path("log")).unwrap_or_else(|error| {
+            panic!("apt-get install strace faketime: {error}: {}", ran.err)
+        });
         (ran, calls(&log))
     }
 
@@ -183,9 +184,8 @@ impl Subject {
     /// What is in the directory, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.home()) else { return Vec::new() };
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -221,7 +221,9 @@ pub(crate) fn for_each<C: Sync, R: Send>(
             .collect();
         threads
             .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .flat_map(|thread| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     })
 }

@@ -9,8 +9,10 @@ use crate::context::Context;
 use crate::error::CliError;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The present passphrase comes from --passphrase-file, $ICN_PASSPHRASE or a \
-                        prompt. Copies made before (backups) still open with it.")]
+#[command(
+    after_help = "The present passphrase comes from --passphrase-file, $ICN_PASSPHRASE or a \
+                        prompt. Copies made before (backups) still open with it."
+)]
 pub(crate) struct ChangePassphraseArgs {
     /// File whose content is the passphrase from now on (mode 0600) [default: a prompt]
     #[arg(long, value_name = "FILE")]
