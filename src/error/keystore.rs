@@ -134,6 +134,12 @@ pub enum KeystoreError {
         /// What `icn.toml` says.
         configured: String,
     },
+    /// A writer was cut off, and what it left could not be put in order.
+    #[error("{} is left of a write that was cut off, and nothing more is written", path.display())]
+    Unrepaired {
+        /// What is left.
+        path: PathBuf,
+    },
     /// A written file did not read back as it was meant.
     #[error("{} did not read back as it was written; the previous version is kept", path.display())]
     ReadBack {
@@ -231,6 +237,10 @@ impl KeystoreError {
             }
             Self::NotConfigured { .. } => {
                 "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
+            }
+            Self::Unrepaired { .. } => {
+                "the identity opens all the same; the warning says what is in the way: when that is \
+                 gone, the next command that opens the identity puts it in order"
             }
             Self::ReadBack { .. } => "check the disk, then run the command again",
             Self::RefusedBefore { .. } => {

@@ -7,6 +7,7 @@ use super::file;
 use super::header::{self, Header, Storage};
 use super::lock::Lock;
 use super::payload::Payload;
+use super::replace::previous;
 use super::rule;
 use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator, NewKey};
@@ -117,6 +118,11 @@ impl IdentityStore {
         if file::is_there(&self.payload_path())? {
             let header = self.header_path();
             let path = if file::is_there(&header)? { header } else { self.payload_path() };
+            return Err(KeystoreError::Exists { path });
+        }
+        // A payload that somebody has lost may still be there as this.
+        let path = previous(&self.payload_path());
+        if file::is_there(&path)? {
             return Err(KeystoreError::Exists { path });
         }
         Ok(())

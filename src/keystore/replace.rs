@@ -113,9 +113,14 @@ impl IdentityStore {
         payload: &Payload,
         secret: &StorageSecret,
     ) -> Result<(), Error> {
-        // An older `.prev`, of a writer that was killed, is not what would have
+        // `matching_header` has put things in order. Where it could not, what is
+        // kept may be the only header that fits; and it is not what would have
         // to be put back.
-        self.remove_previous()?;
+        for path in [&self.header_path(), &self.payload_path()].map(|path| previous(path)) {
+            if file::is_there(&path)? {
+                return Err(KeystoreError::Unrepaired { path }.into());
+            }
+        }
         let sealed = secret.seal(payload, &self.age)?;
         let (header, age) = (self.header_path(), self.payload_path());
         let written = keep_previous(&header)

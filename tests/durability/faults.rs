@@ -73,3 +73,8 @@ fn a_failing_disk_keeps_the_old_identity_of_a_renewal() {
 fn a_failing_disk_keeps_the_old_passphrase() {
     failing_everywhere(Deed::Change);
 }
+
+#[test]
+fn a_disk_that_fails_while_a_torn_write_is_repaired_keeps_the_old_passphrase() {
+    failing_everywhere(Deed::Again);
+}

@@ -46,3 +46,8 @@ fn a_killed_renewal_leaves_the_old_or_the_new() {
 fn a_killed_change_of_passphrase_leaves_the_old_or_the_new() {
     killed_everywhere(Deed::Change);
 }
+
+#[test]
+fn a_writer_killed_while_it_repairs_what_another_left_leaves_the_old_or_the_new() {
+    killed_everywhere(Deed::Again);
+}

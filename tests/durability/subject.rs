@@ -25,6 +25,8 @@ pub(crate) enum Deed {
     Renewal,
     /// `icnctl id change-passphrase`
     Change,
+    /// The same, after an earlier one was cut off between header and payload.
+    Again,
 }
 
 /// What is on disk.
@@ -79,6 +81,14 @@ impl Subject {
                 std::fs::copy(self.path("kept").join(name), self.home().join(name)).unwrap();
             }
         }
+        if self.deed == Deed::Again {
+            let (header, age) =
+                (self.home().join("identity.json"), self.home().join("identity.age"));
+            std::fs::copy(&header, self.home().join("identity.json.prev")).unwrap();
+            std::fs::copy(age, self.home().join("identity.age.prev")).unwrap();
+            let text = std::fs::read_to_string(&header).unwrap();
+            std::fs::write(header, text.replace("\"generation\": 1", "\"generation\": 2")).unwrap();
+        }
     }
 
     /// The deed, under `strace` with these options.
@@ -95,7 +105,7 @@ impl Subject {
         words.extend(match self.deed {
             Deed::Init => vec!["id", "init"],
             Deed::Renewal => vec!["sign"],
-            Deed::Change => {
+            Deed::Change | Deed::Again => {
                 vec!["id", "change-passphrase", "--new-passphrase-file", new.to_str().unwrap()]
             }
         });
@@ -166,8 +176,12 @@ impl Subject {
                 self.made_after_all();
                 State::Old
             }
-            (Deed::Renewal, Ok(1), Err(_)) | (Deed::Change, Ok(_), Err(_)) => State::Old,
-            (Deed::Renewal, Ok(2), Err(_)) | (Deed::Change, Err(_), Ok(_)) => State::New,
+            (Deed::Renewal, Ok(1), Err(_)) | (Deed::Change | Deed::Again, Ok(_), Err(_)) => {
+                State::Old
+            }
+            (Deed::Renewal, Ok(2), Err(_)) | (Deed::Change | Deed::Again, Err(_), Ok(_)) => {
+                State::New
+            }
             _ => panic!("{:?}: old {old:?}, new {new:?}, {:?}", self.deed, self.names()),
         };
         assert_eq!(self.names(), [".lock", "identity.age", "identity.json"], "{:?}", self.deed);
