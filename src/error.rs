@@ -6,6 +6,7 @@
 mod backup;
 mod device;
 mod export;
+mod io;
 mod keystore;
 mod legacy;
 mod tpm;
@@ -15,6 +16,7 @@ use std::error::Error as StdError;
 pub use backup::BackupError;
 pub use device::DeviceError;
 pub use export::ExportError;
+pub(crate) use io::quoted;
 pub use keystore::KeystoreError;
 pub use legacy::{FieldProblem, LegacyError};
 pub use tpm::{PcrDifference, TpmError};
@@ -242,7 +244,8 @@ impl OpenError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::WrongPassphrase => {
-                "check the passphrase (and the keyboard layout) and run the command again"
+                "check the passphrase (and the keyboard layout) and run the command again; if it \
+                 is right, the file is damaged: restore identity.age from a backup"
             }
             Self::EmptyPassphrase => "give a passphrase of at least one character",
             Self::ExcessiveWork { .. } => {

@@ -8,6 +8,8 @@
 //! | `refused.json` | sources of PINs that a token refused | no |
 //! | `tpm-approvals.json` | PCR values that an approver signed | no |
 //! | `*.prev` | the previous version, while a new one is being verified | as above |
+//! | `.lock` | held while the files are read or written together; names its holder | no |
+//! | `.NAME.RANDOM` | a new version that is being written; swept away if its writer was killed | as above |
 //!
 //! The payload holds the SHA-256 of its header: a header that was changed by
 //! hand, or that comes from another write, is refused before anything is
@@ -25,12 +27,14 @@ mod identity;
 mod import;
 pub mod legacy;
 mod lock;
+mod passphrase;
 pub(crate) mod payload;
 mod refusals;
 mod relocate;
 mod replace;
 #[cfg(feature = "tpm")]
 mod reseal;
+mod rule;
 mod succession;
 mod unlock;
 
@@ -40,5 +44,7 @@ pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::{IdentityStore, Opened};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
+#[cfg(feature = "tpm")]
+pub(crate) use lock::Lock;
 pub use refusals::CredentialSource;
 pub use unlock::Credentials;

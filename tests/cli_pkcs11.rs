@@ -390,6 +390,30 @@ fn without_aes_gcm_and_ecdh_a_passphrase_is_the_fall_back() {
 }
 
 #[test]
+fn a_passphrase_beside_the_pin_is_changed_and_where_there_is_none_the_pin_is_not_sent() {
+    let hsm = SoftHsm::with_token("node-1")
+        .configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM,CKM_ECDH1_DERIVE");
+    let home = hsm.home().with("ICN_PASSPHRASE", home::PASSPHRASE);
+    home.ok(&hsm.init("node-1"), b"");
+    let signature = home.ok(&["sign"], b"hello");
+    let new = home.beside("new");
+    home::write_private(&new, "another");
+    let change = ["id", "change-passphrase", "--new-passphrase-file", new.to_str().unwrap()];
+    home.ok(&change, b"");
+    quiet(&home.refused(&["sign"], b"hello", &["the passphrase does not open this key"]));
+    let home = home.with("ICN_PASSPHRASE", "another");
+    assert_eq!(home.ok(&["sign"], b"hello"), signature);
+
+    let hsm = SoftHsm::with_token("node-2");
+    let home = hsm.identity("node-2").with("ICN_PIN", "11112222");
+    let before = std::fs::read(home.path("identity.age")).unwrap();
+    let wanted = ["this identity has no passphrase", "its token opens it", "--change-pin"];
+    // A wrong PIN: had it been sent, it would be refused, with exit code 77.
+    quiet(&home.fails(&change, b"", &wanted));
+    assert_eq!(std::fs::read(home.path("identity.age")).unwrap(), before);
+}
+
+#[test]
 fn a_token_without_ed25519_is_told_with_what_it_has() {
     let hsm = SoftHsm::with_token("node-1").configured("slots.mechanisms = -CKM_DES_ECB,CKM_EDDSA");
     let home = hsm.home();

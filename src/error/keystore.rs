@@ -2,11 +2,14 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::OpenError;
+use super::io::{io_help, quoted};
+use crate::backend::BackendKind;
 use crate::did::Did;
 
 /// Why the files of an identity could not be read or written.
@@ -18,6 +21,12 @@ pub enum KeystoreError {
     NoIdentity {
         /// The directory.
         home: PathBuf,
+    },
+    /// One of the two files of an identity is there, and the other is not.
+    #[error("{} is missing from this identity", missing.display())]
+    Incomplete {
+        /// The file that is missing.
+        missing: PathBuf,
     },
     /// An identity is already there.
     #[error("{} already exists", path.display())]
@@ -91,6 +100,16 @@ pub enum KeystoreError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+    /// The payload's file cannot be opened, for another reason than its
+    /// credential.
+    #[error("{} cannot be opened", path.display())]
+    NotOpened {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<OpenError>,
+    },
     /// Header and payload are not of the same write.
     #[error("the header {} does not belong to this identity's payload", path.display())]
     HeaderMismatch {
@@ -115,6 +134,12 @@ pub enum KeystoreError {
         /// What `icn.toml` says.
         configured: String,
     },
+    /// A writer was cut off, and what it left could not be put in order.
+    #[error("{} is left of a write that was cut off, and nothing more is written", path.display())]
+    Unrepaired {
+        /// What is left.
+        path: PathBuf,
+    },
     /// A written file did not read back as it was meant.
     #[error("{} did not read back as it was written; the previous version is kept", path.display())]
     ReadBack {
@@ -132,9 +157,32 @@ pub enum KeystoreError {
         /// When it was refused, Unix time.
         at: u64,
     },
+    /// There is no passphrase that could be changed.
+    #[error("this identity has no passphrase: {}", opener(*backend))]
+    NoPassphrase {
+        /// What has the key.
+        backend: BackendKind,
+    },
+    /// The passphrase was changed, but a version under the old one is left.
+    #[error("the passphrase was changed, but {} may still be there, under the old one", path.display())]
+    PreviousKept {
+        /// The file.
+        path: PathBuf,
+        /// Why it was not removed.
+        #[source]
+        source: Box<KeystoreError>,
+    },
     /// A passphrase is needed beside the device's PIN.
     #[error("the token cannot keep the storage key, so a passphrase is needed as well")]
     PassphraseNeeded,
+}
+
+fn opener(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Pkcs11 => "its token opens it, by the token's PIN",
+        BackendKind::Tpm => "its TPM opens it",
+        BackendKind::Age => "it was made without one",
+    }
 }
 
 /// `2026-01-31T12:00:00Z`
@@ -158,7 +206,23 @@ impl KeystoreError {
                 "an identity is never overwritten: use another --home, or move the old one away"
             }
             Self::Unsafe { repair, .. } => return Some(repair.clone()),
-            Self::InUse { .. } => "wait until it is done, and try again",
+            Self::Incomplete { missing } => return Some(complete(missing)),
+            Self::InUse { .. } => {
+                "wait until it is done, and try again; the lock frees itself when that process \
+                 ends, so do not remove .lock"
+            }
+            Self::NotOpened { path, source } => return Some(restore(path, source)),
+            Self::NoPassphrase { backend: BackendKind::Pkcs11 } => {
+                "change the PIN of the token by its own tool, like `pkcs11-tool --login \
+                 --change-pin`"
+            }
+            Self::NoPassphrase { backend: BackendKind::Tpm } => {
+                "change its PIN with `icnctl id reseal --new-pin`; that of a P-256 key stays as it is"
+            }
+            Self::PreviousKept { path, .. } => {
+                let repair = format!("run: rm -f {}; or open the identity once", quoted(path));
+                return Some(repair);
+            }
             Self::Header { .. } | Self::HeaderMismatch { .. } => {
                 "the header was changed or belongs to another write: restore identity.json (with \
                  identity.age) from a backup"
@@ -174,6 +238,10 @@ impl KeystoreError {
             Self::NotConfigured { .. } => {
                 "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
             }
+            Self::Unrepaired { .. } => {
+                "the identity opens all the same; the warning says what is in the way: when that is \
+                 gone, the next command that opens the identity puts it in order"
+            }
             Self::ReadBack { .. } => "check the disk, then run the command again",
             Self::RefusedBefore { .. } => {
                 "put the right PIN there (a file that is written anew is tried; a variable does \
@@ -181,11 +249,29 @@ impl KeystoreError {
             }
             Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
             Self::Payload { .. } => "restore identity.age from a backup",
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "run as the user that owns the identity"
-            }
-            _ => return None,
+            Self::Io { path, source, .. } => return Some(io_help(path, source)),
+            Self::NoPassphrase { .. } => return None,
         };
         Some(help.to_owned())
     }
+}
+
+fn complete(missing: &Path) -> String {
+    if missing.extension().is_some_and(|extension| extension == "age") {
+        format!(
+            "if `icnctl id init` was cut off, run it again; otherwise restore {} from a backup",
+            quoted(missing)
+        )
+    } else {
+        format!("restore {} from a backup of this identity", quoted(missing))
+    }
+}
+
+fn restore(path: &Path, source: &OpenError) -> String {
+    let known = match source {
+        OpenError::Payload(error @ KeystoreError::Newer { .. }) => error.help(),
+        OpenError::ExcessiveWork { .. } | OpenError::NoSeed => source.help(),
+        _ => None,
+    };
+    known.unwrap_or_else(|| format!("restore {} from a backup", quoted(path)))
 }

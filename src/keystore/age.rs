@@ -118,6 +118,7 @@ fn seal(payload: &Payload, recipient: &dyn Recipient) -> Result<Vec<u8>, OpenErr
 }
 
 fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
+    check_header(file, OUR_HEADER).map_err(refused)?;
     leaving_no_trace_of_much(|| {
         let json = file::open(file, std::iter::once(identity)).map_err(refused)?;
         Payload::from_json(&json).map_err(OpenError::Payload)
@@ -137,7 +138,22 @@ pub(super) fn decrypt<'a>(
     file: &[u8],
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+    check_header(file, ANY_HEADER)?;
     leaving_no_trace_of_much(|| file::open(file, identities))
+}
+
+/// Bytes of a header, at most. One of a megabyte would be parsed for hours, since
+/// each part that is missing makes the parser begin again. Ours has one stanza or
+/// two.
+const OUR_HEADER: usize = 4096;
+/// Room for more than a hundred recipients.
+const ANY_HEADER: usize = 16 * 1024;
+
+fn check_header(file: &[u8], max: usize) -> Result<(), DecryptError> {
+    let start = file.get(..max).unwrap_or(file);
+    // The MAC, in the last line.
+    let ends = start.windows(5).any(|window| window == b"\n--- ");
+    if ends { Ok(()) } else { Err(DecryptError::InvalidHeader) }
 }
 
 fn refused(error: DecryptError) -> OpenError {

@@ -1,31 +1,20 @@
 //! Files of ours: read only when safe, written so that a crash leaves the old
 //! or the new one.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
 use super::hex;
+use super::rule::{self, MAX_LEN, Rule, not_safe};
 use crate::error::KeystoreError;
 use crate::secret::{LockedBytes, LockedText};
 
-/// No file of ours is longer: 1 MiB.
-const MAX_LEN: u64 = 1024 * 1024;
-
-/// Who may own a file and what others may do with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// Ours: our own, mode 0600 or tighter, one link.
-    Private,
-    /// Trusted: our own or root's, written by nobody else.
-    Trusted,
-    /// A credential that others provide: our own or root's, read by nobody
-    /// else.
-    Credential,
-}
+/// Random bytes in the name of a temporary file.
+const RANDOM: usize = 12;
 
 /// Reads a file of ours; `None` if there is none.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>, KeystoreError> {
@@ -40,9 +29,13 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError>
     })
 }
 
-/// Reads a file that holds a passphrase or PIN, without the line break at its
-/// end, straight into locked memory; it must be our own or root's, and nobody
-/// else may read it.
+/// Reads a file that holds a passphrase or PIN (UTF-8, at most 1 MiB), without
+/// the end of its last line, straight into locked memory.
+///
+/// It is our own and nobody else may read it, or it is root's and at most its
+/// group may read it. Symbolic links are followed where no stranger could have
+/// made them or could turn them elsewhere: so the files of systemd
+/// (`$CREDENTIALS_DIRECTORY`) and the secrets of Kubernetes are taken.
 ///
 /// # Errors
 ///
@@ -109,10 +102,12 @@ fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
     let Some((mut file, length)) = open(path, rule)? else { return Ok(None) };
     // One more than the length: growing to EOF would copy secrets around.
     let mut bytes = Vec::with_capacity(length.saturating_add(1));
-    Read::by_ref(&mut file)
-        .take(MAX_LEN + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error("read", path))?;
+    let read = Read::by_ref(&mut file).take(MAX_LEN + 1).read_to_end(&mut bytes);
+    read.map_err(io_error("read", path))?;
+    if bytes.len() > length {
+        // It has grown since it was judged: somebody else is writing to it.
+        return Err(io_error("read", path)(io::ErrorKind::InvalidData.into()));
+    }
     Ok(Some(bytes))
 }
 
@@ -120,91 +115,57 @@ fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
 fn open(path: &Path, rule: Rule) -> Result<Option<(File, usize)>, KeystoreError> {
     // NONBLOCK: a FIFO in the file's place must not hang us.
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    if rule == Rule::Private {
-        flags |= OFlags::NOFOLLOW;
+    match rule {
+        Rule::Private => flags |= OFlags::NOFOLLOW,
+        Rule::Credential => drop(rule::way_to(path)?),
+        Rule::Trusted => {}
     }
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(not_safe(path, "it is a symbolic link", "put the file itself there"));
+            let problem = "it is a symbolic link";
+            return Err(not_safe(path, problem, "put the file itself there"));
         }
         Err(error) => return Err(io_error("open", path)(error)),
     };
     let metadata = file.metadata().map_err(io_error("read", path))?;
-    check(path, &metadata, rule)?;
+    rule::check(path, &metadata, rule)?;
     // Checked to be at most MAX_LEN.
     let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     Ok(Some((file, length)))
 }
 
-fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), KeystoreError> {
-    let me = rustix::process::geteuid().as_raw();
-    let shown = path.display();
-    if !metadata.is_file() {
-        return Err(not_safe(path, "it is not a regular file", "put a regular file there"));
-    }
-    if metadata.len() > MAX_LEN {
-        return Err(not_safe(path, "it is longer than 1 MiB", "restore it from a backup"));
-    }
-    let owner = metadata.uid();
-    if owner != me && (rule == Rule::Private || owner != 0) {
-        let problem = format!("it belongs to user {owner}, not to user {me}");
-        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
-    }
-    let (forbidden, mode) = match rule {
-        Rule::Private | Rule::Credential => (0o077, "600"),
-        Rule::Trusted => (0o022, "644"),
-    };
-    if metadata.mode() & forbidden != 0 {
-        let problem = format!("its mode is {:04o}", metadata.mode() & 0o7777);
-        return Err(not_safe(path, problem, format!("run: chmod {mode} {shown}")));
-    }
-    if rule == Rule::Private && metadata.nlink() != 1 {
-        let problem = "it has another name (a hard link)";
-        return Err(not_safe(path, problem, format!("find it with: find / -samefile {shown}")));
-    }
-    Ok(())
-}
-
-/// Makes a directory of ours (0700), or checks the one that is there.
+/// Makes a directory of ours (0700 whatever the umask) durably, or checks the
+/// one that is there.
 pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
-    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(error) => return Err(io_error("create", path)(error)),
+    let mut missing = Vec::new();
+    for directory in path.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
+        if is_there(directory)? {
+            break;
+        }
+        missing.push(directory);
     }
-    check_private_dir(path)
-}
-
-/// Checks a directory of ours; a missing one is left to whoever looks into it.
-pub(crate) fn check_private_dir(path: &Path) -> Result<(), KeystoreError> {
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io_error("read", path)(error)),
-    };
-    if !metadata.is_dir() {
-        return Err(not_safe(path, "it is not a directory", "name another one with --home"));
+    for directory in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(io_error("create", directory)(error)),
+        }
+        fs::set_permissions(directory, Permissions::from_mode(0o700))
+            .map_err(io_error("protect", directory))?;
+        sync_dir(parent(directory))?;
     }
-    let me = rustix::process::geteuid().as_raw();
-    let shown = path.display();
-    if metadata.uid() != me {
-        let problem = format!("it belongs to user {}, not to user {me}", metadata.uid());
-        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        let problem = format!("its mode is {:04o}", metadata.mode() & 0o7777);
-        return Err(not_safe(path, problem, format!("run: chmod 700 {shown}")));
-    }
-    Ok(())
+    rule::check_directory(path)
 }
 
 /// Writes a file of ours durably (mode 0600), as the identity's own files are.
 ///
 /// # Errors
 ///
-/// [`KeystoreError::Io`]; the file is the old one then.
+/// [`KeystoreError::Io`]. The file is the old one then; or, if the directory
+/// could not be synced, perhaps the new one.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     write(path, bytes)
 }
@@ -212,17 +173,17 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
 /// Writes a file of ours: a temporary file beside it, synced, renamed over it,
 /// the directory synced.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    let directory = parent(path);
+    // Opened first: what could fail should fail while the old file is there.
+    let directory = File::open(parent(path)).map_err(io_error("open", parent(path)))?;
     let temporary = temporary_name(path)?;
-    let result = write_new(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path).map_err(io_error("replace", path)))
-        .and_then(|()| sync_dir(directory));
+    let result = write_new(&temporary, path, bytes)
+        .and_then(|()| fs::rename(&temporary, path).map_err(io_error("replace", path)));
     if result.is_err() {
         // Whatever stopped us may stop this too; the file holds nothing that
-        // the one beside it does not.
+        // the one beside it does not, and is swept away later.
         let _ = fs::remove_file(&temporary);
     }
-    result
+    result.and_then(|()| directory.sync_all().map_err(io_error("sync", parent(path))))
 }
 
 /// Writes a file durably (mode 0600), and never over another one.
@@ -240,21 +201,21 @@ pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError>
         }
         .map_err(io_error("create", path))
     };
-    let result = write_new(&temporary, bytes).and_then(|()| rename());
+    let result = write_new(&temporary, path, bytes).and_then(|()| rename());
     if result.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     result.and_then(|()| sync_dir(parent(path)))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+fn write_new(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed())
-        .open(path)
-        .map_err(io_error("create", path))?;
+        .open(temporary)
+        .map_err(io_error("create a new version of", path))?;
     // Whatever the umask took away or a default ACL added.
     rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
         .map_err(|errno| io_error("protect", path)(errno.into()))?;
@@ -271,8 +232,21 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), KeystoreError> {
     }
 }
 
+/// Whether there is anything of that name.
+pub(crate) fn is_there(path: &Path) -> Result<bool, KeystoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("read", path)(error)),
+    }
+}
+
 /// Removes a file, durably. A missing one is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), KeystoreError> {
+    // On a read-only file system even a missing file cannot be removed.
+    if !is_there(path)? {
+        return Ok(());
+    }
     match fs::remove_file(path) {
         Ok(()) => sync_dir(parent(path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -285,11 +259,19 @@ fn sync_dir(path: &Path) -> Result<(), KeystoreError> {
 }
 
 fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
-    let mut random = [0_u8; 12];
+    let mut random = [0_u8; RANDOM];
     getrandom::fill(&mut random)
         .map_err(|error| io_error("name a new version of", path)(io::Error::other(error)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(path.with_file_name(format!(".{name}.{}", hex::encode(&random))))
+}
+
+/// Of which file a temporary file is a new version, by its name.
+pub(super) fn target_of_temporary(name: &str) -> Option<&str> {
+    let (target, random) = name.strip_prefix('.')?.rsplit_once('.')?;
+    let is_random = random.len() == 2 * RANDOM
+        && random.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    is_random.then_some(target)
 }
 
 fn parent(path: &Path) -> &Path {
@@ -305,8 +287,4 @@ pub(crate) fn io_error(
 ) -> impl FnOnce(io::Error) -> KeystoreError + use<> {
     let path = path.to_owned();
     move |source| KeystoreError::Io { action, path, source }
-}
-
-fn not_safe(path: &Path, problem: impl Into<String>, repair: impl Into<String>) -> KeystoreError {
-    KeystoreError::Unsafe { path: path.to_owned(), problem: problem.into(), repair: repair.into() }
 }

@@ -200,14 +200,30 @@ impl Header {
         }
     }
 
+    /// This header, for another write.
+    pub(super) fn rewritten(&self) -> Self {
+        Self { generation: self.generation.saturating_add(1), ..self.clone() }
+    }
+
+    /// Whether a passphrase opens the payload.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::NoPassphrase`], with what opens it instead.
+    pub fn check_passphrase(&self) -> Result<(), KeystoreError> {
+        match self.storage {
+            Storage::Passphrase {} => Ok(()),
+            Storage::Pkcs11AesGcm { .. }
+            | Storage::Pkcs11Ecdh { .. }
+            | Storage::TpmSealed { .. } => {
+                Err(KeystoreError::NoPassphrase { backend: self.backend })
+            }
+        }
+    }
+
     /// This header, with the key and the storage key in the places of another.
     pub(super) fn moved_to(&self, other: &Self) -> Self {
-        Self {
-            locator: other.locator.clone(),
-            storage: other.storage.clone(),
-            generation: self.generation.saturating_add(1),
-            ..self.clone()
-        }
+        Self { locator: other.locator.clone(), storage: other.storage.clone(), ..self.rewritten() }
     }
 
     /// This header, with the objects of a TPM in the places of others.
@@ -216,8 +232,7 @@ impl Header {
         Self {
             locator: Some(DeviceLocator::Tpm(Box::new(key))),
             storage: Storage::TpmSealed { object: Box::new(storage) },
-            generation: self.generation.saturating_add(1),
-            ..self.clone()
+            ..self.rewritten()
         }
     }
 

@@ -8,6 +8,8 @@ use super::header::{self, Header, Storage};
 use super::legacy::Carried;
 use super::lock::Lock;
 use super::payload::Payload;
+use super::replace::previous;
+use super::rule;
 use super::succession::check_end;
 use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator, NewKey};
@@ -96,9 +98,15 @@ impl IdentityStore {
     }
 
     pub(super) fn read_header(&self) -> Result<(Header, String), KeystoreError> {
-        file::check_private_dir(&self.home)?;
-        self.read_header_at(&self.header_path())?
-            .ok_or_else(|| KeystoreError::NoIdentity { home: self.home.clone() })
+        rule::check_directory(&self.home)?;
+        let header = self.read_header_at(&self.header_path())?;
+        // Half an identity is neither one nor none.
+        match (header, file::is_there(&self.payload_path())?) {
+            (Some(header), true) => Ok(header),
+            (None, false) => Err(KeystoreError::NoIdentity { home: self.home.clone() }),
+            (Some(_), false) => Err(KeystoreError::Incomplete { missing: self.payload_path() }),
+            (None, true) => Err(KeystoreError::Incomplete { missing: self.header_path() }),
+        }
     }
 
     pub(super) fn read_header_at(
@@ -114,19 +122,48 @@ impl IdentityStore {
 
     pub(crate) fn payload_file(&self) -> Result<Vec<u8>, KeystoreError> {
         file::read_private(&self.payload_path())?
-            .ok_or_else(|| KeystoreError::NoIdentity { home: self.home.clone() })
+            .ok_or_else(|| KeystoreError::Incomplete { missing: self.payload_path() })
     }
 
     /// Whether an identity can be made here.
     ///
+    /// A header alone is in nobody's way: the payload is written last, so it is
+    /// what is left of a [`Self::create`] that was cut off, and no key can be
+    /// opened by it.
+    ///
     /// # Errors
     ///
-    /// [`KeystoreError::Exists`] if any file of one is there.
+    /// [`KeystoreError::Exists`] if there is one, or a payload without its
+    /// header; `Io` if it cannot be told.
     pub fn check_vacant(&self) -> Result<(), KeystoreError> {
-        for path in [self.header_path(), self.payload_path()] {
-            if path.symlink_metadata().is_ok() {
-                return Err(KeystoreError::Exists { path });
-            }
+        if file::is_there(&self.payload_path())? {
+            let header = self.header_path();
+            let path = if file::is_there(&header)? { header } else { self.payload_path() };
+            return Err(KeystoreError::Exists { path });
+        }
+        // A payload that somebody has lost may still be there as this.
+        let path = previous(&self.payload_path());
+        if file::is_there(&path)? {
+            return Err(KeystoreError::Exists { path });
+        }
+        Ok(())
+    }
+
+    /// Makes room for a new identity, under the lock.
+    pub(super) fn clear(&self) -> Result<(), KeystoreError> {
+        self.check_vacant()?;
+        self.sweep();
+        let path = self.header_path();
+        if file::is_there(&path)? {
+            let left = self.read_header_at(&path).ok().flatten();
+            let left = left.map(|(header, _)| header.did().to_string());
+            log::warn!(
+                "an earlier attempt to make an identity was cut off: {} is replaced; on a token \
+                 there may be a key without use, of {}",
+                path.display(),
+                left.as_deref().unwrap_or("an unknown DID"),
+            );
+            file::remove(&path)?;
         }
         Ok(())
     }
@@ -173,7 +210,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(&self.home)?;
         let _lock = Lock::exclusive(&self.home)?;
-        self.check_vacant()?;
+        self.clear()?;
         if backend.kind() != BackendKind::Age && backend.vault().is_none() {
             credentials.want_passphrase()?;
         }
@@ -226,9 +263,10 @@ impl IdentityStore {
         let payload = Payload::of_identity(seed, bundle.companions(), header::hash(&text))
             .with_legacy(legacy);
         let sealed = secret.seal(&payload, &self.age)?;
+        // The payload last: with it the identity is there.
         file::write(&self.header_path(), text.as_bytes())?;
         file::write(&self.payload_path(), &sealed)?;
-        self.read_back(&text, &secret)?;
+        self.read_back(&text, &payload, &secret)?;
         Ok(bundle)
     }
 
@@ -272,6 +310,7 @@ impl IdentityStore {
         let locator = self.locator_of(&header);
         let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
+        self.sweep();
         let companions = self.companions(&header, &mut payload)?;
         let stored = payload.rotation_chain().clone();
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
@@ -299,7 +338,7 @@ impl IdentityStore {
                 else {
                     return Err(KeystoreError::PassphraseNeeded.into());
                 };
-                let (key, payload) = key.open_payload(&passphrase)?;
+                let (key, payload) = self.about_payload(key.open_payload(&passphrase))?;
                 Ok((DidKey::from(key), StorageSecret::Passphrase(passphrase), payload))
             }
             KeyAtRest::Device(key) => {
@@ -310,7 +349,8 @@ impl IdentityStore {
                 let credential = credentials.for_backend(backend.kind())?;
                 let key = key.unseal(credential.pin(backend.kind())?)?;
                 let secret = stored_secret(backend, header, credentials)?;
-                let payload = secret.unseal(&self.payload_file()?, &self.age)?;
+                let opened = secret.unseal(&self.payload_file()?, &self.age);
+                let payload = self.about_payload(opened)?;
                 Ok((key, secret, payload))
             }
         }

@@ -2,14 +2,15 @@
 //! itself when the holder ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek as _, Write as _};
+use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use super::file::io_error;
+use super::rule::{self, Rule};
 use crate::error::KeystoreError;
 
 /// How long another holder is waited for: several times what opening an
@@ -18,22 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Held while the files of an identity are read or written together.
 #[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+pub(crate) struct Lock {
+    /// None where there is no lock file and none can be made, on a full or
+    /// read-only disk: then nobody else can write either.
+    _file: Option<File>,
 }
 
 impl Lock {
-    pub(super) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
+    pub(crate) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
         let path = home.join(".lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed())
-            .open(&path)
-            .map_err(io_error("open", &path))?;
+        let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
+            return Ok(Self { _file: None });
+        };
+        let metadata = file.metadata().map_err(io_error("read", &path))?;
+        rule::check(&path, &metadata, Rule::Private)?;
         let start = Instant::now();
         let locked = loop {
             match file.try_lock() {
@@ -65,6 +64,36 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self { _file: Some(file) })
     }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    use io::ErrorKind::{NotFound, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK).bits().cast_signed();
+    let mut made = OpenOptions::new();
+    made.write(true).create_new(true).mode(0o600);
+    let mut there = OpenOptions::new();
+    there.write(true);
+    for options in [&mut made, &mut there] {
+        options.read(true).custom_flags(flags);
+    }
+    let file = match there.open(path) {
+        Err(error) if error.kind() == NotFound => match made.open(path) {
+            // Whatever the umask took away.
+            Ok(file) => rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR).map(|()| file)?,
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there.open(path)?,
+            Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => return Ok(None),
+            Err(error) if error.kind() == ReadOnlyFilesystem => return Ok(None),
+            Err(error) => return Err(error),
+        },
+        // A lock needs no writing.
+        Err(error) if error.kind() == ReadOnlyFilesystem => match there.write(false).open(path) {
+            Err(error) if error.kind() == NotFound => return Ok(None),
+            opened => opened?,
+        },
+        opened => opened?,
+    };
+    Ok(Some(file))
 }

@@ -115,6 +115,11 @@ impl Payload {
         Self { legacy, ..self }
     }
 
+    /// The same, with the seed that was taken out of it.
+    pub(crate) fn with_seed(self, seed: Option<SigningSeed>) -> Self {
+        Self { seed, ..self }
+    }
+
     /// The same under another header.
     pub(crate) fn under_header(self, header_sha256: String) -> Self {
         Self { header_sha256: Some(header_sha256), ..self }

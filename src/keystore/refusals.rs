@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::file;
 use super::identity::IdentityStore;
+use super::lock::Lock;
+use super::rule;
 use crate::error::KeystoreError;
 
 const FILE: &str = "refused.json";
@@ -47,9 +49,7 @@ impl CredentialSource {
             Self::Variable(name) => Some(Mark::Variable { name: name.clone() }),
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-                let made_anew = std::env::var_os("CREDENTIALS_DIRECTORY")
-                    .and_then(|directory| fs::canonicalize(directory).ok())
-                    .is_some_and(|directory| path.starts_with(directory));
+                let made_anew = rule::is_from_systemd(&path);
                 let version = fs::metadata(&path).ok().filter(|_| !made_anew).map(|metadata| {
                     let changed = (metadata.ctime(), metadata.ctime_nsec());
                     format!(
@@ -128,6 +128,7 @@ impl IdentityStore {
         source: &CredentialSource,
     ) -> Result<(), KeystoreError> {
         let Some(mark) = source.mark() else { return Ok(()) };
+        let _lock = Lock::exclusive(self.home())?;
         let mut refused = self.refusals().unwrap_or_default();
         refused.retain(|refusal| refusal.token != token || refusal.mark != mark);
         refused.drain(..refused.len().saturating_sub(MOST - 1));
@@ -142,6 +143,11 @@ impl IdentityStore {
     ///
     /// If it cannot be written down.
     pub fn forget_refusals(&self, token: &str) -> Result<(), KeystoreError> {
+        // Nearly always there is nothing to be forgotten.
+        if self.refusals().unwrap_or_default().iter().all(|refusal| refusal.token != token) {
+            return Ok(());
+        }
+        let _lock = Lock::exclusive(self.home())?;
         let mut refused = self.refusals().unwrap_or_default();
         let before = refused.len();
         refused.retain(|refusal| refusal.token != token);

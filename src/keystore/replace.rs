@@ -10,10 +10,11 @@ use std::time::SystemTime;
 use super::file;
 use super::header::{self, Header};
 use super::identity::{IdentityStore, seed_of};
+use super::lock::Lock;
 use super::payload::Payload;
 use super::unlock::StorageSecret;
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
-use crate::error::{Error, KeystoreError};
+use crate::error::{Error, KeystoreError, OpenError};
 use crate::key::DidKey;
 
 impl IdentityStore {
@@ -33,6 +34,10 @@ impl IdentityStore {
         let mismatch = || KeystoreError::HeaderMismatch { path: self.header_path() };
         let wanted = payload.header_sha256();
         if wanted == Some(header::hash(text).as_str()) {
+            // What is there is whole: what was kept while it was written can go.
+            if let Err(error) = self.remove_previous() {
+                log::warn!("a previous version of the identity could not be removed: {error}");
+            }
             return Ok((header, payload));
         }
         let previous_path = previous(&self.header_path());
@@ -41,8 +46,11 @@ impl IdentityStore {
             return Err(mismatch().into());
         }
         if old.storage() == header.storage() {
-            file::rename(&previous_path, &self.header_path())?;
-            file::remove(&previous(&self.payload_path()))?;
+            let put_back = file::rename(&previous_path, &self.header_path())
+                .and_then(|()| file::remove(&previous(&self.payload_path())));
+            if let Err(error) = put_back {
+                not_repaired(&error);
+            }
             return Ok((old, payload));
         }
         if old.tpm().is_none() || header.tpm().is_none() {
@@ -53,11 +61,14 @@ impl IdentityStore {
         let payload = payload.under_header(header::hash(&text));
         let sealed = secret.seal(&payload, &self.age)?;
         // The old header stays under `.prev` until the payload names the new.
-        file::write(&self.header_path(), text.as_bytes())?;
-        file::write(&self.payload_path(), &sealed)?;
-        self.read_back(&text, secret)?;
-        file::remove(&previous(&self.payload_path()))?;
-        file::remove(&previous_path)?;
+        let completed = file::write(&self.header_path(), text.as_bytes())
+            .and_then(|()| file::write(&self.payload_path(), &sealed))
+            .map_err(Error::from)
+            .and_then(|()| self.read_back(&text, &payload, secret))
+            .and_then(|()| Ok(self.remove_previous()?));
+        if let Err(error) = completed {
+            not_repaired(&error);
+        }
         Ok((moved, payload))
     }
 
@@ -93,49 +104,135 @@ impl IdentityStore {
     }
 
     /// Replaces both files. The previous ones are kept until the new ones were
-    /// read back, decrypted and compared.
+    /// read back, decrypted and compared; if that fails they are put back. If it
+    /// succeeds the new ones count, even where an old one cannot be removed: the
+    /// next opening tries again.
     pub(super) fn replace(
         &self,
         text: &str,
         payload: &Payload,
         secret: &StorageSecret,
     ) -> Result<(), Error> {
+        // `matching_header` has put things in order. Where it could not, what is
+        // kept may be the only header that fits; and it is not what would have
+        // to be put back.
+        for path in [&self.header_path(), &self.payload_path()].map(|path| previous(path)) {
+            if file::is_there(&path)? {
+                return Err(KeystoreError::Unrepaired { path }.into());
+            }
+        }
         let sealed = secret.seal(payload, &self.age)?;
-        let (header, payload) = (self.header_path(), self.payload_path());
+        let (header, age) = (self.header_path(), self.payload_path());
         let written = keep_previous(&header)
-            .and_then(|()| keep_previous(&payload))
+            .and_then(|()| keep_previous(&age))
             .and_then(|()| file::write(&header, text.as_bytes()))
-            .and_then(|()| file::write(&payload, &sealed))
+            .and_then(|()| file::write(&age, &sealed))
             .map_err(Error::from)
-            .and_then(|()| self.read_back(text, secret));
-        // Either way the payload goes first: a header without its payload is
-        // found again by `matching_header`, a payload without its header is not.
+            .and_then(|()| self.read_back(text, payload, secret));
         match written {
             Ok(()) => {
-                file::remove(&previous(&payload))?;
-                file::remove(&previous(&header))?;
+                if let Err(error) = self.remove_previous() {
+                    log::warn!("a previous version of the identity could not be removed: {error}");
+                }
                 Ok(())
             }
             Err(error) => {
-                file::rename(&previous(&payload), &payload)?;
-                file::rename(&previous(&header), &header)?;
+                // Both or none is needed to open. The payload goes first, as
+                // below; the first error is the one that matters.
+                let put_back = file::rename(&previous(&age), &age)
+                    .and_then(|()| file::rename(&previous(&header), &header));
+                if let Err(error) = put_back {
+                    log::warn!("the previous version was not put back, and is still good: {error}");
+                }
                 Err(error)
             }
         }
     }
 
-    pub(super) fn read_back(&self, text: &str, secret: &StorageSecret) -> Result<(), Error> {
+    /// The payload goes first: a header without its payload is found again by
+    /// `matching_header`, a payload without its header is not.
+    pub(super) fn remove_previous(&self) -> Result<(), KeystoreError> {
+        file::remove(&previous(&self.payload_path()))?;
+        file::remove(&previous(&self.header_path()))
+    }
+
+    /// Reads both files as the next process will, and compares them with what
+    /// was meant to be written.
+    pub(super) fn read_back(
+        &self,
+        text: &str,
+        payload: &Payload,
+        secret: &StorageSecret,
+    ) -> Result<(), Error> {
         let mismatch = |path| KeystoreError::ReadBack { path };
         let (_, read) = self.read_header()?;
         if read != text {
             return Err(mismatch(self.header_path()).into());
         }
-        let payload = secret.unseal(&self.payload_file()?, &self.age)?;
-        if payload.header_sha256() != Some(header::hash(text).as_str()) {
+        let opened = secret.unseal(&self.payload_file()?, &self.age);
+        let read = self.about_payload(opened)?;
+        if read.to_json()? != payload.to_json()? {
             return Err(mismatch(self.payload_path()).into());
         }
         Ok(())
     }
+
+    /// Names the payload's file, where that and not a credential is the matter.
+    pub(super) fn about_payload<T>(&self, result: Result<T, OpenError>) -> Result<T, Error> {
+        result.map_err(|error| match error {
+            OpenError::Damaged(_)
+            | OpenError::Payload(_)
+            | OpenError::ExcessiveWork { .. }
+            | OpenError::NoSeed => {
+                let (path, source) = (self.payload_path(), Box::new(error));
+                KeystoreError::NotOpened { path, source }.into()
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Writes the configuration, or another public file, under the lock: what is
+    /// left of it if the writer is killed is swept away when it is in the
+    /// identity's directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`super::write_private`], and if another process has the lock.
+    pub fn write_config(&self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+        let _lock = Lock::exclusive(self.home())?;
+        file::write(path, bytes)
+    }
+
+    /// Removes the temporary files of writers that were killed. Under the lock
+    /// there is no other writer. Best effort: they are in nobody's way.
+    pub(super) fn sweep(&self) {
+        let Ok(entries) = std::fs::read_dir(self.home()) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let target = name.to_str().and_then(file::target_of_temporary);
+            if target.is_some_and(|target| WRITTEN.contains(&target))
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                log::debug!("{} was left behind: {error}", entry.path().display());
+            }
+        }
+    }
+}
+
+/// What is written under the lock.
+const WRITTEN: [&str; 7] = [
+    "identity.json",
+    "identity.age",
+    "identity.json.prev",
+    "identity.age.prev",
+    "refused.json",
+    "tpm-approvals.json",
+    "icn.toml",
+];
+
+/// The identity is whole in memory, and as good on disk as it was.
+fn not_repaired(error: &dyn std::fmt::Display) {
+    log::warn!("an interrupted write could not be repaired, which is tried again: {error}");
 }
 
 fn keep_previous(path: &Path) -> Result<(), KeystoreError> {

@@ -18,6 +18,13 @@ fn a_changed_pcr_is_named_and_its_old_value_opens_again() {
 }
 
 #[test]
+fn an_identity_in_a_tpm_has_no_passphrase_to_be_changed() {
+    let node = Node::with_identity("ed25519", &[]);
+    let wanted = ["this identity has no passphrase", "its TPM opens it", "id reseal --new-pin"];
+    node.fails(&["id", "change-passphrase"], &wanted);
+}
+
+#[test]
 fn of_several_pcrs_those_that_differ_are_named_until_the_next_boot() {
     let mut node = Node::new();
     node.set("pcr_indices", "[0, 7, 16]");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::approval::Approval;
 use crate::error::KeystoreError;
-use crate::keystore::file;
+use crate::keystore::{Lock, file};
 
 const FILE: &str = "tpm-approvals.json";
 /// More than there are states of a machine worth keeping.
@@ -34,6 +34,7 @@ fn try_read(home: &Path) -> Result<Vec<Approval>, KeystoreError> {
 
 /// Adds one as the newest.
 pub(super) fn add(home: &Path, approval: Approval) -> Result<(), KeystoreError> {
+    let _lock = Lock::exclusive(home)?;
     let path = path(home);
     // Not over a file that cannot be read: there may be approvals in it.
     let mut approvals = try_read(home)?;

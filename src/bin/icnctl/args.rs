@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::backup_args::{BackupArgs, RestoreArgs};
+use crate::change_passphrase::ChangePassphraseArgs;
 use crate::export::ExportArgs;
 use crate::import::ImportArgs;
 use crate::rotation_args::RotationCommand;
@@ -150,6 +151,8 @@ pub(crate) enum IdCommand {
     },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Put the identity under another passphrase, and under the scrypt work that is configured
+    ChangePassphrase(ChangePassphraseArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
     Reseal(ResealArgs),
     /// Encrypt all that can be had of the identity to a recovery key that is kept elsewhere

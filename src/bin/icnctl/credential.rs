@@ -240,14 +240,7 @@ impl Context {
         prompt: &str,
     ) -> Result<Passphrase, CliError> {
         let asked = Asked { flag, variable: "", ..PASSPHRASE };
-        let secret = match file {
-            Some(file) => read_credential(file)?,
-            None => at_prompt(&asked, prompt, Some("Again: "))?,
-        };
-        if secret.is_empty() {
-            return Err(CliError::Empty { what: asked.what });
-        }
-        Ok(Passphrase::from(secret))
+        Ok(Passphrase::from(self.ask(&asked, file, prompt, Some("Again: "))?))
     }
 
     pub(crate) fn passphrase(

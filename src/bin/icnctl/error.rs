@@ -113,6 +113,12 @@ pub(crate) enum CliError {
     NoModule,
     #[error("a backup does not say which library is loaded, and there is no icn.toml")]
     ModuleNotNamed { was: String },
+    #[error("the identity {did} was made, but its files cannot be read again")]
+    NotReread {
+        did: String,
+        #[source]
+        source: Box<icn_identity::error::KeystoreError>,
+    },
     #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
         path: PathBuf,
@@ -203,6 +209,7 @@ impl CliError {
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
+            Self::NotReread { source, .. } => return source.help(),
             Self::NotUtf8 { .. }
             | Self::Input { .. }
             | Self::Output { .. }
@@ -215,13 +222,23 @@ impl CliError {
 
     pub(crate) fn report(&self) {
         eprintln!("error: {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            eprintln!("  because: {error}");
-            cause = error.source();
-        }
-        if let Some(help) = self.help() {
-            eprintln!("  try: {help}");
-        }
+        explain(self, self.help());
+    }
+}
+
+/// What did not keep the command from being done.
+pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
+    eprintln!("warning: {what}: {error}");
+    explain(error, error.help());
+}
+
+fn explain(error: &dyn StdError, help: Option<String>) {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+    if let Some(help) = help {
+        eprintln!("  try: {help}");
     }
 }

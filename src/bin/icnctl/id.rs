@@ -39,7 +39,10 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         }
     };
     let bundle = given.used(&store, bundle)?;
-    let header = store.header()?;
+    let header = store.header().map_err(|source| CliError::NotReread {
+        did: bundle.did().to_string(),
+        source: Box::new(source),
+    })?;
     pin_config::record(&context, &header)?;
     match context.format {
         Format::Json => show::print(&context, &header, &show::Device::JustMade),

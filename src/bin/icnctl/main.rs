@@ -4,6 +4,7 @@ mod adopt;
 mod args;
 mod backup;
 mod backup_args;
+mod change_passphrase;
 mod context;
 mod credential;
 mod decrypt;
@@ -94,6 +95,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
         Command::Id { command: IdCommand::Rotation { command } } => {
             return rotation::run(&context, &command);
+        }
+        Command::Id { command: IdCommand::ChangePassphrase(change) } => {
+            change_passphrase::change(&context, &change)?;
         }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {

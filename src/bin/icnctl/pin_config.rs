@@ -5,7 +5,7 @@ use std::path::Path;
 
 use icn_identity::backend::{BackendKind, TpmObject};
 use icn_identity::config::Config;
-use icn_identity::keystore::{Header, write_private};
+use icn_identity::keystore::Header;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub(crate) fn record_over(
         // Through a symbolic link, not over it.
         let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let permissions = std::fs::metadata(&target).map(|metadata| metadata.permissions());
-        write_private(&target, document.to_string().as_bytes())?;
+        context.store().write_config(&target, document.to_string().as_bytes())?;
         // Others that could read the file still can.
         if let Ok(permissions) = permissions {
             std::fs::set_permissions(&target, permissions)?;

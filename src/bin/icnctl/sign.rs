@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args::{Format, SignArgs};
 use crate::context::{Context, read_message};
-use crate::error::CliError;
+use crate::error::{CliError, warn};
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -26,7 +26,7 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
     let opened = given.used(&store, opened)?;
     if let Some(error) = &opened.renewal_failed {
-        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+        warn("the TLS certificate is due for renewal, which failed", error);
     }
     let signature = STANDARD.encode(opened.bundle.sign(&message)?.as_bytes());
     match context.format {

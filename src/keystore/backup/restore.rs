@@ -103,7 +103,7 @@ impl IdentityStore {
         let sealed = secret.seal(&payload, &self.age)?;
         file::write(&self.header_path(), text.as_bytes())?;
         file::write(&self.payload_path(), &sealed)?;
-        self.read_back(&text, &secret)?;
+        self.read_back(&text, &payload, &secret)?;
         Ok(bundle)
     }
 

@@ -1,0 +1,210 @@
+//! Who may own a file or a directory, and what others may do with it.
+
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::file::io_error;
+use crate::error::{KeystoreError, quoted};
+
+/// No file of ours, and no credential, is longer: 1 MiB.
+pub(super) const MAX_LEN: u64 = 1024 * 1024;
+
+/// As many symbolic links as Linux follows in one path.
+const MAX_LINKS: usize = 40;
+
+/// Whose a file has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Ours: our own, mode 0600 or tighter, one link.
+    Private,
+    /// Trusted: our own or root's, written by nobody else.
+    Trusted,
+    /// A credential that others provide: our own and read by nobody else, or
+    /// root's and read by at most one group besides.
+    Credential,
+}
+
+/// Judges an open file. `path` is what it is called in an error.
+pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), KeystoreError> {
+    let me = me();
+    let (shown, mode, owner) = (quoted(path), metadata.mode() & 0o7777, metadata.uid());
+    if !metadata.is_file() {
+        return Err(not_safe(path, "it is not a regular file", "put a regular file there"));
+    }
+    if metadata.len() > MAX_LEN {
+        return Err(too_long(path));
+    }
+    if owner != me && (rule == Rule::Private || owner != 0) {
+        let problem = format!("it belongs to user {owner}, not to user {me}");
+        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
+    }
+    let forbidden = match rule {
+        Rule::Trusted => 0o022,
+        // The group of a file that root made is a group that root chose
+        // (Kubernetes' fsGroup). Where a file has an access control list, as
+        // systemd makes them, these bits are the list's mask.
+        Rule::Credential if owner == 0 || is_from_systemd(path) => 0o027,
+        Rule::Private | Rule::Credential => 0o077,
+    };
+    if mode & forbidden != 0 {
+        let repair = match rule {
+            Rule::Trusted => format!("run: chmod 644 {shown}"),
+            Rule::Credential if is_from_kubernetes(path) => {
+                "set `defaultMode: 0400` on the volume, and `fsGroup` in the pod's security \
+                 context unless it runs as root"
+                    .into()
+            }
+            Rule::Credential if owner != me => format!("run as root: chmod 640 {shown}"),
+            Rule::Private | Rule::Credential => format!("run: chmod 600 {shown}"),
+        };
+        return Err(not_safe(path, format!("its mode is {mode:04o}"), repair));
+    }
+    if rule == Rule::Private && metadata.nlink() != 1 {
+        let problem = "it has another name (a hard link)";
+        return Err(not_safe(path, problem, format!("find it with: find / -samefile {shown}")));
+    }
+    Ok(())
+}
+
+/// Checks a directory of ours; a missing one is left to whoever looks into it.
+///
+/// Somebody who could exchange the directory itself could not make us read a
+/// file of theirs (each is judged once it is open), but could put an older copy
+/// of it in its place: so the way to it is judged too.
+pub(super) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
+    let real = match way_to(path) {
+        Ok(real) => real,
+        Err(KeystoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = fs::symlink_metadata(&real).map_err(io_error("read", path))?;
+    if !metadata.is_dir() {
+        return Err(not_safe(path, "it is not a directory", "name another one with --home"));
+    }
+    let (me, shown) = (me(), quoted(path));
+    if metadata.uid() != me {
+        let problem = format!("it belongs to user {}, not to user {me}", metadata.uid());
+        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        let problem = format!("its mode is {:04o}", metadata.mode() & 0o7777);
+        return Err(not_safe(path, problem, format!("run: chmod 700 {shown}")));
+    }
+    Ok(())
+}
+
+/// Goes a path as the system does, through symbolic links, and refuses each
+/// step that a stranger could turn elsewhere. What is at its end is left to the
+/// caller. A group that can write to a directory on the way is not a stranger:
+/// whoever set it up chose it, and volumes of Kubernetes are so.
+pub(super) fn way_to(path: &Path) -> Result<PathBuf, KeystoreError> {
+    let failed = |error| io_error("read", path)(error);
+    let mut ahead = parts(&std::path::absolute(path).map_err(failed)?);
+    let (mut at, mut links) = (PathBuf::from("/"), 0);
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        check_above(&at)?;
+        let next = at.join(&part);
+        let metadata = fs::symlink_metadata(&next).map_err(failed)?;
+        if !metadata.is_symlink() {
+            at = next;
+            continue;
+        }
+        if is_strangers(metadata.uid()) {
+            let problem = format!("it is a symbolic link of user {}", metadata.uid());
+            let repair = format!("remove it, or run: chown -h {} {}", me(), quoted(&next));
+            return Err(not_safe(&next, problem, repair));
+        }
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(failed(rustix::io::Errno::LOOP.into()));
+        }
+        let target = fs::read_link(&next).map_err(failed)?;
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        ahead.extend(parts(&target));
+    }
+    Ok(at)
+}
+
+/// The last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().rev().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    parts.collect()
+}
+
+/// A directory in which the next step is looked up.
+fn check_above(path: &Path) -> Result<(), KeystoreError> {
+    let metadata = fs::symlink_metadata(path).map_err(io_error("read", path))?;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if is_strangers(owner) {
+        let problem = format!("it belongs to user {owner}, who can exchange what is in it");
+        return Err(not_safe(path, problem, format!("run: chown root {}", quoted(path))));
+    }
+    // In a sticky one (/tmp) nobody can exchange what belongs to others.
+    if mode & 0o1002 == 0o002 {
+        let problem = format!("its mode is {mode:04o}, so that anybody can exchange what is in it");
+        return Err(not_safe(path, problem, format!("run: chmod o-w {}", quoted(path))));
+    }
+    Ok(())
+}
+
+fn is_strangers(owner: u32) -> bool {
+    owner != 0 && owner != me() && !is_unmapped(owner)
+}
+
+/// Whether an owner is none of this user namespace: what is shown in his place
+/// (`nobody`) says nothing. The machine's root, nearly always.
+fn is_unmapped(owner: u32) -> bool {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    read("/proc/sys/kernel/overflowuid").trim() == owner.to_string()
+        && !read("/proc/self/uid_map").lines().any(|line| {
+            let numbers: Vec<u32> = line.split_whitespace().flat_map(str::parse).collect();
+            let [first, _, count] = numbers[..] else { return false };
+            owner.checked_sub(first).is_some_and(|offset| offset < count)
+        })
+}
+
+/// Whether systemd made it for this service (`LoadCredential=` and the like).
+pub(super) fn is_from_systemd(path: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    std::env::var_os("CREDENTIALS_DIRECTORY")
+        .and_then(|directory| real(Path::new(&directory)))
+        .is_some_and(|directory| real(path).is_some_and(|path| path.starts_with(directory)))
+}
+
+/// Whether it is in a volume of Kubernetes, whose files are links to others in
+/// `..data`: there modes are changed in the pod's specification only.
+fn is_from_kubernetes(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    fs::read_link(path).is_ok_and(|target| target == Path::new("..data").join(name))
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+pub(super) fn too_long(path: &Path) -> KeystoreError {
+    not_safe(path, "it is longer than 1 MiB", "restore it from a backup")
+}
+
+pub(super) fn not_safe(
+    path: &Path,
+    problem: impl Into<String>,
+    repair: impl Into<String>,
+) -> KeystoreError {
+    KeystoreError::Unsafe { path: path.to_owned(), problem: problem.into(), repair: repair.into() }
+}
