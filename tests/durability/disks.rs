@@ -89,17 +89,17 @@ fn on_a_full_disk_no_half_identity_is_made() {
 fn on_a_read_only_disk_the_identity_signs_and_is_not_changed() {
     let ran = on_a_small_disk(
         r#"
-        mount -o remount,ro "$beside/disk" || fail remount
+        mount -o remount,bind,ro "$beside/disk" || fail remount
         signs || fail "does not sign"
         change && fail "changed"
         signs || fail "does not sign afterwards"
-        mount -o remount,rw "$beside/disk" && rm "$ICN_HOME/.lock" || fail rw
+        mount -o remount,bind,rw "$beside/disk" && rm "$ICN_HOME/.lock" || fail rw
         # What a writer that was killed leaves: the new header beside the old payload.
         cp -p "$ICN_HOME/identity.json" "$ICN_HOME/identity.json.prev"
         sed -i 's/"generation": 1/"generation": 2/' "$ICN_HOME/identity.json"
-        mount -o remount,ro "$beside/disk" || fail ro
+        mount -o remount,bind,ro "$beside/disk" || fail ro
         signs || fail "does not sign without a lock file and with a torn write"
-        mount -o remount,rw "$beside/disk" || fail rw
+        mount -o remount,bind,rw "$beside/disk" || fail rw
         signs || fail "does not sign"
         [ -e "$ICN_HOME/identity.json.prev" ] && fail "not repaired"
         grep -q '"generation": 1' "$ICN_HOME/identity.json" || fail "repaired wrongly"
