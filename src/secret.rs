@@ -1,4 +1,21 @@
-//! Secrets: seeds in locked memory, PINs and passphrases.
+//! Secrets: seeds, PINs and passphrases, in locked memory.
+//!
+//! What is promised of a seed, of the scalar and prefix that it is expanded to, of
+//! a [`Passphrase`] and of a [`Pin`], in a release build: while it is held there is
+//! one copy, in memory that is locked and left out of core dumps; once the last
+//! owner is gone (dropped, locked, sealed) no 16 consecutive bytes of it are left in
+//! the process, on the heap or on a stack. The test `memory` looks for them from
+//! outside.
+//!
+//! During a call there may be more: age and cryptoki want a passphrase or PIN on the
+//! ordinary heap, and a payload is decrypted there; these copies are wiped before
+//! the call returns, and so is the stack that the call used. Not promised:
+//!
+//! - anything of a key or PIN that goes through the TSS library of a TPM, which
+//!   leaves copies in heap memory that it has freed;
+//! - what a PKCS#11 module keeps;
+//! - what the caller still has: the environment, a terminal's buffer, a `&str`;
+//! - locking where the system refuses it, which [`memory_protection`] tells.
 
 mod credential;
 mod memory;

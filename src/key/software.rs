@@ -72,7 +72,8 @@ impl Key<Software, Unlocked> {
     }
 
     /// Encrypts the seed with a passphrase (age v1, scrypt with `2^18`) and
-    /// wipes it from memory.
+    /// wipes it from memory: afterwards nothing of it is left in the process (see
+    /// [`secret`](crate::secret)).
     ///
     /// # Errors
     ///
