@@ -2,7 +2,7 @@
 //! reason to refuse a peer.
 #![allow(dead_code, reason = "the support modules serve several tests")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
-#![allow(clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_in_result, reason = "tests")]
 
 #[path = "tls/clients.rs"]
 mod clients;

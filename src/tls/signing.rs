@@ -32,7 +32,10 @@ impl TlsKey {
 
 impl SigningKey for TlsKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        offered.contains(&SignatureScheme::ED25519).then(|| Box::new(self.clone()) as _)
+        if !offered.contains(&SignatureScheme::ED25519) {
+            return None;
+        }
+        Some(Box::new(self.clone()))
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {

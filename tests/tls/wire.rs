@@ -1,6 +1,6 @@
 //! Handshakes in memory, and the words that are spoken over TCP.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,12 +89,9 @@ pub(crate) fn say(
 }
 
 fn read_line(stream: &mut impl std::io::Read) -> std::io::Result<String> {
-    let mut line = Vec::new();
-    for byte in stream.bytes() {
-        match byte? {
-            b'\n' => return Ok(String::from_utf8(line).unwrap()),
-            byte => line.push(byte),
-        }
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend(byte);
     }
     Ok(String::from_utf8(line).unwrap())
 }
