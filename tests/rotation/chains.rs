@@ -114,34 +114,29 @@ fn a_commitment_is_to_the_key_and_each_did_of_it_honours_it() {
 }
 
 #[test]
-fn the_longest_chain_fits_and_no_longer_one_is_made() {
-    use icn_identity::rotation::{MAX_FILE_LEN, MAX_STATEMENTS};
-    // The longest of all: keys of P-256, and every field.
-    let key = |number: u64| {
-        let mut secret = [1; 32];
-        secret[..8].copy_from_slice(&number.to_be_bytes());
-        Key::from_external_p256(HighS(p256::ecdsa::SigningKey::from_slice(&secret).unwrap()))
-            .unwrap()
-    };
-    let mut chain = None;
-    let mut old = key(0);
-    let last_second = RotationTerms::new(RotationReason::Compromised).at(at(253_402_300_799));
-    for number in 1..=MAX_STATEMENTS {
-        let (new, after) = (key(number), key(number + 1));
-        let terms = last_second.clone().commit_to(KeyCommitment::to(after.verifying_key()));
-        let statement = RotationStatement::sign(&old, &new, chain.as_ref(), &terms).unwrap();
-        chain = Some(match chain {
-            None => RotationChain::verify([statement]).unwrap(),
-            Some(chain) => chain.continued(statement).unwrap(),
-        });
-        old = new;
-    }
-    let chain = chain.unwrap();
-    let json = chain.to_json();
-    // `assurance` and `provenance` can be 17 bytes longer, for two keys each.
-    let longest = json.len() + 512 * 2 * 17;
-    assert!(longest < MAX_FILE_LEN, "{longest}");
-    assert_eq!(RotationChain::from_json(&json).unwrap(), chain);
-    let one_more = next(&chain, &old, &key(MAX_STATEMENTS + 1), &last_second).unwrap_err();
+fn the_longest_chain_reads_back_and_no_longer_one_is_made() {
+    use icn_identity::rotation::MAX_STATEMENTS;
+    let length = usize::try_from(MAX_STATEMENTS).unwrap();
+    let keys: Vec<_> = (0..length + 2).map(|_| software()).collect();
+    let chain = chain_of(&keys[..=length]);
+    assert_eq!(chain.statements().count(), length);
+    assert_eq!(RotationChain::from_json(&chain.to_json()).unwrap(), chain);
+    let one_more = next(&chain, &keys[length], &keys[length + 1], &terms()).unwrap_err();
     assert!(matches!(one_more, RotationError::TooMany), "{one_more}");
+}
+
+#[test]
+fn as_many_of_the_longest_statements_fit_into_a_file() {
+    use icn_identity::rotation::{MAX_FILE_LEN, MAX_STATEMENTS};
+    // DIDs of P-256 are the longest, and the second statement has every field.
+    let keys = [1, 2, 3, 4].map(HighS::key);
+    let longest = RotationTerms::new(RotationReason::Compromised)
+        .at(at(253_402_300_799))
+        .commit_to(KeyCommitment::to(keys[3].verifying_key()));
+    let chain = next(&first(&keys[0], &keys[1]), &keys[1], &keys[2], &longest).unwrap();
+    let statement = statements(&chain)[1].to_json().len();
+    // More digits of the number; longer words for provenance and assurance.
+    let longest = statement + 2 + 2 * ("device-held".len() + "soft-token".len());
+    let all = longest * usize::try_from(MAX_STATEMENTS).unwrap();
+    assert!(all < MAX_FILE_LEN, "{longest} each: {all}");
 }
