@@ -19,6 +19,7 @@ pub use binding::Binding;
 pub(crate) use binding::Terms;
 pub(crate) use binding::unix;
 pub(crate) use companions::Companions;
+pub(crate) use encryption::age_secret_key;
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
 };
@@ -72,7 +73,7 @@ impl<S: DidSigner> IdentityBundle<S> {
             Err(reason) => return Err(Refused::new(signer, reason)),
         };
         let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
-        match Companions::issue(&did, SystemTime::now(), validity, 1, sign) {
+        match Companions::issue(&did, SystemTime::now(), validity, sign) {
             Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }
@@ -88,7 +89,8 @@ impl<S: DidSigner> IdentityBundle<S> {
             Err(reason) => return Err(Refused::new(signer, reason)),
         };
         let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
-        match Companions::bind(&did, SystemTime::now(), DEFAULT_VALIDITY, 1, x25519, sign) {
+        let now = SystemTime::now();
+        match Companions::issue_around(&did, now, DEFAULT_VALIDITY, x25519, sign) {
             Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }

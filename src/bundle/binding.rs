@@ -141,7 +141,8 @@ impl Binding {
         self.not_after
     }
 
-    /// Grows by one with every renewal.
+    /// Begins as the time (Unix seconds) of the first binding, and grows with
+    /// every renewal, so that one that is made anew for a DID counts on.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence

@@ -31,10 +31,22 @@ impl Companions {
         did: &Did,
         at: SystemTime,
         validity: Duration,
-        sequence: u64,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let companions = Self::bind(did, at, validity, sequence, X25519Seed::generate()?, &sign)?;
+        Self::issue_around(did, at, validity, X25519Seed::generate()?, sign)
+    }
+
+    /// The first companions that we know of. The DID may have had others (it
+    /// was imported, or its key adopted), so the sequence number is the time:
+    /// peers that have seen an earlier one accept it.
+    pub(super) fn issue_around(
+        did: &Did,
+        at: SystemTime,
+        validity: Duration,
+        x25519: X25519Seed,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
+    ) -> Result<Self, BundleError> {
+        let companions = Self::bind(did, at, validity, unix(at), x25519, &sign)?;
         companions.documented(did, at, sign)
     }
 
@@ -84,7 +96,7 @@ impl Companions {
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
 
-    pub(super) fn bind(
+    fn bind(
         did: &Did,
         at: SystemTime,
         validity: Duration,
@@ -177,7 +189,7 @@ mod tests {
 
     fn issued(key: &Key<Software, Unlocked>) -> Companions {
         let sign = |statement: &[u8]| key.sign(statement);
-        Companions::issue(key.did(), SystemTime::now(), DEFAULT_VALIDITY, 1, sign).unwrap()
+        Companions::issue(key.did(), SystemTime::now(), DEFAULT_VALIDITY, sign).unwrap()
     }
 
     fn mismatch(companions: &Companions, did: &Did) -> &'static str {
@@ -213,7 +225,7 @@ mod tests {
             key.sign(statement)
         };
         let now = SystemTime::now();
-        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, 1, sign).unwrap();
+        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert_eq!(count.replace(0), 3);
         let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
         assert_eq!(count.replace(0), 1);

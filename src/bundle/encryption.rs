@@ -138,11 +138,16 @@ impl<S: DidSigner> IdentityBundle<S> {
 
 /// The crate `age` takes a key as text only.
 fn age_identity(seed: &X25519Seed) -> Result<x25519::Identity, DecryptError> {
+    let text = age_secret_key(seed).ok_or(DecryptError::Key)?;
+    x25519::Identity::from_str(&text).map_err(|_| DecryptError::Key)
+}
+
+/// `AGE-SECRET-KEY-1…`, as stock tools read it.
+pub(crate) fn age_secret_key(seed: &X25519Seed) -> Option<Zeroizing<String>> {
     // Of its full length: growing would leave copies behind.
     let mut text = Zeroizing::new(String::with_capacity(SECRET_KEY_LEN));
-    bech32::encode_upper_to_fmt::<Bech32, _>(&mut *text, SECRET_KEY, seed.as_bytes())
-        .map_err(|_| DecryptError::Key)?;
-    x25519::Identity::from_str(&text).map_err(|_| DecryptError::Key)
+    bech32::encode_upper_to_fmt::<Bech32, _>(&mut *text, SECRET_KEY, seed.as_bytes()).ok()?;
+    Some(text)
 }
 
 #[cfg(test)]

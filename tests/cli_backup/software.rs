@@ -75,8 +75,9 @@ fn a_lost_node_is_put_back_under_a_new_passphrase() {
     let header: Value = serde_json::from_str(&home.read("identity.json")).unwrap();
     assert_eq!(header["generation"], 2);
     // Past all that peers have seen of it.
-    assert_eq!(before["binding"]["sequence"], 1);
-    assert!(after["binding"]["sequence"].as_u64().unwrap() >= start);
+    let sequence = |payload: &Value| payload["binding"]["sequence"].as_u64().unwrap();
+    assert!(sequence(&after) > sequence(&before));
+    assert!(sequence(&after) >= start);
     // The configuration is there again, and pins the DID.
     let config = home.read("icn.toml");
     assert!(config.contains(&did) && config.contains("work_factor = 10"), "{config}");
@@ -225,12 +226,11 @@ fn a_backup_that_is_restored_twice_counts_on() {
     let mut sequences = vec![payload(&home, PASSPHRASE)["binding"]["sequence"].as_u64().unwrap()];
     for _ in 0..2 {
         lose(&home);
+        std::thread::sleep(std::time::Duration::from_millis(1100));
         drill.ok(&home, &["--did", &did]);
         sequences.push(payload(&home, PASSPHRASE)["binding"]["sequence"].as_u64().unwrap());
-        std::thread::sleep(std::time::Duration::from_millis(1100));
     }
     assert!(sequences.is_sorted_by(|one, next| one < next), "{sequences:?}");
-    assert_eq!(sequences[0], 1);
 }
 
 #[test]

@@ -68,7 +68,8 @@ pub(super) fn open<'a>(
     let noting: Vec<_> =
         identities.map(|identity| Noting { identity, file_key: &file_key }).collect();
     // Checks the header under the file key. Nothing of the payload is read.
-    drop(decryptor.decrypt(noting.iter().map(|identity| identity as &dyn Identity))?);
+    let mut asked = noting.iter().map(|identity| -> &dyn Identity { identity });
+    drop(decryptor.decrypt(&mut asked)?);
     let start = file.len() - ciphertext.len();
     let nonce = file.get(..start).and_then(|header| header.last_chunk::<NONCE>());
     let (Some(file_key), Some(nonce)) = (file_key.get(), nonce) else {

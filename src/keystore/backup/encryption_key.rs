@@ -4,16 +4,14 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use bech32::{Bech32, Hrp};
 use zeroize::Zeroizing;
 
 use super::super::file;
 use super::{BackedUp, Backup};
+use crate::bundle::{age_recipient, age_secret_key};
 use crate::did::Did;
 use crate::error::{BackupError, Error};
 
-const RECIPIENT: Hrp = Hrp::parse_unchecked("age");
-const SECRET_KEY: Hrp = Hrp::parse_unchecked("age-secret-key-");
 /// More than the three lines have: growing would leave copies behind.
 const MAX_TEXT: usize = 512;
 
@@ -39,13 +37,8 @@ impl Backup {
         let x25519 = &self.companions.x25519;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         writeln!(text, "# encryption key of {did}; it does not sign").ok()?;
-        write!(text, "# public key: ").ok()?;
-        bech32::encode_lower_to_writer::<Bech32, _>(&mut *text, RECIPIENT, &x25519.public_key())
-            .ok()?;
-        writeln!(text).ok()?;
-        bech32::encode_upper_to_writer::<Bech32, _>(&mut *text, SECRET_KEY, x25519.as_bytes())
-            .ok()?;
-        writeln!(text).ok()?;
+        writeln!(text, "# public key: {}", age_recipient(&x25519.public_key())).ok()?;
+        writeln!(text, "{}", *age_secret_key(x25519)?).ok()?;
         Some(text)
     }
 }
