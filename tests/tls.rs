@@ -16,6 +16,8 @@ mod live;
 mod pairs;
 #[path = "tls/refusals.rs"]
 mod refusals;
+#[path = "tls/rotation.rs"]
+mod rotation;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 #[path = "support/swtpm.rs"]

@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use super::{DeviceError, Error, KeystoreError, OpenError, TpmError};
-use crate::bundle::BundleError;
 use crate::did::Did;
 
 /// Why a backup was not made, not opened, or not restored.
@@ -98,7 +97,7 @@ pub enum BackupError {
         did: Did,
         /// Why, where more can be said.
         #[source]
-        source: Option<Box<BundleError>>,
+        source: Option<Box<Error>>,
     },
     /// The backup is of another DID.
     #[error("the backup is of {found}, not of {expected}")]

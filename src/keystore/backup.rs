@@ -49,6 +49,7 @@ pub use self::recipient::{RecoveryKeys, RecoveryRecipient};
 use super::file;
 use super::header::Header;
 use super::payload::Payload;
+use super::succession::check_end;
 use crate::algorithm::Signature;
 use crate::backend::BackendKind;
 use crate::bundle::Companions;
@@ -92,7 +93,7 @@ impl Backup {
 
     /// Decrypts with one of the keys, and verifies: the signature over the
     /// contents, that seed and DID are a pair, that header, binding,
-    /// certificate and X25519 key are of this DID.
+    /// certificate, X25519 key, DID document and rotation chain are of this DID.
     ///
     /// # Errors
     ///
@@ -132,10 +133,14 @@ impl Backup {
             return Err(wrong("key", None));
         }
         let companions = payload.take_companions()?;
-        companions.check(&did).map_err(|error| wrong("binding", Some(Box::new(error))))?;
+        companions.check(&did).map_err(|error| wrong("binding", Some(Box::new(error.into()))))?;
         if companions.binding().x25519_public_key() != header.x25519_public_key() {
             return Err(wrong("X25519 key", None));
         }
+        let chain = payload.rotation_chain().read();
+        chain
+            .and_then(|chain| chain.map_or(Ok(()), |chain| check_end(&chain, &did)))
+            .map_err(|error| wrong("rotation chain", Some(Box::new(error.into()))))?;
         Ok(Self {
             created: contents.created,
             contains: contents.contains,

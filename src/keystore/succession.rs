@@ -35,7 +35,7 @@ impl IdentityStore {
         let place = self.locator_of(&header);
         let (key, secret, payload) = self.unlock(backend, &header, &place, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
+        let bundle = IdentityBundle::from_companions(key, self.companions(&header, &mut payload)?)?;
         if payload.rotation_chain().read()?.is_some() {
             return Err(RotationError::AlreadyStored { did: bundle.did().clone() }.into());
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::did::Did;
 use crate::peer::Refusal;
+use crate::rotation::{RotationChain, RotationError};
 
 /// What decides. Asked about DIDs that were proven, and never about others.
 #[derive(Clone)]
@@ -26,6 +27,30 @@ impl Policy {
             Self::Decided(decide) => decide(did),
         };
         if expected { Ok(()) } else { Err(Refusal::NotExpected { did: did.clone() }) }
+    }
+
+    /// With the present DID in the place of each earlier one; whether that is
+    /// another policy.
+    pub(super) fn follow(&mut self, chain: &RotationChain) -> Result<bool, RotationError> {
+        match self {
+            Self::Pinned(pinned) => {
+                let present = chain.follow(pinned)?;
+                let moved = pinned != present;
+                *pinned = present.clone();
+                Ok(moved)
+            }
+            Self::Allowed(allowed) => {
+                let over = |did: &&Did| **did != *chain.current() && allowed.contains(*did);
+                let over: HashSet<_> = chain.dids().filter(over).cloned().collect();
+                if over.is_empty() {
+                    return Ok(false);
+                }
+                let kept = allowed.difference(&over).chain([chain.current()]);
+                *allowed = Arc::new(kept.cloned().collect());
+                Ok(true)
+            }
+            Self::Decided(_) => Ok(false),
+        }
     }
 }
 

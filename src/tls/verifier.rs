@@ -1,7 +1,7 @@
 //! Who is at the other end: certificate, time, policy, sequence number.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,6 +19,7 @@ use crate::algorithm::Signature;
 use crate::bundle::Binding;
 use crate::did::Did;
 use crate::peer::{Certificate, Proven, Refusal, Role};
+use crate::rotation::{RotationChain, RotationError};
 
 /// How far clocks may differ unless said otherwise: 300 seconds.
 pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(300);
@@ -41,7 +42,7 @@ const REMEMBERED: usize = 1024;
 ///
 /// A pin of `did:icn:z…` does not accept the `did:key:z…` of the same key.
 pub struct DidVerifier {
-    policy: Policy,
+    policy: RwLock<Policy>,
     clock_skew: Duration,
     longest_validity: Option<Duration>,
     sequences: Arc<dyn SequenceStore>,
@@ -53,6 +54,17 @@ impl DidVerifier {
     #[must_use]
     pub fn pinned(did: Did) -> Self {
         Self::by(Policy::Pinned(did))
+    }
+
+    /// Accepts the DID that the one which is pinned has become, by a chain of
+    /// rotations. Pin what [`RotationChain::current`] gives from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`RotationError::NotInChain`]: the chain is no reason to trust another
+    /// DID then.
+    pub fn following(pinned: &Did, chain: &RotationChain) -> Result<Self, RotationError> {
+        chain.follow(pinned).cloned().map(Self::pinned)
     }
 
     /// Accepts each of these DIDs.
@@ -71,7 +83,7 @@ impl DidVerifier {
 
     fn by(policy: Policy) -> Self {
         Self {
-            policy,
+            policy: RwLock::new(policy),
             clock_skew: DEFAULT_CLOCK_SKEW,
             longest_validity: None,
             sequences: Arc::new(MemorySequences::new()),
@@ -102,6 +114,20 @@ impl DidVerifier {
     pub fn with_sequences(mut self, sequences: Arc<dyn SequenceStore>) -> Self {
         self.sequences = sequences;
         self
+    }
+
+    /// From the next handshake on, accepts the present DID of a chain of
+    /// rotations in the place of each earlier one that is pinned or in the list,
+    /// and refuses the earlier ones. Gives whether anything has changed;
+    /// what a callback decides is not changed. Connections that are open are
+    /// left alone: ask [`Self::peer`] about them again.
+    ///
+    /// # Errors
+    ///
+    /// [`RotationError::NotInChain`] if the pinned DID is not in the chain; the
+    /// pin stays.
+    pub fn follow(&self, chain: &RotationChain) -> Result<bool, RotationError> {
+        self.policy.write().unwrap_or_else(PoisonError::into_inner).follow(chain)
     }
 
     /// Everything but the handshake's signature.
@@ -135,7 +161,9 @@ impl DidVerifier {
         }
         let binding = proven.binding();
         self.check_time(binding, now)?;
-        self.policy.check(binding.did())?;
+        // A copy, so that no lock is held while a caller's code decides.
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
+        policy.check(binding.did())?;
         // Last, so that nothing is remembered of those who are not accepted.
         self.admit(binding)?;
         if known.is_none() {

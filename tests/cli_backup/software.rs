@@ -24,6 +24,16 @@ fn renewed(home: Home) -> Home {
     home.with("ICN_PASSPHRASE", NEW)
 }
 
+/// An older identity has handed over to this one.
+fn takes_over(home: &Home) {
+    let older = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    older.ok(&["id", "init"], b"");
+    let (to, file) = (home.path(""), home.beside("successor"));
+    write_private(&file, PASSPHRASE);
+    let what = ["id", "rotation", "create", "--reason", "manual", "--successor", text(&to)];
+    older.ok(&[&what[..], &["--successor-passphrase-file", text(&file)]].concat(), b"");
+}
+
 /// An age recipient and the age identity of an X25519 key, by its bytes.
 fn as_age(payload: &Value) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -35,6 +45,8 @@ fn as_age(payload: &Value) -> String {
 #[test]
 fn a_lost_node_is_put_back_under_a_new_passphrase() {
     let (home, drill, did) = identity();
+    takes_over(&home);
+    let chain = home.ok(&["id", "rotation", "show", "--format", "json"], b"");
     // Left there by an older version.
     let mut before = payload(&home, PASSPHRASE);
     before["device_id"] = "abc".into();
@@ -73,7 +85,10 @@ fn a_lost_node_is_put_back_under_a_new_passphrase() {
     assert!(shown["encryption"]["public_key"].is_string());
     assert_eq!(home.show()["encryption"], shown["encryption"]);
     let header: Value = serde_json::from_str(&home.read("identity.json")).unwrap();
-    assert_eq!(header["generation"], 2);
+    assert_eq!(header["generation"], 3);
+    assert_eq!(before["rotation_chain"].as_array().unwrap().len(), 1);
+    assert!(before["did_document"]["proof"].is_object());
+    assert_eq!(home.ok(&["id", "rotation", "show", "--format", "json"], b""), chain);
     // Past all that peers have seen of it.
     let sequence = |payload: &Value| payload["binding"]["sequence"].as_u64().unwrap();
     assert!(sequence(&after) > sequence(&before));

@@ -140,7 +140,7 @@ impl IdentityStore {
         let locator = self.locator_of(&header);
         let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let bundle = IdentityBundle::from_companions(key, payload.take_companions()?)?;
+        let bundle = IdentityBundle::from_companions(key, self.companions(&header, &mut payload)?)?;
         request.check_recipients(bundle.x25519_public_key())?;
 
         let text = header.to_json()?;

@@ -7,6 +7,7 @@ use crate::backend::{AgeKeyStore, Backend as _, NewKey};
 use crate::config::AgeConfig;
 use crate::did::DidMethod;
 use crate::keystore::{Credentials, IdentityStore};
+use crate::rotation::{RotationReason, RotationStatement, RotationTerms};
 use crate::secret::Passphrase;
 
 const KEY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
@@ -56,7 +57,11 @@ fn signed_anew_a_genuine_backup_opens() {
 #[test]
 fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
     let (mine, key) = genuine();
-    let (other, _) = genuine();
+    let (mut other, theirs) = genuine();
+    let terms = RotationTerms::new(RotationReason::Manual);
+    let older = Key::<Software, Unlocked>::generate().unwrap();
+    let theirs = RotationStatement::sign(&older, &theirs, None, &terms).unwrap();
+    other["contents"]["payload"]["rotation_chain"] = json!([theirs]);
     for (part, what) in [
         ("/header", "header"),
         ("/payload", "payload"),
@@ -65,6 +70,8 @@ fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
         ("/payload/tls", "binding"),
         ("/payload/tls/private_key", "binding"),
         ("/payload/binding", "binding"),
+        ("/payload/did_document", "binding"),
+        ("/payload/rotation_chain", "rotation chain"),
         ("/header/x25519_public", "X25519 key"),
     ] {
         let mut mixed = mine.clone();
