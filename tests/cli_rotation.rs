@@ -149,9 +149,9 @@ fn a_successor_succeeds_once_and_no_file_is_overwritten() {
         ran.err
     );
     let ran = create(&identity(PASSPHRASE), &new, &["--reason", "manual", "-o", &file]);
-    assert!(ran.code == 1 && ran.err.contains("is there already"), "{}", ran.err);
+    assert!(ran.code == 1 && ran.err.contains("already exists"), "{}", ran.err);
     let show = ["id", "rotation", "show", "-o", &file];
-    new.fails(&show, b"", &["is there already", "try: name a file that does not exist yet"]);
+    new.fails(&show, b"", &["already exists", "try: name another file with --output"]);
     assert_eq!((files(&new), std::fs::read(&file).unwrap()), before);
     let show = ["id", "rotation", "show", "-o", &text(&old, "chain.json")];
     old.fails(&show, b"", &["no chain to be written", "id rotation create"]);

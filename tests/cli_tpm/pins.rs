@@ -50,8 +50,8 @@ fn a_pin_file_that_others_can_read_or_that_is_empty_is_refused() {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(&file[1], permissions).unwrap();
     };
-    mode(0o640);
-    node.fails(&sign, &["its mode is 0640", "chmod 600"]);
+    mode(0o644);
+    node.fails(&sign, &["its mode is 0644", "chmod 600"]);
     mode(0o600);
     node.signs_with(&[&file[0], &file[1]]);
     node.pin_file("");
