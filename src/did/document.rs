@@ -275,7 +275,7 @@ impl InvalidDocument {
                 "give it as `icnctl --format did-document id show` prints it"
             }
             Self::Mismatch { .. } => {
-                "restore identity.json and identity.age from a backup; do not give this document \
+                "restore the identity from a backup (icnctl id restore); do not give this document \
                  to others"
             }
             _ => {
