@@ -42,16 +42,19 @@ pub(crate) struct Subject {
     pub(crate) deed: Deed,
     dir: TempDir,
     did: Option<Did>,
+    /// The sequence number of its first binding.
+    first: u64,
 }
 
 impl Subject {
     pub(crate) fn new(deed: Deed) -> Self {
-        let mut subject = Self { deed, dir: tempfile::tempdir().unwrap(), did: None };
+        let mut subject = Self { deed, dir: tempfile::tempdir().unwrap(), did: None, first: 0 };
         write_private(&subject.path("new"), NEW);
         if deed != Deed::Init {
             let backend = AgeKeyStore::with_config(subject.path("kept"), &age_config());
             let made = backend.create_identity(DidMethod::Icn, &Passphrase::new(OLD)).unwrap();
             subject.did = Some(made.did().clone());
+            subject.first = made.binding().sequence();
         }
         subject.reset();
         subject
@@ -149,6 +152,7 @@ impl Subject {
         AgeKeyStore::with_config(self.home(), &age_config())
     }
 
+    /// How often it was renewed.
     fn opened(&self, passphrase: &str) -> Result<u64, Error> {
         let credentials = Credentials::passphrase(Passphrase::new(passphrase));
         let opened = self.store().open(&self.backend(), None, &credentials)?;
@@ -156,7 +160,7 @@ impl Subject {
         if let Some(did) = &self.did {
             assert_eq!(opened.bundle.did(), did);
         }
-        Ok(opened.bundle.binding().sequence())
+        Ok(opened.bundle.binding().sequence().saturating_sub(self.first))
     }
 
     /// What is there; anything but the old or the new is a failure. Whatever was
@@ -176,10 +180,10 @@ impl Subject {
                 self.made_after_all();
                 State::Old
             }
-            (Deed::Renewal, Ok(1), Err(_)) | (Deed::Change | Deed::Again, Ok(_), Err(_)) => {
+            (Deed::Renewal, Ok(0), Err(_)) | (Deed::Change | Deed::Again, Ok(_), Err(_)) => {
                 State::Old
             }
-            (Deed::Renewal, Ok(2), Err(_)) | (Deed::Change | Deed::Again, Err(_), Ok(_)) => {
+            (Deed::Renewal, Ok(1), Err(_)) | (Deed::Change | Deed::Again, Err(_), Ok(_)) => {
                 State::New
             }
             _ => panic!("{:?}: old {old:?}, new {new:?}, {:?}", self.deed, self.names()),
