@@ -1,0 +1,93 @@
+//! Why a bundle was not made, or does not verify.
+
+use crate::algorithm::{AlgorithmId, BadSignature};
+use crate::did::{Did, InvalidDocument};
+use crate::error::{OpenError, SignError};
+use crate::evidence::ProvenanceKind;
+use crate::peer::Refusal;
+
+/// Why a bundle was not made, or does not verify.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The signer's DID is not that of the key it shows.
+    #[error("the signer's DID {did} is not that of the key it shows")]
+    DidIsNotItsKey {
+        /// What the signer calls itself.
+        did: Did,
+    },
+    /// The signer did not prove that it has the key.
+    #[error("the signer did not prove that it has its key")]
+    Challenge(#[source] OpenError),
+    /// The binding could not be signed.
+    #[error("the binding could not be signed")]
+    Sign(#[from] SignError),
+    /// The binding's signature does not verify under the DID's key.
+    #[error("the binding was not signed by the DID's key")]
+    Signature(#[from] BadSignature),
+    /// Two things that the binding holds together do not belong together.
+    #[error("the binding does not belong to this {what}")]
+    Mismatch {
+        /// Which of them.
+        what: &'static str,
+    },
+    /// The certificate is not one that peers would take.
+    #[error("the TLS certificate is not valid")]
+    Refused(#[source] Refusal),
+    /// The certificate cannot be made.
+    #[error("the TLS certificate cannot be made: {reason}")]
+    Certificate {
+        /// Why.
+        reason: String,
+    },
+    /// The binding has ended.
+    #[error("the binding ended {ago} seconds ago")]
+    Expired {
+        /// How long ago.
+        ago: u64,
+    },
+    /// The binding has not begun.
+    #[error("the binding begins in {wait} seconds")]
+    NotYetValid {
+        /// In how long.
+        wait: u64,
+    },
+    /// The key is of another provenance than the static type demanded.
+    #[error(
+        "a bundle over a {demanded} key of {algorithm} was demanded, this one's is {found}, of \
+         {found_algorithm}"
+    )]
+    Provenance {
+        /// What was demanded.
+        demanded: ProvenanceKind,
+        /// Of which algorithm.
+        algorithm: AlgorithmId,
+        /// What it is.
+        found: ProvenanceKind,
+        /// Of which algorithm.
+        found_algorithm: AlgorithmId,
+    },
+    /// The DID document does not verify, or is not that of this bundle.
+    #[error("the DID document of this identity is not valid")]
+    Document(#[from] InvalidDocument),
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
+    NoRandomness(#[from] getrandom::Error),
+}
+
+impl BundleError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Expired { .. } => "open the identity with its credential: that renews it",
+            Self::NotYetValid { .. } => "check the clock",
+            Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
+                "restore the identity from a backup: icnctl id restore"
+            }
+            Self::Challenge(error) => return error.help(),
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}
