@@ -34,7 +34,10 @@ impl<'a> RotationStep<'a> {
     }
 
     /// Whether the statement before it had committed to this new key. If not, a
-    /// thief of the old key could have made this one.
+    /// thief of the old key could have made this one. If so, that is worth
+    /// something where the statement before was known before, or comes from the
+    /// DID that is pinned or a later one: a thief can make both with a key of
+    /// their own before the stolen one.
     #[must_use]
     pub const fn was_committed(&self) -> bool {
         self.was_committed
