@@ -310,6 +310,17 @@ impl IdentityStore {
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Opened, Error> {
+        self.open_renewing(backend, pinned, credentials, Some(now))
+    }
+
+    /// Renewed if that is due at a time; not at all without one.
+    pub(super) fn open_renewing(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+        at: Option<SystemTime>,
+    ) -> Result<Opened, Error> {
         // Once without the lock, whose file needs a directory; what counts is
         // read under it, when no other process is between the two files.
         self.read_header()?;
@@ -324,7 +335,9 @@ impl IdentityStore {
         let stored = payload.rotation_chain().clone();
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         let mut renewal_failed = None;
-        if bundle.wants_renewal(now) || bundle.did_document().is_none() {
+        if let Some(now) = at
+            && (bundle.wants_renewal(now) || bundle.did_document().is_none())
+        {
             let (renewed, error) = self.renew(bundle, &header, payload, &secret, now)?;
             bundle = renewed;
             renewal_failed = error;

@@ -50,27 +50,36 @@ pub struct DidVerifier {
 }
 
 impl DidVerifier {
-    /// Accepts one DID.
+    /// Accepts one DID. Nothing is known of what its holder committed to before:
+    /// where there is a chain that ends in it, [`Self::following`].
     #[must_use]
     pub fn pinned(did: Did) -> Self {
-        Self::by(Policy::Pinned(did))
+        Self::by(Policy::Pinned(did, None))
     }
 
     /// Accepts the DID that the one which is pinned has become, by a chain of
-    /// rotations. Pin what [`RotationChain::current`] gives from now on.
+    /// rotations; the pinned one may be the present one. The chain is held:
+    /// [`Self::follow`] takes none then that does not extend it, as a thief's who
+    /// leaves out what was committed to.
+    ///
+    /// Keep the chain and give it here again when the process starts anew. Who
+    /// keeps only [`RotationChain::current`] has no protection from a commitment.
     ///
     /// # Errors
     ///
     /// [`RotationError::NotInChain`]: the chain is no reason to trust another
     /// DID then.
     pub fn following(pinned: &Did, chain: &RotationChain) -> Result<Self, RotationError> {
-        chain.follow(pinned).cloned().map(Self::pinned)
+        let mut policy = Policy::Pinned(pinned.clone(), None);
+        policy.follow(chain)?;
+        Ok(Self::by(policy))
     }
 
-    /// Accepts each of these DIDs.
+    /// Accepts each of these DIDs. Where chains lead to some of them, give each to
+    /// [`Self::follow`] as well, at every start: they are held from then on.
     #[must_use]
     pub fn allowed(dids: impl IntoIterator<Item = Did>) -> Self {
-        Self::by(Policy::Allowed(Arc::new(dids.into_iter().collect())))
+        Self::by(Policy::Allowed(Arc::new(dids.into_iter().map(|did| (did, None)).collect())))
     }
 
     /// Accepts the DIDs of which `decide` says so, which is asked at every
@@ -118,14 +127,23 @@ impl DidVerifier {
 
     /// From the next handshake on, accepts the present DID of a chain of
     /// rotations in the place of each earlier one that is pinned or in the list,
-    /// and refuses the earlier ones. Gives whether anything has changed;
-    /// what a callback decides is not changed. Connections that are open are
+    /// and refuses the earlier ones. Gives whether other DIDs are accepted than
+    /// before. What a callback decides is not changed: it has to keep chains of
+    /// its own, and ask [`RotationChain::extends`]. Connections that are open are
     /// left alone: ask [`Self::peer`] about them again.
+    ///
+    /// The chain is held beside the DID, also where that was the present one
+    /// already, and from then on only a chain that extends it leads on from there.
+    /// The first chain that is given for a bare DID is taken as it is: a thief of
+    /// the key can make one that leaves out what the owner committed to before.
+    /// Chains are held in memory; keep them, for [`Self::following`].
     ///
     /// # Errors
     ///
-    /// [`RotationError::NotInChain`] if the pinned DID is not in the chain; the
-    /// pin stays.
+    /// [`RotationError::NotInChain`] if the pinned DID is not in the chain;
+    /// [`RotationError::Fork`], [`RotationError::CommitmentBroken`] or
+    /// [`RotationError::NotAContinuation`] if it does not extend the one that is
+    /// held, of the pinned DID or of any in the list. All stays as it was.
     pub fn follow(&self, chain: &RotationChain) -> Result<bool, RotationError> {
         self.policy.write().unwrap_or_else(PoisonError::into_inner).follow(chain)
     }

@@ -45,6 +45,12 @@ pub(crate) enum CliError {
         #[source]
         source: Box<CliError>,
     },
+    #[error("the chain that was followed before, {}, cannot be compared with", path.display())]
+    KnownChain {
+        path: PathBuf,
+        #[source]
+        source: icn_identity::rotation::RotationError,
+    },
     #[error("{did} has taken over from no other key: there is no chain to be written")]
     NoRotation { did: String },
     #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
@@ -143,6 +149,7 @@ impl CliError {
         let help = match self {
             Self::Identity(error) => return error.help(),
             Self::Key { source } => return source.help(),
+            Self::KnownChain { source, .. } => return source.help(),
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {

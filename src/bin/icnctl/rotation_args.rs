@@ -19,6 +19,11 @@ pub(crate) enum RotationCommand {
     ///
     /// Wants no home and no identity. With several files, their statements are put together: that
     /// is how a fork is found.
+    ///
+    /// Keep the chain that you have followed, and not only the DID that it led to, and give it with
+    /// --known the next time. Without it, a chain is only as good as if no commitment had been made
+    /// before the DID that you have pinned: whoever has that key can leave out the statement that
+    /// commits to the next, or put another in its place.
     Verify(VerifyArgs),
 }
 
@@ -66,6 +71,10 @@ pub(crate) struct VerifyArgs {
     /// The DID under which the identity is known: not valid if it is not in the chain
     #[arg(long, value_name = "DID")]
     pub(crate) from: Option<String>,
+
+    /// File with the chain that was followed before: not valid if this one does not go on from it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
 
     /// What the present DID has to be: not valid if it is another
     #[arg(long, value_name = "DID")]
