@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use icn_identity::backend::Backend;
 use icn_identity::keystore::{Header, Opened};
@@ -46,9 +46,9 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     }
     let old_given = old.credentials(old_backend.as_ref(), &old_header)?;
     let new_given = new.credentials(new_backend.as_ref(), &new_header)?;
-    // At a time when no renewal is due: nothing of the old identity is changed.
+    // Nothing of the old identity is changed.
     let opened =
-        old.store().open_at(old_backend.as_ref(), old.pinned(), &old_given.credentials, UNIX_EPOCH);
+        old.store().open_as_it_is(old_backend.as_ref(), old.pinned(), &old_given.credentials);
     let opened = old_given.used(&old.store(), opened)?;
     let before = opened.rotation_chain()?;
     let mut terms = RotationTerms::new(args.reason.into());
