@@ -1,7 +1,7 @@
-//! An identity that has taken over from another one, and the one that hands over.
+//! An identity that has taken over from another one.
 
 use super::header::{self, Header};
-use super::identity::{IdentityStore, Opened, check_header, seed_of};
+use super::identity::{IdentityStore, check_header, seed_of};
 use super::lock::Lock;
 use super::unlock::Credentials;
 use crate::backend::Backend;
@@ -12,23 +12,6 @@ use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
 
 impl IdentityStore {
-    /// As [`Self::open`], and renews nothing, whatever is due: for an identity
-    /// that is about to hand over. Its companions may have expired. Neither
-    /// header nor payload is written, but for putting in order what an
-    /// interrupted write has left.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::open`].
-    pub fn open_without_renewal(
-        &self,
-        backend: &dyn Backend,
-        pinned: Option<&Did>,
-        credentials: &Credentials,
-    ) -> Result<Opened, Error> {
-        self.open_renewing(backend, pinned, credentials, None)
-    }
-
     /// Opens the identity, has `make` state the rotation that ends in it, and
     /// stores the whole chain in its payload. Under the lock throughout, so that
     /// no statement is signed twice.

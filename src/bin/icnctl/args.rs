@@ -151,6 +151,9 @@ pub(crate) enum IdCommand {
     },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
+    /// the TLS key, or where peers say that a later number was seen
+    Renew,
     /// Put the identity under another passphrase, and under the scrypt work that is configured
     ChangePassphrase(ChangePassphraseArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

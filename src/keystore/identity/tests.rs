@@ -46,7 +46,7 @@ fn an_identity_from_before_certificates_carried_bindings_opens_and_is_renewed() 
     // Long before it ends: only because peers would refuse it.
     let opened = store.open_at(&backend, Some(older.did()), &credentials, now).unwrap();
     assert!(opened.renewal_failed.is_none());
-    assert_eq!(opened.bundle.binding().sequence(), older.sequence() + 1);
+    assert!(opened.bundle.binding().sequence() > older.sequence());
     assert_eq!(opened.bundle.did(), older.did());
     assert_eq!(opened.bundle.x25519_public_key(), older.x25519_public_key());
     assert!(!opened.bundle.wants_renewal(now));
