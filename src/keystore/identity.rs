@@ -149,20 +149,24 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// Makes room for a new identity, under the lock.
-    pub(super) fn clear(&self) -> Result<(), KeystoreError> {
+    /// Makes room for a new identity, under the lock. Of which DID it will be is
+    /// said where it is known: its own key is then not without use.
+    pub(super) fn clear(&self, to_come: Option<&Did>) -> Result<(), KeystoreError> {
         self.check_vacant()?;
         self.sweep();
         let path = self.header_path();
         if file::is_there(&path)? {
             let left = self.read_header_at(&path).ok().flatten();
-            let left = left.map(|(header, _)| header.did().to_string());
-            log::warn!(
-                "an earlier attempt to make an identity was cut off: {} is replaced; on a token \
-                 there may be a key without use, of {}",
-                path.display(),
-                left.as_deref().unwrap_or("an unknown DID"),
-            );
+            let left = left.map(|(header, _)| header.did().clone());
+            if left.is_none() || left.as_ref() != to_come {
+                let left = left.as_ref().map(Did::as_str);
+                log::warn!(
+                    "an earlier attempt to make an identity was cut off: {} is replaced; on a \
+                     token there may be a key without use, of {}",
+                    path.display(),
+                    left.unwrap_or("an unknown DID"),
+                );
+            }
             file::remove(&path)?;
         }
         Ok(())
@@ -210,7 +214,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(&self.home)?;
         let _lock = Lock::exclusive(&self.home)?;
-        self.clear()?;
+        self.clear(None)?;
         if backend.kind() != BackendKind::Age && backend.vault().is_none() {
             credentials.want_passphrase()?;
         }
