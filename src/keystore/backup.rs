@@ -142,8 +142,7 @@ impl Backup {
         chain
             .and_then(|chain| chain.map_or(Ok(()), |chain| check_end(&chain, &did)))
             .map_err(|error| wrong("rotation chain", Some(Box::new(error.into()))))?;
-        let words =
-            Words::of(&header, contents.config.is_some(), contents.tpm_approvals.is_some());
+        let words = Words::of(&header, contents.config.is_some(), contents.tpm_approvals.is_some());
         Ok(Self {
             created,
             contains: words.contains,

@@ -73,7 +73,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
         })),
         Format::Text => {
             let x25519 = if kept_x25519 { "kept" } else { "new, the file had none" };
-            let carried = if carried.is_empty() { "nothing".into() } else { one_line(&carried.join(", ")) };
+            let carried =
+                if carried.is_empty() { "nothing".into() } else { one_line(&carried.join(", ")) };
             Context::print(&format!(
                 "{}\nImported from {format}; the key is in {}, under {} passphrase.\n\
                  X25519 key: {x25519}. TLS key, certificate and binding: new.\n\

@@ -122,8 +122,8 @@ pub(crate) fn with_module(text: &str, module: &Path) -> Result<String, CliError>
     let mut document = parse(text)?;
     let module = in_toml(module)?;
     // It was parsed: both are tables.
-    if let Some(pkcs11) = table(document.as_table_mut(), "identity")
-        .and_then(|identity| table(identity, "pkcs11"))
+    if let Some(pkcs11) =
+        table(document.as_table_mut(), "identity").and_then(|identity| table(identity, "pkcs11"))
     {
         set(pkcs11, "module", module);
     }

@@ -152,8 +152,11 @@ fn as_text(header: &Header, device: &Device) -> String {
             text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
         }
         Device::Unreachable(reason) => {
-            let _ =
-                write!(text, "\nFrom the public header only; the {what} was not asked: {}\n", one_line(reason));
+            let _ = write!(
+                text,
+                "\nFrom the public header only; the {what} was not asked: {}\n",
+                one_line(reason)
+            );
         }
         Device::Wrong(reason) => {
             let _ = write!(text, "\nWARNING, do not use this token: {}\n", one_line(reason));

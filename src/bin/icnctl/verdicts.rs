@@ -19,7 +19,8 @@ pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Out
             Outcome::Warning => "warning",
             _ => "FAIL",
         };
-        let _ = writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, one_line(&verdict.found));
+        let _ =
+            writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, one_line(&verdict.found));
         if let Some(advice) = verdict.advice {
             let _ = writeln!(text, "           try: {advice}");
         }
