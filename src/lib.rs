@@ -67,8 +67,14 @@ mod pages {
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     mod tls {}
+    #[doc = include_str!("../docs/backup.md")]
+    mod backup {}
     #[doc = include_str!("../docs/encryption.md")]
     mod encryption {}
+    #[doc = include_str!("../docs/import.md")]
+    mod import {}
+    #[doc = include_str!("../docs/keystore.md")]
+    mod keystore {}
     #[doc = include_str!("../docs/rotation.md")]
     mod rotation {}
 }

@@ -141,3 +141,27 @@ fn an_identity_is_never_overwritten_and_another_one_is_not_made_beside_a_pinned_
     }
     node.fails(&["id", "init"], &["pins did:icn:z", "but there is no such identity"]);
 }
+
+/// The key of an Ed25519 identity in a TPM *is* in its header.
+#[test]
+fn a_header_without_its_payload_is_never_lost() {
+    let node = Node::with_identity("ed25519", &[]);
+    let header = node.home.read("identity.json");
+    std::fs::remove_file(node.home.path("identity.age")).unwrap();
+    node.fails(&["sign"], &["identity.age is missing", "Keep identity.json"]);
+    node.fails(&["id", "init"], &["pins did:icn:z", "but there is no such identity"]);
+    assert_eq!(node.home.read("identity.json"), header);
+    // Even when the pin was removed.
+    let pinned = node.home.read("icn.toml");
+    let lines: Vec<_> = pinned.lines().filter(|line| !line.starts_with("did = ")).collect();
+    node.home.write("icn.toml", &lines.join("\n"));
+    let ran = node.home.icnctl(&["id", "init"], b"");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("it is kept as"), "{}", ran.err);
+    assert_ne!(node.home.read("identity.json"), header);
+    let kept = std::fs::read_dir(node.home.path("")).unwrap().find_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.strip_prefix("identity.json.").map(|_| node.home.read(&name))
+    });
+    assert_eq!(kept, Some(header));
+}

@@ -1,7 +1,7 @@
 //! How a DID document is written down.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::proof::{cryptosuite, encode_signature};
 use super::{Did, public_key_multibase, x25519_public_key_multibase};
@@ -12,7 +12,7 @@ use super::{Did, public_key_multibase, x25519_public_key_multibase};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Form {
     #[serde(rename = "@context")]
-    context: Vec<Value>,
+    context: Context,
     pub(super) id: Did,
     verification_method: Vec<Multikey>,
     authentication: Vec<String>,
@@ -50,7 +50,7 @@ pub(super) struct Vouching {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Proof {
     #[serde(rename = "@context")]
-    context: Vec<Value>,
+    context: Context,
     #[serde(rename = "type")]
     kind: String,
     cryptosuite: String,
@@ -68,7 +68,7 @@ impl Form {
         let agreed = x25519_public_key_multibase(x25519);
         let method = method(did);
         Self {
-            context: context(),
+            context: Context,
             id: did.clone(),
             verification_method: vec![Multikey::new(did, &key)],
             authentication: vec![method.clone()],
@@ -86,7 +86,7 @@ impl Form {
     /// What the proof says of itself, before it is signed.
     pub(super) fn options(&self, created: String) -> Proof {
         Proof {
-            context: self.context.clone(),
+            context: Context,
             kind: "DataIntegrityProof".into(),
             cryptosuite: cryptosuite(self.id.verifying_key().algorithm()).into(),
             created,
@@ -113,14 +113,55 @@ fn method(did: &Did) -> String {
     format!("{did}#{}", public_key_multibase(did.verifying_key()))
 }
 
-/// The last one names our property, for readers that know it by its URI.
-fn context() -> Vec<Value> {
-    vec![
-        "https://www.w3.org/ns/did/v1".into(),
-        "https://w3id.org/security/multikey/v1".into(),
-        "https://w3id.org/security/data-integrity/v2".into(),
-        json!({
-            "icnKeyAgreement": { "@id": "urn:icn-identity:key-agreement", "@type": "@json" },
-        }),
-    ]
+/// The same in every document. Read member by member: inside a `Value` the
+/// second of two members would win unseen.
+#[derive(Debug, Clone, PartialEq)]
+struct Context;
+
+const URIS: [&str; 3] = [
+    "https://www.w3.org/ns/did/v1",
+    "https://w3id.org/security/multikey/v1",
+    "https://w3id.org/security/data-integrity/v2",
+];
+
+/// Names our property, for readers that know it by its URI.
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Terms {
+    icn_key_agreement: Term,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Term {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "@type")]
+    kind: String,
+}
+
+impl Terms {
+    fn ours() -> Self {
+        let term = Term { id: "urn:icn-identity:key-agreement".into(), kind: "@json".into() };
+        Self { icn_key_agreement: term }
+    }
+}
+
+impl Serialize for Context {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [did, multikey, proof] = URIS;
+        (did, multikey, proof, Terms::ours()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Context {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (did, multikey, proof, terms) =
+            <(String, String, String, Terms)>::deserialize(deserializer)?;
+        if [did, multikey, proof] == URIS && terms == Terms::ours() {
+            Ok(Self)
+        } else {
+            Err(D::Error::custom("another @context than that of our documents"))
+        }
+    }
 }

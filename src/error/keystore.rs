@@ -259,7 +259,9 @@ impl KeystoreError {
 fn complete(missing: &Path) -> String {
     if missing.extension().is_some_and(|extension| extension == "age") {
         format!(
-            "if `icnctl id init` was cut off, run it again; otherwise restore {} from a backup",
+            "if `icnctl id init` was cut off, run it again; otherwise put {} back from a copy, or \
+             the identity from a backup (icnctl id restore). Keep identity.json: the key of a TPM \
+             is in it",
             quoted(missing)
         )
     } else {

@@ -27,7 +27,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(self.home())?;
         let _lock = Lock::exclusive(self.home())?;
-        self.clear(Some(did))?;
+        self.clear()?;
         if backend.vault().is_none() {
             credentials.want_passphrase()?;
         }

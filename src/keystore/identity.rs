@@ -149,27 +149,32 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// Makes room for a new identity, under the lock. Of which DID it will be is
-    /// said where it is known: its own key is then not without use.
-    pub(super) fn clear(&self, to_come: Option<&Did>) -> Result<(), KeystoreError> {
+    /// Makes room for a new identity, under the lock.
+    ///
+    /// A header that is left may be all that is left of a key: a TPM's key *is*
+    /// in it. So it is put aside and not removed, unless it is one of a software
+    /// key, of which it holds nothing.
+    pub(super) fn clear(&self) -> Result<(), KeystoreError> {
         self.check_vacant()?;
         self.sweep();
         let path = self.header_path();
-        if file::is_there(&path)? {
-            let left = self.read_header_at(&path).ok().flatten();
-            let left = left.map(|(header, _)| header.did().clone());
-            if left.is_none() || left.as_ref() != to_come {
-                let left = left.as_ref().map(Did::as_str);
-                log::warn!(
-                    "an earlier attempt to make an identity was cut off: {} is replaced; on a \
-                     token there may be a key without use, of {}",
-                    path.display(),
-                    left.unwrap_or("an unknown DID"),
-                );
-            }
-            file::remove(&path)?;
+        let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
+        let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
+        if left.as_ref().is_some_and(|header| header.backend() == BackendKind::Age) {
+            log::warn!(
+                "an earlier attempt to make an identity was cut off: {} is replaced",
+                path.display(),
+            );
+            return file::remove(&path);
         }
-        Ok(())
+        let kept = self.home.join(format!("{HEADER}.{}", short_hash(&bytes)));
+        log::warn!(
+            "there is the header of a key in a device without its identity.age, of {}: it is \
+             kept as {}, and the key stays in its device",
+            left.map_or_else(|| "an unknown DID".into(), |header| header.did().to_string()),
+            kept.display(),
+        );
+        file::rename(&path, &kept)
     }
 
     /// Checks a header against what is configured and pinned.
@@ -214,7 +219,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(&self.home)?;
         let _lock = Lock::exclusive(&self.home)?;
-        self.clear(None)?;
+        self.clear()?;
         if backend.kind() != BackendKind::Age && backend.vault().is_none() {
             credentials.want_passphrase()?;
         }
@@ -380,6 +385,14 @@ pub(super) fn check_header(
         });
     }
     Ok(())
+}
+
+/// Enough to tell what was put aside from all else that was.
+fn short_hash(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let hash: [u8; 32] = sha2::Sha256::digest(bytes).into();
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    super::hex::encode(&[a, b, c, d, e, f, g, h])
 }
 
 /// What goes into the payload of a software key, and of no other.

@@ -49,7 +49,7 @@ impl IdentityStore {
         old.check_pinned(pinned)?;
         file::private_dir(self.home())?;
         let _lock = Lock::exclusive(self.home())?;
-        self.clear(Some(old.did()))?;
+        self.clear()?;
         let LegacyIdentity { key, x25519, carried, .. } = old;
         let key = DidKey::from(key);
         let bundle = match x25519 {

@@ -1,8 +1,9 @@
 //! `id restore` that is cut off, or that comes after something that was.
 
-use crate::cut_off::{LEFT, at_every_rename, init};
+use crate::cut_off::{LEFT, at_every_rename, init, kept};
 use crate::drill::{Drill, lose, signs_as};
 use crate::home::{Home, PASSPHRASE};
+use crate::softhsm::SoftHsm;
 
 fn lost() -> (Home, Drill, String) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -25,13 +26,18 @@ fn a_restore_that_is_killed_leaves_no_identity_without_its_pin() {
     at_every_rename(empty, &drill.restore_args(&["--did", &did]), &did);
 }
 
+/// It is of a token: the key there must be found again.
 #[test]
-fn what_a_cut_off_init_has_left_is_said_and_cleared_away() {
+fn what_a_cut_off_init_has_left_is_said_and_put_aside() {
     let (home, drill, did) = lost();
-    let orphan = init(&home);
-    let said = format!("there may be a key without use, of {orphan}");
+    let hsm = SoftHsm::with_token("node-1");
+    let other = hsm.identity("node-1");
+    let (header, orphan) = (other.read("identity.json"), other.show()["did"].clone());
+    init(&home, &header);
     let ran = drill.run(&home, &drill.restore_args(&["--did", &did]));
+    let said = format!("without its identity.age, of {}", orphan.as_str().unwrap());
     assert!(ran.code == 0 && ran.err.contains(&said), "{}{}", ran.out, ran.err);
+    assert_eq!(kept(&home), [header]);
     assert!(!home.path(LEFT).exists());
     signs_as(&home, &did.into());
 }

@@ -1,6 +1,6 @@
 //! `id import` that is cut off, or that comes after something that was.
 
-use super::cut_off::{LEFT, at_every_rename, init};
+use super::cut_off::{LEFT, at_every_rename, init, kept};
 use super::fixture::{self, DID, PASSPHRASE};
 use super::home::{FAST, Home};
 
@@ -15,14 +15,23 @@ fn an_import_that_is_killed_leaves_no_identity_without_its_pin() {
 }
 
 #[test]
-fn what_a_cut_off_init_has_left_is_said_and_cleared_away() {
-    let home = home();
-    let orphan = init(&home);
-    let ran = home.icnctl(&["id", "import", fixture::path("v3").to_str().unwrap()], b"");
-    let said = format!("there may be a key without use, of {orphan}");
-    assert!(ran.code == 0 && ran.err.contains(&said), "{}{}", ran.out, ran.err);
-    assert!(!home.path(LEFT).exists());
-    assert_eq!(home.show()["did"], DID);
+fn what_a_cut_off_init_has_left_is_said_and_put_aside() {
+    let other = home();
+    other.ok(&["id", "init"], b"");
+    let software = other.read("identity.json");
+    // One that cannot be read could be of a device.
+    for (header, said, aside) in [
+        (software.as_str(), "was cut off: ", false),
+        ("of a newer version", "of an unknown DID: it is kept as ", true),
+    ] {
+        let home = home();
+        init(&home, header);
+        let ran = home.icnctl(&["id", "import", fixture::path("v3").to_str().unwrap()], b"");
+        assert!(ran.code == 0 && ran.err.contains(said), "{}{}", ran.out, ran.err);
+        assert_eq!(kept(&home), if aside { vec![header.to_owned()] } else { Vec::new() });
+        assert!(!home.path(LEFT).exists());
+        assert_eq!(home.show()["did"], DID);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use icn_identity::Did;
-use icn_identity::did::{DidDocument, InvalidDocument};
+use icn_identity::did::DidDocument;
 use serde_json::json;
 
 use crate::args::Format;
@@ -40,37 +40,41 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
 
 pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<ExitCode, CliError> {
     let demanded = args.did.as_deref().map(Did::parse).transpose()?;
-    let document = DidDocument::parse(&read(args.file.as_deref())?);
-    let document = document.and_then(|document| match demanded {
-        Some(did) if did != *document.did() => Err(InvalidDocument::Mismatch { what: "DID" }),
-        _ => Ok(document),
-    });
-    match document {
-        Ok(document) => {
-            let (did, recipient) = (document.did(), document.age_recipient());
-            match context.format {
-                Format::Json => Context::print_json(&json!({
-                    "valid": true,
-                    "did": did,
-                    "age_recipient": recipient,
-                    "x25519_multibase": document.x25519_multibase(),
-                    "created": date(document.created()),
-                }))?,
-                Format::Text => Context::print(&format!("valid\n{did}\n{recipient}\n"))?,
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+    let document = match DidDocument::parse(&read(args.file.as_deref())?) {
+        Ok(document) => document,
         Err(error) if error.is_verdict() => {
-            match context.format {
-                Format::Json => {
-                    Context::print_json(&json!({ "valid": false, "reason": error.to_string() }))?
-                }
-                Format::Text => Context::print(&format!("not valid: {error}\n"))?,
-            }
-            Ok(ExitCode::from(1))
+            return not_valid(context, &error.to_string(), error.help().as_deref());
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let (did, recipient) = (document.did(), document.age_recipient());
+    if let Some(demanded) = demanded
+        && demanded != *did
+    {
+        let error = format!("the DID document is that of {did}, not of {demanded}");
+        return not_valid(context, &error, Some("ask the owner of that DID for its document"));
     }
+    match context.format {
+        Format::Json => Context::print_json(&json!({
+            "valid": true,
+            "did": did,
+            "age_recipient": recipient,
+            "x25519_multibase": document.x25519_multibase(),
+            "created": date(document.created()),
+        }))?,
+        Format::Text => Context::print(&format!("valid\n{did}\n{recipient}\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn not_valid(context: &Context, error: &str, help: Option<&str>) -> Result<ExitCode, CliError> {
+    match context.format {
+        Format::Json => {
+            Context::print_json(&json!({ "valid": false, "error": error, "help": help }))?;
+        }
+        Format::Text => Context::print(&format!("not valid: {error}\n"))?,
+    }
+    Ok(ExitCode::from(1))
 }
 
 fn read(file: Option<&Path>) -> Result<Vec<u8>, CliError> {

@@ -181,8 +181,8 @@ impl CliError {
             }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
             Self::AlreadyPinned { .. } => {
-                "restore that identity from a backup; or, to make a new one, remove the line `did` \
-                 from the configuration"
+                "restore that identity from a backup (icnctl id restore); or, to make a new one and \
+                 lose that one, name another --home"
             }
             Self::ImportsSoftware { .. } => {
                 "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \

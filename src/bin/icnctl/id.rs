@@ -15,8 +15,9 @@ use crate::{adopt, pin_config, show};
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
     let store = context.store();
+    // A pinned identity that has lost a file is put back, never replaced.
     if let Some(did) = context.pinned()
-        && store.header().is_err()
+        && (store.header().is_err() || store.check_vacant().is_ok())
     {
         let (path, did) = (context.config_path.clone(), did.to_string());
         return Err(CliError::AlreadyPinned { path, did });

@@ -18,7 +18,13 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
     let message = read_message(args.file.as_deref())?;
     let valid = did.verifying_key().verify(&message, &signature).is_ok();
     match context.format {
-        Format::Json => Context::print_json(&json!({ "did": did, "valid": valid }))?,
+        Format::Json if valid => Context::print_json(&json!({ "did": did, "valid": true }))?,
+        Format::Json => Context::print_json(&json!({
+            "did": did,
+            "valid": false,
+            "error": "the signature does not verify under this DID",
+            "help": "compare DID, message and signature with what the signer gave",
+        }))?,
         Format::Text if valid => Context::print("valid\n")?,
         Format::Text => Context::print("not valid\n")?,
     }
