@@ -105,6 +105,26 @@ fn init_pins_the_did_and_keeps_the_rest_of_the_configuration() {
     assert!(config.contains("work_factor = 10"), "{config}");
 }
 
+/// After an `id init` that was cut off before its last step, too.
+#[test]
+fn an_identity_that_is_not_pinned_is_told_of_with_the_lines_that_pin_it() {
+    let home = identity();
+    assert_eq!(home.icnctl(&["sign"], b"x").err, "");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    home.write("icn.toml", FAST);
+    for args in [&["sign"][..], &["id", "show"]] {
+        let ran = home.icnctl(args, b"x");
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let told = format!("[identity]\nbackend = \"age\"\ndid = \"{did}\"\n");
+        assert!(ran.err.contains("does not say whose identity is here"), "{}", ran.err);
+        assert!(ran.err.contains(&told), "{}", ran.err);
+        // They are what is missing.
+        home.write("icn.toml", &format!("{told}{FAST}"));
+        assert_eq!(home.icnctl(args, b"x").err, "");
+        home.write("icn.toml", FAST);
+    }
+}
+
 #[test]
 fn init_never_overwrites() {
     let home = identity();

@@ -4,6 +4,8 @@
 
 #[path = "cli_tpm/approver.rs"]
 mod approver;
+#[path = "support/cut_off.rs"]
+mod cut_off;
 #[path = "cli_backup/damage.rs"]
 mod damage;
 #[path = "cli_backup/drill.rs"]
@@ -12,6 +14,8 @@ mod drill;
 mod forgery;
 #[path = "support/home.rs"]
 mod home;
+#[path = "cli_backup/modules.rs"]
+mod modules;
 #[path = "cli_tpm/node.rs"]
 mod node;
 #[path = "cli_backup/page.rs"]
@@ -20,13 +24,19 @@ mod page;
 mod quick;
 #[path = "cli_backup/recipients.rs"]
 mod recipients;
+#[path = "support/small_order.rs"]
+mod small_order;
 #[path = "support/token.rs"]
 mod softhsm;
 #[path = "cli_backup/software.rs"]
 mod software;
 #[path = "support/swtpm.rs"]
 mod swtpm;
+#[path = "cli_backup/terminal.rs"]
+mod terminal;
 #[path = "cli_backup/token.rs"]
 mod token;
+#[path = "cli_backup/torn.rs"]
+mod torn;
 #[path = "cli_backup/tpm.rs"]
 mod tpm;

@@ -5,6 +5,8 @@
 
 #[path = "import/command.rs"]
 mod command;
+#[path = "support/cut_off.rs"]
+mod cut_off;
 #[path = "import/export.rs"]
 mod export;
 #[path = "import/files.rs"]
@@ -15,3 +17,7 @@ mod fixture;
 mod home;
 #[path = "import/refusals.rs"]
 mod refusals;
+#[path = "support/small_order.rs"]
+mod small_order;
+#[path = "import/torn.rs"]
+mod torn;

@@ -14,16 +14,17 @@ pub enum BackupError {
     #[error("the backup has no recipient")]
     NoRecipient,
     /// The text is no X25519 recipient of age v1.
-    #[error("{given:?} is no age recipient: {reason}")]
+    #[error("{} is no age recipient: {reason}", given.as_deref().unwrap_or("what was given"))]
     NotARecipient {
-        /// What was given.
-        given: String,
+        /// What was given, if it looks like a recipient; anything else could be
+        /// a secret, and is not repeated.
+        given: Option<String>,
         /// Why it is none.
         reason: &'static str,
     },
     /// The secret key was given in the place of the recipient. It is not
     /// repeated.
-    #[error("the recipient that was given is a secret key")]
+    #[error("the recipient that was given is a secret key, or has one in it")]
     SecretAsRecipient,
     /// The recipient is the identity's own X25519 key, which is lost with it.
     #[error("the recipient is the key of this very identity, and is lost when the identity is")]
@@ -139,7 +140,6 @@ impl BackupError {
                 | DeviceError::NoKey { .. }
                 | DeviceError::NotFound { .. }
                 | DeviceError::KeyReplaced { .. }
-                | DeviceError::Module { .. }
                 | DeviceError::Tpm(
                     TpmError::NoDevice { .. }
                         | TpmError::OtherTpm { .. }
@@ -157,11 +157,13 @@ impl BackupError {
             Self::NoRecipient => "give one with --recipient age1…",
             Self::NotARecipient { .. } => {
                 "make a key with `age-keygen -o FILE` on a machine that is kept offline, and give \
-                 the public key that it prints: age1…"
+                 the public key that it prints: age1… (if it was a secret that you gave, others \
+                 can have read it on the command line: use it no more)"
             }
             Self::SecretAsRecipient => {
-                "it was on a command line, where others can read it: make another key with \
-                 `age-keygen`, and give its public key (age1…)"
+                "it was on a command line, where others can read it, and must be taken as known to \
+                 them: use it no more, make another key with `age-keygen`, and give its public key \
+                 (age1…)"
             }
             Self::OwnRecipient => {
                 "give the public key of a recovery key that is kept somewhere else: `age-keygen -o \

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::BackupError;
 use crate::evidence::ProvenanceKind;
 
 /// Why a private key was not exported.
@@ -16,7 +17,7 @@ pub enum ExportError {
     },
     /// The text is no age recipient.
     #[error("the recipient is not an age X25519 recipient")]
-    Recipient,
+    Recipient(#[source] Box<BackupError>),
     /// The file is there already.
     #[error("{} already exists", path.display())]
     Exists {
@@ -38,7 +39,7 @@ impl ExportError {
                 "only a software key can be exported: sign where the key is, or export the public \
                  part with --did-only"
             }
-            Self::Recipient => {
+            Self::Recipient(_) => {
                 "give one that begins with age1, as `age-keygen -y` prints it; never the secret \
                  key, and if you gave that, make a new one: other users can see command lines"
             }

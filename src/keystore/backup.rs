@@ -43,7 +43,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use self::contents::{Contents, Envelope};
+use self::contents::{Contents, Envelope, Words};
 pub use self::make::{BackedUp, BackupRequest};
 pub use self::recipient::{RecoveryKeys, RecoveryRecipient};
 use super::file;
@@ -106,6 +106,7 @@ impl Backup {
     fn from_json(json: &Zeroizing<Vec<u8>>) -> Result<Self, BackupError> {
         let envelope = Envelope::parse(json)?;
         let contents = Contents::parse(envelope.contents)?;
+        let created = contents.when()?;
         let did = contents.did;
         let signature = Signature::from_bytes(did.verifying_key().algorithm(), envelope.signature);
         did.verifying_key()
@@ -141,10 +142,11 @@ impl Backup {
         chain
             .and_then(|chain| chain.map_or(Ok(()), |chain| check_end(&chain, &did)))
             .map_err(|error| wrong("rotation chain", Some(Box::new(error.into()))))?;
+        let words = Words::of(&header, contents.config.is_some(), contents.tpm_approvals.is_some());
         Ok(Self {
-            created: contents.created,
-            contains: contents.contains,
-            does_not_contain: contents.does_not_contain,
+            created,
+            contains: words.contains,
+            does_not_contain: words.does_not_contain,
             header,
             seed,
             companions,
@@ -180,7 +182,8 @@ impl Backup {
         &self.created
     }
 
-    /// What is inside, in words.
+    /// What is inside, in our own words; those of the file are for readers that
+    /// have nothing else. The name of a token in them is the file's.
     #[must_use]
     pub fn contains(&self) -> &[String] {
         &self.contains

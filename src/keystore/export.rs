@@ -3,10 +3,8 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::str::FromStr as _;
 
-use ::age::x25519;
-
+use super::backup::RecoveryRecipient;
 use super::{age, file};
 use crate::config::AgeConfig;
 use crate::error::{Error, ExportError, KeystoreError};
@@ -21,7 +19,7 @@ pub struct ExportTo(Reader);
 #[derive(Clone)]
 enum Reader {
     Passphrase(Passphrase),
-    Recipient(x25519::Recipient),
+    Recipient(RecoveryRecipient),
 }
 
 impl ExportTo {
@@ -35,11 +33,12 @@ impl ExportTo {
     ///
     /// # Errors
     ///
-    /// [`ExportError::Recipient`]; it does not repeat the text, which may be a
-    /// secret key by mistake.
+    /// [`ExportError::Recipient`], as for a backup's [`RecoveryRecipient`].
     pub fn recipient(text: &str) -> Result<Self, ExportError> {
-        let recipient = x25519::Recipient::from_str(text).map_err(|_| ExportError::Recipient)?;
-        Ok(Self(Reader::Recipient(recipient)))
+        match text.parse() {
+            Ok(recipient) => Ok(Self(Reader::Recipient(recipient))),
+            Err(error) => Err(ExportError::Recipient(Box::new(error))),
+        }
     }
 }
 
@@ -75,7 +74,7 @@ pub fn export_secret<K: ExposeSecret>(
             let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
             age::encrypt_with_passphrase(pem.as_bytes(), passphrase, work)?
         }
-        Reader::Recipient(recipient) => age::encrypt(pem.as_bytes(), &[recipient])?,
+        Reader::Recipient(recipient) => age::encrypt(pem.as_bytes(), &[recipient.as_age()])?,
     };
     match file::write_once(path, &sealed) {
         Err(KeystoreError::Io { action: "create", source, .. })

@@ -46,15 +46,10 @@ impl IdentityStore {
         pinned: Option<&Did>,
         passphrase: &Passphrase,
     ) -> Result<IdentityBundle<crate::Key<Software, Unlocked>>, Error> {
-        if let Some(pinned) = pinned
-            && pinned != old.did()
-        {
-            let (pinned, found) = (pinned.clone(), old.did().clone());
-            return Err(LegacyError::NotPinned { pinned, found }.into());
-        }
+        old.check_pinned(pinned)?;
         file::private_dir(self.home())?;
         let _lock = Lock::exclusive(self.home())?;
-        self.check_vacant()?;
+        self.clear()?;
         let LegacyIdentity { key, x25519, carried, .. } = old;
         let key = DidKey::from(key);
         let bundle = match x25519 {

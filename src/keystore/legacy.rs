@@ -6,7 +6,7 @@
 //! | v2 | none | and `tls_cert_der`, `tls_key_der`, `tls_binding_sig` | and `created_at` |
 //! | v2.1 | none | and `x25519_secret`, `x25519_public` | the same |
 //! | v3 | 3 | the same | and `did_document`, `device_id`, `rotation_chain` |
-//! | v4 | 4 | the same; the current key bundle is checked | and `anchor`, `keybundles`, `current_keybundle_version`, `pq_*`, `kem_pq_*` |
+//! | v4 | 4 | the same; the pairs of every key bundle are checked | and `anchor`, `keybundles`, `current_keybundle_version`, `pq_*`, `kem_pq_*` |
 //!
 //! Byte strings are arrays of numbers, times are Unix seconds. Where there is no
 //! `version`, the fields show the format. Each of those a format has must be
@@ -179,7 +179,7 @@ impl LegacyIdentity {
             None
         };
         if format == LegacyFormat::V4 {
-            check::current_keybundle(&fields)?;
+            check::keybundles(&fields)?;
         }
         let names = fields.names();
         let carried = Carried::new(format.as_str(), &fields)?;
@@ -196,6 +196,21 @@ impl LegacyIdentity {
     #[must_use]
     pub fn did(&self) -> &Did {
         self.key.did()
+    }
+
+    /// Whether it is the identity that is pinned, if one is.
+    ///
+    /// # Errors
+    ///
+    /// [`LegacyError::NotPinned`].
+    pub fn check_pinned(&self, pinned: Option<&Did>) -> Result<(), LegacyError> {
+        match pinned {
+            Some(pinned) if pinned != self.did() => {
+                let (pinned, found) = (pinned.clone(), self.did().clone());
+                Err(LegacyError::NotPinned { pinned, found })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is an X25519 key, which others may encrypt to already.

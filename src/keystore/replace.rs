@@ -191,12 +191,13 @@ impl IdentityStore {
 
     /// Writes the configuration, or another public file, under the lock: what is
     /// left of it if the writer is killed is swept away when it is in the
-    /// identity's directory.
+    /// identity's directory, which is made if need be.
     ///
     /// # Errors
     ///
     /// As [`super::write_private`], and if another process has the lock.
     pub fn write_config(&self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+        file::private_dir(self.home())?;
         let _lock = Lock::exclusive(self.home())?;
         file::write(path, bytes)
     }

@@ -6,6 +6,7 @@ use bech32::{Bech32, Hrp};
 
 use crate::drill::{Drill, text};
 use crate::home::{Home, PASSPHRASE, on_a_terminal, write_private};
+use crate::small_order::recipients;
 
 fn identity() -> (Home, Drill) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -29,7 +30,6 @@ fn what_is_no_recovery_recipient_is_refused_before_anything_is_asked() {
     let home = home.with("ICN_PASSPHRASE", "");
     for (given, message) in [
         (recipient(&own), "is the key of this very identity"),
-        (recipient(&[0; 32]), "it is a point of small order"),
         (recipient(&[1; 31]), "is no age recipient"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI".into(), "is no age recipient"),
         (
@@ -44,6 +44,10 @@ fn what_is_no_recovery_recipient_is_refused_before_anything_is_asked() {
         // One that is good beside it changes nothing.
         home.fails(&drill.backup_args(&["--recipient", &given]), b"", &[message]);
     }
+    for given in recipients() {
+        let args = ["id", "backup", "--recipient", &given, "-o", text(&drill.backup)];
+        home.fails(&args, b"", &["it is a point of small order"]);
+    }
     assert!(!drill.backup.exists());
     let none = home.icnctl(&["id", "backup", "-o", text(&drill.backup)], b"");
     assert_eq!(none.code, 2, "{}", none.err);
@@ -53,12 +57,29 @@ fn what_is_no_recovery_recipient_is_refused_before_anything_is_asked() {
 fn a_secret_key_in_the_place_of_a_recipient_is_not_repeated() {
     let (home, drill) = identity();
     let secret = std::fs::read_to_string(&drill.key).unwrap();
+    let whole = secret.as_str();
+    assert!(whole.starts_with("# created: "));
     let secret = secret.lines().find(|line| line.starts_with("AGE-SECRET")).unwrap();
-    for secret in [secret.to_owned(), secret.to_lowercase()] {
-        let args = ["id", "backup", "--recipient", &secret, "-o", text(&drill.backup)];
-        let ran = home.fails(&args, b"", &["is a secret key", "make another key"]);
-        assert!(!ran.err.contains(&secret[20..]), "{}", ran.err);
+    // `--recipient "$(cat recovery.key)"`
+    for given in [secret, whole, &format!("age1{secret}")] {
+        for given in [given.to_owned(), given.to_lowercase()] {
+            let args = ["id", "backup", "--recipient", &given, "-o", text(&drill.backup)];
+            let ran = home.fails(&args, b"", &["is a secret key", "make another key"]);
+            for secret in [secret.to_owned(), secret.to_lowercase()] {
+                assert!(!ran.err.contains(&secret[20..]), "{}", ran.err);
+            }
+        }
     }
+    // What nobody knows is not repeated either; what was meant to be one is.
+    for given in ["# created: x\nhunter2", "hunter2", "age1 hunter2", "AGE1hunter2"] {
+        let args = ["id", "backup", "--recipient", given, "-o", text(&drill.backup)];
+        let ran = home.fails(&args, b"", &["what was given is no age recipient"]);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
+    let long = format!("age1{}", "q".repeat(200));
+    let args = ["id", "backup", "--recipient", &long, "-o", text(&drill.backup)];
+    home.fails(&args, b"", &["what was given is no age recipient"]);
+    home.fails(&drill.backup_args(&["--recipient", "age1typo"]), b"", &["age1typo is no age"]);
     assert!(!drill.backup.exists());
 }
 

@@ -163,7 +163,7 @@ fn a_doubled_field_is_refused_whatever_it_says() {
 }
 
 #[test]
-fn the_current_key_bundle_must_hold_a_pair() {
+fn every_key_bundle_must_hold_pairs() {
     let bundles = members("v4").0.iter().find(|(name, _)| name == "keybundles").cloned().unwrap().1;
     let swap = |from: &str, to: &str| {
         let (from, to) = (hex_array(from), hex_array(to));
@@ -182,12 +182,25 @@ fn the_current_key_bundle_must_hold_a_pair() {
     assert_eq!(refused(&not_objects), "the field `keybundles` is not an array of objects");
     let not_array = members("v4").with("keybundles", "7");
     assert_eq!(refused(&not_array), "the field `keybundles` is not an array of objects");
-    // A revoked one, and one that is not there, are carried along.
+    // One that is revoked too, and whatever the current one is said to be.
+    let revoked = "278117fc144c72340f67d0f2316e8386ceffbf2b2428c9c51fef7c597f1d426e";
+    let not_its = "`classical_public` is not the public key of `classical_secret`";
+    let swapped = || swap(revoked, IDENTITY[1]);
+    assert_eq!(refused(&swapped()), not_its);
+    for current in ["1", "7", "null"] {
+        assert_eq!(refused(&swapped().with("current_keybundle_version", current)), not_its);
+    }
+    assert_eq!(refused(&swapped().without(&["current_keybundle_version"])), not_its);
+    assert_eq!(
+        refused(&swap(ALICE[1], BOB[1])),
+        "`bundle_x25519_public` is not the public key of `bundle_x25519_secret`"
+    );
+    // One that is not there, and halves of pairs, are carried along.
     let decrypt = |members: Members| {
         LegacyIdentity::decrypt(&members.sealed(), &passphrase(), &options()).unwrap()
     };
-    let revoked = "278117fc144c72340f67d0f2316e8386ceffbf2b2428c9c51fef7c597f1d426e";
-    assert_eq!(decrypt(swap(revoked, IDENTITY[1])).did().as_str(), DID);
+    let public = bundles.replace("classical_secret", "of_another_name");
+    assert_eq!(decrypt(members("v4").with("keybundles", public)).did().as_str(), DID);
     let none = members("v4").without(&["keybundles", "anchor", "current_keybundle_version"]);
     assert_eq!(decrypt(none).format().as_str(), "v4");
     assert_eq!(decrypt(members("v4").with("keybundles", "[]")).format().as_str(), "v4");

@@ -14,6 +14,7 @@ use crate::backup_args::BackupArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::pin_config;
+use crate::terminal::one_line;
 
 pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliError> {
     let recipients: Result<Vec<RecoveryRecipient>, BackupError> =
@@ -88,7 +89,7 @@ pub(crate) fn in_words(contains: &[String], does_not_contain: &[String]) -> Stri
     for (title, list) in [("Inside:", contains), ("NOT inside:", does_not_contain)] {
         let _ = writeln!(text, "{title}");
         for item in list {
-            let _ = writeln!(text, "  - {item}");
+            let _ = writeln!(text, "  - {}", one_line(item));
         }
     }
     text

@@ -12,6 +12,7 @@ use icn_identity::keystore::IdentityStore;
 use crate::args::{Args, AskedFormat, Command, Format, IdCommand, TpmCommand};
 use crate::error::CliError;
 use crate::part::Part;
+use crate::terminal;
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -115,16 +116,21 @@ impl Context {
         self.config.identity.did.as_ref()
     }
 
-    /// Prints to standard output; a closed pipe is an error, not a panic.
+    /// Prints to standard output. What is foreign in it is made one line before.
     pub(crate) fn print(text: &str) -> Result<(), CliError> {
+        Self::write(&terminal::lines(text))
+    }
+
+    pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
+        Self::write(&terminal::json(&format!("{value:#}\n")))
+    }
+
+    /// A closed pipe is an error, not a panic.
+    fn write(text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(|source| CliError::Output { source })
-    }
-
-    pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
-        Self::print(&format!("{value:#}\n"))
     }
 }
 

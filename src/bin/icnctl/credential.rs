@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::part::Part;
+use crate::terminal::{one_line, say};
 
 /// What is asked for, and under which names it can be given.
 struct Asked {
@@ -88,7 +89,7 @@ impl Given {
                 Err(_) => Ok(()),
             };
             if let Err(error) = noted {
-                eprintln!("warning: whether the PIN was refused could not be noted: {error}");
+                say(&format!("warning: whether the PIN was refused could not be noted: {error}"));
             }
         }
         Ok(result?)
@@ -211,7 +212,7 @@ impl Context {
         }
         if state.pin_pad {
             let (whose, warning) = (self.whose(), warning_of(&state));
-            eprintln!("Enter the PIN of token {name}{whose} at its PIN pad{warning}.");
+            say(&format!("Enter the PIN of token {name}{whose} at its PIN pad{warning}."));
             return Ok(Given { credentials: Credentials::pin(Pin::at_pin_pad()), pin: None });
         }
         let asked = Asked::pin(self.part);
@@ -294,7 +295,7 @@ fn warning_of(state: &PinState) -> String {
 /// On the terminal itself, so that a message can come on standard input.
 fn at_prompt(asked: &Asked, prompt: &str, again: Option<&str>) -> Result<LockedText, CliError> {
     let read = |prompt: &str| {
-        rpassword::prompt_password(prompt)
+        rpassword::prompt_password(one_line(prompt))
             .map(|text| LockedText::from(SecretString::from(text)))
             .map_err(|source| CliError::NoCredential {
                 what: asked.what,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use icn_identity::bundle::{DecryptError, EncryptedFile};
 
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, warn};
 use crate::new_file::NewFile;
 
 /// Whoever gets this identity's encryption key opens everything that was ever
@@ -47,7 +47,7 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
     let opened = given.used(&store, opened)?;
     if let Some(error) = &opened.renewal_failed {
-        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+        warn("the TLS certificate is due for renewal, which failed", error);
     }
     let plaintext = opened.bundle.decrypt(file)?;
     // The key is not needed any more.

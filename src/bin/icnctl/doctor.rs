@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::args::{DoctorArgs, Format};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::terminal::one_line;
 use crate::verdicts::{row, write_verdicts};
 
 /// Prints the report; whether an identity works here.
@@ -77,7 +78,7 @@ fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, Cl
 }
 
 fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {
-    let _ = writeln!(text, "Module {}", report.path);
+    let _ = writeln!(text, "Module {}", one_line(&report.path));
     let library = format!("{}, {} {}", report.description, report.manufacturer, report.version);
     row(text, "Library", &library);
     row(text, "Interface", &format!("PKCS#11 {}", report.interface));
@@ -88,7 +89,7 @@ fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {
 
 fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
     let selected = if token.selected { "" } else { " (not the configured one)" };
-    let _ = writeln!(text, "\nToken {}{selected}", token.label);
+    let _ = writeln!(text, "\nToken {}{selected}", one_line(&token.label));
     row(text, "URI", &token.uri);
     row(text, "Made by", &format!("{}, {}", token.manufacturer, token.model));
     row(text, "Serial, firmware", &format!("{}, {}", token.serial, token.firmware));

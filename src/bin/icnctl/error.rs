@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
 
+use crate::terminal::{self, say};
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error(transparent)]
@@ -117,6 +119,8 @@ pub(crate) enum CliError {
     ToAFile,
     #[error("no PKCS#11 module is given")]
     NoModule,
+    #[error("the path of the PKCS#11 module, {}, is not UTF-8: icn.toml cannot name it", path.display())]
+    ModuleNotUtf8 { path: PathBuf },
     #[error("a backup does not say which library is loaded, and there is no icn.toml")]
     ModuleNotNamed { was: String },
     #[error("the identity {did} was made, but its files cannot be read again")]
@@ -124,6 +128,13 @@ pub(crate) enum CliError {
         did: String,
         #[source]
         source: Box<icn_identity::error::KeystoreError>,
+    },
+    #[error("{} cannot be written, and so nothing else was", path.display())]
+    NotPinned {
+        path: PathBuf,
+        lines: String,
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
     },
     #[error("the identity was written, but {} could not be updated", path.display())]
     NotRecorded {
@@ -207,10 +218,16 @@ impl CliError {
             Self::NoModule => {
                 "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
             }
+            Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {
                 return Some(format!(
                     "give the token's PKCS#11 module with --module PATH; it was {was} when the \
                      backup was made"
+                ));
+            }
+            Self::NotPinned { lines, .. } => {
+                return Some(format!(
+                    "make it writable; or add these lines to it, and run the command again:\n{lines}"
                 ));
             }
             Self::NotRecorded { lines, .. } => {
@@ -228,24 +245,24 @@ impl CliError {
     }
 
     pub(crate) fn report(&self) {
-        eprintln!("error: {self}");
+        say(&format!("error: {self}"));
         explain(self, self.help());
     }
 }
 
 /// What did not keep the command from being done.
 pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
-    eprintln!("warning: {what}: {error}");
+    say(&format!("warning: {what}: {error}"));
     explain(error, error.help());
 }
 
 fn explain(error: &dyn StdError, help: Option<String>) {
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  because: {error}");
+        say(&format!("  because: {error}"));
         cause = error.source();
     }
     if let Some(help) = help {
-        eprintln!("  try: {help}");
+        eprintln!("  try: {}", terminal::lines(&help));
     }
 }

@@ -9,6 +9,7 @@ use icn_identity::{AlgorithmId, DidMethod, DidSignerExt as _, ProvenanceKind};
 use crate::args::{Algorithm, Backend, Format, InitArgs, Method};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::terminal::one_line;
 use crate::{adopt, pin_config, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
@@ -49,7 +50,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         Format::Json => show::print(&context, &header, &show::Device::JustMade),
         Format::Text => {
             let place = match (bundle.signer().provenance(), header.locator()) {
-                (_, Some(locator)) => format!("in token {} ({locator})", locator.token),
+                (_, Some(locator)) => {
+                    format!("in token {} ({locator})", one_line(&locator.token))
+                }
                 (ProvenanceKind::Software, None) => {
                     format!("in {}, under your passphrase", context.home.display())
                 }
@@ -118,6 +121,7 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
         if args.key_label.is_some() {
             pkcs11.key_label.clone_from(&args.key_label);
         }
+        pin_config::in_toml(&pkcs11.module)?;
         identity.pkcs11 = Some(pkcs11);
     } else {
         let given = [

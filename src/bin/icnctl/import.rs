@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::pin_config;
+use crate::pin_config::{self, Pins};
+use crate::terminal::one_line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
@@ -54,8 +55,11 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
             "New passphrase: ",
         )?,
     };
-    let bundle = store.import(old, context.pinned(), &passphrase)?;
-    pin_config::record(context, &store.header()?)?;
+    old.check_pinned(context.pinned())?;
+    // Before the identity, which is then never there without its pin.
+    let pinned = pin_config::pin_ahead(context, &Pins::software(old.did()), "")?;
+    let imported = store.import(old, context.pinned(), &passphrase);
+    let bundle = pinned.unless_failed(&store, imported)?;
     match context.format {
         Format::Json => Context::print_json(&json!({
             "did": bundle.did(),
@@ -69,7 +73,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
         })),
         Format::Text => {
             let x25519 = if kept_x25519 { "kept" } else { "new, the file had none" };
-            let carried = if carried.is_empty() { "nothing".into() } else { carried.join(", ") };
+            let carried =
+                if carried.is_empty() { "nothing".into() } else { one_line(&carried.join(", ")) };
             Context::print(&format!(
                 "{}\nImported from {format}; the key is in {}, under {} passphrase.\n\
                  X25519 key: {x25519}. TLS key, certificate and binding: new.\n\

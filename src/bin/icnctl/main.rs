@@ -31,6 +31,7 @@ mod rotation_args;
 mod rotation_report;
 mod show;
 mod sign;
+mod terminal;
 #[cfg(feature = "tpm")]
 mod tpm;
 mod tpm_args;

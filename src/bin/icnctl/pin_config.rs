@@ -1,51 +1,101 @@
 //! Records in `icn.toml` what `id init` decided, and pins the DID there.
 
+mod ahead;
+
 use std::io;
 use std::path::Path;
 
-use icn_identity::backend::{BackendKind, TpmObject};
+use icn_identity::Did;
+use icn_identity::backend::{BackendKind, Pkcs11Locator, TpmObject};
 use icn_identity::config::Config;
 use icn_identity::keystore::Header;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
+pub(crate) use self::ahead::pin_ahead;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::terminal;
 
-/// Keeps what else is in the file, comments too.
-pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError> {
-    record_over(context, header, "")
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Of an identity: what the configuration has to say of it.
+pub(crate) struct Pins<'a> {
+    did: &'a Did,
+    backend: BackendKind,
+    locator: Option<&'a Pkcs11Locator>,
+    tpm: Option<&'a TpmObject>,
 }
 
-/// As [`record`]; where there is no file, it begins as `if_none`.
-pub(crate) fn record_over(
-    context: &Context,
-    header: &Header,
-    if_none: &str,
-) -> Result<(), CliError> {
-    let path = &context.config_path;
-    let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => if_none.to_owned(),
-            Err(error) => return Err(error.into()),
-        };
-        let mut document: DocumentMut = text.parse()?;
-        fill(&mut document, context, header).ok_or("[identity] is not a table")?;
-        // Through a symbolic link, not over it.
-        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        let permissions = std::fs::metadata(&target).map(|metadata| metadata.permissions());
-        context.store().write_config(&target, document.to_string().as_bytes())?;
-        // Others that could read the file still can.
-        if let Ok(permissions) = permissions {
-            std::fs::set_permissions(&target, permissions)?;
-        }
-        Ok(())
-    };
-    write().map_err(|source| {
+impl<'a> Pins<'a> {
+    pub(crate) fn of(header: &'a Header) -> Self {
+        let (locator, tpm) = (header.locator(), header.tpm());
+        Self { did: header.did(), backend: header.backend(), locator, tpm }
+    }
+
+    pub(crate) const fn software(did: &'a Did) -> Self {
+        Self { did, backend: BackendKind::Age, locator: None, tpm: None }
+    }
+
+    /// The lines alone, as far as they can be told.
+    fn lines(&self, context: &Context) -> String {
         let mut document = DocumentMut::new();
-        let _ = fill(&mut document, context, header);
-        CliError::NotRecorded { path: path.clone(), lines: document.to_string(), source }
+        let _ = fill(&mut document, context, self);
+        document.to_string()
+    }
+}
+
+/// After an identity was made. Keeps what else is in the file, comments too.
+pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError> {
+    let (path, pins) = (&context.config_path, Pins::of(header));
+    let written = read(path).and_then(|before| write(context, &pins, &before.unwrap_or_default()));
+    written.map_err(|source| {
+        let (path, lines) = (path.clone(), pins.lines(context));
+        CliError::NotRecorded { path, lines, source }
     })
+}
+
+/// Whoever can replace the files of an identity that is not pinned can put
+/// another in its place. It is so after a command that was cut off, too.
+pub(crate) fn warn_if_not_pinned(context: &Context, header: &Header) {
+    if context.pinned().is_some() {
+        return;
+    }
+    let path = context.config_path.display();
+    let lines = Pins::of(header).lines(context);
+    terminal::say(&format!("warning: {path} does not say whose identity is here"));
+    eprintln!(
+        "  try: if the DID is the one in your records, see that these lines are in it:\n{}",
+        terminal::lines(&lines)
+    );
+}
+
+/// The text; `None` if there is no file.
+fn read(path: &Path) -> Result<Option<String>, Cause> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts the pins into the text, and the text into the file.
+fn write(context: &Context, pins: &Pins<'_>, text: &str) -> Result<(), Cause> {
+    let mut document: DocumentMut = text.parse()?;
+    fill(&mut document, context, pins).ok_or("[identity] is not a table")?;
+    put(context, &document.to_string())
+}
+
+fn put(context: &Context, text: &str) -> Result<(), Cause> {
+    let path = &context.config_path;
+    // Through a symbolic link, not over it.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let permissions = std::fs::metadata(&target).map(|metadata| metadata.permissions());
+    context.store().write_config(&target, text.as_bytes())?;
+    // Others that could read the file still can.
+    if let Ok(permissions) = permissions {
+        std::fs::set_permissions(&target, permissions)?;
+    }
+    Ok(())
 }
 
 /// The table `[identity]` of a file, with its comments and without the tables
@@ -70,13 +120,19 @@ pub(crate) fn module(text: &str) -> Option<String> {
 /// Such a table with another module.
 pub(crate) fn with_module(text: &str, module: &Path) -> Result<String, CliError> {
     let mut document = parse(text)?;
-    let pkcs11 = table(document.as_table_mut(), "identity")
-        .and_then(|identity| table(identity, "pkcs11"))
-        .zip(module.to_str());
-    if let Some((pkcs11, module)) = pkcs11 {
+    let module = in_toml(module)?;
+    // It was parsed: both are tables.
+    if let Some(pkcs11) =
+        table(document.as_table_mut(), "identity").and_then(|identity| table(identity, "pkcs11"))
+    {
         set(pkcs11, "module", module);
     }
     Ok(document.to_string())
+}
+
+/// A module's path as TOML can write it. Asked for before anything is made.
+pub(crate) fn in_toml(module: &Path) -> Result<&str, CliError> {
+    module.to_str().ok_or_else(|| CliError::ModuleNotUtf8 { path: module.to_owned() })
 }
 
 /// Its errors could quote what is in the file; those of [`Config`] do not.
@@ -85,13 +141,13 @@ fn parse(text: &str) -> Result<DocumentMut, CliError> {
     Ok(text.parse().unwrap_or_default())
 }
 
-fn fill(document: &mut DocumentMut, context: &Context, header: &Header) -> Option<()> {
+fn fill(document: &mut DocumentMut, context: &Context, pins: &Pins<'_>) -> Option<()> {
     let identity = table(document.as_table_mut(), "identity")?;
-    set(identity, "backend", header.backend().as_str());
-    set(identity, "did", header.did().as_str());
-    if header.backend() == BackendKind::Pkcs11 {
+    set(identity, "backend", pins.backend.as_str());
+    set(identity, "did", pins.did.as_str());
+    if pins.backend == BackendKind::Pkcs11 {
         let config = context.config.identity.pkcs11.as_ref()?;
-        let locator = header.locator()?;
+        let locator = pins.locator?;
         let pkcs11 = table(identity, "pkcs11")?;
         set(pkcs11, "module", config.module.to_str()?);
         set(pkcs11, "token", &locator.token);
@@ -106,7 +162,7 @@ fn fill(document: &mut DocumentMut, context: &Context, header: &Header) -> Optio
             set(pkcs11, "key", key.to_string());
         }
     }
-    if let Some(object) = header.tpm() {
+    if let Some(object) = pins.tpm {
         fill_tpm(table(identity, "tpm")?, context, object)?;
     }
     Some(())

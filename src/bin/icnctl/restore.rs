@@ -1,5 +1,6 @@
 //! `icnctl id restore`
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use icn_identity::Did;
@@ -14,7 +15,9 @@ use crate::backup::{in_words, recovery_keys};
 use crate::backup_args::RestoreArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{pin_config, show};
+use crate::pin_config::{self, Pins};
+use crate::show;
+use crate::terminal::one_line;
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -54,10 +57,13 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         store.find(backend.as_ref(), &header).map_err(|error| backup.explain(error))?;
     }
     let given = context.credentials_after_restore(backend.as_ref(), &header)?;
+    // Before the identity, which is then never there without its pin.
+    let if_none = config.as_deref().unwrap_or_default();
+    let pinned = pin_config::pin_ahead(&context, &Pins::of(&header), if_none)?;
     let restored = store.restore(backend.as_ref(), backup, &did, &given.credentials);
+    let restored = pinned.unless_failed(&store, restored);
     drop(given.used(&store, restored)?);
     let header = store.header()?;
-    pin_config::record_over(&context, &header, config.as_deref().unwrap_or_default())?;
     match context.format {
         Format::Json => show::print(&context, &header, &show::Device::JustMade),
         Format::Text => Context::print(&format!(
@@ -105,7 +111,9 @@ fn configured(
         context.config = Config::parse(&config)?;
         text = Some(config);
     } else if args.module.is_some() {
-        context.config.identity.pkcs11 = Some(context.pkcs11(args.module.as_deref())?);
+        let pkcs11 = context.pkcs11(args.module.as_deref())?;
+        pin_config::in_toml(&pkcs11.module)?;
+        context.config.identity.pkcs11 = Some(pkcs11);
     }
     Ok((context, text))
 }
@@ -155,14 +163,18 @@ fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(),
         None => text.push_str("\nThe identity can be restored from this file alone.\n"),
         Some(device) => {
             text.push_str("\nThe identity can be restored only where its key is: ");
-            text.push_str(&device);
+            text.push_str(&one_line(&device));
             text.push_str(". That device was not asked.\n");
         }
     }
-    if !did_was_named {
-        text.push_str(
+    if did_was_named {
+        let _ = writeln!(text, "\nIt is the backup that was asked for, of\n{}", backup.did());
+    } else {
+        let _ = writeln!(
+            text,
             "\nWhether this is the DID that you want was not checked: compare it with your own \
-             records, or give it with --did.\n",
+             records, or give it with --did.\n{}",
+            backup.did()
         );
     }
     Context::print(&text)

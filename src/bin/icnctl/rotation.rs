@@ -14,7 +14,7 @@ use icn_identity::{Did, RotationChain};
 
 use crate::args::Format;
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, warn};
 use crate::new_file::NewFile;
 use crate::rotation_args::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::rotation_report::{self as report, Report};
@@ -200,7 +200,7 @@ fn open(context: &Context) -> Result<Opened, CliError> {
     let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
     let opened = given.used(&store, opened)?;
     if let Some(error) = &opened.renewal_failed {
-        eprintln!("warning: the TLS certificate is due for renewal, which failed: {error}");
+        warn("the TLS certificate is due for renewal, which failed", error);
     }
     Ok(opened)
 }

@@ -8,6 +8,7 @@ use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
 
 use crate::show::{date, hex};
+use crate::terminal::one_line;
 
 /// A little more than clocks differ by.
 const CLOCK_SKEW: u64 = 300;
@@ -245,7 +246,7 @@ pub(crate) fn not_valid_text(error: &RotationError) -> String {
             }
             text
         }
-        error => format!("not valid: {error}\n"),
+        error => format!("not valid: {}\n", one_line(&error.to_string())),
     };
     if let Some(help) = error.help() {
         let _ = writeln!(text, "  try: {help}");

@@ -14,6 +14,8 @@ use time::format_description::well_known::Rfc3339;
 use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::pin_config;
+use crate::terminal::one_line;
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -32,6 +34,7 @@ pub(crate) enum Device {
 pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     let store = context.store();
     let header = store.header()?;
+    pin_config::warn_if_not_pinned(context, &header);
     store.check(&header, context.config.identity.backend, context.pinned())?;
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
@@ -137,7 +140,7 @@ fn as_text(header: &Header, device: &Device) -> String {
     lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
     for (name, value) in lines {
-        let _ = writeln!(text, "{name:<11} {value}");
+        let _ = writeln!(text, "{name:<11} {}", one_line(&value));
     }
     match device {
         Device::None => {}
@@ -150,11 +153,14 @@ fn as_text(header: &Header, device: &Device) -> String {
             text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
         }
         Device::Unreachable(reason) => {
-            let _ =
-                write!(text, "\nFrom the public header only; the {what} was not asked: {reason}\n");
+            let _ = write!(
+                text,
+                "\nFrom the public header only; the {what} was not asked: {}\n",
+                one_line(reason)
+            );
         }
         Device::Wrong(reason) => {
-            let _ = write!(text, "\nWARNING, do not use this token: {reason}\n");
+            let _ = write!(text, "\nWARNING, do not use this token: {}\n", one_line(reason));
         }
     }
     text

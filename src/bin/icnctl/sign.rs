@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::args::{Format, SignArgs};
 use crate::context::{Context, read_message};
 use crate::error::{CliError, warn};
+use crate::pin_config;
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -15,6 +16,7 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     if statement::is_reserved(&message) {
         return Err(CliError::Reserved);
     }
+    pin_config::warn_if_not_pinned(context, &header);
     store.check(&header, context.config.identity.backend, context.pinned())?;
     let backend = context.backend()?;
     // Whatever can be refused without a credential is, before a person is asked

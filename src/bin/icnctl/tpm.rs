@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::{ApproveArgs, CheckArgs, Format, InstallArgs, ResealArgs};
 use crate::context::{Context, read_message};
 use crate::error::CliError;
+use crate::terminal::say;
 use crate::{pin_config, show};
 
 /// Whether the identity opens.
@@ -43,12 +44,12 @@ pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliEr
     let approval = Approval::sign(&request, &key)?;
     if context.format == Format::Text {
         let indices: Vec<String> = request.pcr.values.keys().map(ToString::to_string).collect();
-        eprintln!(
+        say(&format!(
             "Approved for {}: PCR {} ({}). This cannot be taken back.",
             request.did,
             indices.join(", "),
             request.pcr.bank
-        );
+        ));
     }
     Context::print_json(&json!(approval))
 }

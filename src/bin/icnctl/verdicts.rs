@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{Outcome, Verdict};
 
+use crate::terminal::one_line;
+
 pub(crate) fn row(text: &mut String, name: &str, value: &str) {
+    let (name, value) = (one_line(name), one_line(value));
     let _ = writeln!(text, "  {name:<18} {value}");
 }
 
@@ -16,7 +19,8 @@ pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Out
             Outcome::Warning => "warning",
             _ => "FAIL",
         };
-        let _ = writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, verdict.found);
+        let _ =
+            writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, one_line(&verdict.found));
         if let Some(advice) = verdict.advice {
             let _ = writeln!(text, "           try: {advice}");
         }

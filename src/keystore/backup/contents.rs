@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::super::base64;
 use super::super::header::{Header, Storage};
@@ -71,6 +73,18 @@ pub(super) struct Contents<'a> {
 impl<'a> Contents<'a> {
     pub(super) fn parse(json: &'a RawValue) -> Result<Self, BackupError> {
         serde_json::from_str(json.get()).map_err(|error| position(&error))
+    }
+
+    /// The time, written by us: what else could be in that string does not get
+    /// any further.
+    pub(super) fn when(&self) -> Result<String, BackupError> {
+        OffsetDateTime::parse(&self.created, &Rfc3339)
+            .ok()
+            .and_then(|time| time.format(&Rfc3339).ok())
+            .ok_or(BackupError::NotABackup {
+                reason: "its `created` is no time of RFC 3339",
+                source: None,
+            })
     }
 }
 

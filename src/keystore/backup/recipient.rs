@@ -23,7 +23,7 @@ impl RecoveryRecipient {
         &self.public
     }
 
-    pub(super) fn as_age(&self) -> &dyn Recipient {
+    pub(in crate::keystore) fn as_age(&self) -> &dyn Recipient {
         &self.recipient
     }
 }
@@ -32,10 +32,11 @@ impl FromStr for RecoveryRecipient {
     type Err = BackupError;
 
     fn from_str(text: &str) -> Result<Self, BackupError> {
-        if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY") {
+        // The whole file of a key begins with a comment.
+        if text.to_ascii_uppercase().contains("AGE-SECRET-KEY") {
             return Err(BackupError::SecretAsRecipient);
         }
-        let wrong = |reason| BackupError::NotARecipient { given: text.to_owned(), reason };
+        let wrong = |reason| BackupError::NotARecipient { given: repeatable(text), reason };
         let recipient = text.parse().map_err(|_| wrong("X25519 keys begin with age1"))?;
         let decoded = bech32::decode(text).map(|(_, bytes)| bytes).unwrap_or_default();
         let public = decoded.try_into().map_err(|_| wrong("it is not 32 bytes"))?;
@@ -47,6 +48,17 @@ impl FromStr for RecoveryRecipient {
         }
         Ok(Self { recipient, public })
     }
+}
+
+/// What may be repeated of a text that is no recipient: one that was meant to
+/// be one. Whatever else it is, it could be a secret.
+fn repeatable(text: &str) -> Option<String> {
+    /// Of a plugin's recipients, which are longer than ours (62 characters).
+    const MAX_LEN: usize = 128;
+    let meant = text.starts_with("age1")
+        && text.len() <= MAX_LEN
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    meant.then(|| text.to_owned())
 }
 
 impl fmt::Display for RecoveryRecipient {

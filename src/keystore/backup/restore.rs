@@ -45,7 +45,7 @@ impl IdentityStore {
         }
         file::private_dir(self.home())?;
         let _lock = Lock::exclusive(self.home())?;
-        self.check_vacant()?;
+        self.clear()?;
         let approvals = self.put_approvals(&backup)?;
         let opened = open_key(self, backend, &mut backup, credentials);
         let restored =

@@ -75,34 +75,35 @@ pub(super) fn x25519(
     }
 }
 
-/// The keys of the key bundle in use, as far as they are there. All bundles,
-/// the revoked and expired ones too, are carried along as they are.
-pub(super) fn current_keybundle(fields: &Fields<'_>) -> Result<(), LegacyError> {
-    let current = fields.number("current_keybundle_version")?;
-    let (Some(current), Some(bundles)) = (current, fields.peek("keybundles")) else {
-        return Ok(());
-    };
-    let problem = FieldProblem::NotObjects;
+/// The pairs of every key bundle, as far as both halves are there. The bundles
+/// are carried along as they are, the revoked and expired ones too: whoever
+/// reads one later must not find a public key that is somebody else's.
+pub(super) fn keybundles(fields: &Fields<'_>) -> Result<(), LegacyError> {
+    fields.number("current_keybundle_version")?;
+    let Some(bundles) = fields.peek("keybundles") else { return Ok(()) };
     for bundle in bundles.objects()? {
-        let bundle = Fields::parse(bundle.get().as_bytes()).map_err(|error| match error {
-            LegacyError::Json { .. } => LegacyError::Field { field: "keybundles", problem },
-            error => error,
-        })?;
-        if bundle.number("version")? != Some(current) {
-            continue;
+        keybundle(bundle.get().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn keybundle(json: &[u8]) -> Result<(), LegacyError> {
+    let problem = FieldProblem::NotObjects;
+    let bundle = Fields::parse(json).map_err(|error| match error {
+        LegacyError::Json { .. } => LegacyError::Field { field: "keybundles", problem },
+        error => error,
+    })?;
+    let pair = |private, public| Some((bundle.peek(private)?, bundle.peek(public)?));
+    if let Some((private, public)) = pair("classical_secret", "classical_public") {
+        let seed = secret(&private, SigningSeed::from_bytes)?;
+        if public.array::<32>()? != *seed.verifying_key().as_bytes() {
+            return Err(not_its_key("classical_public", "classical_secret"));
         }
-        let pair = |private, public| Some((bundle.peek(private)?, bundle.peek(public)?));
-        if let Some((private, public)) = pair("classical_secret", "classical_public") {
-            let seed = secret(&private, SigningSeed::from_bytes)?;
-            if public.array::<32>()? != *seed.verifying_key().as_bytes() {
-                return Err(not_its_key("classical_public", "classical_secret"));
-            }
-        }
-        if let Some((private, public)) = pair("bundle_x25519_secret", "bundle_x25519_public") {
-            let seed = secret(&private, X25519Seed::from_bytes)?;
-            if public.array::<32>()? != seed.public_key() {
-                return Err(not_its_key("bundle_x25519_public", "bundle_x25519_secret"));
-            }
+    }
+    if let Some((private, public)) = pair("bundle_x25519_secret", "bundle_x25519_public") {
+        let seed = secret(&private, X25519Seed::from_bytes)?;
+        if public.array::<32>()? != seed.public_key() {
+            return Err(not_its_key("bundle_x25519_public", "bundle_x25519_secret"));
         }
     }
     Ok(())
