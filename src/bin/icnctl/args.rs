@@ -16,8 +16,9 @@ use crate::rotation_args::RotationCommand;
     name = "icnctl",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document: not valid), 2 wrong usage \
-                  (those two: could not be told), 77 a PIN or passphrase was refused: do not restart for it"
+    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document, id rotation verify: not \
+                  valid; tpm check, backend doctor: no), 2 wrong usage (those that verify: could not \
+                  be told), 77 a PIN or passphrase was refused: do not restart for it"
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]

@@ -168,7 +168,8 @@ impl CliError {
                     if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
                 return Some(format!("give it with {flag} FILE{or}"));
             }
-            Self::Empty { .. } | Self::Differ { .. } => "run the command again",
+            Self::Empty { .. } => "give one that is not empty",
+            Self::Differ { .. } => "run the command again",
             Self::Reserved => {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: frame the message with a prefix of your own"
@@ -202,7 +203,9 @@ impl CliError {
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
-            Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
+            Self::OptionForPkcs11 { .. } => {
+                "it is for keys in tokens; `id init` takes it with --backend pkcs11"
+            }
             Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
             Self::OptionForTpm { .. } => "add --backend tpm",
             Self::OnlyForTpm => "set `backend = \"tpm\"` in icn.toml, if the identity is in one",
@@ -234,12 +237,11 @@ impl CliError {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
             Self::NotReread { source, .. } => return source.help(),
-            Self::NotUtf8 { .. }
-            | Self::Input { .. }
-            | Self::Output { .. }
-            | Self::OutputFile { .. } => {
-                return None;
+            Self::Input { .. } => "name a file that is there and that you may read",
+            Self::OutputFile { .. } => {
+                "name a file in a directory that is there, that you may write to, and that has room"
             }
+            Self::NotUtf8 { .. } | Self::Output { .. } => return None,
         };
         Some(help.to_owned())
     }

@@ -141,15 +141,19 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let known = args.known.as_deref().map(known).transpose()?;
     match verified(&files, from.as_ref(), known.as_ref()) {
         Ok((chain, report)) => {
-            let wrong = expect.filter(|expect| expect != chain.current());
+            if let Some(expect) = expect.filter(|expect| expect != chain.current()) {
+                let error = format!("the present DID is {}, not {expect}", chain.current());
+                match context.format {
+                    Format::Json => Context::print_json(&report.as_json(Some(&error)))?,
+                    Format::Text => Context::print(&format!("not valid: {error}\n"))?,
+                }
+                return Ok(ExitCode::from(1));
+            }
             match context.format {
-                Format::Json => Context::print_json(&report.as_json(wrong.is_none()))?,
+                Format::Json => Context::print_json(&report.as_json(None))?,
                 Format::Text => Context::print(&report.as_text())?,
             }
-            let Some(expect) = wrong else { return Ok(ExitCode::SUCCESS) };
-            if context.format == Format::Text {
-                Context::print(&format!("not valid: the present DID is not {expect}\n"))?;
-            }
+            return Ok(ExitCode::SUCCESS);
         }
         Err(error) if error.is_unreadable() => return Err(error.into()),
         Err(error) => match context.format {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::new_file::a_file;
+
 use clap::{Subcommand, ValueEnum};
 use icn_identity::rotation::RotationReason;
 
@@ -43,7 +45,7 @@ pub(crate) struct CreateArgs {
     pub(crate) commit_next: Option<String>,
 
     /// Write the chain to a new file as well, for publishing
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
     pub(crate) output: Option<PathBuf>,
 
     /// File whose content is the successor's passphrase (mode 0600) [or a prompt]
@@ -58,7 +60,7 @@ pub(crate) struct CreateArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// Write the chain to a new file as well, for publishing
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
     pub(crate) output: Option<PathBuf>,
 }
 

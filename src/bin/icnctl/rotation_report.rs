@@ -63,9 +63,11 @@ impl Report {
         self
     }
 
-    pub(crate) fn as_json(&self, valid: bool) -> Value {
+    /// With what is wrong although the chain is valid.
+    pub(crate) fn as_json(&self, error: Option<&str>) -> Value {
         json!({
-            "valid": valid,
+            "valid": error.is_none(),
+            "error": error,
             "from": self.pinned,
             "did": self.present,
             "next_key_sha256": self.next_key,
@@ -76,7 +78,7 @@ impl Report {
     }
 
     pub(crate) fn with_chain(&self, chain: &RotationChain) -> Value {
-        let mut value = self.as_json(true);
+        let mut value = self.as_json(None);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("chain".into(), json!(chain));
         }
