@@ -14,6 +14,7 @@ use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::show::date;
+use crate::terminal::one_line;
 
 /// More than any document has, in bytes; what is longer is not read further.
 const MAX_LEN: u64 = 64 * 1024;
@@ -72,7 +73,7 @@ fn not_valid(context: &Context, error: &str, help: Option<&str>) -> Result<ExitC
         Format::Json => {
             Context::print_json(&json!({ "valid": false, "error": error, "help": help }))?;
         }
-        Format::Text => Context::print(&format!("not valid: {error}\n"))?,
+        Format::Text => Context::print(&format!("not valid: {}\n", one_line(&error.to_string())))?,
     }
     Ok(ExitCode::from(1))
 }

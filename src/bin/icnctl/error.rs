@@ -223,6 +223,8 @@ impl CliError {
             }
             Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {
+                // A backup says so.
+                let was = terminal::one_line(was);
                 return Some(format!(
                     "give the token's PKCS#11 module with --module PATH; it was {was} when the \
                      backup was made"
