@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use super::file;
 use super::header::{self, Header};
-use super::identity::{IdentityStore, UnlockedIdentity, seed_of};
+use super::identity::{IdentityStore, seed_of};
 use super::lock::Lock;
+use super::open::UnlockedIdentity;
 use super::payload::Payload;
 use super::unlock::StorageSecret;
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
