@@ -31,6 +31,7 @@ mod passphrase;
 pub(crate) mod payload;
 mod refusals;
 mod relocate;
+mod renew;
 mod replace;
 #[cfg(feature = "tpm")]
 mod reseal;

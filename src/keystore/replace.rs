@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use super::file;
 use super::header::{self, Header};
-use super::identity::{IdentityStore, UnlockedIdentity, seed_of};
+use super::identity::{IdentityStore, seed_of};
 use super::lock::Lock;
 use super::payload::Payload;
+use super::renew::UnlockedIdentity;
 use super::unlock::StorageSecret;
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::error::{Error, KeystoreError, OpenError};
