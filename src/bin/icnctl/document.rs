@@ -73,7 +73,7 @@ fn not_valid(context: &Context, error: &str, help: Option<&str>) -> Result<ExitC
         Format::Json => {
             Context::print_json(&json!({ "valid": false, "error": error, "help": help }))?;
         }
-        Format::Text => Context::print(&format!("not valid: {}\n", one_line(&error.to_string())))?,
+        Format::Text => Context::print(&format!("not valid: {}\n", one_line(error)))?,
     }
     Ok(ExitCode::from(1))
 }
