@@ -40,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(answer) => return Err(format!("mallory heard: {answer}").into()),
         Err(error) => println!("mallory hears: {error}"),
     }
-    // Before the certificate ends, without a restart: one signature by the DID's key.
+    // Before the certificate ends, without a restart: one signature by the DID's key. (A bundle
+    // that came from a store is renewed there, by opening it again: see docs/tls.md.)
     bank.renew(std::time::SystemTime::now(), DEFAULT_VALIDITY)?;
     identity.replace(&bank)?;
     println!("alice hears: {}", ask(address, &alice.tls_identity(), bank.did())?);

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 pub use binding::Binding;
 #[cfg(feature = "tls")]
 pub(crate) use binding::Terms;
-pub(crate) use binding::unix;
+pub(crate) use binding::{clock_is_set, unix};
 pub(crate) use companions::Companions;
 pub(crate) use encryption::age_secret_key;
 pub use encryption::{
@@ -155,42 +155,32 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.companions.binding().check_time(at)
     }
 
-    /// Whether two thirds of the validity are over, or the certificate was made
-    /// before certificates carried their binding: peers refuse such ones.
+    /// Whether two thirds of the validity are over, or peers refuse the
+    /// certificate: because it begins later (a clock was ahead when it was
+    /// made), or was made before certificates carried their binding. Never by a
+    /// clock before 2026, which was not set.
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
         self.companions.wants_renewal(at)
     }
 
-    /// Replaces the TLS key and certificate, and binds them with the next
-    /// sequence number: one signature. The X25519 key stays, as others encrypt
-    /// to it, and so does the DID document.
+    /// Replaces the TLS key and certificate, and binds them with a higher
+    /// sequence number: the time, or one more if that is not higher. One
+    /// signature. The X25519 key stays, as others encrypt to it, and so does the
+    /// DID document.
+    ///
+    /// For a bundle **without a store**: nothing is written. One that came from
+    /// an [`IdentityStore`](crate::keystore::IdentityStore) is renewed there, by
+    /// opening it again or by its `renew`: otherwise the next opening finds the
+    /// old certificate, which peers that have seen this one refuse until it is
+    /// renewed as well.
     ///
     /// # Errors
     ///
-    /// [`BundleError`] if the signer failed; the bundle is unchanged then.
+    /// [`BundleError`] if the clock was not set or the signer failed; the bundle
+    /// is unchanged then.
     pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
-        self.renew_past(at, validity, 0)
-    }
-
-    /// As [`Self::renew`], for companions that are older than what peers may
-    /// have seen since: the sequence number becomes Unix time, which is past
-    /// anything that renewals have counted up to.
-    pub(crate) fn renew_after_restore(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-    ) -> Result<(), BundleError> {
-        self.renew_past(at, validity, unix(at))
-    }
-
-    fn renew_past(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-        at_least: u64,
-    ) -> Result<(), BundleError> {
         let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
-        *self.companions = self.companions.renewed(&self.did, at, validity, at_least, sign)?;
+        *self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
         Ok(())
     }
 

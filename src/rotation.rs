@@ -28,11 +28,14 @@
 //! rotation. **Not** that it was the owner: without a commitment to the next key
 //! made in advance ([`RotationTerms::commit_to`]), a thief of the old key can
 //! rotate as well as the owner. Where both did, and both statements are seen,
-//! that is a [`Fork`]: it is reported and never resolved here. Nor does a chain
-//! prove that it is the newest: whoever hands it over can leave out its end.
+//! that is a [`Fork`]: it is reported and never resolved here. And a commitment
+//! binds only those who know it: whoever followed a chain keeps it, and follows
+//! from then on only what goes on from it ([`RotationChain::extends`]). Nor does a
+//! chain prove that it is the newest: whoever hands it over can leave out its end.
 
 mod body;
 mod chain;
+mod continuation;
 mod error;
 mod fork;
 mod statement;

@@ -423,6 +423,73 @@ fn opened_past_two_thirds_of_its_validity_the_certificate_is_renewed() {
     }
 }
 
+/// `icnctl` by another clock: `+365 days`, or a date.
+fn by_the_clock(home: &Home, clock: &str, args: &[&str]) -> home::Ran {
+    let icnctl = home.command(args);
+    let mut command = Command::new("faketime");
+    command.arg(clock).arg(icnctl.get_program()).args(icnctl.get_args()).env_clear();
+    command.envs(icnctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    run(command.env("TZ", "UTC"), b"hello")
+}
+
+#[test]
+fn a_clock_that_was_ahead_is_told_and_its_certificate_replaced() {
+    let home = identity();
+    let ahead = by_the_clock(&home, "+365 days", &["sign"]);
+    assert_eq!((ahead.code, ahead.err.as_str()), (0, ""));
+    let told = home.ok(&["id", "show"], b"");
+    let begin = home.show()["tls"]["not_before"].as_str().unwrap().to_owned();
+    for wanted in [&format!("certificate not valid before {begin}"), "run `icnctl id renew`"] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    // By the right clock any command that opens the identity replaces it.
+    home.ok(&["sign"], b"hello");
+    let right = home.ok(&["id", "show"], b"");
+    assert!(right.contains("certificate valid until 20"), "{right}");
+    let shown = home.show();
+    assert_eq!(shown["generation"], 3);
+    assert!(shown["tls"]["not_before"].as_str().unwrap() < begin.as_str(), "{shown}");
+}
+
+#[test]
+fn a_clock_that_was_never_set_leaves_the_certificate_and_signs() {
+    let home = identity();
+    let before = home.show();
+    let unset = by_the_clock(&home, "1970-01-02 00:00:00", &["sign"]);
+    assert_eq!((unset.code, unset.out.trim().len()), (0, 88), "{}", unset.err);
+    assert!(unset.err.contains("warning: the clock is not set"), "{}", unset.err);
+    let refused = by_the_clock(&home, "1970-01-02 00:00:00", &["id", "renew"]);
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    for wanted in ["the clock is not set", "try: set the clock"] {
+        assert!(refused.err.contains(wanted), "{}", refused.err);
+    }
+    assert_eq!(home.show(), before);
+}
+
+#[test]
+fn id_renew_replaces_the_certificate_at_once_and_prints_its_number() {
+    let home = identity();
+    let before = home.show();
+    let told: serde_json::Value =
+        serde_json::from_str(&home.ok(&["--format", "json", "id", "renew"], b"")).unwrap();
+    let first = told["tls"]["sequence"].as_u64().unwrap();
+    let shown = home.show();
+    assert_eq!(shown["generation"], 2);
+    assert_ne!(shown["tls"]["certificate_sha256"], before["tls"]["certificate_sha256"]);
+    for field in ["certificate_sha256", "not_before", "not_after"] {
+        assert_eq!(told["tls"][field], shown["tls"][field], "{field}");
+    }
+    assert_eq!((&told["did"], &shown["encryption"]), (&before["did"], &before["encryption"]));
+    let told = home.ok(&["id", "renew"], b"");
+    let words: Vec<_> = told.split_whitespace().collect();
+    let number = words[words.iter().position(|word| *word == "number").unwrap() + 1];
+    assert!(number.trim_end_matches(',').parse::<u64>().unwrap() > first, "{told}");
+    let until = home.show()["tls"]["not_after"].as_str().unwrap().to_owned();
+    assert!(told.contains(&format!("valid until {until}")), "{told}");
+    let wrong = home.with("ICN_PASSPHRASE", "wrong").icnctl(&["id", "renew"], b"");
+    assert_eq!(wrong.code, 77, "{}", wrong.err);
+}
+
 /// The disk is full: the old identity stays, and signing goes on.
 #[test]
 fn a_renewal_that_cannot_be_written_is_told_and_changes_nothing() {

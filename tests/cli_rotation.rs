@@ -6,6 +6,10 @@
 mod devices;
 #[path = "support/home.rs"]
 mod home;
+#[path = "cli_rotation/known.rs"]
+mod known;
+#[path = "cli_rotation/older.rs"]
+mod older;
 #[path = "cli_rotation/procedure.rs"]
 mod procedure;
 #[path = "support/swtpm.rs"]
@@ -161,31 +165,11 @@ fn a_successor_succeeds_once_and_no_file_is_overwritten() {
 fn an_old_identity_that_is_due_for_renewal_is_not_changed() {
     let (old, new) = (identity(PASSPHRASE), identity(OTHER));
     let before = files(&old);
-    let file = passphrase_file(&new, OTHER);
-    let to = new.path("");
-    let create = old.command(&[
-        "id",
-        "rotation",
-        "create",
-        "--successor",
-        to.to_str().unwrap(),
-        "--successor-passphrase-file",
-        &file,
-        "--reason",
-        "scheduled",
-    ]);
-    let mut later = std::process::Command::new("faketime");
-    later.args(["-f", "+6d"]).arg(create.get_program()).args(create.get_args()).env_clear();
-    later.envs(create.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let ran = run(&mut later, b"");
+    let ran = created_later(&old, &new, &[]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(files(&old), before);
     // Any other command renews it then.
-    let sign = old.command(&["sign"]);
-    let mut later = std::process::Command::new("faketime");
-    later.args(["-f", "+6d"]).arg(sign.get_program()).args(sign.get_args()).env_clear();
-    later.envs(sign.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    assert_eq!(run(&mut later, b"hello").code, 0);
+    assert_eq!(six_days_later(&old.command(&["sign"]), b"hello").code, 0);
     assert_ne!(files(&old), before);
     // Here it has yet to come.
     let told = new.ok(&["id", "rotation", "show"], b"");
@@ -193,6 +177,43 @@ fn an_old_identity_that_is_due_for_renewal_is_not_changed() {
         told.contains("warning: rotation 1 is dated 20") && told.contains("still to come"),
         "{told}"
     );
+}
+
+/// One clock that was ahead does not end the chain.
+#[test]
+fn a_rotation_made_with_a_clock_that_was_ahead_is_continued_and_told() {
+    let [one, two, three] = [PASSPHRASE, OTHER, OTHER].map(identity);
+    let ran = created_later(&one, &two, &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let file = text(&three, "chain.json");
+    let ran = create(&two, &three, &["--reason", "scheduled", "-o", &file]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("warning: rotation 1 is dated 20")
+            && ran.err.contains("this one is given the same time. Check the clock"),
+        "{}",
+        ran.err
+    );
+    let json = ["--format", "json", "id", "rotation", "verify", &file];
+    let report: Value = serde_json::from_str(&one.ok(&json, b"")).unwrap();
+    let steps = report["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(steps[0]["time"], steps[1]["time"]);
+}
+
+/// As [`create`], six days from now.
+fn created_later(old: &Home, new: &Home, more: &[&str]) -> Ran {
+    let (to, file) = (new.path(""), passphrase_file(new, OTHER));
+    let what = ["id", "rotation", "create", "--successor", to.to_str().unwrap()];
+    let with = ["--successor-passphrase-file", &file, "--reason", "scheduled"];
+    six_days_later(&old.command(&[&what[..], &with, more].concat()), b"")
+}
+
+fn six_days_later(command: &std::process::Command, stdin: &[u8]) -> Ran {
+    let mut later = std::process::Command::new("faketime");
+    later.args(["-f", "+6d"]).arg(command.get_program()).args(command.get_args()).env_clear();
+    later.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    run(&mut later, stdin)
 }
 
 #[test]

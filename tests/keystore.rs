@@ -143,16 +143,19 @@ fn whatever_a_crash_leaves_of_a_renewal_opens() {
         }
         set_mode(copy.home());
         let first = made.binding().sequence();
-        assert_eq!(renew(&copy), first + 1);
+        let renewed = renew(&copy);
+        assert!(renewed > first);
         if header == "new" {
             std::fs::copy(copy.home().join("identity.json"), home.join("identity.json")).unwrap();
         }
         if payload == "new" {
             std::fs::copy(copy.home().join("identity.age"), home.join("identity.age")).unwrap();
         }
-        let opened = open(&store).unwrap();
+        let credentials = Credentials::passphrase(passphrase());
+        let opened =
+            identities(&store).open_without_renewal(&store, None, &credentials).unwrap().bundle;
         assert_eq!(opened.did(), made.did());
-        let sequence = if payload == "new" { first + 1 } else { first };
+        let sequence = if payload == "new" { renewed } else { first };
         assert_eq!(opened.binding().sequence(), sequence, "{header} {payload}");
     }
 }
@@ -164,13 +167,97 @@ fn set_mode(home: &Path) {
 
 /// Opens at a time when the companions are due; gives their number.
 fn renew(store: &AgeKeyStore) -> u64 {
+    open_at(store, SystemTime::now() + 5 * DAY).binding().sequence()
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn identities(store: &AgeKeyStore) -> IdentityStore {
     let config = Config::parse(FAST).unwrap();
-    let identities = IdentityStore::new(store.home()).with_age_config(config.identity.age);
+    IdentityStore::new(store.home()).with_age_config(config.identity.age)
+}
+
+fn open_at(store: &AgeKeyStore, at: SystemTime) -> IdentityBundle<icn_identity::DidKey> {
     let credentials = Credentials::passphrase(passphrase());
-    let later = SystemTime::now() + Duration::from_secs(5 * 24 * 3600);
-    let opened = identities.open_at(store, None, &credentials, later).unwrap();
+    let opened = identities(store).open_at(store, None, &credentials, at).unwrap();
     assert!(opened.renewal_failed.is_none());
-    opened.bundle.binding().sequence()
+    opened.bundle
+}
+
+/// Peers have seen what was renewed in memory. What the store renews after a
+/// restart counts on from there.
+#[test]
+fn after_renewals_in_memory_a_restart_counts_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let mut daemon = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let mut now = SystemTime::now();
+    for _ in 0..4 {
+        now += 5 * DAY;
+        let before = daemon.binding().sequence();
+        assert!(daemon.wants_renewal(now));
+        daemon.renew(now, 7 * DAY).unwrap();
+        assert!(daemon.binding().sequence() > before);
+    }
+    let restarted = open_at(&store, now);
+    assert!(restarted.binding().sequence() >= daemon.binding().sequence());
+}
+
+#[test]
+fn a_renewal_that_is_demanded_is_written_although_none_is_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let credentials = Credentials::passphrase(passphrase());
+    let renewed = identities(&store).renew(&store, Some(made.did()), &credentials).unwrap();
+    assert!(renewed.binding().sequence() > made.binding().sequence());
+    assert_ne!(*renewed.tls_private_key_der(), *made.tls_private_key_der());
+    assert_eq!(renewed.x25519_public_key(), made.x25519_public_key());
+    // It is what the next process opens, and what others can see.
+    assert_eq!(open(&store).unwrap().binding(), renewed.binding());
+    assert_eq!(identities(&store).header().unwrap().certificate(), renewed.certificate_der());
+    let wrong = Credentials::passphrase(Passphrase::new("wrong"));
+    let error = identities(&store).renew(&store, None, &wrong).unwrap_err();
+    assert!(matches!(error, Error::Open(OpenError::WrongPassphrase)), "{error}");
+}
+
+#[test]
+fn a_clock_that_was_ahead_once_does_not_lock_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let now = SystemTime::now();
+    let ahead = open_at(&store, now + 365 * DAY);
+    assert!(ahead.verify_binding(now).is_err() && ahead.wants_renewal(now));
+    let right = open_at(&store, now);
+    right.verify_binding(now).unwrap();
+    assert!(!right.wants_renewal(now));
+    // Peers that were ahead as well have seen the other.
+    assert!(right.binding().sequence() > ahead.binding().sequence());
+    assert!(ahead.binding().sequence() > made.binding().sequence());
+    // As far ahead as peers' clocks may differ is nothing to act on.
+    let (seconds, begin) = (Duration::from_secs, right.binding().not_before());
+    let begin = std::time::UNIX_EPOCH + seconds(begin);
+    assert!(!right.wants_renewal(begin - seconds(300)));
+    assert!(right.wants_renewal(begin - seconds(301)));
+}
+
+#[test]
+fn a_clock_that_was_never_set_renews_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let floor = std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    for at in [std::time::UNIX_EPOCH, floor - Duration::from_secs(1)] {
+        assert!(!made.wants_renewal(at));
+        assert_eq!(open_at(&store, at).binding(), made.binding());
+    }
+    assert!(made.wants_renewal(floor));
+    let mut bundle = open(&store).unwrap();
+    let refused = bundle.renew(std::time::UNIX_EPOCH, 7 * DAY).unwrap_err();
+    assert!(matches!(refused, BundleError::ClockNotSet { now: 0 }), "{refused}");
+    assert!(refused.help().unwrap().contains("set the clock"));
+    assert_eq!(bundle.binding(), made.binding());
 }
 
 #[test]
@@ -194,7 +281,11 @@ fn past_two_thirds_a_bundle_wants_renewal() {
     assert!(bundle.verify_binding(now + 8 * day).is_ok());
     assert_ne!(bundle.certificate_der(), before.0);
     assert_eq!(*bundle.x25519_public_key(), before.1);
-    assert_eq!(bundle.binding().sequence(), first + 1);
+    let time = (now + 8 * day).duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(bundle.binding().sequence(), time);
+    // Never the same or a lower one, whatever the clock does.
+    bundle.renew(now, 7 * day).unwrap();
+    assert_eq!(bundle.binding().sequence(), time + 1);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "rotation/chains.rs"]
 mod chains;
+#[path = "rotation/continuations.rs"]
+mod continuations;
 #[path = "rotation/craft.rs"]
 mod craft;
 #[path = "rotation/forks.rs"]

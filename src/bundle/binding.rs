@@ -12,6 +12,14 @@ use crate::error::SignError;
 use crate::keystore::{base64, hex};
 use crate::statement::{Purpose, Statement};
 
+/// How far peers' clocks may differ from ours: 300 seconds. A new binding
+/// begins that long before it is made.
+pub(super) const CLOCK_SKEW: u64 = 300;
+
+/// 2026-01-01T00:00:00Z. This crate is younger: a clock that shows an earlier
+/// time was never set. (Boards without a battery begin in 1970.)
+const CLOCK_FLOOR: u64 = 1_767_225_600;
+
 /// DID, TLS key, X25519 key and validity, signed by the DID key.
 ///
 /// Signed bytes: `icn-identity/binding/v1` and a zero byte, then DID and
@@ -104,11 +112,16 @@ impl Binding {
         Ok(())
     }
 
-    /// Whether two thirds of the validity are over.
+    /// Whether two thirds of the validity are over; or it begins more than 300
+    /// seconds later, so that peers refuse it: a clock was ahead when it was
+    /// made. Never by a clock that was not set, one before 2026.
     #[must_use]
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
+        let now = unix(at);
+        let early = now.saturating_add(CLOCK_SKEW) < self.not_before;
         let validity = self.not_after.saturating_sub(self.not_before);
-        unix(at) >= self.not_before.saturating_add(validity / 3 * 2)
+        let late = now >= self.not_before.saturating_add(validity / 3 * 2);
+        clock_is_set(at) && (early || late)
     }
 
     /// The DID that signed.
@@ -141,8 +154,9 @@ impl Binding {
         self.not_after
     }
 
-    /// Begins as the time (Unix seconds) of the first binding, and grows with
-    /// every renewal, so that one that is made anew for a DID counts on.
+    /// The time (Unix seconds) at which it was made, or one more than that of
+    /// the binding before if that is higher: so it grows with every renewal,
+    /// also of a copy that is older than what peers have seen.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
@@ -162,6 +176,11 @@ impl fmt::Debug for Binding {
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a clock shows a time that can be true.
+pub(crate) fn clock_is_set(at: SystemTime) -> bool {
+    unix(at) >= CLOCK_FLOOR
 }
 
 pub(crate) fn unix(at: SystemTime) -> u64 {

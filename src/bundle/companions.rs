@@ -4,15 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::binding::{Binding, Terms, unix};
+use super::binding::{Binding, CLOCK_SKEW, Terms, clock_is_set, unix};
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
 use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::error::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
-
-/// Peers whose clock is a little behind ours accept a new certificate.
-const CLOCK_SKEW: u64 = 300;
 
 /// TLS key, certificate, X25519 key, binding, and the DID document.
 pub(crate) struct Companions {
@@ -81,17 +78,21 @@ impl Companions {
 
     /// A new TLS key and certificate, the same X25519 key and document: one
     /// signature. (Two more where there is no document yet.) The sequence
-    /// number grows by one, or to `at_least`.
+    /// number is the time, and grows by one at least: these companions may be
+    /// older than what peers have seen, if others were made in memory only, or
+    /// after the backup that these come from.
     pub(super) fn renewed(
         &self,
         did: &Did,
         at: SystemTime,
         validity: Duration,
-        at_least: u64,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
+        if !clock_is_set(at) {
+            return Err(BundleError::ClockNotSet { now: unix(at) });
+        }
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
-        let sequence = self.binding.sequence().saturating_add(1).max(at_least);
+        let sequence = self.binding.sequence().saturating_add(1).max(unix(at));
         let renewed = Self::bind(did, at, validity, sequence, x25519, &sign)?;
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
@@ -146,7 +147,8 @@ impl Companions {
     }
 
     pub(super) fn wants_renewal(&self, at: SystemTime) -> bool {
-        self.binding.wants_renewal(at) || !tls::carries_binding(&self.certificate)
+        let refused = !tls::carries_binding(&self.certificate);
+        self.binding.wants_renewal(at) || (refused && clock_is_set(at))
     }
 
     /// With a certificate as this crate made them before they carried their
@@ -227,12 +229,12 @@ mod tests {
         let now = SystemTime::now();
         let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert_eq!(count.replace(0), 3);
-        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
+        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert_eq!(count.replace(0), 1);
         assert_ne!(renewed.certificate, made.certificate);
         assert_eq!(renewed.document, made.document);
         let old = Companions { document: None, ..made.copy() };
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert_eq!(count.get(), 3);
         assert!(renewed.document.is_some());
     }
@@ -296,6 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn the_sequence_number_is_the_time_and_grows_whatever_the_clock_does() {
+        let key = Key::<Software, Unlocked>::generate().unwrap();
+        let sign = |statement: &[u8]| key.sign(statement);
+        let now = SystemTime::now();
+        let ahead = now + 100 * DEFAULT_VALIDITY;
+        let renewed = |old: &Companions, at| {
+            old.renewed(key.did(), at, DEFAULT_VALIDITY, sign).unwrap().binding().sequence()
+        };
+        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        assert_eq!(made.binding().sequence(), unix(now));
+        assert_eq!(renewed(&made, now), unix(now) + 1);
+        assert_eq!(renewed(&made, ahead), unix(ahead));
+        let made = Companions::issue(key.did(), ahead, DEFAULT_VALIDITY, sign).unwrap();
+        assert_eq!(renewed(&made, now), unix(ahead) + 1);
+    }
+
+    #[test]
     fn a_certificate_of_an_older_version_opens_and_wants_renewal() {
         let key = Key::generate().unwrap();
         let now = SystemTime::now();
@@ -304,8 +323,9 @@ mod tests {
         let old = good.of_an_older_version();
         old.check(key.did()).unwrap();
         assert!(old.wants_renewal(now));
+        assert!(!old.wants_renewal(SystemTime::UNIX_EPOCH));
         let sign = |statement: &[u8]| key.sign(statement);
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, 0, sign).unwrap();
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert!(!renewed.wants_renewal(now));
     }
 

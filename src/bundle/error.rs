@@ -52,6 +52,12 @@ pub enum BundleError {
         /// In how long.
         wait: u64,
     },
+    /// A binding made by this clock would be of no use.
+    #[error("the clock is not set: it says {now} seconds after 1970, which is before 2026")]
+    ClockNotSet {
+        /// What it says, Unix seconds.
+        now: u64,
+    },
     /// The key is of another provenance than the static type demanded.
     #[error(
         "a bundle over a {demanded} key of {algorithm} was demanded, this one's is {found}, of \
@@ -81,7 +87,11 @@ impl BundleError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::Expired { .. } => "open the identity with its credential: that renews it",
-            Self::NotYetValid { .. } => "check the clock",
+            Self::NotYetValid { .. } => {
+                "check the clock; if it is right, it was not when the identity was renewed: run \
+                 `icnctl id renew`"
+            }
+            Self::ClockNotSet { .. } => "set the clock, then try again",
             Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
                 "restore the identity from a backup: icnctl id restore"
             }

@@ -10,6 +10,7 @@ use crate::backend::{
 use crate::bundle::Companions;
 use crate::did::Did;
 use crate::error::KeystoreError;
+use crate::peer::Certificate;
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 const FORMAT: &str = "icn-identity-header";
@@ -314,6 +315,13 @@ impl Header {
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
+    }
+
+    /// First second of the certificate's validity, Unix time; `None` if it
+    /// cannot be read.
+    #[must_use]
+    pub fn tls_not_before(&self) -> Option<u64> {
+        Certificate::read(&self.certificate).ok().map(|certificate| certificate.not_before())
     }
 
     /// Last second of the certificate's validity, Unix time.

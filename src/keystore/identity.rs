@@ -13,7 +13,7 @@ use super::rule;
 use super::succession::check_end;
 use super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator, NewKey};
-use crate::bundle::IdentityBundle;
+use crate::bundle::{IdentityBundle, clock_is_set};
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
@@ -281,8 +281,9 @@ impl IdentityStore {
 
     /// Opens the identity: checks the header against what is pinned and
     /// configured, opens the key, then the payload, and renews the companions
-    /// when two thirds of their validity are over, or when there is no DID
-    /// document yet.
+    /// when two thirds of their validity are over, when peers refuse them (see
+    /// [`IdentityBundle::wants_renewal`]), or when there is no DID document yet.
+    /// By a clock that was not set nothing is renewed, and a warning is logged.
     ///
     /// # Errors
     ///
@@ -310,10 +311,78 @@ impl IdentityStore {
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Opened, Error> {
-        // Once without the lock, whose file needs a directory; what counts is
-        // read under it, when no other process is between the two files.
+        let _lock = self.lock_identity()?;
+        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
+        let stored = unlocked.payload.rotation_chain().clone();
+        let bundle = &unlocked.bundle;
+        if !clock_is_set(now) {
+            log::warn!(
+                "the clock is not set: the TLS certificate is left as it is, and is not valid by it"
+            );
+        } else if bundle.wants_renewal(now) || bundle.did_document().is_none() {
+            let (bundle, renewal_failed) = self.renew_unlocked(unlocked, now)?;
+            return Ok(Opened { bundle, renewal_failed, stored });
+        }
+        Ok(Opened { bundle: unlocked.bundle, renewal_failed: None, stored })
+    }
+
+    /// Opens the identity as it is: nothing is renewed, whatever the time. Header
+    /// and payload are not written, but for putting in order what an interrupted
+    /// write has left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_without_renewal(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<Opened, Error> {
+        let _lock = self.lock_identity()?;
+        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
+        let stored = unlocked.payload.rotation_chain().clone();
+        Ok(Opened { bundle: unlocked.bundle, renewal_failed: None, stored })
+    }
+
+    /// Opens the identity, and replaces its TLS key and certificate although
+    /// they are not due: after a suspected theft of the TLS key, or where a
+    /// peer says that a later number was seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; [`BundleError::ClockNotSet`]; and if it cannot be
+    /// written: the old certificate stays then.
+    ///
+    /// [`BundleError::ClockNotSet`]: crate::bundle::BundleError::ClockNotSet
+    pub fn renew(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        let _lock = self.lock_identity()?;
+        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
+        match self.renew_unlocked(unlocked, SystemTime::now())? {
+            (_, Some(error)) => Err(error),
+            (bundle, None) => Ok(bundle),
+        }
+    }
+
+    /// Once without the lock, whose file needs a directory; what counts is read
+    /// under it, when no other process is between the two files.
+    fn lock_identity(&self) -> Result<Lock, Error> {
         self.read_header()?;
-        let _lock = Lock::exclusive(&self.home)?;
+        Ok(Lock::exclusive(&self.home)?)
+    }
+
+    /// Under the lock.
+    fn unlock_identity(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<UnlockedIdentity, Error> {
         let (header, text) = self.read_header()?;
         check_header(&header, backend.kind(), pinned)?;
         let locator = self.locator_of(&header);
@@ -321,15 +390,8 @@ impl IdentityStore {
         let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
         self.sweep();
         let companions = self.companions(&header, &mut payload)?;
-        let stored = payload.rotation_chain().clone();
-        let mut bundle = IdentityBundle::from_companions(key, companions)?;
-        let mut renewal_failed = None;
-        if bundle.wants_renewal(now) || bundle.did_document().is_none() {
-            let (renewed, error) = self.renew(bundle, &header, payload, &secret, now)?;
-            bundle = renewed;
-            renewal_failed = error;
-        }
-        Ok(Opened { bundle, renewal_failed, stored })
+        let bundle = IdentityBundle::from_companions(key, companions)?;
+        Ok(UnlockedIdentity { bundle, header, payload, secret })
     }
 
     /// Opens the key at a locator, and the payload.
@@ -364,6 +426,14 @@ impl IdentityStore {
             }
         }
     }
+}
+
+/// An identity that is open, and what it is written again with.
+pub(super) struct UnlockedIdentity {
+    pub(super) bundle: IdentityBundle<DidKey>,
+    pub(super) header: Header,
+    pub(super) payload: Payload,
+    pub(super) secret: StorageSecret,
 }
 
 pub(super) fn check_header(

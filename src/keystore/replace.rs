@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::file;
 use super::header::{self, Header};
-use super::identity::{IdentityStore, seed_of};
+use super::identity::{IdentityStore, UnlockedIdentity, seed_of};
 use super::lock::Lock;
 use super::payload::Payload;
 use super::unlock::StorageSecret;
@@ -73,20 +73,18 @@ impl IdentityStore {
     }
 
     /// Renews and writes. A failed write leaves the old bundle and its files.
-    pub(super) fn renew(
+    pub(super) fn renew_unlocked(
         &self,
-        mut bundle: IdentityBundle<DidKey>,
-        header: &Header,
-        payload: Payload,
-        secret: &StorageSecret,
+        unlocked: UnlockedIdentity,
         now: SystemTime,
     ) -> Result<(IdentityBundle<DidKey>, Option<Error>), Error> {
+        let UnlockedIdentity { mut bundle, header, payload, secret } = unlocked;
         let old = bundle.companions().copy();
         bundle.renew(now, DEFAULT_VALIDITY)?;
         let new_header = Header::new(
             bundle.signer(),
             header.backend(),
-            &self.locator_of(header),
+            &self.locator_of(&header),
             header.storage().clone(),
             bundle.companions(),
             header.generation().saturating_add(1),
@@ -94,7 +92,7 @@ impl IdentityStore {
         let text = new_header.to_json()?;
         let seed = seed_of(bundle.signer());
         let payload = payload.renewed(seed, bundle.companions(), header::hash(&text));
-        match self.replace(&text, &payload, secret) {
+        match self.replace(&text, &payload, &secret) {
             Ok(()) => Ok((bundle, None)),
             Err(error) => {
                 let bundle = IdentityBundle::from_companions(bundle.into_signer(), old)?;

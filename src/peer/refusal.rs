@@ -155,7 +155,10 @@ impl Refusal {
                 "the peer has to renew its binding (opening its identity does so); if it did, \
                  check both clocks"
             }
-            Self::NotYetValid { .. } => "check both clocks",
+            Self::NotYetValid { .. } => {
+                "check both clocks; if the peer's was ahead when it renewed its binding, it has to \
+                 renew it again: `icnctl id renew` there"
+            }
             Self::ValidForTooLong { .. } => {
                 "the peer has to renew its binding for a shorter time, or raise the limit here"
             }
@@ -163,9 +166,10 @@ impl Refusal {
                 "check which peer was meant; add its DID to those accepted here, if it is right"
             }
             Self::Superseded { .. } => {
-                "the peer uses an old certificate: restart it, so that it uses the renewed one; if \
-                 it was restored from a backup, renew its binding until the number is reached; if \
-                 none of this is the case, its old TLS key may be in other hands"
+                "the peer uses an old certificate: restart it, so that it uses the latest one of \
+                 its identity; if that is refused as well, run `icnctl id renew` there, which \
+                 makes a later one, and restart it; if it uses the latest one all the while, \
+                 somebody else uses its old TLS key"
             }
             Self::BindingSignature { .. } | Self::SelfSignature(_) | Self::HandshakeSignature => {
                 "somebody may pose as this peer: do not accept it; a peer that is itself has to \

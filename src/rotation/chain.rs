@@ -34,7 +34,10 @@ impl<'a> RotationStep<'a> {
     }
 
     /// Whether the statement before it had committed to this new key. If not, a
-    /// thief of the old key could have made this one.
+    /// thief of the old key could have made this one. If so, that is worth
+    /// something where the statement before was known before, or comes from the
+    /// DID that is pinned or a later one: a thief can make both with a key of
+    /// their own before the stolen one.
     #[must_use]
     pub const fn was_committed(&self) -> bool {
         self.was_committed
@@ -58,15 +61,13 @@ impl RotationChain {
     pub fn verify(
         statements: impl IntoIterator<Item = RotationStatement>,
     ) -> Result<Self, RotationError> {
-        let mut all: Vec<_> = statements.into_iter().collect();
-        // Stable: of two signings of the same words the first is kept.
-        all.sort_by(|a, b| (a.sequence(), a.sha256()).cmp(&(b.sequence(), b.sha256())));
-        all.dedup_by(|a, b| a.sha256() == b.sha256());
+        let statements: Vec<_> = statements.into_iter().collect();
+        let all = sorted(&statements);
         if let Some(fork) = Fork::find(&all) {
             return Err(RotationError::Fork(Box::new(fork)));
         }
         let mut chain: Option<Self> = None;
-        for statement in all {
+        for statement in all.into_iter().cloned() {
             chain = Some(match chain {
                 None if statement.sequence() == 1 => Self { before: Vec::new(), last: statement },
                 None => return Err(RotationError::Missing { sequence: 1 }),
@@ -140,8 +141,10 @@ impl RotationChain {
     ///
     /// A pin follows forward only: it leads to the present DID from any DID of
     /// the chain, and from the present one to itself, never to an earlier one.
-    /// Whoever follows should pin the result instead: a chain that was cut short
-    /// does not have that DID then, and is refused.
+    /// Whoever follows should keep the whole chain, and ask of the next one
+    /// whether it extends that ([`Self::extends`]). A DID that is pinned alone is
+    /// not protected by what was committed to before it was pinned: a thief of
+    /// its key leaves that statement out, and leads elsewhere.
     ///
     /// # Errors
     ///
@@ -230,6 +233,17 @@ impl RotationChain {
             _ => Ok(()),
         }
     }
+}
+
+/// By number and hash, each once: what a fork is looked for in.
+pub(super) fn sorted<'a>(
+    statements: impl IntoIterator<Item = &'a RotationStatement>,
+) -> Vec<&'a RotationStatement> {
+    let mut all: Vec<_> = statements.into_iter().collect();
+    // Stable: of two signings of the same words the first is kept.
+    all.sort_by(|a, b| (a.sequence(), a.sha256()).cmp(&(b.sequence(), b.sha256())));
+    all.dedup_by(|a, b| a.sha256() == b.sha256());
+    all
 }
 
 impl Serialize for RotationChain {

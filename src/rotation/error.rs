@@ -103,9 +103,7 @@ pub enum RotationError {
         did: Did,
     },
     /// Another key was committed to. Such a rotation is never valid.
-    #[error(
-        "statement {sequence} rotates to {did}, and the one before it committed to another key"
-    )]
+    #[error("statement {sequence} rotates to {did}, and its old key had committed to another key")]
     CommitmentBroken {
         /// Its number.
         sequence: u64,
@@ -122,6 +120,13 @@ pub enum RotationError {
     #[error("{did} is not in the chain")]
     NotInChain {
         /// The DID.
+        did: Did,
+    },
+    /// The chain has this DID, and is not the one that was followed to it, nor
+    /// one that goes on from there.
+    #[error("the chain is another than the one that was followed to {did}")]
+    NotAContinuation {
+        /// The DID that was followed to.
         did: Did,
     },
     /// A signer's DID is not that of the key it shows.
@@ -187,9 +192,15 @@ impl RotationError {
                 "make a new identity with a key of its own, and name it as the successor"
             }
             Self::CommitmentToUsedKey { .. } => "commit to a key that was never used",
-            Self::Time { .. } => "check the clock",
+            Self::Time { .. } => {
+                "do not follow it: this program signs no such statement, whatever its clock says"
+            }
             Self::NotInChain { .. } => {
                 "keep the DID that you have: this chain is no reason to trust another"
+            }
+            Self::NotAContinuation { .. } => {
+                "do not follow it: statements were left out or put in another's place; get the \
+                 whole chain from its owner, and if it is this one, ask by another way"
             }
             Self::AlreadyStored { .. } => {
                 "`icnctl id rotation show` prints its chain; a new key has one predecessor"

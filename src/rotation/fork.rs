@@ -32,10 +32,10 @@ pub struct Branch {
 impl Fork {
     /// The earliest in statements that are sorted by their numbers, each there
     /// once.
-    pub(super) fn find(sorted: &[RotationStatement]) -> Option<Self> {
+    pub(super) fn find(sorted: &[&RotationStatement]) -> Option<Self> {
         sorted.iter().find_map(|first| {
             let key = first.old().did().verifying_key();
-            let of_key = |other: &&RotationStatement| other.old().did().verifying_key() == key;
+            let of_key = |other: &&&RotationStatement| other.old().did().verifying_key() == key;
             let branches: Vec<_> = sorted
                 .iter()
                 .filter(of_key)
@@ -59,11 +59,11 @@ impl Fork {
 }
 
 impl Branch {
-    fn of(statement: &RotationStatement, all: &[RotationStatement]) -> Self {
+    fn of(statement: &RotationStatement, all: &[&RotationStatement]) -> Self {
         let new = statement.new_key().did();
         let before = statement.previous_sha256();
         let before = all.iter().find(|other| Some(other.sha256()) == before);
-        let commitment = before.and_then(RotationStatement::next_key);
+        let commitment = before.and_then(|before| before.next_key());
         Self {
             new: new.clone(),
             sequence: statement.sequence(),

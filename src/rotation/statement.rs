@@ -79,11 +79,14 @@ impl RotationStatement {
     /// this crate read. The new key signs first, so that nothing of the old one
     /// is about if the new one fails; both signatures are verified.
     ///
+    /// The time is that of the terms, or of the statement before if that is
+    /// later: one clock that was ahead must not end the chain.
+    ///
     /// # Errors
     ///
     /// [`RotationError`] if the keys are the same, the chain does not end in
-    /// `old`, has `new` in it already, is committed to another key, is later
-    /// than the terms' time, or a key does not sign.
+    /// `old`, has `new` in it already, is committed to another key, or a key does
+    /// not sign.
     pub fn sign<O, N>(
         old: &O,
         new: &N,
@@ -102,7 +105,7 @@ impl RotationStatement {
             kind: Kind::Rotation,
             version: VERSION,
             sequence: last.map_or(1, |last| last.sequence().saturating_add(1)),
-            time,
+            time: last.map_or(time, |last| time.max(last.time())),
             reason: terms.reason,
             old: RotatedKey::of(old_did, old),
             new: RotatedKey::of(new_did, new),
@@ -162,7 +165,8 @@ impl RotationStatement {
         self.body.sequence
     }
 
-    /// When, in Unix seconds, by the clock of the machine that signed.
+    /// When, in Unix seconds, by the clock of the machine that signed; or the
+    /// time of the statement before, where that is later.
     #[must_use]
     pub const fn time(&self) -> u64 {
         self.body.time

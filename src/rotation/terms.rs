@@ -28,7 +28,7 @@ impl RotationTerms {
     }
 
     /// With the time given by the caller's own clock. Statements have whole
-    /// seconds.
+    /// seconds, and are never earlier than the statement before.
     pub const fn at(mut self, time: SystemTime) -> Self {
         self.time = time;
         self
@@ -38,6 +38,8 @@ impl RotationTerms {
     ///
     /// That key must exist already and be kept where a thief of the new key
     /// does not find it. If it is lost, the chain cannot be continued.
+    ///
+    /// It holds for those who keep this statement: see [`KeyCommitment`].
     pub const fn commit_to(mut self, next: KeyCommitment) -> Self {
         self.next = Some(next);
         self
@@ -48,6 +50,11 @@ impl RotationTerms {
 /// 32 of an Ed25519 key, or `80 24` and the 33 of a compressed P-256 point.
 ///
 /// The key and not a DID: each DID of the key honours it.
+///
+/// It binds those who know it, and nobody else. Who has pinned the bare DID of
+/// the key that made it has no protection from it: a thief of that key leaves
+/// out the statement it stands in. Keep the chain
+/// ([`RotationChain::extends`](super::RotationChain::extends)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyCommitment(#[serde(with = "hex")] [u8; 32]);
 

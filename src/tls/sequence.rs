@@ -17,8 +17,19 @@ const DEFAULT_CAPACITY: usize = 65_536;
 /// cannot fill it. Implement it to remember across restarts, or for several
 /// processes together.
 pub trait SequenceStore: Send + Sync {
+    /// The highest number seen of this DID, if it is known. Asked before the
+    /// peer has proved that it has the certificate's key, so that an old
+    /// certificate is refused early: **nothing** must be remembered for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError::Store`] if the store failed: the peer is refused then.
+    fn highest(&self, did: &Did) -> Result<Option<u64>, SequenceError>;
+
     /// In one step: refuses a number that is lower than the highest seen of
     /// this DID, and remembers it otherwise. The same number again is fine.
+    /// Called when the peer has signed the handshake with the certificate's key:
+    /// whoever only has seen a certificate raises nothing.
     ///
     /// # Errors
     ///
@@ -69,6 +80,11 @@ impl Default for MemorySequences {
 }
 
 impl SequenceStore for MemorySequences {
+    fn highest(&self, did: &Did) -> Result<Option<u64>, SequenceError> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(seen.used(did).map(|highest| *highest))
+    }
+
     fn admit(&self, did: &Did, sequence: u64) -> Result<(), SequenceError> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.used(did) {

@@ -15,7 +15,9 @@ impl DidVerifier {
     /// dereference to [`CommonState`]; with tokio-rustls it is
     /// `stream.get_ref().1`). Certificate, time, policy and sequence number are
     /// checked once more, as of now: on a connection that lives long, ask
-    /// again, and close it when the peer is refused.
+    /// again, and close it when the peer is refused. One that was made before
+    /// the peer renewed is refused as [`Refusal::Superseded`] once the later
+    /// number was seen; the peer makes a new one.
     ///
     /// **What the caller must not do**: ask about a connection whose
     /// configuration has another verifier. That the peer has the certificate's

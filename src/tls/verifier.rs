@@ -24,8 +24,14 @@ use crate::rotation::{RotationChain, RotationError};
 /// How far clocks may differ unless said otherwise: 300 seconds.
 pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// How many certificates are remembered whose signatures were verified.
+/// How many certificates are remembered whose signatures were verified, and
+/// whose key has signed a handshake.
 const REMEMBERED: usize = 1024;
+
+/// How many are remembered from when they are shown until the handshake is
+/// signed. Whoever shows others' certificates displaces these only, which costs
+/// the displaced a verification more.
+const SHOWN: usize = 256;
 
 /// Verifies peers by their DIDs, on both sides of a connection.
 ///
@@ -38,7 +44,9 @@ const REMEMBERED: usize = 1024;
 ///
 /// That the signatures in a certificate verify does not change, so certificates
 /// of accepted peers are remembered by their SHA-256, and only the signatures
-/// in them are not verified again.
+/// in them are not verified again. A certificate that is shown by somebody who
+/// does not have its key changes nothing: its number counts as seen when the
+/// handshake was signed.
 ///
 /// A pin of `did:icn:z…` does not accept the `did:key:z…` of the same key.
 pub struct DidVerifier {
@@ -46,31 +54,44 @@ pub struct DidVerifier {
     clock_skew: Duration,
     longest_validity: Option<Duration>,
     sequences: Arc<dyn SequenceStore>,
-    remembered: Mutex<Recent<[u8; 32], Arc<Proven>>>,
+    remembered: Mutex<Certificates>,
+    shown: Mutex<Certificates>,
 }
 
+/// By their SHA-256. That the signatures in them verify does not change.
+type Certificates = Recent<[u8; 32], Arc<Proven>>;
+
 impl DidVerifier {
-    /// Accepts one DID.
+    /// Accepts one DID. Nothing is known of what its holder committed to before:
+    /// where there is a chain that ends in it, [`Self::following`].
     #[must_use]
     pub fn pinned(did: Did) -> Self {
-        Self::by(Policy::Pinned(did))
+        Self::by(Policy::Pinned(did, None))
     }
 
     /// Accepts the DID that the one which is pinned has become, by a chain of
-    /// rotations. Pin what [`RotationChain::current`] gives from now on.
+    /// rotations; the pinned one may be the present one. The chain is held:
+    /// [`Self::follow`] takes none then that does not extend it, as a thief's who
+    /// leaves out what was committed to.
+    ///
+    /// Keep the chain and give it here again when the process starts anew. Who
+    /// keeps only [`RotationChain::current`] has no protection from a commitment.
     ///
     /// # Errors
     ///
     /// [`RotationError::NotInChain`]: the chain is no reason to trust another
     /// DID then.
     pub fn following(pinned: &Did, chain: &RotationChain) -> Result<Self, RotationError> {
-        chain.follow(pinned).cloned().map(Self::pinned)
+        let mut policy = Policy::Pinned(pinned.clone(), None);
+        policy.follow(chain)?;
+        Ok(Self::by(policy))
     }
 
-    /// Accepts each of these DIDs.
+    /// Accepts each of these DIDs. Where chains lead to some of them, give each to
+    /// [`Self::follow`] as well, at every start: they are held from then on.
     #[must_use]
     pub fn allowed(dids: impl IntoIterator<Item = Did>) -> Self {
-        Self::by(Policy::Allowed(Arc::new(dids.into_iter().collect())))
+        Self::by(Policy::Allowed(Arc::new(dids.into_iter().map(|did| (did, None)).collect())))
     }
 
     /// Accepts the DIDs of which `decide` says so, which is asked at every
@@ -88,6 +109,7 @@ impl DidVerifier {
             longest_validity: None,
             sequences: Arc::new(MemorySequences::new()),
             remembered: Mutex::new(Recent::new(REMEMBERED)),
+            shown: Mutex::new(Recent::new(SHOWN)),
         }
     }
 
@@ -118,19 +140,29 @@ impl DidVerifier {
 
     /// From the next handshake on, accepts the present DID of a chain of
     /// rotations in the place of each earlier one that is pinned or in the list,
-    /// and refuses the earlier ones. Gives whether anything has changed;
-    /// what a callback decides is not changed. Connections that are open are
+    /// and refuses the earlier ones. Gives whether other DIDs are accepted than
+    /// before. What a callback decides is not changed: it has to keep chains of
+    /// its own, and ask [`RotationChain::extends`]. Connections that are open are
     /// left alone: ask [`Self::peer`] about them again.
+    ///
+    /// The chain is held beside the DID, also where that was the present one
+    /// already, and from then on only a chain that extends it leads on from there.
+    /// The first chain that is given for a bare DID is taken as it is: a thief of
+    /// the key can make one that leaves out what the owner committed to before.
+    /// Chains are held in memory; keep them, for [`Self::following`].
     ///
     /// # Errors
     ///
-    /// [`RotationError::NotInChain`] if the pinned DID is not in the chain; the
-    /// pin stays.
+    /// [`RotationError::NotInChain`] if the pinned DID is not in the chain;
+    /// [`RotationError::Fork`], [`RotationError::CommitmentBroken`] or
+    /// [`RotationError::NotAContinuation`] if it does not extend the one that is
+    /// held, of the pinned DID or of any in the list. All stays as it was.
     pub fn follow(&self, chain: &RotationChain) -> Result<bool, RotationError> {
         self.policy.write().unwrap_or_else(PoisonError::into_inner).follow(chain)
     }
 
-    /// Everything but the handshake's signature.
+    /// Everything but the handshake's signature. Nothing is believed of who
+    /// shows the certificate, so no number is remembered.
     fn accept(
         &self,
         end_entity: &[u8],
@@ -164,10 +196,10 @@ impl DidVerifier {
         // A copy, so that no lock is held while a caller's code decides.
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
         policy.check(binding.did())?;
-        // Last, so that nothing is remembered of those who are not accepted.
-        self.admit(binding)?;
+        // Last, so that nothing is asked about those who are not accepted.
+        self.check_sequence(binding)?;
         if known.is_none() {
-            self.remembered().insert(digest, proven.clone());
+            remember(&self.shown, digest, &proven);
         }
         Ok(proven)
     }
@@ -190,25 +222,18 @@ impl DidVerifier {
         }
     }
 
-    fn admit(&self, binding: &Binding) -> Result<(), Refusal> {
-        let (did, shown) = (binding.did(), binding.sequence());
-        self.sequences.admit(did, shown).map_err(|error| match error {
-            SequenceError::Lower { highest } => {
-                Refusal::Superseded { did: did.clone(), shown, highest }
+    fn check_sequence(&self, binding: &Binding) -> Result<(), Refusal> {
+        let highest = self.sequences.highest(binding.did());
+        match highest.map_err(|error| not_admitted(binding, error))? {
+            Some(highest) if binding.sequence() < highest => {
+                Err(not_admitted(binding, SequenceError::Lower { highest }))
             }
-            SequenceError::Store(source) => Refusal::Sequences(source),
-        })
+            _ => Ok(()),
+        }
     }
 
-    fn recall(&self, digest: &[u8; 32]) -> Option<Arc<Proven>> {
-        self.remembered().used(digest).map(|proven| proven.clone())
-    }
-
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Recent<[u8; 32], Arc<Proven>>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The handshake was signed with the key of this certificate.
+    /// The handshake was signed with the key of this certificate, which
+    /// [`Self::accept`] has accepted. Now its number counts as seen.
     fn check_handshake(
         &self,
         message: &[u8],
@@ -216,7 +241,7 @@ impl DidVerifier {
         signed: &DigitallySignedStruct,
     ) -> Result<(), Refusal> {
         let digest: [u8; 32] = Sha256::digest(certificate).into();
-        // There since a moment ago, unless a thousand others came between.
+        // Shown a moment ago, unless hundreds of others came between.
         let proven = match self.recall(&digest) {
             Some(proven) => proven,
             None => Arc::new(Certificate::read(certificate)?.prove()?),
@@ -226,9 +251,39 @@ impl DidVerifier {
             (SignatureScheme::ED25519, Ok(signature)) => proven
                 .tls_key()
                 .verify_strict(message, &Signature::from_ed25519_bytes(signature))
-                .map_err(|_| Refusal::HandshakeSignature),
-            _ => Err(Refusal::HandshakeSignature),
+                .map_err(|_| Refusal::HandshakeSignature)?,
+            _ => return Err(Refusal::HandshakeSignature),
         }
+        let binding = proven.binding();
+        self.sequences
+            .admit(binding.did(), binding.sequence())
+            .map_err(|error| not_admitted(binding, error))?;
+        if recall(&self.remembered, &digest).is_none() {
+            remember(&self.remembered, digest, &proven);
+        }
+        Ok(())
+    }
+
+    fn recall(&self, digest: &[u8; 32]) -> Option<Arc<Proven>> {
+        recall(&self.remembered, digest).or_else(|| recall(&self.shown, digest))
+    }
+}
+
+fn recall(certificates: &Mutex<Certificates>, digest: &[u8; 32]) -> Option<Arc<Proven>> {
+    let mut certificates = certificates.lock().unwrap_or_else(PoisonError::into_inner);
+    certificates.used(digest).map(|proven| proven.clone())
+}
+
+fn remember(certificates: &Mutex<Certificates>, digest: [u8; 32], proven: &Arc<Proven>) {
+    let mut certificates = certificates.lock().unwrap_or_else(PoisonError::into_inner);
+    certificates.insert(digest, proven.clone());
+}
+
+fn not_admitted(binding: &Binding, error: SequenceError) -> Refusal {
+    let (did, shown) = (binding.did().clone(), binding.sequence());
+    match error {
+        SequenceError::Lower { highest } => Refusal::Superseded { did, shown, highest },
+        SequenceError::Store(source) => Refusal::Sequences(source),
     }
 }
 

@@ -153,6 +153,46 @@ fn a_drill_tells_all_and_writes_nothing() {
     assert!(!home.path("").exists());
 }
 
+/// What is pinned in the home where it is tried is somebody else.
+#[test]
+fn a_drill_is_held_where_another_identity_is_at_home() {
+    let (home, drill, did) = identity();
+    drill.make(&home);
+    let (other, ..) = identity();
+    let before = everything(&other);
+    drill.ok(&other, &["--check", "--did", &did]);
+    let key = other.beside("x25519.key");
+    drill.ok(&other, &["--encryption-key-only", "-o", text(&key), "--did", &did]);
+    assert!(key.exists());
+    // Unless one is named, it must be the one that is pinned here.
+    drill.fails(&other, &["--check"], &["the backup is of", &did]);
+    assert_eq!(everything(&other), before);
+}
+
+/// A secret goes into a file only where that was asked for.
+#[test]
+fn an_output_is_for_the_encryption_key_alone_and_is_a_file() {
+    let (home, drill, did) = identity();
+    drill.make(&home);
+    let file = home.beside("out");
+    for more in [
+        &["-o", text(&file)][..],
+        &["-o", text(&file), "--check"],
+        &["-o", text(&file), "--module", "/usr/lib/softhsm/libsofthsm2.so"],
+        &["-o", text(&file), "--relocate"],
+        &["-o", text(&file), "--encryption-key-only", "--check"],
+        &["-o", text(&file), "--encryption-key-only", "--relocate"],
+        &["-o", text(&file), "--encryption-key-only", "--module", "/x"],
+        &["-o", "-", "--encryption-key-only"],
+    ] {
+        let ran = drill.run(&home, &drill.restore_args(&[&["--did", &did], more].concat()));
+        assert_eq!(ran.code, 2, "{more:?}: {}{}", ran.out, ran.err);
+        assert!(!file.exists(), "{more:?}");
+    }
+    let ran = home.icnctl(&["id", "export", "--secret", "-o", "-"], b"");
+    assert!(ran.code == 2 && ran.err.contains("not to standard output"), "{}", ran.err);
+}
+
 #[test]
 fn an_identity_and_a_file_are_never_overwritten() {
     let (home, drill, did) = identity();

@@ -96,11 +96,13 @@ fn a_renewal_keeps_the_chain() {
     let chain = home.succeed(&software());
     let first = home.open().bundle.binding().sequence();
     let five_days = Duration::from_secs(5 * 24 * 3600);
-    let renewed = home.open_at(SystemTime::now() + five_days);
+    let later = SystemTime::now() + five_days;
+    let renewed = home.open_at(later);
     assert!(renewed.bundle.binding().sequence() > first);
     assert_eq!(renewed.rotation_chain().unwrap().unwrap(), chain);
-    assert_eq!(home.open().bundle.binding().sequence(), renewed.bundle.binding().sequence());
-    assert_eq!(home.open().rotation_chain().unwrap().unwrap(), chain);
+    let again = home.open_at(later);
+    assert_eq!(again.bundle.binding(), renewed.bundle.binding());
+    assert_eq!(again.rotation_chain().unwrap().unwrap(), chain);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use icn_identity::peer::VerifiedPeer;
+use icn_identity::peer::{Refusal, VerifiedPeer};
 use icn_identity::tls::{
     DidVerifier, MemorySequences, PeerError, ReplaceError, TlsIdentity, refusal_of, server_name,
 };
@@ -58,18 +58,22 @@ fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
     server.renew(SystemTime::now(), WEEK).unwrap();
     servers.clone().replace(&server).unwrap();
     let (_, peer) = talk(&config).unwrap();
-    assert_eq!((peer.sequence(), met()), (first.0 + 1, first.1));
+    let second = (server.binding().sequence(), first.1);
+    assert_eq!((peer.sequence(), met()), second);
+    assert!(second.0 > first.0);
     client.renew(SystemTime::now(), WEEK).unwrap();
     clients.replace(&client).unwrap();
     let (_, peer) = talk(&config).unwrap();
-    assert_eq!((peer.sequence(), met()), (first.0 + 1, first.1 + 1));
-    assert_eq!((servers.sequence(), clients.sequence()), (first.0 + 1, first.1 + 1));
+    let third = (second.0, client.binding().sequence());
+    assert_eq!((peer.sequence(), met()), third);
+    assert_eq!((servers.sequence(), clients.sequence()), third);
+    assert!(third.1 > first.1);
 
     // The TLS key that was replaced is of no use where the new one was seen.
     let _ = talk(&stolen);
     let error = listener.met.recv().unwrap().unwrap_err();
     let refusal = refusal_of(&error).unwrap().to_string();
-    let told = format!("has number {}; number {} was seen before", first.1, first.1 + 1);
+    let told = format!("has number {}; number {} was seen before", first.1, third.1);
     assert!(refusal.ends_with(&told), "{refusal}");
 }
 
@@ -87,13 +91,36 @@ fn only_a_later_certificate_of_the_same_did_replaces_one() {
     old.replace(&one).unwrap();
     one.renew(SystemTime::now(), WEEK).unwrap();
     old.replace(&one).unwrap();
-    assert_eq!(old.sequence(), before.sequence() + 1);
+    assert!(old.sequence() > before.sequence());
     let refused = old.replace(&again).unwrap_err();
     let (current, found) = (old.sequence(), again.binding().sequence());
     assert_eq!(refused, ReplaceError::Older { current, found });
     assert!(!refused.help().is_empty());
     assert_eq!(old.sequence(), current);
     assert_eq!(old.did(), one.did());
+}
+
+/// Two processes of one identity: as long as nobody has seen the later
+/// certificate both are let in, and then the earlier one is not, nor are its
+/// open connections when they are asked about again.
+#[test]
+fn an_open_connection_is_refused_when_the_later_number_was_seen() {
+    let (mut alice, bob) = (bundle(), bundle());
+    let (at_bob, at_alice) = (pinned(alice.did()), pinned(bob.did()));
+    let server = Arc::new(bob.tls_server_config(&at_bob).unwrap());
+    let first = Arc::new(alice.tls_client_config(&at_alice).unwrap());
+    let (open, _client) = handshake(&server, &first).unwrap();
+    alice.renew(SystemTime::now(), WEEK).unwrap();
+    let second = Arc::new(alice.tls_client_config(&at_alice).unwrap());
+    at_bob.peer(&open).unwrap();
+    handshake(&server, &first).unwrap();
+    let (renewed, _client) = handshake(&server, &second).unwrap();
+    at_bob.peer(&renewed).unwrap();
+    let refused = at_bob.peer(&open).unwrap_err();
+    let superseded = matches!(refused, PeerError::Refused(Refusal::Superseded { .. }));
+    assert!(superseded, "{refused}");
+    assert!(refused.help().contains("icnctl id renew"));
+    handshake(&server, &first).unwrap_err();
 }
 
 /// Every connection is a whole handshake that the verifier sees.

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use icn_identity::tls::{DidVerifier, SequenceError, SequenceStore};
+use icn_identity::tls::{DidVerifier, MemorySequences, SequenceError, SequenceStore, server_name};
 use icn_identity::{Did, DidMethod};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm,
     SigningKey,
 };
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier as _;
 
 use crate::craft::{BINDING, Craft, DAY, TlsKey, now, uri, variant};
 use crate::wire::{Ended, handshake};
@@ -272,6 +275,10 @@ fn a_lower_sequence_number_is_refused() {
 struct Store(AtomicUsize, bool);
 
 impl SequenceStore for Store {
+    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if self.1 { Err(SequenceError::Store("the disk is gone".into())) } else { Ok(None) }
+    }
     fn admit(&self, _: &Did, _: u64) -> Result<(), SequenceError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         if self.1 { Err(SequenceError::Store("the disk is gone".into())) } else { Ok(()) }
@@ -285,6 +292,71 @@ fn a_store_that_fails_refuses_everybody() {
     let verifier = DidVerifier::pinned(craft.did.clone()).with_sequences(store.clone());
     craft.assert_refused(&[craft.good()], &Arc::new(verifier), "Sequences");
     assert_eq!(store.0.load(Ordering::Relaxed), 2);
+}
+
+/// Reads, and cannot write: a full disk.
+struct ReadOnly;
+
+impl SequenceStore for ReadOnly {
+    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
+        Ok(None)
+    }
+    fn admit(&self, _: &Did, _: u64) -> Result<(), SequenceError> {
+        Err(SequenceError::Store("the disk is full".into()))
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_remembered_is_not_admitted() {
+    let craft = Craft::new();
+    let verifier = DidVerifier::pinned(craft.did.clone()).with_sequences(Arc::new(ReadOnly));
+    craft.assert_refused(&[craft.good()], &Arc::new(verifier), "Sequences");
+}
+
+/// Whoever was once shown a certificate can show it to others.
+#[test]
+fn a_certificate_shown_without_its_key_raises_no_number() {
+    let craft = Craft::new();
+    let later = Craft { sequence: 6, tls: TlsKey::new(), ..craft.clone() };
+    let verifier = pinned(&craft.did);
+    craft.assert_accepted(craft.good(), &verifier);
+    let (der, now) = (CertificateDer::from(later.good()), UnixTime::now());
+    // The certificate alone, as far as a peer gets that then falls silent.
+    verifier.verify_server_cert(&der, &[], &server_name(), &[], now).unwrap();
+    verifier.verify_client_cert(&der, &[], now).unwrap();
+    craft.assert_accepted(craft.good(), &verifier);
+    // With a handshake that another key has signed.
+    let thief = Craft { tls: TlsKey::new(), ..later.clone() };
+    thief.assert_refused(&[later.good()], &verifier, "HandshakeSignature");
+    craft.assert_accepted(craft.good(), &verifier);
+    // Its owner does raise it.
+    later.assert_accepted(later.good(), &verifier);
+    craft.assert_refused(&[craft.good()], &verifier, "Superseded");
+}
+
+/// Two handshakes that overlap: what counts is what was signed.
+#[test]
+fn a_number_is_compared_again_when_the_handshake_is_signed() {
+    let craft = Craft::new();
+    let later = Craft { sequence: 6, tls: TlsKey::new(), ..craft.clone() };
+    let sequences = Arc::new(MemorySequences::new());
+    let verifier = Arc::new(
+        DidVerifier::pinned(craft.did.clone()).with_sequences(Arc::new(Forgets(sequences.clone()))),
+    );
+    later.assert_accepted(later.good(), &verifier);
+    craft.assert_refused(&[craft.good()], &verifier, "Superseded");
+}
+
+/// As if the later number had come between the two questions.
+struct Forgets(Arc<MemorySequences>);
+
+impl SequenceStore for Forgets {
+    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
+        Ok(None)
+    }
+    fn admit(&self, did: &Did, sequence: u64) -> Result<(), SequenceError> {
+        self.0.admit(did, sequence)
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use icn_identity::peer::Refusal;
 use icn_identity::rotation::{
-    RotationChain, RotationError, RotationReason, RotationStatement, RotationTerms,
+    KeyCommitment, RotationChain, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
 use icn_identity::tls::{DidVerifier, refusal_of};
 
@@ -81,4 +81,66 @@ fn in_a_list_the_present_did_takes_the_place_of_each_earlier_one() {
     assert_eq!([&one, &two, &other].map(|peer| accepts(&verifier, peer)), [false, true, true]);
     // What a callback decides, a chain does not change.
     assert!(!anybody().follow(&chain).unwrap());
+}
+
+fn committing(from: &Bundle, to: &Bundle, next: &Bundle) -> RotationChain {
+    let terms = RotationTerms::new(RotationReason::Scheduled)
+        .commit_to(KeyCommitment::to(next.did().verifying_key()));
+    let statement = RotationStatement::sign(from.signer(), to.signer(), None, &terms).unwrap();
+    RotationChain::verify([statement]).unwrap()
+}
+
+/// The thief has the key of `two`, and leaves out the statement that commits.
+#[test]
+fn a_pin_that_followed_a_commitment_is_not_led_off_by_a_thief() {
+    let [one, two, three, thief] = [bundle(), bundle(), bundle(), bundle()];
+    let known = committing(&one, &two, &three);
+    let owners = rotated(&two, &three, Some(&known));
+    let evil = rotated(&two, &thief, None);
+    assert_eq!(evil.follow(two.did()).unwrap(), thief.did());
+
+    let moved = DidVerifier::pinned(one.did().clone());
+    assert!(moved.follow(&known).unwrap());
+    // The present DID was pinned already: the chain is held all the same.
+    let taught = DidVerifier::pinned(two.did().clone());
+    assert!(!taught.follow(&known).unwrap());
+    let listed = DidVerifier::allowed([one.did().clone(), bundle().did().clone()]);
+    assert!(listed.follow(&known).unwrap());
+    // As after a restart.
+    let listed_again = DidVerifier::allowed([two.did().clone()]);
+    assert!(!listed_again.follow(&known).unwrap());
+    let from_one = DidVerifier::following(one.did(), &known).unwrap();
+    let from_two = DidVerifier::following(two.did(), &known).unwrap();
+    for verifier in [moved, taught, listed, listed_again, from_one, from_two].map(Arc::new) {
+        let error = verifier.follow(&evil).unwrap_err();
+        assert!(
+            matches!(&error, RotationError::CommitmentBroken { did, .. } if did == thief.did()),
+            "{error}"
+        );
+        assert_eq!([&two, &thief].map(|peer| accepts(&verifier, peer)), [true, false]);
+        assert!(verifier.follow(&owners).unwrap());
+        assert_eq!([&three, &thief].map(|peer| accepts(&verifier, peer)), [true, false]);
+        let error = verifier.follow(&evil).unwrap_err();
+        assert!(matches!(error, RotationError::Fork(_)), "{error}");
+        assert_eq!([&three, &thief].map(|peer| accepts(&verifier, peer)), [true, false]);
+    }
+}
+
+/// Without a commitment too: what was followed is not told anew.
+#[test]
+fn a_pin_that_followed_takes_no_other_history_of_its_did() {
+    let [one, two, thief, other] = [bundle(), bundle(), bundle(), bundle()];
+    let known = rotated(&one, &two, None);
+    let evil = rotated(&two, &thief, None);
+    let listed = DidVerifier::allowed([one.did().clone(), other.did().clone()]);
+    let pinned = DidVerifier::pinned(one.did().clone());
+    for verifier in [listed, pinned].map(Arc::new) {
+        assert!(verifier.follow(&known).unwrap());
+        let error = verifier.follow(&evil).unwrap_err();
+        assert!(
+            matches!(&error, RotationError::NotAContinuation { did } if did == two.did()),
+            "{error}"
+        );
+        assert_eq!([&two, &thief].map(|peer| accepts(&verifier, peer)), [true, false]);
+    }
 }

@@ -16,8 +16,9 @@ use crate::rotation_args::RotationCommand;
     name = "icnctl",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document: not valid), 2 wrong usage \
-                  (those two: could not be told), 77 a PIN or passphrase was refused: do not restart for it"
+    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document, id rotation verify: not \
+                  valid; tpm check, backend doctor: no), 2 wrong usage (those that verify: could not \
+                  be told), 77 a PIN or passphrase was refused: do not restart for it"
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
@@ -151,6 +152,9 @@ pub(crate) enum IdCommand {
     },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
+    /// the TLS key, or where peers say that a later number was seen
+    Renew,
     /// Put the identity under another passphrase, and under the scrypt work that is configured
     ChangePassphrase(ChangePassphraseArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::new_file::a_file;
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The recovery key is made once, on a machine that is kept offline:
@@ -13,7 +15,7 @@ is never inside a backup: the command says what is, and what is not. Try each ba
 `icnctl id restore FILE --identity-file recovery.key --check`.")]
 pub(crate) struct BackupArgs {
     /// Public key of a recovery key, age1…; any one of several opens the backup
-    #[arg(long = "recipient", value_name = "AGE", required = true)]
+    #[arg(long = "recipient", value_name = "RECIPIENT", required = true)]
     pub(crate) recipients: Vec<String>,
 
     /// File to write; never overwritten
@@ -71,7 +73,14 @@ pub(crate) struct RestoreArgs {
     pub(crate) encryption_key_only: bool,
 
     /// File to write the X25519 key to; never overwritten
-    #[arg(short, long, value_name = "FILE", requires = "encryption_key_only")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        value_parser = a_file(),
+        requires = "encryption_key_only",
+        conflicts_with_all = ["check", "module", "relocate"]
+    )]
     pub(crate) output: Option<PathBuf>,
 
     /// PKCS#11 module (absolute path): never taken from a backup [default: that of icn.toml]

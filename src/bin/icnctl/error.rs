@@ -47,6 +47,12 @@ pub(crate) enum CliError {
         #[source]
         source: Box<CliError>,
     },
+    #[error("the chain that was followed before, {}, cannot be compared with", path.display())]
+    KnownChain {
+        path: PathBuf,
+        #[source]
+        source: icn_identity::rotation::RotationError,
+    },
     #[error("{did} has taken over from no other key: there is no chain to be written")]
     NoRotation { did: String },
     #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
@@ -154,6 +160,7 @@ impl CliError {
         let help = match self {
             Self::Identity(error) => return error.help(),
             Self::Key { source } => return source.help(),
+            Self::KnownChain { source, .. } => return source.help(),
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {
@@ -161,7 +168,8 @@ impl CliError {
                     if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
                 return Some(format!("give it with {flag} FILE{or}"));
             }
-            Self::Empty { .. } | Self::Differ { .. } => "run the command again",
+            Self::Empty { .. } => "give one that is not empty",
+            Self::Differ { .. } => "run the command again",
             Self::Reserved => {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: frame the message with a prefix of your own"
@@ -195,7 +203,9 @@ impl CliError {
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
-            Self::OptionForPkcs11 { .. } => "add --backend pkcs11",
+            Self::OptionForPkcs11 { .. } => {
+                "it is for keys in tokens; `id init` takes it with --backend pkcs11"
+            }
             Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
             Self::OptionForTpm { .. } => "add --backend tpm",
             Self::OnlyForTpm => "set `backend = \"tpm\"` in icn.toml, if the identity is in one",
@@ -229,12 +239,11 @@ impl CliError {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
             Self::NotReread { source, .. } => return source.help(),
-            Self::NotUtf8 { .. }
-            | Self::Input { .. }
-            | Self::Output { .. }
-            | Self::OutputFile { .. } => {
-                return None;
+            Self::Input { .. } => "name a file that is there and that you may read",
+            Self::OutputFile { .. } => {
+                "name a file in a directory that is there, that you may write to, and that has room"
             }
+            Self::NotUtf8 { .. } | Self::Output { .. } => return None,
         };
         Some(help.to_owned())
     }

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::new_file::a_file;
 use crate::show;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,14 @@ pub(crate) struct ExportArgs {
     pub(crate) secret: bool,
 
     /// The file, which must not exist (mode 0600)
-    #[arg(short, long, value_name = "FILE", requires = "secret", conflicts_with = "did_only")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        value_parser = a_file(),
+        requires = "secret",
+        conflicts_with = "did_only"
+    )]
     pub(crate) output: Option<PathBuf>,
 
     /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]

@@ -24,6 +24,7 @@ mod pin_config;
 mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
+mod renew;
 mod restore;
 mod rotation;
 mod rotation_args;
@@ -97,6 +98,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Rotation { command } } => {
             return rotation::run(&context, &command);
         }
+        Command::Id { command: IdCommand::Renew } => renew::renew(&context)?,
         Command::Id { command: IdCommand::ChangePassphrase(change) } => {
             change_passphrase::change(&context, &change)?;
         }

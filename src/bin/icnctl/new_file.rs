@@ -5,10 +5,22 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::CliError;
+
+/// Of an option whose file is never standard output.
+pub(crate) fn a_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it goes to a file, not to standard output: name one (./- if it is to be called so)")
+        } else {
+            Ok(path)
+        }
+    })
+}
 
 /// Under another name beside it until [`Self::keep`]; removed if that is not
 /// called. (A killed process leaves it behind: `.NAME.` and 24 hex digits,

@@ -21,7 +21,8 @@ use crate::terminal::one_line;
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
     let store = context.store();
-    if !args.check && !args.encryption_key_only {
+    let restores = !args.check && !args.encryption_key_only;
+    if restores {
         // Before anybody is asked for a secret.
         store.check_vacant()?;
     }
@@ -29,10 +30,12 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let keys =
         recovery_keys(context, &args.identity_file, args.identity_passphrase_file.as_deref())?;
     let backup = Backup::read(&args.file, &keys)?;
-    for did in named.iter().chain(context.pinned()) {
+    // What is pinned here is of this home, which a drill does not concern.
+    let pinned = context.pinned().filter(|_| restores || named.is_none());
+    for did in named.iter().chain(pinned) {
         backup.is_of(did)?;
     }
-    let expected = named.as_ref().or(context.pinned());
+    let expected = named.as_ref().or(pinned);
     if args.check {
         return report(context, &backup, expected.is_some());
     }
@@ -41,7 +44,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         CliError::from(BackupError::NotNamed { found })
     })?;
 
-    if let Some(output) = &args.output {
+    if let Some(output) = args.output.as_ref().filter(|_| args.encryption_key_only) {
         backup.write_encryption_key(&did, output)?;
         return encryption_key_written(context, &did, output);
     }

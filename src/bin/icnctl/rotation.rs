@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use icn_identity::backend::Backend;
 use icn_identity::keystore::{Header, Opened};
@@ -46,11 +46,17 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     }
     let old_given = old.credentials(old_backend.as_ref(), &old_header)?;
     let new_given = new.credentials(new_backend.as_ref(), &new_header)?;
-    // At a time when no renewal is due: nothing of the old identity is changed.
-    let opened =
-        old.store().open_at(old_backend.as_ref(), old.pinned(), &old_given.credentials, UNIX_EPOCH);
+    // Nothing of the old identity is changed.
+    let opened = old.store().open_without_renewal(
+        old_backend.as_ref(),
+        old.pinned(),
+        &old_given.credentials,
+    );
     let opened = old_given.used(&old.store(), opened)?;
     let before = opened.rotation_chain()?;
+    if let Some(warning) = before.as_ref().and_then(report::ahead) {
+        eprintln!("warning: {warning}");
+    }
     let mut terms = RotationTerms::new(args.reason.into());
     if let Some(next) = &next {
         terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
@@ -98,8 +104,10 @@ fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
         }
     };
     format!(
-        "The chain is stored in {new}; {old} is unchanged.\n{publish}\n{then}\nDo not rotate the \
-         old identity again: two statements of one key are a fork, and peers refuse both.\n"
+        "The chain is stored in {new}; {old} is unchanged.\n{publish}\n{then}\nPeers should keep the \
+         chain, and not only the DID: a commitment protects nobody who does not know it.\nDo not \
+         rotate the old identity again: two statements of one key are a fork, and peers refuse \
+         both.\n"
     )
 }
 
@@ -130,17 +138,22 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let from = args.from.as_deref().map(Did::parse).transpose()?;
     let expect = args.expect.as_deref().map(Did::parse).transpose()?;
     let files: Vec<_> = args.files.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-    match verified(&files, from.as_ref()) {
+    let known = args.known.as_deref().map(known).transpose()?;
+    match verified(&files, from.as_ref(), known.as_ref()) {
         Ok((chain, report)) => {
-            let wrong = expect.filter(|expect| expect != chain.current());
+            if let Some(expect) = expect.filter(|expect| expect != chain.current()) {
+                let error = format!("the present DID is {}, not {expect}", chain.current());
+                match context.format {
+                    Format::Json => Context::print_json(&report.as_json(Some(&error)))?,
+                    Format::Text => Context::print(&format!("not valid: {error}\n"))?,
+                }
+                return Ok(ExitCode::from(1));
+            }
             match context.format {
-                Format::Json => Context::print_json(&report.as_json(wrong.is_none()))?,
+                Format::Json => Context::print_json(&report.as_json(None))?,
                 Format::Text => Context::print(&report.as_text())?,
             }
-            let Some(expect) = wrong else { return Ok(ExitCode::SUCCESS) };
-            if context.format == Format::Text {
-                Context::print(&format!("not valid: the present DID is not {expect}\n"))?;
-            }
+            return Ok(ExitCode::SUCCESS);
         }
         Err(error) if error.is_unreadable() => return Err(error.into()),
         Err(error) => match context.format {
@@ -154,14 +167,24 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
 fn verified(
     files: &[Vec<u8>],
     from: Option<&Did>,
+    known: Option<&RotationChain>,
 ) -> Result<(RotationChain, Report), RotationError> {
     let mut statements = Vec::new();
     for file in files {
         statements.extend(RotationChain::statements_from_json(file)?);
     }
     let chain = RotationChain::verify(statements)?;
-    let report = Report::new(&chain, from, SystemTime::now())?;
+    if let Some(known) = known {
+        chain.extends(known)?;
+    }
+    let report = Report::new(&chain, from, SystemTime::now())?.compared_with(known);
     Ok((chain, report))
+}
+
+/// The chain that was followed before: nothing can be told by one that is bad.
+fn known(path: &Path) -> Result<RotationChain, CliError> {
+    RotationChain::from_json(&read(path)?)
+        .map_err(|source| CliError::KnownChain { path: path.to_owned(), source })
 }
 
 /// Everything that can be refused without a credential has been.

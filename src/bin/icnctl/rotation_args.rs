@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::new_file::a_file;
+
 use clap::{Subcommand, ValueEnum};
 use icn_identity::rotation::RotationReason;
 
@@ -19,6 +21,11 @@ pub(crate) enum RotationCommand {
     ///
     /// Wants no home and no identity. With several files, their statements are put together: that
     /// is how a fork is found.
+    ///
+    /// Keep the chain that you have followed, and not only the DID that it led to, and give it with
+    /// --known the next time. Without it, a chain is only as good as if no commitment had been made
+    /// before the DID that you have pinned: whoever has that key can leave out the statement that
+    /// commits to the next, or put another in its place.
     Verify(VerifyArgs),
 }
 
@@ -38,7 +45,7 @@ pub(crate) struct CreateArgs {
     pub(crate) commit_next: Option<String>,
 
     /// Write the chain to a new file as well, for publishing
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
     pub(crate) output: Option<PathBuf>,
 
     /// File whose content is the successor's passphrase (mode 0600) [or a prompt]
@@ -53,7 +60,7 @@ pub(crate) struct CreateArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// Write the chain to a new file as well, for publishing
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
     pub(crate) output: Option<PathBuf>,
 }
 
@@ -66,6 +73,10 @@ pub(crate) struct VerifyArgs {
     /// The DID under which the identity is known: not valid if it is not in the chain
     #[arg(long, value_name = "DID")]
     pub(crate) from: Option<String>,
+
+    /// File with the chain that was followed before: not valid if this one does not go on from it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
 
     /// What the present DID has to be: not valid if it is another
     #[arg(long, value_name = "DID")]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use icn_identity::rotation::{Fork, RotatedKey, RotationError, RotationStep};
+use icn_identity::rotation::{Fork, RotatedKey, RotationError, RotationStatement, RotationStep};
 use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
 
@@ -18,6 +18,9 @@ pub(crate) struct Report {
     pinned: Option<Did>,
     present: Did,
     next_key: Option<String>,
+    /// How many statements were followed before; `None` if nothing is known of
+    /// that.
+    known: Option<usize>,
     steps: Vec<Value>,
     warnings: Vec<String>,
 }
@@ -40,23 +43,42 @@ impl Report {
             present,
             warnings: warnings(&steps, next_key.is_some(), now),
             next_key,
+            known: None,
             steps: steps.iter().map(as_json).collect(),
         })
     }
 
-    pub(crate) fn as_json(&self, valid: bool) -> Value {
+    /// With what is to be said of a chain that comes from others: it extends the
+    /// one that was followed before, or there is none.
+    pub(crate) fn compared_with(mut self, known: Option<&RotationChain>) -> Self {
+        self.known = known.map(|known| known.statements().count());
+        if known.is_none() {
+            self.warnings.push(format!(
+                "compared with no chain that was followed before: as good only as if no commitment \
+                 had been made before {}, since whoever has its key can leave that out. Give the \
+                 chain that you have kept with --known FILE",
+                self.first
+            ));
+        }
+        self
+    }
+
+    /// With what is wrong although the chain is valid.
+    pub(crate) fn as_json(&self, error: Option<&str>) -> Value {
         json!({
-            "valid": valid,
+            "valid": error.is_none(),
+            "error": error,
             "from": self.pinned,
             "did": self.present,
             "next_key_sha256": self.next_key,
+            "known": self.known,
             "steps": self.steps,
             "warnings": self.warnings,
         })
     }
 
     pub(crate) fn with_chain(&self, chain: &RotationChain) -> Value {
-        let mut value = self.as_json(true);
+        let mut value = self.as_json(None);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("chain".into(), json!(chain));
         }
@@ -88,6 +110,10 @@ impl Report {
         let _ = writeln!(text, "Present DID  {}", self.present);
         if let Some(next) = &self.next_key {
             let _ = writeln!(text, "Next key     committed to, SHA-256 {next}");
+        }
+        if let Some(known) = self.known {
+            let _ =
+                writeln!(text, "Known        goes on from the chain followed before, of {known}");
         }
         for warning in &self.warnings {
             let _ = writeln!(text, "warning: {warning}");
@@ -144,8 +170,7 @@ fn warnings(steps: &[RotationStep<'_>], commits: bool, now: SystemTime) -> Vec<S
                 .into(),
         );
     }
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let future = |step: &&RotationStep<'_>| step.statement().time() > now + CLOCK_SKEW;
+    let future = |step: &&RotationStep<'_>| is_to_come(step.statement(), now);
     for step in steps.iter().filter(future) {
         let (sequence, time) = (step.statement().sequence(), date(step.statement().time()));
         warnings.push(format!("rotation {sequence} is dated {time}, which is still to come"));
@@ -153,9 +178,25 @@ fn warnings(steps: &[RotationStep<'_>], commits: bool, now: SystemTime) -> Vec<S
     warnings
 }
 
+/// That the statement after the last one has to take its time.
+pub(crate) fn ahead(chain: &RotationChain) -> Option<String> {
+    let last = chain.statements().last().filter(|last| is_to_come(last, SystemTime::now()))?;
+    Some(format!(
+        "rotation {} is dated {}, which is still to come, and no later one may be earlier: this one \
+         is given the same time. Check the clock of this machine, and of the one it was made on",
+        last.sequence(),
+        date(last.time())
+    ))
+}
+
+fn is_to_come(statement: &RotationStatement, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    statement.time() > now + CLOCK_SKEW
+}
+
 pub(crate) fn none(did: &Did) -> Value {
     json!({
-        "valid": true, "from": null, "did": did, "next_key_sha256": null,
+        "valid": true, "from": null, "did": did, "next_key_sha256": null, "known": null,
         "steps": [], "warnings": [], "chain": [],
     })
 }

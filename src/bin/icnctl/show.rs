@@ -108,6 +108,7 @@ fn as_json(header: &Header, device: &Device) -> Value {
         "generation": header.generation(),
         "tls": {
             "certificate_sha256": hex(&Sha256::digest(header.certificate())),
+            "not_before": header.tls_not_before().map(date),
             "not_after": date(header.tls_not_after()),
         },
         "encryption": {
@@ -135,7 +136,7 @@ fn as_text(header: &Header, device: &Device) -> String {
         lines.push(("Evidence", facts.join(" ")));
     }
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
-    lines.push(("TLS", format!("certificate valid until {}", date(header.tls_not_after()))));
+    lines.push(("TLS", tls(header)));
     lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
     for (name, value) in lines {
@@ -163,6 +164,20 @@ fn as_text(header: &Header, device: &Device) -> String {
         }
     }
     text
+}
+
+/// Until when; and from when, where that is still to come.
+fn tls(header: &Header) -> String {
+    let until = date(header.tls_not_after());
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    match header.tls_not_before() {
+        Some(begin) if u64::try_from(now).is_ok_and(|now| now < begin) => format!(
+            "certificate not valid before {} (until {until}): if this clock is right, it was \
+             ahead when the certificate was made; run `icnctl id renew`",
+            date(begin)
+        ),
+        _ => format!("certificate valid until {until}"),
+    }
 }
 
 /// `age1…`, and whether the DID's key has signed for it.

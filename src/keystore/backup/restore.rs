@@ -88,7 +88,7 @@ impl IdentityStore {
         let OpenedKey { key, storage, secret, .. } = opened;
         let Backup { header: old, companions, payload, .. } = backup;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
-        bundle.renew_after_restore(SystemTime::now(), DEFAULT_VALIDITY)?;
+        bundle.renew(SystemTime::now(), DEFAULT_VALIDITY)?;
         let header = Header::new(
             bundle.signer(),
             backend.kind(),

@@ -34,7 +34,7 @@ fn it_is_in_header_and_payload_and_stays_when_companions_are_renewed() {
     let later = SystemTime::now() + DEFAULT_VALIDITY;
     let opened = store.open_at(backend.as_ref(), None, &credentials(), later).unwrap();
     assert!(opened.renewal_failed.is_none());
-    assert_eq!(opened.bundle.binding().sequence(), made.binding().sequence() + 1);
+    assert!(opened.bundle.binding().sequence() > made.binding().sequence());
     assert_eq!(opened.bundle.did_document(), Some(&document));
     assert_eq!(store.header().unwrap().did_document().unwrap().unwrap(), document);
 }
