@@ -267,6 +267,6 @@ fn explain(error: &dyn StdError, help: Option<String>) {
         cause = error.source();
     }
     if let Some(help) = help {
-        eprintln!("  try: {}", terminal::lines(&help));
+        terminal::advise(&help);
     }
 }

@@ -63,10 +63,9 @@ pub(crate) fn warn_if_not_pinned(context: &Context, header: &Header) {
     let path = context.config_path.display();
     let lines = Pins::of(header).lines(context);
     terminal::say(&format!("warning: {path} does not say whose identity is here"));
-    eprintln!(
-        "  try: if the DID is the one in your records, see that these lines are in it:\n{}",
-        terminal::lines(&lines)
-    );
+    terminal::advise(&format!(
+        "if the DID is the one in your records, see that these lines are in it:\n{lines}"
+    ));
 }
 
 /// The text; `None` if there is no file.

@@ -5,6 +5,7 @@
 //! looks like one of ours. They are shown, as `\u{1b}`, and not acted upon.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// Whether a terminal does something else with it than to show it in its place.
 fn acts(character: char) -> bool {
@@ -54,7 +55,17 @@ pub(crate) fn json(text: &str) -> String {
 /// Says something on standard error. Where it has several lines, the others
 /// are set in: none of them looks like one of ours.
 pub(crate) fn say(text: &str) {
-    eprintln!("{}", escaped(text, "\n    "));
+    complain(&escaped(text, "\n    "));
+}
+
+/// Gives advice, whose lines are ours.
+pub(crate) fn advise(text: &str) {
+    complain(&format!("  try: {}", lines(text)));
+}
+
+/// That nobody can hear it is no reason to stop (`eprintln!` would panic).
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[cfg(test)]
