@@ -13,6 +13,7 @@ use super::identity::{IdentityStore, seed_of};
 use super::lock::Lock;
 use super::open::UnlockedIdentity;
 use super::payload::Payload;
+use super::succession::HANDED_OVER;
 use super::unlock::StorageSecret;
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::error::{Error, KeystoreError, OpenError};
@@ -220,7 +221,7 @@ impl IdentityStore {
 }
 
 /// What is written under the lock.
-const WRITTEN: [&str; 7] = [
+const WRITTEN: [&str; 8] = [
     "identity.json",
     "identity.age",
     "identity.json.prev",
@@ -228,6 +229,7 @@ const WRITTEN: [&str; 7] = [
     "refused.json",
     "tpm-approvals.json",
     "icn.toml",
+    HANDED_OVER,
 ];
 
 /// The identity is whole in memory, and as good on disk as it was.

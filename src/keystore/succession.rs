@@ -1,5 +1,7 @@
-//! An identity that has taken over from another one.
+//! An identity that has taken over from another one, and one that has handed
+//! over.
 
+use super::file;
 use super::header::{self, Header};
 use super::identity::{IdentityStore, check_header, seed_of};
 use super::lock::Lock;
@@ -11,7 +13,56 @@ use crate::error::Error;
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
 
+/// A public file: the chain whose last statement the identity has made.
+pub(super) const HANDED_OVER: &str = "handed-over.json";
+
 impl IdentityStore {
+    /// The chain by which the identity `did` of this home has handed over, as
+    /// [`Self::note_handover`] has noted it. Needs no credential.
+    ///
+    /// # Errors
+    ///
+    /// If the note cannot be read, does not verify, or is not of `did`.
+    pub fn handed_over(&self, did: &Did) -> Result<Option<RotationChain>, Error> {
+        let Some(json) = file::read_private(&self.home().join(HANDED_OVER))? else {
+            return Ok(None);
+        };
+        let chain = RotationChain::from_json(&json)?;
+        let found = chain.last().old().did();
+        if found != did {
+            let (expected, found) = (did.clone(), found.clone());
+            return Err(RotationError::NotThisIdentity { expected, found }.into());
+        }
+        Ok(Some(chain))
+    }
+
+    /// Notes beside the identity that it has handed over, so that it does not do
+    /// so again by mistake: two statements of one key are a fork.
+    ///
+    /// # Errors
+    ///
+    /// [`RotationError::HandedOver`] if another handing over is noted.
+    pub fn note_handover(&self, chain: &RotationChain) -> Result<(), Error> {
+        let _lock = Lock::exclusive(self.home())?;
+        let did = chain.last().old().did();
+        match self.handed_over(did)? {
+            Some(noted) if noted == *chain => Ok(()),
+            Some(noted) => Err(already_handed_over(did, &noted).into()),
+            None => Ok(file::write(&self.home().join(HANDED_OVER), &chain.to_json())?),
+        }
+    }
+
+    /// Forgets that it has handed over: to be followed by another statement of the
+    /// same key, which is a fork for everybody who has seen the first.
+    ///
+    /// # Errors
+    ///
+    /// If the note cannot be removed.
+    pub fn forget_handover(&self) -> Result<(), Error> {
+        let _lock = Lock::exclusive(self.home())?;
+        Ok(file::remove(&self.home().join(HANDED_OVER))?)
+    }
+
     /// Opens the identity, has `make` state the rotation that ends in it, and
     /// stores the whole chain in its payload. Under the lock throughout, so that
     /// no statement is signed twice.
@@ -56,6 +107,11 @@ impl IdentityStore {
         self.replace(&text, &payload, &secret)?;
         Ok((bundle, chain))
     }
+}
+
+/// Why the same key states no second rotation.
+fn already_handed_over(did: &Did, noted: &RotationChain) -> RotationError {
+    RotationError::HandedOver { did: did.clone(), to: noted.current().clone() }
 }
 
 /// The chain of an identity ends in its DID.

@@ -185,7 +185,7 @@ impl RotationChain {
         self.last.next_key()
     }
 
-    pub(super) const fn last(&self) -> &RotationStatement {
+    pub(crate) const fn last(&self) -> &RotationStatement {
         &self.last
     }
 

@@ -152,6 +152,14 @@ pub enum RotationError {
         /// Where the chain ends.
         found: Did,
     },
+    /// The identity has stated a rotation already.
+    #[error("{did} has handed over to {to} already")]
+    HandedOver {
+        /// The identity.
+        did: Did,
+        /// Its successor.
+        to: Did,
+    },
     /// The identity has a chain already.
     #[error("{did} has taken over from another key already")]
     AlreadyStored {
@@ -201,6 +209,10 @@ impl RotationError {
             Self::NotAContinuation { .. } => {
                 "do not follow it: statements were left out or put in another's place; get the \
                  whole chain from its owner, and if it is this one, ask by another way"
+            }
+            Self::HandedOver { .. } => {
+                "a second statement of its key would be a fork, and peers refuse both: rotate the \
+                 successor instead. Only if that statement was never given to anybody: --again"
             }
             Self::AlreadyStored { .. } => {
                 "`icnctl id rotation show` prints its chain; a new key has one predecessor"

@@ -44,9 +44,19 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if old_did.verifying_key() == new_did.verifying_key() {
         return Err(RotationError::SameKey { did: old_did.clone() }.into());
     }
+    let stated = old.store().handed_over(old_did)?;
+    // A statement that was made and is not yet stored is not made again.
+    let stated = match stated {
+        Some(chain) if chain.current() == new_did => Some(chain),
+        Some(chain) if !args.again => {
+            let (did, to) = (old_did.clone(), chain.current().clone());
+            return Err(RotationError::HandedOver { did, to }.into());
+        }
+        _ => None,
+    };
     let old_given = old.credentials(old_backend.as_ref(), &old_header)?;
     let new_given = new.credentials(new_backend.as_ref(), &new_header)?;
-    // Nothing of the old identity is changed.
+    // Nothing of the old identity is changed, but for the note.
     let opened = old.store().open_without_renewal(
         old_backend.as_ref(),
         old.pinned(),
@@ -66,13 +76,22 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         new.pinned(),
         &new_given.credentials,
         |successor| {
+            if let Some(chain) = &stated {
+                return Ok(chain.clone());
+            }
+            if args.again {
+                old.store().forget_handover()?;
+            }
             let signer = opened.bundle.signer();
             let statement =
                 RotationStatement::sign(signer, successor.signer(), before.as_ref(), &terms)?;
-            Ok(match &before {
+            let chain = match &before {
                 Some(chain) => chain.continued(statement)?,
                 None => RotationChain::verify([statement])?,
-            })
+            };
+            // Before it is stored anywhere: from now on it may become known.
+            old.store().note_handover(&chain)?;
+            Ok(chain)
         },
     );
     let (_, chain) = new_given.used(&new.store(), recorded)?;
@@ -104,7 +123,8 @@ fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
         }
     };
     format!(
-        "The chain is stored in {new}; {old} is unchanged.\n{publish}\n{then}\nPeers should keep the \
+        "The chain is stored in {new}; {old} is unchanged, but for a note that it has handed \
+         over.\n{publish}\n{then}\nPeers should keep the \
          chain, and not only the DID: a commitment protects nobody who does not know it.\nDo not \
          rotate the old identity again: two statements of one key are a fork, and peers refuse \
          both.\n"

@@ -39,6 +39,11 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_enum)]
     pub(crate) reason: Reason,
 
+    /// Make another statement although this identity has handed over already: a fork for everybody who
+    /// has seen the first one
+    #[arg(long)]
+    pub(crate) again: bool,
+
     /// Commit to the key that comes after the successor's: no other can. It must exist already, be
     /// kept apart from the successor's, and not get lost
     #[arg(long, value_name = "DID")]
