@@ -65,7 +65,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let opened = old_given.used(&old.store(), opened)?;
     let before = opened.rotation_chain()?;
     if let Some(warning) = before.as_ref().and_then(report::ahead) {
-        eprintln!("warning: {warning}");
+        crate::terminal::say(&format!("warning: {warning}"));
     }
     let mut terms = RotationTerms::new(args.reason.into());
     if let Some(next) = &next {
