@@ -77,7 +77,7 @@ fn a_rotation_is_stored_in_the_successor_published_and_verified() {
     let file = text(&new, "chain.json");
     let ran = create(&old, &new, &["--reason", "upgrade", "-o", &file]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let unchanged = format!("{} is unchanged.", old.path("").display());
+    let unchanged = format!("{} is unchanged, but for a note", old.path("").display());
     for wanted in
         [&did(&old), &did(&new), "upgrade", &unchanged, "Do not rotate the old identity again"]
     {
@@ -278,4 +278,40 @@ fn after_a_compromise_it_says_what_to_do_at_once() {
     assert!(ran.out.contains("Stop every service that uses the old identity now"), "{}", ran.out);
     let publish = format!("icnctl --home {} id rotation show -o FILE", new.path("").display());
     assert!(ran.out.contains(&publish), "{}", ran.out);
+}
+
+/// Two statements of one key are a fork, for ever.
+#[test]
+fn an_identity_does_not_hand_over_twice_by_mistake() {
+    let (old, one, two) = (identity(PASSPHRASE), identity(OTHER), identity(OTHER));
+    rotated(&old, &one, &[]);
+    let before = files(&two);
+    let ran = create(&old, &two, &["--reason", "manual"]);
+    let told = format!("has handed over to {} already", did(&one));
+    assert!(ran.code == 1 && ran.err.contains(&told), "{}", ran.err);
+    assert_eq!(files(&two), before);
+    // Without its credential, since nothing is to be signed.
+    let closed = Home::new().with("ICN_PASSPHRASE", "wrong");
+    for name in ["identity.json", "identity.age", "icn.toml", "handed-over.json"] {
+        std::fs::create_dir_all(closed.path("")).unwrap();
+        std::fs::copy(old.path(name), closed.path(name)).unwrap();
+    }
+    closed.chmod("", 0o700);
+    let ran = create(&closed, &two, &["--reason", "manual"]);
+    assert!(ran.code == 1 && ran.err.contains(&told), "{}", ran.err);
+    // On purpose it does.
+    let ran = create(&old, &two, &["--reason", "manual", "--again"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // What was signed and not stored is stored, and not signed again.
+    let chain = old.read("handed-over.json");
+    for (name, content) in ["identity.json", "identity.age", "icn.toml"].iter().zip(before) {
+        std::fs::write(two.path(name), content).unwrap();
+    }
+    let ran = create(&old, &two, &["--reason", "compromised"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(old.read("handed-over.json"), chain);
+    let stored = two.ok(&["--format", "json", "id", "rotation", "show"], b"");
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["chain"], serde_json::from_str::<Value>(&chain).unwrap());
+    assert_eq!(stored["steps"][0]["reason"], "manual");
 }

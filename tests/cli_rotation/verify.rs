@@ -102,7 +102,7 @@ fn what_cannot_be_read_is_neither_valid_nor_not_valid() {
 fn two_files_of_one_key_are_a_fork_and_both_are_named() {
     let chain = chain();
     let thief = identity(OTHER);
-    let stolen = rotated(&chain.old, &thief, &[]);
+    let stolen = rotated(&chain.old, &thief, &["--again"]);
     for file in [&chain.file, &stolen] {
         assert_eq!(verify(&[file], b"").code, 0, "alone nobody can tell");
     }
