@@ -17,7 +17,7 @@ mod verdict;
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use self::age::AgeKeyStore;
 pub use self::locator::{
@@ -33,39 +33,8 @@ use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
 use crate::evidence::DeviceIdentity;
 use crate::key::{DidKey, Key, Locked, SealedKey, Software};
+pub use crate::locator::BackendKind;
 use crate::secret::{Passphrase, Pin};
-
-/// The kinds of backends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum BackendKind {
-    /// An age file with a passphrase.
-    #[default]
-    Age,
-    /// A token behind a PKCS#11 module.
-    Pkcs11,
-    /// A TPM 2.0.
-    Tpm,
-}
-
-impl BackendKind {
-    /// The name used in files and on the command line: `age`, `pkcs11`, `tpm`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Age => "age",
-            Self::Pkcs11 => "pkcs11",
-            Self::Tpm => "tpm",
-        }
-    }
-}
-
-impl fmt::Display for BackendKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A backend, configured but not opened.
 #[derive(Debug, Clone)]
@@ -253,18 +222,17 @@ impl Credential {
     pub(crate) fn pin(&self, backend: BackendKind) -> Result<&Pin, DeviceError> {
         match self {
             Self::Pin(pin) => Ok(pin),
-            Self::Passphrase(_) => {
-                Err(DeviceError::WrongCredential { backend: backend.as_str(), wanted: "PIN" })
-            }
+            Self::Passphrase(_) => Err(DeviceError::WrongCredential { backend, wanted: "PIN" }),
         }
     }
 
     pub(crate) fn passphrase(&self) -> Result<&Passphrase, DeviceError> {
         match self {
             Self::Passphrase(passphrase) => Ok(passphrase),
-            Self::Pin(_) => {
-                Err(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" })
-            }
+            Self::Pin(_) => Err(DeviceError::WrongCredential {
+                backend: BackendKind::Age,
+                wanted: "passphrase",
+            }),
         }
     }
 }

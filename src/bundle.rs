@@ -30,8 +30,8 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::{P256, Signature, VerifyingKey};
 use crate::did::{Did, DidDocument};
-use crate::error::SignError;
 use crate::evidence::ProvenanceKind;
+use crate::fault::SignError;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
 use crate::secret::X25519Seed;
 use crate::signer::{DidSigner, DidSignerExt as _};

@@ -47,7 +47,7 @@ use serde::Deserialize;
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::backend::{BackendConfig, BackendKind, Pkcs11Uri};
 use crate::did::Did;
-use crate::error::KeystoreError;
+use crate::fault::KeystoreError;
 use crate::keystore::file;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong

@@ -59,8 +59,8 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Ed25519, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
-use crate::error::SignError;
 use crate::evidence::Evidence;
+use crate::fault::SignError;
 use crate::private::{self, Closed, Exposes, Token};
 use crate::secret::pkcs8;
 use crate::signer::DidSigner;

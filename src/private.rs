@@ -2,7 +2,7 @@
 #![allow(unnameable_types, reason = "that is what this module is for")]
 
 use crate::algorithm::{Algorithm, Signature};
-use crate::error::SignError;
+use crate::fault::SignError;
 use crate::key::Public;
 
 /// Closes a trait: only this crate can implement it.

@@ -20,6 +20,7 @@
 mod credential;
 mod memory;
 pub(crate) mod pkcs8;
+mod random;
 mod seed;
 mod stack;
 mod text;
@@ -29,6 +30,8 @@ pub use credential::{Passphrase, Pin};
 pub(crate) use memory::LockedBox;
 pub(crate) use memory::LockedBytes;
 pub use memory::{MemoryProtection, memory_protection};
+pub use random::NoRandomness;
+pub(crate) use random::fill as fill_random;
 pub(crate) use seed::{SigningSeed, X25519Seed};
 pub(crate) use stack::leaving_no_trace_of_much;
 pub use text::LockedText;

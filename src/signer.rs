@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;
-use crate::error::SignError;
 use crate::evidence::{Assurance, Evidence, ProvenanceKind};
+use crate::fault::SignError;
 use crate::private;
 
 /// A signer for one DID.

@@ -2,7 +2,7 @@
 //! to try. (Errors that SoftHSM2 can be brought to give are tested with it.)
 
 use icn_identity::Error;
-use icn_identity::error::{DeviceError, KeystoreError, OpenError, SignError};
+use icn_identity::error::{DeviceError, KeystoreError, OpenError, Pkcs11Error, SignError};
 
 fn token() -> String {
     "node-1".into()
@@ -11,7 +11,7 @@ fn token() -> String {
 #[test]
 fn every_pin_state_has_its_own_words() {
     let wrong =
-        |final_try, count_low| DeviceError::WrongPin { token: token(), final_try, count_low };
+        |final_try, count_low| Pkcs11Error::WrongPin { token: token(), final_try, count_low };
     for (error, message, help) in [
         (wrong(false, false), "token node-1 refused the PIN; it was tried once", "never retried"),
         (
@@ -25,22 +25,22 @@ fn every_pin_state_has_its_own_words() {
             "do not guess",
         ),
         (
-            DeviceError::FinalTry { token: token() },
+            Pkcs11Error::FinalTry { token: token() },
             "token node-1 has one PIN try left; the PIN was not sent",
             "allow_final_try",
         ),
         (
-            DeviceError::PinLocked { token: token() },
+            Pkcs11Error::PinLocked { token: token() },
             "the user PIN of token node-1 is locked",
             "security officer",
         ),
         (
-            DeviceError::PinUnusable { token: token(), reason: "the PIN has expired" },
+            Pkcs11Error::PinUnusable { token: token(), reason: "the PIN has expired" },
             "token node-1 does not take this PIN: the PIN has expired",
             "vendor's tool",
         ),
         (
-            DeviceError::PinKnownWrong { token: token() },
+            Pkcs11Error::PinKnownWrong { token: token() },
             "this PIN was refused by token node-1 before and was not tried again",
             "another PIN",
         ),
@@ -53,25 +53,25 @@ fn every_pin_state_has_its_own_words() {
 
 #[test]
 fn a_wrong_credential_is_told_apart_from_everything_else() {
-    let wrong = DeviceError::WrongPin { token: token(), final_try: false, count_low: false };
-    assert!(Error::from(OpenError::Device(wrong)).is_wrong_credential());
+    let wrong = Pkcs11Error::WrongPin { token: token(), final_try: false, count_low: false };
+    assert!(Error::from(OpenError::from(wrong)).is_wrong_credential());
     assert!(Error::from(OpenError::WrongPassphrase).is_wrong_credential());
-    let locked = DeviceError::PinLocked { token: token() };
-    assert!(Error::from(OpenError::Device(locked)).is_wrong_credential());
-    let last = DeviceError::FinalTry { token: token() };
+    let locked = Pkcs11Error::PinLocked { token: token() };
+    assert!(Error::from(OpenError::from(locked)).is_wrong_credential());
+    let last = Pkcs11Error::FinalTry { token: token() };
     assert!(Error::from(last).is_wrong_credential());
-    let closed = DeviceError::NotOpen { token: token() };
-    assert!(!Error::from(OpenError::Device(closed)).is_wrong_credential());
+    let closed = Pkcs11Error::NotOpen { token: token() };
+    assert!(!Error::from(OpenError::from(closed)).is_wrong_credential());
 }
 
 #[test]
 fn a_layer_prints_itself_and_its_cause_is_its_source() {
     use std::error::Error as _;
-    let error = SignError::Device(DeviceError::Call {
+    let error = SignError::Device(DeviceError::Pkcs11(Pkcs11Error::Call {
         call: "C_Sign",
         token: token(),
         source: "CKR_DEVICE_REMOVED".into(),
-    });
+    }));
     let first = error.source().map(ToString::to_string);
     assert_eq!(error.to_string(), "the device could not sign");
     assert_eq!(first.as_deref(), Some("C_Sign failed on token node-1"));

@@ -1,7 +1,7 @@
 use icn_identity::{Key, Software, Unlocked};
 
 fn fresh() -> Result<Key<Software, Unlocked>, icn_identity::Error> {
-    Key::<Software, Unlocked>::generate()
+    Ok(Key::<Software, Unlocked>::generate()?)
 }
 
 fn main() {}

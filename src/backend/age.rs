@@ -83,7 +83,7 @@ impl Backend for AgeKeyStore {
 
     fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
         if request.algorithm != AlgorithmId::Ed25519 {
-            let (backend, algorithm) = ("age", request.algorithm);
+            let (backend, algorithm) = (BackendKind::Age, request.algorithm);
             return Err(DeviceError::NoAlgorithm { backend, algorithm }.into());
         }
         // Wanted when the identity is written, which is not here.
@@ -104,7 +104,7 @@ impl Backend for AgeKeyStore {
                 )))
             }
             Locator::Pkcs11(_) | Locator::Tpm(_) => {
-                Err(DeviceError::ForeignLocator { backend: "age" }.into())
+                Err(DeviceError::ForeignLocator { backend: BackendKind::Age }.into())
             }
         }
     }

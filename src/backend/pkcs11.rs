@@ -45,7 +45,7 @@ use super::{
 };
 use crate::config::Pkcs11Config;
 use crate::did::Did;
-use crate::error::{DeviceError, Error};
+use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{DidKey, SealedKey};
 
 /// `CKA_LABEL` of a new key where none is given.
@@ -73,13 +73,13 @@ impl Pkcs11Backend {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::Module`] if the module cannot be used,
-    /// [`DeviceError::NoToken`] if the token is not there. That several tokens
+    /// [`Pkcs11Error::Module`] if the module cannot be used,
+    /// [`Pkcs11Error::NoToken`] if the token is not there. That several tokens
     /// match is an error only where nothing says which one is meant.
-    pub fn open(config: &Pkcs11Config) -> Result<Self, DeviceError> {
+    pub fn open(config: &Pkcs11Config) -> Result<Self, Pkcs11Error> {
         let module = Module::open(&config.module)?;
         match Token::select(&module, &Wanted::from_config(config)) {
-            Ok(_) | Err(DeviceError::AmbiguousToken { .. }) => {}
+            Ok(_) | Err(Pkcs11Error::AmbiguousToken { .. }) => {}
             Err(error) => return Err(error),
         }
         Ok(Self { module, config: config.clone(), known: Mutex::default() })
@@ -93,12 +93,12 @@ impl Pkcs11Backend {
         Wanted::from_config(&self.config)
     }
 
-    fn token(&self) -> Result<Token, DeviceError> {
+    fn token(&self) -> Result<Token, Pkcs11Error> {
         Token::select(&self.module, &self.wanted())
     }
 
     /// The token that keeps, or will keep, the storage key of a DID.
-    fn vault_token(&self, did: &Did) -> Result<Token, DeviceError> {
+    fn vault_token(&self, did: &Did) -> Result<Token, Pkcs11Error> {
         let known = self.known().get(did.as_str()).cloned();
         let wanted = match known {
             Some(known) => self.wanted().narrowed_to(&known.locator, &self.module)?,
@@ -115,12 +115,12 @@ impl Pkcs11Backend {
         self.known().insert(did.to_string(), Known { locator, storage: None });
     }
 
-    fn place(&self, locator: &Pkcs11Locator, did: &Did) -> Result<Arc<Place>, DeviceError> {
+    fn place(&self, locator: &Pkcs11Locator, did: &Did) -> Result<Arc<Place>, Pkcs11Error> {
         if let Some(key) = &self.config.key
             && !key.matches_locator(locator)
         {
             let (configured, found) = (key.to_string(), locator.to_string());
-            return Err(DeviceError::NotConfiguredKey { configured, found });
+            return Err(Pkcs11Error::NotConfiguredKey { configured, found });
         }
         Ok(Arc::new(Place {
             wanted: self.wanted().narrowed_to(locator, &self.module)?,
@@ -146,7 +146,7 @@ impl Pkcs11Backend {
         let removed = ids.map(|id| objects.remove(id)).fold(Ok(()), Result::and);
         drop(session);
         drop(login);
-        removed
+        Ok(removed?)
     }
 
     /// Makes a key of the pair that was generated with this id.
@@ -158,7 +158,7 @@ impl Pkcs11Backend {
         login: LoginGuard,
     ) -> Result<Created, Error> {
         let public = objects.exactly_one(&objects.public(id)?, || with_id(id))?;
-        let shown = objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {
+        let shown = objects.point(public)?.ok_or_else(|| Pkcs11Error::PublicKey {
             token: objects.token.name(),
             reason: "the new public key shows no CKA_EC_POINT".into(),
         })?;
@@ -181,7 +181,7 @@ fn locator(token: &Token, id: Vec<u8>, label: &str) -> Pkcs11Locator {
 fn of_pkcs11(locator: &Locator) -> Result<&Pkcs11Locator, DeviceError> {
     match locator {
         Locator::Pkcs11(locator) => Ok(locator),
-        _ => Err(DeviceError::ForeignLocator { backend: "pkcs11" }),
+        _ => Err(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 }),
     }
 }
 

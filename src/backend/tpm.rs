@@ -200,7 +200,7 @@ impl TpmBackend {
         // The DID follows from the key, and the key from its policy: approvals
         // are for a random owner.
         let mut owner = [0; 32];
-        getrandom::fill(&mut owner)?;
+        crate::secret::fill_random(&mut owner)?;
         let policy = self.new_policy(&Named::Random(owner), Purpose::Key, pin, None)?;
         let object = self.make(&policy, Purpose::Key, pin, None)?;
         let shown = Stored::read(&object, Purpose::Key).and_then(|stored| stored.verifying_key());
@@ -276,7 +276,7 @@ impl Backend for TpmBackend {
 
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
         let Locator::Tpm(object) = locator else {
-            return Err(DeviceError::ForeignLocator { backend: "tpm" }.into());
+            return Err(DeviceError::ForeignLocator { backend: BackendKind::Tpm }.into());
         };
         let stored = Stored::read(object, Purpose::Key).map_err(tpm)?;
         self.access.check_pinned(&object.parent).map_err(tpm)?;

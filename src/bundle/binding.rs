@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::BundleError;
 use crate::algorithm::{BadSignature, Signature};
 use crate::did::Did;
-use crate::error::SignError;
+use crate::fault::SignError;
 use crate::keystore::{base64, hex};
 use crate::statement::{Purpose, Statement};
 

@@ -8,7 +8,7 @@ use super::binding::{Binding, CLOCK_SKEW, Terms, clock_is_set, unix};
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
 use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
-use crate::error::SignError;
+use crate::fault::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
 
 /// TLS key, certificate, X25519 key, binding, and the DID document.

@@ -2,9 +2,10 @@
 
 use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::did::{Did, InvalidDocument};
-use crate::error::{OpenError, SignError};
 use crate::evidence::ProvenanceKind;
+use crate::fault::{OpenError, SignError};
 use crate::peer::Refusal;
+use crate::secret::NoRandomness;
 
 /// Why a bundle was not made, or does not verify.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +78,8 @@ pub enum BundleError {
     #[error("the DID document of this identity is not valid")]
     Document(#[from] InvalidDocument),
     /// The system's random generator failed.
-    #[error("the system's random generator failed")]
-    NoRandomness(#[from] getrandom::Error),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl BundleError {

@@ -65,7 +65,7 @@ pub(super) fn bare_certificate(
 
 fn params(binding: &Binding) -> Result<CertificateParams, BundleError> {
     let mut serial = [0_u8; 16];
-    getrandom::fill(&mut serial)?;
+    crate::secret::fill_random(&mut serial)?;
     // Positive and without a leading zero byte (RFC 5280, section 4.1.2.2).
     serial[0] = serial[0] & 0x7f | 0x40;
 

@@ -27,7 +27,7 @@ use super::proof;
 use super::{Did, x25519_public_key_multibase};
 use crate::algorithm::{BadSignature, Signature};
 use crate::bundle::unix;
-use crate::error::SignError;
+use crate::fault::SignError;
 use crate::statement::{Purpose, Statement};
 
 /// No document of ours is longer, in bytes.

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use super::{DeviceError, Error, KeystoreError, OpenError, TpmError};
+use super::{DeviceError, Error, KeystoreError, OpenError, Pkcs11Error, TpmError};
 use crate::did::Did;
 
 /// Why a backup was not made, not opened, or not restored.
@@ -136,17 +136,18 @@ impl BackupError {
         };
         matches!(
             device,
-            DeviceError::NoToken { .. }
-                | DeviceError::NoKey { .. }
-                | DeviceError::NotFound { .. }
-                | DeviceError::KeyReplaced { .. }
-                | DeviceError::Tpm(
-                    TpmError::NoDevice { .. }
-                        | TpmError::OtherTpm { .. }
-                        | TpmError::ParentChanged { .. }
-                        | TpmError::NoParent { .. }
-                        | TpmError::Damaged { .. }
-                )
+            DeviceError::Pkcs11(
+                Pkcs11Error::NoToken { .. }
+                    | Pkcs11Error::NoKey { .. }
+                    | Pkcs11Error::NotFound { .. }
+                    | Pkcs11Error::KeyReplaced { .. }
+            ) | DeviceError::Tpm(
+                TpmError::NoDevice { .. }
+                    | TpmError::OtherTpm { .. }
+                    | TpmError::ParentChanged { .. }
+                    | TpmError::NoParent { .. }
+                    | TpmError::Damaged { .. }
+            )
         )
     }
 

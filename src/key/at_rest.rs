@@ -12,8 +12,8 @@ use super::{
 };
 use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256};
 use crate::did::Did;
-use crate::error::OpenError;
 use crate::evidence::ProvenanceKind;
+use crate::fault::OpenError;
 use crate::private::Closed;
 use crate::secret::{Passphrase, Pin};
 

@@ -1,7 +1,7 @@
 //! Proof, by a fresh signature, that a private key belongs to a public one.
 
 use crate::algorithm::{Signature, VerifyingKey};
-use crate::error::{OpenError, SignError};
+use crate::fault::{OpenError, SignError};
 use crate::statement::{Purpose, Statement};
 
 /// Has 32 fresh random bytes signed and verifies the signature strictly.
@@ -10,7 +10,7 @@ pub(crate) fn prove_possession(
     sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
 ) -> Result<(), OpenError> {
     let mut nonce = [0_u8; 32];
-    getrandom::fill(&mut nonce).map_err(OpenError::NoRandomness)?;
+    crate::secret::fill_random(&mut nonce)?;
     let statement = Statement::new(Purpose::Open).raw(&nonce).raw(key.as_bytes()).into_bytes();
     let signature = sign(&statement).map_err(OpenError::Challenge)?;
     key.verify_strict(&statement, &signature).map_err(|_| OpenError::NotItsKey)

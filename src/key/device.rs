@@ -8,8 +8,8 @@ use super::challenge::prove_possession;
 use super::{DeviceHeld, Hardware, Key, Public, Refused, Sealed, Unlocked};
 use crate::algorithm::{Ed25519, P256, Signature, VerifyingKey};
 use crate::did::Did;
-use crate::error::{OpenError, SignError};
 use crate::evidence::{Evidence, ProvenanceKind};
+use crate::fault::{OpenError, SignError};
 use crate::secret::Pin;
 
 /// A key that a backend found in its device. Crate-private: outside code has

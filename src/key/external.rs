@@ -8,7 +8,7 @@ use super::challenge::prove_possession;
 use super::{External, Holds, Key, Public, Refused, Unlocked};
 use crate::algorithm::{Algorithm, P256, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
-use crate::error::{OpenError, SignError};
+use crate::fault::{OpenError, SignError};
 use crate::private::Store;
 
 /// A signer that this crate cannot look into: a cloud KMS, an agent, a test.

@@ -6,7 +6,7 @@ use super::software::{LockedMaterial, UnlockedMaterial};
 use super::tpm_sealed::{SealedSeedMaterial, UnsealedSeedMaterial};
 use super::{Locked, Public, Sealed, State, Unlocked};
 use crate::algorithm::{Algorithm, Ed25519, P256, Signature};
-use crate::error::SignError;
+use crate::fault::SignError;
 use crate::private::{Closed, SignWith, Store, Token};
 
 pub(super) use super::state::name;

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::{Error, OpenError};
+use crate::fault::OpenError;
 
 /// A refused transition: the input, unchanged, and the reason.
 ///
@@ -50,11 +50,5 @@ impl<K, E> fmt::Display for Refused<K, E> {
 impl<K, E: StdError + 'static> StdError for Refused<K, E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.reason)
-    }
-}
-
-impl<K, E: Into<Error>> From<Refused<K, E>> for Error {
-    fn from(refused: Refused<K, E>) -> Self {
-        (*refused.reason).into()
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Key, Locked, Public, Refused, Software, Unlocked};
 use crate::algorithm::{BadSignature, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
-use crate::error::{Error, OpenError, SignError};
 use crate::evidence::Evidence;
+use crate::fault::{OpenError, SignError};
 use crate::keystore::age;
 use crate::keystore::payload::Payload;
-use crate::secret::{Passphrase, SigningSeed};
+use crate::secret::{NoRandomness, Passphrase, SigningSeed};
 
 /// An age file that holds the seed.
 #[allow(unnameable_types, reason = "materials are not for outsiders")]
@@ -53,8 +53,8 @@ impl Key<Software, Unlocked> {
     ///
     /// # Errors
     ///
-    /// Only if the random generator fails.
-    pub fn generate() -> Result<Self, Error> {
+    /// [`NoRandomness`] only.
+    pub fn generate() -> Result<Self, NoRandomness> {
         Ok(Self::from_signing_seed(SigningSeed::generate()?, DidMethod::default()))
     }
 

@@ -9,8 +9,8 @@ use super::software::sign_with_seed;
 use super::{Key, Public, Refused, Sealed, TpmSealed, Unlocked};
 use crate::algorithm::Signature;
 use crate::did::Did;
-use crate::error::{OpenError, SignError};
 use crate::evidence::{Evidence, ProvenanceKind};
+use crate::fault::{OpenError, SignError};
 use crate::secret::{Pin, SigningSeed};
 
 /// A seed that a backend found sealed to its TPM. Crate-private, like

@@ -32,7 +32,7 @@ impl IdentityStore {
             credentials.want_passphrase()?;
         }
         let KeyAtRest::Device(key) = backend.find(locator, did)? else {
-            return Err(DeviceError::ForeignLocator { backend: backend.kind().as_str() }.into());
+            return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
         let credential = credentials.for_backend(backend.kind())?;
         let key = key.unseal(credential.pin(backend.kind())?)?;

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::payload::Payload;
-use crate::error::OpenError;
+use crate::fault::OpenError;
 use crate::secret::{Passphrase, leaving_no_trace_of_much};
 
 /// log2 of the scrypt work `N` (age v1, section "scrypt recipient stanza").

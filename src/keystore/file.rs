@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 use super::hex;
 use super::rule::{self, MAX_LEN, Rule, not_safe};
-use crate::error::KeystoreError;
+use crate::fault::KeystoreError;
 use crate::secret::{LockedBytes, LockedText};
 
 /// Random bytes in the name of a temporary file.
@@ -260,7 +260,7 @@ fn sync_dir(path: &Path) -> Result<(), KeystoreError> {
 
 fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
     let mut random = [0_u8; RANDOM];
-    getrandom::fill(&mut random)
+    crate::secret::fill_random(&mut random)
         .map_err(|error| io_error("name a new version of", path)(io::Error::other(error)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(path.with_file_name(format!(".{name}.{}", hex::encode(&random))))

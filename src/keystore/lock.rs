@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::file::io_error;
 use super::rule::{self, Rule};
-use crate::error::KeystoreError;
+use crate::fault::KeystoreError;
 
 /// How long another holder is waited for: several times what opening an
 /// identity takes, so that scripts can sign side by side.

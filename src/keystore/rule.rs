@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::file::io_error;
-use crate::error::{KeystoreError, quoted};
+use crate::fault::{KeystoreError, quoted};
 
 /// No file of ours, and no credential, is longer: 1 MiB.
 pub(super) const MAX_LEN: u64 = 1024 * 1024;

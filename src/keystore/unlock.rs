@@ -45,17 +45,15 @@ impl Credentials {
     ///
     /// [`DeviceError::WrongCredential`] if there is none.
     pub fn want_pin(&self) -> Result<&Pin, DeviceError> {
-        let missing = DeviceError::WrongCredential { backend: "pkcs11", wanted: "PIN" };
+        let missing = DeviceError::WrongCredential { backend: BackendKind::Pkcs11, wanted: "PIN" };
         self.pin.as_ref().ok_or(missing)
     }
 
     pub(super) fn for_backend(&self, kind: BackendKind) -> Result<Credential, DeviceError> {
         match kind {
-            BackendKind::Age => self
-                .passphrase
-                .clone()
-                .map(Credential::Passphrase)
-                .ok_or(DeviceError::WrongCredential { backend: "age", wanted: "passphrase" }),
+            BackendKind::Age => self.passphrase.clone().map(Credential::Passphrase).ok_or(
+                DeviceError::WrongCredential { backend: BackendKind::Age, wanted: "passphrase" },
+            ),
             BackendKind::Pkcs11 => self.want_pin().cloned().map(Credential::Pin),
             // Whether there is one to want is known by the key.
             BackendKind::Tpm => Ok(Credential::Pin(self.pin.clone().unwrap_or_else(Pin::none))),

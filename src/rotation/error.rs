@@ -2,7 +2,7 @@
 
 use super::{Fork, MAX_STATEMENTS, RotationRole, VERSION};
 use crate::did::Did;
-use crate::error::SignError;
+use crate::fault::SignError;
 
 /// Why a rotation could not be stated, or why statements are no chain.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,9 @@ use sha2::{Digest, Sha512};
 use zeroize::Zeroize;
 
 use super::memory::LockedBox;
+use super::random::{self, NoRandomness};
 use super::stack::leaving_no_trace;
 use crate::algorithm::Ed25519VerifyingKey;
-
-/// The system's random generator failed.
-pub(crate) type NoRandomness = getrandom::Error;
 
 /// An Ed25519 seed, and what RFC 8032 section 5.1.5 expands it to, kept so
 /// that a signature does not expand it again.
@@ -51,7 +49,7 @@ impl SigningSeed {
     /// A new seed from the system's random generator, made in place.
     pub(crate) fn generate() -> Result<Self, NoRandomness> {
         LockedBox::try_new(Expanded::blank(), |expanded| {
-            getrandom::fill(&mut expanded.seed)?;
+            random::fill(&mut expanded.seed)?;
             expanded.expand();
             Ok(())
         })
@@ -86,7 +84,7 @@ pub(crate) struct X25519Seed(LockedBox<[u8; 32]>);
 
 impl X25519Seed {
     pub(crate) fn generate() -> Result<Self, NoRandomness> {
-        LockedBox::try_new([0; 32], |seed| getrandom::fill(seed)).map(Self)
+        LockedBox::try_new([0; 32], |seed| random::fill(seed)).map(Self)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {

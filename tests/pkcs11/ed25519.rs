@@ -2,7 +2,7 @@
 
 use icn_identity::Error;
 use icn_identity::backend::{Backend as _, NewKey};
-use icn_identity::error::DeviceError;
+use icn_identity::error::{DeviceError, Pkcs11Error};
 
 use crate::dialects::makes_hardware_keys;
 use crate::softhsm::{alone, count};
@@ -31,7 +31,10 @@ fn a_token_without_ed25519_is_told_with_what_it_has() {
             let (error, calls) =
                 hsm.calls(|| faulty(hsm).create(&NewKey::default(), &pin()).unwrap_err());
             assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-            assert!(matches!(error, Error::Device(DeviceError::NoEd25519 { .. })), "{error:?}");
+            assert!(
+                matches!(error, Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoEd25519 { .. }))),
+                "{error:?}"
+            );
             assert_shows(
                 error,
                 &["CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "--algorithm p256", "CKM_EDDSA"],

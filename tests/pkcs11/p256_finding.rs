@@ -2,7 +2,7 @@
 
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::{Pkcs11Backend, doctor};
-use icn_identity::error::DeviceError;
+use icn_identity::error::Pkcs11Error;
 
 use super::{generate, import};
 use crate::softhsm::{SoftHsm, alone, module};
@@ -59,7 +59,7 @@ fn a_storage_pair_is_no_key_of_an_identity() {
         let listed = hsm.objects(TOKEN);
         assert_eq!(listed.matches("Public Key Object; EC").count(), 2, "{listed}");
         let error = backend.find_by_label("icn-identity storage").unwrap_err();
-        assert!(matches!(error, DeviceError::NoKey { .. }), "{error:?}");
+        assert!(matches!(error, Pkcs11Error::NoKey { .. }), "{error:?}");
         let report = doctor::examine(&faulty_config(hsm)).unwrap();
         let keys: Vec<_> = report.tokens[0].keys.iter().map(|key| &key.label).collect();
         assert_eq!(keys, [&locator.label]);

@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 
 use icn_identity::backend::Backend as _;
-use icn_identity::error::{DeviceError, OpenError};
+use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{
     AlgorithmId, DidKey, DidMethod, DidSigner, Ed25519, Error, Hardware, IdentityBundle, Key,
     NeverExposed, P256, Pin, Requirement, Sealed, SealedKey, Signature, Unlocked, VerifyingKey,
@@ -139,7 +139,10 @@ fn a_token_without_p256_is_told_with_what_it_has() {
             hsm.script(&format!("no-mechanism {missing}"));
             let (error, calls) = hsm.calls(|| faulty(hsm).create(&new_key(), &pin()).unwrap_err());
             assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-            assert!(matches!(error, Error::Device(DeviceError::NoP256 { .. })), "{error:?}");
+            assert!(
+                matches!(error, Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoP256 { .. }))),
+                "{error:?}"
+            );
             assert_shows(error, &["token node-1 has no P-256", "CKM_EDDSA", "use a token with"]);
         }
         // No Ed25519 is needed for it.

@@ -2,7 +2,7 @@
 
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::error::{DeviceError, OpenError};
+use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{Error, Hardware, Key, Pin, Sealed, SealedKey, Unlocked};
 
 use super::{Alg, KEY_TYPE, generate};
@@ -21,9 +21,9 @@ fn closed(hsm: &SoftHsm) -> (Pkcs11Backend, impl Fn() -> SealedKey + use<>) {
     (backend, again)
 }
 
-fn refusal(key: SealedKey, pin: &Pin) -> DeviceError {
+fn refusal(key: SealedKey, pin: &Pin) -> Pkcs11Error {
     match key.unseal(pin).unwrap_err().into_parts().1 {
-        OpenError::Device(error) => error,
+        OpenError::Device(DeviceError::Pkcs11(error)) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -57,7 +57,7 @@ fn the_last_try_is_sent_when_it_is_allowed() {
     alone(|hsm| {
         let (_, key) = closed(hsm);
         hsm.script("flag final-try");
-        assert!(matches!(refusal(key(), &Pin::new(PIN)), DeviceError::FinalTry { .. }));
+        assert!(matches!(refusal(key(), &Pin::new(PIN)), Pkcs11Error::FinalTry { .. }));
         let config = faulty_config(hsm).with_allow_final_try(true);
         let backend = Pkcs11Backend::open(&config).unwrap();
         let locator = backend.find_by_label("icn-identity").unwrap();
@@ -81,11 +81,11 @@ fn wrong_pins_never_lock_a_token() {
         assert_eq!(count(&calls, "C_Login"), 2, "{calls:?}");
         let [first, again, second, once_more, third, fourth] = errors;
         let is_first =
-            matches!(first, DeviceError::WrongPin { count_low: true, final_try: false, .. });
+            matches!(first, Pkcs11Error::WrongPin { count_low: true, final_try: false, .. });
         assert!(is_first, "{first:?}");
-        assert!(matches!(again, DeviceError::PinKnownWrong { .. }));
+        assert!(matches!(again, Pkcs11Error::PinKnownWrong { .. }));
         assert_shows(second, &["tried once, and one try is left", "do not guess"]);
-        assert!(matches!(once_more, DeviceError::PinKnownWrong { .. }));
+        assert!(matches!(once_more, Pkcs11Error::PinKnownWrong { .. }));
         for error in [third, fourth] {
             assert_shows(error, &["one PIN try left; the PIN was not sent", "allow_final_try"]);
         }
@@ -104,10 +104,12 @@ fn a_pin_that_locks_the_token_says_so() {
         let sealed = find(&backend, &locator, &crate::did_at(&backend, &locator)).unwrap();
         let error = refusal(sealed, &Pin::new(WRONG));
         assert!(
-            Error::from(OpenError::Device(DeviceError::PinLocked { token: TOKEN.into() }))
-                .is_wrong_credential()
+            Error::from(OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::PinLocked {
+                token: TOKEN.into()
+            })))
+            .is_wrong_credential()
         );
-        assert!(matches!(error, DeviceError::PinLocked { .. }), "{error:?}");
+        assert!(matches!(error, Pkcs11Error::PinLocked { .. }), "{error:?}");
         let (error, calls) = hsm.calls(|| refusal(key(), &Pin::new(PIN)));
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
         assert_shows(error, &["is locked", "security officer"]);
@@ -140,8 +142,8 @@ fn answers_to_a_login_have_their_own_errors() {
             let (error, calls) = hsm.calls(|| [(); 2].map(|()| refusal(key(), &pin)));
             assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
             let [first, second] = error;
-            assert!(matches!(first, DeviceError::WrongPin { .. }));
-            assert!(matches!(second, DeviceError::PinKnownWrong { .. }));
+            assert!(matches!(first, Pkcs11Error::WrongPin { .. }));
+            assert!(matches!(second, Pkcs11Error::PinKnownWrong { .. }));
         }
     });
 }
@@ -154,7 +156,7 @@ fn a_pin_pad_is_asked_and_never_on_its_own() {
         // Mistyped at the pad: the next attempt is another PIN.
         hsm.script("flag protected-path\non C_Login 1 return CKR_PIN_INCORRECT");
         let error = refusal(key(), &Pin::at_pin_pad());
-        assert!(matches!(error, DeviceError::WrongPin { .. }), "{error:?}");
+        assert!(matches!(error, Pkcs11Error::WrongPin { .. }), "{error:?}");
         hsm.script("flag protected-path");
         let (opened, calls) = hsm.calls(|| key().unseal(&Pin::at_pin_pad()).unwrap());
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");

@@ -2,7 +2,7 @@
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
-use icn_identity::error::{DeviceError, OpenError};
+use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{DidSigner as _, Error, Pin};
 
 use crate::softhsm::{PIN, alone, module};
@@ -17,7 +17,13 @@ fn a_wrong_pin_is_sent_once_and_the_key_is_given_back() {
         let (key, _) = generate(&backend());
         let (sealed, reason) = key.seal().unseal(&Pin::new(WRONG)).unwrap_err().into_parts();
         assert!(
-            matches!(reason, OpenError::Device(DeviceError::WrongPin { count_low: true, .. })),
+            matches!(
+                reason,
+                OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::WrongPin {
+                    count_low: true,
+                    ..
+                }))
+            ),
             "{reason:?}"
         );
         let error = Error::from(reason);

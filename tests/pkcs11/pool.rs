@@ -6,7 +6,7 @@ use std::thread;
 
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::error::{DeviceError, SignError};
+use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Hardware, Key, Pin, Unlocked};
 
 use crate::softhsm::{PIN, SoftHsm, alone, count};
@@ -222,7 +222,10 @@ fn a_forked_child_is_refused_and_does_no_harm() {
         let config = faulty_config(hsm);
         let (child_said, calls) = hsm.calls(|| {
             in_a_fork(move || {
-                let refused = matches!(key.sign(b"x"), Err(SignError::Device(DeviceError::Forked)));
+                let refused = matches!(
+                    key.sign(b"x"),
+                    Err(SignError::Device(DeviceError::Pkcs11(Pkcs11Error::Forked)))
+                );
                 let opened = Pkcs11Backend::open(&config);
                 let text = format!("{:?}", opened.unwrap_err());
                 drop(key);

@@ -1,6 +1,6 @@
 //! What is lost under an open key comes back once, and never as another key.
 
-use icn_identity::error::{DeviceError, SignError};
+use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Error, Hardware, Key, Pin, Unlocked};
 
 use super::{Alg, generate, new_key};
@@ -18,9 +18,9 @@ fn signs(key: &Key<Hardware, Unlocked, Alg>, message: &[u8]) {
     key.verifying_key().verify(message, &signature).unwrap();
 }
 
-fn device_error(error: SignError) -> DeviceError {
+fn device_error(error: SignError) -> Pkcs11Error {
     match error {
-        SignError::Device(error) => error,
+        SignError::Device(DeviceError::Pkcs11(error)) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -146,7 +146,7 @@ fn a_token_that_comes_back_works_again_without_a_restart() {
         hsm.script("token removed");
         let (refused, calls) = hsm.calls(|| [(); 3].map(|()| key.sign(b"hello").unwrap_err()));
         for error in refused {
-            assert!(matches!(device_error(error), DeviceError::NoToken { .. }));
+            assert!(matches!(device_error(error), Pkcs11Error::NoToken { .. }));
         }
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
         hsm.script("");
@@ -167,12 +167,12 @@ fn a_pin_that_was_changed_meanwhile_is_sent_once_and_not_again() {
         hsm.script("on C_Login 1 return CKR_PIN_INCORRECT");
         let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
-        assert!(matches!(device_error(error), DeviceError::WrongPin { .. }));
+        assert!(matches!(device_error(error), Pkcs11Error::WrongPin { .. }));
         let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
         let error = device_error(error);
-        assert!(matches!(error, DeviceError::PinKnownWrong { .. }), "{error:?}");
-        assert!(Error::from(SignError::Device(error)).is_wrong_credential());
+        assert!(matches!(error, Pkcs11Error::PinKnownWrong { .. }), "{error:?}");
+        assert!(Error::from(SignError::from(error)).is_wrong_credential());
         // Nor when it is given again: this process knows that it was refused.
         let (refused, calls) = hsm.calls(|| key.seal().unseal(&Pin::new(PIN)).unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
@@ -191,9 +191,9 @@ fn a_login_that_fails_for_no_clear_reason_is_not_tried_again_by_itself() {
             let (errors, calls) = hsm.calls(|| [(); 3].map(|()| key.sign(b"hello").unwrap_err()));
             assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
             let [first, second, third] = errors.map(device_error);
-            assert!(matches!(first, DeviceError::Call { call: "C_Login", .. }), "{first:?}");
+            assert!(matches!(first, Pkcs11Error::Call { call: "C_Login", .. }), "{first:?}");
             for error in [second, third] {
-                assert!(matches!(error, DeviceError::NotOpen { .. }), "{error:?}");
+                assert!(matches!(error, Pkcs11Error::NotOpen { .. }), "{error:?}");
             }
             hsm.script("");
             let backend = faulty(hsm);
@@ -216,11 +216,11 @@ fn the_last_try_is_not_spent_by_a_recovery() {
         hsm.script("on C_SignInit 1 kill-all\nflag final-try");
         let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-        assert!(matches!(device_error(error), DeviceError::FinalTry { .. }));
+        assert!(matches!(device_error(error), Pkcs11Error::FinalTry { .. }));
         hsm.script("flag pin-locked");
         let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-        assert!(matches!(device_error(error), DeviceError::PinLocked { .. }));
+        assert!(matches!(device_error(error), Pkcs11Error::PinLocked { .. }));
     });
 }
 
@@ -240,7 +240,7 @@ fn another_key_in_its_place_signs_nothing() {
             hsm.script(&format!("on C_SignInit 1 {loss}\n{swap}"));
             let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
             assert_eq!(count(&calls, "C_Sign"), 0, "{calls:?}");
-            assert!(matches!(device_error(error), DeviceError::KeyReplaced { .. }));
+            assert!(matches!(device_error(error), Pkcs11Error::KeyReplaced { .. }));
         }
         hsm.script("");
         signs(&key, b"its own is back");
@@ -254,7 +254,7 @@ fn a_key_that_has_become_two_signs_nothing() {
         hsm.script("on C_SignInit 1 kill-session\nduplicate");
         let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Sign"), 0, "{calls:?}");
-        assert!(matches!(device_error(error), DeviceError::AmbiguousKey { count: 2, .. }));
+        assert!(matches!(device_error(error), Pkcs11Error::AmbiguousKey { count: 2, .. }));
     });
 }
 

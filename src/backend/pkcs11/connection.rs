@@ -19,7 +19,7 @@ use super::login::{PinHash, PinMemory, Refusal, log_in};
 use super::pool::{self, Idle};
 use super::token::Token;
 use crate::config::Pkcs11Config;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 use crate::secret::Pin;
 
 /// Module, serial number, label.
@@ -89,12 +89,12 @@ pub(super) struct LoginGuard(Arc<Connection>);
 
 impl LoginGuard {
     /// Logs in, or joins the login that there is.
-    pub(super) fn enter(token: &Token, pin: &Pin, policy: Policy) -> Result<Self, DeviceError> {
+    pub(super) fn enter(token: &Token, pin: &Pin, policy: Policy) -> Result<Self, Pkcs11Error> {
         let connection = Connection::of(token)?;
         let mut state = connection.lock();
         let hash = state.pins.hash(token, pin)?;
         if state.pins.knows_as_wrong(&hash) {
-            return Err(DeviceError::PinKnownWrong { token: token.name() });
+            return Err(Pkcs11Error::PinKnownWrong { token: token.name() });
         }
         if state.login.is_some() && !state.is_logged_in() {
             // The token was pulled out, or reset.
@@ -105,7 +105,7 @@ impl LoginGuard {
         }
         match (&state.login, &state.accepted) {
             (Some(_), Some(accepted)) if accepted.hash.same(&hash) => {}
-            (Some(_), _) => return Err(DeviceError::PinDiffers { token: token.name() }),
+            (Some(_), _) => return Err(Pkcs11Error::PinDiffers { token: token.name() }),
             (None, _) => state.first_login(token, pin, hash, policy)?,
         }
         state.holders += 1;
@@ -114,11 +114,11 @@ impl LoginGuard {
     }
 
     /// Joins a login that there is, if there is one.
-    pub(super) fn join(token: &Token) -> Result<Self, DeviceError> {
+    pub(super) fn join(token: &Token) -> Result<Self, Pkcs11Error> {
         let connection = Connection::of(token)?;
         let mut state = connection.lock();
         if !state.is_logged_in() {
-            return Err(DeviceError::NotOpen { token: token.name() });
+            return Err(Pkcs11Error::NotOpen { token: token.name() });
         }
         state.holders += 1;
         drop(state);
@@ -164,7 +164,7 @@ impl fmt::Debug for LoginGuard {
 }
 
 impl Connection {
-    fn of(token: &Token) -> Result<Arc<Self>, DeviceError> {
+    fn of(token: &Token) -> Result<Arc<Self>, Pkcs11Error> {
         // Before any lock: another thread of the parent may have held it.
         super::module::check_process()?;
         let identity = token.identity();
@@ -225,7 +225,7 @@ impl State {
         pin: &Pin,
         hash: PinHash,
         policy: Policy,
-    ) -> Result<(), DeviceError> {
+    ) -> Result<(), Pkcs11Error> {
         let session = token.session_within_lock()?;
         match log_in(token, &session, pin, policy.allow_final_try) {
             Ok(()) => {

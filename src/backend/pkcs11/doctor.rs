@@ -19,7 +19,7 @@ pub use crate::backend::verdict::{Outcome, Verdict};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// A module: its library and its tokens.
 #[derive(Debug, Clone, Serialize)]
@@ -95,10 +95,10 @@ pub struct KeyReport {
 ///
 /// # Errors
 ///
-/// [`DeviceError::Module`] if the module cannot be used at all.
-pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, DeviceError> {
+/// [`Pkcs11Error::Module`] if the module cannot be used at all.
+pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
     let module = Module::open(&config.module)?;
-    let info = module.context().get_library_info().map_err(|error| DeviceError::Call {
+    let info = module.context().get_library_info().map_err(|error| Pkcs11Error::Call {
         call: "C_GetInfo",
         token: module.path().display().to_string(),
         source: Box::new(super::failure::Failure::from(error)),
@@ -148,7 +148,7 @@ fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
     }
 }
 
-fn keys(token: &Token) -> Result<Vec<KeyReport>, DeviceError> {
+fn keys(token: &Token) -> Result<Vec<KeyReport>, Pkcs11Error> {
     let session = token.session()?;
     let objects = Objects { token, session: &session };
     let public = objects.all_public()?;

@@ -28,7 +28,7 @@ use super::scheme::P256_OID;
 use super::template::{self, PairTemplate};
 use crate::backend::EcdhWrapped;
 use crate::did::Did;
-use crate::error::{DeviceError, OpenError};
+use crate::error::{DeviceError, Pkcs11Error};
 
 /// What a token needs for it.
 pub(super) const NEEDED: [MechanismType; 2] =
@@ -115,7 +115,7 @@ impl Objects<'_> {
         self,
         id: &[u8],
         label: &str,
-    ) -> Result<Option<(ObjectHandle, ObjectHandle)>, DeviceError> {
+    ) -> Result<Option<(ObjectHandle, ObjectHandle)>, Pkcs11Error> {
         let mut needed = template::confined(id, label);
         needed.extend([Attribute::Token(true), Attribute::Derive(true)]);
         let usages_off = [
@@ -169,21 +169,23 @@ impl Objects<'_> {
     }
 
     /// A public P-256 key: raw, or in one of the encodings of DER.
-    fn p256_point(self, public: ObjectHandle) -> Result<PublicKey, DeviceError> {
+    fn p256_point(self, public: ObjectHandle) -> Result<PublicKey, Pkcs11Error> {
         let encoded = self.read(public, AttributeType::EcPoint)?.unwrap_or_default();
-        seal::shown_point(&encoded).map_err(|_| DeviceError::PublicKey {
+        seal::shown_point(&encoded).map_err(|_| Pkcs11Error::PublicKey {
             token: self.token.name(),
             reason: format!("CKA_EC_POINT is no P-256 point ({} bytes)", encoded.len()),
         })
     }
 
-    fn ephemeral(self) -> Result<SecretKey, DeviceError> {
+    fn ephemeral(self) -> Result<SecretKey, Pkcs11Error> {
         loop {
             let mut bytes = Zeroizing::new([0_u8; 32]);
-            getrandom::fill(bytes.as_mut_slice()).map_err(|error| DeviceError::Call {
-                call: "getrandom",
-                token: self.token.name(),
-                source: Box::new(OpenError::NoRandomness(error)),
+            crate::secret::fill_random(bytes.as_mut_slice()).map_err(|error| {
+                Pkcs11Error::Call {
+                    call: "getrandom",
+                    token: self.token.name(),
+                    source: Box::new(error),
+                }
             })?;
             // All but one of 2^32 are below the order of the group.
             if let Ok(key) = SecretKey::from_slice(bytes.as_slice()) {
@@ -233,8 +235,8 @@ impl Objects<'_> {
         let failure = Failure::from(error);
         let lost = matches!(judge(&failure), (_, Condition::Dead));
         let token = self.token.name();
-        let failed = DeviceError::Call { call, token, source: Box::new(failure) };
-        if lost { failed } else { self.refuses(Some(failed.into())) }
+        let failed = Pkcs11Error::Call { call, token, source: Box::new(failure) };
+        if lost { failed.into() } else { self.refuses(Some(failed.into())) }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Pkcs11Backend, locator};
 use crate::algorithm::VerifyingKey;
 use crate::backend::{Pkcs11Locator, Pkcs11Uri};
 use crate::did::Did;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 impl Pkcs11Backend {
     /// Finds the public key with this `CKA_LABEL`, without a PIN: the way to
@@ -17,9 +17,9 @@ impl Pkcs11Backend {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
+    /// [`Pkcs11Error::NoKey`] or [`Pkcs11Error::AmbiguousKey`] unless there is
     /// exactly one.
-    pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, DeviceError> {
+    pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, Pkcs11Error> {
         let token = self.token()?;
         let session = token.session()?;
         let objects = Objects { token: &token, session: &session };
@@ -33,9 +33,9 @@ impl Pkcs11Backend {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`] unless there is
+    /// [`Pkcs11Error::NoKey`] or [`Pkcs11Error::AmbiguousKey`] unless there is
     /// exactly one.
-    pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
+    pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
         let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
         let session = token.session()?;
         let objects = Objects { token: &token, session: &session };
@@ -49,8 +49,8 @@ impl Pkcs11Backend {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NotFound`] or [`DeviceError::FoundTwice`].
-    pub fn search(module: &Path, did: &Did, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, DeviceError> {
+    /// [`Pkcs11Error::NotFound`] or [`Pkcs11Error::FoundTwice`].
+    pub fn search(module: &Path, did: &Did, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
         let tokens = token::present(&Module::open(module)?)?;
         let wanted = Wanted::from_uri(uri);
         let (mut found, mut searched) = (Vec::new(), Vec::new());
@@ -69,11 +69,11 @@ impl Pkcs11Backend {
         }
         match (found.pop(), found.is_empty()) {
             (Some(only), true) => Ok(only),
-            (None, _) => Err(DeviceError::NotFound { did: did.clone(), tokens: searched }),
+            (None, _) => Err(Pkcs11Error::NotFound { did: did.clone(), tokens: searched }),
             (Some(last), false) => {
                 found.push(last);
                 let candidates = found.iter().map(ToString::to_string).collect();
-                Err(DeviceError::FoundTwice { did: did.clone(), candidates })
+                Err(Pkcs11Error::FoundTwice { did: did.clone(), candidates })
             }
         }
     }
@@ -83,14 +83,14 @@ impl Pkcs11Backend {
     /// # Errors
     ///
     /// If there is not exactly one, or it cannot be read.
-    pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, DeviceError> {
+    pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, Pkcs11Error> {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
         let session = token.session()?;
         let objects = Objects { token: &token, session: &session };
         let name = || with_id(&locator.id);
         let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
-        objects.point(public)?.ok_or_else(|| DeviceError::PublicKey {
+        objects.point(public)?.ok_or_else(|| Pkcs11Error::PublicKey {
             token: token.name(),
             reason: format!("the public key {} shows no CKA_EC_POINT", name()),
         })

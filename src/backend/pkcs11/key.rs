@@ -14,7 +14,7 @@ use super::raw::NotSigned;
 use super::recovery::{Doubt, judge};
 use super::token::Token;
 use crate::algorithm::{AlgorithmId, Signature};
-use crate::error::{DeviceError, OpenError, SignError};
+use crate::error::{DeviceError, OpenError, Pkcs11Error, SignError};
 use crate::evidence::{Assurance, Evidence, ProvenanceKind};
 use crate::key::challenge::prove_possession;
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
@@ -103,22 +103,22 @@ impl Judged {
 
 /// A signature that was not made.
 struct Failed {
-    error: DeviceError,
+    error: Pkcs11Error,
     /// Whether, and since which login, something was lost that may come back.
     lost: Option<u64>,
 }
 
 impl DeviceSigner for TokenSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        super::module::check_process().map_err(SignError::Device)?;
+        super::module::check_process()?;
         let failed = match self.try_once(message) {
             Ok(signature) => return Ok(signature),
             Err(failed) => failed,
         };
-        let Some(epoch) = failed.lost else { return Err(SignError::Device(failed.error)) };
+        let Some(epoch) = failed.lost else { return Err(failed.error.into()) };
         log::debug!("a signature failed and is tried again: {}", failed.error);
-        self.recover(epoch).map_err(SignError::Device)?;
-        self.try_once(message).map_err(|failed| SignError::Device(failed.error))
+        self.recover(epoch)?;
+        self.try_once(message).map_err(|failed| failed.error.into())
     }
 }
 
@@ -152,7 +152,7 @@ impl TokenSigner {
             Err(NotSigned::Failed { call, failure }) => {
                 let (lost, condition) = judge(&failure);
                 let token = objects.token.name();
-                let error = DeviceError::Call { call, token, source: Box::new(failure) };
+                let error = Pkcs11Error::Call { call, token, source: Box::new(failure) };
                 (error, lost, condition)
             }
         };
@@ -169,10 +169,10 @@ impl TokenSigner {
     }
 
     /// Gives the PIN for one operation.
-    fn confirm(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
+    fn confirm(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
         let accepted = self.login.lock().accepted.as_ref().map(|accepted| accepted.pin.clone());
         let Some(pin) = accepted else {
-            return Err(DeviceError::PinKnownWrong { token: objects.token.name() });
+            return Err(Pkcs11Error::PinKnownWrong { token: objects.token.name() });
         };
         let allowed = self.place.policy.allow_final_try;
         login::confirm(objects.token, objects.session, &pin, allowed).map_err(|refusal| {
@@ -215,12 +215,12 @@ impl TokenSigner {
 
     /// Nothing is taken for granted after a loss: the pair must be there once,
     /// be that of the DID, and still be what its type says.
-    fn find_again(&self, lease: &Lease) -> Result<ObjectHandle, DeviceError> {
+    fn find_again(&self, lease: &Lease) -> Result<ObjectHandle, Pkcs11Error> {
         let place = &self.place;
         let objects = lease.objects().ok_or_else(|| closed(place))?;
         let seen = match place.look(objects) {
             // There may be more to say about where it has gone.
-            Err(OpenError::Device(error @ DeviceError::NoKey { .. })) => {
+            Err(OpenError::Device(DeviceError::Pkcs11(error @ Pkcs11Error::NoKey { .. }))) => {
                 place.check(objects).and(Err(error))?
             }
             seen => seen.map_err(|error| not_reopened(objects.token, error))?,
@@ -238,7 +238,7 @@ impl TokenSigner {
             prove_possession(&shown, |challenge| {
                 calls
                     .sign_once(self.algorithm(), objects.session, private, challenge, confirm)
-                    .map_err(|error| SignError::Device(error.into_error(objects.token)))
+                    .map_err(|error| error.into_error(objects.token).into())
             })
             .map_err(|error| not_reopened(objects.token, error))?;
         }
@@ -246,7 +246,7 @@ impl TokenSigner {
     }
 
     /// Opens again what was lost, and finds the key again.
-    fn recover(&self, epoch: u64) -> Result<(), DeviceError> {
+    fn recover(&self, epoch: u64) -> Result<(), Pkcs11Error> {
         let revive = |epoch, doubt| {
             self.login.revive(epoch, doubt, self.place.policy, || self.place.token())
         };
@@ -262,17 +262,16 @@ impl TokenSigner {
 }
 
 /// Whether an error tells of a loss, and of the session's condition.
-fn loss(error: &DeviceError) -> (bool, Condition) {
+fn loss(error: &Pkcs11Error) -> (bool, Condition) {
     match error {
-        DeviceError::Call { source, .. } => {
+        Pkcs11Error::Call { source, .. } => {
             source.downcast_ref().map_or((false, Condition::Doubtful), judge)
         }
         // A private key that is not there: the login may be gone.
-        DeviceError::NoKey { .. } => (true, Condition::Doubtful),
-        DeviceError::NotReopened { source, .. } => match source.as_ref() {
-            OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)) => {
-                loss(error)
-            }
+        Pkcs11Error::NoKey { .. } => (true, Condition::Doubtful),
+        Pkcs11Error::NotReopened { source, .. } => match source.as_ref() {
+            OpenError::Device(DeviceError::Pkcs11(error))
+            | OpenError::Challenge(SignError::Device(DeviceError::Pkcs11(error))) => loss(error),
             _ => (false, Condition::Doubtful),
         },
         _ => (false, Condition::Doubtful),
@@ -290,14 +289,14 @@ fn unlent(place: &Place, no_lease: NoLease) -> Failed {
     }
 }
 
-fn closed(place: &Place) -> DeviceError {
-    DeviceError::NotOpen { token: place.locator.token.clone() }
+fn closed(place: &Place) -> Pkcs11Error {
+    Pkcs11Error::NotOpen { token: place.locator.token.clone() }
 }
 
-fn not_reopened(token: &Token, error: OpenError) -> DeviceError {
+fn not_reopened(token: &Token, error: OpenError) -> Pkcs11Error {
     match error {
-        OpenError::Device(error) => error,
-        error => DeviceError::NotReopened { token: token.name(), source: Box::new(error) },
+        OpenError::Device(DeviceError::Pkcs11(error)) => error,
+        error => Pkcs11Error::NotReopened { token: token.name(), source: Box::new(error) },
     }
 }
 

@@ -6,7 +6,7 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use super::object::Objects;
 use super::scheme::Scheme;
 use super::template::{self, PairTemplate};
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// A pair that was generated, and how the token wanted to be asked for it.
 pub(super) struct Generated {
@@ -28,13 +28,13 @@ pub(super) enum Lifetime {
 impl Objects<'_> {
     /// # Errors
     ///
-    /// [`DeviceError::LabelTaken`] if any key that this session sees has it.
-    pub(super) fn label_is_free(self, label: &str) -> Result<(), DeviceError> {
+    /// [`Pkcs11Error::LabelTaken`] if any key that this session sees has it.
+    pub(super) fn label_is_free(self, label: &str) -> Result<(), Pkcs11Error> {
         for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
             let named = [Attribute::Class(class), Attribute::Label(label.into())];
             if !self.find(&named)?.is_empty() {
                 let (token, label) = (self.token.name(), label.to_owned());
-                return Err(DeviceError::LabelTaken { token, label });
+                return Err(Pkcs11Error::LabelTaken { token, label });
             }
         }
         Ok(())
@@ -46,7 +46,7 @@ impl Objects<'_> {
         scheme: &Scheme,
         id: &[u8],
         label: &str,
-    ) -> Result<(), DeviceError> {
+    ) -> Result<(), Pkcs11Error> {
         self.generate_pair(scheme, id, label, Lifetime::Token).map(drop)
     }
 
@@ -57,7 +57,7 @@ impl Objects<'_> {
         id: &[u8],
         label: &str,
         lifetime: Lifetime,
-    ) -> Result<Generated, DeviceError> {
+    ) -> Result<Generated, Pkcs11Error> {
         let token = Attribute::Token(lifetime == Lifetime::Token);
         let mut needed = template::confined(id, label);
         needed.extend([token.clone(), Attribute::Sign(true)]);
@@ -103,7 +103,7 @@ impl Objects<'_> {
     }
 
     /// Destroys every object with this id. The session must be a writing one.
-    pub(super) fn remove(self, id: &[u8]) -> Result<(), DeviceError> {
+    pub(super) fn remove(self, id: &[u8]) -> Result<(), Pkcs11Error> {
         // An empty id is that of every object which was given none.
         if id.is_empty() {
             return Ok(());
@@ -119,7 +119,7 @@ impl Objects<'_> {
 
     /// The same in a session of its own: this one may have an operation
     /// pending, beside which a token does nothing else.
-    pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), DeviceError> {
+    pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), Pkcs11Error> {
         let session = self.token.writing_session()?;
         Objects { token: self.token, session: &session }.remove(id)
     }

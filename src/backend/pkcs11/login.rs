@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::token::Token;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 use crate::secret::{Pin, leaving_no_trace_of_much};
 
 /// Longest PIN that is taken, in bytes. Tokens allow at most 255.
@@ -51,10 +51,10 @@ fn may_send(
     info: &TokenInfo,
     pin: &Pin,
     allow_final_try: bool,
-) -> Result<(), DeviceError> {
-    let unusable = |reason| Err(DeviceError::PinUnusable { token: token.name(), reason });
+) -> Result<(), Pkcs11Error> {
+    let unusable = |reason| Err(Pkcs11Error::PinUnusable { token: token.name(), reason });
     if info.user_pin_locked() {
-        return Err(DeviceError::PinLocked { token: token.name() });
+        return Err(Pkcs11Error::PinLocked { token: token.name() });
     }
     if !info.user_pin_initialized() {
         return unusable("no user PIN has been set");
@@ -72,7 +72,7 @@ fn may_send(
         _ => {}
     }
     if info.user_pin_final_try() && !allow_final_try {
-        return Err(DeviceError::FinalTry { token: token.name() });
+        return Err(Pkcs11Error::FinalTry { token: token.name() });
     }
     Ok(())
 }
@@ -80,18 +80,18 @@ fn may_send(
 /// Why a token did not let us in.
 pub(super) enum Refusal {
     /// Sending the same PIN again would fail again.
-    OfThisPin(DeviceError),
+    OfThisPin(Pkcs11Error),
     /// The token was logged in already, by somebody; the PIN was not looked at.
-    AlreadyIn(DeviceError),
+    AlreadyIn(Pkcs11Error),
     /// The PIN was not sent, or the device did not get as far as looking at it.
-    NotThere(DeviceError),
+    NotThere(Pkcs11Error),
     /// Anything else. Nobody knows whether it was counted as a wrong try: some
     /// modules answer a wrong PIN by a general error.
-    Other(DeviceError),
+    Other(Pkcs11Error),
 }
 
 impl Refusal {
-    pub(super) fn into_error(self) -> DeviceError {
+    pub(super) fn into_error(self) -> Pkcs11Error {
         match self {
             Self::OfThisPin(error)
             | Self::AlreadyIn(error)
@@ -102,15 +102,15 @@ impl Refusal {
 }
 
 fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
-    let unusable = |reason| DeviceError::PinUnusable { token: token.name(), reason };
+    let unusable = |reason| Pkcs11Error::PinUnusable { token: token.name(), reason };
     match error {
         Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
             let now = token.info().ok();
             let flag = |of: fn(&TokenInfo) -> bool| now.as_ref().is_some_and(of);
             Refusal::OfThisPin(if flag(TokenInfo::user_pin_locked) {
-                DeviceError::PinLocked { token: token.name() }
+                Pkcs11Error::PinLocked { token: token.name() }
             } else {
-                DeviceError::WrongPin {
+                Pkcs11Error::WrongPin {
                     token: token.name(),
                     final_try: flag(TokenInfo::user_pin_final_try),
                     count_low: flag(TokenInfo::user_pin_count_low),
@@ -118,7 +118,7 @@ fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
             })
         }
         Error::Pkcs11(RvError::PinLocked, _) => {
-            Refusal::Other(DeviceError::PinLocked { token: token.name() })
+            Refusal::Other(Pkcs11Error::PinLocked { token: token.name() })
         }
         Error::Pkcs11(RvError::PinExpired, _) => Refusal::Other(unusable("the PIN has expired")),
         Error::Pkcs11(RvError::UserPinNotInitialized, _) => {
@@ -154,12 +154,12 @@ pub(super) struct PinMemory {
 }
 
 impl PinMemory {
-    pub(super) fn hash(&mut self, token: &Token, pin: &Pin) -> Result<PinHash, DeviceError> {
+    pub(super) fn hash(&mut self, token: &Token, pin: &Pin) -> Result<PinHash, Pkcs11Error> {
         let salt = match self.salt {
             Some(salt) => salt,
             None => {
                 let mut salt = [0; 32];
-                getrandom::fill(&mut salt).map_err(|error| DeviceError::Call {
+                crate::secret::fill_random(&mut salt).map_err(|error| Pkcs11Error::Call {
                     call: "getrandom",
                     token: token.name(),
                     source: Box::new(error),

@@ -14,7 +14,7 @@ use cryptoki::error::{Error, RvError};
 use super::failure::Failure;
 use super::raw::Calls;
 use super::token::Token;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
 /// whoever else uses the module: modules stay for the life of the process.
@@ -28,10 +28,10 @@ static PROCESS: OnceLock<u32> = OnceLock::new();
 ///
 /// # Errors
 ///
-/// [`DeviceError::Forked`] in such a child.
-pub(super) fn check_process() -> Result<(), DeviceError> {
+/// [`Pkcs11Error::Forked`] in such a child.
+pub(super) fn check_process() -> Result<(), Pkcs11Error> {
     match PROCESS.get() {
-        Some(process) if *process != std::process::id() => Err(DeviceError::Forked),
+        Some(process) if *process != std::process::id() => Err(Pkcs11Error::Forked),
         _ => Ok(()),
     }
 }
@@ -47,7 +47,7 @@ pub(super) struct Module {
 
 impl Module {
     /// The module at a path: checked, then loaded, unless it is there already.
-    pub(super) fn open(path: &Path) -> Result<Arc<Self>, DeviceError> {
+    pub(super) fn open(path: &Path) -> Result<Arc<Self>, Pkcs11Error> {
         PROCESS.get_or_init(std::process::id);
         check_process()?;
         let path = check(path)?;
@@ -60,8 +60,8 @@ impl Module {
         Ok(module)
     }
 
-    fn load(path: PathBuf) -> Result<Self, DeviceError> {
-        let unusable = |reason, error: Error| DeviceError::Module {
+    fn load(path: PathBuf) -> Result<Self, Pkcs11Error> {
+        let unusable = |reason, error: Error| Pkcs11Error::Module {
             path: path.clone(),
             reason,
             source: Some(Box::new(Failure::from(error))),
@@ -79,11 +79,11 @@ impl Module {
     }
 
     /// For a module that was just loaded, or that other code has finalised.
-    pub(super) fn initialise(&self) -> Result<(), DeviceError> {
+    pub(super) fn initialise(&self) -> Result<(), Pkcs11Error> {
         match self.context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             // Somebody else in this process was first.
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
-            Err(error) => Err(DeviceError::Module {
+            Err(error) => Err(Pkcs11Error::Module {
                 path: self.path.clone(),
                 reason: "it cannot be initialised",
                 source: Some(Box::new(Failure::from(error))),
@@ -117,8 +117,8 @@ impl fmt::Debug for Module {
 
 /// Loading a library runs its constructors before anyone can see what it is,
 /// so the file is judged first.
-fn check(path: &Path) -> Result<PathBuf, DeviceError> {
-    let refused = |reason, source: Option<io::Error>| DeviceError::Module {
+fn check(path: &Path) -> Result<PathBuf, Pkcs11Error> {
+    let refused = |reason, source: Option<io::Error>| Pkcs11Error::Module {
         path: path.to_owned(),
         reason,
         source: source.map(Into::into),

@@ -13,7 +13,7 @@ use super::scheme::{self, P256_OID};
 use super::token::Token;
 use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::backend::Pkcs11Uri;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 use crate::evidence::{Fact, Pkcs11Attributes};
 
 /// Objects of one `CKA_ID`. More than one of a kind is one too many.
@@ -33,7 +33,7 @@ pub(super) struct Objects<'a> {
 impl Objects<'_> {
     /// Public keys with this `CKA_ID`: of any type, as an id that names two
     /// keys names none.
-    pub(super) fn public(self, id: &[u8]) -> Result<Vec<ObjectHandle>, DeviceError> {
+    pub(super) fn public(self, id: &[u8]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         // What tells most comes early, since modules compare in this order; but
         // not before the class: ids of private objects may need a login that
         // another thread ends just now.
@@ -48,7 +48,7 @@ impl Objects<'_> {
     /// another thread may end between the search and a look at what was found).
     ///
     /// By one search: on a token with many objects it is what takes time.
-    pub(super) fn pair(self, id: &[u8]) -> Result<Pair, DeviceError> {
+    pub(super) fn pair(self, id: &[u8]) -> Result<Pair, Pkcs11Error> {
         let mut pair = Pair::default();
         // What tells most comes first: modules compare in this order.
         let found = self.find(&[Attribute::Id(id.to_owned()), Attribute::Token(true)])?;
@@ -63,23 +63,23 @@ impl Objects<'_> {
     }
 
     /// Every public key on the token that may be that of an identity.
-    pub(super) fn all_public(self) -> Result<Vec<ObjectHandle>, DeviceError> {
+    pub(super) fn all_public(self) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         self.public_with(&[])
     }
 
     /// Those of them with this `CKA_LABEL`.
-    pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, DeviceError> {
+    pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         self.public_with(&[Attribute::Label(label.into())])
     }
 
     /// Those of them that a URI means.
-    pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, DeviceError> {
+    pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         let id = uri.id().map(|id| Attribute::Id(id.to_owned()));
         let label = uri.object().map(|label| Attribute::Label(label.into()));
         self.public_with(&id.into_iter().chain(label).collect::<Vec<_>>())
     }
 
-    fn public_with(self, more: &[Attribute]) -> Result<Vec<ObjectHandle>, DeviceError> {
+    fn public_with(self, more: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         let mut public = Vec::new();
         for scheme in scheme::ALL {
             let mut template = vec![
@@ -104,7 +104,7 @@ impl Objects<'_> {
     }
 
     /// Keys of type EC may be on other curves, and ours keep storage keys.
-    fn is_for_p256_signatures(self, public: ObjectHandle) -> Result<bool, DeviceError> {
+    fn is_for_p256_signatures(self, public: ObjectHandle) -> Result<bool, Pkcs11Error> {
         let asked = [AttributeType::Verify, AttributeType::EcParams, AttributeType::EcPoint];
         let [verify, curve, encoded] = self.values(public, asked)?;
         let on_curve = curve.is_some_and(|curve| curve == P256_OID)
@@ -113,7 +113,7 @@ impl Objects<'_> {
     }
 
     /// All objects that match.
-    pub(super) fn find(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, DeviceError> {
+    pub(super) fn find(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         self.session.find_objects(template).map_err(self.token.failed("C_FindObjects"))
     }
 
@@ -121,16 +121,16 @@ impl Objects<'_> {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::AmbiguousKey`] rather than guess which one is meant.
+    /// [`Pkcs11Error::AmbiguousKey`] rather than guess which one is meant.
     pub(super) fn at_most_one(
         self,
         found: &[ObjectHandle],
         wanted: impl FnOnce() -> String,
-    ) -> Result<Option<ObjectHandle>, DeviceError> {
+    ) -> Result<Option<ObjectHandle>, Pkcs11Error> {
         match found {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
-            several => Err(DeviceError::AmbiguousKey {
+            several => Err(Pkcs11Error::AmbiguousKey {
                 token: self.token.name(),
                 wanted: wanted(),
                 count: several.len(),
@@ -149,21 +149,21 @@ impl Objects<'_> {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoKey`] or [`DeviceError::AmbiguousKey`].
+    /// [`Pkcs11Error::NoKey`] or [`Pkcs11Error::AmbiguousKey`].
     pub(super) fn exactly_one(
         self,
         found: &[ObjectHandle],
         wanted: impl Fn() -> String,
-    ) -> Result<ObjectHandle, DeviceError> {
+    ) -> Result<ObjectHandle, Pkcs11Error> {
         self.at_most_one(found, &wanted)?
-            .ok_or_else(|| DeviceError::NoKey { token: self.token.name(), wanted: wanted() })
+            .ok_or_else(|| Pkcs11Error::NoKey { token: self.token.name(), wanted: wanted() })
     }
 
     /// The public key that an object shows, if it shows one.
-    pub(super) fn point(self, object: ObjectHandle) -> Result<Option<VerifyingKey>, DeviceError> {
+    pub(super) fn point(self, object: ObjectHandle) -> Result<Option<VerifyingKey>, Pkcs11Error> {
         let asked = [AttributeType::KeyType, AttributeType::EcPoint];
         let [key_type, encoded] = self.values(object, asked)?;
-        let unreadable = |reason| DeviceError::PublicKey { token: self.token.name(), reason };
+        let unreadable = |reason| Pkcs11Error::PublicKey { token: self.token.name(), reason };
         let algorithm = key_type.and_then(number).and_then(scheme::of_key_type);
         let algorithm = algorithm
             .ok_or_else(|| unreadable("it is neither an Ed25519 nor a P-256 key".into()))?;
@@ -176,19 +176,19 @@ impl Objects<'_> {
     }
 
     /// `CKA_ID`; empty if there is none.
-    pub(super) fn id(self, object: ObjectHandle) -> Result<Vec<u8>, DeviceError> {
+    pub(super) fn id(self, object: ObjectHandle) -> Result<Vec<u8>, Pkcs11Error> {
         Ok(self.read(object, AttributeType::Id)?.unwrap_or_default())
     }
 
     /// `CKA_LABEL`; empty if there is none.
-    pub(super) fn label(self, object: ObjectHandle) -> Result<String, DeviceError> {
+    pub(super) fn label(self, object: ObjectHandle) -> Result<String, Pkcs11Error> {
         let label = self.read(object, AttributeType::Label)?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&label).into_owned())
     }
 
     /// The five attributes that provenance is judged by, and whether the key
     /// wants its PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
-    pub(super) fn facts(self, key: ObjectHandle) -> Result<(Pkcs11Attributes, bool), DeviceError> {
+    pub(super) fn facts(self, key: ObjectHandle) -> Result<(Pkcs11Attributes, bool), Pkcs11Error> {
         let told = self.values(
             key,
             [
@@ -208,7 +208,7 @@ impl Objects<'_> {
     }
 
     /// [`Self::facts`] without the last.
-    pub(super) fn evidence(self, key: ObjectHandle) -> Result<Pkcs11Attributes, DeviceError> {
+    pub(super) fn evidence(self, key: ObjectHandle) -> Result<Pkcs11Attributes, Pkcs11Error> {
         Ok(self.facts(key)?.0)
     }
 
@@ -217,7 +217,7 @@ impl Objects<'_> {
         self,
         object: ObjectHandle,
         asked: AttributeType,
-    ) -> Result<Option<Vec<u8>>, DeviceError> {
+    ) -> Result<Option<Vec<u8>>, Pkcs11Error> {
         let [told] = self.values(object, [asked])?;
         Ok(told)
     }
@@ -226,9 +226,9 @@ impl Objects<'_> {
         self,
         object: ObjectHandle,
         asked: [AttributeType; N],
-    ) -> Result<[Option<Vec<u8>>; N], DeviceError> {
+    ) -> Result<[Option<Vec<u8>>; N], Pkcs11Error> {
         let calls = self.token.module().calls();
-        calls.attributes(self.session, object, asked).map_err(|failure| DeviceError::Call {
+        calls.attributes(self.session, object, asked).map_err(|failure| Pkcs11Error::Call {
             call: "C_GetAttributeValue",
             token: self.token.name(),
             source: Box::new(failure),

@@ -11,7 +11,7 @@ use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
 use crate::backend::Pkcs11Locator;
 use crate::did::Did;
-use crate::error::{DeviceError, OpenError};
+use crate::error::{OpenError, Pkcs11Error};
 use crate::evidence::Evidence;
 
 /// A key as a session sees it.
@@ -37,13 +37,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn token(&self) -> Result<Token, DeviceError> {
+    pub(super) fn token(&self) -> Result<Token, Pkcs11Error> {
         Token::select(&self.module, &self.wanted)
     }
 
     /// All that can be checked without a PIN. Gives the public key, if the
     /// token shows it without a login.
-    pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, DeviceError> {
+    pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, Pkcs11Error> {
         // A search may take long; what is still where it was is not searched for.
         let known = *self.public.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(Some(shown))) = known.map(|known| objects.point(known))
@@ -75,7 +75,7 @@ impl Place {
 
     /// No public key has the id. One of the same label is then most likely a
     /// replacement, which is worth its name.
-    fn check_namesakes(&self, objects: Objects<'_>) -> Result<(), DeviceError> {
+    fn check_namesakes(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
         if self.locator.label.is_empty() {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl Place {
             if let Some(key) = objects.point(public)? {
                 return Err(if key == *self.did.verifying_key() {
                     let wanted = format!("{}, but has it as {name}", with_id(&self.locator.id));
-                    DeviceError::NoKey { token: objects.token.name(), wanted }
+                    Pkcs11Error::NoKey { token: objects.token.name(), wanted }
                 } else {
                     self.replaced(objects.token, name, &key)
                 });
@@ -93,8 +93,8 @@ impl Place {
         Ok(())
     }
 
-    pub(super) fn replaced(&self, token: &Token, key: String, found: &VerifyingKey) -> DeviceError {
-        DeviceError::KeyReplaced {
+    pub(super) fn replaced(&self, token: &Token, key: String, found: &VerifyingKey) -> Pkcs11Error {
+        Pkcs11Error::KeyReplaced {
             token: token.name(),
             key,
             expected: self.did.clone(),
@@ -122,14 +122,14 @@ impl Place {
         objects: Objects<'_>,
         public: Option<ObjectHandle>,
         private: ObjectHandle,
-    ) -> Result<VerifyingKey, DeviceError> {
+    ) -> Result<VerifyingKey, Pkcs11Error> {
         for object in public.into_iter().chain([private]) {
             if let Some(key) = objects.point(object)? {
                 return Ok(key);
             }
         }
         let reason = format!("no public key {}", with_id(&self.locator.id));
-        Err(DeviceError::PublicKey { token: objects.token.name(), reason })
+        Err(Pkcs11Error::PublicKey { token: objects.token.name(), reason })
     }
 }
 

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::login::{Refusal, log_in};
 use super::pool::Condition;
 use super::token::Token;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// Tells by its failure whether a call is worth a recovery, and what to do
 /// with the session that it used.
@@ -55,8 +55,8 @@ impl Connection {
         seen: u64,
         doubt: Doubt,
         policy: Policy,
-        find: impl FnOnce() -> Result<Token, DeviceError>,
-    ) -> Result<(), DeviceError> {
+        find: impl FnOnce() -> Result<Token, Pkcs11Error>,
+    ) -> Result<(), Pkcs11Error> {
         let mut state = self.lock();
         let done = |state: &State| {
             let by_another = state.epoch != seen && state.login.is_some();
@@ -74,14 +74,14 @@ impl Connection {
         let Some(accepted) = &state.accepted else {
             let token = token.name();
             return Err(match state.accepted_was_refused {
-                true => DeviceError::PinKnownWrong { token },
-                false => DeviceError::NotOpen { token },
+                true => Pkcs11Error::PinKnownWrong { token },
+                false => Pkcs11Error::NotOpen { token },
             });
         };
         let pin = accepted.pin.clone();
         if pin.text().is_none() {
             // Somebody would have to stand at the PIN pad.
-            return Err(DeviceError::NotOpen { token: token.name() });
+            return Err(Pkcs11Error::NotOpen { token: token.name() });
         }
         let session = token.session_within_lock()?;
         match log_in(&token, &session, &pin, policy.allow_final_try) {

@@ -6,7 +6,7 @@ use cryptoki_sys::{CK_MECHANISM_TYPE, CK_ULONG, CKK_EC, CKK_EC_EDWARDS, CKM_ECDS
 
 use super::token::Token;
 use crate::algorithm::AlgorithmId;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// DER of OID 1.2.840.10045.3.1.7: secp256r1.
 pub(super) const P256_OID: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -77,22 +77,22 @@ impl Scheme {
     /// # Errors
     ///
     /// As [`Self::needs`], for keys that are there.
-    pub(super) fn needs_to_sign(&self, token: &Token) -> Result<(), DeviceError> {
+    pub(super) fn needs_to_sign(&self, token: &Token) -> Result<(), Pkcs11Error> {
         self.needs(token, &self.to_sign)
     }
 
     /// # Errors
     ///
     /// As [`Self::needs`], for new keys.
-    pub(super) fn needs_to_make(&self, token: &Token) -> Result<(), DeviceError> {
+    pub(super) fn needs_to_make(&self, token: &Token) -> Result<(), Pkcs11Error> {
         self.needs(token, &self.to_make)
     }
 
     /// # Errors
     ///
-    /// [`DeviceError::NoEd25519`] or [`DeviceError::NoP256`] unless the token
+    /// [`Pkcs11Error::NoEd25519`] or [`Pkcs11Error::NoP256`] unless the token
     /// has all of these mechanisms.
-    fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), DeviceError> {
+    fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), Pkcs11Error> {
         if token.has(mechanisms)? {
             return Ok(());
         }
@@ -103,9 +103,9 @@ impl Scheme {
         Err(match self.algorithm {
             AlgorithmId::Ed25519 => {
                 let p256 = P256.to_make.iter().all(|mechanism| present.contains(mechanism));
-                DeviceError::NoEd25519 { token, mechanisms, p256 }
+                Pkcs11Error::NoEd25519 { token, mechanisms, p256 }
             }
-            AlgorithmId::P256 => DeviceError::NoP256 { token, mechanisms },
+            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, mechanisms },
         })
     }
 }

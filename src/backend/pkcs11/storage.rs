@@ -20,14 +20,14 @@ use super::template;
 use super::token::Token;
 use crate::backend::{AesGcmWrapped, WrappedKey};
 use crate::did::Did;
-use crate::error::DeviceError;
+use crate::error::{DeviceError, Pkcs11Error};
 use crate::evidence::Evidence;
 
 /// What a token needs for it.
 const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
 
 /// Whether a token may be able to keep storage keys.
-pub(super) fn is_possible(token: &Token) -> Result<bool, DeviceError> {
+pub(super) fn is_possible(token: &Token) -> Result<bool, Pkcs11Error> {
     let present = token.mechanisms()?;
     let has = |needed: &[MechanismType]| needed.iter().all(|one| present.contains(one));
     Ok(has(&NEEDED) || has(&ecdh::NEEDED))
@@ -115,7 +115,7 @@ impl Objects<'_> {
                 | RvError::FunctionNotSupported,
                 _,
             )) => return Ok(None),
-            Err(error) => return Err(self.token.failed("C_Encrypt")(error)),
+            Err(error) => return Err(self.token.failed("C_Encrypt")(error).into()),
         };
         let wrapped = AesGcmWrapped { key_id, iv, ciphertext };
         let unwrapped = match self.unwrap_by_gcm(did, &wrapped) {
@@ -159,7 +159,7 @@ impl Objects<'_> {
         Ok(SecretString::from(text))
     }
 
-    fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, DeviceError> {
+    fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, Pkcs11Error> {
         let mut needed = template::confined(id, label);
         needed.extend([
             Attribute::Token(true),
@@ -201,10 +201,10 @@ impl Objects<'_> {
         self,
         key: ObjectHandle,
         call: &'static str,
-    ) -> Result<ObjectHandle, DeviceError> {
+    ) -> Result<ObjectHandle, Pkcs11Error> {
         match Evidence::from_pkcs11(self.token.identity().clone(), self.evidence(key)?) {
             Ok(_) => Ok(key),
-            Err(exposable) => Err(DeviceError::Call {
+            Err(exposable) => Err(Pkcs11Error::Call {
                 call,
                 token: self.token.name(),
                 source: Box::new(exposable),

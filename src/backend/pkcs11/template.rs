@@ -3,13 +3,13 @@
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::Attribute;
 
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// A random `CKA_ID` of 16 bytes: no other object has it, so whatever has it
 /// was made by us.
-pub(super) fn random_id(token: &str) -> Result<Vec<u8>, DeviceError> {
+pub(super) fn random_id(token: &str) -> Result<Vec<u8>, Pkcs11Error> {
     let mut id = vec![0; 16];
-    getrandom::fill(&mut id).map_err(|error| DeviceError::Call {
+    crate::secret::fill_random(&mut id).map_err(|error| Pkcs11Error::Call {
         call: "getrandom",
         token: token.to_owned(),
         source: Box::new(error),

@@ -14,7 +14,7 @@ use super::module::Module;
 use super::pool::OwnSession;
 use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 use crate::evidence::DeviceIdentity;
 
 /// Which token is wanted; what is `None` may be anything.
@@ -52,7 +52,7 @@ impl Wanted {
         &self,
         locator: &Pkcs11Locator,
         module: &Arc<Module>,
-    ) -> Result<Self, DeviceError> {
+    ) -> Result<Self, Pkcs11Error> {
         let wanted = Self {
             label: Some(locator.token.clone()),
             serial: Some(locator.serial.clone()),
@@ -63,7 +63,7 @@ impl Wanted {
         if agrees(&self.label, &locator.token) && agrees(&self.serial, &locator.serial) {
             return Ok(wanted);
         }
-        Err(DeviceError::NoToken {
+        Err(Pkcs11Error::NoToken {
             wanted: format!("both the configuration ({self}) and the key's locator ({wanted})"),
             present: names(&present(module)?),
         })
@@ -104,7 +104,7 @@ pub(super) struct Token {
 
 impl Token {
     /// The one token that is wanted.
-    pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, DeviceError> {
+    pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         super::module::check_process()?;
         // Only what is named by its serial number can be no other token.
         let pinned = wanted.serial.is_some() && wanted.label.is_some();
@@ -120,17 +120,17 @@ impl Token {
         Ok(token)
     }
 
-    fn search(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, DeviceError> {
+    fn search(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         let (mut matching, others): (Vec<_>, Vec<_>) =
             present(module)?.into_iter().partition(|token| wanted.matches(token));
         match (matching.pop(), matching.is_empty()) {
             (Some(token), true) => Ok(token),
             (None, _) => {
-                Err(DeviceError::NoToken { wanted: wanted.to_string(), present: names(&others) })
+                Err(Pkcs11Error::NoToken { wanted: wanted.to_string(), present: names(&others) })
             }
             (Some(token), false) => {
                 matching.push(token);
-                Err(DeviceError::AmbiguousToken {
+                Err(Pkcs11Error::AmbiguousToken {
                     wanted: wanted.to_string(),
                     candidates: names(&matching),
                 })
@@ -159,11 +159,11 @@ impl Token {
     }
 
     /// The state of the token now, with its PIN flags.
-    pub(super) fn info(&self) -> Result<TokenInfo, DeviceError> {
+    pub(super) fn info(&self) -> Result<TokenInfo, Pkcs11Error> {
         self.module.context().get_token_info(self.slot).map_err(self.failed("C_GetTokenInfo"))
     }
 
-    pub(super) fn pin_state(&self) -> Result<PinState, DeviceError> {
+    pub(super) fn pin_state(&self) -> Result<PinState, Pkcs11Error> {
         let info = self.info()?;
         Ok(PinState {
             initialized: info.user_pin_initialized(),
@@ -178,17 +178,17 @@ impl Token {
 
     /// A session beside the pool, which makes room for it on a token that
     /// has no more.
-    pub(super) fn session(&self) -> Result<OwnSession, DeviceError> {
+    pub(super) fn session(&self) -> Result<OwnSession, Pkcs11Error> {
         self.beside_the_pool(|| self.open_session())
     }
 
     /// The same, for writing.
-    pub(super) fn writing_session(&self) -> Result<OwnSession, DeviceError> {
+    pub(super) fn writing_session(&self) -> Result<OwnSession, Pkcs11Error> {
         self.beside_the_pool(|| self.module.context().open_rw_session(self.slot))
     }
 
     /// For callers that hold the connection's lock.
-    pub(super) fn session_within_lock(&self) -> Result<Session, DeviceError> {
+    pub(super) fn session_within_lock(&self) -> Result<Session, Pkcs11Error> {
         self.open_session().map_err(self.failed("C_OpenSession"))
     }
 
@@ -200,7 +200,7 @@ impl Token {
     fn beside_the_pool(
         &self,
         open: impl Fn() -> Result<Session, Error>,
-    ) -> Result<OwnSession, DeviceError> {
+    ) -> Result<OwnSession, Pkcs11Error> {
         match open() {
             Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
                 open()
@@ -212,20 +212,20 @@ impl Token {
     }
 
     /// Whether the token has all of these mechanisms.
-    pub(super) fn has(&self, mechanisms: &[MechanismType]) -> Result<bool, DeviceError> {
+    pub(super) fn has(&self, mechanisms: &[MechanismType]) -> Result<bool, Pkcs11Error> {
         let present = self.mechanisms()?;
         Ok(mechanisms.iter().all(|mechanism| present.contains(mechanism)))
     }
 
-    pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, DeviceError> {
+    pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Pkcs11Error> {
         let list = self.module.context().get_mechanism_list(self.slot);
         list.map_err(self.failed("C_GetMechanismList"))
     }
 
     /// The error of a call on this token.
-    pub(super) fn failed(&self, call: &'static str) -> impl FnOnce(Error) -> DeviceError + use<> {
+    pub(super) fn failed(&self, call: &'static str) -> impl FnOnce(Error) -> Pkcs11Error + use<> {
         let token = self.name();
-        move |error| DeviceError::Call { call, token, source: Box::new(Failure::from(error)) }
+        move |error| Pkcs11Error::Call { call, token, source: Box::new(Failure::from(error)) }
     }
 }
 
@@ -237,7 +237,7 @@ impl fmt::Debug for Token {
 
 /// Every initialised token. One that cannot be read (pulled out just now, not
 /// recognised) must not hide the others.
-pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
+pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, Pkcs11Error> {
     super::module::check_process()?;
     let slots = match module.context().get_slots_with_token() {
         // Other code in this process has finalised it.
@@ -247,7 +247,7 @@ pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, DeviceError> {
         }
         slots => slots,
     };
-    let slots = slots.map_err(|error| DeviceError::Call {
+    let slots = slots.map_err(|error| Pkcs11Error::Call {
         call: "C_GetSlotList",
         token: module.path().display().to_string(),
         source: Box::new(Failure::from(error)),

@@ -58,7 +58,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Access {
     pub(super) fn new(chip: Arc<Chip>, home: PathBuf, config: TpmConfig) -> Result<Self, TpmError> {
         let mut hash_key = [0; 32];
-        getrandom::fill(&mut hash_key).map_err(|error| TpmError::Command {
+        crate::secret::fill_random(&mut hash_key).map_err(|error| TpmError::Command {
             doing: "make a random number",
             source: Box::new(error),
         })?;

@@ -54,7 +54,7 @@ impl PinStretching {
     /// A new salt.
     pub(super) fn generate(log_n: u8) -> Result<Self, TpmError> {
         let mut salt = [0; 16];
-        getrandom::fill(&mut salt)
+        crate::secret::fill_random(&mut salt)
             .map_err(|error| TpmError::Command { doing: "make a salt", source: Box::new(error) })?;
         Ok(Self { salt, log_n })
     }
@@ -124,7 +124,7 @@ impl Stretched {
     ) -> Result<Zeroizing<Vec<u8>>, TpmError> {
         let failed = |source| TpmError::Command { doing: "encrypt a key", source };
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| failed(Box::new(error)))?;
+        crate::secret::fill_random(&mut nonce).map_err(|error| failed(Box::new(error)))?;
         let payload = Payload { msg: secret, aad: did.as_bytes() };
         let sealed = self.cipher(purpose).encrypt(XNonce::from_slice(&nonce), payload);
         let sealed = sealed.map_err(|error| failed(error.to_string().into()))?;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use icn_identity::backend::{Backend, BackendKind, Description, PinState};
-use icn_identity::error::{DeviceError, TpmError};
+use icn_identity::error::{Pkcs11Error, TpmError};
 use icn_identity::keystore::{
     CredentialSource, Credentials, Header, IdentityStore, Storage, read_credential,
 };
@@ -203,12 +203,12 @@ impl Context {
         let state = token.pin.unwrap_or_default();
         // A TPM that is locked says for how long when it is asked.
         if state.locked && token.kind == BackendKind::Pkcs11 {
-            return Err(DeviceError::PinLocked { token: name }.into());
+            return Err(Pkcs11Error::PinLocked { token: name }.into());
         }
         let config = self.config.identity.tpm.as_ref();
         let allowed = config.is_some_and(|config| config.allow_final_try);
         if token.kind == BackendKind::Tpm && state.final_try && !allowed {
-            return Err(DeviceError::from(TpmError::FinalTry).into());
+            return Err(TpmError::FinalTry.into());
         }
         if state.pin_pad {
             let (whose, warning) = (self.whose(), warning_of(&state));

@@ -26,7 +26,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     store.check_vacant()?;
     let algorithm = args.algorithm().unwrap_or_default();
     if context.config.identity.backend == BackendKind::Age && algorithm != AlgorithmId::Ed25519 {
-        return Err(DeviceError::NoAlgorithm { backend: "age", algorithm }.into());
+        return Err(DeviceError::NoAlgorithm { backend: BackendKind::Age, algorithm }.into());
     }
     let method = args.did_method(algorithm)?;
     let backend = context.backend()?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::bundle::age_recipient;
 use icn_identity::did::public_key_multibase;
-use icn_identity::error::DeviceError;
+use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::keystore::Header;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -51,9 +51,9 @@ fn look(context: &Context, header: &Header) -> Device {
         .and_then(|backend| context.store().find(backend.as_ref(), header).map_err(CliError::from));
     match looked {
         Ok(_) => Device::Present,
-        Err(CliError::Identity(icn_identity::Error::Device(
-            error @ (DeviceError::KeyReplaced { .. } | DeviceError::AmbiguousKey { .. }),
-        ))) => Device::Wrong(error.to_string()),
+        Err(CliError::Identity(icn_identity::Error::Device(DeviceError::Pkcs11(
+            error @ (Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. }),
+        )))) => Device::Wrong(error.to_string()),
         Err(error) => Device::Unreachable(error.to_string()),
     }
 }

@@ -17,15 +17,15 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::stream::{self, NONCE};
-use crate::error::OpenError;
+use crate::fault::OpenError;
 
 /// Encrypts to each of the recipients.
 pub(super) fn seal(plaintext: &[u8], recipients: &[&dyn Recipient]) -> Result<Vec<u8>, OpenError> {
-    let random = |key: &mut [u8; FILE_KEY_BYTES]| getrandom::fill(key);
-    let file_key = FileKey::try_init_with_mut(random).map_err(OpenError::NoRandomness)?;
+    let random = |key: &mut [u8; FILE_KEY_BYTES]| crate::secret::fill_random(key);
+    let file_key = FileKey::try_init_with_mut(random)?;
     let mut file = header(&wrap(&file_key, recipients)?, &file_key);
     let mut nonce = [0_u8; NONCE];
-    getrandom::fill(&mut nonce).map_err(OpenError::NoRandomness)?;
+    crate::secret::fill_random(&mut nonce)?;
     file.extend_from_slice(&nonce);
     stream::encrypt(&mut file, &file_key, &nonce, plaintext)
         .map_err(|error| OpenError::Encrypt(error.into()))?;

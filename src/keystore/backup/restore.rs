@@ -145,7 +145,7 @@ fn open_key(
     let gone = |error| key_not_there(header, error);
     let found = backend.find(&store.locator_of(header), header.did()).map_err(gone)?;
     let KeyAtRest::Device(key) = found else {
-        return Err(DeviceError::ForeignLocator { backend: backend.kind().as_str() }.into());
+        return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
     };
     let credential = credentials.for_backend(backend.kind())?;
     let key = key.unseal(credential.pin(backend.kind())?).map_err(|error| gone(error.into()))?;

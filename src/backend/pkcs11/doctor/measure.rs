@@ -12,7 +12,7 @@ use super::super::object::Objects;
 use super::super::raw::NotSigned;
 use super::super::token::Token;
 use crate::algorithm::{AlgorithmId, Signature, VerifyingKey};
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// Most sessions that a probe opens.
 const MOST_SESSIONS: usize = 64;
@@ -36,7 +36,7 @@ pub(super) fn latency(
     objects: Objects<'_>,
     key: ObjectHandle,
     public: &VerifyingKey,
-) -> Result<(Latency, bool), DeviceError> {
+) -> Result<(Latency, bool), Pkcs11Error> {
     let mut times = Vec::new();
     let mut verify = true;
     let start = Instant::now();
@@ -64,7 +64,7 @@ fn sign(
     algorithm: AlgorithmId,
     key: ObjectHandle,
     message: &[u8],
-) -> Result<Signature, DeviceError> {
+) -> Result<Signature, Pkcs11Error> {
     let calls = objects.token.module().calls();
     calls
         .sign_once(algorithm, objects.session, key, message, || Ok(()))
@@ -104,7 +104,7 @@ pub(super) fn scaling(token: &Token, algorithm: AlgorithmId, key: ObjectHandle) 
 
 /// How many sessions can be open at once, counting those that are. `None` if
 /// more than a node would ever use.
-pub(super) fn session_limit(token: &Token) -> Result<Option<usize>, DeviceError> {
+pub(super) fn session_limit(token: &Token) -> Result<Option<usize>, Pkcs11Error> {
     let open = token.info()?.session_count().and_then(|open| usize::try_from(open).ok());
     let mut sessions = Vec::new();
     while sessions.len() < MOST_SESSIONS {

@@ -12,7 +12,7 @@ use super::super::token::{Token, Wanted};
 use super::super::{point, template};
 use super::measure::{self, Latency};
 use crate::config::Pkcs11Config;
-use crate::error::{DeviceError, Error, OpenError};
+use crate::error::{Error, Pkcs11Error};
 use crate::evidence::{Evidence, Exposable, Pkcs11Attributes};
 use crate::secret::Pin;
 
@@ -97,7 +97,7 @@ pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
 }
 
 /// Ed25519; or P-256 where that is all there is.
-fn preferred(token: &Token) -> Result<&'static Scheme, DeviceError> {
+fn preferred(token: &Token) -> Result<&'static Scheme, Pkcs11Error> {
     let [first, others @ ..] = scheme::ALL;
     first.needs_to_make(token).map(|()| first).or_else(|error| {
         let other = others.into_iter().find(|other| other.needs_to_make(token).is_ok());
@@ -106,7 +106,7 @@ fn preferred(token: &Token) -> Result<&'static Scheme, DeviceError> {
 }
 
 fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<ProbeReport, Error> {
-    let no_point = |reason: String| DeviceError::PublicKey { token: objects.token.name(), reason };
+    let no_point = |reason: String| Pkcs11Error::PublicKey { token: objects.token.name(), reason };
     let encoded = match objects.read(made.public, AttributeType::EcPoint)? {
         Some(encoded) => encoded,
         None => return Err(no_point("it shows no CKA_EC_POINT".into()).into()),
@@ -143,7 +143,7 @@ fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> &'static str {
 fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Error> {
     let id = template::random_id(&objects.token.name())?;
     let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(OpenError::NoRandomness)?;
+    crate::secret::fill_random(seed.as_mut_slice())?;
     let mut key = template::confined(&id, "icn-identity probe");
     key.extend([
         Attribute::Token(false),

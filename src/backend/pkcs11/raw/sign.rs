@@ -13,7 +13,7 @@ use super::super::scheme::signing_mechanism;
 use super::super::token::Token;
 use super::Calls;
 use crate::algorithm::{AlgorithmId, Signature};
-use crate::error::DeviceError;
+use crate::error::Pkcs11Error;
 
 /// Why there is no signature. After it the session may have one pending, and
 /// is not to be used again.
@@ -21,15 +21,15 @@ pub(in super::super) enum NotSigned {
     /// One of the two calls failed.
     Failed { call: &'static str, failure: Failure },
     /// What was to be done between them failed.
-    NotConfirmed(DeviceError),
+    NotConfirmed(Pkcs11Error),
 }
 
 impl NotSigned {
-    pub(in super::super) fn into_error(self, token: &Token) -> DeviceError {
+    pub(in super::super) fn into_error(self, token: &Token) -> Pkcs11Error {
         match self {
             Self::NotConfirmed(error) => error,
             Self::Failed { call, failure } => {
-                DeviceError::Call { call, token: token.name(), source: Box::new(failure) }
+                Pkcs11Error::Call { call, token: token.name(), source: Box::new(failure) }
             }
         }
     }
@@ -45,7 +45,7 @@ impl Calls {
         session: &Session,
         key: ObjectHandle,
         message: &[u8],
-        confirm: impl FnOnce() -> Result<(), DeviceError>,
+        confirm: impl FnOnce() -> Result<(), Pkcs11Error>,
     ) -> Result<Signature, NotSigned> {
         let signed = match algorithm {
             AlgorithmId::Ed25519 => self.sign_raw(algorithm, session, key, message, confirm),
@@ -65,7 +65,7 @@ impl Calls {
         session: &Session,
         key: ObjectHandle,
         message: &[u8],
-        confirm: impl FnOnce() -> Result<(), DeviceError>,
+        confirm: impl FnOnce() -> Result<(), Pkcs11Error>,
     ) -> Result<[u8; 64], NotSigned> {
         let mut mechanism = CK_MECHANISM {
             mechanism: signing_mechanism(algorithm),

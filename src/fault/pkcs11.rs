@@ -1,25 +1,15 @@
-//! What can go wrong with a device and its module.
+//! What can go wrong with a token and its PKCS#11 module.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use super::{OpenError, TpmError};
-use crate::algorithm::AlgorithmId;
+use super::OpenError;
 use crate::did::Did;
 
-/// Why a device, its module or its token did not do what was asked.
+/// Why a PKCS#11 module or a token did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DeviceError {
-    /// This build has no PKCS#11 support.
-    #[error("this build has no PKCS#11 support")]
-    NoPkcs11,
-    /// This build has no TPM support.
-    #[error("this build has no TPM support")]
-    NoTpm,
-    /// The TPM.
-    #[error(transparent)]
-    Tpm(#[from] TpmError),
+pub enum Pkcs11Error {
     /// The module cannot be used as it lies on disk.
     #[error("the PKCS#11 module {} cannot be used: {reason}", path.display())]
     Module {
@@ -46,14 +36,6 @@ pub enum DeviceError {
         wanted: String,
         /// What matches.
         candidates: Vec<String>,
-    },
-    /// The backend has no keys of this algorithm.
-    #[error("the {backend} backend has no {algorithm} keys")]
-    NoAlgorithm {
-        /// The backend.
-        backend: &'static str,
-        /// What was asked for.
-        algorithm: AlgorithmId,
     },
     /// The token cannot generate or use Ed25519 keys.
     #[error("token {token} has no Ed25519 (CKM_EDDSA); it has {}", list(mechanisms))]
@@ -217,29 +199,6 @@ pub enum DeviceError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The stored storage key cannot be opened by this token.
-    #[error("token {token} does not open the storage key of this identity")]
-    StorageKey {
-        /// The token.
-        token: String,
-        /// What the module said, where it said something.
-        #[source]
-        source: Option<Box<dyn StdError + Send + Sync>>,
-    },
-    /// The credential is of the wrong kind for this backend.
-    #[error("the {backend} backend wants a {wanted}")]
-    WrongCredential {
-        /// The backend.
-        backend: &'static str,
-        /// What it wants.
-        wanted: &'static str,
-    },
-    /// A key found by a locator of another backend.
-    #[error("the locator is not one of the {backend} backend")]
-    ForeignLocator {
-        /// The backend that was asked.
-        backend: &'static str,
-    },
 }
 
 fn list(items: &[String]) -> String {
@@ -254,26 +213,16 @@ fn tries(final_try: bool, count_low: bool) -> &'static str {
     }
 }
 
-impl DeviceError {
+impl Pkcs11Error {
+    /// Whether the token refused the PIN that was given.
     pub(super) const fn is_wrong_pin(&self) -> bool {
-        match self {
-            Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. } => true,
-            Self::Tpm(error) => error.is_wrong_pin(),
-            _ => false,
-        }
-    }
-
-    pub(super) const fn is_final_try(&self) -> bool {
-        matches!(self, Self::FinalTry { .. } | Self::Tpm(TpmError::FinalTry))
+        matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. })
     }
 
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Tpm(error) => return error.help(),
-            Self::NoTpm => "build with `--features tpm` (needs libtss2-dev)",
-            Self::NoPkcs11 => "build with `--features pkcs11`",
             Self::Module { .. } => {
                 "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
                  library, owned by root or by you and writable by nobody else"
@@ -282,9 +231,6 @@ impl DeviceError {
                 "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
             }
             Self::AmbiguousToken { .. } => "name one by `serial` under [identity.pkcs11]",
-            Self::NoAlgorithm { .. } => {
-                "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
-            }
             Self::NoEd25519 { p256: true, .. } => {
                 "for a new identity use P-256, which this token has: --algorithm p256; or use a \
                  token with CKM_EDDSA"
@@ -336,10 +282,6 @@ impl DeviceError {
                  stay with the process that made them"
             }
             Self::NotOpen { .. } => "open a key of this token with its PIN (again)",
-            Self::StorageKey { .. } => {
-                "this may be a copy or replacement of the token: restore identity.age and \
-                 identity.json from a backup made for it"
-            }
             Self::Call { source, .. } if source.to_string() == "CKR_SESSION_COUNT" => {
                 "the token has no session left: close what else uses it, or lower `sessions` under \
                  [identity.pkcs11]"

@@ -1,0 +1,20 @@
+//! What can go wrong with a key, its device and its files: the errors that the
+//! rooms below [`crate::error`] return. One rule: an enum lives beside what fails.
+//!
+//! They are public as `icn_identity::error::*`.
+
+mod device;
+mod io;
+mod keystore;
+mod open;
+mod pkcs11;
+mod sign;
+mod tpm;
+
+pub use device::DeviceError;
+pub(crate) use io::quoted;
+pub use keystore::KeystoreError;
+pub use open::OpenError;
+pub use pkcs11::Pkcs11Error;
+pub use sign::SignError;
+pub use tpm::{PcrDifference, TpmError};

@@ -1,0 +1,90 @@
+//! What can go wrong with a device, of whatever kind.
+
+use std::error::Error as StdError;
+
+use super::{Pkcs11Error, TpmError};
+use crate::algorithm::AlgorithmId;
+use crate::locator::BackendKind;
+
+/// Why a device did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// This build has no PKCS#11 support.
+    #[error("this build has no PKCS#11 support")]
+    NoPkcs11,
+    /// This build has no TPM support.
+    #[error("this build has no TPM support")]
+    NoTpm,
+    /// A token behind a PKCS#11 module.
+    #[error(transparent)]
+    Pkcs11(#[from] Pkcs11Error),
+    /// The TPM.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
+    /// The backend has no keys of this algorithm.
+    #[error("the {backend} backend has no {algorithm} keys")]
+    NoAlgorithm {
+        /// The backend.
+        backend: BackendKind,
+        /// What was asked for.
+        algorithm: AlgorithmId,
+    },
+    /// The stored storage key cannot be opened by this token.
+    #[error("token {token} does not open the storage key of this identity")]
+    StorageKey {
+        /// The token.
+        token: String,
+        /// What the module said, where it said something.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The credential is of the wrong kind for this backend.
+    #[error("the {backend} backend wants a {wanted}")]
+    WrongCredential {
+        /// The backend.
+        backend: BackendKind,
+        /// What it wants.
+        wanted: &'static str,
+    },
+    /// A key found by a locator of another backend.
+    #[error("the locator is not one of the {backend} backend")]
+    ForeignLocator {
+        /// The backend that was asked.
+        backend: BackendKind,
+    },
+}
+
+impl DeviceError {
+    pub(crate) const fn is_wrong_pin(&self) -> bool {
+        match self {
+            Self::Pkcs11(error) => error.is_wrong_pin(),
+            Self::Tpm(error) => error.is_wrong_pin(),
+            _ => false,
+        }
+    }
+
+    pub(crate) const fn is_final_try(&self) -> bool {
+        matches!(self, Self::Pkcs11(Pkcs11Error::FinalTry { .. }) | Self::Tpm(TpmError::FinalTry))
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Pkcs11(error) => return error.help(),
+            Self::Tpm(error) => return error.help(),
+            Self::NoTpm => "build with `--features tpm` (needs libtss2-dev)",
+            Self::NoPkcs11 => "build with `--features pkcs11`",
+            Self::NoAlgorithm { .. } => {
+                "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
+            }
+            Self::StorageKey { .. } => {
+                "this may be a copy or replacement of the token: restore identity.age and \
+                 identity.json from a backup made for it"
+            }
+            Self::WrongCredential { .. } | Self::ForeignLocator { .. } => return None,
+        };
+        Some(help.to_owned())
+    }
+}
