@@ -48,7 +48,7 @@ pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::backend::{BackendConfig, BackendKind, Pkcs11Uri};
 use crate::did::Did;
 use crate::fault::KeystoreError;
-use crate::keystore::file;
+use crate::file;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong
 /// to other programs and are left alone.

@@ -19,14 +19,11 @@ mod adopt;
 pub mod age;
 pub mod backup;
 mod document;
-mod encoding;
 mod export;
-pub(crate) mod file;
 mod header;
 mod identity;
 mod import;
 pub mod legacy;
-mod lock;
 mod open;
 mod passphrase;
 pub(crate) mod payload;
@@ -35,18 +32,14 @@ mod relocate;
 mod replace;
 #[cfg(feature = "tpm")]
 mod reseal;
-mod rule;
 mod succession;
 mod unlock;
 
-pub(crate) use encoding::{base64, hex};
+pub use crate::file::{read_credential, write_private};
 pub use export::{ExportTo, check_export, export_secret};
-pub use file::{read_credential, write_private};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
-#[cfg(feature = "tpm")]
-pub(crate) use lock::Lock;
 pub use open::Opened;
 pub use refusals::CredentialSource;
 pub use unlock::Credentials;

@@ -101,7 +101,7 @@ impl fmt::Debug for P256VerifyingKey {
 mod tests {
     use super::*;
     use crate::algorithm::{Signature, VerifyingKey};
-    use crate::keystore::hex;
+    use crate::encoding::hex;
 
     // RFC 6979, appendix A.2.5: the key, and its signature of "sample" with SHA-256.
     const X: &str = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";

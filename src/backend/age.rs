@@ -8,8 +8,9 @@ use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error, KeystoreError};
+use crate::file;
 use crate::key::{Key, Locked, Software, Unlocked};
-use crate::keystore::{Credentials, IdentityStore, file};
+use crate::keystore::{Credentials, IdentityStore};
 use crate::secret::Passphrase;
 
 /// The embedded backend: an identity's directory with `identity.age` in it.

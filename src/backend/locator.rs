@@ -38,7 +38,7 @@ pub struct Pkcs11Locator {
     /// Serial number of the token, trimmed.
     pub serial: String,
     /// `CKA_ID` of the pair.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub id: Vec<u8>,
     /// `CKA_LABEL` of the pair, for people. Not used to find it.
     pub label: String,

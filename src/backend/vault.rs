@@ -67,13 +67,13 @@ pub enum WrappedKey {
 #[serde(deny_unknown_fields)]
 pub struct AesGcmWrapped {
     /// `CKA_ID` of the AES key on the token.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) key_id: Vec<u8>,
     /// The 12-byte nonce.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) iv: Vec<u8>,
     /// Ciphertext and 16-byte tag.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) ciphertext: Vec<u8>,
 }
 
@@ -83,12 +83,12 @@ pub struct AesGcmWrapped {
 #[serde(deny_unknown_fields)]
 pub struct EcdhWrapped {
     /// `CKA_ID` of the P-256 pair on the token.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) key_id: Vec<u8>,
     /// The ephemeral public key, 65 bytes (SEC 1, uncompressed).
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) ephemeral: Vec<u8>,
     /// Ciphertext and 16-byte tag.
-    #[serde(with = "crate::keystore::hex")]
+    #[serde(with = "crate::encoding::hex")]
     pub(crate) ciphertext: Vec<u8>,
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::BundleError;
 use crate::algorithm::{BadSignature, Signature};
 use crate::did::Did;
+use crate::encoding::{base64, hex};
 use crate::fault::SignError;
-use crate::keystore::{base64, hex};
 use crate::statement::{Purpose, Statement};
 
 /// How far peers' clocks may differ from ours: 300 seconds. A new binding

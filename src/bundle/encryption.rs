@@ -10,6 +10,7 @@ mod source;
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
 use std::str::FromStr as _;
 
 use ::age::stream::StreamReader;
@@ -21,6 +22,7 @@ pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
 use self::source::Unarmored;
 use super::IdentityBundle;
+use crate::file::{Existing, NewFile, io_error};
 use crate::secret::X25519Seed;
 use crate::signer::DidSigner;
 
@@ -71,10 +73,31 @@ impl<R: Read> fmt::Debug for EncryptedFile<R> {
 ///
 /// Each piece was authenticated before it is given out, but only the end of
 /// the file says that none is missing: **what was read must not be used before
-/// it returned `Ok(0)`**. [`Self::copy_to`] says so by its result.
+/// it returned `Ok(0)`**. [`Self::save`] leaves nothing that could be used
+/// before; [`Self::copy_to`] says so by its result.
 pub struct Plaintext<R: Read>(StreamReader<Ciphertext<R>>);
 
 impl<R: Read> Plaintext<R> {
+    /// Writes everything to a file for its owner alone (mode 0600); gives the
+    /// number of bytes. The file appears under its name, durably, when the last
+    /// piece was authenticated, and not before.
+    ///
+    /// # Errors
+    ///
+    /// [`DecryptError::NotSaved`] if the file cannot be made, and as
+    /// [`Self::copy_to`]. Under its name is then what was there before.
+    pub fn save(self, path: &Path, existing: Existing) -> Result<u64, DecryptError> {
+        // While nothing is written yet.
+        NewFile::check(path, existing)?;
+        let mut new = NewFile::create(path)?;
+        let total = self.copy_to(&mut new).map_err(|error| match error {
+            DecryptError::Output(source) => io_error("write", path)(source).into(),
+            error => error,
+        })?;
+        new.keep(existing)?;
+        Ok(total)
+    }
+
     /// Writes everything to `output`; gives the number of bytes.
     ///
     /// # Errors

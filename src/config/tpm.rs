@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use crate::backend::PcrBank;
-use crate::keystore::hex;
+use crate::encoding::hex;
 
 /// The kernel's resource manager of the first TPM.
 const DEVICE: &str = "/dev/tpmrm0";

@@ -34,6 +34,12 @@ pub enum KeystoreError {
         /// The file that is there.
         path: PathBuf,
     },
+    /// A file that is not to be replaced is already there.
+    #[error("{} already exists", path.display())]
+    FileExists {
+        /// The file that is there.
+        path: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -205,6 +211,7 @@ impl KeystoreError {
             Self::Exists { .. } => {
                 "an identity is never overwritten: use another --home, or move the old one away"
             }
+            Self::FileExists { .. } => "name another file, or move that one away",
             Self::Unsafe { repair, .. } => return Some(repair.clone()),
             Self::Incomplete { missing } => return Some(complete(missing)),
             Self::InUse { .. } => {

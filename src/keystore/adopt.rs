@@ -1,13 +1,12 @@
 //! An identity around a key that its device has already.
 
-use super::file;
 use super::identity::IdentityStore;
-use super::lock::Lock;
 use super::unlock::Credentials;
 use crate::backend::{Backend, KeyAtRest, Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{DeviceError, Error};
+use crate::file::{self, Lock};
 use crate::key::DidKey;
 
 impl IdentityStore {

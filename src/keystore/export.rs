@@ -1,13 +1,13 @@
 //! A software key for other programs: PKCS#8 PEM inside an age file.
 
 use std::fmt;
-use std::io;
 use std::path::Path;
 
+use super::age;
 use super::backup::RecoveryRecipient;
-use super::{age, file};
 use crate::config::AgeConfig;
 use crate::error::{Error, ExportError, KeystoreError};
+use crate::file;
 use crate::key::ExposeSecret;
 use crate::private::Token;
 use crate::secret::{Passphrase, pkcs8};
@@ -77,11 +77,7 @@ pub fn export_secret<K: ExposeSecret>(
         Reader::Recipient(recipient) => age::encrypt(pem.as_bytes(), &[recipient.as_age()])?,
     };
     match file::write_once(path, &sealed) {
-        Err(KeystoreError::Io { action: "create", source, .. })
-            if source.kind() == io::ErrorKind::AlreadyExists =>
-        {
-            Err(exists(path).into())
-        }
+        Err(KeystoreError::FileExists { .. }) => Err(exists(path).into()),
         written => Ok(written?),
     }
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{base64, hex};
 use crate::backend::{
     AesGcmWrapped, BackendKind, EcdhWrapped, Locator, Pkcs11Locator, TpmObject, WrappedKey,
 };
 use crate::bundle::Companions;
 use crate::did::Did;
+use crate::encoding::{base64, hex};
 use crate::error::KeystoreError;
 use crate::peer::Certificate;
 use crate::signer::{DidSigner, DidSignerExt as _};

@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file;
 use super::header::{self, Header};
 use super::legacy::Carried;
-use super::lock::Lock;
 use super::payload::Payload;
 use super::replace::previous;
-use super::rule;
 use super::unlock::{Credentials, new_storage};
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator, NewKey};
 use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::error::{Error, KeystoreError};
+use crate::file::{self, Lock};
 use crate::key::DidKey;
 use crate::secret::SigningSeed;
 
@@ -66,7 +65,7 @@ impl IdentityStore {
     }
 
     pub(super) fn read_header(&self) -> Result<(Header, String), KeystoreError> {
-        rule::check_directory(&self.home)?;
+        file::check_directory(&self.home)?;
         let header = self.read_header_at(&self.header_path())?;
         // Half an identity is neither one nor none.
         match (header, file::is_there(&self.payload_path())?) {
@@ -274,7 +273,7 @@ fn short_hash(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     let hash: [u8; 32] = sha2::Sha256::digest(bytes).into();
     let [a, b, c, d, e, f, g, h, ..] = hash;
-    super::hex::encode(&[a, b, c, d, e, f, g, h])
+    hex::encode(&[a, b, c, d, e, f, g, h])
 }
 
 /// What goes into the payload of a software key, and of no other.

@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use super::file;
 use super::identity::IdentityStore;
 use super::legacy::{LegacyIdentity, is_same};
-use super::lock::Lock;
 use super::replace::previous;
 use super::unlock::Credentials;
 use crate::backend::{AgeKeyStore, Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{Error, LegacyError};
+use crate::file::{self, Lock};
 use crate::key::{DidKey, Software, Unlocked};
 use crate::secret::Passphrase;
 

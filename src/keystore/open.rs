@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use super::header::{Header, Storage};
 use super::identity::{IdentityStore, check_header};
-use super::lock::Lock;
 use super::payload::Payload;
 use super::succession::check_end;
 use super::unlock::{Credentials, StorageSecret, stored_secret};
@@ -12,6 +11,7 @@ use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator};
 use crate::bundle::{IdentityBundle, clock_is_set};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
+use crate::file::Lock;
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, StoredChain};
 

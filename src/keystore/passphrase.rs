@@ -2,12 +2,12 @@
 
 use super::header;
 use super::identity::{IdentityStore, check_header, seed_of};
-use super::lock::Lock;
 use super::replace::previous;
 use super::unlock::{Credentials, StorageSecret};
 use crate::backend::Backend;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, OpenError};
+use crate::file::Lock;
 use crate::secret::Passphrase;
 
 impl IdentityStore {

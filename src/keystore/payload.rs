@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::base64;
 use super::legacy::Carried;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
+use crate::encoding::base64;
 use crate::error::KeystoreError;
 use crate::rotation::{RotationChain, RotationError, StoredChain};
 use crate::secret::{SigningSeed, X25519Seed};

@@ -14,11 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::file;
 use super::identity::IdentityStore;
-use super::lock::Lock;
-use super::rule;
 use crate::error::KeystoreError;
+use crate::file::{self, Lock};
 
 const FILE: &str = "refused.json";
 /// More sources than any operator has; older refusals are dropped first.
@@ -49,7 +47,7 @@ impl CredentialSource {
             Self::Variable(name) => Some(Mark::Variable { name: name.clone() }),
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-                let made_anew = rule::is_from_systemd(&path);
+                let made_anew = file::is_from_systemd(&path);
                 let version = fs::metadata(&path).ok().filter(|_| !made_anew).map(|metadata| {
                     let changed = (metadata.ctime(), metadata.ctime_nsec());
                     format!(

@@ -3,12 +3,12 @@
 
 use super::header::{self, Header};
 use super::identity::{IdentityStore, check_header, seed_of};
-use super::lock::Lock;
 use super::unlock::Credentials;
 use crate::backend::{Backend, Locator, Pkcs11Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::Error;
+use crate::file::Lock;
 use crate::key::DidKey;
 
 impl IdentityStore {

@@ -7,16 +7,15 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::file;
 use super::header::{self, Header};
 use super::identity::{IdentityStore, seed_of};
-use super::lock::Lock;
 use super::open::UnlockedIdentity;
 use super::payload::Payload;
 use super::succession::HANDED_OVER;
 use super::unlock::StorageSecret;
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::error::{Error, KeystoreError, OpenError};
+use crate::file::{self, Lock};
 use crate::key::DidKey;
 
 impl IdentityStore {

@@ -3,13 +3,13 @@
 
 use super::header;
 use super::identity::{IdentityStore, check_header};
-use super::lock::Lock;
 use super::unlock::{Credentials, StorageSecret};
 use crate::backend::tpm::TpmBackend;
 use crate::backend::{Backend as _, BackendKind, PcrValues};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
+use crate::file::Lock;
 use crate::key::DidKey;
 use crate::secret::Pin;
 

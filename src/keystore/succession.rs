@@ -1,15 +1,14 @@
 //! An identity that has taken over from another one, and one that has handed
 //! over.
 
-use super::file;
 use super::header::{self, Header};
 use super::identity::{IdentityStore, check_header, seed_of};
-use super::lock::Lock;
 use super::unlock::Credentials;
 use crate::backend::Backend;
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::Error;
+use crate::file::{self, Lock};
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
 

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{KeyCommitment, MAX_STATEMENTS, MAX_TIME, RotationError, VERSION};
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::evidence::{Assurance, ProvenanceKind};
-use crate::keystore::hex;
 use crate::signer::{Custody, DidSigner, DidSignerExt as _};
 use crate::statement::{Purpose, Statement};
 

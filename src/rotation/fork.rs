@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{RotationReason, RotationStatement};
 use crate::did::Did;
-use crate::keystore::hex;
+use crate::encoding::hex;
 
 /// Two or more different statements by which one key handed over. All of them
 /// have valid signatures: the old key made each.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::algorithm::Signature;
 use crate::did::Did;
-use crate::keystore::base64;
+use crate::encoding::base64;
 use crate::signer::DidSigner;
 
 /// No statement by itself is longer, in bytes.

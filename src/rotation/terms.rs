@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::RotationReason;
 use crate::algorithm::VerifyingKey;
 use crate::did::multikey_bytes;
-use crate::keystore::hex;
+use crate::encoding::hex;
 
 /// Reason, time and commitment of a rotation. Everything else in a statement
 /// is computed.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::keystore::hex;
+use crate::encoding::hex;
 
 /// An object that one TPM made and only it opens: its two blobs, the storage
 /// key that it lies under, and the policy that opens it.

@@ -65,7 +65,7 @@ pub(super) const fn form(encoded: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keystore::hex;
+    use crate::encoding::hex;
 
     /// RFC 8032, section 7.1, test 1.
     const KEY: [u8; 32] = [

@@ -23,8 +23,8 @@ use super::satisfy::Way;
 use super::{parent, session, store};
 use crate::backend::{PinStretching, TpmObject, TpmParent};
 use crate::config::TpmConfig;
+use crate::encoding::hex;
 use crate::error::TpmError;
-use crate::keystore::hex;
 use crate::secret::Pin;
 
 /// For how long the lock-out counter is taken for known.

@@ -15,8 +15,8 @@ use super::policy;
 use crate::algorithm::{AlgorithmId, P256VerifyingKey, Signature, VerifyingKey};
 use crate::backend::{Owner, PcrValues, TpmPolicy};
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::error::{DeviceError, TpmError};
-use crate::keystore::hex;
 use crate::statement::{Purpose as Statement, Statement as Text};
 
 const FORMAT: &str = "icn-tpm-approval";

@@ -19,7 +19,7 @@ use tss_esapi::traits::Marshall as _;
 
 use crate::algorithm::P256VerifyingKey;
 use crate::error::TpmError;
-use crate::keystore::{file, read_credential};
+use crate::file::{self, read_credential};
 
 /// The signing key of an approver. Belongs on another machine than the node.
 pub struct ApproverKey(SigningKey);

@@ -16,8 +16,8 @@ use super::{parent, pcr, session};
 use crate::backend::verdict::{Outcome, Verdict, verdict};
 use crate::backend::{PcrBank, TpmParent, TpmPolicy};
 use crate::config::TpmConfig;
+use crate::encoding::hex;
 use crate::error::DeviceError;
-use crate::keystore::hex;
 
 /// `TPM_ECC_NIST_P256`
 const P256: u16 = 0x0003;

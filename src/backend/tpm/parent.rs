@@ -20,8 +20,8 @@ use tss_esapi::structures::{
 use super::chip::flushing;
 use super::failure::{Doing as _, Failed, Meaning};
 use crate::backend::TpmParent;
+use crate::encoding::hex;
 use crate::error::TpmError;
-use crate::keystore::hex;
 
 /// Does something under a storage key, whose Name must be the expected one.
 pub(super) fn under<T>(

@@ -9,8 +9,8 @@ use tss_esapi::structures::{PcrSelectionList, PcrSlot};
 
 use super::failure::{Doing as _, Failed};
 use crate::backend::{PcrBank, PcrValues};
+use crate::encoding::hex;
 use crate::error::{PcrDifference, TpmError};
-use crate::keystore::hex;
 
 impl PcrValues {
     pub(super) fn indices(&self) -> impl Iterator<Item = u8> + '_ {

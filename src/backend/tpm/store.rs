@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::approval::Approval;
 use crate::error::KeystoreError;
-use crate::keystore::{Lock, file};
+use crate::file::{self, Lock};
 
 const FILE: &str = "tpm-approvals.json";
 /// More than there are states of a machine worth keeping.

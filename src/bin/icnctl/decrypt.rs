@@ -5,10 +5,11 @@ use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::bundle::{DecryptError, EncryptedFile};
+use icn_identity::file::Existing;
 
 use crate::context::Context;
 use crate::error::{CliError, warn};
-use crate::new_file::NewFile;
+use crate::new_file;
 
 /// Whoever gets this identity's encryption key opens everything that was ever
 /// encrypted to it: there is no forward secrecy.
@@ -32,9 +33,10 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     let store = context.store();
     let header = store.header()?;
     store.check(&header, context.config.identity.backend, context.pinned())?;
+    let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
-        NewFile::check(path, args.force)?;
+        new_file::check(path, existing)?;
     }
     let backend = context.backend()?;
     // Whatever can be refused without a credential is, before a person is asked
@@ -53,16 +55,13 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     // The key is not needed any more.
     drop(opened);
     match output {
-        Some(path) => {
-            let mut new = NewFile::create(path)?;
-            plaintext.copy_to(new.as_write()).map_err(|error| match error {
-                DecryptError::Output(source) => {
-                    CliError::OutputFile { path: path.to_owned(), source }
-                }
-                error => CliError::NotDecrypted { path: path.to_owned(), source: error.into() },
-            })?;
-            new.keep(args.force)
-        }
+        Some(path) => match plaintext.save(path, existing) {
+            Ok(_) => Ok(()),
+            Err(DecryptError::NotSaved(error)) => Err(new_file::failed(path, *error)),
+            Err(error) => {
+                Err(CliError::NotDecrypted { path: path.to_owned(), source: error.into() })
+            }
+        },
         None => {
             let mut out = io::stdout().lock();
             plaintext.copy_to(&mut out).map_err(|error| match error {

@@ -1,11 +1,12 @@
 //! `icnctl id rotation create`, `show` and `verify`
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use icn_identity::backend::Backend;
+use icn_identity::file::{Existing, NewFile};
 use icn_identity::keystore::{Header, Opened};
 use icn_identity::rotation::{
     KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
@@ -15,7 +16,7 @@ use icn_identity::{Did, RotationChain};
 use crate::args::Format;
 use crate::context::Context;
 use crate::error::{CliError, warn};
-use crate::new_file::NewFile;
+use crate::new_file;
 use crate::rotation_args::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::rotation_report::{self as report, Report};
 
@@ -245,7 +246,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 
 /// Before anything is signed or opened.
 fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
-    output.map_or(Ok(()), |path| NewFile::check(path, false))
+    output.map_or(Ok(()), |path| new_file::check(path, Existing::Refuse))
 }
 
 /// A new file, which everybody may read: a chain is public.
@@ -255,9 +256,11 @@ fn write(output: Option<&Path>, chain: &RotationChain) -> Result<(), CliError> {
     text.push(b'\n');
     let written = || {
         let mut file = NewFile::create_public(path)?;
-        let fail = |source| CliError::OutputFile { path: path.to_owned(), source };
-        file.as_write().write_all(&text).map_err(fail)?;
-        file.keep(false)
+        file.put(&text)?;
+        file.keep(Existing::Refuse)
     };
-    written().map_err(|source| CliError::ChainFile { source: Box::new(source) })
+    written().map_err(|error| {
+        let source = new_file::failed(path, error).into();
+        CliError::ChainFile { source }
+    })
 }

@@ -5,6 +5,7 @@ use std::io;
 use ::age::DecryptError as Age;
 
 use super::source::{HeaderTooLong, InputFailed};
+use crate::fault::KeystoreError;
 
 /// Why an age file was not decrypted, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +38,18 @@ pub enum DecryptError {
     /// The output cannot be written.
     #[error("the decrypted file cannot be written")]
     Output(#[source] io::Error),
+    /// The file for what was decrypted could not be made.
+    #[error("the decrypted file cannot be saved")]
+    NotSaved(#[source] Box<KeystoreError>),
     /// The bundle's key could not be handed to the decryption.
     #[error("the X25519 key cannot be used as an age identity")]
     Key,
+}
+
+impl From<KeystoreError> for DecryptError {
+    fn from(error: KeystoreError) -> Self {
+        Self::NotSaved(Box::new(error))
+    }
 }
 
 impl DecryptError {
@@ -61,6 +71,7 @@ impl DecryptError {
             Self::Damaged | Self::Truncated => {
                 "get the file once more, whole; nothing that was decrypted of it can be trusted"
             }
+            Self::NotSaved(error) => return error.help(),
             Self::Input(_) | Self::Output(_) | Self::Key => return None,
         };
         Some(help.to_owned())

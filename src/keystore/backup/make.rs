@@ -7,12 +7,11 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::age;
 use super::super::header::{self, Header};
 use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::lock::Lock;
 use super::super::payload::wiped_json;
 use super::super::unlock::Credentials;
-use super::super::{age, file};
 use super::contents::{Contents, Envelope, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
@@ -20,6 +19,7 @@ use crate::backend::Backend;
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{BackupError, Error, KeystoreError};
+use crate::file::{self, Lock};
 
 /// Approvals that a node has, beside its identity.
 pub(super) const APPROVALS: &str = "tpm-approvals.json";
@@ -96,8 +96,7 @@ impl BackedUp {
     ///
     /// [`BackupError::FileExists`] rather than overwrite anything.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        Self::check_vacant(path)?;
-        file::write_once(path, &self.file)?;
+        write_once(path, &self.file)?;
         let read = file::read_foreign(path, MAX_LEN)?;
         if read != self.file || !is_age_file(&read) {
             return Err(BackupError::ReadBack { path: path.to_owned() }.into());
@@ -115,6 +114,14 @@ impl BackedUp {
             return Err(BackupError::FileExists { path: path.to_owned() });
         }
         Ok(())
+    }
+}
+
+/// Never over another file.
+pub(super) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    match file::write_once(path, bytes) {
+        Err(KeystoreError::FileExists { path }) => Err(BackupError::FileExists { path }.into()),
+        written => Ok(written?),
     }
 }
 

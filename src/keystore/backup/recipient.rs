@@ -7,8 +7,9 @@ use std::str::FromStr;
 use ::age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
 use zeroize::Zeroizing;
 
-use super::super::{age, file};
+use super::super::age;
 use crate::error::BackupError;
+use crate::file;
 use crate::secret::Passphrase;
 
 /// The public half of a recovery key: an X25519 recipient of age v1, `age1…`.

@@ -2,10 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::super::file;
 use super::super::header::{self, Header, Storage};
 use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::lock::Lock;
 use super::super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
 use super::Backup;
 use super::contents::place;
@@ -14,6 +12,7 @@ use crate::backend::{Backend, BackendKind, KeyAtRest, Pkcs11Locator};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
+use crate::file::{self, Lock};
 use crate::key::DidKey;
 
 impl IdentityStore {

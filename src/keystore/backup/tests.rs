@@ -39,7 +39,7 @@ fn open(json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupErro
 fn signed(mut json: Value, key: &Key<Software, Unlocked>) -> Zeroizing<Vec<u8>> {
     let contents = json["contents"].to_string();
     let signature = key.sign(&statement(key.did(), &contents)).unwrap();
-    json["signature"] = crate::keystore::base64::encode(signature.as_bytes()).into();
+    json["signature"] = crate::encoding::base64::encode(signature.as_bytes()).into();
     // Written as it was signed.
     let text = json.to_string();
     assert!(text.contains(&contents));

@@ -44,7 +44,7 @@ fn it_is_in_header_and_payload_and_stays_when_companions_are_renewed() {
 fn an_identity_without_one_opens_and_gets_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("home"));
-    crate::keystore::file::private_dir(store.home()).unwrap();
+    crate::file::private_dir(store.home()).unwrap();
     let backend = backend(&store);
     let key = Key::<Software, Unlocked>::generate().unwrap();
     let new = IdentityBundle::issue(DidKey::from(key)).unwrap();

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::super::file::io_error;
 use crate::error::KeystoreError;
+use crate::file::io_error;
 
 /// As for files of ours: 1 MiB.
 const MAX_LEN: u64 = 1024 * 1024;

@@ -70,7 +70,7 @@ fn cipher(secret: &[u8], context: &[u8]) -> Option<ChaCha20Poly1305> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keystore::hex;
+    use crate::encoding::hex;
 
     // RFC 5903, section 8.1: both keys and their secret.
     const EPHEMERAL: &str = "04dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180\

@@ -1,20 +1,24 @@
 //! Files of ours: read only when safe, written so that a crash leaves the old
 //! or the new one.
 
+mod lock;
+mod new;
+mod rule;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::hex;
-use super::rule::{self, MAX_LEN, Rule, not_safe};
+pub(crate) use self::lock::Lock;
+pub(crate) use self::new::target_of_temporary;
+pub use self::new::{Existing, NewFile};
+use self::rule::{MAX_LEN, Rule, not_safe};
+pub(crate) use self::rule::{check_directory, is_from_systemd};
 use crate::fault::KeystoreError;
 use crate::secret::{LockedBytes, LockedText};
-
-/// Random bytes in the name of a temporary file.
-const RANDOM: usize = 12;
 
 /// Reads a file of ours; `None` if there is none.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>, KeystoreError> {
@@ -157,70 +161,34 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
             .map_err(io_error("protect", directory))?;
         sync_dir(parent(directory))?;
     }
-    rule::check_directory(path)
+    check_directory(path)
 }
 
 /// Writes a file of ours durably (mode 0600), as the identity's own files are.
 ///
 /// # Errors
 ///
-/// [`KeystoreError::Io`]. The file is the old one then; or, if the directory
-/// could not be synced, perhaps the new one.
+/// [`KeystoreError::Io`], or `Unsafe` if something else than a file has that
+/// name. The file is the old one then; or, if the directory could not be
+/// synced, perhaps the new one.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     write(path, bytes)
 }
 
-/// Writes a file of ours: a temporary file beside it, synced, renamed over it,
-/// the directory synced.
+/// Writes a file of ours, over the one that is there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    // Opened first: what could fail should fail while the old file is there.
-    let directory = File::open(parent(path)).map_err(io_error("open", parent(path)))?;
-    let temporary = temporary_name(path)?;
-    let result = write_new(&temporary, path, bytes)
-        .and_then(|()| fs::rename(&temporary, path).map_err(io_error("replace", path)));
-    if result.is_err() {
-        // Whatever stopped us may stop this too; the file holds nothing that
-        // the one beside it does not, and is swept away later.
-        let _ = fs::remove_file(&temporary);
-    }
-    result.and_then(|()| directory.sync_all().map_err(io_error("sync", parent(path))))
+    write_as(path, bytes, Existing::Replace)
 }
 
-/// Writes a file durably (mode 0600), and never over another one.
+/// Writes a file of ours, and never over another one.
 pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    let temporary = temporary_name(path)?;
-    let rename = || {
-        use rustix::io::Errno;
-        let (flags, cwd) = (rustix::fs::RenameFlags::NOREPLACE, rustix::fs::CWD);
-        match rustix::fs::renameat_with(cwd, &temporary, cwd, path, flags) {
-            // Not every filesystem has it (NFS has not).
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                fs::hard_link(&temporary, path).and_then(|()| fs::remove_file(&temporary))
-            }
-            renamed => renamed.map_err(io::Error::from),
-        }
-        .map_err(io_error("create", path))
-    };
-    let result = write_new(&temporary, path, bytes).and_then(|()| rename());
-    if result.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    result.and_then(|()| sync_dir(parent(path)))
+    write_as(path, bytes, Existing::Refuse)
 }
 
-fn write_new(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed())
-        .open(temporary)
-        .map_err(io_error("create a new version of", path))?;
-    // Whatever the umask took away or a default ACL added.
-    rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
-        .map_err(|errno| io_error("protect", path)(errno.into()))?;
-    file.write_all(bytes).map_err(io_error("write", path))?;
-    file.sync_all().map_err(io_error("sync", path))
+fn write_as(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), KeystoreError> {
+    let mut new = NewFile::create(path)?;
+    new.put(bytes)?;
+    new.keep(existing)
 }
 
 /// Renames within a directory, durably. A missing source is no error.
@@ -256,22 +224,6 @@ pub(crate) fn remove(path: &Path) -> Result<(), KeystoreError> {
 
 fn sync_dir(path: &Path) -> Result<(), KeystoreError> {
     File::open(path).and_then(|directory| directory.sync_all()).map_err(io_error("sync", path))
-}
-
-fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
-    let mut random = [0_u8; RANDOM];
-    crate::secret::fill_random(&mut random)
-        .map_err(|error| io_error("name a new version of", path)(io::Error::other(error)))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(path.with_file_name(format!(".{name}.{}", hex::encode(&random))))
-}
-
-/// Of which file a temporary file is a new version, by its name.
-pub(super) fn target_of_temporary(name: &str) -> Option<&str> {
-    let (target, random) = name.strip_prefix('.')?.rsplit_once('.')?;
-    let is_random = random.len() == 2 * RANDOM
-        && random.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    is_random.then_some(target)
 }
 
 fn parent(path: &Path) -> &Path {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::file::io_error;
+use super::io_error;
 use super::rule::{self, Rule};
 use crate::fault::KeystoreError;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::file::io_error;
+use super::io_error;
 use crate::fault::{KeystoreError, quoted};
 
 /// No file of ours, and no credential, is longer: 1 MiB.
@@ -74,7 +74,7 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
 /// Somebody who could exchange the directory itself could not make us read a
 /// file of theirs (each is judged once it is open), but could put an older copy
 /// of it in its place: so the way to it is judged too.
-pub(super) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
+pub(crate) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
     let real = match way_to(path) {
         Ok(real) => real,
         Err(KeystoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -179,7 +179,7 @@ fn is_unmapped(owner: u32) -> bool {
 }
 
 /// Whether systemd made it for this service (`LoadCredential=` and the like).
-pub(super) fn is_from_systemd(path: &Path) -> bool {
+pub(crate) fn is_from_systemd(path: &Path) -> bool {
     let real = |path: &Path| fs::canonicalize(path).ok();
     std::env::var_os("CREDENTIALS_DIRECTORY")
         .and_then(|directory| real(Path::new(&directory)))
