@@ -1,6 +1,7 @@
 //! Code generic over the signer, and what it can demand of one.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
+use icn_identity::algorithm::Ed25519VerifyingKey;
 use icn_identity::{
     Custody, DidSigner, DidSignerExt as _, Error, External, ExternalSigner, Key, NeverExposed,
     Requirement, Signature, Software, Unlocked, VerifyingKey,
@@ -24,14 +25,27 @@ fn treasury_of(signer: &dyn DidSigner) -> Result<Signature, Error> {
 }
 
 /// A signer written outside the crate: a cloud KMS, an agent, a test.
-struct Kms(Key<Software, Unlocked>);
+struct Kms {
+    signing: ed25519_dalek::SigningKey,
+    public: VerifyingKey,
+}
+
+impl Kms {
+    fn new() -> Result<Self, Error> {
+        let seed = Key::<Software, Unlocked>::generate()?;
+        let signing = ed25519_dalek::SigningKey::from_bytes(seed.expose_secret());
+        let public = Ed25519VerifyingKey::from_bytes(signing.verifying_key().as_bytes())?;
+        Ok(Self { signing, public: public.into() })
+    }
+}
 
 impl ExternalSigner for Kms {
     fn verifying_key(&self) -> VerifyingKey {
-        *self.0.verifying_key()
+        self.public
     }
     fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.0.sign(message)?)
+        let signature = ed25519_dalek::Signer::try_sign(&self.signing, message)?;
+        Ok(Signature::from_ed25519_bytes(signature.to_bytes()))
     }
 }
 
@@ -39,7 +53,7 @@ fn main() -> Result<(), Error> {
     let software = Key::<Software, Unlocked>::generate()?;
     greet(&software)?;
 
-    let external = Key::<External, Unlocked>::from_external(Kms(software))?;
+    let external = Key::<External, Unlocked>::from_external(Kms::new()?)?;
     greet(&external)?;
     // Whatever a foreign signer says of itself, nothing is proven.
     assert_eq!(external.custody(), Custody::Unproven);

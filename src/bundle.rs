@@ -34,7 +34,7 @@ use crate::evidence::ProvenanceKind;
 use crate::fault::SignError;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
 use crate::secret::X25519Seed;
-use crate::signer::{DidSigner, DidSignerExt as _};
+use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement};
 
 /// How long a binding is valid unless said otherwise: 7 days. Whoever steals
 /// the TLS key can pose as the DID until then.
@@ -73,7 +73,7 @@ impl<S: DidSigner> IdentityBundle<S> {
             Ok(did) => did,
             Err(reason) => return Err(Refused::new(signer, reason)),
         };
-        let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
+        let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
         match Companions::issue(&did, SystemTime::now(), validity, sign) {
             Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
             Err(reason) => Err(Refused::new(signer, reason)),
@@ -89,7 +89,7 @@ impl<S: DidSigner> IdentityBundle<S> {
             Ok(did) => did,
             Err(reason) => return Err(Refused::new(signer, reason)),
         };
-        let sign = |statement: &[u8]| sign_pinned(&signer, &did, statement);
+        let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
         let now = SystemTime::now();
         match Companions::issue_around(&did, now, DEFAULT_VALIDITY, x25519, sign) {
             Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
@@ -124,9 +124,17 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// # Errors
     ///
-    /// [`SignError`] if the signer failed or its signature does not verify.
+    /// [`SignError::Reserved`] for a message that begins like a statement of this
+    /// crate ([`crate::statement`]), whoever the signer is. Otherwise [`SignError`]
+    /// if the signer failed or its signature does not verify.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        sign_pinned(&self.signer, &self.did, message)
+        refuse_reserved(message)?;
+        pinned(&self.signer, &self.did, message, self.signer.sign(message)?)
+    }
+
+    /// Signs a statement of this crate.
+    pub(crate) fn sign_statement(&self, statement: &[u8]) -> Result<Signature, SignError> {
+        state_pinned(&self.signer, &self.did, statement)
     }
 
     /// The signer. What it signs by itself is not verified by this bundle.
@@ -179,7 +187,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// [`BundleError`] if the clock was not set or the signer failed; the bundle
     /// is unchanged then.
     pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
-        let sign = |statement: &[u8]| sign_pinned(&self.signer, &self.did, statement);
+        let sign = |statement: &[u8]| state_pinned(&self.signer, &self.did, statement);
         *self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
         Ok(())
     }
@@ -276,18 +284,27 @@ fn pin<S: DidSigner>(signer: &S) -> Result<Did, BundleError> {
     }
     // Keys of this crate did so when they were opened, under this very key.
     if signer.evidence().is_none() {
-        prove_possession(did.verifying_key(), |challenge| signer.sign(challenge))
+        prove_possession(did.verifying_key(), |challenge| sign_statement(signer, challenge))
             .map_err(BundleError::Challenge)?;
     }
     Ok(did)
 }
 
-fn sign_pinned<S: DidSigner + ?Sized>(
+fn state_pinned<S: DidSigner>(
+    signer: &S,
+    did: &Did,
+    statement: &[u8],
+) -> Result<Signature, SignError> {
+    pinned(signer, did, statement, sign_statement(signer, statement)?)
+}
+
+/// A signature, once it was verified under the pinned key.
+fn pinned<S: DidSigner>(
     signer: &S,
     did: &Did,
     message: &[u8],
+    signature: Signature,
 ) -> Result<Signature, SignError> {
-    let signature = signer.sign(message)?;
     // Our own software key cannot change. Everything else can.
     let ours = signer.provenance() == ProvenanceKind::Software
         && signer.verifying_key() == did.verifying_key();

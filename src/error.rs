@@ -92,12 +92,8 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Open(error) => error.help(),
-            Self::Sign(SignError::Device(error)) | Self::Device(error) => error.help(),
-            Self::Sign(SignError::BadSignature(_)) => Some(
-                "do not trust this device until you know why: run `icnctl id show` and compare \
-                 its key, then ask its maker"
-                    .into(),
-            ),
+            Self::Sign(error) => error.help(),
+            Self::Device(error) => error.help(),
             Self::Keystore(error) => error.help(),
             Self::Backup(error) => error.help(),
             Self::Legacy(error) => error.help(),

@@ -63,7 +63,7 @@ use crate::evidence::Evidence;
 use crate::fault::SignError;
 use crate::private::{self, Closed, Exposes, Token};
 use crate::secret::pkcs8;
-use crate::signer::DidSigner;
+use crate::signer::{DidSigner, refuse_reserved};
 
 /// A private key, or the only way to it.
 ///
@@ -161,9 +161,16 @@ where
     ///
     /// # Errors
     ///
-    /// [`SignError`] if the device or the foreign signer failed, or returned a
-    /// signature that does not verify. A software key does not fail.
+    /// [`SignError::Reserved`] for a message that begins like a statement of this
+    /// crate ([`crate::statement`]). Otherwise [`SignError`] if the device or the
+    /// foreign signer failed, or returned a signature that does not verify; a
+    /// software key does not fail.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        refuse_reserved(message)?;
+        self.sign_any(message)
+    }
+
+    fn sign_any(&self, message: &[u8]) -> Result<Signature, SignError> {
         P::sign_with(Token::new(), &self.material, &self.public, message)
     }
 
@@ -189,6 +196,10 @@ where
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         Key::sign(self, message)
+    }
+
+    fn __sign_statement(&self, statement: &[u8], _: Token) -> Result<Signature, SignError> {
+        self.sign_any(statement)
     }
 
     fn __evidence(&self, _: Token) -> Option<&Evidence> {

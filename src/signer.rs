@@ -7,6 +7,7 @@ use crate::did::Did;
 use crate::evidence::{Assurance, Evidence, ProvenanceKind};
 use crate::fault::SignError;
 use crate::private;
+use crate::statement::is_reserved;
 
 /// A signer for one DID.
 ///
@@ -27,10 +28,28 @@ pub trait DidSigner: Send + Sync {
 
     /// Signs exactly the bytes given (Ed25519: pure, RFC 8032).
     ///
+    /// Every signer of this crate refuses messages that begin like the crate's own
+    /// statements ([`crate::statement`]): whoever could have one signed, for
+    /// example as a challenge, could be this DID for others. A signer written
+    /// elsewhere is asked to sign such statements by this same method; it does well
+    /// to refuse them when they come from others.
+    ///
     /// # Errors
     ///
-    /// [`SignError`] if the key or its device could not sign.
+    /// [`SignError::Reserved`] for such a message, and [`SignError`] if the key or
+    /// its device could not sign.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Signs a statement that this crate has made. Cannot be overridden or called
+    /// from outside, like [`Self::__evidence`].
+    #[doc(hidden)]
+    fn __sign_statement(
+        &self,
+        statement: &[u8],
+        _: private::Token,
+    ) -> Result<Signature, SignError> {
+        self.sign(statement)
+    }
 
     /// Evidence that this crate read. Cannot be overridden or called from
     /// outside: its argument's type cannot be named there.
@@ -38,6 +57,20 @@ pub trait DidSigner: Send + Sync {
     fn __evidence(&self, _: private::Token) -> Option<&Evidence> {
         None
     }
+}
+
+/// Refuses what a caller must not have signed.
+pub(crate) fn refuse_reserved(message: &[u8]) -> Result<(), SignError> {
+    if is_reserved(message) { Err(SignError::Reserved) } else { Ok(()) }
+}
+
+/// Signs a statement of this crate, or a proof that it makes: never bytes that a
+/// caller chose.
+pub(crate) fn sign_statement<S: DidSigner + ?Sized>(
+    signer: &S,
+    statement: &[u8],
+) -> Result<Signature, SignError> {
+    signer.__sign_statement(statement, private::Token::new())
 }
 
 /// What is known about where a signer's key is.
@@ -103,6 +136,13 @@ macro_rules! forward {
             }
             fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
                 (**self).sign(message)
+            }
+            fn __sign_statement(
+                &self,
+                statement: &[u8],
+                token: private::Token,
+            ) -> Result<Signature, SignError> {
+                (**self).__sign_statement(statement, token)
             }
             fn __evidence(&self, token: private::Token) -> Option<&Evidence> {
                 (**self).__evidence(token)

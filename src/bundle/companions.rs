@@ -188,9 +188,10 @@ mod tests {
     use crate::bundle::DEFAULT_VALIDITY;
     use crate::key::{Key, Software, Unlocked};
     use crate::peer::Refusal;
+    use crate::signer::sign_statement;
 
     fn issued(key: &Key<Software, Unlocked>) -> Companions {
-        let sign = |statement: &[u8]| key.sign(statement);
+        let sign = |statement: &[u8]| sign_statement(&key, statement);
         Companions::issue(key.did(), SystemTime::now(), DEFAULT_VALIDITY, sign).unwrap()
     }
 
@@ -224,7 +225,7 @@ mod tests {
         let count = std::cell::Cell::new(0);
         let sign = |statement: &[u8]| {
             count.set(count.get() + 1);
-            key.sign(statement)
+            sign_statement(&key, statement)
         };
         let now = SystemTime::now();
         let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
@@ -288,7 +289,8 @@ mod tests {
                 not_after: binding.not_after(),
                 sequence,
             };
-            let other = Binding::sign(did, terms, |statement| key.sign(statement)).unwrap();
+            let other =
+                Binding::sign(did, terms, |statement| sign_statement(&key, statement)).unwrap();
             let certificate = tls::certificate(tls_key, &other).unwrap();
             let companions = Companions { certificate, ..good.copy() };
             assert_eq!(mismatch(&companions, did), "certificate");
@@ -300,7 +302,7 @@ mod tests {
     #[test]
     fn the_sequence_number_is_the_time_and_grows_whatever_the_clock_does() {
         let key = Key::<Software, Unlocked>::generate().unwrap();
-        let sign = |statement: &[u8]| key.sign(statement);
+        let sign = |statement: &[u8]| sign_statement(&key, statement);
         let now = SystemTime::now();
         let ahead = now + 100 * DEFAULT_VALIDITY;
         let renewed = |old: &Companions, at| {
@@ -324,7 +326,7 @@ mod tests {
         old.check(key.did()).unwrap();
         assert!(old.wants_renewal(now));
         assert!(!old.wants_renewal(SystemTime::UNIX_EPOCH));
-        let sign = |statement: &[u8]| key.sign(statement);
+        let sign = |statement: &[u8]| sign_statement(&key, statement);
         let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
         assert!(!renewed.wants_renewal(now));
     }

@@ -122,7 +122,9 @@ impl OpenError {
                  object, or generate a new key"
             }
             Self::Device(error) => return error.help(),
-            Self::Challenge(SignError::Device(error)) => return error.help(),
+            Self::Challenge(error @ (SignError::Device(_) | SignError::Reserved)) => {
+                return error.help();
+            }
             _ => return None,
         };
         Some(help.to_owned())

@@ -19,6 +19,36 @@ pub enum SignError {
     /// The foreign signer failed.
     #[error("the external signer failed")]
     External(#[source] Box<dyn StdError + Send + Sync>),
+    /// The message begins like a statement of this crate
+    /// ([`statement::PREFIX`](crate::statement::PREFIX)). Signed, it could be
+    /// presented as one: as a binding of somebody else's TLS key, or as a rotation
+    /// to somebody else's key. The signer was not asked.
+    #[error(
+        "the message was not signed: it begins with \"icn-identity/\", as statements of this \
+         library do"
+    )]
+    Reserved,
+}
+
+impl SignError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Device(error) => error.help(),
+            Self::BadSignature(_) => Some(
+                "do not trust this device until you know why: run `icnctl id show` and compare \
+                 its key, then ask its maker"
+                    .into(),
+            ),
+            Self::Reserved => Some(
+                "put a prefix of your own protocol before the message; to make a bundle or a \
+                 rotation, pass the key itself and not a wrapper that calls its `sign`"
+                    .into(),
+            ),
+            Self::External(_) => None,
+        }
+    }
 }
 
 impl From<Pkcs11Error> for SignError {

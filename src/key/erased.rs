@@ -114,6 +114,9 @@ impl DidSigner for DidKey {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         each!(self, key => key.sign(message))
     }
+    fn __sign_statement(&self, statement: &[u8], token: Token) -> Result<Signature, SignError> {
+        each!(self, key => key.__sign_statement(statement, token))
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         each!(self, key => key.__evidence(token))
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::algorithm::Signature;
 use crate::did::Did;
 use crate::encoding::base64;
-use crate::signer::DidSigner;
+use crate::signer::{DidSigner, sign_statement};
 
 /// No statement by itself is longer, in bytes.
 const MAX_LEN: usize = 4096;
@@ -247,7 +247,7 @@ fn signature<S: DidSigner + ?Sized>(
     role: RotationRole,
 ) -> Result<[u8; 64], RotationError> {
     let fail = |source| RotationError::Sign { role, source };
-    let signature = signer.sign(&body.signed_by(role)?).map_err(fail)?;
+    let signature = sign_statement(signer, &body.signed_by(role)?).map_err(fail)?;
     // Signers written elsewhere may give either `s`. Verified by the caller.
     signature.to_low_s().map(|signature| *signature.as_bytes()).map_err(|bad| fail(bad.into()))
 }

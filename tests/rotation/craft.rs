@@ -2,7 +2,7 @@
 //! would have. Nothing of the crate but keys that sign bytes.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use icn_identity::DidSigner;
+use icn_identity::{DidSigner, Key, Signature, Software, Unlocked};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -46,11 +46,22 @@ pub(crate) fn message(role: &str, body: &Value) -> Vec<u8> {
     [b"icn-identity/rotation/v1\0", &canonical(&signed)[..]].concat()
 }
 
-pub(crate) fn signature(signer: &dyn DidSigner, message: &[u8]) -> String {
-    STANDARD.encode(signer.sign(message).unwrap().as_bytes())
+/// Signs whatever it is given, as a signer written elsewhere does.
+pub(crate) fn by_hand(key: &Key<Software, Unlocked>, message: &[u8]) -> Signature {
+    let signing = ed25519_dalek::SigningKey::from_bytes(key.expose_secret());
+    let signature = ed25519_dalek::Signer::sign(&signing, message);
+    Signature::from_ed25519_bytes(signature.to_bytes())
 }
 
-pub(crate) fn signed(body: &Value, old: &dyn DidSigner, new: &dyn DidSigner) -> Value {
+pub(crate) fn signature(signer: &Key<Software, Unlocked>, message: &[u8]) -> String {
+    STANDARD.encode(by_hand(signer, message).as_bytes())
+}
+
+pub(crate) fn signed(
+    body: &Value,
+    old: &Key<Software, Unlocked>,
+    new: &Key<Software, Unlocked>,
+) -> Value {
     json!({
         "statement": body,
         "signatures": {

@@ -114,7 +114,10 @@ fn a_plausible_change_is_refused_for_its_signature() {
 fn neither_signature_stands_in_the_others_place() {
     let [a, b] = software_keys();
     let body = craft::body(&a, &b, None);
-    let signed = |old: &dyn DidSigner, as_old: &str, new: &dyn DidSigner, as_new: &str| {
+    let signed = |old: &Key<Software, Unlocked>,
+                  as_old: &str,
+                  new: &Key<Software, Unlocked>,
+                  as_new: &str| {
         json!([{
             "statement": body,
             "signatures": {
@@ -234,7 +237,9 @@ fn a_statement_that_names_another_predecessor_is_refused() {
 fn links_times_and_keys_must_fit() {
     let [a, b, c, d] = software_keys();
     let one = craft::body(&a, &b, None);
-    let second = |change: &dyn Fn(&mut Value), old: &dyn DidSigner, new: &dyn DidSigner| {
+    let second = |change: &dyn Fn(&mut Value),
+                  old: &Key<Software, Unlocked>,
+                  new: &Key<Software, Unlocked>| {
         let mut two = craft::body(old, new, Some(&one));
         change(&mut two);
         told(&json!([craft::signed(&one, &a, &b), craft::signed(&two, old, new)]))

@@ -111,7 +111,8 @@ impl Craft {
         for number in [self.not_before, self.not_after, self.sequence] {
             statement.extend(number.to_be_bytes());
         }
-        *self.signer.sign(&statement).unwrap().as_bytes()
+        let signing = ed25519_dalek::SigningKey::from_bytes(self.signer.expose_secret());
+        ed25519_dalek::Signer::sign(&signing, &statement).to_bytes()
     }
 
     /// The binding's value, with whatever signature.

@@ -2,11 +2,12 @@ use serde_json::json;
 
 use super::*;
 use crate::key::{Key, Software, Unlocked};
+use crate::signer::sign_statement;
 
 const AT: SystemTime = SystemTime::UNIX_EPOCH;
 
 fn signed(key: &Key<Software, Unlocked>) -> DidDocument {
-    DidDocument::sign(key.did(), [9; 32], AT, |message| key.sign(message)).unwrap()
+    DidDocument::sign(key.did(), [9; 32], AT, |message| sign_statement(key, message)).unwrap()
 }
 
 fn parse(value: &Value) -> Result<DidDocument, InvalidDocument> {
@@ -72,7 +73,8 @@ fn a_valid_proof_with_a_wrong_statement_is_refused() {
     let (key, mallory) = (Key::generate().unwrap(), Key::generate().unwrap());
     let good = signed(&key);
     let sign_by = |by: &Key<Software, Unlocked>, x25519: [u8; 32], created: u64| {
-        let statement = *by.sign(&statement(key.did(), &x25519, created)).unwrap().as_bytes();
+        let statement =
+            *sign_statement(by, &statement(key.did(), &x25519, created)).unwrap().as_bytes();
         let form = Form::new(key.did(), &x25519, created, &statement);
         let mut proof = form.options(date(created).unwrap());
         proof.proof_value = Some(String::new());
@@ -187,7 +189,8 @@ fn what_cannot_be_told_is_not_called_invalid() {
     }
     let key = Key::generate().unwrap();
     let late = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 40);
-    let error = DidDocument::sign(key.did(), [9; 32], late, |message| key.sign(message));
+    let error =
+        DidDocument::sign(key.did(), [9; 32], late, |message| sign_statement(&key, message));
     assert!(matches!(error, Err(NotSigned::Invalid(InvalidDocument::Time))));
 }
 

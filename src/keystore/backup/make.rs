@@ -170,7 +170,7 @@ impl IdentityStore {
         })
         .map_err(unwritable)?;
         let contents = raw(&contents)?;
-        let signature = bundle.sign(&statement(bundle.did(), contents.get()))?;
+        let signature = bundle.sign_statement(&statement(bundle.did(), contents.get()))?;
         let json =
             wiped_json(&Envelope::new(*signature.as_bytes(), contents)).map_err(unwritable)?;
         let recipients: Vec<_> = request.recipients.iter().map(RecoveryRecipient::as_age).collect();

@@ -9,6 +9,7 @@ use crate::did::DidMethod;
 use crate::keystore::{Credentials, IdentityStore};
 use crate::rotation::{RotationReason, RotationStatement, RotationTerms};
 use crate::secret::Passphrase;
+use crate::signer::sign_statement;
 
 const KEY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -38,7 +39,7 @@ fn open(json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupErro
 
 fn signed(mut json: Value, key: &Key<Software, Unlocked>) -> Zeroizing<Vec<u8>> {
     let contents = json["contents"].to_string();
-    let signature = key.sign(&statement(key.did(), &contents)).unwrap();
+    let signature = sign_statement(&key, &statement(key.did(), &contents)).unwrap();
     json["signature"] = crate::encoding::base64::encode(signature.as_bytes()).into();
     // Written as it was signed.
     let text = json.to_string();

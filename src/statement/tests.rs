@@ -1,0 +1,170 @@
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use signature::Signer as _;
+
+use super::*;
+use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
+use crate::bundle::IdentityBundle;
+use crate::fault::SignError;
+use crate::key::{AsSigner, DidKey, External, ExternalSigner, Key, Software, Unlocked};
+use crate::signer::{DidSigner, sign_statement};
+
+#[test]
+fn fields_cannot_run_into_each_other() {
+    let one = Statement::new(Purpose::Binding).field(b"ab").field(b"c").into_bytes();
+    let other = Statement::new(Purpose::Binding).field(b"a").field(b"bc").into_bytes();
+    assert_ne!(one, other);
+    assert!(one.starts_with(b"icn-identity/binding/v1\0\0\0\0\0\0\0\0\x02ab"));
+    assert!(is_reserved(&one));
+    assert!(!is_reserved(b"icn-identit"));
+}
+
+/// The statement after this one. A new purpose does not compile until it has its
+/// place here, and with it in the tests below.
+const fn next(purpose: Purpose) -> Option<Purpose> {
+    match purpose {
+        Purpose::Open => Some(Purpose::Binding),
+        Purpose::Binding => Some(Purpose::EncryptionKey),
+        Purpose::EncryptionKey => Some(Purpose::Rotation),
+        Purpose::Rotation => Some(Purpose::TpmApproval),
+        Purpose::TpmApproval => Some(Purpose::Backup),
+        Purpose::Backup => None,
+    }
+}
+
+fn statements() -> Vec<Vec<u8>> {
+    let purposes = std::iter::successors(Some(Purpose::Open), |purpose| next(*purpose));
+    let mut all: Vec<_> =
+        purposes.map(|purpose| Statement::new(purpose).field(b"anything").into_bytes()).collect();
+    // And what may become one: a purpose of a later version, and the prefix alone.
+    all.push(b"icn-identity/binding/v2\0".to_vec());
+    all.push(PREFIX.to_vec());
+    all
+}
+
+/// A signer written elsewhere, which signs whatever it is given.
+struct Obedient(ed25519_dalek::SigningKey);
+
+impl ExternalSigner for Obedient {
+    fn verifying_key(&self) -> VerifyingKey {
+        Ed25519VerifyingKey::from_bytes(self.0.verifying_key().as_bytes()).unwrap().into()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn StdError + Send + Sync>> {
+        Ok(Signature::from_ed25519_bytes(self.0.sign(message).to_bytes()))
+    }
+}
+
+fn software() -> Key<Software, Unlocked> {
+    Key::generate().unwrap()
+}
+
+fn external() -> Key<External, Unlocked> {
+    Key::<External, Unlocked>::from_external(Obedient(ed25519_dalek::SigningKey::from_bytes(
+        &[7; 32],
+    )))
+    .unwrap()
+}
+
+fn refuses<S: DidSigner + ?Sized>(signer: &S) {
+    for statement in statements() {
+        let told = signer.sign(&statement);
+        assert!(matches!(told, Err(SignError::Reserved)), "{statement:?}: {told:?}");
+        let adapted: Result<ed25519_dalek::Signature, _> =
+            AsSigner::new(signer).try_sign(&statement);
+        assert!(adapted.is_err(), "{statement:?}");
+        // The crate's own way is open through every wrapper.
+        let signature = sign_statement(signer, &statement).unwrap();
+        signer.verifying_key().verify(&statement, &signature).unwrap();
+    }
+    signer.sign(b"").unwrap();
+    signer.sign(b"icn-identity").unwrap();
+    signer.sign(b" icn-identity/open/v1\0").unwrap();
+}
+
+#[test]
+fn sign_refuses_every_statement_through_every_wrapper() {
+    refuses(&software());
+    refuses(&external());
+    refuses(&DidKey::from(software()));
+    refuses(&DidKey::from(external()));
+    refuses(&&software());
+    let boxed: Box<dyn DidSigner> = Box::new(software());
+    refuses(boxed.as_ref());
+    let shared: Arc<dyn DidSigner> = Arc::new(boxed);
+    refuses(shared.as_ref());
+    refuses(&shared);
+    refuses(&Box::new(DidKey::from(external())));
+}
+
+fn bundle_refuses<S: DidSigner>(signer: S) {
+    let bundle = IdentityBundle::issue(signer).unwrap();
+    for statement in statements() {
+        let told = bundle.sign(&statement);
+        assert!(matches!(told, Err(SignError::Reserved)), "{statement:?}: {told:?}");
+        bundle.sign_statement(&statement).unwrap();
+    }
+    bundle.sign(b"hello").unwrap();
+}
+
+/// As a `DidSigner` of its own there is no code of ours in its `sign`.
+struct Foreign(crate::did::Did, Obedient);
+
+impl DidSigner for Foreign {
+    fn did(&self) -> &crate::did::Did {
+        &self.0
+    }
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.0.verifying_key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        self.1.sign(message).map_err(SignError::External)
+    }
+}
+
+#[test]
+fn a_bundle_refuses_every_statement_whoever_its_signer_is() {
+    bundle_refuses(software());
+    bundle_refuses(external());
+    bundle_refuses(DidKey::from(software()));
+    let boxed: Box<dyn DidSigner> = Box::new(software());
+    bundle_refuses(boxed);
+    let obedient = Obedient(ed25519_dalek::SigningKey::from_bytes(&[9; 32]));
+    let did = crate::did::Did::from_key(Default::default(), &obedient.verifying_key());
+    bundle_refuses(Foreign(did, obedient));
+}
+
+/// A service that signs for others is not made to sign for this crate: neither as a
+/// signer of a bundle nor behind `from_external`.
+#[test]
+fn a_wrapper_around_our_key_gets_no_statement_out_of_it() {
+    struct Wrapper(Key<Software, Unlocked>);
+    impl DidSigner for Wrapper {
+        fn did(&self) -> &crate::did::Did {
+            self.0.did()
+        }
+        fn verifying_key(&self) -> &VerifyingKey {
+            self.0.verifying_key()
+        }
+        fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+            self.0.sign(message)
+        }
+    }
+    impl ExternalSigner for Wrapper {
+        fn verifying_key(&self) -> VerifyingKey {
+            *self.0.verifying_key()
+        }
+        fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn StdError + Send + Sync>> {
+            Ok(self.0.sign(message)?)
+        }
+    }
+    let refused = IdentityBundle::issue(Wrapper(software())).unwrap_err();
+    let error = crate::error::Error::from(refused);
+    assert!(error.help().unwrap().contains("pass the key itself"), "{error:?}");
+    let refused = Key::<External, Unlocked>::from_external(Wrapper(software())).unwrap_err();
+    let mut cause: &dyn StdError = refused.reason();
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    assert!(matches!(cause.downcast_ref(), Some(SignError::Reserved)), "{cause}");
+}
