@@ -38,6 +38,7 @@ mod external;
 mod pair;
 mod provenance;
 mod refused;
+pub(crate) mod seed_payload;
 mod software;
 mod state;
 pub(crate) mod tpm_sealed;

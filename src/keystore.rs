@@ -16,7 +16,6 @@
 //! signed. What ICN wrote before version 5 is read by [`legacy`].
 
 mod adopt;
-pub mod age;
 pub mod backup;
 mod document;
 mod export;
@@ -43,3 +42,8 @@ pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use open::Opened;
 pub use refusals::CredentialSource;
 pub use unlock::Credentials;
+
+/// The age files of keys and identities.
+pub mod age {
+    pub use crate::agefile::WorkFactor;
+}

@@ -27,6 +27,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod agefile;
 pub mod algorithm;
 pub mod backend;
 pub mod bundle;

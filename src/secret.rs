@@ -18,6 +18,7 @@
 //! - locking where the system refuses it, which [`memory_protection`] tells.
 
 mod credential;
+pub(crate) mod json;
 mod memory;
 pub(crate) mod pkcs8;
 mod random;

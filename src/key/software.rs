@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+use super::seed_payload::{self, SeedPayload};
 use super::{Key, Locked, Public, Refused, Software, Unlocked};
+use crate::agefile;
 use crate::algorithm::{BadSignature, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::evidence::Evidence;
 use crate::fault::{OpenError, SignError};
-use crate::keystore::age;
-use crate::keystore::payload::Payload;
-use crate::secret::{NoRandomness, Passphrase, SigningSeed};
+use crate::secret::{NoRandomness, Passphrase, SigningSeed, leaving_no_trace_of_much};
 
 /// An age file that holds the seed.
 #[allow(unnameable_types, reason = "materials are not for outsiders")]
@@ -80,7 +82,7 @@ impl Key<Software, Unlocked> {
     /// Gives the unlocked key back if the passphrase is empty or encryption
     /// failed.
     pub fn lock(self, passphrase: &Passphrase) -> Result<Key<Software, Locked>, Refused<Self>> {
-        self.lock_with(passphrase, age::WorkFactor::default())
+        self.lock_with(passphrase, agefile::WorkFactor::default())
     }
 
     /// As [`Self::lock`], with another scrypt work factor.
@@ -91,11 +93,15 @@ impl Key<Software, Unlocked> {
     pub fn lock_with(
         self,
         passphrase: &Passphrase,
-        work_factor: age::WorkFactor,
+        work_factor: agefile::WorkFactor,
     ) -> Result<Key<Software, Locked>, Refused<Self>> {
-        let payload =
-            Payload::of_seed(self.did().clone(), SigningSeed::from_bytes(self.expose_secret()));
-        match age::seal_with_passphrase(&payload, passphrase, work_factor) {
+        let seed = SigningSeed::from_bytes(self.expose_secret());
+        let payload = SeedPayload::new(self.did().clone(), seed);
+        let sealed = leaving_no_trace_of_much(|| {
+            let json = payload.to_json().map_err(OpenError::Payload)?;
+            agefile::encrypt_with_passphrase(&json, passphrase, work_factor)
+        });
+        match sealed {
             Ok(file) => Ok(Key::from_age_file(self.did().clone(), file)),
             Err(error) => Err(Refused::new(self, error)),
         }
@@ -108,7 +114,7 @@ impl Key<Software, Locked> {
     /// Nothing is decrypted here: `unlock` finds out whether the file holds
     /// that key.
     pub fn from_age_file(did: Did, file: Vec<u8>) -> Self {
-        Self::from_age_file_with_limit(did, file, age::MAX_WORK_FACTOR)
+        Self::from_age_file_with_limit(did, file, agefile::MAX_WORK_FACTOR)
     }
 
     pub(crate) fn from_age_file_with_limit(did: Did, bytes: Vec<u8>, max_work_factor: u8) -> Self {
@@ -129,31 +135,35 @@ impl Key<Software, Locked> {
     /// Gives the locked key back when the passphrase is wrong, the file is
     /// damaged or asks for too much work, or holds the key of another DID.
     pub fn unlock(self, passphrase: &Passphrase) -> Result<Key<Software, Unlocked>, Refused<Self>> {
-        match self.open_payload(passphrase) {
-            Ok((key, _)) => Ok(key),
-            Err(reason) => Err(Refused::new(self, reason)),
-        }
+        let opened = self.decrypt(passphrase).and_then(|json| {
+            let read = || seed_payload::from_json(&json).map_err(OpenError::Payload);
+            let SeedPayload { did, seed, .. } = leaving_no_trace_of_much(read)?;
+            self.with_seed(&did, seed)
+        });
+        opened.map_err(|reason| Refused::new(self, reason))
     }
 
-    /// One decryption gives the key and what else the file holds.
-    pub(crate) fn open_payload(
+    /// The JSON in the file, of which the key itself is a part.
+    pub(crate) fn decrypt(&self, passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let file = &self.material.0;
+        agefile::decrypt_with_passphrase(&file.bytes, passphrase, file.max_work_factor)
+    }
+
+    /// The key of the seed that the file held, and the DID that it named.
+    pub(crate) fn with_seed(
         &self,
-        passphrase: &Passphrase,
-    ) -> Result<(Key<Software, Unlocked>, Payload), OpenError> {
-        let mut payload = age::open_with_passphrase(
-            &self.material.0.bytes,
-            passphrase,
-            self.material.0.max_work_factor,
-        )?;
-        let seed = payload.take_seed().ok_or(OpenError::NoSeed)?;
+        named: &Did,
+        seed: Option<SigningSeed>,
+    ) -> Result<Key<Software, Unlocked>, OpenError> {
+        let seed = seed.ok_or(OpenError::NoSeed)?;
         let key = Key::from_signing_seed(seed, self.did().method());
-        if key.did() != self.did() || payload.did() != self.did() {
+        if key.did() != self.did() || named != self.did() {
             return Err(OpenError::WrongKey {
                 expected: self.did().clone(),
                 found: key.did().clone(),
             });
         }
-        Ok((key, payload))
+        Ok(key)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use super::age;
 use super::backup::RecoveryRecipient;
+use crate::agefile;
 use crate::config::AgeConfig;
 use crate::error::{Error, ExportError, KeystoreError};
 use crate::file;
@@ -71,10 +71,10 @@ pub fn export_secret<K: ExposeSecret>(
     let pem = pkcs8::pem(key.seed(Token::new()));
     let sealed = match &to.0 {
         Reader::Passphrase(passphrase) => {
-            let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
-            age::encrypt_with_passphrase(pem.as_bytes(), passphrase, work)?
+            let work = agefile::WorkFactor::new(config.work_factor).unwrap_or_default();
+            agefile::encrypt_with_passphrase(pem.as_bytes(), passphrase, work)?
         }
-        Reader::Recipient(recipient) => age::encrypt(pem.as_bytes(), &[recipient.as_age()])?,
+        Reader::Recipient(recipient) => agefile::encrypt(pem.as_bytes(), &[recipient.as_age()])?,
     };
     match file::write_once(path, &sealed) {
         Err(KeystoreError::FileExists { .. }) => Err(exists(path).into()),

@@ -28,7 +28,7 @@ use std::path::Path;
 pub(crate) use self::carried::Carried;
 use self::fields::Fields;
 pub(super) use self::file::is_same;
-use super::age;
+use crate::agefile;
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, LegacyError};
@@ -158,7 +158,7 @@ impl LegacyIdentity {
         if file.starts_with(b"-----BEGIN AGE") {
             return Err(LegacyError::Armored.into());
         }
-        let json = age::decrypt_with_passphrase(file, passphrase, options.max_work_factor)?;
+        let json = agefile::decrypt_with_passphrase(file, passphrase, options.max_work_factor)?;
         Self::parse(&json, options.discard_tls)
     }
 

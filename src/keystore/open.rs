@@ -175,7 +175,12 @@ impl IdentityStore {
                 else {
                     return Err(KeystoreError::PassphraseNeeded.into());
                 };
-                let (key, payload) = self.about_payload(key.open_payload(&passphrase))?;
+                let opened = key.decrypt(&passphrase).and_then(|json| {
+                    let mut payload = Payload::opened(&json)?;
+                    let seed = payload.take_seed();
+                    Ok((key.with_seed(payload.did(), seed)?, payload))
+                });
+                let (key, payload) = self.about_payload(opened)?;
                 Ok((DidKey::from(key), StorageSecret::Passphrase(passphrase), payload))
             }
             KeyAtRest::Device(key) => {

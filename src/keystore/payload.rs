@@ -1,8 +1,6 @@
 //! The secret part of an identity: JSON inside the age file.
 
-use std::io::{self, Write};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -10,13 +8,10 @@ use super::legacy::Carried;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
-use crate::error::KeystoreError;
+use crate::fault::{KeystoreError, OpenError};
+use crate::key::seed_payload::{self, VERSION};
 use crate::rotation::{RotationChain, RotationError, StoredChain};
-use crate::secret::{SigningSeed, X25519Seed};
-
-/// The version that this crate writes. Versions 1 to 4 are ICN's older
-/// formats.
-const VERSION: u64 = 5;
+use crate::secret::{SigningSeed, X25519Seed, json, leaving_no_trace_of_much};
 
 /// Version 5 of the payload.
 #[derive(Serialize, Deserialize)]
@@ -56,12 +51,6 @@ struct Tls {
     certificate: Vec<u8>,
 }
 
-/// The one field that is read before all others.
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
-}
-
 impl Payload {
     fn empty(did: Did) -> Self {
         Self {
@@ -77,11 +66,6 @@ impl Payload {
             legacy: None,
             carried: Map::new(),
         }
-    }
-
-    /// A key alone.
-    pub(crate) fn of_seed(did: Did, seed: SigningSeed) -> Self {
-        Self { seed: Some(seed), ..Self::empty(did) }
     }
 
     /// An identity: companions, the hash of its header, and the seed if the
@@ -184,82 +168,30 @@ impl Payload {
 
     /// JSON, in one allocation that is wiped.
     pub(crate) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
-        wiped_json(self).map_err(|_| invalid("it cannot be written as JSON"))
+        json::to_json(self).map_err(|_| invalid("it cannot be written as JSON"))
     }
 
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, KeystoreError> {
-        let version: Version = serde_json::from_slice(json).map_err(position)?;
-        match version.version {
-            VERSION => serde_json::from_slice(json).map_err(position),
-            1..VERSION => Err(invalid("it is in an older ICN format: `icnctl id import` reads it")),
-            0 => Err(invalid("version 0 does not exist")),
-            found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
-        }
+        seed_payload::from_json(json)
     }
-}
 
-/// JSON, in one allocation that is wiped.
-pub(super) fn wiped_json(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value)?;
-    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *json, value)?;
-    Ok(json)
+    /// Encrypts it by a function that takes bytes.
+    pub(super) fn sealed(
+        &self,
+        encrypt: impl FnOnce(&[u8]) -> Result<Vec<u8>, OpenError>,
+    ) -> Result<Vec<u8>, OpenError> {
+        leaving_no_trace_of_much(|| encrypt(&self.to_json().map_err(OpenError::Payload)?))
+    }
+
+    /// Reads what an age file held.
+    pub(super) fn opened(json: &[u8]) -> Result<Self, OpenError> {
+        leaving_no_trace_of_much(|| Self::from_json(json).map_err(OpenError::Payload))
+    }
 }
 
 fn invalid(reason: &'static str) -> KeystoreError {
     KeystoreError::Payload { reason, source: None }
 }
-
-/// Where the JSON goes wrong. `serde_json`'s own message can quote a value,
-/// and the values here are secrets.
-#[derive(Debug, thiserror::Error)]
-#[error("line {line}, column {column}")]
-struct Position {
-    line: usize,
-    column: usize,
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "shape of map_err")]
-fn position(error: serde_json::Error) -> KeystoreError {
-    let position = Position { line: error.line(), column: error.column() };
-    KeystoreError::Payload { reason: "it is not JSON of version 5", source: Some(position.into()) }
-}
-
-/// Counts what would be written.
-struct Length(usize);
-
-impl Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-macro_rules! secret_as_base64 {
-    ($($seed:ty),+) => {$(
-        impl Serialize for $seed {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let text = Zeroizing::new(base64::encode(self.as_bytes()));
-                serializer.serialize_str(&text)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $seed {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // Borrowed: base64 has nothing that JSON would escape.
-                let text = <&str>::deserialize(deserializer)?;
-                base64::decode_secret(text, <$seed>::from_bytes)
-                    .ok_or_else(|| D::Error::custom("not 32 bytes in base64"))
-            }
-        }
-    )+};
-}
-
-secret_as_base64!(SigningSeed, X25519Seed);
 
 #[cfg(test)]
 mod tests {
@@ -269,7 +201,7 @@ mod tests {
     fn payload() -> Payload {
         let seed = SigningSeed::from_bytes(&[7; 32]);
         let did = Did::from_key(DidMethod::Icn, &seed.verifying_key().into());
-        Payload::of_seed(did, seed)
+        Payload { seed: Some(seed), ..Payload::empty(did) }
     }
 
     #[test]

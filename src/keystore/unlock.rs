@@ -2,9 +2,9 @@
 
 use secrecy::SecretString;
 
-use super::age;
 use super::header::{Header, Storage};
 use super::payload::Payload;
+use crate::agefile;
 use crate::backend::{Backend, BackendKind, Credential};
 use crate::config::AgeConfig;
 use crate::did::Did;
@@ -73,22 +73,23 @@ pub(super) enum StorageSecret {
 
 impl StorageSecret {
     pub(super) fn seal(&self, payload: &Payload, config: &AgeConfig) -> Result<Vec<u8>, OpenError> {
-        match self {
+        payload.sealed(|json| match self {
             Self::Passphrase(passphrase) => {
-                let work = age::WorkFactor::new(config.work_factor).unwrap_or_default();
-                age::seal_with_passphrase(payload, passphrase, work)
+                let work = agefile::WorkFactor::new(config.work_factor).unwrap_or_default();
+                agefile::encrypt_with_passphrase(json, passphrase, work)
             }
-            Self::Key(key) => age::seal_with_storage_key(payload, key),
-        }
+            Self::Key(key) => agefile::encrypt_with_storage_key(json, key),
+        })
     }
 
     pub(super) fn unseal(&self, file: &[u8], config: &AgeConfig) -> Result<Payload, OpenError> {
-        match self {
+        let json = match self {
             Self::Passphrase(passphrase) => {
-                age::open_with_passphrase(file, passphrase, config.max_work_factor)
+                agefile::decrypt_with_passphrase(file, passphrase, config.max_work_factor)
             }
-            Self::Key(key) => age::open_with_storage_key(file, key),
-        }
+            Self::Key(key) => agefile::decrypt_with_storage_key(file, key),
+        };
+        Payload::opened(&json?)
     }
 }
 
@@ -99,7 +100,7 @@ pub(super) fn new_storage(
     credentials: &Credentials,
 ) -> Result<(Storage, StorageSecret), Error> {
     if let Some(vault) = backend.vault() {
-        let key = age::new_storage_key();
+        let key = agefile::new_storage_key();
         let credential = credentials.for_backend(backend.kind())?;
         if let Some(wrapped) = vault.wrap(did, &key, &credential)? {
             return Ok((wrapped.into(), StorageSecret::Key(key)));

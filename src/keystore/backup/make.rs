@@ -7,19 +7,19 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::super::age;
 use super::super::header::{self, Header};
 use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::payload::wiped_json;
 use super::super::unlock::Credentials;
 use super::contents::{Contents, Envelope, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
+use crate::agefile;
 use crate::backend::Backend;
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{BackupError, Error, KeystoreError};
 use crate::file::{self, Lock};
+use crate::secret::json;
 
 /// Approvals that a node has, beside its identity.
 pub(super) const APPROVALS: &str = "tpm-approvals.json";
@@ -158,7 +158,7 @@ impl IdentityStore {
             None => None,
         };
         let words = Words::of(&header, request.config.is_some(), approvals.is_some());
-        let contents = wiped_json(&Contents {
+        let contents = json::to_json(&Contents {
             did: bundle.did().clone(),
             created: now(),
             contains: words.contains.clone(),
@@ -172,9 +172,9 @@ impl IdentityStore {
         let contents = raw(&contents)?;
         let signature = bundle.sign_statement(&statement(bundle.did(), contents.get()))?;
         let json =
-            wiped_json(&Envelope::new(*signature.as_bytes(), contents)).map_err(unwritable)?;
+            json::to_json(&Envelope::new(*signature.as_bytes(), contents)).map_err(unwritable)?;
         let recipients: Vec<_> = request.recipients.iter().map(RecoveryRecipient::as_age).collect();
-        let file = age::encrypt(&json, &recipients)?;
+        let file = agefile::encrypt(&json, &recipients)?;
         let Words { contains, does_not_contain } = words;
         Ok(BackedUp { did: bundle.did().clone(), contains, does_not_contain, file })
     }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use ::age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
+use age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
 use zeroize::Zeroizing;
 
-use super::super::age;
+use crate::agefile;
 use crate::error::BackupError;
 use crate::file;
 use crate::secret::Passphrase;
@@ -106,10 +106,10 @@ impl RecoveryKeys {
     ) -> Result<Self, crate::Error> {
         let bytes = file::read_secret(path)?;
         let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
-        identity.set_max_work_factor(age::MAX_WORK_FACTOR);
+        identity.set_max_work_factor(agefile::MAX_WORK_FACTOR);
         let identity: &dyn Identity = &identity;
         let plain =
-            age::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
+            agefile::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
                 DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
                     BackupError::KeyFilePassphrase { path: path.to_owned() }
                 }
@@ -134,7 +134,7 @@ impl RecoveryKeys {
             let key: &dyn Identity = key.as_ref();
             key
         });
-        age::decrypt(file, keys).map_err(|error| match error {
+        agefile::decrypt(file, keys).map_err(|error| match error {
             DecryptError::NoMatchingKeys => BackupError::OtherKey,
             error => BackupError::Damaged(error.into()),
         })

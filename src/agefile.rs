@@ -1,6 +1,7 @@
 //! age v1 files: with a passphrase (scrypt), or with a storage key (X25519).
 //!
-//! The stock `age` tool opens them.
+//! Bytes go in and bytes come out: what they mean is for the rooms above. The
+//! stock `age` tool opens these files.
 
 mod file;
 mod stream;
@@ -11,7 +12,6 @@ use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::payload::Payload;
 use crate::fault::OpenError;
 use crate::secret::{Passphrase, leaving_no_trace_of_much};
 
@@ -38,26 +38,8 @@ impl Default for WorkFactor {
 /// seconds and 1 GiB.
 pub(crate) const MAX_WORK_FACTOR: u8 = 20;
 
-pub(crate) fn seal_with_passphrase(
-    payload: &Payload,
-    passphrase: &Passphrase,
-    work_factor: WorkFactor,
-) -> Result<Vec<u8>, OpenError> {
-    let json = payload.to_json().map_err(OpenError::Payload)?;
-    encrypt_with_passphrase(&json, passphrase, work_factor)
-}
-
-pub(crate) fn open_with_passphrase(
-    file: &[u8],
-    passphrase: &Passphrase,
-    max_work_factor: u8,
-) -> Result<Payload, OpenError> {
-    let json = decrypt_with_passphrase(file, passphrase, max_work_factor)?;
-    Payload::from_json(&json).map_err(OpenError::Payload)
-}
-
 /// Whatever is in the file, in one allocation that is wiped.
-pub(super) fn decrypt_with_passphrase(
+pub(crate) fn decrypt_with_passphrase(
     file: &[u8],
     passphrase: &Passphrase,
     max_work_factor: u8,
@@ -75,7 +57,7 @@ pub(super) fn decrypt_with_passphrase(
 }
 
 /// Encrypts bytes of any kind with a passphrase, which must not be empty.
-pub(super) fn encrypt_with_passphrase(
+pub(crate) fn encrypt_with_passphrase(
     plaintext: &[u8],
     passphrase: &Passphrase,
     work_factor: WorkFactor,
@@ -94,15 +76,25 @@ pub(crate) fn new_storage_key() -> SecretString {
     x25519::Identity::generate().to_string()
 }
 
-pub(crate) fn seal_with_storage_key(
-    payload: &Payload,
+/// Encrypts bytes of any kind to a storage key.
+pub(crate) fn encrypt_with_storage_key(
+    plaintext: &[u8],
     key: &SecretString,
 ) -> Result<Vec<u8>, OpenError> {
-    seal(payload, &storage_identity(key)?.to_public())
+    encrypt(plaintext, &[&storage_identity(key)?.to_public()])
 }
 
-pub(crate) fn open_with_storage_key(file: &[u8], key: &SecretString) -> Result<Payload, OpenError> {
-    open(file, &storage_identity(key)?)
+/// Decrypts what was encrypted to a storage key alone.
+pub(crate) fn decrypt_with_storage_key(
+    file: &[u8],
+    key: &SecretString,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let identity = storage_identity(key)?;
+    check_header(file, OUR_HEADER).map_err(refused)?;
+    leaving_no_trace_of_much(|| {
+        let identities = std::iter::once::<&dyn Identity>(&identity);
+        file::open(file, identities).map_err(refused)
+    })
 }
 
 fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
@@ -110,23 +102,8 @@ fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
         .map_err(|reason| OpenError::Damaged(format!("storage key: {reason}").into()))
 }
 
-fn seal(payload: &Payload, recipient: &dyn Recipient) -> Result<Vec<u8>, OpenError> {
-    leaving_no_trace_of_much(|| {
-        let json = payload.to_json().map_err(OpenError::Payload)?;
-        file::seal(&json, &[recipient])
-    })
-}
-
-fn open(file: &[u8], identity: &dyn Identity) -> Result<Payload, OpenError> {
-    check_header(file, OUR_HEADER).map_err(refused)?;
-    leaving_no_trace_of_much(|| {
-        let json = file::open(file, std::iter::once(identity)).map_err(refused)?;
-        Payload::from_json(&json).map_err(OpenError::Payload)
-    })
-}
-
 /// Encrypts bytes of any kind to each of these recipients.
-pub(super) fn encrypt(
+pub(crate) fn encrypt(
     plaintext: &[u8],
     recipients: &[&dyn Recipient],
 ) -> Result<Vec<u8>, OpenError> {
@@ -134,7 +111,7 @@ pub(super) fn encrypt(
 }
 
 /// Decrypts with whichever of these identities opens it.
-pub(super) fn decrypt<'a>(
+pub(crate) fn decrypt<'a>(
     file: &[u8],
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {

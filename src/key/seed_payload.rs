@@ -1,0 +1,60 @@
+//! What of an age file's JSON a key by itself needs: version, DID, seed.
+//!
+//! The rest is for the keystore, which reads the same JSON.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::did::Did;
+use crate::fault::KeystoreError;
+use crate::secret::{SigningSeed, json};
+
+/// The version that this crate writes. Versions 1 to 4 are ICN's older
+/// formats.
+pub(crate) const VERSION: u64 = 5;
+
+/// A key alone.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SeedPayload {
+    version: u64,
+    pub(super) did: Did,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<SigningSeed>,
+}
+
+/// The one field that is read before all others.
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+impl SeedPayload {
+    pub(super) fn new(did: Did, seed: SigningSeed) -> Self {
+        Self { version: VERSION, did, seed: Some(seed) }
+    }
+
+    /// JSON, in one allocation that is wiped.
+    pub(super) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+        json::to_json(self).map_err(|_| invalid("it cannot be written as JSON"))
+    }
+}
+
+/// Reads JSON of version 5 that came out of an age file.
+pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, KeystoreError> {
+    let Version { version } = serde_json::from_slice(json).map_err(position)?;
+    match version {
+        VERSION => serde_json::from_slice(json).map_err(position),
+        1..VERSION => Err(invalid("it is in an older ICN format: `icnctl id import` reads it")),
+        0 => Err(invalid("version 0 does not exist")),
+        found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
+    }
+}
+
+fn invalid(reason: &'static str) -> KeystoreError {
+    KeystoreError::Payload { reason, source: None }
+}
+
+fn position(error: serde_json::Error) -> KeystoreError {
+    let position = json::Position::from(error);
+    KeystoreError::Payload { reason: "it is not JSON of version 5", source: Some(position.into()) }
+}
