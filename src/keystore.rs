@@ -31,6 +31,7 @@ mod relocate;
 mod replace;
 #[cfg(feature = "tpm")]
 mod reseal;
+mod software;
 mod succession;
 mod unlock;
 

@@ -4,19 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::{Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey};
 use crate::algorithm::AlgorithmId;
-use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
-use crate::did::{Did, DidMethod};
+use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError};
 use crate::file;
-use crate::key::{Key, Locked, Software, Unlocked};
-use crate::keystore::{Credentials, IdentityStore};
-use crate::secret::Passphrase;
+use crate::key::{Key, Software, Unlocked};
 
 /// The embedded backend: an identity's directory with `identity.age` in it.
 #[derive(Debug, Clone)]
 pub struct AgeKeyStore {
-    store: IdentityStore,
+    home: PathBuf,
     config: AgeConfig,
 }
 
@@ -30,41 +27,17 @@ impl AgeKeyStore {
     /// A directory, configured.
     #[must_use]
     pub fn with_config(home: impl Into<PathBuf>, config: &AgeConfig) -> Self {
-        let store = IdentityStore::new(home).with_age_config(config.clone());
-        Self { store, config: config.clone() }
+        Self { home: home.into(), config: config.clone() }
     }
 
     /// The directory.
     #[must_use]
     pub fn home(&self) -> &Path {
-        self.store.home()
+        &self.home
     }
 
-    /// Makes a new identity: a software key and its companions, written to
-    /// `identity.age` and `identity.json`.
-    ///
-    /// # Errors
-    ///
-    /// If there is one already, or it cannot be written.
-    pub fn create_identity(
-        &self,
-        method: DidMethod,
-        passphrase: &Passphrase,
-    ) -> Result<IdentityBundle<Key<Software, Unlocked>>, Error> {
-        let credentials = Credentials::passphrase(passphrase.clone());
-        let bundle = self.store.create(self, &NewKey::new(method), &credentials)?;
-        Ok(bundle.into_static::<Software>()?)
-    }
-
-    /// The key of the identity in this directory, locked.
-    ///
-    /// # Errors
-    ///
-    /// If there is none, or its files are not safe or not valid.
-    pub fn open(&self) -> Result<Key<Software, Locked>, Error> {
-        let header = self.store.header()?;
-        let file = self.store.payload_file()?;
-        Ok(Key::from_age_file_with_limit(header.did().clone(), file, self.config.max_work_factor))
+    pub(crate) const fn config(&self) -> &AgeConfig {
+        &self.config
     }
 }
 
@@ -90,7 +63,7 @@ impl Backend for AgeKeyStore {
         // Wanted when the identity is written, which is not here.
         credential.passphrase()?;
         let key = Key::<Software, Unlocked>::generate()?.with_did_method(request.did_method);
-        Ok(Created { key: key.into(), locator: Locator::AgeFile(self.store.payload_path()) })
+        Ok(Created { key: key.into(), locator: Locator::AgeFile(self.home.join("identity.age")) })
     }
 
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
