@@ -12,18 +12,17 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Hardware, Key, Pin, SealedKey, Unlocked};
-
-#[path = "support.rs"]
-mod support;
+use support::medians;
+use support::softhsm::{PIN, module};
 
 const KEYS: u32 = 1000;
 
 fn main() {
-    if !support::in_a_token_of_our_own() {
+    if !medians::in_a_token_of_our_own() {
         return;
     }
-    let pin = Pin::new(support::PIN);
-    let config = Pkcs11Config::new(support::module()).with_token("bench");
+    let pin = Pin::new(PIN);
+    let config = Pkcs11Config::new(module()).with_token("bench");
     let backend = Pkcs11Backend::open(&config).unwrap();
     let made = backend.create(&NewKey::default(), &Credential::Pin(pin.clone())).unwrap();
     let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
@@ -34,23 +33,23 @@ fn main() {
     let sign = || {
         black_box(key.sign(black_box(&message)).unwrap());
     };
-    let [alone] = support::medians(200, 10, [&mut &sign]);
+    let [alone] = medians::medians(200, 10, [&mut &sign]);
 
     // Not through this crate: a thousand keys of others.
-    let context = Pkcs11::new(support::module()).unwrap();
+    let context = Pkcs11::new(module()).unwrap();
     let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
     let slot = context.get_slots_with_initialized_token().unwrap()[0];
     let session = context.open_rw_session(slot).unwrap();
-    let _ = session.login(UserType::User, Some(&support::PIN.into()));
+    let _ = session.login(UserType::User, Some(&PIN.into()));
     for number in 0..KEYS {
         generate(&session, number);
     }
-    let [crowded] = support::medians(200, 10, [&mut &sign]);
-    support::report("signing with 1,000 more keys on the token, over alone", crowded, alone, 1.05);
+    let [crowded] = medians::medians(200, 10, [&mut &sign]);
+    medians::report("signing with 1,000 more keys on the token, over alone", crowded, alone, 1.05);
 
     // A login that is there is joined, so that both sides see private objects.
     let mut sealed = Some(find(&backend, &locator, &did).demand_hardware().unwrap());
-    let [ours, raw] = support::medians(
+    let [ours, raw] = medians::medians(
         30,
         1,
         [
@@ -64,10 +63,10 @@ fn main() {
             },
         ],
     );
-    support::report("opening a key among 1,000, over one raw C_FindObjects", ours, raw, 1.3);
+    medians::report("opening a key among 1,000, over one raw C_FindObjects", ours, raw, 1.3);
 
     // For the first time in a process the public key is searched for, too.
-    let [cold, raw] = support::medians(
+    let [cold, raw] = medians::medians(
         30,
         1,
         [
@@ -80,7 +79,7 @@ fn main() {
             },
         ],
     );
-    support::report("finding and opening it for the first time, over the same", cold, raw, 2.0);
+    medians::report("finding and opening it for the first time, over the same", cold, raw, 2.0);
 }
 
 fn find(

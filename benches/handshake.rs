@@ -13,11 +13,10 @@ use std::sync::Arc;
 use icn_identity::tls::{DidVerifier, TlsIdentity, server_name};
 use icn_identity::{Did, IdentityBundle, Key, Software, Unlocked};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+use support::medians;
 
 #[path = "handshake/plain.rs"]
 mod plain;
-#[path = "support.rs"]
-mod support;
 
 struct Node {
     did: Did,
@@ -72,7 +71,7 @@ fn main() {
     // Each is used once: as often as the support module calls.
     let calls = (ROUNDS + ROUNDS / 10) * usize::try_from(BATCH).unwrap();
     let mut fresh: Vec<_> = (0..calls).map(|_| configs(&one, &two)).collect();
-    let [repeated, asked, first, baseline] = support::medians(
+    let [repeated, asked, first, baseline] = medians::medians(
         ROUNDS,
         BATCH,
         [
@@ -95,14 +94,14 @@ fn main() {
         ],
     );
     let over = "over plain rustls with a pinned certificate";
-    support::report(&format!("mutual handshake, first contact, {over}"), first, baseline, 1.25);
-    support::report(
+    medians::report(&format!("mutual handshake, first contact, {over}"), first, baseline, 1.25);
+    medians::report(
         &format!("mutual handshake, repeated contact, {over}"),
         repeated,
         baseline,
         1.25,
     );
-    support::report(
+    medians::report(
         &format!("the same, and both ask for their peer, {over}"),
         asked,
         baseline,

@@ -16,32 +16,31 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Credential, Locator, NewKey, Pkcs11Locator};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Unlocked};
-
-#[path = "support.rs"]
-mod support;
+use support::medians;
+use support::softhsm::{PIN, module};
 
 fn main() {
-    let module = support::module();
-    if !support::in_a_token_of_our_own() {
+    let module = module();
+    if !medians::in_a_token_of_our_own() {
         return;
     }
 
     let open = |verify: bool| {
-        let config = Pkcs11Config::new(&module).with_token("bench").with_verify_after_sign(verify);
+        let config = Pkcs11Config::new(module).with_token("bench").with_verify_after_sign(verify);
         Pkcs11Backend::open(&config).unwrap()
     };
-    let credential = Credential::Pin(Pin::new(support::PIN));
+    let credential = Credential::Pin(Pin::new(PIN));
     let made = open(false).create(&NewKey::new(DidMethod::Icn), &credential).unwrap();
     let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
     let did = icn_identity::DidSigner::did(&made.key).clone();
     let unverified = Key::<Hardware, Unlocked>::try_from(made.key).unwrap();
     let found = open(true).find(&Locator::Pkcs11(locator.clone()), &did).unwrap();
     let icn_identity::backend::KeyAtRest::Device(sealed) = found else { panic!("a device key") };
-    let verified = sealed.demand_hardware().unwrap().unseal(&Pin::new(support::PIN)).unwrap();
+    let verified = sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN)).unwrap();
 
     let message = [0x17_u8; 64];
-    let raw = Raw::open(&module, locator_id(&locator.to_string()));
-    let [ours, bare, checked] = support::medians(
+    let raw = Raw::open(module.as_ref(), locator_id(&locator.to_string()));
+    let [ours, bare, checked] = medians::medians(
         400,
         10,
         [
@@ -56,21 +55,21 @@ fn main() {
             },
         ],
     );
-    support::report("PKCS#11 sign, unverified, over raw C_SignInit + C_Sign", ours, bare, 1.05);
-    support::report("PKCS#11 sign with verification (the default) over raw", checked, bare, 2.0);
-    support::report("PKCS#11 sign, verified over unverified", checked, ours, 2.0);
+    medians::report("PKCS#11 sign, unverified, over raw C_SignInit + C_Sign", ours, bare, 1.05);
+    medians::report("PKCS#11 sign with verification (the default) over raw", checked, bare, 2.0);
+    medians::report("PKCS#11 sign, verified over unverified", checked, ours, 2.0);
 
     // SoftHSM itself does not double with a second thread where its OpenSSL
     // (3.0) waits for its own locks: so the C interface alone is shown, too.
     let id = || locator_id(&locator.to_string());
-    let raws = [Raw::open(&module, id()), Raw::open(&module, id())];
+    let raws = [Raw::open(module.as_ref(), id()), Raw::open(module.as_ref(), id())];
     let raw_two = raw_in(&raws, &message);
     let raw_one = raw_in(&raws[..1], &message);
     let (one, two) =
         (signatures_in(&unverified, 1, &message), signatures_in(&unverified, 2, &message));
-    support::report_gain("raw C calls, 2 threads over 1", raw_two, raw_one, 1.7);
-    support::report_gain("PKCS#11 pooled signing, 2 threads over 1", two, one, 1.7);
-    support::report_gain("PKCS#11 pooled signing over raw C calls, 2 threads", two, raw_two, 0.95);
+    medians::report_gain("raw C calls, 2 threads over 1", raw_two, raw_one, 1.7);
+    medians::report_gain("PKCS#11 pooled signing, 2 threads over 1", two, one, 1.7);
+    medians::report_gain("PKCS#11 pooled signing over raw C calls, 2 threads", two, raw_two, 0.95);
     // One login for the process: ours ends before that through another module.
     drop((unverified, verified));
     waiting_token(&locator, &did, &message);
@@ -91,10 +90,10 @@ fn waiting_token(locator: &Pkcs11Locator, did: &Did, message: &[u8]) {
     let icn_identity::backend::KeyAtRest::Device(sealed) = found.unwrap() else {
         panic!("a device key")
     };
-    let key = sealed.demand_hardware().unwrap().unseal(&Pin::new(support::PIN)).unwrap();
+    let key = sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN)).unwrap();
     let [one, two, eight] = [1, 2, 8].map(|threads| signatures_in(&key, threads, message));
-    support::report_gain("token that takes 2 ms, 2 threads over 1", two, one, 1.7);
-    support::report_gain("token that takes 2 ms, 8 threads over 1", eight, one, 6.0);
+    medians::report_gain("token that takes 2 ms, 2 threads over 1", two, one, 1.7);
+    medians::report_gain("token that takes 2 ms, 8 threads over 1", eight, one, 6.0);
 }
 
 /// The same with the C interface alone, a session for each thread.

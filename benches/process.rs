@@ -4,44 +4,43 @@
 
 use std::path::Path;
 use std::process::Command;
-
-#[path = "support.rs"]
-mod support;
+use support::medians;
+use support::softhsm::{PIN, module};
 
 fn main() {
-    if !support::in_a_token_of_our_own() {
+    if !medians::in_a_token_of_our_own() {
         return;
     }
     let dir = std::env::var_os("ICN_BENCH_CHILD").unwrap();
     let dir = Path::new(&dir);
-    let (home, module) = (dir.join("home"), support::module());
+    let (home, module) = (dir.join("home"), module());
     let message = dir.join("message");
     std::fs::write(&message, [0x17; 64]).unwrap();
     let icnctl = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
-        command.env("ICN_HOME", &home).env("ICN_PIN", support::PIN);
+        command.env("ICN_HOME", &home).env("ICN_PIN", PIN);
         command
     };
     let init = ["id", "init", "--backend", "pkcs11", "--token", "bench", "--module"];
-    run(icnctl().args(init).arg(&module));
+    run(icnctl().args(init).arg(module));
     let shown = icnctl().args(["--format", "json", "id", "show"]).output().unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     let locator = shown["locator"].as_str().unwrap();
     let id: String = locator.split(";id=").nth(1).unwrap().chars().filter(|c| *c != '%').collect();
     let id = id.split(';').next().unwrap().to_owned();
 
-    let [ours, theirs] = support::medians(
+    let [ours, theirs] = medians::medians(
         40,
         1,
         [&mut || run(icnctl().arg("sign").arg(&message)), &mut || {
             let mut tool = Command::new("pkcs11-tool");
-            tool.arg("--module").arg(&module).args(["--token-label", "bench", "--id", &id]);
-            tool.args(["--login", "--pin", support::PIN, "--sign", "--mechanism", "EDDSA"]);
+            tool.arg("--module").arg(module).args(["--token-label", "bench", "--id", &id]);
+            tool.args(["--login", "--pin", PIN, "--sign", "--mechanism", "EDDSA"]);
             tool.arg("--input-file").arg(&message);
             run(tool.arg("--output-file").arg(dir.join("signature")));
         }],
     );
-    support::report("whole process: icnctl sign over pkcs11-tool --sign", ours, theirs, 1.2);
+    medians::report("whole process: icnctl sign over pkcs11-tool --sign", ours, theirs, 1.2);
 }
 
 fn run(command: &mut Command) {

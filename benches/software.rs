@@ -5,16 +5,14 @@ use std::hint::black_box;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use icn_identity::{Key, Software, Unlocked};
-
-#[path = "support.rs"]
-mod support;
+use support::medians;
 
 fn main() {
     let seed = [0x42; 32];
     let message = [0x17_u8; 64];
     let key = Key::<Software, Unlocked>::from_seed(&seed);
     let bare = SigningKey::from_bytes(&seed);
-    let [ours, dalek, rebuilt] = support::medians(
+    let [ours, dalek, rebuilt] = medians::medians(
         600,
         50,
         [
@@ -32,6 +30,6 @@ fn main() {
             },
         ],
     );
-    support::report("software sign over bare ed25519-dalek", ours, dalek, 1.02);
-    support::report("software sign over rebuilding the key each time", ours, rebuilt, 0.6);
+    medians::report("software sign over bare ed25519-dalek", ours, dalek, 1.02);
+    medians::report("software sign over rebuilding the key each time", ours, rebuilt, 0.6);
 }

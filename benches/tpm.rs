@@ -11,7 +11,8 @@ use icn_identity::config::{PcrIndices, TpmConfig};
 use icn_identity::{
     AlgorithmId, Did, DidMethod, DidSigner as _, Key, Pin, Software, TpmSealed, Unlocked,
 };
-use swtpm::Swtpm;
+use support::medians;
+use support::swtpm::Swtpm;
 use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
@@ -23,12 +24,8 @@ use tss_esapi::structures::{
 use tss_esapi::traits::UnMarshall as _;
 use tss_esapi::{Context, handles::SessionHandle};
 
-#[path = "../tests/support/h2.rs"]
+#[path = "../tests/tpm/h2.rs"]
 mod h2;
-#[path = "support.rs"]
-mod support;
-#[path = "../tests/support/swtpm.rs"]
-mod swtpm;
 
 fn main() {
     let tpm = Swtpm::start();
@@ -49,7 +46,7 @@ fn main() {
 
     let Locator::Tpm(object) = &made.locator else { panic!("{:?}", made.locator) };
     let mut context = Context::new(tpm.tcti().parse().unwrap()).unwrap();
-    let [ours, bare] = support::medians(
+    let [ours, bare] = medians::medians(
         150,
         1,
         [
@@ -59,10 +56,10 @@ fn main() {
             &mut || bare_unlock(&mut context, object, &did),
         ],
     );
-    support::report("TPM unlock (PCR policy) over bare tss-esapi", ours, bare, 1.1);
+    medians::report("TPM unlock (PCR policy) over bare tss-esapi", ours, bare, 1.1);
 
     let born = make(AlgorithmId::P256).key;
-    let [in_chip] = support::medians(
+    let [in_chip] = medians::medians(
         100,
         1,
         [&mut || {
@@ -78,7 +75,7 @@ fn main() {
 fn signing(sealed: &Key<TpmSealed, Unlocked>) {
     let message = [0x17_u8; 64];
     let software = Key::<Software, Unlocked>::from_seed(&[0x42; 32]);
-    let [ours, baseline] = support::medians(
+    let [ours, baseline] = medians::medians(
         600,
         50,
         [
@@ -90,7 +87,7 @@ fn signing(sealed: &Key<TpmSealed, Unlocked>) {
             },
         ],
     );
-    support::report("TPM-sealed sign over software sign", ours, baseline, 1.05);
+    medians::report("TPM-sealed sign over software sign", ours, baseline, 1.05);
 }
 
 fn unlock(backend: &TpmBackend, locator: &Locator, did: &Did) -> icn_identity::DidKey {

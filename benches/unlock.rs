@@ -10,9 +10,7 @@ use icn_identity::backend::AgeKeyStore;
 use icn_identity::keystore::{Credentials, IdentityStore};
 use icn_identity::{DidMethod, Passphrase};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-#[path = "support.rs"]
-mod support;
+use support::medians;
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -33,7 +31,7 @@ fn main() {
     // from a terminal only, so it gets one, and is a process of its own; what
     // that costs is shown and not subtracted.
     let decrypt = ["age", "--decrypt", "--output", "/dev/null", file.to_str().unwrap()];
-    let [ours, theirs, nothing] = support::medians(
+    let [ours, theirs, nothing] = medians::medians(
         10,
         1,
         [
@@ -42,7 +40,7 @@ fn main() {
             &mut || on_a_terminal(&["head", "-n", "1", "/dev/tty"]),
         ],
     );
-    support::report("unlock of an age identity over age -d", ours, theirs, 1.1);
+    medians::report("unlock of an age identity over age -d", ours, theirs, 1.1);
     println!("(a process that reads a line from that terminal: {nothing:.2?})");
 }
 

@@ -9,7 +9,7 @@ use icn_identity::config::Pkcs11Config;
 
 use super::generate;
 use crate::TOKEN;
-use crate::softhsm::{PIN, SoftHsm, alone_with, module};
+use support::softhsm::{PIN, SoftHsm, alone_with, module};
 
 fn spy() -> PathBuf {
     let places = [
@@ -38,7 +38,7 @@ fn count(calls: &[String], name: &str) -> usize {
 #[test]
 fn a_signature_is_two_calls_and_a_pin_is_sent_once() {
     let module = module();
-    alone_with(&[("PKCS11SPY", module.to_str().unwrap())], |hsm| {
+    alone_with(&[("PKCS11SPY", module)], |hsm| {
         hsm.token(TOKEN);
         let config = Pkcs11Config::new(spy()).with_token(TOKEN).with_verify_after_sign(true);
         let backend = Pkcs11Backend::open(&config).unwrap();

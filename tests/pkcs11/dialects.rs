@@ -7,8 +7,8 @@ use icn_identity::{
 };
 
 use super::{Alg, generate, new_key};
-use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, faulty, find, pin};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 fn create(hsm: &SoftHsm) -> Result<DidKey, Error> {
     faulty(hsm).create(&new_key(), &pin()).map(|created| created.key)

@@ -7,8 +7,8 @@ use icn_identity::backend::Pkcs11Locator;
 use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Sealed, Software};
 
 use super::{Alg, GENERATION, OID, generate, import};
-use crate::softhsm::{PIN, alone, module};
 use crate::{TOKEN, assert_shows, backend, did_at, find};
+use support::softhsm::{PIN, alone, module};
 
 /// Other software in this process, logged in. It may be the first to use the
 /// module, or not.
@@ -138,11 +138,14 @@ fn a_key_replaced_under_its_label_is_named_before_a_pin() {
         let (key, locator) = generate(&backend);
         let expected = key.did().clone();
         let sealed = key.seal();
-        hsm.pkcs11_tool(
+        hsm.pkcs11_tool_on(
             TOKEN,
             &["--delete-object", "--type", "privkey", "--label", &locator.label],
         );
-        hsm.pkcs11_tool(TOKEN, &["--delete-object", "--type", "pubkey", "--label", &locator.label]);
+        hsm.pkcs11_tool_on(
+            TOKEN,
+            &["--delete-object", "--type", "pubkey", "--label", &locator.label],
+        );
         import(hsm, &locator.label, "bb02");
         let found = did_at(&backend, &backend.find_by_label(&locator.label).unwrap());
 
@@ -162,12 +165,12 @@ fn a_mismatched_pair_signs_nothing_but_the_challenge() {
         import(hsm, "b", "bb");
         // The public half of one key, the private half of the other.
         let delete = |class, label| {
-            hsm.pkcs11_tool(TOKEN, &["--delete-object", "--type", class, "--label", label]);
+            hsm.pkcs11_tool_on(TOKEN, &["--delete-object", "--type", class, "--label", label]);
         };
         delete("pubkey", "a");
         delete("privkey", "b");
         let set_id = ["--type", "pubkey", "--label", "b", "--set-id", "aa", "--id", "bb"];
-        hsm.pkcs11_tool(TOKEN, &set_id);
+        hsm.pkcs11_tool_on(TOKEN, &set_id);
         let backend = backend();
         let locator = backend.find_by_label("b").unwrap();
         assert_eq!(locator.id, [0xaa]);

@@ -5,8 +5,8 @@ use icn_identity::{Did, DidMethod};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use crate::softhsm::{SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, faulty, generate, pin};
+use support::softhsm::{SoftHsm, alone, count};
 
 const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
 const NO_GCM: &str = "no-mechanism CKM_AES_GCM\n";

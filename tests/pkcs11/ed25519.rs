@@ -5,8 +5,8 @@ use icn_identity::backend::{Backend as _, NewKey};
 use icn_identity::error::{DeviceError, Pkcs11Error};
 
 use crate::dialects::makes_hardware_keys;
-use crate::softhsm::{alone, count};
 use crate::{TOKEN, assert_shows, faulty, pin};
+use support::softhsm::{alone, count};
 
 #[test]
 fn each_form_of_the_curve_is_tried_in_order() {

@@ -7,8 +7,8 @@ use icn_identity::{
 };
 
 use super::{Alg, generate, import, new_key};
-use crate::softhsm::{PIN, alone};
 use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
+use support::softhsm::{PIN, alone};
 
 #[test]
 fn a_generated_key_is_hardware_on_a_soft_token() {

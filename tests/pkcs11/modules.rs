@@ -8,7 +8,7 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::config::Pkcs11Config;
 
 use crate::assert_shows;
-use crate::softhsm::{alone, module};
+use support::softhsm::{alone, module};
 
 #[track_caller]
 fn refused(path: impl AsRef<Path>, why: &str) {

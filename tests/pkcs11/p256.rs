@@ -22,8 +22,8 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Created, Locator, NewKey, Pkcs11Locator};
 use icn_identity::{AlgorithmId, Hardware, Key, P256, Unlocked};
 
-use crate::softhsm::SoftHsm;
 use crate::{TOKEN, pin};
+use support::softhsm::SoftHsm;
 
 type Alg = P256;
 

@@ -5,8 +5,8 @@ use icn_identity::backend::pkcs11::{Pkcs11Backend, doctor};
 use icn_identity::error::Pkcs11Error;
 
 use super::{generate, import};
-use crate::softhsm::{SoftHsm, alone, module};
 use crate::{TOKEN, assert_shows, backend, config, did_at, faulty, faulty_config, find};
+use support::softhsm::{SoftHsm, alone, module};
 
 /// Keys that are none of ours: P-384, secp256k1 and RSA.
 fn strangers(hsm: &SoftHsm, label: &str, id: &str) {
@@ -32,7 +32,7 @@ fn keys_of_other_curves_hide_none_of_ours() {
         let did = did_at(&backend, &locator);
         assert!(did.as_str().starts_with("did:key:zDn"), "{did}");
         let everywhere = "pkcs11:".parse().unwrap();
-        assert_eq!(Pkcs11Backend::search(&module(), &did, &everywhere).unwrap(), locator);
+        assert_eq!(Pkcs11Backend::search(module().as_ref(), &did, &everywhere).unwrap(), locator);
         let report = doctor::examine(&config()).unwrap();
         let [key] = &report.tokens[0].keys[..] else { panic!("{:?}", report.tokens[0].keys) };
         assert_eq!((key.did.as_ref(), key.problem.as_ref()), (Some(&did), None));
@@ -79,7 +79,7 @@ fn two_keys_with_one_id_are_ambiguous_whatever_their_types() {
             let locator = backend.find_by_label(&label).unwrap();
             let did = did_at(&backend, &locator);
             let make = ["--keypairgen", "--key-type", other, "--label", "stray", "--id", &id];
-            hsm.pkcs11_tool(TOKEN, &make);
+            hsm.pkcs11_tool_on(TOKEN, &make);
             assert_shows(find(&backend, &locator, &did).unwrap_err(), &said);
         }
     });

@@ -1,8 +1,5 @@
 //! What P-256 keys are, and what they sign.
 
-#[path = "../support/der.rs"]
-mod der;
-
 use std::fs;
 use std::process::Command;
 
@@ -13,10 +10,10 @@ use icn_identity::{
     NeverExposed, P256, Pin, Requirement, Sealed, SealedKey, Signature, Unlocked, VerifyingKey,
 };
 
-use self::der::{ecdsa_signature, p256_spki};
 use super::{generate, new_key};
-use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, backend, config, faulty, find, pin};
+use support::der::{ecdsa_signature, p256_spki};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 /// Half of the group's order.
 const HALF: [u8; 32] = [

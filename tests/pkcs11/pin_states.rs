@@ -7,8 +7,8 @@ use icn_identity::{Error, Hardware, Key, Pin, Sealed, SealedKey, Unlocked};
 
 use super::{Alg, KEY_TYPE, generate};
 use crate::pins::WRONG;
-use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, faulty, faulty_config, find};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 /// A closed key, and how to find it again.
 fn closed(hsm: &SoftHsm) -> (Pkcs11Backend, impl Fn() -> SealedKey + use<>) {
@@ -175,7 +175,7 @@ fn a_pin_pad_is_asked_and_never_on_its_own() {
 fn always_authenticated(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {
     hsm.token(TOKEN);
     let make = ["--keypairgen", "--key-type", KEY_TYPE, "--always-auth"];
-    hsm.pkcs11_tool(TOKEN, &[&make[..], &["--id", "0a", "--label", "theirs"]].concat());
+    hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["--id", "0a", "--label", "theirs"]].concat());
     let backend = faulty(hsm);
     let locator = backend.find_by_label("theirs").unwrap();
     let sealed = find(&backend, &locator, &crate::did_at(&backend, &locator)).unwrap();

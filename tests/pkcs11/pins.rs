@@ -5,8 +5,8 @@ use cryptoki::session::UserType;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{DidSigner as _, Error, Pin};
 
-use crate::softhsm::{PIN, alone, module};
 use crate::{TOKEN, assert_shows, backend, find, generate};
+use support::softhsm::{PIN, alone, module};
 
 pub(crate) const WRONG: &str = "wrong-90441277";
 
@@ -34,12 +34,12 @@ fn a_wrong_pin_is_sent_once_and_the_key_is_given_back() {
         );
 
         // It becomes the right one, and is still not sent again.
-        hsm.pkcs11_tool(TOKEN, &["--change-pin", "--new-pin", WRONG]);
+        hsm.pkcs11_tool_on(TOKEN, &["--change-pin", "--new-pin", WRONG]);
         let (sealed, reason) = sealed.unseal(&Pin::new(WRONG)).unwrap_err().into_parts();
         assert_shows(reason, &["was refused by token node-1 before and was not tried again"]);
 
         let change = ["--login", "--pin", WRONG, "--change-pin", "--new-pin", PIN];
-        hsm.pkcs11_tool(TOKEN, &change);
+        hsm.pkcs11_tool_on(TOKEN, &change);
         let key = sealed.unseal(&Pin::new(PIN)).unwrap();
         key.sign(b"hello").unwrap();
     });

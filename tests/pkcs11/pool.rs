@@ -9,8 +9,8 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Hardware, Key, Pin, Unlocked};
 
-use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, faulty, faulty_config, generate};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 fn with_sessions(hsm: &SoftHsm, sessions: u16) -> Pkcs11Backend {
     let config = faulty_config(hsm).with_sessions(NonZeroU16::new(sessions).unwrap());

@@ -4,8 +4,8 @@ use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Error, Hardware, Key, Pin, Unlocked};
 
 use super::{Alg, generate, new_key};
-use crate::softhsm::{PIN, SoftHsm, alone, count};
 use crate::{TOKEN, assert_shows, faulty, faulty_config};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 /// A key on a token that does as it is told from now on.
 fn open_key(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {

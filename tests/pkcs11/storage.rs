@@ -5,8 +5,8 @@ use icn_identity::{Did, DidMethod};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use crate::softhsm::alone;
 use crate::{TOKEN, assert_shows, backend, generate};
+use support::softhsm::alone;
 
 const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
 

@@ -13,9 +13,9 @@ use icn_identity::{
 };
 
 use crate::pinned;
-use crate::softhsm::{self, PIN, alone};
-use crate::swtpm::Swtpm;
 use crate::wire::{say, serve_one};
+use support::softhsm::{PIN, alone, module};
+use support::swtpm::Swtpm;
 
 type Node = IdentityBundle<DidKey>;
 
@@ -29,7 +29,7 @@ fn node(backend: &dyn Backend, algorithm: AlgorithmId, pin: Pin) -> Node {
 const TOKENS: [[&str; 2]; 2] = [["server-1", "server-2"], ["client-1", "client-2"]];
 
 fn in_token(label: &str, algorithm: AlgorithmId) -> Node {
-    let config = Pkcs11Config::new(softhsm::module()).with_token(label);
+    let config = Pkcs11Config::new(module()).with_token(label);
     node(&Pkcs11Backend::open(&config).unwrap(), algorithm, Pin::new(PIN))
 }
 

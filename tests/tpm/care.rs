@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use icn_identity::DidSigner as _;
 
-use super::swtpm::wire::Wire;
 use super::*;
+use support::wire::Wire;
 
 #[test]
 fn an_open_p256_key_holds_one_object_and_one_session() {

@@ -282,7 +282,7 @@ fn the_storage_key_opens_without_the_seed() {
         panic!("{:?}", header.storage())
     };
     assert_ne!(Some(object.as_ref()), header.tpm());
-    let wire = swtpm::wire::Wire::new(&identity.node.tpm);
+    let wire = support::wire::Wire::new(&identity.node.tpm);
     let mut config = identity.config.clone();
     config.device_path = wire.tcti();
     let backend = identity.node.open(&config);

@@ -5,8 +5,8 @@ use icn_identity::backend::{StorageVault as _, WrappedKey};
 use icn_identity::{DidSigner as _, Key, Sealed, TpmSealed};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::swtpm::wire::Wire;
 use super::*;
+use support::wire::Wire;
 
 /// Every form in which 32 bytes could be recognised: whole, or either half.
 fn assert_absent(wire: &Wire, what: &str, secret: &[u8]) {

@@ -1,0 +1,13 @@
+//! Backups, and putting an identity back from one: the drill for every backend.
+
+mod damage;
+mod drill;
+mod forgery;
+mod modules;
+mod page;
+mod recipients;
+mod software;
+mod terminal;
+mod token;
+mod torn;
+mod tpm;

@@ -1,0 +1,9 @@
+//! Older keystores: read, checked, made into identities of version 5; and keys
+//! taken out again.
+
+mod command;
+mod export;
+mod files;
+mod fixture;
+mod refusals;
+mod torn;

@@ -1,0 +1,11 @@
+//! `icnctl`, as people and scripts use it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod age;
+mod backup;
+mod encryption;
+mod import;
+mod operator;
+mod pkcs11;
+mod rotation;
+mod tpm;

@@ -1,0 +1,13 @@
+//! The library without a device: types, files, DIDs, rotations, and what its
+//! documents claim.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_in_result, reason = "tests")]
+
+mod did;
+mod errors;
+mod foreign;
+mod keystore;
+mod ledger;
+mod rotation;
+mod types;
+mod uri;

@@ -1,0 +1,13 @@
+//! An identity survives whatever happens to its writer and its disk: it is the
+//! old one or the new one, and opens.
+
+mod credentials;
+mod disks;
+mod faults;
+mod killed;
+mod lock;
+mod order;
+mod owners;
+mod passphrase;
+mod subject;
+mod trace;

@@ -1,0 +1,80 @@
+//! The disk fails: each call that has to do with files, in turn, with each
+//! error a disk can give.
+
+use super::subject::{Deed, State, Subject, for_each};
+use super::trace::Call;
+
+const ERRORS: [&str; 3] = ["ENOSPC", "EIO", "EROFS"];
+const NAMES: [&str; 13] = [
+    "openat",
+    "write",
+    "fsync",
+    "rename",
+    "fchmod",
+    "unlink",
+    "mkdir",
+    "chmod",
+    "read",
+    "flock",
+    "ftruncate",
+    "getdents64",
+    "statx",
+];
+
+fn failing_everywhere(deed: Deed) {
+    let subject = Subject::new(deed);
+    let calls = subject.undisturbed();
+    let place = subject.directory();
+    let files: Vec<&Call> = calls
+        .iter()
+        .filter(|call| NAMES.contains(&call.name.as_str()) && call.names(place) && !call.failed())
+        .collect();
+    let kinds: Vec<&str> = ["openat", "write", "fsync", "rename", "fchmod"]
+        .into_iter()
+        .filter(|kind| files.iter().any(|call| call.name == *kind))
+        .collect();
+    assert_eq!(kinds.len(), 5, "{deed:?}: only {kinds:?}");
+    let cases: Vec<(&Call, &str)> =
+        files.iter().flat_map(|call| ERRORS.map(|error| (*call, error))).collect();
+
+    let survived = for_each(deed, &cases, |subject, (call, error)| {
+        let (name, nth) = (&call.name, call.nth);
+        let inject = format!("inject={name}:error={error}:when={nth}");
+        let (ran, _) = subject.traced(&["-e", &format!("trace={name}"), "-e", &inject]);
+        let what = format!("{deed:?}: {error} at {}: {} {}", call.text, ran.code, ran.err);
+        assert!(ran.code == 0 || ran.code == 1, "{what}");
+        let changed = ran.err.contains("the passphrase was changed, but");
+        let made = ran.err.contains("the identity ") && ran.err.contains(", but");
+        let told = ran.code != 0 || ran.err.contains("due for renewal, which failed");
+        if told {
+            // Which file, and what to do.
+            assert!(ran.err.contains(subject.directory().to_str().unwrap()), "{what}");
+            assert!(ran.err.contains("try: "), "{what}");
+        }
+        let expected = if !told || changed || made { State::New } else { State::Old };
+        assert_eq!(subject.state(), expected, "{what}");
+        !told
+    });
+    let survived = survived.iter().filter(|survived| **survived).count();
+    println!("{deed:?}: {} failures, {survived} without effect", cases.len());
+}
+
+#[test]
+fn a_failing_disk_makes_no_half_identity() {
+    failing_everywhere(Deed::Init);
+}
+
+#[test]
+fn a_failing_disk_keeps_the_old_identity_of_a_renewal() {
+    failing_everywhere(Deed::Renewal);
+}
+
+#[test]
+fn a_failing_disk_keeps_the_old_passphrase() {
+    failing_everywhere(Deed::Change);
+}
+
+#[test]
+fn a_disk_that_fails_while_a_torn_write_is_repaired_keeps_the_old_passphrase() {
+    failing_everywhere(Deed::Again);
+}

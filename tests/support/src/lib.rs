@@ -1,0 +1,15 @@
+//! What the tests and benches stand on. Compiled once: every binary uses what it
+//! needs of it.
+#![allow(clippy::new_without_default, reason = "each new one has a directory of its own")]
+
+pub mod alone;
+pub mod child;
+pub mod cut_off;
+pub mod der;
+pub mod home;
+pub mod medians;
+pub mod peak;
+pub mod small_order;
+pub mod softhsm;
+pub mod swtpm;
+pub mod wire;
