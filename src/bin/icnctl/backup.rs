@@ -9,12 +9,11 @@ use icn_identity::keystore::backup::{
 };
 use serde_json::json;
 
-use crate::args::Format;
-use crate::backup_args::BackupArgs;
+use crate::args::BackupArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::one_line;
 use crate::pin_config;
-use crate::terminal::one_line;
 
 pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliError> {
     let recipients: Result<Vec<RecoveryRecipient>, BackupError> =
@@ -57,16 +56,23 @@ fn print(
 ) -> Result<(), CliError> {
     let recipients: Vec<String> = request.recipients().iter().map(ToString::to_string).collect();
     let file = args.output.display().to_string();
-    if context.format == Format::Json {
-        return Context::print_json(&json!({
-            "did": made.did,
-            "file": file,
-            "recipients": recipients,
-            "contains": made.contains,
-            "does_not_contain": made.does_not_contain,
-            "decrypted_and_verified": args.verify_with.is_some(),
-        }));
-    }
+    context.format.print(
+        || {
+            json!({
+                "did": made.did,
+                "file": file,
+                "recipients": recipients,
+                "contains": made.contains,
+                "does_not_contain": made.does_not_contain,
+                "decrypted_and_verified": args.verify_with.is_some(),
+            })
+        },
+        || as_text(args, &recipients, made),
+    )
+}
+
+fn as_text(args: &BackupArgs, recipients: &[String], made: &BackedUp) -> String {
+    let file = args.output.display();
     let mut text = format!("{}\nbacked up to {file}\n\n", made.did);
     text.push_str(&in_words(&made.contains, &made.does_not_contain));
     let _ = writeln!(text, "\nOpened by the secret key of {}", recipients.join("\nor of "));
@@ -80,7 +86,7 @@ fn print(
          KEYFILE --did {} --check",
         made.did
     );
-    Context::print(&text)
+    text
 }
 
 /// Two lists for people.

@@ -1,23 +1,10 @@
 //! `icnctl id change-passphrase`
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::ChangePassphraseArgs;
 use crate::context::Context;
 use crate::error::CliError;
-
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The present passphrase comes from --passphrase-file, $ICN_PASSPHRASE or a \
-                        prompt. Copies made before (backups) still open with it."
-)]
-pub(crate) struct ChangePassphraseArgs {
-    /// File whose content is the passphrase from now on (mode 0600) [default: a prompt]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) new_passphrase_file: Option<PathBuf>,
-}
 
 pub(crate) fn change(context: &Context, args: &ChangePassphraseArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -36,14 +23,14 @@ pub(crate) fn change(context: &Context, args: &ChangePassphraseArgs) -> Result<(
         store.change_passphrase(backend.as_ref(), context.pinned(), &given.credentials, &new);
     given.used(&store, changed)?;
     let work = context.config.identity.age.work_factor;
-    match context.format {
-        Format::Json => {
-            Context::print_json(&json!({ "did": header.did(), "scrypt_work_factor": work }))
-        }
-        Format::Text => Context::print(&format!(
-            "The passphrase of {} is changed (scrypt work 2^{work}).\n\
+    context.format.print(
+        || json!({ "did": header.did(), "scrypt_work_factor": work }),
+        || {
+            format!(
+                "The passphrase of {} is changed (scrypt work 2^{work}).\n\
              Copies made before, like backups, still open with the old one.\n",
-            header.did()
-        )),
-    }
+                header.did()
+            )
+        },
+    )
 }

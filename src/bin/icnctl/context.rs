@@ -1,7 +1,7 @@
 //! What every command starts from: home, configuration, format.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::Did;
@@ -9,10 +9,10 @@ use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::keystore::IdentityStore;
 
-use crate::args::{Args, AskedFormat, Command, Format, IdCommand, TpmCommand};
+use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
 use crate::error::CliError;
+use crate::output::Format;
 use crate::part::Part;
-use crate::terminal;
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -114,32 +114,6 @@ impl Context {
 
     pub(crate) fn pinned(&self) -> Option<&Did> {
         self.config.identity.did.as_ref()
-    }
-
-    /// Prints to standard output. What is foreign in it is made one line before.
-    pub(crate) fn print(text: &str) -> Result<(), CliError> {
-        Self::write(&terminal::lines(text))
-    }
-
-    pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
-        Self::write(&terminal::json(&format!("{value:#}\n")))
-    }
-
-    /// A closed pipe is an error, not a panic.
-    fn write(text: &str) -> Result<(), CliError> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|source| CliError::Output { source })
-    }
-}
-
-impl Args {
-    /// Whether the command makes an identity, and its configuration.
-    fn makes_one(&self) -> bool {
-        use crate::args::{Command, IdCommand};
-        let Command::Id { command } = &self.command else { return false };
-        matches!(command, IdCommand::Init(_) | IdCommand::Restore(_) | IdCommand::Import(_))
     }
 }
 

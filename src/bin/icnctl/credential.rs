@@ -14,8 +14,8 @@ use secrecy::SecretString;
 
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::{one_line, say};
 use crate::part::Part;
-use crate::terminal::{one_line, say};
 
 /// What is asked for, and under which names it can be given.
 struct Asked {

@@ -2,32 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use icn_identity::bundle::{DecryptError, EncryptedFile};
 use icn_identity::file::Existing;
 
+use crate::args::DecryptArgs;
 use crate::context::Context;
 use crate::error::{CliError, warn};
 use crate::new_file;
-
-/// Whoever gets this identity's encryption key opens everything that was ever
-/// encrypted to it: there is no forward secrecy.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DecryptArgs {
-    /// File to decrypt, binary or armored; `-` or nothing for standard input
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-
-    /// Write to this file (mode 0600), which appears only when everything was decrypted and
-    /// authenticated [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-
-    /// Replace the output file if it exists
-    #[arg(long, requires = "output")]
-    force: bool,
-}
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
     let store = context.store();

@@ -1,155 +1,39 @@
 //! `icnctl backend doctor`
 
-use std::fmt::Write as _;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
+#[cfg(feature = "tpm")]
+mod tpm;
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+mod verdicts;
 
-use icn_identity::Did;
-use icn_identity::backend::Backend as _;
-use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::pkcs11::doctor::{
-    ModuleReport, Outcome, ProbeReport, TokenReport, examine, probe,
-};
-use icn_identity::config::Pkcs11Config;
-use serde_json::json;
+use icn_identity::backend::BackendKind;
 
-use crate::args::{DoctorArgs, Format};
+use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::terminal::one_line;
-use crate::verdicts::{row, write_verdicts};
 
 /// Prints the report; whether an identity works here.
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
-    let config = configured(context, args)?;
-    let report = examine(&config)?;
-    let mut verdicts = vec![report.selection()];
-    verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
-    let usable = verdicts.iter().all(|verdict| verdict.state != Outcome::Fail);
-    let probed = if args.probe && usable {
-        let probed = tried_out(context, &config)?;
-        verdicts.extend(probed.verdicts());
-        Some(probed)
-    } else {
-        None
+    let backend = match (args.backend, &args.device, &args.module) {
+        (Some(backend), ..) => backend.into(),
+        (None, Some(_), _) => BackendKind::Tpm,
+        (None, None, Some(_)) => BackendKind::Pkcs11,
+        (None, None, None) => match context.config.identity.backend {
+            BackendKind::Tpm => BackendKind::Tpm,
+            // Without one, what is missing is said there.
+            _ => BackendKind::Pkcs11,
+        },
     };
-    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
-    let ours = context.pinned().cloned().or_else(|| {
-        let header = context.store().header().ok()?;
-        Some(header.did().clone())
-    });
-    match context.format {
-        Format::Json => Context::print_json(&json!({
-            "module": report,
-            "probe": probed,
-            "identity": ours,
-            "verdicts": verdicts,
-            "verdict": worst,
-        }))?,
-        Format::Text => {
-            let mut text = String::new();
-            write_module(&mut text, &report, ours.as_ref());
-            if let Some(probed) = &probed {
-                write_probe(&mut text, probed);
-            }
-            write_verdicts(&mut text, &verdicts, worst);
-            if args.probe && probed.is_none() {
-                text.push_str("Not probed: first mend what failed.\n");
-            }
-            Context::print(&text)?;
-        }
+    match backend {
+        #[cfg(feature = "pkcs11")]
+        BackendKind::Pkcs11 => pkcs11::doctor(context, args),
+        #[cfg(not(feature = "pkcs11"))]
+        BackendKind::Pkcs11 => Err(icn_identity::error::DeviceError::NoPkcs11.into()),
+        #[cfg(feature = "tpm")]
+        BackendKind::Tpm => tpm::doctor(context, args),
+        #[cfg(not(feature = "tpm"))]
+        BackendKind::Tpm => Err(icn_identity::error::DeviceError::NoTpm.into()),
+        _ => Err(CliError::NoDevice),
     }
-    Ok(worst != Outcome::Fail)
-}
-
-fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliError> {
-    let mut config = context.pkcs11(args.module.as_deref())?;
-    if let Some(token) = &args.token {
-        // Another token than the configured one has another serial number.
-        config.serial = None;
-        config.token = Some(token.clone());
-    }
-    Ok(config)
-}
-
-fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, CliError> {
-    let token = Pkcs11Backend::open(config)?.describe();
-    let given = context.pin(&token)?;
-    let pin = given.credentials.want_pin()?.clone();
-    given.used(&context.store(), probe(config, &pin))
-}
-
-fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {
-    let _ = writeln!(text, "Module {}", one_line(&report.path));
-    let library = format!("{}, {} {}", report.description, report.manufacturer, report.version);
-    row(text, "Library", &library);
-    row(text, "Interface", &format!("PKCS#11 {}", report.interface));
-    for token in &report.tokens {
-        write_token(text, token, ours);
-    }
-}
-
-fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
-    let selected = if token.selected { "" } else { " (not the configured one)" };
-    let _ = writeln!(text, "\nToken {}{selected}", one_line(&token.label));
-    row(text, "URI", &token.uri);
-    row(text, "Made by", &format!("{}, {}", token.manufacturer, token.model));
-    row(text, "Serial, firmware", &format!("{}, {}", token.serial, token.firmware));
-    row(text, "Assurance", token.assurance);
-    let limit = token.max_sessions.map_or("no limit named".to_owned(), |limit| limit.to_string());
-    row(text, "Sessions", &limit);
-    let pin = &token.pin;
-    let flags = [
-        (pin.initialized, "set"),
-        (pin.count_low, "wrong tries"),
-        (pin.final_try, "one try left"),
-        (pin.locked, "locked"),
-        (pin.to_be_changed, "to be changed"),
-        (pin.pin_pad, "PIN pad"),
-    ];
-    let flags: Vec<_> = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
-    row(text, "User PIN", &if flags.is_empty() { "not set".into() } else { flags.join(", ") });
-    let elliptic: Vec<_> = token
-        .mechanisms
-        .iter()
-        .filter(|name| ["_EC_", "_ECD", "EDDSA", "AES_GCM"].iter().any(|part| name.contains(part)))
-        .map(String::as_str)
-        .collect();
-    let count = token.mechanisms.len();
-    row(text, "Mechanisms", &format!("{count}, of them {}", elliptic.join(", ")));
-    if let Some(error) = &token.keys_error {
-        row(text, "Keys", &format!("cannot be listed: {error}"));
-    } else if token.keys.is_empty() {
-        row(text, "Keys", "no Ed25519 or P-256 key is shown without a login");
-    }
-    for key in &token.keys {
-        let whose = match (&key.did, &key.problem) {
-            (Some(did), _) if Some(did) == ours => format!("{did} (this identity)"),
-            (Some(did), _) => did.to_string(),
-            (None, problem) => problem.clone().unwrap_or_default(),
-        };
-        row(text, &format!("Key {:?}", key.label), &whose);
-        row(text, "", &key.uri);
-    }
-}
-
-fn write_probe(text: &mut String, probed: &ProbeReport) {
-    let _ = writeln!(text, "\nProbe (with keys that went with their session)");
-    row(text, "Algorithm", probed.algorithm);
-    row(text, "CKA_EC_PARAMS", probed.curve);
-    row(text, "Template", probed.template);
-    row(text, "CKA_EC_POINT", probed.point);
-    let latency = &probed.latency;
-    let times = format!(
-        "p50 {} us, p99 {} us, of {} signatures",
-        latency.p50_us, latency.p99_us, latency.signatures
-    );
-    row(text, "Signing", &times);
-    let scaling = probed.two_thread_scaling;
-    let scaling = scaling.map_or("not measurable".into(), |ratio| format!("{ratio:.2} times one"));
-    row(text, "Two threads", &scaling);
-    let limit = probed.session_limit.map_or("more than 64".into(), |limit| limit.to_string());
-    row(text, "Sessions", &limit);
-    let told = &probed.evidence;
-    row(text, "Born inside", told.born_inside);
-    row(text, "Written in", told.written_in);
-    row(text, "Once extractable", told.once_extractable);
 }

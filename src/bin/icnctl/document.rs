@@ -3,32 +3,20 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use icn_identity::Did;
 use icn_identity::did::DidDocument;
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::VerifyDocumentArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::show::date;
-use crate::terminal::one_line;
+use crate::output::{self, date, one_line};
 
 /// More than any document has, in bytes; what is longer is not read further.
 const MAX_LEN: u64 = 64 * 1024;
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct VerifyDocumentArgs {
-    /// What `icnctl --format did-document id show` printed; `-` or nothing for standard input
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-
-    /// Whose it must be; without it, compare the DID that is printed with the one you know
-    #[arg(long)]
-    did: Option<String>,
-}
 
 /// Prints the document of this identity, verified.
 pub(crate) fn show(context: &Context) -> Result<(), CliError> {
@@ -36,7 +24,7 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     let header = store.header()?;
     store.check(&header, context.config.identity.backend, context.pinned())?;
     let document = header.did_document()?.ok_or(CliError::NoDocument)?;
-    Context::print(&document.to_json()?)
+    output::print(&document.to_json()?)
 }
 
 pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<ExitCode, CliError> {
@@ -55,26 +43,26 @@ pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<Exi
         let error = format!("the DID document is that of {did}, not of {demanded}");
         return not_valid(context, &error, Some("ask the owner of that DID for its document"));
     }
-    match context.format {
-        Format::Json => Context::print_json(&json!({
-            "valid": true,
-            "did": did,
-            "age_recipient": recipient,
-            "x25519_multibase": document.x25519_multibase(),
-            "created": date(document.created()),
-        }))?,
-        Format::Text => Context::print(&format!("valid\n{did}\n{recipient}\n"))?,
-    }
+    context.format.print(
+        || {
+            json!({
+                "valid": true,
+                "did": did,
+                "age_recipient": recipient,
+                "x25519_multibase": document.x25519_multibase(),
+                "created": date(document.created()),
+            })
+        },
+        || format!("valid\n{did}\n{recipient}\n"),
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn not_valid(context: &Context, error: &str, help: Option<&str>) -> Result<ExitCode, CliError> {
-    match context.format {
-        Format::Json => {
-            Context::print_json(&json!({ "valid": false, "error": error, "help": help }))?;
-        }
-        Format::Text => Context::print(&format!("not valid: {}\n", one_line(error)))?,
-    }
+    context.format.print(
+        || json!({ "valid": false, "error": error, "help": help }),
+        || format!("not valid: {}\n", one_line(error)),
+    )?;
     Ok(ExitCode::from(1))
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
 
-use crate::terminal::{self, say};
+use crate::output::{self, say};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -224,7 +224,7 @@ impl CliError {
             Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {
                 // A backup says so.
-                let was = terminal::one_line(was);
+                let was = output::one_line(was);
                 return Some(format!(
                     "give the token's PKCS#11 module with --module PATH; it was {was} when the \
                      backup was made"
@@ -267,6 +267,6 @@ fn explain(error: &dyn StdError, help: Option<String>) {
         cause = error.source();
     }
     if let Some(help) = help {
-        terminal::advise(&help);
+        output::advise(&help);
     }
 }

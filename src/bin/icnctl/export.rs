@@ -1,6 +1,6 @@
 //! `icnctl id export`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::did::public_key_multibase;
@@ -9,44 +9,10 @@ use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
 use icn_identity::{DidKey, DidSignerExt as _, ProvenanceKind};
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::ExportArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::new_file::a_file;
-use crate::show;
-
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true))]
-pub(crate) struct ExportArgs {
-    /// Print the DID, which is public; needs no PIN or passphrase
-    #[arg(long, group = "what")]
-    pub(crate) did_only: bool,
-
-    /// Write the private key of a software identity to a new file: PKCS#8 PEM, encrypted with age.
-    /// `age -d FILE | openssl pkey -in /dev/stdin -text` reads it
-    #[arg(long, group = "what", requires = "output")]
-    pub(crate) secret: bool,
-
-    /// The file, which must not exist (mode 0600)
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        value_parser = a_file(),
-        requires = "secret",
-        conflicts_with = "did_only"
-    )]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
-    #[arg(long, value_name = "RECIPIENT", requires = "secret", conflicts_with = "did_only")]
-    pub(crate) recipient: Option<String>,
-
-    /// File whose content is the passphrase of the export (mode 0600)
-    #[arg(long, value_name = "FILE", requires = "secret")]
-    #[arg(conflicts_with_all = ["recipient", "did_only"])]
-    pub(crate) export_passphrase_file: Option<PathBuf>,
-}
+use crate::output;
 
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -59,20 +25,20 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<(), CliErro
 }
 
 fn did(context: &Context, header: &Header) -> Result<(), CliError> {
-    match context.format {
-        Format::Text => Context::print(&format!("{}\n", header.did())),
-        Format::Json => {
-            let key = header.did().verifying_key();
-            Context::print_json(&json!({
+    let key = header.did().verifying_key();
+    context.format.print(
+        || {
+            json!({
                 "did": header.did(),
                 "algorithm": header.algorithm(),
                 "public_key": {
-                    "hex": show::hex(key.as_bytes()),
+                    "hex": output::hex(key.as_bytes()),
                     "multibase": public_key_multibase(key),
                 },
-            }))
-        }
-    }
+            })
+        },
+        || format!("{}\n", header.did()),
+    )
 }
 
 fn secret(
@@ -108,23 +74,27 @@ fn secret(
         }
     };
     export_secret(key, &to, &context.config.identity.age, output)?;
-    match context.format {
-        Format::Text => Context::print(&format!(
-            "{}\nThe private key is in {}, encrypted {}.\n\
+    context.format.print(
+        || {
+            json!({
+                "did": header.did(),
+                "file": output,
+                "format": "pkcs8-pem",
+                "encryption": { "age": if by.is_some() { "recipient" } else { "passphrase" },
+                                "recipient": by },
+            })
+        },
+        || {
+            format!(
+                "{}\nThe private key is in {}, encrypted {}.\n\
              Whoever can decrypt it is this identity. `age -d {}` prints it as PKCS#8 PEM.\n",
-            header.did(),
-            output.display(),
-            by.map_or("with the passphrase of the export".into(), |to| format!("to {to}")),
-            output.display(),
-        )),
-        Format::Json => Context::print_json(&json!({
-            "did": header.did(),
-            "file": output,
-            "format": "pkcs8-pem",
-            "encryption": { "age": if by.is_some() { "recipient" } else { "passphrase" },
-                            "recipient": by },
-        })),
-    }
+                header.did(),
+                output.display(),
+                by.map_or("with the passphrase of the export".into(), |to| format!("to {to}")),
+                output.display(),
+            )
+        },
+    )
 }
 
 /// As the header tells it; only for the message.

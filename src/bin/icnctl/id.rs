@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, NewKey};
 use icn_identity::error::DeviceError;
-use icn_identity::{AlgorithmId, DidMethod, DidSignerExt as _, ProvenanceKind};
+use icn_identity::{AlgorithmId, DidSignerExt as _, ProvenanceKind};
 
-use crate::args::{Algorithm, Backend, Format, InitArgs, Method};
+use crate::args::InitArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::terminal::one_line;
+use crate::output::one_line;
 use crate::{adopt, pin_config, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
@@ -46,9 +46,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         source: Box::new(source),
     })?;
     pin_config::record(&context, &header)?;
-    match context.format {
-        Format::Json => show::print(&context, &header, &show::Device::JustMade),
-        Format::Text => {
+    context.format.print(
+        || show::as_json(&header, &show::Device::JustMade),
+        || {
             let place = match (bundle.signer().provenance(), header.locator()) {
                 (_, Some(locator)) => {
                     format!("in token {} ({locator})", one_line(&locator.token))
@@ -70,40 +70,17 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 };
                 let _ = writeln!(text, "This {what}: for tests, not for a node of value.");
             }
-            Context::print(&text)
-        }
-    }
-}
-
-impl InitArgs {
-    pub(crate) fn algorithm(&self) -> Option<AlgorithmId> {
-        self.algorithm.map(|algorithm| match algorithm {
-            Algorithm::Ed25519 => AlgorithmId::Ed25519,
-            Algorithm::P256 => AlgorithmId::P256,
-        })
-    }
-
-    /// The method that keys of this algorithm are to have.
-    pub(crate) fn did_method(&self, algorithm: AlgorithmId) -> Result<DidMethod, CliError> {
-        let method = match self.did_method {
-            Some(Method::Icn) => DidMethod::Icn,
-            Some(Method::Key) => DidMethod::Key,
-            None if DidMethod::Icn.fits(algorithm) => DidMethod::Icn,
-            None => DidMethod::Key,
-        };
-        if method.fits(algorithm) { Ok(method) } else { Err(CliError::NoIcnDid) }
-    }
+            text
+        },
+    )
 }
 
 /// The configuration with what the command line says on top.
 fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
     let mut config = context.config.clone();
     let identity = &mut config.identity;
-    match args.backend {
-        Some(Backend::Age) => identity.backend = BackendKind::Age,
-        Some(Backend::Pkcs11) => identity.backend = BackendKind::Pkcs11,
-        Some(Backend::Tpm) => identity.backend = BackendKind::Tpm,
-        None => {}
+    if let Some(backend) = args.backend {
+        identity.backend = backend.into();
     }
     if context.key.is_some() && args.backend.is_none() {
         identity.backend = BackendKind::Pkcs11;

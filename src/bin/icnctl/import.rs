@@ -1,36 +1,14 @@
 //! `icnctl id import`
 
-use std::path::PathBuf;
-
 use icn_identity::backend::BackendKind;
 use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::ImportArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::one_line;
 use crate::pin_config::{self, Pins};
-use crate::terminal::one_line;
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ImportArgs {
-    /// Keystore of an older version (v1, v2, v2.1, v3 or v4); it is only read
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-
-    /// File whose content is the passphrase of the new identity (mode 0600) [default: that of FILE]
-    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase")]
-    pub(crate) new_passphrase_file: Option<PathBuf>,
-
-    /// Ask for the passphrase of the new identity [default: that of FILE]
-    #[arg(long)]
-    pub(crate) new_passphrase: bool,
-
-    /// Leave the old TLS certificate and its binding out, unchecked: the way on when the binding
-    /// is not valid (both are replaced in any case)
-    #[arg(long)]
-    pub(crate) discard_tls: bool,
-}
 
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
     let backend = context.config.identity.backend;
@@ -60,22 +38,24 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
     let pinned = pin_config::pin_ahead(context, &Pins::software(old.did()), "")?;
     let imported = store.import(old, context.pinned(), &passphrase);
     let bundle = pinned.unless_failed(&store, imported)?;
-    match context.format {
-        Format::Json => Context::print_json(&json!({
-            "did": bundle.did(),
-            "imported": {
-                "file": args.file,
-                "format": format.as_str(),
-                "x25519": if kept_x25519 { "kept" } else { "new" },
-                "tls": "new",
-                "carried": carried,
-            },
-        })),
-        Format::Text => {
+    context.format.print(
+        || {
+            json!({
+                "did": bundle.did(),
+                "imported": {
+                    "file": args.file,
+                    "format": format.as_str(),
+                    "x25519": if kept_x25519 { "kept" } else { "new" },
+                    "tls": "new",
+                    "carried": carried,
+                },
+            })
+        },
+        || {
             let x25519 = if kept_x25519 { "kept" } else { "new, the file had none" };
             let carried =
                 if carried.is_empty() { "nothing".into() } else { one_line(&carried.join(", ")) };
-            Context::print(&format!(
+            format!(
                 "{}\nImported from {format}; the key is in {}, under {} passphrase.\n\
                  X25519 key: {x25519}. TLS key, certificate and binding: new.\n\
                  Carried over beside them: {carried}.\n\
@@ -89,7 +69,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
                     "the same"
                 },
                 args.file.display(),
-            ))
-        }
-    }
+            )
+        },
+    )
 }

@@ -3,21 +3,18 @@
 mod adopt;
 mod args;
 mod backup;
-mod backup_args;
 mod change_passphrase;
 mod context;
 mod credential;
 mod decrypt;
-#[cfg(feature = "pkcs11")]
 mod doctor;
-#[cfg(feature = "tpm")]
-mod doctor_tpm;
 mod document;
 mod error;
 mod export;
 mod id;
 mod import;
 mod new_file;
+mod output;
 mod part;
 mod pin_config;
 #[cfg(feature = "tpm")]
@@ -27,16 +24,10 @@ mod relocate;
 mod renew;
 mod restore;
 mod rotation;
-mod rotation_args;
-mod rotation_report;
 mod show;
 mod sign;
-mod terminal;
 #[cfg(feature = "tpm")]
 mod tpm;
-mod tpm_args;
-#[cfg(any(feature = "pkcs11", feature = "tpm"))]
-mod verdicts;
 mod verify;
 mod warnings;
 
@@ -46,9 +37,8 @@ use clap::Parser as _;
 
 #[cfg(feature = "tpm")]
 use args::TpmCommand;
-use args::{Args, Backend, BackendCommand, Command, DoctorArgs, IdCommand};
+use args::{Args, BackendCommand, Command, IdCommand};
 use context::Context;
-use icn_identity::backend::BackendKind;
 
 /// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
 /// `RestartPreventExitStatus=77`, so that no restart spends another try.
@@ -125,7 +115,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
             return Err(icn_identity::error::DeviceError::NoTpm.into());
         }
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
-            return Ok(yes(doctor_says_yes(&context, &doctor)?));
+            return Ok(yes(doctor::doctor(&context, &doctor)?));
         }
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
@@ -136,28 +126,4 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
 
 fn yes(yes: bool) -> ExitCode {
     if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn doctor_says_yes(context: &Context, args: &DoctorArgs) -> Result<bool, error::CliError> {
-    let backend = match (args.backend, &args.device, &args.module) {
-        (Some(backend), ..) => backend,
-        (None, Some(_), _) => Backend::Tpm,
-        (None, None, Some(_)) => Backend::Pkcs11,
-        (None, None, None) => match context.config.identity.backend {
-            BackendKind::Tpm => Backend::Tpm,
-            // Without one, what is missing is said there.
-            _ => Backend::Pkcs11,
-        },
-    };
-    match backend {
-        Backend::Age => Err(error::CliError::NoDevice),
-        #[cfg(feature = "pkcs11")]
-        Backend::Pkcs11 => doctor::doctor(context, args),
-        #[cfg(not(feature = "pkcs11"))]
-        Backend::Pkcs11 => Err(icn_identity::error::DeviceError::NoPkcs11.into()),
-        #[cfg(feature = "tpm")]
-        Backend::Tpm => doctor_tpm::doctor(context, args),
-        #[cfg(not(feature = "tpm"))]
-        Backend::Tpm => Err(icn_identity::error::DeviceError::NoTpm.into()),
-    }
 }

@@ -1,23 +1,11 @@
 //! Files that a command is told to write.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use icn_identity::error::KeystoreError;
 use icn_identity::file::{Existing, NewFile};
 
 use crate::error::CliError;
-
-/// Of an option whose file is never standard output.
-pub(crate) fn a_file() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| {
-        if path.as_os_str() == "-" {
-            Err("it goes to a file, not to standard output: name one (./- if it is to be called so)")
-        } else {
-            Ok(path)
-        }
-    })
-}
 
 /// Whether the file can be made, as far as can be told beforehand.
 pub(crate) fn check(path: &Path, existing: Existing) -> Result<(), CliError> {

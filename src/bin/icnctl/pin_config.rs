@@ -14,7 +14,7 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 pub(crate) use self::ahead::pin_ahead;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::terminal;
+use crate::output;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -62,8 +62,8 @@ pub(crate) fn warn_if_not_pinned(context: &Context, header: &Header) {
     }
     let path = context.config_path.display();
     let lines = Pins::of(header).lines(context);
-    terminal::say(&format!("warning: {path} does not say whose identity is here"));
-    terminal::advise(&format!(
+    output::say(&format!("warning: {path} does not say whose identity is here"));
+    output::advise(&format!(
         "if the DID is the one in your records, see that these lines are in it:\n{lines}"
     ));
 }

@@ -6,7 +6,7 @@ use icn_identity::Did;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{BackendKind, Pkcs11Locator};
 
-use crate::args::{Format, RelocateArgs};
+use crate::args::RelocateArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{pin_config, show};
@@ -28,10 +28,10 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     drop(given.used(&store, opened)?);
     let header = store.header()?;
     pin_config::record(&moved, &header)?;
-    match context.format {
-        Format::Json => show::print(&moved, &header, &show::Device::JustMade),
-        Format::Text => Context::print(&format!("The key is at {locator}.\n")),
-    }
+    context.format.print(
+        || show::as_json(&header, &show::Device::JustMade),
+        || format!("The key is at {locator}.\n"),
+    )
 }
 
 /// Where the key of a DID is now, and the configuration for it there. No PIN is

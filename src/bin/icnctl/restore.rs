@@ -10,14 +10,13 @@ use icn_identity::error::BackupError;
 use icn_identity::keystore::backup::Backup;
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::RestoreArgs;
 use crate::backup::{in_words, recovery_keys};
-use crate::backup_args::RestoreArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::one_line;
 use crate::pin_config::{self, Pins};
 use crate::show;
-use crate::terminal::one_line;
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
     let store = context.store();
@@ -67,27 +66,19 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let restored = pinned.unless_failed(&store, restored);
     drop(given.used(&store, restored)?);
     let header = store.header()?;
-    match context.format {
-        Format::Json => show::print(&context, &header, &show::Device::JustMade),
-        Format::Text => Context::print(&format!(
+    context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nIf the old node still runs, stop it: one identity, one node.\n",
             context.home.display()
-        )),
-    }
+        ))
 }
 
 fn encryption_key_written(context: &Context, did: &Did, output: &Path) -> Result<(), CliError> {
     let file = output.display();
-    match context.format {
-        Format::Json => {
-            Context::print_json(&json!({ "did": did, "encryption_key": file.to_string() }))
-        }
-        Format::Text => Context::print(&format!(
+    context.format.print(|| json!({ "did": did, "encryption_key": file.to_string() }), || format!(
             "The X25519 key of {did} is in {file}.\nIt opens what was encrypted to that identity: \
              age -d -i {file} FILE\nNothing else was written, and nothing signs with it.\n"
-        )),
-    }
+        ))
 }
 
 /// The configuration that is here; without one, that of the backup, and its
@@ -145,17 +136,23 @@ fn explained(backup: &Backup, error: CliError) -> CliError {
 }
 
 fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(), CliError> {
-    if context.format == Format::Json {
-        return Context::print_json(&json!({
-            "did": backup.did(),
-            "did_was_named": did_was_named,
-            "created": backup.created(),
-            "backend": backup.backend(),
-            "device": backup.device(),
-            "contains": backup.contains(),
-            "does_not_contain": backup.does_not_contain(),
-        }));
-    }
+    context.format.print(
+        || {
+            json!({
+                "did": backup.did(),
+                "did_was_named": did_was_named,
+                "created": backup.created(),
+                "backend": backup.backend(),
+                "device": backup.device(),
+                "contains": backup.contains(),
+                "does_not_contain": backup.does_not_contain(),
+            })
+        },
+        || report_text(backup, did_was_named),
+    )
+}
+
+fn report_text(backup: &Backup, did_was_named: bool) -> String {
     let mut text = format!(
         "{}\nThis backup of {} opens, and the DID's key has signed it. Nothing was written.\n\n{}",
         backup.did(),
@@ -180,5 +177,5 @@ fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(),
             backup.did()
         );
     }
-    Context::print(&text)
+    text
 }

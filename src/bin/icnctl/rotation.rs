@@ -1,5 +1,7 @@
 //! `icnctl id rotation create`, `show` and `verify`
 
+mod report;
+
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,12 +15,11 @@ use icn_identity::rotation::{
 };
 use icn_identity::{Did, RotationChain};
 
-use crate::args::Format;
+use self::report::Report;
+use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::context::Context;
 use crate::error::{CliError, warn};
 use crate::new_file;
-use crate::rotation_args::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
-use crate::rotation_report::{self as report, Report};
 
 pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
     match command {
@@ -66,7 +67,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let opened = old_given.used(&old.store(), opened)?;
     let before = opened.rotation_chain()?;
     if let Some(warning) = before.as_ref().and_then(report::ahead) {
-        crate::terminal::say(&format!("warning: {warning}"));
+        crate::output::say(&format!("warning: {warning}"));
     }
     let mut terms = RotationTerms::new(args.reason.into());
     if let Some(next) = &next {
@@ -98,12 +99,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let (_, chain) = new_given.used(&new.store(), recorded)?;
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
-    match context.format {
-        Format::Json => Context::print_json(&report.with_chain(&chain)),
-        Format::Text => {
-            Context::print(&format!("{}\n{}", report.as_text(), what_now(&old, &new, args)))
-        }
-    }
+    context.format.print(
+        || report.with_chain(&chain),
+        || format!("{}\n{}", report.as_text(), what_now(&old, &new, args)),
+    )
 }
 
 /// What a person has to do after a rotation.
@@ -139,20 +138,14 @@ fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
         if args.output.is_some() {
             return Err(CliError::NoRotation { did: opened.bundle.did().to_string() });
         }
-        return match context.format {
-            Format::Json => Context::print_json(&report::none(opened.bundle.did())),
-            Format::Text => Context::print(&format!(
-                "{} has taken over from no other key.\n",
-                opened.bundle.did()
-            )),
-        };
+        return context.format.print(
+            || report::none(opened.bundle.did()),
+            || format!("{} has taken over from no other key.\n", opened.bundle.did()),
+        );
     };
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
-    match context.format {
-        Format::Json => Context::print_json(&report.with_chain(&chain)),
-        Format::Text => Context::print(&report.as_text()),
-    }
+    context.format.print(|| report.with_chain(&chain), || report.as_text())
 }
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
@@ -164,23 +157,18 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
         Ok((chain, report)) => {
             if let Some(expect) = expect.filter(|expect| expect != chain.current()) {
                 let error = format!("the present DID is {}, not {expect}", chain.current());
-                match context.format {
-                    Format::Json => Context::print_json(&report.as_json(Some(&error)))?,
-                    Format::Text => Context::print(&format!("not valid: {error}\n"))?,
-                }
+                context
+                    .format
+                    .print(|| report.as_json(Some(&error)), || format!("not valid: {error}\n"))?;
                 return Ok(ExitCode::from(1));
             }
-            match context.format {
-                Format::Json => Context::print_json(&report.as_json(None))?,
-                Format::Text => Context::print(&report.as_text())?,
-            }
+            context.format.print(|| report.as_json(None), || report.as_text())?;
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) if error.is_unreadable() => return Err(error.into()),
-        Err(error) => match context.format {
-            Format::Json => Context::print_json(&report::not_valid(&error))?,
-            Format::Text => Context::print(&report::not_valid_text(&error))?,
-        },
+        Err(error) => {
+            context.format.print(|| report::not_valid(&error), || report::not_valid_text(&error))?
+        }
     }
     Ok(ExitCode::from(1))
 }

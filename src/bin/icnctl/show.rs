@@ -9,13 +9,11 @@ use icn_identity::keystore::Header;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::{date, hex, one_line};
 use crate::pin_config;
-use crate::terminal::one_line;
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -39,7 +37,7 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
     let device = look(context, &header);
-    print(context, &header, &device)
+    context.format.print(|| as_json(&header, &device), || as_text(&header, &device))
 }
 
 fn look(context: &Context, header: &Header) -> Device {
@@ -58,14 +56,7 @@ fn look(context: &Context, header: &Header) -> Device {
     }
 }
 
-pub(crate) fn print(context: &Context, header: &Header, device: &Device) -> Result<(), CliError> {
-    match context.format {
-        Format::Json => Context::print_json(&as_json(header, device)),
-        Format::Text => Context::print(&as_text(header, device)),
-    }
-}
-
-fn as_json(header: &Header, device: &Device) -> Value {
+pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
     let evidence = header.evidence();
     let facts: serde_json::Map<String, Value> = evidence
         .facts
@@ -214,19 +205,4 @@ fn assurance_in_words(assurance: &str) -> String {
         _ => "no device stands behind this key",
     };
     format!("{assurance} ({words})")
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-pub(crate) fn date(unix: u64) -> String {
-    i64::try_from(unix)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|date| date.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{unix} (Unix time)"))
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use icn_identity::statement;
 use serde_json::json;
 
-use crate::args::{Format, SignArgs};
+use crate::args::SignArgs;
 use crate::context::{Context, read_message};
 use crate::error::{CliError, warn};
 use crate::pin_config;
@@ -31,12 +31,14 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
         warn("the TLS certificate is due for renewal, which failed", error);
     }
     let signature = STANDARD.encode(opened.bundle.sign(&message)?.as_bytes());
-    match context.format {
-        Format::Text => Context::print(&format!("{signature}\n")),
-        Format::Json => Context::print_json(&json!({
-            "did": header.did(),
-            "algorithm": header.algorithm(),
-            "signature": signature,
-        })),
-    }
+    context.format.print(
+        || {
+            json!({
+                "did": header.did(),
+                "algorithm": header.algorithm(),
+                "signature": signature,
+            })
+        },
+        || format!("{signature}\n"),
+    )
 }

@@ -9,10 +9,10 @@ use icn_identity::keystore::{Header, Storage};
 use icn_identity::{AlgorithmId, Did, Pin};
 use serde_json::{Value, json};
 
-use crate::args::{ApproveArgs, CheckArgs, Format, InstallArgs, ResealArgs};
+use crate::args::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
 use crate::context::{Context, read_message};
 use crate::error::CliError;
-use crate::terminal::say;
+use crate::output::{self, Format, say};
 use crate::{pin_config, show};
 
 /// Whether the identity opens.
@@ -21,10 +21,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliErro
     let (key, storage) = objects(&header)?;
     let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
     let check = backend.check(header.did(), key, storage, values.as_ref())?;
-    match context.format {
-        Format::Json => Context::print_json(&json!(check))?,
-        Format::Text => Context::print(&as_text(&check, header.did(), values.is_some()))?,
-    }
+    context.format.print(|| json!(check), || as_text(&check, header.did(), values.is_some()))?;
     Ok(check.opens)
 }
 
@@ -51,7 +48,7 @@ pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliEr
             request.pcr.bank
         ));
     }
-    Context::print_json(&json!(approval))
+    output::print_json(&json!(approval))
 }
 
 pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliError> {
@@ -60,10 +57,7 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
     let approval = Approval::from_json(&read_message(args.approval.as_deref())?)?;
     backend.install(&approval, header.did(), key, storage)?;
     let check = backend.check(header.did(), key, storage, None)?;
-    match context.format {
-        Format::Json => Context::print_json(&json!(check)),
-        Format::Text => Context::print(&as_text(&check, header.did(), false)),
-    }
+    context.format.print(|| json!(check), || as_text(&check, header.did(), false))
 }
 
 pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {
@@ -85,10 +79,10 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     drop(given.used(&store, resealed)?);
     let header = store.header()?;
     pin_config::record(context, &header)?;
-    match context.format {
-        Format::Json => show::print(context, &header, &show::Device::JustMade),
-        Format::Text => {
-            let (key, _) = objects(&header)?;
+    let (key, _) = objects(&header)?;
+    context.format.print(
+        || show::as_json(&header, &show::Device::JustMade),
+        || {
             let when = match values {
                 Some(_) => {
                     "now, and when the PCRs have the values given. Run `icnctl id reseal` again \
@@ -96,9 +90,9 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
                 }
                 None => "now",
             };
-            Context::print(&format!("Sealed under {}. Opens {when}.\n", key.policy))
-        }
-    }
+            format!("Sealed under {}. Opens {when}.\n", key.policy)
+        },
+    )
 }
 
 fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {

@@ -2,7 +2,7 @@
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::terminal::say;
+use crate::output::say;
 
 struct Stderr;
 

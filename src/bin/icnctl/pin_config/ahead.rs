@@ -6,7 +6,7 @@ use icn_identity::keystore::IdentityStore;
 use super::{Cause, Pins, fill, put, read};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::terminal::say;
+use crate::output::say;
 
 /// What was written before there is an identity.
 #[must_use]

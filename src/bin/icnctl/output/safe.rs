@@ -5,7 +5,6 @@
 //! looks like one of ours. They are shown, as `\u{1b}`, and not acted upon.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// Whether a terminal does something else with it than to show it in its place.
 fn acts(character: char) -> bool {
@@ -17,7 +16,7 @@ fn acts(character: char) -> bool {
         )
 }
 
-fn escaped(text: &str, line_end: &str) -> String {
+pub(super) fn escaped(text: &str, line_end: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -35,12 +34,12 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// A text whose line ends are ours.
-pub(crate) fn lines(text: &str) -> String {
+pub(super) fn lines(text: &str) -> String {
     escaped(text, "\n")
 }
 
 /// JSON, which has escapes of its own; serde_json writes those below U+0020.
-pub(crate) fn json(text: &str) -> String {
+pub(super) fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character != '\n' && acts(character) {
@@ -50,22 +49,6 @@ pub(crate) fn json(text: &str) -> String {
         }
     }
     safe
-}
-
-/// Says something on standard error. Where it has several lines, the others
-/// are set in: none of them looks like one of ours.
-pub(crate) fn say(text: &str) {
-    complain(&escaped(text, "\n    "));
-}
-
-/// Gives advice, whose lines are ours.
-pub(crate) fn advise(text: &str) {
-    complain(&format!("  try: {}", lines(text)));
-}
-
-/// That nobody can hear it is no reason to stop (`eprintln!` would panic).
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;
 
-use crate::args::{DoctorArgs, Format};
+use super::verdicts::{row, write_verdicts};
+use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::verdicts::{row, write_verdicts};
 
 /// Prints the report; whether an identity works here.
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
@@ -21,18 +21,14 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     let report = examine(&config, args.probe)?;
     let verdicts = report.verdicts(&config);
     let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
-    match context.format {
-        Format::Json => Context::print_json(&json!({
-            "tpm": report,
-            "verdicts": verdicts,
-            "verdict": worst,
-        }))?,
-        Format::Text => {
+    context.format.print(
+        || json!({ "tpm": report, "verdicts": verdicts, "verdict": worst }),
+        || {
             let mut text = as_text(&report, &config);
             write_verdicts(&mut text, &verdicts, worst);
-            Context::print(&text)?;
-        }
-    }
+            text
+        },
+    )?;
     Ok(worst != Outcome::Fail)
 }
 

@@ -1,11 +1,11 @@
-//! The command line of `icnctl id rotation`.
+//! `icnctl id rotation`
 
 use std::path::PathBuf;
 
-use crate::new_file::a_file;
-
 use clap::{Subcommand, ValueEnum};
 use icn_identity::rotation::RotationReason;
+
+use super::value::a_file;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RotationCommand {

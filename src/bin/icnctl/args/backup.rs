@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::new_file::a_file;
+use super::value::a_file;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

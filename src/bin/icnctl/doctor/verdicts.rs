@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{Outcome, Verdict};
 
-use crate::terminal::one_line;
+use crate::output::one_line;
 
 pub(crate) fn row(text: &mut String, name: &str, value: &str) {
     let (name, value) = (one_line(name), one_line(value));

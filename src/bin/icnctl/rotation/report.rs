@@ -7,8 +7,8 @@ use icn_identity::rotation::{Fork, RotatedKey, RotationError, RotationStatement,
 use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
 
-use crate::show::{date, hex};
-use crate::terminal::one_line;
+use crate::output::one_line;
+use crate::output::{date, hex};
 
 /// A little more than clocks differ by.
 const CLOCK_SKEW: u64 = 300;

@@ -1,0 +1,36 @@
+//! `icnctl backend`
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::value::Backend;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackendCommand {
+    /// Tell whether a token or a TPM is fit for an identity; exit 1 if not
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Which backend [default: `backend` in icn.toml; pkcs11 with --module, tpm with --device]
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Backend>,
+
+    /// TPM: device node, or swtpm:host=ADDRESS,port=PORT [default: that of icn.toml]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    /// Try it out, with keys that are gone afterwards (a token wants its PIN for that)
+    #[arg(long)]
+    pub(crate) probe: bool,
+
+    /// PKCS#11 module (absolute path) [default: that of icn.toml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// Label of the token [default: that of icn.toml]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) token: Option<String>,
+}

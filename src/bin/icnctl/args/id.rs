@@ -1,0 +1,127 @@
+//! `icnctl id`
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::backup::{BackupArgs, RestoreArgs};
+use super::init::InitArgs;
+use super::rotation::RotationCommand;
+use super::tpm::ResealArgs;
+use super::value::a_file;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdCommand {
+    /// Make a new identity, or one around the key that --key names; never overwrites one
+    Init(InitArgs),
+    /// Show the identity; needs no PIN or passphrase. `--format did-document` prints what peers
+    /// need to know of it, signed
+    Show,
+    /// Verify a peer's DID document and print its DID and age recipient; needs no network.
+    /// Exit 0 if valid, 1 if not, 2 if it could not be told
+    VerifyDocument(VerifyDocumentArgs),
+    /// Make an identity from a keystore of an older version, with the same DID; FILE is left as it is
+    Import(ImportArgs),
+    /// The DID for others, or a software identity's private key for other programs
+    Export(ExportArgs),
+    /// Hand over to another key, and look at the chain of such statements
+    Rotation {
+        #[command(subcommand)]
+        command: RotationCommand,
+    },
+    /// Find the identity's key again, on a token that was restored, cloned or renamed
+    Relocate(RelocateArgs),
+    /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
+    /// the TLS key, or where peers say that a later number was seen
+    Renew,
+    /// Put the identity under another passphrase, and under the scrypt work that is configured
+    ChangePassphrase(ChangePassphraseArgs),
+    /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
+    Reseal(ResealArgs),
+    /// Encrypt all that can be had of the identity to a recovery key that is kept elsewhere
+    Backup(BackupArgs),
+    /// Put an identity back from its backup, or only try it (--check); never overwrites one
+    Restore(RestoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyDocumentArgs {
+    /// What `icnctl --format did-document id show` printed; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Whose it must be; without it, compare the DID that is printed with the one you know
+    #[arg(long)]
+    pub(crate) did: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Keystore of an older version (v1, v2, v2.1, v3 or v4); it is only read
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// File whose content is the passphrase of the new identity (mode 0600) [default: that of FILE]
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+
+    /// Ask for the passphrase of the new identity [default: that of FILE]
+    #[arg(long)]
+    pub(crate) new_passphrase: bool,
+
+    /// Leave the old TLS certificate and its binding out, unchecked: the way on when the binding
+    /// is not valid (both are replaced in any case)
+    #[arg(long)]
+    pub(crate) discard_tls: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(crate) struct ExportArgs {
+    /// Print the DID, which is public; needs no PIN or passphrase
+    #[arg(long, group = "what")]
+    pub(crate) did_only: bool,
+
+    /// Write the private key of a software identity to a new file: PKCS#8 PEM, encrypted with age.
+    /// `age -d FILE | openssl pkey -in /dev/stdin -text` reads it
+    #[arg(long, group = "what", requires = "output")]
+    pub(crate) secret: bool,
+
+    /// The file, which must not exist (mode 0600)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        value_parser = a_file(),
+        requires = "secret",
+        conflicts_with = "did_only"
+    )]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
+    #[arg(long, value_name = "RECIPIENT", requires = "secret", conflicts_with = "did_only")]
+    pub(crate) recipient: Option<String>,
+
+    /// File whose content is the passphrase of the export (mode 0600)
+    #[arg(long, value_name = "FILE", requires = "secret")]
+    #[arg(conflicts_with_all = ["recipient", "did_only"])]
+    pub(crate) export_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RelocateArgs {
+    /// PKCS#11 module (absolute path) [default: that of icn.toml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The present passphrase comes from --passphrase-file, $ICN_PASSPHRASE or a \
+                        prompt. Copies made before (backups) still open with it."
+)]
+pub(crate) struct ChangePassphraseArgs {
+    /// File whose content is the passphrase from now on (mode 0600) [default: a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+}

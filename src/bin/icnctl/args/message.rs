@@ -1,0 +1,43 @@
+//! `icnctl sign`, `verify` and `decrypt`
+
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    /// File to sign; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Whose signature it is
+    #[arg(long)]
+    pub(crate) did: String,
+
+    /// The signature, 64 bytes in base64
+    #[arg(long, value_name = "BASE64")]
+    pub(crate) signature: String,
+
+    /// File that was signed; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Whoever gets this identity's encryption key opens everything that was ever
+/// encrypted to it: there is no forward secrecy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DecryptArgs {
+    /// File to decrypt, binary or armored; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Write to this file (mode 0600), which appears only when everything was decrypted and
+    /// authenticated [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}

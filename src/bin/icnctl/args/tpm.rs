@@ -1,0 +1,139 @@
+//! `icnctl tpm`, and what `icnctl id init` and `reseal` take for a TPM.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use icn_identity::config::{PcrIndices, PcrPolicy, TpmConfig};
+
+use crate::error::CliError;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TpmCommand {
+    /// Tell whether this identity will open, and which PCR differs; spends no PIN try; exit 1 if not
+    Check(CheckArgs),
+    /// Sign PCR values for an identity, on the approver's machine; prints the approval.
+    /// It cannot be taken back: it opens the key whenever the PCRs have these values
+    Approve(ApproveArgs),
+    /// Put an approval where this node finds it
+    Install(InstallArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// PCR values to be looked at instead of the present ones, as JSON or as `tpm2_pcrread` prints
+    /// them; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApproveArgs {
+    /// The approver's key: P-256, PKCS#8 PEM, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approver_key: PathBuf,
+
+    /// PCR values to be approved instead of those in the request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+
+    /// What `icnctl --format json tpm check` printed on the node; `-` or nothing for standard input
+    #[arg(value_name = "REQUEST")]
+    pub(crate) request: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    /// What `icnctl tpm approve` printed; `-` or nothing for standard input
+    #[arg(value_name = "APPROVAL")]
+    pub(crate) approval: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResealArgs {
+    /// PCR values that the keys are to open with as well, beside the present ones: as JSON, or as
+    /// `tpm2_pcrread` prints them; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_values: Option<PathBuf>,
+
+    /// File whose content is the PIN from now on (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "new_pin")]
+    pub(crate) new_pin_file: Option<PathBuf>,
+
+    /// Ask for another PIN
+    #[arg(long)]
+    pub(crate) new_pin: bool,
+}
+
+/// What of `[identity.tpm]` the command line can say.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "TPM")]
+pub(crate) struct TpmArgs {
+    /// Device node, or swtpm:host=ADDRESS,port=PORT [default: /dev/tpmrm0]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    /// PCRs that the key is bound to, like 0,7 [default: 7]
+    #[arg(long, value_name = "LIST", conflicts_with = "no_platform_binding")]
+    pub(crate) pcr_indices: Option<String>,
+
+    /// Do not bind the key to PCRs: the PIN alone opens it
+    #[arg(long)]
+    pub(crate) no_platform_binding: bool,
+
+    /// Whether an approver can sign other PCR values; an approval cannot be taken back
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<Policy>,
+
+    /// The approver's public key: P-256, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approver: Option<PathBuf>,
+
+    /// No PIN: whoever has this machine and boots it unchanged has the key
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    Literal,
+    Authorized,
+}
+
+impl TpmArgs {
+    /// The first option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--device", self.device.is_some()),
+            ("--pcr-indices", self.pcr_indices.is_some()),
+            ("--no-platform-binding", self.no_platform_binding),
+            ("--policy", self.policy.is_some()),
+            ("--approver", self.approver.is_some()),
+            ("--no-pin", self.no_pin),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
+    pub(crate) fn over(&self, mut config: TpmConfig) -> Result<TpmConfig, CliError> {
+        if let Some(device) = &self.device {
+            config.device_path.clone_from(device);
+        }
+        if let Some(indices) = &self.pcr_indices {
+            config.pcr_indices = PcrIndices::parse(indices).ok_or(CliError::PcrIndices)?;
+            config.platform_binding = true;
+        }
+        config.platform_binding &= !self.no_platform_binding;
+        match self.policy {
+            Some(Policy::Literal) => config.policy = PcrPolicy::Literal,
+            Some(Policy::Authorized) => config.policy = PcrPolicy::Authorized,
+            None => {}
+        }
+        if let Some(approver) = &self.approver {
+            // As it is to be found later, from wherever that is.
+            config.approver =
+                Some(std::path::absolute(approver).unwrap_or_else(|_| approver.clone()));
+        }
+        config.pin &= !self.no_pin;
+        config.check()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,51 @@
+//! Values that several commands take.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use icn_identity::AlgorithmId;
+use icn_identity::backend::BackendKind;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    Age,
+    Pkcs11,
+    Tpm,
+}
+
+impl From<Backend> for BackendKind {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Age => Self::Age,
+            Backend::Pkcs11 => Self::Pkcs11,
+            Backend::Tpm => Self::Tpm,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Algorithm {
+    Ed25519,
+    P256,
+}
+
+impl From<Algorithm> for AlgorithmId {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Ed25519 => Self::Ed25519,
+            Algorithm::P256 => Self::P256,
+        }
+    }
+}
+
+/// Of an option whose file is never standard output.
+pub(crate) fn a_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it goes to a file, not to standard output: name one (./- if it is to be called so)")
+        } else {
+            Ok(path)
+        }
+    })
+}

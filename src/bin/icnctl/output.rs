@@ -1,0 +1,84 @@
+//! What commands print: a result on standard output, in the format that was
+//! asked for, and remarks on standard error.
+
+mod safe;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+pub(crate) use self::safe::one_line;
+use crate::error::CliError;
+
+/// What every command can print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+impl Format {
+    /// Prints a result. What is foreign in the text is made one line before.
+    pub(crate) fn print(
+        self,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        match self {
+            Self::Text => print(&text()),
+            Self::Json => print_json(&json()),
+        }
+    }
+}
+
+/// Prints a text, whatever format was asked for.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    write(&safe::lines(text))
+}
+
+/// Prints JSON, whatever format was asked for.
+pub(crate) fn print_json(value: &Value) -> Result<(), CliError> {
+    write(&safe::json(&format!("{value:#}\n")))
+}
+
+/// A closed pipe is an error, not a panic.
+fn write(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|source| CliError::Output { source })
+}
+
+/// Says something on standard error. Where it has several lines, the others
+/// are set in: none of them looks like one of ours.
+pub(crate) fn say(text: &str) {
+    complain(&safe::escaped(text, "\n    "));
+}
+
+/// Gives advice, whose lines are ours.
+pub(crate) fn advise(text: &str) {
+    complain(&format!("  try: {}", safe::lines(text)));
+}
+
+/// That nobody can hear it is no reason to stop (`eprintln!` would panic).
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(crate) fn date(unix: u64) -> String {
+    i64::try_from(unix)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("{unix} (Unix time)"))
+}
