@@ -37,17 +37,22 @@
 //! or to the user and be writable by nobody else. PINs and passphrases are
 //! never in it: unknown fields are refused.
 
+mod age;
+mod error;
+mod pkcs11;
 mod tpm;
 
-use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
+pub use self::age::AgeConfig;
+pub use self::error::ConfigError;
+use self::error::parse_error;
+pub use self::pkcs11::Pkcs11Config;
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
-use crate::backend::{BackendConfig, BackendKind, Pkcs11Uri};
+use crate::backend::{BackendConfig, BackendKind};
 use crate::did::Did;
-use crate::fault::KeystoreError;
 use crate::file;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong
@@ -77,117 +82,6 @@ pub struct IdentityConfig {
     pub pkcs11: Option<Pkcs11Config>,
     /// `[identity.tpm]`
     pub tpm: Option<TpmConfig>,
-}
-
-/// `[identity.age]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct AgeConfig {
-    /// log2 of scrypt's work for new files (default 18, about a second).
-    pub work_factor: u8,
-    /// log2 of the work that a file may ask for when it is read (default 20).
-    pub max_work_factor: u8,
-}
-
-impl Default for AgeConfig {
-    fn default() -> Self {
-        Self { work_factor: 18, max_work_factor: 20 }
-    }
-}
-
-/// `[identity.pkcs11]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Pkcs11Config {
-    /// Absolute path of the PKCS#11 module.
-    pub module: PathBuf,
-    /// Label of the token.
-    pub token: Option<String>,
-    /// Serial number of the token.
-    pub serial: Option<String>,
-    /// RFC 7512 URI of the token, or of the key on it. Beside `token` and
-    /// `serial`, all must agree.
-    pub key: Option<Pkcs11Uri>,
-    /// Slot number; only where neither label nor serial will do. Slot numbers
-    /// change when tokens are added.
-    pub slot: Option<u64>,
-    /// `CKA_LABEL` of a new key (default `icn-identity`).
-    pub key_label: Option<String>,
-    /// Most sessions that sign at the same time (default: one for each core,
-    /// within what the token says it has).
-    pub sessions: Option<NonZeroU16>,
-    /// Whether a signature is verified before it is given out (default true).
-    #[serde(default = "yes")]
-    pub verify_after_sign: bool,
-    /// Whether a PIN may be sent when the token says that one try is left.
-    #[serde(default)]
-    pub allow_final_try: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-impl Pkcs11Config {
-    /// A module, with everything else left to its default.
-    #[must_use]
-    pub fn new(module: impl Into<PathBuf>) -> Self {
-        Self {
-            module: module.into(),
-            token: None,
-            serial: None,
-            key: None,
-            slot: None,
-            key_label: None,
-            sessions: None,
-            verify_after_sign: true,
-            allow_final_try: false,
-        }
-    }
-
-    /// The token of this label.
-    #[must_use]
-    pub fn with_token(mut self, label: impl Into<String>) -> Self {
-        self.token = Some(label.into());
-        self
-    }
-
-    /// The token of this serial number.
-    #[must_use]
-    pub fn with_serial(mut self, serial: impl Into<String>) -> Self {
-        self.serial = Some(serial.into());
-        self
-    }
-
-    /// The token, or the key on it, that a URI names.
-    #[must_use]
-    pub fn with_key(mut self, key: Pkcs11Uri) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// At most this many sessions that sign at the same time.
-    #[must_use]
-    pub const fn with_sessions(mut self, sessions: NonZeroU16) -> Self {
-        self.sessions = Some(sessions);
-        self
-    }
-
-    /// Whether a PIN may be sent when one try is left.
-    #[must_use]
-    pub const fn with_allow_final_try(mut self, allow: bool) -> Self {
-        self.allow_final_try = allow;
-        self
-    }
-
-    /// Whether signatures are verified before they are given out.
-    #[must_use]
-    pub const fn with_verify_after_sign(mut self, verify: bool) -> Self {
-        self.verify_after_sign = verify;
-        self
-    }
 }
 
 impl Config {
@@ -250,82 +144,6 @@ impl Config {
             }
         }
     }
-}
-
-/// Why `icn.toml` cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("the configuration cannot be used")]
-    File(#[source] KeystoreError),
-    /// The text is not valid.
-    #[error("the configuration is not valid: line {line}: {problem}")]
-    Parse {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong there. Never a value: somebody may have put a PIN
-        /// there.
-        problem: String,
-    },
-    /// Backend `pkcs11` without its section.
-    #[error("backend is \"pkcs11\", but there is no [identity.pkcs11] with a module")]
-    NoPkcs11Section,
-    /// `[identity.tpm]` says what cannot be, or protects nothing.
-    #[error("[identity.tpm] is not valid: {problem}")]
-    Tpm {
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// `module` and the `module-path` of `key` differ.
-    #[error("`module` and the `module-path` of `key` name two modules")]
-    TwoModules,
-    /// The work factor is out of range.
-    #[error(
-        "work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range"
-    )]
-    WorkFactor {
-        /// For writing.
-        work_factor: u8,
-        /// For reading.
-        max_work_factor: u8,
-    },
-}
-
-impl ConfigError {
-    /// What to try next.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        let help = match self {
-            Self::File(error) => return error.help(),
-            Self::Parse { .. } => {
-                "correct the line; the documentation of `icn_identity::config` lists every field. \
-                 PINs and passphrases never go into this file"
-            }
-            Self::NoPkcs11Section => {
-                "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
-            }
-            Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
-            Self::TwoModules => "take the `module-path` out of `key`",
-            Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
-        };
-        Some(help.to_owned())
-    }
-}
-
-/// The parser's own message shows the line, with whatever secret somebody put
-/// there against the rules.
-fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let message = error.message();
-    // None of these repeats a value.
-    let names_fields_only =
-        ["unknown field", "missing field", "duplicate key", "invalid pkcs11 URI"]
-            .iter()
-            .any(|start| message.starts_with(start));
-    let problem =
-        if names_fields_only { message } else { "this value or syntax is not valid here" };
-    ConfigError::Parse { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 mod backend;
 mod backup;
-mod id;
+pub(crate) mod id;
 mod init;
 mod message;
 pub(crate) mod rotation;
-mod tpm;
+pub(crate) mod tpm;
 mod value;
 
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::id::{
-    ChangePassphraseArgs, ExportArgs, IdCommand, ImportArgs, RelocateArgs, VerifyDocumentArgs,
+    ChangePassphraseArgs, ExportArgs, IdCommand, ImportArgs, VerifyDocumentArgs,
 };
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};
 pub(crate) use self::rotation::RotationCommand;
-pub(crate) use self::tpm::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs, TpmCommand};
+pub(crate) use self::tpm::TpmCommand;
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]

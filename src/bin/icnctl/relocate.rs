@@ -6,7 +6,7 @@ use icn_identity::Did;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{BackendKind, Pkcs11Locator};
 
-use crate::args::RelocateArgs;
+use crate::args::id::RelocateArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{pin_config, show};

@@ -9,7 +9,7 @@ use icn_identity::keystore::{Header, Storage};
 use icn_identity::{AlgorithmId, Did, Pin};
 use serde_json::{Value, json};
 
-use crate::args::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
+use crate::args::tpm::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
 use crate::context::{Context, read_message};
 use crate::error::CliError;
 use crate::output::{self, Format, say};

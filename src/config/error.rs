@@ -1,0 +1,79 @@
+//! Why `icn.toml` cannot be used.
+
+use crate::fault::KeystoreError;
+
+/// Why `icn.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration cannot be used")]
+    File(#[source] KeystoreError),
+    /// The text is not valid.
+    #[error("the configuration is not valid: line {line}: {problem}")]
+    Parse {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there. Never a value: somebody may have put a PIN
+        /// there.
+        problem: String,
+    },
+    /// Backend `pkcs11` without its section.
+    #[error("backend is \"pkcs11\", but there is no [identity.pkcs11] with a module")]
+    NoPkcs11Section,
+    /// `[identity.tpm]` says what cannot be, or protects nothing.
+    #[error("[identity.tpm] is not valid: {problem}")]
+    Tpm {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// `module` and the `module-path` of `key` differ.
+    #[error("`module` and the `module-path` of `key` name two modules")]
+    TwoModules,
+    /// The work factor is out of range.
+    #[error(
+        "work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range"
+    )]
+    WorkFactor {
+        /// For writing.
+        work_factor: u8,
+        /// For reading.
+        max_work_factor: u8,
+    },
+}
+
+impl ConfigError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::File(error) => return error.help(),
+            Self::Parse { .. } => {
+                "correct the line; the documentation of `icn_identity::config` lists every field. \
+                 PINs and passphrases never go into this file"
+            }
+            Self::NoPkcs11Section => {
+                "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
+            }
+            Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
+            Self::TwoModules => "take the `module-path` out of `key`",
+            Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
+        };
+        Some(help.to_owned())
+    }
+}
+
+/// The parser's own message shows the line, with whatever secret somebody put
+/// there against the rules.
+pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let message = error.message();
+    // None of these repeats a value.
+    let names_fields_only =
+        ["unknown field", "missing field", "duplicate key", "invalid pkcs11 URI"]
+            .iter()
+            .any(|start| message.starts_with(start));
+    let problem =
+        if names_fields_only { message } else { "this value or syntax is not valid here" };
+    ConfigError::Parse { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
+}

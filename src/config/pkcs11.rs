@@ -1,0 +1,102 @@
+//! `[identity.pkcs11]`: which token, by which module.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::backend::Pkcs11Uri;
+
+/// `[identity.pkcs11]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pkcs11Config {
+    /// Absolute path of the PKCS#11 module.
+    pub module: PathBuf,
+    /// Label of the token.
+    pub token: Option<String>,
+    /// Serial number of the token.
+    pub serial: Option<String>,
+    /// RFC 7512 URI of the token, or of the key on it. Beside `token` and
+    /// `serial`, all must agree.
+    pub key: Option<Pkcs11Uri>,
+    /// Slot number; only where neither label nor serial will do. Slot numbers
+    /// change when tokens are added.
+    pub slot: Option<u64>,
+    /// `CKA_LABEL` of a new key (default `icn-identity`).
+    pub key_label: Option<String>,
+    /// Most sessions that sign at the same time (default: one for each core,
+    /// within what the token says it has).
+    pub sessions: Option<NonZeroU16>,
+    /// Whether a signature is verified before it is given out (default true).
+    #[serde(default = "yes")]
+    pub verify_after_sign: bool,
+    /// Whether a PIN may be sent when the token says that one try is left.
+    #[serde(default)]
+    pub allow_final_try: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Pkcs11Config {
+    /// A module, with everything else left to its default.
+    #[must_use]
+    pub fn new(module: impl Into<PathBuf>) -> Self {
+        Self {
+            module: module.into(),
+            token: None,
+            serial: None,
+            key: None,
+            slot: None,
+            key_label: None,
+            sessions: None,
+            verify_after_sign: true,
+            allow_final_try: false,
+        }
+    }
+
+    /// The token of this label.
+    #[must_use]
+    pub fn with_token(mut self, label: impl Into<String>) -> Self {
+        self.token = Some(label.into());
+        self
+    }
+
+    /// The token of this serial number.
+    #[must_use]
+    pub fn with_serial(mut self, serial: impl Into<String>) -> Self {
+        self.serial = Some(serial.into());
+        self
+    }
+
+    /// The token, or the key on it, that a URI names.
+    #[must_use]
+    pub fn with_key(mut self, key: Pkcs11Uri) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// At most this many sessions that sign at the same time.
+    #[must_use]
+    pub const fn with_sessions(mut self, sessions: NonZeroU16) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Whether a PIN may be sent when one try is left.
+    #[must_use]
+    pub const fn with_allow_final_try(mut self, allow: bool) -> Self {
+        self.allow_final_try = allow;
+        self
+    }
+
+    /// Whether signatures are verified before they are given out.
+    #[must_use]
+    pub const fn with_verify_after_sign(mut self, verify: bool) -> Self {
+        self.verify_after_sign = verify;
+        self
+    }
+}
