@@ -170,7 +170,3 @@ pub enum InvalidVerifyingKey {
     #[error("the point has small order")]
     SmallOrder,
 }
-
-fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-}

@@ -18,9 +18,7 @@ use std::time::{Duration, SystemTime};
 pub use binding::Binding;
 #[cfg(feature = "tls")]
 pub(crate) use binding::Terms;
-pub(crate) use binding::{clock_is_set, unix};
 pub(crate) use companions::Companions;
-pub(crate) use encryption::age_secret_key;
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
 };

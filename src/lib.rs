@@ -31,6 +31,7 @@ mod agefile;
 pub mod algorithm;
 pub mod backend;
 pub mod bundle;
+mod clock;
 pub mod config;
 pub mod did;
 mod encoding;

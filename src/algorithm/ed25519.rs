@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{BadSignature, InvalidVerifyingKey};
+use crate::encoding::hex;
 
 /// An Ed25519 public key: on the curve, canonically encoded, not of small
 /// order.
@@ -44,7 +45,7 @@ impl Ed25519VerifyingKey {
 impl fmt::Debug for Ed25519VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ed25519VerifyingKey(")?;
-        super::write_hex(f, self.as_bytes())?;
+        hex::write(f, self.as_bytes())?;
         write!(f, ")")
     }
 }

@@ -7,6 +7,7 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature as Ecdsa, VerifyingKey};
 
 use super::{BadSignature, InvalidVerifyingKey};
+use crate::encoding::hex;
 
 /// A P-256 public key: a point of the curve, and not the one at infinity.
 #[derive(Clone, Copy)]
@@ -92,7 +93,7 @@ impl Hash for P256VerifyingKey {
 impl fmt::Debug for P256VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "P256VerifyingKey(")?;
-        super::write_hex(f, &self.compressed)?;
+        hex::write(f, &self.compressed)?;
         write!(f, ")")
     }
 }
@@ -101,7 +102,6 @@ impl fmt::Debug for P256VerifyingKey {
 mod tests {
     use super::*;
     use crate::algorithm::{Signature, VerifyingKey};
-    use crate::encoding::hex;
 
     // RFC 6979, appendix A.2.5: the key, and its signature of "sample" with SHA-256.
     const X: &str = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";

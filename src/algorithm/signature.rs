@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::AlgorithmId;
+use crate::encoding::hex;
 
 /// A signature: 64 bytes, tagged with its algorithm.
 ///
@@ -72,7 +73,7 @@ impl Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signature({}, ", self.algorithm)?;
-        super::write_hex(f, &self.bytes)?;
+        hex::write(f, &self.bytes)?;
         write!(f, ")")
     }
 }

@@ -1,12 +1,13 @@
 //! The statement by which a DID key vouches for its companions.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
 use crate::algorithm::{BadSignature, Signature};
+use crate::clock;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
 use crate::fault::SignError;
@@ -15,10 +16,6 @@ use crate::statement::{Purpose, Statement};
 /// How far peers' clocks may differ from ours: 300 seconds. A new binding
 /// begins that long before it is made.
 pub(super) const CLOCK_SKEW: u64 = 300;
-
-/// 2026-01-01T00:00:00Z. This crate is younger: a clock that shows an earlier
-/// time was never set. (Boards without a battery begin in 1970.)
-const CLOCK_FLOOR: u64 = 1_767_225_600;
 
 /// DID, TLS key, X25519 key and validity, signed by the DID key.
 ///
@@ -102,7 +99,7 @@ impl Binding {
     ///
     /// [`BundleError::Expired`] or [`BundleError::NotYetValid`].
     pub fn check_time(&self, at: SystemTime) -> Result<(), BundleError> {
-        let now = unix(at);
+        let now = clock::unix(at);
         if now < self.not_before {
             return Err(BundleError::NotYetValid { wait: self.not_before - now });
         }
@@ -117,11 +114,11 @@ impl Binding {
     /// made. Never by a clock that was not set, one before 2026.
     #[must_use]
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
-        let now = unix(at);
+        let now = clock::unix(at);
         let early = now.saturating_add(CLOCK_SKEW) < self.not_before;
         let validity = self.not_after.saturating_sub(self.not_before);
         let late = now >= self.not_before.saturating_add(validity / 3 * 2);
-        clock_is_set(at) && (early || late)
+        clock::is_set(at) && (early || late)
     }
 
     /// The DID that signed.
@@ -176,13 +173,4 @@ impl fmt::Debug for Binding {
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a clock shows a time that can be true.
-pub(crate) fn clock_is_set(at: SystemTime) -> bool {
-    unix(at) >= CLOCK_FLOOR
-}
-
-pub(crate) fn unix(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::binding::{Binding, CLOCK_SKEW, Terms, clock_is_set, unix};
+use super::binding::{Binding, CLOCK_SKEW, Terms};
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
+use crate::clock;
 use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::fault::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
@@ -43,7 +44,7 @@ impl Companions {
         x25519: X25519Seed,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let companions = Self::bind(did, at, validity, unix(at), x25519, &sign)?;
+        let companions = Self::bind(did, at, validity, clock::unix(at), x25519, &sign)?;
         companions.documented(did, at, sign)
     }
 
@@ -88,11 +89,11 @@ impl Companions {
         validity: Duration,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        if !clock_is_set(at) {
-            return Err(BundleError::ClockNotSet { now: unix(at) });
+        if !clock::is_set(at) {
+            return Err(BundleError::ClockNotSet { now: clock::unix(at) });
         }
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
-        let sequence = self.binding.sequence().saturating_add(1).max(unix(at));
+        let sequence = self.binding.sequence().saturating_add(1).max(clock::unix(at));
         let renewed = Self::bind(did, at, validity, sequence, x25519, &sign)?;
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
@@ -105,7 +106,7 @@ impl Companions {
         x25519: X25519Seed,
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let now = unix(at);
+        let now = clock::unix(at);
         let tls_key = SigningSeed::generate()?;
         let terms = Terms {
             tls_spki: tls::spki(&tls_key),
@@ -148,7 +149,7 @@ impl Companions {
 
     pub(super) fn wants_renewal(&self, at: SystemTime) -> bool {
         let refused = !tls::carries_binding(&self.certificate);
-        self.binding.wants_renewal(at) || (refused && clock_is_set(at))
+        self.binding.wants_renewal(at) || (refused && clock::is_set(at))
     }
 
     /// With a certificate as this crate made them before they carried their
@@ -309,11 +310,11 @@ mod tests {
             old.renewed(key.did(), at, DEFAULT_VALIDITY, sign).unwrap().binding().sequence()
         };
         let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
-        assert_eq!(made.binding().sequence(), unix(now));
-        assert_eq!(renewed(&made, now), unix(now) + 1);
-        assert_eq!(renewed(&made, ahead), unix(ahead));
+        assert_eq!(made.binding().sequence(), clock::unix(now));
+        assert_eq!(renewed(&made, now), clock::unix(now) + 1);
+        assert_eq!(renewed(&made, ahead), clock::unix(ahead));
         let made = Companions::issue(key.did(), ahead, DEFAULT_VALIDITY, sign).unwrap();
-        assert_eq!(renewed(&made, now), unix(ahead) + 1);
+        assert_eq!(renewed(&made, now), clock::unix(ahead) + 1);
     }
 
     #[test]

@@ -15,29 +15,21 @@ use std::str::FromStr as _;
 
 use ::age::stream::StreamReader;
 use ::age::{Decryptor, Identity, x25519};
-use bech32::{Bech32, Hrp};
 use zeroize::Zeroizing;
 
 pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
 use self::source::Unarmored;
 use super::IdentityBundle;
+use crate::encoding;
 use crate::file::{Existing, NewFile, io_error};
 use crate::secret::X25519Seed;
 use crate::signer::DidSigner;
 
-const RECIPIENT: Hrp = Hrp::parse_unchecked("age");
-const SECRET_KEY: Hrp = Hrp::parse_unchecked("age-secret-key-");
-/// `AGE-SECRET-KEY-1`, 52 characters for 32 bytes, 6 of checksum.
-const SECRET_KEY_LEN: usize = 16 + 52 + 6;
-
 /// An X25519 public key as an age recipient: `age1…` (age v1, Bech32).
 #[must_use]
 pub fn age_recipient(x25519_public: &[u8; 32]) -> String {
-    let mut text = String::new();
-    // Too long for Bech32 is the only error, and this is 62 characters.
-    let _ = bech32::encode_lower_to_fmt::<Bech32, _>(&mut text, RECIPIENT, x25519_public);
-    text
+    encoding::age::recipient(x25519_public)
 }
 
 type Ciphertext<R> = BufReader<Unarmored<R>>;
@@ -161,16 +153,8 @@ impl<S: DidSigner> IdentityBundle<S> {
 
 /// The crate `age` takes a key as text only.
 fn age_identity(seed: &X25519Seed) -> Result<x25519::Identity, DecryptError> {
-    let text = age_secret_key(seed).ok_or(DecryptError::Key)?;
+    let text = encoding::age::secret_key(seed.as_bytes()).ok_or(DecryptError::Key)?;
     x25519::Identity::from_str(&text).map_err(|_| DecryptError::Key)
-}
-
-/// `AGE-SECRET-KEY-1…`, as stock tools read it.
-pub(crate) fn age_secret_key(seed: &X25519Seed) -> Option<Zeroizing<String>> {
-    // Of its full length: growing would leave copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(SECRET_KEY_LEN));
-    bech32::encode_upper_to_fmt::<Bech32, _>(&mut *text, SECRET_KEY, seed.as_bytes()).ok()?;
-    Some(text)
 }
 
 #[cfg(test)]

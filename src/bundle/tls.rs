@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::extension::{Extension, OID};
 use super::{Binding, BundleError};
 use crate::algorithm::Ed25519VerifyingKey;
+use crate::clock;
 use crate::did::Did;
 use crate::peer::{Certificate, SPKI_PREFIX};
 use crate::secret::{SigningSeed, pkcs8};
@@ -114,8 +115,7 @@ pub(super) fn carries_binding(der: &[u8]) -> bool {
 }
 
 fn date(unix: u64) -> Result<OffsetDateTime, BundleError> {
-    let seconds = i64::try_from(unix).map_err(bad)?;
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(bad)
+    clock::date(unix).ok_or_else(|| bad("its validity ends after the year 9999"))
 }
 
 fn bad(reason: impl std::fmt::Display) -> BundleError {

@@ -19,14 +19,13 @@ use std::fmt;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::form::{Form, Vouching};
 use super::proof;
 use super::{Did, x25519_public_key_multibase};
 use crate::algorithm::{BadSignature, Signature};
-use crate::bundle::unix;
+use crate::clock;
+use crate::encoding;
 use crate::fault::SignError;
 use crate::statement::{Purpose, Statement};
 
@@ -60,7 +59,7 @@ impl DidDocument {
         at: SystemTime,
         mut sign: impl FnMut(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, NotSigned> {
-        let created = unix(at);
+        let created = clock::unix(at);
         let statement = *sign(&statement(did, &x25519_public, created))?.as_bytes();
         let form = Form::new(did, &x25519_public, created, &statement);
         let options = form.options(date(created)?);
@@ -137,7 +136,7 @@ impl DidDocument {
     /// That key as an age recipient, `age1…`.
     #[must_use]
     pub fn age_recipient(&self) -> String {
-        crate::bundle::age_recipient(&self.x25519_public)
+        encoding::age::recipient(&self.x25519_public)
     }
 
     /// That key as Multikey, `z6LS…`.
@@ -192,13 +191,8 @@ fn decode_x25519(multibase: &str) -> Option<[u8; 32]> {
     bytes.strip_prefix(&X25519_PUB)?.try_into().ok()
 }
 
-/// `2026-01-31T12:00:00Z`
 fn date(unix: u64) -> Result<String, InvalidDocument> {
-    i64::try_from(unix)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|date| date.format(&Rfc3339).ok())
-        .ok_or(InvalidDocument::Time)
+    clock::rfc3339(unix).ok_or(InvalidDocument::Time)
 }
 
 impl fmt::Debug for DidDocument {

@@ -4,12 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::OpenError;
 use super::io::{io_help, quoted};
 use crate::backend::BackendKind;
+use crate::clock;
 use crate::did::Did;
 
 /// Why the files of an identity could not be read or written.
@@ -191,13 +189,8 @@ fn opener(backend: BackendKind) -> &'static str {
     }
 }
 
-/// `2026-01-31T12:00:00Z`
 fn date(unix: u64) -> String {
-    i64::try_from(unix)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|date| date.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("Unix time {unix}"))
+    clock::rfc3339(unix).unwrap_or_else(|| format!("Unix time {unix}"))
 }
 
 impl KeystoreError {

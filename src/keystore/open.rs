@@ -8,7 +8,8 @@ use super::payload::Payload;
 use super::succession::check_end;
 use super::unlock::{Credentials, StorageSecret, stored_secret};
 use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator};
-use crate::bundle::{IdentityBundle, clock_is_set};
+use crate::bundle::IdentityBundle;
+use crate::clock;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::file::Lock;
@@ -81,7 +82,7 @@ impl IdentityStore {
         let unlocked = self.unlock_identity(backend, pinned, credentials)?;
         let stored = unlocked.payload.rotation_chain().clone();
         let bundle = &unlocked.bundle;
-        if !clock_is_set(now) {
+        if !clock::is_set(now) {
             log::warn!(
                 "the clock is not set: the TLS certificate is left as it is, and is not valid by it"
             );

@@ -10,11 +10,11 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::identity::IdentityStore;
+use crate::clock;
 use crate::error::KeystoreError;
 use crate::file::{self, Lock};
 
@@ -130,8 +130,7 @@ impl IdentityStore {
         let mut refused = self.refusals().unwrap_or_default();
         refused.retain(|refusal| refusal.token != token || refusal.mark != mark);
         refused.drain(..refused.len().saturating_sub(MOST - 1));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        refused.push(Refusal { token: token.to_owned(), mark, at: now.as_secs() });
+        refused.push(Refusal { token: token.to_owned(), mark, at: clock::now() });
         self.write_refusals(&refused)
     }
 

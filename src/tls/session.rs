@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use super::DidVerifier;
-use crate::bundle::unix;
+use crate::clock;
 use crate::peer::{Refusal, VerifiedPeer};
 
 impl DidVerifier {
@@ -64,7 +64,7 @@ impl DidVerifier {
         if !others.is_empty() {
             return Err(Refusal::Intermediates { count: others.len() }.into());
         }
-        let proven = self.check(certificate, None, unix(now))?;
+        let proven = self.check(certificate, None, clock::unix(now))?;
         Ok(VerifiedPeer::new(proven.binding()))
     }
 }

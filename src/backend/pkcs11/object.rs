@@ -13,6 +13,7 @@ use super::scheme::{self, P256_OID};
 use super::token::Token;
 use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::backend::Pkcs11Uri;
+use crate::encoding::hex;
 use crate::error::Pkcs11Error;
 use crate::evidence::{Fact, Pkcs11Attributes};
 
@@ -142,7 +143,7 @@ impl Objects<'_> {
     /// Label and id, for messages. What cannot be read is left out.
     fn name_of(self, object: ObjectHandle) -> String {
         let label = self.label(object).unwrap_or_default();
-        format!("{label:?} (id {})", hex(&self.id(object).unwrap_or_default()))
+        format!("{label:?} (id {})", hex::encode(&self.id(object).unwrap_or_default()))
     }
 
     /// The one object of a list.
@@ -252,9 +253,5 @@ fn number(told: Vec<u8>) -> Option<CK_ULONG> {
 
 /// `with id 0a1b…`, for messages.
 pub(super) fn with_id(id: &[u8]) -> String {
-    format!("with id {}", hex(id))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("with id {}", hex::encode(id))
 }

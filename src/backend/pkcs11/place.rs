@@ -6,11 +6,12 @@ use cryptoki::object::ObjectHandle;
 
 use super::connection::Policy;
 use super::module::Module;
-use super::object::{Objects, Pair, hex, with_id};
+use super::object::{Objects, Pair, with_id};
 use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
 use crate::backend::Pkcs11Locator;
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::error::{OpenError, Pkcs11Error};
 use crate::evidence::Evidence;
 
@@ -134,5 +135,5 @@ impl Place {
 }
 
 pub(super) fn with_name(label: &str, id: &[u8]) -> String {
-    format!("{label:?} (id {})", hex(id))
+    format!("{label:?} (id {})", hex::encode(id))
 }

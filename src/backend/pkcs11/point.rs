@@ -1,6 +1,7 @@
 //! `CKA_EC_POINT`, which each module encodes in its own way.
 
 use crate::algorithm::{AlgorithmId, Ed25519VerifyingKey, P256VerifyingKey, VerifyingKey};
+use crate::encoding::hex;
 
 /// An Ed25519 point (RFC 8032, section 5.1.5).
 const ED25519: usize = 32;
@@ -37,7 +38,7 @@ pub(super) fn decode(algorithm: AlgorithmId, encoded: &[u8]) -> Result<Verifying
         }
     };
     let key = key.ok_or_else(|| {
-        let start: String = encoded.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let start = hex::encode(encoded.get(..4).unwrap_or(encoded));
         let name = match algorithm {
             AlgorithmId::Ed25519 => "Ed25519",
             AlgorithmId::P256 => "P-256",
@@ -65,7 +66,6 @@ pub(super) const fn form(encoded: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::hex;
 
     /// RFC 8032, section 7.1, test 1.
     const KEY: [u8; 32] = [

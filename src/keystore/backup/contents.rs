@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::super::header::{Header, Storage};
 use crate::backend::BackendKind;
+use crate::clock;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
 use crate::error::{BackupError, KeystoreError};
@@ -78,13 +77,10 @@ impl<'a> Contents<'a> {
     /// The time, written by us: what else could be in that string does not get
     /// any further.
     pub(super) fn when(&self) -> Result<String, BackupError> {
-        OffsetDateTime::parse(&self.created, &Rfc3339)
-            .ok()
-            .and_then(|time| time.format(&Rfc3339).ok())
-            .ok_or(BackupError::NotABackup {
-                reason: "its `created` is no time of RFC 3339",
-                source: None,
-            })
+        clock::rewritten(&self.created).ok_or(BackupError::NotABackup {
+            reason: "its `created` is no time of RFC 3339",
+            source: None,
+        })
     }
 }
 

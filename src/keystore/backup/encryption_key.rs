@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::make::write_once;
 use super::{BackedUp, Backup};
-use crate::bundle::{age_recipient, age_secret_key};
 use crate::did::Did;
+use crate::encoding::age;
 use crate::error::{BackupError, Error};
 
 /// More than the three lines have: growing would leave copies behind.
@@ -37,8 +37,8 @@ impl Backup {
         let x25519 = &self.companions.x25519;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         writeln!(text, "# encryption key of {did}; it does not sign").ok()?;
-        writeln!(text, "# public key: {}", age_recipient(&x25519.public_key())).ok()?;
-        writeln!(text, "{}", *age_secret_key(x25519)?).ok()?;
+        writeln!(text, "# public key: {}", age::recipient(&x25519.public_key())).ok()?;
+        writeln!(text, "{}", *age::secret_key(x25519.as_bytes())?).ok()?;
         Some(text)
     }
 }

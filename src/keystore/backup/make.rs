@@ -1,11 +1,8 @@
 //! Making a backup.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::super::header::{self, Header};
 use super::super::identity::{IdentityStore, check_header, seed_of};
@@ -16,6 +13,7 @@ use super::{MAX_LEN, statement};
 use crate::agefile;
 use crate::backend::Backend;
 use crate::bundle::IdentityBundle;
+use crate::clock;
 use crate::did::Did;
 use crate::error::{BackupError, Error, KeystoreError};
 use crate::file::{self, Lock};
@@ -160,7 +158,7 @@ impl IdentityStore {
         let words = Words::of(&header, request.config.is_some(), approvals.is_some());
         let contents = json::to_json(&Contents {
             did: bundle.did().clone(),
-            created: now(),
+            created: clock::rfc3339(clock::now()).unwrap_or_default(),
             contains: words.contains.clone(),
             does_not_contain: words.does_not_contain.clone(),
             header: raw(text.as_bytes())?,
@@ -188,14 +186,4 @@ fn raw(json: &[u8]) -> Result<&RawValue, Error> {
 /// Its text is left out: it could quote.
 fn unwritable(_: serde_json::Error) -> Error {
     KeystoreError::Payload { reason: "the backup cannot be written as JSON", source: None }.into()
-}
-
-/// `2026-01-31T12:00:00Z`
-fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|date| date.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x2
 use zeroize::Zeroizing;
 
 use crate::agefile;
+use crate::encoding;
 use crate::error::BackupError;
 use crate::file;
 use crate::secret::Passphrase;
@@ -39,8 +40,7 @@ impl FromStr for RecoveryRecipient {
         }
         let wrong = |reason| BackupError::NotARecipient { given: repeatable(text), reason };
         let recipient = text.parse().map_err(|_| wrong("X25519 keys begin with age1"))?;
-        let decoded = bech32::decode(text).map(|(_, bytes)| bytes).unwrap_or_default();
-        let public = decoded.try_into().map_err(|_| wrong("it is not 32 bytes"))?;
+        let public = encoding::age::public_key(text).ok_or_else(|| wrong("it is not 32 bytes"))?;
         // Else the key of the file is one that everybody knows.
         let probe = x25519_dalek::StaticSecret::from([1; 32]);
         let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(public));

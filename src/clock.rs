@@ -1,0 +1,40 @@
+//! Times: Unix seconds, and as JSON and people write them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// 2026-01-01T00:00:00Z. This crate is younger: a clock that shows an earlier
+/// time was never set. (Boards without a battery begin in 1970.)
+const FLOOR: u64 = 1_767_225_600;
+
+/// Whether a clock shows a time that can be true.
+pub(crate) fn is_set(at: SystemTime) -> bool {
+    unix(at) >= FLOOR
+}
+
+/// Unix seconds; none before 1970.
+pub(crate) fn unix(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// By the system's clock.
+pub(crate) fn now() -> u64 {
+    unix(SystemTime::now())
+}
+
+/// None after the year 9999.
+pub(crate) fn date(unix: u64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(i64::try_from(unix).ok()?).ok()
+}
+
+/// `2026-01-31T12:00:00Z`
+pub(crate) fn rfc3339(unix: u64) -> Option<String> {
+    date(unix)?.format(&Rfc3339).ok()
+}
+
+/// The same time, written by us.
+pub(crate) fn rewritten(rfc3339: &str) -> Option<String> {
+    OffsetDateTime::parse(rfc3339, &Rfc3339).ok()?.format(&Rfc3339).ok()
+}
