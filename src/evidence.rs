@@ -6,6 +6,7 @@
 //! directory signs with all of them intact; only an attestation by the
 //! device's maker would prove more.
 
+mod known;
 mod pkcs11;
 mod requirement;
 mod tpm;
@@ -154,7 +155,8 @@ impl Evidence {
         Self(Source::Software)
     }
 
-    /// Judges what a PKCS#11 device said.
+    /// Judges what a PKCS#11 device said. A key's past as told by a library that is
+    /// known not to ask its device is unknown.
     ///
     /// # Errors
     ///
@@ -164,6 +166,8 @@ impl Evidence {
         device: DeviceIdentity,
         attributes: Pkcs11Attributes,
     ) -> Result<Self, Exposable> {
+        let attributes =
+            if known::invents_history(&device) { attributes.without_history() } else { attributes };
         let provenance = attributes.judge()?;
         Ok(Self(Source::Pkcs11 { device: Box::new(device), attributes, provenance }))
     }
@@ -196,7 +200,7 @@ impl Evidence {
     pub fn assurance(&self) -> Assurance {
         match &self.0 {
             Source::Software => Assurance::None,
-            Source::Pkcs11 { device, .. } => device.assurance(),
+            Source::Pkcs11 { device, .. } => device.token_assurance(),
             Source::Tpm { device, .. } => tpm::assurance(device),
         }
     }

@@ -1,6 +1,6 @@
 //! The five attributes of PKCS#11, and who the token says it is.
 
-use super::{Assurance, Exposable, Fact, ProvenanceKind};
+use super::{Assurance, Exposable, Fact, ProvenanceKind, known};
 
 /// `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`, `CKA_EXTRACTABLE` and
 /// `CKA_NEVER_EXTRACTABLE` of a private key (PKCS#11 v3.0, sections 4.9 and 4.10).
@@ -38,6 +38,14 @@ impl Pkcs11Attributes {
         })
     }
 
+    /// Without what only the device could know of a key's past.
+    pub(super) const fn without_history(mut self) -> Self {
+        self.local = Fact::Unknown;
+        self.always_sensitive = Fact::Unknown;
+        self.never_extractable = Fact::Unknown;
+        self
+    }
+
     pub(super) fn facts(self) -> [(&'static str, Fact); 5] {
         [
             ("local", self.local),
@@ -65,27 +73,16 @@ pub struct DeviceIdentity {
     pub label: String,
     /// `firmwareVersion`, `major.minor`.
     pub firmware: String,
+    /// `manufacturerID` of the library in front of it (`CK_INFO`), trimmed; empty for
+    /// a TPM that is asked directly.
+    pub library: String,
     /// Whether the slot carries `CKF_HW_SLOT`; true for every TPM.
     pub hardware_slot: bool,
 }
 
-/// Parts of manufacturer or model strings by which soft tokens name themselves.
-const SOFT_TOKENS: [&str; 8] = [
-    "softhsm",
-    "kryoptic",
-    "craton",
-    "nss",
-    "network security services",
-    "soft",
-    "virtual",
-    "swtpm",
-];
-
 impl DeviceIdentity {
-    pub(crate) fn assurance(&self) -> Assurance {
-        let name = format!("{} {}", self.manufacturer, self.model).to_lowercase();
-        let names_itself_soft = SOFT_TOKENS.iter().any(|soft| name.contains(soft));
-        if names_itself_soft || !self.hardware_slot {
+    pub(crate) fn token_assurance(&self) -> Assurance {
+        if known::is_software(self, false) || !self.hardware_slot {
             Assurance::SoftToken
         } else {
             Assurance::Claimed
@@ -137,13 +134,14 @@ mod tests {
         let device = |manufacturer: &str, hardware_slot| DeviceIdentity {
             manufacturer: manufacturer.into(),
             model: String::new(),
+            library: String::new(),
             serial: String::new(),
             label: String::new(),
             firmware: String::new(),
             hardware_slot,
         };
-        assert_eq!(device("SoftHSM project", true).assurance(), Assurance::SoftToken);
-        assert_eq!(device("Acme", false).assurance(), Assurance::SoftToken);
-        assert_eq!(device("Acme", true).assurance(), Assurance::Claimed);
+        assert_eq!(device("SoftHSM project", true).token_assurance(), Assurance::SoftToken);
+        assert_eq!(device("Acme", false).token_assurance(), Assurance::SoftToken);
+        assert_eq!(device("Acme", true).token_assurance(), Assurance::Claimed);
     }
 }

@@ -1,6 +1,6 @@
-//! The attributes of a TPM's object, and which TPMs are software.
+//! The attributes of a TPM's object.
 
-use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind};
+use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, known};
 
 /// Attributes of an object as the TPM enforces them (`TPMA_OBJECT`, TPM 2.0
 /// Library, part 2, section 8.3). The TPM loads an object with no others.
@@ -70,24 +70,9 @@ impl TpmAttributes {
     }
 }
 
-/// Manufacturers (TCG vendor id registry) whose TPMs are programs: swtpm and
-/// IBM's simulator; Microsoft's, in Hyper-V, Azure and its simulator; Google
-/// Compute Engine; AWS Nitro; VMware; QEMU's own.
-const VIRTUAL_MANUFACTURERS: [&str; 6] = ["IBM", "MSFT", "GOOG", "AMZN", "VMW", "QEMU"];
-
-/// Parts of vendor strings by which others name themselves.
-const VIRTUAL_MODELS: [&str; 7] =
-    ["sw   tpm", "swtpm", "vtpm", "virtual", "simulator", "nitrotpm", "vmware"];
-
 /// A virtual TPM is a soft token: whoever runs the host can copy it.
 pub(crate) fn assurance(device: &DeviceIdentity) -> Assurance {
-    let model = device.model.to_lowercase();
-    let by_manufacturer = VIRTUAL_MANUFACTURERS.contains(&device.manufacturer.as_str());
-    if by_manufacturer || VIRTUAL_MODELS.iter().any(|part| model.contains(part)) {
-        Assurance::SoftToken
-    } else {
-        Assurance::Claimed
-    }
+    if known::is_software(device, true) { Assurance::SoftToken } else { Assurance::Claimed }
 }
 
 #[cfg(test)]
@@ -129,39 +114,6 @@ mod tests {
             let signs_only = seen.sign && !seen.restricted && !seen.decrypt;
             let usable = seen.check_signing_key().is_ok();
             assert_eq!(usable, signs_only && !seen.user_with_auth, "{seen:?}");
-        }
-    }
-
-    #[test]
-    fn virtual_tpms_are_soft_tokens() {
-        let device = |manufacturer: &str, model: &str| DeviceIdentity {
-            manufacturer: manufacturer.into(),
-            model: model.into(),
-            serial: String::new(),
-            label: String::new(),
-            firmware: String::new(),
-            hardware_slot: true,
-        };
-        for (manufacturer, model) in [
-            ("IBM", "SW   TPM"),
-            ("MSFT", "xCG fTPM"),
-            ("GOOG", "vTPM"),
-            ("AMZN", "NitroTPM"),
-            ("VMW", "VMware TPM"),
-            ("XYZ", "Virtual TPM"),
-        ] {
-            let found = assurance(&device(manufacturer, model));
-            assert_eq!(found, Assurance::SoftToken, "{manufacturer} {model}");
-        }
-        for (manufacturer, model) in [
-            ("IFX", "SLB9670"),
-            ("INTC", "Intel"),
-            ("AMD", "AMD"),
-            ("STM", ""),
-            ("NTC", "rls NPCT75x"),
-        ] {
-            let found = assurance(&device(manufacturer, model));
-            assert_eq!(found, Assurance::Claimed, "{manufacturer} {model}");
         }
     }
 }

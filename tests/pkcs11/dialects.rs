@@ -1,9 +1,11 @@
 //! Each module speaks PKCS#11 in its own way.
 
-use icn_identity::backend::Backend as _;
+use icn_identity::backend::{Backend as _, Locator};
+use icn_identity::error::OpenError;
+use icn_identity::evidence::Fact;
 use icn_identity::{
-    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Key, Pin, ProvenanceKind,
-    Unlocked,
+    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Hardware, Key, Pin,
+    ProvenanceKind, Sealed, Unlocked,
 };
 
 use super::{Alg, generate, new_key};
@@ -66,6 +68,57 @@ fn evidence_that_a_module_leaves_out_is_unknown_and_not_hardware() {
             ]
         );
         Key::<DeviceHeld, Unlocked, Alg>::try_from(key).unwrap();
+    });
+}
+
+/// OpenSC answers LOCAL, ALWAYS_SENSITIVE and NEVER_EXTRACTABLE by constants, for a
+/// key that was imported as for one that was born in the card.
+fn is_held_and_not_hardware(hsm: &SoftHsm, dialect: &str) {
+    hsm.token(TOKEN);
+    hsm.script(&format!("hardware\n{dialect}"));
+    let made = faulty(hsm).create(&new_key(), &pin()).unwrap();
+    let Locator::Pkcs11(locator) = made.locator else { panic!("{:?}", made.locator) };
+    assert_eq!(made.key.provenance(), ProvenanceKind::DeviceHeld);
+    let facts = made.key.evidence().unwrap().facts();
+    let unknown: Vec<_> =
+        facts.filter(|(_, fact)| *fact == Fact::Unknown).map(|(name, _)| name).collect();
+    assert_eq!(unknown, ["local", "always_sensitive", "never_extractable"]);
+    let refused = Key::<Hardware, Unlocked, Alg>::try_from(made.key).unwrap_err();
+    assert_eq!(refused.found(), ProvenanceKind::DeviceHeld);
+    // And opened again, by a type that demands more.
+    let key = refused.into_key();
+    let sealed = find(&faulty(hsm), &locator, key.did()).unwrap();
+    let sealed = Key::<Hardware, Sealed, Alg>::try_from(sealed).unwrap();
+    let refused = sealed.unseal(&Pin::new(PIN)).unwrap_err();
+    assert!(matches!(refused.reason(), OpenError::WrongProvenance { .. }));
+}
+
+#[test]
+fn a_key_behind_opensc_is_held_and_not_hardware() {
+    alone(|hsm| is_held_and_not_hardware(hsm, "library OpenSC_Project"));
+}
+
+/// A proxy tells its own name and passes the token's on.
+#[test]
+fn a_key_behind_a_proxy_in_front_of_opensc_is_held_and_not_hardware() {
+    alone(|hsm| is_held_and_not_hardware(hsm, "library PKCS#11_Kit\nmodel PKCS#15_emulated"));
+}
+
+#[test]
+fn a_virtual_tpm_behind_tpm2_pkcs11_is_a_soft_token() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let library = "library tpm2-software.github.io";
+        for (device, backed) in [
+            ("manufacturer IBM\nmodel SW___TPM", false),
+            ("manufacturer GOOG\nmodel vTPM", false),
+            ("manufacturer IFX\nmodel SLB9670", true),
+        ] {
+            hsm.script(&format!("hardware\n{library}\n{device}"));
+            let label = new_key().with_label(Some(device.into()));
+            let key = faulty(hsm).create(&label, &pin()).unwrap().key;
+            assert_eq!(key.is_hardware_backed(), backed, "{device}");
+        }
     });
 }
 

@@ -125,7 +125,7 @@ fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
     TokenReport {
         uri: super::locator(token, Vec::new(), "").token_uri(),
         selected: wanted.matches(token),
-        assurance: identity.assurance().as_str(),
+        assurance: identity.token_assurance().as_str(),
         hardware_slot: identity.hardware_slot,
         write_protected: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::write_protected),
         error_state: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::error_state),

@@ -13,7 +13,7 @@ use cryptoki::error::{Error, RvError};
 
 use super::failure::Failure;
 use super::raw::Calls;
-use super::token::Token;
+use super::token::{Token, trimmed};
 use crate::error::Pkcs11Error;
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
@@ -41,6 +41,7 @@ pub(super) struct Module {
     path: PathBuf,
     context: Pkcs11,
     calls: Calls,
+    manufacturer: String,
     /// The token that was selected last: where to look for it first.
     token: Mutex<Option<Token>>,
 }
@@ -61,8 +62,9 @@ impl Module {
     }
 
     fn load(path: PathBuf) -> Result<Self, Pkcs11Error> {
+        let shown = path.clone();
         let unusable = |reason, error: Error| Pkcs11Error::Module {
-            path: path.clone(),
+            path: shown.clone(),
             reason,
             source: Some(Box::new(Failure::from(error))),
         };
@@ -73,8 +75,13 @@ impl Module {
         })?;
         let calls = Calls::load(&path)
             .map_err(|error| unusable("it does not tell its functions", error))?;
-        let module = Self { path, context, calls, token: Mutex::default() };
+        let mut module =
+            Self { path, context, calls, manufacturer: String::new(), token: Mutex::default() };
         module.initialise()?;
+        // Whose word its answers are depends on who wrote it.
+        let info = module.context.get_library_info();
+        let info = info.map_err(|error| unusable("it does not tell who made it", error))?;
+        module.manufacturer = trimmed(info.manufacturer_id()).to_owned();
         Ok(module)
     }
 
@@ -89,6 +96,11 @@ impl Module {
                 source: Some(Box::new(Failure::from(error))),
             }),
         }
+    }
+
+    /// `manufacturerID` of `CK_INFO`, trimmed: who wrote the library.
+    pub(super) fn manufacturer(&self) -> &str {
+        &self.manufacturer
     }
 
     /// The canonical path.

@@ -268,6 +268,7 @@ fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         model: trimmed(info.model()),
         serial: trimmed(info.serial_number()),
         label: trimmed(info.label()),
+        library: module.manufacturer().to_owned(),
         firmware: info.firmware_version().to_string(),
         hardware_slot,
     };
@@ -275,7 +276,7 @@ fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
 }
 
 /// The standard pads with blanks; some modules pad with NUL.
-fn trimmed(padded: &str) -> String {
+pub(super) fn trimmed(padded: &str) -> String {
     padded.trim_end_matches([' ', '\0']).to_owned()
 }
 

@@ -48,7 +48,6 @@ forward! {
 }
 
 forward_plain! {
-    C_GetInfo(info: *mut CK_INFO);
     C_Finalize(reserved: *mut c_void);
 }
 
@@ -68,7 +67,7 @@ pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     version: CK_VERSION { major: 2, minor: 40 },
     C_Initialize: Some(initialize),
     C_Finalize: Some(C_Finalize),
-    C_GetInfo: Some(C_GetInfo),
+    C_GetInfo: Some(token::C_GetInfo),
     C_GetFunctionList: Some(crate::C_GetFunctionList),
     C_GetSlotList: Some(token::C_GetSlotList),
     C_GetSlotInfo: Some(token::C_GetSlotInfo),

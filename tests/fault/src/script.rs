@@ -54,6 +54,12 @@ pub(crate) struct Script {
     pub(crate) serial: Option<String>,
     /// `hardware`: the token calls itself hardware, of another maker.
     pub(crate) hardware: bool,
+    /// `manufacturer TEXT`: of the token. `_` stands for a blank, here and below.
+    pub(crate) manufacturer: Option<String>,
+    /// `model TEXT`: of the token.
+    pub(crate) model: Option<String>,
+    /// `library TEXT`: the manufacturer of the module itself.
+    pub(crate) library: Option<String>,
 }
 
 pub(crate) struct Rule {
@@ -88,8 +94,8 @@ impl Script {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut script = Self::default();
         for line in text.lines() {
-            let line = line.split('#').next().unwrap_or_default();
-            let words: Vec<&str> = line.split_whitespace().collect();
+            let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+            let words: Vec<&str> = words.collect();
             script.statement(&words).map_err(|error| format!("{line}: {error}"))?;
         }
         Ok(script)
@@ -141,6 +147,9 @@ impl Script {
             ["reuse-handles"] => self.reuse_handles = true,
             ["serial", text] => self.serial = Some((*text).into()),
             ["hardware"] => self.hardware = true,
+            ["manufacturer", text] => self.manufacturer = Some(text.replace('_', " ")),
+            ["model", text] => self.model = Some(text.replace('_', " ")),
+            ["library", text] => self.library = Some(text.replace('_', " ")),
             _ => return Err("no such statement".into()),
         }
         Ok(())

@@ -10,6 +10,21 @@ use crate::effects::{on_session_with, without_session};
 use crate::real::{give_up, real};
 use crate::state::{AT_WORK, Session, directory, log, state};
 
+pub(crate) unsafe extern "C" fn C_GetInfo(info: *mut CK_INFO) -> CK_RV {
+    without_session("C_GetInfo", |real| {
+        let Some(function) = real.C_GetInfo else { return CKR_FUNCTION_NOT_SUPPORTED };
+        // SAFETY: the caller's own arguments, under the same contract.
+        let rv = unsafe { function(info) };
+        // SAFETY: valid for a write, and was written if all went well.
+        if let (CKR_OK, Some(info)) = (rv, unsafe { info.as_mut() })
+            && let Some(library) = &state().script.library
+        {
+            pad(&mut info.manufacturerID, library);
+        }
+        rv
+    })
+}
+
 pub(crate) unsafe extern "C" fn C_GetSlotList(
     present: CK_BBOOL,
     slots: *mut CK_SLOT_ID,
@@ -102,6 +117,12 @@ fn change(info: &mut CK_TOKEN_INFO) {
     if script.hardware {
         pad(&mut info.manufacturerID, "Fault Works");
         pad(&mut info.model, "FW-1");
+    }
+    if let Some(manufacturer) = &script.manufacturer {
+        pad(&mut info.manufacturerID, manufacturer);
+    }
+    if let Some(model) = &script.model {
+        pad(&mut info.model, model);
     }
 }
 
