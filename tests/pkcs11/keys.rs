@@ -1,9 +1,10 @@
 //! Keys that are made, opened, closed and adopted.
 
 use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator};
+use icn_identity::error::SignError;
 use icn_identity::{
-    Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware, Key,
-    Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
+    Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware,
+    IdentityBundle, Key, Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
 };
 
 use super::{Alg, generate, import, new_key};
@@ -179,5 +180,19 @@ fn wrong_kinds_of_credentials_and_locators_are_named() {
         let (key, _) = generate(&backend);
         let error: Result<KeyAtRest, _> = backend.find(&Locator::AgeFile("/x".into()), key.did());
         assert_shows(error.unwrap_err(), &["the locator is not one of the pkcs11 backend"]);
+    });
+}
+
+#[test]
+fn keys_in_a_token_sign_no_statement_for_a_caller() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let bundle = IdentityBundle::issue(generate(&backend()).0).unwrap();
+        for statement in [&b"icn-identity/binding/v1\0"[..], b"icn-identity/rotation/v1\0{}"] {
+            let refused = bundle.signer().sign(statement).unwrap_err();
+            assert!(matches!(refused, SignError::Reserved), "{refused}");
+            let refused = bundle.sign(statement).unwrap_err();
+            assert!(matches!(refused, SignError::Reserved), "{refused}");
+        }
     });
 }
