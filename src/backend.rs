@@ -5,12 +5,11 @@
 //! ([`StorageVault`]), so that no backend has a method that can only fail.
 
 mod age;
-mod locator;
+mod config;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 #[cfg(feature = "tpm")]
 pub mod tpm;
-pub mod uri;
 mod vault;
 mod verdict;
 
@@ -20,64 +19,19 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use self::age::AgeKeyStore;
-pub use self::locator::{
-    Authorized, Locator, Owner, PcrBank, PcrValues, PinStretching, Pkcs11Locator, TpmObject,
-    TpmParent, TpmPolicy,
-};
-pub use self::uri::Pkcs11Uri;
+pub use self::config::BackendConfig;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 pub use self::verdict::{Outcome, Verdict};
 use crate::algorithm::AlgorithmId;
-use crate::config::{AgeConfig, Pkcs11Config, TpmConfig};
 use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error};
 use crate::evidence::DeviceIdentity;
 use crate::key::{DidKey, Key, Locked, SealedKey, Software};
-pub use crate::locator::BackendKind;
+pub use crate::locator::{
+    Authorized, BackendKind, Locator, Owner, PcrBank, PcrValues, PinStretching, Pkcs11Locator,
+    Pkcs11Uri, TpmObject, TpmParent, TpmPolicy, uri,
+};
 use crate::secret::{Passphrase, Pin};
-
-/// A backend, configured but not opened.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum BackendConfig {
-    /// An age file in this directory.
-    Age {
-        /// The identity's directory.
-        home: PathBuf,
-        /// `[identity.age]`
-        config: AgeConfig,
-    },
-    /// A token behind a PKCS#11 module.
-    Pkcs11(Box<Pkcs11Config>),
-    /// A TPM 2.0.
-    Tpm {
-        /// The identity's directory: approvals of PCR values are there.
-        home: PathBuf,
-        /// `[identity.tpm]`
-        config: Box<TpmConfig>,
-    },
-}
-
-impl BackendConfig {
-    /// Opens the backend. No PIN or passphrase is used here.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError`] if the module or the token cannot be had.
-    pub fn open(&self) -> Result<Box<dyn Backend>, Error> {
-        match self {
-            Self::Age { home, config } => Ok(Box::new(AgeKeyStore::with_config(home, config))),
-            #[cfg(feature = "pkcs11")]
-            Self::Pkcs11(config) => Ok(Box::new(pkcs11::Pkcs11Backend::open(config)?)),
-            #[cfg(not(feature = "pkcs11"))]
-            Self::Pkcs11(_) => Err(DeviceError::NoPkcs11.into()),
-            #[cfg(feature = "tpm")]
-            Self::Tpm { home, config } => Ok(Box::new(tpm::TpmBackend::open(home, config)?)),
-            #[cfg(not(feature = "tpm"))]
-            Self::Tpm { .. } => Err(DeviceError::NoTpm.into()),
-        }
-    }
-}
 
 /// A source of keys. Object-safe.
 pub trait Backend: fmt::Debug + Send + Sync {

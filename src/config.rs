@@ -51,9 +51,9 @@ pub use self::error::ConfigError;
 use self::error::parse_error;
 pub use self::pkcs11::Pkcs11Config;
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
-use crate::backend::{BackendConfig, BackendKind};
 use crate::did::Did;
 use crate::file;
+use crate::locator::BackendKind;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong
 /// to other programs and are left alone.
@@ -121,27 +121,6 @@ impl Config {
             Ok(Some(text)) => Self::parse(&text),
             Ok(None) => Ok(Self::default()),
             Err(error) => Err(ConfigError::File(error)),
-        }
-    }
-
-    /// The backend that is configured, for an identity in `home`.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::NoPkcs11Section`] if it is `pkcs11` and says nothing more.
-    pub fn backend(&self, home: &Path) -> Result<BackendConfig, ConfigError> {
-        match self.identity.backend {
-            BackendKind::Age => {
-                Ok(BackendConfig::Age { home: home.to_owned(), config: self.identity.age.clone() })
-            }
-            BackendKind::Pkcs11 => {
-                let config = self.identity.pkcs11.clone().ok_or(ConfigError::NoPkcs11Section)?;
-                Ok(BackendConfig::Pkcs11(Box::new(config)))
-            }
-            BackendKind::Tpm => {
-                let config = self.identity.tpm.clone().unwrap_or_default();
-                Ok(BackendConfig::Tpm { home: home.to_owned(), config: Box::new(config) })
-            }
         }
     }
 }

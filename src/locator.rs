@@ -1,5 +1,27 @@
 //! Where a key is, and which kind of backend has it.
 
 mod kind;
+mod pkcs11;
+mod tpm;
+pub mod uri;
 
-pub use kind::BackendKind;
+use std::path::PathBuf;
+
+pub use self::kind::BackendKind;
+pub use self::pkcs11::Pkcs11Locator;
+pub use self::tpm::{
+    Authorized, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent, TpmPolicy,
+};
+pub use self::uri::Pkcs11Uri;
+
+/// Where a key is: stable across reboots and renumbered slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Locator {
+    /// An age file.
+    AgeFile(PathBuf),
+    /// An object on a token.
+    Pkcs11(Pkcs11Locator),
+    /// An object of a TPM.
+    Tpm(Box<TpmObject>),
+}

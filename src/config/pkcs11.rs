@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::backend::Pkcs11Uri;
+use crate::locator::Pkcs11Uri;
 
 /// `[identity.pkcs11]`
 #[derive(Debug, Clone, Deserialize)]

@@ -8,8 +8,8 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::backend::PcrBank;
 use crate::encoding::hex;
+use crate::locator::PcrBank;
 
 /// The kernel's resource manager of the first TPM.
 const DEVICE: &str = "/dev/tpmrm0";

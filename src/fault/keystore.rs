@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::OpenError;
 use super::io::{io_help, quoted};
-use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::Did;
+use crate::locator::BackendKind;
 
 /// Why the files of an identity could not be read or written.
 #[derive(Debug, thiserror::Error)]

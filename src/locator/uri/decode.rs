@@ -129,3 +129,23 @@ pub(super) fn percent_encode(f: &mut fmt::Formatter<'_>, bytes: &[u8], all: bool
         byte => write!(f, "%{byte:02X}"),
     })
 }
+
+/// Attributes of RFC 7512, section 2.3, that are not taken.
+const NOT_TAKEN: [&str; 7] = [
+    "slot-id",
+    "slot-description",
+    "slot-manufacturer",
+    "library-manufacturer",
+    "library-description",
+    "library-version",
+    "module-name",
+];
+
+/// Why an attribute is not taken.
+pub(super) fn not_taken(part: Part, name: &str, offset: usize) -> InvalidPkcs11Uri {
+    let belongs = |known: &&str| (part == Part::Query) == (*known == "module-name");
+    match NOT_TAKEN.into_iter().filter(belongs).find(|known| *known == name) {
+        Some(name) => InvalidPkcs11Uri::NotTaken { name },
+        None => InvalidPkcs11Uri::Unknown { offset },
+    }
+}

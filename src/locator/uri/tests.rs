@@ -1,4 +1,5 @@
 use super::*;
+use crate::locator::Pkcs11Locator;
 
 fn parse(uri: &str) -> Result<Pkcs11Uri, InvalidPkcs11Uri> {
     uri.parse()

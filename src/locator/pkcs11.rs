@@ -1,29 +1,10 @@
-//! Where a key is.
+//! A key pair on a token.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Pkcs11Uri;
-
-mod tpm;
-
-pub use tpm::{
-    Authorized, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent, TpmPolicy,
-};
-
-/// Where a key is: stable across reboots and renumbered slots.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Locator {
-    /// An age file.
-    AgeFile(PathBuf),
-    /// An object on a token.
-    Pkcs11(Pkcs11Locator),
-    /// An object of a TPM.
-    Tpm(Box<TpmObject>),
-}
+use super::uri::Pkcs11Uri;
 
 /// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.
 ///
@@ -57,6 +38,39 @@ impl Pkcs11Locator {
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
     pub(crate) fn token_uri(&self) -> String {
         Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
+    }
+}
+
+impl From<&Pkcs11Locator> for Pkcs11Uri {
+    fn from(locator: &Pkcs11Locator) -> Self {
+        Self {
+            token: Some(locator.token.clone()),
+            serial: Some(locator.serial.clone()),
+            object: Some(locator.label.clone()).filter(|label| !label.is_empty()),
+            id: Some(locator.id.clone()).filter(|id| !id.is_empty()),
+            ..Self::default()
+        }
+    }
+}
+
+impl Pkcs11Uri {
+    /// The same `pin-source` and `module-path`, with a key at this locator.
+    #[must_use]
+    pub fn at(&self, locator: &Pkcs11Locator) -> Self {
+        Self {
+            pin_source: self.pin_source.clone(),
+            module_path: self.module_path.clone(),
+            ..Self::from(locator)
+        }
+    }
+
+    /// Whether a key is the one that it means, as far as a locator tells.
+    #[must_use]
+    pub fn matches_locator(&self, locator: &Pkcs11Locator) -> bool {
+        self.token.as_ref().is_none_or(|token| *token == locator.token)
+            && self.serial.as_ref().is_none_or(|serial| *serial == locator.serial)
+            && self.object.as_ref().is_none_or(|object| *object == locator.label)
+            && self.id.as_ref().is_none_or(|id| *id == locator.id)
     }
 }
 

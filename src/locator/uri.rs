@@ -12,9 +12,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use self::decode::{Attribute, Part, bytes, percent_encode, split, text};
+use self::decode::{Attribute, Part, bytes, not_taken, percent_encode, split, text};
 pub use self::error::InvalidPkcs11Uri;
-use super::Pkcs11Locator;
 use crate::evidence::DeviceIdentity;
 
 /// A `pkcs11:` URI. What it leaves out may be anything.
@@ -35,14 +34,14 @@ use crate::evidence::DeviceIdentity;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pkcs11Uri {
-    token: Option<String>,
-    serial: Option<String>,
-    manufacturer: Option<String>,
-    model: Option<String>,
-    object: Option<String>,
-    id: Option<Vec<u8>>,
-    pin_source: Option<PathBuf>,
-    module_path: Option<PathBuf>,
+    pub(super) token: Option<String>,
+    pub(super) serial: Option<String>,
+    pub(super) manufacturer: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) object: Option<String>,
+    pub(super) id: Option<Vec<u8>>,
+    pub(super) pin_source: Option<PathBuf>,
+    pub(super) module_path: Option<PathBuf>,
 }
 
 impl Pkcs11Uri {
@@ -94,16 +93,6 @@ impl Pkcs11Uri {
         self.module_path.as_deref()
     }
 
-    /// The same `pin-source` and `module-path`, with a key at this locator.
-    #[must_use]
-    pub fn at(&self, locator: &Pkcs11Locator) -> Self {
-        Self {
-            pin_source: self.pin_source.clone(),
-            module_path: self.module_path.clone(),
-            ..Self::from(locator)
-        }
-    }
-
     /// Whether it names a key, and not only a token.
     #[must_use]
     pub const fn names_a_key(&self) -> bool {
@@ -120,15 +109,6 @@ impl Pkcs11Uri {
             && agrees(&self.serial, &device.serial)
             && agrees(&self.manufacturer, &device.manufacturer)
             && agrees(&self.model, &device.model)
-    }
-
-    /// Whether a key is the one that it means, as far as a locator tells.
-    #[must_use]
-    pub fn matches_locator(&self, locator: &Pkcs11Locator) -> bool {
-        self.token.as_ref().is_none_or(|token| *token == locator.token)
-            && self.serial.as_ref().is_none_or(|serial| *serial == locator.serial)
-            && self.object.as_ref().is_none_or(|object| *object == locator.label)
-            && self.id.as_ref().is_none_or(|id| *id == locator.id)
     }
 
     fn take(&mut self, attribute: &Attribute<'_>) -> Result<(), InvalidPkcs11Uri> {
@@ -164,7 +144,7 @@ impl Pkcs11Uri {
                 put(&mut self.module_path, name, path)
             }
             (Part::Query, "pin-value") => Err(InvalidPkcs11Uri::PinValue),
-            (part, name) => Err(InvalidPkcs11Uri::not_taken(part, name, attribute.offset)),
+            (part, name) => Err(not_taken(part, name, attribute.offset)),
         }
     }
 }
@@ -232,18 +212,6 @@ impl fmt::Display for Pkcs11Uri {
             }
         }
         Ok(())
-    }
-}
-
-impl From<&Pkcs11Locator> for Pkcs11Uri {
-    fn from(locator: &Pkcs11Locator) -> Self {
-        Self {
-            token: Some(locator.token.clone()),
-            serial: Some(locator.serial.clone()),
-            object: Some(locator.label.clone()).filter(|label| !label.is_empty()),
-            id: Some(locator.id.clone()).filter(|id| !id.is_empty()),
-            ..Self::default()
-        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Why a text is no URI of ours. No value is ever repeated: it may be a PIN.
 
-use super::decode::Part;
-
 /// Why a text is not a `pkcs11:` URI that names a key or token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -76,26 +74,7 @@ pub enum InvalidPkcs11Uri {
     ModulePath,
 }
 
-/// Attributes of RFC 7512, section 2.3, that are not taken.
-const NOT_TAKEN: [&str; 7] = [
-    "slot-id",
-    "slot-description",
-    "slot-manufacturer",
-    "library-manufacturer",
-    "library-description",
-    "library-version",
-    "module-name",
-];
-
 impl InvalidPkcs11Uri {
-    pub(super) fn not_taken(part: Part, name: &str, offset: usize) -> Self {
-        let belongs = |known: &&str| (part == Part::Query) == (*known == "module-name");
-        match NOT_TAKEN.into_iter().filter(belongs).find(|known| *known == name) {
-            Some(name) => Self::NotTaken { name },
-            None => Self::Unknown { offset },
-        }
-    }
-
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
