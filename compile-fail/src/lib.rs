@@ -1,5 +1,6 @@
 //! The twins, compiled once together and not one by one: each differs from its
-//! case by the fix, and must pass the same compiler.
+//! case by the fix. The project in which the cases must fail depends on this
+//! crate: it takes these with the same features, or no case is tried.
 #![allow(dead_code, missing_docs, unused, reason = "they are to compile, not to run")]
 #![allow(clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the same")]
 #![allow(unnameable_types, unreachable_pub, unused_qualifications, reason = "the same")]
@@ -9,12 +10,18 @@
 macro_rules! twins {
     ($($name:ident),+ $(,)?) => {
         $(
+            // A doctest of the case: it is built with the features of this crate's
+            // dependencies, which may be all; the suite has the default ones.
+            #[cfg_attr(doctest, doc = concat!(
+                "```compile_fail\n", include_str!(concat!("../cases/", stringify!($name), ".rs")), "```"
+            ))]
             mod $name {
-                include!(concat!("pass/", stringify!($name), ".rs"));
+                include!(concat!("../pass/", stringify!($name), ".rs"));
             }
         )+
 
-        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),+];
+        /// Of all twins.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
     };
 }
 
