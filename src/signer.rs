@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;
-use crate::evidence::{Assurance, Evidence, ProvenanceKind};
+use crate::evidence::{Assurance, Evidence, ProvenanceKind, Requirement, Unmet};
 use crate::fault::SignError;
 use crate::private;
 use crate::statement::is_reserved;
@@ -123,6 +123,17 @@ pub trait DidSignerExt: DidSigner {
 }
 
 impl<S: DidSigner + ?Sized> DidSignerExt for S {}
+
+impl Requirement {
+    /// Checks a signer against the demand, by the evidence that our code read.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmet`] with the first demand that is not met.
+    pub fn check<S: DidSigner + ?Sized>(&self, signer: &S) -> Result<(), Unmet> {
+        self.met_by(signer.evidence())
+    }
+}
 
 macro_rules! forward {
     ($($pointer:ty),+) => {$(

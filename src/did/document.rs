@@ -26,7 +26,6 @@ use super::{Did, x25519_public_key_multibase};
 use crate::algorithm::{BadSignature, Signature};
 use crate::clock;
 use crate::encoding;
-use crate::fault::SignError;
 use crate::statement::{Purpose, Statement};
 
 /// No document of ours is longer, in bytes.
@@ -53,12 +52,13 @@ pub struct DidDocument {
 
 impl DidDocument {
     /// Signs twice: the statement, then the proof.
-    pub(crate) fn sign(
+    pub(crate) fn sign<E>(
         did: &Did,
         x25519_public: [u8; 32],
         at: SystemTime,
-        mut sign: impl FnMut(&[u8]) -> Result<Signature, SignError>,
-    ) -> Result<Self, NotSigned> {
+        mut sign: impl FnMut(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, NotSigned<E>> {
+        let mut sign = |message: &[u8]| sign(message).map_err(NotSigned::Sign);
         let created = clock::unix(at);
         let statement = *sign(&statement(did, &x25519_public, created))?.as_bytes();
         let form = Form::new(did, &x25519_public, created, &statement);
@@ -206,12 +206,17 @@ impl fmt::Debug for DidDocument {
 }
 
 /// Why a document was not signed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotSigned {
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    #[error(transparent)]
-    Invalid(#[from] InvalidDocument),
+#[derive(Debug)]
+pub(crate) enum NotSigned<E> {
+    /// What the signer said.
+    Sign(E),
+    Invalid(InvalidDocument),
+}
+
+impl<E> From<InvalidDocument> for NotSigned<E> {
+    fn from(error: InvalidDocument) -> Self {
+        Self::Invalid(error)
+    }
 }
 
 /// Why a DID document is not one that this crate believes.

@@ -1,7 +1,6 @@
 //! A minimum that a consumer demands at run time.
 
-use super::{Assurance, ProvenanceKind};
-use crate::signer::{Custody, DidSigner, DidSignerExt as _};
+use super::{Assurance, Evidence, ProvenanceKind};
 
 /// What a signer must show. Start with [`Requirement::any`] and add.
 ///
@@ -49,16 +48,13 @@ impl Requirement {
         self
     }
 
-    /// Checks a signer against the demand, by the evidence that our code read.
-    ///
-    /// # Errors
-    ///
-    /// [`Unmet`] with the first demand that is not met.
-    pub fn check<S: DidSigner + ?Sized>(&self, signer: &S) -> Result<(), Unmet> {
-        let (provenance, assurance) = match signer.custody() {
-            Custody::Shown { provenance, assurance } => (provenance, assurance),
-            _ if *self == Self::any() => return Ok(()),
-            _ => return Err(Unmet::Unproven),
+    /// Whether evidence shows what is demanded. Without any, only
+    /// [`Self::any`] is met.
+    pub(crate) fn met_by(&self, evidence: Option<&Evidence>) -> Result<(), Unmet> {
+        let (provenance, assurance) = match evidence {
+            Some(evidence) => (evidence.provenance(), evidence.assurance()),
+            None if *self == Self::any() => return Ok(()),
+            None => return Err(Unmet::Unproven),
         };
         if self.confined && !provenance.is_confined() {
             return Err(Unmet::Confined { provenance });
