@@ -5,28 +5,24 @@
 //! them and their validity. The companions are always software keys; where
 //! the DID key is, is the signer's type.
 
-mod binding;
 mod companions;
 mod encryption;
 mod error;
-mod extension;
 mod tls;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-pub use binding::Binding;
-#[cfg(feature = "tls")]
-pub(crate) use binding::Terms;
 pub(crate) use companions::Companions;
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
 };
 pub use error::BundleError;
-pub(crate) use extension::{Extension, Unreadable};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{P256, Signature, VerifyingKey};
+pub use crate::binding::Binding;
+use crate::clock;
 use crate::did::{Did, DidDocument};
 use crate::evidence::ProvenanceKind;
 use crate::fault::SignError;
@@ -270,6 +266,24 @@ impl IdentityBundle<DidKey> {
                 Err(Refused::new(bundle, reason))
             }
         }
+    }
+}
+
+impl Binding {
+    /// Whether the binding is valid at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Expired`] or [`BundleError::NotYetValid`].
+    pub fn check_time(&self, at: SystemTime) -> Result<(), BundleError> {
+        let now = clock::unix(at);
+        if now < self.not_before() {
+            return Err(BundleError::NotYetValid { wait: self.not_before() - now });
+        }
+        if now > self.not_after() {
+            return Err(BundleError::Expired { ago: now - self.not_after() });
+        }
+        Ok(())
     }
 }
 

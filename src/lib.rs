@@ -30,6 +30,7 @@
 mod agefile;
 pub mod algorithm;
 pub mod backend;
+mod binding;
 pub mod bundle;
 mod clock;
 pub mod config;

@@ -17,7 +17,7 @@ pub(crate) use certificate::{Certificate, SPKI_PREFIX};
 pub(crate) use certificate::{Proven, Role};
 pub use refusal::Refusal;
 
-use crate::bundle::Binding;
+use crate::binding::Binding;
 use crate::did::Did;
 
 /// The DID of a peer that proved it in a handshake.

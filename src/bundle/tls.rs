@@ -10,9 +10,9 @@ use rcgen::{
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::extension::{Extension, OID};
-use super::{Binding, BundleError};
+use super::BundleError;
 use crate::algorithm::Ed25519VerifyingKey;
+use crate::binding::{Binding, Extension, OID};
 use crate::clock;
 use crate::did::Did;
 use crate::peer::{Certificate, SPKI_PREFIX};

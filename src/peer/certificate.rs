@@ -13,8 +13,8 @@ use x509_parser::x509::X509Version;
 use super::Refusal;
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
 #[cfg(feature = "tls")]
-use crate::bundle::{Binding, Terms};
-use crate::bundle::{Extension, Unreadable};
+use crate::binding::{Binding, Terms};
+use crate::binding::{Extension, Unreadable};
 use crate::did::Did;
 
 /// SubjectPublicKeyInfo of Ed25519 without the key (RFC 8410, section 4).
@@ -28,7 +28,7 @@ const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x
 /// Ours have about 600 bytes.
 const MAX_LENGTH: usize = 4096;
 
-/// As [`crate::bundle`] numbers it.
+/// As [`crate::binding`] numbers it.
 const OID_BINDING: Oid<'static> =
     oid!(1.2.840.113556.1.8000.2554.18289.6608.53410.17251.36997.13032357.5397894);
 
@@ -134,7 +134,7 @@ impl Certificate {
             sequence: extension.sequence,
         };
         let binding = Binding::unverified(self.did, terms, extension.signature);
-        match binding.check_signature() {
+        match binding.verify() {
             Ok(()) => Ok(Proven { binding, tls_key: self.tls_key, usage: self.usage }),
             Err(source) => Err(Refusal::BindingSignature { did: binding.did().clone(), source }),
         }

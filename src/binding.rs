@@ -1,21 +1,22 @@
 //! The statement by which a DID key vouches for its companions.
 
+mod extension;
+
 use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::BundleError;
+pub(crate) use self::extension::{Extension, OID, Unreadable};
 use crate::algorithm::{BadSignature, Signature};
 use crate::clock;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
-use crate::fault::SignError;
 use crate::statement::{Purpose, Statement};
 
 /// How far peers' clocks may differ from ours: 300 seconds. A new binding
 /// begins that long before it is made.
-pub(super) const CLOCK_SKEW: u64 = 300;
+pub(crate) const CLOCK_SKEW: u64 = 300;
 
 /// DID, TLS key, X25519 key and validity, signed by the DID key.
 ///
@@ -48,18 +49,6 @@ pub(crate) struct Terms {
 }
 
 impl Binding {
-    pub(super) fn sign(
-        did: &Did,
-        terms: Terms,
-        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
-    ) -> Result<Self, BundleError> {
-        let mut binding = Self::unverified(did.clone(), terms, [0; 64]);
-        binding.signature = *sign(&binding.statement())?.as_bytes();
-        // Ours or not: a binding that does not verify is never stored.
-        binding.verify()?;
-        Ok(binding)
-    }
-
     /// As somebody tells it; [`Self::verify`] says whether it is true.
     pub(crate) fn unverified(did: Did, terms: Terms, signature: [u8; 64]) -> Self {
         let Terms { tls_spki, x25519_public, not_before, not_after, sequence } = terms;
@@ -67,7 +56,7 @@ impl Binding {
     }
 
     /// The bytes that are signed.
-    fn statement(&self) -> Vec<u8> {
+    pub(crate) fn statement(&self) -> Vec<u8> {
         Statement::new(Purpose::Binding)
             .field(self.did.as_str().as_bytes())
             .field(&self.tls_spki)
@@ -78,35 +67,22 @@ impl Binding {
             .into_bytes()
     }
 
+    /// With its signature, if that verifies: ours or not, another is never stored.
+    pub(crate) fn signed(mut self, signature: &Signature) -> Result<Self, BadSignature> {
+        self.signature = *signature.as_bytes();
+        self.verify()?;
+        Ok(self)
+    }
+
     /// Verifies the signature under the DID's key. Times are not looked at.
     ///
     /// # Errors
     ///
-    /// [`BundleError::Signature`].
-    pub fn verify(&self) -> Result<(), BundleError> {
-        Ok(self.check_signature()?)
-    }
-
-    pub(crate) fn check_signature(&self) -> Result<(), BadSignature> {
+    /// [`BadSignature`].
+    pub fn verify(&self) -> Result<(), BadSignature> {
         let key = self.did.verifying_key();
         let signature = Signature::from_bytes(key.algorithm(), self.signature);
         key.verify_strict(&self.statement(), &signature)
-    }
-
-    /// Whether the binding is valid at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`BundleError::Expired`] or [`BundleError::NotYetValid`].
-    pub fn check_time(&self, at: SystemTime) -> Result<(), BundleError> {
-        let now = clock::unix(at);
-        if now < self.not_before {
-            return Err(BundleError::NotYetValid { wait: self.not_before - now });
-        }
-        if now > self.not_after {
-            return Err(BundleError::Expired { ago: now - self.not_after });
-        }
-        Ok(())
     }
 
     /// Whether two thirds of the validity are over; or it begins more than 300

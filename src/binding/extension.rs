@@ -41,7 +41,7 @@ pub(crate) enum Unreadable {
 }
 
 impl Extension {
-    pub(super) const fn of(binding: &Binding) -> Self {
+    pub(crate) const fn of(binding: &Binding) -> Self {
         Self {
             sequence: binding.sequence(),
             x25519_public: *binding.x25519_public_key(),
