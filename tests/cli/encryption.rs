@@ -7,9 +7,10 @@ mod outputs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tpm::node::{BOTH, Node};
 use support::home::{Home, PASSPHRASE, run};
 use support::softhsm::SoftHsm;
+
+use crate::tpm::node::{BOTH, Node};
 
 fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

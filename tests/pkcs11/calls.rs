@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use icn_identity::Pin;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::config::Pkcs11Config;
-
-use super::generate;
-use crate::TOKEN;
 use support::softhsm::{PIN, SoftHsm, alone_with, module};
+
+use crate::TOKEN;
 
 fn spy() -> PathBuf {
     let places = [
@@ -34,6 +33,8 @@ fn calls(hsm: &SoftHsm, work: impl FnOnce()) -> Vec<String> {
 fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|call| *call == name).count()
 }
+
+for_both_algorithms! {
 
 #[test]
 fn a_signature_is_two_calls_and_a_pin_is_sent_once() {
@@ -66,4 +67,6 @@ fn a_signature_is_two_calls_and_a_pin_is_sent_once() {
         assert_eq!(count(&right, "C_Logout"), 1, "{right:?}");
         assert_eq!(count(&right, "C_OpenSession"), count(&right, "C_CloseSession"), "{right:?}");
     });
+}
+
 }

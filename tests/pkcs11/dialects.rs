@@ -1,23 +1,18 @@
 //! Each module speaks PKCS#11 in its own way.
 
-use icn_identity::backend::{Backend as _, Locator};
+use icn_identity::backend::{Backend as _, Locator, NewKey};
 use icn_identity::error::OpenError;
 use icn_identity::evidence::Fact;
 use icn_identity::{
     DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Hardware, Key, Pin,
     ProvenanceKind, Sealed, Unlocked,
 };
-
-use super::{Alg, generate, new_key};
-use crate::{TOKEN, assert_shows, faulty, find, pin};
 use support::softhsm::{PIN, SoftHsm, alone, count};
 
-fn create(hsm: &SoftHsm) -> Result<DidKey, Error> {
-    faulty(hsm).create(&new_key(), &pin()).map(|created| created.key)
-}
+use crate::{TOKEN, assert_shows, faulty, find, pin};
 
 /// Makes a key under each of these dialects, on a token of its own.
-pub(super) fn makes_hardware_keys(hsm: &SoftHsm, dialects: &[&str]) {
+pub(crate) fn makes_hardware_keys(hsm: &SoftHsm, new_key: fn() -> NewKey, dialects: &[&str]) {
     hsm.token(TOKEN);
     for (number, dialect) in dialects.iter().enumerate() {
         hsm.script(dialect);
@@ -29,9 +24,15 @@ pub(super) fn makes_hardware_keys(hsm: &SoftHsm, dialects: &[&str]) {
     }
 }
 
+for_both_algorithms! {
+
+fn create(hsm: &SoftHsm) -> Result<DidKey, Error> {
+    faulty(hsm).create(&new_key(), &pin()).map(|created| created.key)
+}
+
 #[test]
 fn each_encoding_of_a_point_is_read() {
-    alone(|hsm| makes_hardware_keys(hsm, &["point raw", "point octet", "point bit"]));
+    alone(|hsm| makes_hardware_keys(hsm, new_key, &["point raw", "point octet", "point bit"]));
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn attributes_that_a_token_does_not_take_are_left_out() {
         let refuse = |name| format!("refuse {name} CKR_ATTRIBUTE_TYPE_INVALID");
         let names = ["CKA_MODIFIABLE", "CKA_COPYABLE", "CKA_SIGN_RECOVER", "CKA_VERIFY_RECOVER"];
         let dialects: Vec<String> = names.into_iter().map(refuse).collect();
-        makes_hardware_keys(hsm, &dialects.iter().map(String::as_str).collect::<Vec<_>>());
+        makes_hardware_keys(hsm, new_key, &dialects.iter().map(String::as_str).collect::<Vec<_>>());
         let inconsistent = "refuse CKA_DERIVE CKR_TEMPLATE_INCONSISTENT";
         hsm.script(inconsistent);
         let label = new_key().with_label(Some("another".into()));
@@ -203,4 +204,6 @@ fn a_token_that_calls_itself_hardware_is_claimed_to_be() {
             &["the assurance was claimed, and is soft-token"],
         );
     });
+}
+
 }

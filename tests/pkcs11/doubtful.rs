@@ -5,10 +5,9 @@ use cryptoki::object::Attribute;
 use cryptoki::session::{Session, UserType};
 use icn_identity::backend::Pkcs11Locator;
 use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Sealed, Software};
-
-use super::{Alg, GENERATION, OID, generate, import};
-use crate::{TOKEN, assert_shows, backend, did_at, find};
 use support::softhsm::{PIN, alone, module};
+
+use crate::{TOKEN, assert_shows, backend, did_at, find};
 
 /// Other software in this process, logged in. It may be the first to use the
 /// module, or not.
@@ -20,6 +19,8 @@ fn foreign_session() -> Session {
     session.login(UserType::User, Some(&PIN.into())).unwrap();
     session
 }
+
+for_both_algorithms! {
 
 /// A pair made by other software, with this in the private template.
 fn foreign_pair(label: &str, id: &[u8], private: &[Attribute]) {
@@ -197,4 +198,6 @@ fn a_key_that_is_not_there_is_said_so_after_the_pin() {
         let error = find(&backend, &elsewhere, &did).unwrap_err();
         assert_shows(error, &["has no key with id 010203, but has it as \"icn-identity\" (id "]);
     });
+}
+
 }

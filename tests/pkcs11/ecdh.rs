@@ -4,9 +4,10 @@ use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
 use icn_identity::{Did, DidMethod};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-
-use crate::{TOKEN, assert_shows, faulty, generate, pin};
 use support::softhsm::{SoftHsm, alone, count};
+
+use crate::ed25519::generate;
+use crate::{TOKEN, assert_shows, faulty, pin};
 
 const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
 const NO_GCM: &str = "no-mechanism CKM_AES_GCM\n";

@@ -1,17 +1,41 @@
-//! What only Ed25519 has: several names of its curve, and tokens without it.
+//! What differs for Ed25519 keys, and what only they have: several names of the
+//! curve, and tokens without it.
 
-use icn_identity::Error;
-use icn_identity::backend::{Backend as _, NewKey};
+use cryptoki::mechanism::Mechanism;
+use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::{Backend as _, Created, Locator, NewKey, Pkcs11Locator};
 use icn_identity::error::{DeviceError, Pkcs11Error};
+use icn_identity::{Ed25519, Error, Hardware, Key, Unlocked};
+use support::softhsm::{SoftHsm, alone, count};
 
 use crate::dialects::makes_hardware_keys;
 use crate::{TOKEN, assert_shows, faulty, pin};
-use support::softhsm::{alone, count};
+
+pub(crate) type Alg = Ed25519;
+
+pub(crate) const OID: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+pub(crate) const GENERATION: Mechanism<'static> = Mechanism::EccEdwardsKeyPairGen;
+/// For `pkcs11-tool`.
+pub(crate) const KEY_TYPE: &str = "EC:edwards25519";
+
+pub(crate) fn new_key() -> NewKey {
+    NewKey::default()
+}
+
+pub(crate) fn import(hsm: &SoftHsm, label: &str, id: &str) {
+    hsm.import(TOKEN, label, id);
+}
+
+pub(crate) fn generate(backend: &Pkcs11Backend) -> (Key<Hardware, Unlocked>, Pkcs11Locator) {
+    let Created { key, locator, .. } = backend.create(&NewKey::default(), &pin()).unwrap();
+    let Locator::Pkcs11(locator) = locator else { panic!("{locator:?}") };
+    (key.try_into().unwrap(), locator)
+}
 
 #[test]
 fn each_form_of_the_curve_is_tried_in_order() {
     alone(|hsm| {
-        makes_hardware_keys(hsm, &["curve oid", "curve printable", "curve luna"]);
+        makes_hardware_keys(hsm, new_key, &["curve oid", "curve printable", "curve luna"]);
         hsm.script("curve luna");
         let label = NewKey::default().with_label(Some("counted".into()));
         let (_, calls) = hsm.calls(|| faulty(hsm).create(&label, &pin()).unwrap());

@@ -6,10 +6,11 @@ use icn_identity::{
     Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware,
     IdentityBundle, Key, Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
 };
-
-use super::{Alg, generate, import, new_key};
-use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
 use support::softhsm::{PIN, alone};
+
+use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
+
+for_both_algorithms! {
 
 #[test]
 fn a_generated_key_is_hardware_on_a_soft_token() {
@@ -195,4 +196,6 @@ fn keys_in_a_token_sign_no_statement_for_a_caller() {
             assert!(matches!(refused, SignError::Reserved), "{refused}");
         }
     });
+}
+
 }

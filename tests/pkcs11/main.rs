@@ -1,7 +1,26 @@
 //! The PKCS#11 backend on SoftHSM 2.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 #![allow(clippy::indexing_slicing, unused_must_use, reason = "tests")]
-#![allow(clippy::duplicate_mod, reason = "the same tests for each algorithm")]
+
+/// The items once for each algorithm, in a module of its name. They take what
+/// differs from the module of that name: `Alg`, `generate`, ...
+macro_rules! for_both_algorithms {
+    ($($item:item)*) => {
+        mod ed25519 {
+            use super::*;
+            use crate::ed25519::*;
+
+            $($item)*
+        }
+
+        mod p256 {
+            use super::*;
+            use crate::p256::*;
+
+            $($item)*
+        }
+    };
+}
 
 mod calls;
 mod dialects;
@@ -20,13 +39,10 @@ mod tokens;
 
 use std::error::Error as _;
 
-use cryptoki::mechanism::Mechanism;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{
-    Backend as _, Created, Credential, KeyAtRest, Locator, NewKey, Pkcs11Locator,
-};
+use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, Pkcs11Locator};
 use icn_identity::config::Pkcs11Config;
-use icn_identity::{Did, DidMethod, Ed25519, Error, Hardware, Key, Pin, SealedKey, Unlocked};
+use icn_identity::{Did, DidMethod, Error, Pin, SealedKey};
 use support::softhsm::{PIN, SO_PIN, SoftHsm, module};
 
 const TOKEN: &str = "node-1";
@@ -50,30 +66,6 @@ fn faulty(hsm: &SoftHsm) -> Pkcs11Backend {
 
 fn pin() -> Credential {
     Credential::Pin(Pin::new(PIN))
-}
-
-// What is of one algorithm has a twin in `p256`: files that take it from `super`
-// are modules there a second time.
-
-type Alg = Ed25519;
-
-const OID: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
-const GENERATION: Mechanism<'static> = Mechanism::EccEdwardsKeyPairGen;
-/// For `pkcs11-tool`.
-const KEY_TYPE: &str = "EC:edwards25519";
-
-fn new_key() -> NewKey {
-    NewKey::default()
-}
-
-fn import(hsm: &SoftHsm, label: &str, id: &str) {
-    hsm.import(TOKEN, label, id);
-}
-
-fn generate(backend: &Pkcs11Backend) -> (Key<Hardware, Unlocked>, Pkcs11Locator) {
-    let Created { key, locator, .. } = backend.create(&NewKey::default(), &pin()).unwrap();
-    let Locator::Pkcs11(locator) = locator else { panic!("{locator:?}") };
-    (key.try_into().unwrap(), locator)
 }
 
 fn did_at(backend: &Pkcs11Backend, locator: &Pkcs11Locator) -> Did {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::config::Pkcs11Config;
+use support::softhsm::{alone, module};
 
 use crate::assert_shows;
-use support::softhsm::{alone, module};
 
 #[track_caller]
 fn refused(path: impl AsRef<Path>, why: &str) {
@@ -77,7 +77,7 @@ fn one_module_by_two_paths_is_initialised_once() {
         hsm.token(crate::TOKEN);
         let link = hsm.path("link.so");
         symlink(module(), &link).unwrap();
-        let (key, _) = crate::generate(&crate::backend());
+        let (key, _) = crate::ed25519::generate(&crate::backend());
         let other = Pkcs11Config::new(link).with_token(crate::TOKEN);
         let other = Pkcs11Backend::open(&other).unwrap();
         let locator = other.find_by_label("icn-identity").unwrap();

@@ -4,11 +4,19 @@ use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{Error, Hardware, Key, Pin, Sealed, SealedKey, Unlocked};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
-use super::{Alg, KEY_TYPE, generate};
 use crate::pins::WRONG;
 use crate::{TOKEN, assert_shows, faulty, faulty_config, find};
-use support::softhsm::{PIN, SoftHsm, alone, count};
+
+fn refusal(key: SealedKey, pin: &Pin) -> Pkcs11Error {
+    match key.unseal(pin).unwrap_err().into_parts().1 {
+        OpenError::Device(DeviceError::Pkcs11(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+for_both_algorithms! {
 
 /// A closed key, and how to find it again.
 fn closed(hsm: &SoftHsm) -> (Pkcs11Backend, impl Fn() -> SealedKey + use<>) {
@@ -19,13 +27,6 @@ fn closed(hsm: &SoftHsm) -> (Pkcs11Backend, impl Fn() -> SealedKey + use<>) {
     let config = faulty_config(hsm);
     let again = move || find(&Pkcs11Backend::open(&config).unwrap(), &locator, &did).unwrap();
     (backend, again)
-}
-
-fn refusal(key: SealedKey, pin: &Pin) -> Pkcs11Error {
-    match key.unseal(pin).unwrap_err().into_parts().1 {
-        OpenError::Device(DeviceError::Pkcs11(error)) => error,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -214,4 +215,6 @@ fn a_pin_that_is_refused_for_one_signature_is_not_sent_again() {
         let (_, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
     });
+}
+
 }

@@ -4,9 +4,10 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{DidSigner as _, Error, Pin};
-
-use crate::{TOKEN, assert_shows, backend, find, generate};
 use support::softhsm::{PIN, alone, module};
+
+use crate::ed25519::generate;
+use crate::{TOKEN, assert_shows, backend, find};
 
 pub(crate) const WRONG: &str = "wrong-90441277";
 

@@ -8,9 +8,10 @@ use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Hardware, Key, Pin, Unlocked};
-
-use crate::{TOKEN, assert_shows, faulty, faulty_config, generate};
 use support::softhsm::{PIN, SoftHsm, alone, count};
+
+use crate::ed25519::generate;
+use crate::{TOKEN, assert_shows, faulty, faulty_config};
 
 fn with_sessions(hsm: &SoftHsm, sessions: u16) -> Pkcs11Backend {
     let config = faulty_config(hsm).with_sessions(NonZeroU16::new(sessions).unwrap());

@@ -2,21 +2,9 @@
 
 use icn_identity::error::{DeviceError, Pkcs11Error, SignError};
 use icn_identity::{Error, Hardware, Key, Pin, Unlocked};
-
-use super::{Alg, generate, new_key};
-use crate::{TOKEN, assert_shows, faulty, faulty_config};
 use support::softhsm::{PIN, SoftHsm, alone, count};
 
-/// A key on a token that does as it is told from now on.
-fn open_key(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {
-    hsm.token(TOKEN);
-    generate(&faulty(hsm)).0
-}
-
-fn signs(key: &Key<Hardware, Unlocked, Alg>, message: &[u8]) {
-    let signature = key.sign(message).unwrap();
-    key.verifying_key().verify(message, &signature).unwrap();
-}
+use crate::{TOKEN, assert_shows, faulty, faulty_config};
 
 fn device_error(error: SignError) -> Pkcs11Error {
     match error {
@@ -42,6 +30,19 @@ const LOSSES: [&str; 14] = [
     "CKR_CRYPTOKI_NOT_INITIALIZED",
     "0x80000042",
 ];
+
+for_both_algorithms! {
+
+/// A key on a token that does as it is told from now on.
+fn open_key(hsm: &SoftHsm) -> Key<Hardware, Unlocked, Alg> {
+    hsm.token(TOKEN);
+    generate(&faulty(hsm)).0
+}
+
+fn signs(key: &Key<Hardware, Unlocked, Alg>, message: &[u8]) {
+    let signature = key.sign(message).unwrap();
+    key.verifying_key().verify(message, &signature).unwrap();
+}
 
 #[test]
 fn each_loss_is_recovered_from_once_and_unseen() {
@@ -334,4 +335,6 @@ fn the_other_key_of_a_token_is_found_again_too() {
             Some(())
         );
     });
+}
+
 }

@@ -5,9 +5,10 @@ use icn_identity::backend::{Backend as _, BackendKind, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{DidSigner as _, Pin};
 use secrecy::ExposeSecret as _;
-
-use crate::{TOKEN, assert_shows, backend, config, find, generate, pin, shown};
 use support::softhsm::{PIN, alone, module};
+
+use crate::ed25519::generate;
+use crate::{TOKEN, assert_shows, backend, config, find, pin, shown};
 
 #[test]
 fn a_missing_token_is_told_with_those_that_are_there() {

@@ -14,10 +14,10 @@ use icn_identity::peer::VerifiedPeer;
 use icn_identity::tls::DidVerifier;
 use rustls::{ServerConfig, ServerConnection, Stream};
 use sha2::{Digest as _, Sha256};
+use support::child::inherits_nothing;
 
 use crate::wire::say;
 use crate::{Bundle, bundle, pinned};
-use support::child::inherits_nothing;
 
 /// What others need of a bundle, in files as they want them.
 struct Files {

@@ -11,11 +11,11 @@ use icn_identity::config::{PcrIndices, Pkcs11Config, TpmConfig};
 use icn_identity::{
     AlgorithmId, DidKey, DidMethod, DidSignerExt as _, IdentityBundle, Key, Pin, ProvenanceKind,
 };
+use support::softhsm::{PIN, alone, module};
+use support::swtpm::Swtpm;
 
 use crate::pinned;
 use crate::wire::{say, serve_one};
-use support::softhsm::{PIN, alone, module};
-use support::swtpm::Swtpm;
 
 type Node = IdentityBundle<DidKey>;
 

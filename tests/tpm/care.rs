@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use icn_identity::DidSigner as _;
+use support::wire::Wire;
 
 use super::*;
-use support::wire::Wire;
 
 #[test]
 fn an_open_p256_key_holds_one_object_and_one_session() {

@@ -4,9 +4,9 @@ use icn_identity::backend::tpm::{Approval, ApproverKey};
 use icn_identity::backend::{StorageVault as _, WrappedKey};
 use icn_identity::{DidSigner as _, Key, Sealed, TpmSealed};
 use secrecy::{ExposeSecret as _, SecretString};
+use support::wire::Wire;
 
 use super::*;
-use support::wire::Wire;
 
 /// Every form in which 32 bytes could be recognised: whole, or either half.
 fn assert_absent(wire: &Wire, what: &str, secret: &[u8]) {

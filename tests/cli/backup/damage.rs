@@ -2,9 +2,9 @@
 
 use icn_identity::error::BackupError;
 use icn_identity::keystore::backup::{Backup, RecoveryKeys};
+use support::home::{Home, PASSPHRASE};
 
 use super::drill::Drill;
-use support::home::{Home, PASSPHRASE};
 
 fn made() -> (Home, Drill, RecoveryKeys) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

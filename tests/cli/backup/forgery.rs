@@ -1,9 +1,9 @@
 //! A recovery recipient is public: anybody can encrypt to it.
 
 use serde_json::Value;
+use support::home::{Home, PASSPHRASE};
 
 use super::drill::{Drill, lose, text};
-use support::home::{Home, PASSPHRASE};
 
 struct Victim {
     home: Home,

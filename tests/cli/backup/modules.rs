@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::drill::{Drill, everything, lose};
 use support::home::run;
 use support::softhsm::{SoftHsm, module};
+
+use super::drill::{Drill, everything, lose};
 
 #[test]
 fn a_module_that_cannot_be_loaded_is_not_a_key_that_is_gone() {

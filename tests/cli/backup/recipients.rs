@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use bech32::{Bech32, Hrp};
-
-use super::drill::{Drill, text};
 use support::home::{Home, PASSPHRASE, on_a_terminal, write_private};
 use support::small_order::recipients;
+
+use super::drill::{Drill, text};
 
 fn identity() -> (Home, Drill) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

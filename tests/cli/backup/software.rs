@@ -5,11 +5,11 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use support::home::{Home, PASSPHRASE, on_a_terminal, run, write_private};
 
 use super::drill::{
     Drill, NEW, age_decrypts, everything, lose, new_key, payload, put_payload, signs_as, text,
 };
-use support::home::{Home, PASSPHRASE, on_a_terminal, run, write_private};
 
 fn identity() -> (Home, Drill, String) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

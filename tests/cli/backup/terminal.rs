@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-
-use super::drill::{Drill, lose};
 use support::home::{Home, PASSPHRASE, Ran};
 use support::softhsm::{SoftHsm, module};
+
+use super::drill::{Drill, lose};
 
 /// Clears the screen, sets the title, and begins lines like ours.
 const EVIL: &str = "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}1m\u{202e}\rThis is yours.\nok";

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use serde_json::Value;
-
-use super::drill::{Drill, NEW, age_decrypts, everything, lose, signs_as, text};
 use support::home::{Home, PASSPHRASE, run};
 use support::softhsm::{PIN, SoftHsm, module};
+
+use super::drill::{Drill, NEW, age_decrypts, everything, lose, signs_as, text};
 
 fn node(more: &[&str]) -> (SoftHsm, Home, Drill, String) {
     let hsm = SoftHsm::with_token("node-1");

@@ -1,9 +1,10 @@
 //! `id restore` that is cut off, or that comes after something that was.
 
-use super::drill::{Drill, lose, signs_as};
 use support::cut_off::{LEFT, at_every_rename, init, kept};
 use support::home::{Home, PASSPHRASE};
 use support::softhsm::SoftHsm;
+
+use super::drill::{Drill, lose, signs_as};
 
 fn lost() -> (Home, Drill, String) {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

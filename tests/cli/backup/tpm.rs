@@ -1,9 +1,10 @@
 //! What is sealed to, or was made in, a TPM opens in that one only.
 
+use support::swtpm::Swtpm;
+
 use super::drill::{Drill, everything, lose, signs_as};
 use crate::tpm::approver::Approver;
 use crate::tpm::node::{BOTH, Node, home_on};
-use support::swtpm::Swtpm;
 
 fn backed_up(algorithm: &str, more: &[&str]) -> (Node, Drill, String) {
     let node = Node::with_identity(algorithm, more);

@@ -5,11 +5,11 @@ use std::process::Command;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use support::home::{Home, openssl_verifies, run};
+use support::softhsm::SoftHsm;
 
 use super::{identity, recipient, text};
 use crate::tpm::node::{self, Node};
-use support::home::{Home, openssl_verifies, run};
-use support::softhsm::SoftHsm;
 
 const SHOW: [&str; 4] = ["--format", "did-document", "id", "show"];
 

@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use super::{age, identity, recipient, text};
 use support::home::{Home, PASSPHRASE, run};
+
+use super::{age, identity, recipient, text};
 
 /// A home, a directory with an encrypted file of some pieces, and its name.
 fn encrypted() -> (Home, PathBuf, PathBuf) {

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use support::home::{FAST, Home, on_a_terminal, openssl_verifies, run, write_private};
 
 use super::fixture::{
     self, ALICE, DID, FORMATS, IDENTITY, OTHER, PASSPHRASE, array, bytes, members,
 };
-use support::home::{FAST, Home, on_a_terminal, openssl_verifies, run, write_private};
 
 /// A home without an identity, and an old file beside it.
 fn with_old(format: &str) -> (Home, String) {

@@ -7,10 +7,10 @@ use icn_identity::Did;
 use icn_identity::algorithm::Signature;
 use icn_identity::did::public_key_multibase;
 use serde_json::{Value, json};
-
-use super::fixture;
 use support::home::{Home, PASSPHRASE, on_a_terminal, run, write_private};
 use support::small_order::recipients;
+
+use super::fixture;
 
 fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

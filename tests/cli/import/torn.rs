@@ -1,8 +1,9 @@
 //! `id import` that is cut off, or that comes after something that was.
 
-use super::fixture::{self, DID, PASSPHRASE};
 use support::cut_off::{LEFT, at_every_rename, init, kept};
 use support::home::{FAST, Home};
+
+use super::fixture::{self, DID, PASSPHRASE};
 
 fn home() -> Home {
     Home::new().with("ICN_PASSPHRASE", PASSPHRASE)

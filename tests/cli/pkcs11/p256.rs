@@ -1,10 +1,10 @@
 //! `icnctl` with P-256 keys, for tokens without Ed25519.
 
 use serde_json::{Value, json};
-
-use super::{NO_GCM, quiet};
 use support::home::{Home, openssl_verifies};
 use support::softhsm::{PIN, SoftHsm};
+
+use super::{NO_GCM, quiet};
 
 const P256: [&str; 2] = ["--algorithm", "p256"];
 const NO_ED25519: &str = "no-mechanism CKM_EDDSA\nno-mechanism CKM_EC_EDWARDS_KEY_PAIR_GEN\n";

@@ -1,8 +1,9 @@
 //! From a file into a token, and from there into a TPM.
 
-use super::*;
 use support::softhsm::{PIN, SoftHsm};
 use support::swtpm::Swtpm;
+
+use super::*;
 
 #[test]
 fn an_identity_moves_up_into_a_token_and_on_into_a_tpm() {

@@ -1,8 +1,9 @@
 //! The published procedure: a chain verified with `jq`, `openssl` and nothing of
 //! ours.
 
-use super::*;
 use support::home::openssl_verifies;
+
+use super::*;
 
 /// As in docs/rotation.md.
 fn jq(file: &str, program: &str) -> String {

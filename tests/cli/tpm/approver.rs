@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use support::home::{Ran, run, write_private};
 use tempfile::TempDir;
 
 use super::node::quiet;
-use support::home::{Ran, run, write_private};
 
 pub(crate) struct Approver {
     dir: TempDir,

@@ -1,8 +1,9 @@
 //! `[identity.tpm]` in icn.toml, and what `id init` writes there.
 
+use support::home::Home;
+
 use super::approver::Approver;
 use super::node::{Node, PIN, quiet};
-use support::home::Home;
 
 #[test]
 fn what_cannot_be_or_protects_nothing_is_refused_by_every_command() {

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::node::{Node, quiet};
 use support::home::{Home, Ran, run};
+
+use super::node::{Node, quiet};
 
 const SET_IT: &str = "set `device_path` under [identity.tpm] to /dev/tpmrm0";
 

@@ -1,9 +1,9 @@
 //! `icnctl backend doctor` on TPMs.
 
 use serde_json::{Value, json};
+use support::home::Home;
 
 use super::node::{Node, WRONG};
-use support::home::Home;
 
 /// As JSON, with its exit code. Nothing is left in the TPM, and no try spent.
 fn doctor(node: &Node, more: &[&str]) -> (i32, Value) {

@@ -2,11 +2,11 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use support::home::{Home, Ran, openssl_verifies, run, write_private};
+use support::swtpm::Swtpm;
 use toml_edit::{DocumentMut, Item};
 
 use super::quick;
-use support::home::{Home, Ran, openssl_verifies, run, write_private};
-use support::swtpm::Swtpm;
 
 pub(crate) const PIN: &str = "5-wise-owls";
 pub(crate) const WRONG: &str = "6-daft-owls";

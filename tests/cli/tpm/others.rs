@@ -1,11 +1,11 @@
 //! Other TPMs, cleared ones, and storage keys at persistent handles.
 
 use serde_json::json;
+use support::swtpm::Swtpm;
+use support::wire::Wire;
 
 use super::node::{BOTH, Node};
 use super::quick;
-use support::swtpm::Swtpm;
-use support::wire::Wire;
 
 const HANDLE: u32 = 0x8100_0001;
 const OTHER_TPM: &str = "this is another TPM, or it was cleared: its storage key is 000b";

@@ -1,8 +1,9 @@
 //! PINs, and the TPM's protection against guesses.
 
-use super::node::{BOTH, Node, PIN, WRONG, home_on, quiet, set};
 use support::home::{on_a_terminal, write_private};
 use support::wire::Wire;
+
+use super::node::{BOTH, Node, PIN, WRONG, home_on, quiet, set};
 
 const TOO_LATE: &str = "the TPM is locked after too many wrong PINs";
 

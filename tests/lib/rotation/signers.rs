@@ -9,10 +9,10 @@ use icn_identity::backend::tpm::TpmBackend;
 use icn_identity::backend::{Backend, Credential, NewKey};
 use icn_identity::config::{PcrIndices, Pkcs11Config, TpmConfig};
 use icn_identity::{AlgorithmId, Assurance, DidKey, Pin, ProvenanceKind};
-
-use super::*;
 use support::softhsm::{PIN, alone, module};
 use support::swtpm::Swtpm;
+
+use super::*;
 
 fn create(backend: &dyn Backend, algorithm: AlgorithmId, pin: Pin) -> DidKey {
     let request =

@@ -3,8 +3,9 @@
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use super::owners::{NOBODY, Place, is_root, mode, refused};
 use support::home::{Home, PASSPHRASE, Ran, run, write_private};
+
+use super::owners::{NOBODY, Place, is_root, mode, refused};
 
 /// A secret volume, as the kubelet makes it: the files in a directory named by
 /// time, `..data` to it, and links through `..data`.

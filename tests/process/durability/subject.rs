@@ -9,10 +9,10 @@ use icn_identity::config::Config;
 use icn_identity::error::KeystoreError;
 use icn_identity::keystore::{Credentials, IdentityStore};
 use icn_identity::{Did, DidMethod, Error};
+use support::home::{FAST, Ran, run, write_private};
 use tempfile::TempDir;
 
 use super::trace::{Call, calls};
-use support::home::{FAST, Ran, run, write_private};
 
 pub(crate) const OLD: &str = "the old passphrase";
 pub(crate) const NEW: &str = "the new passphrase";

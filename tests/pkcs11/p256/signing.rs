@@ -9,11 +9,11 @@ use icn_identity::{
     AlgorithmId, DidKey, DidMethod, DidSigner, Ed25519, Error, Hardware, IdentityBundle, Key,
     NeverExposed, P256, Pin, Requirement, Sealed, SealedKey, Signature, Unlocked, VerifyingKey,
 };
+use support::der::{ecdsa_signature, p256_spki};
+use support::softhsm::{PIN, SoftHsm, alone, count};
 
 use super::{generate, new_key};
 use crate::{TOKEN, assert_shows, backend, config, faulty, find, pin};
-use support::der::{ecdsa_signature, p256_spki};
-use support::softhsm::{PIN, SoftHsm, alone, count};
 
 /// Half of the group's order.
 const HALF: [u8; 32] = [

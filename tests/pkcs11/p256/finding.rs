@@ -3,10 +3,10 @@
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::{Pkcs11Backend, doctor};
 use icn_identity::error::Pkcs11Error;
+use support::softhsm::{SoftHsm, alone, module};
 
 use super::{generate, import};
 use crate::{TOKEN, assert_shows, backend, config, did_at, faulty, faulty_config, find};
-use support::softhsm::{SoftHsm, alone, module};
 
 /// Keys that are none of ours: P-384, secp256k1 and RSA.
 fn strangers(hsm: &SoftHsm, label: &str, id: &str) {
