@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::algorithm::AlgorithmId;
+
 /// Whether a requirement is met, and what to do if not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -13,7 +15,10 @@ pub struct Verdict {
     /// What was found.
     pub found: String,
     /// What to do.
-    pub advice: Option<&'static str>,
+    pub advice: Option<String>,
+    /// The algorithm that the device has, where what is missing is another one.
+    #[serde(skip)]
+    pub instead: Option<AlgorithmId>,
 }
 
 /// Whether a requirement is met.
@@ -37,8 +42,19 @@ pub(super) fn verdict(
     requirement: &'static str,
     state: Outcome,
     found: impl Into<String>,
-    advice: &'static str,
+    advice: &str,
 ) -> Verdict {
-    let advice = (state != Outcome::Ok).then_some(advice);
-    Verdict { requirement, state, found: found.into(), advice }
+    let advice = (state != Outcome::Ok).then(|| advice.to_owned());
+    Verdict { requirement, state, found: found.into(), advice, instead: None }
+}
+
+impl Verdict {
+    /// What can be had in the place of what is missing.
+    #[cfg_attr(
+        not(any(feature = "pkcs11", feature = "tpm")),
+        allow(dead_code, reason = "used by those backends")
+    )]
+    pub(super) fn instead(self, algorithm: AlgorithmId) -> Self {
+        Self { instead: Some(algorithm), ..self }
+    }
 }

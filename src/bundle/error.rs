@@ -89,12 +89,12 @@ impl BundleError {
         let help = match self {
             Self::Expired { .. } => "open the identity with its credential: that renews it",
             Self::NotYetValid { .. } => {
-                "check the clock; if it is right, it was not when the identity was renewed: run \
-                 `icnctl id renew`"
+                "check the clock; if it is right, it was not when the identity was renewed: \
+                 renew it now (`IdentityStore::renew`)"
             }
             Self::ClockNotSet { .. } => "set the clock, then try again",
             Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
-                "restore the identity from a backup: icnctl id restore"
+                "restore the identity from a backup"
             }
             Self::Challenge(error) => return error.help(),
             _ => return None,

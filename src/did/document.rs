@@ -271,10 +271,10 @@ impl InvalidDocument {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::TooLong | Self::Json(_) => {
-                "give it as `icnctl --format did-document id show` prints it"
+                "give it whole, as its owner wrote it (`DidDocument::to_json`)"
             }
             Self::Mismatch { .. } => {
-                "restore the identity from a backup (icnctl id restore); do not give this document \
+                "restore the identity from a backup; do not give this document \
                  to others"
             }
             _ => {

@@ -155,7 +155,7 @@ impl BackupError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::NoRecipient => "give one with --recipient age1…",
+            Self::NoRecipient => "give the public key of a recovery key: age1…",
             Self::NotARecipient { .. } => {
                 "make a key with `age-keygen -o FILE` on a machine that is kept offline, and give \
                  the public key that it prints: age1… (if it was a secret that you gave, others \
@@ -177,15 +177,14 @@ impl BackupError {
                  AGE-SECRET-KEY-1"
             }
             Self::KeyFileLocked { .. } => {
-                "give its passphrase with --identity-passphrase-file FILE or in \
-                 $ICN_RECOVERY_PASSPHRASE"
+                "give its passphrase as well (`RecoveryKeys::read_with_passphrase`)"
             }
             Self::KeyFilePassphrase { .. } => {
                 "check the passphrase (and the keyboard layout) and run the command again"
             }
             Self::OtherKey => {
-                "`icnctl id backup` printed the recipients of each backup: give the file with the \
-                 secret key of one of them"
+                "the recipients were named when the backup was made: give the file with the secret \
+                 key of one of them"
             }
             Self::Damaged(_) | Self::NotABackup { .. } => {
                 "take another copy of the backup, or an older one"
@@ -195,22 +194,21 @@ impl BackupError {
                  from where only you could write"
             }
             Self::OtherDid { .. } => {
-                "take the backup of that DID; if it is --did that is wrong, compare both with your \
+                "take the backup of that DID; if it is the DID you named that is wrong, compare both with your \
                  own records first"
             }
             Self::NotNamed { .. } => {
-                "compare it with your own records, or with what your peers know: then run the \
-                 command again with --did DID"
+                "compare it with your own records, or with what your peers know: then name it, or \
+                 set `did` under [identity]"
             }
             Self::KeyNotThere { source, .. } => {
                 let try_first = source.help().map(|help| format!(" ({help})")).unwrap_or_default();
                 return Some(format!(
-                    "bring that very device back{try_first}, and run the command again; if the \
-                     device's own means have copied the key to another token, add --relocate. Else \
-                     its key is gone with it, and no backup restores this DID: what is left is a \
-                     rotation by a key that was committed to in advance, or a new identity \
-                     (`icnctl id init`). What was encrypted to the old one can still be read: \
-                     --encryption-key-only -o FILE"
+                    "bring that very device back{try_first}, and try again; if the device's own \
+                     means have copied the key to another token, say where (`Backup::at`). Else its \
+                     key is gone with it, and no backup restores this DID: what is left is a \
+                     rotation by a key that was committed to in advance, or a new identity. What \
+                     was encrypted to the old one can still be read: `Backup::write_encryption_key`"
                 ));
             }
         };

@@ -33,11 +33,11 @@ impl ExportError {
         let help = match self {
             Self::NoSecret { provenance: ProvenanceKind::TpmSealed } => {
                 "such a key is sealed to its TPM and is given to nobody: make a new identity, or \
-                 export the public part with --did-only"
+                 export the public part: the DID"
             }
             Self::NoSecret { .. } => {
                 "only a software key can be exported: sign where the key is, or export the public \
-                 part with --did-only"
+                 part: the DID"
             }
             Self::Recipient(_) => {
                 "give one that begins with age1, as `age-keygen -y` prints it; never the secret \

@@ -150,11 +150,11 @@ impl LegacyError {
             }
             Self::Binding => {
                 "import an older backup; or, as the old TLS key and certificate are replaced in \
-                 any case, leave them out with --discard-tls (the key, its DID and the X25519 key \
+                 any case, leave them out (`LegacyOptions::with_discarded_tls`; the key, its DID and the X25519 key \
                  are checked as before)"
             }
             Self::NotPinned { .. } => {
-                "name the home of that identity with --home, or remove the line `did` from the \
+                "use the directory of that identity, or remove the line `did` from the \
                  configuration if this one is meant to be replaced"
             }
             Self::SamePlace { path } => {

@@ -74,10 +74,10 @@ impl DeviceError {
         let help = match self {
             Self::Pkcs11(error) => return error.help(),
             Self::Tpm(error) => return error.help(),
-            Self::NoTpm => "build with `--features tpm` (needs libtss2-dev)",
-            Self::NoPkcs11 => "build with `--features pkcs11`",
+            Self::NoTpm => "build with the feature `tpm` (needs libtss2-dev)",
+            Self::NoPkcs11 => "build with the feature `pkcs11`",
             Self::NoAlgorithm { .. } => {
-                "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
+                "P-256 keys are for devices: use the backend pkcs11 or tpm, or an Ed25519 key"
             }
             Self::StorageKey { .. } => {
                 "this may be a copy or replacement of the token: restore identity.age and \

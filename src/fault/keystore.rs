@@ -59,6 +59,12 @@ pub enum KeystoreError {
         /// The command that repairs it.
         repair: String,
     },
+    /// There is something else where a directory should be.
+    #[error("{} is not a directory", path.display())]
+    NotADirectory {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Another process holds the lock.
     #[error("the identity in {} is in use by {holder}", home.display())]
     InUse {
@@ -94,6 +100,15 @@ pub enum KeystoreError {
         found: u64,
         /// The newest version that is known.
         known: u64,
+    },
+    /// A file comes from an older version, in a format that is not opened but
+    /// imported.
+    #[error("{what} has version {found}, which is an older format")]
+    Older {
+        /// Which file.
+        what: &'static str,
+        /// The version found.
+        found: u64,
     },
     /// The payload is not valid.
     #[error("the payload is not valid: {reason}")]
@@ -199,14 +214,15 @@ impl KeystoreError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::NoIdentity { .. } => {
-                "make one with `icnctl id init`, or name its directory with --home"
+                "make one (`IdentityStore::create`), or name the directory of one"
             }
             Self::Exists { .. } => {
-                "an identity is never overwritten: use another --home, or move the old one away"
+                "an identity is never overwritten: use another directory, or move the old one away"
             }
             Self::FileExists { .. } => "name another file, or move that one away",
             Self::Unsafe { repair, .. } => return Some(repair.clone()),
             Self::Incomplete { missing } => return Some(complete(missing)),
+            Self::NotADirectory { .. } => "name another directory",
             Self::InUse { .. } => {
                 "wait until it is done, and try again; the lock frees itself when that process \
                  ends, so do not remove .lock"
@@ -217,7 +233,7 @@ impl KeystoreError {
                  --change-pin`"
             }
             Self::NoPassphrase { backend: BackendKind::Tpm } => {
-                "change its PIN with `icnctl id reseal --new-pin`; that of a P-256 key stays as it is"
+                "seal it under another PIN (`IdentityStore::reseal`); that of a P-256 key stays as it is"
             }
             Self::PreviousKept { path, .. } => {
                 let repair = format!("run: rm -f {}; or open the identity once", quoted(path));
@@ -228,9 +244,12 @@ impl KeystoreError {
                  identity.age) from a backup"
             }
             Self::Approvals { .. } => {
-                "move the file away, and install the approvals again with `icnctl tpm install`"
+                "move the file away, and install the approvals again (`TpmBackend::install`)"
             }
             Self::Newer { .. } => "update this program",
+            Self::Older { .. } => {
+                "import it (`LegacyIdentity::read`, then `IdentityStore::import`)"
+            }
             Self::NotPinned { .. } => {
                 "somebody changed identity.json or icn.toml: restore the one that is wrong; no \
                  passphrase or PIN was used"
@@ -245,9 +264,10 @@ impl KeystoreError {
             Self::ReadBack { .. } => "check the disk, then run the command again",
             Self::RefusedBefore { .. } => {
                 "put the right PIN there (a file that is written anew is tried; a variable does \
-                 not show whether it has changed), then run the command once with --retry-pin"
+                 not show whether it has changed), then have this refusal forgotten \
+                 (`IdentityStore::forget_refusals`)"
             }
-            Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
+            Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
             Self::Payload { .. } => "restore identity.age from a backup",
             Self::Io { path, source, .. } => return Some(io_help(path, source)),
             Self::NoPassphrase { .. } => return None,
@@ -259,9 +279,8 @@ impl KeystoreError {
 fn complete(missing: &Path) -> String {
     if missing.extension().is_some_and(|extension| extension == "age") {
         format!(
-            "if `icnctl id init` was cut off, run it again; otherwise put {} back from a copy, or \
-             the identity from a backup (icnctl id restore). Keep identity.json: the key of a TPM \
-             is in it",
+            "if making the identity was cut off, make it again; otherwise put {} back from a copy, \
+             or the identity from a backup. Keep identity.json: the key of a TPM is in it",
             quoted(missing)
         )
     } else {
@@ -271,7 +290,9 @@ fn complete(missing: &Path) -> String {
 
 fn restore(path: &Path, source: &OpenError) -> String {
     let known = match source {
-        OpenError::Payload(error @ KeystoreError::Newer { .. }) => error.help(),
+        OpenError::Payload(error @ (KeystoreError::Newer { .. } | KeystoreError::Older { .. })) => {
+            error.help()
+        }
         OpenError::ExcessiveWork { .. } | OpenError::NoSeed => source.help(),
         _ => None,
     };

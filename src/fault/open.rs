@@ -114,8 +114,8 @@ impl OpenError {
                 "demand the provenance that the evidence shows, or generate a new key in the device"
             }
             Self::Exposable(_) => {
-                "generate a new key in the device, sensitive and not extractable (`icnctl id init \
-                 --backend pkcs11` does)"
+                "generate a new key in the device, sensitive and not extractable (`Backend::create` \
+                 does)"
             }
             Self::NotItsKey => {
                 "the token pairs a wrong public key with this private key: remove the stray public \

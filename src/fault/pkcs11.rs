@@ -232,7 +232,7 @@ impl Pkcs11Error {
             }
             Self::AmbiguousToken { .. } => "name one by `serial` under [identity.pkcs11]",
             Self::NoEd25519 { p256: true, .. } => {
-                "for a new identity use P-256, which this token has: --algorithm p256; or use a \
+                "for a new identity use P-256, which this token has; or use a \
                  token with CKM_EDDSA"
             }
             Self::NoEd25519 { .. } => "use a token with CKM_EDDSA",
@@ -244,21 +244,21 @@ impl Pkcs11Error {
                 "remove or relabel the stray object, so that the id names one key"
             }
             Self::NotConfiguredKey { .. } => {
-                "correct `key` under [identity.pkcs11] or --key; if the key has moved, run \
-                 `icnctl id relocate`"
+                "correct `key` under [identity.pkcs11]; if the key has moved, record where it is \
+                 (`IdentityStore::relocate`)"
             }
             Self::NotFound { .. } => {
                 "plug in or restore the token; a token that shows public keys only after a login \
                  cannot be searched"
             }
-            Self::FoundTwice { .. } => "name one with --key URI",
-            Self::LabelTaken { .. } => "choose another label with --key-label",
+            Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
+            Self::LabelTaken { .. } => "choose another label: `key_label` under [identity.pkcs11]",
             Self::KeyReplaced { .. } => {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \
                  restore it or the token"
             }
             Self::PublicKey { .. } => {
-                "this key cannot be used here: generate one with `icnctl id init`"
+                "this key cannot be used here: generate another in the device"
             }
             Self::WrongPin { final_try: true, .. } => {
                 "do not guess: the next wrong PIN locks the token; ask whoever set it up"

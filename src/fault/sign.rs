@@ -37,8 +37,8 @@ impl SignError {
         match self {
             Self::Device(error) => error.help(),
             Self::BadSignature(_) => Some(
-                "do not trust this device until you know why: run `icnctl id show` and compare \
-                 its key, then ask its maker"
+                "do not trust this device until you know why: compare its key with the DID that \
+                 you know, then ask its maker"
                     .into(),
             ),
             Self::Reserved => Some(

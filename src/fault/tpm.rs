@@ -259,15 +259,18 @@ impl TpmError {
                 "install it: libtss2-tcti-device0 for devices, libtss2-tcti-swtpm0 for swtpm"
             }
             Self::PcrMismatch { authorized: true, .. } => {
-                "if firmware or boot loader were updated, have these values approved (`icnctl tpm \
-                 approve`, then `icnctl tpm install`); if nothing was, find out what has changed"
+                "if firmware or boot loader were updated, have these values approved \
+                 (`Approval::sign`, then `TpmBackend::install`); if nothing was, find out what has \
+                 changed"
             }
             Self::PcrMismatch { .. } => {
                 "boot the state in which the key was sealed; before the next update have an \
-                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values`), or \
+                 Ed25519 key sealed for the coming values too (`IdentityStore::reseal`), or \
                  use policy = \"authorized\"; if nothing was updated, find out what has changed"
             }
-            Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",
+            Self::NoBank { .. } => {
+                "choose a `pcr_bank` under [identity.tpm] that the TPM has (`TpmReport` lists them)"
+            }
             Self::WrongPin { tries_left: Some(1), .. } => {
                 "do not guess: the next wrong PIN locks the TPM for every program"
             }
@@ -277,7 +280,7 @@ impl TpmError {
             }
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong => "give another PIN",
-            Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
+            Self::PinMissing => "give the PIN of this key; no try was spent",
             Self::PinUnusable { .. } => "give a PIN of at least one character",
             Self::FinalTry => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
@@ -295,7 +298,8 @@ impl TpmError {
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
                 "nothing was sent to it: restore the storage key at that handle, or, for a new \
                  identity, correct `key_handle` under [identity.tpm]; to move an Ed25519 identity \
-                 to another storage key, remove `parent_name` there and run `icnctl id reseal`; if the TPM was cleared, its keys are lost"
+                 to another storage key, remove `parent_name` there and seal it anew \
+                 (`IdentityStore::reseal`); if the TPM was cleared, its keys are lost"
             }
             Self::Damaged { .. } | Self::ForeignPolicy { .. } => {
                 "restore identity.json (with identity.age) from a backup"
@@ -305,15 +309,14 @@ impl TpmError {
                  other programs left (`tpm2_flushcontext -t -l -s`)"
             }
             Self::PolicyRefused { .. } => {
-                "this should not be: report it, with the TPM's code and what `icnctl backend doctor` \
-                 says"
+                "this should not be: report it, with the TPM's code and the doctor's `TpmReport`"
             }
             Self::NoSuchPolicy { .. } => {
                 "see [identity.tpm] in docs/backends/tpm.md for what there is"
             }
-            Self::Attributes { .. } => "make a new key with `icnctl id init --backend tpm`",
+            Self::Attributes { .. } => "make a new key in the TPM",
             Self::Approval { .. } => {
-                "make it anew from what `icnctl tpm check --format json` prints on this node"
+                "make it anew from the `ApprovalRequest` that `TpmBackend::check` gives on this node"
             }
             Self::Command { doing, .. } if doing.contains("storage key") => {
                 "a storage key that is made from the owner's seed wants an empty owner's password: \

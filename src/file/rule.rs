@@ -84,7 +84,7 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
     };
     let metadata = fs::symlink_metadata(&real).map_err(io_error("read", path))?;
     if !metadata.is_dir() {
-        return Err(not_safe(path, "it is not a directory", "name another one with --home"));
+        return Err(KeystoreError::NotADirectory { path: path.to_owned() });
     }
     let (me, shown) = (me(), quoted(path));
     if metadata.uid() != me {

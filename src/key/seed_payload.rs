@@ -44,7 +44,7 @@ pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, 
     let Version { version } = serde_json::from_slice(json).map_err(position)?;
     match version {
         VERSION => serde_json::from_slice(json).map_err(position),
-        1..VERSION => Err(invalid("it is in an older ICN format: `icnctl id import` reads it")),
+        1..VERSION => Err(KeystoreError::Older { what: "identity.age", found: version }),
         0 => Err(invalid("version 0 does not exist")),
         found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
     }

@@ -217,6 +217,8 @@ mod tests {
 
     #[test]
     fn newer_versions_are_refused_by_name() {
+        let error = Payload::from_json(br#"{"version":4}"#).err().unwrap();
+        assert!(matches!(error, KeystoreError::Older { found: 4, .. }), "{error:?}");
         let error = Payload::from_json(br#"{"version":6}"#).err().unwrap();
         assert_eq!(
             error.to_string(),

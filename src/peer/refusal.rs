@@ -149,15 +149,15 @@ pub enum Refusal {
 impl Refusal {
     /// What to try next.
     #[must_use]
-    pub fn help(&self) -> &'static str {
-        match self {
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
             Self::Expired { .. } => {
                 "the peer has to renew its binding (opening its identity does so); if it did, \
                  check both clocks"
             }
             Self::NotYetValid { .. } => {
                 "check both clocks; if the peer's was ahead when it renewed its binding, it has to \
-                 renew it again: `icnctl id renew` there"
+                 renew it again"
             }
             Self::ValidForTooLong { .. } => {
                 "the peer has to renew its binding for a shorter time, or raise the limit here"
@@ -167,8 +167,8 @@ impl Refusal {
             }
             Self::Superseded { .. } => {
                 "the peer uses an old certificate: restart it, so that it uses the latest one of \
-                 its identity; if that is refused as well, run `icnctl id renew` there, which \
-                 makes a later one, and restart it; if it uses the latest one all the while, \
+                 its identity; if that is refused as well, renew its binding, which makes a later \
+                 one, and restart it; if it uses the latest one all the while, \
                  somebody else uses its old TLS key"
             }
             Self::BindingSignature { .. } | Self::SelfSignature(_) | Self::HandshakeSignature => {
@@ -183,6 +183,7 @@ impl Refusal {
             Self::Sequences(_) => "repair the store of sequence numbers: nobody is accepted until",
             Self::Tls12 => "the peer has to speak TLS 1.3",
             _ => "the peer has to use the certificate of its identity bundle, as it is",
-        }
+        };
+        Some(help.to_owned())
     }
 }

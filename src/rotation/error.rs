@@ -181,7 +181,7 @@ impl RotationError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::Format(_) | Self::TooLong { .. } => {
-                "give the file that `icnctl id rotation show -o FILE` writes"
+                "give a chain as `RotationChain::to_json` writes it"
             }
             Self::Version { found } if *found > VERSION => "update this program",
             Self::Signature { .. } | Self::Previous { .. } | Self::Link { .. } => {
@@ -212,10 +212,11 @@ impl RotationError {
             }
             Self::HandedOver { .. } => {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \
-                 successor instead. Only if that statement was never given to anybody: --again"
+                 successor instead. Only if that statement was never given to anybody, have it \
+                 forgotten first (`IdentityStore::forget_handover`)"
             }
             Self::AlreadyStored { .. } => {
-                "`icnctl id rotation show` prints its chain; a new key has one predecessor"
+                "`Opened::rotation_chain` gives its chain; a new key has one predecessor"
             }
             Self::NotThisIdentity { .. } => "store the chain in the identity that it ends in",
             Self::TooMany => "make a new identity, and tell its DID to peers by another way",

@@ -142,10 +142,11 @@ pub enum ReplaceError {
 impl ReplaceError {
     /// What to try next.
     #[must_use]
-    pub const fn help(&self) -> &'static str {
-        match self {
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
             Self::OtherDid { .. } => "make a `TlsIdentity` of its own for the other DID",
             Self::Older { .. } => "open the identity again: the store holds the latest bundle",
-        }
+        };
+        Some(help.to_owned())
     }
 }

@@ -93,13 +93,14 @@ pub enum PeerError {
 impl PeerError {
     /// What to try next.
     #[must_use]
-    pub fn help(&self) -> &'static str {
-        match self {
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
             Self::Handshaking => "ask when the handshake is done",
             Self::NotTls13 | Self::Resumed | Self::NoCertificate => {
                 "make the connection with a configuration of `TlsIdentity`, unchanged"
             }
-            Self::Refused(refusal) => refusal.help(),
-        }
+            Self::Refused(refusal) => return refusal.help(),
+        };
+        Some(help.to_owned())
     }
 }

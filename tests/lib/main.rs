@@ -11,3 +11,4 @@ mod ledger;
 mod rotation;
 mod types;
 mod uri;
+mod wording;

@@ -61,7 +61,7 @@ fn a_token_without_ed25519_is_told_with_what_it_has() {
             );
             assert_shows(
                 error,
-                &["CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "--algorithm p256", "CKM_EDDSA"],
+                &["CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "for a new identity use P-256", "CKM_EDDSA"],
             );
         }
     });

@@ -247,7 +247,7 @@ impl Craft {
 #[track_caller]
 pub(crate) fn variant(error: &rustls::Error) -> String {
     let refusal = refusal_of(error).unwrap_or_else(|| panic!("no refusal of ours: {error:?}"));
-    assert!(!refusal.help().is_empty());
+    assert!(refusal.help().is_some());
     let debug = format!("{refusal:?}");
     debug.split([' ', '(', '{']).next().unwrap().to_owned()
 }

@@ -148,7 +148,10 @@ fn an_identity_moves_from_a_literal_to_an_authorized_policy() {
     identity.reseal(None, None, None).unwrap();
     identity.open(None).unwrap();
     identity.node.tpm.extend_pcr(16);
-    assert_shows(identity.open(None).unwrap_err(), &["PCR 16", "icnctl tpm approve"]);
+    assert_shows(
+        identity.open(None).unwrap_err(),
+        &["PCR 16", "`Approval::sign`, then `TpmBackend::install`"],
+    );
     let backend = identity.node.open(&identity.config);
     let header = identity.store.header().unwrap();
     let icn_identity::keystore::Storage::TpmSealed { object: storage } = header.storage() else {

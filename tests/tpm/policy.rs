@@ -35,7 +35,7 @@ fn changed_pcrs_are_refused_by_name_and_cost_no_try() {
             assert_eq!(differences.len(), 1);
             assert_eq!((differences[0].bank, differences[0].index), ("sha256", 16));
             assert_eq!(differences[0].found, node.tpm.read_pcr(16));
-            assert_shows(refused, &["PCR 16 (sha256) is", "icnctl id reseal"]);
+            assert_shows(refused, &["PCR 16 (sha256) is", "`IdentityStore::reseal`"]);
             assert_eq!(node.tpm.lockout_counter(), before);
             node.assert_tidy();
             // Back again, without a new start of anything.
@@ -189,7 +189,10 @@ fn an_approver_brings_a_key_back_after_an_update() {
             };
             open(&backend).unwrap();
             node.tpm.extend_pcr(16);
-            assert_shows(open(&backend).unwrap_err(), &["PCR 16", "icnctl tpm approve"]);
+            assert_shows(
+                open(&backend).unwrap_err(),
+                &["PCR 16", "`Approval::sign`, then `TpmBackend::install`"],
+            );
 
             let check = backend.check(&did, object(&locator), &storage, None).unwrap();
             assert!(!check.opens && check.objects.len() == 2);

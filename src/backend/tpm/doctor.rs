@@ -13,6 +13,7 @@ use super::pin::Purpose;
 use super::properties::{self, Lockout};
 use super::satisfy::Way;
 use super::{parent, pcr, session};
+use crate::algorithm::AlgorithmId;
 use crate::backend::verdict::{Outcome, Verdict, verdict};
 use crate::backend::{PcrBank, TpmParent, TpmPolicy};
 use crate::config::TpmConfig;
@@ -226,8 +227,9 @@ impl TpmReport {
                 Outcome::Warning,
                 "absent, as in every TPM that is known",
                 "an Ed25519 key is sealed to the TPM and signs in memory; for a key that never \
-                 leaves the chip use --algorithm p256",
-            ),
+                 leaves the chip use a P-256 key",
+            )
+            .instead(AlgorithmId::P256),
             verdict(
                 "P-256",
                 if self.p256 { Outcome::Ok } else { Outcome::Fail },

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::args::VerifyDocumentArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::help::Help as _;
 use crate::output::{self, date, one_line};
 
 /// More than any document has, in bytes; what is longer is not read further.
@@ -32,7 +33,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<Exi
     let document = match DidDocument::parse(&read(args.file.as_deref())?) {
         Ok(document) => document,
         Err(error) if error.is_verdict() => {
-            return not_valid(context, &error.to_string(), error.help().as_deref());
+            return not_valid(context, &error.to_string(), error.on_the_command_line().as_deref());
         }
         Err(error) => return Err(error.into()),
     };

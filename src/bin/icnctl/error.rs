@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
 
+use crate::help::Help as _;
 use crate::output::{self, say};
 
 #[derive(Debug, thiserror::Error)]
@@ -158,9 +159,9 @@ impl CliError {
 
     fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Identity(error) => return error.help(),
-            Self::Key { source } => return source.help(),
-            Self::KnownChain { source, .. } => return source.help(),
+            Self::Identity(error) => return error.on_the_command_line(),
+            Self::Key { source } => return source.on_the_command_line(),
+            Self::KnownChain { source, .. } => return source.on_the_command_line(),
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {
@@ -185,7 +186,7 @@ impl CliError {
                 "name another file; without --output it goes to standard output"
             }
             Self::NotDecrypted { source, .. } | Self::PartlyDecrypted { source } => {
-                return source.help();
+                return source.on_the_command_line();
             }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
             Self::AlreadyPinned { .. } => {
@@ -238,7 +239,7 @@ impl CliError {
             Self::NotRecorded { lines, .. } => {
                 return Some(format!("add these lines to it:\n{lines}"));
             }
-            Self::NotReread { source, .. } => return source.help(),
+            Self::NotReread { source, .. } => return source.on_the_command_line(),
             Self::Input { .. } => "name a file that is there and that you may read",
             Self::OutputFile { .. } => {
                 "name a file in a directory that is there, that you may write to, and that has room"
@@ -257,7 +258,7 @@ impl CliError {
 /// What did not keep the command from being done.
 pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
     say(&format!("warning: {what}: {error}"));
-    explain(error, error.help());
+    explain(error, error.on_the_command_line());
 }
 
 fn explain(error: &dyn StdError, help: Option<String>) {

@@ -11,6 +11,7 @@ mod doctor;
 mod document;
 mod error;
 mod export;
+mod help;
 mod id;
 mod import;
 mod new_file;

@@ -58,14 +58,14 @@ impl DecryptError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::NotAge => {
-                "give a file that `age` has encrypted to the recipient that `icnctl id show` prints"
+                "give a file that `age` has encrypted to this identity: `IdentityBundle::age_recipient`"
             }
             Self::UnknownHeader => "get the file once more, or update this program",
             Self::PassphraseFile => {
                 "decrypt it with `age --decrypt`, which asks for the passphrase"
             }
             Self::NotForThisIdentity => {
-                "ask the sender to encrypt to the recipient that `icnctl id show` prints"
+                "ask the sender to encrypt to this identity (`IdentityBundle::age_recipient`)"
             }
             Self::HeaderTooLong => "ask the sender to encrypt to fewer recipients",
             Self::Damaged | Self::Truncated => {

@@ -85,11 +85,11 @@ impl InvalidPkcs11Uri {
             }
             Self::PinValue => {
                 "take it out (and change the PIN if others have seen it); name a file by \
-                 `pin-source`, or use --pin-file"
+                 `pin-source`"
             }
             Self::PinSource => "name a file of mode 0600 that holds the PIN: pin-source=file:/…",
             Self::Type => "give the URI of the private or the public key",
-            _ => "`icnctl backend doctor` and `icnctl id show` print URIs of keys",
+            _ => "each `Pkcs11Locator` is printed as the URI of its key",
         };
         Some(help.to_owned())
     }

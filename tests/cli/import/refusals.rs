@@ -84,7 +84,7 @@ fn an_old_binding_that_does_not_verify_is_refused_and_can_be_left_out() {
             let file = wrong.sealed();
             let error = refused_file(&file);
             assert_eq!(error.to_string(), no_binding);
-            assert!(error.help().unwrap().contains("--discard-tls"));
+            assert!(error.help().unwrap().contains("LegacyOptions::with_discarded_tls"));
             let options = options().with_discarded_tls(true);
             let old = LegacyIdentity::decrypt(&file, &passphrase(), &options).unwrap();
             assert_eq!(old.did().as_str(), DID);

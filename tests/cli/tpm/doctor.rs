@@ -44,7 +44,7 @@ fn it_says_what_the_tpm_is_and_what_that_means() {
             "soft-token",
             "Ed25519                      absent, as in every TPM that is known",
             "an Ed25519 key is sealed to the TPM and signs in memory",
-            "use --algorithm p256",
+            "use a P-256 key: --algorithm p256",
             "it is a virtual TPM",
             "3 of 3 left; one comes back in 1000 s",
             "An identity works here, with the restrictions above.",

@@ -144,7 +144,7 @@ fn a_key_takes_over_once_and_a_second_statement_is_not_even_signed() {
     let error = home.record(|_| panic!("asked to sign")).unwrap_err();
     let rotation = matches!(&error, Error::Rotation(RotationError::AlreadyStored { .. }));
     assert!(rotation, "{error}");
-    assert!(error.help().unwrap().contains("icnctl id rotation show"));
+    assert!(error.help().unwrap().contains("Opened::rotation_chain"));
     assert_eq!(home.files(), files);
 }
 

@@ -2,6 +2,7 @@
 
 use super::probe::ProbeReport;
 use super::{ModuleReport, TokenReport};
+use crate::algorithm::AlgorithmId;
 use crate::backend::verdict::{Outcome, Verdict, verdict};
 
 impl ModuleReport {
@@ -87,8 +88,9 @@ impl TokenReport {
             if elliptic.is_empty() { "nothing of its kind".into() } else { elliptic.join(", ") };
         let found = format!("no {name}; it has {there}");
         if self.has("CKM_ECDSA") && self.has("CKM_EC_KEY_PAIR_GEN") {
-            let advice = "Ed25519 absent: use `--algorithm p256`";
-            return verdict(requirement, Outcome::Warning, found, advice);
+            let advice = "Ed25519 absent: use a P-256 key";
+            return verdict(requirement, Outcome::Warning, found, advice)
+                .instead(AlgorithmId::P256);
         }
         verdict(
             requirement,

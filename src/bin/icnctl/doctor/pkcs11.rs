@@ -11,7 +11,7 @@ use icn_identity::backend::pkcs11::doctor::{
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
-use super::verdicts::{row, write_verdicts};
+use super::verdicts::{name_options, row, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -31,6 +31,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     } else {
         None
     };
+    name_options(&mut verdicts);
     let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
     let ours = context.pinned().cloned().or_else(|| {
         let header = context.store().header().ok()?;

@@ -7,7 +7,7 @@ use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;
 
-use super::verdicts::{row, write_verdicts};
+use super::verdicts::{name_options, row, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -19,7 +19,8 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
         config.device_path.clone_from(device);
     }
     let report = examine(&config, args.probe)?;
-    let verdicts = report.verdicts(&config);
+    let mut verdicts = report.verdicts(&config);
+    name_options(&mut verdicts);
     let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
     context.format.print(
         || json!({ "tpm": report, "verdicts": verdicts, "verdict": worst }),

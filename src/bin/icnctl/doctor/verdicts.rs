@@ -11,6 +11,15 @@ pub(crate) fn row(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "  {name:<18} {value}");
 }
 
+/// Adds the option that does what the library advises.
+pub(crate) fn name_options(verdicts: &mut [Verdict]) {
+    for verdict in verdicts {
+        if let (Some(advice), Some(algorithm)) = (&mut verdict.advice, verdict.instead) {
+            let _ = write!(advice, ": --algorithm {algorithm}");
+        }
+    }
+}
+
 pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Outcome) {
     text.push_str("\nVerdict\n");
     for verdict in verdicts {
@@ -21,7 +30,7 @@ pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Out
         };
         let _ =
             writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, one_line(&verdict.found));
-        if let Some(advice) = verdict.advice {
+        if let Some(advice) = &verdict.advice {
             let _ = writeln!(text, "           try: {advice}");
         }
     }

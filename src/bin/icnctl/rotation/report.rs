@@ -7,6 +7,7 @@ use icn_identity::rotation::{Fork, RotatedKey, RotationError, RotationStatement,
 use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
 
+use crate::help::Help as _;
 use crate::output::one_line;
 use crate::output::{date, hex};
 
@@ -206,7 +207,7 @@ pub(crate) fn not_valid(error: &RotationError) -> Value {
         RotationError::Fork(fork) => Some(fork_as_json(fork)),
         _ => None,
     };
-    json!({ "valid": false, "error": error.to_string(), "help": error.help(), "fork": fork })
+    json!({ "valid": false, "error": error.to_string(), "help": error.on_the_command_line(), "fork": fork })
 }
 
 fn fork_as_json(fork: &Fork) -> Value {
@@ -250,7 +251,7 @@ pub(crate) fn not_valid_text(error: &RotationError) -> String {
         }
         error => format!("not valid: {}\n", one_line(&error.to_string())),
     };
-    if let Some(help) = error.help() {
+    if let Some(help) = error.on_the_command_line() {
         let _ = writeln!(text, "  try: {help}");
     }
     text

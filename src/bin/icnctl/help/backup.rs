@@ -1,0 +1,79 @@
+//! What to try next with a backup, an older keystore, or an export.
+
+use icn_identity::ProvenanceKind;
+use icn_identity::error::{BackupError, ExportError, LegacyError};
+
+use super::Help;
+
+impl Help for BackupError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::NoRecipient => "give one with --recipient age1…",
+            Self::KeyFileLocked { .. } => {
+                "give its passphrase with --identity-passphrase-file FILE or in \
+                 $ICN_RECOVERY_PASSPHRASE"
+            }
+            Self::OtherKey => {
+                "`icnctl id backup` printed the recipients of each backup: give the file with the \
+                 secret key of one of them"
+            }
+            Self::OtherDid { .. } => {
+                "take the backup of that DID; if it is --did that is wrong, compare both with your \
+                 own records first"
+            }
+            Self::NotNamed { .. } => {
+                "compare it with your own records, or with what your peers know: then run the \
+                 command again with --did DID"
+            }
+            Self::KeyNotThere { source, .. } => {
+                let try_first = source.on_the_command_line();
+                let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();
+                return Some(format!(
+                    "bring that very device back{try_first}, and run the command again; if the \
+                     device's own means have copied the key to another token, add --relocate. Else \
+                     its key is gone with it, and no backup restores this DID: what is left is a \
+                     rotation by a key that was committed to in advance, or a new identity \
+                     (`icnctl id init`). What was encrypted to the old one can still be read: \
+                     --encryption-key-only -o FILE"
+                ));
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl Help for LegacyError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::Binding => {
+                "import an older backup; or, as the old TLS key and certificate are replaced in \
+                 any case, leave them out with --discard-tls (the key, its DID and the X25519 key \
+                 are checked as before)"
+            }
+            Self::NotPinned { .. } => {
+                "name the home of that identity with --home, or remove the line `did` from the \
+                 configuration if this one is meant to be replaced"
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl Help for ExportError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::NoSecret { provenance: ProvenanceKind::TpmSealed } => {
+                "such a key is sealed to its TPM and is given to nobody: make a new identity, or \
+                 export the public part with --did-only"
+            }
+            Self::NoSecret { .. } => {
+                "only a software key can be exported: sign where the key is, or export the public \
+                 part with --did-only"
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}

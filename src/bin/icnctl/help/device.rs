@@ -1,0 +1,107 @@
+//! What to try next with a token or a TPM.
+
+use icn_identity::error::{DeviceError, OpenError, Pkcs11Error, SignError, TpmError};
+
+use super::Help;
+
+impl Help for OpenError {
+    fn on_the_command_line(&self) -> Option<String> {
+        match self {
+            Self::Exposable(_) => Some(
+                "generate a new key in the device, sensitive and not extractable (`icnctl id init \
+                 --backend pkcs11` does)"
+                    .into(),
+            ),
+            Self::Device(error) | Self::Challenge(SignError::Device(error)) => {
+                error.on_the_command_line()
+            }
+            _ => self.help(),
+        }
+    }
+}
+
+impl Help for SignError {
+    fn on_the_command_line(&self) -> Option<String> {
+        match self {
+            Self::Device(error) => error.on_the_command_line(),
+            Self::BadSignature(_) => Some(
+                "do not trust this device until you know why: run `icnctl id show` and compare its \
+                 key, then ask its maker"
+                    .into(),
+            ),
+            _ => self.help(),
+        }
+    }
+}
+
+impl Help for DeviceError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::Pkcs11(error) => return error.on_the_command_line(),
+            Self::Tpm(error) => return error.on_the_command_line(),
+            Self::NoPkcs11 => "build with `--features pkcs11`",
+            Self::NoTpm => "build with `--features tpm` (needs libtss2-dev)",
+            Self::NoAlgorithm { .. } => {
+                "P-256 keys are for devices: use --backend pkcs11 or tpm, or leave --algorithm out"
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl Help for Pkcs11Error {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::NoEd25519 { p256: true, .. } => {
+                "for a new identity use P-256, which this token has: --algorithm p256; or use a \
+                 token with CKM_EDDSA"
+            }
+            Self::NotConfiguredKey { .. } => {
+                "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
+                 id relocate`"
+            }
+            Self::FoundTwice { .. } => "name one with --key URI",
+            Self::LabelTaken { .. } => "choose another label with --key-label",
+            Self::PublicKey { .. } => {
+                "this key cannot be used here: generate one with `icnctl id init`"
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl Help for TpmError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::PcrMismatch { authorized: true, .. } => {
+                "if firmware or boot loader were updated, have these values approved (`icnctl tpm \
+                 approve`, then `icnctl tpm install`); if nothing was, find out what has changed"
+            }
+            Self::PcrMismatch { .. } => {
+                "boot the state in which the key was sealed; before the next update have an \
+                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values`), or \
+                 use policy = \"authorized\"; if nothing was updated, find out what has changed"
+            }
+            Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",
+            Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
+            Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
+                "nothing was sent to it: restore the storage key at that handle, or, for a new \
+                 identity, correct `key_handle` under [identity.tpm]; to move an Ed25519 identity \
+                 to another storage key, remove `parent_name` there and run `icnctl id reseal`; if \
+                 the TPM was cleared, its keys are lost"
+            }
+            Self::PolicyRefused { .. } => {
+                "this should not be: report it, with the TPM's code and what `icnctl backend doctor` \
+                 says"
+            }
+            Self::Attributes { .. } => "make a new key with `icnctl id init --backend tpm`",
+            Self::Approval { .. } => {
+                "make it anew from what `icnctl tpm check --format json` prints on this node"
+            }
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}

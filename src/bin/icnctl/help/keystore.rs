@@ -1,0 +1,51 @@
+//! What to try next with the files of an identity.
+
+use icn_identity::backend::BackendKind;
+use icn_identity::error::{KeystoreError, OpenError};
+
+use super::Help;
+
+impl Help for KeystoreError {
+    fn on_the_command_line(&self) -> Option<String> {
+        let help = match self {
+            Self::NoIdentity { .. } => {
+                "make one with `icnctl id init`, or name its directory with --home"
+            }
+            Self::Incomplete { missing } => {
+                // With the path, as a shell takes it.
+                let how = self.help()?;
+                let made = missing.extension().is_some_and(|extension| extension == "age");
+                let commands = if made {
+                    "`icnctl id init`, `icnctl id restore`"
+                } else {
+                    "icnctl id restore"
+                };
+                return Some(format!("{how} ({commands})"));
+            }
+            Self::Exists { .. } => {
+                "an identity is never overwritten: use another --home, or move the old one away"
+            }
+            Self::NotADirectory { .. } => "name another one with --home",
+            Self::Older { .. } => "`icnctl id import` reads it",
+            Self::NotOpened { source, .. } => match source.as_ref() {
+                OpenError::Payload(error @ Self::Older { .. }) => {
+                    return error.on_the_command_line();
+                }
+                _ => return self.help(),
+            },
+            Self::NoPassphrase { backend: BackendKind::Tpm } => {
+                "change its PIN with `icnctl id reseal --new-pin`; that of a P-256 key stays as it is"
+            }
+            Self::Approvals { .. } => {
+                "move the file away, and install the approvals again with `icnctl tpm install`"
+            }
+            Self::RefusedBefore { .. } => {
+                "put the right PIN there (a file that is written anew is tried; a variable does \
+                 not show whether it has changed), then run the command once with --retry-pin"
+            }
+            Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
+            _ => return self.help(),
+        };
+        Some(help.to_owned())
+    }
+}

@@ -1,0 +1,183 @@
+//! Each command and option that gets somebody further is said.
+
+use std::io;
+
+use icn_identity::backend::BackendKind;
+use icn_identity::backend::uri::InvalidPkcs11Uri;
+use icn_identity::bundle::{BundleError, DecryptError};
+use icn_identity::config::ConfigError;
+use icn_identity::did::InvalidDocument;
+use icn_identity::error::{
+    BackupError, DeviceError, Error, ExportError, KeystoreError, LegacyError, OpenError,
+    Pkcs11Error, SignError, TpmError,
+};
+use icn_identity::rotation::RotationError;
+use icn_identity::{AlgorithmId, Did, ProvenanceKind};
+
+use super::Help;
+
+const DID: &str = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
+
+fn did() -> Did {
+    Did::parse(DID).unwrap()
+}
+
+fn token() -> String {
+    "node-1".into()
+}
+
+fn pcr_mismatch(authorized: bool) -> TpmError {
+    TpmError::PcrMismatch { differences: Vec::new(), authorized }
+}
+
+/// What the library says, and what the command says instead.
+#[track_caller]
+fn assert_says(error: impl Into<Error>, wanted: &[&str]) {
+    let error = error.into();
+    let said = error.on_the_command_line().unwrap_or_default();
+    for wanted in wanted {
+        assert!(said.contains(wanted), "{error:?}: {said}");
+    }
+    let of_the_library = error.help().unwrap_or_default();
+    assert_ne!(said, of_the_library);
+    assert!(!of_the_library.is_empty(), "{error:?}");
+}
+
+#[test]
+fn what_is_missing_or_in_the_way_is_given_by_an_option() {
+    assert_says(TpmError::PinMissing, &["--pin-file", "$ICN_PIN", "no try was spent"]);
+    assert_says(KeystoreError::PassphraseNeeded, &["--passphrase-file", "$ICN_PASSPHRASE"]);
+    assert_says(KeystoreError::NoIdentity { home: "/h".into() }, &["icnctl id init", "--home"]);
+    assert_says(KeystoreError::Exists { path: "/h".into() }, &["--home", "never overwritten"]);
+    assert_says(KeystoreError::NotADirectory { path: "/h".into() }, &["--home"]);
+    assert_says(
+        KeystoreError::RefusedBefore { token: token(), source_name: "x".into(), at: 0 },
+        &["--retry-pin"],
+    );
+    assert_says(Pkcs11Error::FoundTwice { did: did(), candidates: Vec::new() }, &["--key URI"]);
+    assert_says(Pkcs11Error::LabelTaken { token: token(), label: token() }, &["--key-label"]);
+    assert_says(BackupError::NoRecipient, &["--recipient age1…"]);
+    assert_says(
+        BackupError::KeyFileLocked { path: "/k".into() },
+        &["--identity-passphrase-file FILE", "$ICN_RECOVERY_PASSPHRASE"],
+    );
+    assert_says(BackupError::OtherDid { expected: did(), found: did() }, &["--did"]);
+    assert_says(BackupError::NotNamed { found: did() }, &["--did DID"]);
+    assert_says(LegacyError::Binding, &["--discard-tls"]);
+    assert_says(LegacyError::NotPinned { found: did(), pinned: did() }, &["--home", "`did`"]);
+    for provenance in [ProvenanceKind::TpmSealed, ProvenanceKind::Hardware] {
+        assert_says(ExportError::NoSecret { provenance }, &["--did-only"]);
+    }
+    assert_says(RotationError::HandedOver { did: did(), to: did() }, &["--again", "fork"]);
+    let said = InvalidPkcs11Uri::PinValue.on_the_command_line().unwrap();
+    assert!(said.contains("--pin-file") && said.contains("pin-source"), "{said}");
+}
+
+#[test]
+fn an_algorithm_that_will_not_do_is_answered_by_the_one_that_will() {
+    let backend = BackendKind::Age;
+    assert_says(
+        DeviceError::NoAlgorithm { backend, algorithm: AlgorithmId::P256 },
+        &["--backend pkcs11 or tpm", "--algorithm"],
+    );
+    let (token, mechanisms) = (token(), Vec::new());
+    assert_says(
+        Pkcs11Error::NoEd25519 { token, mechanisms, p256: true },
+        &["--algorithm p256", "CKM_EDDSA"],
+    );
+}
+
+#[test]
+fn what_another_command_does_is_said_by_its_name() {
+    assert_says(pcr_mismatch(true), &["icnctl tpm approve", "icnctl tpm install"]);
+    assert_says(pcr_mismatch(false), &["icnctl id reseal --pcr-values"]);
+    assert_says(
+        TpmError::NotAParent { handle: 0x8100_0001, reason: "x" },
+        &["key_handle", "icnctl id reseal"],
+    );
+    assert_says(TpmError::NoBank { bank: "sha384" }, &["icnctl backend doctor", "pcr_bank"]);
+    assert_says(TpmError::PolicyRefused { source: "x".into() }, &["icnctl backend doctor"]);
+    assert_says(TpmError::Attributes { problem: "x" }, &["icnctl id init --backend tpm"]);
+    assert_says(TpmError::Approval { reason: "x" }, &["icnctl tpm check --format json"]);
+    assert_says(
+        Pkcs11Error::NotConfiguredKey { configured: token(), found: token() },
+        &["--key", "icnctl id relocate"],
+    );
+    assert_says(Pkcs11Error::PublicKey { token: token(), reason: token() }, &["icnctl id init"]);
+    assert_says(
+        OpenError::Exposable(icn_identity::evidence::Exposable::Extractable),
+        &["icnctl id init --backend pkcs11"],
+    );
+    assert_says(
+        KeystoreError::NoPassphrase { backend: BackendKind::Tpm },
+        &["icnctl id reseal --new-pin"],
+    );
+    let path = "/h/identity.age".into();
+    assert_says(KeystoreError::Incomplete { missing: path }, &["icnctl id init", "id restore"]);
+    let path = "/h/identity.json".into();
+    assert_says(KeystoreError::Incomplete { missing: path }, &["icnctl id restore"]);
+    let path = "/h/tpm-approvals.json".into();
+    assert_says(KeystoreError::Approvals { path, source: "x".into() }, &["icnctl tpm install"]);
+    assert_says(BackupError::OtherKey, &["icnctl id backup"]);
+    assert_says(BundleError::NotYetValid { wait: 9 }, &["icnctl id renew"]);
+    assert_says(BundleError::Mismatch { what: "key" }, &["icnctl id restore"]);
+    assert_says(DecryptError::NotAge, &["icnctl id show"]);
+    assert_says(DecryptError::NotForThisIdentity, &["icnctl id show"]);
+    assert_says(InvalidDocument::TooLong, &["icnctl --format did-document id show"]);
+    assert_says(InvalidDocument::Mismatch { what: "key" }, &["icnctl id restore"]);
+    assert_says(RotationError::TooLong { limit: 9 }, &["icnctl id rotation show -o FILE"]);
+    assert_says(RotationError::AlreadyStored { did: did() }, &["icnctl id rotation show"]);
+    assert_says(Did::parse("x").unwrap_err(), &["icnctl id show"]);
+    let said = InvalidPkcs11Uri::Scheme.on_the_command_line().unwrap();
+    assert!(said.contains("icnctl backend doctor"), "{said}");
+}
+
+/// However deep the error lies that knows what to do.
+#[test]
+fn an_error_within_another_is_answered_alike() {
+    let device = || DeviceError::from(TpmError::PinMissing);
+    let said = device().on_the_command_line();
+    assert!(said.as_deref().is_some_and(|said| said.contains("--pin-file")));
+    for error in [
+        Error::from(device()),
+        OpenError::from(device()).into(),
+        OpenError::Challenge(SignError::Device(device())).into(),
+        SignError::Device(device()).into(),
+        BundleError::Challenge(device().into()).into(),
+    ] {
+        assert_eq!(error.on_the_command_line(), said, "{error:?}");
+    }
+    let older = || KeystoreError::Older { what: "identity.age", found: 4 };
+    let source = Box::new(OpenError::Payload(older()));
+    assert_says(
+        KeystoreError::NotOpened { path: "/h/identity.age".into(), source },
+        &["icnctl id import"],
+    );
+    assert_says(ConfigError::File(KeystoreError::PassphraseNeeded), &["--passphrase-file"]);
+    let no_pin = Box::new(Error::from(device()));
+    assert_says(
+        BackupError::KeyNotThere { did: did(), place: token(), source: no_pin },
+        &[
+            "--relocate",
+            "--encryption-key-only -o FILE",
+            "icnctl id init",
+            "(give it with --pin-file",
+        ],
+    );
+}
+
+#[test]
+fn where_no_command_does_it_the_library_is_right() {
+    let path = "/h/identity.age".into();
+    let source = io::ErrorKind::StorageFull.into();
+    for error in [
+        Error::from(OpenError::WrongPassphrase),
+        KeystoreError::Io { action: "write", path, source }.into(),
+        Pkcs11Error::PinLocked { token: token() }.into(),
+        BundleError::ClockNotSet { now: 9 }.into(),
+        BackupError::OwnRecipient.into(),
+    ] {
+        assert!(error.help().is_some(), "{error:?}");
+        assert_eq!(error.on_the_command_line(), error.help(), "{error:?}");
+    }
+}
