@@ -9,7 +9,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::Attribute;
 use cryptoki::session::{Session, UserType};
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey};
+use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Hardware, Key, Pin, SealedKey, Unlocked};
 use support::medians;
@@ -24,7 +24,7 @@ fn main() {
     let pin = Pin::new(PIN);
     let config = Pkcs11Config::new(module()).with_token("bench");
     let backend = Pkcs11Backend::open(&config).unwrap();
-    let made = backend.create(&NewKey::default(), &Credential::Pin(pin.clone())).unwrap();
+    let made = backend.create(&NewKey::default(), &Credentials::pin(pin.clone())).unwrap();
     let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
     let key: Key<Hardware, Unlocked> = made.key.try_into().unwrap();
     let did = key.did().clone();

@@ -13,7 +13,7 @@ use cryptoki_sys::{
     CKO_PRIVATE_KEY, CKR_OK,
 };
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, Credential, Locator, NewKey, Pkcs11Locator};
+use icn_identity::backend::{Backend as _, Credentials, Locator, NewKey, Pkcs11Locator};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Unlocked};
 use support::medians;
@@ -29,7 +29,7 @@ fn main() {
         let config = Pkcs11Config::new(module).with_token("bench").with_verify_after_sign(verify);
         Pkcs11Backend::open(&config).unwrap()
     };
-    let credential = Credential::Pin(Pin::new(PIN));
+    let credential = Credentials::pin(Pin::new(PIN));
     let made = open(false).create(&NewKey::new(DidMethod::Icn), &credential).unwrap();
     let Locator::Pkcs11(locator) = made.locator else { panic!("a PKCS#11 locator") };
     let did = icn_identity::DidSigner::did(&made.key).clone();

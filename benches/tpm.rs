@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use icn_identity::backend::tpm::TpmBackend;
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, NewKey, TpmObject};
+use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, NewKey, TpmObject};
 use icn_identity::config::{PcrIndices, TpmConfig};
 use icn_identity::{
     AlgorithmId, Did, DidMethod, DidSigner as _, Key, Pin, Software, TpmSealed, Unlocked,
@@ -36,7 +36,7 @@ fn main() {
     let backend = TpmBackend::open(home.path(), &config).unwrap();
     let make = |algorithm| {
         let request = NewKey::new(DidMethod::Key).with_algorithm(algorithm);
-        backend.create(&request, &Credential::Pin(Pin::none())).unwrap()
+        backend.create(&request, &Credentials::pin(Pin::none())).unwrap()
     };
     let made = make(AlgorithmId::Ed25519);
     let did = made.key.did().clone();

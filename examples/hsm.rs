@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::process::Command;
 
-use icn_identity::backend::{BackendConfig, Credential, KeyAtRest, NewKey};
+use icn_identity::backend::{BackendConfig, Credentials, KeyAtRest, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{
     DidMethod, DidSigner, DidSignerExt as _, Hardware, IdentityBundle, Key, Pin, Sealed, Unlocked,
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let backend = config.open()?;
     let pin = Pin::new("123456");
 
-    let created = backend.create(&NewKey::new(DidMethod::Icn), &Credential::Pin(pin.clone()))?;
+    let created = backend.create(&NewKey::new(DidMethod::Icn), &Credentials::pin(pin.clone()))?;
     // The static type, if the evidence bears it out.
     let key = Key::<Hardware, Unlocked>::try_from(created.key)?;
     println!("{} is {}", key.did(), key.provenance());

@@ -6,6 +6,7 @@
 
 mod age;
 mod config;
+mod credentials;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 #[cfg(feature = "tpm")]
@@ -20,18 +21,18 @@ use serde::Serialize;
 
 pub use self::age::AgeKeyStore;
 pub use self::config::BackendConfig;
+pub use self::credentials::Credentials;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 pub use self::verdict::{Outcome, Verdict};
 use crate::algorithm::AlgorithmId;
 use crate::did::{Did, DidMethod};
-use crate::error::{DeviceError, Error};
+use crate::error::Error;
 use crate::evidence::DeviceIdentity;
 use crate::key::{DidKey, Key, Locked, SealedKey, Software};
 pub use crate::locator::{
     Authorized, BackendKind, Locator, Owner, PcrBank, PcrValues, PinStretching, Pkcs11Locator,
     Pkcs11Uri, TpmObject, TpmParent, TpmPolicy, uri,
 };
-use crate::secret::{Passphrase, Pin};
 
 /// A source of keys. Object-safe.
 pub trait Backend: fmt::Debug + Send + Sync {
@@ -47,7 +48,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
     ///
     /// If the credential is refused or the key could not be made; nothing is
     /// left behind then.
-    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error>;
+    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error>;
 
     /// Finds the key at a locator and checks what can be checked without a
     /// credential: that it is there once, and is the key of `did`.
@@ -63,22 +64,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// If the device failed.
-    fn discard(&self, made: &Locator, credential: &Credential) -> Result<(), Error>;
+    fn discard(&self, made: &Locator, credentials: &Credentials) -> Result<(), Error>;
 
     /// The power to keep a storage key, where the backend has it.
     fn vault(&self) -> Option<&dyn StorageVault> {
         None
     }
-}
-
-/// What opens a backend's keys.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Credential {
-    /// For age files.
-    Passphrase(Passphrase),
-    /// For tokens.
-    Pin(Pin),
 }
 
 /// What kind of key to make.
@@ -170,23 +161,4 @@ pub struct PinState {
     /// How many wrong PINs a TPM takes before it locks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries_left: Option<u32>,
-}
-
-impl Credential {
-    pub(crate) fn pin(&self, backend: BackendKind) -> Result<&Pin, DeviceError> {
-        match self {
-            Self::Pin(pin) => Ok(pin),
-            Self::Passphrase(_) => Err(DeviceError::WrongCredential { backend, wanted: "PIN" }),
-        }
-    }
-
-    pub(crate) fn passphrase(&self) -> Result<&Passphrase, DeviceError> {
-        match self {
-            Self::Passphrase(passphrase) => Ok(passphrase),
-            Self::Pin(_) => Err(DeviceError::WrongCredential {
-                backend: BackendKind::Age,
-                wanted: "passphrase",
-            }),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //! or the new one.
 
 mod lock;
+pub(crate) mod names;
 mod new;
 mod rule;
 
@@ -13,7 +14,6 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 pub(crate) use self::lock::Lock;
-pub(crate) use self::new::target_of_temporary;
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
 pub(crate) use self::rule::{check_directory, is_from_systemd};

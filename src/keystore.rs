@@ -23,26 +23,29 @@ mod header;
 mod identity;
 mod import;
 pub mod legacy;
+mod located;
 mod open;
 mod passphrase;
 pub(crate) mod payload;
 mod refusals;
 mod relocate;
 mod replace;
-#[cfg(feature = "tpm")]
-mod reseal;
+mod session;
 mod software;
 mod succession;
+#[cfg(feature = "tpm")]
+mod tpm;
 mod unlock;
 
+pub use crate::backend::Credentials;
 pub use crate::file::{read_credential, write_private};
 pub use export::{ExportTo, check_export, export_secret};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
+pub use located::{Located, Needs};
 pub use open::Opened;
 pub use refusals::CredentialSource;
-pub use unlock::Credentials;
 
 /// The age files of keys and identities.
 pub mod age {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey};
+use super::{Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey};
 use crate::algorithm::AlgorithmId;
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError};
-use crate::file;
+use crate::file::{self, names};
 use crate::key::{Key, Software, Unlocked};
 
 /// The embedded backend: an identity's directory with `identity.age` in it.
@@ -55,15 +55,15 @@ impl Backend for AgeKeyStore {
         }
     }
 
-    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
+    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
         if request.algorithm != AlgorithmId::Ed25519 {
             let (backend, algorithm) = (BackendKind::Age, request.algorithm);
             return Err(DeviceError::NoAlgorithm { backend, algorithm }.into());
         }
         // Wanted when the identity is written, which is not here.
-        credential.passphrase()?;
+        credentials.want_passphrase()?;
         let key = Key::<Software, Unlocked>::generate()?.with_did_method(request.did_method);
-        Ok(Created { key: key.into(), locator: Locator::AgeFile(self.home.join("identity.age")) })
+        Ok(Created { key: key.into(), locator: Locator::AgeFile(self.home.join(names::PAYLOAD)) })
     }
 
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
@@ -83,7 +83,7 @@ impl Backend for AgeKeyStore {
         }
     }
 
-    fn discard(&self, _: &Locator, _: &Credential) -> Result<(), Error> {
+    fn discard(&self, _: &Locator, _: &Credentials) -> Result<(), Error> {
         // A software key is nowhere until its identity is written.
         Ok(())
     }

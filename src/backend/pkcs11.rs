@@ -40,7 +40,7 @@ use self::place::Place;
 use self::scheme::Scheme;
 use self::token::{Token, Wanted};
 use super::{
-    Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
+    Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
     Pkcs11Locator, StorageVault, WrappedKey,
 };
 use crate::config::Pkcs11Config;
@@ -137,10 +137,10 @@ impl Pkcs11Backend {
     fn remove_from<'a>(
         &self,
         token: &Token,
-        credential: &Credential,
+        credentials: &Credentials,
         ids: impl Iterator<Item = &'a Vec<u8>>,
     ) -> Result<(), DeviceError> {
-        let login = LoginGuard::enter(token, credential.pin(BackendKind::Pkcs11)?, self.policy())?;
+        let login = LoginGuard::enter(token, credentials.want_pin(self.kind())?, self.policy())?;
         let session = token.writing_session()?;
         let objects = Objects { token, session: &session };
         let removed = ids.map(|id| objects.remove(id)).fold(Ok(()), Result::and);
@@ -200,8 +200,8 @@ impl Backend for Pkcs11Backend {
         }
     }
 
-    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
-        let pin = credential.pin(BackendKind::Pkcs11)?;
+    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
+        let pin = credentials.want_pin(self.kind())?;
         let label = request.label.as_ref().or(self.config.key_label.as_ref());
         let label = label.map_or(DEFAULT_LABEL, String::as_str);
         let token = self.token()?;
@@ -239,7 +239,7 @@ impl Backend for Pkcs11Backend {
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))
     }
 
-    fn discard(&self, made: &Locator, credential: &Credential) -> Result<(), Error> {
+    fn discard(&self, made: &Locator, credentials: &Credentials) -> Result<(), Error> {
         let made = of_pkcs11(made)?;
         let wanted = self.wanted().narrowed_to(made, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
@@ -249,7 +249,7 @@ impl Backend for Pkcs11Backend {
             let did = did.map(|(did, _)| did.clone());
             did.and_then(|did| known.remove(&did)).and_then(|known| known.storage)
         };
-        self.remove_from(&token, credential, storage.iter().chain([&made.id]))?;
+        self.remove_from(&token, credentials, storage.iter().chain([&made.id]))?;
         Ok(())
     }
 
@@ -267,7 +267,7 @@ impl StorageVault for Pkcs11Backend {
         &self,
         did: &Did,
         storage_key: &SecretString,
-        _: &Credential,
+        _: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let token = self.vault_token(did)?;
         let _login = LoginGuard::join(&token)?;
@@ -293,7 +293,7 @@ impl StorageVault for Pkcs11Backend {
         &self,
         did: &Did,
         wrapped: &WrappedKey,
-        _: &Credential,
+        _: &Credentials,
     ) -> Result<SecretString, DeviceError> {
         let token = self.vault_token(did)?;
         let _login = LoginGuard::join(&token)?;
@@ -301,10 +301,10 @@ impl StorageVault for Pkcs11Backend {
         Objects { token: &token, session: &session }.unwrap(did, wrapped)
     }
 
-    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError> {
+    fn discard_storage(&self, did: &Did, credentials: &Credentials) -> Result<(), DeviceError> {
         let token = self.vault_token(did)?;
         let made = self.known().get_mut(did.as_str()).and_then(|known| known.storage.take());
-        self.remove_from(&token, credential, made.iter())
+        self.remove_from(&token, credentials, made.iter())
     }
 }
 

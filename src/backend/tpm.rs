@@ -55,8 +55,8 @@ use self::object::{New, Stored};
 use self::pin::Purpose;
 use self::seed::TpmSeed;
 use super::{
-    Authorized, Backend, BackendKind, Created, Credential, Description, KeyAtRest, Locator, NewKey,
-    Owner, PcrValues, StorageVault, TpmObject, TpmPolicy, WrappedKey,
+    Authorized, Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator,
+    NewKey, Owner, PcrValues, StorageVault, TpmObject, TpmPolicy, WrappedKey,
 };
 use crate::algorithm::AlgorithmId;
 use crate::config::{PcrPolicy, TpmConfig};
@@ -253,8 +253,8 @@ impl Backend for TpmBackend {
         }
     }
 
-    fn create(&self, request: &NewKey, credential: &Credential) -> Result<Created, Error> {
-        let pin = credential.pin(BackendKind::Tpm)?;
+    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
+        let pin = &credentials.pin_for(self.kind())?;
         if self.config().platform_binding && !self.config().pin {
             log::warn!(
                 "without a PIN, whoever has this machine and boots it unchanged has the key"
@@ -302,7 +302,7 @@ impl Backend for TpmBackend {
         Ok(KeyAtRest::Device(key))
     }
 
-    fn discard(&self, _: &Locator, _: &Credential) -> Result<(), Error> {
+    fn discard(&self, _: &Locator, _: &Credentials) -> Result<(), Error> {
         // The TPM keeps nothing of an object whose blobs are gone.
         Ok(())
     }
@@ -317,9 +317,9 @@ impl StorageVault for TpmBackend {
         &self,
         did: &Did,
         storage_key: &SecretString,
-        credential: &Credential,
+        credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
-        let pin = credential.pin(BackendKind::Tpm)?;
+        let pin = &credentials.pin_for(self.kind())?;
         let wrapped = self.seal_storage(did, storage_key, pin, None);
         self.access.forget_pin();
         match wrapped {
@@ -335,13 +335,13 @@ impl StorageVault for TpmBackend {
         &self,
         did: &Did,
         wrapped: &WrappedKey,
-        credential: &Credential,
+        credentials: &Credentials,
     ) -> Result<SecretString, DeviceError> {
         let WrappedKey::Tpm(object) = wrapped else {
             let token = self.config().device_path.clone();
             return Err(DeviceError::StorageKey { token, source: None });
         };
-        let pin = credential.pin(BackendKind::Tpm)?;
+        let pin = &credentials.pin_for(self.kind())?;
         let bytes = self.access.unseal(object, Purpose::Storage, did.as_str(), pin);
         self.access.forget_pin();
         let bytes = bytes?;
@@ -350,7 +350,7 @@ impl StorageVault for TpmBackend {
             .map_err(|_| TpmError::Damaged { what: Purpose::Storage.object(), source: None }.into())
     }
 
-    fn discard_storage(&self, _: &Did, _: &Credential) -> Result<(), DeviceError> {
+    fn discard_storage(&self, _: &Did, _: &Credentials) -> Result<(), DeviceError> {
         Ok(())
     }
 }

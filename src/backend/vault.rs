@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, TpmObject};
+use super::{Credentials, TpmObject};
 use crate::did::Did;
 use crate::error::DeviceError;
 
@@ -22,7 +22,7 @@ pub trait StorageVault {
         &self,
         did: &Did,
         storage_key: &SecretString,
-        credential: &Credential,
+        credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError>;
 
     /// Opens what [`StorageVault::wrap`] made.
@@ -35,7 +35,7 @@ pub trait StorageVault {
         &self,
         did: &Did,
         wrapped: &WrappedKey,
-        credential: &Credential,
+        credentials: &Credentials,
     ) -> Result<SecretString, DeviceError>;
 
     /// Removes the device's part of what [`StorageVault::wrap`] made for this
@@ -45,7 +45,7 @@ pub trait StorageVault {
     /// # Errors
     ///
     /// If the device failed.
-    fn discard_storage(&self, did: &Did, credential: &Credential) -> Result<(), DeviceError>;
+    fn discard_storage(&self, did: &Did, credentials: &Credentials) -> Result<(), DeviceError>;
 }
 
 /// A storage key, encrypted to a device.

@@ -27,7 +27,7 @@ pub(crate) struct Lock {
 
 impl Lock {
     pub(crate) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
-        let path = home.join(".lock");
+        let path = home.join(super::names::LOCK);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
             return Ok(Self { _file: None });
         };

@@ -184,7 +184,7 @@ fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
 }
 
 /// Of which file a temporary file is a new version, by its name.
-pub(crate) fn target_of_temporary(name: &str) -> Option<&str> {
+pub(super) fn target_of_temporary(name: &str) -> Option<&str> {
     let (target, random) = name.strip_prefix('.')?.rsplit_once('.')?;
     let is_random = random.len() == 2 * RANDOM
         && random.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));

@@ -201,11 +201,6 @@ impl Header {
         }
     }
 
-    /// This header, for another write.
-    pub(super) fn rewritten(&self) -> Self {
-        Self { generation: self.generation.saturating_add(1), ..self.clone() }
-    }
-
     /// Whether a passphrase opens the payload.
     ///
     /// # Errors
@@ -224,17 +219,8 @@ impl Header {
 
     /// This header, with the key and the storage key in the places of another.
     pub(super) fn moved_to(&self, other: &Self) -> Self {
-        Self { locator: other.locator.clone(), storage: other.storage.clone(), ..self.rewritten() }
-    }
-
-    /// This header, with the objects of a TPM in the places of others.
-    #[cfg(feature = "tpm")]
-    pub(super) fn resealed(&self, key: TpmObject, storage: TpmObject) -> Self {
-        Self {
-            locator: Some(DeviceLocator::Tpm(Box::new(key))),
-            storage: Storage::TpmSealed { object: Box::new(storage) },
-            ..self.rewritten()
-        }
+        let (locator, storage) = (other.locator.clone(), other.storage.clone());
+        Self { generation: self.generation.saturating_add(1), locator, storage, ..self.clone() }
     }
 
     pub(super) fn to_json(&self) -> Result<String, KeystoreError> {

@@ -5,20 +5,17 @@ use std::path::{Path, PathBuf};
 use super::header::{self, Header};
 use super::legacy::Carried;
 use super::payload::Payload;
-use super::replace::previous;
-use super::unlock::{Credentials, new_storage};
-use crate::backend::{Backend, BackendKind, KeyAtRest, Locator, NewKey};
+use super::unlock::new_storage;
+use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, NewKey};
 use crate::bundle::IdentityBundle;
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{Error, KeystoreError};
-use crate::file::{self, Lock};
+use crate::file;
+use crate::file::names::{self, previous};
 use crate::key::DidKey;
 use crate::secret::SigningSeed;
-
-const HEADER: &str = "identity.json";
-const PAYLOAD: &str = "identity.age";
 
 /// The directory of one identity.
 #[derive(Debug, Clone)]
@@ -48,11 +45,11 @@ impl IdentityStore {
     }
 
     pub(crate) fn payload_path(&self) -> PathBuf {
-        self.home.join(PAYLOAD)
+        self.home.join(names::PAYLOAD)
     }
 
     pub(super) fn header_path(&self) -> PathBuf {
-        self.home.join(HEADER)
+        self.home.join(names::HEADER)
     }
 
     /// The public header. It is **not** verified: that takes the credential.
@@ -123,7 +120,6 @@ impl IdentityStore {
     /// key, of which it holds nothing.
     pub(super) fn clear(&self) -> Result<(), KeystoreError> {
         self.check_vacant()?;
-        self.sweep();
         let path = self.header_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
         let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
@@ -134,7 +130,7 @@ impl IdentityStore {
             );
             return file::remove(&path);
         }
-        let kept = self.home.join(format!("{HEADER}.{}", short_hash(&bytes)));
+        let kept = self.home.join(format!("{}.{}", names::HEADER, short_hash(&bytes)));
         log::warn!(
             "there is the header of a key in a device without its identity.age, of {}: it is \
              kept as {}, and the key stays in its device",
@@ -185,20 +181,19 @@ impl IdentityStore {
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         file::private_dir(&self.home)?;
-        let _lock = Lock::exclusive(&self.home)?;
+        let _lock = self.lock()?;
         self.clear()?;
         if backend.kind() != BackendKind::Age && backend.vault().is_none() {
-            credentials.want_passphrase()?;
+            credentials.want_passphrase_beside_pin()?;
         }
-        let credential = credentials.for_backend(backend.kind())?;
-        let created = backend.create(request, &credential)?;
+        let created = backend.create(request, credentials)?;
         let locator = created.locator.clone();
         let written = IdentityBundle::issue(created.key)
             .map_err(Error::from)
             .and_then(|bundle| self.write_new(backend, bundle, &locator, credentials));
         if written.is_err() {
             self.remove_files();
-            if let Err(error) = backend.discard(&locator, &credential) {
+            if let Err(error) = backend.discard(&locator, credentials) {
                 log::warn!("a new key could not be removed from its device: {error}");
             }
         }

@@ -4,13 +4,11 @@ use std::path::Path;
 
 use super::identity::IdentityStore;
 use super::legacy::{LegacyIdentity, is_same};
-use super::replace::previous;
-use super::unlock::Credentials;
-use crate::backend::{AgeKeyStore, Locator};
+use crate::backend::{AgeKeyStore, Credentials, Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{Error, LegacyError};
-use crate::file::{self, Lock};
+use crate::file::{self, names::previous};
 use crate::key::{DidKey, Software, Unlocked};
 use crate::secret::Passphrase;
 
@@ -47,7 +45,7 @@ impl IdentityStore {
     ) -> Result<IdentityBundle<crate::Key<Software, Unlocked>>, Error> {
         old.check_pinned(pinned)?;
         file::private_dir(self.home())?;
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         self.clear()?;
         let LegacyIdentity { key, x25519, carried, .. } = old;
         let key = DidKey::from(key);

@@ -2,17 +2,15 @@
 
 use std::time::SystemTime;
 
-use super::header::{Header, Storage};
-use super::identity::{IdentityStore, check_header};
-use super::payload::Payload;
+use super::identity::IdentityStore;
+use super::located::Located;
+use super::session::Session;
 use super::succession::check_end;
-use super::unlock::{Credentials, StorageSecret, stored_secret};
-use crate::backend::{Backend, BackendKind, Credential, KeyAtRest, Locator};
-use crate::bundle::IdentityBundle;
+use crate::backend::{Backend, Credentials};
+use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::clock;
 use crate::did::Did;
-use crate::error::{Error, KeystoreError};
-use crate::file::Lock;
+use crate::error::Error;
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, StoredChain};
 
@@ -63,7 +61,7 @@ impl IdentityStore {
         pinned: Option<&Did>,
         credentials: &Credentials,
     ) -> Result<Opened, Error> {
-        self.open_at(backend, pinned, credentials, SystemTime::now())
+        self.locate(backend, pinned)?.open(credentials)
     }
 
     /// As [`Self::open`], with the time given by the caller's own clock.
@@ -78,24 +76,10 @@ impl IdentityStore {
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Opened, Error> {
-        let _lock = self.lock_identity()?;
-        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
-        let stored = unlocked.payload.rotation_chain().clone();
-        let bundle = &unlocked.bundle;
-        if !clock::is_set(now) {
-            log::warn!(
-                "the clock is not set: the TLS certificate is left as it is, and is not valid by it"
-            );
-        } else if bundle.wants_renewal(now) || bundle.did_document().is_none() {
-            let (bundle, renewal_failed) = self.renew_unlocked(unlocked, now)?;
-            return Ok(Opened { bundle, renewal_failed, stored });
-        }
-        Ok(Opened { bundle: unlocked.bundle, renewal_failed: None, stored })
+        self.locate(backend, pinned)?.open_at(credentials, now)
     }
 
-    /// Opens the identity as it is: nothing is renewed, whatever the time. Header
-    /// and payload are not written, but for putting in order what an interrupted
-    /// write has left.
+    /// As [`Located::open_without_renewal`].
     ///
     /// # Errors
     ///
@@ -106,10 +90,66 @@ impl IdentityStore {
         pinned: Option<&Did>,
         credentials: &Credentials,
     ) -> Result<Opened, Error> {
-        let _lock = self.lock_identity()?;
-        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
-        let stored = unlocked.payload.rotation_chain().clone();
-        Ok(Opened { bundle: unlocked.bundle, renewal_failed: None, stored })
+        self.locate(backend, pinned)?.open_without_renewal(credentials)
+    }
+
+    /// As [`Located::renew`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn renew(
+        &self,
+        backend: &dyn Backend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.locate(backend, pinned)?.renew(credentials)
+    }
+}
+
+impl Located<'_> {
+    /// Opens the identity, and renews its companions when that is due: see
+    /// [`IdentityStore::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(self, credentials: &Credentials) -> Result<Opened, Error> {
+        self.open_at(credentials, SystemTime::now())
+    }
+
+    /// As [`Self::open`], with the time given by the caller's own clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_at(self, credentials: &Credentials, now: SystemTime) -> Result<Opened, Error> {
+        let session = self.session(credentials)?;
+        let stored = session.payload.rotation_chain().clone();
+        let bundle = &session.bundle;
+        if !clock::is_set(now) {
+            log::warn!(
+                "the clock is not set: the TLS certificate is left as it is, and is not valid by it"
+            );
+        } else if bundle.wants_renewal(now) || bundle.did_document().is_none() {
+            let (bundle, renewed) = session.renewed(now)?;
+            return Ok(Opened { bundle, renewal_failed: renewed.err(), stored });
+        }
+        Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
+    }
+
+    /// Opens the identity as it is: nothing is renewed, whatever the time. Header
+    /// and payload are not written, but for putting in order what an interrupted
+    /// write has left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_without_renewal(self, credentials: &Credentials) -> Result<Opened, Error> {
+        let session = self.session(credentials)?;
+        let stored = session.payload.rotation_chain().clone();
+        Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
     }
 
     /// Opens the identity, and replaces its TLS key and certificate although
@@ -122,88 +162,25 @@ impl IdentityStore {
     /// written: the old certificate stays then.
     ///
     /// [`BundleError::ClockNotSet`]: crate::bundle::BundleError::ClockNotSet
-    pub fn renew(
-        &self,
-        backend: &dyn Backend,
-        pinned: Option<&Did>,
-        credentials: &Credentials,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        let _lock = self.lock_identity()?;
-        let unlocked = self.unlock_identity(backend, pinned, credentials)?;
-        match self.renew_unlocked(unlocked, SystemTime::now())? {
-            (_, Some(error)) => Err(error),
-            (bundle, None) => Ok(bundle),
-        }
-    }
-
-    /// Once without the lock, whose file needs a directory; what counts is read
-    /// under it, when no other process is between the two files.
-    fn lock_identity(&self) -> Result<Lock, Error> {
-        self.read_header()?;
-        Ok(Lock::exclusive(self.home())?)
-    }
-
-    /// Under the lock.
-    fn unlock_identity(
-        &self,
-        backend: &dyn Backend,
-        pinned: Option<&Did>,
-        credentials: &Credentials,
-    ) -> Result<UnlockedIdentity, Error> {
-        let (header, text) = self.read_header()?;
-        check_header(&header, backend.kind(), pinned)?;
-        let locator = self.locator_of(&header);
-        let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
-        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        self.sweep();
-        let companions = self.companions(&header, &mut payload)?;
-        let bundle = IdentityBundle::from_companions(key, companions)?;
-        Ok(UnlockedIdentity { bundle, header, payload, secret })
-    }
-
-    /// Opens the key at a locator, and the payload.
-    pub(super) fn unlock(
-        &self,
-        backend: &dyn Backend,
-        header: &Header,
-        locator: &Locator,
-        credentials: &Credentials,
-    ) -> Result<(DidKey, StorageSecret, Payload), Error> {
-        match backend.find(locator, header.did())? {
-            KeyAtRest::Software(key) => {
-                let Credential::Passphrase(passphrase) =
-                    credentials.for_backend(BackendKind::Age)?
-                else {
-                    return Err(KeystoreError::PassphraseNeeded.into());
-                };
-                let opened = key.decrypt(&passphrase).and_then(|json| {
-                    let mut payload = Payload::opened(&json)?;
-                    let seed = payload.take_seed();
-                    Ok((key.with_seed(payload.did(), seed)?, payload))
-                });
-                let (key, payload) = self.about_payload(opened)?;
-                Ok((DidKey::from(key), StorageSecret::Passphrase(passphrase), payload))
-            }
-            KeyAtRest::Device(key) => {
-                // Asked for before the PIN is spent.
-                if matches!(header.storage(), Storage::Passphrase {}) {
-                    credentials.want_passphrase()?;
-                }
-                let credential = credentials.for_backend(backend.kind())?;
-                let key = key.unseal(credential.pin(backend.kind())?)?;
-                let secret = stored_secret(backend, header, credentials)?;
-                let opened = secret.unseal(&self.payload_file()?, &self.age);
-                let payload = self.about_payload(opened)?;
-                Ok((key, secret, payload))
-            }
-        }
+    pub fn renew(self, credentials: &Credentials) -> Result<IdentityBundle<DidKey>, Error> {
+        let (bundle, renewed) = self.session(credentials)?.renewed(SystemTime::now())?;
+        renewed.map(|()| bundle)
     }
 }
 
-/// An identity that is open, and what it is written again with.
-pub(super) struct UnlockedIdentity {
-    pub(super) bundle: IdentityBundle<DidKey>,
-    pub(super) header: Header,
-    pub(super) payload: Payload,
-    pub(super) secret: StorageSecret,
+impl Session {
+    /// Renews and writes. A failed write leaves the old bundle and its files.
+    fn renewed(
+        mut self,
+        now: SystemTime,
+    ) -> Result<(IdentityBundle<DidKey>, Result<(), Error>), Error> {
+        let old = self.bundle.companions().copy();
+        self.bundle.renew(now, DEFAULT_VALIDITY)?;
+        let written = self.rewrite();
+        let bundle = match written {
+            Ok(()) => self.bundle,
+            Err(_) => IdentityBundle::from_companions(self.bundle.into_signer(), old)?,
+        };
+        Ok((bundle, written))
+    }
 }

@@ -1,13 +1,12 @@
 //! An identity under another passphrase, and other scrypt work.
 
-use super::header;
-use super::identity::{IdentityStore, check_header, seed_of};
-use super::replace::previous;
-use super::unlock::{Credentials, StorageSecret};
-use crate::backend::Backend;
+use super::identity::IdentityStore;
+use super::located::Located;
+use super::unlock::StorageSecret;
+use crate::backend::{Backend, Credentials};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, OpenError};
-use crate::file::Lock;
+use crate::file::names::previous;
 use crate::secret::Passphrase;
 
 impl IdentityStore {
@@ -33,25 +32,31 @@ impl IdentityStore {
         credentials: &Credentials,
         new: &Passphrase,
     ) -> Result<(), Error> {
+        self.locate(backend, pinned)?.change_passphrase(credentials, new)
+    }
+}
+
+impl Located<'_> {
+    /// See [`IdentityStore::change_passphrase`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn change_passphrase(
+        self,
+        credentials: &Credentials,
+        new: &Passphrase,
+    ) -> Result<(), Error> {
         if new.is_empty() {
             return Err(OpenError::EmptyPassphrase.into());
         }
-        self.read_header()?;
-        let _lock = Lock::exclusive(self.home())?;
-        let (header, text) = self.read_header()?;
-        check_header(&header, backend.kind(), pinned)?;
-        header.check_passphrase()?;
-        let locator = self.locator_of(&header);
-        let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
-        let (header, payload) = self.matching_header(header, &text, payload, &secret)?;
-        self.sweep();
-        let renumbered = header.rewritten();
-        let text = renumbered.to_json()?;
-        let payload = payload.with_seed(seed_of(&key)).under_header(header::hash(&text));
-        self.replace(&text, &payload, &StorageSecret::Passphrase(new.clone()))?;
+        self.header.check_passphrase()?;
+        let mut session = self.session(credentials)?;
+        session.secret = StorageSecret::Passphrase(new.clone());
+        session.rewrite()?;
         // It would be opened by the old passphrase.
-        self.remove_previous().map_err(|source| {
-            let (path, source) = (previous(&self.payload_path()), source.into());
+        session.store.remove_previous().map_err(|source| {
+            let (path, source) = (previous(&session.store.payload_path()), source.into());
             KeystoreError::PreviousKept { path, source }.into()
         })
     }

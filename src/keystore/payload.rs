@@ -75,23 +75,22 @@ impl Payload {
         companions: &Companions,
         header_sha256: String,
     ) -> Self {
-        Self {
-            header_sha256: Some(header_sha256),
-            seed,
-            ..Self::empty(companions.binding().did().clone())
-        }
-        .with_companions(companions)
+        let mut payload = Self::empty(companions.binding().did().clone());
+        payload.renew(seed, companions, header_sha256);
+        payload
     }
 
     /// The same identity with other companions and another header; everything
     /// that is carried along stays.
-    pub(crate) fn renewed(
-        self,
+    pub(crate) fn renew(
+        &mut self,
         seed: Option<SigningSeed>,
         companions: &Companions,
         header_sha256: String,
-    ) -> Self {
-        Self { header_sha256: Some(header_sha256), seed, ..self }.with_companions(companions)
+    ) {
+        self.header_sha256 = Some(header_sha256);
+        self.seed = seed;
+        self.put_companions(companions);
     }
 
     /// The same with what an older keystore held.
@@ -99,32 +98,28 @@ impl Payload {
         Self { legacy, ..self }
     }
 
-    /// The same, with the seed that was taken out of it.
-    pub(crate) fn with_seed(self, seed: Option<SigningSeed>) -> Self {
-        Self { seed, ..self }
-    }
-
     /// The same under another header.
     pub(crate) fn under_header(self, header_sha256: String) -> Self {
         Self { header_sha256: Some(header_sha256), ..self }
     }
 
-    /// The same with another chain.
-    pub(crate) fn with_rotation_chain(self, chain: &RotationChain) -> Result<Self, RotationError> {
-        Ok(Self { rotation_chain: self.rotation_chain.with(chain)?, ..self })
+    /// Puts another chain into it.
+    pub(crate) fn set_rotation_chain(
+        &mut self,
+        chain: &RotationChain,
+    ) -> Result<(), RotationError> {
+        self.rotation_chain = std::mem::take(&mut self.rotation_chain).with(chain)?;
+        Ok(())
     }
 
-    fn with_companions(self, companions: &Companions) -> Self {
-        Self {
-            tls: Some(Tls {
-                private_key: SigningSeed::from_bytes(companions.tls_key.as_bytes()),
-                certificate: companions.certificate.clone(),
-            }),
-            x25519_secret: Some(X25519Seed::from_bytes(companions.x25519.as_bytes())),
-            binding: Some(companions.binding.clone()),
-            did_document: super::document::to_value(companions),
-            ..self
-        }
+    fn put_companions(&mut self, companions: &Companions) {
+        self.tls = Some(Tls {
+            private_key: SigningSeed::from_bytes(companions.tls_key.as_bytes()),
+            certificate: companions.certificate.clone(),
+        });
+        self.x25519_secret = Some(X25519Seed::from_bytes(companions.x25519.as_bytes()));
+        self.binding = Some(companions.binding.clone());
+        self.did_document = super::document::to_value(companions);
     }
 
     pub(crate) fn did(&self) -> &Did {

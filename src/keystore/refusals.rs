@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::identity::IdentityStore;
 use crate::clock;
 use crate::error::KeystoreError;
-use crate::file::{self, Lock};
+use crate::file::{self, names};
 
-const FILE: &str = "refused.json";
 /// More sources than any operator has; older refusals are dropped first.
 const MOST: usize = 64;
 
@@ -126,7 +125,7 @@ impl IdentityStore {
         source: &CredentialSource,
     ) -> Result<(), KeystoreError> {
         let Some(mark) = source.mark() else { return Ok(()) };
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         let mut refused = self.refusals().unwrap_or_default();
         refused.retain(|refusal| refusal.token != token || refusal.mark != mark);
         refused.drain(..refused.len().saturating_sub(MOST - 1));
@@ -144,7 +143,7 @@ impl IdentityStore {
         if self.refusals().unwrap_or_default().iter().all(|refusal| refusal.token != token) {
             return Ok(());
         }
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         let mut refused = self.refusals().unwrap_or_default();
         let before = refused.len();
         refused.retain(|refusal| refusal.token != token);
@@ -156,7 +155,7 @@ impl IdentityStore {
     }
 
     fn refusals_path(&self) -> PathBuf {
-        Path::new(self.home()).join(FILE)
+        Path::new(self.home()).join(names::REFUSED)
     }
 
     fn refusals(&self) -> Result<Vec<Refusal>, KeystoreError> {

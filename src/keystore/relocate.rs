@@ -1,14 +1,11 @@
 //! An identity whose key is now found somewhere else: on a token that was
 //! restored from a backup, cloned, or renamed.
 
-use super::header::{self, Header};
-use super::identity::{IdentityStore, check_header, seed_of};
-use super::unlock::Credentials;
-use crate::backend::{Backend, Locator, Pkcs11Locator};
+use super::identity::IdentityStore;
+use crate::backend::{Backend, Credentials, Locator, Pkcs11Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::Error;
-use crate::file::Lock;
 use crate::key::DidKey;
 
 impl IdentityStore {
@@ -27,30 +24,11 @@ impl IdentityStore {
         pinned: Option<&Did>,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
-        self.read_header()?;
-        let _lock = Lock::exclusive(self.home())?;
-        let (header, text) = self.read_header()?;
-        check_header(&header, backend.kind(), pinned)?;
         let place = Locator::Pkcs11(locator.clone());
-        let (key, secret, payload) = self.unlock(backend, &header, &place, credentials)?;
-        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let companions = self.companions(&header, &mut payload)?;
-        let bundle = IdentityBundle::from_companions(key, companions)?;
-        if header.locator() == Some(locator) {
-            return Ok(bundle);
+        let mut session = self.locate_at(backend, place, pinned)?.session(credentials)?;
+        if session.header.locator() != Some(locator) {
+            session.rewrite()?;
         }
-        let moved = Header::new(
-            bundle.signer(),
-            header.backend(),
-            &place,
-            header.storage().clone(),
-            bundle.companions(),
-            header.generation().saturating_add(1),
-        );
-        let text = moved.to_json()?;
-        let seed = seed_of(bundle.signer());
-        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text));
-        self.replace(&text, &payload, &secret)?;
-        Ok(bundle)
+        Ok(session.bundle)
     }
 }

@@ -4,19 +4,15 @@
 //! Header first, payload second, both under `.prev` before: until the payload
 //! is the new one, the header that it names is found under `.prev`.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
 use super::header::{self, Header};
-use super::identity::{IdentityStore, seed_of};
-use super::open::UnlockedIdentity;
+use super::identity::IdentityStore;
 use super::payload::Payload;
-use super::succession::HANDED_OVER;
 use super::unlock::StorageSecret;
-use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::error::{Error, KeystoreError, OpenError};
-use crate::file::{self, Lock};
-use crate::key::DidKey;
+use crate::file;
+use crate::file::names::previous;
 
 impl IdentityStore {
     /// The header that the payload names: the one beside it, or the previous
@@ -71,35 +67,6 @@ impl IdentityStore {
             not_repaired(&error);
         }
         Ok((moved, payload))
-    }
-
-    /// Renews and writes. A failed write leaves the old bundle and its files.
-    pub(super) fn renew_unlocked(
-        &self,
-        unlocked: UnlockedIdentity,
-        now: SystemTime,
-    ) -> Result<(IdentityBundle<DidKey>, Option<Error>), Error> {
-        let UnlockedIdentity { mut bundle, header, payload, secret } = unlocked;
-        let old = bundle.companions().copy();
-        bundle.renew(now, DEFAULT_VALIDITY)?;
-        let new_header = Header::new(
-            bundle.signer(),
-            header.backend(),
-            &self.locator_of(&header),
-            header.storage().clone(),
-            bundle.companions(),
-            header.generation().saturating_add(1),
-        );
-        let text = new_header.to_json()?;
-        let seed = seed_of(bundle.signer());
-        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text));
-        match self.replace(&text, &payload, &secret) {
-            Ok(()) => Ok((bundle, None)),
-            Err(error) => {
-                let bundle = IdentityBundle::from_companions(bundle.into_signer(), old)?;
-                Ok((bundle, Some(error)))
-            }
-        }
     }
 
     /// Replaces both files. The previous ones are kept until the new ones were
@@ -199,37 +166,10 @@ impl IdentityStore {
     /// As [`super::write_private`], and if another process has the lock.
     pub fn write_config(&self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
         file::private_dir(self.home())?;
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         file::write(path, bytes)
     }
-
-    /// Removes the temporary files of writers that were killed. Under the lock
-    /// there is no other writer. Best effort: they are in nobody's way.
-    pub(super) fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(self.home()) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let target = name.to_str().and_then(file::target_of_temporary);
-            if target.is_some_and(|target| WRITTEN.contains(&target))
-                && let Err(error) = std::fs::remove_file(entry.path())
-            {
-                log::debug!("{} was left behind: {error}", entry.path().display());
-            }
-        }
-    }
 }
-
-/// What is written under the lock.
-const WRITTEN: [&str; 8] = [
-    "identity.json",
-    "identity.age",
-    "identity.json.prev",
-    "identity.age.prev",
-    "refused.json",
-    "tpm-approvals.json",
-    "icn.toml",
-    HANDED_OVER,
-];
 
 /// The identity is whole in memory, and as good on disk as it was.
 fn not_repaired(error: &dyn std::fmt::Display) {
@@ -241,10 +181,4 @@ fn keep_previous(path: &Path) -> Result<(), KeystoreError> {
         Some(bytes) => file::write(&previous(path), &bytes),
         None => Ok(()),
     }
-}
-
-pub(super) fn previous(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".prev");
-    PathBuf::from(name)
 }

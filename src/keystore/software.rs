@@ -1,8 +1,7 @@
 //! A software identity in one call: the conveniences of [`AgeKeyStore`].
 
 use super::identity::IdentityStore;
-use super::unlock::Credentials;
-use crate::backend::{AgeKeyStore, NewKey};
+use crate::backend::{AgeKeyStore, Credentials, NewKey};
 use crate::bundle::IdentityBundle;
 use crate::did::DidMethod;
 use crate::error::Error;

@@ -1,19 +1,15 @@
 //! An identity that has taken over from another one, and one that has handed
 //! over.
 
-use super::header::{self, Header};
-use super::identity::{IdentityStore, check_header, seed_of};
-use super::unlock::Credentials;
-use crate::backend::Backend;
+use super::identity::IdentityStore;
+use super::located::Located;
+use crate::backend::{Backend, Credentials};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::Error;
-use crate::file::{self, Lock};
+use crate::file::{self, names};
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
-
-/// A public file: the chain whose last statement the identity has made.
-pub(super) const HANDED_OVER: &str = "handed-over.json";
 
 impl IdentityStore {
     /// The chain by which the identity `did` of this home has handed over, as
@@ -23,7 +19,7 @@ impl IdentityStore {
     ///
     /// If the note cannot be read, does not verify, or is not of `did`.
     pub fn handed_over(&self, did: &Did) -> Result<Option<RotationChain>, Error> {
-        let Some(json) = file::read_private(&self.home().join(HANDED_OVER))? else {
+        let Some(json) = file::read_private(&self.home().join(names::HANDED_OVER))? else {
             return Ok(None);
         };
         let chain = RotationChain::from_json(&json)?;
@@ -42,12 +38,12 @@ impl IdentityStore {
     ///
     /// [`RotationError::HandedOver`] if another handing over is noted.
     pub fn note_handover(&self, chain: &RotationChain) -> Result<(), Error> {
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         let did = chain.last().old().did();
         match self.handed_over(did)? {
             Some(noted) if noted == *chain => Ok(()),
             Some(noted) => Err(already_handed_over(did, &noted).into()),
-            None => Ok(file::write(&self.home().join(HANDED_OVER), &chain.to_json())?),
+            None => Ok(file::write(&self.home().join(names::HANDED_OVER), &chain.to_json())?),
         }
     }
 
@@ -58,8 +54,8 @@ impl IdentityStore {
     ///
     /// If the note cannot be removed.
     pub fn forget_handover(&self) -> Result<(), Error> {
-        let _lock = Lock::exclusive(self.home())?;
-        Ok(file::remove(&self.home().join(HANDED_OVER))?)
+        let _lock = self.lock()?;
+        Ok(file::remove(&self.home().join(names::HANDED_OVER))?)
     }
 
     /// Opens the identity, has `make` state the rotation that ends in it, and
@@ -78,33 +74,31 @@ impl IdentityStore {
         credentials: &Credentials,
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
-        self.read_header()?;
-        let _lock = Lock::exclusive(self.home())?;
-        let (header, text) = self.read_header()?;
-        check_header(&header, backend.kind(), pinned)?;
-        let place = self.locator_of(&header);
-        let (key, secret, payload) = self.unlock(backend, &header, &place, credentials)?;
-        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let bundle = IdentityBundle::from_companions(key, self.companions(&header, &mut payload)?)?;
-        if payload.rotation_chain().read()?.is_some() {
-            return Err(RotationError::AlreadyStored { did: bundle.did().clone() }.into());
+        self.locate(backend, pinned)?.record_rotation(credentials, make)
+    }
+}
+
+impl Located<'_> {
+    /// See [`IdentityStore::record_rotation`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn record_rotation(
+        self,
+        credentials: &Credentials,
+        make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
+    ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
+        let mut session = self.session(credentials)?;
+        if session.payload.rotation_chain().read()?.is_some() {
+            let did = session.bundle.did().clone();
+            return Err(RotationError::AlreadyStored { did }.into());
         }
-        let chain = make(&bundle)?;
-        check_end(&chain, bundle.did())?;
-        let header = Header::new(
-            bundle.signer(),
-            header.backend(),
-            &place,
-            header.storage().clone(),
-            bundle.companions(),
-            header.generation().saturating_add(1),
-        );
-        let text = header.to_json()?;
-        let payload = payload
-            .renewed(seed_of(bundle.signer()), bundle.companions(), header::hash(&text))
-            .with_rotation_chain(&chain)?;
-        self.replace(&text, &payload, &secret)?;
-        Ok((bundle, chain))
+        let chain = make(&session.bundle)?;
+        check_end(&chain, session.bundle.did())?;
+        session.payload.set_rotation_chain(&chain)?;
+        session.rewrite()?;
+        Ok((session.bundle, chain))
     }
 }
 

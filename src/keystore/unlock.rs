@@ -5,65 +5,11 @@ use secrecy::SecretString;
 use super::header::{Header, Storage};
 use super::payload::Payload;
 use crate::agefile;
-use crate::backend::{Backend, BackendKind, Credential};
+use crate::backend::{Backend, Credentials};
 use crate::config::AgeConfig;
 use crate::did::Did;
-use crate::error::{DeviceError, Error, KeystoreError, OpenError};
-use crate::secret::{Passphrase, Pin};
-
-/// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
-/// tokens that cannot keep a storage key.
-#[derive(Debug, Clone, Default)]
-pub struct Credentials {
-    passphrase: Option<Passphrase>,
-    pin: Option<Pin>,
-}
-
-impl Credentials {
-    /// A passphrase.
-    #[must_use]
-    pub const fn passphrase(passphrase: Passphrase) -> Self {
-        Self { passphrase: Some(passphrase), pin: None }
-    }
-
-    /// A PIN.
-    #[must_use]
-    pub const fn pin(pin: Pin) -> Self {
-        Self { passphrase: None, pin: Some(pin) }
-    }
-
-    /// A passphrase as well.
-    #[must_use]
-    pub fn and_passphrase(mut self, passphrase: Passphrase) -> Self {
-        self.passphrase = Some(passphrase);
-        self
-    }
-
-    /// The PIN.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::WrongCredential`] if there is none.
-    pub fn want_pin(&self) -> Result<&Pin, DeviceError> {
-        let missing = DeviceError::WrongCredential { backend: BackendKind::Pkcs11, wanted: "PIN" };
-        self.pin.as_ref().ok_or(missing)
-    }
-
-    pub(super) fn for_backend(&self, kind: BackendKind) -> Result<Credential, DeviceError> {
-        match kind {
-            BackendKind::Age => self.passphrase.clone().map(Credential::Passphrase).ok_or(
-                DeviceError::WrongCredential { backend: BackendKind::Age, wanted: "passphrase" },
-            ),
-            BackendKind::Pkcs11 => self.want_pin().cloned().map(Credential::Pin),
-            // Whether there is one to want is known by the key.
-            BackendKind::Tpm => Ok(Credential::Pin(self.pin.clone().unwrap_or_else(Pin::none))),
-        }
-    }
-
-    pub(super) fn want_passphrase(&self) -> Result<&Passphrase, KeystoreError> {
-        self.passphrase.as_ref().ok_or(KeystoreError::PassphraseNeeded)
-    }
-}
+use crate::error::{DeviceError, Error, OpenError};
+use crate::secret::Passphrase;
 
 /// What opens the payload, once the key is open.
 pub(super) enum StorageSecret {
@@ -101,12 +47,11 @@ pub(super) fn new_storage(
 ) -> Result<(Storage, StorageSecret), Error> {
     if let Some(vault) = backend.vault() {
         let key = agefile::new_storage_key();
-        let credential = credentials.for_backend(backend.kind())?;
-        if let Some(wrapped) = vault.wrap(did, &key, &credential)? {
+        if let Some(wrapped) = vault.wrap(did, &key, credentials)? {
             return Ok((wrapped.into(), StorageSecret::Key(key)));
         }
     }
-    let passphrase = credentials.want_passphrase()?.clone();
+    let passphrase = credentials.want_passphrase_beside_pin()?.clone();
     Ok((Storage::Passphrase {}, StorageSecret::Passphrase(passphrase)))
 }
 
@@ -116,10 +61,11 @@ pub(super) fn stored_secret(
     credentials: &Credentials,
 ) -> Result<StorageSecret, Error> {
     match (header.storage().wrapped(), backend.vault()) {
-        (None, _) => Ok(StorageSecret::Passphrase(credentials.want_passphrase()?.clone())),
+        (None, _) => {
+            Ok(StorageSecret::Passphrase(credentials.want_passphrase_beside_pin()?.clone()))
+        }
         (Some(wrapped), Some(vault)) => {
-            let credential = credentials.for_backend(backend.kind())?;
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, &credential)?))
+            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, credentials)?))
         }
         (Some(_), None) => Err(DeviceError::StorageKey {
             token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),

@@ -1,8 +1,7 @@
 //! What each key type is and is not, checked when this file is compiled; and
 //! what `Debug` shows.
 
-use icn_identity::backend::{BackendConfig, Credential};
-use icn_identity::keystore::Credentials;
+use icn_identity::backend::{BackendConfig, Credentials};
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
     AtRest, Confined, DeviceHeld, DidKey, DidSigner, Ed25519, Evidence, ExposeSecret, External,
@@ -179,8 +178,8 @@ fn debug_shows_who_and_not_what() {
     assert_quiet(&format!("{:?}", KeyPair::from(key())));
     assert_quiet(&format!("{:?}", DidKey::from(key())));
     assert_quiet(&format!("{:?}", IdentityBundle::issue(key()).unwrap()));
-    assert_quiet(&format!("{:?}", Credential::Passphrase(passphrase.clone())));
-    assert_quiet(&format!("{:?}", Credential::Pin(pin.clone())));
+    assert_quiet(&format!("{:?}", Credentials::passphrase(passphrase.clone())));
+    assert_quiet(&format!("{:?}", Credentials::pin(pin.clone())));
     let both = Credentials::pin(pin.clone()).and_passphrase(passphrase.clone());
     assert_quiet(&format!("{both:?} {pin:?}"));
     let fast = WorkFactor::new(10).unwrap();

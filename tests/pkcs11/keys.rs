@@ -1,6 +1,6 @@
 //! Keys that are made, opened, closed and adopted.
 
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator};
+use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator};
 use icn_identity::error::SignError;
 use icn_identity::{
     Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware,
@@ -175,7 +175,7 @@ fn wrong_kinds_of_credentials_and_locators_are_named() {
     alone(|hsm| {
         hsm.token(TOKEN);
         let backend = backend();
-        let passphrase = Credential::Passphrase(Passphrase::new("words"));
+        let passphrase = Credentials::passphrase(Passphrase::new("words"));
         let error = backend.create(&new_key(), &passphrase).unwrap_err();
         assert_shows(error, &["the pkcs11 backend wants a PIN"]);
         let (key, _) = generate(&backend);

@@ -40,7 +40,7 @@ mod tokens;
 use std::error::Error as _;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, Locator, Pkcs11Locator};
+use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, Pkcs11Locator};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Did, DidMethod, Error, Pin, SealedKey};
 use support::softhsm::{PIN, SO_PIN, SoftHsm, module};
@@ -64,8 +64,8 @@ fn faulty(hsm: &SoftHsm) -> Pkcs11Backend {
     Pkcs11Backend::open(&faulty_config(hsm)).unwrap()
 }
 
-fn pin() -> Credential {
-    Credential::Pin(Pin::new(PIN))
+fn pin() -> Credentials {
+    Credentials::pin(Pin::new(PIN))
 }
 
 fn did_at(backend: &Pkcs11Backend, locator: &Pkcs11Locator) -> Did {

@@ -6,7 +6,7 @@ use std::thread;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::tpm::TpmBackend;
-use icn_identity::backend::{Backend, Credential, NewKey};
+use icn_identity::backend::{Backend, Credentials, NewKey};
 use icn_identity::config::{PcrIndices, Pkcs11Config, TpmConfig};
 use icn_identity::{
     AlgorithmId, DidKey, DidMethod, DidSignerExt as _, IdentityBundle, Key, Pin, ProvenanceKind,
@@ -21,7 +21,7 @@ type Node = IdentityBundle<DidKey>;
 
 fn node(backend: &dyn Backend, algorithm: AlgorithmId, pin: Pin) -> Node {
     let request = NewKey::new(DidMethod::Icn).with_algorithm(algorithm);
-    let created = backend.create(&request, &Credential::Pin(pin)).unwrap();
+    let created = backend.create(&request, &Credentials::pin(pin)).unwrap();
     IdentityBundle::issue(created.key).unwrap()
 }
 

@@ -153,7 +153,7 @@ fn pins_that_differ_only_where_a_tpm_does_not_look_are_different() {
     for algorithm in BOTH {
         let backend = node.open(&config);
         let request = NewKey::new(DidMethod::Key).with_algorithm(algorithm);
-        let credential = Credential::Pin(Pin::new(long.as_str()));
+        let credential = Credentials::pin(Pin::new(long.as_str()));
         let made = backend.create(&request, &credential).unwrap();
         let did = made.key.did().clone();
         drop(made.key);

@@ -291,7 +291,7 @@ fn the_storage_key_opens_without_the_seed() {
     let backend = identity.node.open(&config);
     wire.clear();
     let wrapped = WrappedKey::Tpm(object.clone());
-    let credential = Credential::Pin(Pin::new(PIN));
+    let credential = Credentials::pin(Pin::new(PIN));
     let opened = backend.unwrap(header.did(), &wrapped, &credential).unwrap();
     use secrecy::ExposeSecret as _;
     assert!(opened.expose_secret().starts_with("AGE-SECRET-KEY-1"));

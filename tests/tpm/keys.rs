@@ -276,7 +276,7 @@ fn what_cannot_be_made_is_refused() {
     let node = Node::new();
     let request = NewKey::default();
     let refused = |config: &TpmConfig, pin: Pin| {
-        node.open(config).create(&request, &Credential::Pin(pin)).unwrap_err()
+        node.open(config).create(&request, &Credentials::pin(pin)).unwrap_err()
     };
     assert_shows(refused(&node.with_pin(), Pin::none()), &["wants a PIN", "no try was spent"]);
     assert_shows(refused(&node.config(), Pin::new(PIN)), &["a PIN was given"]);

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use icn_identity::backend::tpm::TpmBackend;
 use icn_identity::backend::{
-    Backend as _, Created, Credential, KeyAtRest, Locator, NewKey, TpmObject,
+    Backend as _, Created, Credentials, KeyAtRest, Locator, NewKey, TpmObject,
 };
 use icn_identity::config::{PcrIndices, PcrPolicy, TpmConfig};
 use icn_identity::{AlgorithmId, Did, DidKey, DidMethod, Error, Pin, SealedKey};
@@ -109,7 +109,7 @@ fn pin_of(config: &TpmConfig) -> Pin {
 
 fn create(backend: &TpmBackend, config: &TpmConfig, algorithm: AlgorithmId) -> (DidKey, Locator) {
     let request = NewKey::new(DidMethod::Icn).with_algorithm(algorithm);
-    let credential = Credential::Pin(pin_of(config));
+    let credential = Credentials::pin(pin_of(config));
     let Created { key, locator, .. } = backend.create(&request, &credential).unwrap();
     (key, locator)
 }

@@ -167,7 +167,7 @@ fn authorized_pair(
 ) -> (Did, Locator, TpmObject) {
     use icn_identity::backend::{StorageVault as _, WrappedKey};
     let (key, locator) = create(backend, config, algorithm);
-    let credential = Credential::Pin(pin_of(config));
+    let credential = Credentials::pin(pin_of(config));
     let secret = secrecy::SecretString::from("AGE-SECRET-KEY-1TEST");
     let wrapped = backend.wrap(key.did(), &secret, &credential).unwrap().unwrap();
     let WrappedKey::Tpm(storage) = wrapped else { panic!("{wrapped:?}") };

@@ -46,7 +46,7 @@ fn neither_seed_nor_storage_key_nor_pin_is_on_the_wire() {
     for config in [plain, with_pin] {
         let backend = node.open(&config);
         let (key, locator) = create(&backend, &config, AlgorithmId::Ed25519);
-        let credential = Credential::Pin(pin_of(&config));
+        let credential = Credentials::pin(pin_of(&config));
         let wrapped = backend.wrap(key.did(), &storage, &credential).unwrap().unwrap();
         let did = key.did().clone();
         drop(key);
@@ -151,7 +151,7 @@ fn an_unlock_takes_few_commands() {
                 drop(key);
                 if approved {
                     let secret = SecretString::from("AGE-SECRET-KEY-1TEST");
-                    let credential = Credential::Pin(pin_of(&config));
+                    let credential = Credentials::pin(pin_of(&config));
                     let wrapped = backend.wrap(&did, &secret, &credential).unwrap().unwrap();
                     let WrappedKey::Tpm(storage) = wrapped else { panic!("{wrapped:?}") };
                     node.tpm.extend_pcr(16);

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::approval::Approval;
 use crate::error::KeystoreError;
-use crate::file::{self, Lock};
+use crate::file::{self, Lock, names};
 
-const FILE: &str = "tpm-approvals.json";
 /// More than there are states of a machine worth keeping.
 const MOST: usize = 32;
 
 fn path(home: &Path) -> PathBuf {
-    home.join(FILE)
+    home.join(names::APPROVALS)
 }
 
 /// Oldest first. A damaged file is as good as none: the literal values may

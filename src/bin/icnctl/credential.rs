@@ -181,7 +181,7 @@ impl Context {
     #[cfg(feature = "tpm")]
     pub(crate) fn another_pin(&self, file: Option<&Path>) -> Result<Pin, CliError> {
         match file {
-            Some(_) => Ok(self.new_pin(file)?.credentials.want_pin()?.clone()),
+            Some(_) => Ok(self.new_pin(file)?.credentials.want_pin(BackendKind::Tpm)?.clone()),
             None => {
                 let asked = Asked { flag: "--new-pin-file", variable: "", ..PIN };
                 Ok(Pin::from(at_prompt(&asked, "New PIN: ", Some("Again: "))?))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use icn_identity::backend::tpm::{Approval, ApprovalRequest, ApproverKey, TpmBackend, TpmCheck};
-use icn_identity::backend::{PcrValues, TpmObject};
+use icn_identity::backend::{BackendKind, PcrValues, TpmObject};
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::{AlgorithmId, Did, Pin};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
         context.another_pin(args.new_pin_file.as_deref())?
     } else if wants_pin {
-        given.credentials.want_pin()?.clone()
+        given.credentials.want_pin(BackendKind::Tpm)?.clone()
     } else {
         Pin::none()
     };

@@ -5,22 +5,19 @@ use std::path::Path;
 use serde_json::value::RawValue;
 
 use super::super::header::{self, Header};
-use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::unlock::Credentials;
+use super::super::identity::{IdentityStore, seed_of};
+use super::super::located::Located;
+use super::super::session::Session;
 use super::contents::{Contents, Envelope, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
 use crate::agefile;
-use crate::backend::Backend;
-use crate::bundle::IdentityBundle;
+use crate::backend::{Backend, Credentials};
 use crate::clock;
 use crate::did::Did;
 use crate::error::{BackupError, Error, KeystoreError};
-use crate::file::{self, Lock};
+use crate::file::{self, names};
 use crate::secret::json;
-
-/// Approvals that a node has, beside its identity.
-pub(super) const APPROVALS: &str = "tpm-approvals.json";
 
 /// Whom a backup is for, and what goes in beside the identity's own files.
 #[derive(Debug, Clone)]
@@ -137,25 +134,35 @@ impl IdentityStore {
         credentials: &Credentials,
         request: &BackupRequest,
     ) -> Result<BackedUp, Error> {
-        self.read_header()?;
-        let _lock = Lock::exclusive(self.home())?;
-        let (header, text) = self.read_header()?;
-        check_header(&header, backend.kind(), pinned)?;
-        request.check(&header)?;
-        let locator = self.locator_of(&header);
-        let (key, secret, payload) = self.unlock(backend, &header, &locator, credentials)?;
-        let (header, mut payload) = self.matching_header(header, &text, payload, &secret)?;
-        let bundle = IdentityBundle::from_companions(key, self.companions(&header, &mut payload)?)?;
+        self.locate(backend, pinned)?.backup(credentials, request)
+    }
+}
+
+impl Located<'_> {
+    /// See [`IdentityStore::backup`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn backup(
+        self,
+        credentials: &Credentials,
+        request: &BackupRequest,
+    ) -> Result<BackedUp, Error> {
+        request.check(&self.header)?;
+        let mut session = self.session(credentials)?;
+        let Session { store, bundle, header, payload, .. } = &mut session;
         request.check_recipients(bundle.x25519_public_key())?;
 
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
-        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text)).to_json()?;
+        payload.renew(seed, bundle.companions(), header::hash(&text));
+        let payload = payload.to_json()?;
         let approvals = match header.tpm() {
-            Some(_) => file::read_private(&self.home().join(APPROVALS))?,
+            Some(_) => file::read_private(&store.home().join(names::APPROVALS))?,
             None => None,
         };
-        let words = Words::of(&header, request.config.is_some(), approvals.is_some());
+        let words = Words::of(header, request.config.is_some(), approvals.is_some());
         let contents = json::to_json(&Contents {
             did: bundle.did().clone(),
             created: clock::rfc3339(clock::now()).unwrap_or_default(),

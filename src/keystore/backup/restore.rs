@@ -4,15 +4,14 @@ use std::time::SystemTime;
 
 use super::super::header::{self, Header, Storage};
 use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::unlock::{Credentials, StorageSecret, new_storage, stored_secret};
+use super::super::unlock::{StorageSecret, new_storage, stored_secret};
 use super::Backup;
 use super::contents::place;
-use super::make::APPROVALS;
-use crate::backend::{Backend, BackendKind, KeyAtRest, Pkcs11Locator};
+use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Pkcs11Locator};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
-use crate::file::{self, Lock};
+use crate::file::{self, names};
 use crate::key::DidKey;
 
 impl IdentityStore {
@@ -40,17 +39,17 @@ impl IdentityStore {
         backup.is_of(did)?;
         check_header(backup.header(), backend.kind(), Some(did))?;
         if matches!(backup.header().storage(), Storage::Passphrase {}) {
-            credentials.want_passphrase()?;
+            credentials.want_passphrase_beside_pin()?;
         }
         file::private_dir(self.home())?;
-        let _lock = Lock::exclusive(self.home())?;
+        let _lock = self.lock()?;
         self.clear()?;
         let approvals = self.put_approvals(&backup)?;
         let opened = open_key(self, backend, &mut backup, credentials);
         let restored =
             opened.and_then(|opened| self.write_restored(backend, backup, opened, credentials));
         if restored.is_err() && approvals {
-            let _ = file::remove(&self.home().join(APPROVALS));
+            let _ = file::remove(&self.home().join(names::APPROVALS));
         }
         restored
     }
@@ -69,8 +68,7 @@ impl IdentityStore {
             self.remove_files();
             if storage_is_new
                 && let Some(vault) = backend.vault()
-                && let Ok(credential) = credentials.for_backend(backend.kind())
-                && let Err(error) = vault.discard_storage(&did, &credential)
+                && let Err(error) = vault.discard_storage(&did, credentials)
             {
                 log::warn!("a new storage key could not be removed from its device: {error}");
             }
@@ -85,7 +83,7 @@ impl IdentityStore {
         opened: OpenedKey,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         let OpenedKey { key, storage, secret, .. } = opened;
-        let Backup { header: old, companions, payload, .. } = backup;
+        let Backup { header: old, companions, mut payload, .. } = backup;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         bundle.renew(SystemTime::now(), DEFAULT_VALIDITY)?;
         let header = Header::new(
@@ -98,7 +96,7 @@ impl IdentityStore {
         );
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
-        let payload = payload.renewed(seed, bundle.companions(), header::hash(&text));
+        payload.renew(seed, bundle.companions(), header::hash(&text));
         let sealed = secret.seal(&payload, &self.age)?;
         file::write(&self.header_path(), text.as_bytes())?;
         file::write(&self.payload_path(), &sealed)?;
@@ -108,7 +106,7 @@ impl IdentityStore {
 
     /// A TPM may open the key by them only. None is put over others.
     fn put_approvals(&self, backup: &Backup) -> Result<bool, Error> {
-        let path = self.home().join(APPROVALS);
+        let path = self.home().join(names::APPROVALS);
         match &backup.approvals {
             Some(approvals) if path.symlink_metadata().is_err() => {
                 file::write(&path, approvals.as_bytes())?;
@@ -136,7 +134,7 @@ fn open_key(
     credentials: &Credentials,
 ) -> Result<OpenedKey, Error> {
     if let Some(key) = backup.take_key() {
-        let secret = StorageSecret::Passphrase(credentials.want_passphrase()?.clone());
+        let secret = StorageSecret::Passphrase(credentials.want_passphrase_beside_pin()?.clone());
         let storage = Storage::Passphrase {};
         return Ok(OpenedKey { key: key.into(), storage, secret, storage_is_new: false });
     }
@@ -146,8 +144,8 @@ fn open_key(
     let KeyAtRest::Device(key) = found else {
         return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
     };
-    let credential = credentials.for_backend(backend.kind())?;
-    let key = key.unseal(credential.pin(backend.kind())?).map_err(|error| gone(error.into()))?;
+    let key =
+        key.unseal(&credentials.pin_for(backend.kind())?).map_err(|error| gone(error.into()))?;
     match stored_secret(backend, header, credentials) {
         Ok(secret) => {
             let storage = header.storage().clone();

@@ -11,8 +11,7 @@ use crate::secret::Passphrase;
 /// As it was written before certificates carried their binding.
 fn write_older(store: &IdentityStore, backend: &AgeKeyStore, credentials: &Credentials) -> Binding {
     file::private_dir(store.home()).unwrap();
-    let credential = credentials.for_backend(BackendKind::Age).unwrap();
-    let created = backend.create(&NewKey::default(), &credential).unwrap();
+    let created = backend.create(&NewKey::default(), credentials).unwrap();
     let bundle = IdentityBundle::issue(created.key).unwrap();
     let older = bundle.companions().of_an_older_version();
     let bundle = IdentityBundle::from_companions(bundle.into_signer(), older).unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::tpm::TpmBackend;
-use icn_identity::backend::{Backend, Credential, NewKey};
+use icn_identity::backend::{Backend, Credentials, NewKey};
 use icn_identity::config::{PcrIndices, Pkcs11Config, TpmConfig};
 use icn_identity::{AlgorithmId, Assurance, DidKey, Pin, ProvenanceKind};
 use support::softhsm::{PIN, alone, module};
@@ -17,7 +17,7 @@ use super::*;
 fn create(backend: &dyn Backend, algorithm: AlgorithmId, pin: Pin) -> DidKey {
     let request =
         NewKey::default().with_algorithm(algorithm).with_label(Some(algorithm.as_str().to_owned()));
-    backend.create(&request, &Credential::Pin(pin)).unwrap().key
+    backend.create(&request, &Credentials::pin(pin)).unwrap().key
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::env;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, Credential, KeyAtRest, NewKey};
+use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{DidMethod, DidSigner as _, Pin, SealedKey};
 
@@ -18,7 +18,7 @@ fn backend() -> Pkcs11Backend {
 /// A key is made, sealed, found again and opened twice.
 pub(crate) fn token(secrets: &Secrets) {
     let backend = backend();
-    let credential = Credential::Pin(Pin::new(secrets.text("pin")));
+    let credential = Credentials::pin(Pin::new(secrets.text("pin")));
     stop("given");
     let created = backend.create(&NewKey::new(DidMethod::default()), &credential).expect("made");
     stop("created");
@@ -51,13 +51,13 @@ pub(crate) fn token(secrets: &Secrets) {
 /// A wrong PIN is remembered, but not kept.
 pub(crate) fn refused(secrets: &Secrets) {
     let backend = backend();
-    let wrong = Credential::Pin(Pin::new(secrets.text("wrong")));
+    let wrong = Credentials::pin(Pin::new(secrets.text("wrong")));
     backend.create(&NewKey::new(DidMethod::default()), &wrong).expect_err("it is wrong");
     stop("given");
     drop(wrong);
     stop("dropped");
     // Not sent again: that much is remembered.
-    let again = Credential::Pin(Pin::new(secrets.text("wrong")));
+    let again = Credentials::pin(Pin::new(secrets.text("wrong")));
     let error = backend.create(&NewKey::new(DidMethod::default()), &again).expect_err("known");
     assert!(error.to_string().contains("PIN"), "{error}");
     drop(again);

@@ -1,0 +1,63 @@
+//! What a person gives to open an identity.
+
+use super::BackendKind;
+use crate::error::{DeviceError, KeystoreError};
+use crate::secret::{Passphrase, Pin};
+
+/// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
+/// tokens that cannot keep a storage key.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    passphrase: Option<Passphrase>,
+    pin: Option<Pin>,
+}
+
+impl Credentials {
+    /// A passphrase.
+    #[must_use]
+    pub const fn passphrase(passphrase: Passphrase) -> Self {
+        Self { passphrase: Some(passphrase), pin: None }
+    }
+
+    /// A PIN.
+    #[must_use]
+    pub const fn pin(pin: Pin) -> Self {
+        Self { passphrase: None, pin: Some(pin) }
+    }
+
+    /// A passphrase as well.
+    #[must_use]
+    pub fn and_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.passphrase = Some(passphrase);
+        self
+    }
+
+    /// The PIN, for a backend that asks for one.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::WrongCredential`] if there is none.
+    pub fn want_pin(&self, backend: BackendKind) -> Result<&Pin, DeviceError> {
+        self.pin.as_ref().ok_or(DeviceError::WrongCredential { backend, wanted: "PIN" })
+    }
+
+    /// What a device of this kind is opened with. Whether a key in a TPM has a PIN
+    /// is known by the key.
+    pub(crate) fn pin_for(&self, backend: BackendKind) -> Result<Pin, DeviceError> {
+        match (backend, &self.pin) {
+            (BackendKind::Tpm, None) => Ok(Pin::none()),
+            _ => self.want_pin(backend).cloned(),
+        }
+    }
+
+    /// The passphrase of an age file.
+    pub(crate) fn want_passphrase(&self) -> Result<&Passphrase, DeviceError> {
+        let (backend, wanted) = (BackendKind::Age, "passphrase");
+        self.passphrase.as_ref().ok_or(DeviceError::WrongCredential { backend, wanted })
+    }
+
+    /// The passphrase beside the PIN of a device that cannot keep a storage key.
+    pub(crate) fn want_passphrase_beside_pin(&self) -> Result<&Passphrase, KeystoreError> {
+        self.passphrase.as_ref().ok_or(KeystoreError::PassphraseNeeded)
+    }
+}

@@ -1,0 +1,40 @@
+//! The names of the files in an identity's directory, each in one place.
+
+use std::path::{Path, PathBuf};
+
+use super::new::target_of_temporary;
+
+/// The public header.
+pub(crate) const HEADER: &str = "identity.json";
+/// The payload, encrypted.
+pub(crate) const PAYLOAD: &str = "identity.age";
+/// Sources of PINs that were refused.
+pub(crate) const REFUSED: &str = "refused.json";
+/// PCR values that an approver signed.
+#[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+pub(crate) const APPROVALS: &str = "tpm-approvals.json";
+/// The chain whose last statement the identity has made.
+pub(crate) const HANDED_OVER: &str = "handed-over.json";
+/// The configuration, unless it is elsewhere.
+const CONFIG: &str = "icn.toml";
+/// Held while the files are read or written together.
+pub(super) const LOCK: &str = ".lock";
+
+/// The previous version of a file, while the new one is being verified.
+pub(crate) fn previous(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(PREVIOUS);
+    PathBuf::from(name)
+}
+
+const PREVIOUS: &str = ".prev";
+
+/// Whether a file of this name is a new version of one that is written under the
+/// lock: under it, one that its writer did not finish.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let Some(target) = target_of_temporary(name) else { return false };
+    match target.strip_suffix(PREVIOUS) {
+        Some(target) => [HEADER, PAYLOAD].contains(&target),
+        None => [HEADER, PAYLOAD, REFUSED, APPROVALS, HANDED_OVER, CONFIG].contains(&target),
+    }
+}

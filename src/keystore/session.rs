@@ -1,0 +1,130 @@
+//! The one way to open an identity, and to change it.
+//!
+//! Everything that opens or changes an identity stands on a [`Session`]: the
+//! lock is held, what a killed writer left is swept away or put in order, the
+//! key has proved itself, the header is the one that the payload names.
+
+use super::header::{self, Header, Storage};
+use super::identity::{IdentityStore, seed_of};
+use super::located::Located;
+use super::payload::Payload;
+use super::unlock::{StorageSecret, stored_secret};
+use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
+use crate::bundle::IdentityBundle;
+use crate::error::{Error, KeystoreError};
+use crate::file::{Lock, names};
+use crate::key::DidKey;
+
+/// An identity that is open, and stays locked to other processes.
+///
+/// To change it, change the fields and call [`Self::rewrite`].
+pub(super) struct Session {
+    pub(super) store: IdentityStore,
+    pub(super) bundle: IdentityBundle<DidKey>,
+    pub(super) header: Header,
+    /// Without what the bundle has of it.
+    pub(super) payload: Payload,
+    /// What opens the payload.
+    pub(super) secret: StorageSecret,
+    /// Where the key is.
+    pub(super) place: Locator,
+    /// What the header says of what opens the payload.
+    pub(super) storage: Storage,
+    /// Freed when the session is dropped.
+    _lock: Lock,
+}
+
+impl IdentityStore {
+    /// Waits for other processes, and sweeps away the temporary files of writers
+    /// that were killed: under the lock there is no other writer.
+    pub(super) fn lock(&self) -> Result<Lock, KeystoreError> {
+        let lock = Lock::exclusive(self.home())?;
+        self.sweep();
+        Ok(lock)
+    }
+
+    /// Best effort: what is left is in nobody's way.
+    fn sweep(&self) {
+        let Ok(entries) = std::fs::read_dir(self.home()) else { return };
+        for entry in entries.flatten() {
+            if entry.file_name().to_str().is_some_and(names::is_unfinished)
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                log::debug!("{} was left behind: {error}", entry.path().display());
+            }
+        }
+    }
+}
+
+impl Located<'_> {
+    /// Opens the key, then the payload.
+    ///
+    /// # Errors
+    ///
+    /// A header that is not this payload's is refused before anything but the
+    /// opening challenge is signed.
+    pub(super) fn session(self, credentials: &Credentials) -> Result<Session, Error> {
+        let lock = self.store.lock()?;
+        let Self { store, backend, header, text, place, key, .. } = self.brought_up_to_date()?;
+        let (key, secret, payload) = store.unlock(backend, &header, key, credentials)?;
+        let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
+        let companions = store.companions(&header, &mut payload)?;
+        let bundle = IdentityBundle::from_companions(key, companions)?;
+        let storage = header.storage().clone();
+        Ok(Session { store, bundle, header, payload, secret, place, storage, _lock: lock })
+    }
+}
+
+impl Session {
+    /// Writes what it holds as the next generation, and reads it back. If that
+    /// fails the files are as they were.
+    pub(super) fn rewrite(&mut self) -> Result<(), Error> {
+        self.header = Header::new(
+            self.bundle.signer(),
+            self.header.backend(),
+            &self.place,
+            self.storage.clone(),
+            self.bundle.companions(),
+            self.header.generation().saturating_add(1),
+        );
+        let text = self.header.to_json()?;
+        let seed = seed_of(self.bundle.signer());
+        self.payload.renew(seed, self.bundle.companions(), header::hash(&text));
+        self.store.replace(&text, &self.payload, &self.secret)
+    }
+}
+
+impl IdentityStore {
+    /// Opens a key that was found, and the payload.
+    fn unlock(
+        &self,
+        backend: &dyn Backend,
+        header: &Header,
+        key: KeyAtRest,
+        credentials: &Credentials,
+    ) -> Result<(DidKey, StorageSecret, Payload), Error> {
+        match key {
+            KeyAtRest::Software(key) => {
+                let passphrase = credentials.want_passphrase()?;
+                let opened = key.decrypt(passphrase).and_then(|json| {
+                    let mut payload = Payload::opened(&json)?;
+                    let seed = payload.take_seed();
+                    Ok((key.with_seed(payload.did(), seed)?, payload))
+                });
+                let (key, payload) = self.about_payload(opened)?;
+                Ok((key.into(), StorageSecret::Passphrase(passphrase.clone()), payload))
+            }
+            KeyAtRest::Device(key) => {
+                // Asked for before the PIN is spent.
+                if matches!(header.storage(), Storage::Passphrase {}) {
+                    credentials.want_passphrase_beside_pin()?;
+                }
+                let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
+                let secret = stored_secret(backend, header, credentials)?;
+                let payload =
+                    self.about_payload(secret.unseal(&self.payload_file()?, &self.age))?;
+                Ok((key, secret, payload))
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! An identity whose keys are sealed to the TPM anew: under other PCR values,
+//! another kind of policy, or another PIN. The keys stay.
+
+use super::header::Storage;
+use super::identity::IdentityStore;
+use super::unlock::StorageSecret;
+use crate::backend::tpm::TpmBackend;
+use crate::backend::{Backend as _, Credentials, Locator, PcrValues};
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+use crate::error::{Error, KeystoreError};
+use crate::key::DidKey;
+use crate::secret::Pin;
+
+impl IdentityStore {
+    /// Opens the identity and seals its keys under the policy that is now
+    /// configured, for the present PCR values and those given as well.
+    ///
+    /// Nothing is left to the new policy alone until it was written down: the
+    /// old objects stay good as well, as long as their policy is satisfied.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::TpmError::NoSuchPolicy`] for a P-256 key: its policy is a part of it.
+    /// The files are as they were then.
+    pub fn reseal(
+        &self,
+        backend: &TpmBackend,
+        pinned: Option<&Did>,
+        credentials: &Credentials,
+        new_pin: &Pin,
+        values: Option<&PcrValues>,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        let located = self.locate(backend, pinned)?;
+        TpmBackend::check_resealable(located.header.did())?;
+        let mut session = located.session(credentials)?;
+        let mismatch = || KeystoreError::HeaderMismatch { path: self.header_path() };
+        let (Some(object), StorageSecret::Key(storage_key)) =
+            (session.header.tpm(), &session.secret)
+        else {
+            return Err(mismatch().into());
+        };
+        let (did, pin) = (session.header.did(), credentials.pin_for(backend.kind())?);
+        let (key, storage) = backend.reseal(did, object, storage_key, &pin, new_pin, values)?;
+        session.place = Locator::Tpm(Box::new(key));
+        session.storage = Storage::TpmSealed { object: Box::new(storage) };
+        session.rewrite()?;
+        Ok(session.bundle)
+    }
+}
