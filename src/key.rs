@@ -35,8 +35,11 @@ pub(crate) mod challenge;
 pub(crate) mod device;
 mod erased;
 mod external;
+mod hooks;
+mod materials;
 mod pair;
 mod provenance;
+mod public;
 mod refused;
 pub(crate) mod seed_payload;
 mod software;
@@ -58,11 +61,13 @@ pub use refused::Refused;
 pub use state::{Locked, Sealed, State, Unlocked};
 use zeroize::Zeroizing;
 
+use self::hooks::{Exposes, Store};
+use self::public::Public;
 use crate::algorithm::{Algorithm, Ed25519, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::evidence::Evidence;
 use crate::fault::SignError;
-use crate::private::{self, Closed, Exposes, Token};
+use crate::private::{Closed, Token};
 use crate::secret::pkcs8;
 use crate::signer::{DidSigner, refuse_reserved};
 
@@ -78,24 +83,7 @@ where
     A: Algorithm,
 {
     public: Arc<Public>,
-    material: <P as private::Store<S, A>>::Material,
-}
-
-/// What everybody may know of a key.
-#[derive(Debug, Clone)]
-pub struct Public {
-    did: Did,
-    evidence: Option<Evidence>,
-}
-
-impl Public {
-    pub(crate) fn new(did: Did, evidence: Option<Evidence>) -> Self {
-        Self { did, evidence }
-    }
-
-    pub(crate) fn verifying_key(&self) -> &VerifyingKey {
-        self.did.verifying_key()
-    }
+    material: <P as Store<S, A>>::Material,
 }
 
 impl<P, S, A> Key<P, S, A>
@@ -148,7 +136,7 @@ where
         pkcs8::pem(Exposes::seed(self, Token::new()))
     }
 
-    fn new(public: Arc<Public>, material: <P as private::Store<S, A>>::Material) -> Self {
+    fn new(public: Arc<Public>, material: <P as Store<S, A>>::Material) -> Self {
         Self { public, material }
     }
 }
@@ -224,7 +212,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
-            .field("provenance", &provenance::name::<P>())
+            .field("provenance", &state::name::<P>())
             .field("state", &state::name::<S>())
             .field("did", &self.public.did)
             .finish_non_exhaustive()

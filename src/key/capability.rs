@@ -1,9 +1,10 @@
 //! What a key's type promises. Empty markers: nothing to call, nothing to
 //! implement outside.
 
+use super::hooks::Exposes;
 use super::{DeviceHeld, Hardware, Key, KeyPair, Software, Unlocked};
 use crate::algorithm::P256;
-use crate::private::{Closed, Exposes, Token};
+use crate::private::{Closed, Token};
 
 /// The secret bytes can be seen.
 ///

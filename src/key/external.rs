@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::challenge::prove_possession;
+use super::hooks::Store;
 use super::{External, Holds, Key, Public, Refused, Unlocked};
 use crate::algorithm::{Algorithm, P256, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::fault::{OpenError, SignError};
-use crate::private::Store;
 
 /// A signer that this crate cannot look into: a cloud KMS, an agent, a test.
 pub trait ExternalSigner: Send + Sync + 'static {

@@ -1,15 +1,9 @@
 //! How a private key came to be and where it can be.
 
-use super::device::{OpenedMaterial, SealedMaterial};
-use super::external::ExternalMaterial;
-use super::software::{LockedMaterial, UnlockedMaterial};
-use super::tpm_sealed::{SealedSeedMaterial, UnsealedSeedMaterial};
-use super::{Locked, Public, Sealed, State, Unlocked};
-use crate::algorithm::{Algorithm, Ed25519, P256, Signature};
-use crate::fault::SignError;
-use crate::private::{Closed, SignWith, Store, Token};
-
-pub(super) use super::state::name;
+use super::hooks::{SignWith, Store};
+use super::state::{State, Unlocked};
+use crate::algorithm::{Algorithm, Ed25519};
+use crate::private::Closed;
 
 /// Whether a key of this provenance can be in state `S` at all.
 ///
@@ -70,39 +64,6 @@ pub enum Hardware {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum External {}
-
-macro_rules! holds {
-    ($($provenance:ident<$algorithm:ident>: $($state:ident => $material:ty),+;)+) => {$(
-        $(
-            impl Store<$state, $algorithm> for $provenance {
-                type Material = $material;
-            }
-            impl Holds<$state, $algorithm> for $provenance {}
-        )+
-        impl Provenance<$algorithm> for $provenance {}
-        impl SignWith<$algorithm> for $provenance {
-            fn sign_with(
-                _: Token,
-                material: &<Self as Store<Unlocked, $algorithm>>::Material,
-                public: &Public,
-                message: &[u8],
-            ) -> Result<Signature, SignError> {
-                material.sign(public, message)
-            }
-        }
-    )+};
-}
-
-holds! {
-    Software<Ed25519>: Locked => LockedMaterial, Unlocked => UnlockedMaterial;
-    TpmSealed<Ed25519>: Sealed => SealedSeedMaterial, Unlocked => UnsealedSeedMaterial;
-    DeviceHeld<Ed25519>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    DeviceHeld<P256>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    Hardware<Ed25519>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    Hardware<P256>: Sealed => SealedMaterial, Unlocked => OpenedMaterial;
-    External<Ed25519>: Unlocked => ExternalMaterial;
-    External<P256>: Unlocked => ExternalMaterial;
-}
 
 impl Closed for Software {}
 impl Closed for TpmSealed {}
