@@ -7,6 +7,7 @@ mod did;
 mod errors;
 mod foreign;
 mod keystore;
+mod layers;
 mod ledger;
 mod rotation;
 mod types;
