@@ -6,6 +6,7 @@
 //! directory signs with all of them intact; only an attestation by the
 //! device's maker would prove more.
 
+mod device;
 mod known;
 mod pkcs11;
 mod requirement;
@@ -13,7 +14,8 @@ mod tpm;
 
 use std::fmt;
 
-pub use pkcs11::{DeviceIdentity, Pkcs11Attributes};
+pub use device::DeviceIdentity;
+pub use pkcs11::Pkcs11Attributes;
 pub use requirement::{Requirement, Unmet};
 pub use tpm::TpmAttributes;
 #[cfg(feature = "tpm")]

@@ -1,6 +1,6 @@
-//! The five attributes of PKCS#11, and who the token says it is.
+//! The five attributes of PKCS#11, and what stands behind a token.
 
-use super::{Assurance, Exposable, Fact, ProvenanceKind, known};
+use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, known};
 
 /// `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`, `CKA_EXTRACTABLE` and
 /// `CKA_NEVER_EXTRACTABLE` of a private key (PKCS#11 v3.0, sections 4.9 and 4.10).
@@ -55,29 +55,6 @@ impl Pkcs11Attributes {
             ("never_extractable", self.never_extractable),
         ]
     }
-}
-
-/// Who a device says it is: for a token the fields of `CK_TOKEN_INFO`; for a
-/// TPM its manufacturer, vendor strings (`model`) and firmware version, with
-/// the configured device as `label` and no serial number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeviceIdentity {
-    /// `manufacturerID`, trimmed.
-    pub manufacturer: String,
-    /// `model`, trimmed.
-    pub model: String,
-    /// `serialNumber`, trimmed.
-    pub serial: String,
-    /// `label`, trimmed.
-    pub label: String,
-    /// `firmwareVersion`, `major.minor`.
-    pub firmware: String,
-    /// `manufacturerID` of the library in front of it (`CK_INFO`), trimmed; empty for
-    /// a TPM that is asked directly.
-    pub library: String,
-    /// Whether the slot carries `CKF_HW_SLOT`; true for every TPM.
-    pub hardware_slot: bool,
 }
 
 impl DeviceIdentity {

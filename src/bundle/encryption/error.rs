@@ -4,7 +4,6 @@ use std::io;
 
 use ::age::DecryptError as Age;
 
-use super::source::{HeaderTooLong, InputFailed};
 use crate::fault::KeystoreError;
 
 /// Why an age file was not decrypted, or not to its end.
@@ -105,7 +104,7 @@ impl DecryptError {
         Self::of_input(error).unwrap_or(if truncated { Self::Truncated } else { Self::Damaged })
     }
 
-    /// What our own [`super::Source`] said, if it was that.
+    /// What our own source said, if it was that.
     fn of_input(error: io::Error) -> Option<Self> {
         let cause = error.into_inner()?;
         match cause.downcast::<InputFailed>() {
@@ -114,3 +113,13 @@ impl DecryptError {
         }
     }
 }
+
+/// The input itself failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the input cannot be read")]
+pub(super) struct InputFailed(#[source] pub(super) io::Error);
+
+/// More of a header than is kept.
+#[derive(Debug, thiserror::Error)]
+#[error("the header is longer than 64 KiB")]
+pub(super) struct HeaderTooLong;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::age::armor::ArmoredReader;
 
-use super::DecryptError;
+use super::error::{DecryptError, HeaderTooLong, InputFailed};
 
 const MAGIC: &[u8] = b"age-encryption.org/";
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
@@ -128,12 +128,3 @@ impl<R: Read> Read for Source<R> {
         })
     }
 }
-
-/// The input itself failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the input cannot be read")]
-pub(super) struct InputFailed(#[source] pub(super) io::Error);
-
-#[derive(Debug, thiserror::Error)]
-#[error("the header is longer than 64 KiB")]
-pub(super) struct HeaderTooLong;
