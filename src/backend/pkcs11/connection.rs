@@ -16,7 +16,8 @@ use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::{Limit, TokenInfo};
 
 use super::login::{PinHash, PinMemory, Refusal, log_in};
-use super::pool::{self, Idle};
+use super::pool::Idle;
+use super::session::close;
 use super::token::Token;
 use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
@@ -151,7 +152,7 @@ impl Drop for LoginGuard {
                 if let Err(error) = login.session.logout() {
                     log::debug!("logging out of a token: {error}");
                 }
-                pool::close(login.session);
+                close(login.session);
             }
         }
     }
@@ -215,7 +216,7 @@ impl State {
         self.epoch += 1;
         self.pool.close_all();
         if let Some(login) = self.login.take() {
-            pool::close(login.session);
+            close(login.session);
         }
     }
 

@@ -238,7 +238,7 @@ impl TokenSigner {
             prove_possession(&shown, |challenge| {
                 calls
                     .sign_once(self.algorithm(), objects.session, private, challenge, confirm)
-                    .map_err(|error| error.into_error(objects.token).into())
+                    .map_err(|error| error.into_error(objects.token.name()).into())
             })
             .map_err(|error| not_reopened(objects.token, error))?;
         }

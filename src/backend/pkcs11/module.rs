@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
+use cryptoki::slot::Slot;
 
 use super::failure::Failure;
 use super::raw::Calls;
-use super::token::{Token, trimmed};
 use crate::error::Pkcs11Error;
+use crate::evidence::DeviceIdentity;
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
 /// whoever else uses the module: modules stay for the life of the process.
@@ -43,7 +44,7 @@ pub(super) struct Module {
     calls: Calls,
     manufacturer: String,
     /// The token that was selected last: where to look for it first.
-    token: Mutex<Option<Token>>,
+    token: Mutex<Option<(Slot, DeviceIdentity)>>,
 }
 
 impl Module {
@@ -81,7 +82,7 @@ impl Module {
         // Whose word its answers are depends on who wrote it.
         let info = module.context.get_library_info();
         let info = info.map_err(|error| unusable("it does not tell who made it", error))?;
-        module.manufacturer = trimmed(info.manufacturer_id()).to_owned();
+        module.manufacturer = trimmed(info.manufacturer_id());
         Ok(module)
     }
 
@@ -112,7 +113,7 @@ impl Module {
         &self.context
     }
 
-    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<Token>> {
+    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<(Slot, DeviceIdentity)>> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,6 +126,11 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+/// The standard pads with blanks; some modules pad with NUL.
+pub(super) fn trimmed(padded: &str) -> String {
+    padded.trim_end_matches([' ', '\0']).to_owned()
 }
 
 /// Loading a library runs its constructors before anyone can see what it is,

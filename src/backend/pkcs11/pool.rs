@@ -1,6 +1,5 @@
 //! Sessions that threads borrow. Nothing is locked while the token works.
 
-use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 
 use cryptoki::error::{Error, RvError};
@@ -8,7 +7,9 @@ use cryptoki::session::Session;
 
 use super::connection::Connection;
 use super::object::Objects;
+use super::session::{OwnSession, close, forget};
 use super::token::Token;
+use crate::error::Pkcs11Error;
 
 /// The sessions of a pool that nobody uses now.
 #[derive(Default)]
@@ -119,6 +120,33 @@ impl Connection {
     }
 }
 
+impl Token {
+    /// A session beside the pool, which makes room for it on a token that
+    /// has no more.
+    pub(super) fn session(&self) -> Result<OwnSession, Pkcs11Error> {
+        self.beside_the_pool(|| self.open_session())
+    }
+
+    /// The same, for writing.
+    pub(super) fn writing_session(&self) -> Result<OwnSession, Pkcs11Error> {
+        self.beside_the_pool(|| self.open_writing_session())
+    }
+
+    fn beside_the_pool(
+        &self,
+        open: impl Fn() -> Result<Session, Error>,
+    ) -> Result<OwnSession, Pkcs11Error> {
+        match open() {
+            Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
+                open()
+            }
+            opened => opened,
+        }
+        .map(OwnSession::new)
+        .map_err(self.failed("C_OpenSession"))
+    }
+}
+
 impl Lease {
     /// What the session sees.
     pub(super) fn objects(&self) -> Option<Objects<'_>> {
@@ -149,52 +177,4 @@ impl Drop for Lease {
         drop(state);
         self.connection.freed.notify_all();
     }
-}
-
-/// A session of one caller's own, beside the pool.
-pub(super) struct OwnSession(Option<Session>);
-
-impl OwnSession {
-    pub(super) const fn new(session: Session) -> Self {
-        Self(Some(session))
-    }
-}
-
-impl Deref for OwnSession {
-    type Target = Session;
-
-    #[expect(clippy::expect_used, reason = "taken out in `drop` only")]
-    fn deref(&self) -> &Session {
-        self.0.as_ref().expect("open until dropped")
-    }
-}
-
-impl Drop for OwnSession {
-    fn drop(&mut self) {
-        // Not as cryptoki does it: the number of one that died may be that of
-        // another thread's new session.
-        if let Some(session) = self.0.take() {
-            close(session);
-        }
-    }
-}
-
-/// Closes a session, if the module still knows it.
-pub(super) fn close(session: Session) {
-    match session.get_session_info() {
-        Err(Error::Pkcs11(
-            RvError::SessionHandleInvalid
-            | RvError::SessionClosed
-            | RvError::CryptokiNotInitialized
-            | RvError::TokenNotPresent
-            | RvError::DeviceRemoved,
-            _,
-        )) => forget(session),
-        _ => drop(session),
-    }
-}
-
-#[expect(clippy::mem_forget, reason = "dropping it would close somebody else's session")]
-fn forget(session: Session) {
-    std::mem::forget(session);
 }

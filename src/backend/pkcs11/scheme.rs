@@ -4,9 +4,7 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::KeyType;
 use cryptoki_sys::{CK_MECHANISM_TYPE, CK_ULONG, CKK_EC, CKK_EC_EDWARDS, CKM_ECDSA, CKM_EDDSA};
 
-use super::token::Token;
 use crate::algorithm::AlgorithmId;
-use crate::error::Pkcs11Error;
 
 /// DER of OID 1.2.840.10045.3.1.7: secp256r1.
 pub(super) const P256_OID: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -17,9 +15,9 @@ pub(super) struct Scheme {
     pub(super) algorithm: AlgorithmId,
     pub(super) key_type: KeyType,
     /// What a token needs for keys that are there.
-    to_sign: [MechanismType; 1],
+    pub(super) to_sign: [MechanismType; 1],
     /// What it needs for new ones.
-    to_make: [MechanismType; 2],
+    pub(super) to_make: [MechanismType; 2],
     /// Names of the curve for `CKA_EC_PARAMS`, in the order in which they are
     /// tried. Modules take one or another.
     pub(super) curves: &'static [(&'static str, &'static [u8])],
@@ -72,41 +70,6 @@ impl Scheme {
     /// The curve by the OID of the standards.
     pub(super) fn oid(&self) -> &'static [u8] {
         self.curves.first().map_or(&[], |(_, oid)| oid)
-    }
-
-    /// # Errors
-    ///
-    /// As [`Self::needs`], for keys that are there.
-    pub(super) fn needs_to_sign(&self, token: &Token) -> Result<(), Pkcs11Error> {
-        self.needs(token, &self.to_sign)
-    }
-
-    /// # Errors
-    ///
-    /// As [`Self::needs`], for new keys.
-    pub(super) fn needs_to_make(&self, token: &Token) -> Result<(), Pkcs11Error> {
-        self.needs(token, &self.to_make)
-    }
-
-    /// # Errors
-    ///
-    /// [`Pkcs11Error::NoEd25519`] or [`Pkcs11Error::NoP256`] unless the token
-    /// has all of these mechanisms.
-    fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), Pkcs11Error> {
-        if token.has(mechanisms)? {
-            return Ok(());
-        }
-        let present = token.mechanisms()?;
-        let elliptic = present.iter().map(ToString::to_string);
-        let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
-        let (token, mechanisms) = (token.name(), elliptic.collect());
-        Err(match self.algorithm {
-            AlgorithmId::Ed25519 => {
-                let p256 = P256.to_make.iter().all(|mechanism| present.contains(mechanism));
-                Pkcs11Error::NoEd25519 { token, mechanisms, p256 }
-            }
-            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, mechanisms },
-        })
     }
 }
 

@@ -8,10 +8,8 @@ use cryptoki::mechanism::MechanismType;
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::connection::Connection;
 use super::failure::Failure;
-use super::module::Module;
-use super::pool::OwnSession;
+use super::module::{Module, trimmed};
 use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
@@ -108,7 +106,12 @@ impl Token {
         super::module::check_process()?;
         // Only what is named by its serial number can be no other token.
         let pinned = wanted.serial.is_some() && wanted.label.is_some();
-        let known = module.known_token().clone().filter(|known| pinned && wanted.matches(known));
+        let known = module.known_token().clone().map(|(slot, identity)| Self {
+            module: Arc::clone(module),
+            slot,
+            identity,
+        });
+        let known = known.filter(|known| pinned && wanted.matches(known));
         if let Some(known) = known
             && let Some(now) = read(module, known.slot)
             && now.identity == known.identity
@@ -116,7 +119,7 @@ impl Token {
             return Ok(now);
         }
         let token = Self::search(module, wanted)?;
-        *module.known_token() = Some(token.clone());
+        *module.known_token() = Some((token.slot, token.identity.clone()));
         Ok(token)
     }
 
@@ -176,17 +179,6 @@ impl Token {
         })
     }
 
-    /// A session beside the pool, which makes room for it on a token that
-    /// has no more.
-    pub(super) fn session(&self) -> Result<OwnSession, Pkcs11Error> {
-        self.beside_the_pool(|| self.open_session())
-    }
-
-    /// The same, for writing.
-    pub(super) fn writing_session(&self) -> Result<OwnSession, Pkcs11Error> {
-        self.beside_the_pool(|| self.module.context().open_rw_session(self.slot))
-    }
-
     /// For callers that hold the connection's lock.
     pub(super) fn session_within_lock(&self) -> Result<Session, Pkcs11Error> {
         self.open_session().map_err(self.failed("C_OpenSession"))
@@ -197,18 +189,9 @@ impl Token {
         self.module.context().open_ro_session(self.slot)
     }
 
-    fn beside_the_pool(
-        &self,
-        open: impl Fn() -> Result<Session, Error>,
-    ) -> Result<OwnSession, Pkcs11Error> {
-        match open() {
-            Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
-                open()
-            }
-            opened => opened,
-        }
-        .map(OwnSession::new)
-        .map_err(self.failed("C_OpenSession"))
+    /// The same, for writing.
+    pub(super) fn open_writing_session(&self) -> Result<Session, Error> {
+        self.module.context().open_rw_session(self.slot)
     }
 
     /// Whether the token has all of these mechanisms.
@@ -273,11 +256,6 @@ fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         hardware_slot,
     };
     Some(Token { module: Arc::clone(module), slot, identity })
-}
-
-/// The standard pads with blanks; some modules pad with NUL.
-pub(super) fn trimmed(padded: &str) -> String {
-    padded.trim_end_matches([' ', '\0']).to_owned()
 }
 
 fn names(tokens: &[Token]) -> Vec<String> {

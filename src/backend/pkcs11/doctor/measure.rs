@@ -68,7 +68,7 @@ fn sign(
     let calls = objects.token.module().calls();
     calls
         .sign_once(algorithm, objects.session, key, message, || Ok(()))
-        .map_err(|error: NotSigned| error.into_error(objects.token))
+        .map_err(|error: NotSigned| error.into_error(objects.token.name()))
 }
 
 /// How many times as much two threads sign as one, in the same time.

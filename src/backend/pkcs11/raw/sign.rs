@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::failure::Failure;
 use super::super::scheme::signing_mechanism;
-use super::super::token::Token;
 use super::Calls;
 use crate::algorithm::{AlgorithmId, Signature};
 use crate::error::Pkcs11Error;
@@ -25,11 +24,11 @@ pub(in super::super) enum NotSigned {
 }
 
 impl NotSigned {
-    pub(in super::super) fn into_error(self, token: &Token) -> Pkcs11Error {
+    pub(in super::super) fn into_error(self, token: String) -> Pkcs11Error {
         match self {
             Self::NotConfirmed(error) => error,
             Self::Failed { call, failure } => {
-                Pkcs11Error::Call { call, token: token.name(), source: Box::new(failure) }
+                Pkcs11Error::Call { call, token, source: Box::new(failure) }
             }
         }
     }

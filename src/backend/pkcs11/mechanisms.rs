@@ -1,0 +1,48 @@
+//! Whether a token has what an algorithm needs.
+
+use cryptoki::mechanism::MechanismType;
+
+use super::scheme::Scheme;
+use super::token::Token;
+use crate::algorithm::AlgorithmId;
+use crate::error::Pkcs11Error;
+
+impl Scheme {
+    /// # Errors
+    ///
+    /// As [`Self::needs`], for keys that are there.
+    pub(super) fn needs_to_sign(&self, token: &Token) -> Result<(), Pkcs11Error> {
+        self.needs(token, &self.to_sign)
+    }
+
+    /// # Errors
+    ///
+    /// As [`Self::needs`], for new keys.
+    pub(super) fn needs_to_make(&self, token: &Token) -> Result<(), Pkcs11Error> {
+        self.needs(token, &self.to_make)
+    }
+
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::NoEd25519`] or [`Pkcs11Error::NoP256`] unless the token
+    /// has all of these mechanisms.
+    fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), Pkcs11Error> {
+        if token.has(mechanisms)? {
+            return Ok(());
+        }
+        let present = token.mechanisms()?;
+        let elliptic = present.iter().map(ToString::to_string);
+        let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
+        let (token, mechanisms) = (token.name(), elliptic.collect());
+        Err(match self.algorithm {
+            AlgorithmId::Ed25519 => {
+                let p256 = Self::of(AlgorithmId::P256)
+                    .to_make
+                    .iter()
+                    .all(|mechanism| present.contains(mechanism));
+                Pkcs11Error::NoEd25519 { token, mechanisms, p256 }
+            }
+            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, mechanisms },
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Closing sessions: one that has died must not be closed.
+
+use std::ops::Deref;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::Session;
+
+/// A session of one caller's own, beside the pool.
+pub(super) struct OwnSession(Option<Session>);
+
+impl OwnSession {
+    pub(super) const fn new(session: Session) -> Self {
+        Self(Some(session))
+    }
+}
+
+impl Deref for OwnSession {
+    type Target = Session;
+
+    #[expect(clippy::expect_used, reason = "taken out in `drop` only")]
+    fn deref(&self) -> &Session {
+        self.0.as_ref().expect("open until dropped")
+    }
+}
+
+impl Drop for OwnSession {
+    fn drop(&mut self) {
+        // Not as cryptoki does it: the number of one that died may be that of
+        // another thread's new session.
+        if let Some(session) = self.0.take() {
+            close(session);
+        }
+    }
+}
+
+/// Closes a session, if the module still knows it.
+pub(super) fn close(session: Session) {
+    match session.get_session_info() {
+        Err(Error::Pkcs11(
+            RvError::SessionHandleInvalid
+            | RvError::SessionClosed
+            | RvError::CryptokiNotInitialized
+            | RvError::TokenNotPresent
+            | RvError::DeviceRemoved,
+            _,
+        )) => forget(session),
+        _ => drop(session),
+    }
+}
+
+#[expect(clippy::mem_forget, reason = "dropping it would close somebody else's session")]
+pub(super) fn forget(session: Session) {
+    std::mem::forget(session);
+}
