@@ -9,6 +9,7 @@ use std::fmt;
 pub use self::ed25519::Ed25519VerifyingKey;
 pub use self::p256::P256VerifyingKey;
 pub use self::signature::{BadSignature, Signature};
+use crate::encoding::named;
 use crate::private::Closed;
 
 /// A signature algorithm, as a type.
@@ -57,21 +58,9 @@ pub enum AlgorithmId {
     P256,
 }
 
-impl AlgorithmId {
+named! {
     /// The lower-case name used in files and in JSON: `ed25519`, `p256`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ed25519 => "ed25519",
-            Self::P256 => "p256",
-        }
-    }
-}
-
-impl fmt::Display for AlgorithmId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+    AlgorithmId, "an algorithm": Ed25519 => "ed25519", P256 => "p256"
 }
 
 /// A public key that was checked when it was made.

@@ -15,6 +15,7 @@ use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::bundle::{BundleError, DecryptError, NotContributory};
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
+pub use crate::encoding::UnknownName;
 use crate::evidence::Unmet;
 pub use crate::fault::{
     DeviceError, KeystoreError, OpenError, PcrDifference, Pkcs11Error, SignError, TpmError,
@@ -69,6 +70,9 @@ pub enum Error {
     /// A text is no DID.
     #[error(transparent)]
     Did(#[from] InvalidDid),
+    /// A text is not the name of a provenance, an assurance or an algorithm.
+    #[error(transparent)]
+    Name(#[from] UnknownName),
     /// Bytes are no public key.
     #[error(transparent)]
     VerifyingKey(#[from] InvalidVerifyingKey),

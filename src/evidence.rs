@@ -12,14 +12,14 @@ mod pkcs11;
 mod requirement;
 mod tpm;
 
-use std::fmt;
-
 pub use device::DeviceIdentity;
 pub use pkcs11::Pkcs11Attributes;
 pub use requirement::{Requirement, Unmet};
 pub use tpm::TpmAttributes;
 #[cfg(feature = "tpm")]
 pub(crate) use tpm::assurance as tpm_assurance;
+
+use crate::encoding::named;
 
 /// How the private key came to be and where it can be, as a value.
 ///
@@ -39,31 +39,23 @@ pub enum ProvenanceKind {
     External,
 }
 
-impl ProvenanceKind {
+named! {
     /// The name used in JSON: `software`, `tpm-sealed`, `device-held`,
     /// `hardware`, `external`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Software => "software",
-            Self::TpmSealed => "tpm-sealed",
-            Self::DeviceHeld => "device-held",
-            Self::Hardware => "hardware",
-            Self::External => "external",
-        }
-    }
+    ProvenanceKind, "a provenance":
+    Software => "software",
+    TpmSealed => "tpm-sealed",
+    DeviceHeld => "device-held",
+    Hardware => "hardware",
+    External => "external",
+}
 
+impl ProvenanceKind {
     /// Whether the private key is never in this process' memory, as with
     /// [`crate::key::Confined`].
     #[must_use]
     pub const fn is_confined(self) -> bool {
         matches!(self, Self::DeviceHeld | Self::Hardware)
-    }
-}
-
-impl fmt::Display for ProvenanceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -80,22 +72,9 @@ pub enum Assurance {
     Claimed,
 }
 
-impl Assurance {
+named! {
     /// The name used in JSON: `none`, `soft-token`, `claimed`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SoftToken => "soft-token",
-            Self::Claimed => "claimed",
-        }
-    }
-}
-
-impl fmt::Display for Assurance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+    Assurance, "an assurance": None => "none", SoftToken => "soft-token", Claimed => "claimed"
 }
 
 /// One attribute as the device told it; what it left out stays unknown.
@@ -110,16 +89,9 @@ pub enum Fact {
     Unknown,
 }
 
-impl Fact {
+named! {
     /// The name used in JSON and in files: `true`, `false`, `unknown`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::True => "true",
-            Self::False => "false",
-            Self::Unknown => "unknown",
-        }
-    }
+    Fact, "a fact": True => "true", False => "false", Unknown => "unknown"
 }
 
 impl From<Option<bool>> for Fact {
@@ -129,12 +101,6 @@ impl From<Option<bool>> for Fact {
             Some(false) => Self::False,
             None => Self::Unknown,
         }
-    }
-}
-
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

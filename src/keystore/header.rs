@@ -1,8 +1,12 @@
 //! The public header: what can be shown without a credential.
 
+mod evidence;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::evidence::EvidenceSummary;
+use crate::algorithm::AlgorithmId;
 use crate::backend::{
     AesGcmWrapped, BackendKind, EcdhWrapped, Locator, Pkcs11Locator, TpmObject, WrappedKey,
 };
@@ -11,7 +15,7 @@ use crate::did::Did;
 use crate::encoding::{base64, hex};
 use crate::error::KeystoreError;
 use crate::peer::Certificate;
-use crate::signer::{DidSigner, DidSignerExt as _};
+use crate::signer::DidSigner;
 
 const FORMAT: &str = "icn-identity-header";
 const VERSION: u64 = 1;
@@ -28,7 +32,7 @@ pub struct Header {
     /// Grows by one with every write.
     generation: u64,
     did: Did,
-    algorithm: String,
+    algorithm: AlgorithmId,
     backend: BackendKind,
     locator: Option<DeviceLocator>,
     evidence: EvidenceSummary,
@@ -49,24 +53,6 @@ pub struct Header {
 enum DeviceLocator {
     Pkcs11(Pkcs11Locator),
     Tpm(Box<TpmObject>),
-}
-
-/// What the evidence was when the header was written. A memory of it, not the
-/// evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct EvidenceSummary {
-    /// [`crate::ProvenanceKind::as_str`].
-    pub provenance: String,
-    /// [`crate::Assurance::as_str`].
-    pub assurance: String,
-    /// [`crate::DidSignerExt::is_hardware_backed`].
-    pub hardware_backed: bool,
-    /// Manufacturer and model, where there is a device.
-    pub device: Option<String>,
-    /// Each attribute: `true`, `false` or `unknown`.
-    pub facts: std::collections::BTreeMap<String, String>,
 }
 
 /// What opens `identity.age`.
@@ -115,21 +101,6 @@ impl Storage {
     }
 }
 
-impl EvidenceSummary {
-    fn of<S: DidSigner + ?Sized>(signer: &S) -> Self {
-        let device = signer.evidence().and_then(|evidence| evidence.device());
-        let facts = signer.evidence().into_iter().flat_map(|evidence| evidence.facts());
-        let custody = signer.evidence();
-        Self {
-            provenance: signer.provenance().as_str().into(),
-            assurance: custody.map_or("none", |evidence| evidence.assurance().as_str()).into(),
-            hardware_backed: signer.is_hardware_backed(),
-            device: device.map(|device| format!("{} {}", device.manufacturer, device.model)),
-            facts: facts.map(|(name, fact)| (name.into(), fact.as_str().into())).collect(),
-        }
-    }
-}
-
 impl Header {
     pub(super) fn new<S: DidSigner + ?Sized>(
         signer: &S,
@@ -144,7 +115,7 @@ impl Header {
             version: VERSION,
             generation,
             did: companions.binding().did().clone(),
-            algorithm: signer.verifying_key().algorithm().as_str().into(),
+            algorithm: signer.verifying_key().algorithm(),
             backend,
             locator: match locator {
                 Locator::AgeFile(_) => None,
@@ -177,7 +148,7 @@ impl Header {
             );
         }
         let header: Self = serde_json::from_str(text)?;
-        if header.algorithm != header.did.verifying_key().algorithm().as_str() {
+        if header.algorithm != header.did.verifying_key().algorithm() {
             return Err("its algorithm is not that of its DID".into());
         }
         let fits = match header.backend {
@@ -239,10 +210,10 @@ impl Header {
         &self.did
     }
 
-    /// The name of the algorithm.
+    /// The algorithm of the key.
     #[must_use]
-    pub fn algorithm(&self) -> &str {
-        &self.algorithm
+    pub const fn algorithm(&self) -> AlgorithmId {
+        self.algorithm
     }
 
     /// The backend that the header names.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{KeyCommitment, MAX_STATEMENTS, MAX_TIME, RotationError, VERSION};
@@ -72,9 +72,7 @@ impl fmt::Display for RotationRole {
 #[serde(deny_unknown_fields)]
 pub struct RotatedKey {
     did: Did,
-    #[serde(serialize_with = "name_provenance", deserialize_with = "provenance")]
     provenance: ProvenanceKind,
-    #[serde(serialize_with = "name_assurance", deserialize_with = "assurance")]
     assurance: Assurance,
 }
 
@@ -207,31 +205,4 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-fn provenance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProvenanceKind, D::Error> {
-    use ProvenanceKind::{DeviceHeld, External, Hardware, Software, TpmSealed};
-    let name = String::deserialize(deserializer)?;
-    [Software, TpmSealed, DeviceHeld, Hardware, External]
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| D::Error::custom("unknown provenance"))
-}
-
-fn assurance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Assurance, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    [Assurance::None, Assurance::SoftToken, Assurance::Claimed]
-        .into_iter()
-        .find(|assurance| assurance.as_str() == name)
-        .ok_or_else(|| D::Error::custom("unknown assurance"))
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "shape of serialize_with")]
-fn name_provenance<S: Serializer>(kind: &ProvenanceKind, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(kind.as_str())
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "shape of serialize_with")]
-fn name_assurance<S: Serializer>(assurance: &Assurance, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(assurance.as_str())
 }

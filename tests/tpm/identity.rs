@@ -2,7 +2,7 @@
 
 use icn_identity::backend::PcrValues;
 use icn_identity::keystore::{Credentials, IdentityStore};
-use icn_identity::{DidSignerExt as _, ProvenanceKind};
+use icn_identity::{Assurance, DidSignerExt as _, ProvenanceKind};
 
 use super::*;
 
@@ -80,7 +80,7 @@ fn an_identity_opens_after_a_restart_with_its_one_credential() {
             identity.open(pin).unwrap();
             identity.node.assert_tidy();
             let summary = identity.store.header().unwrap().evidence().clone();
-            assert_eq!(summary.assurance, "soft-token");
+            assert_eq!(summary.assurance, Assurance::SoftToken);
             assert!(!summary.hardware_backed);
         }
     }
@@ -228,7 +228,7 @@ fn a_reseal_that_was_cut_off_locks_nobody_out() {
     forged["evidence"]["assurance"] = "claimed".into();
     lay(&identity, &serde_json::to_vec(&forged).unwrap(), &old.1);
     identity.open(Some(PIN)).unwrap();
-    assert_eq!(identity.store.header().unwrap().evidence().assurance, "soft-token");
+    assert_eq!(identity.store.header().unwrap().evidence().assurance, Assurance::SoftToken);
     // After both.
     lay(&identity, &new.0, &new.1);
     identity.open(Some(PIN)).unwrap();

@@ -11,7 +11,7 @@ mod verdict;
 use serde::Serialize;
 
 pub use self::measure::Latency;
-pub use self::probe::{Honesty, ProbeReport, probe};
+pub use self::probe::{Honesty, ProbeReport, Told, probe};
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};
@@ -20,6 +20,7 @@ use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
 use crate::error::Pkcs11Error;
+use crate::evidence::Assurance;
 
 /// A module: its library and its tokens.
 #[derive(Debug, Clone, Serialize)]
@@ -57,8 +58,8 @@ pub struct TokenReport {
     pub uri: String,
     /// Whether the configuration means this token.
     pub selected: bool,
-    /// [`crate::Assurance`] of keys on it.
-    pub assurance: &'static str,
+    /// Of keys on it.
+    pub assurance: Assurance,
     /// `CKF_HW_SLOT`
     pub hardware_slot: bool,
     /// `CKF_WRITE_PROTECTED`: no key can be made on it.
@@ -125,7 +126,7 @@ fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
     TokenReport {
         uri: super::locator(token, Vec::new(), "").token_uri(),
         selected: wanted.matches(token),
-        assurance: identity.token_assurance().as_str(),
+        assurance: identity.token_assurance(),
         hardware_slot: identity.hardware_slot,
         write_protected: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::write_protected),
         error_state: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::error_state),

@@ -19,6 +19,7 @@ use crate::backend::{PcrBank, TpmParent, TpmPolicy};
 use crate::config::TpmConfig;
 use crate::encoding::hex;
 use crate::error::DeviceError;
+use crate::evidence::{Assurance, tpm_assurance};
 
 /// `TPM_ECC_NIST_P256`
 const P256: u16 = 0x0003;
@@ -35,8 +36,8 @@ pub struct TpmReport {
     pub model: String,
     /// Firmware version.
     pub firmware: String,
-    /// [`crate::Assurance::as_str`].
-    pub assurance: &'static str,
+    /// Of keys in it.
+    pub assurance: Assurance,
     /// Whether it makes P-256 keys.
     pub p256: bool,
     /// Banks of PCRs that have a value of the configured registers.
@@ -104,7 +105,7 @@ pub fn examine(config: &TpmConfig, probe: bool) -> Result<TpmReport, DeviceError
             manufacturer: identity.manufacturer.clone(),
             model: identity.model.clone(),
             firmware: identity.firmware.clone(),
-            assurance: crate::evidence::tpm_assurance(&identity).as_str(),
+            assurance: tpm_assurance(&identity),
             p256: has_p256(work)?,
             banks: banks(work, config),
             lockout_counter: lockout.counter,
@@ -221,6 +222,7 @@ impl TpmReport {
     /// What it means for an identity.
     #[must_use]
     pub fn verdicts(&self, config: &TpmConfig) -> Vec<Verdict> {
+        let hardware = self.assurance >= Assurance::Claimed;
         let mut verdicts = vec![
             verdict(
                 "Ed25519",
@@ -242,8 +244,8 @@ impl TpmReport {
             self.slots_verdict(),
             verdict(
                 "hardware",
-                if self.assurance == "claimed" { Outcome::Ok } else { Outcome::Warning },
-                if self.assurance == "claimed" { "by its own word" } else { "it is a virtual TPM" },
+                if hardware { Outcome::Ok } else { Outcome::Warning },
+                if hardware { "by its own word" } else { "it is a virtual TPM" },
                 "whoever runs the host can copy it: for tests only",
             ),
         ];

@@ -6,7 +6,7 @@ use icn_identity::backend::BackendKind;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::ExportError;
 use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
-use icn_identity::{DidKey, DidSignerExt as _, ProvenanceKind};
+use icn_identity::{DidKey, DidSignerExt as _};
 use serde_json::json;
 
 use crate::args::ExportArgs;
@@ -49,7 +49,7 @@ fn secret(
 ) -> Result<(), CliError> {
     // The configuration says so: no device is asked, and nobody for its PIN.
     if header.backend() != BackendKind::Age {
-        return Err(ExportError::NoSecret { provenance: provenance(header) }.into());
+        return Err(ExportError::NoSecret { provenance: header.evidence().provenance }.into());
     }
     check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;
@@ -95,13 +95,4 @@ fn secret(
             )
         },
     )
-}
-
-/// As the header tells it; only for the message.
-fn provenance(header: &Header) -> ProvenanceKind {
-    use ProvenanceKind as P;
-    [P::TpmSealed, P::DeviceHeld, P::External]
-        .into_iter()
-        .find(|kind| kind.as_str() == header.evidence().provenance)
-        .unwrap_or(P::Hardware)
 }

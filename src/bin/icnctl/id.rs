@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, NewKey};
 use icn_identity::error::DeviceError;
-use icn_identity::{AlgorithmId, DidSignerExt as _, ProvenanceKind};
+use icn_identity::{AlgorithmId, Assurance, DidSignerExt as _, ProvenanceKind};
 
 use crate::args::InitArgs;
 use crate::context::Context;
@@ -62,7 +62,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 (_, None) => "in the TPM, and never leaves it".into(),
             };
             let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
-            if header.evidence().assurance == "soft-token" {
+            if header.evidence().assurance == Assurance::SoftToken {
                 let what = if header.tpm().is_some() {
                     "TPM is a virtual one"
                 } else {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use icn_identity::bundle::age_recipient;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
+use icn_identity::evidence::Fact;
 use icn_identity::keystore::Header;
+use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -62,10 +64,10 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         .facts
         .iter()
         .map(|(name, fact)| {
-            let fact = match fact.as_str() {
-                "true" => Value::Bool(true),
-                "false" => Value::Bool(false),
-                _ => Value::String("unknown".into()),
+            let fact = match fact {
+                Fact::True => Value::Bool(true),
+                Fact::False => Value::Bool(false),
+                fact => Value::String(fact.to_string()),
             };
             (name.clone(), fact)
         })
@@ -114,10 +116,10 @@ fn as_text(header: &Header, device: &Device) -> String {
     let evidence = header.evidence();
     let mut lines: Vec<(&str, String)> = vec![
         ("DID", header.did().to_string()),
-        ("Algorithm", header.algorithm().to_owned()),
+        ("Algorithm", header.algorithm().to_string()),
         ("Backend", header.backend().to_string()),
-        ("Provenance", provenance_in_words(&evidence.provenance)),
-        ("Assurance", assurance_in_words(&evidence.assurance)),
+        ("Provenance", provenance_in_words(evidence.provenance)),
+        ("Assurance", assurance_in_words(evidence.assurance)),
     ];
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {
@@ -187,21 +189,27 @@ fn locator(header: &Header) -> Option<String> {
     header.locator().map(ToString::to_string).or(tpm)
 }
 
-fn provenance_in_words(provenance: &str) -> String {
+fn provenance_in_words(provenance: ProvenanceKind) -> String {
     let words = match provenance {
-        "software" => "in a file, and in memory while unlocked",
-        "device-held" => "held by the device, not shown to be born there: there may be copies",
-        "hardware" => "born in the device and never out of it, by all the device says",
-        "tpm-sealed" => "sealed to a TPM, in memory while unlocked",
+        ProvenanceKind::Software => "in a file, and in memory while unlocked",
+        ProvenanceKind::DeviceHeld => {
+            "held by the device, not shown to be born there: there may be copies"
+        }
+        ProvenanceKind::Hardware => {
+            "born in the device and never out of it, by all the device says"
+        }
+        ProvenanceKind::TpmSealed => "sealed to a TPM, in memory while unlocked",
         _ => "kept by a foreign signer",
     };
     format!("{provenance} ({words})")
 }
 
-fn assurance_in_words(assurance: &str) -> String {
+fn assurance_in_words(assurance: Assurance) -> String {
     let words = match assurance {
-        "soft-token" => "soft token, for tests: whoever can read its files can copy the key",
-        "claimed" => "the device's own word",
+        Assurance::SoftToken => {
+            "soft token, for tests: whoever can read its files can copy the key"
+        }
+        Assurance::Claimed => "the device's own word",
         _ => "no device stands behind this key",
     };
     format!("{assurance} ({words})")

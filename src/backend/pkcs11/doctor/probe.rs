@@ -1,7 +1,9 @@
 //! What a token really does, tried out with keys that go with their session.
 
+use std::fmt;
+
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::super::connection::{LoginGuard, Policy};
 use super::super::keygen::{Generated, Lifetime};
@@ -11,18 +13,18 @@ use super::super::scheme::{self, Scheme};
 use super::super::token::{Token, Wanted};
 use super::super::{point, template};
 use super::measure::{self, Latency};
+use crate::algorithm::AlgorithmId;
 use crate::config::Pkcs11Config;
 use crate::error::{Error, Pkcs11Error};
-use crate::evidence::{Evidence, Exposable, Pkcs11Attributes};
+use crate::evidence::{Evidence, Exposable, Pkcs11Attributes, ProvenanceKind};
 use crate::secret::Pin;
 
 /// What a probe measured.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ProbeReport {
-    /// The algorithm of the keys: `ed25519`, or `p256` where a token has no
-    /// Ed25519.
-    pub algorithm: &'static str,
+    /// The algorithm of the keys: P-256 only where a token has no Ed25519.
+    pub algorithm: AlgorithmId,
     /// The form of `CKA_EC_PARAMS` that the token takes, first of those tried.
     pub curve: &'static str,
     /// The attributes that it takes when a key is made.
@@ -42,26 +44,57 @@ pub struct ProbeReport {
     pub evidence: Honesty,
 }
 
-/// What a token says of keys whose origin is known, since the probe made them:
-/// a provenance, or why the key was refused.
+/// What a token says of keys whose origin is known, since the probe made them.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Honesty {
     /// Of a key that was generated as sensitive and not extractable. `hardware`
     /// if the token shows all of it.
-    pub born_inside: &'static str,
+    pub born_inside: Told,
     /// Of a key that was written into the token. Anything but `hardware`.
-    pub written_in: &'static str,
+    pub written_in: Told,
     /// Of a key that was generated as extractable, then made unextractable.
     /// Anything but `hardware`.
-    pub once_extractable: &'static str,
+    pub once_extractable: Told,
+}
+
+/// What a token says of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Told {
+    /// Its attributes show this provenance.
+    Shows(ProvenanceKind),
+    /// It would hand the key out, so the key is refused.
+    Exposable(Exposable),
+    /// It makes no such key.
+    Refuses,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shows(provenance) => provenance.as_str(),
+            Self::Exposable(Exposable::Extractable) => "refused: extractable",
+            Self::Exposable(Exposable::NotSensitive) => "refused: not sensitive",
+            Self::Exposable(Exposable::Duplicable) => "refused: can be duplicated",
+            Self::Refuses => "refused by the token",
+        })
+    }
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
 }
 
 impl Honesty {
     /// Whether the token claims for no key what is not true of it.
     #[must_use]
     pub fn is_honest(&self) -> bool {
-        self.written_in != "hardware" && self.once_extractable != "hardware"
+        [self.written_in, self.once_extractable]
+            .iter()
+            .all(|told| *told != Told::Shows(ProvenanceKind::Hardware))
     }
 
     pub(super) fn in_words(&self) -> String {
@@ -114,7 +147,7 @@ fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<P
     let public = point::decode(scheme.algorithm, &encoded).map_err(no_point)?;
     let (latency, signatures_verify) = measure::latency(objects, made.private, &public)?;
     Ok(ProbeReport {
-        algorithm: scheme.algorithm.as_str(),
+        algorithm: scheme.algorithm,
         curve: made.curve,
         template: made.template,
         point: point::form(&encoded),
@@ -130,17 +163,13 @@ fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<P
     })
 }
 
-fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> &'static str {
-    match Evidence::from_pkcs11(objects.token.identity().clone(), attributes) {
-        Ok(evidence) => evidence.provenance().as_str(),
-        Err(Exposable::Extractable) => "refused: extractable",
-        Err(Exposable::NotSensitive) => "refused: not sensitive",
-        Err(Exposable::Duplicable) => "refused: can be duplicated",
-    }
+fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> Told {
+    Evidence::from_pkcs11(objects.token.identity().clone(), attributes)
+        .map_or_else(Told::Exposable, |evidence| Told::Shows(evidence.provenance()))
 }
 
 /// A key of random bytes, made here and thrown away.
-fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Error> {
+fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<Told, Error> {
     let id = template::random_id(&objects.token.name())?;
     let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
     crate::secret::fill_random(seed.as_mut_slice())?;
@@ -155,7 +184,7 @@ fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Err
     ]);
     let told = match objects.session.create_object(&key) {
         Ok(key) => objects.evidence(key).map(|told| judged(objects, told)),
-        Err(_) => Ok("refused by the token"),
+        Err(_) => Ok(Told::Refuses),
     };
     // Even a refused object may be left behind.
     objects.remove(&id)?;
@@ -163,7 +192,7 @@ fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Err
 }
 
 /// A key that could have been read out before it was closed.
-fn once_extractable(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static str, Error> {
+fn once_extractable(objects: Objects<'_>, scheme: &Scheme) -> Result<Told, Error> {
     let id = template::random_id(&objects.token.name())?;
     let public = [
         Attribute::Token(false),
@@ -184,10 +213,10 @@ fn once_extractable(objects: Objects<'_>, scheme: &Scheme) -> Result<&'static st
             let closed = [Attribute::Sensitive(true), Attribute::Extractable(false)];
             match objects.session.update_attributes(key, &closed) {
                 Ok(()) => objects.evidence(key).map(|told| judged(objects, told)),
-                Err(_) => Ok("refused by the token"),
+                Err(_) => Ok(Told::Refuses),
             }
         }
-        Err(_) => Ok("refused by the token"),
+        Err(_) => Ok(Told::Refuses),
     };
     objects.remove(&id)?;
     Ok(told?)

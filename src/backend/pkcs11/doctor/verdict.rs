@@ -1,9 +1,10 @@
 //! What a report means for an identity, one requirement at a time.
 
-use super::probe::ProbeReport;
+use super::probe::{ProbeReport, Told};
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
 use crate::backend::verdict::{Outcome, Verdict, verdict};
+use crate::evidence::{Assurance, ProvenanceKind};
 
 impl ModuleReport {
     /// The one token that the configuration means.
@@ -155,7 +156,7 @@ impl TokenReport {
     }
 
     fn hardware(&self) -> Verdict {
-        let soft = self.assurance == "soft-token";
+        let soft = self.assurance < Assurance::Claimed;
         verdict(
             "hardware",
             if soft { Outcome::Warning } else { Outcome::Ok },
@@ -176,7 +177,7 @@ impl ProbeReport {
             "do not use this token: its signatures do not verify",
         );
         let honest = self.evidence.is_honest();
-        let full = self.evidence.born_inside == "hardware";
+        let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
         let evidence = verdict(
             "tells where keys come from",
             match (honest, full) {

@@ -96,7 +96,7 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
     row(text, "URI", &token.uri);
     row(text, "Made by", &format!("{}, {}", token.manufacturer, token.model));
     row(text, "Serial, firmware", &format!("{}, {}", token.serial, token.firmware));
-    row(text, "Assurance", token.assurance);
+    row(text, "Assurance", token.assurance.as_str());
     let limit = token.max_sessions.map_or("no limit named".to_owned(), |limit| limit.to_string());
     row(text, "Sessions", &limit);
     let pin = &token.pin;
@@ -136,7 +136,7 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
 
 fn write_probe(text: &mut String, probed: &ProbeReport) {
     let _ = writeln!(text, "\nProbe (with keys that went with their session)");
-    row(text, "Algorithm", probed.algorithm);
+    row(text, "Algorithm", probed.algorithm.as_str());
     row(text, "CKA_EC_PARAMS", probed.curve);
     row(text, "Template", probed.template);
     row(text, "CKA_EC_POINT", probed.point);
@@ -152,7 +152,7 @@ fn write_probe(text: &mut String, probed: &ProbeReport) {
     let limit = probed.session_limit.map_or("more than 64".into(), |limit| limit.to_string());
     row(text, "Sessions", &limit);
     let told = &probed.evidence;
-    row(text, "Born inside", told.born_inside);
-    row(text, "Written in", told.written_in);
-    row(text, "Once extractable", told.once_extractable);
+    row(text, "Born inside", &told.born_inside.to_string());
+    row(text, "Written in", &told.written_in.to_string());
+    row(text, "Once extractable", &told.once_extractable.to_string());
 }

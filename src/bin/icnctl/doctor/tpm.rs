@@ -38,7 +38,7 @@ fn as_text(report: &TpmReport, config: &TpmConfig) -> String {
     let _ = writeln!(text, "TPM {}", report.device);
     row(&mut text, "Made by", &format!("{}, {}", report.manufacturer, report.model));
     row(&mut text, "Firmware", &report.firmware);
-    row(&mut text, "Assurance", report.assurance);
+    row(&mut text, "Assurance", report.assurance.as_str());
     let storage_key = report.storage_key.as_ref().map(|key| &key.name);
     let storage_key = storage_key.or(report.storage_key_error.as_ref());
     row(&mut text, "Storage key", storage_key.map_or("none", String::as_str));

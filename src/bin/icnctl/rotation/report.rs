@@ -135,8 +135,8 @@ fn as_json(step: &RotationStep<'_>) -> Value {
     let key = |key: &RotatedKey| {
         json!({
             "did": key.did(),
-            "provenance": key.provenance().as_str(),
-            "assurance": key.assurance().as_str(),
+            "provenance": key.provenance(),
+            "assurance": key.assurance(),
         })
     };
     json!({
