@@ -36,7 +36,7 @@ impl BackendConfig {
     ///
     /// # Errors
     ///
-    /// [`DeviceError`] if the module or the token cannot be had.
+    /// [`crate::error::DeviceError`] if the module or the token cannot be had.
     pub fn open(&self) -> Result<Box<dyn Backend>, Error> {
         match self {
             Self::Age { home, config } => Ok(Box::new(AgeKeyStore::with_config(home, config))),

@@ -5,67 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{KeyCommitment, MAX_STATEMENTS, MAX_TIME, RotationError, VERSION};
+use super::{
+    KeyCommitment, MAX_STATEMENTS, MAX_TIME, RotationError, RotationReason, RotationRole, VERSION,
+};
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::evidence::{Assurance, ProvenanceKind};
 use crate::signer::{Custody, DidSigner, DidSignerExt as _};
 use crate::statement::{Purpose, Statement};
-
-/// Why a key was rotated. The signers' word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum RotationReason {
-    /// By plan.
-    Scheduled,
-    /// The old key is, or may be, in other hands.
-    Compromised,
-    /// To a better place, as from a file into a device.
-    Upgrade,
-    /// Anything else that a person decided.
-    Manual,
-}
-
-impl RotationReason {
-    /// The name used in JSON: `scheduled`, `compromised`, `upgrade`, `manual`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::Compromised => "compromised",
-            Self::Upgrade => "upgrade",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for RotationReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// As which of the two a key signs. It is in the signed bytes, so that neither
-/// signature can stand in the other's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum RotationRole {
-    /// The key that hands over.
-    Old,
-    /// The key that takes over.
-    New,
-}
-
-impl fmt::Display for RotationRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Old => "old",
-            Self::New => "new",
-        })
-    }
-}
 
 /// One of the two keys of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

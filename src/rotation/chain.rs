@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::body::{Body, canonical};
+use super::finding::sorted;
 use super::statement::{Unverified, Versioned};
 use super::{Fork, KeyCommitment, MAX_FILE_LEN, RotationError, RotationStatement};
 use crate::did::Did;
@@ -233,17 +234,6 @@ impl RotationChain {
             _ => Ok(()),
         }
     }
-}
-
-/// By number and hash, each once: what a fork is looked for in.
-pub(super) fn sorted<'a>(
-    statements: impl IntoIterator<Item = &'a RotationStatement>,
-) -> Vec<&'a RotationStatement> {
-    let mut all: Vec<_> = statements.into_iter().collect();
-    // Stable: of two signings of the same words the first is kept.
-    all.sort_by(|a, b| (a.sequence(), a.sha256()).cmp(&(b.sequence(), b.sha256())));
-    all.dedup_by(|a, b| a.sha256() == b.sha256());
-    all
 }
 
 impl Serialize for RotationChain {

@@ -1,6 +1,6 @@
 //! Whether a chain goes on from one that was followed before.
 
-use super::chain::sorted;
+use super::finding::sorted;
 use super::{Fork, RotationChain, RotationError, RotationStatement};
 
 impl RotationChain {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{RotationReason, RotationStatement};
+use super::RotationReason;
 use crate::did::Did;
 use crate::encoding::hex;
 
@@ -14,37 +14,22 @@ use crate::encoding::hex;
 /// a person to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fork {
-    old: Did,
-    branches: Vec<Branch>,
+    pub(super) old: Did,
+    pub(super) branches: Vec<Branch>,
 }
 
 /// One way in which the key was rotated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
-    new: Did,
-    sequence: u64,
-    time: u64,
-    reason: RotationReason,
-    sha256: [u8; 32],
-    honours_commitment: Option<bool>,
+    pub(super) new: Did,
+    pub(super) sequence: u64,
+    pub(super) time: u64,
+    pub(super) reason: RotationReason,
+    pub(super) sha256: [u8; 32],
+    pub(super) honours_commitment: Option<bool>,
 }
 
 impl Fork {
-    /// The earliest in statements that are sorted by their numbers, each there
-    /// once.
-    pub(super) fn find(sorted: &[&RotationStatement]) -> Option<Self> {
-        sorted.iter().find_map(|first| {
-            let key = first.old().did().verifying_key();
-            let of_key = |other: &&&RotationStatement| other.old().did().verifying_key() == key;
-            let branches: Vec<_> = sorted
-                .iter()
-                .filter(of_key)
-                .map(|statement| Branch::of(statement, sorted))
-                .collect();
-            (branches.len() > 1).then(|| Self { old: first.old().did().clone(), branches })
-        })
-    }
-
     /// The DID whose key was rotated more than once.
     #[must_use]
     pub const fn old(&self) -> &Did {
@@ -59,21 +44,6 @@ impl Fork {
 }
 
 impl Branch {
-    fn of(statement: &RotationStatement, all: &[&RotationStatement]) -> Self {
-        let new = statement.new_key().did();
-        let before = statement.previous_sha256();
-        let before = all.iter().find(|other| Some(other.sha256()) == before);
-        let commitment = before.and_then(|before| before.next_key());
-        Self {
-            new: new.clone(),
-            sequence: statement.sequence(),
-            time: statement.time(),
-            reason: statement.reason(),
-            sha256: *statement.sha256(),
-            honours_commitment: commitment.map(|key| key.is_to(new.verifying_key())),
-        }
-    }
-
     /// The DID that the key was rotated to.
     #[must_use]
     pub const fn new_did(&self) -> &Did {
@@ -98,7 +68,7 @@ impl Branch {
         self.reason
     }
 
-    /// [`RotationStatement::sha256`].
+    /// [`RotationStatement::sha256`](super::RotationStatement::sha256).
     #[must_use]
     pub const fn sha256(&self) -> &[u8; 32] {
         &self.sha256

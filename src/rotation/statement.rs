@@ -1,19 +1,13 @@
 //! One statement, with both signatures.
 
 use std::fmt;
-use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::body::{Body, Digest, Kind, canonical};
-use super::{
-    KeyCommitment, MAX_STATEMENTS, RotatedKey, RotationChain, RotationError, RotationReason,
-    RotationRole, RotationTerms, VERSION,
-};
+use super::body::{Body, Digest, canonical};
+use super::{KeyCommitment, RotatedKey, RotationError, RotationReason, RotationRole, VERSION};
 use crate::algorithm::Signature;
-use crate::did::Did;
 use crate::encoding::base64;
-use crate::signer::{DidSigner, sign_statement};
 
 /// No statement by itself is longer, in bytes.
 const MAX_LEN: usize = 4096;
@@ -22,29 +16,29 @@ const MAX_LEN: usize = 4096;
 ///
 /// There is none whose signatures were not verified: it is signed here, or read
 /// by [`Self::from_json`]. What it says of the statements before it is verified
-/// by [`RotationChain`].
+/// by [`RotationChain`](super::RotationChain).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RotationStatement {
     body: Body,
     signatures: Signatures,
-    digest: Digest,
+    pub(super) digest: Digest,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Signatures {
+pub(super) struct Signatures {
     #[serde(with = "base64")]
-    old: [u8; 64],
+    pub(super) old: [u8; 64],
     #[serde(with = "base64")]
-    new: [u8; 64],
+    pub(super) new: [u8; 64],
 }
 
 /// As it is read: nothing is verified.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Unverified {
-    statement: Body,
-    signatures: Signatures,
+    pub(super) statement: Body,
+    pub(super) signatures: Signatures,
 }
 
 /// The one field that is read before all others.
@@ -68,64 +62,6 @@ impl Versioned {
 }
 
 impl RotationStatement {
-    /// Has both keys sign that `new` takes over from `old`.
-    ///
-    /// `previous` is the whole chain that ends in `old`; `None` only if `old` is
-    /// nobody's successor. Two different statements of one old key are a
-    /// [`Fork`](super::Fork), which peers refuse: what was signed here and
-    /// handed out cannot be taken back.
-    ///
-    /// Provenance and assurance of both keys are computed from the evidence that
-    /// this crate read. The new key signs first, so that nothing of the old one
-    /// is about if the new one fails; both signatures are verified.
-    ///
-    /// The time is that of the terms, or of the statement before if that is
-    /// later: one clock that was ahead must not end the chain.
-    ///
-    /// # Errors
-    ///
-    /// [`RotationError`] if the keys are the same, the chain does not end in
-    /// `old`, has `new` in it already, is committed to another key, or a key does
-    /// not sign.
-    pub fn sign<O, N>(
-        old: &O,
-        new: &N,
-        previous: Option<&RotationChain>,
-        terms: &RotationTerms,
-    ) -> Result<Self, RotationError>
-    where
-        O: DidSigner + ?Sized,
-        N: DidSigner + ?Sized,
-    {
-        let (old_did, new_did) = (pinned(old)?, pinned(new)?);
-        let time = terms.time.duration_since(UNIX_EPOCH);
-        let time = time.map_err(|_| RotationError::OutOfRange { what: "time" })?.as_secs();
-        let last = previous.map(RotationChain::last);
-        let body = Body {
-            kind: Kind::Rotation,
-            version: VERSION,
-            sequence: last.map_or(1, |last| last.sequence().saturating_add(1)),
-            time: last.map_or(time, |last| time.max(last.time())),
-            reason: terms.reason,
-            old: RotatedKey::of(old_did, old),
-            new: RotatedKey::of(new_did, new),
-            previous_sha256: last.map(|last| last.digest),
-            next_key_sha256: terms.next,
-        };
-        if body.sequence > MAX_STATEMENTS {
-            return Err(RotationError::TooMany);
-        }
-        body.check()?;
-        if let Some(chain) = previous {
-            chain.check_next(&body)?;
-        }
-        check_commitment(&body, previous)?;
-        let mut signatures = Signatures { old: [0; 64], new: [0; 64] };
-        signatures.new = signature(new, &body, RotationRole::New)?;
-        signatures.old = signature(old, &body, RotationRole::Old)?;
-        Unverified { statement: body, signatures }.verify()
-    }
-
     /// Reads one statement (JSON, as [`Self::to_json`] writes it) and verifies
     /// both signatures.
     ///
@@ -218,38 +154,6 @@ impl Unverified {
         let digest = body.digest()?;
         Ok(RotationStatement { body, signatures, digest })
     }
-}
-
-/// The DID, which must be that of the key that the signer shows.
-fn pinned<S: DidSigner + ?Sized>(signer: &S) -> Result<Did, RotationError> {
-    let did = signer.did().clone();
-    if did.verifying_key() == signer.verifying_key() {
-        Ok(did)
-    } else {
-        Err(RotationError::DidIsNotItsKey { did })
-    }
-}
-
-/// A commitment to a key that was there before could never be honoured.
-fn check_commitment(body: &Body, previous: Option<&RotationChain>) -> Result<(), RotationError> {
-    let Some(next) = &body.next_key_sha256 else { return Ok(()) };
-    let before = previous.into_iter().flat_map(RotationChain::dids);
-    let mut used = before.chain([body.old.did(), body.new.did()]);
-    match used.find(|did| next.is_to(did.verifying_key())) {
-        Some(did) => Err(RotationError::CommitmentToUsedKey { did: did.clone() }),
-        None => Ok(()),
-    }
-}
-
-fn signature<S: DidSigner + ?Sized>(
-    signer: &S,
-    body: &Body,
-    role: RotationRole,
-) -> Result<[u8; 64], RotationError> {
-    let fail = |source| RotationError::Sign { role, source };
-    let signature = sign_statement(signer, &body.signed_by(role)?).map_err(fail)?;
-    // Signers written elsewhere may give either `s`. Verified by the caller.
-    signature.to_low_s().map(|signature| *signature.as_bytes()).map_err(|bad| fail(bad.into()))
 }
 
 impl Serialize for RotationStatement {
