@@ -18,7 +18,8 @@ use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::UnknownName;
 use crate::evidence::Unmet;
 pub use crate::fault::{
-    DeviceError, KeystoreError, OpenError, PcrDifference, Pkcs11Error, SignError, TpmError,
+    DeviceError, FormatError, KeystoreError, OpenError, PcrDifference, Pkcs11Error, SignError,
+    TpmError,
 };
 use crate::key::{Refused, WrongProvenance};
 use crate::rotation::RotationError;
@@ -146,6 +147,12 @@ impl Error {
             }
             _ => false,
         }
+    }
+}
+
+impl From<FormatError> for Error {
+    fn from(error: FormatError) -> Self {
+        Self::Keystore(error.into())
     }
 }
 

@@ -4,6 +4,7 @@
 //! They are public as `icn_identity::error::*`.
 
 mod device;
+mod format;
 mod io;
 mod keystore;
 mod open;
@@ -12,6 +13,7 @@ mod sign;
 mod tpm;
 
 pub use device::DeviceError;
+pub use format::FormatError;
 pub(crate) use io::quoted;
 pub use keystore::KeystoreError;
 pub use open::OpenError;

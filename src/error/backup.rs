@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use super::{DeviceError, Error, KeystoreError, OpenError, Pkcs11Error, TpmError};
+use super::{DeviceError, Error, FormatError, KeystoreError, OpenError, Pkcs11Error, TpmError};
 use crate::did::Did;
 
 /// Why a backup was not made, not opened, or not restored.
@@ -125,6 +125,12 @@ pub enum BackupError {
         #[source]
         source: Box<Error>,
     },
+}
+
+impl From<FormatError> for BackupError {
+    fn from(error: FormatError) -> Self {
+        KeystoreError::from(error).into()
+    }
 }
 
 impl BackupError {

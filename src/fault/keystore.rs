@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
 use super::io::{io_help, quoted};
+use super::{FormatError, OpenError};
 use crate::clock;
 use crate::did::Did;
 use crate::locator::BackendKind;
@@ -91,34 +91,9 @@ pub enum KeystoreError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// A file comes from a newer version.
-    #[error("{what} has version {found}; this program reads up to version {known}")]
-    Newer {
-        /// Which file.
-        what: &'static str,
-        /// The version found.
-        found: u64,
-        /// The newest version that is known.
-        known: u64,
-    },
-    /// A file comes from an older version, in a format that is not opened but
-    /// imported.
-    #[error("{what} has version {found}, which is an older format")]
-    Older {
-        /// Which file.
-        what: &'static str,
-        /// The version found.
-        found: u64,
-    },
-    /// The payload is not valid.
-    #[error("the payload is not valid: {reason}")]
-    Payload {
-        /// What is wrong with it.
-        reason: &'static str,
-        /// Why, where more can be said. It never quotes the payload.
-        #[source]
-        source: Option<Box<dyn StdError + Send + Sync>>,
-    },
+    /// What is in a file was not understood.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// The payload's file cannot be opened, for another reason than its
     /// credential.
     #[error("{} cannot be opened", path.display())]
@@ -246,10 +221,7 @@ impl KeystoreError {
             Self::Approvals { .. } => {
                 "move the file away, and install the approvals again (`TpmBackend::install`)"
             }
-            Self::Newer { .. } => "update this program",
-            Self::Older { .. } => {
-                "import it (`LegacyIdentity::read`, then `IdentityStore::import`)"
-            }
+            Self::Format(error) => return error.help(),
             Self::NotPinned { .. } => {
                 "somebody changed identity.json or icn.toml: restore the one that is wrong; no \
                  passphrase or PIN was used"
@@ -268,7 +240,6 @@ impl KeystoreError {
                  (`IdentityStore::forget_refusals`)"
             }
             Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
-            Self::Payload { .. } => "restore identity.age from a backup",
             Self::Io { path, source, .. } => return Some(io_help(path, source)),
             Self::NoPassphrase { .. } => return None,
         };
@@ -290,7 +261,7 @@ fn complete(missing: &Path) -> String {
 
 fn restore(path: &Path, source: &OpenError) -> String {
     let known = match source {
-        OpenError::Payload(error @ (KeystoreError::Newer { .. } | KeystoreError::Older { .. })) => {
+        OpenError::Payload(error @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
             error.help()
         }
         OpenError::ExcessiveWork { .. } | OpenError::NoSeed => source.help(),

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use super::{DeviceError, KeystoreError, Pkcs11Error, SignError, TpmError};
+use super::{DeviceError, FormatError, Pkcs11Error, SignError, TpmError};
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
@@ -31,7 +31,7 @@ pub enum OpenError {
     Damaged(#[source] Box<dyn StdError + Send + Sync>),
     /// The decrypted payload cannot be read.
     #[error("the payload of the age file cannot be read")]
-    Payload(#[source] KeystoreError),
+    Payload(#[source] FormatError),
     /// The age file holds no seed: it belongs to a key in a device.
     #[error("the age file holds no seed: this identity's key is in a device")]
     NoSeed,

@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use super::OpenError;
 use crate::did::Did;
 
 /// Why a PKCS#11 module or a token did not do what was asked.
@@ -183,7 +182,7 @@ pub enum Pkcs11Error {
         token: String,
         /// What is different.
         #[source]
-        source: Box<OpenError>,
+        source: Box<dyn StdError + Send + Sync>,
     },
     /// This process was forked from the one that opened the token.
     #[error("this process was forked from one that uses a PKCS#11 module")]

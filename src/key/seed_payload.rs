@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::did::Did;
-use crate::fault::KeystoreError;
+use crate::fault::FormatError;
 use crate::secret::{SigningSeed, json};
 
 /// The version that this crate writes. Versions 1 to 4 are ICN's older
@@ -34,27 +34,27 @@ impl SeedPayload {
     }
 
     /// JSON, in one allocation that is wiped.
-    pub(super) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+    pub(super) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         json::to_json(self).map_err(|_| invalid("it cannot be written as JSON"))
     }
 }
 
 /// Reads JSON of version 5 that came out of an age file.
-pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, KeystoreError> {
+pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, FormatError> {
     let Version { version } = serde_json::from_slice(json).map_err(position)?;
     match version {
         VERSION => serde_json::from_slice(json).map_err(position),
-        1..VERSION => Err(KeystoreError::Older { what: "identity.age", found: version }),
+        1..VERSION => Err(FormatError::Older { what: "identity.age", found: version }),
         0 => Err(invalid("version 0 does not exist")),
-        found => Err(KeystoreError::Newer { what: "identity.age", found, known: VERSION }),
+        found => Err(FormatError::Newer { what: "identity.age", found, known: VERSION }),
     }
 }
 
-fn invalid(reason: &'static str) -> KeystoreError {
-    KeystoreError::Payload { reason, source: None }
+fn invalid(reason: &'static str) -> FormatError {
+    FormatError::Payload { reason, source: None }
 }
 
-fn position(error: serde_json::Error) -> KeystoreError {
+fn position(error: serde_json::Error) -> FormatError {
     let position = json::Position::from(error);
-    KeystoreError::Payload { reason: "it is not JSON of version 5", source: Some(position.into()) }
+    FormatError::Payload { reason: "it is not JSON of version 5", source: Some(position.into()) }
 }

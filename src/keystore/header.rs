@@ -13,7 +13,7 @@ use crate::backend::{
 use crate::bundle::Companions;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
-use crate::error::KeystoreError;
+use crate::error::{FormatError, KeystoreError};
 use crate::peer::Certificate;
 use crate::signer::DidSigner;
 
@@ -143,9 +143,7 @@ impl Header {
         }
         if version.version != VERSION {
             let found = version.version;
-            return Err(
-                KeystoreError::Newer { what: "identity.json", found, known: VERSION }.into()
-            );
+            return Err(FormatError::Newer { what: "identity.json", found, known: VERSION }.into());
         }
         let header: Self = serde_json::from_str(text)?;
         if header.algorithm != header.did.verifying_key().algorithm() {
@@ -196,7 +194,7 @@ impl Header {
 
     pub(super) fn to_json(&self) -> Result<String, KeystoreError> {
         let mut text =
-            serde_json::to_string_pretty(self).map_err(|error| KeystoreError::Payload {
+            serde_json::to_string_pretty(self).map_err(|error| FormatError::Payload {
                 reason: "the header cannot be written as JSON",
                 source: Some(error.into()),
             })?;

@@ -31,7 +31,7 @@ pub(super) use self::file::is_same;
 use crate::agefile;
 use crate::config::AgeConfig;
 use crate::did::Did;
-use crate::error::{Error, KeystoreError, LegacyError};
+use crate::error::{Error, FormatError, LegacyError};
 use crate::key::{Key, Software, Unlocked};
 use crate::secret::{Passphrase, X25519Seed};
 
@@ -80,9 +80,7 @@ impl LegacyFormat {
             4 => Ok(Self::V4),
             5 => Err(LegacyError::Present.into()),
             found @ ..=2 => Err(LegacyError::UnknownVersion { found }.into()),
-            found => {
-                Err(KeystoreError::Newer { what: "the imported file", found, known: 5 }.into())
-            }
+            found => Err(FormatError::Newer { what: "the imported file", found, known: 5 }.into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::legacy::Carried;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
-use crate::fault::{KeystoreError, OpenError};
+use crate::fault::{FormatError, OpenError};
 use crate::key::seed_payload::{self, VERSION};
 use crate::rotation::{RotationChain, RotationError, StoredChain};
 use crate::secret::{SigningSeed, X25519Seed, json, leaving_no_trace_of_much};
@@ -143,9 +143,9 @@ impl Payload {
         self.did_document.as_ref()
     }
 
-    pub(crate) fn take_companions(&mut self) -> Result<Companions, KeystoreError> {
+    pub(crate) fn take_companions(&mut self) -> Result<Companions, FormatError> {
         let document = self.did_document.as_ref().map(DidDocument::from_value).transpose();
-        let document = document.map_err(|error| KeystoreError::Payload {
+        let document = document.map_err(|error| FormatError::Payload {
             reason: "its DID document does not verify",
             source: Some(error.into()),
         })?;
@@ -162,11 +162,11 @@ impl Payload {
     }
 
     /// JSON, in one allocation that is wiped.
-    pub(crate) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+    pub(crate) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         json::to_json(self).map_err(|_| invalid("it cannot be written as JSON"))
     }
 
-    pub(crate) fn from_json(json: &[u8]) -> Result<Self, KeystoreError> {
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FormatError> {
         seed_payload::from_json(json)
     }
 
@@ -184,8 +184,8 @@ impl Payload {
     }
 }
 
-fn invalid(reason: &'static str) -> KeystoreError {
-    KeystoreError::Payload { reason, source: None }
+fn invalid(reason: &'static str) -> FormatError {
+    FormatError::Payload { reason, source: None }
 }
 
 #[cfg(test)]
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn newer_versions_are_refused_by_name() {
         let error = Payload::from_json(br#"{"version":4}"#).err().unwrap();
-        assert!(matches!(error, KeystoreError::Older { found: 4, .. }), "{error:?}");
+        assert!(matches!(error, FormatError::Older { found: 4, .. }), "{error:?}");
         let error = Payload::from_json(br#"{"version":6}"#).err().unwrap();
         assert_eq!(
             error.to_string(),

@@ -2,7 +2,7 @@
 //! to try. (Errors that SoftHSM2 can be brought to give are tested with it.)
 
 use icn_identity::Error;
-use icn_identity::error::{DeviceError, KeystoreError, OpenError, Pkcs11Error, SignError};
+use icn_identity::error::{DeviceError, FormatError, OpenError, Pkcs11Error, SignError};
 
 fn token() -> String {
     "node-1".into()
@@ -81,7 +81,7 @@ fn a_layer_prints_itself_and_its_cause_is_its_source() {
 
 #[test]
 fn a_newer_header_says_so() {
-    let error = KeystoreError::Newer { what: "identity.json", found: 2, known: 1 };
+    let error = FormatError::Newer { what: "identity.json", found: 2, known: 1 };
     assert_eq!(
         error.to_string(),
         "identity.json has version 2; this program reads up to version 1"

@@ -269,9 +269,11 @@ fn loss(error: &Pkcs11Error) -> (bool, Condition) {
         }
         // A private key that is not there: the login may be gone.
         Pkcs11Error::NoKey { .. } => (true, Condition::Doubtful),
-        Pkcs11Error::NotReopened { source, .. } => match source.as_ref() {
-            OpenError::Device(DeviceError::Pkcs11(error))
-            | OpenError::Challenge(SignError::Device(DeviceError::Pkcs11(error))) => loss(error),
+        Pkcs11Error::NotReopened { source, .. } => match source.downcast_ref() {
+            Some(
+                OpenError::Device(DeviceError::Pkcs11(error))
+                | OpenError::Challenge(SignError::Device(DeviceError::Pkcs11(error))),
+            ) => loss(error),
             _ => (false, Condition::Doubtful),
         },
         _ => (false, Condition::Doubtful),

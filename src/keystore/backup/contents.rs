@@ -8,7 +8,7 @@ use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
-use crate::error::{BackupError, KeystoreError};
+use crate::error::{BackupError, FormatError};
 
 const FORMAT: &str = "icn-identity-backup";
 const VERSION: u64 = 1;
@@ -43,7 +43,7 @@ impl<'a> Envelope<'a> {
         }
         if version.version != VERSION {
             let found = version.version;
-            let newer = KeystoreError::Newer { what: "the backup", found, known: VERSION };
+            let newer = FormatError::Newer { what: "the backup", found, known: VERSION };
             let (reason, source) = ("it is of another version", Some(newer.into()));
             return Err(BackupError::NotABackup { reason, source });
         }

@@ -15,7 +15,7 @@ use crate::agefile;
 use crate::backend::{Backend, Credentials};
 use crate::clock;
 use crate::did::Did;
-use crate::error::{BackupError, Error, KeystoreError};
+use crate::error::{BackupError, Error, FormatError, KeystoreError};
 use crate::file::{self, names};
 use crate::secret::json;
 
@@ -192,5 +192,5 @@ fn raw(json: &[u8]) -> Result<&RawValue, Error> {
 
 /// Its text is left out: it could quote.
 fn unwritable(_: serde_json::Error) -> Error {
-    KeystoreError::Payload { reason: "the backup cannot be written as JSON", source: None }.into()
+    FormatError::Payload { reason: "the backup cannot be written as JSON", source: None }.into()
 }

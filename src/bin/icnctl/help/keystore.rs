@@ -1,9 +1,12 @@
 //! What to try next with the files of an identity.
 
 use icn_identity::backend::BackendKind;
-use icn_identity::error::{KeystoreError, OpenError};
+use icn_identity::error::{FormatError, KeystoreError, OpenError};
 
 use super::Help;
+
+/// For an older format.
+const IMPORT: &str = "`icnctl id import` reads it";
 
 impl Help for KeystoreError {
     fn on_the_command_line(&self) -> Option<String> {
@@ -26,11 +29,9 @@ impl Help for KeystoreError {
                 "an identity is never overwritten: use another --home, or move the old one away"
             }
             Self::NotADirectory { .. } => "name another one with --home",
-            Self::Older { .. } => "`icnctl id import` reads it",
+            Self::Format(FormatError::Older { .. }) => IMPORT,
             Self::NotOpened { source, .. } => match source.as_ref() {
-                OpenError::Payload(error @ Self::Older { .. }) => {
-                    return error.on_the_command_line();
-                }
+                OpenError::Payload(FormatError::Older { .. }) => IMPORT,
                 _ => return self.help(),
             },
             Self::NoPassphrase { backend: BackendKind::Tpm } => {

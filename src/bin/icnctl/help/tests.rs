@@ -8,8 +8,8 @@ use icn_identity::bundle::{BundleError, DecryptError};
 use icn_identity::config::ConfigError;
 use icn_identity::did::InvalidDocument;
 use icn_identity::error::{
-    BackupError, DeviceError, Error, ExportError, KeystoreError, LegacyError, OpenError,
-    Pkcs11Error, SignError, TpmError,
+    BackupError, DeviceError, Error, ExportError, FormatError, KeystoreError, LegacyError,
+    OpenError, Pkcs11Error, SignError, TpmError,
 };
 use icn_identity::rotation::RotationError;
 use icn_identity::{AlgorithmId, Did, ProvenanceKind};
@@ -147,7 +147,7 @@ fn an_error_within_another_is_answered_alike() {
     ] {
         assert_eq!(error.on_the_command_line(), said, "{error:?}");
     }
-    let older = || KeystoreError::Older { what: "identity.age", found: 4 };
+    let older = || FormatError::Older { what: "identity.age", found: 4 };
     let source = Box::new(OpenError::Payload(older()));
     assert_says(
         KeystoreError::NotOpened { path: "/h/identity.age".into(), source },
