@@ -164,13 +164,13 @@ impl BackupError {
             Self::NoRecipient => "give the public key of a recovery key: age1…",
             Self::NotARecipient { .. } => {
                 "make a key with `age-keygen -o FILE` on a machine that is kept offline, and give \
-                 the public key that it prints: age1… (if it was a secret that you gave, others \
-                 can have read it on the command line: use it no more)"
+                 the public key that it prints: age1… (if it was a secret that you gave, others may \
+                 have seen it: use it no more)"
             }
             Self::SecretAsRecipient => {
-                "it was on a command line, where others can read it, and must be taken as known to \
-                 them: use it no more, make another key with `age-keygen`, and give its public key \
-                 (age1…)"
+                "others may have seen it where a public key was expected, and it must be taken as \
+                 known to them: use it no more, make another key with `age-keygen`, and give its \
+                 public key (age1…)"
             }
             Self::OwnRecipient => {
                 "give the public key of a recovery key that is kept somewhere else: `age-keygen -o \
@@ -186,7 +186,7 @@ impl BackupError {
                 "give its passphrase as well (`RecoveryKeys::read_with_passphrase`)"
             }
             Self::KeyFilePassphrase { .. } => {
-                "check the passphrase (and the keyboard layout) and run the command again"
+                "check the passphrase (and the keyboard layout) and try again"
             }
             Self::OtherKey => {
                 "the recipients were named when the backup was made: give the file with the secret \

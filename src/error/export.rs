@@ -41,7 +41,7 @@ impl ExportError {
             }
             Self::Recipient(_) => {
                 "give one that begins with age1, as `age-keygen -y` prints it; never the secret \
-                 key, and if you gave that, make a new one: other users can see command lines"
+                 key, and if you gave that, make a new one: others may have seen it"
             }
             Self::Exists { .. } => "an export never overwrites: name another file",
         };

@@ -25,21 +25,21 @@ pub(super) fn io_help(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::StorageFull => format!(
             "the disk is full: make room (`df -h {directory}` and `df -i {directory}` show it), \
-             then run the command again; what was there before is kept"
+             then try again; what was there before is kept"
         ),
         ErrorKind::QuotaExceeded => {
-            "the disk quota is used up (`quota` shows it): make room, then run the command again; \
+            "the disk quota is used up (`quota` shows it): make room, then try again; \
              what was there before is kept"
                 .into()
         }
         ErrorKind::FileTooLarge => {
-            "a limit on the size of files is too low (`ulimit -f` shows it): raise it, then run \
-             the command again; what was there before is kept"
+            "a limit on the size of files is too low (`ulimit -f` shows it): raise it, then try \
+             again; what was there before is kept"
                 .into()
         }
         ErrorKind::ReadOnlyFilesystem => format!(
             "the disk is read-only (`findmnt -T {directory}` shows it; `dmesg` whether it failed): \
-             mount it for writing, then run the command again"
+             mount it for writing, then try again"
         ),
         ErrorKind::PermissionDenied => format!(
             "run as the user that owns the identity (`namei -l {file}` shows who owns and may \
@@ -50,7 +50,7 @@ pub(super) fn io_help(path: &Path, error: &io::Error) -> String {
         ErrorKind::Unsupported => format!(
             "this file system cannot do it: keep the identity on a local disk, not in {directory}"
         ),
-        _ => format!("look at it with `namei -l {file}`, then run the command again"),
+        _ => format!("look at it with `namei -l {file}`, then try again"),
     }
 }
 

@@ -233,7 +233,7 @@ impl KeystoreError {
                 "the identity opens all the same; the warning says what is in the way: when that is \
                  gone, the next command that opens the identity puts it in order"
             }
-            Self::ReadBack { .. } => "check the disk, then run the command again",
+            Self::ReadBack { .. } => "check the disk, then try again",
             Self::RefusedBefore { .. } => {
                 "put the right PIN there (a file that is written anew is tried; a variable does \
                  not show whether it has changed), then have this refusal forgotten \

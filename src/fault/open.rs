@@ -96,7 +96,7 @@ impl OpenError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::WrongPassphrase => {
-                "check the passphrase (and the keyboard layout) and run the command again; if it \
+                "check the passphrase (and the keyboard layout) and try again; if it \
                  is right, the file is damaged: restore identity.age from a backup"
             }
             Self::EmptyPassphrase => "give a passphrase of at least one character",

@@ -9,6 +9,16 @@ impl Help for BackupError {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
             Self::NoRecipient => "give one with --recipient age1…",
+            Self::NotARecipient { .. } => {
+                "make a key with `age-keygen -o FILE` on a machine that is kept offline, and give \
+                 the public key that it prints: age1… (if it was a secret that you gave, others \
+                 can have read it on the command line: use it no more)"
+            }
+            Self::SecretAsRecipient => {
+                "it was on a command line, where others can read it, and must be taken as known to \
+                 them: use it no more, make another key with `age-keygen`, and give its public key \
+                 (age1…)"
+            }
             Self::KeyFileLocked { .. } => {
                 "give its passphrase with --identity-passphrase-file FILE or in \
                  $ICN_RECOVERY_PASSPHRASE"
@@ -71,6 +81,10 @@ impl Help for ExportError {
             Self::NoSecret { .. } => {
                 "only a software key can be exported: sign where the key is, or export the public \
                  part with --did-only"
+            }
+            Self::Recipient(_) => {
+                "give one that begins with age1, as `age-keygen -y` prints it; never the secret \
+                 key, and if you gave that, make a new one: other users can see command lines"
             }
             _ => return self.help(),
         };

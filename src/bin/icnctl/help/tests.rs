@@ -63,6 +63,12 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
     );
     assert_says(BackupError::OtherDid { expected: did(), found: did() }, &["--did"]);
     assert_says(BackupError::NotNamed { found: did() }, &["--did DID"]);
+    // Which is where others can read it.
+    let no_recipient = || BackupError::NotARecipient { given: None, reason: "x" };
+    assert_says(no_recipient(), &["age-keygen", "command line"]);
+    assert_says(BackupError::SecretAsRecipient, &["age-keygen", "command line"]);
+    let recipient = ExportError::Recipient(Box::new(no_recipient()));
+    assert_says(recipient, &["age-keygen -y", "command lines"]);
     assert_says(LegacyError::Binding, &["--discard-tls"]);
     assert_says(LegacyError::NotPinned { found: did(), pinned: did() }, &["--home", "`did`"]);
     for provenance in [ProvenanceKind::TpmSealed, ProvenanceKind::Hardware] {
