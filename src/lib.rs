@@ -27,6 +27,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Each uses only those below it, in the order of tests/lib/layers.rs.
 mod agefile;
 pub mod algorithm;
 pub mod backend;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{BundleError, tls};
@@ -64,6 +65,12 @@ impl Companions {
             NotSigned::Invalid(error) => BundleError::Document(error),
         })?;
         Ok(Self { document: Some(document), ..self })
+    }
+
+    /// The DID document as JSON.
+    pub(crate) fn document_value(&self) -> Option<Value> {
+        // One that was verified can be written.
+        self.document.as_ref().and_then(|document| document.to_value().ok())
     }
 
     /// The same companions once more, to fall back to.

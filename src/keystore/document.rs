@@ -1,8 +1,6 @@
 //! The DID document: in the payload, and in the header for whoever has no
 //! credential.
 
-use serde_json::Value;
-
 use super::header::Header;
 use super::identity::IdentityStore;
 use super::payload::Payload;
@@ -29,12 +27,6 @@ impl Header {
         }
         Ok(Some(document))
     }
-}
-
-/// How header and payload hold it.
-pub(super) fn to_value(companions: &Companions) -> Option<Value> {
-    // One that was verified can be written.
-    companions.document.as_ref().and_then(|document| document.to_value().ok())
 }
 
 impl IdentityStore {

@@ -127,7 +127,7 @@ impl Header {
             certificate: companions.certificate().to_vec(),
             tls_not_after: companions.binding().not_after(),
             x25519_public: *companions.binding().x25519_public_key(),
-            did_document: super::document::to_value(companions),
+            did_document: companions.document_value(),
         }
     }
 

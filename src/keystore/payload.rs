@@ -119,7 +119,7 @@ impl Payload {
         });
         self.x25519_secret = Some(X25519Seed::from_bytes(companions.x25519.as_bytes()));
         self.binding = Some(companions.binding.clone());
-        self.did_document = super::document::to_value(companions);
+        self.did_document = companions.document_value();
     }
 
     pub(crate) fn did(&self) -> &Did {

@@ -131,3 +131,8 @@ fn a_room_uses_only_rooms_below_it() {
     assert_eq!(there, ROOMS.concat().into_iter().collect(), "the rooms that there are");
     nothing(&climbing(&house));
 }
+
+#[test]
+fn no_modules_of_the_library_go_round_in_a_circle() {
+    nothing(&circles(&house()));
+}
