@@ -136,3 +136,10 @@ fn a_room_uses_only_rooms_below_it() {
 fn no_modules_of_the_library_go_round_in_a_circle() {
     nothing(&circles(&house()));
 }
+
+#[test]
+fn no_modules_of_the_command_line_go_round_in_a_circle() {
+    let house = House::new("src/bin/icnctl/main.rs", &sources("src/bin/icnctl"));
+    assert!(house.files.len() > 30, "only {} files", house.files.len());
+    nothing(&circles(&house));
+}

@@ -1,5 +1,7 @@
 //! What every command starts from: home, configuration, format.
 
+mod part;
+
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,10 +11,10 @@ use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::keystore::IdentityStore;
 
+pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
 use crate::error::CliError;
 use crate::output::Format;
-use crate::part::Part;
 
 #[derive(Clone)]
 pub(crate) struct Context {

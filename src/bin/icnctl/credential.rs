@@ -12,10 +12,9 @@ use icn_identity::secret::LockedText;
 use icn_identity::{Error, Passphrase, Pin};
 use secrecy::SecretString;
 
-use crate::context::Context;
+use crate::context::{Context, Part};
 use crate::error::CliError;
 use crate::output::{one_line, say};
-use crate::part::Part;
 
 /// What is asked for, and under which names it can be given.
 struct Asked {

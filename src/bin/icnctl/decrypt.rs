@@ -9,8 +9,9 @@ use icn_identity::file::Existing;
 
 use crate::args::DecryptArgs;
 use crate::context::Context;
-use crate::error::{CliError, warn};
+use crate::error::CliError;
 use crate::new_file;
+use crate::report::warn;
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
     let store = context.store();

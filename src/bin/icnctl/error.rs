@@ -8,7 +8,7 @@ use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
 
 use crate::help::Help as _;
-use crate::output::{self, say};
+use crate::safe::one_line;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -157,7 +157,7 @@ impl CliError {
         matches!(self, Self::Identity(error) if error.is_wrong_credential())
     }
 
-    fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             Self::Identity(error) => return error.on_the_command_line(),
             Self::Key { source } => return source.on_the_command_line(),
@@ -225,7 +225,7 @@ impl CliError {
             Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {
                 // A backup says so.
-                let was = output::one_line(was);
+                let was = one_line(was);
                 return Some(format!(
                     "give the token's PKCS#11 module with --module PATH; it was {was} when the \
                      backup was made"
@@ -247,27 +247,5 @@ impl CliError {
             Self::NotUtf8 { .. } | Self::Output { .. } => return None,
         };
         Some(help.to_owned())
-    }
-
-    pub(crate) fn report(&self) {
-        say(&format!("error: {self}"));
-        explain(self, self.help());
-    }
-}
-
-/// What did not keep the command from being done.
-pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
-    say(&format!("warning: {what}: {error}"));
-    explain(error, error.on_the_command_line());
-}
-
-fn explain(error: &dyn StdError, help: Option<String>) {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        say(&format!("  because: {error}"));
-        cause = error.source();
-    }
-    if let Some(help) = help {
-        output::advise(&help);
     }
 }

@@ -16,15 +16,16 @@ mod id;
 mod import;
 mod new_file;
 mod output;
-mod part;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
 #[cfg(feature = "pkcs11")]
 mod relocate;
 mod renew;
+mod report;
 mod restore;
 mod rotation;
+mod safe;
 mod show;
 mod sign;
 #[cfg(feature = "tpm")]

@@ -1,8 +1,6 @@
 //! What commands print: a result on standard output, in the format that was
 //! asked for, and remarks on standard error.
 
-mod safe;
-
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -10,8 +8,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub(crate) use self::safe::one_line;
 use crate::error::CliError;
+use crate::safe;
+pub(crate) use crate::safe::one_line;
 
 /// What every command can print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,8 +18,9 @@ use icn_identity::{Did, RotationChain};
 use self::report::Report;
 use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::context::Context;
-use crate::error::{CliError, warn};
+use crate::error::CliError;
 use crate::new_file;
+use crate::report::warn;
 
 pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
     match command {

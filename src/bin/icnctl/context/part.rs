@@ -5,7 +5,7 @@ use std::path::Path;
 use icn_identity::backend::Pkcs11Uri;
 use icn_identity::config::Config;
 
-use crate::context::Context;
+use super::Context;
 use crate::error::CliError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

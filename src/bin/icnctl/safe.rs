@@ -16,7 +16,7 @@ fn acts(character: char) -> bool {
         )
 }
 
-pub(super) fn escaped(text: &str, line_end: &str) -> String {
+pub(crate) fn escaped(text: &str, line_end: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -34,12 +34,12 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// A text whose line ends are ours.
-pub(super) fn lines(text: &str) -> String {
+pub(crate) fn lines(text: &str) -> String {
     escaped(text, "\n")
 }
 
 /// JSON, which has escapes of its own; serde_json writes those below U+0020.
-pub(super) fn json(text: &str) -> String {
+pub(crate) fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character != '\n' && acts(character) {
