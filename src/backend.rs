@@ -9,6 +9,7 @@ mod config;
 mod credentials;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+mod plan;
 #[cfg(feature = "tpm")]
 pub mod tpm;
 mod vault;
@@ -22,6 +23,8 @@ use serde::Serialize;
 pub use self::age::AgeKeyStore;
 pub use self::config::BackendConfig;
 pub use self::credentials::Credentials;
+pub(crate) use self::plan::ObjectNames;
+pub use self::plan::Plan;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 pub use self::verdict::{Outcome, Verdict};
 use crate::algorithm::AlgorithmId;
@@ -42,13 +45,41 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// What it is, for people and for `doctor`. Uses no credential.
     fn describe(&self) -> Description;
 
+    /// Decides what can be decided before a key is made, or a storage key beside
+    /// the one of `found`. Uses no credential, and makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot be had.
+    fn plan(&self, found: Option<&Did>) -> Result<Plan, Error> {
+        let _ = found;
+        Ok(Plan::default())
+    }
+
     /// Makes a new key.
     ///
     /// # Errors
     ///
     /// If the credential is refused or the key could not be made; nothing is
     /// left behind then.
-    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error>;
+    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
+        self.create_as(&Plan::default(), request, credentials)
+    }
+
+    /// Makes a new key as it was planned.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`]; [`Pkcs11Error::LeftBehind`] where a token did not let
+    /// go of what was begun.
+    ///
+    /// [`Pkcs11Error::LeftBehind`]: crate::error::Pkcs11Error::LeftBehind
+    fn create_as(
+        &self,
+        plan: &Plan,
+        request: &NewKey,
+        credentials: &Credentials,
+    ) -> Result<Created, Error>;
 
     /// Finds the key at a locator and checks what can be checked without a
     /// credential: that it is there once, and is the key of `did`.
@@ -58,13 +89,13 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// If it is not there, is there more than once, or is another key.
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error>;
 
-    /// Removes a key that [`Backend::create`] has just made, when the identity
-    /// around it could not be written.
+    /// Removes whatever was made by this plan: the key, and what keeps its storage
+    /// key. That there is nothing of it is no error.
     ///
     /// # Errors
     ///
     /// If the device failed.
-    fn discard(&self, made: &Locator, credentials: &Credentials) -> Result<(), Error>;
+    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error>;
 
     /// The power to keep a storage key, where the backend has it.
     fn vault(&self) -> Option<&dyn StorageVault> {

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 pub(crate) use self::lock::Lock;
 pub use self::new::{Existing, NewFile};
@@ -189,6 +189,17 @@ fn write_as(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), Keystor
     let mut new = NewFile::create(path)?;
     new.put(bytes)?;
     new.keep(existing)
+}
+
+/// Writes a file over the one that is there, with the mode that it is to have.
+pub(crate) fn write_with_mode(
+    path: &Path,
+    bytes: &[u8],
+    mode: Permissions,
+) -> Result<(), KeystoreError> {
+    let mut new = NewFile::with_mode(path, Mode::from_raw_mode(mode.mode() & 0o7777))?;
+    new.put(bytes)?;
+    new.keep(Existing::Replace)
 }
 
 /// Renames within a directory, durably. A missing source is no error.

@@ -17,7 +17,10 @@
 
 mod adopt;
 pub mod backup;
+mod change;
+mod config_file;
 mod document;
+mod draft;
 mod export;
 mod header;
 mod identity;
@@ -35,10 +38,14 @@ mod software;
 mod succession;
 #[cfg(feature = "tpm")]
 mod tpm;
+mod undo;
+mod unfinished;
 mod unlock;
 
 pub use crate::backend::Credentials;
 pub use crate::file::{read_credential, write_private};
+pub use change::Change;
+pub use draft::Draft;
 pub use export::{ExportTo, check_export, export_secret};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
@@ -46,6 +53,7 @@ pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
 pub use open::Opened;
 pub use refusals::CredentialSource;
+pub use unfinished::Unfinished;
 
 /// The age files of keys and identities.
 pub mod age {

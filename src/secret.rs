@@ -21,7 +21,7 @@ mod credential;
 pub(crate) mod json;
 mod memory;
 pub(crate) mod pkcs8;
-mod random;
+pub(crate) mod random;
 mod seed;
 mod stack;
 mod text;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey};
+use super::{
+    Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey, Plan,
+};
 use crate::algorithm::AlgorithmId;
 use crate::config::AgeConfig;
 use crate::did::Did;
@@ -55,7 +57,12 @@ impl Backend for AgeKeyStore {
         }
     }
 
-    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
+    fn create_as(
+        &self,
+        _: &Plan,
+        request: &NewKey,
+        credentials: &Credentials,
+    ) -> Result<Created, Error> {
         if request.algorithm != AlgorithmId::Ed25519 {
             let (backend, algorithm) = (BackendKind::Age, request.algorithm);
             return Err(DeviceError::NoAlgorithm { backend, algorithm }.into());
@@ -83,7 +90,7 @@ impl Backend for AgeKeyStore {
         }
     }
 
-    fn discard(&self, _: &Locator, _: &Credentials) -> Result<(), Error> {
+    fn discard(&self, _: &Plan, _: &Credentials) -> Result<(), Error> {
         // A software key is nowhere until its identity is written.
         Ok(())
     }

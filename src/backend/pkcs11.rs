@@ -43,7 +43,7 @@ use self::scheme::Scheme;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
-    Pkcs11Locator, StorageVault, WrappedKey,
+    ObjectNames, Pkcs11Locator, Plan, StorageVault, WrappedKey,
 };
 use crate::config::Pkcs11Config;
 use crate::did::Did;
@@ -59,14 +59,7 @@ pub struct Pkcs11Backend {
     config: Pkcs11Config,
     /// Keys that were made or found here: they say which token keeps the
     /// storage key of a DID where the configuration leaves it open.
-    known: Mutex<BTreeMap<String, Known>>,
-}
-
-#[derive(Clone)]
-struct Known {
-    locator: Pkcs11Locator,
-    /// `CKA_ID` of an AES key that was made for this DID here.
-    storage: Option<Vec<u8>>,
+    known: Mutex<BTreeMap<String, Pkcs11Locator>>,
 }
 
 impl Pkcs11Backend {
@@ -103,18 +96,18 @@ impl Pkcs11Backend {
     fn vault_token(&self, did: &Did) -> Result<Token, Pkcs11Error> {
         let known = self.known().get(did.as_str()).cloned();
         let wanted = match known {
-            Some(known) => self.wanted().narrowed_to(&known.locator, &self.module)?,
+            Some(locator) => self.wanted().narrowed_to(&locator, &self.module)?,
             None => self.wanted(),
         };
         Token::select(&self.module, &wanted)
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Pkcs11Locator>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, did: &Did, locator: Pkcs11Locator) {
-        self.known().insert(did.to_string(), Known { locator, storage: None });
+        self.known().insert(did.to_string(), locator);
     }
 
     fn place(&self, locator: &Pkcs11Locator, did: &Did) -> Result<Arc<Place>, Pkcs11Error> {
@@ -135,20 +128,11 @@ impl Pkcs11Backend {
         }))
     }
 
-    /// Destroys the objects of these ids, all of them although one fails.
-    fn remove_from<'a>(
-        &self,
-        token: &Token,
-        credentials: &Credentials,
-        ids: impl Iterator<Item = &'a Vec<u8>>,
-    ) -> Result<(), DeviceError> {
-        let login = LoginGuard::enter(token, credentials.want_pin(self.kind())?, self.policy())?;
-        let session = token.writing_session()?;
-        let objects = Objects { token, session: &session };
-        let removed = ids.map(|id| objects.remove(id)).fold(Ok(()), Result::and);
-        drop(session);
-        drop(login);
-        Ok(removed?)
+    /// The token that a plan is for, which must also be the configured one.
+    fn token_of(&self, names: &ObjectNames) -> Result<Token, DeviceError> {
+        let locator = Pkcs11Locator::new(&names.token, &names.serial, names.key_id());
+        let wanted = self.wanted().narrowed_to(&locator, &self.module)?;
+        Ok(Token::select(&self.module, &wanted)?)
     }
 
     /// Makes a key of the pair that was generated with this id.
@@ -180,6 +164,29 @@ fn locator(token: &Token, id: Vec<u8>, label: &str) -> Pkcs11Locator {
     locator
 }
 
+/// The token that is there must be the one that was planned for.
+fn planned_on<'a>(token: &Token, names: &'a ObjectNames) -> Result<&'a ObjectNames, Pkcs11Error> {
+    let identity = token.identity();
+    if names.token == identity.label && names.serial == identity.serial {
+        return Ok(names);
+    }
+    let wanted = format!("{} (serial {})", names.token, names.serial);
+    Err(Pkcs11Error::NoToken { wanted, present: vec![token.name()] })
+}
+
+/// Removes what a failed attempt has made.
+fn cleaned_up(objects: Objects<'_>, id: &[u8], error: Error) -> Error {
+    // This session may be the one that was lost.
+    match objects.remove(id).or_else(|_| objects.remove_afresh(id)) {
+        Ok(()) => error,
+        Err(left) => {
+            log::warn!("a new key could not be removed from its token: {left}");
+            let (token, id) = (objects.token.name(), crate::encoding::hex::encode(id));
+            DeviceError::from(Pkcs11Error::LeftBehind { token, id, source: error.into() }).into()
+        }
+    }
+}
+
 fn of_pkcs11(locator: &Locator) -> Result<&Pkcs11Locator, DeviceError> {
     match locator {
         Locator::Pkcs11(locator) => Ok(locator),
@@ -202,11 +209,30 @@ impl Backend for Pkcs11Backend {
         }
     }
 
-    fn create(&self, request: &NewKey, credentials: &Credentials) -> Result<Created, Error> {
+    fn plan(&self, found: Option<&Did>) -> Result<Plan, Error> {
+        let token = match found {
+            Some(did) => self.vault_token(did)?,
+            None => self.token()?,
+        };
+        let identity = token.identity();
+        let names = ObjectNames::new(&identity.label, &identity.serial)?;
+        Ok(Plan { names: Some(names), ..Plan::default() })
+    }
+
+    fn create_as(
+        &self,
+        plan: &Plan,
+        request: &NewKey,
+        credentials: &Credentials,
+    ) -> Result<Created, Error> {
         let pin = credentials.want_pin(self.kind())?;
         let label = request.label.as_ref().or(self.config.key_label.as_ref());
         let label = label.map_or(DEFAULT_LABEL, String::as_str);
         let token = self.token()?;
+        let id = match &plan.names {
+            Some(names) => planned_on(&token, names)?.key_id(),
+            None => template::random_id(&token.name())?,
+        };
         let scheme = Scheme::of(request.algorithm);
         scheme.needs_to_make(&token)?;
         // First without a login, so that no PIN is spent on a taken label.
@@ -215,16 +241,11 @@ impl Backend for Pkcs11Backend {
         objects.label_is_free(label)?;
         let login = LoginGuard::enter(&token, pin, self.policy())?;
         objects.label_is_free(label)?;
-        let id = template::random_id(&token.name())?;
-        objects.generate(scheme, &id, label)?;
         // Held until a failed attempt has been cleaned up.
         let cleaning = LoginGuard::join(&token)?;
-        let created = self.adopt(objects, (&id, label), request, login);
-        if created.is_err()
-            && let Err(error) = objects.remove(&id)
-        {
-            log::warn!("a new key could not be removed from its token: {error}");
-        }
+        let generated = objects.generate(scheme, &id, label).map_err(Error::from);
+        let created = generated.and_then(|()| self.adopt(objects, (&id, label), request, login));
+        let created = created.map_err(|error| cleaned_up(objects, &id, error));
         drop(session);
         drop(cleaning);
         created
@@ -241,18 +262,17 @@ impl Backend for Pkcs11Backend {
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))
     }
 
-    fn discard(&self, made: &Locator, credentials: &Credentials) -> Result<(), Error> {
-        let made = of_pkcs11(made)?;
-        let wanted = self.wanted().narrowed_to(made, &self.module)?;
-        let token = Token::select(&self.module, &wanted)?;
-        let storage = {
-            let mut known = self.known();
-            let did = known.iter().find(|(_, known)| known.locator == *made);
-            let did = did.map(|(did, _)| did.clone());
-            did.and_then(|did| known.remove(&did)).and_then(|known| known.storage)
-        };
-        self.remove_from(&token, credentials, storage.iter().chain([&made.id]))?;
-        Ok(())
+    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error> {
+        let Some(names) = &plan.names else { return Ok(()) };
+        let token = self.token_of(names)?;
+        let login = LoginGuard::enter(&token, credentials.want_pin(self.kind())?, self.policy())?;
+        let session = token.writing_session()?;
+        let objects = Objects { token: &token, session: &session };
+        // Both, although one fails.
+        let removed = objects.remove(&names.storage_id()).and(objects.remove(&names.key_id()));
+        drop(session);
+        drop(login);
+        Ok(removed?)
     }
 
     fn vault(&self) -> Option<&dyn StorageVault> {
@@ -265,30 +285,25 @@ impl Backend for Pkcs11Backend {
 }
 
 impl StorageVault for Pkcs11Backend {
-    fn wrap(
+    fn wrap_as(
         &self,
+        plan: &Plan,
         did: &Did,
         storage_key: &SecretString,
         _: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let token = self.vault_token(did)?;
+        let id = match &plan.names {
+            Some(names) => planned_on(&token, names)?.storage_id(),
+            None => template::random_id(&token.name())?,
+        };
         let _login = LoginGuard::join(&token)?;
         let session = token.writing_session()?;
-        let mut known = self.known();
-        let known = known.get_mut(did.as_str());
-        let of_key = known.as_ref().map(|known| known.locator.label.as_str());
-        let label = of_key.filter(|label| !label.is_empty()).unwrap_or(DEFAULT_LABEL);
-        let label = format!("{label} storage");
-        let wrapped =
-            Objects { token: &token, session: &session }.wrap(&label, did, storage_key)?;
-        if let (Some(known), Some(wrapped)) = (known, &wrapped) {
-            known.storage = Some(match wrapped {
-                WrappedKey::AesGcm(wrapped) => wrapped.key_id.clone(),
-                WrappedKey::Ecdh(wrapped) => wrapped.key_id.clone(),
-                WrappedKey::Tpm(_) => Vec::new(),
-            });
-        }
-        Ok(wrapped)
+        let of_key = self.known().get(did.as_str()).map(|locator| locator.label.clone());
+        let label = of_key.filter(|label| !label.is_empty());
+        let label = format!("{} storage", label.as_deref().unwrap_or(DEFAULT_LABEL));
+        let objects = Objects { token: &token, session: &session };
+        objects.wrap(&id, &label, did, storage_key)
     }
 
     fn unwrap(
@@ -301,12 +316,6 @@ impl StorageVault for Pkcs11Backend {
         let _login = LoginGuard::join(&token)?;
         let session = token.session()?;
         Objects { token: &token, session: &session }.unwrap(did, wrapped)
-    }
-
-    fn discard_storage(&self, did: &Did, credentials: &Credentials) -> Result<(), DeviceError> {
-        let token = self.vault_token(did)?;
-        let made = self.known().get_mut(did.as_str()).and_then(|known| known.storage.take());
-        self.remove_from(&token, credentials, made.iter())
     }
 }
 

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, TpmObject};
+use super::{Credentials, Plan, TpmObject};
 use crate::did::Did;
 use crate::error::DeviceError;
 
@@ -23,6 +23,21 @@ pub trait StorageVault {
         did: &Did,
         storage_key: &SecretString,
         credentials: &Credentials,
+    ) -> Result<Option<WrappedKey>, DeviceError> {
+        self.wrap_as(&Plan::default(), did, storage_key, credentials)
+    }
+
+    /// The same, as it was planned.
+    ///
+    /// # Errors
+    ///
+    /// As [`StorageVault::wrap`].
+    fn wrap_as(
+        &self,
+        plan: &Plan,
+        did: &Did,
+        storage_key: &SecretString,
+        credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError>;
 
     /// Opens what [`StorageVault::wrap`] made.
@@ -37,15 +52,6 @@ pub trait StorageVault {
         wrapped: &WrappedKey,
         credentials: &Credentials,
     ) -> Result<SecretString, DeviceError>;
-
-    /// Removes the device's part of what [`StorageVault::wrap`] made for this
-    /// DID with this very value, when the identity around it could not be
-    /// written.
-    ///
-    /// # Errors
-    ///
-    /// If the device failed.
-    fn discard_storage(&self, did: &Did, credentials: &Credentials) -> Result<(), DeviceError>;
 }
 
 /// A storage key, encrypted to a device.

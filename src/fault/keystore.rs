@@ -134,6 +134,27 @@ pub enum KeystoreError {
         /// What is left.
         path: PathBuf,
     },
+    /// An attempt to make an identity was cut off, and what it made on a token can
+    /// not be removed now.
+    #[error("an attempt to make an identity was cut off, and may have left objects on {objects}")]
+    Unfinished {
+        /// The note of it.
+        path: PathBuf,
+        /// Which objects, on which token.
+        objects: String,
+        /// Why they cannot be removed, where it was tried.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The note of an attempt to make an identity cannot be read.
+    #[error("{} cannot be read: it names what an attempt to make an identity has left", path.display())]
+    UnfinishedUnreadable {
+        /// The note.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A written file did not read back as it was meant.
     #[error("{} did not read back as it was written; the previous version is kept", path.display())]
     ReadBack {
@@ -232,6 +253,19 @@ impl KeystoreError {
             Self::Unrepaired { .. } => {
                 "the identity opens all the same; the warning says what is in the way: when that is \
                  gone, the next command that opens the identity puts it in order"
+            }
+            Self::Unfinished { path, .. } => {
+                return Some(format!(
+                    "make the identity with that token: what is left there is removed first; or \
+                     destroy these objects yourself, then remove {}",
+                    quoted(path)
+                ));
+            }
+            Self::UnfinishedUnreadable { path, .. } => {
+                return Some(format!(
+                    "look for objects on the token that no identity names, then remove {}",
+                    quoted(path)
+                ));
             }
             Self::ReadBack { .. } => "check the disk, then try again",
             Self::RefusedBefore { .. } => {

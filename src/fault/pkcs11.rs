@@ -187,6 +187,17 @@ pub enum Pkcs11Error {
     /// This process was forked from the one that opened the token.
     #[error("this process was forked from one that uses a PKCS#11 module")]
     Forked,
+    /// A key could not be made, and not be removed either.
+    #[error("the key was not made, and what was begun is still on token {token}, with CKA_ID {id}")]
+    LeftBehind {
+        /// The token.
+        token: String,
+        /// `CKA_ID` of the objects, hex.
+        id: String,
+        /// Why the key was not made.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A call into the module failed.
     #[error("{call} failed on token {token}")]
     Call {
@@ -251,6 +262,9 @@ impl Pkcs11Error {
                  cannot be searched"
             }
             Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
+            Self::LeftBehind { .. } => {
+                "make the identity again when the token works: what is left there is removed first"
+            }
             Self::LabelTaken { .. } => "choose another label: `key_label` under [identity.pkcs11]",
             Self::KeyReplaced { .. } => {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \

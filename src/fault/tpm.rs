@@ -54,6 +54,12 @@ pub enum TpmError {
         /// Whether an approval of other values could open the key.
         authorized: bool,
     },
+    /// PCRs have changed between the key and its storage key.
+    #[error("the TPM's PCRs have changed while the identity was made: {}", list(differences))]
+    PcrMoved {
+        /// Each register that differs.
+        differences: Vec<PcrDifference>,
+    },
     /// A bank that the TPM does not have, or does not fill.
     #[error("the TPM has no PCR bank {bank}")]
     NoBank {
@@ -267,6 +273,9 @@ impl TpmError {
                 "boot the state in which the key was sealed; before the next update have an \
                  Ed25519 key sealed for the coming values too (`IdentityStore::reseal`), or \
                  use policy = \"authorized\"; if nothing was updated, find out what has changed"
+            }
+            Self::PcrMoved { .. } => {
+                "nothing was written; make the identity again when the machine has started up"
             }
             Self::NoBank { .. } => {
                 "choose a `pcr_bank` under [identity.tpm] that the TPM has (`TpmReport` lists them)"

@@ -15,6 +15,8 @@ pub(crate) const REFUSED: &str = "refused.json";
 pub(crate) const APPROVALS: &str = "tpm-approvals.json";
 /// The chain whose last statement the identity has made.
 pub(crate) const HANDED_OVER: &str = "handed-over.json";
+/// What an attempt to make an identity may leave.
+pub(crate) const UNFINISHED: &str = "unfinished.json";
 /// The configuration, unless it is elsewhere.
 const CONFIG: &str = "icn.toml";
 /// Held while the files are read or written together.
@@ -29,12 +31,15 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 
 const PREVIOUS: &str = ".prev";
 
+/// What is written under the lock.
+const WRITTEN: [&str; 7] = [HEADER, PAYLOAD, REFUSED, APPROVALS, HANDED_OVER, UNFINISHED, CONFIG];
+
 /// Whether a file of this name is a new version of one that is written under the
 /// lock: under it, one that its writer did not finish.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let Some(target) = target_of_temporary(name) else { return false };
     match target.strip_suffix(PREVIOUS) {
         Some(target) => [HEADER, PAYLOAD].contains(&target),
-        None => [HEADER, PAYLOAD, REFUSED, APPROVALS, HANDED_OVER, CONFIG].contains(&target),
+        None => WRITTEN.contains(&target),
     }
 }

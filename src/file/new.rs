@@ -78,7 +78,7 @@ impl NewFile {
         Self::with_mode(path, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)
     }
 
-    fn with_mode(path: &Path, mode: Mode) -> Result<Self, KeystoreError> {
+    pub(super) fn with_mode(path: &Path, mode: Mode) -> Result<Self, KeystoreError> {
         let failed = |error| io_error("create a new version of", path)(error);
         let directory = File::open(parent(path)).map_err(failed)?;
         let temporary = temporary_name(path)?;

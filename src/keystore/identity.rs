@@ -2,15 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::header::{self, Header};
-use super::legacy::Carried;
-use super::payload::Payload;
-use super::unlock::new_storage;
-use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, NewKey};
-use crate::bundle::IdentityBundle;
+use super::header::Header;
+use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
 use crate::did::Did;
-use crate::encoding::hex;
 use crate::error::{Error, KeystoreError};
 use crate::file;
 use crate::file::names::{self, previous};
@@ -113,33 +108,6 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// Makes room for a new identity, under the lock.
-    ///
-    /// A header that is left may be all that is left of a key: a TPM's key *is*
-    /// in it. So it is put aside and not removed, unless it is one of a software
-    /// key, of which it holds nothing.
-    pub(super) fn clear(&self) -> Result<(), KeystoreError> {
-        self.check_vacant()?;
-        let path = self.header_path();
-        let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
-        let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
-        if left.as_ref().is_some_and(|header| header.backend() == BackendKind::Age) {
-            log::warn!(
-                "an earlier attempt to make an identity was cut off: {} is replaced",
-                path.display(),
-            );
-            return file::remove(&path);
-        }
-        let kept = self.home.join(format!("{}.{}", names::HEADER, short_hash(&bytes)));
-        log::warn!(
-            "there is the header of a key in a device without its identity.age, of {}: it is \
-             kept as {}, and the key stays in its device",
-            left.map_or_else(|| "an unknown DID".into(), |header| header.did().to_string()),
-            kept.display(),
-        );
-        file::rename(&path, &kept)
-    }
-
     /// Checks a header against what is configured and pinned.
     ///
     /// # Errors
@@ -167,79 +135,6 @@ impl IdentityStore {
     pub(super) fn locator_of(&self, header: &Header) -> Locator {
         header.device_locator().unwrap_or_else(|| Locator::AgeFile(self.payload_path()))
     }
-
-    /// Makes a key with the backend, companions for it, and writes both files.
-    ///
-    /// # Errors
-    ///
-    /// [`KeystoreError::Exists`] rather than overwrite anything. What was made
-    /// on a device is removed again if the files cannot be written.
-    pub fn create(
-        &self,
-        backend: &dyn Backend,
-        request: &NewKey,
-        credentials: &Credentials,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        file::private_dir(&self.home)?;
-        let _lock = self.lock()?;
-        self.clear()?;
-        if backend.kind() != BackendKind::Age && backend.vault().is_none() {
-            credentials.want_passphrase_beside_pin()?;
-        }
-        let created = backend.create(request, credentials)?;
-        let locator = created.locator.clone();
-        let written = IdentityBundle::issue(created.key)
-            .map_err(Error::from)
-            .and_then(|bundle| self.write_new(backend, bundle, &locator, credentials));
-        if written.is_err() {
-            self.remove_files();
-            if let Err(error) = backend.discard(&locator, credentials) {
-                log::warn!("a new key could not be removed from its device: {error}");
-            }
-        }
-        written
-    }
-
-    /// What a failed attempt has written. Best effort: the first error is the
-    /// one that matters.
-    pub(super) fn remove_files(&self) {
-        let _ = file::remove(&self.payload_path());
-        let _ = file::remove(&self.header_path());
-    }
-
-    pub(super) fn write_new(
-        &self,
-        backend: &dyn Backend,
-        bundle: IdentityBundle<DidKey>,
-        locator: &Locator,
-        credentials: &Credentials,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        self.write_new_with(backend, bundle, locator, credentials, None)
-    }
-
-    /// As [`Self::write_new`], with what an older keystore held.
-    pub(super) fn write_new_with(
-        &self,
-        backend: &dyn Backend,
-        bundle: IdentityBundle<DidKey>,
-        locator: &Locator,
-        credentials: &Credentials,
-        legacy: Option<Carried>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        let (storage, secret) = new_storage(backend, bundle.did(), credentials)?;
-        let header =
-            Header::new(bundle.signer(), backend.kind(), locator, storage, bundle.companions(), 1);
-        let text = header.to_json()?;
-        let seed = seed_of(bundle.signer());
-        let payload = Payload::of_identity(seed, bundle.companions(), header::hash(&text))
-            .with_legacy(legacy);
-        let sealed = secret.seal(&payload, &self.age)?;
-        // The payload last: with it the identity is there.
-        file::write(&self.header_path(), text.as_bytes())?;
-        file::write(&self.payload_path(), &sealed)?;
-        self.read_back(&text, &payload, &secret)?;
-        Ok(bundle)
-    }
 }
 
 pub(super) fn check_header(
@@ -261,14 +156,6 @@ pub(super) fn check_header(
         });
     }
     Ok(())
-}
-
-/// Enough to tell what was put aside from all else that was.
-fn short_hash(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    let hash: [u8; 32] = sha2::Sha256::digest(bytes).into();
-    let [a, b, c, d, e, f, g, h, ..] = hash;
-    hex::encode(&[a, b, c, d, e, f, g, h])
 }
 
 /// What goes into the payload of a software key, and of no other.

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use super::draft::{Draft, New, Stored};
+use super::header::Storage;
 use super::identity::IdentityStore;
 use super::legacy::{LegacyIdentity, is_same};
-use crate::backend::{AgeKeyStore, Credentials, Locator};
+use super::undo::Undo;
+use super::unlock::StorageSecret;
+use crate::backend::{AgeKeyStore, BackendKind, Credentials, Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{Error, LegacyError};
-use crate::file::{self, names::previous};
+use crate::file::names::previous;
 use crate::key::{DidKey, Software, Unlocked};
 use crate::secret::Passphrase;
 
@@ -35,31 +39,45 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// [`LegacyError::NotPinned`] if another DID is pinned;
-    /// [`crate::error::KeystoreError::Exists`] rather than overwrite anything.
-    pub fn import(
+    /// [`LegacyError::NotPinned`] if another DID is pinned; as [`Self::draft`].
+    pub fn draft_import(
         &self,
         old: LegacyIdentity,
         pinned: Option<&Did>,
         passphrase: &Passphrase,
-    ) -> Result<IdentityBundle<crate::Key<Software, Unlocked>>, Error> {
+    ) -> Result<Draft<'static>, Error> {
         old.check_pinned(pinned)?;
-        file::private_dir(self.home())?;
-        let _lock = self.lock()?;
-        self.clear()?;
+        let mut undo = Undo::begin(self)?;
+        let backend = AgeKeyStore::with_config(self.home(), &self.age);
+        undo.clear(&backend, None, &Credentials::passphrase(passphrase.clone()))?;
         let LegacyIdentity { key, x25519, carried, .. } = old;
         let key = DidKey::from(key);
         let bundle = match x25519 {
             Some(x25519) => IdentityBundle::issue_around(key, x25519)?,
             None => IdentityBundle::issue(key)?,
         };
-        let backend = AgeKeyStore::with_config(self.home(), &self.age);
-        let locator = Locator::AgeFile(self.payload_path());
-        let credentials = Credentials::passphrase(passphrase.clone());
-        let written = self.write_new_with(&backend, bundle, &locator, &credentials, Some(carried));
-        if written.is_err() {
-            self.remove_files();
-        }
-        Ok(written?.into_static::<Software>()?)
+        let stored = Stored {
+            backend: BackendKind::Age,
+            place: Locator::AgeFile(self.payload_path()),
+            storage: Storage::Passphrase {},
+            secret: StorageSecret::Passphrase(passphrase.clone()),
+        };
+        Ok(Draft::new(New::first(self, bundle, stored, Some(carried))?, undo))
+    }
+
+    /// Imports an older file, and writes the identity: [`Self::draft_import`],
+    /// then [`Draft::write`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn import(
+        &self,
+        old: LegacyIdentity,
+        pinned: Option<&Did>,
+        passphrase: &Passphrase,
+    ) -> Result<IdentityBundle<crate::Key<Software, Unlocked>>, Error> {
+        let bundle = self.draft_import(old, pinned, passphrase)?.write()?;
+        Ok(bundle.into_static::<Software>()?)
     }
 }

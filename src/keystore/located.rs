@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::header::{Header, Storage};
 use super::identity::{IdentityStore, check_header};
-use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
+use crate::backend::{Backend, BackendKind, Description, KeyAtRest, Locator};
 use crate::did::Did;
 use crate::error::Error;
 
@@ -89,20 +89,10 @@ impl IdentityStore {
     ) -> Result<Located<'a>, Error> {
         Located::find(self.clone(), backend, pinned.cloned(), None)
     }
-
-    /// The same, with the key where it is now.
-    pub(super) fn locate_at<'a>(
-        &self,
-        backend: &'a dyn Backend,
-        place: Locator,
-        pinned: Option<&Did>,
-    ) -> Result<Located<'a>, Error> {
-        Located::find(self.clone(), backend, pinned.cloned(), Some(place))
-    }
 }
 
 impl<'a> Located<'a> {
-    fn find(
+    pub(super) fn find(
         store: IdentityStore,
         backend: &'a dyn Backend,
         pinned: Option<Did>,
@@ -132,6 +122,12 @@ impl<'a> Located<'a> {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The backend that has the key, and its device.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        self.backend.describe()
     }
 
     /// What opens the identity.

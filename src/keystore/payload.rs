@@ -52,7 +52,7 @@ struct Tls {
 }
 
 impl Payload {
-    fn empty(did: Did) -> Self {
+    pub(super) fn empty(did: Did) -> Self {
         Self {
             version: VERSION,
             did,
@@ -66,18 +66,6 @@ impl Payload {
             legacy: None,
             carried: Map::new(),
         }
-    }
-
-    /// An identity: companions, the hash of its header, and the seed if the
-    /// key is a software key.
-    pub(crate) fn of_identity(
-        seed: Option<SigningSeed>,
-        companions: &Companions,
-        header_sha256: String,
-    ) -> Self {
-        let mut payload = Self::empty(companions.binding().did().clone());
-        payload.renew(seed, companions, header_sha256);
-        payload
     }
 
     /// The same identity with other companions and another header; everything

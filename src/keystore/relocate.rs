@@ -1,7 +1,9 @@
 //! An identity whose key is now found somewhere else: on a token that was
 //! restored from a backup, cloned, or renamed.
 
+use super::change::Change;
 use super::identity::IdentityStore;
+use super::located::Located;
 use crate::backend::{Backend, Credentials, Locator, Pkcs11Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
@@ -9,6 +11,21 @@ use crate::error::Error;
 use crate::key::DidKey;
 
 impl IdentityStore {
+    /// As [`Self::locate`], with the key at another locator than the header says.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn locate_at<'a>(
+        &self,
+        backend: &'a dyn Backend,
+        locator: &Pkcs11Locator,
+        pinned: Option<&Did>,
+    ) -> Result<Located<'a>, Error> {
+        let place = Locator::Pkcs11(locator.clone());
+        Located::find(self.clone(), backend, pinned.cloned(), Some(place))
+    }
+
     /// Opens the identity with its key at another locator, and records it.
     ///
     /// The key must be that of the identity's DID, prove it, and the device
@@ -24,11 +41,22 @@ impl IdentityStore {
         pinned: Option<&Did>,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
-        let place = Locator::Pkcs11(locator.clone());
-        let mut session = self.locate_at(backend, place, pinned)?.session(credentials)?;
-        if session.header.locator() != Some(locator) {
-            session.rewrite()?;
+        self.locate_at(backend, locator, pinned)?.prepare_relocation(credentials)?.write()
+    }
+}
+
+impl Located<'_> {
+    /// Opens the identity with its key where it was found, to record that it is
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// As [`IdentityStore::relocate`].
+    pub fn prepare_relocation(self, credentials: &Credentials) -> Result<Change, Error> {
+        let session = self.session(credentials)?;
+        if session.store.locator_of(&session.header) == session.place {
+            return Ok(Change::none(session));
         }
-        Ok(session.bundle)
+        Ok(Change::new(session))
     }
 }

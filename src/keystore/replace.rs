@@ -156,19 +156,6 @@ impl IdentityStore {
             error => error.into(),
         })
     }
-
-    /// Writes the configuration, or another public file, under the lock: what is
-    /// left of it if the writer is killed is swept away when it is in the
-    /// identity's directory, which is made if need be.
-    ///
-    /// # Errors
-    ///
-    /// As [`super::write_private`], and if another process has the lock.
-    pub fn write_config(&self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-        file::private_dir(self.home())?;
-        let _lock = self.lock()?;
-        file::write(path, bytes)
-    }
 }
 
 /// The identity is whole in memory, and as good on disk as it was.

@@ -68,6 +68,9 @@ impl Located<'_> {
         let Self { store, backend, header, text, place, key, .. } = self.brought_up_to_date()?;
         let (key, secret, payload) = store.unlock(backend, &header, key, credentials)?;
         let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
+        if let Err(error) = store.settle_under_lock() {
+            log::warn!("a note of how the identity was made could not be removed: {error}");
+        }
         let companions = store.companions(&header, &mut payload)?;
         let bundle = IdentityBundle::from_companions(key, companions)?;
         let storage = header.storage().clone();
@@ -76,17 +79,22 @@ impl Located<'_> {
 }
 
 impl Session {
-    /// Writes what it holds as the next generation, and reads it back. If that
-    /// fails the files are as they were.
-    pub(super) fn rewrite(&mut self) -> Result<(), Error> {
-        self.header = Header::new(
+    /// The header of the next generation.
+    pub(super) fn next_header(&self) -> Header {
+        Header::new(
             self.bundle.signer(),
             self.header.backend(),
             &self.place,
             self.storage.clone(),
             self.bundle.companions(),
             self.header.generation().saturating_add(1),
-        );
+        )
+    }
+
+    /// Writes what it holds as the next generation, and reads it back. If that
+    /// fails the files are as they were.
+    pub(super) fn rewrite(&mut self) -> Result<(), Error> {
+        self.header = self.next_header();
         let text = self.header.to_json()?;
         let seed = seed_of(self.bundle.signer());
         self.payload.renew(seed, self.bundle.companions(), header::hash(&text));

@@ -1,8 +1,10 @@
 //! An identity whose keys are sealed to the TPM anew: under other PCR values,
 //! another kind of policy, or another PIN. The keys stay.
 
+use super::change::Change;
 use super::header::Storage;
 use super::identity::IdentityStore;
+use super::located::Located;
 use super::unlock::StorageSecret;
 use crate::backend::tpm::TpmBackend;
 use crate::backend::{Backend as _, Credentials, Locator, PcrValues};
@@ -32,19 +34,36 @@ impl IdentityStore {
         values: Option<&PcrValues>,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         let located = self.locate(backend, pinned)?;
-        TpmBackend::check_resealable(located.header.did())?;
-        let mut session = located.session(credentials)?;
-        let mismatch = || KeystoreError::HeaderMismatch { path: self.header_path() };
+        located.prepare_reseal(backend, credentials, new_pin, values)?.write()
+    }
+}
+
+impl Located<'_> {
+    /// Opens the identity and seals its keys anew, to write that down: see
+    /// [`IdentityStore::reseal`]. The backend is the one that it was found by.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn prepare_reseal(
+        self,
+        backend: &TpmBackend,
+        credentials: &Credentials,
+        new_pin: &Pin,
+        values: Option<&PcrValues>,
+    ) -> Result<Change, Error> {
+        TpmBackend::check_resealable(self.header.did())?;
+        let mut session = self.session(credentials)?;
         let (Some(object), StorageSecret::Key(storage_key)) =
             (session.header.tpm(), &session.secret)
         else {
-            return Err(mismatch().into());
+            let path = session.store.header_path();
+            return Err(KeystoreError::HeaderMismatch { path }.into());
         };
         let (did, pin) = (session.header.did(), credentials.pin_for(backend.kind())?);
         let (key, storage) = backend.reseal(did, object, storage_key, &pin, new_pin, values)?;
         session.place = Locator::Tpm(Box::new(key));
         session.storage = Storage::TpmSealed { object: Box::new(storage) };
-        session.rewrite()?;
-        Ok(session.bundle)
+        Ok(Change::new(session))
     }
 }

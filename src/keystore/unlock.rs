@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::header::{Header, Storage};
 use super::payload::Payload;
 use crate::agefile;
-use crate::backend::{Backend, Credentials};
+use crate::backend::{Backend, Credentials, Plan};
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, OpenError};
@@ -42,12 +42,13 @@ impl StorageSecret {
 /// A storage key on the device if it can keep one, else a passphrase.
 pub(super) fn new_storage(
     backend: &dyn Backend,
+    plan: &Plan,
     did: &Did,
     credentials: &Credentials,
 ) -> Result<(Storage, StorageSecret), Error> {
     if let Some(vault) = backend.vault() {
         let key = agefile::new_storage_key();
-        if let Some(wrapped) = vault.wrap(did, &key, credentials)? {
+        if let Some(wrapped) = vault.wrap_as(plan, did, &key, credentials)? {
             return Ok((wrapped.into(), StorageSecret::Key(key)));
         }
     }

@@ -149,7 +149,8 @@ fn a_derived_secret_that_is_not_shown_is_destroyed_all_the_same() {
         let backend = faulty(hsm);
         let (key, _) = generate(&backend);
         let before = hsm.objects(TOKEN);
-        let wrapped = backend.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
+        let plan = backend.plan(Some(key.did())).unwrap();
+        let wrapped = backend.wrap_as(&plan, key.did(), &secret(), &pin()).unwrap().unwrap();
         let kept = hsm.objects(TOKEN);
         for fault in ["hide CKA_VALUE", "on C_GetAttributeValue 2..99 return CKR_GENERAL_ERROR"] {
             hsm.script(&format!("{NO_GCM}{fault}"));
@@ -161,7 +162,7 @@ fn a_derived_secret_that_is_not_shown_is_destroyed_all_the_same() {
         hsm.script(&format!("{NO_GCM}hide CKA_VALUE"));
         assert_eq!(backend.wrap(key.did(), &secret(), &pin()).unwrap(), None);
         assert_eq!(hsm.objects(TOKEN), kept, "the new pair is gone, the other one stays");
-        backend.discard_storage(key.did(), &pin()).unwrap();
+        backend.discard(&plan, &pin()).unwrap();
         assert_eq!(hsm.objects(TOKEN), before);
     });
 }

@@ -1,6 +1,6 @@
 //! Keys that are made, opened, closed and adopted.
 
-use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator};
+use icn_identity::backend::{Backend as _, Created, Credentials, KeyAtRest, Locator};
 use icn_identity::error::SignError;
 use icn_identity::{
     Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware,
@@ -157,14 +157,19 @@ fn discarding_leaves_nothing_behind() {
         hsm.token(TOKEN);
         let backend = backend();
         let before = hsm.objects(TOKEN);
-        let (key, locator) = generate(&backend);
+        let plan = backend.plan(None).unwrap();
+        let Created { key, locator, .. } =
+            backend.create_as(&plan, &new_key(), &pin()).unwrap();
         let did = key.did().clone();
         let secret = "storage".to_owned().into();
-        backend.vault().unwrap().wrap(&did, &secret, &pin()).unwrap().unwrap();
+        backend.vault().unwrap().wrap_as(&plan, &did, &secret, &pin()).unwrap().unwrap();
         drop(key);
         assert_ne!(hsm.objects(TOKEN), before);
-        backend.discard(&Locator::Pkcs11(locator.clone()), &pin()).unwrap();
+        backend.discard(&plan, &pin()).unwrap();
         assert_eq!(hsm.objects(TOKEN), before);
+        // Nothing of it is there any more, which is no error.
+        backend.discard(&plan, &pin()).unwrap();
+        let Locator::Pkcs11(locator) = locator else { panic!("{locator:?}") };
         let key = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN));
         assert_shows(key.unwrap_err(), &["token node-1 has no key with id "]);
     });

@@ -39,14 +39,14 @@ impl Objects<'_> {
     /// token turns out not to do it, or keeps the secret to itself.
     pub(super) fn wrap_by_ecdh(
         self,
+        key_id: &[u8],
         label: &str,
         did: &Did,
         storage_key: &SecretString,
     ) -> Result<Option<EcdhWrapped>, DeviceError> {
-        let key_id = template::random_id(&self.token.name())?;
-        let wrapped = self.wrap_to_new_pair(key_id.clone(), label, did, storage_key);
+        let wrapped = self.wrap_to_new_pair(key_id.to_owned(), label, did, storage_key);
         if !matches!(wrapped, Ok(Some(_)))
-            && let Err(error) = self.remove_afresh(&key_id)
+            && let Err(error) = self.remove_afresh(key_id)
         {
             log::warn!("a new P-256 key could not be removed from its token: {error}");
         }

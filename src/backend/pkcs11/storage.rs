@@ -40,12 +40,13 @@ impl Objects<'_> {
     /// it fails. `None` if it knows none.
     pub(super) fn wrap(
         self,
+        key_id: &[u8],
         label: &str,
         did: &Did,
         storage_key: &SecretString,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         if self.token.has(&NEEDED)?
-            && let Some(wrapped) = self.wrap_by_gcm(label, did, storage_key)?
+            && let Some(wrapped) = self.wrap_by_gcm(key_id, label, did, storage_key)?
         {
             return Ok(Some(WrappedKey::AesGcm(wrapped)));
         }
@@ -55,6 +56,7 @@ impl Objects<'_> {
         // The other attempt may have left an operation pending in this session.
         let session = self.token.writing_session()?;
         let wrapped = Objects { token: self.token, session: &session }.wrap_by_ecdh(
+            key_id,
             label,
             did,
             storage_key,
@@ -81,14 +83,14 @@ impl Objects<'_> {
     /// token turns out not to do GCM with a nonce of ours.
     fn wrap_by_gcm(
         self,
+        key_id: &[u8],
         label: &str,
         did: &Did,
         storage_key: &SecretString,
     ) -> Result<Option<AesGcmWrapped>, DeviceError> {
-        let key_id = template::random_id(&self.token.name())?;
-        let wrapped = self.wrap_with_new_key(key_id.clone(), label, did, storage_key);
+        let wrapped = self.wrap_with_new_key(key_id.to_owned(), label, did, storage_key);
         if !matches!(wrapped, Ok(Some(_)))
-            && let Err(error) = self.remove_afresh(&key_id)
+            && let Err(error) = self.remove_afresh(key_id)
         {
             log::warn!("a new AES key could not be removed from its token: {error}");
         }

@@ -3,8 +3,9 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
+use super::make::{Named, States};
 use super::pin::Purpose;
-use super::{Named, TpmBackend, seed, tpm};
+use super::{TpmBackend, seed, tpm};
 use crate::algorithm::AlgorithmId;
 use crate::backend::{PcrValues, TpmObject};
 use crate::did::Did;
@@ -46,11 +47,13 @@ impl TpmBackend {
         }
         // A new salt, also for the same PIN.
         self.access.forget_pin();
-        let values = values.map(|values| self.overlaid(values)).transpose()?;
-        let owner = Named::Did(did);
-        let policy = self.new_policy(&owner, Purpose::Key, new_pin, values.as_ref())?;
+        // Read once for both.
+        let present = self.present_pcrs_if_bound()?;
+        let coming = values.map(|values| self.overlaid(present.as_ref(), values)).transpose()?;
+        let states = States { present: present.as_ref(), coming: coming.as_ref() };
+        let policy = self.new_policy(&Named::Did(did), Purpose::Key, new_pin, states)?;
         let key = self.make(&policy, Purpose::Key, new_pin, Some((did, seed.as_bytes())))?;
-        let storage = self.seal_storage(did, storage_key, new_pin, values.as_ref())?;
+        let storage = self.seal_storage(did, storage_key, new_pin, states)?;
         // Before anything depends on them. The present PCRs open them too.
         let opened = self.access.unseal(&key, Purpose::Key, did.as_str(), new_pin);
         let same_seed = bool::from(opened.map_err(tpm)?.ct_eq(seed.as_bytes()));
@@ -66,8 +69,15 @@ impl TpmBackend {
 
     /// The present values of the configured PCRs, with others in the place of
     /// some.
-    fn overlaid(&self, values: &PcrValues) -> Result<PcrValues, Error> {
-        let present = self.present_pcrs()?;
+    fn overlaid(
+        &self,
+        present: Option<&PcrValues>,
+        values: &PcrValues,
+    ) -> Result<PcrValues, Error> {
+        let present = match present {
+            Some(present) => present.clone(),
+            None => self.present_pcrs()?,
+        };
         present.overlaid(values).ok_or_else(|| {
             tpm(TpmError::NoSuchPolicy {
                 reason: "the values given are of another bank, or of PCRs that are not configured",

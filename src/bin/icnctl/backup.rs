@@ -20,11 +20,10 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
         args.recipients.iter().map(|recipient| recipient.parse()).collect();
     let request = BackupRequest::new(recipients?)?
         .with_config(pin_config::identity_table(&context.config_path)?);
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let backend = context.backend()?;
+    let identity = context.locate(backend.as_ref())?;
     // Before anybody is asked for a secret.
-    request.check(&header)?;
+    request.check(identity.header())?;
     if args.output == Path::new("-") {
         return Err(CliError::ToAFile);
     }
@@ -33,13 +32,7 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
         Some(path) => Some(recovery_keys(context, path, args.identity_passphrase_file.as_deref())?),
         None => None,
     };
-    let backend = context.backend()?;
-    if context.asks_a_person(backend.kind()) {
-        store.find(backend.as_ref(), &header)?;
-    }
-    let given = context.credentials(backend.as_ref(), &header)?;
-    let made = store.backup(backend.as_ref(), context.pinned(), &given.credentials, &request);
-    let made = given.used(&store, made)?;
+    let made = context.unlock(identity, |identity, given| identity.backup(given, &request))?;
     if let Some(keys) = &keys {
         Backup::open(&made.file, keys)?.is_of(&made.did)?;
     }

@@ -117,6 +117,13 @@ impl Context {
     pub(crate) fn pinned(&self) -> Option<&Did> {
         self.config.identity.did.as_ref()
     }
+
+    /// The same where an identity is to be made: a pin of one that was never made
+    /// is in nobody's way.
+    pub(crate) fn pinned_for_new(&self, store: &IdentityStore) -> Result<Option<&Did>, CliError> {
+        let left = store.unfinished()?.unwrap_or_default();
+        Ok(self.pinned().filter(|did| !left.was_never_made(did)))
+    }
 }
 
 fn default_home() -> Option<PathBuf> {

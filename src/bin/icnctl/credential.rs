@@ -6,10 +6,10 @@ use std::path::Path;
 use icn_identity::backend::{Backend, BackendKind, Description, PinState};
 use icn_identity::error::{Pkcs11Error, TpmError};
 use icn_identity::keystore::{
-    CredentialSource, Credentials, Header, IdentityStore, Storage, read_credential,
+    CredentialSource, Credentials, Header, IdentityStore, Located, Needs, read_credential,
 };
 use icn_identity::secret::LockedText;
-use icn_identity::{Error, Passphrase, Pin};
+use icn_identity::{Passphrase, Pin};
 use secrecy::SecretString;
 
 use crate::context::{Context, Part};
@@ -79,11 +79,13 @@ impl Given {
     pub(crate) fn used<T>(
         &self,
         store: &IdentityStore,
-        result: Result<T, Error>,
+        result: Result<T, CliError>,
     ) -> Result<T, CliError> {
         if let Some((token, source)) = &self.pin {
             let noted = match &result {
-                Err(error) if error.is_wrong_pin() => store.remember_refusal(token, source),
+                Err(CliError::Identity(error)) if error.is_wrong_pin() => {
+                    store.remember_refusal(token, source)
+                }
                 Ok(_) => store.forget_refusals(token),
                 Err(_) => Ok(()),
             };
@@ -91,20 +93,17 @@ impl Given {
                 say(&format!("warning: whether the PIN was refused could not be noted: {error}"));
             }
         }
-        Ok(result?)
+        result
     }
 }
 
 impl Context {
-    /// The credentials that open an identity of this backend.
-    pub(crate) fn credentials(
-        &self,
-        backend: &dyn Backend,
-        header: &Header,
-    ) -> Result<Given, CliError> {
-        let given = self.pin_of(backend, header)?;
+    /// The credentials that open an identity.
+    pub(crate) fn credentials(&self, identity: &Located<'_>) -> Result<Given, CliError> {
+        let needs = identity.needs();
+        let given = self.pin_if(needs.pin(), || identity.describe())?;
         // For a token that cannot keep the storage key, beside the PIN.
-        if matches!(header.storage(), Storage::Passphrase {}) {
+        if needs.passphrase() {
             let prompt = format!("Passphrase{}: ", self.whose());
             return Ok(given.and_passphrase(self.passphrase(&prompt, None)?));
         }
@@ -118,18 +117,22 @@ impl Context {
         backend: &dyn Backend,
         header: &Header,
     ) -> Result<Given, CliError> {
-        let given = self.pin_of(backend, header)?;
-        if matches!(header.storage(), Storage::Passphrase {}) {
+        let needs = Needs::of(header);
+        let given = self.pin_if(needs.pin(), || backend.describe())?;
+        if needs.passphrase() {
             return Ok(given.and_passphrase(self.new_passphrase()?));
         }
         Ok(given)
     }
 
     /// The PIN of the key, if it has one.
-    fn pin_of(&self, backend: &dyn Backend, header: &Header) -> Result<Given, CliError> {
-        let tpm_with_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
-        if backend.kind() == BackendKind::Pkcs11 || tpm_with_pin {
-            return self.pin(&backend.describe());
+    fn pin_if(
+        &self,
+        needed: bool,
+        device: impl FnOnce() -> Description,
+    ) -> Result<Given, CliError> {
+        if needed {
+            return self.pin(&device());
         }
         Ok(Given { credentials: Credentials::default(), pin: None })
     }

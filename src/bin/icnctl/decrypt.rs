@@ -14,27 +14,17 @@ use crate::new_file;
 use crate::report::warn;
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let backend = context.backend()?;
+    let identity = context.locate(backend.as_ref())?;
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         new_file::check(path, existing)?;
     }
-    let backend = context.backend()?;
     // Whatever can be refused without a credential is, before a person is asked
     // for one.
     let file = EncryptedFile::read(input(args.file.as_deref())?)?;
-    if context.asks_a_person(backend.kind()) {
-        store.find(backend.as_ref(), &header)?;
-    }
-    let given = context.credentials(backend.as_ref(), &header)?;
-    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
-    let opened = given.used(&store, opened)?;
-    if let Some(error) = &opened.renewal_failed {
-        warn("the TLS certificate is due for renewal, which failed", error);
-    }
+    let opened = context.open(identity)?;
     let plaintext = opened.bundle.decrypt(file)?;
     // The key is not needed any more.
     drop(opened);

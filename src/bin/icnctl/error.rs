@@ -124,23 +124,10 @@ pub(crate) enum CliError {
     ModuleNotUtf8 { path: PathBuf },
     #[error("a backup does not say which library is loaded, and there is no icn.toml")]
     ModuleNotNamed { was: String },
-    #[error("the identity {did} was made, but its files cannot be read again")]
-    NotReread {
-        did: String,
-        #[source]
-        source: Box<icn_identity::error::KeystoreError>,
-    },
     #[error("{} cannot be written, and so nothing else was", path.display())]
     NotPinned {
         path: PathBuf,
-        lines: String,
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    #[error("the identity was written, but {} could not be updated", path.display())]
-    NotRecorded {
-        path: PathBuf,
-        lines: String,
+        lines: Option<String>,
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -231,15 +218,12 @@ impl CliError {
                      backup was made"
                 ));
             }
-            Self::NotPinned { lines, .. } => {
+            Self::NotPinned { lines: None, .. } => "make it writable, and run the command again",
+            Self::NotPinned { lines: Some(lines), .. } => {
                 return Some(format!(
                     "make it writable; or add these lines to it, and run the command again:\n{lines}"
                 ));
             }
-            Self::NotRecorded { lines, .. } => {
-                return Some(format!("add these lines to it:\n{lines}"));
-            }
-            Self::NotReread { source, .. } => return source.on_the_command_line(),
             Self::Input { .. } => "name a file that is there and that you may read",
             Self::OutputFile { .. } => {
                 "name a file in a directory that is there, that you may write to, and that has room"

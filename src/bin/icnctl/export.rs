@@ -5,7 +5,7 @@ use std::path::Path;
 use icn_identity::backend::BackendKind;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::ExportError;
-use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
+use icn_identity::keystore::{ExportTo, Header, Located, check_export, export_secret};
 use icn_identity::{DidKey, DidSignerExt as _};
 use serde_json::json;
 
@@ -54,10 +54,8 @@ fn secret(
     check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;
     let backend = context.backend()?;
-    let given = context.credentials(backend.as_ref(), header)?;
-    let store = context.store();
-    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
-    let opened = given.used(&store, opened)?;
+    let identity = context.locate(backend.as_ref())?;
+    let opened = context.unlock(identity, Located::open)?;
     let key = match opened.bundle.signer() {
         DidKey::Software(key) => key,
         key => return Err(ExportError::NoSecret { provenance: key.provenance() }.into()),

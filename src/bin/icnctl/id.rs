@@ -15,8 +15,9 @@ use crate::{adopt, pin_config, show};
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
     let store = context.store();
+    store.settle();
     // A pinned identity that has lost a file is put back, never replaced.
-    if let Some(did) = context.pinned()
+    if let Some(did) = context.pinned_for_new(&store)?
         && (store.header().is_err() || store.check_vacant().is_ok())
     {
         let (path, did) = (context.config_path.clone(), did.to_string());
@@ -33,19 +34,18 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let adopted = adopt::named(&context, args)?;
     let given = context.new_credentials(backend.as_ref())?;
     let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
-    let bundle = match &adopted {
-        Some((locator, did)) => store.adopt(backend.as_ref(), locator, did, &given.credentials),
+    let draft = match &adopted {
+        Some((locator, did)) => {
+            store.draft_around(backend.as_ref(), locator, did, &given.credentials)
+        }
         None => {
             let request = NewKey::new(method).with_algorithm(algorithm).with_label(label);
-            store.create(backend.as_ref(), &request, &given.credentials)
+            store.draft(backend.as_ref(), &request, &given.credentials)
         }
     };
-    let bundle = given.used(&store, bundle)?;
-    let header = store.header().map_err(|source| CliError::NotReread {
-        did: bundle.did().to_string(),
-        source: Box::new(source),
-    })?;
-    pin_config::record(&context, &header)?;
+    let draft = draft.map_err(CliError::from);
+    let made = draft.and_then(|draft| pin_config::make(&context, draft, ""));
+    let (bundle, header) = given.used(&store, made)?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || {

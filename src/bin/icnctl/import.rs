@@ -8,7 +8,7 @@ use crate::args::ImportArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::pin_config::{self, Pins};
+use crate::pin_config;
 
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
     let backend = context.config.identity.backend;
@@ -16,6 +16,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
         return Err(CliError::ImportsSoftware { backend });
     }
     let store = context.store();
+    store.settle();
     // Before anybody is asked for a secret.
     store.check_import(&args.file)?;
     let prompt = format!("Passphrase of {}: ", args.file.display());
@@ -33,11 +34,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
             "New passphrase: ",
         )?,
     };
-    old.check_pinned(context.pinned())?;
-    // Before the identity, which is then never there without its pin.
-    let pinned = pin_config::pin_ahead(context, &Pins::software(old.did()), "")?;
-    let imported = store.import(old, context.pinned(), &passphrase);
-    let bundle = pinned.unless_failed(&store, imported)?;
+    let draft = store.draft_import(old, context.pinned_for_new(&store)?, &passphrase)?;
+    let (bundle, _) = pin_config::make(context, draft, "")?;
     context.format.print(
         || {
             json!({

@@ -30,6 +30,7 @@ mod show;
 mod sign;
 #[cfg(feature = "tpm")]
 mod tpm;
+mod unlock;
 mod verify;
 mod warnings;
 

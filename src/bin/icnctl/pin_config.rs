@@ -1,17 +1,15 @@
 //! Records in `icn.toml` what `id init` decided, and pins the DID there.
 
-mod ahead;
-
 use std::io;
 use std::path::Path;
 
-use icn_identity::Did;
 use icn_identity::backend::{BackendKind, Pkcs11Locator, TpmObject};
 use icn_identity::config::Config;
-use icn_identity::keystore::Header;
+use icn_identity::error::KeystoreError;
+use icn_identity::keystore::{Change, Draft, Header};
+use icn_identity::{Did, DidKey, IdentityBundle};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
-pub(crate) use self::ahead::pin_ahead;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output;
@@ -19,7 +17,7 @@ use crate::output;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Of an identity: what the configuration has to say of it.
-pub(crate) struct Pins<'a> {
+struct Pins<'a> {
     did: &'a Did,
     backend: BackendKind,
     locator: Option<&'a Pkcs11Locator>,
@@ -27,13 +25,9 @@ pub(crate) struct Pins<'a> {
 }
 
 impl<'a> Pins<'a> {
-    pub(crate) fn of(header: &'a Header) -> Self {
+    fn of(header: &'a Header) -> Self {
         let (locator, tpm) = (header.locator(), header.tpm());
         Self { did: header.did(), backend: header.backend(), locator, tpm }
-    }
-
-    pub(crate) const fn software(did: &'a Did) -> Self {
-        Self { did, backend: BackendKind::Age, locator: None, tpm: None }
     }
 
     /// The lines alone, as far as they can be told.
@@ -44,14 +38,48 @@ impl<'a> Pins<'a> {
     }
 }
 
-/// After an identity was made. Keeps what else is in the file, comments too.
-pub(crate) fn record(context: &Context, header: &Header) -> Result<(), CliError> {
-    let (path, pins) = (&context.config_path, Pins::of(header));
-    let written = read(path).and_then(|before| write(context, &pins, &before.unwrap_or_default()));
-    written.map_err(|source| {
-        let (path, lines) = (path.clone(), pins.lines(context));
-        CliError::NotRecorded { path, lines, source }
-    })
+/// Pins an identity that is made, and then writes it: it is never there without
+/// its pin. Where there is no file, it begins as `if_none`.
+pub(crate) fn make(
+    context: &Context,
+    mut draft: Draft<'_>,
+    if_none: &str,
+) -> Result<(IdentityBundle<DidKey>, Header), CliError> {
+    let header = draft.header().clone();
+    let pinned = pin(context, &header, if_none, |path, text| draft.write_config(path, text));
+    pinned.map_err(|source| {
+        let path = context.config_path.clone();
+        // Of a new key nothing is left: there is nothing to be pinned by hand.
+        let lines = (!draft.is_new()).then(|| Pins::of(&header).lines(context));
+        CliError::NotPinned { path, lines, source }
+    })?;
+    Ok((draft.write()?, header))
+}
+
+/// The same for one that is changed.
+pub(crate) fn change(context: &Context, mut change: Change) -> Result<Header, CliError> {
+    let header = change.header().clone();
+    let pinned = pin(context, &header, "", |path, text| change.write_config(path, text));
+    pinned.map_err(|source| {
+        let (path, lines) = (context.config_path.clone(), Pins::of(&header).lines(context));
+        CliError::NotPinned { path, lines: Some(lines), source }
+    })?;
+    drop(change.write()?);
+    Ok(header)
+}
+
+/// Keeps what else is in the file, comments too.
+fn pin(
+    context: &Context,
+    header: &Header,
+    if_none: &str,
+    write: impl FnOnce(&Path, &[u8]) -> Result<(), KeystoreError>,
+) -> Result<(), Cause> {
+    let path = &context.config_path;
+    let before = read(path)?;
+    let mut document: DocumentMut = before.as_deref().unwrap_or(if_none).parse()?;
+    fill(&mut document, context, &Pins::of(header)).ok_or("[identity] is not a table")?;
+    Ok(write(path, document.to_string().as_bytes())?)
 }
 
 /// Whoever can replace the files of an identity that is not pinned can put
@@ -75,26 +103,6 @@ fn read(path: &Path) -> Result<Option<String>, Cause> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Puts the pins into the text, and the text into the file.
-fn write(context: &Context, pins: &Pins<'_>, text: &str) -> Result<(), Cause> {
-    let mut document: DocumentMut = text.parse()?;
-    fill(&mut document, context, pins).ok_or("[identity] is not a table")?;
-    put(context, &document.to_string())
-}
-
-fn put(context: &Context, text: &str) -> Result<(), Cause> {
-    let path = &context.config_path;
-    // Through a symbolic link, not over it.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-    let permissions = std::fs::metadata(&target).map(|metadata| metadata.permissions());
-    context.store().write_config(&target, text.as_bytes())?;
-    // Others that could read the file still can.
-    if let Ok(permissions) = permissions {
-        std::fs::set_permissions(&target, permissions)?;
-    }
-    Ok(())
 }
 
 /// The table `[identity]` of a file, with its comments and without the tables
@@ -157,8 +165,9 @@ fn fill(document: &mut DocumentMut, context: &Context, pins: &Pins<'_>) -> Optio
             pkcs11.remove("slot");
         }
         if pkcs11.contains_key("key") {
-            let key = config.key.clone().unwrap_or_default().at(locator);
-            set(pkcs11, "key", key.to_string());
+            let key = config.key.clone().unwrap_or_default();
+            let names_it = key.matches_locator(locator);
+            set(pkcs11, "key", if names_it { key } else { key.at(locator) }.to_string());
         }
     }
     if let Some(object) = pins.tpm {

@@ -23,11 +23,11 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     let (moved, locator) = search(context, header.did(), args.module.as_deref())?;
 
     let backend = moved.backend()?;
-    let given = moved.credentials(backend.as_ref(), &header)?;
-    let opened = store.relocate(backend.as_ref(), &locator, context.pinned(), &given.credentials);
-    drop(given.used(&store, opened)?);
-    let header = store.header()?;
-    pin_config::record(&moved, &header)?;
+    let identity = store.locate_at(backend.as_ref(), &locator, context.pinned())?;
+    let given = moved.credentials(&identity)?;
+    let changed = identity.prepare_relocation(&given.credentials).map_err(CliError::from);
+    let header =
+        given.used(&store, changed.and_then(|change| pin_config::change(&moved, change)))?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || format!("The key is at {locator}.\n"),

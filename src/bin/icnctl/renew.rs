@@ -1,5 +1,6 @@
 //! `icnctl id renew`
 
+use icn_identity::keystore::Located;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -8,17 +9,8 @@ use crate::error::CliError;
 use crate::output::{date, hex};
 
 pub(crate) fn renew(context: &Context) -> Result<(), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
     let backend = context.backend()?;
-    // Before a person is asked for a secret.
-    if context.asks_a_person(backend.kind()) {
-        store.find(backend.as_ref(), &header)?;
-    }
-    let given = context.credentials(backend.as_ref(), &header)?;
-    let renewed = store.renew(backend.as_ref(), context.pinned(), &given.credentials);
-    let bundle = given.used(&store, renewed)?;
+    let bundle = context.unlock(context.locate(backend.as_ref())?, Located::renew)?;
     let binding = bundle.binding();
     let (not_before, not_after) = (date(binding.not_before()), date(binding.not_after()));
     context.format.print(

@@ -15,13 +15,14 @@ use crate::backup::{in_words, recovery_keys};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::pin_config::{self, Pins};
+use crate::pin_config;
 use crate::show;
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
     let store = context.store();
     let restores = !args.check && !args.encryption_key_only;
     if restores {
+        store.settle();
         // Before anybody is asked for a secret.
         store.check_vacant()?;
     }
@@ -30,7 +31,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         recovery_keys(context, &args.identity_file, args.identity_passphrase_file.as_deref())?;
     let backup = Backup::read(&args.file, &keys)?;
     // What is pinned here is of this home, which a drill does not concern.
-    let pinned = context.pinned().filter(|_| restores || named.is_none());
+    let pinned = context.pinned_for_new(&store)?.filter(|_| restores || named.is_none());
     for did in named.iter().chain(pinned) {
         backup.is_of(did)?;
     }
@@ -59,13 +60,11 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         store.find(backend.as_ref(), &header).map_err(|error| backup.explain(error))?;
     }
     let given = context.credentials_after_restore(backend.as_ref(), &header)?;
-    // Before the identity, which is then never there without its pin.
     let if_none = config.as_deref().unwrap_or_default();
-    let pinned = pin_config::pin_ahead(&context, &Pins::of(&header), if_none)?;
-    let restored = store.restore(backend.as_ref(), backup, &did, &given.credentials);
-    let restored = pinned.unless_failed(&store, restored);
-    drop(given.used(&store, restored)?);
-    let header = store.header()?;
+    let draft = store.draft_restored(backend.as_ref(), backup, &did, &given.credentials);
+    let draft = draft.map_err(CliError::from);
+    let made = draft.and_then(|draft| pin_config::make(&context, draft, if_none));
+    let (_, header) = given.used(&store, made)?;
     context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nIf the old node still runs, stop it: one identity, one node.\n",

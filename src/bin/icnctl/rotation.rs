@@ -7,9 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use icn_identity::backend::Backend;
 use icn_identity::file::{Existing, NewFile};
-use icn_identity::keystore::{Header, Opened};
 use icn_identity::rotation::{
     KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
@@ -41,9 +39,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         args.successor_pin_file.as_deref(),
     )?;
     // Whatever is wrong with either is found before a credential is used.
-    let (old_header, old_backend) = ready(&old)?;
-    let (new_header, new_backend) = ready(&new)?;
-    let (old_did, new_did) = (old_header.did(), new_header.did());
+    let (old_backend, new_backend) = (old.backend()?, new.backend()?);
+    let old_identity = old.locate(old_backend.as_ref())?;
+    let new_identity = new.locate(new_backend.as_ref())?;
+    let (old_did, new_did) = (old_identity.header().did(), new_identity.header().did());
     if old_did.verifying_key() == new_did.verifying_key() {
         return Err(RotationError::SameKey { did: old_did.clone() }.into());
     }
@@ -57,15 +56,11 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         }
         _ => None,
     };
-    let old_given = old.credentials(old_backend.as_ref(), &old_header)?;
-    let new_given = new.credentials(new_backend.as_ref(), &new_header)?;
+    let old_given = old.credentials(&old_identity)?;
+    let new_given = new.credentials(&new_identity)?;
     // Nothing of the old identity is changed, but for the note.
-    let opened = old.store().open_without_renewal(
-        old_backend.as_ref(),
-        old.pinned(),
-        &old_given.credentials,
-    );
-    let opened = old_given.used(&old.store(), opened)?;
+    let opened = old_identity.open_without_renewal(&old_given.credentials);
+    let opened = old_given.used(&old.store(), opened.map_err(CliError::from))?;
     let before = opened.rotation_chain()?;
     if let Some(warning) = before.as_ref().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
@@ -74,30 +69,25 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if let Some(next) = &next {
         terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
     }
-    let recorded = new.store().record_rotation(
-        new_backend.as_ref(),
-        new.pinned(),
-        &new_given.credentials,
-        |successor| {
-            if let Some(chain) = &stated {
-                return Ok(chain.clone());
-            }
-            if args.again {
-                old.store().forget_handover()?;
-            }
-            let signer = opened.bundle.signer();
-            let statement =
-                RotationStatement::sign(signer, successor.signer(), before.as_ref(), &terms)?;
-            let chain = match &before {
-                Some(chain) => chain.continued(statement)?,
-                None => RotationChain::verify([statement])?,
-            };
-            // Before it is stored anywhere: from now on it may become known.
-            old.store().note_handover(&chain)?;
-            Ok(chain)
-        },
-    );
-    let (_, chain) = new_given.used(&new.store(), recorded)?;
+    let recorded = new_identity.record_rotation(&new_given.credentials, |successor| {
+        if let Some(chain) = &stated {
+            return Ok(chain.clone());
+        }
+        if args.again {
+            old.store().forget_handover()?;
+        }
+        let signer = opened.bundle.signer();
+        let statement =
+            RotationStatement::sign(signer, successor.signer(), before.as_ref(), &terms)?;
+        let chain = match &before {
+            Some(chain) => chain.continued(statement)?,
+            None => RotationChain::verify([statement])?,
+        };
+        // Before it is stored anywhere: from now on it may become known.
+        old.store().note_handover(&chain)?;
+        Ok(chain)
+    });
+    let (_, chain) = new_given.used(&new.store(), recorded.map_err(CliError::from))?;
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
     context.format.print(
@@ -134,7 +124,8 @@ fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
 
 fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
     check_vacant(args.output.as_deref())?;
-    let opened = open(context)?;
+    let backend = context.backend()?;
+    let opened = context.open(context.locate(backend.as_ref())?)?;
     let Some(chain) = opened.rotation_chain()? else {
         if args.output.is_some() {
             return Err(CliError::NoRotation { did: opened.bundle.did().to_string() });
@@ -195,28 +186,6 @@ fn verified(
 fn known(path: &Path) -> Result<RotationChain, CliError> {
     RotationChain::from_json(&read(path)?)
         .map_err(|source| CliError::KnownChain { path: path.to_owned(), source })
-}
-
-/// Everything that can be refused without a credential has been.
-fn ready(context: &Context) -> Result<(Header, Box<dyn Backend>), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
-    let backend = context.backend()?;
-    store.find(backend.as_ref(), &header)?;
-    Ok((header, backend))
-}
-
-fn open(context: &Context) -> Result<Opened, CliError> {
-    let (header, backend) = ready(context)?;
-    let given = context.credentials(backend.as_ref(), &header)?;
-    let store = context.store();
-    let opened = store.open(backend.as_ref(), context.pinned(), &given.credentials);
-    let opened = given.used(&store, opened)?;
-    if let Some(error) = &opened.renewal_failed {
-        warn("the TLS certificate is due for renewal, which failed", error);
-    }
-    Ok(opened)
 }
 
 /// No more than a chain can be, and one byte to tell that it is longer.

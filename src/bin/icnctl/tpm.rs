@@ -63,8 +63,8 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
 pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {
     let (header, backend) = opened(context)?;
     let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
-    let store = context.store();
-    let given = context.credentials(&backend, &header)?;
+    let identity = context.locate(&backend)?;
+    let given = context.credentials(&identity)?;
     let wants_pin = context.config.identity.tpm.as_ref().is_none_or(|config| config.pin);
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
     let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
@@ -74,11 +74,10 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     } else {
         Pin::none()
     };
-    let resealed =
-        store.reseal(&backend, context.pinned(), &given.credentials, &new_pin, values.as_ref());
-    drop(given.used(&store, resealed)?);
-    let header = store.header()?;
-    pin_config::record(context, &header)?;
+    let changed = identity.prepare_reseal(&backend, &given.credentials, &new_pin, values.as_ref());
+    let changed = changed.map_err(CliError::from);
+    let header = changed.and_then(|change| pin_config::change(context, change));
+    let header = given.used(&context.store(), header)?;
     let (key, _) = objects(&header)?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),

@@ -2,20 +2,21 @@
 
 use std::time::SystemTime;
 
-use super::super::header::{self, Header, Storage};
-use super::super::identity::{IdentityStore, check_header, seed_of};
-use super::super::unlock::{StorageSecret, new_storage, stored_secret};
+use super::super::draft::{Draft, New, Stored, stored};
+use super::super::header::{Header, Storage};
+use super::super::identity::{IdentityStore, check_header};
+use super::super::undo::Undo;
+use super::super::unlock::{StorageSecret, stored_secret};
 use super::Backup;
 use super::contents::place;
-use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Pkcs11Locator};
+use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, Pkcs11Locator};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
-use crate::file::{self, names};
 use crate::key::DidKey;
 
 impl IdentityStore {
-    /// Writes the identity of `did` anew from its backup.
+    /// Makes the identity of `did` anew from its backup.
     ///
     /// A software key gets the passphrase in `credentials`. A key of a device
     /// must be where it was, and is opened with its PIN; the device releases
@@ -27,137 +28,88 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// [`BackupError::OtherDid`], [`BackupError::KeyNotThere`], or
-    /// [`crate::error::KeystoreError::Exists`] rather than overwrite anything.
-    pub fn restore(
+    /// [`BackupError::OtherDid`], [`BackupError::KeyNotThere`]; as
+    /// [`Self::draft`].
+    pub fn draft_restored<'a>(
         &self,
-        backend: &dyn Backend,
+        backend: &'a dyn Backend,
         mut backup: Backup,
         did: &Did,
         credentials: &Credentials,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Draft<'a>, Error> {
         backup.is_of(did)?;
         check_header(backup.header(), backend.kind(), Some(did))?;
         if matches!(backup.header().storage(), Storage::Passphrase {}) {
             credentials.want_passphrase_beside_pin()?;
         }
-        file::private_dir(self.home())?;
-        let _lock = self.lock()?;
-        self.clear()?;
-        let approvals = self.put_approvals(&backup)?;
-        let opened = open_key(self, backend, &mut backup, credentials);
-        let restored =
-            opened.and_then(|opened| self.write_restored(backend, backup, opened, credentials));
-        if restored.is_err() && approvals {
-            let _ = file::remove(&self.home().join(names::APPROVALS));
-        }
-        restored
-    }
-
-    fn write_restored(
-        &self,
-        backend: &dyn Backend,
-        backup: Backup,
-        opened: OpenedKey,
-        credentials: &Credentials,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        let did = backup.did.clone();
-        let storage_is_new = opened.storage_is_new;
-        let written = self.write_files(backend, backup, opened);
-        if written.is_err() {
-            self.remove_files();
-            if storage_is_new
-                && let Some(vault) = backend.vault()
-                && let Err(error) = vault.discard_storage(&did, credentials)
-            {
-                log::warn!("a new storage key could not be removed from its device: {error}");
+        let mut undo = Undo::begin(self)?;
+        // A TPM may open the key by them only.
+        undo.put_approvals(backup.approvals.as_deref())?;
+        let (key, stored) = match backup.take_key() {
+            Some(key) => {
+                undo.clear(backend, None, credentials)?;
+                let secret = StorageSecret::Passphrase(credentials.want_passphrase()?.clone());
+                let (place, storage) =
+                    (Locator::AgeFile(self.payload_path()), Storage::Passphrase {});
+                (key.into(), Stored { backend: backend.kind(), place, storage, secret })
             }
-        }
-        written
-    }
-
-    fn write_files(
-        &self,
-        backend: &dyn Backend,
-        backup: Backup,
-        opened: OpenedKey,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        let OpenedKey { key, storage, secret, .. } = opened;
-        let Backup { header: old, companions, mut payload, .. } = backup;
+            None => self.open_device(&mut undo, backend, &backup.header, credentials)?,
+        };
+        let Backup { header: old, companions, payload, .. } = backup;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
         bundle.renew(SystemTime::now(), DEFAULT_VALIDITY)?;
-        let header = Header::new(
-            bundle.signer(),
-            backend.kind(),
-            &self.locator_of(&old),
-            storage,
-            bundle.companions(),
-            old.generation().saturating_add(1),
-        );
-        let text = header.to_json()?;
-        let seed = seed_of(bundle.signer());
-        payload.renew(seed, bundle.companions(), header::hash(&text));
-        let sealed = secret.seal(&payload, &self.age)?;
-        file::write(&self.header_path(), text.as_bytes())?;
-        file::write(&self.payload_path(), &sealed)?;
-        self.read_back(&text, &payload, &secret)?;
-        Ok(bundle)
+        let generation = old.generation().saturating_add(1);
+        Ok(Draft::new(New::of(self, bundle, payload, stored, generation)?, undo))
     }
 
-    /// A TPM may open the key by them only. None is put over others.
-    fn put_approvals(&self, backup: &Backup) -> Result<bool, Error> {
-        let path = self.home().join(names::APPROVALS);
-        match &backup.approvals {
-            Some(approvals) if path.symlink_metadata().is_err() => {
-                file::write(&path, approvals.as_bytes())?;
-                Ok(true)
+    /// Writes the identity of `did` anew from its backup:
+    /// [`Self::draft_restored`], then [`Draft::write`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn restore(
+        &self,
+        backend: &dyn Backend,
+        backup: Backup,
+        did: &Did,
+        credentials: &Credentials,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.draft_restored(backend, backup, did, credentials)?.write()
+    }
+
+    /// The key of a device where it was, and the storage key that it releases, or
+    /// a new one.
+    fn open_device<'a>(
+        &self,
+        undo: &mut Undo<'a>,
+        backend: &'a dyn Backend,
+        header: &Header,
+        credentials: &Credentials,
+    ) -> Result<(DidKey, Stored), Error> {
+        let gone = |error| key_not_there(header, error);
+        let (did, place) = (header.did(), self.locator_of(header));
+        let KeyAtRest::Device(key) = backend.find(&place, did).map_err(gone)? else {
+            return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
+        };
+        undo.clear(backend, Some(did), credentials)?;
+        let pin = credentials.pin_for(backend.kind())?;
+        let key = key.unseal(&pin).map_err(|error| gone(error.into()))?;
+        match stored_secret(backend, header, credentials) {
+            Ok(secret) => {
+                let storage = header.storage().clone();
+                Ok((key, Stored { backend: backend.kind(), place, storage, secret }))
             }
-            _ => Ok(false),
-        }
-    }
-}
-
-/// The key, and what will open its payload.
-struct OpenedKey {
-    key: DidKey,
-    storage: Storage,
-    secret: StorageSecret,
-    storage_is_new: bool,
-}
-
-/// The software key under its new passphrase; or the key of a device where it
-/// was, and a storage key that the device releases.
-fn open_key(
-    store: &IdentityStore,
-    backend: &dyn Backend,
-    backup: &mut Backup,
-    credentials: &Credentials,
-) -> Result<OpenedKey, Error> {
-    if let Some(key) = backup.take_key() {
-        let secret = StorageSecret::Passphrase(credentials.want_passphrase_beside_pin()?.clone());
-        let storage = Storage::Passphrase {};
-        return Ok(OpenedKey { key: key.into(), storage, secret, storage_is_new: false });
-    }
-    let header = &backup.header;
-    let gone = |error| key_not_there(header, error);
-    let found = backend.find(&store.locator_of(header), header.did()).map_err(gone)?;
-    let KeyAtRest::Device(key) = found else {
-        return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
-    };
-    let key =
-        key.unseal(&credentials.pin_for(backend.kind())?).map_err(|error| gone(error.into()))?;
-    match stored_secret(backend, header, credentials) {
-        Ok(secret) => {
-            let storage = header.storage().clone();
-            Ok(OpenedKey { key, storage, secret, storage_is_new: false })
-        }
-        Err(error) if error.is_wrong_credential() => Err(error),
-        Err(error) => {
-            log::warn!(
-                "the device keeps a new storage key, since it has lost the old one: {error}"
-            );
-            let (storage, secret) = new_storage(backend, header.did(), credentials)?;
-            Ok(OpenedKey { key, storage, secret, storage_is_new: true })
+            Err(error) if error.is_wrong_credential() => Err(error),
+            Err(error) => {
+                log::warn!(
+                    "the device keeps a new storage key, since it has lost the old one: {error}"
+                );
+                let plan = backend.plan(Some(did))?;
+                undo.announce(&plan)?;
+                undo.will_remove(backend, &plan, credentials);
+                Ok((key, stored(backend, &plan, did, place, credentials)?))
+            }
         }
     }
 }

@@ -78,11 +78,16 @@ fn header_and_payload_must_have_the_same_one() {
     let made =
         store.create(backend.as_ref(), &NewKey::new(DidMethod::Icn), &credentials()).unwrap();
     let header = store.header().unwrap();
-    let mut payload =
-        Payload::of_identity(None, made.companions(), crate::keystore::header::hash("any"));
+    let mut payload = payload_of(made.companions());
     store.companions(&header, &mut payload).unwrap();
     let without = Companions { document: None, ..made.companions().copy() };
-    let mut payload = Payload::of_identity(None, &without, crate::keystore::header::hash("any"));
+    let mut payload = payload_of(&without);
     let refused = store.companions(&header, &mut payload).err().unwrap();
     assert!(matches!(refused, Error::Keystore(KeystoreError::HeaderMismatch { .. })));
+}
+
+fn payload_of(companions: &Companions) -> Payload {
+    let mut payload = Payload::empty(companions.binding().did().clone());
+    payload.renew(None, companions, crate::keystore::header::hash("any"));
+    payload
 }

@@ -3,14 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::backend::AgeKeyStore;
-use crate::bundle::{Binding, DEFAULT_VALIDITY};
+use crate::backend::{AgeKeyStore, Credentials, NewKey};
+use crate::bundle::{Binding, DEFAULT_VALIDITY, IdentityBundle};
 use crate::peer::Certificate;
 use crate::secret::Passphrase;
 
 /// As it was written before certificates carried their binding.
 fn write_older(store: &IdentityStore, backend: &AgeKeyStore, credentials: &Credentials) -> Binding {
-    file::private_dir(store.home()).unwrap();
     let created = backend.create(&NewKey::default(), credentials).unwrap();
     let bundle = IdentityBundle::issue(created.key).unwrap();
     let older = bundle.companions().of_an_older_version();

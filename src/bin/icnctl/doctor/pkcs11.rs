@@ -77,7 +77,7 @@ fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, Cl
     let token = Pkcs11Backend::open(config)?.describe();
     let given = context.pin(&token)?;
     let pin = given.credentials.want_pin(BackendKind::Pkcs11)?.clone();
-    given.used(&context.store(), probe(config, &pin))
+    given.used(&context.store(), probe(config, &pin).map_err(CliError::from))
 }
 
 fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {

@@ -1,0 +1,77 @@
+//! A change of where an identity is, that is ready and not written yet.
+
+use std::fmt;
+use std::path::Path;
+
+use super::config_file::Rewritten;
+use super::header::Header;
+use super::session::Session;
+use crate::bundle::IdentityBundle;
+use crate::error::{Error, KeystoreError};
+use crate::key::DidKey;
+
+/// An identity that is open under its lock, and will be found elsewhere, or is
+/// sealed anew, once [`Self::write`] is called.
+///
+/// So the configuration can say it first ([`Self::write_config`]): it is never
+/// the identity alone that has moved.
+#[must_use = "nothing is changed until it is written"]
+pub struct Change {
+    session: Session,
+    next: Header,
+    config: Option<Rewritten>,
+    /// There is something to be written.
+    changes: bool,
+}
+
+impl Change {
+    pub(super) fn new(session: Session) -> Self {
+        let next = session.next_header();
+        Self { session, next, config: None, changes: true }
+    }
+
+    /// Everything is as it should be.
+    pub(super) fn none(session: Session) -> Self {
+        let next = session.header.clone();
+        Self { session, next, config: None, changes: false }
+    }
+
+    /// The header that will be there.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.next
+    }
+
+    /// Writes the configuration. If the identity cannot be changed, it is put
+    /// back as it was.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_config(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+        let rewritten = Rewritten::write(path, bytes)?;
+        self.config = self.config.take().or(rewritten);
+        Ok(())
+    }
+
+    /// Writes the identity, and reads it back.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written: everything is as it was then.
+    pub fn write(mut self) -> Result<IdentityBundle<DidKey>, Error> {
+        if self.changes {
+            self.session.rewrite()?;
+        }
+        if let Some(config) = self.config {
+            config.keep();
+        }
+        Ok(self.session.bundle)
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change").field("did", self.next.did()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! What was done for an identity that is not there yet, and how it is undone.
+
+use std::path::Path;
+
+use super::config_file::Rewritten;
+use super::header::Header;
+use super::identity::IdentityStore;
+use super::unfinished::Unfinished;
+use crate::backend::{Backend, BackendKind, Credentials, Plan};
+use crate::did::Did;
+use crate::error::{DeviceError, Error, KeystoreError, Pkcs11Error};
+use crate::file::{self, Lock, names};
+
+/// Holds the lock while an identity is made, and undoes everything when it is
+/// dropped, unless the identity is whole by then.
+///
+/// A process that is killed undoes nothing: so what is made on a token, and which
+/// DID is pinned, is written down first ([`Unfinished`]), and the next attempt
+/// goes on from there.
+pub(super) struct Undo<'a> {
+    pub(super) store: IdentityStore,
+    /// What the note says now.
+    note: Unfinished,
+    /// What earlier attempts have left, and is left again when this one fails.
+    earlier: Unfinished,
+    /// Something was made here.
+    device: Option<(&'a dyn Backend, Plan, Credentials)>,
+    /// The device did not let go of what was begun.
+    left_behind: bool,
+    config: Option<Rewritten>,
+    approvals: bool,
+    /// The files of the identity were begun.
+    files: bool,
+    done: bool,
+    _lock: Lock,
+}
+
+impl<'a> Undo<'a> {
+    /// Makes the directory, takes the lock, and sees that no identity is there.
+    pub(super) fn begin(store: &IdentityStore) -> Result<Self, Error> {
+        file::private_dir(store.home())?;
+        let lock = store.lock()?;
+        store.check_vacant()?;
+        let note = store.read_unfinished()?;
+        Ok(Self {
+            store: store.clone(),
+            earlier: note.clone(),
+            note,
+            device: None,
+            left_behind: false,
+            config: None,
+            approvals: false,
+            files: false,
+            done: false,
+            _lock: lock,
+        })
+    }
+
+    /// Removes what earlier attempts have left: the header, then what is on a
+    /// token, which the note names until it is gone.
+    pub(super) fn clear(
+        &mut self,
+        backend: &dyn Backend,
+        found: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        self.store.clear_header(&self.note)?;
+        self.store.remove_unfinished_objects(&mut self.note, backend, found, credentials)?;
+        self.earlier.clone_from(&self.note);
+        Ok(())
+    }
+
+    /// Writes down under which names something is about to be made.
+    pub(super) fn announce(&mut self, plan: &Plan) -> Result<(), KeystoreError> {
+        if plan.names.is_none() {
+            return Ok(());
+        }
+        self.note.device.clone_from(&plan.names);
+        self.store.write_unfinished(&self.note)
+    }
+
+    /// What came of the first thing that was made by the plan.
+    pub(super) fn making<T>(
+        &mut self,
+        backend: &'a dyn Backend,
+        plan: &Plan,
+        credentials: &Credentials,
+        made: Result<T, Error>,
+    ) -> Result<T, Error> {
+        match &made {
+            Ok(_) => self.will_remove(backend, plan, credentials),
+            // It has been tried, and the device does not work.
+            Err(Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind { .. }))) => {
+                self.left_behind = true;
+            }
+            Err(_) => {}
+        }
+        made
+    }
+
+    /// From now on the device may have something that was made by the plan.
+    pub(super) fn will_remove(
+        &mut self,
+        backend: &'a dyn Backend,
+        plan: &Plan,
+        credentials: &Credentials,
+    ) {
+        self.device = Some((backend, plan.clone(), credentials.clone()));
+    }
+
+    pub(super) fn put_approvals(&mut self, approvals: Option<&str>) -> Result<(), KeystoreError> {
+        let path = self.store.home().join(names::APPROVALS);
+        // None is put over others.
+        if let Some(approvals) = approvals
+            && path.symlink_metadata().is_err()
+        {
+            self.approvals = true;
+            file::write(&path, approvals.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Writes the configuration. `new` is the DID that it pins, if nobody can
+    /// have known it before.
+    pub(super) fn write_config(
+        &mut self,
+        new: Option<&Did>,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<(), KeystoreError> {
+        if let Some(did) = new
+            && !self.note.was_never_made(did)
+        {
+            self.note.dids.push(did.clone());
+            self.store.write_unfinished(&self.note)?;
+        }
+        // What was there before the first time is what is put back.
+        let rewritten = Rewritten::write(path, bytes)?;
+        self.config = self.config.take().or(rewritten);
+        Ok(())
+    }
+
+    /// Writes both files by a function; then the identity is whole.
+    pub(super) fn write_files(
+        mut self,
+        write: impl FnOnce(&IdentityStore) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.files = true;
+        write(&self.store)?;
+        self.done = true;
+        if let Some(config) = self.config.take() {
+            config.keep();
+        }
+        // The identity is there: the next that opens it tries again.
+        if let Err(error) = self.store.write_unfinished(&Unfinished::default()) {
+            log::warn!("a note of how the identity was made could not be removed: {error}");
+        }
+        Ok(())
+    }
+
+    /// Best effort, in this order: an identity is never there without its key or
+    /// its pin, and the note stays as long as it says something true.
+    fn undo(&mut self) {
+        if self.files
+            && let Err(error) = self.store.remove_files()
+        {
+            log::warn!("what was written of the identity could not be removed: {error}");
+            return;
+        }
+        if self.approvals {
+            let _ = file::remove(&self.store.home().join(names::APPROVALS));
+        }
+        let unpinned = self.config.as_mut().is_none_or(Rewritten::put_back);
+        if let Some((backend, plan, credentials)) = self.device.take()
+            && let Err(error) = backend.discard(&plan, &credentials)
+        {
+            log::warn!("a new key could not be removed from its device: {error}");
+            self.left_behind = true;
+        }
+        let mut left = self.earlier.clone();
+        if !unpinned {
+            left.dids.clone_from(&self.note.dids);
+        }
+        if self.left_behind {
+            left.device.clone_from(&self.note.device);
+        }
+        if left != self.note
+            && let Err(error) = self.store.write_unfinished(&left)
+        {
+            log::warn!("{} stays: {error}", self.store.unfinished_path().display());
+        }
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.undo();
+        }
+    }
+}
+
+impl IdentityStore {
+    /// Puts away the header that is left without its payload.
+    ///
+    /// It may be all that is left of a key: a TPM's key *is* in it. So it is put
+    /// aside and not removed, unless it is one of a software key, of which it
+    /// holds nothing, or the note says that it was never more than begun.
+    fn clear_header(&self, begun: &Unfinished) -> Result<(), KeystoreError> {
+        let path = self.header_path();
+        let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
+        let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
+        if left
+            .as_ref()
+            .is_some_and(|header| header.backend() == BackendKind::Age || begun.began(header))
+        {
+            log::warn!(
+                "an earlier attempt to make an identity was cut off: {} is replaced",
+                path.display(),
+            );
+            return file::remove(&path);
+        }
+        let kept = self.home().join(format!("{}.{}", names::HEADER, short_hash(&bytes)));
+        log::warn!(
+            "there is the header of a key in a device without its identity.age, of {}: it is \
+             kept as {}, and the key stays in its device",
+            left.map_or_else(|| "an unknown DID".into(), |header| header.did().to_string()),
+            kept.display(),
+        );
+        file::rename(&path, &kept)
+    }
+
+    /// What a failed attempt has written: the payload first, with which the
+    /// identity is there.
+    fn remove_files(&self) -> Result<(), KeystoreError> {
+        file::remove(&self.payload_path())?;
+        file::remove(&self.header_path())
+    }
+}
+
+/// Enough to tell what was put aside from all else that was.
+fn short_hash(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::digest(bytes);
+    crate::encoding::hex::encode(hash.get(..8).unwrap_or_default())
+}

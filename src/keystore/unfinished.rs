@@ -1,0 +1,170 @@
+//! What an attempt to make an identity may leave, written down before it is
+//! made.
+//!
+//! `unfinished.json` is there from before the first object is made on a token,
+//! or the configuration pins a new DID, until the identity is whole. Whoever
+//! finds it beside no identity knows what is left on which token, and which
+//! pinned DIDs never had an identity. It holds no secret; see
+//! [`ObjectNames`] for why nobody else can name an object in it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::header::{Header, Storage};
+use super::identity::IdentityStore;
+use crate::backend::{Backend, Credentials, ObjectNames, Plan};
+use crate::did::Did;
+use crate::error::{Error, KeystoreError};
+use crate::file::{self, names};
+
+const FORMAT: &str = "icn-identity-unfinished";
+const VERSION: u64 = 1;
+
+/// What is left of attempts to make an identity that were cut off.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// DIDs that may be pinned, and never had an identity.
+    pub(super) dids: Vec<Did>,
+    /// Objects that may be on a token.
+    pub(super) device: Option<ObjectNames>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    format: String,
+    version: u64,
+    #[serde(default)]
+    dids: Vec<Did>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<ObjectNames>,
+}
+
+impl Unfinished {
+    /// Whether an identity of this DID was begun here, and never made. It may be
+    /// pinned all the same.
+    #[must_use]
+    pub fn was_never_made(&self, did: &Did) -> bool {
+        self.dids.contains(did)
+    }
+
+    /// Objects that may be left on a token, in words: which token, and their
+    /// `CKA_ID`s.
+    #[must_use]
+    pub fn objects(&self) -> Option<String> {
+        self.device.as_ref().map(ToString::to_string)
+    }
+
+    const fn is_nothing(&self) -> bool {
+        self.dids.is_empty() && self.device.is_none()
+    }
+
+    /// Whether a header is of what was begun.
+    pub(super) fn began(&self, header: &Header) -> bool {
+        let named = self.device.as_ref().is_some_and(|names| {
+            let storage = match header.storage() {
+                Storage::Pkcs11AesGcm { wrapped } => Some(&wrapped.key_id),
+                Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
+                Storage::Passphrase {} | Storage::TpmSealed { .. } => None,
+            };
+            header.locator().is_some_and(|locator| locator.id == names.key_id())
+                || storage.is_some_and(|id| *id == names.storage_id())
+        });
+        named || self.was_never_made(header.did())
+    }
+}
+
+impl IdentityStore {
+    /// What is left here of attempts to make an identity that were cut off;
+    /// `None` also where the identity is there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told.
+    pub fn unfinished(&self) -> Result<Option<Unfinished>, KeystoreError> {
+        let left = self.read_unfinished()?;
+        Ok((!left.is_nothing() && self.check_vacant().is_ok()).then_some(left))
+    }
+
+    /// Forgets that the identity was begun, if it is whole: its writer may have
+    /// been killed just after its last step. Best effort.
+    pub fn settle(&self) {
+        if !self.unfinished_path().exists() {
+            return;
+        }
+        let settled = self.lock().and_then(|_lock| self.settle_under_lock());
+        if let Err(error) = settled {
+            log::debug!("{} stays: {error}", self.unfinished_path().display());
+        }
+    }
+
+    pub(super) fn settle_under_lock(&self) -> Result<(), KeystoreError> {
+        let left = self.read_unfinished()?;
+        if left.is_nothing() || !left.began(&self.header()?) {
+            return Ok(());
+        }
+        self.write_unfinished(&Unfinished::default())
+    }
+
+    pub(super) fn unfinished_path(&self) -> PathBuf {
+        self.home().join(names::UNFINISHED)
+    }
+
+    pub(super) fn read_unfinished(&self) -> Result<Unfinished, KeystoreError> {
+        let path = self.unfinished_path();
+        let Some(bytes) = file::read_private(&path)? else { return Ok(Unfinished::default()) };
+        let note: Note = serde_json::from_slice(&bytes).map_err(|source| {
+            let path = path.clone();
+            KeystoreError::UnfinishedUnreadable { path, source: source.into() }
+        })?;
+        if note.format != FORMAT || note.version != VERSION {
+            let (what, found) = ("unfinished.json", note.version);
+            return Err(KeystoreError::Newer { what, found, known: VERSION });
+        }
+        Ok(Unfinished { dids: note.dids, device: note.device })
+    }
+
+    /// Durably, before anything of it is made.
+    pub(super) fn write_unfinished(&self, left: &Unfinished) -> Result<(), KeystoreError> {
+        let path = self.unfinished_path();
+        if left.is_nothing() {
+            return file::remove(&path);
+        }
+        let Unfinished { dids, device } = left.clone();
+        let note = Note { format: FORMAT.into(), version: VERSION, dids, device };
+        let json = serde_json::to_vec_pretty(&note).map_err(|source| {
+            KeystoreError::UnfinishedUnreadable { path: path.clone(), source: source.into() }
+        })?;
+        file::write(&path, &json)
+    }
+
+    /// Removes the objects that are left on the token of the next attempt.
+    pub(super) fn remove_unfinished_objects(
+        &self,
+        left: &mut Unfinished,
+        backend: &dyn Backend,
+        found: Option<&Did>,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let Some(names) = &left.device else { return Ok(()) };
+        let stays = |source| {
+            let (path, objects) = (self.unfinished_path(), names.to_string());
+            KeystoreError::Unfinished { path, objects, source }
+        };
+        let planned = backend.plan(found)?;
+        if !planned.names.is_some_and(|planned| planned.is_on_same_token(names)) {
+            return Err(stays(None).into());
+        }
+        log::warn!("what an interrupted attempt may have left is removed: {names}");
+        let plan = Plan { names: Some(names.clone()), ..Plan::default() };
+        match backend.discard(&plan, credentials) {
+            Ok(()) => {}
+            // The objects are still there, and the PIN is the matter.
+            Err(error) if error.is_wrong_credential() => return Err(error),
+            Err(error) => return Err(stays(Some(error.into())).into()),
+        }
+        left.device = None;
+        Ok(self.write_unfinished(left)?)
+    }
+}
