@@ -73,7 +73,13 @@ fn ordered(deed: Deed, expected: &[&str]) {
     let removed: Vec<&Call> = calls.iter().filter(|call| call.name == "unlink").collect();
     let removed_names: Vec<&str> = removed.iter().map(|call| call.quoted()[0]).collect();
     if deed == Deed::Init {
-        assert!(removed.is_empty(), "{removed_names:?}");
+        assert_eq!(removed_names, [format!("{home}/unfinished.json")]);
+        let after: Vec<&str> = calls[last..]
+            .iter()
+            .filter(|call| call.name == "unlink" || call.name == "fsync")
+            .map(|call| call.name.as_str())
+            .collect();
+        assert_eq!(after, ["fsync", "unlink", "fsync"], "{deed:?}");
     } else {
         let prev = [format!("{home}/identity.age.prev"), format!("{home}/identity.json.prev")];
         assert_eq!(removed_names, prev, "{deed:?}");
@@ -88,10 +94,28 @@ fn ordered(deed: Deed, expected: &[&str]) {
 
 #[test]
 fn files_are_synced_renamed_and_the_directory_synced_in_that_order() {
-    ordered(Deed::Init, &["identity.json", "identity.age"]);
+    ordered(Deed::Init, &["unfinished.json", "identity.json", "identity.age"]);
     let both = ["identity.json.prev", "identity.age.prev", "identity.json", "identity.age"];
     ordered(Deed::Renewal, &both);
     ordered(Deed::Change, &both);
+}
+
+/// What may be left is noted before the configuration pins the DID, and that is
+/// done before there is anything of an identity.
+#[test]
+fn init_pins_the_did_after_its_note_and_before_the_identity() {
+    let subject = Subject::new(Deed::Init);
+    let calls = subject.undisturbed();
+    let renames = calls.iter().filter(|call| call.name == "rename");
+    let targets: Vec<&str> =
+        renames.map(|call| call.quoted()[1].rsplit('/').next().unwrap()).collect();
+    assert_eq!(targets, ["unfinished.json", "icn.toml", "identity.json", "identity.age"]);
+    let pinned = calls
+        .iter()
+        .position(|call| call.name == "rename" && call.quoted()[1].ends_with("icn.toml"));
+    let next = calls[pinned.unwrap()..].iter().find(|call| call.name == "fsync").unwrap();
+    let above = format!("<{}>", subject.directory().display());
+    assert!(next.text.contains(&above), "{next:?}");
 }
 
 /// The directories that an identity is made in are as durable as its files.
