@@ -15,7 +15,7 @@ use super::header::{Header, Storage};
 use super::identity::IdentityStore;
 use crate::backend::{Backend, Credentials, ObjectNames, Plan};
 use crate::did::Did;
-use crate::error::{Error, KeystoreError};
+use crate::error::{Error, FormatError, KeystoreError};
 use crate::file::{self, names};
 
 const FORMAT: &str = "icn-identity-unfinished";
@@ -39,6 +39,13 @@ struct Note {
     dids: Vec<Did>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device: Option<ObjectNames>,
+}
+
+/// The fields that are read before all others.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
+    version: u64,
 }
 
 impl Unfinished {
@@ -114,14 +121,20 @@ impl IdentityStore {
     pub(super) fn read_unfinished(&self) -> Result<Unfinished, KeystoreError> {
         let path = self.unfinished_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(Unfinished::default()) };
-        let note: Note = serde_json::from_slice(&bytes).map_err(|source| {
-            let path = path.clone();
-            KeystoreError::UnfinishedUnreadable { path, source: source.into() }
-        })?;
-        if note.format != FORMAT || note.version != VERSION {
-            let (what, found) = ("unfinished.json", note.version);
-            return Err(KeystoreError::Newer { what, found, known: VERSION });
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
+            KeystoreError::UnfinishedUnreadable { path: path.clone(), source }
+        };
+        let Version { format, version: found } =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
+        if format != FORMAT {
+            return Err(unreadable(format!("its format is {format:?}, not {FORMAT:?}").into()));
         }
+        if found != VERSION {
+            let what = names::UNFINISHED;
+            return Err(FormatError::Newer { what, found, known: VERSION }.into());
+        }
+        let note: Note =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
         Ok(Unfinished { dids: note.dids, device: note.device })
     }
 
