@@ -18,6 +18,7 @@ pub struct Plan {
     /// Of objects on a token.
     pub(crate) names: Option<ObjectNames>,
     /// The values of a TPM's PCRs, read once.
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "read by that backend"))]
     pub(crate) pcrs: Option<PcrValues>,
 }
 

@@ -11,7 +11,6 @@ use crate::args::DecryptArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::new_file;
-use crate::report::warn;
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
     let backend = context.backend()?;

@@ -18,7 +18,6 @@ use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::new_file;
-use crate::report::warn;
 
 pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
     match command {

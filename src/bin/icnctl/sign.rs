@@ -8,7 +8,6 @@ use crate::args::SignArgs;
 use crate::context::{Context, read_message};
 use crate::error::CliError;
 use crate::pin_config;
-use crate::report::warn;
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let backend = context.backend()?;

@@ -5,7 +5,8 @@ use icn_identity::backend::Backend;
 use icn_identity::keystore::{Credentials, Located, Opened};
 
 use crate::context::Context;
-use crate::error::{CliError, warn};
+use crate::error::CliError;
+use crate::report::warn;
 
 impl Context {
     /// The identity, found: whatever can be refused without a credential has been,
