@@ -184,8 +184,7 @@ fn fill_tpm(tpm: &mut Table, context: &Context, object: &TpmObject) -> Option<()
         // As people write it.
         set(tpm, "key_handle", format!("{handle:#010x}").parse::<Value>().ok()?);
     }
-    let name: String = object.parent.name.iter().map(|byte| format!("{byte:02x}")).collect();
-    set(tpm, "parent_name", name);
+    set(tpm, "parent_name", output::hex(&object.parent.name));
     set(tpm, "platform_binding", !object.policy.pcr.is_empty());
     if !object.policy.pcr.is_empty() {
         set(tpm, "pcr_bank", config.pcr_bank.as_str());
