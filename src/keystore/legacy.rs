@@ -133,7 +133,7 @@ impl LegacyIdentity {
     ///
     /// # Errors
     ///
-    /// [`KeystoreError`] if it cannot be read, and as [`Self::decrypt`].
+    /// [`crate::error::KeystoreError`] if it cannot be read, and as [`Self::decrypt`].
     pub fn read(
         path: &Path,
         passphrase: &Passphrase,
