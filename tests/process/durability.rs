@@ -2,6 +2,7 @@
 //! old one or the new one, and opens.
 
 mod credentials;
+mod device;
 mod disks;
 mod faults;
 mod killed;

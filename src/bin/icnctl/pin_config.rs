@@ -6,7 +6,9 @@ use std::path::Path;
 use icn_identity::backend::{BackendKind, Pkcs11Locator, TpmObject};
 use icn_identity::config::Config;
 use icn_identity::error::KeystoreError;
-use icn_identity::keystore::{Change, Draft, Header};
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+use icn_identity::keystore::Change;
+use icn_identity::keystore::{Draft, Header};
 use icn_identity::{Did, DidKey, IdentityBundle};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
@@ -57,6 +59,7 @@ pub(crate) fn make(
 }
 
 /// The same for one that is changed.
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) fn change(context: &Context, mut change: Change) -> Result<Header, CliError> {
     let header = change.header().clone();
     let pinned = pin(context, &header, "", |path, text| change.write_config(path, text));

@@ -1,6 +1,8 @@
 //! The disk fails: each call that has to do with files, in turn, with each
 //! error a disk can give.
 
+use support::home::FAST;
+
 use super::subject::{Deed, State, Subject, for_each};
 use super::trace::Call;
 
@@ -44,14 +46,16 @@ fn failing_everywhere(deed: Deed) {
         let what = format!("{deed:?}: {error} at {}: {} {}", call.text, ran.code, ran.err);
         assert!(ran.code == 0 || ran.code == 1, "{what}");
         let changed = ran.err.contains("the passphrase was changed, but");
-        let made = ran.err.contains("the identity ") && ran.err.contains(", but");
         let told = ran.code != 0 || ran.err.contains("due for renewal, which failed");
         if told {
             // Which file, and what to do.
             assert!(ran.err.contains(subject.directory().to_str().unwrap()), "{what}");
             assert!(ran.err.contains("try: "), "{what}");
         }
-        let expected = if !told || changed || made { State::New } else { State::Old };
+        let expected = if !told || changed { State::New } else { State::Old };
+        if deed == Deed::Init && expected == State::Old {
+            assert_eq!(subject.config(), FAST, "{what}");
+        }
         assert_eq!(subject.state(), expected, "{what}");
         !told
     });

@@ -168,7 +168,10 @@ impl Subject {
     pub(crate) fn state(&self) -> State {
         let (old, new) = (self.opened(OLD), self.opened(NEW));
         let state = match (self.deed, &old, &new) {
-            (Deed::Init, Ok(_), _) => State::New,
+            (Deed::Init, Ok(_), _) => {
+                self.assert_pinned();
+                State::New
+            }
             (Deed::Init, Err(error), _) => {
                 let none = matches!(
                     error,
@@ -192,11 +195,28 @@ impl Subject {
         state
     }
 
-    /// The operator tries again.
+    /// The operator tries again, whatever is pinned by now.
     fn made_after_all(&self) {
-        let made = self.backend().create_identity(DidMethod::Icn, &Passphrase::new(OLD));
-        assert!(made.is_ok(), "{:?}: {:?}", made.err(), self.names());
+        let traced = self.command(&[]);
+        let words = traced.get_args().skip_while(|word| *word != env!("CARGO_BIN_EXE_icnctl"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
+        command.args(words.skip(1)).env_clear();
+        for (name, value) in traced.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        let made = run(&mut command, b"");
+        assert_eq!(made.code, 0, "{}: {:?}", made.err, self.names());
         self.opened(OLD).unwrap();
+        self.assert_pinned();
+    }
+
+    pub(crate) fn config(&self) -> String {
+        std::fs::read_to_string(self.path("icn.toml")).unwrap()
+    }
+
+    fn assert_pinned(&self) {
+        let pin = format!("did = \"{}\"", self.store().header().unwrap().did());
+        assert!(self.config().lines().any(|line| line == pin), "{pin}: {}", self.config());
     }
 
     /// What is in the directory, sorted.

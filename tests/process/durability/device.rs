@@ -1,0 +1,324 @@
+//! `icnctl id init` on a device, killed: no identity, or one that is whole and
+//! pinned, and no key on the token that nothing names.
+//!
+//! What is on a disk changes by calls that change a file. So a writer is killed
+//! at each of those: killed at any other call it leaves what it leaves at the
+//! next of them. A TPM is told something by each write to its socket.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::home::{FAST, Ran, run, write_private};
+use support::softhsm::{PIN, SoftHsm, module};
+use support::swtpm::Swtpm;
+use tempfile::TempDir;
+
+use super::trace::{Call, calls};
+
+const TOKEN: &str = "node-1";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A key is made on the token.
+    Token,
+    /// One that is there is taken.
+    Adopted,
+    Tpm,
+}
+
+enum Device {
+    Token(SoftHsm),
+    Tpm(Swtpm),
+}
+
+/// A home, and a device of its own.
+struct Node {
+    kind: Kind,
+    dir: TempDir,
+    device: Device,
+    /// `CKA_ID`s that were on the token before.
+    before: Vec<String>,
+}
+
+impl Node {
+    fn new(kind: Kind) -> Self {
+        let device = match kind {
+            Kind::Tpm => Device::Tpm(Swtpm::start()),
+            Kind::Token => Device::Token(SoftHsm::with_token(TOKEN)),
+            Kind::Adopted => {
+                let hsm = SoftHsm::with_token(TOKEN);
+                hsm.import(TOKEN, "theirs", "0a0b");
+                Device::Token(hsm)
+            }
+        };
+        let mut node = Self { kind, dir: tempfile::tempdir().unwrap(), device, before: vec![] };
+        node.before = node.ids();
+        if let Device::Token(hsm) = &node.device {
+            copy(&hsm.tokens(), &node.path("kept"));
+        }
+        write_private(&node.path("pin"), PIN);
+        node.reset();
+        node
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    fn read(&self, path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// Everything as it was before.
+    fn reset(&self) {
+        let _ = fs::remove_dir_all(self.home());
+        write_private(&self.path("icn.toml"), FAST);
+        match &self.device {
+            Device::Token(hsm) => {
+                fs::remove_dir_all(hsm.tokens()).unwrap();
+                copy(&self.path("kept"), &hsm.tokens());
+            }
+            // What a kernel's resource manager does when its client is gone.
+            Device::Tpm(_) => self.flush(),
+        }
+    }
+
+    fn flush(&self) {
+        if let Device::Tpm(tpm) = &self.device {
+            for kind in ["-t", "-l", "-s"] {
+                let _ = tpm.try_tool("tpm2_flushcontext", &[kind]);
+            }
+        }
+    }
+
+    fn init(&self) -> Vec<String> {
+        let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        match (&self.device, self.kind) {
+            (Device::Token(_), Kind::Adopted) => text(&[
+                "--key",
+                "pkcs11:token=node-1;id=%0A%0B",
+                "id",
+                "init",
+                "--module",
+                module(),
+            ]),
+            (Device::Token(_), _) => {
+                text(&["id", "init", "--backend", "pkcs11", "--module", module(), "--token", TOKEN])
+            }
+            (Device::Tpm(tpm), _) => text(&[
+                "id",
+                "init",
+                "--backend",
+                "tpm",
+                "--device",
+                &tpm.tcti(),
+                "--no-pin",
+                "--pcr-indices",
+                "16",
+            ]),
+        }
+    }
+
+    fn command(&self, program: &str, before: &[&str], args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        let (config, pin) = (self.path("icn.toml"), self.path("pin"));
+        command.args(before);
+        if program != env!("CARGO_BIN_EXE_icnctl") {
+            command.arg(env!("CARGO_BIN_EXE_icnctl"));
+        }
+        command
+            .args(["--config", config.to_str().unwrap(), "--pin-file", pin.to_str().unwrap()])
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("ICN_HOME", self.home());
+        if let Device::Token(hsm) = &self.device {
+            command.env("SOFTHSM2_CONF", hsm.conf());
+        }
+        command
+    }
+
+    fn icnctl(&self, args: &[&str]) -> Ran {
+        run(&mut self.command(env!("CARGO_BIN_EXE_icnctl"), &[], args), b"hello")
+    }
+
+    /// `id init` under `strace`; gives what came of it and what was called.
+    fn traced(&self, options: &[&str]) -> (Ran, Vec<Call>) {
+        let log = self.path("log");
+        let strace = [&["-f", "-y", "-o", log.to_str().unwrap()], options].concat();
+        let init = self.init();
+        let args: Vec<&str> = init.iter().map(String::as_str).collect();
+        let ran = run(&mut self.command("strace", &strace, &args), b"");
+        (ran, calls(&self.read(&log)))
+    }
+
+    /// What can make a difference: calls that change a file of the home, the
+    /// configuration or the token, and what is told to a TPM.
+    fn counts(&self, call: &Call) -> bool {
+        // SoftHSM empties `token.object` before it writes it anew: a kill between
+        // costs the whole token, whoever logs in.
+        let token = match &self.device {
+            Device::Token(hsm) => call.names(&hsm.tokens()) && !call.text.contains("/token.object"),
+            Device::Tpm(_) => false,
+        };
+        let told = matches!(call.name.as_str(), "write" | "sendto" | "connect")
+            && (call.text.contains("<TCP")
+                || call.text.contains("<socket:")
+                || call.name == "connect");
+        (call.mutates() && (call.names(self.dir.path()) || token)) || told
+    }
+
+    /// `CKA_ID`s on the token, and what has none is no key.
+    fn ids(&self) -> Vec<String> {
+        let Device::Token(hsm) = &self.device else { return vec![] };
+        let listed = hsm.objects(TOKEN);
+        let mut ids = vec![];
+        for object in listed.split_inclusive("\n").fold(Vec::<String>::new(), |mut all, line| {
+            match (line.starts_with("  "), all.last_mut()) {
+                (true, Some(last)) => last.push_str(line),
+                _ => all.push(line.to_owned()),
+            }
+            all
+        }) {
+            let field = |name: &str| {
+                let line = object.lines().find_map(|line| line.trim().strip_prefix(name));
+                line.map(str::trim)
+                    .filter(|value| !["", "<empty>"].contains(value))
+                    .map(str::to_owned)
+            };
+            match field("ID:") {
+                Some(id) => ids.push(id),
+                // SoftHSM writes objects attribute by attribute: a shell.
+                None => {
+                    assert!(field("label:").is_none() && field("EC_POINT:").is_none(), "{object}")
+                }
+            }
+        }
+        ids.sort();
+        ids
+    }
+
+    /// What `id init` has put on the token.
+    fn new_ids(&self) -> Vec<String> {
+        self.ids().into_iter().filter(|id| !self.before.contains(id)).collect()
+    }
+
+    /// The DID of the header, if it is the pinned one, and the identity signs.
+    fn assert_whole_and_pinned(&self, what: &str) {
+        let signed = self.icnctl(&["sign"]);
+        assert_eq!((signed.code, signed.err.as_str()), (0, ""), "{what}: {:?}", self.names());
+        let header = self.read(&self.home().join("identity.json"));
+        let header: serde_json::Value = serde_json::from_str(&header).unwrap();
+        let pin = format!("did = {}", header["did"]);
+        let config = self.read(&self.path("icn.toml"));
+        assert!(config.lines().any(|line| line == pin), "{what}: {pin}: {config}");
+        let header = header.to_string();
+        let ids = self.new_ids();
+        for id in &ids {
+            assert!(header.contains(id), "{what}: {id} is not of {header}");
+        }
+        let objects = match self.kind {
+            Kind::Token => 3,
+            Kind::Adopted => 1,
+            Kind::Tpm => 0,
+        };
+        assert_eq!(ids.len(), objects, "{what}: {ids:?}");
+        assert_eq!(self.names(), [".lock", "identity.age", "identity.json"], "{what}");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.home()) else { return vec![] };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// After it was killed. Gives whether there is an identity.
+    fn judge(&self, what: &str) -> bool {
+        let named = ["unfinished.json", "identity.json"]
+            .map(|name| self.read(&self.home().join(name)))
+            .concat();
+        for id in self.new_ids() {
+            assert!(named.contains(&id), "{what}: nothing names {id}: {:?}", self.names());
+        }
+        let made = self.home().join("identity.age").exists();
+        if !made {
+            let init = self.init();
+            let args: Vec<&str> = init.iter().map(String::as_str).collect();
+            let again = self.icnctl(&args);
+            assert_eq!(again.code, 0, "{what}: {}: {:?}", again.err, self.names());
+        }
+        self.assert_whole_and_pinned(what);
+        made
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = run(Command::new("cp").arg("-a").args([from, to]), b"");
+    assert_eq!(copied.code, 0, "{}", copied.err);
+}
+
+fn killed_everywhere(kind: Kind) {
+    let node = Node::new(kind);
+    let (ran, calls) = node.traced(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    node.assert_whole_and_pinned("undisturbed");
+    let mut opened = BTreeSet::new();
+    let window: Vec<&Call> = calls
+        .iter()
+        .filter(|call| node.counts(call))
+        // A file is made once.
+        .filter(|call| call.name != "openat" || opened.insert(call.quoted()[0]))
+        .collect();
+    assert!(window.len() > 20, "{window:#?}");
+    let share = window.len().div_ceil(4);
+    let made: Vec<bool> = std::thread::scope(|scope| {
+        let threads: Vec<_> = window
+            .chunks(share)
+            .map(|part| {
+                scope.spawn(move || {
+                    let node = Node::new(kind);
+                    part.iter().map(|call| killed_at(&node, call)).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let whole = made.iter().filter(|made| **made).count();
+    println!("{kind:?}: killed at {} calls; {whole} times there was an identity", made.len());
+    assert!(whole > 0 && whole < made.len() / 2, "{made:?}");
+}
+
+fn killed_at(node: &Node, call: &Call) -> bool {
+    node.reset();
+    let (name, nth) = (&call.name, call.nth);
+    let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
+    let trace = format!("trace={name}");
+    let (ran, _) = node.traced(&["-e", &trace, "-e", &inject]);
+    let killed = node.read(&node.path("log")).contains("+++ killed by SIGKILL +++");
+    assert!(killed, "{:?}: not killed at {}: {}", node.kind, call.text, ran.err);
+    node.flush();
+    node.judge(&format!("{:?}: killed at {}", node.kind, call.text))
+}
+
+#[test]
+fn a_killed_init_on_a_token_leaves_no_key_that_nothing_names() {
+    killed_everywhere(Kind::Token);
+}
+
+#[test]
+fn a_killed_init_around_a_key_of_a_token_leaves_that_key_and_no_other() {
+    killed_everywhere(Kind::Adopted);
+}
+
+#[test]
+fn a_killed_init_on_a_tpm_leaves_no_identity_or_one_that_is_whole_and_pinned() {
+    killed_everywhere(Kind::Tpm);
+}
