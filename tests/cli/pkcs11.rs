@@ -1,6 +1,7 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 
 mod p256;
+mod unfinished;
 
 use serde_json::json;
 use support::home::{Ran, on_a_terminal, openssl_verifies};

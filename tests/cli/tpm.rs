@@ -6,6 +6,7 @@ mod config;
 mod damage;
 mod devices;
 mod doctor;
+mod moving;
 pub(crate) mod node;
 mod others;
 mod pins;

@@ -3,12 +3,17 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use icn_identity::backend::{AgeKeyStore, BackendConfig, BackendKind};
+use icn_identity::backend::{AgeKeyStore, BackendConfig, BackendKind, NewKey};
 use icn_identity::bundle::BundleError;
 use icn_identity::config::Config;
 use icn_identity::error::{KeystoreError, OpenError};
-use icn_identity::keystore::{Credentials, IdentityStore};
-use icn_identity::{DidMethod, Error, IdentityBundle, Key, Passphrase, Software, Unlocked};
+use icn_identity::keystore::backup::BackupRequest;
+use icn_identity::keystore::{Credentials, IdentityStore, Located, Needs};
+use icn_identity::rotation::{RotationReason, RotationTerms};
+use icn_identity::{
+    DidKey, DidMethod, Error, IdentityBundle, Key, Passphrase, RotationChain, RotationStatement,
+    Software, Unlocked,
+};
 
 const FAST: &str = "[identity.age]\nwork_factor = 10\n";
 
@@ -21,7 +26,7 @@ fn store(home: &Path) -> AgeKeyStore {
     AgeKeyStore::with_config(home.join("icn"), &config.identity.age)
 }
 
-fn open(store: &AgeKeyStore) -> Result<IdentityBundle<icn_identity::DidKey>, Error> {
+fn open(store: &AgeKeyStore) -> Result<IdentityBundle<DidKey>, Error> {
     let config = Config::parse(FAST).unwrap();
     let identities = IdentityStore::new(store.home()).with_age_config(config.identity.age.clone());
     let credentials = Credentials::passphrase(passphrase());
@@ -176,7 +181,7 @@ fn identities(store: &AgeKeyStore) -> IdentityStore {
     IdentityStore::new(store.home()).with_age_config(config.identity.age)
 }
 
-fn open_at(store: &AgeKeyStore, at: SystemTime) -> IdentityBundle<icn_identity::DidKey> {
+fn open_at(store: &AgeKeyStore, at: SystemTime) -> IdentityBundle<DidKey> {
     let credentials = Credentials::passphrase(passphrase());
     let opened = identities(store).open_at(store, None, &credentials, at).unwrap();
     assert!(opened.renewal_failed.is_none());
@@ -298,4 +303,93 @@ fn the_factory_opens_what_is_configured() {
     let error = Config::parse("[identity]\nbackend = \"pkcs11\"\n").unwrap();
     let error = error.backend(dir.path()).unwrap_err();
     assert!(error.to_string().contains("no [identity.pkcs11]"), "{error}");
+}
+
+/// Every command that opens or changes an identity, on one.
+#[test]
+fn every_command_sweeps_what_a_killed_writer_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = store(dir.path());
+    let made = backend.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let successor = store(&dir.path().join("next"));
+    let next = successor.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let config = Config::parse(FAST).unwrap().identity.age;
+    let given = Credentials::passphrase(passphrase());
+    let key = "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq";
+    let statement = |next: &IdentityBundle<DidKey>| {
+        let terms = RotationTerms::new(RotationReason::Manual);
+        let signed = RotationStatement::sign(made.signer(), next.signer(), None, &terms)?;
+        Ok(RotationChain::verify([signed])?)
+    };
+    type Deed<'a> = (&'static str, Box<dyn Fn(Located<'_>) -> Result<(), Error> + 'a>);
+    let deeds: [Deed<'_>; 6] = [
+        ("open", Box::new(|it| it.open(&given).map(drop))),
+        ("open without renewal", Box::new(|it| it.open_without_renewal(&given).map(drop))),
+        ("renew", Box::new(|it| it.renew(&given).map(drop))),
+        ("rotation", Box::new(|it| it.record_rotation(&given, statement).map(drop))),
+        (
+            "backup",
+            Box::new(|it| {
+                let request = BackupRequest::new(vec![key.parse().unwrap()]).unwrap();
+                it.backup(&given, &request).map(drop)
+            }),
+        ),
+        ("passphrase", Box::new(|it| it.change_passphrase(&given, &passphrase()))),
+    ];
+    let identities = IdentityStore::new(successor.home()).with_age_config(config);
+    for (name, deed) in deeds {
+        let left = successor.home().join(".identity.json.prev.0123456789abcdef01234567");
+        std::fs::write(&left, "half of something").unwrap();
+        let located = identities.locate(&successor, Some(next.did())).unwrap();
+        assert_eq!(located.needs(), Needs::Passphrase);
+        assert!(left.exists(), "{name}");
+        deed(located).unwrap();
+        assert!(!left.exists(), "{name}");
+    }
+}
+
+/// The lock is not held while a person looks for the passphrase.
+#[test]
+fn what_changes_after_an_identity_was_located_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = store(dir.path());
+    let made = backend.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let config = Config::parse(FAST).unwrap().identity.age;
+    let identities = IdentityStore::new(backend.home()).with_age_config(config);
+    let located = identities.locate(&backend, Some(made.did())).unwrap();
+    let new = Passphrase::new("another passphrase");
+    let given = Credentials::passphrase(passphrase());
+    identities.change_passphrase(&backend, None, &given, &new).unwrap();
+    let error = located.open(&given).unwrap_err();
+    assert!(matches!(error, Error::Open(OpenError::WrongPassphrase)), "{error}");
+    let located = identities.locate(&backend, Some(made.did())).unwrap();
+    let renewed = identities.renew(&backend, None, &Credentials::passphrase(new.clone())).unwrap();
+    let opened = located.open(&Credentials::passphrase(new)).unwrap();
+    assert_eq!(opened.bundle.binding(), renewed.binding());
+    // Another identity in its place is refused, although it was located before.
+    let other = store(&dir.path().join("other"));
+    let _other = other.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let located = identities.locate(&backend, Some(made.did())).unwrap();
+    for name in ["identity.json", "identity.age"] {
+        std::fs::copy(other.home().join(name), backend.home().join(name)).unwrap();
+    }
+    let error = located.open(&given).unwrap_err();
+    assert!(matches!(error, Error::Keystore(KeystoreError::NotPinned { .. })), "{error}");
+}
+
+#[test]
+fn a_software_draft_that_is_dropped_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = store(dir.path());
+    let config = Config::parse(FAST).unwrap().identity.age;
+    let identities = IdentityStore::new(backend.home()).with_age_config(config);
+    let given = Credentials::passphrase(passphrase());
+    let file = dir.path().join("icn.toml");
+    let mut draft = identities.draft(&backend, &NewKey::default(), &given).unwrap();
+    draft.write_config(&file, b"pinned").unwrap();
+    assert!(backend.home().join("unfinished.json").exists());
+    drop(draft);
+    assert!(!file.exists() && !backend.home().join("unfinished.json").exists());
+    let made = identities.draft(&backend, &NewKey::default(), &given).unwrap().write().unwrap();
+    assert_eq!(open(&backend).unwrap().did(), made.did());
 }

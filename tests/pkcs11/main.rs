@@ -25,6 +25,7 @@ macro_rules! for_both_algorithms {
 mod calls;
 mod dialects;
 mod doubtful;
+mod draft;
 mod ecdh;
 mod ed25519;
 mod keys;

@@ -86,6 +86,17 @@ fn an_identity_opens_after_a_restart_with_its_one_credential() {
     }
 }
 
+/// Sealing anew sweeps as every other change does.
+#[test]
+fn resealing_sweeps_what_a_killed_writer_left() {
+    let identity = Identity::new(AlgorithmId::Ed25519, false);
+    let left = ".identity.json.0123456789abcdef01234567";
+    identity.write(left, b"half of something");
+    identity.reseal(None, None, None).unwrap();
+    assert!(!identity.has(left));
+    identity.open(None).unwrap();
+}
+
 #[test]
 fn sealed_for_values_to_come_it_opens_before_and_after_the_update() {
     for pin in [None, Some(PIN)] {

@@ -93,6 +93,10 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
             pkcs11.serial = pkcs11.serial.filter(|_| key.serial().is_none());
         }
         if let Some(token) = &args.token {
+            if pkcs11.token.as_ref().is_some_and(|configured| configured != token) {
+                // Another token has another serial number.
+                pkcs11.serial = None;
+            }
             pkcs11 = pkcs11.with_token(token);
         }
         if args.key_label.is_some() {

@@ -35,6 +35,18 @@ fn what_a_cut_off_init_has_left_is_said_and_put_aside() {
     }
 }
 
+/// The DID that the cut-off `id init` had pinned was never anybody's.
+#[test]
+fn after_an_init_that_was_cut_off_an_import_pins_its_own_did() {
+    let home = home();
+    assert_eq!(support::cut_off::at_rename(&home, &["id", "init"], 3).code, -1);
+    assert!(home.read("icn.toml").contains("did = ") && home.path("unfinished.json").exists());
+    home.ok(&["id", "import", fixture::path("v3").to_str().unwrap()], b"");
+    assert!(home.read("icn.toml").contains(&format!("did = \"{DID}\"")));
+    assert_eq!(home.show()["did"], DID);
+    assert!(!home.path("unfinished.json").exists());
+}
+
 #[test]
 fn an_import_that_fails_puts_the_configuration_back() {
     let home = home();

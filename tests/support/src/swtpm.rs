@@ -132,6 +132,16 @@ impl Swtpm {
         self.tool("tpm2_pcrextend", &[&format!("{index}:sha256={EXTENSION}")]);
     }
 
+    /// Does the same when it is called, wherever that is.
+    pub fn extender(&self, index: u32) -> impl FnOnce() + Send + 'static {
+        let (tcti, extension) = (self.tcti(), format!("{index}:sha256={EXTENSION}"));
+        move || {
+            let mut command = inherits_nothing("tpm2_pcrextend");
+            let done = command.arg(extension).env("TPM2TOOLS_TCTI", tcti).status();
+            assert!(done.is_ok_and(|status| status.success()), "tpm2_pcrextend");
+        }
+    }
+
     /// Of the SHA-256 bank, in lower-case hex.
     pub fn read_pcr(&self, index: u32) -> String {
         let out = self.tool("tpm2_pcrread", &[&format!("sha256:{index}")]);

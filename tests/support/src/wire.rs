@@ -37,6 +37,8 @@ struct State {
     /// What was said, by connection and direction.
     heard: BTreeMap<usize, Vec<u8>>,
     commands: Vec<u32>,
+    /// After so many commands, between two connections.
+    hook: Option<(usize, Box<dyn FnOnce() + Send>)>,
 }
 
 enum Cut {
@@ -120,6 +122,12 @@ impl Wire {
         lock(&self.state).refusal = Some(Refusal { command, code, times });
     }
 
+    /// Does something when so many commands were answered, before the next one
+    /// reaches the TPM. By then nobody is connected to it.
+    pub fn after(&self, commands: usize, hook: impl FnOnce() + Send + 'static) {
+        lock(&self.state).hook = Some((commands, Box::new(hook)));
+    }
+
     /// Whether a break is still to come.
     pub fn break_pending(&self) -> bool {
         lock(&self.state).cut.is_some()
@@ -162,6 +170,14 @@ impl State {
         if channel == COMMANDS {
             self.waiting = false;
         }
+    }
+
+    fn take_hook(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let (commands, _) = self.hook.as_ref()?;
+        if *commands > self.commands.len() {
+            return None;
+        }
+        self.hook.take().map(|(_, hook)| hook)
     }
 
     fn hear(&mut self, stream: usize, bytes: &[u8]) {
@@ -223,7 +239,15 @@ fn serve(channel: usize, listener: &TcpListener, to: SocketAddrV4, state: &Mutex
             scope.spawn(|| answers(channel, stream + 1, &tpm, &client, state));
             requests(channel, stream, &client, &tpm, state);
         });
-        lock(state).end(channel);
+        let hook = {
+            let mut state = lock(state);
+            state.end(channel);
+            if channel == COMMANDS { state.take_hook() } else { None }
+        };
+        drop((client, tpm));
+        if let Some(hook) = hook {
+            hook();
+        }
     }
 }
 

@@ -37,12 +37,14 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
         let header = context.store().header().ok()?;
         Some(header.did().clone())
     });
+    let left = context.store().unfinished()?.and_then(|left| left.objects());
     context.format.print(
         || {
             json!({
                 "module": report,
                 "probe": probed,
                 "identity": ours,
+                "unfinished": left,
                 "verdicts": verdicts,
                 "verdict": worst,
             })
@@ -52,6 +54,14 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
             write_module(&mut text, &report, ours.as_ref());
             if let Some(probed) = &probed {
                 write_probe(&mut text, probed);
+            }
+            if let Some(left) = &left {
+                let left = one_line(left);
+                let _ = writeln!(
+                    text,
+                    "\nAn `id init` that was cut off may have left objects on {left}.\nThe next one \
+                     with that token removes them."
+                );
             }
             write_verdicts(&mut text, &verdicts, worst);
             if args.probe && probed.is_none() {

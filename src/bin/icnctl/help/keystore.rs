@@ -44,6 +44,14 @@ impl Help for KeystoreError {
                 "put the right PIN there (a file that is written anew is tried; a variable does \
                  not show whether it has changed), then run the command once with --retry-pin"
             }
+            Self::Unfinished { path, .. } => {
+                return Some(format!(
+                    "run the command with that token: what is left there is removed first; or \
+                     destroy each of these objects (`pkcs11-tool --login --delete-object --id ID \
+                     --type privkey`, pubkey and secrkey), then remove {}",
+                    path.display()
+                ));
+            }
             Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
             _ => return self.help(),
         };
