@@ -29,6 +29,7 @@ use crate::fault::SignError;
 use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
 use crate::secret::X25519Seed;
 use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement};
+use crate::sshsig::SshSignature;
 
 /// How long a binding is valid unless said otherwise: 7 days. Whoever steals
 /// the TLS key can pose as the DID until then.
@@ -124,6 +125,21 @@ impl<S: DidSigner> IdentityBundle<S> {
     pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         refuse_reserved(message)?;
         pinned(&self.signer, &self.did, message, self.signer.sign(message)?)
+    }
+
+    /// Signs a message for one context; see [`DidSigner::sign_for`]. What did not come
+    /// from our own software key is verified under the pinned key.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::InvalidContext`], or if the signer failed or its signature does not
+    /// verify.
+    pub fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
+        let signature = self.signer.sign_for(context, message)?;
+        if !is_our_software_key(&self.signer, &self.did) {
+            self.verifying_key().verify_for(context, message, &signature)?;
+        }
+        Ok(signature)
     }
 
     /// Signs a statement of this crate.
@@ -310,6 +326,11 @@ fn state_pinned<S: DidSigner>(
     pinned(signer, did, statement, sign_statement(signer, statement)?)
 }
 
+/// Our own software key cannot change. Everything else can.
+fn is_our_software_key<S: DidSigner>(signer: &S, did: &Did) -> bool {
+    signer.provenance() == ProvenanceKind::Software && signer.verifying_key() == did.verifying_key()
+}
+
 /// A signature, once it was verified under the pinned key.
 fn pinned<S: DidSigner>(
     signer: &S,
@@ -317,10 +338,7 @@ fn pinned<S: DidSigner>(
     message: &[u8],
     signature: Signature,
 ) -> Result<Signature, SignError> {
-    // Our own software key cannot change. Everything else can.
-    let ours = signer.provenance() == ProvenanceKind::Software
-        && signer.verifying_key() == did.verifying_key();
-    if !ours {
+    if !is_our_software_key(signer, did) {
         did.verifying_key().verify(message, &signature)?;
     }
     Ok(signature)

@@ -49,6 +49,7 @@ mod private;
 pub mod rotation;
 pub mod secret;
 pub mod signer;
+pub mod sshsig;
 pub mod statement;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -66,6 +67,7 @@ pub use key::{
 pub use rotation::{RotationChain, RotationStatement};
 pub use secret::{Passphrase, Pin};
 pub use signer::{Custody, DidSigner, DidSignerExt};
+pub use sshsig::SshSignature;
 
 /// README and docs pages, so that their examples are tested.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use crate::did::Did;
 use crate::evidence::{Assurance, Evidence, ProvenanceKind, Requirement, Unmet};
 use crate::fault::SignError;
 use crate::private;
+use crate::sshsig::{self, SshSignature};
 use crate::statement::is_reserved;
 
 /// A signer for one DID.
@@ -40,6 +41,21 @@ pub trait DidSigner: Send + Sync {
     /// its device could not sign.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
 
+    /// Signs a message for one context, so that the signature can be presented for
+    /// no other: what applications want, where no protocol fixes the bytes.
+    ///
+    /// The context is OpenSSH's namespace: a name of your protocol, like
+    /// `payments@coop.example` (1 to 1024 bytes of UTF-8, no control characters). It
+    /// is verified by [`VerifyingKey::verify_for`], or by `ssh-keygen -Y verify -n
+    /// CONTEXT`; see [`crate::sshsig`].
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::InvalidContext`], and as [`Self::sign`].
+    fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
+        sign_context(self, context, message)
+    }
+
     /// Signs a statement that this crate has made. Cannot be overridden or called
     /// from outside, like [`Self::__evidence`].
     #[doc(hidden)]
@@ -57,6 +73,18 @@ pub trait DidSigner: Send + Sync {
     fn __evidence(&self, _: private::Token) -> Option<&Evidence> {
         None
     }
+}
+
+fn sign_context<S: DidSigner + ?Sized>(
+    signer: &S,
+    context: &str,
+    message: &[u8],
+) -> Result<SshSignature, SignError> {
+    if !sshsig::is_context(context) {
+        return Err(SignError::InvalidContext);
+    }
+    let signature = sign_statement(signer, &sshsig::signed_bytes(context, message))?;
+    Ok(SshSignature::new(*signer.verifying_key(), context.to_owned(), signature))
 }
 
 /// Refuses what a caller must not have signed.
@@ -147,6 +175,9 @@ macro_rules! forward {
             }
             fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
                 (**self).sign(message)
+            }
+            fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
+                (**self).sign_for(context, message)
             }
             fn __sign_statement(
                 &self,

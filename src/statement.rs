@@ -2,19 +2,26 @@
 //!
 //! `icn-identity/<purpose>/v1` and a zero byte come first, so that no statement
 //! can be taken for another, or for a message that a user had signed: every
-//! signer of this crate refuses input that begins with [`PREFIX`], by
+//! signer of this crate refuses input that begins with one of [`RESERVED`], by
 //! [`SignError::Reserved`](crate::error::SignError::Reserved).
 
 /// The first bytes of every statement of this crate.
 pub const PREFIX: &[u8] = b"icn-identity/";
 
-/// Whether a message could be taken for a statement of this crate.
+/// The first bytes of all that this crate signs by itself: of its statements, and of
+/// signatures for a context ([`crate::sshsig`]).
+pub const RESERVED: [&[u8]; 2] = [PREFIX, SSHSIG];
+
+/// The first bytes of what is signed for a context.
+pub(crate) const SSHSIG: &[u8] = b"SSHSIG";
+
+/// Whether a message could be taken for something that this crate signs by itself.
 ///
 /// Every signer of this crate refuses to sign such messages. Code around a signer
 /// written elsewhere, that signs what others give it, has to ask for itself.
 #[must_use]
 pub fn is_reserved(message: &[u8]) -> bool {
-    message.starts_with(PREFIX)
+    RESERVED.iter().any(|prefix| message.starts_with(prefix))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,15 +19,19 @@ pub enum SignError {
     /// The foreign signer failed.
     #[error("the external signer failed")]
     External(#[source] Box<dyn StdError + Send + Sync>),
-    /// The message begins like a statement of this crate
-    /// ([`statement::PREFIX`](crate::statement::PREFIX)). Signed, it could be
-    /// presented as one: as a binding of somebody else's TLS key, or as a rotation
-    /// to somebody else's key. The signer was not asked.
+    /// The message begins like something that this crate signs itself
+    /// ([`statement::RESERVED`](crate::statement::RESERVED)). Signed, it could be
+    /// presented as that: as a binding of somebody else's TLS key, as a rotation to
+    /// somebody else's key, or as a signature for a context. The signer was not
+    /// asked.
     #[error(
-        "the message was not signed: it begins with \"icn-identity/\", as statements of this \
-         library do"
+        "the message was not signed: it begins with \"icn-identity/\" or \"SSHSIG\", as what \
+         this library signs itself does"
     )]
     Reserved,
+    /// The context is empty, longer than 1024 bytes, or has control characters.
+    #[error("the context was not signed for: expected 1 to 1024 bytes without control characters")]
+    InvalidContext,
 }
 
 impl SignError {
@@ -42,10 +46,13 @@ impl SignError {
                     .into(),
             ),
             Self::Reserved => Some(
-                "put a prefix of your own protocol before the message; to make a bundle or a \
-                 rotation, pass the key itself and not a wrapper that calls its `sign`"
+                "sign it for a context (`sign_for`); to make a bundle or a rotation, pass the \
+                 key itself and not a wrapper that calls its `sign`"
                     .into(),
             ),
+            Self::InvalidContext => {
+                Some("give a name of your protocol, like `payments@coop.example`".into())
+            }
             Self::External(_) => None,
         }
     }

@@ -40,6 +40,9 @@ fn statements() -> Vec<Vec<u8>> {
     // And what may become one: a purpose of a later version, and the prefix alone.
     all.push(b"icn-identity/binding/v2\0".to_vec());
     all.push(PREFIX.to_vec());
+    // And signatures for a context.
+    all.push(crate::sshsig::signed_bytes("payments", b"100 to Ada"));
+    all.push(b"SSHSIG".to_vec());
     all
 }
 
