@@ -149,6 +149,16 @@ impl VerifyingKey {
     }
 }
 
+impl VerifyingKey {
+    /// The public key as OpenSSH writes it, in `authorized_keys` and in the allowed
+    /// signers of `ssh-keygen -Y verify`: `ssh-ed25519 AAAA…` (RFC 8709) or
+    /// `ecdsa-sha2-nistp256 AAAA…` (RFC 5656, section 3.1), without a comment.
+    #[must_use]
+    pub fn to_openssh(&self) -> String {
+        wire::public_line(self)
+    }
+}
+
 impl fmt::Display for SshSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&wire::armored(&self.to_bytes()))

@@ -110,6 +110,14 @@ impl Reader<'_> {
     }
 }
 
+pub(super) fn public_line(key: &VerifyingKey) -> String {
+    let name = match key {
+        VerifyingKey::Ed25519(_) => "ssh-ed25519",
+        VerifyingKey::P256(_) => "ecdsa-sha2-nistp256",
+    };
+    format!("{name} {}", STANDARD.encode(key_blob(key)))
+}
+
 fn key_blob(key: &VerifyingKey) -> Vec<u8> {
     match key {
         VerifyingKey::Ed25519(key) => strings(&[ED25519, key.as_bytes()]),

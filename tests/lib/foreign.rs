@@ -237,6 +237,11 @@ impl High {
     }
 }
 
+/// A key that is in nobody's device, for tests of P-256.
+pub(crate) fn external_p256() -> Key<External, Unlocked, P256> {
+    Key::from_external_p256(High::new()).unwrap()
+}
+
 impl ExternalSigner for High {
     fn verifying_key(&self) -> VerifyingKey {
         let point = self.0.verifying_key().to_sec1_point(true);

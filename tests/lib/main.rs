@@ -10,6 +10,7 @@ mod keystore;
 mod layers;
 mod ledger;
 mod rotation;
+mod sshsig;
 mod types;
 mod uri;
 mod wording;

@@ -11,5 +11,6 @@ pub mod medians;
 pub mod peak;
 pub mod small_order;
 pub mod softhsm;
+pub mod ssh_keygen;
 pub mod swtpm;
 pub mod wire;
