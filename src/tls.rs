@@ -58,7 +58,7 @@ use rustls::{CertificateError, OtherError};
 pub use identity::{ReplaceError, TlsIdentity};
 pub use sequence::{MemorySequences, SequenceError, SequenceStore};
 pub use session::PeerError;
-pub use verifier::{DEFAULT_CLOCK_SKEW, DidVerifier};
+pub use verifier::{DEFAULT_CLOCK_SKEW, DEFAULT_LONGEST_VALIDITY, DidVerifier};
 
 use crate::peer::Refusal;
 

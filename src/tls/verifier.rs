@@ -24,6 +24,11 @@ use crate::rotation::{RotationChain, RotationError};
 /// How far clocks may differ unless said otherwise: 300 seconds.
 pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
+/// The longest validity of a binding that is accepted unless said otherwise: 31
+/// days. Whoever steals a TLS key, or has once had a binding signed, can pose as the
+/// DID for no longer. (A binding for 30 days begins 300 seconds before it is made.)
+pub const DEFAULT_LONGEST_VALIDITY: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
 /// How many certificates are remembered whose signatures were verified, and
 /// whose key has signed a handshake.
 const REMEMBERED: usize = 1024;
@@ -52,7 +57,7 @@ const SHOWN: usize = 256;
 pub struct DidVerifier {
     policy: RwLock<Policy>,
     clock_skew: Duration,
-    longest_validity: Option<Duration>,
+    longest_validity: Duration,
     sequences: Arc<dyn SequenceStore>,
     remembered: Mutex<Certificates>,
     shown: Mutex<Certificates>,
@@ -106,7 +111,7 @@ impl DidVerifier {
         Self {
             policy: RwLock::new(policy),
             clock_skew: DEFAULT_CLOCK_SKEW,
-            longest_validity: None,
+            longest_validity: DEFAULT_LONGEST_VALIDITY,
             sequences: Arc::new(MemorySequences::new()),
             remembered: Mutex::new(Recent::new(REMEMBERED)),
             shown: Mutex::new(Recent::new(SHOWN)),
@@ -121,12 +126,12 @@ impl DidVerifier {
         self
     }
 
-    /// Refuses bindings that are valid for longer. (Ours begin 300 seconds
-    /// before they are made, which counts.) Unless said otherwise, how long a
-    /// stolen TLS key is of use is the peer's own choice.
+    /// Refuses bindings that are valid for longer; unless said otherwise, for longer
+    /// than [`DEFAULT_LONGEST_VALIDITY`]. (Ours begin 300 seconds before they are
+    /// made, which counts.)
     #[must_use]
     pub const fn with_longest_validity(mut self, longest: Duration) -> Self {
-        self.longest_validity = Some(longest);
+        self.longest_validity = longest;
         self
     }
 
@@ -214,12 +219,11 @@ impl DidVerifier {
             return Err(Refusal::Expired { did: did(), ago: now - end });
         }
         let seconds = end.saturating_sub(begin);
-        match self.longest_validity.map(|longest| longest.as_secs()) {
-            Some(limit) if seconds > limit => {
-                Err(Refusal::ValidForTooLong { did: did(), seconds, limit })
-            }
-            _ => Ok(()),
+        let limit = self.longest_validity.as_secs();
+        if seconds > limit {
+            return Err(Refusal::ValidForTooLong { did: did(), seconds, limit });
         }
+        Ok(())
     }
 
     fn check_sequence(&self, binding: &Binding) -> Result<(), Refusal> {

@@ -1,8 +1,9 @@
 //! The edges of validity, to the second, by the verifier alone.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use icn_identity::tls::{DEFAULT_CLOCK_SKEW, DidVerifier};
+use icn_identity::tls::{DEFAULT_CLOCK_SKEW, DEFAULT_LONGEST_VALIDITY, DidVerifier};
+use icn_identity::{IdentityBundle, Key, Software, Unlocked};
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier as _;
@@ -60,4 +61,24 @@ fn the_longest_validity_is_inside() {
     };
     assert_eq!(limit(600_000), Ok(()));
     assert_eq!(limit(599_999), Err("ValidForTooLong".into()));
+}
+
+/// Whoever once had a binding signed that ends in 20 years gets nowhere with it.
+#[test]
+fn a_binding_without_an_end_in_sight_is_refused_by_default() {
+    let valid_for = |seconds| {
+        let good =
+            Craft { not_before: 1_800_000_000, not_after: 1_800_000_000 + seconds, ..Craft::new() };
+        check(&crate::anybody(), &good.good(), 1_800_000_001)
+    };
+    let longest = DEFAULT_LONGEST_VALIDITY.as_secs();
+    assert_eq!(longest, 31 * 24 * 3600);
+    assert_eq!(valid_for(longest), Ok(()));
+    assert_eq!(valid_for(longest + 1), Err("ValidForTooLong".into()));
+    assert_eq!(valid_for(20 * 365 * 24 * 3600), Err("ValidForTooLong".into()));
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let bundle = IdentityBundle::issue_for(Key::<Software, Unlocked>::generate().unwrap(), month);
+    let certificate = bundle.unwrap().certificate_der().to_vec();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(check(&crate::anybody(), &certificate, now), Ok(()));
 }
