@@ -8,6 +8,7 @@
 mod companions;
 mod encryption;
 mod error;
+mod signer;
 mod tls;
 
 use std::fmt;
@@ -26,7 +27,9 @@ use crate::clock;
 use crate::did::{Did, DidDocument};
 use crate::evidence::ProvenanceKind;
 use crate::fault::SignError;
-use crate::key::{DidKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession};
+use crate::key::{
+    DidKey, HardwareKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession,
+};
 use crate::secret::X25519Seed;
 use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement};
 use crate::sshsig::SshSignature;
@@ -260,6 +263,16 @@ impl IdentityBundle<DidKey> {
         P: Provenance<P256>,
         Key<P, Unlocked, P256>: TryFrom<DidKey, Error = WrongProvenance>,
     {
+        self.retyped()
+    }
+
+    /// As [`Self::into_static`], for a key that never left its device, of whatever
+    /// algorithm it is.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn into_hardware(self) -> Result<IdentityBundle<HardwareKey>, Refused<Self, BundleError>> {
         self.retyped()
     }
 

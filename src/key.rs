@@ -30,11 +30,13 @@
 
 mod adapter;
 mod at_rest;
+mod backed;
 mod capability;
 pub(crate) mod challenge;
 pub(crate) mod device;
 mod erased;
 mod external;
+mod hardware;
 mod hooks;
 mod materials;
 mod pair;
@@ -51,10 +53,12 @@ use std::sync::Arc;
 
 pub use adapter::AsSigner;
 pub use at_rest::{AtRest, SealedKey};
+pub use backed::HardwareBacked;
 pub use capability::{Confined, ExposeSecret, NeverExposed};
 pub(crate) use challenge::prove_possession;
 pub use erased::{DidKey, WrongProvenance};
 pub use external::ExternalSigner;
+pub use hardware::HardwareKey;
 pub use pair::KeyPair;
 pub use provenance::{DeviceHeld, External, Hardware, Holds, Provenance, Software, TpmSealed};
 pub use refused::Refused;

@@ -60,9 +60,9 @@ pub use did::{Did, DidMethod};
 pub use error::Error;
 pub use evidence::{Assurance, Evidence, ProvenanceKind, Requirement};
 pub use key::{
-    AtRest, Confined, DeviceHeld, DidKey, ExposeSecret, External, ExternalSigner, Hardware, Holds,
-    Key, KeyPair, Locked, NeverExposed, Provenance, Refused, Sealed, SealedKey, Software, State,
-    TpmSealed, Unlocked,
+    AtRest, Confined, DeviceHeld, DidKey, ExposeSecret, External, ExternalSigner, Hardware,
+    HardwareBacked, HardwareKey, Holds, Key, KeyPair, Locked, NeverExposed, Provenance, Refused,
+    Sealed, SealedKey, Software, State, TpmSealed, Unlocked,
 };
 pub use rotation::{RotationChain, RotationStatement};
 pub use secret::{Passphrase, Pin};

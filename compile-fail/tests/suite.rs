@@ -76,6 +76,8 @@ fn answers_are_in_our_words() {
         ("building_a_sealed_external_key", ["External` key in state `Sealed` for", "no such key"]),
         ("tpm_sealed_where_a_provenance_of_p256_", ["is not a provenance of `", "P256` keys"]),
         ("bundle_over_a_sealed_", ["` cannot sign for a DID", "unlock or unseal the key first"]),
+        ("software_key_as_hardware_backed", ["is not confined to a device", "signs in memory"]),
+        ("device_held_bundle_where_", ["nothing shows that `", "` never left its device"]),
         ("device_held_key_where_never_", ["nothing shows that `", "` never left its device"]),
         ("device_held_p256_key_where_", ["nothing shows that `", "` never left its device"]),
         ("sealed_key_where_never_", ["nothing shows that `", "` never left its device"]),

@@ -186,6 +186,12 @@ impl WrongProvenance {
         self.demanded
     }
 
+    /// The algorithm did not matter: it is that of the key.
+    pub(super) fn of_either_algorithm(demanded: ProvenanceKind, key: DidKey) -> Self {
+        let algorithm = key.verifying_key().algorithm();
+        Self { demanded, algorithm, key }
+    }
+
     pub(crate) const fn demanded_as(&self) -> (ProvenanceKind, AlgorithmId) {
         (self.demanded, self.algorithm)
     }

@@ -156,6 +156,30 @@ fn a_signer_that_changes_its_key_cannot_make_a_bundle_lie() {
     bundle.verify_binding(std::time::SystemTime::now()).unwrap();
 }
 
+/// Generic code that takes a `DidSigner` gets the pinned way, too.
+#[test]
+fn a_bundle_as_a_signer_is_pinned() {
+    let turncoat = Turncoat::after(TO_BE_MADE);
+    let did = DidSigner::did(&turncoat).clone();
+    let bundle = IdentityBundle::issue(turncoat).unwrap();
+    let signer: &dyn DidSigner = &bundle;
+    assert_eq!((signer.did(), signer.verifying_key()), (&did, did.verifying_key()));
+    let error = signer.sign(b"hello").unwrap_err();
+    assert!(matches!(error, SignError::BadSignature(_)), "{error}");
+    let error = signer.sign_for("test", b"hello").unwrap_err();
+    assert!(matches!(error, SignError::BadSignature(_)), "{error}");
+    unproven(signer);
+    let ours = IdentityBundle::issue(software()).unwrap();
+    assert_eq!(ours.custody(), ours.signer().custody());
+    let erased = IdentityBundle::issue(DidKey::from(software())).unwrap();
+    let error = erased.into_hardware().unwrap_err();
+    let told = error.reason().to_string();
+    assert!(
+        told.contains("hardware key of ed25519 was demanded, this one's is software"),
+        "{told}"
+    );
+}
+
 #[test]
 fn a_signer_that_turns_before_the_binding_gets_no_bundle_and_is_given_back() {
     for honest in 1..TO_BE_MADE {

@@ -5,8 +5,9 @@ use icn_identity::backend::{BackendConfig, Credentials};
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
     AtRest, Confined, DeviceHeld, DidKey, DidSigner, Ed25519, Evidence, ExposeSecret, External,
-    Hardware, Holds, IdentityBundle, Key, KeyPair, Locked, NeverExposed, P256, Passphrase, Pin,
-    Provenance, Refused, Sealed, SealedKey, Software, TpmSealed, Unlocked,
+    Hardware, HardwareBacked, HardwareKey, Holds, IdentityBundle, Key, KeyPair, Locked,
+    NeverExposed, P256, Passphrase, Pin, Provenance, Refused, Sealed, SealedKey, Software,
+    TpmSealed, Unlocked,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -88,6 +89,23 @@ assert_impl_all!(DidKey: DidSigner, Send, Sync);
 assert_not_impl_any!(DidKey: ExposeSecret, Confined, NeverExposed, Clone, Serialize);
 assert_not_impl_any!(SealedKey: ExposeSecret, Confined, NeverExposed, Clone, DidSigner);
 assert_not_impl_any!(Box<dyn DidSigner>: ExposeSecret, Confined, NeverExposed);
+
+assert_impl_all!(HardwareKey: Confined, NeverExposed, DidSigner, TryFrom<DidKey>);
+assert_not_impl_any!(HardwareKey: ExposeSecret, Clone, Serialize, From<DidKey>);
+assert_impl_all!(DidKey: From<HardwareKey>);
+// A wrapper promises what its key promises, and a bundle too.
+macro_rules! promises_what_its_key_does {
+    ($($wrapper:ident),+) => {$(
+        assert_impl_all!($wrapper<HardwareKey>: Confined, NeverExposed, DidSigner);
+        assert_impl_all!($wrapper<Key<DeviceHeld, Unlocked>>: Confined, DidSigner);
+        assert_not_impl_any!($wrapper<Key<DeviceHeld, Unlocked>>: NeverExposed, ExposeSecret);
+        assert_not_impl_any!($wrapper<Key<Software, Unlocked>>: Confined, ExposeSecret);
+        assert_not_impl_any!($wrapper<Key<TpmSealed, Unlocked>>: Confined, NeverExposed);
+        assert_not_impl_any!($wrapper<DidKey>: Confined, NeverExposed, Clone);
+        assert_not_impl_any!($wrapper<Box<dyn DidSigner>>: Confined, NeverExposed);
+    )+};
+}
+promises_what_its_key_does!(HardwareBacked, IdentityBundle);
 
 /// What is unlocked goes into a `DidKey` freely, and back by a check only.
 macro_rules! erased_and_back {

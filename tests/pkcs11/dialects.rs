@@ -2,10 +2,10 @@
 
 use icn_identity::backend::{Backend as _, Locator, NewKey};
 use icn_identity::error::OpenError;
-use icn_identity::evidence::Fact;
+use icn_identity::evidence::{Fact, Unmet};
 use icn_identity::{
-    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Hardware, Key, Pin,
-    ProvenanceKind, Sealed, Unlocked,
+    DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Hardware, HardwareBacked,
+    HardwareKey, IdentityBundle, Key, Pin, ProvenanceKind, Sealed, Unlocked,
 };
 use support::softhsm::{PIN, SoftHsm, alone, count};
 
@@ -106,6 +106,18 @@ fn a_key_behind_a_proxy_in_front_of_opensc_is_held_and_not_hardware() {
 }
 
 #[test]
+fn a_key_in_a_soft_token_is_not_hardware_backed_and_is_given_back() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let bundle = IdentityBundle::issue(create(hsm).unwrap()).unwrap().into_hardware().unwrap();
+        let did = bundle.did().clone();
+        let refused = HardwareBacked::check(bundle).unwrap_err();
+        assert!(matches!(refused.reason(), Unmet::Assurance { .. }), "{:?}", refused.reason());
+        assert_eq!(refused.into_key().did(), &did);
+    });
+}
+
+#[test]
 fn a_virtual_tpm_behind_tpm2_pkcs11_is_a_soft_token() {
     alone(|hsm| {
         hsm.token(TOKEN);
@@ -197,6 +209,8 @@ fn a_token_that_calls_itself_hardware_is_claimed_to_be() {
         assert_eq!(evidence.assurance().as_str(), "claimed");
         assert_eq!(evidence.device().unwrap().serial, "FW0001");
         assert!(key.is_hardware_backed());
+        let key: DidKey =
+            HardwareBacked::check(HardwareKey::try_from(key).unwrap()).unwrap().into_inner().into();
         // When it stops saying so, the open key does not stay what it was.
         hsm.script("serial FW0001\non C_SignInit 1 kill-all");
         assert_shows(

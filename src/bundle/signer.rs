@@ -1,0 +1,42 @@
+//! A bundle is a signer itself: the pinned way to its key.
+
+use super::IdentityBundle;
+use crate::algorithm::{Signature, VerifyingKey};
+use crate::did::Did;
+use crate::evidence::Evidence;
+use crate::fault::SignError;
+use crate::key::{Confined, NeverExposed};
+use crate::private::{Closed, Token};
+use crate::signer::DidSigner;
+use crate::sshsig::SshSignature;
+
+/// Pinned: what did not come from our own software key is verified under the pinned
+/// key before it is given out.
+#[diagnostic::do_not_recommend]
+impl<S: DidSigner> DidSigner for IdentityBundle<S> {
+    fn did(&self) -> &Did {
+        &self.did
+    }
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.did.verifying_key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        Self::sign(self, message)
+    }
+    fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
+        Self::sign_for(self, context, message)
+    }
+    fn __sign_statement(&self, statement: &[u8], _: Token) -> Result<Signature, SignError> {
+        self.sign_statement(statement)
+    }
+    fn __evidence(&self, token: Token) -> Option<&Evidence> {
+        self.signer().__evidence(token)
+    }
+}
+
+impl<S: DidSigner> Closed for IdentityBundle<S> {}
+/// Of the key. Its companions are software keys in memory, whatever the key is.
+#[diagnostic::do_not_recommend]
+impl<S: DidSigner + Confined> Confined for IdentityBundle<S> {}
+#[diagnostic::do_not_recommend]
+impl<S: DidSigner + NeverExposed> NeverExposed for IdentityBundle<S> {}
