@@ -6,6 +6,8 @@
 mod backup;
 mod export;
 mod legacy;
+#[cfg(test)]
+mod tests;
 
 pub use backup::BackupError;
 pub use export::ExportError;
@@ -115,17 +117,26 @@ impl Error {
         }
     }
 
-    /// Whether a token refused the PIN that was given.
+    /// What a device said, if that is the reason: also where an opening, a
+    /// signature, a bundle, a rotation or a backup failed for it.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceError> {
+        match self {
+            Self::Device(error) => Some(error.innermost()),
+            Self::Open(error) => error.device(),
+            Self::Sign(error) => error.device(),
+            Self::Bundle(error) => error.device(),
+            Self::Keystore(error) => error.device(),
+            Self::Rotation(RotationError::Sign { source, .. }) => source.device(),
+            Self::Backup(error) => error.inner()?.device(),
+            _ => None,
+        }
+    }
+
+    /// Whether a token or TPM refused the PIN that was given.
     #[must_use]
     pub fn is_wrong_pin(&self) -> bool {
-        match self {
-            Self::Open(
-                OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
-            )
-            | Self::Device(error)
-            | Self::Sign(SignError::Device(error)) => error.is_wrong_pin(),
-            _ => false,
-        }
+        self.device().is_some_and(DeviceError::is_wrong_pin)
     }
 
     /// Whether a passphrase or PIN was refused, now or before, or not sent for
@@ -133,20 +144,15 @@ impl Error {
     /// no use, and may lock the token. A service must not be restarted for it.
     #[must_use]
     pub fn is_wrong_credential(&self) -> bool {
-        match self {
+        let refused = match self {
             Self::Open(OpenError::WrongPassphrase)
             | Self::Backup(BackupError::KeyFilePassphrase { .. })
             | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
-            Self::Open(
-                OpenError::Device(error) | OpenError::Challenge(SignError::Device(error)),
-            )
-            | Self::Device(error)
-            | Self::Sign(SignError::Device(error))
-            | Self::Rotation(RotationError::Sign { source: SignError::Device(error), .. }) => {
-                error.is_wrong_pin() || error.is_final_try()
-            }
+            Self::Backup(error) => error.inner().is_some_and(Self::is_wrong_credential),
             _ => false,
-        }
+        };
+        let by_device = |error: &DeviceError| error.is_wrong_pin() || error.is_final_try();
+        refused || self.device().is_some_and(by_device)
     }
 }
 

@@ -4,6 +4,7 @@
 //! They are public as `icn_identity::error::*`.
 
 mod device;
+mod device_cause;
 mod format;
 mod io;
 mod keystore;

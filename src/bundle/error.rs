@@ -3,7 +3,7 @@
 use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::did::{Did, InvalidDocument};
 use crate::evidence::ProvenanceKind;
-use crate::fault::{OpenError, SignError};
+use crate::fault::{DeviceError, OpenError, SignError};
 use crate::peer::Refusal;
 use crate::secret::NoRandomness;
 
@@ -83,6 +83,16 @@ pub enum BundleError {
 }
 
 impl BundleError {
+    /// What a device said, if that is the reason.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceError> {
+        match self {
+            Self::Challenge(error) => error.device(),
+            Self::Sign(error) => error.device(),
+            _ => None,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -97,6 +107,7 @@ impl BundleError {
                 "restore the identity from a backup"
             }
             Self::Challenge(error) => return error.help(),
+            Self::Sign(error) => return error.help(),
             _ => return None,
         };
         Some(help.to_owned())

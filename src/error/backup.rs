@@ -134,6 +134,15 @@ impl From<FormatError> for BackupError {
 }
 
 impl BackupError {
+    /// The error that is the reason, where it is one of this crate.
+    pub(super) fn inner(&self) -> Option<&Error> {
+        match self {
+            Self::Inconsistent { source, .. } => source.as_deref(),
+            Self::KeyNotThere { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// Whether the key is gone from where it was; everything else may pass, and
     /// is said as it is.
     pub(crate) fn key_is_not_there(error: &Error) -> bool {

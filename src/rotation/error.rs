@@ -220,7 +220,7 @@ impl RotationError {
             }
             Self::NotThisIdentity { .. } => "store the chain in the identity that it ends in",
             Self::TooMany => "make a new identity, and tell its DID to peers by another way",
-            Self::Sign { source: SignError::Device(error), .. } => return error.help(),
+            Self::Sign { source, .. } => return source.help(),
             _ => return None,
         };
         Some(help.to_owned())

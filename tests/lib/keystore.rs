@@ -267,8 +267,8 @@ fn a_clock_that_was_never_set_renews_nothing() {
 #[test]
 fn past_two_thirds_a_bundle_wants_renewal() {
     let key = Key::<Software, Unlocked>::generate().unwrap();
-    let mut bundle = IdentityBundle::issue(key).unwrap();
     let now = SystemTime::now();
+    let mut bundle = IdentityBundle::issue(key).unwrap();
     let day = Duration::from_secs(24 * 3600);
     assert!(!bundle.wants_renewal(now + 4 * day));
     assert!(bundle.wants_renewal(now + 5 * day));
