@@ -29,6 +29,10 @@ pub enum SignError {
          this library signs itself does"
     )]
     Reserved,
+    /// An observer refused the signature ([`Observed`](crate::key::Observed)). The
+    /// signer was not asked.
+    #[error("the signature was refused by an observer of this key")]
+    Refused(#[source] Box<dyn StdError + Send + Sync>),
     /// The context is empty, longer than 1024 bytes, or has control characters.
     #[error("the context was not signed for: expected 1 to 1024 bytes without control characters")]
     InvalidContext,
@@ -53,7 +57,7 @@ impl SignError {
             Self::InvalidContext => {
                 Some("give a name of your protocol, like `payments@coop.example`".into())
             }
-            Self::External(_) => None,
+            Self::External(_) | Self::Refused(_) => None,
         }
     }
 }

@@ -2,13 +2,14 @@
 //! they change later cannot make a bundle lie.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use icn_identity::algorithm::P256VerifyingKey;
 use icn_identity::bundle::BundleError;
 use icn_identity::error::{OpenError, SignError};
 use icn_identity::evidence::Unmet;
+use icn_identity::key::{Observed, Signing, SigningObserver, SigningPurpose};
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
     AlgorithmId, Assurance, AtRest, Custody, DeviceHeld, Did, DidKey, DidMethod, DidSigner,
@@ -154,6 +155,49 @@ fn a_signer_that_changes_its_key_cannot_make_a_bundle_lie() {
     let error = bundle.sign(b"hello").unwrap_err();
     assert!(matches!(error, SignError::BadSignature(_)), "{error}");
     bundle.verify_binding(std::time::SystemTime::now()).unwrap();
+}
+
+/// Writes down what is signed, and lets so many signatures pass.
+struct Ledger {
+    seen: Mutex<Vec<String>>,
+    limit: usize,
+}
+
+impl SigningObserver for Ledger {
+    fn before(&self, _: &Signing<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        let signed = self.seen.lock().unwrap().len();
+        if signed < self.limit { Ok(()) } else { Err("enough for today".into()) }
+    }
+    fn after(&self, signing: &Signing<'_>, failed: Option<&SignError>) {
+        let purpose = match signing.purpose {
+            SigningPurpose::Context(context) => context.to_owned(),
+            purpose => format!("{purpose:?}"),
+        };
+        let outcome = failed.map_or("signed", |_| "refused");
+        self.seen.lock().unwrap().push(format!("{purpose} {outcome}"));
+    }
+}
+
+#[test]
+fn an_observer_sees_every_signature_and_can_refuse_it() {
+    let ledger = Ledger { seen: Mutex::default(), limit: 5 };
+    let key = Observed::new(software(), ledger);
+    assert_eq!(key.custody(), key.signer().custody());
+    let bundle = IdentityBundle::issue(&key).unwrap();
+    bundle.sign(b"hello").unwrap();
+    bundle.sign(b"icn-identity/binding/v1\0").unwrap_err();
+    bundle.sign_for("test", b"hello").unwrap();
+    let boxed: Box<dyn DidSigner + '_> = Box::new(&key);
+    let refused = boxed.sign(b"hello").unwrap_err();
+    assert!(
+        matches!(&refused, SignError::Refused(reason) if reason.to_string() == "enough for today")
+    );
+    let seen = key.observer().seen.lock().unwrap().clone();
+    // A key of ours has proved itself when it was opened.
+    let statements = ["Statement signed"; TO_BE_MADE - 1];
+    let messages = ["Message signed", "test signed", "Message refused"];
+    assert_eq!(seen[..statements.len()], statements);
+    assert_eq!(seen[statements.len()..], messages);
 }
 
 /// Generic code that takes a `DidSigner` gets the pinned way, too.

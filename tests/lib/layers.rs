@@ -16,7 +16,7 @@ const ROOMS: [&[&str]; 11] = [
     &["encoding", "clock", "statement", "private"],
     &["evidence"],
     &["locator", "algorithm"],
-    &["secret", "did"],
+    &["secret", "did", "sshsig"],
     &["fault"],
     &["file", "agefile", "signer", "binding"],
     &["config", "rotation", "key", "peer"],

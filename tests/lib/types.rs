@@ -2,6 +2,7 @@
 //! what `Debug` shows.
 
 use icn_identity::backend::{BackendConfig, Credentials};
+use icn_identity::key::{Observed, SigningObserver};
 use icn_identity::keystore::age::WorkFactor;
 use icn_identity::{
     AtRest, Confined, DeviceHeld, DidKey, DidSigner, Ed25519, Evidence, ExposeSecret, External,
@@ -105,7 +106,10 @@ macro_rules! promises_what_its_key_does {
         assert_not_impl_any!($wrapper<Box<dyn DidSigner>>: Confined, NeverExposed);
     )+};
 }
-promises_what_its_key_does!(HardwareBacked, IdentityBundle);
+struct Nobody;
+impl SigningObserver for Nobody {}
+type Watched<K> = Observed<K, Nobody>;
+promises_what_its_key_does!(HardwareBacked, IdentityBundle, Watched);
 
 /// What is unlocked goes into a `DidKey` freely, and back by a check only.
 macro_rules! erased_and_back {
