@@ -3,25 +3,28 @@
 
 use icn_identity::algorithm::Ed25519VerifyingKey;
 use icn_identity::{
-    Custody, DidSigner, DidSignerExt as _, Error, External, ExternalSigner, Key, NeverExposed,
-    Requirement, Signature, Software, Unlocked, VerifyingKey,
+    Assurance, Custody, DidSigner, DidSignerExt as _, Error, External, ExternalSigner,
+    HardwareBacked, HardwareKey, Key, NeverExposed, Requirement, Signature, Software, SshSignature,
+    Unlocked, VerifyingKey,
 };
 
-/// Any signer will do.
-fn greet(signer: &impl DidSigner) -> Result<Signature, Error> {
-    Ok(signer.sign(format!("hello from {}", signer.did()).as_bytes())?)
+/// Any signer will do. The context keeps the signature from being used elsewhere.
+fn greet(signer: &impl DidSigner) -> Result<SshSignature, Error> {
+    let message = format!("hello from {}", signer.did());
+    Ok(signer.sign_for("greetings@coop.example", message.as_bytes())?)
 }
 
-/// Only a key that is shown never to have left its device will do. Calling it
-/// with a software key does not compile.
-fn treasury<K: DidSigner + NeverExposed>(key: &K) -> Result<Signature, Error> {
-    Ok(key.sign(b"pay 100 to the cooperative")?)
+/// Only a key that is shown never to have left its device will do, and only in a
+/// device that is not known to be software. Calling it with a software key does not
+/// compile.
+fn treasury<K: DidSigner + NeverExposed>(key: &HardwareBacked<K>) -> Result<SshSignature, Error> {
+    Ok(key.sign_for("treasury@coop.example", b"pay 100 to the cooperative")?)
 }
 
 /// The same demand at run time, for a signer chosen by configuration.
-fn treasury_of(signer: &dyn DidSigner) -> Result<Signature, Error> {
-    Requirement::any().never_exposed().check(signer)?;
-    Ok(signer.sign(b"pay 100 to the cooperative")?)
+fn treasury_of(signer: &dyn DidSigner) -> Result<SshSignature, Error> {
+    Requirement::any().never_exposed().at_least(Assurance::Claimed).check(signer)?;
+    Ok(signer.sign_for("treasury@coop.example", b"pay 100 to the cooperative")?)
 }
 
 /// A signer written outside the crate: a cloud KMS, an agent, a test.
@@ -63,7 +66,7 @@ fn main() -> Result<(), Error> {
         Err(error) => println!("refused: {error}"),
         Ok(_) => unreachable!("nothing is proven about this signer"),
     }
-    // `treasury` wants a type; a `Key<Hardware, Unlocked>` is one.
-    let _: fn(&Key<icn_identity::Hardware, Unlocked>) -> _ = treasury;
+    // `treasury` wants a type that is had by a check of the evidence.
+    let _: fn(&HardwareBacked<HardwareKey>) -> _ = treasury;
     Ok(())
 }

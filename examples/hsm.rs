@@ -10,7 +10,8 @@ use std::process::Command;
 use icn_identity::backend::{BackendConfig, Credentials, KeyAtRest, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{
-    DidMethod, DidSigner, DidSignerExt as _, Hardware, IdentityBundle, Key, Pin, Sealed, Unlocked,
+    DidMethod, DidSigner, DidSignerExt as _, Hardware, HardwareBacked, IdentityBundle, Key, Pin,
+    Sealed, Unlocked,
 };
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -30,8 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("hardware-backed: {} (SoftHSM2 is a soft token)", key.is_hardware_backed());
     let did = DidSigner::did(&key).clone();
     let bundle = IdentityBundle::issue(key)?;
-    bundle.verifying_key().verify(b"hello", &bundle.sign(b"hello")?)?;
-    drop(bundle);
+    let signature = bundle.sign_for("greetings@coop.example", b"hello")?;
+    bundle.verifying_key().verify_for("greetings@coop.example", b"hello", &signature)?;
+    // Born in its token, and yet not what a treasury wants.
+    match HardwareBacked::check(bundle) {
+        Ok(_) => println!("the token is hardware"),
+        Err(refused) => println!("refused: {}", refused.reason()),
+    }
 
     // Later, by its locator. The demand is checked when the key is unsealed.
     if let KeyAtRest::Device(found) = backend.find(&created.locator, &did)? {

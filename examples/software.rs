@@ -25,8 +25,8 @@ fn main() -> Result<(), Error> {
 
     // A bundle: TLS key, certificate and X25519 key, bound to the DID.
     let bundle = IdentityBundle::issue(key)?;
-    let signature = bundle.sign(b"hello")?;
-    bundle.verifying_key().verify(b"hello", &signature)?;
+    let signature = bundle.sign_for("greetings@coop.example", b"hello")?;
+    bundle.verifying_key().verify_for("greetings@coop.example", b"hello", &signature)?;
     bundle.verify_binding(std::time::SystemTime::now())?;
 
     // Only `Key<Software, Unlocked>` converts into a pair with a seed.

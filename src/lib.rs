@@ -10,8 +10,8 @@
 //!
 //! let key = Key::<Software, Unlocked>::generate()?;
 //! let bundle = IdentityBundle::issue(key)?;
-//! let signature = bundle.sign(b"hello")?;
-//! bundle.verifying_key().verify(b"hello", &signature)?;
+//! let signature = bundle.sign_for("greetings@coop.example", b"hello")?;
+//! bundle.verifying_key().verify_for("greetings@coop.example", b"hello", &signature)?;
 //! # Ok::<(), icn_identity::Error>(())
 //! ```
 //!

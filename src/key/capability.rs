@@ -22,6 +22,10 @@ pub trait ExposeSecret: Exposes {}
 
 /// The private key is never in this process' memory.
 ///
+/// It says nothing of what the device is made of: a soft token is one, too
+/// ([`HardwareBacked`](super::HardwareBacked) leaves those out), nor of copies that were
+/// made before the key came there.
+///
 /// # Sealed
 ///
 /// Unlocked `DeviceHeld` and `Hardware` keys.
@@ -35,6 +39,9 @@ pub trait ExposeSecret: Exposes {}
 pub trait Confined: Closed {}
 
 /// The private key is shown to be born in its device and never out of it.
+///
+/// By the device's word, and of a soft token's key as well, whose files can be copied:
+/// demand a [`HardwareBacked`](super::HardwareBacked) where that matters.
 ///
 /// # Sealed
 ///

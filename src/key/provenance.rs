@@ -55,7 +55,8 @@ pub enum TpmSealed {}
 pub enum DeviceHeld {}
 
 /// The private key was born behind the device's interface and never left it,
-/// **by everything the device says**.
+/// **by everything the device says**. The device may be a soft token, whose files can be
+/// copied: [`HardwareBacked`](super::HardwareBacked) leaves those out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Hardware {}
