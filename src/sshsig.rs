@@ -108,8 +108,9 @@ impl SshSignature {
     }
 }
 
-/// Whether a context can be one.
-pub(crate) fn is_context(context: &str) -> bool {
+/// Whether a context can be signed for: 1 to 1024 bytes, without control characters.
+#[must_use]
+pub fn is_context(context: &str) -> bool {
     !context.is_empty() && context.len() <= MAX_CONTEXT && !context.contains(char::is_control)
 }
 

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use icn_identity::Did;
 use serde_json::json;
 use support::home::{FAST, Home, PASSPHRASE, on_a_terminal, openssl_verifies, run};
+use support::ssh_keygen;
 
 fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -54,6 +56,43 @@ fn verify_exits_with_0_1_or_2() {
         home.command(&["verify", "--did", &did, "--signature", signature, "/nowhere"]);
     assert_eq!(run(&mut missing, b"").code, 2);
     assert_eq!(home.icnctl(&["verify", "--did", &did], b"").code, 2);
+}
+
+#[test]
+fn a_signature_for_a_context_is_verified_by_openssh_and_by_verify() {
+    let home = identity();
+    let context = "payments@coop.example";
+    let armored = home.ok(&["sign", "--context", context], b"100 to Ada");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let key = *Did::parse(&did).unwrap().verifying_key();
+    assert!(ssh_keygen::verifies(&key.to_openssh(), context, b"100 to Ada", &armored));
+    assert!(!ssh_keygen::verifies(&key.to_openssh(), "login", b"100 to Ada", &armored));
+
+    let file = home.beside("signature");
+    std::fs::write(&file, &armored).unwrap();
+    let file = file.to_str().unwrap();
+    let verify = |context: &str, message: &[u8]| {
+        let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", file];
+        home.icnctl(&arguments, message).code
+    };
+    assert_eq!(verify(context, b"100 to Ada"), 0);
+    assert_eq!(verify(context, b"100 to Eve"), 1);
+    assert_eq!(verify("login", b"100 to Ada"), 1);
+    // One without the other means nothing.
+    assert_eq!(home.icnctl(&["verify", "--did", &did, "--context", context], b"").code, 2);
+    let ran = home.icnctl(&["verify", "--did", &did, "--signature-file", file], b"");
+    assert_eq!(ran.code, 2);
+    std::fs::write(file, "AAAA").unwrap();
+    let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", file];
+    let ran = home.icnctl(&arguments, b"100 to Ada");
+    assert!(ran.err.contains("is not an SSH signature"), "{}", ran.err);
+    // What cannot be a context is refused before a passphrase is asked for.
+    home.fails(&["sign", "--context", ""], b"x", &["expected 1 to 1024 bytes"]);
+    // What is signed for a context, or by the identity itself, is no message.
+    for message in [&b"SSHSIG\0\0\0\x05login"[..], b"icn-identity/binding/v1\0"] {
+        home.fails(&["sign"], message, &["the message begins with", "--context"]);
+    }
+    home.ok(&["sign", "--context", context], b"icn-identity/binding/v1\0");
 }
 
 #[test]

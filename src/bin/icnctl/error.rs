@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
+use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
 use crate::safe::one_line;
@@ -56,8 +57,12 @@ pub(crate) enum CliError {
     },
     #[error("{did} has taken over from no other key: there is no chain to be written")]
     NoRotation { did: String },
-    #[error("the message begins with `icn-identity/`, as the identity's own statements do")]
+    #[error(
+        "the message begins with `icn-identity/` or `SSHSIG`, as what the identity signs itself does"
+    )]
     Reserved,
+    #[error("{} is not an SSH signature", path.display())]
+    SshSignature { path: PathBuf, source: InvalidSshSignature },
     #[error("--format did-document is for `id show`")]
     FormatOfShow,
     #[error("this identity has no DID document yet")]
@@ -160,8 +165,9 @@ impl CliError {
             Self::Differ { .. } => "run the command again",
             Self::Reserved => {
                 "such bytes could be taken for a statement of the identity itself and are never \
-                 signed for others: frame the message with a prefix of your own"
+                 signed for others: sign it for a context of your protocol, --context NAME"
             }
+            Self::SshSignature { .. } => "give the file that `icnctl sign --context` wrote",
             Self::FormatOfShow => "give --format text or --format json",
             Self::NoDocument => {
                 "open it once, for example by `icnctl sign`: that makes one and signs it"

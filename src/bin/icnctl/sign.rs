@@ -1,7 +1,8 @@
 //! `icnctl sign`
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use icn_identity::statement;
+use icn_identity::error::SignError;
+use icn_identity::{Error, sshsig, statement};
 use serde_json::json;
 
 use crate::args::SignArgs;
@@ -13,14 +14,22 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let backend = context.backend()?;
     let identity = context.locate(backend.as_ref())?;
     let message = read_message(args.file.as_deref())?;
-    if statement::is_reserved(&message) {
-        return Err(CliError::Reserved);
+    match &args.context {
+        Some(context) if !sshsig::is_context(context) => {
+            return Err(Error::from(SignError::InvalidContext).into());
+        }
+        None if statement::is_reserved(&message) => return Err(CliError::Reserved),
+        _ => {}
     }
     pin_config::warn_if_not_pinned(context, identity.header());
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());
     let opened = context.open(identity)?;
-    let signature = STANDARD.encode(opened.bundle.sign(&message)?.as_bytes());
+    // An armored signature ends with its line.
+    let signature = match &args.context {
+        Some(context) => opened.bundle.sign_for(context, &message)?.to_string(),
+        None => STANDARD.encode(opened.bundle.sign(&message)?.as_bytes()),
+    };
     context.format.print(
         || {
             json!({
@@ -29,6 +38,6 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
                 "signature": signature,
             })
         },
-        || format!("{signature}\n"),
+        || format!("{}\n", signature.trim_end()),
     )
 }

@@ -12,11 +12,23 @@ use crate::error::CliError;
 
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let did = Did::parse(&args.did)?;
-    let bytes = STANDARD.decode(&args.signature).ok().and_then(|bytes| bytes.try_into().ok());
-    let algorithm = did.verifying_key().algorithm();
-    let signature = Signature::from_bytes(algorithm, bytes.ok_or(CliError::SignatureEncoding)?);
-    let message = read_message(args.file.as_deref())?;
-    let valid = did.verifying_key().verify(&message, &signature).is_ok();
+    let key = did.verifying_key();
+    let read = || read_message(args.file.as_deref());
+    let valid = match (&args.context, &args.signature_file) {
+        (Some(context), Some(file)) => {
+            let text = String::from_utf8_lossy(&read_message(Some(file))?).into_owned();
+            let signature = text
+                .parse()
+                .map_err(|source| CliError::SshSignature { path: file.clone(), source })?;
+            key.verify_for(context, &read()?, &signature).is_ok()
+        }
+        _ => {
+            let given = args.signature.as_deref().unwrap_or_default();
+            let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
+            let bytes = bytes.ok_or(CliError::SignatureEncoding)?;
+            key.verify(&read()?, &Signature::from_bytes(key.algorithm(), bytes)).is_ok()
+        }
+    };
     context.format.print(
         || match valid {
             true => json!({ "did": did, "valid": true }),

@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {
+    /// What the signature is for, like `payments@coop.example`: it is valid for nothing
+    /// else. Prints an SSH signature, which `ssh-keygen -Y verify -n CONTEXT` takes, too
+    /// [default: exactly the bytes of the message are signed]
+    #[arg(long, value_name = "CONTEXT")]
+    pub(crate) context: Option<String>,
+
     /// File to sign; `-` or nothing for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -16,8 +22,16 @@ pub(crate) struct VerifyArgs {
     pub(crate) did: String,
 
     /// The signature, 64 bytes in base64
-    #[arg(long, value_name = "BASE64")]
-    pub(crate) signature: String,
+    #[arg(long, value_name = "BASE64", required_unless_present = "signature_file")]
+    pub(crate) signature: Option<String>,
+
+    /// What the signature is for; it is read from --signature-file then
+    #[arg(long, value_name = "CONTEXT", requires = "signature_file")]
+    pub(crate) context: Option<String>,
+
+    /// File with the SSH signature that `icnctl sign --context` printed
+    #[arg(long, value_name = "FILE", requires = "context", conflicts_with = "signature")]
+    pub(crate) signature_file: Option<PathBuf>,
 
     /// File that was signed; `-` or nothing for standard input
     #[arg(value_name = "FILE")]
