@@ -25,13 +25,12 @@ use crate::algorithm::{P256, Signature, VerifyingKey};
 pub use crate::binding::Binding;
 use crate::clock;
 use crate::did::{Did, DidDocument};
-use crate::evidence::ProvenanceKind;
 use crate::fault::SignError;
 use crate::key::{
     DidKey, HardwareKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession,
 };
 use crate::secret::X25519Seed;
-use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement};
+use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement, verifies};
 use crate::sshsig::SshSignature;
 
 /// How long a binding is valid unless said otherwise: 7 days. Whoever steals
@@ -117,8 +116,8 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.did.verifying_key()
     }
 
-    /// Signs exactly the bytes given, with the DID key. What did not come from
-    /// our own software key is verified under the pinned key.
+    /// Signs exactly the bytes given, with the DID key. What is given out verifies
+    /// under the pinned key.
     ///
     /// # Errors
     ///
@@ -139,7 +138,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// verify.
     pub fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
         let signature = self.signer.sign_for(context, message)?;
-        if !is_our_software_key(&self.signer, &self.did) {
+        if !is_verified(&self.signer, &self.did) {
             self.verifying_key().verify_for(context, message, &signature)?;
         }
         Ok(signature)
@@ -339,19 +338,19 @@ fn state_pinned<S: DidSigner>(
     pinned(signer, did, statement, sign_statement(signer, statement)?)
 }
 
-/// Our own software key cannot change. Everything else can.
-fn is_our_software_key<S: DidSigner>(signer: &S, did: &Did) -> bool {
-    signer.provenance() == ProvenanceKind::Software && signer.verifying_key() == did.verifying_key()
+/// Whether the signer itself has verified what it signs, under the pinned key.
+fn is_verified<S: DidSigner>(signer: &S, did: &Did) -> bool {
+    verifies(signer) && signer.verifying_key() == did.verifying_key()
 }
 
-/// A signature, once it was verified under the pinned key.
+/// A signature that is known to verify under the pinned key.
 fn pinned<S: DidSigner>(
     signer: &S,
     did: &Did,
     message: &[u8],
     signature: Signature,
 ) -> Result<Signature, SignError> {
-    if !is_our_software_key(signer, did) {
+    if !is_verified(signer, did) {
         did.verifying_key().verify(message, &signature)?;
     }
     Ok(signature)

@@ -197,6 +197,10 @@ where
         self.sign_any(statement)
     }
 
+    fn __verifies(&self, token: Token) -> bool {
+        P::verifies(token, &self.material)
+    }
+
     fn __evidence(&self, _: Token) -> Option<&Evidence> {
         self.public.evidence.as_ref()
     }

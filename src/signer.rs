@@ -67,6 +67,14 @@ pub trait DidSigner: Send + Sync {
         self.sign(statement)
     }
 
+    /// Whether no signature is given out but one that is known to verify under
+    /// [`Self::verifying_key`], which cannot change. Cannot be overridden or called
+    /// from outside either.
+    #[doc(hidden)]
+    fn __verifies(&self, _: private::Token) -> bool {
+        false
+    }
+
     /// Evidence that this crate read. Cannot be overridden or called from
     /// outside: its argument's type cannot be named there.
     #[doc(hidden)]
@@ -99,6 +107,11 @@ pub(crate) fn sign_statement<S: DidSigner + ?Sized>(
     statement: &[u8],
 ) -> Result<Signature, SignError> {
     signer.__sign_statement(statement, private::Token::new())
+}
+
+/// Whether a signature of this signer need not be verified once more.
+pub(crate) fn verifies<S: DidSigner + ?Sized>(signer: &S) -> bool {
+    signer.__verifies(private::Token::new())
 }
 
 /// What is known about where a signer's key is.
@@ -185,6 +198,9 @@ macro_rules! forward {
                 token: private::Token,
             ) -> Result<Signature, SignError> {
                 (**self).__sign_statement(statement, token)
+            }
+            fn __verifies(&self, token: private::Token) -> bool {
+                (**self).__verifies(token)
             }
             fn __evidence(&self, token: private::Token) -> Option<&Evidence> {
                 (**self).__evidence(token)

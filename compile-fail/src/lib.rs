@@ -93,6 +93,7 @@ twins! {
     overriding_the_evidence_hook,
     overriding_the_evidence_hook_generically,
     overriding_the_statement_hook,
+    overriding_the_verification_hook,
     p256_key_where_ed25519_is_demanded,
     parsing_a_verified_did,
     passing_a_sealed_software_key,

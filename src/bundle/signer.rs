@@ -10,8 +10,7 @@ use crate::private::{Closed, Token};
 use crate::signer::DidSigner;
 use crate::sshsig::SshSignature;
 
-/// Pinned: what did not come from our own software key is verified under the pinned
-/// key before it is given out.
+/// Pinned: what is given out verifies under the pinned key.
 #[diagnostic::do_not_recommend]
 impl<S: DidSigner> DidSigner for IdentityBundle<S> {
     fn did(&self) -> &Did {
@@ -28,6 +27,9 @@ impl<S: DidSigner> DidSigner for IdentityBundle<S> {
     }
     fn __sign_statement(&self, statement: &[u8], _: Token) -> Result<Signature, SignError> {
         self.sign_statement(statement)
+    }
+    fn __verifies(&self, _: Token) -> bool {
+        true
     }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.signer().__evidence(token)

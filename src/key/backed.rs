@@ -73,6 +73,9 @@ impl<K: DidSigner> DidSigner for HardwareBacked<K> {
     fn __sign_statement(&self, statement: &[u8], token: Token) -> Result<Signature, SignError> {
         self.0.__sign_statement(statement, token)
     }
+    fn __verifies(&self, token: Token) -> bool {
+        self.0.__verifies(token)
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.0.__evidence(token)
     }

@@ -79,6 +79,11 @@ struct Opened {
 }
 
 impl OpenedMaterial {
+    /// Unless it is configured otherwise.
+    pub(super) fn verifies(&self) -> bool {
+        self.0.verify_after_sign
+    }
+
     pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
         let signature = self.0.signer.sign(message)?;
         if self.0.verify_after_sign {

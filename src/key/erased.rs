@@ -117,6 +117,9 @@ impl DidSigner for DidKey {
     fn __sign_statement(&self, statement: &[u8], token: Token) -> Result<Signature, SignError> {
         each!(self, key => key.__sign_statement(statement, token))
     }
+    fn __verifies(&self, token: Token) -> bool {
+        each!(self, key => key.__verifies(token))
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         each!(self, key => key.__evidence(token))
     }

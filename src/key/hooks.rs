@@ -24,6 +24,9 @@ pub trait SignWith<A: Algorithm>: Store<Unlocked, A> {
         public: &Public,
         message: &[u8],
     ) -> Result<Signature, SignError>;
+
+    /// Whether each signature has been verified by then, or cannot be another's.
+    fn verifies(_: Token, material: &Self::Material) -> bool;
 }
 
 /// Lends the seed. Implemented for the one key type that has it.

@@ -31,6 +31,12 @@ macro_rules! holds {
             ) -> Result<Signature, SignError> {
                 material.sign(public, message)
             }
+            fn verifies(
+                _: Token,
+                material: &<Self as Store<Unlocked, $algorithm>>::Material,
+            ) -> bool {
+                material.verifies()
+            }
         }
     )+};
 }

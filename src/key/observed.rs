@@ -150,6 +150,9 @@ impl<S: DidSigner, O: SigningObserver> DidSigner for Observed<S, O> {
             signer.__sign_statement(statement, token)
         })
     }
+    fn __verifies(&self, token: Token) -> bool {
+        self.signer.__verifies(token)
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.signer.__evidence(token)
     }

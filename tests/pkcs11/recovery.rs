@@ -311,6 +311,12 @@ fn without_verification_the_caller_gets_what_the_device_gave() {
         let (signature, calls) = hsm.calls(|| key.sign(b"hello").unwrap());
         key.verifying_key().verify(b"hello", &signature).unwrap();
         assert_eq!(count(&calls, "C_Sign"), 2, "a challenge, and the message: {calls:?}");
+        // A bundle verifies what its key has not.
+        let bundle = icn_identity::IdentityBundle::issue(key).unwrap();
+        hsm.script("on C_Sign 1 flip");
+        let error = bundle.sign(b"hello").unwrap_err();
+        assert!(matches!(error, SignError::BadSignature(_)), "{error:?}");
+        bundle.sign(b"hello").unwrap();
     });
 }
 
