@@ -19,6 +19,9 @@ pub struct DeviceIdentity {
     /// `manufacturerID` of the library in front of it (`CK_INFO`), trimmed; empty for
     /// a TPM that is asked directly.
     pub library: String,
+    /// `slotDescription` and `manufacturerID` of its slot (`CK_SLOT_INFO`), trimmed: for
+    /// a card, its reader. Empty for a TPM that is asked directly.
+    pub slot: String,
     /// Whether the slot carries `CKF_HW_SLOT`; true for every TPM.
     pub hardware_slot: bool,
 }

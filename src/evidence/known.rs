@@ -10,6 +10,9 @@ use super::DeviceIdentity;
 enum Sign {
     /// A part of manufacturer or model.
     Name(&'static str),
+    /// A part of what its slot says of itself: a reader that is a program has a card
+    /// that is one.
+    Slot(&'static str),
     /// The whole manufacturer, where the device is a TPM: its vendor id in the TCG
     /// vendor id registry. Elsewhere the same letters may be a maker of hardware.
     TpmVendor(&'static str),
@@ -17,7 +20,7 @@ enum Sign {
 
 /// Devices that are programs: whoever has their files, or runs their host, can
 /// copy the keys.
-const SOFTWARE: [Sign; 20] = [
+const SOFTWARE: [Sign; 21] = [
     // Soft tokens.
     Sign::Name("softhsm"),
     Sign::Name("kryoptic"),
@@ -35,6 +38,8 @@ const SOFTWARE: [Sign; 20] = [
     Sign::Name("nitrotpm"),
     Sign::Name("vmware"),
     Sign::Name("qemu"),
+    // vsmartcard's reader. (An HSM's "virtual slot" is a group of real ones.)
+    Sign::Slot("virtual pcd"),
     // TPMs: swtpm and IBM's simulator; Microsoft's, in Hyper-V, Azure and its
     // simulator; Google Compute Engine; AWS Nitro; VMware; QEMU's own.
     Sign::TpmVendor("ibm"),
@@ -55,7 +60,10 @@ const TPM_LIBRARIES: [&str; 1] = ["tpm2"];
 /// OpenSC: constants for the cards whose PKCS#15 structure it makes up, PIV and
 /// OpenPGP among them (`src/libopensc/pkcs15-syn.c`,
 /// `src/libopensc/pkcs15-piv.c`), and for others what a host wrote to the card.
-const DO_NOT_ASK: [&str; 1] = ["opensc"];
+/// tpm2-pkcs11: from its store, a file on the host, where the program that made or
+/// imported the key wrote them (`src/lib/object.c`, `tools/tpm2_pkcs11/objects.py`);
+/// asked directly, a TPM says itself what its key is.
+const DO_NOT_ASK: [&str; 2] = ["opensc", "tpm2"];
 
 /// Models of tokens that such libraries make up, seen also through a proxy: OpenSC
 /// names "PKCS#15" and "PKCS#15 emulated" (`src/pkcs11/framework-pkcs15.c`).
@@ -64,8 +72,10 @@ const MADE_UP_MODELS: [&str; 1] = ["pkcs15"];
 /// Whether a device is known to be a program.
 pub(super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bool {
     let manufacturer = squeezed(&device.manufacturer);
-    let model = squeezed(&device.model);
+    // A group of Luna HSMs, which are hardware, calls itself so.
+    let model = squeezed(&device.model).replace("lunavirtual", "luna");
     let library = squeezed(&device.library);
+    let slot = squeezed(&device.slot);
     let is_tpm =
         is_tpm || model.contains("tpm") || TPM_LIBRARIES.iter().any(|part| library.contains(part));
     SOFTWARE.iter().any(|sign| match sign {
@@ -73,6 +83,7 @@ pub(super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bool {
             let part = squeezed(part);
             manufacturer.contains(&part) || model.contains(&part)
         }
+        Sign::Slot(part) => slot.contains(&squeezed(part)),
         Sign::TpmVendor(vendor) => is_tpm && manufacturer == *vendor,
     })
 }
@@ -102,6 +113,7 @@ mod tests {
             manufacturer: manufacturer.into(),
             model: model.into(),
             library: library.into(),
+            slot: String::new(),
             serial: String::new(),
             label: String::new(),
             firmware: String::new(),
@@ -181,7 +193,7 @@ mod tests {
             ("Kryoptic Project", "v1", "Kryoptic", SoftToken),
             ("Mozilla Foundation", "NSS 3", "Mozilla Foundation", SoftToken),
             ("IBM", "Soft", "IBM", SoftToken),
-            ("Virtual Smart Card", "PCD", "OpenSC Project", SoftToken),
+            ("SafeNet", "LunaVirtual", "Chrystoki", Claimed),
             // A coprocessor behind openCryptoki.
             ("IBM", "4767", "IBM", Claimed),
             ("Yubico (www.yubico.com)", "YubiHSM", "Yubico", Claimed),
@@ -193,12 +205,26 @@ mod tests {
         }
     }
 
+    /// As vsmartcard names it. The card in it says what it likes.
+    #[test]
+    fn a_card_in_a_virtual_reader_is_soft() {
+        let card = |slot: &str| DeviceIdentity {
+            slot: slot.into(),
+            ..device("piv_II", "PKCS#15 emulated", "OpenSC Project")
+        };
+        let soft = as_token(&card("Virtual PCD 00 00 Virtual Smart Card Architecture"));
+        assert_eq!(soft.assurance(), SoftToken);
+        let real = as_token(&card("Yubico YubiKey OTP+FIDO+CCID 00 00 Yubico"));
+        assert_eq!(real.assurance(), Claimed);
+    }
+
     #[test]
     fn what_a_library_makes_up_is_unknown_and_never_hardware() {
         let table = [
             ("piv_II", "PKCS#15 emulated", "OpenSC Project", true),
             ("OpenSC Project", "PKCS#15", "OpenSC Project", true),
             ("any", "any", "opensc (smartcards)", true),
+            ("IFX", "SLB9670", TPM2_PKCS11, true),
             // The same card behind a proxy that tells its own name.
             ("piv_II", "PKCS#15 emulated", P11_KIT, true),
             ("Yubico (www.yubico.com)", "YubiKey YK5", "Yubico (www.yubico.com)", false),

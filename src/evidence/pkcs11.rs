@@ -112,6 +112,7 @@ mod tests {
             manufacturer: manufacturer.into(),
             model: String::new(),
             library: String::new(),
+            slot: String::new(),
             serial: String::new(),
             label: String::new(),
             firmware: String::new(),

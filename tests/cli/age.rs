@@ -82,6 +82,13 @@ fn a_signature_for_a_context_is_verified_by_openssh_and_by_verify() {
     assert_eq!(home.icnctl(&["verify", "--did", &did, "--context", context], b"").code, 2);
     let ran = home.icnctl(&["verify", "--did", &did, "--signature-file", file], b"");
     assert_eq!(ran.code, 2);
+    // A signature of plain bytes is for no context.
+    let plain = home.ok(&["sign"], b"100 to Ada");
+    let arguments = ["verify", "--did", &did, "--context", context, "--signature", plain.trim()];
+    assert_eq!(home.icnctl(&arguments, b"100 to Ada").code, 2);
+    let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", "-"];
+    let ran = home.icnctl(&arguments, armored.as_bytes());
+    assert!(ran.code != 0 && ran.err.contains("cannot both be read from"), "{}", ran.err);
     std::fs::write(file, "AAAA").unwrap();
     let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", file];
     let ran = home.icnctl(&arguments, b"100 to Ada");

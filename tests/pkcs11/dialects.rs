@@ -126,11 +126,14 @@ fn a_virtual_tpm_behind_tpm2_pkcs11_is_a_soft_token() {
             ("manufacturer IBM\nmodel SW___TPM", false),
             ("manufacturer GOOG\nmodel vTPM", false),
             ("manufacturer IFX\nmodel SLB9670", true),
+            ("manufacturer IFX\nmodel SLB9670\nslot Virtual_PCD_00_00", false),
         ] {
             hsm.script(&format!("hardware\n{library}\n{device}"));
             let label = new_key().with_label(Some(device.into()));
             let key = faulty(hsm).create(&label, &pin()).unwrap().key;
             assert_eq!(key.is_hardware_backed(), backed, "{device}");
+            // Its store is the host's, and with it what it says of a key's past.
+            assert_eq!(key.provenance(), ProvenanceKind::DeviceHeld, "{device}");
         }
     });
 }

@@ -245,13 +245,18 @@ fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         .inspect_err(|error| log::warn!("a token cannot be read: {}", error))
         .ok()
         .filter(TokenInfo::token_initialized)?;
-    let hardware_slot = context.get_slot_info(slot).is_ok_and(|info| info.hardware_slot());
+    let about = context.get_slot_info(slot).ok();
+    let hardware_slot = about.as_ref().is_some_and(|info| info.hardware_slot());
+    let about = about.map_or_else(String::new, |info| {
+        format!("{} {}", trimmed(info.slot_description()), trimmed(info.manufacturer_id()))
+    });
     let identity = DeviceIdentity {
         manufacturer: trimmed(info.manufacturer_id()),
         model: trimmed(info.model()),
         serial: trimmed(info.serial_number()),
         label: trimmed(info.label()),
         library: module.manufacturer().to_owned(),
+        slot: about.trim().to_owned(),
         firmware: info.firmware_version().to_string(),
         hardware_slot,
     };

@@ -61,6 +61,8 @@ pub(crate) enum CliError {
         "the message begins with `icn-identity/` or `SSHSIG`, as what the identity signs itself does"
     )]
     Reserved,
+    #[error("message and signature cannot both be read from standard input")]
+    TwiceStandardInput,
     #[error("{} is not an SSH signature", path.display())]
     SshSignature { path: PathBuf, source: InvalidSshSignature },
     #[error("--format did-document is for `id show`")]
@@ -167,6 +169,7 @@ impl CliError {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: sign it for a context of your protocol, --context NAME"
             }
+            Self::TwiceStandardInput => "name a file for one of them",
             Self::SshSignature { .. } => "give the file that `icnctl sign --context` wrote",
             Self::FormatOfShow => "give --format text or --format json",
             Self::NoDocument => {

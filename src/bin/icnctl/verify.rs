@@ -1,5 +1,6 @@
 //! `icnctl verify`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -16,6 +17,11 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
     let read = || read_message(args.file.as_deref());
     let valid = match (&args.context, &args.signature_file) {
         (Some(context), Some(file)) => {
+            if file == Path::new("-")
+                && args.file.as_deref().is_none_or(|file| file == Path::new("-"))
+            {
+                return Err(CliError::TwiceStandardInput);
+            }
             let text = String::from_utf8_lossy(&read_message(Some(file))?).into_owned();
             let signature = text
                 .parse()

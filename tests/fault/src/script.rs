@@ -58,6 +58,8 @@ pub(crate) struct Script {
     pub(crate) manufacturer: Option<String>,
     /// `model TEXT`: of the token.
     pub(crate) model: Option<String>,
+    /// `slot TEXT`: the description of every slot.
+    pub(crate) slot: Option<String>,
     /// `library TEXT`: the manufacturer of the module itself.
     pub(crate) library: Option<String>,
 }
@@ -149,6 +151,7 @@ impl Script {
             ["hardware"] => self.hardware = true,
             ["manufacturer", text] => self.manufacturer = Some(text.replace('_', " ")),
             ["model", text] => self.model = Some(text.replace('_', " ")),
+            ["slot", text] => self.slot = Some(text.replace('_', " ")),
             ["library", text] => self.library = Some(text.replace('_', " ")),
             _ => return Err("no such statement".into()),
         }

@@ -55,6 +55,12 @@ pub(crate) unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SL
             }
             if state.script.hardware {
                 info.flags |= CKF_HW_SLOT;
+                // SoftHSM's slots tell what is behind them.
+                pad(&mut info.slotDescription, "Fault Works reader");
+                pad(&mut info.manufacturerID, "Fault Works");
+            }
+            if let Some(slot) = &state.script.slot {
+                pad(&mut info.slotDescription, slot);
             }
         }
         rv

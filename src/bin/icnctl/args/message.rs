@@ -25,8 +25,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "BASE64", required_unless_present = "signature_file")]
     pub(crate) signature: Option<String>,
 
-    /// What the signature is for; it is read from --signature-file then
-    #[arg(long, value_name = "CONTEXT", requires = "signature_file")]
+    /// What the signature must be for; it is in the file --signature-file
+    #[arg(long, value_name = "CONTEXT", requires = "signature_file", conflicts_with = "signature")]
     pub(crate) context: Option<String>,
 
     /// File with the SSH signature that `icnctl sign --context` printed
