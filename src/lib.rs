@@ -87,4 +87,6 @@ mod pages {
     mod keystore {}
     #[doc = include_str!("../docs/rotation.md")]
     mod rotation {}
+    #[doc = include_str!("../docs/signing.md")]
+    mod signing {}
 }

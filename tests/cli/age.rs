@@ -65,6 +65,7 @@ fn a_signature_for_a_context_is_verified_by_openssh_and_by_verify() {
     let armored = home.ok(&["sign", "--context", context], b"100 to Ada");
     let did = home.show()["did"].as_str().unwrap().to_owned();
     let key = *Did::parse(&did).unwrap().verifying_key();
+    assert_eq!(home.show()["public_key"]["openssh"], key.to_openssh());
     assert!(ssh_keygen::verifies(&key.to_openssh(), context, b"100 to Ada", &armored));
     assert!(!ssh_keygen::verifies(&key.to_openssh(), "login", b"100 to Ada", &armored));
 

@@ -34,6 +34,7 @@ fn did(context: &Context, header: &Header) -> Result<(), CliError> {
                 "public_key": {
                     "hex": output::hex(key.as_bytes()),
                     "multibase": public_key_multibase(key),
+                    "openssh": key.to_openssh(),
                 },
             })
         },

@@ -89,6 +89,7 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         "public_key": {
             "hex": hex(header.did().verifying_key().as_bytes()),
             "multibase": public_key_multibase(header.did().verifying_key()),
+            "openssh": header.did().verifying_key().to_openssh(),
         },
         "locator": locator(header),
         "tpm": header.tpm().map(|object| json!({
@@ -130,6 +131,7 @@ fn as_text(header: &Header, device: &Device) -> String {
         lines.push(("Evidence", facts.join(" ")));
     }
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
+    lines.push(("", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", tls(header)));
     lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
