@@ -6,6 +6,7 @@
 //! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
 //! | `identity.age` | the payload: age v1, JSON version 5 | yes |
 //! | `refused.json` | sources of PINs that a token refused | no |
+//! | `unfinished.json` | what an attempt to make an identity may leave ([`Unfinished`]) | no |
 //! | `tpm-approvals.json` | PCR values that an approver signed | no |
 //! | `*.prev` | the previous version, while a new one is being verified | as above |
 //! | `.lock` | held while the files are read or written together; names its holder | no |
@@ -29,7 +30,7 @@ pub mod legacy;
 mod located;
 mod open;
 mod passphrase;
-pub(crate) mod payload;
+mod payload;
 mod refusals;
 mod relocate;
 mod replace;

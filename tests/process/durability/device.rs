@@ -18,11 +18,15 @@ use tempfile::TempDir;
 use super::trace::{Call, calls};
 
 const TOKEN: &str = "node-1";
+const CUT_OFF: &str = "inject=rename:signal=SIGKILL:when=4";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A key is made on the token.
     Token,
+    /// The same, after an earlier one was killed before it wrote its header: what
+    /// it left is removed first.
+    Again,
     /// One that is there is taken.
     Adopted,
     Tpm,
@@ -46,7 +50,7 @@ impl Node {
     fn new(kind: Kind) -> Self {
         let device = match kind {
             Kind::Tpm => Device::Tpm(Swtpm::start()),
-            Kind::Token => Device::Token(SoftHsm::with_token(TOKEN)),
+            Kind::Token | Kind::Again => Device::Token(SoftHsm::with_token(TOKEN)),
             Kind::Adopted => {
                 let hsm = SoftHsm::with_token(TOKEN);
                 hsm.import(TOKEN, "theirs", "0a0b");
@@ -55,12 +59,29 @@ impl Node {
         };
         let mut node = Self { kind, dir: tempfile::tempdir().unwrap(), device, before: vec![] };
         node.before = node.ids();
-        if let Device::Token(hsm) = &node.device {
-            copy(&hsm.tokens(), &node.path("kept"));
-        }
         write_private(&node.path("pin"), PIN);
+        write_private(&node.path("icn.toml"), FAST);
+        if kind == Kind::Again {
+            // The note, once more with the DID, the configuration, the header.
+            let (ran, _) = node.traced(&["-e", "trace=rename", "-e", CUT_OFF]);
+            assert_ne!(ran.code, 0, "{}", ran.err);
+            assert_eq!(node.new_ids().len(), 3);
+        }
+        node.keep();
         node.reset();
         node
+    }
+
+    /// From now on everything is reset to what it is now.
+    fn keep(&self) {
+        fs::create_dir(self.path("kept")).unwrap();
+        copy(&self.path("icn.toml"), &self.path("kept/icn.toml"));
+        if self.home().exists() {
+            copy(&self.home(), &self.path("kept/home"));
+        }
+        if let Device::Token(hsm) = &self.device {
+            copy(&hsm.tokens(), &self.path("kept/tokens"));
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -78,11 +99,14 @@ impl Node {
     /// Everything as it was before.
     fn reset(&self) {
         let _ = fs::remove_dir_all(self.home());
-        write_private(&self.path("icn.toml"), FAST);
+        if self.path("kept/home").exists() {
+            copy(&self.path("kept/home"), &self.home());
+        }
+        copy(&self.path("kept/icn.toml"), &self.path("icn.toml"));
         match &self.device {
             Device::Token(hsm) => {
                 fs::remove_dir_all(hsm.tokens()).unwrap();
-                copy(&self.path("kept"), &hsm.tokens());
+                copy(&self.path("kept/tokens"), &hsm.tokens());
             }
             // What a kernel's resource manager does when its client is gone.
             Device::Tpm(_) => self.flush(),
@@ -164,6 +188,10 @@ impl Node {
         // SoftHSM empties `token.object` before it writes it anew: a kill between
         // costs the whole token, whoever logs in.
         let token = match &self.device {
+            // How an object is made is the same then.
+            Device::Token(hsm) if self.kind == Kind::Again => {
+                call.names(&hsm.tokens()) && call.name == "unlink"
+            }
             Device::Token(hsm) => call.names(&hsm.tokens()) && !call.text.contains("/token.object"),
             Device::Tpm(_) => false,
         };
@@ -224,7 +252,7 @@ impl Node {
             assert!(header.contains(id), "{what}: {id} is not of {header}");
         }
         let objects = match self.kind {
-            Kind::Token => 3,
+            Kind::Token | Kind::Again => 3,
             Kind::Adopted => 1,
             Kind::Tpm => 0,
         };
@@ -311,6 +339,11 @@ fn killed_at(node: &Node, call: &Call) -> bool {
 #[test]
 fn a_killed_init_on_a_token_leaves_no_key_that_nothing_names() {
     killed_everywhere(Kind::Token);
+}
+
+#[test]
+fn an_init_killed_while_it_removes_what_another_left_leaves_no_key_that_nothing_names() {
+    killed_everywhere(Kind::Again);
 }
 
 #[test]
