@@ -8,6 +8,7 @@
 mod companions;
 mod encryption;
 mod error;
+mod renewal;
 mod signer;
 mod tls;
 
@@ -19,17 +20,20 @@ pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
 };
 pub use error::BundleError;
+pub(crate) use renewal::NextEpoch;
 use zeroize::Zeroizing;
 
+use self::renewal::Kept;
 use crate::algorithm::{P256, Signature, VerifyingKey};
-pub use crate::binding::Binding;
+use crate::binding::Holder;
+pub use crate::binding::{Binding, BindingNumber, Instance};
 use crate::clock;
 use crate::did::{Did, DidDocument};
 use crate::fault::SignError;
 use crate::key::{
     DidKey, HardwareKey, Key, Provenance, Refused, Unlocked, WrongProvenance, prove_possession,
 };
-use crate::secret::X25519Seed;
+use crate::secret::{NoRandomness, X25519Seed};
 use crate::signer::{DidSigner, DidSignerExt as _, refuse_reserved, sign_statement, verifies};
 use crate::sshsig::SshSignature;
 
@@ -48,6 +52,7 @@ pub struct IdentityBundle<S: DidSigner> {
     signer: S,
     did: Did,
     companions: Box<Companions>,
+    kept: Kept,
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
@@ -66,30 +71,35 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// As [`Self::issue`].
     pub fn issue_for(signer: S, validity: Duration) -> Result<Self, Refused<S, BundleError>> {
-        let did = match pin(&signer) {
-            Ok(did) => did,
-            Err(reason) => return Err(Refused::new(signer, reason)),
-        };
-        let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
-        match Companions::issue(&did, SystemTime::now(), validity, sign) {
-            Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
-            Err(reason) => Err(Refused::new(signer, reason)),
-        }
+        Self::issue_with(signer, validity, 0, X25519Seed::generate)
     }
 
-    /// As [`Self::issue`], around an X25519 key that others encrypt to already.
+    /// As [`Self::issue`], in an epoch, and around an X25519 key that others encrypt
+    /// to already, if there is one.
     pub(crate) fn issue_around(
         signer: S,
-        x25519: X25519Seed,
+        epoch: u64,
+        x25519: Option<X25519Seed>,
     ) -> Result<Self, Refused<S, BundleError>> {
-        let did = match pin(&signer) {
-            Ok(did) => did,
-            Err(reason) => return Err(Refused::new(signer, reason)),
-        };
-        let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
-        let now = SystemTime::now();
-        match Companions::issue_around(&did, now, DEFAULT_VALIDITY, x25519, sign) {
-            Ok(companions) => Ok(Self { signer, did, companions: Box::new(companions) }),
+        let x25519 = || x25519.map_or_else(X25519Seed::generate, Ok);
+        Self::issue_with(signer, DEFAULT_VALIDITY, epoch, x25519)
+    }
+
+    fn issue_with(
+        signer: S,
+        validity: Duration,
+        epoch: u64,
+        x25519: impl FnOnce() -> Result<X25519Seed, NoRandomness>,
+    ) -> Result<Self, Refused<S, BundleError>> {
+        let made = pin(&signer).and_then(|did| {
+            let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
+            let holder = Holder { instance: Instance::fresh()?, epoch };
+            let now = SystemTime::now();
+            let companions = Companions::issue(&did, now, validity, holder, x25519()?, sign)?;
+            Ok((did, Box::new(companions)))
+        });
+        match made {
+            Ok((did, companions)) => Ok(Self { signer, did, companions, kept: Kept::InMemory }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -101,7 +111,9 @@ impl<S: DidSigner> IdentityBundle<S> {
         companions: Companions,
     ) -> Result<Self, Refused<S, BundleError>> {
         match pin(&signer).and_then(|did| companions.check(&did).map(|()| did)) {
-            Ok(did) => Ok(Self { signer, did, companions: Box::new(companions) }),
+            Ok(did) => {
+                Ok(Self { signer, did, companions: Box::new(companions), kept: Kept::InStore })
+            }
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -177,31 +189,11 @@ impl<S: DidSigner> IdentityBundle<S> {
 
     /// Whether two thirds of the validity are over, or peers refuse the
     /// certificate: because it begins later (a clock was ahead when it was
-    /// made), or was made before certificates carried their binding. Never by a
-    /// clock before 2026, which was not set.
+    /// made), or was made by an older version, before certificates carried their
+    /// binding or bindings named instances. Never by a clock before 2026, which was
+    /// not set.
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
         self.companions.wants_renewal(at)
-    }
-
-    /// Replaces the TLS key and certificate, and binds them with a higher
-    /// sequence number: the time, or one more if that is not higher. One
-    /// signature. The X25519 key stays, as others encrypt to it, and so does the
-    /// DID document.
-    ///
-    /// For a bundle **without a store**: nothing is written. One that came from
-    /// an [`IdentityStore`](crate::keystore::IdentityStore) is renewed there, by
-    /// opening it again or by its `renew`: otherwise the next opening finds the
-    /// old certificate, which peers that have seen this one refuse until it is
-    /// renewed as well.
-    ///
-    /// # Errors
-    ///
-    /// [`BundleError`] if the clock was not set or the signer failed; the bundle
-    /// is unchanged then.
-    pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
-        let sign = |statement: &[u8]| state_pinned(&self.signer, &self.did, statement);
-        *self.companions = self.companions.renewed(&self.did, at, validity, sign)?;
-        Ok(())
     }
 
     /// The TLS certificate: X.509 v3, DER, self-signed, with the DID as URI in
@@ -279,9 +271,9 @@ impl IdentityBundle<DidKey> {
     where
         K: DidSigner + TryFrom<DidKey, Error = WrongProvenance>,
     {
-        let Self { signer, did, companions } = self;
+        let Self { signer, did, companions, kept } = self;
         match K::try_from(signer) {
-            Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
+            Ok(signer) => Ok(IdentityBundle { signer, did, companions, kept }),
             Err(wrong) => {
                 let (demanded, algorithm) = wrong.demanded_as();
                 let reason = BundleError::Provenance {
@@ -290,7 +282,7 @@ impl IdentityBundle<DidKey> {
                     found: wrong.found(),
                     found_algorithm: did.verifying_key().algorithm(),
                 };
-                let bundle = Self { signer: wrong.into_key(), did, companions };
+                let bundle = Self { signer: wrong.into_key(), did, companions, kept };
                 Err(Refused::new(bundle, reason))
             }
         }

@@ -22,6 +22,7 @@ mod change;
 mod config_file;
 mod document;
 mod draft;
+mod epoch;
 mod export;
 mod header;
 mod identity;

@@ -12,12 +12,12 @@ mod refusal;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub(crate) use certificate::{Certificate, SPKI_PREFIX};
 #[cfg(feature = "tls")]
-pub(crate) use certificate::{Proven, Role};
+pub(crate) use certificate::Role;
+pub(crate) use certificate::{Certificate, Proven, SPKI_PREFIX};
 pub use refusal::Refusal;
 
-use crate::binding::Binding;
+use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
 
 /// The DID of a peer that proved it in a handshake.
@@ -76,17 +76,20 @@ pub struct VerifiedPeer {
     did: VerifiedDid,
     x25519_public: [u8; 32],
     not_after: u64,
-    sequence: u64,
+    instance: Instance,
+    number: BindingNumber,
 }
 
 impl VerifiedPeer {
     #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "made by the verifier"))]
-    pub(crate) fn new(binding: &Binding) -> Self {
+    pub(crate) fn new(proven: &Proven) -> Self {
+        let binding = proven.binding();
         Self {
             did: VerifiedDid(binding.did().clone()),
             x25519_public: *binding.x25519_public_key(),
             not_after: binding.not_after(),
-            sequence: binding.sequence(),
+            instance: *proven.instance(),
+            number: binding.number(),
         }
     }
 
@@ -115,10 +118,22 @@ impl VerifiedPeer {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.not_after)).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The binding's sequence number.
+    /// Which holder of the DID it is. Not one machine: a restart may make another.
+    #[must_use]
+    pub const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The epoch of the binding.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.number.epoch
+    }
+
+    /// The binding's sequence number, which counts for its instance.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
-        self.sequence
+        self.number.sequence
     }
 }
 
@@ -126,7 +141,8 @@ impl fmt::Debug for VerifiedPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedPeer")
             .field("did", &self.did)
-            .field("sequence", &self.sequence)
+            .field("instance", &self.instance)
+            .field("number", &self.number)
             .finish_non_exhaustive()
     }
 }

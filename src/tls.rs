@@ -56,7 +56,7 @@ use rustls::pki_types::{DnsName, ServerName};
 use rustls::{CertificateError, OtherError};
 
 pub use identity::{ReplaceError, TlsIdentity};
-pub use sequence::{MemorySequences, SequenceError, SequenceStore};
+pub use sequence::{Highest, MemorySequences, SequenceError, SequenceStore};
 pub use session::PeerError;
 pub use verifier::{DEFAULT_CLOCK_SKEW, DEFAULT_LONGEST_VALIDITY, DidVerifier};
 

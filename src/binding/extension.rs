@@ -4,6 +4,8 @@
 //! Binding ::= SEQUENCE {
 //!     version    INTEGER (1),
 //!     sequence   INTEGER (0..18446744073709551615),
+//!     instance   OCTET STRING (SIZE (16)),
+//!     epoch      INTEGER (0..18446744073709551615),
 //!     x25519     OCTET STRING (SIZE (32)),
 //!     signature  OCTET STRING (SIZE (64)) }
 //! ```
@@ -11,8 +13,11 @@
 //! Nothing is written twice: the DID is in the certificate's URI, the TLS key
 //! and the times are the certificate's own. **Not critical**, since software
 //! that does not know it (OpenSSL, curl) refuses critical ones.
+//!
+//! The old form has neither instance nor epoch. It is read, so that identities on
+//! disk open; peers refuse it.
 
-use super::Binding;
+use super::{Binding, Holder, Instance};
 
 /// Below 1.2.840.113556.1.8000.2554, where Microsoft lets everybody name things
 /// by a GUID, cut into 4, 4, 4, 4, 4, 6 and 6 hexadecimal digits. Ours:
@@ -21,6 +26,7 @@ pub(crate) const OID: [u64; 14] = [
     1, 2, 840, 113_556, 1, 8000, 2554, 0x4771, 0x19d0, 0xd0a2, 0x4363, 0x9085, 0xc6_dba5, 0x52_5d86,
 ];
 
+const INSTANCE_TAG: [u8; 2] = [0x04, 16];
 const X25519_TAG: [u8; 2] = [0x04, 32];
 const SIGNATURE_TAG: [u8; 2] = [0x04, 64];
 
@@ -28,6 +34,8 @@ const SIGNATURE_TAG: [u8; 2] = [0x04, 64];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extension {
     pub(crate) sequence: u64,
+    /// None in the old form.
+    pub(crate) holder: Option<Holder>,
     pub(crate) x25519_public: [u8; 32],
     pub(crate) signature: [u8; 64],
 }
@@ -44,6 +52,7 @@ impl Extension {
     pub(crate) const fn of(binding: &Binding) -> Self {
         Self {
             sequence: binding.sequence(),
+            holder: binding.holder(),
             x25519_public: *binding.x25519_public_key(),
             signature: *binding.signature(),
         }
@@ -51,15 +60,12 @@ impl Extension {
 
     /// The extension's value, DER.
     pub(crate) fn to_der(self) -> Vec<u8> {
-        let mut number = self.sequence.to_be_bytes().to_vec();
-        // The shortest form, and a zero before what would be negative.
-        let zeros = number.iter().take(7).take_while(|byte| **byte == 0).count();
-        number.drain(..zeros);
-        if number.first().is_some_and(|first| *first >= 0x80) {
-            number.insert(0, 0);
-        }
         let mut body = vec![0x02, 1, 1];
-        body.extend(tagged(0x02, &number));
+        body.extend(tagged(0x02, &shortest(self.sequence)));
+        if let Some(Holder { instance, epoch }) = &self.holder {
+            body.extend(tagged(0x04, instance.as_bytes()));
+            body.extend(tagged(0x02, &shortest(*epoch)));
+        }
         body.extend(tagged(0x04, &self.x25519_public));
         body.extend(tagged(0x04, &self.signature));
         tagged(0x30, &body)
@@ -74,29 +80,58 @@ impl Extension {
 
     fn fields(der: &[u8]) -> Result<Self, Unreadable> {
         let bad = Unreadable::Malformed;
-        let [0x30, _, 0x02, 1, version, rest @ ..] = der else { return Err(bad) };
+        // How it is written was compared: here only where it is.
+        let ([0x30, 0x81, _, rest @ ..] | [0x30, _, rest @ ..]) = der else { return Err(bad) };
+        let [0x02, 1, version, rest @ ..] = rest else { return Err(bad) };
         if *version != 1 {
             return Err(Unreadable::Version(*version));
         }
-        let [0x02, length, rest @ ..] = rest else { return Err(bad) };
-        let (number, rest) = rest.split_at_checked(usize::from(*length)).ok_or(bad)?;
-        let sequence = number.iter().try_fold(0_u64, |value, byte| {
-            Some(value.checked_mul(256)?.saturating_add(u64::from(*byte)))
-        });
+        let (sequence, rest) = number(rest).ok_or(bad)?;
+        let (holder, rest) = match rest.strip_prefix(&INSTANCE_TAG) {
+            Some(rest) => {
+                let (instance, rest) = rest.split_first_chunk().ok_or(bad)?;
+                let (epoch, rest) = number(rest).ok_or(bad)?;
+                (Some(Holder { instance: Instance::from_bytes(*instance), epoch }), rest)
+            }
+            None => (None, rest),
+        };
         let rest = rest.strip_prefix(&X25519_TAG).ok_or(bad)?;
         let (x25519, rest) = rest.split_first_chunk().ok_or(bad)?;
         let signature = rest.strip_prefix(&SIGNATURE_TAG).ok_or(bad)?;
         Ok(Self {
-            sequence: sequence.ok_or(bad)?,
+            sequence,
+            holder,
             x25519_public: *x25519,
             signature: *signature.first_chunk().ok_or(bad)?,
         })
     }
 }
 
-/// All of ours are shorter than 128 bytes.
+/// An INTEGER of at most 64 bits, and what follows it.
+fn number(der: &[u8]) -> Option<(u64, &[u8])> {
+    let [0x02, length, rest @ ..] = der else { return None };
+    let (bytes, rest) = rest.split_at_checked(usize::from(*length))?;
+    let number = bytes.iter().try_fold(0_u64, |value, byte| {
+        Some(value.checked_mul(256)?.saturating_add(u64::from(*byte)))
+    })?;
+    Some((number, rest))
+}
+
+/// The shortest form, and a zero before what would be negative.
+fn shortest(number: u64) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    let zeros = bytes.iter().take(7).take_while(|byte| **byte == 0).count();
+    bytes.drain(..zeros);
+    if bytes.first().is_some_and(|first| *first >= 0x80) {
+        bytes.insert(0, 0);
+    }
+    bytes
+}
+
+/// All of ours are shorter than 256 bytes.
 fn tagged(tag: u8, value: &[u8]) -> Vec<u8> {
-    let mut der = vec![tag, u8::try_from(value.len()).unwrap_or(u8::MAX)];
+    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+    let mut der = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
     der.extend_from_slice(value);
     der
 }
@@ -105,50 +140,95 @@ fn tagged(tag: u8, value: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn extension(sequence: u64) -> Extension {
-        Extension { sequence, x25519_public: [0x25; 32], signature: [0x51; 64] }
+    const INSTANCE: Instance = Instance::from_bytes([0x17; 16]);
+
+    fn extension(sequence: u64, epoch: u64) -> Extension {
+        let holder = Some(Holder { instance: INSTANCE, epoch });
+        Extension { sequence, holder, x25519_public: [0x25; 32], signature: [0x51; 64] }
     }
 
+    fn old(sequence: u64) -> Extension {
+        Extension { holder: None, ..extension(sequence, 0) }
+    }
+
+    const NUMBERS: [(u64, &[u8]); 7] = [
+        (0, &[2, 1, 0]),
+        (1, &[2, 1, 1]),
+        (127, &[2, 1, 127]),
+        (128, &[2, 2, 0, 128]),
+        (256, &[2, 2, 1, 0]),
+        (1 << 31, &[2, 5, 0, 128, 0, 0, 0]),
+        (u64::MAX, &[2, 9, 0, 255, 255, 255, 255, 255, 255, 255, 255]),
+    ];
+
+    /// Both sides of 128 bytes, where the length takes a byte more.
     #[test]
-    fn every_sequence_number_has_one_encoding() {
-        for (sequence, number) in [
-            (0, &[2, 1, 0][..]),
-            (1, &[2, 1, 1]),
-            (127, &[2, 1, 127]),
-            (128, &[2, 2, 0, 128]),
-            (256, &[2, 2, 1, 0]),
-            (u64::MAX, &[2, 9, 0, 255, 255, 255, 255, 255, 255, 255, 255]),
-        ] {
-            let der = extension(sequence).to_der();
-            let length = u8::try_from(der.len() - 2).unwrap();
-            assert_eq!(der[..5], [0x30, length, 2, 1, 1], "{sequence}");
-            assert_eq!(&der[5..5 + number.len()], number, "{sequence}");
-            assert_eq!(Extension::from_der(&der), Ok(extension(sequence)));
+    fn every_sequence_number_and_epoch_has_one_encoding() {
+        let keys = [&[4, 32][..], &[0x25; 32], &[4, 64], &[0x51; 64]].concat();
+        let instance = [&[4, 16][..], &[0x17; 16]].concat();
+        for (sequence, number) in NUMBERS {
+            for (epoch, counted) in NUMBERS {
+                let body = [&[2, 1, 1], number, &instance, counted, &keys].concat();
+                let length = u8::try_from(body.len()).unwrap();
+                let long = length > 127;
+                assert_eq!(long, sequence > 127 || epoch > 127, "{sequence} {epoch}");
+                let head = if long { vec![0x30, 0x81, length] } else { vec![0x30, length] };
+                let der = extension(sequence, epoch).to_der();
+                assert_eq!(der, [head, body].concat(), "{sequence} {epoch}");
+                assert_eq!(Extension::from_der(&der), Ok(extension(sequence, epoch)));
+            }
+            let body = [&[2, 1, 1], number, &keys].concat();
+            let der = old(sequence).to_der();
+            assert_eq!(der, [&[0x30, u8::try_from(body.len()).unwrap()], &body[..]].concat());
+            assert_eq!(Extension::from_der(&der), Ok(old(sequence)));
         }
     }
 
     #[test]
     fn other_encodings_are_refused() {
-        let good = extension(5).to_der();
-        for end in 0..good.len() {
-            assert!(Extension::from_der(&good[..end]).is_err(), "{end} bytes");
+        let malformed = Err(Unreadable::Malformed);
+        // 130 bytes: what real ones have, 4 bytes of a sequence number and more.
+        for good in [extension(5, 6), extension(5, 128), extension(1 << 31, 1 << 31), old(5)] {
+            let good = good.to_der();
+            for end in 0..good.len() {
+                assert!(Extension::from_der(&good[..end]).is_err(), "{end} bytes");
+            }
+            assert_eq!(Extension::from_der(&[&good[..], &[0]].concat()), malformed);
         }
+        let good = extension(5, 6).to_der();
         let changed = |index: usize, byte: u8| {
             let mut der = good.clone();
             der[index] = byte;
             Extension::from_der(&der)
         };
         assert_eq!(changed(4, 2), Err(Unreadable::Version(2)));
-        for (index, byte) in [(0, 0x31), (1, 0), (2, 4), (3, 2), (5, 4), (6, 2), (8, 5), (9, 31)] {
-            assert_eq!(changed(index, byte), Err(Unreadable::Malformed), "byte {index}");
+        let elsewhere = [(0, 0x31), (1, 0), (2, 4), (3, 2), (5, 4), (6, 2), (8, 5), (9, 15)];
+        for (index, byte) in elsewhere.into_iter().chain([(26, 4), (27, 2), (29, 5), (30, 31)]) {
+            assert_eq!(changed(index, byte), malformed, "byte {index}");
         }
         // A number that is longer than it must be, or than 64 bits, or negative.
-        for number in [&[2, 2, 0, 5][..], &[2, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0], &[2, 1, 0x85]] {
-            let body = [&[2, 1, 1], number, &good[8..]].concat();
-            assert_eq!(Extension::from_der(&tagged(0x30, &body)), Err(Unreadable::Malformed));
+        let (before, instance, after) = (&good[2..5], &good[8..26], &good[29..]);
+        for wrong in [&[2, 2, 0, 5][..], &[2, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0], &[2, 1, 0x85]] {
+            for numbers in [[wrong, &[2, 1, 6]], [&[2, 1, 5], wrong]] {
+                let [sequence, epoch] = numbers;
+                let body = [before, sequence, instance, epoch, after].concat();
+                assert_eq!(Extension::from_der(&tagged(0x30, &body)), malformed, "{wrong:?}");
+            }
         }
-        let longer = [&good[..], &[0]].concat();
-        assert_eq!(Extension::from_der(&longer), Err(Unreadable::Malformed));
+        // A length in the long form where the short one does, or in a longer one.
+        assert_eq!(Extension::from_der(&[&[0x30, 0x81], &good[1..]].concat()), malformed);
+        let long = extension(5, 128).to_der();
+        for length in [&[0x82, 0][..], &[0x80]] {
+            let der = [&[0x30], length, &long[2..]].concat();
+            assert_eq!(Extension::from_der(&der), malformed, "{length:?}");
+        }
+        // An instance without an epoch, an epoch without an instance.
+        let only = |part: &[u8]| {
+            let body = [before, &[2, 1, 5], part, after].concat();
+            Extension::from_der(&tagged(0x30, &body))
+        };
+        assert_eq!(only(instance), malformed);
+        assert_eq!(only(&[2, 1, 6]), malformed);
     }
 
     #[test]

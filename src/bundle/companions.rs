@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{BundleError, tls};
 use crate::algorithm::Signature;
-use crate::binding::{Binding, CLOCK_SKEW, Terms};
+use crate::binding::{Binding, CLOCK_SKEW, Holder, Terms};
 use crate::clock;
 use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::fault::SignError;
@@ -25,27 +25,25 @@ pub(crate) struct Companions {
     pub(crate) document: Option<DidDocument>,
 }
 
+/// How a binding counts.
+struct Numbers {
+    sequence: u64,
+    holder: Holder,
+}
+
 impl Companions {
+    /// The first companions that we know of. The DID may have had others (it
+    /// was imported, or its key adopted), so the sequence number is the time.
     pub(super) fn issue(
         did: &Did,
         at: SystemTime,
         validity: Duration,
-        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
-    ) -> Result<Self, BundleError> {
-        Self::issue_around(did, at, validity, X25519Seed::generate()?, sign)
-    }
-
-    /// The first companions that we know of. The DID may have had others (it
-    /// was imported, or its key adopted), so the sequence number is the time:
-    /// peers that have seen an earlier one accept it.
-    pub(super) fn issue_around(
-        did: &Did,
-        at: SystemTime,
-        validity: Duration,
+        holder: Holder,
         x25519: X25519Seed,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        let companions = Self::bind(did, at, validity, clock::unix(at), x25519, &sign)?;
+        let numbers = Numbers { sequence: clock::unix(at), holder };
+        let companions = Self::bind(did, at, validity, numbers, x25519, &sign)?;
         companions.documented(did, at, sign)
     }
 
@@ -94,14 +92,13 @@ impl Companions {
         did: &Did,
         at: SystemTime,
         validity: Duration,
+        holder: Holder,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
-        if !clock::is_set(at) {
-            return Err(BundleError::ClockNotSet { now: clock::unix(at) });
-        }
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
         let sequence = self.binding.sequence().saturating_add(1).max(clock::unix(at));
-        let renewed = Self::bind(did, at, validity, sequence, x25519, &sign)?;
+        let numbers = Numbers { sequence, holder };
+        let renewed = Self::bind(did, at, validity, numbers, x25519, &sign)?;
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
     }
 
@@ -109,7 +106,7 @@ impl Companions {
         did: &Did,
         at: SystemTime,
         validity: Duration,
-        sequence: u64,
+        numbers: Numbers,
         x25519: X25519Seed,
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
@@ -120,7 +117,8 @@ impl Companions {
             x25519_public: x25519.public_key(),
             not_before: now.saturating_sub(CLOCK_SKEW),
             not_after: now.saturating_add(validity.as_secs()),
-            sequence,
+            sequence: numbers.sequence,
+            holder: Some(numbers.holder),
         };
         // The binding is over the key, so that it can travel in the certificate.
         let unsigned = Binding::unverified(did.clone(), terms, [0; 64]);
@@ -157,16 +155,33 @@ impl Companions {
     }
 
     pub(super) fn wants_renewal(&self, at: SystemTime) -> bool {
-        let refused = !tls::carries_binding(&self.certificate);
+        let refused = !tls::carries_present_binding(&self.certificate);
         self.binding.wants_renewal(at) || (refused && clock::is_set(at))
     }
 
-    /// With a certificate as this crate made them before they carried their
-    /// binding.
+    /// As this crate made them before bindings named instances; and, unless
+    /// `carried`, before certificates carried them.
     #[cfg(test)]
-    pub(crate) fn of_an_older_version(&self) -> Self {
-        let certificate = tls::bare_certificate(&self.tls_key, &self.binding).unwrap();
-        Self { certificate, ..self.copy() }
+    pub(crate) fn of_an_older_version(
+        &self,
+        carried: bool,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
+    ) -> Self {
+        let binding = &self.binding;
+        let terms = Terms {
+            tls_spki: binding.tls_spki().to_vec(),
+            x25519_public: *binding.x25519_public_key(),
+            not_before: binding.not_before(),
+            not_after: binding.not_after(),
+            sequence: binding.sequence(),
+            holder: None,
+        };
+        let unsigned = Binding::unverified(binding.did().clone(), terms, [0; 64]);
+        let signature = sign(&unsigned.statement()).unwrap();
+        let binding = unsigned.signed(&signature).unwrap();
+        let make = if carried { tls::certificate } else { tls::bare_certificate };
+        let certificate = make(&self.tls_key, &binding).unwrap();
+        Self { certificate, binding, ..self.copy() }
     }
 
     pub(super) const fn document(&self) -> Option<&DidDocument> {
@@ -195,14 +210,26 @@ impl Companions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binding::Instance;
     use crate::bundle::DEFAULT_VALIDITY;
     use crate::key::{Key, Software, Unlocked};
     use crate::peer::Refusal;
     use crate::signer::sign_statement;
 
+    const HOLDER: Holder = Holder { instance: Instance::from_bytes([0x17; 16]), epoch: 3 };
+
+    fn issued_at(
+        did: &Did,
+        at: SystemTime,
+        sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
+    ) -> Companions {
+        let x25519 = X25519Seed::generate().unwrap();
+        Companions::issue(did, at, DEFAULT_VALIDITY, HOLDER, x25519, sign).unwrap()
+    }
+
     fn issued(key: &Key<Software, Unlocked>) -> Companions {
         let sign = |statement: &[u8]| sign_statement(&key, statement);
-        Companions::issue(key.did(), SystemTime::now(), DEFAULT_VALIDITY, sign).unwrap()
+        issued_at(key.did(), SystemTime::now(), sign)
     }
 
     fn mismatch(companions: &Companions, did: &Did) -> &'static str {
@@ -238,14 +265,14 @@ mod tests {
             sign_statement(&key, statement)
         };
         let now = SystemTime::now();
-        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        let made = issued_at(key.did(), now, sign);
         assert_eq!(count.replace(0), 3);
-        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
         assert_eq!(count.replace(0), 1);
         assert_ne!(renewed.certificate, made.certificate);
         assert_eq!(renewed.document, made.document);
         let old = Companions { document: None, ..made.copy() };
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
         assert_eq!(count.get(), 3);
         assert!(renewed.document.is_some());
     }
@@ -288,17 +315,22 @@ mod tests {
         let good = issued(&key);
         let did = key.did();
         let (binding, tls_key) = (good.binding(), &good.tls_key);
-        let (x25519, sequence) = ([9; 32], binding.sequence());
-        for (x25519_public, sequence) in
-            [(x25519, sequence), (*binding.x25519_public_key(), sequence + 1)]
-        {
-            let terms = Terms {
-                tls_spki: tls::spki(tls_key),
-                x25519_public,
-                not_before: binding.not_before(),
-                not_after: binding.not_after(),
-                sequence,
-            };
+        let terms = || Terms {
+            tls_spki: tls::spki(tls_key),
+            x25519_public: *binding.x25519_public_key(),
+            not_before: binding.not_before(),
+            not_after: binding.not_after(),
+            sequence: binding.sequence(),
+            holder: Some(HOLDER),
+        };
+        let of = |holder| Terms { holder, ..terms() };
+        for terms in [
+            Terms { x25519_public: [9; 32], ..terms() },
+            Terms { sequence: binding.sequence() + 1, ..terms() },
+            of(Some(Holder { instance: Instance::from_bytes([0x18; 16]), ..HOLDER })),
+            of(Some(Holder { epoch: 4, ..HOLDER })),
+            of(None),
+        ] {
             let unsigned = Binding::unverified(did.clone(), terms, [0; 64]);
             let signature = sign_statement(&key, &unsigned.statement()).unwrap();
             let other = unsigned.signed(&signature).unwrap();
@@ -317,13 +349,13 @@ mod tests {
         let now = SystemTime::now();
         let ahead = now + 100 * DEFAULT_VALIDITY;
         let renewed = |old: &Companions, at| {
-            old.renewed(key.did(), at, DEFAULT_VALIDITY, sign).unwrap().binding().sequence()
+            old.renewed(key.did(), at, DEFAULT_VALIDITY, HOLDER, sign).unwrap().binding().sequence()
         };
-        let made = Companions::issue(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
+        let made = issued_at(key.did(), now, sign);
         assert_eq!(made.binding().sequence(), clock::unix(now));
         assert_eq!(renewed(&made, now), clock::unix(now) + 1);
         assert_eq!(renewed(&made, ahead), clock::unix(ahead));
-        let made = Companions::issue(key.did(), ahead, DEFAULT_VALIDITY, sign).unwrap();
+        let made = issued_at(key.did(), ahead, sign);
         assert_eq!(renewed(&made, now), clock::unix(ahead) + 1);
     }
 
@@ -333,13 +365,57 @@ mod tests {
         let now = SystemTime::now();
         let good = issued(&key);
         assert!(!good.wants_renewal(now));
-        let old = good.of_an_older_version();
-        old.check(key.did()).unwrap();
-        assert!(old.wants_renewal(now));
-        assert!(!old.wants_renewal(SystemTime::UNIX_EPOCH));
         let sign = |statement: &[u8]| sign_statement(&key, statement);
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, sign).unwrap();
-        assert!(!renewed.wants_renewal(now));
+        for carried in [false, true] {
+            let old = good.of_an_older_version(carried, sign);
+            old.check(key.did()).unwrap();
+            assert_eq!(old.binding().instance(), None);
+            assert!(old.wants_renewal(now));
+            assert!(!old.wants_renewal(SystemTime::UNIX_EPOCH));
+            let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
+            assert!(!renewed.wants_renewal(now));
+            assert_eq!(renewed.binding().instance(), Some(&HOLDER.instance));
+            assert!(renewed.binding().sequence() > old.binding().sequence());
+            // A certificate of one form beside a binding of the other.
+            let binding = good.binding().clone();
+            let mixed = Companions { binding, ..old.copy() };
+            if carried {
+                assert_eq!(mismatch(&mixed, key.did()), "certificate");
+            } else {
+                // As none is carried, none contradicts; it is renewed as well.
+                mixed.check(key.did()).unwrap();
+                assert!(mixed.wants_renewal(now));
+            }
+        }
+    }
+
+    /// The signature of one form is none of the other.
+    #[test]
+    fn the_old_form_verifies_over_the_old_bytes_and_nothing_is_in_between() {
+        let key = Key::generate().unwrap();
+        let sign = |statement: &[u8]| sign_statement(&key, statement);
+        let old = issued(&key).of_an_older_version(true, sign);
+        let json = serde_json::to_value(old.binding()).unwrap();
+        assert_eq!(json.get("instance").or(json.get("epoch")), None);
+        serde_json::from_value::<Binding>(json.clone()).unwrap().verify().unwrap();
+        let instance = Value::from("17".repeat(16));
+        let with = |instance: Option<&Value>, epoch: Option<u64>| {
+            let mut changed = json.clone();
+            if let Some(instance) = instance {
+                changed["instance"] = instance.clone();
+            }
+            if let Some(epoch) = epoch {
+                changed["epoch"] = epoch.into();
+            }
+            serde_json::from_value::<Binding>(changed)
+        };
+        with(Some(&instance), Some(0)).unwrap().verify().unwrap_err();
+        for half in [with(Some(&instance), None), with(None, Some(0))] {
+            assert!(half.unwrap_err().to_string().contains("an instance and an epoch, or neither"));
+        }
+        let mut stripped = serde_json::to_value(issued(&key).binding()).unwrap();
+        stripped.as_object_mut().unwrap().retain(|name, _| name != "instance" && name != "epoch");
+        serde_json::from_value::<Binding>(stripped).unwrap().verify().unwrap_err();
     }
 
     /// Every field is signed.
@@ -354,12 +430,16 @@ mod tests {
             let binding: Binding = serde_json::from_value(changed).unwrap();
             assert!(binding.verify().is_err(), "{field}");
         }
-        for field in ["not_before", "not_after", "sequence"] {
+        for field in ["not_before", "not_after", "sequence", "epoch"] {
             let mut changed = good.clone();
             changed[field] = (good[field].as_u64().unwrap() + 1).into();
             let binding: Binding = serde_json::from_value(changed).unwrap();
             assert!(binding.verify().is_err(), "{field}");
         }
+        let mut changed = good.clone();
+        changed["instance"] = "18".repeat(16).into();
+        let binding: Binding = serde_json::from_value(changed).unwrap();
+        assert!(binding.verify().is_err());
         serde_json::from_value::<Binding>(good).unwrap().verify().unwrap();
     }
 }

@@ -59,6 +59,22 @@ pub enum BundleError {
         /// What it says, Unix seconds.
         now: u64,
     },
+    /// A later epoch of the DID is known here.
+    #[error("epoch {asked} is earlier than the present one of this identity, {present}")]
+    EarlierEpoch {
+        /// The present one.
+        present: u64,
+        /// The one that was to be joined.
+        asked: u64,
+    },
+    /// No epoch is as late as that.
+    #[error("epoch {asked} is later than any can be ({limit})")]
+    EpochTooLate {
+        /// The one that was to be joined or begun.
+        asked: u64,
+        /// The latest that there can be.
+        limit: u64,
+    },
     /// The key is of another provenance than the static type demanded.
     #[error(
         "a bundle over a {demanded} key of {algorithm} was demanded, this one's is {found}, of \
@@ -103,6 +119,13 @@ impl BundleError {
                  renew it now (`IdentityStore::renew`)"
             }
             Self::ClockNotSet { .. } => "set the clock, then try again",
+            Self::EarlierEpoch { .. } => {
+                "join the latest epoch of the DID (`binding().epoch()` where it was begun), or begin \
+                 a later one (`renew_all_instances`)"
+            }
+            Self::EpochTooLate { .. } => {
+                "give the epoch exactly as `binding().epoch()` has it where it was begun"
+            }
             Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
                 "restore the identity from a backup"
             }

@@ -93,7 +93,8 @@ fn self_signed(seed: &SigningSeed, params: &CertificateParams) -> Result<Vec<u8>
 
 /// One certificate that a peer would take, and nothing after it; its key, DID,
 /// times and binding are those given. Certificates of older versions carry no
-/// binding: they open, and are renewed ([`carries_binding`]).
+/// binding, or one of the old form: they open, and are renewed
+/// ([`carries_present_binding`]).
 pub(super) fn check_certificate(
     der: &[u8],
     did: &Did,
@@ -110,8 +111,9 @@ pub(super) fn check_certificate(
 }
 
 /// Whether peers can verify the certificate.
-pub(super) fn carries_binding(der: &[u8]) -> bool {
-    Certificate::read(der).is_ok_and(|certificate| certificate.extension().is_some())
+pub(super) fn carries_present_binding(der: &[u8]) -> bool {
+    let extension = Certificate::read(der).ok().and_then(|read| read.extension().copied());
+    extension.is_some_and(|extension| extension.holder.is_some())
 }
 
 fn date(unix: u64) -> Result<OffsetDateTime, BundleError> {

@@ -30,9 +30,10 @@ impl IdentityStore {
         let KeyAtRest::Device(key) = backend.find(locator, did)? else {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
+        let epoch = self.epoch_left(did);
         undo.clear(backend, Some(did), credentials)?;
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
-        let bundle = IdentityBundle::issue(key)?;
+        let bundle = IdentityBundle::issue_around(key, epoch, None)?;
         let plan = backend.plan(Some(did))?;
         undo.announce(&plan)?;
         undo.will_remove(backend, &plan, credentials);

@@ -206,7 +206,7 @@ impl<'a> Draft<'a> {
     pub fn write(self) -> Result<IdentityBundle<DidKey>, Error> {
         let Self { new, undo, .. } = self;
         undo.write_files(|store| new.write(store))?;
-        Ok(new.bundle)
+        Ok(new.bundle.stored())
     }
 }
 

@@ -49,13 +49,11 @@ impl IdentityStore {
         old.check_pinned(pinned)?;
         let mut undo = Undo::begin(self)?;
         let backend = AgeKeyStore::with_config(self.home(), &self.age);
+        let epoch = self.epoch_left(old.did());
         undo.clear(&backend, None, &Credentials::passphrase(passphrase.clone()))?;
         let LegacyIdentity { key, x25519, carried, .. } = old;
         let key = DidKey::from(key);
-        let bundle = match x25519 {
-            Some(x25519) => IdentityBundle::issue_around(key, x25519)?,
-            None => IdentityBundle::issue(key)?,
-        };
+        let bundle = IdentityBundle::issue_around(key, epoch, x25519)?;
         let stored = Stored {
             backend: BackendKind::Age,
             place: Locator::AgeFile(self.payload_path()),

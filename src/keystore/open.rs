@@ -7,7 +7,7 @@ use super::located::Located;
 use super::session::Session;
 use super::succession::check_end;
 use crate::backend::{Backend, Credentials};
-use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
+use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle, NextEpoch};
 use crate::clock;
 use crate::did::Did;
 use crate::error::Error;
@@ -133,7 +133,7 @@ impl Located<'_> {
                 "the clock is not set: the TLS certificate is left as it is, and is not valid by it"
             );
         } else if bundle.wants_renewal(now) || bundle.did_document().is_none() {
-            let (bundle, renewed) = session.renewed(now)?;
+            let (bundle, renewed) = session.renewed(now, NextEpoch::Same)?;
             return Ok(Opened { bundle, renewal_failed: renewed.err(), stored });
         }
         Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
@@ -163,19 +163,19 @@ impl Located<'_> {
     ///
     /// [`BundleError::ClockNotSet`]: crate::bundle::BundleError::ClockNotSet
     pub fn renew(self, credentials: &Credentials) -> Result<IdentityBundle<DidKey>, Error> {
-        let (bundle, renewed) = self.session(credentials)?.renewed(SystemTime::now())?;
-        renewed.map(|()| bundle)
+        self.renew_in(credentials, NextEpoch::Same)
     }
 }
 
 impl Session {
     /// Renews and writes. A failed write leaves the old bundle and its files.
-    fn renewed(
+    pub(super) fn renewed(
         mut self,
         now: SystemTime,
+        epoch: NextEpoch,
     ) -> Result<(IdentityBundle<DidKey>, Result<(), Error>), Error> {
         let old = self.bundle.companions().copy();
-        self.bundle.renew(now, DEFAULT_VALIDITY)?;
+        self.bundle.renew_in_store(now, DEFAULT_VALIDITY, epoch)?;
         let written = self.rewrite();
         let bundle = match written {
             Ok(()) => self.bundle,

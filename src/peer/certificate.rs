@@ -12,9 +12,7 @@ use x509_parser::x509::X509Version;
 
 use super::Refusal;
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
-#[cfg(feature = "tls")]
-use crate::binding::{Binding, Terms};
-use crate::binding::{Extension, Unreadable};
+use crate::binding::{Binding, Extension, Instance, Terms, Unreadable};
 use crate::did::Did;
 
 /// SubjectPublicKeyInfo of Ed25519 without the key (RFC 8410, section 4).
@@ -25,7 +23,7 @@ pub(crate) const SPKI_PREFIX: [u8; 12] =
 /// the algorithm, and a BIT STRING without unused bits (RFC 8410, section 6).
 const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0];
 
-/// Ours have about 600 bytes.
+/// Ours have about 660 bytes.
 const MAX_LENGTH: usize = 4096;
 
 /// As [`crate::binding`] numbers it.
@@ -45,11 +43,9 @@ pub(crate) enum Role {
 pub(crate) struct Certificate {
     did: Did,
     tls_spki: Vec<u8>,
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of the handshake"))]
     tls_key: VerifyingKey,
     not_before: u64,
     not_after: u64,
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of the handshake"))]
     usage: Usage,
     extension: Option<Extension>,
 }
@@ -62,12 +58,14 @@ struct Usage {
     client: bool,
 }
 
-/// A certificate whose binding the DID's key signed.
-#[cfg(feature = "tls")]
+/// A certificate whose binding the DID's key signed, in the present form.
 #[derive(Debug)]
 pub(crate) struct Proven {
     binding: Binding,
+    instance: Instance,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of the handshake"))]
     tls_key: VerifyingKey,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of the handshake"))]
     usage: Usage,
 }
 
@@ -123,30 +121,48 @@ impl Certificate {
 
     /// Puts the statement together from what the certificate says, and verifies
     /// the binding's signature over it.
-    #[cfg(feature = "tls")]
     pub(crate) fn prove(self) -> Result<Proven, Refusal> {
         let extension = self.extension.ok_or(Refusal::NoBinding)?;
+        let holder = extension.holder.ok_or(Refusal::NoInstance)?;
         let terms = Terms {
             tls_spki: self.tls_spki,
             x25519_public: extension.x25519_public,
             not_before: self.not_before,
             not_after: self.not_after,
             sequence: extension.sequence,
+            holder: Some(holder),
         };
         let binding = Binding::unverified(self.did, terms, extension.signature);
         match binding.verify() {
-            Ok(()) => Ok(Proven { binding, tls_key: self.tls_key, usage: self.usage }),
+            Ok(()) => Ok(Proven {
+                binding,
+                instance: holder.instance,
+                tls_key: self.tls_key,
+                usage: self.usage,
+            }),
             Err(source) => Err(Refusal::BindingSignature { did: binding.did().clone(), source }),
         }
     }
 }
 
-#[cfg(feature = "tls")]
 impl Proven {
     pub(crate) const fn binding(&self) -> &Binding {
         &self.binding
     }
 
+    pub(crate) fn into_binding(self) -> Binding {
+        self.binding
+    }
+
+    /// That of the binding.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of the handshake"))]
+    pub(crate) const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Proven {
     /// What the handshake must be signed with.
     pub(crate) const fn tls_key(&self) -> &VerifyingKey {
         &self.tls_key

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+use crate::binding::Instance;
 use crate::did::{Did, InvalidDid};
 
 /// Why a peer's certificate is refused.
@@ -75,6 +76,9 @@ pub enum Refusal {
     /// No binding: the certificate of something else, or of an old version.
     #[error("the certificate carries no binding")]
     NoBinding,
+    /// A binding of the old form, which names no instance.
+    #[error("the certificate's binding is of an older version: it names no instance")]
+    NoInstance,
     /// The binding is marked critical, or cannot be read.
     #[error("the certificate's binding cannot be read")]
     MalformedBinding,
@@ -85,7 +89,7 @@ pub enum Refusal {
         found: u8,
     },
     /// The DID's key did not sign that it belongs to this TLS key, X25519 key,
-    /// validity and sequence number.
+    /// validity, sequence number, instance and epoch.
     #[error("the binding was not signed by the key of {did} for this certificate")]
     BindingSignature {
         /// The DID in the certificate.
@@ -125,11 +129,26 @@ pub enum Refusal {
         /// Who it is.
         did: Did,
     },
-    /// A later binding of this DID was seen.
-    #[error("the binding of {did} has number {shown}; number {highest} was seen before")]
+    /// The DID has begun a later epoch, which ended this binding.
+    #[error("the binding of {did} is of epoch {shown}; epoch {highest} was seen before")]
+    EarlierEpoch {
+        /// Whose.
+        did: Did,
+        /// Its epoch.
+        shown: u64,
+        /// The latest that was seen.
+        highest: u64,
+    },
+    /// A later binding of this DID and this instance was seen.
+    #[error(
+        "the binding of {did} has number {shown}; number {highest} of instance {instance} was \
+         seen before"
+    )]
     Superseded {
         /// Whose.
         did: Did,
+        /// Which holder's.
+        instance: Instance,
         /// Its sequence number.
         shown: u64,
         /// The highest that was seen.
@@ -171,11 +190,18 @@ impl Refusal {
                  one, and restart it; if it uses the latest one all the while, \
                  somebody else uses its old TLS key"
             }
+            Self::EarlierEpoch { highest, .. } => {
+                return Some(format!(
+                    "the peer has ended its older bindings: each machine that holds its DID has to \
+                     join epoch {highest} (`IdentityStore::join_epoch`), and its programs to restart; \
+                     if none of them was left behind, somebody else uses an old TLS key of it"
+                ));
+            }
             Self::BindingSignature { .. } | Self::SelfSignature(_) | Self::HandshakeSignature => {
                 "somebody may pose as this peer: do not accept it; a peer that is itself has to \
                  renew its binding"
             }
-            Self::NoBinding => {
+            Self::NoBinding | Self::NoInstance => {
                 "the peer has to use the certificate of its identity bundle; one of an older \
                  version is renewed when the identity is opened"
             }

@@ -10,6 +10,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::signing::TlsKey;
+use crate::binding::{BindingNumber, Instance};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::signer::DidSigner;
@@ -29,7 +30,9 @@ struct Inner {
 
 #[derive(Clone)]
 struct Current {
-    sequence: u64,
+    /// None if the bundle is of an older version: peers refuse it.
+    instance: Option<Instance>,
+    number: BindingNumber,
     key: Arc<CertifiedKey>,
 }
 
@@ -48,7 +51,8 @@ impl TlsIdentity {
     /// # Errors
     ///
     /// [`ReplaceError`] if the bundle is another DID's, or an older one of the
-    /// same. Nothing is changed then.
+    /// same: of an earlier epoch, or with a lower number in the same one, whatever
+    /// its instance is. Nothing is changed then.
     pub fn replace<S: DidSigner>(&self, bundle: &IdentityBundle<S>) -> Result<(), ReplaceError> {
         if *bundle.did() != self.0.did {
             let (expected, found) = (self.0.did.clone(), bundle.did().clone());
@@ -56,8 +60,14 @@ impl TlsIdentity {
         }
         let new = Current::of(bundle);
         let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
-        if new.sequence < current.sequence {
-            return Err(ReplaceError::Older { current: current.sequence, found: new.sequence });
+        let (before, after) = (current.number, new.number);
+        if after.epoch < before.epoch {
+            let (current, found) = (before.epoch, after.epoch);
+            return Err(ReplaceError::EarlierEpoch { current, found });
+        }
+        if after < before {
+            let (current, found) = (before.sequence, after.sequence);
+            return Err(ReplaceError::Older { current, found });
         }
         *current = new;
         Ok(())
@@ -72,7 +82,20 @@ impl TlsIdentity {
     /// The sequence number of the binding in use.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.current().sequence
+        self.current().number.sequence
+    }
+
+    /// The epoch of the binding in use.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.current().number.epoch
+    }
+
+    /// The instance of the binding in use. `None` if it is of an older version,
+    /// which peers refuse.
+    #[must_use]
+    pub fn instance(&self) -> Option<Instance> {
+        self.current().instance
     }
 
     fn current(&self) -> Current {
@@ -85,7 +108,8 @@ impl Current {
         let certificate = CertificateDer::from(bundle.certificate_der().to_vec());
         let key = Arc::new(TlsKey::of(bundle.companions()));
         Self {
-            sequence: bundle.binding().sequence(),
+            instance: bundle.binding().instance().copied(),
+            number: bundle.binding().number(),
             // That the key is the certificate's, the bundle has checked.
             key: Arc::new(CertifiedKey { cert: vec![certificate], key, ocsp: None }),
         }
@@ -112,7 +136,8 @@ impl fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsIdentity")
             .field("did", &self.0.did)
-            .field("sequence", &self.sequence())
+            .field("instance", &self.instance())
+            .field("number", &self.current().number)
             .finish_non_exhaustive()
     }
 }
@@ -128,6 +153,14 @@ pub enum ReplaceError {
         expected: Did,
         /// Whose the bundle is.
         found: Did,
+    },
+    /// The bundle is of an earlier epoch, which the one in use has ended.
+    #[error("the certificate in use is of epoch {current}, the bundle is of epoch {found}")]
+    EarlierEpoch {
+        /// The epoch in use.
+        current: u64,
+        /// That of the bundle.
+        found: u64,
     },
     /// The bundle is older: peers that have seen the one in use refuse it.
     #[error("the certificate in use has number {current}, the bundle has number {found}")]
@@ -145,6 +178,12 @@ impl ReplaceError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::OtherDid { .. } => "make a `TlsIdentity` of its own for the other DID",
+            Self::EarlierEpoch { current, .. } => {
+                return Some(format!(
+                    "let the bundle join epoch {current}: `IdentityStore::join_epoch`, or its own \
+                     `join_epoch` if it has no store"
+                ));
+            }
             Self::Older { .. } => "open the identity again: the store holds the latest bundle",
         };
         Some(help.to_owned())

@@ -30,6 +30,15 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         Some(value)
     }
 
+    /// Without that it counts as a use.
+    pub(super) fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.forget_half();
@@ -58,6 +67,7 @@ mod tests {
             recent.insert(key, key);
         }
         assert_eq!(recent.used(&0), Some(&mut 0));
+        assert_eq!(recent.get(&1), Some(&1));
         recent.insert(4, 4);
         let kept: Vec<_> = (0..5).filter(|key| recent.used(key).is_some()).collect();
         assert_eq!(kept, [0, 3, 4]);

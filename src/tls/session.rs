@@ -65,7 +65,7 @@ impl DidVerifier {
             return Err(Refusal::Intermediates { count: others.len() }.into());
         }
         let proven = self.check(certificate, None, clock::unix(now))?;
-        Ok(VerifiedPeer::new(proven.binding()))
+        Ok(VerifiedPeer::new(&proven))
     }
 }
 

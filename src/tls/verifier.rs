@@ -16,7 +16,7 @@ use super::policy::Policy;
 use super::recent::Recent;
 use super::sequence::{MemorySequences, SequenceError, SequenceStore};
 use crate::algorithm::Signature;
-use crate::bundle::Binding;
+use crate::binding::Binding;
 use crate::did::Did;
 use crate::peer::{Certificate, Proven, Refusal, Role};
 use crate::rotation::{RotationChain, RotationError};
@@ -42,8 +42,9 @@ const SHOWN: usize = 256;
 ///
 /// Checked at every handshake: the peer sent one certificate, strictly of our
 /// form, which its own key signed; the DID in it signed for this TLS key, X25519
-/// key, validity and sequence number; the time; that the DID is accepted; that
-/// no later binding of it was seen; that the handshake was signed with the
+/// key, validity, sequence number, instance and epoch; the time; that the DID is
+/// accepted; that no later epoch of it was seen, and no later binding of this
+/// instance; that the handshake was signed with the
 /// certificate's key. See [`Refusal`] for each reason, and
 /// [`refusal_of`](super::refusal_of) for how to get at it.
 ///
@@ -135,7 +136,7 @@ impl DidVerifier {
         self
     }
 
-    /// Where the highest sequence numbers are remembered. Verifiers that
+    /// Where the latest epochs and highest sequence numbers are remembered. Verifiers that
     /// share a store refuse together. Otherwise [`MemorySequences`].
     #[must_use]
     pub fn with_sequences(mut self, sequences: Arc<dyn SequenceStore>) -> Self {
@@ -202,7 +203,7 @@ impl DidVerifier {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
         policy.check(binding.did())?;
         // Last, so that nothing is asked about those who are not accepted.
-        self.check_sequence(binding)?;
+        self.check_number(&proven)?;
         if known.is_none() {
             remember(&self.shown, digest, &proven);
         }
@@ -226,14 +227,12 @@ impl DidVerifier {
         Ok(())
     }
 
-    fn check_sequence(&self, binding: &Binding) -> Result<(), Refusal> {
-        let highest = self.sequences.highest(binding.did());
-        match highest.map_err(|error| not_admitted(binding, error))? {
-            Some(highest) if binding.sequence() < highest => {
-                Err(not_admitted(binding, SequenceError::Lower { highest }))
-            }
-            _ => Ok(()),
-        }
+    fn check_number(&self, proven: &Proven) -> Result<(), Refusal> {
+        let binding = proven.binding();
+        let highest = self.sequences.highest(binding.did(), proven.instance());
+        highest
+            .and_then(|highest| highest.check(binding.number()))
+            .map_err(|error| not_admitted(proven, error))
     }
 
     /// The handshake was signed with the key of this certificate, which
@@ -260,8 +259,8 @@ impl DidVerifier {
         }
         let binding = proven.binding();
         self.sequences
-            .admit(binding.did(), binding.sequence())
-            .map_err(|error| not_admitted(binding, error))?;
+            .admit(binding.did(), proven.instance(), binding.number())
+            .map_err(|error| not_admitted(&proven, error))?;
         if recall(&self.remembered, &digest).is_none() {
             remember(&self.remembered, digest, &proven);
         }
@@ -283,10 +282,16 @@ fn remember(certificates: &Mutex<Certificates>, digest: [u8; 32], proven: &Arc<P
     certificates.insert(digest, proven.clone());
 }
 
-fn not_admitted(binding: &Binding, error: SequenceError) -> Refusal {
-    let (did, shown) = (binding.did().clone(), binding.sequence());
+fn not_admitted(proven: &Proven, error: SequenceError) -> Refusal {
+    let (did, number) = (proven.binding().did().clone(), proven.binding().number());
     match error {
-        SequenceError::Lower { highest } => Refusal::Superseded { did, shown, highest },
+        SequenceError::EarlierEpoch { highest } => {
+            Refusal::EarlierEpoch { did, shown: number.epoch, highest }
+        }
+        SequenceError::Lower { highest } => {
+            let (instance, shown) = (*proven.instance(), number.sequence);
+            Refusal::Superseded { did, instance, shown, highest }
+        }
         SequenceError::Store(source) => Refusal::Sequences(source),
     }
 }

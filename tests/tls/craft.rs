@@ -40,6 +40,8 @@ pub(crate) struct Craft {
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
     pub(crate) sequence: u64,
+    pub(crate) instance: [u8; 16],
+    pub(crate) epoch: u64,
 }
 
 #[derive(Clone)]
@@ -95,6 +97,8 @@ impl Craft {
             not_before: now() - 60,
             not_after: now() + DAY,
             sequence: 5,
+            instance: [0x17; 16],
+            epoch: 0,
         }
     }
 
@@ -102,8 +106,22 @@ impl Craft {
     pub(crate) fn binding_signature(&self) -> [u8; 64] {
         let prefix = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
         let spki = [&prefix[..], &self.tls.public()].concat();
+        let mut statement = self.statement_of_the_old_form(&spki);
+        statement.extend(self.instance);
+        statement.extend(self.epoch.to_be_bytes());
+        self.sign_by_did(&statement)
+    }
+
+    /// As before bindings named instances.
+    pub(crate) fn old_binding_signature(&self) -> [u8; 64] {
+        let prefix = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+        let spki = [&prefix[..], &self.tls.public()].concat();
+        self.sign_by_did(&self.statement_of_the_old_form(&spki))
+    }
+
+    fn statement_of_the_old_form(&self, spki: &[u8]) -> Vec<u8> {
         let mut statement = b"icn-identity/binding/v1\0".to_vec();
-        for field in [self.did.as_str().as_bytes(), &spki] {
+        for field in [self.did.as_str().as_bytes(), spki] {
             statement.extend(u64::try_from(field.len()).unwrap().to_be_bytes());
             statement.extend(field);
         }
@@ -111,17 +129,27 @@ impl Craft {
         for number in [self.not_before, self.not_after, self.sequence] {
             statement.extend(number.to_be_bytes());
         }
+        statement
+    }
+
+    fn sign_by_did(&self, statement: &[u8]) -> [u8; 64] {
         let signing = ed25519_dalek::SigningKey::from_bytes(self.signer.expose_secret());
-        ed25519_dalek::Signer::sign(&signing, &statement).to_bytes()
+        ed25519_dalek::Signer::sign(&signing, statement).to_bytes()
     }
 
     /// The binding's value, with whatever signature.
     pub(crate) fn value(&self, signature: &[u8; 64]) -> Vec<u8> {
-        let sequence = u8::try_from(self.sequence).unwrap();
-        assert!(sequence < 128);
-        let body = [&[2, 1, 1, 2, 1, sequence, 4, 32][..], &self.x25519, &[4, 64], signature];
-        let body = body.concat();
-        [&[0x30, u8::try_from(body.len()).unwrap()], &body[..]].concat()
+        let holder = [&[4, 16][..], &self.instance, &integer(self.epoch)].concat();
+        self.value_with(&holder, signature)
+    }
+
+    /// The same, with anything between the sequence number and the keys.
+    pub(crate) fn value_with(&self, holder: &[u8], signature: &[u8; 64]) -> Vec<u8> {
+        let body = [&[2, 1, 1][..], &integer(self.sequence), holder, &[4, 32], &self.x25519];
+        let body = [&body.concat()[..], &[4, 64], signature].concat();
+        let length = u8::try_from(body.len()).unwrap();
+        let head = if length < 128 { vec![0x30, length] } else { vec![0x30, 0x81, length] };
+        [head, body].concat()
     }
 
     pub(crate) fn extension(&self) -> CustomExtension {
@@ -241,6 +269,18 @@ impl Craft {
     pub(crate) fn refused(&self, certificate: Vec<u8>, reason: &str) {
         self.assert_refused(&[certificate], &anybody(), reason);
     }
+}
+
+/// A DER INTEGER: as short as it can be, and not negative.
+fn integer(number: u64) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    while bytes.len() > 1 && bytes[0] == 0 && bytes[1] < 128 {
+        bytes.remove(0);
+    }
+    if bytes[0] >= 128 {
+        bytes.insert(0, 0);
+    }
+    [&[2, u8::try_from(bytes.len()).unwrap()], &bytes[..]].concat()
 }
 
 /// The name of the reason.

@@ -73,7 +73,11 @@ fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
     let _ = talk(&stolen);
     let error = listener.met.recv().unwrap().unwrap_err();
     let refusal = refusal_of(&error).unwrap().to_string();
-    let told = format!("has number {}; number {} was seen before", first.1, third.1);
+    let instance = client.binding().instance().unwrap();
+    let told = format!(
+        "has number {}; number {} of instance {instance} was seen before",
+        first.1, third.1
+    );
     assert!(refusal.ends_with(&told), "{refusal}");
 }
 
@@ -98,6 +102,23 @@ fn only_a_later_certificate_of_the_same_did_replaces_one() {
     assert!(refused.help().is_some());
     assert_eq!(old.sequence(), current);
     assert_eq!(old.did(), one.did());
+
+    // What is later counts, whichever instance it is of: the epoch, then the number.
+    let mut another = again;
+    another.renew(SystemTime::now() + WEEK, WEEK).unwrap();
+    assert_ne!(another.binding().instance(), one.binding().instance());
+    old.replace(&another).unwrap();
+    assert_eq!(old.instance().as_ref(), another.binding().instance());
+    one.renew_all_instances(SystemTime::now(), WEEK).unwrap();
+    assert!(one.binding().sequence() < another.binding().sequence());
+    old.replace(&one).unwrap();
+    let refused = old.replace(&another).unwrap_err();
+    let (current, found) = (one.binding().epoch(), 0);
+    assert_eq!(refused, ReplaceError::EarlierEpoch { current, found });
+    assert!(refused.help().unwrap().contains(&format!("join epoch {current}")));
+    assert_eq!((old.epoch(), old.sequence()), (current, one.binding().sequence()));
+    another.join_epoch(SystemTime::now(), WEEK, current).unwrap();
+    old.replace(&another).unwrap();
 }
 
 /// Two processes of one identity: as long as nobody has seen the later

@@ -4,7 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use icn_identity::tls::{DidVerifier, MemorySequences, SequenceError, SequenceStore, server_name};
+use icn_identity::bundle::{BindingNumber, Instance};
+use icn_identity::peer::Refusal;
+use icn_identity::tls::{
+    DidVerifier, Highest, MemorySequences, SequenceError, SequenceStore, refusal_of, server_name,
+};
 use icn_identity::{Did, DidMethod};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -83,6 +87,8 @@ fn a_binding_replayed_onto_anything_else_is_refused() {
     for other in [
         Craft { x25519: [0x26; 32], ..craft.clone() },
         Craft { sequence: craft.sequence + 1, ..craft.clone() },
+        Craft { instance: [0x18; 16], ..craft.clone() },
+        Craft { epoch: craft.epoch + 1, ..craft.clone() },
     ] {
         let value = other.value(&signature);
         let extension = CustomExtension::from_oid_content(&BINDING, value);
@@ -116,10 +122,46 @@ fn a_binding_missing_doubled_critical_or_unreadable_is_refused() {
     // A sequence number of two bytes where one would do.
     let mut longer = good.clone();
     longer.splice(5..8, [2, 2, 0, 5]);
-    longer[1] += 1;
+    // 128 bytes, and so in the long form.
+    longer.splice(1..2, [0x81, 128]);
     craft.refused(raw(longer), "MalformedBinding");
+    // A length in the long form where the short one does, and the other way round.
+    craft.refused(raw([&[0x30, 0x81], &good[1..]].concat()), "MalformedBinding");
+    let long = Craft { epoch: 128, ..craft.clone() };
+    long.assert_accepted(long.good(), &anybody());
+    let mut shorter = long.value(&long.binding_signature());
+    assert_eq!(shorter[..3], [0x30, 0x81, 128]);
+    shorter.remove(1);
+    let shorter = CustomExtension::from_oid_content(&BINDING, shorter);
+    let shorter = long.with(|params| params.custom_extensions = vec![shorter]);
+    long.refused(shorter, "MalformedBinding");
+    // An instance without an epoch, and an epoch without an instance.
+    let signature = craft.binding_signature();
+    let instance = [&[4, 16][..], &craft.instance].concat();
+    craft.refused(raw(craft.value_with(&instance, &signature)), "MalformedBinding");
+    craft.refused(raw(craft.value_with(&[2, 1, 0], &signature)), "MalformedBinding");
     craft.refused(raw([&good[..], &[5, 0]].concat()), "MalformedBinding");
     craft.refused(raw(vec![5, 0]), "MalformedBinding");
+}
+
+/// The old form says nothing of who may replace it: its owner renews it by opening.
+#[test]
+fn a_binding_that_names_no_instance_is_refused() {
+    let craft = Craft::new();
+    let (old, new) = (craft.old_binding_signature(), craft.binding_signature());
+    let with = |value: Vec<u8>| {
+        let extension = CustomExtension::from_oid_content(&BINDING, value);
+        craft.with(|params| params.custom_extensions = vec![extension])
+    };
+    let error = craft.show(&[with(craft.value_with(&[], &old))], &anybody())[0].clone();
+    let refusal = refusal_of(error.as_ref().unwrap_err()).unwrap();
+    assert!(matches!(refusal, Refusal::NoInstance), "{refusal:?}");
+    assert!(refusal.help().unwrap().contains("renewed when the identity is opened"));
+    for signature in [&old, &new] {
+        craft.refused(with(craft.value_with(&[], signature)), "NoInstance");
+    }
+    // Nor does its signature stand for an instance that it does not name.
+    craft.refused(with(craft.value(&old)), "BindingSignature");
 }
 
 #[test]
@@ -271,15 +313,67 @@ fn a_lower_sequence_number_is_refused() {
     craft.assert_accepted(craft.good(), &pinned(&craft.did));
 }
 
+/// Holders of one DID count for themselves.
+#[test]
+fn a_sequence_number_counts_for_its_instance() {
+    let craft = Craft::new();
+    let verifier = pinned(&craft.did);
+    craft.assert_accepted(craft.good(), &verifier);
+    let other =
+        |sequence| Craft { sequence, instance: [0x18; 16], tls: TlsKey::new(), ..craft.clone() };
+    let (first, second) = (other(1), other(2));
+    first.assert_accepted(first.good(), &verifier);
+    second.assert_accepted(second.good(), &verifier);
+    craft.assert_accepted(craft.good(), &verifier);
+    first.assert_refused(&[first.good()], &verifier, "Superseded");
+    second.assert_accepted(second.good(), &verifier);
+}
+
+#[test]
+fn an_earlier_epoch_is_refused_whatever_the_instance_and_the_number() {
+    let craft = Craft { epoch: 3, ..Craft::new() };
+    let verifier = pinned(&craft.did);
+    let earlier = |instance, sequence, epoch| Craft {
+        instance,
+        sequence,
+        epoch,
+        tls: TlsKey::new(),
+        ..craft.clone()
+    };
+    let others =
+        [earlier(craft.instance, 6, 2), earlier([0x18; 16], 1 << 40, 2), earlier([0x19; 16], 5, 0)];
+    // Each is good before the later epoch was seen; here by verifiers of their own.
+    for other in &others {
+        other.assert_accepted(other.good(), &pinned(&craft.did));
+    }
+    craft.assert_accepted(craft.good(), &verifier);
+    for other in &others {
+        other.assert_refused(&[other.good()], &verifier, "EarlierEpoch");
+    }
+    let told = others[1].show(&[others[1].good()], &verifier)[0].clone().unwrap_err();
+    let refusal = refusal_of(&told).unwrap();
+    let text = format!("the binding of {} is of epoch 2; epoch 3 was seen before", craft.did);
+    assert_eq!(refusal.to_string(), text);
+    let help = refusal.help().unwrap();
+    assert!(help.contains("join epoch 3 (`IdentityStore::join_epoch`)"), "{help}");
+    // In the later epoch everybody begins anew.
+    let joined = earlier([0x18; 16], 1, 3);
+    joined.assert_accepted(joined.good(), &verifier);
+    let next = earlier([0x18; 16], 1, 4);
+    next.assert_accepted(next.good(), &verifier);
+    craft.assert_refused(&[craft.good()], &verifier, "EarlierEpoch");
+}
+
 /// Counts whom it is asked about, and fails if told so.
 struct Store(AtomicUsize, bool);
 
 impl SequenceStore for Store {
-    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
+    fn highest(&self, _: &Did, _: &Instance) -> Result<Highest, SequenceError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        if self.1 { Err(SequenceError::Store("the disk is gone".into())) } else { Ok(None) }
+        let gone = || SequenceError::Store("the disk is gone".into());
+        if self.1 { Err(gone()) } else { Ok(Highest::NOTHING) }
     }
-    fn admit(&self, _: &Did, _: u64) -> Result<(), SequenceError> {
+    fn admit(&self, _: &Did, _: &Instance, _: BindingNumber) -> Result<(), SequenceError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         if self.1 { Err(SequenceError::Store("the disk is gone".into())) } else { Ok(()) }
     }
@@ -298,10 +392,10 @@ fn a_store_that_fails_refuses_everybody() {
 struct ReadOnly;
 
 impl SequenceStore for ReadOnly {
-    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
-        Ok(None)
+    fn highest(&self, _: &Did, _: &Instance) -> Result<Highest, SequenceError> {
+        Ok(Highest::NOTHING)
     }
-    fn admit(&self, _: &Did, _: u64) -> Result<(), SequenceError> {
+    fn admit(&self, _: &Did, _: &Instance, _: BindingNumber) -> Result<(), SequenceError> {
         Err(SequenceError::Store("the disk is full".into()))
     }
 }
@@ -317,7 +411,13 @@ fn a_number_that_cannot_be_remembered_is_not_admitted() {
 #[test]
 fn a_certificate_shown_without_its_key_raises_no_number() {
     let craft = Craft::new();
-    let later = Craft { sequence: 6, tls: TlsKey::new(), ..craft.clone() };
+    shown_without_its_key(&craft, Craft { sequence: 6, ..craft.clone() }, "Superseded");
+    let (instance, epoch) = ([0x18; 16], 1);
+    shown_without_its_key(&craft, Craft { instance, epoch, ..craft.clone() }, "EarlierEpoch");
+}
+
+fn shown_without_its_key(craft: &Craft, later: Craft, refused: &str) {
+    let later = Craft { tls: TlsKey::new(), ..later };
     let verifier = pinned(&craft.did);
     craft.assert_accepted(craft.good(), &verifier);
     let (der, now) = (CertificateDer::from(later.good()), UnixTime::now());
@@ -331,7 +431,7 @@ fn a_certificate_shown_without_its_key_raises_no_number() {
     craft.assert_accepted(craft.good(), &verifier);
     // Its owner does raise it.
     later.assert_accepted(later.good(), &verifier);
-    craft.assert_refused(&[craft.good()], &verifier, "Superseded");
+    craft.assert_refused(&[craft.good()], &verifier, refused);
 }
 
 /// Two handshakes that overlap: what counts is what was signed.
@@ -345,17 +445,25 @@ fn a_number_is_compared_again_when_the_handshake_is_signed() {
     );
     later.assert_accepted(later.good(), &verifier);
     craft.assert_refused(&[craft.good()], &verifier, "Superseded");
+    let epoch = Craft { epoch: 1, instance: [0x18; 16], tls: TlsKey::new(), ..craft.clone() };
+    epoch.assert_accepted(epoch.good(), &verifier);
+    craft.assert_refused(&[craft.good()], &verifier, "EarlierEpoch");
 }
 
 /// As if the later number had come between the two questions.
 struct Forgets(Arc<MemorySequences>);
 
 impl SequenceStore for Forgets {
-    fn highest(&self, _: &Did) -> Result<Option<u64>, SequenceError> {
-        Ok(None)
+    fn highest(&self, _: &Did, _: &Instance) -> Result<Highest, SequenceError> {
+        Ok(Highest::NOTHING)
     }
-    fn admit(&self, did: &Did, sequence: u64) -> Result<(), SequenceError> {
-        self.0.admit(did, sequence)
+    fn admit(
+        &self,
+        did: &Did,
+        instance: &Instance,
+        number: BindingNumber,
+    ) -> Result<(), SequenceError> {
+        self.0.admit(did, instance, number)
     }
 }
 

@@ -22,9 +22,10 @@ impl IdentityStore {
     /// must be where it was, and is opened with its PIN; the device releases
     /// the storage key that it has, or keeps a new one.
     ///
-    /// The TLS key and certificate are replaced, and bound with a sequence
-    /// number past all that peers may have seen since the backup was made; the
-    /// X25519 key and everything else stay.
+    /// The TLS key and certificate are replaced, as those of another instance, so
+    /// that an identity that still runs elsewhere is not shut out; the X25519 key
+    /// and everything else stay. So does the epoch: if a later one was begun since
+    /// the backup was made, [`Self::join_epoch`] joins it.
     ///
     /// # Errors
     ///
@@ -43,6 +44,7 @@ impl IdentityStore {
             credentials.want_passphrase_beside_pin()?;
         }
         let mut undo = Undo::begin(self)?;
+        let epoch = self.epoch_left(did);
         // A TPM may open the key by them only.
         undo.put_approvals(backup.approvals.as_deref())?;
         let (key, stored) = match backup.take_key() {
@@ -57,7 +59,8 @@ impl IdentityStore {
         };
         let Backup { header: old, companions, payload, .. } = backup;
         let mut bundle = IdentityBundle::from_companions(key, companions)?;
-        bundle.renew(SystemTime::now(), DEFAULT_VALIDITY)?;
+        let epoch = bundle.binding().epoch().max(epoch);
+        bundle.join_epoch(SystemTime::now(), DEFAULT_VALIDITY, epoch)?;
         let generation = old.generation().saturating_add(1);
         Ok(Draft::new(New::of(self, bundle, payload, stored, generation)?, undo))
     }
