@@ -57,6 +57,13 @@ impl Help for BundleError {
             Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
                 "restore the identity from a backup: icnctl id restore"
             }
+            Self::EarlierEpoch { .. } => {
+                "join the epoch that `icnctl id renew --all-instances` printed last; to begin a \
+                 later one, run that here"
+            }
+            Self::EpochTooLate { .. } => {
+                "give the epoch exactly as `icnctl id renew --all-instances` printed it"
+            }
             Self::Challenge(error) => return error.on_the_command_line(),
             _ => return self.help(),
         };

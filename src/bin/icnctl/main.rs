@@ -91,7 +91,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Rotation { command } } => {
             return rotation::run(&context, &command);
         }
-        Command::Id { command: IdCommand::Renew } => renew::renew(&context)?,
+        Command::Id { command: IdCommand::Renew(args) } => renew::renew(&context, &args)?,
         Command::Id { command: IdCommand::ChangePassphrase(change) } => {
             change_passphrase::change(&context, &change)?;
         }

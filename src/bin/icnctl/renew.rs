@@ -1,16 +1,23 @@
 //! `icnctl id renew`
 
-use icn_identity::keystore::Located;
+use std::fmt::Write as _;
+
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::args::RenewArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex};
 
-pub(crate) fn renew(context: &Context) -> Result<(), CliError> {
+pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError> {
     let backend = context.backend()?;
-    let bundle = context.unlock(context.locate(backend.as_ref())?, Located::renew)?;
+    let located = context.locate(backend.as_ref())?;
+    let bundle = context.unlock(located, |located, credentials| match args.epoch {
+        Some(epoch) => located.join_epoch(credentials, epoch),
+        None if args.all_instances => located.renew_all_instances(credentials),
+        None => located.renew(credentials),
+    })?;
     let binding = bundle.binding();
     let (not_before, not_after) = (date(binding.not_before()), date(binding.not_after()));
     context.format.print(
@@ -19,6 +26,8 @@ pub(crate) fn renew(context: &Context) -> Result<(), CliError> {
                 "did": bundle.did(),
                 "tls": {
                     "sequence": binding.sequence(),
+                    "instance": binding.instance(),
+                    "epoch": binding.epoch(),
                     "certificate_sha256": hex(&Sha256::digest(bundle.certificate_der())),
                     "not_before": not_before,
                     "not_after": not_after,
@@ -26,13 +35,22 @@ pub(crate) fn renew(context: &Context) -> Result<(), CliError> {
             })
         },
         || {
-            format!(
-                "The TLS key and certificate of {} are new: number {}, valid until {not_after}.\n\
-             Restart the programs that use this identity. Peers refuse the old certificate when \
-             they have seen the new one.\n",
+            let (number, epoch) = (binding.sequence(), binding.epoch());
+            let mut text = format!(
+                "The TLS key and certificate of {} are new: number {number}, valid until \
+                 {not_after}.\nInstance {}, epoch {epoch}.\nRestart the programs that use this \
+                 identity. Peers refuse the old certificate when they have seen the new one.\n",
                 bundle.did(),
-                binding.sequence(),
-            )
+                binding.instance().map(ToString::to_string).unwrap_or_default(),
+            );
+            if args.all_instances {
+                let _ = writeln!(
+                    text,
+                    "They then refuse every older certificate of this DID. On each other machine \
+                     that holds it, run\n    icnctl id renew --epoch {epoch}"
+                );
+            }
+            text
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::bundle::age_recipient;
+use icn_identity::bundle::{Binding, age_recipient};
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::Fact;
@@ -79,6 +79,7 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
     };
+    let binding = header.binding();
     json!({
         "did": header.did(),
         "algorithm": header.algorithm(),
@@ -102,6 +103,9 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         "source": "header",
         "generation": header.generation(),
         "tls": {
+            "sequence": binding.as_ref().map(Binding::sequence),
+            "instance": binding.as_ref().and_then(Binding::instance),
+            "epoch": binding.as_ref().map(Binding::epoch),
             "certificate_sha256": hex(&Sha256::digest(header.certificate())),
             "not_before": header.tls_not_before().map(date),
             "not_after": date(header.tls_not_after()),
@@ -133,6 +137,7 @@ fn as_text(header: &Header, device: &Device) -> String {
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
     lines.push(("", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", tls(header)));
+    lines.push(("Instance", instance(header)));
     lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
     for (name, value) in lines {
@@ -173,6 +178,19 @@ fn tls(header: &Header) -> String {
             date(begin)
         ),
         _ => format!("certificate valid until {until}"),
+    }
+}
+
+/// Which holder of the DID it is, as peers see it.
+fn instance(header: &Header) -> String {
+    let binding = header.binding();
+    match binding.as_ref().and_then(|binding| Some((binding, binding.instance()?))) {
+        Some((binding, instance)) => {
+            format!("{instance}, epoch {}, number {}", binding.epoch(), binding.sequence())
+        }
+        None => "none yet: the certificate is of an older version, and peers refuse it until any \
+                 command that opens the identity has renewed it"
+            .into(),
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) enum IdCommand {
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
-    /// the TLS key, or where peers say that a later number was seen
-    Renew,
+    /// the TLS key, or where peers say that a later number or epoch was seen
+    Renew(RenewArgs),
     /// Put the identity under another passphrase, and under the scrypt work that is configured
     ChangePassphrase(ChangePassphraseArgs),
     /// Seal the same keys to the TPM anew: other PCR values, another policy or PIN
@@ -106,6 +106,19 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FILE", requires = "secret")]
     #[arg(conflicts_with_all = ["recipient", "did_only"])]
     pub(crate) export_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RenewArgs {
+    /// End all older bindings of this DID at once, on all machines that hold it, for peers that
+    /// have seen the new one: begins a later epoch, which each other machine has to join (--epoch)
+    #[arg(long)]
+    pub(crate) all_instances: bool,
+
+    /// Join the epoch that another machine of this DID has begun by --all-instances, which printed
+    /// the number
+    #[arg(long, value_name = "N", conflicts_with = "all_instances")]
+    pub(crate) epoch: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
