@@ -239,7 +239,8 @@ mod tests {
         seen.admit(&did, &kept, number(0, 5)).unwrap();
         for made in 0..10_000 {
             seen.admit(&did, &instance(made), number(0, 5)).unwrap();
-            // Seen again and again, it is not forgotten, also where it is refused.
+            // Seen again and again, it is not forgotten.
+            seen.admit(&did, &kept, number(0, 5)).unwrap();
             seen.admit(&did, &kept, number(0, 4)).unwrap_err();
         }
         let known = |made| seen.highest(&did, &instance(made)).unwrap() != Highest::NOTHING;
@@ -247,8 +248,10 @@ mod tests {
             (10_000 - 63..10_000).collect::<Vec<_>>()
         });
         assert_eq!(seen.0.lock().unwrap().get(&did).unwrap().len(), 64);
-        // The first to be forgotten was seen least recently; asking is not seeing.
+        // The first to be forgotten was seen least recently; to be asked about, or
+        // refused, is not to be seen.
         assert!(known(9_937));
+        seen.admit(&did, &instance(9_937), number(0, 4)).unwrap_err();
         seen.admit(&did, &instance(9_938), number(0, 5)).unwrap();
         seen.admit(&did, &instance(20_000), number(0, 5)).unwrap();
         assert!(!known(9_937) && known(9_938));

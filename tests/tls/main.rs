@@ -6,6 +6,7 @@
 mod clients;
 mod craft;
 mod flips;
+mod holders;
 mod live;
 mod pairs;
 mod refusals;

@@ -29,25 +29,19 @@ impl Instances {
         instance: &Instance,
         number: BindingNumber,
     ) -> Result<(), SequenceError> {
-        let highest = self.highest(instance);
-        let checked = highest.check(number);
-        if checked.is_ok() && number.epoch > self.epoch {
+        // Who is refused was not seen: nothing is forgotten for it, or kept.
+        self.highest(instance).check(number)?;
+        if number.epoch > self.epoch {
             *self = Self::beginning_with(*instance, number);
             return Ok(());
         }
-        let known = self.sequences.iter().position(|(known, _)| known == instance);
-        match (known.map(|at| self.sequences.remove(at)), &checked) {
-            // Seen, also where it is refused.
-            (Some((_, highest)), Err(_)) => self.sequences.push((*instance, highest)),
-            (None, Err(_)) => {}
-            (_, Ok(())) => {
-                if self.sequences.len() >= LIMIT {
-                    self.sequences.remove(0);
-                }
-                self.sequences.push((*instance, number.sequence));
-            }
+        match self.sequences.iter().position(|(known, _)| known == instance) {
+            Some(at) => drop(self.sequences.remove(at)),
+            None if self.sequences.len() >= LIMIT => drop(self.sequences.remove(0)),
+            None => {}
         }
-        checked
+        self.sequences.push((*instance, number.sequence));
+        Ok(())
     }
 
     #[cfg(test)]
