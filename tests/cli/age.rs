@@ -7,7 +7,7 @@ use serde_json::json;
 use support::home::{FAST, Home, PASSPHRASE, on_a_terminal, openssl_verifies, run};
 use support::ssh_keygen;
 
-fn identity() -> Home {
+pub(crate) fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
     home.ok(&["id", "init"], b"");
     home
@@ -466,7 +466,7 @@ fn opened_past_two_thirds_of_its_validity_the_certificate_is_renewed() {
 }
 
 /// `icnctl` by another clock: `+365 days`, or a date.
-fn by_the_clock(home: &Home, clock: &str, args: &[&str]) -> support::home::Ran {
+pub(crate) fn by_the_clock(home: &Home, clock: &str, args: &[&str]) -> support::home::Ran {
     let icnctl = home.command(args);
     let mut command = Command::new("faketime");
     command.arg(clock).arg(icnctl.get_program()).args(icnctl.get_args()).env_clear();
@@ -518,9 +518,12 @@ fn id_renew_replaces_the_certificate_at_once_and_prints_its_number() {
     let shown = home.show();
     assert_eq!(shown["generation"], 2);
     assert_ne!(shown["tls"]["certificate_sha256"], before["tls"]["certificate_sha256"]);
-    for field in ["certificate_sha256", "not_before", "not_after"] {
+    for field in ["certificate_sha256", "not_before", "not_after", "sequence", "instance", "epoch"]
+    {
         assert_eq!(told["tls"][field], shown["tls"][field], "{field}");
     }
+    assert_eq!(told["tls"]["instance"], before["tls"]["instance"]);
+    assert_eq!(told["tls"]["epoch"], 0);
     assert_eq!((&told["did"], &shown["encryption"]), (&before["did"], &before["encryption"]));
     let told = home.ok(&["id", "renew"], b"");
     let words: Vec<_> = told.split_whitespace().collect();

@@ -4,6 +4,7 @@
 mod age;
 mod backup;
 mod encryption;
+mod epoch;
 mod import;
 mod operator;
 mod pkcs11;

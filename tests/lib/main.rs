@@ -6,6 +6,7 @@
 mod did;
 mod errors;
 mod foreign;
+mod instances;
 mod keystore;
 mod layers;
 mod ledger;

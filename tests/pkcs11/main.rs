@@ -22,6 +22,7 @@ macro_rules! for_both_algorithms {
     };
 }
 
+mod adopt;
 mod calls;
 mod dialects;
 mod doubtful;
