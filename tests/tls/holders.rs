@@ -327,7 +327,7 @@ fn a_did_that_makes_instances_without_end_gets_in_and_fills_nothing() {
             peer.meets(&now(&issue())).unwrap();
         }
     }
-    peer.refuses(&[stolen.clone()], "Superseded");
+    peer.refuses(std::slice::from_ref(&stolen), "Superseded");
     // What docs/tls.md says of one that is forgotten; an epoch is not.
     peer.meets(&now(&issue())).unwrap();
     peer.meets(&stolen).unwrap();

@@ -67,7 +67,8 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let (_, header) = given.used(&store, made)?;
     context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
-             others know.\nIf the old node still runs, stop it: one identity, one node.\n",
+             others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \
+             its key, end it now: icnctl id renew --all-instances\n",
             context.home.display()
         ))
 }

@@ -126,6 +126,9 @@ fn what_another_command_does_is_said_by_its_name() {
     assert_says(KeystoreError::Approvals { path, source: "x".into() }, &["icnctl tpm install"]);
     assert_says(BackupError::OtherKey, &["icnctl id backup"]);
     assert_says(BundleError::NotYetValid { wait: 9 }, &["icnctl id renew"]);
+    let all = "icnctl id renew --all-instances";
+    assert_says(BundleError::EarlierEpoch { present: 2, asked: 1 }, &[all]);
+    assert_says(BundleError::EpochTooLate { asked: 2, limit: 1 }, &[all]);
     assert_says(BundleError::Mismatch { what: "key" }, &["icnctl id restore"]);
     assert_says(DecryptError::NotAge, &["icnctl id show"]);
     assert_says(DecryptError::NotForThisIdentity, &["icnctl id show"]);
