@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_has_two_forms() {
+    fn a_p256_key_has_two_forms() {
         let compressed = array(&format!("03{X}"));
         assert_eq!(key().as_bytes(), &compressed);
         assert_eq!(P256VerifyingKey::from_bytes(&compressed).unwrap(), key());

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_are_refused() {
+    fn other_encodings_of_the_extension_are_refused() {
         let malformed = Err(Unreadable::Malformed);
         // 130 bytes: what real ones have, 4 bytes of a sequence number and more.
         for good in [extension(5, 6), extension(5, 128), extension(1 << 31, 1 << 31), old(5)] {

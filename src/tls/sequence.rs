@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_to_its_room() {
+    fn recent_drops_the_oldest_when_full() {
         let seen = MemorySequences::with_capacity(8);
         let (kept, one) = (did(), instance(1));
         seen.admit(&kept, &one, number(0, 5)).unwrap();

@@ -28,7 +28,7 @@ fn an_identity_in_a_token_signs_and_openssl_verifies() {
 }
 
 #[test]
-fn it_is_shown_as_hardware_by_evidence_and_as_a_soft_token() {
+fn a_token_identity_is_shown_as_hardware_by_evidence_and_as_a_soft_token() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1");
     let shown = home.show();
@@ -295,7 +295,7 @@ fn a_failed_init_leaves_nothing_on_the_token() {
 }
 
 #[test]
-fn nor_does_it_leave_a_p256_pair() {
+fn init_leaves_no_p256_pair_on_the_token_when_it_fails() {
     let hsm = SoftHsm::with_token("node-1").configured(NO_GCM);
     leaves_nothing_when_init_fails(&hsm, "pkcs11-ecdh");
 }

@@ -15,7 +15,7 @@ fn did_key(prefix: &[u8], key: &[u8]) -> String {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read(seed: [u8; 32]) {
+    fn a_printed_did_is_read_back(seed: [u8; 32]) {
         let key = Key::<Software, Unlocked>::from_seed(&seed);
         for method in [DidMethod::Icn, DidMethod::Key] {
             let did = Did::from_key(method, key.verifying_key());
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn other_lengths_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+    fn dids_of_other_lengths_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         prop_assume!(bytes.len() != 32);
         prop_assert!(Did::parse(&did_icn(&bytes)).is_err());
         prop_assert!(Did::parse(&did_key(&[0xed, 0x01], &bytes)).is_err());

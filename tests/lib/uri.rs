@@ -22,7 +22,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(text in "(pkcs11:)?[a-z=;?&%0-9/|.-]{0,60}|\\PC{0,60}") {
+    fn parsing_a_uri_never_panics(text in "(pkcs11:)?[a-z=;?&%0-9/|.-]{0,60}|\\PC{0,60}") {
         if let Ok(uri) = text.parse::<Pkcs11Uri>() {
             prop_assert_eq!(uri.to_string().parse::<Pkcs11Uri>().unwrap(), uri);
         }

@@ -80,7 +80,7 @@ fn neither_seed_nor_storage_key_nor_pin_is_on_the_wire() {
 /// The seed is known from the time before it had a PIN, and is looked for in
 /// everything after that too.
 #[test]
-fn nor_is_a_seed_that_is_sealed_anew_with_a_pin() {
+fn a_seed_sealed_anew_with_a_pin_is_not_on_the_wire() {
     let mut identity = identity::Identity::new(AlgorithmId::Ed25519, false);
     let header = identity.store.header().unwrap();
     let seed = unsealed_by_tools(&identity.node, header.tpm().unwrap());

@@ -133,7 +133,7 @@ fn nothing_may_be_added_or_changed_even_with_a_valid_proof() {
 }
 
 #[test]
-fn without_a_valid_proof_it_is_refused() {
+fn a_document_without_a_valid_proof_is_refused() {
     let (key, mallory) = (Key::generate().unwrap(), Key::generate().unwrap());
     let good = signed(&key).to_value().unwrap();
     let mut bare = good.clone();

@@ -23,7 +23,7 @@ fn credentials() -> Credentials {
 }
 
 #[test]
-fn it_is_in_header_and_payload_and_stays_when_companions_are_renewed() {
+fn the_document_is_in_header_and_payload_and_stays_when_companions_are_renewed() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("home"));
     let backend = backend(&store);

@@ -65,7 +65,7 @@ fn a_did_that_is_not_the_pinned_one_is_not_exported() {
 }
 
 #[test]
-fn one_of_the_two_must_be_asked_for() {
+fn export_wants_either_the_did_or_the_secret() {
     let home = identity();
     for args in [
         &["id", "export"][..],

@@ -31,7 +31,7 @@ fn a_device_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn nobody_listening_is_no_tpm_either() {
+fn a_device_where_nobody_listens_is_no_tpm() {
     let mut gone = support::swtpm::Swtpm::start();
     gone.power_off();
     refused(&gone.tcti(), &[&format!("there is no TPM at {}", gone.tcti()), "device_path"]);

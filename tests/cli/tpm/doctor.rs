@@ -31,7 +31,7 @@ fn assert_fails(node: &Node, requirement: &str, texts: &[&str]) {
 }
 
 #[test]
-fn it_says_what_the_tpm_is_and_what_that_means() {
+fn the_tpm_doctor_says_what_the_tpm_is_and_what_that_means() {
     let node = Node::new();
     let home = Home::new();
     let device = node.tpm.tcti();
@@ -56,7 +56,7 @@ fn it_says_what_the_tpm_is_and_what_that_means() {
 }
 
 #[test]
-fn it_says_the_same_as_json() {
+fn the_tpm_doctor_says_the_same_as_json() {
     let node = Node::new();
     let (code, report) = doctor(&node, &[]);
     assert_eq!((code, &report["verdict"]), (0, &json!("warning")), "{report}");

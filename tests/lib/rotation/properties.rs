@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(json in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\":,a-z0-9. -]{0,200}") {
+    fn reading_a_rotation_never_panics(json in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\":,a-z0-9. -]{0,200}") {
         prop_assert!(RotationChain::from_json(&json).is_err());
         prop_assert!(RotationChain::from_json(text.as_bytes()).is_err());
         prop_assert!(RotationStatement::from_json(text.as_bytes()).is_err());

@@ -80,7 +80,7 @@ fn each_truncation_of_the_header_is_an_error_and_so_is_more() {
 /// As operators have it: a changed byte in each part of the file, and a
 /// truncation in each.
 #[test]
-fn so_it_is_at_the_default_work_factor() {
+fn damage_is_an_error_at_the_default_work_factor() {
     let victim = Victim::new(18);
     let files = victim.files();
     let text = String::from_utf8_lossy(&files.age).into_owned();
