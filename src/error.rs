@@ -111,7 +111,7 @@ impl Error {
             Self::Rotation(error) => error.help(),
             Self::Config(error) => error.help(),
             Self::Did(_) => Some(
-                "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as its owner gave it".into(),
+                "give a DID like did:icn:z… or did:key:z6Mk…, exactly as its owner gave it".into(),
             ),
             _ => None,
         }

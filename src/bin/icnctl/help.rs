@@ -39,7 +39,7 @@ impl Help for Error {
             Self::Rotation(error) => error.on_the_command_line(),
             Self::Config(error) => error.on_the_command_line(),
             Self::Did(_) => Some(
-                "give a DID like did:icn:z6… or did:key:z6Mk…, exactly as `icnctl id show` prints it"
+                "give a DID like did:icn:z… or did:key:z6Mk…, exactly as `icnctl id show` prints it"
                     .into(),
             ),
             _ => self.help(),

@@ -228,7 +228,7 @@ fn provenance_in_words(provenance: ProvenanceKind) -> String {
 fn assurance_in_words(assurance: Assurance) -> String {
     let words = match assurance {
         Assurance::SoftToken => {
-            "soft token, for tests: whoever can read its files can copy the key"
+            "soft token, for tests: whoever can read its files, or runs its host, can copy the key"
         }
         Assurance::Claimed => "the device's own word",
         _ => "no device stands behind this key",
