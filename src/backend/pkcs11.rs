@@ -268,8 +268,12 @@ impl Backend for Pkcs11Backend {
         let login = LoginGuard::enter(&token, credentials.want_pin(self.kind())?, self.policy())?;
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
+        let ids = [names.storage_id(), names.key_id()].into_iter();
         // Both, although one fails.
-        let removed = objects.remove(&names.storage_id()).and(objects.remove(&names.key_id()));
+        let removed = ids
+            .filter(|id| plan.kept.as_ref() != Some(id))
+            .map(|id| objects.remove(&id))
+            .fold(Ok(()), Result::and);
         drop(session);
         drop(login);
         Ok(removed?)

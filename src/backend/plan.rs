@@ -20,6 +20,10 @@ pub struct Plan {
     /// The values of a TPM's PCRs, read once.
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "read by that backend"))]
     pub(crate) pcrs: Option<PcrValues>,
+    /// The `CKA_ID` of objects that stay on the token, although they have one of
+    /// these names.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "read by that backend"))]
+    pub(crate) kept: Option<Vec<u8>>,
 }
 
 /// The `CKA_ID`s of what is about to be made on a token.

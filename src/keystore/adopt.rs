@@ -31,7 +31,7 @@ impl IdentityStore {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
         let epoch = self.epoch_left(did);
-        undo.clear(backend, Some(did), credentials)?;
+        undo.clear(backend, Some((did, locator)), credentials)?;
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
         let bundle = IdentityBundle::issue_around(key, epoch, None)?;
         let plan = backend.plan(Some(did))?;

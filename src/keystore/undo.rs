@@ -6,7 +6,7 @@ use super::config_file::Rewritten;
 use super::header::Header;
 use super::identity::IdentityStore;
 use super::unfinished::Unfinished;
-use crate::backend::{Backend, BackendKind, Credentials, Plan};
+use crate::backend::{Backend, BackendKind, Credentials, Locator, Plan};
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError, Pkcs11Error};
 use crate::file::{self, Lock, names};
@@ -57,16 +57,26 @@ impl<'a> Undo<'a> {
     }
 
     /// Removes what earlier attempts have left: the header, then what is on a
-    /// token, which the note names until it is gone.
+    /// token, which the note names until it is gone. A key that was found stays.
     pub(super) fn clear(
         &mut self,
         backend: &dyn Backend,
-        found: Option<&Did>,
+        found: Option<(&Did, &Locator)>,
         credentials: &Credentials,
     ) -> Result<(), Error> {
         self.store.clear_header(&self.note)?;
         self.store.remove_unfinished_objects(&mut self.note, backend, found, credentials)?;
         self.earlier.clone_from(&self.note);
+        Ok(())
+    }
+
+    /// Of the header of a backup: what it names was finished, whatever the note
+    /// says.
+    pub(super) fn spare(&mut self, header: &Header) -> Result<(), KeystoreError> {
+        if self.note.names(header) {
+            self.note.device = None;
+            self.store.write_unfinished(&self.note)?;
+        }
         Ok(())
     }
 

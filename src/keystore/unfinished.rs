@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{Header, Storage};
 use super::identity::IdentityStore;
-use crate::backend::{Backend, Credentials, ObjectNames, Plan};
+use crate::backend::{Backend, Credentials, Locator, ObjectNames, Plan};
 use crate::did::Did;
 use crate::error::{Error, FormatError, KeystoreError};
 use crate::file::{self, names};
@@ -69,7 +69,12 @@ impl Unfinished {
 
     /// Whether a header is of what was begun.
     pub(super) fn began(&self, header: &Header) -> bool {
-        let named = self.device.as_ref().is_some_and(|names| {
+        self.names(header) || self.was_never_made(header.did())
+    }
+
+    /// Whether objects that a header names may be left on a token.
+    pub(super) fn names(&self, header: &Header) -> bool {
+        self.device.as_ref().is_some_and(|names| {
             let storage = match header.storage() {
                 Storage::Pkcs11AesGcm { wrapped } => Some(&wrapped.key_id),
                 Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
@@ -77,8 +82,7 @@ impl Unfinished {
             };
             header.locator().is_some_and(|locator| locator.id == names.key_id())
                 || storage.is_some_and(|id| *id == names.storage_id())
-        });
-        named || self.was_never_made(header.did())
+        })
     }
 }
 
@@ -157,7 +161,7 @@ impl IdentityStore {
         &self,
         left: &mut Unfinished,
         backend: &dyn Backend,
-        found: Option<&Did>,
+        found: Option<(&Did, &Locator)>,
         credentials: &Credentials,
     ) -> Result<(), Error> {
         let Some(names) = &left.device else { return Ok(()) };
@@ -165,12 +169,17 @@ impl IdentityStore {
             let (path, objects) = (self.unfinished_path(), names.to_string());
             KeystoreError::Unfinished { path, objects, source }
         };
-        let planned = backend.plan(found)?;
+        let planned = backend.plan(found.map(|(did, _)| did))?;
         if !planned.names.is_some_and(|planned| planned.is_on_same_token(names)) {
             return Err(stays(None).into());
         }
         log::warn!("what an interrupted attempt may have left is removed: {names}");
-        let plan = Plan { names: Some(names.clone()), ..Plan::default() };
+        // The key that is about to be opened may be one that was left.
+        let kept = found.and_then(|(_, place)| match place {
+            Locator::Pkcs11(locator) => Some(locator.id.clone()),
+            Locator::AgeFile(_) | Locator::Tpm(_) => None,
+        });
+        let plan = Plan { names: Some(names.clone()), kept, ..Plan::default() };
         match backend.discard(&plan, credentials) {
             Ok(()) => {}
             // The objects are still there, and the PIN is the matter.

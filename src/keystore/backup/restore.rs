@@ -95,7 +95,8 @@ impl IdentityStore {
         let KeyAtRest::Device(key) = backend.find(&place, did).map_err(gone)? else {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
-        undo.clear(backend, Some(did), credentials)?;
+        undo.spare(header)?;
+        undo.clear(backend, Some((did, &place)), credentials)?;
         let pin = credentials.pin_for(backend.kind())?;
         let key = key.unseal(&pin).map_err(|error| gone(error.into()))?;
         match stored_secret(backend, header, credentials) {

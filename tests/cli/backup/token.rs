@@ -211,3 +211,29 @@ fn a_key_that_its_maker_copied_to_another_token_is_found_there() {
     drill.fails(&home, &args, &["is not in this backup", "because: no token has the key of"]);
     assert!(!home.path("").exists());
 }
+
+/// A copy of the note from the moment of `id init` names the very key that is to
+/// be restored.
+#[test]
+fn an_old_note_of_the_init_destroys_no_key_that_is_restored() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    assert_eq!(support::cut_off::at_rename(&home, &hsm.init("node-1"), 5).code, -1);
+    let note = home.read("unfinished.json");
+    // The payload is there under its temporary name: that is the last step.
+    let names = std::fs::read_dir(home.path("")).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let payload = names.find(|name| name.starts_with(".identity.age.")).unwrap();
+    std::fs::rename(home.path(&payload), home.path("identity.age")).unwrap();
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    let (did, objects) = (home.show()["did"].clone(), hsm.objects("node-1"));
+    for name in ["identity.json", "identity.age"] {
+        std::fs::remove_file(home.path(name)).unwrap();
+    }
+    home.write("unfinished.json", &note);
+    drill.ok(&home, &["--did", did.as_str().unwrap()]);
+    assert_eq!(hsm.objects("node-1"), objects);
+    signs_as(&home, &did);
+    assert!(!home.path("unfinished.json").exists());
+}

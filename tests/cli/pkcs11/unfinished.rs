@@ -178,3 +178,24 @@ fn two_inits_at_once_make_one_identity() {
         assert!(!home.path("unfinished.json").exists());
     }
 }
+
+/// `id init` around a key that an earlier one has left on the token.
+#[test]
+fn the_key_that_is_adopted_is_not_removed_with_what_is_left() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = cut_off(&hsm);
+    let note: serde_json::Value = serde_json::from_str(&home.read("unfinished.json")).unwrap();
+    let key = uri(&note);
+    home.ok(&["--key", &key, "id", "init", "--module", module()], b"");
+    assert_eq!(objects(&hsm), 3);
+    assert_eq!(home.show()["did"], note["dids"][0]);
+    home.ok(&["sign"], b"hello");
+    let storage = note["device"]["storage_id"].as_str().unwrap();
+    assert!(!hsm.objects("node-1").contains(storage) && !home.path("unfinished.json").exists());
+}
+
+fn uri(note: &serde_json::Value) -> String {
+    let id = note["device"]["key_id"].as_str().unwrap();
+    let pairs = id.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    format!("pkcs11:token=node-1;id=%{}", pairs.collect::<Vec<_>>().join("%"))
+}
