@@ -128,6 +128,23 @@ pub enum KeystoreError {
         /// What `icn.toml` says.
         configured: String,
     },
+    /// The configuration pins another DID than would be pinned.
+    #[error("{} pins {pinned}, and no other identity is put in its place", path.display())]
+    OtherPinned {
+        /// The configuration.
+        path: PathBuf,
+        /// What it pins.
+        pinned: Did,
+    },
+    /// The text of a configuration cannot be changed as it is to be.
+    #[error("{} cannot be changed", path.display())]
+    ConfigNotEdited {
+        /// The configuration.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A writer was cut off, and what it left could not be put in order.
     #[error("{} is left of a write that was cut off, and nothing more is written", path.display())]
     Unrepaired {
@@ -250,6 +267,14 @@ impl KeystoreError {
             Self::NotConfigured { .. } => {
                 "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
             }
+            Self::OtherPinned { path, .. } => {
+                return Some(format!(
+                    "name another configuration; only if you know that the identity of that DID \
+                     was never made or is given up, remove `did` from {}",
+                    quoted(path)
+                ));
+            }
+            Self::ConfigNotEdited { .. } => "correct that file, then try again",
             Self::Unrepaired { .. } => {
                 "the identity opens all the same; the warning says what is in the way: when that is \
                  gone, the next command that opens the identity puts it in order"

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use super::config_file::Rewritten;
+use super::config_file::{Cause, ConfigFile, Pin};
 use super::header::Header;
 use super::session::Session;
 use crate::bundle::IdentityBundle;
-use crate::error::{Error, KeystoreError};
+use crate::error::Error;
 use crate::key::DidKey;
 
 /// An identity that is open under its lock, and will be found elsewhere, or is
@@ -19,7 +19,7 @@ use crate::key::DidKey;
 pub struct Change {
     session: Session,
     next: Header,
-    config: Option<Rewritten>,
+    config: ConfigFile,
     /// There is something to be written.
     changes: bool,
 }
@@ -27,13 +27,13 @@ pub struct Change {
 impl Change {
     pub(super) fn new(session: Session) -> Self {
         let next = session.next_header();
-        Self { session, next, config: None, changes: true }
+        Self { session, next, config: ConfigFile::default(), changes: true }
     }
 
     /// Everything is as it should be.
     pub(super) fn none(session: Session) -> Self {
         let next = session.header.clone();
-        Self { session, next, config: None, changes: false }
+        Self { session, next, config: ConfigFile::default(), changes: false }
     }
 
     /// The header that will be there.
@@ -42,16 +42,19 @@ impl Change {
         &self.next
     }
 
-    /// Writes the configuration. If the identity cannot be changed, it is put
-    /// back as it was.
+    /// Changes the configuration, as [`Draft::write_config`](super::Draft::write_config)
+    /// does. If the identity cannot be changed, it is put back as it was.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn write_config(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-        let rewritten = Rewritten::write(path, bytes)?;
-        self.config = self.config.take().or(rewritten);
-        Ok(())
+    /// As there; no other DID's pin is replaced.
+    pub fn write_config(
+        &mut self,
+        path: &Path,
+        edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
+    ) -> Result<(), Error> {
+        let pin = Pin { store: &self.session.store, did: self.next.did(), never_made: &[] };
+        self.config.write(&pin, path, edit)
     }
 
     /// Writes the identity, and reads it back.
@@ -63,9 +66,7 @@ impl Change {
         if self.changes {
             self.session.rewrite()?;
         }
-        if let Some(config) = self.config {
-            config.keep();
-        }
+        self.config.keep();
         Ok(self.session.bundle)
     }
 }

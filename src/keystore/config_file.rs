@@ -1,41 +1,98 @@
-//! The configuration beside an identity: written under the lock, and put back
-//! as it was where nothing came of it.
+//! The configuration beside an identity: read and replaced in one step, and put
+//! back as it was where nothing came of it.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::identity::IdentityStore;
-use crate::error::KeystoreError;
-use crate::file::{self, io_error};
+use crate::config::Config;
+use crate::did::Did;
+use crate::error::{Error, KeystoreError};
+use crate::file::{self, Lock, io_error};
 
-/// A configuration that was written, and what was there before: that is put back
-/// when this is dropped, unless it is kept.
-pub(super) struct Rewritten {
+/// Why a configuration cannot be changed.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// The configuration that was written, if one was, and what was there before: that
+/// is put back when this is dropped, unless it is kept.
+#[derive(Default)]
+pub(super) struct ConfigFile(Option<Rewritten>);
+
+struct Rewritten {
     path: PathBuf,
     before: Option<Vec<u8>>,
     settled: bool,
+    /// Of its directory, where that is not the home, whose lock is held already.
+    _lock: Option<Lock>,
 }
 
-impl Rewritten {
-    /// Writes it, unless it is as it should be: then it need not be writable.
-    pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<Option<Self>, KeystoreError> {
-        let before = read(path)?;
-        if before.as_deref() == Some(bytes) {
-            return Ok(None);
+/// Which pin may be written over which.
+pub(super) struct Pin<'a> {
+    pub(super) store: &'a IdentityStore,
+    pub(super) did: &'a Did,
+    /// What the note says was never made.
+    pub(super) never_made: &'a [Did],
+}
+
+impl ConfigFile {
+    /// Replaces a configuration by what is made of it, unless it is as it should be:
+    /// then it need not be writable. Nobody else who takes the lock comes in
+    /// between, until this is dropped or kept. Another path takes the place of the
+    /// one before.
+    pub(super) fn write(
+        &mut self,
+        pin: &Pin<'_>,
+        path: &Path,
+        edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
+    ) -> Result<(), Error> {
+        if self.0.as_ref().is_some_and(|written| written.path != path) {
+            self.0 = None;
         }
+        let lock = match &self.0 {
+            Some(_) => Ok(None),
+            None => pin.store.lock_beside(path),
+        };
+        let not_edited =
+            |source: Cause| KeystoreError::ConfigNotEdited { path: path.to_owned(), source };
+        let before = read(path)?;
+        let text = before.as_deref().map(str::from_utf8).transpose();
+        let text = text.map_err(|error| not_edited(error.into()))?;
+        pin.check(path, text)?;
+        let ours = edit(text).map_err(not_edited)?.into_bytes();
+        if before.as_ref() == Some(&ours) {
+            return Ok(());
+        }
+        // A directory that cannot be written to has none.
+        let lock = lock?;
+        let written = self.0.take().unwrap_or_else(|| Rewritten {
+            path: path.to_owned(),
+            before,
+            settled: false,
+            _lock: lock,
+        });
+        let put = put(path, &ours);
         // Put back also when this fails: it may be the new one already.
-        let this = Self { path: path.to_owned(), before, settled: false };
-        put(path, bytes).map(|()| Some(this))
+        self.0 = Some(written);
+        Ok(put?)
     }
 
-    pub(super) fn keep(mut self) {
-        self.settled = true;
+    pub(super) fn keep(&mut self) {
+        if let Some(mut written) = self.0.take() {
+            written.settled = true;
+        }
     }
 
     /// Whether it is as it was before. Best effort: another error is the one that
     /// matters.
     pub(super) fn put_back(&mut self) -> bool {
+        self.0.take().is_none_or(|mut written| written.put_back())
+    }
+}
+
+impl Rewritten {
+    fn put_back(&mut self) -> bool {
         self.settled = true;
         let put_back = match (&self.before, read(&self.path)) {
             (before, Ok(now)) if *before == now => Ok(()),
@@ -57,19 +114,42 @@ impl Drop for Rewritten {
     }
 }
 
+impl Pin<'_> {
+    /// A pin is replaced by the same one, or where nobody can have had that DID.
+    fn check(&self, path: &Path, text: Option<&str>) -> Result<(), Error> {
+        let Some(pinned) = text.map(Config::parse).transpose()?.and_then(|c| c.identity.did) else {
+            return Ok(());
+        };
+        if pinned == *self.did
+            || (self.never_made.contains(&pinned) && self.store.is_config_ours(path))
+        {
+            return Ok(());
+        }
+        let path = path.to_owned();
+        Err(KeystoreError::OtherPinned { path, pinned }.into())
+    }
+}
+
 impl IdentityStore {
-    /// Writes the configuration, or another public file, under the lock: what is
-    /// left of it if the writer is killed is swept away when it is in the
-    /// identity's directory, which is made if need be. Through a symbolic link,
-    /// and with the mode that the file had.
-    ///
-    /// # Errors
-    ///
-    /// As [`super::write_private`], and if another process has the lock.
-    pub fn write_config(&self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-        file::private_dir(self.home())?;
-        let _lock = self.lock()?;
-        put(path, bytes)
+    /// Whether a configuration is in the identity's directory: then whoever can
+    /// write there can change it anyway. Elsewhere it is believed, and what is in
+    /// the directory is not.
+    #[must_use]
+    pub fn is_config_ours(&self, path: &Path) -> bool {
+        let number = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        match (number(self.home()), number(file::parent(&target(path)))) {
+            (Ok(home), Ok(directory)) => home == directory,
+            _ => false,
+        }
+    }
+
+    /// The lock of the directory that the configuration is in; `None` where that
+    /// is the home, whose lock is held.
+    fn lock_beside(&self, path: &Path) -> Result<Option<Lock>, KeystoreError> {
+        if self.is_config_ours(path) {
+            return Ok(None);
+        }
+        Lock::exclusive(file::parent(&target(path))).map(Some)
     }
 }
 
@@ -81,9 +161,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, KeystoreError> {
     }
 }
 
+/// Through a symbolic link, not over it.
+fn target(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 fn put(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    // Through a symbolic link, not over it.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = target(path);
     // Others that could read the file still can.
     match fs::metadata(&target) {
         Ok(metadata) => file::write_with_mode(&target, bytes, metadata.permissions()),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::config_file::Cause;
 use super::header::{self, Header, Storage};
 use super::identity::{IdentityStore, seed_of};
 use super::legacy::Carried;
@@ -12,7 +13,7 @@ use super::unlock::{StorageSecret, new_storage};
 use crate::backend::{Backend, BackendKind, Credentials, Locator, NewKey, Plan};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
-use crate::error::{Error, KeystoreError};
+use crate::error::Error;
 use crate::file;
 use crate::key::DidKey;
 
@@ -26,8 +27,8 @@ use crate::key::DidKey;
 #[must_use = "dropped, it undoes what was made for it"]
 pub struct Draft<'a> {
     new: New,
-    /// The DID, if nobody can have known it before.
-    new_did: Option<Did>,
+    /// Nobody can have known the DID before.
+    new_did: bool,
     undo: Undo<'a>,
 }
 
@@ -90,8 +91,8 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// [`KeystoreError::Exists`] rather than overwrite anything;
-    /// [`KeystoreError::Unfinished`] where an earlier attempt has left a key on
+    /// [`crate::error::KeystoreError::Exists`] rather than overwrite anything;
+    /// [`crate::error::KeystoreError::Unfinished`] where an earlier attempt has left a key on
     /// another token. Nothing is left of it.
     pub fn draft<'a>(
         &self,
@@ -158,12 +159,12 @@ pub(super) fn stored(
 
 impl<'a> Draft<'a> {
     pub(super) fn new(new: New, undo: Undo<'a>) -> Self {
-        Self { new, new_did: None, undo }
+        Self { new, new_did: false, undo }
     }
 
     /// For an identity that never was, wherever its DID is pinned.
     pub(super) fn with_new_did(self) -> Self {
-        Self { new_did: Some(self.did().clone()), ..self }
+        Self { new_did: true, ..self }
     }
 
     /// The DID.
@@ -176,7 +177,7 @@ impl<'a> Draft<'a> {
     /// identity around it.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        self.new_did.is_some()
+        self.new_did
     }
 
     /// The header that will be written.
@@ -185,17 +186,27 @@ impl<'a> Draft<'a> {
         &self.new.header
     }
 
-    /// Writes the configuration that pins the DID, before the identity. If no
-    /// identity comes of it, the file is put back as it was; if this process is
-    /// killed, [`IdentityStore::unfinished`] knows that the DID is nobody's.
+    /// Changes the configuration, so that it pins the DID, before the identity is
+    /// written: `edit` gets the text that is there, if there is a file, and gives
+    /// the one that is to be. Reading and replacing it are one step for all who come
+    /// this way: meanwhile this process has the lock of the file's directory.
     ///
-    /// A file that is as it should be need not be writable.
+    /// If no identity comes of it, the file is put back as it was; if this process
+    /// is killed, [`IdentityStore::unfinished`] knows that the DID is nobody's. A
+    /// file that is as it should be need not be writable.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn write_config(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-        self.undo.write_config(self.new_did.as_ref(), path, bytes)
+    /// [`crate::error::KeystoreError::OtherPinned`] if it pins another DID, unless that was never
+    /// made and the file is in the identity's own directory;
+    /// [`crate::error::KeystoreError::ConfigNotEdited`] with the error of `edit`; or if it cannot
+    /// be written.
+    pub fn write_config(
+        &mut self,
+        path: &Path,
+        edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
+    ) -> Result<(), Error> {
+        self.undo.write_config(self.new.bundle.did(), self.new_did, path, edit)
     }
 
     /// Writes both files, and reads them back.

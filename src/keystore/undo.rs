@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::config_file::Rewritten;
+use super::config_file::{Cause, ConfigFile, Pin};
 use super::header::Header;
 use super::identity::IdentityStore;
 use super::unfinished::Unfinished;
@@ -27,7 +27,7 @@ pub(super) struct Undo<'a> {
     device: Option<(&'a dyn Backend, Plan, Credentials)>,
     /// The device did not let go of what was begun.
     left_behind: bool,
-    config: Option<Rewritten>,
+    config: ConfigFile,
     approvals: bool,
     /// The files of the identity were begun.
     files: bool,
@@ -48,7 +48,7 @@ impl<'a> Undo<'a> {
             note,
             device: None,
             left_behind: false,
-            config: None,
+            config: ConfigFile::default(),
             approvals: false,
             files: false,
             done: false,
@@ -130,24 +130,21 @@ impl<'a> Undo<'a> {
         Ok(())
     }
 
-    /// Writes the configuration. `new` is the DID that it pins, if nobody can
-    /// have known it before.
+    /// Writes the configuration, so that it pins a DID; `new` if nobody can have
+    /// known that before.
     pub(super) fn write_config(
         &mut self,
-        new: Option<&Did>,
+        did: &Did,
+        new: bool,
         path: &Path,
-        bytes: &[u8],
-    ) -> Result<(), KeystoreError> {
-        if let Some(did) = new
-            && !self.note.was_never_made(did)
-        {
+        edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
+    ) -> Result<(), Error> {
+        if new && !self.note.was_never_made(did) {
             self.note.dids.push(did.clone());
             self.store.write_unfinished(&self.note)?;
         }
-        // What was there before the first time is what is put back.
-        let rewritten = Rewritten::write(path, bytes)?;
-        self.config = self.config.take().or(rewritten);
-        Ok(())
+        let pin = Pin { store: &self.store, did, never_made: &self.note.dids };
+        self.config.write(&pin, path, edit)
     }
 
     /// Writes both files by a function; then the identity is whole.
@@ -158,9 +155,7 @@ impl<'a> Undo<'a> {
         self.files = true;
         write(&self.store)?;
         self.done = true;
-        if let Some(config) = self.config.take() {
-            config.keep();
-        }
+        self.config.keep();
         // The identity is there: the next that opens it tries again.
         if let Err(error) = self.store.write_unfinished(&Unfinished::default()) {
             log::warn!("a note of how the identity was made could not be removed: {error}");
@@ -180,7 +175,7 @@ impl<'a> Undo<'a> {
         if self.approvals {
             let _ = file::remove(&self.store.home().join(names::APPROVALS));
         }
-        let unpinned = self.config.as_mut().is_none_or(Rewritten::put_back);
+        let unpinned = self.config.put_back();
         if let Some((backend, plan, credentials)) = self.device.take()
             && let Err(error) = backend.discard(&plan, &credentials)
         {

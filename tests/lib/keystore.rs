@@ -386,7 +386,7 @@ fn a_software_draft_that_is_dropped_leaves_nothing() {
     let given = Credentials::passphrase(passphrase());
     let file = dir.path().join("icn.toml");
     let mut draft = identities.draft(&backend, &NewKey::default(), &given).unwrap();
-    draft.write_config(&file, b"pinned").unwrap();
+    draft.write_config(&file, |_| Ok("pinned".into())).unwrap();
     assert!(backend.home().join("unfinished.json").exists());
     drop(draft);
     assert!(!file.exists() && !backend.home().join("unfinished.json").exists());

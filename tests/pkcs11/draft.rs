@@ -42,8 +42,9 @@ fn a_dropped_draft_takes_its_keys_out_of_the_token_again() {
             assert_eq!(ids(hsm), 3);
             assert_eq!(names(&store), [".lock", "unfinished.json"]);
             assert!(draft.is_new() && draft.header().did() == draft.did());
-            draft.write_config(&config, b"[identity]\n").unwrap();
-            draft.write_config(&config, b"[identity]\n# twice\n").unwrap();
+            draft.write_config(&config, |_| Ok("[identity]\n".into())).unwrap();
+            draft.write_config(&config, |_| Ok("[identity]\n# twice\n".into())).unwrap();
+            assert_eq!(read(&config).as_deref(), Some("[identity]\n# twice\n"));
             let left = store.unfinished().unwrap().unwrap();
             assert!(left.was_never_made(draft.did()));
             assert!(left.objects().unwrap().starts_with("token node-1 (serial "));
@@ -53,7 +54,7 @@ fn a_dropped_draft_takes_its_keys_out_of_the_token_again() {
             assert_eq!(read(&config).as_deref(), text);
         }
         let mut draft = store.draft(&backend, &NewKey::default(), &pin()).unwrap();
-        draft.write_config(&config, b"[identity]\n").unwrap();
+        draft.write_config(&config, |_| Ok("[identity]\n".into())).unwrap();
         let made = draft.write().unwrap();
         assert_eq!(names(&store), [".lock", "identity.age", "identity.json"]);
         assert_eq!(read(&config).as_deref(), Some("[identity]\n"));

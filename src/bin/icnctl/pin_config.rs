@@ -9,7 +9,7 @@ use icn_identity::error::KeystoreError;
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 use icn_identity::keystore::Change;
 use icn_identity::keystore::{Draft, Header};
-use icn_identity::{Did, DidKey, IdentityBundle};
+use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::context::Context;
@@ -32,6 +32,13 @@ impl<'a> Pins<'a> {
         Self { did: header.did(), backend: header.backend(), locator, tpm }
     }
 
+    /// Keeps what else is in the text, comments too.
+    fn put_into(&self, text: &str, context: &Context) -> Result<String, Cause> {
+        let mut document: DocumentMut = text.parse()?;
+        fill(&mut document, context, self).ok_or("[identity] is not a table")?;
+        Ok(document.to_string())
+    }
+
     /// The lines alone, as far as they can be told.
     fn lines(&self, context: &Context) -> String {
         let mut document = DocumentMut::new();
@@ -47,42 +54,37 @@ pub(crate) fn make(
     mut draft: Draft<'_>,
     if_none: &str,
 ) -> Result<(IdentityBundle<DidKey>, Header), CliError> {
-    let header = draft.header().clone();
-    let pinned = pin(context, &header, if_none, |path, text| draft.write_config(path, text));
-    pinned.map_err(|source| {
-        let path = context.config_path.clone();
-        // Of a new key nothing is left: there is nothing to be pinned by hand.
-        let lines = (!draft.is_new()).then(|| Pins::of(&header).lines(context));
-        CliError::NotPinned { path, lines, source }
-    })?;
+    let (path, header) = (&context.config_path, draft.header().clone());
+    let pins = Pins::of(&header);
+    let pinned =
+        draft.write_config(path, |before| pins.put_into(before.unwrap_or(if_none), context));
+    // Of a new key nothing is left: there is nothing to be pinned by hand.
+    let lines = (!draft.is_new()).then(|| pins.lines(context));
+    pinned.map_err(|error| not_pinned(context, lines, error))?;
     Ok((draft.write()?, header))
 }
 
 /// The same for one that is changed.
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) fn change(context: &Context, mut change: Change) -> Result<Header, CliError> {
-    let header = change.header().clone();
-    let pinned = pin(context, &header, "", |path, text| change.write_config(path, text));
-    pinned.map_err(|source| {
-        let (path, lines) = (context.config_path.clone(), Pins::of(&header).lines(context));
-        CliError::NotPinned { path, lines: Some(lines), source }
-    })?;
+    let (path, header) = (&context.config_path, change.header().clone());
+    let pins = Pins::of(&header);
+    let pinned =
+        change.write_config(path, |before| pins.put_into(before.unwrap_or_default(), context));
+    pinned.map_err(|error| not_pinned(context, Some(pins.lines(context)), error))?;
     drop(change.write()?);
     Ok(header)
 }
 
-/// Keeps what else is in the file, comments too.
-fn pin(
-    context: &Context,
-    header: &Header,
-    if_none: &str,
-    write: impl FnOnce(&Path, &[u8]) -> Result<(), KeystoreError>,
-) -> Result<(), Cause> {
-    let path = &context.config_path;
-    let before = read(path)?;
-    let mut document: DocumentMut = before.as_deref().unwrap_or(if_none).parse()?;
-    fill(&mut document, context, &Pins::of(header)).ok_or("[identity] is not a table")?;
-    Ok(write(path, document.to_string().as_bytes())?)
+fn not_pinned(context: &Context, lines: Option<String>, error: Error) -> CliError {
+    match error {
+        // It can be written, and must not be.
+        Error::Keystore(KeystoreError::OtherPinned { .. }) => error.into(),
+        error => {
+            let (path, source) = (context.config_path.clone(), Box::new(error));
+            CliError::NotPinned { path, lines, source }
+        }
+    }
 }
 
 /// Whoever can replace the files of an identity that is not pinned can put
@@ -97,15 +99,6 @@ pub(crate) fn warn_if_not_pinned(context: &Context, header: &Header) {
     output::advise(&format!(
         "if the DID is the one in your records, see that these lines are in it:\n{lines}"
     ));
-}
-
-/// The text; `None` if there is no file.
-fn read(path: &Path) -> Result<Option<String>, Cause> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The table `[identity]` of a file, with its comments and without the tables

@@ -1,0 +1,64 @@
+//! A DID that a configuration pins is not replaced, whoever has pinned it.
+
+use std::time::{Duration, Instant};
+
+use support::home::{FAST, Home, PASSPHRASE, run};
+
+fn home() -> Home {
+    Home::new().with("ICN_PASSPHRASE", PASSPHRASE)
+}
+
+fn shared(home: &Home) -> String {
+    let config = home.beside("shared.toml");
+    std::fs::write(&config, FAST).unwrap();
+    config.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_homes_with_one_configuration_get_one_identity() {
+    for _ in 0..3 {
+        let homes = [home(), home()];
+        let config = shared(&homes[0]);
+        let init = ["--config", &config, "id", "init"];
+        let ran = std::thread::scope(|scope| {
+            let threads = homes.each_ref().map(|home| scope.spawn(|| home.icnctl(&init, b"")));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let made = ran.iter().position(|ran| ran.code == 0).unwrap();
+        let refused = &ran[1 - made];
+        assert_eq!(refused.code, 1, "both have made one");
+        assert!(refused.err.contains("shared.toml pins did:icn:z"), "{}", refused.err);
+        homes[made].ok(&["--config", &config, "sign"], b"hello");
+        let left = &homes[1 - made];
+        assert!(!left.path("identity.json").exists() && !left.path("unfinished.json").exists());
+    }
+}
+
+/// Stands still before it takes the lock, when it has read the configuration.
+#[test]
+fn a_did_that_is_pinned_while_init_runs_is_not_replaced() {
+    let home = home();
+    let init = home.command(&["id", "init"]);
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock"]);
+    strace.args(["-e", "inject=flock:delay_enter=3s:when=1"]);
+    strace.arg(init.get_program()).args(init.get_args()).env_clear();
+    strace.envs(init.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let pinned = format!("{FAST}[identity]\ndid = \"{OTHER}\"\n");
+    let ran = std::thread::scope(|scope| {
+        let init = scope.spawn(|| run(&mut strace, b""));
+        let start = Instant::now();
+        while !home.path(".lock").exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "no lock was taken");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        home.write("icn.toml", &pinned);
+        init.join().unwrap()
+    });
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains(&format!("pins {OTHER}")), "{}", ran.err);
+    assert_eq!(home.read("icn.toml"), pinned);
+    assert!(!home.path("identity.json").exists() && !home.path("unfinished.json").exists());
+}
+
+const OTHER: &str = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
