@@ -210,14 +210,14 @@ impl IdentityStore {
     ///
     /// It may be all that is left of a key: a TPM's key *is* in it. So it is put
     /// aside and not removed, unless it is one of a software key, of which it
-    /// holds nothing, or the note says that it was never more than begun.
+    /// holds nothing, or names what the note shows to be left on a token.
     fn clear_header(&self, begun: &Unfinished) -> Result<(), KeystoreError> {
         let path = self.header_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
         let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
         if left
             .as_ref()
-            .is_some_and(|header| header.backend() == BackendKind::Age || begun.began(header))
+            .is_some_and(|header| header.backend() == BackendKind::Age || begun.names(header))
         {
             log::warn!(
                 "an earlier attempt to make an identity was cut off: {} is replaced",

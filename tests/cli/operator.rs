@@ -341,3 +341,21 @@ fn a_prompt_tells_of_tries_and_a_pin_pad_is_not_prompted_for() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("Enter the PIN of token node-1 at its PIN pad."), "{}", ran.err);
 }
+
+/// Only what the payload vouches for is written: not where a header beside it says
+/// that the key is.
+#[test]
+fn a_locator_that_nobody_vouches_for_is_not_written_by_a_renewal() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let genuine = home.read("identity.json");
+    let label = |text: &str| {
+        let header: Value = serde_json::from_str(text).unwrap();
+        header["locator"]["label"].as_str().unwrap().to_owned()
+    };
+    home.write("identity.json.prev", &genuine);
+    home.edit_header("/locator/label", "another".into());
+    home.ok(&["id", "renew"], b"");
+    assert_eq!(label(&home.read("identity.json")), label(&genuine));
+    home.ok(&["sign"], b"hello");
+}

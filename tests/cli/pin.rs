@@ -62,3 +62,39 @@ fn a_did_that_is_pinned_while_init_runs_is_not_replaced() {
 }
 
 const OTHER: &str = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+
+/// Whoever can write to the home can leave a note there, and cannot unpin by it
+/// what a file elsewhere pins.
+#[test]
+fn a_note_frees_no_did_that_is_pinned_outside_of_its_home() {
+    let home = home();
+    let config = shared(&home);
+    let command = |args: &[&str]| home.icnctl(&[&["--config", &config][..], args].concat(), b"x");
+    assert_eq!(command(&["id", "init"]).code, 0);
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let pinned = std::fs::read_to_string(&config).unwrap();
+    for name in ["identity.json", "identity.age"] {
+        std::fs::remove_file(home.path(name)).unwrap();
+    }
+    let note = format!(
+        "{{\"format\": \"icn-identity-unfinished\", \"version\": 1, \"dids\": [\"{did}\"]}}"
+    );
+    home.write("unfinished.json", &note);
+    let ran = command(&["id", "init"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    for text in [&format!("pins {did}"), "unfinished.json", "remove `did`", "shared.toml"] {
+        assert!(ran.err.contains(text), "wanted {text:?} in:\n{}", ran.err);
+    }
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), pinned);
+    assert!(!home.path("identity.age").exists());
+    // Nor by a link in the home to that file.
+    std::fs::remove_file(home.path("icn.toml")).unwrap();
+    std::os::unix::fs::symlink(&config, home.path("icn.toml")).unwrap();
+    home.fails(&["id", "init"], b"", &["unfinished.json"]);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), pinned);
+    // One in the home itself is as good as the note.
+    std::fs::remove_file(home.path("icn.toml")).unwrap();
+    home.write("icn.toml", &pinned);
+    home.ok(&["id", "init"], b"");
+    assert_ne!(home.show()["did"], did);
+}

@@ -149,3 +149,18 @@ fn a_header_without_its_payload_is_never_lost() {
     });
     assert_eq!(kept, Some(header));
 }
+
+/// Not even where a note claims that there never was more of it.
+#[test]
+fn a_note_does_not_have_the_header_of_a_tpm_removed() {
+    let node = Node::with_identity("ed25519", &["--no-pin"]);
+    let (header, did) = (node.home.read("identity.json"), node.home.show()["did"].clone());
+    std::fs::remove_file(node.home.path("identity.age")).unwrap();
+    let note = serde_json::json!({
+        "format": "icn-identity-unfinished", "version": 1, "dids": [did],
+    });
+    node.home.write("unfinished.json", &note.to_string());
+    node.home.ok(&["id", "init", "--no-pin"], b"");
+    assert_ne!(node.home.show()["did"], did);
+    assert_eq!(support::cut_off::kept(&node.home), [header]);
+}

@@ -119,10 +119,19 @@ impl Context {
     }
 
     /// The same where an identity is to be made: a pin of one that was never made
-    /// is in nobody's way.
+    /// is in nobody's way, if it is where whoever wrote the note could remove it.
     pub(crate) fn pinned_for_new(&self, store: &IdentityStore) -> Result<Option<&Did>, CliError> {
-        let left = store.unfinished()?.unwrap_or_default();
+        let believed = store.is_config_ours(&self.config_path);
+        let left = store.unfinished()?.filter(|_| believed).unwrap_or_default();
         Ok(self.pinned().filter(|did| !left.was_never_made(did)))
+    }
+
+    /// That it pins an identity which is not there.
+    pub(crate) fn already_pinned(&self, store: &IdentityStore, did: &Did) -> CliError {
+        let claimed =
+            store.unfinished().ok().flatten().is_some_and(|left| left.was_never_made(did));
+        let note = claimed.then(|| self.home.join("unfinished.json"));
+        CliError::AlreadyPinned { path: self.config_path.clone(), did: did.to_string(), note }
     }
 }
 

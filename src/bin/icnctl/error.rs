@@ -93,7 +93,7 @@ pub(crate) enum CliError {
     #[error("the signature is not 64 bytes in base64")]
     SignatureEncoding,
     #[error("{} pins {did}, but there is no such identity", path.display())]
-    AlreadyPinned { path: PathBuf, did: String },
+    AlreadyPinned { path: PathBuf, did: String, note: Option<PathBuf> },
     #[error("an older keystore is imported as a software key, the configured backend is {backend}")]
     ImportsSoftware { backend: BackendKind },
     #[error("P-256 keys have no did:icn")]
@@ -185,7 +185,16 @@ impl CliError {
                 return source.on_the_command_line();
             }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
-            Self::AlreadyPinned { .. } => {
+            Self::AlreadyPinned { note: Some(note), path, .. } => {
+                return Some(format!(
+                    "{} says that it was never made; anybody who can write there can say so. Only \
+                     if you know that an `icnctl id init` was cut off, remove `did` from {}, and \
+                     run the command again; otherwise restore that identity (icnctl id restore)",
+                    note.display(),
+                    path.display()
+                ));
+            }
+            Self::AlreadyPinned { note: None, .. } => {
                 "restore that identity from a backup (icnctl id restore); or, to make a new one and \
                  lose that one, name another --home"
             }

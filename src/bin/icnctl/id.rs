@@ -20,8 +20,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     if let Some(did) = context.pinned_for_new(&store)?
         && (store.header().is_err() || store.check_vacant().is_ok())
     {
-        let (path, did) = (context.config_path.clone(), did.to_string());
-        return Err(CliError::AlreadyPinned { path, did });
+        return Err(context.already_pinned(&store, did));
     }
     // Before anybody is asked for a secret.
     store.check_vacant()?;

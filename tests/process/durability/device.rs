@@ -66,6 +66,7 @@ impl Node {
             let (ran, _) = node.traced(&["-e", "trace=rename", "-e", CUT_OFF]);
             assert_ne!(ran.code, 0, "{}", ran.err);
             assert_eq!(node.new_ids().len(), 3);
+            node.unpin();
         }
         node.keep();
         node.reset();
@@ -96,9 +97,21 @@ impl Node {
         fs::read_to_string(path).unwrap_or_default()
     }
 
+    /// The configuration is outside of the home: there a pin of a DID that was
+    /// never made is a person's to remove.
+    fn unpin(&self) {
+        let config = self.read(&self.path("icn.toml"));
+        let lines = config.lines().filter(|line| !line.starts_with("did = "));
+        let unpinned: Vec<_> = lines.collect();
+        assert_eq!(unpinned.len() + 1, config.lines().count(), "{config}");
+        write_private(&self.path("icn.toml"), &unpinned.join("\n"));
+    }
+
     /// Everything as it was before.
     fn reset(&self) {
         let _ = fs::remove_dir_all(self.home());
+        // Of the directory that the configuration is in.
+        let _ = fs::remove_file(self.path(".lock"));
         if self.path("kept/home").exists() {
             copy(&self.path("kept/home"), &self.home());
         }
@@ -257,7 +270,12 @@ impl Node {
             Kind::Tpm => 0,
         };
         assert_eq!(ids.len(), objects, "{what}: {ids:?}");
-        assert_eq!(self.names(), [".lock", "identity.age", "identity.json"], "{what}");
+        let mut names = self.names();
+        if matches!(self.kind, Kind::Tpm) {
+            // A header that was put aside: for all that is known, a key is in it.
+            names.retain(|name| !name.starts_with("identity.json."));
+        }
+        assert_eq!(names, [".lock", "identity.age", "identity.json"], "{what}");
     }
 
     fn names(&self) -> Vec<String> {
@@ -280,7 +298,12 @@ impl Node {
         if !made {
             let init = self.init();
             let args: Vec<&str> = init.iter().map(String::as_str).collect();
-            let again = self.icnctl(&args);
+            let mut again = self.icnctl(&args);
+            if again.err.contains("unfinished.json says that it was never made") {
+                assert!(again.err.contains("remove `did`"), "{}", again.err);
+                self.unpin();
+                again = self.icnctl(&args);
+            }
             assert_eq!(again.code, 0, "{what}: {}: {:?}", again.err, self.names());
         }
         self.assert_whole_and_pinned(what);
