@@ -26,7 +26,7 @@ pub struct Located<'a> {
     pub(super) place: Locator,
     pub(super) key: KeyAtRest,
     /// Where the key is looked for, if not where the header says.
-    moved: Option<Locator>,
+    pub(super) moved: Option<Locator>,
 }
 
 /// What opens an identity.

@@ -11,6 +11,7 @@ use super::payload::Payload;
 use super::unlock::{StorageSecret, stored_secret};
 use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
 use crate::bundle::IdentityBundle;
+use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::file::{Lock, names};
 use crate::key::DidKey;
@@ -65,9 +66,17 @@ impl Located<'_> {
     /// opening challenge is signed.
     pub(super) fn session(self, credentials: &Credentials) -> Result<Session, Error> {
         let lock = self.store.lock()?;
-        let Self { store, backend, header, text, place, key, .. } = self.brought_up_to_date()?;
+        let Self { store, backend, header, text, place: tried, key, moved, .. } =
+            self.brought_up_to_date()?;
         let (key, secret, payload) = store.unlock(backend, &header, key, credentials)?;
         let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
+        // Where a header said that nobody vouches for counts for nothing from here on.
+        let place = moved.unwrap_or_else(|| store.locator_of(&header));
+        let key = if place == tried {
+            key
+        } else {
+            opened_at(backend, &place, header.did(), key, credentials)?
+        };
         if let Err(error) = store.settle_under_lock() {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }
@@ -75,6 +84,25 @@ impl Located<'_> {
         let bundle = IdentityBundle::from_companions(key, companions)?;
         let storage = header.storage().clone();
         Ok(Session { store, bundle, header, payload, secret, place, storage, _lock: lock })
+    }
+}
+
+/// The key where the vouched header says. If it is not there any more, since its
+/// relocation was cut off, the one that is open: it has proved whose it is.
+fn opened_at(
+    backend: &dyn Backend,
+    place: &Locator,
+    did: &Did,
+    open: DidKey,
+    credentials: &Credentials,
+) -> Result<DidKey, Error> {
+    match backend.find(place, did) {
+        Ok(KeyAtRest::Device(key)) => Ok(key.unseal(&credentials.pin_for(backend.kind())?)?),
+        Ok(KeyAtRest::Software(_)) => Ok(open),
+        Err(error) => {
+            log::warn!("the key is not where it was before a change that was cut off: {error}");
+            Ok(open)
+        }
     }
 }
 
