@@ -17,9 +17,10 @@ use crate::key::DidKey;
 /// the identity alone that has moved.
 #[must_use = "nothing is changed until it is written"]
 pub struct Change {
+    /// Put back when this is dropped: before the session, which has the lock.
+    config: ConfigFile,
     session: Session,
     next: Header,
-    config: ConfigFile,
     /// There is something to be written.
     changes: bool,
 }

@@ -23,6 +23,7 @@ pub(super) struct ConfigFile(Option<Rewritten>);
 struct Rewritten {
     path: PathBuf,
     before: Option<Vec<u8>>,
+    ours: Vec<u8>,
     settled: bool,
     /// Of its directory, where that is not the home, whose lock is held already.
     _lock: Option<Lock>,
@@ -66,13 +67,15 @@ impl ConfigFile {
         }
         // A directory that cannot be written to has none.
         let lock = lock?;
-        let written = self.0.take().unwrap_or_else(|| Rewritten {
+        let mut written = self.0.take().unwrap_or_else(|| Rewritten {
             path: path.to_owned(),
             before,
+            ours: Vec::new(),
             settled: false,
             _lock: lock,
         });
-        let put = put(path, &ours);
+        written.ours = ours;
+        let put = put(path, &written.ours);
         // Put back also when this fails: it may be the new one already.
         self.0 = Some(written);
         Ok(put?)
@@ -96,6 +99,11 @@ impl Rewritten {
         self.settled = true;
         let put_back = match (&self.before, read(&self.path)) {
             (before, Ok(now)) if *before == now => Ok(()),
+            (_, Ok(now)) if now.as_ref() != Some(&self.ours) => {
+                let path = self.path.display();
+                log::warn!("{path} was changed by somebody else meanwhile, and is left so");
+                return false;
+            }
             (Some(bytes), _) => put(&self.path, bytes),
             (None, _) => file::remove(&self.path),
         };
@@ -172,5 +180,34 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     match fs::metadata(&target) {
         Ok(metadata) => file::write_with_mode(&target, bytes, metadata.permissions()),
         Err(_) => file::write(&target, bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not even to what was there before, which they may have meant to replace.
+    #[test]
+    fn what_somebody_else_has_written_meanwhile_is_not_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, path) = (IdentityStore::new(dir.path()), dir.path().join("icn.toml"));
+        let did = Did::parse("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK").unwrap();
+        let pin = Pin { store: &store, did: &did, never_made: &[] };
+        for before in [None, Some("# before\n")] {
+            let _ = fs::remove_file(&path);
+            if let Some(text) = before {
+                fs::write(&path, text).unwrap();
+            }
+            let mut config = ConfigFile::default();
+            config.write(&pin, &path, |_| Ok("# ours\n".into())).unwrap();
+            config.write(&pin, &path, |_| Ok("# ours again\n".into())).unwrap();
+            assert!(config.put_back());
+            assert_eq!(fs::read_to_string(&path).ok().as_deref(), before);
+            config.write(&pin, &path, |_| Ok("# ours\n".into())).unwrap();
+            fs::write(&path, "# theirs\n").unwrap();
+            assert!(!config.put_back());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "# theirs\n");
+        }
     }
 }

@@ -170,6 +170,7 @@ impl<'a> Undo<'a> {
             && let Err(error) = self.store.remove_files()
         {
             log::warn!("what was written of the identity could not be removed: {error}");
+            self.config.keep();
             return;
         }
         if self.approvals {
@@ -248,4 +249,26 @@ fn short_hash(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     let hash = sha2::Sha256::digest(bytes);
     crate::encoding::hex::encode(hash.get(..8).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_that_cannot_be_removed_again_stays_pinned() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = IdentityStore::new(dir.path().join("home"));
+        let config = dir.path().join("icn.toml");
+        let did = Did::parse("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK").unwrap();
+        let mut undo = Undo::begin(&store).unwrap();
+        undo.write_config(&did, true, &config, |_| Ok("# pinned\n".into())).unwrap();
+        let failed = undo.write_files(|store| {
+            // Not a file that could be removed.
+            std::fs::create_dir(store.payload_path()).unwrap();
+            Err(KeystoreError::ReadBack { path: store.payload_path() }.into())
+        });
+        assert!(failed.is_err() && store.payload_path().exists());
+        assert_eq!(std::fs::read_to_string(&config).unwrap(), "# pinned\n");
+    }
 }

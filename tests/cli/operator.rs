@@ -359,3 +359,28 @@ fn a_locator_that_nobody_vouches_for_is_not_written_by_a_renewal() {
     assert_eq!(label(&home.read("identity.json")), label(&genuine));
     home.ok(&["sign"], b"hello");
 }
+
+/// The lock is held until the configuration is as it was.
+#[test]
+fn a_relocation_that_fails_puts_the_configuration_back_under_the_lock() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    hsm.script("serial NEW0001");
+    let (config, log) = (home.read("icn.toml"), home.beside("log"));
+    let relocate = home.command(&["id", "relocate"]);
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-y", "-o", log.to_str().unwrap(), "-e", "trace=rename,close"]);
+    // The first is that of the configuration.
+    strace.args(["-e", "inject=rename:error=EIO:when=2"]);
+    strace.arg(relocate.get_program()).args(relocate.get_args()).env_clear();
+    strace.envs(relocate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = support::home::run(&mut strace, b"");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(home.read("icn.toml"), config);
+    let calls = std::fs::read_to_string(log).unwrap();
+    let at = |text: &str| calls.match_indices(text).map(|(at, _)| at).collect::<Vec<_>>();
+    let written = at("/icn.toml\") = 0");
+    let [first, put_back] = written[..] else { panic!("{calls}") };
+    let freed = at("/home/.lock>").into_iter().find(|at| *at > first).unwrap();
+    assert!(freed > put_back, "{calls}");
+}
