@@ -122,6 +122,26 @@ fn what_a_token_does_not_let_go_of_stays_noted_until_it_does() {
     });
 }
 
+/// A token that turns out not to do GCM for us, and does not let go of its AES key:
+/// the pair of the other way would share its name.
+#[test]
+fn an_aes_key_that_stays_on_the_token_is_no_reason_to_try_another_way() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let (backend, store) = (faulty(hsm), IdentityStore::new(hsm.path("home")));
+        hsm.script(
+            "on C_Encrypt all return CKR_MECHANISM_PARAM_INVALID\n\
+             on C_DestroyObject 1 return CKR_DEVICE_ERROR\n",
+        );
+        let (error, calls) =
+            hsm.calls(|| store.draft(&backend, &NewKey::default(), &pin()).unwrap_err());
+        assert_shows(error, &["still on token node-1, with CKA_ID", "CKR_DEVICE_ERROR"]);
+        assert_eq!(count(&calls, "C_DeriveKey"), 0);
+        // What is undone then is undone wholly.
+        assert_eq!((ids(hsm), names(&store)), (0, vec![".lock".to_owned()]));
+    });
+}
+
 #[test]
 fn what_can_be_refused_without_a_credential_is_refused_when_it_is_located() {
     alone(|hsm| {

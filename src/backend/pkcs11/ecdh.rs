@@ -45,12 +45,7 @@ impl Objects<'_> {
         storage_key: &SecretString,
     ) -> Result<Option<EcdhWrapped>, DeviceError> {
         let wrapped = self.wrap_to_new_pair(key_id.to_owned(), label, did, storage_key);
-        if !matches!(wrapped, Ok(Some(_)))
-            && let Err(error) = self.remove_afresh(key_id)
-        {
-            log::warn!("a new P-256 key could not be removed from its token: {error}");
-        }
-        wrapped
+        self.nothing_left(key_id, wrapped)
     }
 
     fn wrap_to_new_pair(

@@ -20,6 +20,7 @@ use super::template;
 use super::token::Token;
 use crate::backend::{AesGcmWrapped, WrappedKey};
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::error::{DeviceError, Pkcs11Error};
 use crate::evidence::Evidence;
 
@@ -89,12 +90,23 @@ impl Objects<'_> {
         storage_key: &SecretString,
     ) -> Result<Option<AesGcmWrapped>, DeviceError> {
         let wrapped = self.wrap_with_new_key(key_id.to_owned(), label, did, storage_key);
-        if !matches!(wrapped, Ok(Some(_)))
-            && let Err(error) = self.remove_afresh(key_id)
-        {
-            log::warn!("a new AES key could not be removed from its token: {error}");
+        self.nothing_left(key_id, wrapped)
+    }
+
+    /// Removes what was made in vain. What stays is an error: the next way would
+    /// give its pair the same name, and without one nothing would name it.
+    pub(super) fn nothing_left<T>(
+        self,
+        key_id: &[u8],
+        wrapped: Result<Option<T>, DeviceError>,
+    ) -> Result<Option<T>, DeviceError> {
+        if matches!(wrapped, Ok(Some(_))) {
+            return wrapped;
         }
-        wrapped
+        let Err(left) = self.remove_afresh(key_id) else { return wrapped };
+        log::warn!("a new storage key could not be removed from its token: {left}");
+        let (token, id) = (self.token.name(), hex::encode(key_id));
+        wrapped.and(Err(Pkcs11Error::LeftBehind { token, id, source: left.into() }.into()))
     }
 
     fn wrap_with_new_key(
