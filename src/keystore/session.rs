@@ -77,7 +77,7 @@ impl Located<'_> {
         } else {
             opened_at(backend, &place, header.did(), key, credentials)?
         };
-        if let Err(error) = store.settle_under_lock() {
+        if let Err(error) = store.settle(&header) {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }
         let companions = store.companions(&header, &mut payload)?;

@@ -98,21 +98,11 @@ impl IdentityStore {
         Ok((!left.is_nothing() && self.check_vacant().is_ok()).then_some(left))
     }
 
-    /// Forgets that the identity was begun, if it is whole: its writer may have
-    /// been killed just after its last step. Best effort.
-    pub fn settle(&self) {
-        if !self.unfinished_path().exists() {
-            return;
-        }
-        let settled = self.lock().and_then(|_lock| self.settle_under_lock());
-        if let Err(error) = settled {
-            log::debug!("{} stays: {error}", self.unfinished_path().display());
-        }
-    }
-
-    pub(super) fn settle_under_lock(&self) -> Result<(), KeystoreError> {
+    /// Forgets that the identity was begun, which is whole: its writer may have been
+    /// killed just after its last step. The payload has vouched for the header.
+    pub(super) fn settle(&self, vouched: &Header) -> Result<(), KeystoreError> {
         let left = self.read_unfinished()?;
-        if left.is_nothing() || !left.began(&self.header()?) {
+        if left.is_nothing() || !left.began(vouched) {
             return Ok(());
         }
         self.write_unfinished(&Unfinished::default())

@@ -15,7 +15,6 @@ use crate::{adopt, pin_config, show};
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
     let store = context.store();
-    store.settle();
     // A pinned identity that has lost a file is put back, never replaced.
     if let Some(did) = context.pinned_for_new(&store)?
         && (store.header().is_err() || store.check_vacant().is_ok())

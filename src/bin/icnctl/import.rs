@@ -16,7 +16,6 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
         return Err(CliError::ImportsSoftware { backend });
     }
     let store = context.store();
-    store.settle();
     // Before anybody is asked for a secret.
     store.check_import(&args.file)?;
     let prompt = format!("Passphrase of {}: ", args.file.display());

@@ -22,7 +22,6 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let store = context.store();
     let restores = !args.check && !args.encryption_key_only;
     if restores {
-        store.settle();
         // Before anybody is asked for a secret.
         store.check_vacant()?;
     }

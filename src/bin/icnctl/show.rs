@@ -33,7 +33,6 @@ pub(crate) enum Device {
 
 pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     let store = context.store();
-    store.settle();
     let header = store.header()?;
     pin_config::warn_if_not_pinned(context, &header);
     store.check(&header, context.config.identity.backend, context.pinned())?;

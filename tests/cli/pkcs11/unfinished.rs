@@ -122,8 +122,12 @@ fn the_identity_that_was_made_is_never_taken_for_one_that_was_not() {
     assert_eq!(run(&mut strace, b"").code, -1);
     assert!(home.path("identity.age").exists() && home.path("unfinished.json").exists());
     let on_token = other.objects("node-1");
-    // Whatever looks at it first settles that.
+    home.fails(&init, b"", &["already exists"]);
+    // What only looks at it settles nothing: a header is not believed.
     home.show();
+    assert!(home.path("unfinished.json").exists());
+    // Whatever opens it first does.
+    home.ok(&["sign"], b"hello");
     assert!(!home.path("unfinished.json").exists());
     home.fails(&init, b"", &["already exists"]);
     std::fs::remove_file(home.path("identity.age")).unwrap();
@@ -132,6 +136,24 @@ fn the_identity_that_was_made_is_never_taken_for_one_that_was_not() {
     home.write("unfinished.json", &note);
     home.fails(&init, b"", &["pins did:icn:", "but there is no such identity"]);
     assert_eq!(other.objects("node-1"), on_token);
+}
+
+/// What is left on the token stays named, whatever stands in the identity's place.
+#[test]
+fn a_header_that_was_made_up_settles_nothing() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = cut_off(&hsm);
+    let other = hsm.home();
+    other.ok(&[&hsm.init("node-1")[..], &["--key-label", "other"]].concat(), b"");
+    let text = home.read("unfinished.json");
+    let note: serde_json::Value = serde_json::from_str(&text).unwrap();
+    home.write("identity.json", &other.read("identity.json"));
+    home.edit_header("/locator/id", note["device"]["key_id"].clone());
+    home.write("identity.age", "anything");
+    let _ = home.icnctl(&["id", "show"], b"");
+    let _ = home.icnctl(&["sign"], b"hello");
+    home.fails(&hsm.init("node-1"), b"", &["already exists"]);
+    assert_eq!(home.read("unfinished.json"), text);
 }
 
 #[test]
