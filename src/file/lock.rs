@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use super::io_error;
+use super::names;
 use super::rule::{self, Rule};
 use crate::fault::KeystoreError;
 
@@ -26,8 +27,23 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Waits for other processes, and sweeps away the temporary files of writers
+    /// that were killed: under the lock there is no other writer.
     pub(crate) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
-        let path = home.join(super::names::LOCK);
+        let lock = Self::of_directory(home)?;
+        sweep(home, names::is_unfinished);
+        Ok(lock)
+    }
+
+    /// Of the directory of one file, and sweeps away that file's temporary ones.
+    pub(crate) fn beside(path: &Path) -> Result<Self, KeystoreError> {
+        let lock = Self::of_directory(super::parent(path))?;
+        sweep_beside(path);
+        Ok(lock)
+    }
+
+    fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
+        let path = home.join(names::LOCK);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
             return Ok(Self { _file: None });
         };
@@ -65,6 +81,25 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()));
         Ok(Self { _file: Some(file) })
+    }
+}
+
+/// Removes the new versions of a file that their writers did not finish, where the
+/// lock of its directory is held.
+pub(crate) fn sweep_beside(path: &Path) {
+    let Some(file) = path.file_name().and_then(|name| name.to_str()) else { return };
+    sweep(super::parent(path), |name| names::is_unfinished_of(name, file));
+}
+
+/// Best effort: what is left is in nobody's way.
+fn sweep(directory: &Path, is_left: impl Fn(&str) -> bool) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(&is_left)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            log::debug!("{} was left behind: {error}", entry.path().display());
+        }
     }
 }
 

@@ -43,3 +43,8 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
         None => WRITTEN.contains(&target),
     }
 }
+
+/// Whether a file of this name is a new version of the file of that name.
+pub(super) fn is_unfinished_of(name: &str, file: &str) -> bool {
+    target_of_temporary(name) == Some(file)
+}

@@ -155,9 +155,10 @@ impl IdentityStore {
     /// is the home, whose lock is held.
     fn lock_beside(&self, path: &Path) -> Result<Option<Lock>, KeystoreError> {
         if self.is_config_ours(path) {
+            file::sweep_beside(&target(path));
             return Ok(None);
         }
-        Lock::exclusive(file::parent(&target(path))).map(Some)
+        Lock::beside(&target(path)).map(Some)
     }
 }
 

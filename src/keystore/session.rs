@@ -13,7 +13,7 @@ use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
-use crate::file::{Lock, names};
+use crate::file::Lock;
 use crate::key::DidKey;
 
 /// An identity that is open, and stays locked to other processes.
@@ -36,24 +36,9 @@ pub(super) struct Session {
 }
 
 impl IdentityStore {
-    /// Waits for other processes, and sweeps away the temporary files of writers
-    /// that were killed: under the lock there is no other writer.
+    /// Waits for other processes, and sweeps away what killed writers left.
     pub(super) fn lock(&self) -> Result<Lock, KeystoreError> {
-        let lock = Lock::exclusive(self.home())?;
-        self.sweep();
-        Ok(lock)
-    }
-
-    /// Best effort: what is left is in nobody's way.
-    fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(self.home()) else { return };
-        for entry in entries.flatten() {
-            if entry.file_name().to_str().is_some_and(names::is_unfinished)
-                && let Err(error) = std::fs::remove_file(entry.path())
-            {
-                log::debug!("{} was left behind: {error}", entry.path().display());
-            }
-        }
+        Lock::exclusive(self.home())
     }
 }
 

@@ -98,3 +98,13 @@ fn a_note_frees_no_did_that_is_pinned_outside_of_its_home() {
     home.ok(&["id", "init"], b"");
     assert_ne!(home.show()["did"], did);
 }
+
+#[test]
+fn where_the_configuration_cannot_be_written_init_says_how_to_go_on() {
+    let home = home();
+    let missing = home.beside("missing/icn.toml");
+    let init = ["--config", missing.to_str().unwrap(), "id", "init"];
+    let texts = ["missing/icn.toml cannot be written, and so nothing else was", "--config FILE"];
+    home.fails(&init, b"", &texts);
+    assert!(!home.path("identity.json").exists() && !home.path("unfinished.json").exists());
+}

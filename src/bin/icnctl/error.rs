@@ -236,7 +236,10 @@ impl CliError {
                      backup was made"
                 ));
             }
-            Self::NotPinned { lines: None, .. } => "make it writable, and run the command again",
+            Self::NotPinned { lines: None, .. } => {
+                "make it writable; or run the command with a copy that is (--config FILE), and put \
+                 that in its place afterwards"
+            }
             Self::NotPinned { lines: Some(lines), .. } => {
                 return Some(format!(
                     "make it writable; or add these lines to it, and run the command again:\n{lines}"

@@ -25,9 +25,13 @@ fn install(node: &Node, approval: &Value) -> support::home::Ran {
     node.spends(0, || node.alone(&["tpm", "install", &file]))
 }
 
+/// And sweeps away what another that was killed has left.
 fn installs(node: &Node, approval: &Value) {
+    let left = ".tpm-approvals.json.0123456789abcdef01234567";
+    node.home.write(left, "half of something");
     let ran = install(node, approval);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(!node.home.path(left).exists());
 }
 
 /// By what both objects open now.

@@ -85,6 +85,24 @@ fn only_temporary_files_of_ours_are_swept_away() {
     }
 }
 
+/// A configuration outside of the home: its own, and no others.
+#[test]
+fn what_a_killed_writer_left_of_a_configuration_is_swept_away() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    let config = home.beside("node.toml");
+    std::fs::write(&config, support::home::FAST).unwrap();
+    let random = "0123456789abcdef01234567";
+    let left = home.beside(&format!(".node.toml.{random}"));
+    let others = [".icn.toml.", ".identity.age.", ".other.toml."]
+        .map(|name| home.beside(&format!("{name}{random}")));
+    for path in others.iter().chain([&left]) {
+        write_private(path, "something");
+    }
+    home.ok(&["--config", config.to_str().unwrap(), "id", "init"], b"");
+    assert!(!left.exists());
+    assert!(others.iter().all(|path| path.exists()), "{others:?}");
+}
+
 /// It is opened for writing: what it is, and whose, counts.
 #[test]
 fn a_lock_that_is_another_file_is_not_written_to() {
