@@ -282,7 +282,8 @@ impl KeystoreError {
             Self::Unfinished { path, .. } => {
                 return Some(format!(
                     "make the identity with that token: what is left there is removed first; or \
-                     destroy these objects yourself, then remove {}",
+                     destroy these objects yourself, then remove {}, and `did` under [identity] \
+                     in icn.toml",
                     quoted(path)
                 ));
             }

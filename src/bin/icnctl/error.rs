@@ -196,7 +196,8 @@ impl CliError {
             }
             Self::AlreadyPinned { note: None, .. } => {
                 "restore that identity from a backup (icnctl id restore); or, to make a new one and \
-                 lose that one, name another --home"
+                 lose that one, name another --home. Only if you know that an `icnctl id init` was \
+                 cut off and it was never made, remove `did` from that file"
             }
             Self::ImportsSoftware { .. } => {
                 "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \

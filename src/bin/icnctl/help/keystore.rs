@@ -48,7 +48,8 @@ impl Help for KeystoreError {
                 return Some(format!(
                     "run the command with that token: what is left there is removed first; or \
                      destroy each of these objects (`pkcs11-tool --login --delete-object --id ID \
-                     --type privkey`, pubkey and secrkey), then remove {}",
+                     --type privkey`, pubkey and secrkey), then remove {}, and `did` under \
+                     [identity] in icn.toml",
                     path.display()
                 ));
             }
