@@ -11,7 +11,7 @@ fn literals(source: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let line = source[..source.len() - rest.len()].lines().count().max(1);
+        let line = || source[..source.len() - rest.len()].lines().count().max(1);
         let token = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
@@ -24,7 +24,7 @@ fn literals(source: &str) -> Vec<(usize, String)> {
             match rest.get(begin - 1..).filter(|text| text.starts_with('"')) {
                 Some(_) => {
                     let length = rest[begin..].find(&end).unwrap();
-                    found.push((line, rest[begin..begin + length].to_owned()));
+                    found.push((line(), rest[begin..begin + length].to_owned()));
                     begin + length + end.len()
                 }
                 // A raw identifier.
@@ -38,7 +38,7 @@ fn literals(source: &str) -> Vec<(usize, String)> {
                 is_end
             };
             let length = rest[1..].find(ends).unwrap();
-            found.push((line, rest[1..=length].to_owned()));
+            found.push((line(), rest[1..=length].to_owned()));
             length + 2
         } else {
             first.len_utf8()
