@@ -7,6 +7,7 @@ use icn_identity::{
     IdentityBundle, Key, Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
 };
 use support::softhsm::{PIN, alone};
+use support::ssh_keygen;
 
 use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
 
@@ -186,6 +187,20 @@ fn wrong_kinds_of_credentials_and_locators_are_named() {
         let (key, _) = generate(&backend);
         let error: Result<KeyAtRest, _> = backend.find(&Locator::AgeFile("/x".into()), key.did());
         assert_shows(error.unwrap_err(), &["the locator is not one of the pkcs11 backend"]);
+    });
+}
+
+#[test]
+fn openssh_verifies_what_a_key_in_a_token_signs_for_a_context() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let (key, _) = generate(&backend());
+        let signature = key.sign_for("payments@coop.example", b"100 to Ada").unwrap();
+        let (public, text) = (key.verifying_key().to_openssh(), signature.to_string());
+        let verifies =
+            |context: &str| ssh_keygen::verifies(&public, context, b"100 to Ada", &text);
+        assert!(verifies("payments@coop.example"));
+        assert!(!verifies("login"));
     });
 }
 

@@ -34,6 +34,22 @@ fn a_key_survives_a_restart_of_its_tpm() {
 }
 
 #[test]
+fn openssh_verifies_what_a_key_of_a_tpm_signs_for_a_context() {
+    let node = Node::new();
+    let config = node.config();
+    let backend = node.open(&config);
+    for algorithm in BOTH {
+        let (key, _) = create(&backend, &config, algorithm);
+        let signature = key.sign_for("payments@coop.example", b"100 to Ada").unwrap();
+        let (public, text) = (key.verifying_key().to_openssh(), signature.to_string());
+        let verifies =
+            |context: &str| support::ssh_keygen::verifies(&public, context, b"100 to Ada", &text);
+        assert!(verifies("payments@coop.example"));
+        assert!(!verifies("login"));
+    }
+}
+
+#[test]
 fn keys_of_a_tpm_sign_no_statement_for_a_caller() {
     let node = Node::new();
     let config = node.config();

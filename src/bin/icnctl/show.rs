@@ -134,7 +134,7 @@ fn as_text(header: &Header, device: &Device) -> String {
         lines.push(("Evidence", facts.join(" ")));
     }
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
-    lines.push(("", header.did().verifying_key().to_openssh()));
+    lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", tls(header)));
     lines.push(("Instance", instance(header)));
     lines.push(("Encryption", encryption(header)));
