@@ -18,6 +18,8 @@
 //! sessions = 4                    # most sessions in the pool (default: cores)
 //! verify_after_sign = true
 //! allow_final_try = false
+//! trust_key_history = true        # false: keys are device-held at most
+//! assurance_at_most = "claimed"   # soft-token | remote-service | unstated | claimed
 //!
 //! [identity.tpm]
 //! device_path = "/dev/tpmrm0"     # or "swtpm:host=127.0.0.1,port=2321"
@@ -52,6 +54,7 @@ use self::error::parse_error;
 pub use self::pkcs11::Pkcs11Config;
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::did::Did;
+use crate::evidence::Assurance;
 use crate::file;
 use crate::locator::BackendKind;
 
@@ -106,6 +109,11 @@ impl Config {
         {
             return Err(ConfigError::TwoModules);
         }
+        if let Some(pkcs11) = &config.identity.pkcs11
+            && pkcs11.assurance_at_most == Assurance::None
+        {
+            return Err(ConfigError::NoAssurance);
+        }
         config.identity.tpm.as_ref().map_or(Ok(()), TpmConfig::check)?;
         Ok(config)
     }
@@ -151,6 +159,21 @@ mod tests {
         let error = Config::parse("[identity]\n\nbakend = \"age\"\n").unwrap_err();
         let text = error.to_string();
         assert!(text.contains("line 3: unknown field `bakend`"), "{text}");
+    }
+
+    /// Every value but the one that says of a token that there is none.
+    #[test]
+    fn a_token_is_taken_for_at_most_what_is_written() {
+        let parse = |value| {
+            let text =
+                format!("[identity.pkcs11]\nmodule = \"/m\"\nassurance_at_most = \"{value}\"");
+            Config::parse(&text).map(|config| config.identity.pkcs11.unwrap().assurance_at_most)
+        };
+        for value in ["soft-token", "remote-service", "unstated", "claimed"] {
+            assert_eq!(parse(value).unwrap().as_str(), value);
+        }
+        assert!(matches!(parse("none"), Err(ConfigError::NoAssurance)));
+        assert!(parse("attested").unwrap_err().to_string().contains("line 3"));
     }
 
     #[test]

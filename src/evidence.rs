@@ -1,24 +1,30 @@
 //! What our own code read from a device about a key, and what follows from it.
 //!
 //! Evidence is made by this crate's backends only: there is no public
-//! constructor and no `Deserialize`. It is still **the device's word**. A
-//! PKCS#11 module or a TPM can lie about every attribute, and a copied soft-token
-//! directory signs with all of them intact; only an attestation by the
-//! device's maker would prove more.
+//! constructor and no `Deserialize`. It is **somebody's word**, and each fact says
+//! whose ([`Word`]). A PKCS#11 module or a TPM can lie about every attribute, and a
+//! copied soft-token directory signs with all of them intact; only an attestation
+//! by the device's maker would prove more.
 
+mod assurance;
 mod device;
+mod fact;
 mod known;
 mod pkcs11;
 mod requirement;
 mod tpm;
 
+pub use assurance::Assurance;
+pub(crate) use assurance::Trust;
 pub use device::DeviceIdentity;
+pub use fact::{Attribute, Fact, Word};
 pub use pkcs11::Pkcs11Attributes;
 pub use requirement::{Requirement, Unmet};
 pub use tpm::TpmAttributes;
 #[cfg(feature = "tpm")]
 pub(crate) use tpm::assurance as tpm_assurance;
 
+use self::fact::Words;
 use crate::encoding::named;
 
 /// How the private key came to be and where it can be, as a value.
@@ -59,51 +65,6 @@ impl ProvenanceKind {
     }
 }
 
-/// How much stands behind the evidence. Ordered: more is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Assurance {
-    /// No device stands behind the key.
-    None,
-    /// A device that is software, or does not say that it is hardware. Its
-    /// store can be copied by whoever can read its files.
-    SoftToken,
-    /// The device says that it is hardware. Nobody else vouches for it.
-    Claimed,
-}
-
-named! {
-    /// The name used in JSON: `none`, `soft-token`, `claimed`.
-    Assurance, "an assurance": None => "none", SoftToken => "soft-token", Claimed => "claimed"
-}
-
-/// One attribute as the device told it; what it left out stays unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fact {
-    /// The device says yes.
-    True,
-    /// The device says no.
-    False,
-    /// The device does not say. Never taken for a yes.
-    Unknown,
-}
-
-named! {
-    /// The name used in JSON and in files: `true`, `false`, `unknown`.
-    Fact, "a fact": True => "true", False => "false", Unknown => "unknown"
-}
-
-impl From<Option<bool>> for Fact {
-    fn from(told: Option<bool>) -> Self {
-        match told {
-            Some(true) => Self::True,
-            Some(false) => Self::False,
-            None => Self::Unknown,
-        }
-    }
-}
-
 /// What is known first-hand about a key. Made by this crate only.
 #[derive(Debug, Clone)]
 pub struct Evidence(Source);
@@ -113,7 +74,13 @@ enum Source {
     /// The key is in our own memory: nothing has to be believed.
     Software,
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "made by that backend"))]
-    Pkcs11 { device: Box<DeviceIdentity>, attributes: Pkcs11Attributes, provenance: ProvenanceKind },
+    Pkcs11 {
+        device: Box<DeviceIdentity>,
+        attributes: Pkcs11Attributes,
+        words: Words,
+        assurance: Assurance,
+        provenance: ProvenanceKind,
+    },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "made by that backend"))]
     Tpm { device: Box<DeviceIdentity>, attributes: TpmAttributes, provenance: ProvenanceKind },
 }
@@ -123,8 +90,8 @@ impl Evidence {
         Self(Source::Software)
     }
 
-    /// Judges what a PKCS#11 device said. A key's past as told by a library that is
-    /// known not to ask its device is unknown.
+    /// Judges what a PKCS#11 module said. A key's history is unknown if the library is
+    /// known not to ask its device for it, or the operator does not trust it.
     ///
     /// # Errors
     ///
@@ -133,11 +100,17 @@ impl Evidence {
     pub(crate) fn from_pkcs11(
         device: DeviceIdentity,
         attributes: Pkcs11Attributes,
+        trust: Trust,
     ) -> Result<Self, Exposable> {
-        let attributes =
-            if known::invents_history(&device) { attributes.without_history() } else { attributes };
+        let words = trust.words(known::words(&device));
+        let attributes = match words.history {
+            Word::Nobody => attributes.without_history(),
+            Word::Device | Word::Module => attributes,
+        };
         let provenance = attributes.judge()?;
-        Ok(Self(Source::Pkcs11 { device: Box::new(device), attributes, provenance }))
+        let assurance = device.token_assurance(trust);
+        let device = Box::new(device);
+        Ok(Self(Source::Pkcs11 { device, attributes, words, assurance, provenance }))
     }
 
     /// Judges what a TPM's object is.
@@ -168,7 +141,7 @@ impl Evidence {
     pub fn assurance(&self) -> Assurance {
         match &self.0 {
             Source::Software => Assurance::None,
-            Source::Pkcs11 { device, .. } => device.token_assurance(),
+            Source::Pkcs11 { assurance, .. } => *assurance,
             Source::Tpm { device, .. } => tpm::assurance(device),
         }
     }
@@ -182,11 +155,11 @@ impl Evidence {
         }
     }
 
-    /// Every attribute that was asked for, with its answer.
-    pub fn facts(&self) -> impl Iterator<Item = (&'static str, Fact)> + use<> {
+    /// Every attribute that was asked for, with its answer, and whose answer it is.
+    pub fn facts(&self) -> impl Iterator<Item = Attribute> + use<> {
         let facts = match &self.0 {
             Source::Software => None,
-            Source::Pkcs11 { attributes, .. } => Some(attributes.facts()),
+            Source::Pkcs11 { attributes, words, .. } => Some(attributes.facts(*words)),
             Source::Tpm { attributes, .. } => Some(attributes.facts()),
         };
         facts.into_iter().flatten()

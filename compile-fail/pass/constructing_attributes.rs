@@ -1,6 +1,6 @@
-use icn_identity::{Evidence, evidence::Fact};
+use icn_identity::{Evidence, evidence::Attribute};
 
-fn read(evidence: &Evidence) -> Vec<(&'static str, Fact)> {
+fn read(evidence: &Evidence) -> Vec<Attribute> {
     evidence.facts().collect()
 }
 

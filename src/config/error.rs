@@ -30,6 +30,9 @@ pub enum ConfigError {
     /// `module` and the `module-path` of `key` differ.
     #[error("`module` and the `module-path` of `key` name two modules")]
     TwoModules,
+    /// `assurance_at_most` is `none`, which no token is.
+    #[error("`assurance_at_most` is \"none\", but a token is a device")]
+    NoAssurance,
     /// The work factor is out of range.
     #[error(
         "work_factor {work_factor} (10 to 22) or max_work_factor {max_work_factor} is out of range"
@@ -56,6 +59,7 @@ impl ConfigError {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
             Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
+            Self::NoAssurance => "set assurance_at_most = \"soft-token\", which is the least",
             Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::evidence::{Assurance, Trust};
 use crate::locator::Pkcs11Uri;
 
 /// `[identity.pkcs11]`
@@ -35,6 +36,19 @@ pub struct Pkcs11Config {
     /// Whether a PIN may be sent when the token says that one try is left.
     #[serde(default)]
     pub allow_final_try: bool,
+    /// Whether what the module says of a key's history counts: `CKA_LOCAL`,
+    /// `CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE` (default true). If false, keys
+    /// are `device-held` at most. What a module is known to make up counts in no case.
+    #[serde(default = "yes")]
+    pub trust_key_history: bool,
+    /// What the token is taken for at most: `soft-token`, `remote-service`, `unstated`
+    /// or `claimed` (the default). Nothing becomes more than what is found.
+    #[serde(default = "claimed")]
+    pub assurance_at_most: Assurance,
+}
+
+const fn claimed() -> Assurance {
+    Assurance::Claimed
 }
 
 const fn yes() -> bool {
@@ -55,7 +69,14 @@ impl Pkcs11Config {
             sessions: None,
             verify_after_sign: true,
             allow_final_try: false,
+            trust_key_history: true,
+            assurance_at_most: Assurance::Claimed,
         }
+    }
+
+    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "asked by that backend"))]
+    pub(crate) const fn trust(&self) -> Trust {
+        Trust { history: self.trust_key_history, at_most: self.assurance_at_most }
     }
 
     /// The token of this label.
@@ -97,6 +118,20 @@ impl Pkcs11Config {
     #[must_use]
     pub const fn with_verify_after_sign(mut self, verify: bool) -> Self {
         self.verify_after_sign = verify;
+        self
+    }
+
+    /// Whether what the module says of a key's history counts.
+    #[must_use]
+    pub const fn with_trust_key_history(mut self, trust: bool) -> Self {
+        self.trust_key_history = trust;
+        self
+    }
+
+    /// What the token is taken for at most.
+    #[must_use]
+    pub const fn with_assurance_at_most(mut self, assurance: Assurance) -> Self {
+        self.assurance_at_most = assurance;
         self
     }
 }

@@ -1,6 +1,7 @@
 //! The five attributes of PKCS#11, and what stands behind a token.
 
-use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, known};
+use super::fact::{Attribute, Words};
+use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, Trust, known};
 
 /// `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`, `CKA_EXTRACTABLE` and
 /// `CKA_NEVER_EXTRACTABLE` of a private key (PKCS#11 v3.0, sections 4.9 and 4.10).
@@ -46,24 +47,31 @@ impl Pkcs11Attributes {
         self
     }
 
-    pub(super) fn facts(self) -> [(&'static str, Fact); 5] {
+    pub(super) fn facts(self, words: Words) -> [Attribute; 5] {
         [
-            ("local", self.local),
-            ("sensitive", self.sensitive),
-            ("always_sensitive", self.always_sensitive),
-            ("extractable", self.extractable),
-            ("never_extractable", self.never_extractable),
+            ("local", self.local, words.history),
+            ("sensitive", self.sensitive, words.now),
+            ("always_sensitive", self.always_sensitive, words.history),
+            ("extractable", self.extractable, words.now),
+            ("never_extractable", self.never_extractable, words.history),
         ]
+        .map(|(name, fact, word)| Attribute { name, fact, word })
     }
 }
 
 impl DeviceIdentity {
-    pub(crate) fn token_assurance(&self) -> Assurance {
-        if known::is_software(self, false) || !self.hardware_slot {
+    /// What stands behind a token. `CKF_HW_SLOT` alone proves nothing: openCryptoki sets
+    /// it for its soft token, OpenSC for every reader, and a NetHSM's module never.
+    pub(crate) fn token_assurance(&self, trust: Trust) -> Assurance {
+        trust.limit(if known::is_software(self, false) {
             Assurance::SoftToken
-        } else {
+        } else if known::is_remote_service(self) {
+            Assurance::RemoteService
+        } else if self.hardware_slot {
             Assurance::Claimed
-        }
+        } else {
+            Assurance::Unstated
+        })
     }
 }
 
@@ -75,6 +83,19 @@ mod tests {
     fn attributes(facts: [Fact; 5]) -> Pkcs11Attributes {
         let [local, sensitive, always_sensitive, extractable, never_extractable] = facts;
         Pkcs11Attributes { local, sensitive, always_sensitive, extractable, never_extractable }
+    }
+
+    fn unnamed(manufacturer: &str) -> DeviceIdentity {
+        DeviceIdentity {
+            manufacturer: manufacturer.into(),
+            model: String::new(),
+            library: String::new(),
+            slot: String::new(),
+            serial: String::new(),
+            label: String::new(),
+            firmware: String::new(),
+            hardware_slot: false,
+        }
     }
 
     /// All 3^5 answers a device can give: one of them is `Hardware`.
@@ -107,19 +128,32 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_soft_unless_it_says_hardware_and_is_not_known_as_soft() {
-        let device = |manufacturer: &str, hardware_slot| DeviceIdentity {
-            manufacturer: manufacturer.into(),
-            model: String::new(),
-            library: String::new(),
-            slot: String::new(),
-            serial: String::new(),
-            label: String::new(),
-            firmware: String::new(),
-            hardware_slot,
+    fn hw_slot_makes_no_known_soft_token_hardware_and_its_absence_makes_none_soft() {
+        let device =
+            |manufacturer, hardware_slot| DeviceIdentity { hardware_slot, ..unnamed(manufacturer) };
+        let found = |manufacturer, hardware_slot| {
+            device(manufacturer, hardware_slot).token_assurance(Trust::default())
         };
-        assert_eq!(device("SoftHSM project", true).token_assurance(), Assurance::SoftToken);
-        assert_eq!(device("Acme", false).token_assurance(), Assurance::SoftToken);
-        assert_eq!(device("Acme", true).token_assurance(), Assurance::Claimed);
+        assert_eq!(found("SoftHSM project", true), Assurance::SoftToken);
+        assert_eq!(found("SoftHSM project", false), Assurance::SoftToken);
+        assert_eq!(found("aws_kms", true), Assurance::RemoteService);
+        assert_eq!(found("Acme", false), Assurance::Unstated);
+        assert_eq!(found("Acme", true), Assurance::Claimed);
+    }
+
+    /// Of every device, and whatever the operator writes.
+    #[test]
+    fn an_operator_can_make_an_assurance_less_and_never_more() {
+        use Assurance::{Claimed, RemoteService, SoftToken, Unstated};
+        for (manufacturer, hardware_slot) in
+            [("SoftHSM", true), ("aws_kms", true), ("Acme", false), ("Acme", true)]
+        {
+            let device = DeviceIdentity { hardware_slot, ..unnamed(manufacturer) };
+            let found = device.token_assurance(Trust::default());
+            for at_most in [SoftToken, RemoteService, Unstated, Claimed] {
+                let limited = device.token_assurance(Trust { at_most, ..Trust::default() });
+                assert_eq!(limited, found.min(at_most), "{manufacturer} {at_most}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The attributes of a TPM's object.
 
+use super::fact::{Attribute, Word};
 use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, known};
 
 /// Attributes of an object as the TPM enforces them (`TPMA_OBJECT`, TPM 2.0
@@ -58,7 +59,7 @@ impl TpmAttributes {
         })
     }
 
-    pub(super) fn facts(self) -> [(&'static str, Fact); 5] {
+    pub(super) fn facts(self) -> [Attribute; 5] {
         [
             ("fixed_tpm", self.fixed_tpm),
             ("fixed_parent", self.fixed_parent),
@@ -66,7 +67,11 @@ impl TpmAttributes {
             ("user_with_auth", self.user_with_auth),
             ("no_da", self.no_da),
         ]
-        .map(|(name, set)| (name, Fact::from(Some(set))))
+        .map(|(name, set)| Attribute {
+            name,
+            fact: Fact::from(Some(set)),
+            word: Word::Device,
+        })
     }
 }
 

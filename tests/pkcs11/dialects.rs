@@ -2,7 +2,7 @@
 
 use icn_identity::backend::{Backend as _, Locator, NewKey};
 use icn_identity::error::OpenError;
-use icn_identity::evidence::{Fact, Unmet};
+use icn_identity::evidence::{Fact, Unmet, Word};
 use icn_identity::{
     DeviceHeld, DidKey, DidSigner as _, DidSignerExt as _, Error, Hardware, HardwareBacked,
     HardwareKey, IdentityBundle, Key, Pin, ProvenanceKind, Sealed, Unlocked,
@@ -57,7 +57,7 @@ fn evidence_that_a_module_leaves_out_is_unknown_and_not_hardware() {
         let key = create(hsm).unwrap();
         assert_eq!(key.provenance(), ProvenanceKind::DeviceHeld);
         let facts = key.evidence().unwrap().facts();
-        let facts: Vec<_> = facts.map(|(name, fact)| format!("{name} {fact}")).collect();
+        let facts: Vec<_> = facts.map(|shown| format!("{} {}", shown.name, shown.fact)).collect();
         assert_eq!(
             facts,
             [
@@ -82,7 +82,10 @@ fn is_held_and_not_hardware(hsm: &SoftHsm, dialect: &str) {
     assert_eq!(made.key.provenance(), ProvenanceKind::DeviceHeld);
     let facts = made.key.evidence().unwrap().facts();
     let unknown: Vec<_> =
-        facts.filter(|(_, fact)| *fact == Fact::Unknown).map(|(name, _)| name).collect();
+        facts.filter(|shown| shown.fact == Fact::Unknown).map(|shown| {
+            assert_eq!(shown.word, Word::Nobody);
+            shown.name
+        }).collect();
     assert_eq!(unknown, ["local", "always_sensitive", "never_extractable"]);
     let refused = Key::<Hardware, Unlocked, Alg>::try_from(made.key).unwrap_err();
     assert_eq!(refused.found(), ProvenanceKind::DeviceHeld);

@@ -27,7 +27,7 @@ fn a_generated_key_is_hardware_on_a_soft_token() {
         assert!(!key.is_hardware_backed());
         assert!(Requirement::any().never_exposed().check(&key).is_ok());
         assert!(Requirement::any().at_least(Assurance::Claimed).check(&key).is_err());
-        let facts: Vec<_> = evidence.facts().map(|(name, fact)| (name, fact.as_str())).collect();
+        let facts: Vec<_> = evidence.facts().map(|shown| (shown.name, shown.fact.as_str())).collect();
         assert_eq!(
             facts,
             [

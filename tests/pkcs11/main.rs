@@ -23,6 +23,7 @@ macro_rules! for_both_algorithms {
 }
 
 mod adopt;
+mod assurances;
 mod calls;
 mod dialects;
 mod doubtful;

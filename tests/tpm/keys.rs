@@ -66,7 +66,7 @@ fn keys_of_a_tpm_sign_no_statement_for_a_caller() {
 }
 
 fn facts(key: &DidKey) -> Vec<(&'static str, &'static str)> {
-    key.evidence().unwrap().facts().map(|(name, fact)| (name, fact.as_str())).collect()
+    key.evidence().unwrap().facts().map(|shown| (shown.name, shown.fact.as_str())).collect()
 }
 
 #[test]

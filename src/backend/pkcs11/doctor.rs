@@ -126,7 +126,7 @@ fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
     TokenReport {
         uri: super::locator(token, Vec::new(), "").token_uri(),
         selected: wanted.matches(token),
-        assurance: identity.token_assurance(),
+        assurance: identity.token_assurance(wanted.trust()),
         hardware_slot: identity.hardware_slot,
         write_protected: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::write_protected),
         error_state: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::error_state),

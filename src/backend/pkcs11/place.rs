@@ -112,7 +112,7 @@ impl Place {
         let private = objects.exactly_one(&private, || with_id(id))?;
         let shown = self.shown(objects, public, private)?;
         let (attributes, always_pin) = objects.facts(private)?;
-        let evidence = Evidence::from_pkcs11(objects.token.identity().clone(), attributes)?;
+        let evidence = objects.token.judge(attributes, self.wanted.trust())?;
         Ok(Seen { private, shown, evidence, always_pin })
     }
 

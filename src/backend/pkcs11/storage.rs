@@ -22,7 +22,7 @@ use crate::backend::{AesGcmWrapped, WrappedKey};
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{DeviceError, Pkcs11Error};
-use crate::evidence::Evidence;
+use crate::evidence::Trust;
 
 /// What a token needs for it.
 const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
@@ -216,7 +216,7 @@ impl Objects<'_> {
         key: ObjectHandle,
         call: &'static str,
     ) -> Result<ObjectHandle, Pkcs11Error> {
-        match Evidence::from_pkcs11(self.token.identity().clone(), self.evidence(key)?) {
+        match self.token.judge(self.evidence(key)?, Trust::default()) {
             Ok(_) => Ok(key),
             Err(exposable) => Err(Pkcs11Error::Call {
                 call,

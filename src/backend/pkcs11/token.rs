@@ -13,7 +13,7 @@ use super::module::{Module, trimmed};
 use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
-use crate::evidence::DeviceIdentity;
+use crate::evidence::{DeviceIdentity, Evidence, Exposable, Pkcs11Attributes, Trust};
 
 /// Which token is wanted; what is `None` may be anything.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Wanted {
     serial: Option<String>,
     slot: Option<u64>,
     uri: Option<Pkcs11Uri>,
+    /// What the configuration believes of it.
+    trust: Trust,
 }
 
 impl Wanted {
@@ -31,6 +33,7 @@ impl Wanted {
             serial: config.serial.clone(),
             slot: config.slot,
             uri: config.key.clone(),
+            trust: config.trust(),
         }
     }
 
@@ -38,6 +41,10 @@ impl Wanted {
     pub(super) fn and_uri(mut self, uri: &Pkcs11Uri) -> Self {
         self.uri = Some(uri.clone());
         self
+    }
+
+    pub(super) const fn trust(&self) -> Trust {
+        self.trust
     }
 
     /// Any token that a URI means.
@@ -56,6 +63,7 @@ impl Wanted {
             serial: Some(locator.serial.clone()),
             slot: self.slot,
             uri: self.uri.clone(),
+            trust: self.trust,
         };
         let agrees = |pinned: &Option<String>, found| pinned.as_ref().is_none_or(|p| p == found);
         if agrees(&self.label, &locator.token) && agrees(&self.serial, &locator.serial) {
@@ -139,6 +147,20 @@ impl Token {
                 })
             }
         }
+    }
+
+    /// What follows from a key's attributes on this token, by what the configuration
+    /// of whoever asks believes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Exposable`] if the token would hand the private key out.
+    pub(super) fn judge(
+        &self,
+        attributes: Pkcs11Attributes,
+        trust: Trust,
+    ) -> Result<Evidence, Exposable> {
+        Evidence::from_pkcs11(self.identity.clone(), attributes, trust)
     }
 
     pub(super) fn module(&self) -> &Arc<Module> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, NewKey};
 use icn_identity::error::DeviceError;
-use icn_identity::{AlgorithmId, Assurance, DidSignerExt as _, ProvenanceKind};
+use icn_identity::{AlgorithmId, DidSignerExt as _, ProvenanceKind};
 
 use crate::args::InitArgs;
 use crate::context::Context;
@@ -60,13 +60,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 (_, None) => "in the TPM, and never leaves it".into(),
             };
             let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
-            if header.evidence().assurance == Assurance::SoftToken {
-                let what = if header.tpm().is_some() {
-                    "TPM is a virtual one"
-                } else {
-                    "token is a soft token"
-                };
-                let _ = writeln!(text, "This {what}: for tests, not for a node of value.");
+            let is_tpm = header.tpm().is_some();
+            if let Some(warning) = show::assurance_warning(header.evidence().assurance, is_tpm) {
+                let _ = writeln!(text, "{warning}");
             }
             text
         },

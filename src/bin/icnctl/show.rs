@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use icn_identity::bundle::{Binding, age_recipient};
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
-use icn_identity::evidence::Fact;
-use icn_identity::keystore::Header;
+use icn_identity::evidence::{Fact, Word};
+use icn_identity::keystore::{EvidenceSummary, Header};
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -98,6 +98,7 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
             "policy": object.policy,
         })),
         "evidence": facts,
+        "evidence_word": evidence.words,
         "device": { "state": state, "detail": detail, "model": evidence.device },
         "source": "header",
         "generation": header.generation(),
@@ -130,8 +131,7 @@ fn as_text(header: &Header, device: &Device) -> String {
     if let Some(locator) = locator(header) {
         lines.push((label, evidence.device.clone().unwrap_or_default()));
         lines.push(("Key", locator));
-        let facts: Vec<_> = evidence.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        lines.push(("Evidence", facts.join(" ")));
+        lines.push(("Evidence", evidence_in_words(evidence)));
     }
     lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
     lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
@@ -142,6 +142,7 @@ fn as_text(header: &Header, device: &Device) -> String {
     for (name, value) in lines {
         let _ = writeln!(text, "{name:<11} {}", one_line(&value));
     }
+    text.push_str(&nobodys_word(evidence).unwrap_or_default());
     match device {
         Device::None => {}
         Device::JustMade | Device::Present if header.tpm().is_some() => {
@@ -229,8 +230,65 @@ fn assurance_in_words(assurance: Assurance) -> String {
         Assurance::SoftToken => {
             "soft token, for tests: whoever can read its files, or runs its host, can copy the key"
         }
-        Assurance::Claimed => "the device's own word",
+        Assurance::RemoteService => {
+            "a service elsewhere keeps the key: what it keeps keys in cannot be seen from here"
+        }
+        Assurance::Unstated => "the device does not say whether it is hardware",
+        Assurance::Claimed => "the device's own word that it is hardware",
         _ => "no device stands behind this key",
     };
     format!("{assurance} ({words})")
+}
+
+/// What whoever has just made a key has to know of its device, if anything.
+pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'static str> {
+    match (assurance, is_tpm) {
+        (Assurance::SoftToken, true) => {
+            Some("This TPM is a virtual one: for tests, not for a node of value.")
+        }
+        (Assurance::SoftToken, false) => {
+            Some("This token is a soft token: for tests, not for a node of value.")
+        }
+        (Assurance::RemoteService, _) => {
+            Some("A service elsewhere keeps this key. It does not count as hardware.")
+        }
+        (Assurance::Unstated, _) => Some(
+            "This token does not say whether it is hardware, so it does not count as such. If it \
+             is software or a service elsewhere, set assurance_at_most under [identity.pkcs11].",
+        ),
+        _ => None,
+    }
+}
+
+/// `device: sensitive=true extractable=false; nobody: local=unknown`
+fn evidence_in_words(evidence: &EvidenceSummary) -> String {
+    let mut parts = Vec::new();
+    for word in [Some(Word::Device), Some(Word::Module), Some(Word::Nobody), None] {
+        let facts: Vec<_> = evidence
+            .facts
+            .iter()
+            .filter(|(name, _)| evidence.words.get(*name).copied() == word)
+            .map(|(name, fact)| format!("{name}={fact}"))
+            .collect();
+        if facts.is_empty() {
+            continue;
+        }
+        let facts = facts.join(" ");
+        parts.push(word.map_or_else(|| facts.clone(), |word| format!("{word}: {facts}")));
+    }
+    parts.join("; ")
+}
+
+/// Why a key counts as less than its module says.
+fn nobodys_word(evidence: &EvidenceSummary) -> Option<String> {
+    let nobodys = evidence.words.iter().filter(|(_, word)| **word == Word::Nobody);
+    let names: Vec<_> = nobodys.map(|(name, _)| name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "\nNobody vouches for {}: this module is known to answer without asking the device, \
+             or {} is set to false. So the key counts as device-held.\n",
+            names.join(", "),
+            "trust_key_history under [identity.pkcs11]"
+        )
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Assurance, Evidence, Fact, ProvenanceKind};
+use crate::evidence::{Assurance, Evidence, Fact, ProvenanceKind, Word};
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 /// What the evidence was when the header was written. A memory of it, not the
@@ -23,19 +23,23 @@ pub struct EvidenceSummary {
     pub device: Option<String>,
     /// Each attribute that was asked for, by its name.
     pub facts: BTreeMap<String, Fact>,
+    /// Whose word each of them was. Empty in headers from before it was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, Word>,
 }
 
 impl EvidenceSummary {
     pub(super) fn of<S: DidSigner + ?Sized>(signer: &S) -> Self {
         let evidence = signer.evidence();
         let device = evidence.and_then(Evidence::device);
-        let facts = evidence.into_iter().flat_map(Evidence::facts);
+        let facts = || evidence.into_iter().flat_map(Evidence::facts);
         Self {
             provenance: signer.provenance(),
             assurance: evidence.map_or(Assurance::None, Evidence::assurance),
             hardware_backed: signer.is_hardware_backed(),
             device: device.map(|device| format!("{} {}", device.manufacturer, device.model)),
-            facts: facts.map(|(name, fact)| (name.into(), fact)).collect(),
+            facts: facts().map(|shown| (shown.name.into(), shown.fact)).collect(),
+            words: facts().map(|shown| (shown.name.into(), shown.word)).collect(),
         }
     }
 }
@@ -47,7 +51,8 @@ mod tests {
     /// As headers have it.
     const EVIDENCE: &str = concat!(
         r#"{"provenance":"device-held","assurance":"soft-token","hardware_backed":false,"#,
-        r#""device":"Acme One","facts":{"extractable":"false","local":"unknown"}}"#
+        r#""device":"Acme One","facts":{"extractable":"false","local":"unknown"},"#,
+        r#""words":{"extractable":"device","local":"nobody"}}"#
     );
 
     #[test]
@@ -56,10 +61,19 @@ mod tests {
         assert_eq!(evidence.provenance, ProvenanceKind::DeviceHeld);
         assert_eq!(evidence.assurance, Assurance::SoftToken);
         assert_eq!(evidence.facts["local"], Fact::Unknown);
+        assert_eq!(evidence.words["local"], Word::Nobody);
         assert_eq!(serde_json::to_string(&evidence).unwrap(), EVIDENCE);
-        for (name, wrong) in
-            [("device-held", "Hardware"), ("soft-token", "certain"), ("unknown", "maybe")]
-        {
+        // As written before it was kept whose word it is.
+        let older = format!("{}}}", EVIDENCE.split_once(",\"words\"").unwrap().0);
+        let evidence: EvidenceSummary = serde_json::from_str(&older).unwrap();
+        assert!(evidence.words.is_empty());
+        assert_eq!(serde_json::to_string(&evidence).unwrap(), older);
+        for (name, wrong) in [
+            ("device-held", "Hardware"),
+            ("soft-token", "certain"),
+            ("unknown", "maybe"),
+            ("nobody", "somebody"),
+        ] {
             let forged = EVIDENCE.replace(name, wrong);
             let error = serde_json::from_str::<EvidenceSummary>(&forged).unwrap_err().to_string();
             assert!(error.contains(name), "{wrong}: {error}");

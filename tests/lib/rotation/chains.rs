@@ -136,7 +136,7 @@ fn as_many_of_the_longest_statements_fit_into_a_file() {
     let chain = next(&first(&keys[0], &keys[1]), &keys[1], &keys[2], &longest).unwrap();
     let statement = statements(&chain)[1].to_json().len();
     // More digits of the number; longer words for provenance and assurance.
-    let longest = statement + 2 + 2 * ("device-held".len() + "soft-token".len());
+    let longest = statement + 2 + 2 * ("device-held".len() + "remote-service".len());
     let all = longest * usize::try_from(MAX_STATEMENTS).unwrap();
     assert!(all < MAX_FILE_LEN, "{longest} each: {all}");
 }

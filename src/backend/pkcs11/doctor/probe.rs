@@ -16,7 +16,7 @@ use super::measure::{self, Latency};
 use crate::algorithm::AlgorithmId;
 use crate::config::Pkcs11Config;
 use crate::error::{Error, Pkcs11Error};
-use crate::evidence::{Evidence, Exposable, Pkcs11Attributes, ProvenanceKind};
+use crate::evidence::{Exposable, Pkcs11Attributes, ProvenanceKind, Trust};
 use crate::secret::Pin;
 
 /// What a probe measured.
@@ -164,7 +164,9 @@ fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<P
 }
 
 fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> Told {
-    Evidence::from_pkcs11(objects.token.identity().clone(), attributes)
+    objects
+        .token
+        .judge(attributes, Trust::default())
         .map_or_else(Told::Exposable, |evidence| Told::Shows(evidence.provenance()))
 }
 

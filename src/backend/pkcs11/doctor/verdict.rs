@@ -156,13 +156,27 @@ impl TokenReport {
     }
 
     fn hardware(&self) -> Verdict {
-        let soft = self.assurance < Assurance::Claimed;
-        verdict(
-            "hardware",
-            if soft { Outcome::Warning } else { Outcome::Ok },
-            if soft { "a soft token" } else { "the token says that it is hardware" },
-            "use it for tests only: whoever can read its files can copy the key",
-        )
+        let (state, found, advice) = match self.assurance {
+            Assurance::Claimed => (Outcome::Ok, "the token claims to be hardware", ""),
+            Assurance::Unstated => (
+                Outcome::Warning,
+                "the token does not say whether it is hardware",
+                "ask its maker; if it is software or a service elsewhere, set \
+                 `assurance_at_most` under [identity.pkcs11] to \"soft-token\" or \
+                 \"remote-service\"",
+            ),
+            Assurance::RemoteService => (
+                Outcome::Warning,
+                "a service elsewhere keeps the keys",
+                "ask its provider what keeps them: a remote service never counts as hardware",
+            ),
+            Assurance::SoftToken | Assurance::None => (
+                Outcome::Warning,
+                "a soft token",
+                "use it for tests only: whoever can read its files can copy the key",
+            ),
+        };
+        verdict("hardware", state, found, advice)
     }
 }
 

@@ -1,0 +1,176 @@
+use super::super::Assurance::{self, Claimed, SoftToken};
+use super::super::{
+    Attribute, Evidence, Fact, Pkcs11Attributes, ProvenanceKind, TpmAttributes, Trust,
+};
+use super::*;
+
+fn device(manufacturer: &str, model: &str, library: &str) -> DeviceIdentity {
+    DeviceIdentity {
+        manufacturer: manufacturer.into(),
+        model: model.into(),
+        library: library.into(),
+        slot: String::new(),
+        serial: String::new(),
+        label: String::new(),
+        firmware: String::new(),
+        hardware_slot: true,
+    }
+}
+
+const BORN_INSIDE: Pkcs11Attributes = Pkcs11Attributes {
+    local: Fact::True,
+    sensitive: Fact::True,
+    always_sensitive: Fact::True,
+    extractable: Fact::False,
+    never_extractable: Fact::True,
+};
+
+const TPM_KEY: TpmAttributes = TpmAttributes {
+    sealed: false,
+    fixed_tpm: true,
+    fixed_parent: true,
+    sensitive_data_origin: true,
+    user_with_auth: false,
+    no_da: false,
+    restricted: false,
+    decrypt: false,
+    sign: true,
+};
+
+fn as_token(device: &DeviceIdentity) -> Evidence {
+    Evidence::from_pkcs11(device.clone(), BORN_INSIDE, Trust::default()).unwrap()
+}
+
+fn as_tpm(device: &DeviceIdentity) -> Evidence {
+    Evidence::from_tpm(device.clone(), TPM_KEY).unwrap()
+}
+
+const TPM2_PKCS11: &str = "tpm2-software.github.io";
+const P11_KIT: &str = "PKCS#11 Kit";
+
+/// One list, whatever is in front of the TPM.
+#[test]
+fn a_tpm_is_the_same_tpm_behind_every_interface() {
+    let table: [(&str, &str, Assurance); 16] = [
+        ("IBM", "SW   TPM", SoftToken),
+        ("IBM\0", "SW  \0 TPM\0\0", SoftToken),
+        ("IBM", "", SoftToken),
+        ("MSFT", "xCG fTPM", SoftToken),
+        ("GOOG", "vTPM", SoftToken),
+        ("AMZN", "NitroTPM", SoftToken),
+        ("VMW", "VMware TPM", SoftToken),
+        ("QEMU", "TPM", SoftToken),
+        ("XYZ", "Virtual TPM", SoftToken),
+        ("XYZ", "TPM Simulator", SoftToken),
+        ("XYZ", "swtpm", SoftToken),
+        ("IFX", "SLB9670", Claimed),
+        ("INTC", "Intel", Claimed),
+        ("AMD", "AMD", Claimed),
+        ("STM", "", Claimed),
+        ("NTC", "rls NPCT75x", Claimed),
+    ];
+    for (manufacturer, model, expected) in table {
+        let tpm = as_tpm(&device(manufacturer, model, ""));
+        assert_eq!(tpm.assurance(), expected, "{manufacturer} {model}");
+        let token = as_token(&device(manufacturer, model, TPM2_PKCS11));
+        assert_eq!(token.assurance(), expected, "{manufacturer} {model} behind tpm2-pkcs11");
+        // A proxy tells its own name; the model is still the TPM's.
+        if squeezed(model).contains("tpm") {
+            let token = as_token(&device(manufacturer, model, P11_KIT));
+            assert_eq!(token.assurance(), expected, "{manufacturer} {model} behind a proxy");
+        }
+    }
+}
+
+#[test]
+fn a_token_is_soft_by_its_name_and_not_by_its_makers_initials() {
+    let table = [
+        ("SoftHSM project", "SoftHSM v2", "SoftHSM", SoftToken),
+        ("Kryoptic Project", "v1", "Kryoptic", SoftToken),
+        ("Mozilla Foundation", "NSS 3", "Mozilla Foundation", SoftToken),
+        ("IBM", "Soft", "IBM", SoftToken),
+        ("SafeNet", "LunaVirtual", "Chrystoki", Claimed),
+        // A coprocessor behind openCryptoki.
+        ("IBM", "4767", "IBM", Claimed),
+        ("Yubico (www.yubico.com)", "YubiHSM", "Yubico", Claimed),
+        ("Acme", "HSM", "Acme", Claimed),
+    ];
+    for (manufacturer, model, library, expected) in table {
+        let found = as_token(&device(manufacturer, model, library)).assurance();
+        assert_eq!(found, expected, "{manufacturer} {model} {library}");
+    }
+}
+
+/// As vsmartcard names it. The card in it says what it likes.
+#[test]
+fn a_card_in_a_virtual_reader_is_soft() {
+    let card = |slot: &str| DeviceIdentity {
+        slot: slot.into(),
+        ..device("piv_II", "PKCS#15 emulated", "OpenSC Project")
+    };
+    let soft = as_token(&card("Virtual PCD 00 00 Virtual Smart Card Architecture"));
+    assert_eq!(soft.assurance(), SoftToken);
+    let real = as_token(&card("Yubico YubiKey OTP+FIDO+CCID 00 00 Yubico"));
+    assert_eq!(real.assurance(), Claimed);
+}
+
+fn history(evidence: &Evidence) -> Vec<Attribute> {
+    let names = ["local", "always_sensitive", "never_extractable"];
+    evidence.facts().filter(|fact| names.contains(&fact.name)).collect()
+}
+
+#[test]
+fn what_a_library_makes_up_is_nobodys_word_and_never_hardware() {
+    use Word::{Device, Module, Nobody};
+    let table = [
+        ("piv_II", "PKCS#15 emulated", "OpenSC Project", Nobody),
+        ("OpenSC Project", "PKCS#15", "OpenSC Project", Nobody),
+        ("any", "any", "opensc (smartcards)", Nobody),
+        ("IFX", "SLB9670", TPM2_PKCS11, Nobody),
+        // The same card behind a proxy that gives its own name.
+        ("piv_II", "PKCS#15 emulated", P11_KIT, Nobody),
+        ("Yubico (www.yubico.com)", "YubiKey YK5", "Yubico (www.yubico.com)", Device),
+        ("SoftHSM project", "SoftHSM v2", "SoftHSM", Device),
+        ("Acme", "HSM", "Acme", Module),
+        // Who is behind the proxy is not known by what it says of itself.
+        ("SoftHSM project", "SoftHSM v2", P11_KIT, Module),
+    ];
+    for (manufacturer, model, library, word) in table {
+        let evidence = as_token(&device(manufacturer, model, library));
+        for fact in history(&evidence) {
+            let expected = if word == Nobody { Fact::Unknown } else { Fact::True };
+            assert_eq!((fact.fact, fact.word), (expected, word), "{model} {library} {fact:?}");
+        }
+        let now: Vec<_> = evidence.facts().filter(|fact| fact.name == "sensitive").collect();
+        assert!(matches!(now[..], [Attribute { fact: Fact::True, word: Device | Module, .. }]));
+        let expected = match word {
+            Nobody => ProvenanceKind::DeviceHeld,
+            Device | Module => ProvenanceKind::Hardware,
+        };
+        assert_eq!(evidence.provenance(), expected, "{model} {library}");
+    }
+}
+
+/// Of every library, trusted or not.
+#[test]
+fn an_operator_can_distrust_a_history_and_cannot_make_one_count() {
+    for (library, counts) in [("Acme", true), ("SoftHSM", true), ("OpenSC Project", false)] {
+        for trusted in [true, false] {
+            let trust = Trust { history: trusted, ..Trust::default() };
+            let device = device("Acme", "HSM", library);
+            let evidence = Evidence::from_pkcs11(device, BORN_INSIDE, trust).unwrap();
+            let hardware = evidence.provenance() == ProvenanceKind::Hardware;
+            assert_eq!(hardware, counts && trusted, "{library} {trusted}");
+            let nobodys = history(&evidence).iter().all(|fact| fact.word == Word::Nobody);
+            assert_eq!(nobodys, !hardware, "{library} {trusted}");
+        }
+    }
+}
+
+/// What is asked directly speaks for itself.
+#[test]
+fn a_tpm_that_is_asked_directly_gives_its_own_word() {
+    let evidence = as_tpm(&device("IFX", "SLB9670", ""));
+    assert!(evidence.facts().all(|fact| fact.word == Word::Device));
+    assert_eq!(evidence.facts().count(), 5);
+}
