@@ -119,6 +119,17 @@ impl SealedKey {
         &self.public.did
     }
 
+    /// Whether the device showed the expected public key when it was looked for, without
+    /// a credential. False where nothing was seen: a token may show nothing before a
+    /// login, whether the key is there or not; and a TPM keeps no object.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        match &self.place {
+            Place::Device(SealedMaterial(device)) => device.is_shown(),
+            Place::Tpm(_) => false,
+        }
+    }
+
     /// As an Ed25519 key that must turn out to be `Hardware`.
     ///
     /// # Errors

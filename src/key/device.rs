@@ -18,6 +18,11 @@ pub(crate) trait DeviceKey: fmt::Debug + Send + Sync {
     /// Opens the device for this key (once), finds the private key and reads
     /// its evidence.
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError>;
+
+    /// Whether the device showed the expected public key without a credential.
+    fn is_shown(&self) -> bool {
+        false
+    }
 }
 
 /// A private key in an open session.

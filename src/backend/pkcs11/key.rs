@@ -25,6 +25,10 @@ use crate::secret::Pin;
 pub(super) struct TokenKey(pub(super) Arc<Place>);
 
 impl DeviceKey for TokenKey {
+    fn is_shown(&self) -> bool {
+        self.0.is_shown()
+    }
+
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError> {
         let place = &self.0;
         let token = place.token()?;

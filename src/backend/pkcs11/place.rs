@@ -33,7 +33,7 @@ pub(super) struct Place {
     pub(super) did: Did,
     pub(super) policy: Policy,
     pub(super) verify_after_sign: bool,
-    /// The public object, as it was found last. Only a hint.
+    /// The object that showed the public key, as it was found last. Only a hint.
     pub(super) public: Mutex<Option<ObjectHandle>>,
 }
 
@@ -54,7 +54,7 @@ impl Place {
         }
         let id = &self.locator.id;
         let public = objects.at_most_one(&objects.public(id)?, || with_id(id))?;
-        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = public;
+        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match public {
             Some(public) => {
                 let shown = objects.point(public)?;
@@ -64,7 +64,14 @@ impl Place {
                         with_name(&objects.label(public)?, id),
                         &key,
                     )),
-                    shown => Ok(shown),
+                    shown => {
+                        if shown.is_some() {
+                            let mut known =
+                                self.public.lock().unwrap_or_else(PoisonError::into_inner);
+                            *known = Some(public);
+                        }
+                        Ok(shown)
+                    }
                 }
             }
             None => {
@@ -72,6 +79,11 @@ impl Place {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the last check saw the public key.
+    pub(super) fn is_shown(&self) -> bool {
+        self.public.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// No public key has the id. One of the same label is then most likely a

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use icn_identity::backend::KeyAtRest;
 use icn_identity::bundle::{Binding, age_recipient};
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
@@ -25,6 +26,9 @@ pub(crate) enum Device {
     JustMade,
     /// It is there and shows the identity's public key.
     Present,
+    /// It is there, and shows no public key without a login. Whether the key is there
+    /// is not known.
+    NotSeen,
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
     /// It is there, and something is wrong with it.
@@ -50,6 +54,7 @@ fn look(context: &Context, header: &Header) -> Device {
         .backend()
         .and_then(|backend| context.store().find(backend.as_ref(), header).map_err(CliError::from));
     match looked {
+        Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
         Ok(_) => Device::Present,
         Err(CliError::Identity(icn_identity::Error::Device(DeviceError::Pkcs11(
             error @ (Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. }),
@@ -75,6 +80,7 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
     let (state, detail) = match device {
         Device::None => ("none", None),
         Device::JustMade | Device::Present => ("present", None),
+        Device::NotSeen => ("not-seen", None),
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
     };
@@ -152,6 +158,12 @@ fn as_text(header: &Header, device: &Device) -> String {
         }
         Device::JustMade | Device::Present => {
             text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
+        }
+        Device::NotSeen => {
+            text.push_str(
+                "\nThe token is present. It shows no public key without a login, so this key was \
+                 not seen. Sign something to see whether it is there: `icnctl sign`.\n",
+            );
         }
         Device::Unreachable(reason) => {
             let _ = write!(

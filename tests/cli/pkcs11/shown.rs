@@ -1,0 +1,58 @@
+//! What `id show` says of a token that it has looked at.
+
+use support::softhsm::SoftHsm;
+
+/// Whether the key is there cannot be seen, and is not claimed.
+#[test]
+fn a_key_that_a_token_does_not_show_is_not_said_to_be_there() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("private-only");
+    let home = hsm.faulty_identity("node-1");
+    for deleted in [false, true] {
+        if deleted {
+            let id = home.show()["locator"].as_str().unwrap().to_owned();
+            let id = id.split(";id=").nth(1).unwrap().replace('%', "");
+            let id = id.split([';', '?']).next().unwrap().to_owned();
+            for kind in ["privkey", "pubkey"] {
+                let delete = ["--login", "--delete-object", "--type", kind, "--id", &id];
+                let gone =
+                    hsm.pkcs11_tool(&[&delete[..], &["--pin", support::softhsm::PIN]].concat());
+                assert_eq!(gone.code, 0, "{}", gone.err);
+            }
+        }
+        assert_eq!(home.show()["device"]["state"], "not-seen");
+        let text = home.ok(&["id", "show"], b"");
+        assert!(text.contains("shows no public key without a login"), "{text}");
+        assert!(!text.contains("shows this key"), "{text}");
+    }
+    home.fails(&["sign"], b"hello", &["has no key"]);
+}
+
+#[test]
+fn a_token_that_says_nothing_of_itself_and_facts_that_nobody_vouches_for_are_shown_as_such() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("manufacturer Nitrokey\nmodel NetHSM\nlibrary Nitrokey");
+    let home = hsm.faulty_identity("node-1");
+    let shown = home.show();
+    assert_eq!(shown["assurance"], "unstated");
+    assert_eq!(shown["hardware_backed"], false);
+    assert_eq!(shown["evidence_word"]["local"], "module");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("unstated (the device does not say whether it is hardware)"), "{text}");
+    assert!(text.contains("module: always_sensitive=true"), "{text}");
+    assert!(!text.contains("soft token"), "{text}");
+
+    // A reader is hardware, whatever card is in it.
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware\nlibrary OpenSC_Project");
+    let home = hsm.faulty_identity("node-1");
+    let shown = home.show();
+    assert_eq!(shown["provenance"], "device-held");
+    assert_eq!(shown["evidence"]["local"], "unknown");
+    assert_eq!(shown["evidence_word"]["local"], "nobody");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(
+        text.contains("Nobody vouches for always_sensitive, local, never_extractable"),
+        "{text}"
+    );
+}
