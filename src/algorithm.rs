@@ -10,6 +10,7 @@ pub use self::ed25519::Ed25519VerifyingKey;
 pub use self::p256::P256VerifyingKey;
 pub use self::signature::{BadSignature, Signature};
 use crate::encoding::named;
+use crate::kind::{ErrorKind, explain};
 use crate::private::Closed;
 
 /// A signature algorithm, as a type.
@@ -141,6 +142,29 @@ impl fmt::Debug for VerifyingKey {
             Self::Ed25519(key) => key.fmt(f),
             Self::P256(key) => key.fmt(f),
         }
+    }
+}
+
+explain!(InvalidVerifyingKey);
+
+impl InvalidVerifyingKey {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotOnCurve | Self::NotCanonical | Self::SmallOrder => ErrorKind::InvalidInput,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NotOnCurve => "give the bytes of a public key, whole and of the right algorithm",
+            Self::NotCanonical => "give the one canonical encoding (of a P-256 key: compressed)",
+            Self::SmallOrder => "do not use it: anybody can make signatures that verify under it",
+        };
+        Some(help.into())
     }
 }
 

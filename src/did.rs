@@ -22,6 +22,7 @@ pub use self::document::{DidDocument, InvalidDocument};
 use crate::algorithm::{
     AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, P256VerifyingKey, VerifyingKey,
 };
+use crate::kind::{ErrorKind, explain};
 
 /// `ed25519-pub` of the multicodec table.
 const ED25519_PUB: u64 = 0xed;
@@ -230,6 +231,33 @@ impl<'de> serde::Deserialize<'de> for Did {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+explain!(InvalidDid);
+
+impl InvalidDid {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLong
+            | Self::UnknownMethod
+            | Self::NotBase58Btc
+            | Self::DidUrl
+            | Self::Alphabet
+            | Self::Varint
+            | Self::Multicodec { .. }
+            | Self::Length { .. }
+            | Self::Key(_)
+            | Self::NotCanonical => ErrorKind::InvalidInput,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some("give a DID like did:icn:z… or did:key:z6Mk…, exactly as its owner gave it".into())
     }
 }
 

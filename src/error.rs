@@ -6,6 +6,7 @@
 mod backup;
 mod export;
 mod legacy;
+mod method;
 #[cfg(test)]
 mod tests;
 
@@ -18,14 +19,20 @@ use crate::bundle::{BundleError, DecryptError, NotContributory};
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::UnknownName;
-use crate::evidence::Unmet;
+use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
     DeviceError, FormatError, KeystoreError, OpenError, PcrDifference, Pkcs11Error, SignError,
     TpmError,
 };
 use crate::key::{Refused, WrongProvenance};
+pub use crate::kind::{ErrorKind, Explain};
+use crate::locator::uri::InvalidPkcs11Uri;
+use crate::peer::Refusal;
 use crate::rotation::RotationError;
 use crate::secret::NoRandomness;
+use crate::sshsig::InvalidSshSignature;
+#[cfg(feature = "tls")]
+use crate::tls::{PeerError, ReplaceError, SequenceError};
 
 /// Any error of this crate: the sum of the errors of its parts.
 #[derive(Debug, thiserror::Error)]
@@ -88,71 +95,39 @@ pub enum Error {
     /// A requirement is not met.
     #[error(transparent)]
     Requirement(#[from] Unmet),
+    /// A text or bytes are no signature for a context.
+    #[error(transparent)]
+    SshSignature(#[from] InvalidSshSignature),
+    /// A text is no `pkcs11:` URI of a key or token.
+    #[error(transparent)]
+    Uri(#[from] InvalidPkcs11Uri),
+    /// A peer's certificate is refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Nothing is said about the peer of a connection.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// A certificate in use was not replaced.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+    /// The number of a binding is not admitted.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Sequence(#[from] SequenceError),
+    /// A TLS configuration was not made, or a connection failed.
+    #[cfg(feature = "tls")]
+    #[error("TLS failed")]
+    Tls(#[from] rustls::Error),
     /// The system's random generator failed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
 
-impl Error {
-    /// What to try next, in a sentence, where there is something to try.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Open(error) => error.help(),
-            Self::Sign(error) => error.help(),
-            Self::Device(error) => error.help(),
-            Self::Keystore(error) => error.help(),
-            Self::Backup(error) => error.help(),
-            Self::Legacy(error) => error.help(),
-            Self::Export(error) => error.help(),
-            Self::Bundle(error) => error.help(),
-            Self::Decrypt(error) => error.help(),
-            Self::Document(error) => error.help(),
-            Self::Rotation(error) => error.help(),
-            Self::Config(error) => error.help(),
-            Self::Did(_) => Some(
-                "give a DID like did:icn:z… or did:key:z6Mk…, exactly as its owner gave it".into(),
-            ),
-            _ => None,
-        }
-    }
-
-    /// What a device said, if that is the reason: also where an opening, a
-    /// signature, a bundle, a rotation or a backup failed for it.
-    #[must_use]
-    pub fn device(&self) -> Option<&DeviceError> {
-        match self {
-            Self::Device(error) => Some(error.innermost()),
-            Self::Open(error) => error.device(),
-            Self::Sign(error) => error.device(),
-            Self::Bundle(error) => error.device(),
-            Self::Keystore(error) => error.device(),
-            Self::Rotation(RotationError::Sign { source, .. }) => source.device(),
-            Self::Backup(error) => error.inner()?.device(),
-            _ => None,
-        }
-    }
-
-    /// Whether a token or TPM refused the PIN that was given.
-    #[must_use]
-    pub fn is_wrong_pin(&self) -> bool {
-        self.device().is_some_and(DeviceError::is_wrong_pin)
-    }
-
-    /// Whether a passphrase or PIN was refused, now or before, or not sent for
-    /// the sake of the token's last try: trying again with the same one is of
-    /// no use, and may lock the token. A service must not be restarted for it.
-    #[must_use]
-    pub fn is_wrong_credential(&self) -> bool {
-        let refused = match self {
-            Self::Open(OpenError::WrongPassphrase)
-            | Self::Backup(BackupError::KeyFilePassphrase { .. })
-            | Self::Keystore(KeystoreError::RefusedBefore { .. }) => true,
-            Self::Backup(error) => error.inner().is_some_and(Self::is_wrong_credential),
-            _ => false,
-        };
-        let by_device = |error: &DeviceError| error.is_wrong_pin() || error.is_final_try();
-        refused || self.device().is_some_and(by_device)
+impl From<Exposable> for Error {
+    fn from(error: Exposable) -> Self {
+        Self::Open(error.into())
     }
 }
 

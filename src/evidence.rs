@@ -26,6 +26,7 @@ pub(crate) use tpm::assurance as tpm_assurance;
 
 use self::fact::Words;
 use crate::encoding::named;
+use crate::kind::{ErrorKind, explain};
 
 /// How the private key came to be and where it can be, as a value.
 ///
@@ -163,6 +164,28 @@ impl Evidence {
             Source::Tpm { attributes, .. } => Some(attributes.facts()),
         };
         facts.into_iter().flatten()
+    }
+}
+
+explain!(Exposable);
+
+impl Exposable {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Extractable | Self::Duplicable | Self::NotSensitive => ErrorKind::Requirement,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(
+            "generate a new key in the device, sensitive and not extractable (`Backend::create` \
+             does)"
+                .into(),
+        )
     }
 }
 

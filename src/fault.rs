@@ -8,6 +8,7 @@ mod device_cause;
 mod format;
 mod io;
 mod keystore;
+mod kinds;
 mod open;
 mod pkcs11;
 mod sign;

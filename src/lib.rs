@@ -43,6 +43,7 @@ mod fault;
 pub mod file;
 pub mod key;
 pub mod keystore;
+mod kind;
 mod locator;
 pub mod peer;
 mod private;
@@ -57,7 +58,7 @@ pub mod tls;
 pub use algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 pub use bundle::IdentityBundle;
 pub use did::{Did, DidMethod};
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use evidence::{Assurance, Evidence, ProvenanceKind, Requirement};
 pub use key::{
     AtRest, Confined, DeviceHeld, DidKey, ExposeSecret, External, ExternalSigner, Hardware,

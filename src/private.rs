@@ -14,6 +14,9 @@
 )]
 pub trait Closed: Sized {}
 
+/// Closes what is said of errors.
+pub trait Error {}
+
 /// The pass for hooks that are in public traits but not for the public.
 #[derive(Debug, Clone, Copy)]
 pub struct Token(());

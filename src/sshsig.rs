@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use self::wire::Blob;
 use crate::algorithm::{BadSignature, Signature, VerifyingKey};
+use crate::kind::{ErrorKind, explain};
 use crate::statement::SSHSIG;
 
 /// The longest armored signature that is read, in bytes.
@@ -183,6 +184,33 @@ impl fmt::Debug for SshSignature {
             .field("claimed_key", &self.key)
             .field("claimed_context", &self.context)
             .finish_non_exhaustive()
+    }
+}
+
+explain!(InvalidSshSignature);
+
+impl InvalidSshSignature {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Armor | Self::Encoding | Self::TooLong => ErrorKind::InvalidInput,
+            Self::Version { .. } | Self::Key | Self::Hash => ErrorKind::Unsupported,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Armor | Self::Encoding | Self::TooLong => {
+                "give the signature whole, as `SshSignature::to_openssh` or `ssh-keygen -Y sign` writes it"
+            }
+            Self::Version { .. } => "update this program",
+            Self::Key => "have it signed with an Ed25519 or P-256 key",
+            Self::Hash => "have it signed with sha512 (`ssh-keygen -Y sign -O hashalg=sha512`)",
+        };
+        Some(help.into())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::AlgorithmId;
 use crate::encoding::hex;
+use crate::kind::{ErrorKind, explain};
 
 /// A signature: 64 bytes, tagged with its algorithm.
 ///
@@ -83,7 +84,25 @@ impl fmt::Debug for Signature {
 #[error("the signature does not verify under this key")]
 pub struct BadSignature(pub(super) ());
 
+explain!(BadSignature);
+
 impl BadSignature {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Untrusted
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(
+            "compare message, context and key with those that were signed; if they are the same, \
+             the signature is somebody else's"
+                .into(),
+        )
+    }
+
     pub(crate) const fn new() -> Self {
         Self(())
     }

@@ -4,6 +4,7 @@ use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::did::{Did, InvalidDocument};
 use crate::evidence::ProvenanceKind;
 use crate::fault::{DeviceError, OpenError, SignError};
+use crate::kind::{ErrorKind, explain};
 use crate::peer::Refusal;
 use crate::secret::NoRandomness;
 
@@ -98,7 +99,30 @@ pub enum BundleError {
     NoRandomness(#[from] NoRandomness),
 }
 
+explain!(BundleError);
+
 impl BundleError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::DidIsNotItsKey { .. } => ErrorKind::OtherIdentity,
+            Self::Challenge(error) => error.kind(),
+            Self::Sign(error) => error.kind(),
+            Self::Signature(error) => error.kind(),
+            Self::Mismatch { .. } => ErrorKind::Untrusted,
+            Self::Refused(refusal) => refusal.kind(),
+            Self::Certificate { .. } => ErrorKind::Internal,
+            Self::Expired { .. } => ErrorKind::Expired,
+            Self::NotYetValid { .. } | Self::ClockNotSet { .. } => ErrorKind::Clock,
+            Self::EarlierEpoch { .. } => ErrorKind::Superseded,
+            Self::EpochTooLate { .. } => ErrorKind::InvalidInput,
+            Self::Provenance { .. } => ErrorKind::Requirement,
+            Self::Document(error) => error.kind(),
+            Self::NoRandomness(error) => error.kind(),
+        }
+    }
+
     /// What a device said, if that is the reason.
     #[must_use]
     pub fn device(&self) -> Option<&DeviceError> {
@@ -131,7 +155,15 @@ impl BundleError {
             }
             Self::Challenge(error) => return error.help(),
             Self::Sign(error) => return error.help(),
-            _ => return None,
+            Self::NoRandomness(error) => return error.help(),
+            Self::DidIsNotItsKey { .. } => {
+                "correct the signer: its `did()` has to be that of its `verifying_key()`"
+            }
+            Self::Certificate { .. } => "this should not be: report it",
+            Self::Provenance { .. } => {
+                "demand the provenance that the key has, or take a bundle over any key \
+                 (`IdentityBundle<DidKey>`)"
+            }
         };
         Some(help.to_owned())
     }

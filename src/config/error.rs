@@ -1,6 +1,7 @@
 //! Why `icn.toml` cannot be used.
 
 use crate::fault::KeystoreError;
+use crate::kind::{ErrorKind, explain};
 
 /// Why `icn.toml` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,23 @@ pub enum ConfigError {
     },
 }
 
+explain!(ConfigError);
+
 impl ConfigError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Parse { .. }
+            | Self::NoPkcs11Section
+            | Self::Tpm { .. }
+            | Self::NoAssurance
+            | Self::TwoModules
+            | Self::WorkFactor { .. } => ErrorKind::Configuration,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

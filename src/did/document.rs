@@ -26,6 +26,7 @@ use super::{Did, x25519_public_key_multibase};
 use crate::algorithm::{BadSignature, Signature};
 use crate::clock;
 use crate::encoding;
+use crate::kind::{ErrorKind, explain};
 use crate::statement::{Purpose, Statement};
 
 /// No document of ours is longer, in bytes.
@@ -258,7 +259,24 @@ pub enum InvalidDocument {
     },
 }
 
+explain!(InvalidDocument);
+
 impl InvalidDocument {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLong | Self::Json(_) | Self::Time => ErrorKind::InvalidInput,
+            Self::EncryptionKey
+            | Self::NoStatement
+            | Self::Statement
+            | Self::NoProof
+            | Self::Proof
+            | Self::More
+            | Self::Mismatch { .. } => ErrorKind::Untrusted,
+        }
+    }
+
     /// Whether the document was understood and is not valid; otherwise it
     /// could not be told.
     #[must_use]

@@ -14,6 +14,10 @@ impl UnknownName {
     pub(crate) const fn new(what: &'static str, known: &'static [&'static str]) -> Self {
         Self { what, known }
     }
+
+    pub(crate) const fn known(&self) -> &'static [&'static str] {
+        self.known
+    }
 }
 
 /// Gives an enum its names: `as_str`, `Display`, `FromStr` and serde, which all

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{DeviceError, Error, FormatError, KeystoreError, OpenError, Pkcs11Error, TpmError};
 use crate::did::Did;
+use crate::kind::{ErrorKind, explain};
 
 /// Why a backup was not made, not opened, or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +134,32 @@ impl From<FormatError> for BackupError {
     }
 }
 
+explain!(BackupError);
+
 impl BackupError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRecipient
+            | Self::NotARecipient { .. }
+            | Self::SecretAsRecipient
+            | Self::OwnRecipient
+            | Self::NoKey { .. }
+            | Self::NotNamed { .. } => ErrorKind::InvalidInput,
+            Self::FileExists { .. } => ErrorKind::AlreadyExists,
+            Self::ReadBack { .. } => ErrorKind::Io,
+            Self::KeyFile { source, .. } => kind_of(&**source, ErrorKind::InvalidInput),
+            Self::KeyFileLocked { .. } => ErrorKind::CredentialMissing,
+            Self::KeyFilePassphrase { .. } => ErrorKind::WrongCredential,
+            Self::OtherKey | Self::OtherDid { .. } => ErrorKind::OtherIdentity,
+            Self::Damaged(_) | Self::NotABackup { source: None, .. } => ErrorKind::Damaged,
+            Self::NotABackup { source: Some(source), .. } => kind_of(&**source, ErrorKind::Damaged),
+            Self::Signature { .. } | Self::Inconsistent { .. } => ErrorKind::Untrusted,
+            Self::KeyNotThere { source, .. } => source.kind(),
+        }
+    }
+
     /// The error that is the reason, where it is one of this crate.
     pub(super) fn inner(&self) -> Option<&Error> {
         match self {
@@ -229,6 +255,11 @@ impl BackupError {
         };
         Some(help.to_owned())
     }
+}
+
+/// That of a file, if that is the reason.
+fn kind_of(source: &(dyn StdError + Send + Sync + 'static), otherwise: ErrorKind) -> ErrorKind {
+    source.downcast_ref().map_or(otherwise, KeystoreError::kind)
 }
 
 impl From<KeystoreError> for BackupError {

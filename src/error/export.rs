@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::BackupError;
 use crate::evidence::ProvenanceKind;
+use crate::kind::{ErrorKind, explain};
 
 /// Why a private key was not exported.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,19 @@ pub enum ExportError {
     },
 }
 
+explain!(ExportError);
+
 impl ExportError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSecret { .. } => ErrorKind::Unsupported,
+            Self::Recipient(error) => error.kind(),
+            Self::Exists { .. } => ErrorKind::AlreadyExists,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::did::Did;
+use crate::kind::{ErrorKind, explain};
 
 /// Why an older file was not imported. Names fields, never their values.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +126,28 @@ pub enum FieldProblem {
     NotObjects,
 }
 
+explain!(LegacyError);
+
 impl LegacyError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Armored | Self::Present | Self::SamePlace { .. } | Self::TooLong { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::UnknownVersion { .. } => ErrorKind::Unsupported,
+            Self::Json { .. }
+            | Self::Missing { .. }
+            | Self::Doubled { .. }
+            | Self::Field { .. }
+            | Self::NotItsKey { .. }
+            | Self::WrongDid { .. } => ErrorKind::Damaged,
+            Self::Binding => ErrorKind::Untrusted,
+            Self::NotPinned { .. } => ErrorKind::OtherIdentity,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

@@ -1,3 +1,5 @@
+mod kinds;
+
 use super::*;
 use crate::key::{Key, Software, Unlocked};
 use crate::rotation::RotationRole;

@@ -1,6 +1,7 @@
 //! A minimum that a consumer demands at run time.
 
 use super::{Assurance, Evidence, ProvenanceKind};
+use crate::kind::{ErrorKind, explain};
 
 /// What a signer must show. Start with [`Requirement::any`] and add.
 ///
@@ -66,6 +67,41 @@ impl Requirement {
             return Err(Unmet::Assurance { required: self.assurance, found: assurance });
         }
         Ok(())
+    }
+}
+
+explain!(Unmet);
+
+impl Unmet {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unproven
+            | Self::Confined { .. }
+            | Self::NeverExposed { .. }
+            | Self::Assurance { .. } => ErrorKind::Requirement,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Unproven => "use a key of a backend of this crate: it reads the evidence itself",
+            Self::Confined { .. } => {
+                "use a key in a token, or a P-256 key that the TPM makes (`Backend::create`)"
+            }
+            Self::NeverExposed { .. } => {
+                "make a new key in the device (`Backend::create`), and rotate to it"
+            }
+            Self::Assurance { found: Assurance::SoftToken, .. } => {
+                "use a token or TPM that is hardware: this one is software, whose files can be \
+                 copied"
+            }
+            Self::Assurance { .. } => "use a key in a token or TPM that is hardware",
+        };
+        Some(help.into())
     }
 }
 

@@ -64,14 +64,10 @@ impl DeviceError {
         }
     }
 
-    pub(crate) const fn is_final_try(&self) -> bool {
-        matches!(self, Self::Pkcs11(Pkcs11Error::FinalTry { .. }) | Self::Tpm(TpmError::FinalTry))
-    }
-
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        let help = match self {
+        let help = match self.innermost() {
             Self::Pkcs11(error) => return error.help(),
             Self::Tpm(error) => return error.help(),
             Self::NoTpm => "build with the feature `tpm` (needs libtss2-dev)",
@@ -83,7 +79,8 @@ impl DeviceError {
                 "this may be a copy or replacement of the token: restore identity.age and \
                  identity.json from a backup made for it"
             }
-            Self::WrongCredential { .. } | Self::ForeignLocator { .. } => return None,
+            Self::WrongCredential { wanted, .. } => return Some(format!("give a {wanted}")),
+            Self::ForeignLocator { .. } => "give the locator to the backend that made it",
         };
         Some(help.to_owned())
     }

@@ -301,7 +301,9 @@ impl KeystoreError {
             }
             Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
             Self::Io { path, source, .. } => return Some(io_help(path, source)),
-            Self::NoPassphrase { .. } => return None,
+            Self::NoPassphrase { backend: BackendKind::Age } => {
+                "make an identity with a passphrase, or restore this one from a backup under one"
+            }
         };
         Some(help.to_owned())
     }

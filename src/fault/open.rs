@@ -122,10 +122,19 @@ impl OpenError {
                  object, or generate a new key"
             }
             Self::Device(error) => return error.help(),
-            Self::Challenge(error @ (SignError::Device(_) | SignError::Reserved)) => {
-                return error.help();
+            Self::Challenge(error) => return error.help(),
+            Self::NoRandomness(error) => return error.help(),
+            Self::WrongAlgorithm { .. } => {
+                "demand the algorithm that the key has, or name another key"
             }
-            _ => return None,
+            Self::NotSealedToTpm => {
+                "open it as a key that is held by its device (`DidKey` takes any)"
+            }
+            Self::LessAssurance { .. } => {
+                "find out whether the device or its driver was replaced; if you know by what, open \
+                 the key anew"
+            }
+            Self::Encrypt(_) => "this should not be: report it, with the source of this error",
         };
         Some(help.to_owned())
     }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use crate::did::Did;
+use crate::kind::ErrorKind;
 
 /// Why a PKCS#11 module or a token did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +181,7 @@ pub enum Pkcs11Error {
     NotReopened {
         /// The token.
         token: String,
-        /// What is different.
+        /// What is different: an [`OpenError`](super::OpenError).
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -205,6 +206,8 @@ pub enum Pkcs11Error {
         call: &'static str,
         /// The token, or the module before one is chosen.
         token: String,
+        /// What the answer means for the program.
+        kind: ErrorKind,
         /// What the module said.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
@@ -295,11 +298,17 @@ impl Pkcs11Error {
                  stay with the process that made them"
             }
             Self::NotOpen { .. } => "open a key of this token with its PIN (again)",
-            Self::Call { source, .. } if source.to_string() == "CKR_SESSION_COUNT" => {
+            Self::Call { kind: ErrorKind::Busy, .. } => {
                 "the token has no session left: close what else uses it, or lower `sessions` under \
                  [identity.pkcs11]"
             }
-            _ => return None,
+            Self::Call { kind: ErrorKind::DeviceAbsent, .. } => {
+                "plug the token in, or start what it is behind, then try again"
+            }
+            Self::Call { .. } => {
+                "look up the module's answer in its manual or log, and see whether the vendor's own \
+                 tool can use the token; a PIN that was sent may have been counted"
+            }
         };
         Some(help.to_owned())
     }

@@ -57,7 +57,12 @@ impl SignError {
             Self::InvalidContext => {
                 Some("give a name of your protocol, like `payments@coop.example`".into())
             }
-            Self::External(_) | Self::Refused(_) => None,
+            Self::External(_) => {
+                Some("see what that signer says: it is the source of this error".into())
+            }
+            Self::Refused(_) => {
+                Some("see why the observer refused: it is the source of this error".into())
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::kind::ErrorKind;
+
 /// Why a TPM did not do what was asked. The TPM's own code is in the source
 /// chain.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +191,8 @@ pub enum TpmError {
     Command {
         /// What was being done.
         doing: &'static str,
+        /// What the answer means for the program.
+        kind: ErrorKind,
         /// What the TPM, or the library before it, said.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
@@ -331,7 +335,11 @@ impl TpmError {
                 "a storage key that is made from the owner's seed wants an empty owner's password: \
                  else make a persistent one, and name it by `key_handle` under [identity.tpm]"
             }
-            _ => return None,
+            Self::Command { .. } => {
+                "see what the TPM says (it is the source of this error), and whether `tpm2_selftest` \
+                 and `tpm2_getcap properties-variable` answer; a PIN that was sent may have been \
+                 counted"
+            }
         };
         Some(help.to_owned())
     }

@@ -10,6 +10,7 @@ use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, Verifyi
 use crate::did::{Did, DidMethod};
 use crate::evidence::{Evidence, ProvenanceKind};
 use crate::fault::{OpenError, SignError};
+use crate::kind::{ErrorKind, explain};
 use crate::private::Token;
 use crate::secret::SigningSeed;
 use crate::signer::DidSigner;
@@ -202,6 +203,26 @@ impl WrongProvenance {
     /// The key, as it was.
     pub fn into_key(self) -> DidKey {
         self.key
+    }
+}
+
+explain!(WrongProvenance);
+
+impl WrongProvenance {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Requirement
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(
+            "take the key back (`into_key`), and demand the provenance that it has, or use another \
+             key"
+                .into(),
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::fault::OpenError;
+use crate::kind::{ErrorKind, Explain};
 
 /// A refused transition: the input, unchanged, and the reason.
 ///
@@ -41,14 +42,40 @@ impl<K, E: fmt::Debug> fmt::Debug for Refused<K, E> {
     }
 }
 
-impl<K, E> fmt::Display for Refused<K, E> {
+/// The reason, as it says itself.
+impl<K, E: fmt::Display> fmt::Display for Refused<K, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("refused; what was given is kept in this error")
+        self.reason.fmt(f)
     }
 }
 
+/// The source is that of the reason, whose own text is the text of this error.
 impl<K, E: StdError + 'static> StdError for Refused<K, E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.reason)
+        self.reason.source()
+    }
+}
+
+impl<K, E: Explain> Refused<K, E> {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+
+    /// What to try next. The key is still there: [`Self::into_key`].
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        self.reason.help()
+    }
+}
+
+impl<K, E: Explain> crate::private::Error for Refused<K, E> {}
+impl<K, E: Explain + 'static> Explain for Refused<K, E> {
+    fn kind(&self) -> ErrorKind {
+        Self::kind(self)
+    }
+    fn help(&self) -> Option<String> {
+        Self::help(self)
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::binding::Instance;
 use crate::did::{Did, InvalidDid};
+use crate::kind::{ErrorKind, explain};
 
 /// Why a peer's certificate is refused.
 #[derive(Debug, thiserror::Error)]
@@ -165,7 +166,44 @@ pub enum Refusal {
     Tls12,
 }
 
+explain!(Refusal);
+
 impl Refusal {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Intermediates { .. }
+            | Self::TooLarge { .. }
+            | Self::Malformed
+            | Self::TrailingBytes
+            | Self::Version
+            | Self::KeyAlgorithm
+            | Self::Key(_)
+            | Self::SignatureAlgorithm
+            | Self::SelfSignature(_)
+            | Self::DuplicateExtension { .. }
+            | Self::UnknownCriticalExtension { .. }
+            | Self::Authority
+            | Self::KeyUsage
+            | Self::ExtendedKeyUsage { .. }
+            | Self::Names
+            | Self::Did(_)
+            | Self::NoBinding
+            | Self::NoInstance
+            | Self::MalformedBinding
+            | Self::BindingSignature { .. }
+            | Self::ValidForTooLong { .. }
+            | Self::HandshakeSignature => ErrorKind::Untrusted,
+            Self::BindingVersion { .. } | Self::Tls12 => ErrorKind::Unsupported,
+            Self::Expired { .. } => ErrorKind::Expired,
+            Self::NotYetValid { .. } => ErrorKind::Clock,
+            Self::NotExpected { .. } => ErrorKind::OtherIdentity,
+            Self::EarlierEpoch { .. } | Self::Superseded { .. } => ErrorKind::Superseded,
+            Self::Sequences(_) => ErrorKind::Io,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

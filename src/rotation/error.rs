@@ -3,6 +3,7 @@
 use super::{Fork, MAX_STATEMENTS, RotationRole, VERSION};
 use crate::did::Did;
 use crate::fault::SignError;
+use crate::kind::{ErrorKind, explain};
 
 /// Why a rotation could not be stated, or why statements are no chain.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +169,39 @@ pub enum RotationError {
     },
 }
 
+explain!(RotationError);
+
 impl RotationError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Format(_)
+            | Self::TooLong { .. }
+            | Self::TooMany
+            | Self::OutOfRange { .. }
+            | Self::SameKey { .. }
+            | Self::Empty
+            | Self::CommitmentToUsedKey { .. } => ErrorKind::InvalidInput,
+            Self::Version { .. } => ErrorKind::Unsupported,
+            Self::Signature { .. }
+            | Self::Fork(_)
+            | Self::Missing { .. }
+            | Self::Unrelated { .. }
+            | Self::Previous { .. }
+            | Self::Link { .. }
+            | Self::Time { .. }
+            | Self::KeyTwice { .. }
+            | Self::CommitmentBroken { .. }
+            | Self::NotAContinuation { .. } => ErrorKind::Untrusted,
+            Self::NotInChain { .. }
+            | Self::DidIsNotItsKey { .. }
+            | Self::NotThisIdentity { .. } => ErrorKind::OtherIdentity,
+            Self::Sign { source, .. } => source.kind(),
+            Self::HandedOver { .. } | Self::AlreadyStored { .. } => ErrorKind::AlreadyExists,
+        }
+    }
+
     /// Whether the statements could not be read at all, so that nothing can be
     /// said about their being valid.
     #[must_use]
@@ -221,7 +254,14 @@ impl RotationError {
             Self::NotThisIdentity { .. } => "store the chain in the identity that it ends in",
             Self::TooMany => "make a new identity, and tell its DID to peers by another way",
             Self::Sign { source, .. } => return source.help(),
-            _ => return None,
+            Self::Version { .. } => "get the chain from its owner again: there is no such version",
+            Self::OutOfRange { .. } => {
+                "get the chain from its owner again; to make one, check the clock"
+            }
+            Self::Empty => "give a chain of at least one statement",
+            Self::DidIsNotItsKey { .. } => {
+                "correct the signer: its `did()` has to be that of its `verifying_key()`"
+            }
         };
         Some(help.to_owned())
     }

@@ -13,6 +13,7 @@ use super::signing::TlsKey;
 use crate::binding::{BindingNumber, Instance};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
+use crate::kind::{ErrorKind, explain};
 use crate::signer::DidSigner;
 
 /// The TLS key and certificate of a bundle, as rustls uses them.
@@ -172,7 +173,18 @@ pub enum ReplaceError {
     },
 }
 
+explain!(ReplaceError);
+
 impl ReplaceError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::OtherDid { .. } => ErrorKind::OtherIdentity,
+            Self::EarlierEpoch { .. } | Self::Older { .. } => ErrorKind::Superseded,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

@@ -10,6 +10,7 @@ use self::instances::Instances;
 use super::recent::Recent;
 use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
+use crate::kind::{ErrorKind, explain};
 
 /// As many DIDs as [`MemorySequences`] remembers unless told otherwise.
 const DEFAULT_CAPACITY: usize = 65_536;
@@ -111,6 +112,30 @@ pub enum SequenceError {
     /// The store cannot be read or written.
     #[error("the store of sequence numbers failed")]
     Store(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+explain!(SequenceError);
+
+impl SequenceError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::EarlierEpoch { .. } | Self::Lower { .. } => ErrorKind::Superseded,
+            Self::Store(_) => ErrorKind::Io,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::EarlierEpoch { .. } => "the holder has to join the latest epoch of its DID",
+            Self::Lower { .. } => "the holder has to use its latest binding: restart it",
+            Self::Store(_) => "repair the store of sequence numbers: nobody is accepted until",
+        };
+        Some(help.into())
+    }
 }
 
 /// Numbers in memory, forgotten when the process ends.

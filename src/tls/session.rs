@@ -6,6 +6,7 @@ use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use super::DidVerifier;
 use crate::clock;
+use crate::kind::{ErrorKind, explain};
 use crate::peer::{Refusal, VerifiedPeer};
 
 impl DidVerifier {
@@ -90,7 +91,20 @@ pub enum PeerError {
     Refused(#[from] Refusal),
 }
 
+explain!(PeerError);
+
 impl PeerError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Handshaking | Self::NotTls13 | Self::Resumed | Self::NoCertificate => {
+                ErrorKind::Misuse
+            }
+            Self::Refused(refusal) => refusal.kind(),
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

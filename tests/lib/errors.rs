@@ -1,8 +1,8 @@
 //! Messages that need a device we cannot have here: what happened, then what
 //! to try. (Errors that SoftHSM2 can be brought to give are tested with it.)
 
-use icn_identity::Error;
 use icn_identity::error::{DeviceError, FormatError, OpenError, Pkcs11Error, SignError};
+use icn_identity::{Error, ErrorKind};
 
 fn token() -> String {
     "node-1".into()
@@ -70,6 +70,7 @@ fn a_layer_prints_itself_and_its_cause_is_its_source() {
     let error = SignError::Device(DeviceError::Pkcs11(Pkcs11Error::Call {
         call: "C_Sign",
         token: token(),
+        kind: ErrorKind::DeviceAbsent,
         source: "CKR_DEVICE_REMOVED".into(),
     }));
     let first = error.source().map(ToString::to_string);

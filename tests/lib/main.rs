@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_in_result, reason = "tests")]
 
 mod did;
+#[cfg(feature = "tls")]
+mod error_types;
 mod errors;
 mod foreign;
 mod instances;

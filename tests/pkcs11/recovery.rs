@@ -193,6 +193,8 @@ fn a_login_that_fails_for_no_clear_reason_is_not_tried_again_by_itself() {
             assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
             let [first, second, third] = errors.map(device_error);
             assert!(matches!(first, Pkcs11Error::Call { call: "C_Login", .. }), "{first:?}");
+            // The PIN was sent, and may have been counted.
+            assert!(!first.kind().is_transient(), "{first:?}");
             for error in [second, third] {
                 assert!(matches!(error, Pkcs11Error::NotOpen { .. }), "{error:?}");
             }

@@ -99,10 +99,9 @@ pub struct KeyReport {
 /// [`Pkcs11Error::Module`] if the module cannot be used at all.
 pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
     let module = Module::open(&config.module)?;
-    let info = module.context().get_library_info().map_err(|error| Pkcs11Error::Call {
-        call: "C_GetInfo",
-        token: module.path().display().to_string(),
-        source: Box::new(super::failure::Failure::from(error)),
+    let info = module.context().get_library_info().map_err(|error| {
+        let name = module.path().display().to_string();
+        super::failure::Failure::from(error).into_error("C_GetInfo", name)
     })?;
     let wanted = Wanted::from_config(config);
     let tokens = present(&module)?;

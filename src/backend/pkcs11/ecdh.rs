@@ -179,6 +179,7 @@ impl Objects<'_> {
                 Pkcs11Error::Call {
                     call: "getrandom",
                     token: self.token.name(),
+                    kind: error.kind(),
                     source: Box::new(error),
                 }
             })?;
@@ -230,7 +231,7 @@ impl Objects<'_> {
         let failure = Failure::from(error);
         let lost = matches!(judge(&failure), (_, Condition::Dead));
         let token = self.token.name();
-        let failed = Pkcs11Error::Call { call, token, source: Box::new(failure) };
+        let failed = failure.into_error(call, token);
         if lost { failed.into() } else { self.refuses(Some(failed.into())) }
     }
 }

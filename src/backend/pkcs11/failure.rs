@@ -4,6 +4,8 @@ use std::fmt;
 
 use cryptoki::error::{Error, RvError};
 
+use crate::error::{ErrorKind, Pkcs11Error};
+
 /// Why a call into a module failed: prints the `CKR_` name and nothing else.
 /// (cryptoki's own text is a paragraph of the standard.)
 #[derive(Debug)]
@@ -23,6 +25,37 @@ impl From<Error> for Failure {
         match error {
             Error::Pkcs11(returned, _) => Self::Returned(returned),
             error => Self::Unreadable(error),
+        }
+    }
+}
+
+impl Failure {
+    /// The error of a call.
+    pub(super) fn into_error(self, call: &'static str, token: String) -> Pkcs11Error {
+        // Whether a login that failed was counted as a wrong PIN, nobody knows.
+        let kind = match call {
+            "C_Login" => ErrorKind::DeviceFailed,
+            _ => self.kind(),
+        };
+        Pkcs11Error::Call { call, token, kind, source: Box::new(self) }
+    }
+
+    const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Returned(
+                RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SlotIdInvalid,
+            ) => ErrorKind::DeviceAbsent,
+            Self::Returned(RvError::SessionCount | RvError::HostMemory) => ErrorKind::Busy,
+            Self::Returned(RvError::RandomNoRng) => ErrorKind::Randomness,
+            Self::Returned(
+                RvError::MechanismInvalid
+                | RvError::FunctionNotSupported
+                | RvError::CurveNotSupported,
+            ) => ErrorKind::Unsupported,
+            Self::Returned(_)
+            | Self::Unreadable(_)
+            | Self::SignatureLength
+            | Self::SignatureRange => ErrorKind::DeviceFailed,
         }
     }
 }
@@ -74,5 +107,21 @@ mod tests {
         }
         let vendor = Failure::Returned(RvError::VendorDefined(0x8000_0001));
         assert_eq!(vendor.to_string(), "the module returned the vendor's code 0x80000001");
+    }
+
+    #[test]
+    fn an_answer_has_its_kind_and_a_failed_login_is_never_tried_again() {
+        for (error, kind) in [
+            (RvError::DeviceRemoved, ErrorKind::DeviceAbsent),
+            (RvError::TokenNotPresent, ErrorKind::DeviceAbsent),
+            (RvError::SessionCount, ErrorKind::Busy),
+            (RvError::GeneralError, ErrorKind::DeviceFailed),
+            (RvError::MechanismInvalid, ErrorKind::Unsupported),
+        ] {
+            let failed = Failure::Returned(error).into_error("C_Sign", "node-1".into());
+            assert_eq!(failed.kind(), kind, "{error:?}");
+            let login = Failure::Returned(error).into_error("C_Login", "node-1".into());
+            assert!(!login.kind().is_transient(), "{error:?}");
+        }
     }
 }

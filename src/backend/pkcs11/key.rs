@@ -156,7 +156,7 @@ impl TokenSigner {
             Err(NotSigned::Failed { call, failure }) => {
                 let (lost, condition) = judge(&failure);
                 let token = objects.token.name();
-                let error = Pkcs11Error::Call { call, token, source: Box::new(failure) };
+                let error = failure.into_error(call, token);
                 (error, lost, condition)
             }
         };

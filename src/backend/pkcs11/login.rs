@@ -162,6 +162,7 @@ impl PinMemory {
                 crate::secret::fill_random(&mut salt).map_err(|error| Pkcs11Error::Call {
                     call: "getrandom",
                     token: token.name(),
+                    kind: error.kind(),
                     source: Box::new(error),
                 })?;
                 *self.salt.insert(salt)

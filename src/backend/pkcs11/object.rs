@@ -229,11 +229,9 @@ impl Objects<'_> {
         asked: [AttributeType; N],
     ) -> Result<[Option<Vec<u8>>; N], Pkcs11Error> {
         let calls = self.token.module().calls();
-        calls.attributes(self.session, object, asked).map_err(|failure| Pkcs11Error::Call {
-            call: "C_GetAttributeValue",
-            token: self.token.name(),
-            source: Box::new(failure),
-        })
+        calls
+            .attributes(self.session, object, asked)
+            .map_err(|failure| failure.into_error("C_GetAttributeValue", self.token.name()))
     }
 }
 

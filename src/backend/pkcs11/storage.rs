@@ -221,6 +221,7 @@ impl Objects<'_> {
             Err(exposable) => Err(Pkcs11Error::Call {
                 call,
                 token: self.token.name(),
+                kind: exposable.kind(),
                 source: Box::new(exposable),
             }),
         }

@@ -12,6 +12,7 @@ pub(super) fn random_id(token: &str) -> Result<Vec<u8>, Pkcs11Error> {
     crate::secret::fill_random(&mut id).map_err(|error| Pkcs11Error::Call {
         call: "getrandom",
         token: token.to_owned(),
+        kind: error.kind(),
         source: Box::new(error),
     })?;
     Ok(id)

@@ -230,7 +230,7 @@ impl Token {
     /// The error of a call on this token.
     pub(super) fn failed(&self, call: &'static str) -> impl FnOnce(Error) -> Pkcs11Error + use<> {
         let token = self.name();
-        move |error| Pkcs11Error::Call { call, token, source: Box::new(Failure::from(error)) }
+        move |error| Failure::from(error).into_error(call, token)
     }
 }
 
@@ -252,10 +252,8 @@ pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, Pkcs11Error> {
         }
         slots => slots,
     };
-    let slots = slots.map_err(|error| Pkcs11Error::Call {
-        call: "C_GetSlotList",
-        token: module.path().display().to_string(),
-        source: Box::new(Failure::from(error)),
+    let slots = slots.map_err(|error| {
+        Failure::from(error).into_error("C_GetSlotList", module.path().display().to_string())
     })?;
     Ok(slots.into_iter().filter_map(|slot| read(module, slot)).collect())
 }

@@ -59,6 +59,7 @@ impl Access {
     pub(super) fn new(chip: Arc<Chip>, home: PathBuf, config: TpmConfig) -> Result<Self, TpmError> {
         let mut hash_key = [0; 32];
         crate::secret::fill_random(&mut hash_key).map_err(|error| TpmError::Command {
+            kind: error.kind(),
             doing: "make a random number",
             source: Box::new(error),
         })?;

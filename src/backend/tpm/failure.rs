@@ -9,7 +9,7 @@ use std::fmt;
 use tss_esapi::constants::response_code::Tss2ResponseCode;
 use tss_esapi::{Error, WrapperErrorKind};
 
-use crate::error::TpmError;
+use crate::error::{ErrorKind, TpmError};
 
 /// A call that failed: what was being done, and the code.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,29 @@ pub(super) enum Meaning {
     Other,
 }
 
+impl Meaning {
+    /// A connection that broke may have carried a PIN, which may have been counted: that
+    /// is not a TPM which is away.
+    const fn kind(self) -> ErrorKind {
+        match self {
+            Self::Again | Self::NoObjectSlot | Self::NoSessionSlot => ErrorKind::Busy,
+            Self::NoLibrary => ErrorKind::Unsupported,
+            Self::Integrity => ErrorKind::Damaged,
+            Self::Lockout => ErrorKind::LockedOut,
+            // A PIN that was refused has its own error: this is another authValue.
+            Self::WrongAuth
+            | Self::PolicyFail
+            | Self::Value
+            | Self::NoHandle
+            | Self::Gone
+            | Self::NoDevice
+            | Self::Broken
+            | Self::Malformed
+            | Self::Other => ErrorKind::DeviceFailed,
+        }
+    }
+}
+
 const fn layer(code: u32) -> u32 {
     code >> 16 & 0xff
 }
@@ -90,14 +113,15 @@ impl Failure {
     /// The error for a failure that means nothing more where it happened.
     pub(super) fn into_error(self) -> TpmError {
         let source = Box::new(self);
-        match self.meaning() {
+        let meaning = self.meaning();
+        match meaning {
             Meaning::Lockout => {
                 TpmError::LockedOut { recovery_seconds: None, source: Some(source) }
             }
             Meaning::NoObjectSlot => TpmError::Full { what: "object", source },
             Meaning::NoSessionSlot => TpmError::Full { what: "session", source },
             Meaning::PolicyFail => TpmError::PolicyRefused { source },
-            _ => TpmError::Command { doing: self.doing, source },
+            _ => TpmError::Command { doing: self.doing, kind: meaning.kind(), source },
         }
     }
 }

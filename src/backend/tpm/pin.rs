@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::backend::PinStretching;
-use crate::error::TpmError;
+use crate::error::{ErrorKind, TpmError};
 use crate::secret::{LockedBox, Pin};
 
 /// What a sealed object is for. Each has its own derived keys.
@@ -54,8 +54,10 @@ impl PinStretching {
     /// A new salt.
     pub(super) fn generate(log_n: u8) -> Result<Self, TpmError> {
         let mut salt = [0; 16];
-        crate::secret::fill_random(&mut salt)
-            .map_err(|error| TpmError::Command { doing: "make a salt", source: Box::new(error) })?;
+        crate::secret::fill_random(&mut salt).map_err(|error| {
+            let kind = error.kind();
+            TpmError::Command { doing: "make a salt", kind, source: Box::new(error) }
+        })?;
         Ok(Self { salt, log_n })
     }
 }
@@ -122,7 +124,8 @@ impl Stretched {
         did: &str,
         secret: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, TpmError> {
-        let failed = |source| TpmError::Command { doing: "encrypt a key", source };
+        let kind = ErrorKind::Internal;
+        let failed = |source| TpmError::Command { doing: "encrypt a key", kind, source };
         let mut nonce = [0; NONCE];
         crate::secret::fill_random(&mut nonce).map_err(|error| failed(Box::new(error)))?;
         let payload = Payload { msg: secret, aad: did.as_bytes() };

@@ -38,6 +38,7 @@ impl Help for Error {
             Self::Document(error) => error.on_the_command_line(),
             Self::Rotation(error) => error.on_the_command_line(),
             Self::Config(error) => error.on_the_command_line(),
+            Self::Uri(error) => error.on_the_command_line(),
             Self::Did(_) => Some(
                 "give a DID like did:icn:z… or did:key:z6Mk…, exactly as `icnctl id show` prints it"
                     .into(),
@@ -65,6 +66,7 @@ impl Help for BundleError {
                 "give the epoch exactly as `icnctl id renew --all-instances` printed it"
             }
             Self::Challenge(error) => return error.on_the_command_line(),
+            Self::Sign(error) => return error.on_the_command_line(),
             _ => return self.help(),
         };
         Some(help.to_owned())

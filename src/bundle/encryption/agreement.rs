@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::super::IdentityBundle;
+use crate::kind::{ErrorKind, explain};
 use crate::signer::DidSigner;
 
 /// What two X25519 keys agree on: 32 bytes, wiped when dropped.
@@ -33,6 +34,22 @@ impl fmt::Debug for SharedSecret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the peer's X25519 key has small order: the result would not depend on our key")]
 pub struct NotContributory(());
+
+explain!(NotContributory);
+
+impl NotContributory {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Untrusted
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some("end the protocol with this peer: nobody has such a key by chance".into())
+    }
+}
 
 impl<S: DidSigner> IdentityBundle<S> {
     /// X25519 of the bundle's key with a peer's public key (RFC 7748, section

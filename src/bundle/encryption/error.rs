@@ -5,6 +5,7 @@ use std::io;
 use ::age::DecryptError as Age;
 
 use crate::fault::KeystoreError;
+use crate::kind::{ErrorKind, explain};
 
 /// Why an age file was not decrypted, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,22 @@ impl From<KeystoreError> for DecryptError {
     }
 }
 
+explain!(DecryptError);
+
 impl DecryptError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAge | Self::PassphraseFile | Self::HeaderTooLong => ErrorKind::InvalidInput,
+            Self::UnknownHeader | Self::Damaged | Self::Truncated => ErrorKind::Damaged,
+            Self::NotForThisIdentity => ErrorKind::OtherIdentity,
+            Self::Input(error) | Self::Output(error) => ErrorKind::of_io(error),
+            Self::NotSaved(error) => error.kind(),
+            Self::Key => ErrorKind::Internal,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -71,7 +87,14 @@ impl DecryptError {
                 "get the file once more, whole; nothing that was decrypted of it can be trusted"
             }
             Self::NotSaved(error) => return error.help(),
-            Self::Input(_) | Self::Output(_) | Self::Key => return None,
+            Self::Input(_) => {
+                "see why it cannot be read (the source of this error), then give it once more"
+            }
+            Self::Output(_) => {
+                "see why it cannot be written (the source of this error); nothing that was \
+                 decrypted of it can be trusted"
+            }
+            Self::Key => "this should not be: report it",
         };
         Some(help.to_owned())
     }

@@ -1,5 +1,7 @@
 //! Why a text is no URI of ours. No value is ever repeated: it may be a PIN.
 
+use crate::kind::{ErrorKind, explain};
+
 /// Why a text is not a `pkcs11:` URI that names a key or token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -74,7 +76,30 @@ pub enum InvalidPkcs11Uri {
     ModulePath,
 }
 
+explain!(InvalidPkcs11Uri);
+
 impl InvalidPkcs11Uri {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Scheme
+            | Self::Character { .. }
+            | Self::Percent { .. }
+            | Self::NoAttribute { .. }
+            | Self::Twice { .. }
+            | Self::Unknown { .. }
+            | Self::NotTaken { .. }
+            | Self::NotText { .. }
+            | Self::TooLong { .. }
+            | Self::EmptyId
+            | Self::Type
+            | Self::PinValue
+            | Self::PinSource
+            | Self::ModulePath => ErrorKind::InvalidInput,
+        }
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

@@ -27,9 +27,7 @@ impl NotSigned {
     pub(in super::super) fn into_error(self, token: String) -> Pkcs11Error {
         match self {
             Self::NotConfirmed(error) => error,
-            Self::Failed { call, failure } => {
-                Pkcs11Error::Call { call, token, source: Box::new(failure) }
-            }
+            Self::Failed { call, failure } => failure.into_error(call, token),
         }
     }
 }

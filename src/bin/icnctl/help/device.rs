@@ -37,6 +37,7 @@ impl Help for SignError {
 impl Help for DeviceError {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
+            Self::Pkcs11(Pkcs11Error::NotReopened { .. }) => return self.help(),
             Self::Pkcs11(error) => return error.on_the_command_line(),
             Self::Tpm(error) => return error.on_the_command_line(),
             Self::NoPkcs11 => "build with `--features pkcs11`",

@@ -153,6 +153,7 @@ fn an_error_within_another_is_answered_alike() {
         OpenError::Challenge(SignError::Device(device())).into(),
         SignError::Device(device()).into(),
         BundleError::Challenge(device().into()).into(),
+        BundleError::Sign(SignError::Device(device())).into(),
     ] {
         assert_eq!(error.on_the_command_line(), said, "{error:?}");
     }

@@ -1,0 +1,168 @@
+//! What an [`Error`] says of itself: by walking to its cause, never by its text.
+
+use super::{DeviceError, Error, TpmError};
+use crate::kind::{ErrorKind, explain};
+use crate::rotation::RotationError;
+#[cfg(feature = "tls")]
+use crate::tls::refusal_of;
+
+explain!(Error);
+
+impl Error {
+    /// What it means for the program: what to match on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Open(error) => error.kind(),
+            Self::Sign(error) => error.kind(),
+            Self::Device(error) => error.kind(),
+            Self::Keystore(error) => error.kind(),
+            Self::Backup(error) => error.kind(),
+            Self::Legacy(error) => error.kind(),
+            Self::Export(error) => error.kind(),
+            Self::Bundle(error) => error.kind(),
+            Self::Decrypt(error) => error.kind(),
+            Self::Agreement(error) => error.kind(),
+            Self::Document(error) => error.kind(),
+            Self::Rotation(error) => error.kind(),
+            Self::Config(error) => error.kind(),
+            Self::Did(error) => error.kind(),
+            Self::Name(error) => error.kind(),
+            Self::VerifyingKey(error) => error.kind(),
+            Self::Signature(error) => error.kind(),
+            Self::Provenance(error) => error.kind(),
+            Self::Requirement(error) => error.kind(),
+            Self::NoRandomness(error) => error.kind(),
+            Self::SshSignature(error) => error.kind(),
+            Self::Uri(error) => error.kind(),
+            Self::Refused(error) => error.kind(),
+            #[cfg(feature = "tls")]
+            Self::Peer(error) => error.kind(),
+            #[cfg(feature = "tls")]
+            Self::Replace(error) => error.kind(),
+            #[cfg(feature = "tls")]
+            Self::Sequence(error) => error.kind(),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => match refusal_of(error) {
+                Some(refusal) => refusal.kind(),
+                None => of_tls(error),
+            },
+        }
+    }
+
+    /// What to try next, in a sentence, where there is something to try.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.help(),
+            Self::Sign(error) => error.help(),
+            Self::Device(error) => error.help(),
+            Self::Keystore(error) => error.help(),
+            Self::Backup(error) => error.help(),
+            Self::Legacy(error) => error.help(),
+            Self::Export(error) => error.help(),
+            Self::Bundle(error) => error.help(),
+            Self::Decrypt(error) => error.help(),
+            Self::Agreement(error) => error.help(),
+            Self::Document(error) => error.help(),
+            Self::Rotation(error) => error.help(),
+            Self::Config(error) => error.help(),
+            Self::Did(error) => error.help(),
+            Self::Name(error) => error.help(),
+            Self::VerifyingKey(error) => error.help(),
+            Self::Signature(error) => error.help(),
+            Self::Provenance(error) => error.help(),
+            Self::Requirement(error) => error.help(),
+            Self::NoRandomness(error) => error.help(),
+            Self::SshSignature(error) => error.help(),
+            Self::Uri(error) => error.help(),
+            Self::Refused(error) => error.help(),
+            #[cfg(feature = "tls")]
+            Self::Peer(error) => error.help(),
+            #[cfg(feature = "tls")]
+            Self::Replace(error) => error.help(),
+            #[cfg(feature = "tls")]
+            Self::Sequence(error) => error.help(),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => match refusal_of(error) {
+                Some(refusal) => refusal.help(),
+                None => Some(
+                    "see what rustls says (the source of this error); both ends have to use the \
+                     configuration of a `TlsIdentity`, unchanged"
+                        .into(),
+                ),
+            },
+        }
+    }
+
+    /// Whether the very same call may succeed later without anybody doing anything:
+    /// [`ErrorKind::is_transient`]. Never true where a PIN was refused, or may have been
+    /// counted.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.kind().is_transient()
+    }
+
+    /// What a device said, if that is the reason: also where an opening, a
+    /// signature, a bundle, a rotation or a backup failed for it.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceError> {
+        match self {
+            Self::Device(error) => Some(error.innermost()),
+            Self::Open(error) => error.device(),
+            Self::Sign(error) => error.device(),
+            Self::Bundle(error) => error.device(),
+            Self::Keystore(error) => error.device(),
+            Self::Rotation(RotationError::Sign { source, .. }) => source.device(),
+            Self::Backup(error) => error.inner()?.device(),
+            _ => None,
+        }
+    }
+
+    /// What a TPM said, if that is the reason: [`Self::device`], narrowed.
+    #[must_use]
+    pub fn tpm(&self) -> Option<&TpmError> {
+        match self.device()? {
+            DeviceError::Tpm(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether a token or TPM refused the PIN that was given.
+    #[must_use]
+    pub fn is_wrong_pin(&self) -> bool {
+        self.device().is_some_and(DeviceError::is_wrong_pin)
+    }
+
+    /// Whether a passphrase or PIN was refused, now or before, or not sent for
+    /// the sake of the token's last try: trying again with the same one is of
+    /// no use, and may lock the token. A service must not be restarted for it.
+    ///
+    /// Not of a TPM that is locked: any program may have locked it, it looks at no PIN
+    /// meanwhile, and frees itself.
+    #[must_use]
+    pub fn is_wrong_credential(&self) -> bool {
+        match self.kind() {
+            ErrorKind::WrongCredential => true,
+            ErrorKind::LockedOut => !matches!(self.tpm(), Some(TpmError::LockedOut { .. })),
+            _ => false,
+        }
+    }
+}
+
+/// What rustls says; its enum grows.
+#[cfg(feature = "tls")]
+fn of_tls(error: &rustls::Error) -> ErrorKind {
+    use rustls::Error as Tls;
+    match error {
+        Tls::AlertReceived(_) => ErrorKind::External,
+        Tls::PeerIncompatible(_) => ErrorKind::Unsupported,
+        Tls::FailedToGetRandomBytes => ErrorKind::Randomness,
+        Tls::FailedToGetCurrentTime => ErrorKind::Clock,
+        Tls::General(_) | Tls::InconsistentKeys(_) => ErrorKind::Misuse,
+        Tls::HandshakeNotComplete | Tls::BadMaxFragmentSize | Tls::EncryptError => {
+            ErrorKind::Misuse
+        }
+        _ => ErrorKind::Untrusted,
+    }
+}

@@ -1,0 +1,166 @@
+use super::{boxed, check, did};
+use crate::algorithm::{AlgorithmId, BadSignature};
+use crate::error::{
+    DeviceError, ErrorKind as K, FormatError, OpenError, Pkcs11Error, SignError, TpmError,
+};
+use crate::evidence::{Assurance, Exposable, ProvenanceKind};
+use crate::locator::BackendKind;
+
+#[test]
+fn of_opening() {
+    use OpenError as E;
+    let (demanded, found) = (ProvenanceKind::Hardware, ProvenanceKind::DeviceHeld);
+    let (p256, ed25519) = (AlgorithmId::P256, AlgorithmId::Ed25519);
+    let newer = FormatError::Newer { what: "x", found: 2, known: 1 };
+    check(
+        "fault/open.rs",
+        vec![
+            (E::WrongPassphrase, K::WrongCredential),
+            (E::EmptyPassphrase, K::CredentialMissing),
+            (E::ExcessiveWork { required: 30, limit: 20 }, K::Damaged),
+            (E::Damaged(boxed()), K::Damaged),
+            (E::Payload(newer), K::Unsupported),
+            (E::Payload(FormatError::Payload { reason: "x", source: None }), K::Damaged),
+            (E::NoSeed, K::Configuration),
+            (E::WrongKey { expected: did(), found: did() }, K::OtherIdentity),
+            (E::WrongProvenance { demanded, found }, K::Requirement),
+            (E::WrongAlgorithm { demanded: p256, found: ed25519 }, K::Requirement),
+            (E::NotSealedToTpm, K::Requirement),
+            (
+                E::LessAssurance { was: Assurance::Claimed, now: Assurance::SoftToken },
+                K::Requirement,
+            ),
+            (E::Exposable(Exposable::Extractable), K::Requirement),
+            (E::Challenge(SignError::External(boxed())), K::External),
+            (E::NotItsKey, K::OtherIdentity),
+            (E::Device(TpmError::FinalTry.into()), K::LockedOut),
+            (E::NoRandomness(super::no_randomness()), K::Randomness),
+            (E::Encrypt(boxed()), K::Internal),
+        ],
+    );
+}
+
+#[test]
+fn of_signing() {
+    use SignError as E;
+    check(
+        "fault/sign.rs",
+        vec![
+            (E::Device(Pkcs11Error::Forked.into()), K::Misuse),
+            (E::BadSignature(BadSignature::new()), K::Untrusted),
+            (E::External(boxed()), K::External),
+            (E::Reserved, K::InvalidInput),
+            (E::Refused(boxed()), K::External),
+            (E::InvalidContext, K::InvalidInput),
+        ],
+    );
+}
+
+#[test]
+fn of_devices() {
+    use DeviceError as E;
+    let backend = BackendKind::Tpm;
+    check(
+        "fault/device.rs",
+        vec![
+            (E::NoPkcs11, K::Unsupported),
+            (E::NoTpm, K::Unsupported),
+            (E::Pkcs11(Pkcs11Error::PinLocked { token: "t".into() }), K::LockedOut),
+            (E::Tpm(TpmError::PinMissing), K::CredentialMissing),
+            (E::NoAlgorithm { backend, algorithm: AlgorithmId::P256 }, K::Unsupported),
+            (E::StorageKey { token: "t".into(), source: None }, K::OtherIdentity),
+            (E::WrongCredential { backend, wanted: "passphrase" }, K::CredentialMissing),
+            (E::ForeignLocator { backend }, K::Misuse),
+        ],
+    );
+}
+
+#[test]
+fn of_tokens() {
+    use Pkcs11Error as E;
+    let t = || "node-1".to_owned();
+    let call = |kind| E::Call { call: "C_Sign", token: t(), kind, source: boxed() };
+    let none = Vec::new;
+    check(
+        "fault/pkcs11.rs",
+        vec![
+            (E::Module { path: "/x".into(), reason: "x", source: None }, K::Configuration),
+            (E::NoToken { wanted: t(), present: none() }, K::DeviceAbsent),
+            (E::AmbiguousToken { wanted: t(), candidates: none() }, K::Configuration),
+            (E::NoEd25519 { token: t(), mechanisms: none(), p256: true }, K::Unsupported),
+            (E::NoEd25519 { token: t(), mechanisms: none(), p256: false }, K::Unsupported),
+            (E::NoP256 { token: t(), mechanisms: none() }, K::Unsupported),
+            (E::NoKey { token: t(), wanted: t() }, K::NotFound),
+            (
+                E::AmbiguousKey { token: t(), wanted: t(), count: 2, candidates: none() },
+                K::Configuration,
+            ),
+            (E::NotConfiguredKey { configured: t(), found: t() }, K::Configuration),
+            (E::NotFound { did: did(), tokens: none() }, K::DeviceAbsent),
+            (E::FoundTwice { did: did(), candidates: none() }, K::Configuration),
+            (E::LabelTaken { token: t(), label: t() }, K::AlreadyExists),
+            (
+                E::KeyReplaced { token: t(), key: t(), expected: did(), found: did() },
+                K::OtherIdentity,
+            ),
+            (E::PublicKey { token: t(), reason: t() }, K::Damaged),
+            (E::WrongPin { token: t(), final_try: true, count_low: true }, K::WrongCredential),
+            (E::WrongPin { token: t(), final_try: false, count_low: false }, K::WrongCredential),
+            (E::PinKnownWrong { token: t() }, K::WrongCredential),
+            (E::PinDiffers { token: t() }, K::WrongCredential),
+            (E::FinalTry { token: t() }, K::LockedOut),
+            (E::PinLocked { token: t() }, K::LockedOut),
+            (E::PinUnusable { token: t(), reason: "r" }, K::CredentialMissing),
+            (E::NotOpen { token: t() }, K::CredentialMissing),
+            (E::NotReopened { token: t(), source: OpenError::NotItsKey.into() }, K::OtherIdentity),
+            (E::NotReopened { token: t(), source: boxed() }, K::DeviceFailed),
+            (E::Forked, K::Misuse),
+            (E::LeftBehind { token: t(), id: t(), source: boxed() }, K::Damaged),
+            (call(K::Busy), K::Busy),
+            (call(K::DeviceAbsent), K::DeviceAbsent),
+            (call(K::DeviceFailed), K::DeviceFailed),
+        ],
+    );
+}
+
+#[test]
+fn of_tpms() {
+    use TpmError as E;
+    let t = || "text".to_owned();
+    let kind = K::DeviceFailed;
+    let other = |differ| E::PcrMismatch { differences: Vec::new(), authorized: differ };
+    check(
+        "fault/tpm.rs",
+        vec![
+            (E::NoDevice { device: t(), source: None }, K::DeviceAbsent),
+            (E::BadDevice { device: t(), reason: "r" }, K::Configuration),
+            (E::NoPermission { device: t() }, K::Permission),
+            (E::Busy { device: t() }, K::Busy),
+            (E::NoTcti { device: t(), source: boxed() }, K::Unsupported),
+            (other(false), K::StateChanged),
+            (other(true), K::StateChanged),
+            (E::PcrMoved { differences: Vec::new() }, K::StateChanged),
+            (E::NoBank { bank: "sha256" }, K::Configuration),
+            (E::WrongPin { tries_left: Some(2), source: boxed() }, K::WrongCredential),
+            (E::WrongPin { tries_left: Some(0), source: boxed() }, K::WrongCredential),
+            (E::PinKnownWrong, K::WrongCredential),
+            (E::PinMissing, K::CredentialMissing),
+            (E::PinUnusable { reason: "r" }, K::CredentialMissing),
+            (E::FinalTry, K::LockedOut),
+            (E::LockedOut { recovery_seconds: None, source: None }, K::LockedOut),
+            (E::OtherTpm { expected: t(), found: t() }, K::OtherIdentity),
+            (E::ParentChanged { handle: 1, expected: t(), found: t() }, K::OtherIdentity),
+            (E::NoParent { handle: 1, source: boxed() }, K::OtherIdentity),
+            (E::NotAParent { handle: 1, reason: "r" }, K::Configuration),
+            (E::Damaged { what: "key", source: None }, K::Damaged),
+            (E::ForeignPolicy { what: "key" }, K::Damaged),
+            (E::PolicyRefused { source: boxed() }, K::DeviceFailed),
+            (E::Full { what: "object", source: boxed() }, K::Busy),
+            (E::Attributes { problem: "p" }, K::Requirement),
+            (E::NoSuchPolicy { reason: "r" }, K::Configuration),
+            (E::Approval { reason: "r" }, K::Untrusted),
+            (E::Command { doing: "sign", kind, source: boxed() }, kind),
+            (E::Command { doing: "make a storage key", kind, source: boxed() }, kind),
+        ],
+    );
+}

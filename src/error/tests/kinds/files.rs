@@ -1,0 +1,186 @@
+use std::io;
+
+use super::{boxed, check, did};
+use crate::bundle::DecryptError;
+use crate::config::ConfigError;
+use crate::error::{
+    BackupError, ErrorKind as K, ExportError, FieldProblem, FormatError, KeystoreError,
+    LegacyError, OpenError, Pkcs11Error,
+};
+use crate::evidence::ProvenanceKind;
+use crate::locator::BackendKind;
+
+fn io(kind: io::ErrorKind) -> KeystoreError {
+    KeystoreError::Io { action: "write", path: "/x".into(), source: kind.into() }
+}
+
+const NEWER: FormatError = FormatError::Newer { what: "x", found: 2, known: 1 };
+
+#[test]
+fn of_formats() {
+    use FormatError as E;
+    check(
+        "fault/format.rs",
+        vec![
+            (NEWER, K::Unsupported),
+            (E::Older { what: "x", found: 2 }, K::Unsupported),
+            (E::Payload { reason: "r", source: None }, K::Damaged),
+        ],
+    );
+}
+
+#[test]
+fn of_the_keystore() {
+    use KeystoreError as E;
+    let path = || "/x".into();
+    let t = || "text".to_owned();
+    let busy = Box::new(io(io::ErrorKind::ResourceBusy));
+    check(
+        "fault/keystore.rs",
+        vec![
+            (E::NoIdentity { home: path() }, K::NotFound),
+            (E::Incomplete { missing: path() }, K::Damaged),
+            (E::Exists { path: path() }, K::AlreadyExists),
+            (E::FileExists { path: path() }, K::AlreadyExists),
+            (io(io::ErrorKind::StorageFull), K::Storage),
+            (io(io::ErrorKind::PermissionDenied), K::Permission),
+            (io(io::ErrorKind::Other), K::Io),
+            (
+                E::Unsafe { path: path(), problem: t(), repair: "run: chmod 600 x".into() },
+                K::Permission,
+            ),
+            (E::NotADirectory { path: path() }, K::InvalidInput),
+            (E::InUse { home: path(), holder: t() }, K::InUse),
+            (E::Header { path: path(), source: boxed() }, K::Damaged),
+            (E::Header { path: path(), source: NEWER.into() }, K::Unsupported),
+            (E::Approvals { path: path(), source: boxed() }, K::Damaged),
+            (E::Format(FormatError::Older { what: "x", found: 3 }), K::Unsupported),
+            (E::NotOpened { path: path(), source: OpenError::NoSeed.into() }, K::Configuration),
+            (E::HeaderMismatch { path: path() }, K::Damaged),
+            (E::NotPinned { pinned: did(), found: did() }, K::OtherIdentity),
+            (E::NotConfigured { what: "w", found: t(), configured: t() }, K::Configuration),
+            (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
+            (E::ConfigNotEdited { path: path(), source: boxed() }, K::Configuration),
+            (E::Unrepaired { path: path() }, K::Damaged),
+            (E::Unfinished { path: path(), objects: t(), source: None }, K::Damaged),
+            (E::UnfinishedUnreadable { path: path(), source: boxed() }, K::Damaged),
+            (E::ReadBack { path: path() }, K::Io),
+            (E::RefusedBefore { token: t(), source_name: t(), at: 0 }, K::WrongCredential),
+            (E::NoPassphrase { backend: BackendKind::Age }, K::Unsupported),
+            (E::NoPassphrase { backend: BackendKind::Pkcs11 }, K::Unsupported),
+            (E::NoPassphrase { backend: BackendKind::Tpm }, K::Unsupported),
+            // Not to be tried again: the passphrase is another one now.
+            (E::PreviousKept { path: path(), source: busy }, K::Io),
+            (E::PassphraseNeeded, K::CredentialMissing),
+        ],
+    );
+}
+
+#[test]
+fn of_the_configuration() {
+    use ConfigError as E;
+    check(
+        "config/error.rs",
+        vec![
+            (E::File(io(io::ErrorKind::NotFound)), K::NotFound),
+            (E::Parse { line: 1, problem: "p".into() }, K::Configuration),
+            (E::NoPkcs11Section, K::Configuration),
+            (E::Tpm { problem: "p" }, K::Configuration),
+            (E::NoAssurance, K::Configuration),
+            (E::TwoModules, K::Configuration),
+            (E::WorkFactor { work_factor: 1, max_work_factor: 2 }, K::Configuration),
+        ],
+    );
+}
+
+#[test]
+fn of_backups() {
+    use BackupError as E;
+    let path = || "/x".into();
+    let gone = Pkcs11Error::NoToken { wanted: "w".into(), present: Vec::new() };
+    let not_there = Box::new(gone.into());
+    let no_file = io(io::ErrorKind::NotFound);
+    check(
+        "error/backup.rs",
+        vec![
+            (E::NoRecipient, K::InvalidInput),
+            (E::NotARecipient { given: None, reason: "r" }, K::InvalidInput),
+            (E::SecretAsRecipient, K::InvalidInput),
+            (E::OwnRecipient, K::InvalidInput),
+            (E::FileExists { path: path() }, K::AlreadyExists),
+            (E::ReadBack { path: path() }, K::Io),
+            (E::KeyFile { path: path(), source: boxed() }, K::InvalidInput),
+            (E::KeyFile { path: path(), source: no_file.into() }, K::NotFound),
+            (E::NoKey { path: path() }, K::InvalidInput),
+            (E::KeyFileLocked { path: path() }, K::CredentialMissing),
+            (E::KeyFilePassphrase { path: path() }, K::WrongCredential),
+            (E::OtherKey, K::OtherIdentity),
+            (E::Damaged(boxed()), K::Damaged),
+            (E::NotABackup { reason: "r", source: None }, K::Damaged),
+            (NEWER.into(), K::Unsupported),
+            (E::Signature { did: did() }, K::Untrusted),
+            (E::Inconsistent { what: "w", did: did(), source: None }, K::Untrusted),
+            (E::OtherDid { expected: did(), found: did() }, K::OtherIdentity),
+            (E::NotNamed { found: did() }, K::InvalidInput),
+            (E::KeyNotThere { did: did(), place: "p".into(), source: not_there }, K::DeviceAbsent),
+        ],
+    );
+}
+
+#[test]
+fn of_exports() {
+    use ExportError as E;
+    check(
+        "error/export.rs",
+        vec![
+            (E::NoSecret { provenance: ProvenanceKind::Hardware }, K::Unsupported),
+            (E::Recipient(Box::new(BackupError::SecretAsRecipient)), K::InvalidInput),
+            (E::Exists { path: "/x".into() }, K::AlreadyExists),
+        ],
+    );
+}
+
+#[test]
+fn of_older_files() {
+    use LegacyError as E;
+    check(
+        "error/legacy.rs",
+        vec![
+            (E::Armored, K::InvalidInput),
+            (E::Json { line: 1, column: 1 }, K::Damaged),
+            (E::Present, K::InvalidInput),
+            (E::UnknownVersion { found: 9 }, K::Unsupported),
+            (E::Missing { field: "f", format: "v3" }, K::Damaged),
+            (E::Doubled { field: "f".into() }, K::Damaged),
+            (E::Field { field: "f", problem: FieldProblem::NotText }, K::Damaged),
+            (E::NotItsKey { public: "p", secret: "s" }, K::Damaged),
+            (E::WrongDid { named: "n".into(), key: did() }, K::Damaged),
+            (E::Binding, K::Untrusted),
+            (E::NotPinned { pinned: did(), found: did() }, K::OtherIdentity),
+            (E::SamePlace { path: "/x".into() }, K::InvalidInput),
+            (E::TooLong { found: 2, limit: 1 }, K::InvalidInput),
+        ],
+    );
+}
+
+#[test]
+fn of_decryption() {
+    use DecryptError as E;
+    let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+    check(
+        "bundle/encryption/error.rs",
+        vec![
+            (E::NotAge, K::InvalidInput),
+            (E::UnknownHeader, K::Damaged),
+            (E::PassphraseFile, K::InvalidInput),
+            (E::NotForThisIdentity, K::OtherIdentity),
+            (E::HeaderTooLong, K::InvalidInput),
+            (E::Damaged, K::Damaged),
+            (E::Truncated, K::Damaged),
+            (E::Input(denied()), K::Permission),
+            (E::Output(denied()), K::Permission),
+            (E::NotSaved(Box::new(io(io::ErrorKind::QuotaExceeded))), K::Storage),
+            (E::Key, K::Internal),
+        ],
+    );
+}

@@ -1,0 +1,120 @@
+use super::{check, did};
+use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+use crate::did::InvalidDid;
+use crate::error::{Error, ErrorKind as K};
+use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
+use crate::key::{DidKey, Hardware, Key, Refused, Software, Unlocked};
+use crate::locator::uri::InvalidPkcs11Uri;
+use crate::sshsig::InvalidSshSignature;
+
+#[test]
+fn of_dids() {
+    use InvalidDid as E;
+    let errors = vec![
+        E::TooLong,
+        E::UnknownMethod,
+        E::NotBase58Btc,
+        E::DidUrl,
+        E::Alphabet,
+        E::Varint,
+        E::Multicodec { code: 1 },
+        E::Length { found: 1, expected: 32 },
+        E::Key(InvalidVerifyingKey::NotOnCurve),
+        E::NotCanonical,
+    ];
+    check("did.rs", errors.into_iter().map(|error| (error, K::InvalidInput)).collect());
+}
+
+#[test]
+fn of_public_keys() {
+    use InvalidVerifyingKey as E;
+    let errors = vec![E::NotOnCurve, E::NotCanonical, E::SmallOrder];
+    check("algorithm.rs", errors.into_iter().map(|error| (error, K::InvalidInput)).collect());
+}
+
+#[test]
+fn of_ssh_signatures() {
+    use InvalidSshSignature as E;
+    check(
+        "sshsig.rs",
+        vec![
+            (E::Armor, K::InvalidInput),
+            (E::Encoding, K::InvalidInput),
+            (E::Version { found: 2 }, K::Unsupported),
+            (E::Key, K::Unsupported),
+            (E::Hash, K::Unsupported),
+            (E::TooLong, K::InvalidInput),
+        ],
+    );
+}
+
+#[test]
+fn of_uris() {
+    use InvalidPkcs11Uri as E;
+    let (offset, name) = (1, || "x".to_owned());
+    let errors = vec![
+        E::Scheme,
+        E::Character { offset },
+        E::Percent { offset },
+        E::NoAttribute { offset },
+        E::Twice { name: name() },
+        E::Unknown { offset },
+        E::NotTaken { name: "module-name" },
+        E::NotTaken { name: "slot-id" },
+        E::NotText { name: name() },
+        E::TooLong { name: name(), limit: 1 },
+        E::EmptyId,
+        E::Type,
+        E::PinValue,
+        E::PinSource,
+        E::ModulePath,
+    ];
+    let rows = errors.into_iter().map(|error| (error, K::InvalidInput)).collect();
+    check("locator/uri/error.rs", rows);
+}
+
+#[test]
+fn of_demands() {
+    let provenance = ProvenanceKind::TpmSealed;
+    let found = |found| Unmet::Assurance { required: Assurance::Claimed, found };
+    let errors = vec![
+        Unmet::Unproven,
+        Unmet::Confined { provenance },
+        Unmet::NeverExposed { provenance },
+        found(Assurance::None),
+        found(Assurance::SoftToken),
+    ];
+    let rows = errors.into_iter().map(|error| (error, K::Requirement)).collect();
+    check("evidence/requirement.rs", rows);
+    let errors = vec![Exposable::Extractable, Exposable::Duplicable, Exposable::NotSensitive];
+    check("evidence.rs", errors.into_iter().map(|error| (error, K::Requirement)).collect());
+}
+
+#[test]
+fn of_what_has_no_variants() {
+    let key = DidKey::from(Key::<Software, Unlocked>::generate().unwrap());
+    let other = Key::<Hardware, Unlocked>::try_from(key).unwrap_err();
+    let errors: Vec<(Error, K)> = vec![
+        (BadSignature::new().into(), K::Untrusted),
+        (super::no_randomness().into(), K::Randomness),
+        ("much".parse::<Assurance>().unwrap_err().into(), K::InvalidInput),
+        (other.into(), K::Requirement),
+        (Exposable::Extractable.into(), K::Requirement),
+    ];
+    for (error, kind) in errors {
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.help().is_some(), "{error:?}");
+    }
+}
+
+#[test]
+fn a_refused_transition_says_its_reason_once_and_has_its_help() {
+    use std::error::Error as _;
+    let reason = Unmet::Confined { provenance: ProvenanceKind::Software };
+    let refused = Refused::new(did(), reason.clone());
+    assert_eq!(refused.to_string(), reason.to_string());
+    assert_eq!((refused.kind(), refused.help()), (reason.kind(), reason.help()));
+    // The text of the reason is not printed once more as its own cause.
+    assert!(refused.source().is_none());
+    assert_eq!(Error::from(refused).to_string(), reason.to_string());
+}

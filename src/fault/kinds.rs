@@ -1,0 +1,166 @@
+//! What these errors mean for a program. Every variant is named: a new one does not
+//! compile before somebody has decided.
+
+use std::error::Error as StdError;
+
+use super::{DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError};
+use crate::kind::{ErrorKind, explain};
+
+explain!(DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError);
+
+impl OpenError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::WrongPassphrase => ErrorKind::WrongCredential,
+            Self::EmptyPassphrase => ErrorKind::CredentialMissing,
+            Self::ExcessiveWork { .. } | Self::Damaged(_) => ErrorKind::Damaged,
+            Self::Payload(error) => error.kind(),
+            Self::NoSeed => ErrorKind::Configuration,
+            Self::WrongKey { .. } | Self::NotItsKey => ErrorKind::OtherIdentity,
+            Self::WrongProvenance { .. }
+            | Self::WrongAlgorithm { .. }
+            | Self::NotSealedToTpm
+            | Self::LessAssurance { .. }
+            | Self::Exposable(_) => ErrorKind::Requirement,
+            Self::Challenge(error) => error.kind(),
+            Self::Device(error) => error.kind(),
+            Self::NoRandomness(error) => error.kind(),
+            Self::Encrypt(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl SignError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Device(error) => error.kind(),
+            Self::BadSignature(error) => error.kind(),
+            Self::External(_) | Self::Refused(_) => ErrorKind::External,
+            Self::Reserved | Self::InvalidContext => ErrorKind::InvalidInput,
+        }
+    }
+}
+
+impl DeviceError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoPkcs11 | Self::NoTpm | Self::NoAlgorithm { .. } => ErrorKind::Unsupported,
+            Self::Pkcs11(error) => error.kind(),
+            Self::Tpm(error) => error.kind(),
+            Self::StorageKey { .. } => ErrorKind::OtherIdentity,
+            Self::WrongCredential { .. } => ErrorKind::CredentialMissing,
+            Self::ForeignLocator { .. } => ErrorKind::Misuse,
+        }
+    }
+}
+
+impl Pkcs11Error {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Module { .. }
+            | Self::AmbiguousToken { .. }
+            | Self::AmbiguousKey { .. }
+            | Self::NotConfiguredKey { .. }
+            | Self::FoundTwice { .. } => ErrorKind::Configuration,
+            Self::NoToken { .. } | Self::NotFound { .. } => ErrorKind::DeviceAbsent,
+            Self::NoEd25519 { .. } | Self::NoP256 { .. } => ErrorKind::Unsupported,
+            Self::NoKey { .. } => ErrorKind::NotFound,
+            Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
+            Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,
+            Self::PublicKey { .. } | Self::LeftBehind { .. } => ErrorKind::Damaged,
+            Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinDiffers { .. } => {
+                ErrorKind::WrongCredential
+            }
+            Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
+            Self::PinUnusable { .. } | Self::NotOpen { .. } => ErrorKind::CredentialMissing,
+            Self::NotReopened { source, .. } => {
+                source.downcast_ref().map_or(ErrorKind::DeviceFailed, OpenError::kind)
+            }
+            Self::Forked => ErrorKind::Misuse,
+            Self::Call { kind, .. } => *kind,
+        }
+    }
+}
+
+impl TpmError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoDevice { .. } => ErrorKind::DeviceAbsent,
+            Self::BadDevice { .. }
+            | Self::NoBank { .. }
+            | Self::NotAParent { .. }
+            | Self::NoSuchPolicy { .. } => ErrorKind::Configuration,
+            Self::NoPermission { .. } => ErrorKind::Permission,
+            Self::Busy { .. } | Self::Full { .. } => ErrorKind::Busy,
+            Self::NoTcti { .. } => ErrorKind::Unsupported,
+            Self::PcrMismatch { .. } | Self::PcrMoved { .. } => ErrorKind::StateChanged,
+            Self::WrongPin { .. } | Self::PinKnownWrong => ErrorKind::WrongCredential,
+            Self::PinMissing | Self::PinUnusable { .. } => ErrorKind::CredentialMissing,
+            Self::FinalTry | Self::LockedOut { .. } => ErrorKind::LockedOut,
+            Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {
+                ErrorKind::OtherIdentity
+            }
+            Self::Damaged { .. } | Self::ForeignPolicy { .. } => ErrorKind::Damaged,
+            Self::PolicyRefused { .. } => ErrorKind::DeviceFailed,
+            Self::Attributes { .. } => ErrorKind::Requirement,
+            Self::Approval { .. } => ErrorKind::Untrusted,
+            Self::Command { kind, .. } => *kind,
+        }
+    }
+}
+
+impl FormatError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Newer { .. } | Self::Older { .. } => ErrorKind::Unsupported,
+            Self::Payload { .. } => ErrorKind::Damaged,
+        }
+    }
+}
+
+impl KeystoreError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoIdentity { .. } => ErrorKind::NotFound,
+            Self::Exists { .. } | Self::FileExists { .. } => ErrorKind::AlreadyExists,
+            Self::Io { source, .. } => ErrorKind::of_io(source),
+            Self::Unsafe { .. } => ErrorKind::Permission,
+            Self::NotADirectory { .. } => ErrorKind::InvalidInput,
+            Self::InUse { .. } => ErrorKind::InUse,
+            Self::Header { source, .. } | Self::Approvals { source, .. } => format_of(&**source),
+            Self::Format(error) => error.kind(),
+            Self::NotOpened { source, .. } => source.kind(),
+            Self::Incomplete { .. }
+            | Self::HeaderMismatch { .. }
+            | Self::Unrepaired { .. }
+            | Self::Unfinished { .. }
+            | Self::UnfinishedUnreadable { .. } => ErrorKind::Damaged,
+            Self::NotPinned { .. } | Self::OtherPinned { .. } => ErrorKind::OtherIdentity,
+            Self::NotConfigured { .. } | Self::ConfigNotEdited { .. } => ErrorKind::Configuration,
+            // The passphrase is another one now: the same call does not succeed.
+            Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
+            Self::RefusedBefore { .. } => ErrorKind::WrongCredential,
+            Self::NoPassphrase { .. } => ErrorKind::Unsupported,
+            Self::PassphraseNeeded => ErrorKind::CredentialMissing,
+        }
+    }
+}
+
+/// A file of a newer version is not damaged.
+fn format_of(source: &(dyn StdError + Send + Sync + 'static)) -> ErrorKind {
+    source.downcast_ref().map_or(ErrorKind::Damaged, FormatError::kind)
+}
