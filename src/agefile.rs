@@ -4,6 +4,7 @@
 //! stock `age` tool opens these files.
 
 mod file;
+mod slow;
 mod stream;
 
 use std::str::FromStr as _;
@@ -12,6 +13,7 @@ use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
+pub(crate) use self::slow::watched;
 use crate::fault::OpenError;
 use crate::secret::{Passphrase, leaving_no_trace_of_much};
 
@@ -67,7 +69,7 @@ pub(crate) fn encrypt_with_passphrase(
     }
     let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
     recipient.set_work_factor(work_factor.0);
-    encrypt(plaintext, &[&recipient])
+    watched(Some(work_factor.0), || encrypt(plaintext, &[&recipient]))
 }
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that
@@ -116,7 +118,7 @@ pub(crate) fn decrypt<'a>(
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     check_header(file, ANY_HEADER)?;
-    leaving_no_trace_of_much(|| file::open(file, identities))
+    watched(slow::work_of(file), || leaving_no_trace_of_much(|| file::open(file, identities)))
 }
 
 /// Bytes of a header, at most. One of a megabyte would be parsed for hours, since

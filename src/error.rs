@@ -8,6 +8,7 @@ mod export;
 mod legacy;
 mod method;
 #[cfg(test)]
+#[cfg(feature = "keystore")]
 mod tests;
 
 pub use backup::BackupError;
@@ -15,7 +16,9 @@ pub use export::ExportError;
 pub use legacy::{FieldProblem, LegacyError};
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+#[cfg(feature = "keystore")]
 use crate::bundle::{BundleError, DecryptError, NotContributory};
+#[cfg(feature = "keystore")]
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::UnknownName;
@@ -26,7 +29,8 @@ pub use crate::fault::{
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
-use crate::locator::uri::InvalidPkcs11Uri;
+pub use crate::locator::BackendKind;
+pub use crate::locator::uri::InvalidPkcs11Uri;
 use crate::peer::Refusal;
 use crate::rotation::RotationError;
 use crate::secret::NoRandomness;
@@ -60,12 +64,15 @@ pub enum Error {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// A bundle could not be made or does not verify.
+    #[cfg(feature = "keystore")]
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// An age file was not decrypted.
+    #[cfg(feature = "keystore")]
     #[error(transparent)]
     Decrypt(#[from] DecryptError),
     /// Nothing was agreed on with a peer's X25519 key.
+    #[cfg(feature = "keystore")]
     #[error(transparent)]
     Agreement(#[from] NotContributory),
     /// A DID document is not valid.
@@ -75,6 +82,7 @@ pub enum Error {
     #[error(transparent)]
     Rotation(#[from] RotationError),
     /// `icn.toml`.
+    #[cfg(feature = "keystore")]
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A text is no DID.

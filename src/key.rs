@@ -38,6 +38,8 @@ mod erased;
 mod external;
 mod hardware;
 mod hooks;
+#[cfg(feature = "keystore")]
+mod locked;
 mod materials;
 mod observed;
 mod pair;

@@ -17,7 +17,7 @@ pub(crate) use certificate::Role;
 pub(crate) use certificate::{Certificate, Proven, SPKI_PREFIX};
 pub use refusal::Refusal;
 
-use crate::binding::{BindingNumber, Instance};
+pub use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
 
 /// The DID of a peer that proved it in a handshake.

@@ -86,4 +86,5 @@ impl Statement {
 }
 
 #[cfg(test)]
+#[cfg(feature = "keystore")]
 mod tests;

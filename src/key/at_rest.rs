@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use super::device::{self, DeviceKey, SealedMaterial};
 use super::tpm_sealed::{self, SealedSeed, SealedSeedMaterial};
-use super::{
-    DeviceHeld, DidKey, Hardware, Key, Locked, Public, Refused, Sealed, Software, TpmSealed,
-    Unlocked,
-};
+use super::{DeviceHeld, DidKey, Hardware, Key, Public, Refused, Sealed, TpmSealed, Unlocked};
 use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256};
 use crate::did::Did;
 use crate::evidence::ProvenanceKind;
 use crate::fault::OpenError;
 use crate::private::Closed;
-use crate::secret::{Passphrase, Pin};
+use crate::secret::Pin;
 
 /// A key that a credential opens.
 ///
@@ -34,14 +31,6 @@ pub trait AtRest: Closed {
     ///
     /// Gives the key back with the reason.
     fn open(self, credential: &Self::Credential) -> Result<Self::Opened, Refused<Self>>;
-}
-
-impl AtRest for Key<Software, Locked> {
-    type Credential = Passphrase;
-    type Opened = Key<Software, Unlocked>;
-    fn open(self, passphrase: &Passphrase) -> Result<Self::Opened, Refused<Self>> {
-        self.unlock(passphrase)
-    }
 }
 
 macro_rules! sealed_at_rest {

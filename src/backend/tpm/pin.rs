@@ -12,6 +12,7 @@ use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::agefile;
 use crate::backend::PinStretching;
 use crate::error::{ErrorKind, TpmError};
 use crate::secret::{LockedBox, Pin};
@@ -82,7 +83,9 @@ impl Stretched {
         // for one; hashes of them are two.
         let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(text.as_bytes())));
         LockedBox::try_new([0; 32], |out| {
-            scrypt::scrypt(hashed.as_slice(), &how.salt, &params, out).map_err(|_| damaged())
+            agefile::watched(Some(how.log_n), || {
+                scrypt::scrypt(hashed.as_slice(), &how.salt, &params, out).map_err(|_| damaged())
+            })
         })
         .map(Self)
     }
