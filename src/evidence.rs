@@ -104,10 +104,7 @@ impl Evidence {
         trust: Trust,
     ) -> Result<Self, Exposable> {
         let words = trust.words(known::words(&device));
-        let attributes = match words.history {
-            Word::Nobody => attributes.without_history(),
-            Word::Device | Word::Module => attributes,
-        };
+        let attributes = attributes.by(words);
         let provenance = attributes.judge()?;
         let assurance = device.token_assurance(trust);
         let device = Box::new(device);

@@ -1,6 +1,6 @@
 //! How much stands behind what a device says of itself.
 
-use super::fact::{Word, Words};
+use super::fact::Words;
 use crate::encoding::named;
 
 /// How much stands behind the evidence. Ordered: more is greater.
@@ -54,7 +54,7 @@ impl Default for Trust {
 impl Trust {
     /// Whose word counts.
     pub(super) const fn words(self, found: Words) -> Words {
-        if self.history { found } else { Words { history: Word::Nobody, ..found } }
+        if self.history { found } else { found.without_history() }
     }
 
     pub(super) fn limit(self, found: Assurance) -> Assurance {

@@ -16,9 +16,11 @@ pub struct DeviceIdentity {
     pub label: String,
     /// `firmwareVersion`, `major.minor`.
     pub firmware: String,
-    /// `manufacturerID` of the library in front of it (`CK_INFO`), trimmed; empty for
-    /// a TPM that is asked directly.
+    /// `manufacturerID` and `libraryDescription` of the library in front of it
+    /// (`CK_INFO`), trimmed; empty for a TPM that is asked directly.
     pub library: String,
+    /// File name of that library; empty for a TPM that is asked directly.
+    pub module: String,
     /// `slotDescription` and `manufacturerID` of its slot (`CK_SLOT_INFO`), trimmed: for
     /// a card, its reader. Empty for a TPM that is asked directly.
     pub slot: String,

@@ -61,11 +61,30 @@ pub struct Attribute {
     pub word: Word,
 }
 
-/// Whose word a key's attributes are: those of now, and those of its history.
+/// Whose word each of the five attributes of a PKCS#11 key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Words {
-    /// `CKA_SENSITIVE` and `CKA_EXTRACTABLE`.
-    pub(super) now: Word,
-    /// `CKA_LOCAL`, `CKA_ALWAYS_SENSITIVE` and `CKA_NEVER_EXTRACTABLE`.
-    pub(super) history: Word,
+    pub(super) local: Word,
+    pub(super) sensitive: Word,
+    pub(super) always_sensitive: Word,
+    pub(super) extractable: Word,
+    pub(super) never_extractable: Word,
+}
+
+impl Words {
+    /// Nobody's, of what a key was before.
+    pub(super) const fn without_history(self) -> Self {
+        let nobody = Word::Nobody;
+        Self { local: nobody, always_sensitive: nobody, never_extractable: nobody, ..self }
+    }
+}
+
+impl Fact {
+    /// What counts of it: nobody's word does not.
+    pub(super) const fn by(self, word: Word) -> Self {
+        match word {
+            Word::Device | Word::Module => self,
+            Word::Nobody => Self::Unknown,
+        }
+    }
 }

@@ -39,21 +39,24 @@ impl Pkcs11Attributes {
         })
     }
 
-    /// Without what only the device could know of a key's past.
-    pub(super) const fn without_history(mut self) -> Self {
-        self.local = Fact::Unknown;
-        self.always_sensitive = Fact::Unknown;
-        self.never_extractable = Fact::Unknown;
-        self
+    /// What counts of them.
+    pub(super) const fn by(self, words: Words) -> Self {
+        Self {
+            local: self.local.by(words.local),
+            sensitive: self.sensitive.by(words.sensitive),
+            always_sensitive: self.always_sensitive.by(words.always_sensitive),
+            extractable: self.extractable.by(words.extractable),
+            never_extractable: self.never_extractable.by(words.never_extractable),
+        }
     }
 
     pub(super) fn facts(self, words: Words) -> [Attribute; 5] {
         [
-            ("local", self.local, words.history),
-            ("sensitive", self.sensitive, words.now),
-            ("always_sensitive", self.always_sensitive, words.history),
-            ("extractable", self.extractable, words.now),
-            ("never_extractable", self.never_extractable, words.history),
+            ("local", self.local, words.local),
+            ("sensitive", self.sensitive, words.sensitive),
+            ("always_sensitive", self.always_sensitive, words.always_sensitive),
+            ("extractable", self.extractable, words.extractable),
+            ("never_extractable", self.never_extractable, words.never_extractable),
         ]
         .map(|(name, fact, word)| Attribute { name, fact, word })
     }
@@ -67,7 +70,7 @@ impl DeviceIdentity {
             Assurance::SoftToken
         } else if known::is_remote_service(self) {
             Assurance::RemoteService
-        } else if self.hardware_slot {
+        } else if self.hardware_slot && !known::is_somewhere_else(self) {
             Assurance::Claimed
         } else {
             Assurance::Unstated
@@ -90,6 +93,7 @@ mod tests {
             manufacturer: manufacturer.into(),
             model: String::new(),
             library: String::new(),
+            module: String::new(),
             slot: String::new(),
             serial: String::new(),
             label: String::new(),

@@ -82,9 +82,9 @@ fn an_operator_can_take_a_token_for_less_and_not_for_more() {
 fn a_history_that_the_operator_does_not_trust_is_nobodys_word() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        let trusted = scripted(hsm, "hardware\nlibrary SoftHSM");
+        let trusted = scripted(hsm, "hardware");
         assert_eq!(trusted.provenance(), ProvenanceKind::Hardware);
-        assert_eq!(history(&trusted), [(Fact::True, Word::Device); 3]);
+        assert_eq!(history(&trusted), [(Fact::True, Word::Module); 3]);
         let config = faulty_config(hsm).with_trust_key_history(false);
         let doubted = made(&config, "doubted");
         assert_eq!(doubted.provenance(), ProvenanceKind::DeviceHeld);

@@ -42,7 +42,7 @@ pub(super) struct Module {
     path: PathBuf,
     context: Pkcs11,
     calls: Calls,
-    manufacturer: String,
+    about: String,
     /// The token that was selected last: where to look for it first.
     token: Mutex<Option<(Slot, DeviceIdentity)>>,
 }
@@ -77,12 +77,13 @@ impl Module {
         let calls = Calls::load(&path)
             .map_err(|error| unusable("it does not tell its functions", error))?;
         let mut module =
-            Self { path, context, calls, manufacturer: String::new(), token: Mutex::default() };
+            Self { path, context, calls, about: String::new(), token: Mutex::default() };
         module.initialise()?;
         // Whose word its answers are depends on who wrote it.
         let info = module.context.get_library_info();
         let info = info.map_err(|error| unusable("it does not tell who made it", error))?;
-        module.manufacturer = trimmed(info.manufacturer_id());
+        let about = [info.manufacturer_id(), info.library_description()].map(trimmed);
+        module.about = about.join(" ").trim().to_owned();
         Ok(module)
     }
 
@@ -99,9 +100,16 @@ impl Module {
         }
     }
 
-    /// `manufacturerID` of `CK_INFO`, trimmed: who wrote the library.
-    pub(super) fn manufacturer(&self) -> &str {
-        &self.manufacturer
+    /// `manufacturerID` and `libraryDescription` of `CK_INFO`, trimmed: who wrote the
+    /// library.
+    pub(super) fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// The file name of its canonical path.
+    pub(super) fn file_name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
     }
 
     /// The canonical path.

@@ -53,6 +53,7 @@ pub(super) fn identity(context: &mut Context, device: &str) -> Result<DeviceIden
         manufacturer: text(&told(PropertyTag::Manufacturer).unwrap_or_default().to_be_bytes()),
         model: text(&vendor),
         library: String::new(),
+        module: String::new(),
         slot: String::new(),
         serial: String::new(),
         label: device.to_owned(),

@@ -1,4 +1,5 @@
 use super::super::Assurance::{self, Claimed, SoftToken};
+use super::super::Word;
 use super::super::{
     Attribute, Evidence, Fact, Pkcs11Attributes, ProvenanceKind, TpmAttributes, Trust,
 };
@@ -9,6 +10,7 @@ fn device(manufacturer: &str, model: &str, library: &str) -> DeviceIdentity {
         manufacturer: manufacturer.into(),
         model: model.into(),
         library: library.into(),
+        module: String::new(),
         slot: String::new(),
         serial: String::new(),
         label: String::new(),
@@ -89,6 +91,10 @@ fn a_token_is_soft_by_its_name_and_not_by_its_makers_initials() {
         ("Kryoptic Project", "v1", "Kryoptic", SoftToken),
         ("Mozilla Foundation", "NSS 3", "Mozilla Foundation", SoftToken),
         ("IBM", "Soft", "IBM", SoftToken),
+        ("IBM", "ICA", "IBM openCryptoki", SoftToken),
+        ("Gnome Keyring", "1.0", "GNOME Keyring", SoftToken),
+        ("wolfpkcs11", "wolfpkcs11", "wolfpkcs11", SoftToken),
+        ("google", "software", "google", SoftToken),
         ("SafeNet", "LunaVirtual", "Chrystoki", Claimed),
         // A coprocessor behind openCryptoki.
         ("IBM", "4767", "IBM", Claimed),
@@ -119,42 +125,80 @@ fn history(evidence: &Evidence) -> Vec<Attribute> {
     evidence.facts().filter(|fact| names.contains(&fact.name)).collect()
 }
 
+/// As tokens and libraries name themselves, and a key that claims everything.
 #[test]
 fn what_a_library_makes_up_is_nobodys_word_and_never_hardware() {
     use Word::{Device, Module, Nobody};
+    let yubico = "Yubico (www.yubico.com)";
+    let opencryptoki = "IBM openCryptoki";
     let table = [
-        ("piv_II", "PKCS#15 emulated", "OpenSC Project", Nobody),
+        ("piv_II", "PKCS#15 emulated", "OpenSC Project OpenSC smartcard framework", Nobody),
         ("OpenSC Project", "PKCS#15", "OpenSC Project", Nobody),
         ("any", "any", "opensc (smartcards)", Nobody),
+        ("CardContact", "SC-HSM", "CardContact (www.cardcontact.de)", Nobody),
         ("IFX", "SLB9670", TPM2_PKCS11, Nobody),
-        // The same card behind a proxy that gives its own name.
-        ("piv_II", "PKCS#15 emulated", P11_KIT, Nobody),
-        ("Yubico (www.yubico.com)", "YubiKey YK5", "Yubico (www.yubico.com)", Device),
-        ("SoftHSM project", "SoftHSM v2", "SoftHSM", Device),
+        ("Nitrokey GmbH", "NetHSM", "Nitrokey Nitrokey NetHsm PKCS#11 library", Nobody),
+        ("IBM", "CCA", opencryptoki, Nobody),
+        ("IBM", "EP11", opencryptoki, Nobody),
+        ("IBM", "Soft", opencryptoki, Module),
+        (yubico, "YubiKey YK5", "Yubico (www.yubico.com) PKCS#11 PIV Library", Device),
+        (yubico, "YubiHSM", "Yubico (www.yubico.com) YubiHSM PKCS#11 Library", Device),
+        ("SoftHSM project", "SoftHSM v2", "SoftHSM Implementation of PKCS11", Device),
+        ("Kryoptic Project", "v1", "Kryoptic Kryoptic PKCS11 Module", Device),
         ("Acme", "HSM", "Acme", Module),
-        // Who is behind the proxy is not known by what it says of itself.
-        ("SoftHSM project", "SoftHSM v2", P11_KIT, Module),
+        // Behind a proxy, which gives its own name: who is known counts, who is not may
+        // have a library that makes things up.
+        ("piv_II", "PKCS#15 emulated", P11_KIT, Nobody),
+        ("www.CardContact.de", "any", P11_KIT, Nobody),
+        ("SoftHSM project", "SoftHSM v2", P11_KIT, Device),
+        (yubico, "YubiHSM", P11_KIT, Device),
+        ("Acme", "HSM", P11_KIT, Nobody),
     ];
     for (manufacturer, model, library, word) in table {
         let evidence = as_token(&device(manufacturer, model, library));
-        for fact in history(&evidence) {
-            let expected = if word == Nobody { Fact::Unknown } else { Fact::True };
-            assert_eq!((fact.fact, fact.word), (expected, word), "{model} {library} {fact:?}");
+        let local = history(&evidence)[0];
+        let expected = if word == Nobody { Fact::Unknown } else { Fact::True };
+        assert_eq!((local.name, local.fact, local.word), ("local", expected, word), "{model}");
+        for fact in evidence.facts() {
+            assert_eq!(fact.fact == Fact::Unknown, fact.word == Nobody, "{model} {fact:?}");
+            if word != Nobody {
+                assert_ne!(fact.word, Nobody, "{model} {fact:?}");
+            }
         }
-        let now: Vec<_> = evidence.facts().filter(|fact| fact.name == "sensitive").collect();
-        assert!(matches!(now[..], [Attribute { fact: Fact::True, word: Device | Module, .. }]));
-        let expected = match word {
-            Nobody => ProvenanceKind::DeviceHeld,
-            Device | Module => ProvenanceKind::Hardware,
-        };
-        assert_eq!(evidence.provenance(), expected, "{model} {library}");
+        let hardware = evidence.provenance() == ProvenanceKind::Hardware;
+        assert_eq!(hardware, word != Nobody, "{manufacturer} {model} {library}");
+    }
+}
+
+/// Services elsewhere, and modules that pass calls on, however their strings are.
+#[test]
+fn a_token_that_is_not_here_does_not_count_as_hardware() {
+    use Assurance::{RemoteService, Unstated};
+    let table = [
+        ("Google", "Cloud KMS Token", "Google Cryptoki Library for Cloud KMS", "", RemoteService),
+        ("aws_kms", "0", "", "", RemoteService),
+        ("Microsoft", "Azure Key Vault", "", "", RemoteService),
+        ("Cosmian", "hsm", "Cosmian Cosmian KMS PKCS#11 provider", "", RemoteService),
+        ("Keyfactor SignServer", "Multi SignServer", "", "", RemoteService),
+        ("Acme", "HSM", "Acme", "libvault-pkcs11.so", RemoteService),
+        ("Acme", "HSM", "Acme", "libkmsp11.so", RemoteService),
+        ("Acme", "HSM", "Acme", "libpkcs11-proxy.so.0", Unstated),
+        ("Acme", "HSM", "Acme", "libpkcs11_proxy_ng_shim.so", Unstated),
+        ("Acme", "HSM", P11_KIT, "p11-kit-client.so", Unstated),
+        ("Acme", "HSM", "Acme", "libacme.so", Claimed),
+        ("SoftHSM project", "SoftHSM v2", P11_KIT, "p11-kit-client.so", SoftToken),
+    ];
+    for (manufacturer, model, library, module, expected) in table {
+        let device =
+            DeviceIdentity { module: module.into(), ..device(manufacturer, model, library) };
+        assert_eq!(as_token(&device).assurance(), expected, "{manufacturer} {model} {module}");
     }
 }
 
 /// Of every library, trusted or not.
 #[test]
 fn an_operator_can_distrust_a_history_and_cannot_make_one_count() {
-    for (library, counts) in [("Acme", true), ("SoftHSM", true), ("OpenSC Project", false)] {
+    for (library, counts) in [("Acme", true), ("Acme soft", true), ("OpenSC Project", false)] {
         for trusted in [true, false] {
             let trust = Trust { history: trusted, ..Trust::default() };
             let device = device("Acme", "HSM", library);

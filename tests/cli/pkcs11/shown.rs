@@ -31,7 +31,7 @@ fn a_key_that_a_token_does_not_show_is_not_said_to_be_there() {
 #[test]
 fn a_token_that_says_nothing_of_itself_and_facts_that_nobody_vouches_for_are_shown_as_such() {
     let hsm = SoftHsm::with_token("node-1");
-    hsm.script("manufacturer Nitrokey\nmodel NetHSM\nlibrary Nitrokey");
+    hsm.script("manufacturer Acme\nmodel HSM\nlibrary Acme");
     let home = hsm.faulty_identity("node-1");
     let shown = home.show();
     assert_eq!(shown["assurance"], "unstated");

@@ -1,0 +1,43 @@
+//! Tokens that are not at this machine: services, and modules that pass calls on.
+
+use super::super::DeviceIdentity;
+use super::Strings;
+
+/// Services that keep keys elsewhere, by a part of manufacturer, model or library.
+///
+/// `aws_kms_pkcs11` (`aws_kms_pkcs11.cpp`: the token's manufacturer; its `CK_INFO` is
+/// empty, as is that of the next), `azure-keyvault-pkcs11` (`azure-keyvault-pkcs11.cpp`:
+/// the token's model), Google's `libkmsp11` (`kmsp11/provider.cc`, `kmsp11/token.cc`),
+/// Cosmian's KMS (`crate/clients/pkcs11/provider/src/backend.rs`), Keyfactor's SignServer
+/// (`pkcs11.c`).
+const SERVICES: [&str; 5] = ["awskms", "azurekeyvault", "cloudkms", "cosmian", "signserver"];
+
+/// The same, by a part of the module's file name: of one the strings are not known
+/// (HashiCorp Vault's), others may be given new ones.
+const SERVICE_FILES: [&str; 6] = [
+    "awskmspkcs11",
+    "azurekeyvaultpkcs11",
+    "kmsp11",
+    "cosmianpkcs11",
+    "signserverpkcs11",
+    "vaultpkcs11",
+];
+
+/// Modules that pass each call on to another machine or process, and its answers back,
+/// by a part of their file name: SUNET's pkcs11-proxy, pkcs11-proxy-ng, Caml Crush,
+/// p11-kit's client. Where the token is, and whether it is what it says, cannot be seen.
+const FORWARDERS: [&str; 4] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient"];
+
+/// Whether a token is a service elsewhere.
+pub(in super::super) fn is_remote_service(device: &DeviceIdentity) -> bool {
+    let Strings { manufacturer, model, library, module, .. } = Strings::of(device);
+    let fields = [manufacturer, model, library];
+    SERVICES.iter().any(|part| fields.iter().any(|field| field.contains(part)))
+        || SERVICE_FILES.iter().any(|part| module.contains(part))
+}
+
+/// Whether its module passes calls on to somewhere else.
+pub(in super::super) fn is_somewhere_else(device: &DeviceIdentity) -> bool {
+    let module = Strings::of(device).module;
+    FORWARDERS.iter().any(|part| module.contains(part))
+}

@@ -1,0 +1,77 @@
+//! Whose word the attributes of a token's keys are.
+//!
+//! Found by reading the sources of each library, named beside it. A library that is
+//! not in the list gives its own word.
+
+use super::super::DeviceIdentity;
+use super::super::fact::Word::{self, Device, Module, Nobody};
+use super::super::fact::Words;
+use super::Strings;
+
+/// By what a library is recognised.
+enum Sign {
+    /// A part of its strings (`CK_INFO`).
+    Library(&'static str),
+    /// A part of its token's manufacturer or model, whatever is in front of it.
+    Token(&'static str),
+    /// The whole model of its token, behind a library with this in its strings.
+    Behind(&'static str, &'static str),
+}
+
+/// Each of the five, in the order `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`,
+/// `CKA_EXTRACTABLE`, `CKA_NEVER_EXTRACTABLE`. A constant that is true of the whole family
+/// of devices is the module's word; one that is given for any key is nobody's.
+const KNOWN: [(Sign, [Word; 5]); 14] = [
+    // Constants for the cards whose PKCS#15 structure it makes up, PIV and OpenPGP among
+    // them (`src/libopensc/pkcs15-syn.c`), and for others what a host wrote to the card
+    // (`src/libopensc/pkcs15-prkey.c`, `src/pkcs11/framework-pkcs15.c`).
+    (Sign::Library("opensc"), MADE_UP),
+    // The models that it gives its tokens, seen also through a proxy.
+    (Sign::Token("pkcs15"), MADE_UP),
+    // The same constants (`src/pkcs11/privatekeyobject.c`).
+    (Sign::Library("cardcontact"), MADE_UP),
+    (Sign::Token("cardcontact"), MADE_UP),
+    // From its store, a file on the host, which repeats what is written there
+    // (`src/lib/object.c`). Asked directly, a TPM says itself what its key is.
+    (Sign::Library("tpm2"), MADE_UP),
+    // Constants, of imported keys too (`pkcs11/src/backend/db/object.rs`).
+    (Sign::Library("nitrokey"), MADE_UP),
+    // Kept by the host for every kind of token (`usr/lib/common/key_mgr.c`). Its soft
+    // token is the host.
+    (Sign::Behind("cca", "opencryptoki"), MADE_UP),
+    (Sign::Behind("icsf", "opencryptoki"), MADE_UP),
+    (Sign::Behind("ep11", "opencryptoki"), MADE_UP),
+    // Origin and capabilities are the device's, and fixed when a key is made
+    // (`pkcs11/util_pkcs11.c`). No key of one leaves it in the clear.
+    (Sign::Token("yubihsm"), [Device, Module, Module, Device, Device]),
+    // Whether a key was made in the card is asked of the card: by its attestation, else by
+    // its metadata (`ykcs11/objects.c`). No card gives a key out.
+    (Sign::Token("yubikeyyk"), [Device, Module, Module, Module, Module]),
+    // The library is the token, with its keys.
+    (Sign::Token("softhsm"), ITSELF),
+    (Sign::Token("kryoptic"), ITSELF),
+    (Sign::Token("wolfpkcs11"), ITSELF),
+];
+
+const MADE_UP: [Word; 5] = [Nobody, Module, Nobody, Module, Nobody];
+const ITSELF: [Word; 5] = [Device; 5];
+
+/// Libraries in front of other libraries, which they hide (p11-kit's proxy): what makes
+/// up the answers may be behind it, unless the token is known.
+const PROXIES: [&str; 1] = ["pkcs11kit"];
+
+pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
+    let Strings { manufacturer, model, library, .. } = Strings::of(device);
+    let known = KNOWN.iter().find(|(sign, _)| match sign {
+        Sign::Library(part) => library.contains(part),
+        Sign::Token(part) => manufacturer.contains(part) || model.contains(part),
+        Sign::Behind(whole, part) => model == *whole && library.contains(part),
+    });
+    let hidden = PROXIES.iter().any(|part| library.contains(part));
+    let [local, sensitive, always_sensitive, extractable, never_extractable] = match known {
+        Some((_, words)) => *words,
+        None if hidden => MADE_UP,
+        None => [Module; 5],
+    };
+    Words { local, sensitive, always_sensitive, extractable, never_extractable }
+}
