@@ -10,7 +10,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use icn_identity::tls::{DidVerifier, TlsIdentity, server_name};
+use icn_identity::peer::VerifiedPeer;
+use icn_identity::tls::{Client, DidVerifier, Server, TlsIdentity, server_name};
 use icn_identity::{Did, IdentityBundle, Key, Software, Unlocked};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use support::medians;
@@ -31,14 +32,38 @@ impl Node {
     }
 }
 
-type Pair = (Arc<ServerConfig>, Arc<ClientConfig>, [Arc<DidVerifier>; 2]);
+type Pair = (Arc<ServerConfig>, Arc<ClientConfig>);
+
+/// As a service has them: the peer is asked for.
+fn ends(server: &Node, client: &Node) -> (Server, Client) {
+    let at_server = Arc::new(DidVerifier::pinned(client.did.clone()));
+    let server = Server::new(&server.identity, &at_server).unwrap();
+    (server, Client::new(&client.identity, &Arc::new(DidVerifier::named())).unwrap())
+}
+
+fn connection(server: &Server, client: &Client, did: &Did) -> [VerifiedPeer; 2] {
+    let mut server = server.connection().unwrap();
+    let mut client = client.connection(did).unwrap();
+    let mut wire = Vec::with_capacity(4096);
+    while server.is_handshaking() || client.is_handshaking() {
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process().unwrap();
+        wire.clear();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process().unwrap();
+        wire.clear();
+    }
+    [server.peer().unwrap(), client.peer().unwrap()]
+}
 
 fn configs(server: &Node, client: &Node) -> Pair {
     let at_server = Arc::new(DidVerifier::pinned(client.did.clone()));
     let at_client = Arc::new(DidVerifier::pinned(server.did.clone()));
     let server = server.identity.server_config(&at_server).unwrap();
     let client = client.identity.client_config(&at_client).unwrap();
-    (Arc::new(server), Arc::new(client), [at_server, at_client])
+    (Arc::new(server), Arc::new(client))
 }
 
 fn handshake(
@@ -66,7 +91,8 @@ const BATCH: u32 = 5;
 
 fn main() {
     let (one, two) = (Node::new(), Node::new());
-    let (server, client, verifiers) = configs(&one, &two);
+    let (server, client) = configs(&one, &two);
+    let (accepting, connecting) = ends(&one, &two);
     let (plain_server, plain_client) = plain::configs();
     // Each is used once: as often as the support module calls.
     let calls = (ROUNDS + ROUNDS / 10) * usize::try_from(BATCH).unwrap();
@@ -79,13 +105,10 @@ fn main() {
                 black_box(handshake(&server, &client));
             },
             &mut || {
-                let (server, client) = handshake(&server, &client);
-                let [at_server, at_client] = &verifiers;
-                black_box(at_server.peer(&server).unwrap());
-                black_box(at_client.peer(&client).unwrap());
+                black_box(connection(&accepting, &connecting, &one.did));
             },
             &mut || {
-                let (server, client, _verifiers) = fresh.pop().unwrap();
+                let (server, client) = fresh.pop().unwrap();
                 black_box(handshake(&server, &client));
             },
             &mut || {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::thread;
 
 use icn_identity::bundle::DEFAULT_VALIDITY;
-use icn_identity::tls::{DidVerifier, TlsIdentity, refusal_of, server_name};
+use icn_identity::peer::VerifiedDid;
+use icn_identity::tls::{Client, DidVerifier, Server, TlsError, accept, connect};
 use icn_identity::{Did, IdentityBundle, Key};
-use rustls::{ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Any signer will do: a key in a token or a TPM as well.
@@ -19,58 +19,56 @@ fn main() -> Result<(), Box<dyn Error>> {
     let alice = IdentityBundle::issue(Key::generate()?)?;
     let mallory = IdentityBundle::issue(Key::generate()?)?;
 
+    // A service has its customers in a `PeerBook`, which several processes change.
     let customers = Arc::new(DidVerifier::allowed([alice.did().clone()]));
     let identity = bank.tls_identity();
-    let config = Arc::new(identity.server_config(&customers)?);
+    let server = Server::new(&identity, &customers)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            if let Err(error) = serve(socket, &config, &customers) {
-                match refusal_of(&*error) {
-                    Some(refusal) => println!("the bank refused: {refusal}"),
-                    None => println!("the bank failed: {error}"),
-                }
+            if let Err(error) = serve(socket, &server) {
+                println!("the bank: {error}");
             }
         }
     });
 
-    println!("alice hears: {}", ask(address, &alice.tls_identity(), bank.did())?);
-    match ask(address, &mallory.tls_identity(), bank.did()) {
+    // A client says whom it calls.
+    let named = Arc::new(DidVerifier::named());
+    let alices = alice.tls_client(&named)?;
+    println!("alice hears: {}", ask(address, &alices, bank.did())?);
+    match ask(address, &mallory.tls_client(&named)?, bank.did()) {
         Ok(answer) => return Err(format!("mallory heard: {answer}").into()),
-        Err(error) => println!("mallory hears: {error}"),
+        Err(error) => println!("mallory: {error}"),
     }
     // Before the certificate ends, without a restart: one signature by the DID's key. (A bundle
-    // that came from a store is renewed there, by opening it again: see docs/tls.md.)
+    // that came from a store is renewed there: see docs/tls.md.)
     bank.renew(std::time::SystemTime::now(), DEFAULT_VALIDITY)?;
     identity.replace(&bank)?;
-    println!("alice hears: {}", ask(address, &alice.tls_identity(), bank.did())?);
+    println!("alice hears: {}", ask(address, &alices, bank.did())?);
     Ok(())
 }
 
-fn serve(
-    socket: TcpStream,
-    config: &Arc<ServerConfig>,
-    verifier: &DidVerifier,
-) -> Result<(), Box<dyn Error>> {
-    let mut stream = StreamOwned::new(ServerConnection::new(config.clone())?, socket);
+fn serve(socket: TcpStream, server: &Server) -> Result<(), TlsError> {
+    let mut stream = accept(socket, server)?;
     let mut question = [0; 5];
     stream.read_exact(&mut question)?;
-    // Made by the verifier only: what a function demands that acts for a peer.
-    let peer = verifier.peer(&stream.conn)?;
-    writeln!(stream, "hello {}", peer.did())?;
-    stream.conn.send_close_notify();
-    Ok(stream.flush()?)
+    let answer = welcome(stream.did());
+    stream.write_all(answer.as_bytes())?;
+    stream.close()?;
+    Ok(())
 }
 
-fn ask(address: SocketAddr, own: &TlsIdentity, whom: &Did) -> Result<String, Box<dyn Error>> {
-    let verifier = Arc::new(DidVerifier::pinned(whom.clone()));
-    let config = Arc::new(own.client_config(&verifier)?);
-    let connection = ClientConnection::new(config, server_name())?;
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(address)?);
+/// What acts for a peer demands this type: a connection alone makes one.
+fn welcome(peer: &VerifiedDid) -> String {
+    format!("hello {peer}\n")
+}
+
+fn ask(address: SocketAddr, client: &Client, whom: &Did) -> Result<String, TlsError> {
+    let mut stream = connect(TcpStream::connect(address)?, client, whom)?;
     stream.write_all(b"who?\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let number = verifier.peer(&stream.conn)?.sequence();
+    let number = stream.peer().sequence();
     Ok(format!("{} (certificate {number} of {whom})", answer.trim_end()))
 }

@@ -31,12 +31,13 @@ use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
 pub use crate::locator::BackendKind;
 pub use crate::locator::uri::InvalidPkcs11Uri;
-use crate::peer::Refusal;
+pub use crate::peer::BookError;
+use crate::peer::{Refusal, SequenceError};
 use crate::rotation::RotationError;
 use crate::secret::NoRandomness;
 use crate::sshsig::InvalidSshSignature;
 #[cfg(feature = "tls")]
-use crate::tls::{PeerError, ReplaceError, SequenceError};
+use crate::tls::{PeerError, ReplaceError, TlsError};
 
 /// Any error of this crate: the sum of the errors of its parts.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,9 @@ pub enum Error {
     /// A rotation could not be stated, or does not verify.
     #[error(transparent)]
     Rotation(#[from] RotationError),
+    /// A book of peers.
+    #[error(transparent)]
+    Book(#[from] BookError),
     /// `icn.toml`.
     #[cfg(feature = "keystore")]
     #[error(transparent)]
@@ -121,10 +125,13 @@ pub enum Error {
     #[error(transparent)]
     Replace(#[from] ReplaceError),
     /// The number of a binding is not admitted.
-    #[cfg(feature = "tls")]
     #[error(transparent)]
     Sequence(#[from] SequenceError),
-    /// A TLS configuration was not made, or a connection failed.
+    /// A connection was not made, or broke.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Connection(#[from] TlsError),
+    /// A TLS configuration was not made, or a connection of rustls failed.
     #[cfg(feature = "tls")]
     #[error("TLS failed")]
     Tls(#[from] rustls::Error),

@@ -13,16 +13,23 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-pub(crate) use self::lock::{Lock, sweep_beside};
+pub(crate) use self::lock::{Lock, sweep_all, sweep_beside};
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
-pub(crate) use self::rule::{check_directory, is_from_systemd};
+pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd};
 use crate::fault::KeystoreError;
 use crate::secret::{LockedBytes, LockedText};
 
 /// Reads a file of ours; `None` if there is none.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>, KeystoreError> {
     read(path, Rule::Private)
+}
+
+/// As [`read_private`], and leaves the file open.
+pub(crate) fn open_and_read_private(path: &Path) -> Result<Option<(File, Vec<u8>)>, KeystoreError> {
+    let Some((mut file, length)) = open(path, Rule::Private)? else { return Ok(None) };
+    let bytes = read_open(path, &mut file, length)?;
+    Ok(Some((file, bytes)))
 }
 
 /// Reads a text that may be ours or root's, and that nobody else can change.
@@ -104,15 +111,19 @@ fn read_into(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
 
 fn read(path: &Path, rule: Rule) -> Result<Option<Vec<u8>>, KeystoreError> {
     let Some((mut file, length)) = open(path, rule)? else { return Ok(None) };
+    read_open(path, &mut file, length).map(Some)
+}
+
+fn read_open(path: &Path, file: &mut File, length: usize) -> Result<Vec<u8>, KeystoreError> {
     // One more than the length: growing to EOF would copy secrets around.
     let mut bytes = Vec::with_capacity(length.saturating_add(1));
-    let read = Read::by_ref(&mut file).take(MAX_LEN + 1).read_to_end(&mut bytes);
+    let read = file.take(MAX_LEN + 1).read_to_end(&mut bytes);
     read.map_err(io_error("read", path))?;
     if bytes.len() > length {
         // It has grown since it was judged: somebody else is writing to it.
         return Err(io_error("read", path)(io::ErrorKind::InvalidData.into()));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// Opens a file that the rule allows; gives its length too.

@@ -3,26 +3,37 @@
 //! A peer shows a certificate that carries its **binding**: its DID's
 //! signature over the TLS key, the X25519 key and the validity. What is checked
 //! is in [`Refusal`], one variant per reason. [`VerifiedDid`] is what stands at
-//! the end: nothing but the verifier of a TLS handshake makes one (feature
-//! `tls`).
+//! the end: nothing but a TLS connection of this crate makes one (feature `tls`).
+//! Which peers are accepted, and what was seen of them, is in a [`PeerBook`].
 
+#[cfg(feature = "keystore")]
+mod book;
+mod book_error;
 mod certificate;
+mod recent;
 mod refusal;
+mod sequence;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "keystore")]
+pub use book::{Followed, Peer, PeerBook};
+pub use book_error::BookError;
 #[cfg(feature = "tls")]
 pub(crate) use certificate::Role;
 pub(crate) use certificate::{Certificate, Proven, SPKI_PREFIX};
+#[cfg(feature = "tls")]
+pub(crate) use recent::Recent;
 pub use refusal::Refusal;
+pub use sequence::{Highest, MemorySequences, SequenceError, SequenceStore};
 
 pub use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
 
 /// The DID of a peer that proved it in a handshake.
 ///
-/// Made by `DidVerifier::peer` (feature `tls`) only: neither from a [`Did`]
+/// Made by a connection of this crate (feature `tls`) only: neither from a [`Did`]
 /// nor from a file. Code that acts on a peer's behalf demands this type:
 ///
 /// ```

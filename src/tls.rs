@@ -1,10 +1,12 @@
 //! Mutual TLS between DIDs (feature `tls`), by rustls.
 //!
-//! A bundle gives the configuration, a [`DidVerifier`] says who may be at the
-//! other end, and after the handshake it gives the peer's
-//! [`VerifiedPeer`](crate::peer::VerifiedPeer):
+//! A [`Server`] and a [`Client`] have an identity and a [`DidVerifier`], which says who
+//! may be at the other end. [`accept`] and [`connect`] make a [`Stream`] of any transport
+//! that blocks, and it has the peer's [`VerifiedPeer`](crate::peer::VerifiedPeer):
 //!
 //! ```
+//! use std::io::{Read as _, Write as _};
+//! use std::net::{TcpListener, TcpStream};
 //! use std::sync::Arc;
 //!
 //! use icn_identity::tls::{self, DidVerifier};
@@ -12,28 +14,40 @@
 //!
 //! let alice = IdentityBundle::issue(Key::generate()?)?;
 //! let bob = IdentityBundle::issue(Key::generate()?)?;
-//! let (alices, bobs) = (
-//!     Arc::new(DidVerifier::pinned(bob.did().clone())),
-//!     Arc::new(DidVerifier::pinned(alice.did().clone())),
-//! );
-//! let server = Arc::new(alice.tls_server_config(&alices)?);
-//! let client = Arc::new(bob.tls_client_config(&bobs)?);
 //!
-//! // Any transport will do; here it is memory.
-//! let mut server = rustls::ServerConnection::new(server)?;
-//! let mut client = rustls::ClientConnection::new(client, tls::server_name())?;
-//! let mut wire = Vec::new();
-//! while client.is_handshaking() || server.is_handshaking() {
-//!     client.write_tls(&mut wire)?;
-//!     server.read_tls(&mut wire.drain(..).collect::<Vec<_>>().as_slice())?;
-//!     server.process_new_packets()?;
-//!     server.write_tls(&mut wire)?;
-//!     client.read_tls(&mut wire.drain(..).collect::<Vec<_>>().as_slice())?;
-//!     client.process_new_packets()?;
-//! }
-//! assert_eq!(alices.peer(&server)?.did(), bob.did());
-//! assert_eq!(bobs.peer(&client)?.did(), alice.did());
+//! let server = bob.tls_server(&Arc::new(DidVerifier::allowed([alice.did().clone()])))?;
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let serving = std::thread::spawn(move || {
+//!     let (socket, _) = listener.accept()?;
+//!     let mut stream = tls::accept(socket, &server)?;
+//!     let did = stream.did().clone();
+//!     stream.write_all(format!("hello {did}").as_bytes())?;
+//!     stream.close()?;
+//!     Ok::<_, tls::TlsError>(did)
+//! });
+//!
+//! let client = alice.tls_client(&Arc::new(DidVerifier::named()))?;
+//! let mut stream = tls::connect(TcpStream::connect(address)?, &client, bob.did())?;
+//! assert_eq!(stream.did(), bob.did());
+//! let mut answer = String::new();
+//! stream.read_to_string(&mut answer)?;
+//! assert_eq!(answer, format!("hello {}", alice.did()));
+//! assert_eq!(serving.join().unwrap()?, *alice.did());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A connection knows its peer because it was made here, with a configuration that nobody
+//! else has had in hand. Of a connection of rustls that was made elsewhere nothing is said,
+//! whatever certificate the peer has shown; there is nobody to ask:
+//!
+//! ```compile_fail,E0599
+//! use icn_identity::peer::VerifiedPeer;
+//! use icn_identity::tls::{DidVerifier, rustls};
+//!
+//! fn who(verifier: &DidVerifier, other: &rustls::ClientConnection) -> VerifiedPeer {
+//!     verifier.peer(other).unwrap()
+//! }
 //! ```
 //!
 //! TLS 1.3 only, Ed25519 only, both sides with a certificate. No session is
@@ -41,12 +55,13 @@
 //! `docs/tls.md` for what is checked, and for what a stolen TLS key means.
 
 mod config;
+mod connection;
+mod endpoint;
+mod error;
 mod identity;
 mod policy;
-mod recent;
-mod sequence;
-mod session;
 mod signing;
+mod stream;
 mod verifier;
 
 use std::error::Error as StdError;
@@ -55,12 +70,17 @@ use std::io;
 use rustls::pki_types::{DnsName, ServerName};
 use rustls::{CertificateError, OtherError};
 
+pub use connection::Connection;
+pub use endpoint::{Client, Server};
+pub(crate) use error::kind_of;
+pub use error::{PeerError, TlsError};
 pub use identity::{ReplaceError, TlsIdentity};
-pub use sequence::{Highest, MemorySequences, SequenceError, SequenceStore};
-pub use session::PeerError;
+pub use rustls;
+pub use stream::{Stream, accept, connect};
 pub use verifier::{DEFAULT_CLOCK_SKEW, DEFAULT_LONGEST_VALIDITY, DidVerifier};
 
 use crate::peer::Refusal;
+pub use crate::peer::{Highest, MemorySequences, SequenceError, SequenceStore};
 
 /// A name for [`rustls::ClientConnection::new`], which wants one.
 ///

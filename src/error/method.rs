@@ -4,7 +4,7 @@ use super::{DeviceError, Error, TpmError};
 use crate::kind::{ErrorKind, explain};
 use crate::rotation::RotationError;
 #[cfg(feature = "tls")]
-use crate::tls::refusal_of;
+use crate::tls::{kind_of, refusal_of};
 
 explain!(Error);
 
@@ -44,12 +44,14 @@ impl Error {
             Self::Peer(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Replace(error) => error.kind(),
-            #[cfg(feature = "tls")]
+            Self::Book(error) => error.kind(),
             Self::Sequence(error) => error.kind(),
+            #[cfg(feature = "tls")]
+            Self::Connection(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Tls(error) => match refusal_of(error) {
                 Some(refusal) => refusal.kind(),
-                None => of_tls(error),
+                None => kind_of(error),
             },
         }
     }
@@ -89,8 +91,10 @@ impl Error {
             Self::Peer(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Replace(error) => error.help(),
-            #[cfg(feature = "tls")]
+            Self::Book(error) => error.help(),
             Self::Sequence(error) => error.help(),
+            #[cfg(feature = "tls")]
+            Self::Connection(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Tls(error) => match refusal_of(error) {
                 Some(refusal) => refusal.help(),
@@ -156,22 +160,5 @@ impl Error {
             ErrorKind::LockedOut => !matches!(self.tpm(), Some(TpmError::LockedOut { .. })),
             _ => false,
         }
-    }
-}
-
-/// What rustls says; its enum grows.
-#[cfg(feature = "tls")]
-fn of_tls(error: &rustls::Error) -> ErrorKind {
-    use rustls::Error as Tls;
-    match error {
-        Tls::AlertReceived(_) => ErrorKind::External,
-        Tls::PeerIncompatible(_) => ErrorKind::Unsupported,
-        Tls::FailedToGetRandomBytes => ErrorKind::Randomness,
-        Tls::FailedToGetCurrentTime => ErrorKind::Clock,
-        Tls::General(_) | Tls::InconsistentKeys(_) => ErrorKind::Misuse,
-        Tls::HandshakeNotComplete | Tls::BadMaxFragmentSize | Tls::EncryptError => {
-            ErrorKind::Misuse
-        }
-        _ => ErrorKind::Untrusted,
     }
 }

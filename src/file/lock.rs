@@ -42,6 +42,12 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Sweeps nothing: for writes that are so many that looking at all files of a large
+    /// directory would be felt.
+    pub(crate) fn unswept(home: &Path) -> Result<Self, KeystoreError> {
+        Self::of_directory(home)
+    }
+
     fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
         let path = home.join(names::LOCK);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
@@ -89,6 +95,12 @@ impl Lock {
 pub(crate) fn sweep_beside(path: &Path) {
     let Some(file) = path.file_name().and_then(|name| name.to_str()) else { return };
     sweep(super::parent(path), |name| names::is_unfinished_of(name, file));
+}
+
+/// Removes what writers did not finish in a directory whose files are all ours, where the
+/// lock that its writers take is held.
+pub(crate) fn sweep_all(directory: &Path) {
+    sweep(directory, names::is_unfinished_of_any);
 }
 
 /// Best effort: what is left is in nobody's way.

@@ -44,6 +44,11 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
     }
 }
 
+/// Whether a file of this name is a new version of another.
+pub(super) fn is_unfinished_of_any(name: &str) -> bool {
+    target_of_temporary(name).is_some()
+}
+
 /// Whether a file of this name is a new version of the file of that name.
 pub(super) fn is_unfinished_of(name: &str, file: &str) -> bool {
     target_of_temporary(name) == Some(file)

@@ -10,6 +10,7 @@ use super::io_error;
 use crate::fault::{KeystoreError, quoted};
 
 /// No file of ours, and no credential, is longer: 1 MiB.
+pub(crate) const MAX_LENGTH: usize = 1024 * 1024;
 pub(super) const MAX_LEN: u64 = 1024 * 1024;
 
 /// As many symbolic links as Linux follows in one path.

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use super::book_error::BookError;
+use super::sequence::of_store;
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::binding::Instance;
 use crate::did::{Did, InvalidDid};
@@ -155,6 +157,9 @@ pub enum Refusal {
         /// The highest that was seen.
         highest: u64,
     },
+    /// Who is accepted cannot be told.
+    #[error("the book of peers cannot be read")]
+    Book(#[source] Box<BookError>),
     /// What was seen before cannot be told.
     #[error("the sequence numbers that were seen before cannot be read or written")]
     Sequences(#[source] Box<dyn StdError + Send + Sync>),
@@ -171,7 +176,7 @@ explain!(Refusal);
 impl Refusal {
     /// What it means for the program.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Intermediates { .. }
             | Self::TooLarge { .. }
@@ -200,7 +205,8 @@ impl Refusal {
             Self::NotYetValid { .. } => ErrorKind::Clock,
             Self::NotExpected { .. } => ErrorKind::OtherIdentity,
             Self::EarlierEpoch { .. } | Self::Superseded { .. } => ErrorKind::Superseded,
-            Self::Sequences(_) => ErrorKind::Io,
+            Self::Book(error) => error.kind(),
+            Self::Sequences(source) => of_store(&**source).map_or(ErrorKind::Io, BookError::kind),
         }
     }
 
@@ -244,6 +250,10 @@ impl Refusal {
                  version is renewed when the identity is opened"
             }
             Self::BindingVersion { .. } => "update this program",
+            Self::Book(error) => return error.help(),
+            Self::Sequences(source) if of_store(&**source).is_some() => {
+                return of_store(&**source).and_then(BookError::help);
+            }
             Self::Sequences(_) => "repair the store of sequence numbers: nobody is accepted until",
             Self::Tls12 => "the peer has to speak TLS 1.3",
             _ => "the peer has to use the certificate of its identity bundle, as it is",

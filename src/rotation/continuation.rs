@@ -2,8 +2,18 @@
 
 use super::finding::sorted;
 use super::{Fork, RotationChain, RotationError, RotationStatement};
+use crate::did::Did;
 
 impl RotationChain {
+    /// Whether this chain leads on from a DID that is pinned; `known` is the chain that
+    /// was followed to it.
+    pub(crate) fn leads_on(&self, did: &Did, known: Option<&Self>) -> Result<(), RotationError> {
+        match known {
+            Some(known) => self.extends(known),
+            None => self.follow(did).map(drop),
+        }
+    }
+
     /// Whether this chain goes on from `known`, or is the same: whether it
     /// begins with exactly its statements.
     ///

@@ -13,13 +13,17 @@ use crate::bundle::IdentityBundle;
 use crate::signer::DidSigner;
 
 /// Ours alone: a default of the process is neither used nor set.
-fn ring() -> Arc<CryptoProvider> {
+pub(super) fn ring() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
 impl TlsIdentity {
-    /// A server that demands a certificate of its clients, with *ring* as the
-    /// cryptography.
+    /// For a framework that wants a configuration of rustls; [`Server`](super::Server) is for all others.
+    /// It demands a certificate of its clients, with *ring* as the cryptography.
+    ///
+    /// The verifier refuses whom it does not accept. **It does not tell who they are**: of a
+    /// connection that somebody else has made it cannot be known whether the peer was
+    /// verified, so a [`VerifiedDid`](crate::peer::VerifiedDid) is had from a [`Server`](super::Server) only.
     ///
     /// ALPN and limits are the caller's to set. **Do not** turn on sessions or
     /// early data: a resumed session passes the verifier by.
@@ -56,8 +60,9 @@ impl TlsIdentity {
         Ok(config)
     }
 
-    /// A client with a certificate, with *ring* as the cryptography. For the
-    /// server's name give [`super::server_name`].
+    /// For a framework, as [`Self::server_config`]; [`Client`](super::Client) is for all others. For the
+    /// server's name give [`super::server_name`]. **Any** DID that the verifier accepts may
+    /// answer: pin the one that is meant.
     ///
     /// ALPN and limits are the caller's to set. **Do not** turn on resumption
     /// or early data: a resumed session passes the verifier by.
@@ -103,8 +108,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         TlsIdentity::new(self)
     }
 
-    /// A server for mutual TLS, with the certificate as it is now. Where it is
-    /// to be renewed while the server runs, use [`Self::tls_identity`].
+    /// A configuration of rustls, as [`TlsIdentity::server_config`].
     ///
     /// # Errors
     ///
@@ -116,7 +120,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.tls_identity().server_config(verifier)
     }
 
-    /// A client for mutual TLS, as [`Self::tls_server_config`].
+    /// A configuration of rustls, as [`TlsIdentity::client_config`].
     ///
     /// # Errors
     ///

@@ -5,16 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::did::Did;
-use crate::peer::Refusal;
+use crate::peer::{PeerBook, Refusal};
 use crate::rotation::{RotationChain, RotationError};
 
 /// What decides. Asked about DIDs that were proven, and never about others.
 #[derive(Clone)]
 pub(super) enum Policy {
+    /// Whom a connection names.
+    Named,
     /// This one.
     Pinned(Did, Held),
     /// Each of these.
     Allowed(Arc<HashMap<Did, Held>>),
+    /// Those in it.
+    Booked(PeerBook),
     /// Those of which it says so.
     Decided(Arc<dyn Fn(&Did) -> bool + Send + Sync>),
 }
@@ -24,13 +28,22 @@ pub(super) enum Policy {
 pub(super) type Held = Option<Arc<RotationChain>>;
 
 impl Policy {
-    pub(super) fn check(&self, did: &Did) -> Result<(), Refusal> {
-        let expected = match self {
+    /// `named` is whom the connection is to, if it says so.
+    pub(super) fn check(&self, did: &Did, named: Option<&Did>) -> Result<(), Refusal> {
+        let accepted = match self {
+            Self::Named => named.is_some(),
             Self::Pinned(pinned, _) => pinned == did,
             Self::Allowed(allowed) => allowed.contains_key(did),
+            Self::Booked(book) => {
+                book.contains(did).map_err(|error| Refusal::Book(error.into()))?
+            }
             Self::Decided(decide) => decide(did),
         };
-        if expected { Ok(()) } else { Err(Refusal::NotExpected { did: did.clone() }) }
+        if accepted && named.is_none_or(|named| named == did) {
+            Ok(())
+        } else {
+            Err(Refusal::NotExpected { did: did.clone() })
+        }
     }
 
     /// With the present DID in the place of each earlier one, and the chain held
@@ -40,7 +53,7 @@ impl Policy {
         let held = || Some(Arc::new(chain.clone()));
         match self {
             Self::Pinned(pinned, known) => {
-                check_leads_on(chain, pinned, known)?;
+                chain.leads_on(pinned, known.as_deref())?;
                 let moved = pinned != present;
                 (*pinned, *known) = (present.clone(), held());
                 Ok(moved)
@@ -48,7 +61,7 @@ impl Policy {
             Self::Allowed(allowed) => {
                 let mut kept = HashMap::new();
                 for (did, known) in allowed.iter() {
-                    match check_leads_on(chain, did, known) {
+                    match chain.leads_on(did, known.as_deref()) {
                         Ok(()) => {}
                         // It is about others.
                         Err(RotationError::NotInChain { .. }) => {
@@ -65,16 +78,8 @@ impl Policy {
                 *allowed = Arc::new(kept);
                 Ok(moved)
             }
-            Self::Decided(_) => Ok(false),
+            Self::Named | Self::Booked(_) | Self::Decided(_) => Ok(false),
         }
-    }
-}
-
-/// Whether a chain leads on from a DID that is accepted.
-fn check_leads_on(chain: &RotationChain, did: &Did, known: &Held) -> Result<(), RotationError> {
-    match known {
-        Some(known) => chain.extends(known),
-        None => chain.follow(did).map(drop),
     }
 }
 
@@ -85,6 +90,8 @@ impl fmt::Debug for Policy {
                 f.debug_tuple("Pinned").field(did).field(&held.as_deref()).finish()
             }
             Self::Allowed(allowed) => write!(f, "Allowed({} DIDs)", allowed.len()),
+            Self::Named => f.write_str("Named"),
+            Self::Booked(book) => f.debug_tuple("Booked").field(&book.directory()).finish(),
             Self::Decided(_) => f.write_str("Decided(..)"),
         }
     }

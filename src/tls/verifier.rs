@@ -13,12 +13,13 @@ use rustls::{
 use sha2::{Digest as _, Sha256};
 
 use super::policy::Policy;
-use super::recent::Recent;
-use super::sequence::{MemorySequences, SequenceError, SequenceStore};
 use crate::algorithm::Signature;
 use crate::binding::Binding;
 use crate::did::Did;
-use crate::peer::{Certificate, Proven, Refusal, Role};
+use crate::peer::{
+    Certificate, MemorySequences, PeerBook, Proven, Recent, Refusal, Role, SequenceError,
+    SequenceStore,
+};
 use crate::rotation::{RotationChain, RotationError};
 
 /// How far clocks may differ unless said otherwise: 300 seconds.
@@ -93,6 +94,22 @@ impl DidVerifier {
         Ok(Self::by(policy))
     }
 
+    /// Accepts whom a connection is to, and nobody else: for a [`Client`](super::Client)
+    /// alone, whose connections each name a DID. Those who call are all refused.
+    #[must_use]
+    pub fn named() -> Self {
+        Self::by(Policy::Named)
+    }
+
+    /// Accepts the peers in a book, and remembers in it what was seen of them. Whoever is
+    /// added, removed or followed there, by any process, is so at the next handshake.
+    ///
+    /// [`PeerBook::verifier`] is short for it.
+    #[must_use]
+    pub fn booked(book: &PeerBook) -> Self {
+        Self::by(Policy::Booked(book.clone())).with_sequences(Arc::new(book.clone()))
+    }
+
     /// Accepts each of these DIDs. Where chains lead to some of them, give each to
     /// [`Self::follow`] as well, at every start: they are held from then on.
     #[must_use]
@@ -148,8 +165,9 @@ impl DidVerifier {
     /// rotations in the place of each earlier one that is pinned or in the list,
     /// and refuses the earlier ones. Gives whether other DIDs are accepted than
     /// before. What a callback decides is not changed: it has to keep chains of
-    /// its own, and ask [`RotationChain::extends`]. Connections that are open are
-    /// left alone: ask [`Self::peer`] about them again.
+    /// its own, and ask [`RotationChain::extends`]. Nor is a book: it follows by itself
+    /// ([`PeerBook::follow`]). Connections that are open are left alone: ask
+    /// [`Connection::peer`](super::Connection::peer) about them again.
     ///
     /// The chain is held beside the DID, also where that was the present one
     /// already, and from then on only a chain that extends it leads on from there.
@@ -174,18 +192,20 @@ impl DidVerifier {
         end_entity: &[u8],
         intermediates: &[CertificateDer<'_>],
         role: Role,
+        named: Option<&Did>,
         now: UnixTime,
     ) -> Result<(), Refusal> {
         if !intermediates.is_empty() {
             return Err(Refusal::Intermediates { count: intermediates.len() });
         }
-        self.check(end_entity, Some(role), now.as_secs()).map(drop)
+        self.check(end_entity, Some(role), named, now.as_secs()).map(drop)
     }
 
     pub(super) fn check(
         &self,
         certificate: &[u8],
         role: Option<Role>,
+        named: Option<&Did>,
         now: u64,
     ) -> Result<Arc<Proven>, Refusal> {
         let digest: [u8; 32] = Sha256::digest(certificate).into();
@@ -201,13 +221,25 @@ impl DidVerifier {
         self.check_time(binding, now)?;
         // A copy, so that no lock is held while a caller's code decides.
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
-        policy.check(binding.did())?;
+        policy.check(binding.did(), named)?;
         // Last, so that nothing is asked about those who are not accepted.
         self.check_number(&proven)?;
         if known.is_none() {
             remember(&self.shown, digest, &proven);
         }
         Ok(proven)
+    }
+
+    /// As a verifier of rustls does it.
+    pub(super) fn accept_server(
+        &self,
+        end_entity: &[u8],
+        intermediates: &[CertificateDer<'_>],
+        named: Option<&Did>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.accept(end_entity, intermediates, Role::Server, named, now).map_err(refused)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn check_time(&self, binding: &Binding, now: u64) -> Result<(), Refusal> {
@@ -310,8 +342,7 @@ impl ServerCertVerifier for DidVerifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.accept(end_entity, intermediates, Role::Server, now).map_err(refused)?;
-        Ok(ServerCertVerified::assertion())
+        self.accept_server(end_entity, intermediates, None, now)
     }
 
     fn verify_tls12_signature(
@@ -357,7 +388,7 @@ impl ClientCertVerifier for DidVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.accept(end_entity, intermediates, Role::Client, now).map_err(refused)?;
+        self.accept(end_entity, intermediates, Role::Client, None, now).map_err(refused)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -381,6 +412,14 @@ impl ClientCertVerifier for DidVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         ServerCertVerifier::supported_verify_schemes(self)
+    }
+}
+
+impl PeerBook {
+    /// Accepts the peers in this book: [`DidVerifier::booked`], with its other defaults.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<DidVerifier> {
+        Arc::new(DidVerifier::booked(self))
     }
 }
 

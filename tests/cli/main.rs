@@ -7,6 +7,7 @@ mod encryption;
 mod epoch;
 mod import;
 mod operator;
+mod peer;
 mod pin;
 mod pkcs11;
 mod rotation;

@@ -49,13 +49,15 @@ fn known() -> BTreeSet<String> {
         evidence::Exposable,
         evidence::Unmet,
         key::WrongProvenance,
+        peer::BookError,
         peer::Refusal,
+        peer::SequenceError,
         rotation::RotationError,
         secret::NoRandomness,
         sshsig::InvalidSshSignature,
         tls::PeerError,
         tls::ReplaceError,
-        tls::SequenceError,
+        tls::TlsError,
     );
     names
 }
@@ -79,7 +81,8 @@ fn in_the_sources() -> BTreeSet<String> {
             source.match_indices("Error for ").map(|(at, m)| (at, &source[at + m.len()..]))
         {
             let name = word(rest);
-            if source.contains(&format!("pub struct {name} "))
+            let items = ["struct", "enum"].map(|item| format!("pub {item} {name} "));
+            if items.iter().any(|item| source.contains(item))
                 && source.contains("std::error::Error for")
             {
                 names.insert(name);

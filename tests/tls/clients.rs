@@ -4,15 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use icn_identity::peer::VerifiedPeer;
-use icn_identity::tls::DidVerifier;
-use rustls::{ServerConfig, ServerConnection, Stream};
+use icn_identity::tls::{self, TlsError};
 use sha2::{Digest as _, Sha256};
 use support::child::inherits_nothing;
 
@@ -65,27 +63,21 @@ fn lossy(output: &Output) -> String {
 }
 
 /// Answers one request of HTTP with the DID of the client.
-fn answer(
-    listener: &TcpListener,
-    config: &Arc<ServerConfig>,
-    verifier: &DidVerifier,
-) -> std::io::Result<VerifiedPeer> {
-    let (mut socket, _) = listener.accept()?;
+fn answer(listener: &TcpListener, server: &tls::Server) -> Result<VerifiedPeer, TlsError> {
+    let (socket, _) = listener.accept()?;
     socket.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut connection = ServerConnection::new(config.clone()).unwrap();
-    let mut stream = Stream::new(&mut connection, &mut socket);
+    let mut stream = tls::accept(socket, server)?;
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         request.push(byte[0]);
     }
-    let peer = verifier.peer(stream.conn).unwrap();
+    let peer = stream.peer().clone();
     let body = format!("hello {}\n", peer.did());
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", body.len());
     stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())?;
-    stream.conn.send_close_notify();
-    stream.flush()?;
+    stream.close()?;
     Ok(peer)
 }
 
@@ -93,17 +85,15 @@ struct Server {
     bundle: Bundle,
     files: Files,
     listener: TcpListener,
-    verifier: Arc<DidVerifier>,
-    config: Arc<ServerConfig>,
+    tls: tls::Server,
 }
 
 impl Server {
     fn for_client(client: &Bundle) -> Self {
         let bundle = bundle();
-        let verifier = pinned(client.did());
-        let config = Arc::new(bundle.tls_server_config(&verifier).unwrap());
+        let tls = bundle.tls_server(&pinned(client.did())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { files: Files::of(&bundle), bundle, listener, verifier, config }
+        Self { files: Files::of(&bundle), bundle, listener, tls }
     }
 
     fn address(&self) -> String {
@@ -114,9 +104,9 @@ impl Server {
     fn with<T: Send>(
         &self,
         program: impl FnOnce() -> T + Send,
-    ) -> (std::io::Result<VerifiedPeer>, T) {
+    ) -> (Result<VerifiedPeer, TlsError>, T) {
         thread::scope(|scope| {
-            let serving = scope.spawn(|| answer(&self.listener, &self.config, &self.verifier));
+            let serving = scope.spawn(|| answer(&self.listener, &self.tls));
             let ran = program();
             (serving.join().unwrap(), ran)
         })
@@ -215,8 +205,9 @@ fn a_client_without_a_certificate_or_with_another_is_refused() {
     let address = server.address();
     let connect = ["s_client", "-connect", &address, "-ign_eof"];
     let (served, ran) = server.with(|| run("openssl", "openssl", &connect, REQUEST));
-    let told = served.unwrap_err().to_string();
-    assert!(told.contains("peer sent no certificates"), "{told}");
+    let told = served.unwrap_err();
+    let none = rustls::Error::NoCertificatesPresented;
+    assert!(matches!(&told, TlsError::Handshake(error) if *error == none), "{told:?}");
     assert!(lossy(&ran).contains("certificate required"), "{}", lossy(&ran));
 
     let files = Files::of(&bundle());
@@ -224,7 +215,7 @@ fn a_client_without_a_certificate_or_with_another_is_refused() {
     let with = [&connect[..], &["-cert", text(&cert), "-key", text(&key)]].concat();
     let (served, _) = server.with(|| run("openssl", "openssl", &with, REQUEST));
     let error = served.unwrap_err();
-    let refusal = icn_identity::tls::refusal_of(&error).unwrap();
+    let refusal = error.refusal().unwrap();
     assert!(refusal.to_string().ends_with("is not expected here"), "{refusal}");
 }
 
@@ -243,12 +234,11 @@ fn tls_1_2_is_refused_on_both_sides() {
     // And a server that speaks nothing newer.
     let (mut process, address) = s_server(&files, &["-tls1_2"]);
     let ours = bundle();
-    let verifier = pinned(client.did());
-    let config = Arc::new(ours.tls_client_config(&verifier).unwrap());
-    let refused = say(address, &config, &verifier, "hello").map(|(answer, _)| answer);
+    let config = ours.tls_client(&pinned(client.did())).unwrap();
+    let refused = say(address, &config, client.did(), "hello").map(|(answer, _)| answer);
     process.kill().unwrap();
     process.wait().unwrap();
-    let refused = refused.unwrap_err().to_string();
+    let refused = format!("{:?}", refused.unwrap_err());
     assert!(refused.contains("ProtocolVersion"), "{refused}");
 }
 
@@ -260,9 +250,8 @@ fn our_client_knows_a_server_of_openssl_by_its_did() {
     let trusted = trusted.path("cert.pem");
     let demand = ["-Verify", "1", "-verify_return_error", "-CAfile", text(&trusted), "-rev"];
     let (mut process, address) = s_server(&files, &[&["-tls1_3"][..], &demand].concat());
-    let verifier = pinned(server.did());
-    let config = Arc::new(ours.tls_client_config(&verifier).unwrap());
-    let met = say(address, &config, &verifier, "hello");
+    let config = ours.tls_client(&pinned(server.did())).unwrap();
+    let met = say(address, &config, server.did(), "hello");
     process.kill().unwrap();
     process.wait().unwrap();
     let (answer, peer) = met.unwrap();

@@ -222,19 +222,19 @@ impl Craft {
         verifier: &Arc<DidVerifier>,
     ) -> [Result<(), rustls::Error>; 2] {
         let ours = bundle();
-        let server = Arc::new(ours.tls_server_config(verifier).unwrap());
-        let client = Arc::new(ours.tls_client_config(verifier).unwrap());
+        let server = ours.tls_server(verifier).unwrap();
+        let client = ours.tls_client(verifier).unwrap();
         let as_client = match handshake(&server, &self.client(chain)) {
             Ok((server, _)) => {
-                assert_eq!(verifier.peer(&server).unwrap().did(), &self.did);
+                assert_eq!(server.peer().unwrap().did(), &self.did);
                 Ok(())
             }
             Err(Ended::ByServer(error)) => Err(error),
             Err(other) => panic!("{other:?}"),
         };
-        let as_server = match handshake(&self.server(chain), &client) {
+        let as_server = match handshake(&self.server(chain), &(&client, &self.did)) {
             Ok((_, client)) => {
-                assert_eq!(verifier.peer(&client).unwrap().did(), &self.did);
+                assert_eq!(client.peer().unwrap().did(), &self.did);
                 Ok(())
             }
             Err(Ended::ByClient(error)) => Err(error),

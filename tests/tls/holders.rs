@@ -1,21 +1,16 @@
 //! One DID, several holders: processes, machines.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::backend::{AgeKeyStore, Credentials};
-use icn_identity::bundle::{BindingNumber, BundleError, Instance};
+use icn_identity::bundle::{BundleError, Instance};
 use icn_identity::config::Config;
 use icn_identity::keystore::IdentityStore;
 use icn_identity::keystore::backup::{Backup, BackupRequest, RecoveryKeys};
-use icn_identity::tls::{
-    DidVerifier, Highest, MemorySequences, SequenceError, SequenceStore, TlsIdentity,
-};
+use icn_identity::peer::PeerBook;
+use icn_identity::tls::{DidVerifier, MemorySequences, SequenceStore, Server, TlsIdentity};
 use icn_identity::{Did, DidKey, Error, IdentityBundle, Passphrase};
-use rustls::ServerConfig;
 use support::home::{FAST, Home, PASSPHRASE};
 
 use crate::craft::variant;
@@ -78,75 +73,28 @@ fn instance(bundle: &IdentityBundle<DidKey>) -> Instance {
     *bundle.binding().instance().unwrap()
 }
 
-/// A book of what was seen, on disk: nothing of it is in memory.
-struct Book(PathBuf);
-
-/// Several of one file take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-type Pages = BTreeMap<String, (u64, BTreeMap<Instance, u64>)>;
-
-impl Book {
-    fn at(path: &Path) -> Arc<Self> {
-        Arc::new(Self(path.to_owned()))
-    }
-
-    fn read(&self) -> Pages {
-        let json = fs::read(&self.0).unwrap_or_else(|_| b"{}".to_vec());
-        serde_json::from_slice(&json).unwrap()
-    }
-}
-
-fn highest(pages: &Pages, did: &Did, instance: &Instance) -> Highest {
-    pages.get(did.as_str()).map_or(Highest::NOTHING, |(epoch, numbers)| {
-        Highest::new(*epoch, numbers.get(instance).copied())
-    })
-}
-
-impl SequenceStore for Book {
-    fn highest(&self, did: &Did, instance: &Instance) -> Result<Highest, SequenceError> {
-        let _turn = TURN.lock().unwrap();
-        Ok(highest(&self.read(), did, instance))
-    }
-
-    fn admit(
-        &self,
-        did: &Did,
-        instance: &Instance,
-        number: BindingNumber,
-    ) -> Result<(), SequenceError> {
-        let _turn = TURN.lock().unwrap();
-        let mut pages = self.read();
-        highest(&pages, did, instance).check(number)?;
-        let (epoch, numbers) = pages.entry(did.to_string()).or_default();
-        if number.epoch > *epoch {
-            numbers.clear();
-        }
-        *epoch = number.epoch;
-        numbers.insert(*instance, number.sequence);
-        fs::write(&self.0, serde_json::to_vec(&pages).unwrap())
-            .map_err(|error| SequenceError::Store(error.into()))
-    }
-}
-
 /// A peer that expects one DID, with one of those who hold it at the other end.
 struct Peer {
-    verifier: Arc<DidVerifier>,
-    server: Arc<ServerConfig>,
+    server: Server,
 }
 
 impl Peer {
     fn of(did: &Did, sequences: Arc<dyn SequenceStore>) -> Self {
         let verifier = Arc::new(DidVerifier::pinned(did.clone()).with_sequences(sequences));
-        let server = Arc::new(bundle().tls_server_config(&verifier).unwrap());
-        Self { verifier, server }
+        let server = bundle().tls_server(&verifier).unwrap();
+        Self { server }
+    }
+
+    /// One that expects who is in a book.
+    fn with(book: &PeerBook) -> Self {
+        Self { server: bundle().tls_server(&book.verifier()).unwrap() }
     }
 
     fn meets(&self, holder: &TlsIdentity) -> Result<(), String> {
         let client = Arc::new(holder.client_config(&anybody()).unwrap());
         match handshake(&self.server, &client) {
             Ok((connection, _)) => {
-                let met = self.verifier.peer(&connection).unwrap();
+                let met = connection.peer().unwrap();
                 assert_eq!(met.did(), holder.did());
                 assert_eq!(Some(*met.instance()), holder.instance());
                 assert_eq!((met.epoch(), met.sequence()), (holder.epoch(), holder.sequence()));
@@ -181,8 +129,10 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
     let did = daemon.did().clone();
     assert_eq!(third.open().did(), &did);
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("book.json");
-    let peer = Peer::of(&did, Book::at(&file));
+    // As each process opens it: nothing is shared but the files.
+    let book = || PeerBook::open(dir.path().join("peers")).unwrap();
+    book().allow(&did, "three machines").unwrap();
+    let peer = Peer::with(&book());
     let forgetful = Peer::of(&did, Arc::new(MemorySequences::new()));
 
     let mut replaced = Vec::new();
@@ -238,10 +188,10 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
     };
     refused(&peer);
     // After a restart of the peer, and by another one with the same book.
-    let another = Peer::of(&did, Book::at(&file));
+    let another = Peer::with(&book());
     drop(peer);
     refused(&another);
-    let restarted = Peer::of(&did, Book::at(&file));
+    let restarted = Peer::with(&book());
     refused(&restarted);
     refused(&another);
     // Who has not seen it, and shares no book, does not know.

@@ -86,13 +86,13 @@ fn every_pair_of_signers_talks_and_knows_each_other() {
 fn talk(server: &Node, client: &Node) {
     assert_ne!(server.did(), client.did());
     let (at_server, at_client) = (pinned(client.did()), pinned(server.did()));
-    let server_config = server.tls_server_config(&at_server).unwrap().into();
-    let client_config = client.tls_client_config(&at_client).unwrap().into();
+    let server_side = server.tls_server(&at_server).unwrap();
+    let client_side = client.tls_client(&at_client).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (seen, (answer, met)) = thread::scope(|scope| {
-        let serving = scope.spawn(|| serve_one(&listener, &server_config, &at_server).unwrap());
-        let met = say(address, &client_config, &at_client, "hello").unwrap();
+        let serving = scope.spawn(|| serve_one(&listener, &server_side).unwrap());
+        let met = say(address, &client_side, server.did(), "hello").unwrap();
         (serving.join().unwrap(), met)
     });
     assert_eq!(seen.did(), client.did());

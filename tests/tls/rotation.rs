@@ -23,11 +23,11 @@ fn rotated(from: &Bundle, to: &Bundle, before: Option<&RotationChain>) -> Rotati
 
 /// Whether the verifier accepts a server, in a handshake.
 fn accepts(verifier: &Arc<DidVerifier>, server: &Bundle) -> bool {
-    let client = Arc::new(bundle().tls_client_config(verifier).unwrap());
-    let server = Arc::new(server.tls_server_config(&anybody()).unwrap());
-    match handshake(&server, &client) {
+    let client = bundle().tls_client(verifier).unwrap();
+    let server_config = Arc::new(server.tls_server_config(&anybody()).unwrap());
+    match handshake(&server_config, &(&client, server.did())) {
         Ok((_, client)) => {
-            verifier.peer(&client).unwrap();
+            client.peer().unwrap();
             true
         }
         Err(Ended::ByClient(error)) => {

@@ -5,11 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use icn_identity::Did;
 use icn_identity::peer::VerifiedPeer;
-use icn_identity::tls::{DidVerifier, server_name};
-use rustls::{
-    ClientConfig, ClientConnection, ConnectionCommon, ServerConfig, ServerConnection, Stream,
-};
+use icn_identity::tls::{Client, Connection, Server, TlsError, accept, connect, server_name};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 /// For all that has to happen soon.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,20 +20,95 @@ pub(crate) enum Ended {
     ByClient(rustls::Error),
 }
 
+/// What a side of a handshake is made of: of ours, or of rustls.
+pub(crate) trait Begins {
+    type Side: Side;
+    fn begin(&self) -> Self::Side;
+}
+
+impl Begins for Server {
+    type Side = Connection;
+    fn begin(&self) -> Connection {
+        self.connection().unwrap()
+    }
+}
+
+impl Begins for (&Client, &Did) {
+    type Side = Connection;
+    fn begin(&self) -> Connection {
+        self.0.connection(self.1).unwrap()
+    }
+}
+
+impl Begins for Arc<ServerConfig> {
+    type Side = ServerConnection;
+    fn begin(&self) -> ServerConnection {
+        ServerConnection::new(self.clone()).unwrap()
+    }
+}
+
+impl Begins for Arc<ClientConfig> {
+    type Side = ClientConnection;
+    fn begin(&self) -> ClientConnection {
+        ClientConnection::new(self.clone(), server_name()).unwrap()
+    }
+}
+
+pub(crate) trait Side {
+    fn take(&mut self, bytes: &mut &[u8]) -> Result<(), rustls::Error>;
+    fn give(&mut self, wire: &mut Vec<u8>);
+    fn is_busy(&self) -> bool;
+}
+
+impl Side for Connection {
+    fn take(&mut self, bytes: &mut &[u8]) -> Result<(), rustls::Error> {
+        self.read_tls(bytes).unwrap();
+        match self.process() {
+            Ok(_) => Ok(()),
+            Err(TlsError::Handshake(error)) => Err(error),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    fn give(&mut self, wire: &mut Vec<u8>) {
+        self.write_tls(wire).unwrap();
+    }
+    fn is_busy(&self) -> bool {
+        self.is_handshaking()
+    }
+}
+
+macro_rules! side {
+    ($connection:ty) => {
+        impl Side for $connection {
+            fn take(&mut self, bytes: &mut &[u8]) -> Result<(), rustls::Error> {
+                self.read_tls(bytes).unwrap();
+                self.process_new_packets().map(drop)
+            }
+            fn give(&mut self, wire: &mut Vec<u8>) {
+                self.write_tls(wire).unwrap();
+            }
+            fn is_busy(&self) -> bool {
+                self.is_handshaking()
+            }
+        }
+    };
+}
+side!(ServerConnection);
+side!(ClientConnection);
+
 /// A whole handshake in memory.
-pub(crate) fn handshake(
-    server: &Arc<ServerConfig>,
-    client: &Arc<ClientConfig>,
-) -> Result<(ServerConnection, ClientConnection), Ended> {
-    let mut server = ServerConnection::new(server.clone()).unwrap();
-    let mut client = ClientConnection::new(client.clone(), server_name()).unwrap();
+pub(crate) fn handshake<S: Begins, C: Begins>(
+    server: &S,
+    client: &C,
+) -> Result<(S::Side, C::Side), Ended> {
+    let (mut server, mut client) = (server.begin(), client.begin());
     let mut wire = Vec::new();
     for _ in 0..10 {
-        client.write_tls(&mut wire).unwrap();
+        client.give(&mut wire);
         carry(&mut wire, &mut server).map_err(Ended::ByServer)?;
-        server.write_tls(&mut wire).unwrap();
+        server.give(&mut wire);
         carry(&mut wire, &mut client).map_err(Ended::ByClient)?;
-        if !server.is_handshaking() && !client.is_handshaking() {
+        if !server.is_busy() && !client.is_busy() {
             return Ok((server, client));
         }
     }
@@ -42,11 +116,10 @@ pub(crate) fn handshake(
 }
 
 /// All of it: one read takes 4 kilobytes at most.
-fn carry<D>(wire: &mut Vec<u8>, to: &mut ConnectionCommon<D>) -> Result<(), rustls::Error> {
+fn carry(wire: &mut Vec<u8>, to: &mut impl Side) -> Result<(), rustls::Error> {
     let mut rest = wire.as_slice();
     while !rest.is_empty() {
-        to.read_tls(&mut rest).unwrap();
-        to.process_new_packets()?;
+        to.take(&mut rest)?;
     }
     wire.clear();
     Ok(())
@@ -54,38 +127,30 @@ fn carry<D>(wire: &mut Vec<u8>, to: &mut ConnectionCommon<D>) -> Result<(), rust
 
 /// Takes one connection: reads the client's line, answers with the DID that the
 /// server knows the client by.
-pub(crate) fn serve_one(
-    listener: &TcpListener,
-    config: &Arc<ServerConfig>,
-    verifier: &DidVerifier,
-) -> std::io::Result<VerifiedPeer> {
-    let (mut socket, _) = listener.accept()?;
+pub(crate) fn serve_one(listener: &TcpListener, server: &Server) -> Result<VerifiedPeer, TlsError> {
+    let (socket, _) = listener.accept()?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    let mut connection = ServerConnection::new(config.clone()).unwrap();
-    let mut stream = Stream::new(&mut connection, &mut socket);
+    let mut stream = accept(socket, server)?;
     let line = read_line(&mut stream)?;
-    let peer = verifier.peer(stream.conn).unwrap();
+    let peer = stream.peer().clone();
     stream.write_all(format!("{line} from {}\n", peer.did()).as_bytes())?;
-    stream.conn.send_close_notify();
-    stream.flush()?;
+    stream.close()?;
     Ok(peer)
 }
 
 /// Says a line; gives the answer, and who answered.
 pub(crate) fn say(
     address: SocketAddr,
-    config: &Arc<ClientConfig>,
-    verifier: &DidVerifier,
+    client: &Client,
+    whom: &Did,
     line: &str,
-) -> std::io::Result<(String, VerifiedPeer)> {
-    let mut socket = TcpStream::connect(address)?;
+) -> Result<(String, VerifiedPeer), TlsError> {
+    let socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    let mut connection = ClientConnection::new(config.clone(), server_name()).unwrap();
-    let mut stream = Stream::new(&mut connection, &mut socket);
+    let mut stream = connect(socket, client, whom)?;
     stream.write_all(format!("{line}\n").as_bytes())?;
     let answer = read_line(&mut stream)?;
-    let peer = verifier.peer(stream.conn).unwrap();
-    Ok((answer, peer))
+    Ok((answer, stream.peer().clone()))
 }
 
 fn read_line(stream: &mut impl std::io::Read) -> std::io::Result<String> {

@@ -5,6 +5,7 @@ mod backup;
 pub(crate) mod id;
 mod init;
 mod message;
+pub(crate) mod peer;
 pub(crate) mod rotation;
 pub(crate) mod tpm;
 mod value;
@@ -20,6 +21,7 @@ pub(crate) use self::id::{
 };
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};
+pub(crate) use self::peer::PeerArgs;
 pub(crate) use self::rotation::RotationCommand;
 pub(crate) use self::tpm::TpmCommand;
 
@@ -91,6 +93,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TpmCommand,
     },
+    /// Say which peers the services on this machine accept
+    Peer(PeerArgs),
     /// Sign a file with the identity's key; prints the 64-byte signature in base64
     Sign(SignArgs),
     /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told

@@ -57,6 +57,10 @@ pub(crate) enum CliError {
     },
     #[error("{did} has taken over from no other key: there is no chain to be written")]
     NoRotation { did: String },
+    #[error("{did} is not in the book of peers")]
+    NoPeer { did: String },
+    #[error("nobody in the book of peers is led on by this chain")]
+    NobodyFollowed,
     #[error(
         "the message begins with `icn-identity/` or `SSHSIG`, as what the identity signs itself does"
     )]
@@ -207,6 +211,7 @@ impl CliError {
                 "the chain is stored in the identity: `icnctl id rotation show -o FILE` writes it again"
             }
             Self::NoRotation { .. } => "make one first: icnctl id rotation create",
+            Self::NoPeer { .. } | Self::NobodyFollowed => "`icnctl peer list` shows who is in it",
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",

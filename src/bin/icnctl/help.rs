@@ -14,7 +14,7 @@ use icn_identity::backend::uri::InvalidPkcs11Uri;
 use icn_identity::bundle::{BundleError, DecryptError};
 use icn_identity::config::ConfigError;
 use icn_identity::did::InvalidDocument;
-use icn_identity::error::SignError;
+use icn_identity::error::{BookError, SignError};
 use icn_identity::rotation::RotationError;
 
 /// An error of the library.
@@ -37,6 +37,7 @@ impl Help for Error {
             Self::Decrypt(error) => error.on_the_command_line(),
             Self::Document(error) => error.on_the_command_line(),
             Self::Rotation(error) => error.on_the_command_line(),
+            Self::Book(error) => error.on_the_command_line(),
             Self::Config(error) => error.on_the_command_line(),
             Self::Uri(error) => error.on_the_command_line(),
             Self::Did(_) => Some(
@@ -124,6 +125,19 @@ impl Help for RotationError {
             _ => return self.help(),
         };
         Some(help.to_owned())
+    }
+}
+
+impl Help for BookError {
+    fn on_the_command_line(&self) -> Option<String> {
+        match self {
+            Self::Files(error) => error.on_the_command_line(),
+            Self::Rotation(error) => error.on_the_command_line(),
+            Self::Full { .. } => Some(
+                "have peers that never come back forgotten: icnctl peer remove --forget DID".into(),
+            ),
+            _ => self.help(),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod id;
 mod import;
 mod new_file;
 mod output;
+mod peer;
 mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
@@ -120,6 +121,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
             return Ok(yes(doctor::doctor(&context, &doctor)?));
         }
+        Command::Peer(args) => peer::run(&context, &args)?,
         Command::Sign(sign) => sign::sign(&context, &sign)?,
         Command::Verify(verify) => return verify::verify(&context, &verify),
         Command::Decrypt(decrypt) => decrypt::decrypt(&context, &decrypt)?,

@@ -188,7 +188,7 @@ fn known(path: &Path) -> Result<RotationChain, CliError> {
 }
 
 /// No more than a chain can be, and one byte to tell that it is longer.
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let limit = u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     let (what, read) = if path == Path::new("-") {

@@ -77,12 +77,12 @@ fn what_points_down_or_is_no_use_is_left_alone() {
 fn a_room_beside_and_a_room_without_a_place_are_found() {
     let house = made_up(&[
         ("src/lib.rs", ""),
-        ("src/peer.rs", "use crate::key::Key;"),
+        ("src/config.rs", "use crate::key::Key;"),
         ("src/key.rs", ""),
         ("src/utils.rs", ""),
     ]);
     let found = [
-        "src/peer.rs:1: `peer` uses `key`, which is not below it",
+        "src/config.rs:1: `config` uses `key`, which is not below it",
         "src/utils.rs: `utils` has no place in the order of rooms",
     ];
     assert_eq!(climbing(&house), found);

@@ -3,7 +3,7 @@ use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::binding::Instance;
 use crate::did::InvalidDid;
 use crate::error::ErrorKind as K;
-use crate::peer::Refusal;
+use crate::peer::{BookError, Refusal, SequenceError};
 
 #[test]
 fn of_refusals() {
@@ -40,9 +40,53 @@ fn of_refusals() {
             (E::NotExpected { did: did() }, K::OtherIdentity),
             (E::EarlierEpoch { did: did(), shown: 1, highest: 2 }, K::Superseded),
             (E::Superseded { did: did(), instance, shown: 1, highest: 2 }, K::Superseded),
+            (E::Book(Box::new(BookError::Full { limit: 1 })), K::Storage),
             (E::Sequences(boxed()), K::Io),
+            (E::Sequences(Box::new(in_use())), K::InUse),
             (E::HandshakeSignature, K::Untrusted),
             (E::Tls12, K::Unsupported),
+        ],
+    );
+}
+
+#[test]
+fn of_sequences() {
+    use SequenceError as E;
+    check(
+        "peer/sequence.rs",
+        vec![
+            (E::EarlierEpoch { highest: 1 }, K::Superseded),
+            (E::Lower { highest: 1 }, K::Superseded),
+            (E::Store(boxed()), K::Io),
+            (E::Store(Box::new(in_use())), K::InUse),
+        ],
+    );
+}
+
+fn in_use() -> BookError {
+    BookError::InUse { directory: "peers".into(), holder: "other".into() }
+}
+
+#[test]
+fn of_books() {
+    use BookError as E;
+    let home = || "peers".into();
+    let held = crate::error::KeystoreError::InUse { home: home(), holder: "other".into() };
+    let newer = crate::error::FormatError::Newer { what: "the book", found: 2, known: 1 };
+    check(
+        "peer/book_error.rs",
+        vec![
+            (
+                E::Files(crate::error::KeystoreError::NotADirectory { path: home() }),
+                K::InvalidInput,
+            ),
+            (E::from(held), K::InUse),
+            (E::Newer(newer), K::Unsupported),
+            (E::Damaged { path: home(), source: boxed() }, K::Damaged),
+            (E::Replaced { did: did(), present: did() }, K::Superseded),
+            (E::Name { limit: 1 }, K::InvalidInput),
+            (E::Full { limit: 1 }, K::Storage),
+            (E::Rotation(crate::rotation::RotationError::Empty), K::InvalidInput),
         ],
     );
 }
@@ -55,13 +99,13 @@ mod tls {
 
     use super::*;
     use crate::error::Error;
-    use crate::tls::{PeerError, ReplaceError, SequenceError};
+    use crate::tls::{PeerError, ReplaceError, TlsError};
 
     #[test]
     fn of_connections() {
         use PeerError as E;
         check(
-            "tls/session.rs",
+            "tls/error.rs",
             vec![
                 (E::Handshaking, K::Misuse),
                 (E::NotTls13, K::Misuse),
@@ -86,16 +130,28 @@ mod tls {
     }
 
     #[test]
-    fn of_sequences() {
-        use SequenceError as E;
+    fn of_streams() {
+        use TlsError as E;
+        let refusal = || Refusal::Expired { did: did(), ago: 1 };
+        let other = CertificateError::Other(OtherError(Arc::new(refusal())));
+        let refused = rustls::Error::InvalidCertificate(other);
         check(
-            "tls/sequence.rs",
+            "tls/error.rs",
             vec![
-                (E::EarlierEpoch { highest: 1 }, K::Superseded),
-                (E::Lower { highest: 1 }, K::Superseded),
-                (E::Store(boxed()), K::Io),
+                (E::Transport(std::io::ErrorKind::ConnectionReset.into()), K::Io),
+                (E::Transport(std::io::ErrorKind::WouldBlock.into()), K::Busy),
+                (E::Transport(std::io::Error::other(refused.clone())), K::Expired),
+                (E::Handshake(rustls::Error::NoCertificatesPresented), K::Untrusted),
+                (E::Handshake(refused.clone()), K::Expired),
+                (E::Peer(PeerError::Refused(refusal())), K::Expired),
+                (E::Peer(PeerError::Handshaking), K::Misuse),
             ],
         );
+        // The reason is what is shown, once.
+        for error in [E::Handshake(refused), E::Peer(PeerError::Refused(refusal()))] {
+            assert!(error.to_string().ends_with("ended 1 seconds ago"), "{error}");
+            assert!(std::error::Error::source(&error).is_none());
+        }
     }
 
     #[test]

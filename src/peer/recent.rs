@@ -7,7 +7,7 @@ use std::hash::Hash;
 /// At most `capacity` entries. When they are all taken, the half that was not
 /// used for longest goes at once, so that it costs little per entry.
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     entries: HashMap<K, (u64, V)>,
     capacity: usize,
     /// Counts uses.
@@ -15,11 +15,11 @@ pub(super) struct Recent<K, V> {
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), capacity: capacity.max(2), clock: 0 }
     }
 
-    pub(super) fn used<Q>(&mut self, key: &Q) -> Option<&mut V>
+    pub(crate) fn used<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -31,7 +31,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     /// Without that it counts as a use.
-    pub(super) fn get<Q>(&self, key: &Q) -> Option<&V>
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -39,7 +39,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.forget_half();
         }

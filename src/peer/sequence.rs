@@ -1,12 +1,13 @@
 //! The highest numbers seen of each DID and its instances.
 
-mod instances;
+pub(super) mod instances;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use self::instances::Instances;
+use super::book_error::BookError;
 use super::recent::Recent;
 use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
@@ -119,10 +120,10 @@ explain!(SequenceError);
 impl SequenceError {
     /// What it means for the program.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::EarlierEpoch { .. } | Self::Lower { .. } => ErrorKind::Superseded,
-            Self::Store(_) => ErrorKind::Io,
+            Self::Store(source) => of_store(&**source).map_or(ErrorKind::Io, BookError::kind),
         }
     }
 
@@ -132,10 +133,24 @@ impl SequenceError {
         let help = match self {
             Self::EarlierEpoch { .. } => "the holder has to join the latest epoch of its DID",
             Self::Lower { .. } => "the holder has to use its latest binding: restart it",
+            Self::Store(source) if of_store(&**source).is_some() => {
+                return of_store(&**source).and_then(BookError::help);
+            }
             Self::Store(_) => "repair the store of sequence numbers: nobody is accepted until",
         };
         Some(help.into())
     }
+}
+
+impl From<BookError> for SequenceError {
+    fn from(error: BookError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+/// Where the store is a book of peers.
+pub(super) fn of_store<'a>(source: &'a (dyn StdError + 'static)) -> Option<&'a BookError> {
+    source.downcast_ref()
 }
 
 /// Numbers in memory, forgotten when the process ends.

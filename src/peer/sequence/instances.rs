@@ -4,27 +4,27 @@ use super::{Highest, SequenceError};
 use crate::binding::{BindingNumber, Instance};
 
 /// As many instances of one DID are remembered.
-const LIMIT: usize = 64;
+pub(in crate::peer) const LIMIT: usize = 64;
 
 /// The latest epoch, and the highest sequence number of each instance in it.
 #[derive(Debug)]
-pub(super) struct Instances {
+pub(in crate::peer) struct Instances {
     epoch: u64,
     /// The one seen least recently comes first.
     sequences: Vec<(Instance, u64)>,
 }
 
 impl Instances {
-    pub(super) fn beginning_with(instance: Instance, number: BindingNumber) -> Self {
+    pub(in crate::peer) fn beginning_with(instance: Instance, number: BindingNumber) -> Self {
         Self { epoch: number.epoch, sequences: vec![(instance, number.sequence)] }
     }
 
-    pub(super) fn highest(&self, instance: &Instance) -> Highest {
+    pub(in crate::peer) fn highest(&self, instance: &Instance) -> Highest {
         let known = self.sequences.iter().find(|(known, _)| known == instance);
         Highest::new(self.epoch, known.map(|(_, sequence)| *sequence))
     }
 
-    pub(super) fn admit(
+    pub(in crate::peer) fn admit(
         &mut self,
         instance: &Instance,
         number: BindingNumber,
@@ -42,6 +42,20 @@ impl Instances {
         }
         self.sequences.push((*instance, number.sequence));
         Ok(())
+    }
+
+    /// As it was kept; `None` if there are more than would be.
+    pub(in crate::peer) fn kept(epoch: u64, sequences: Vec<(Instance, u64)>) -> Option<Self> {
+        (sequences.len() <= LIMIT).then_some(Self { epoch, sequences })
+    }
+
+    pub(in crate::peer) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// To be kept, in this order.
+    pub(in crate::peer) fn sequences(&self) -> &[(Instance, u64)] {
+        &self.sequences
     }
 
     #[cfg(test)]
