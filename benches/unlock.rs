@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 use icn_identity::backend::AgeKeyStore;
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{DidMethod, Passphrase};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use support::medians;
@@ -35,7 +35,7 @@ fn main() {
         10,
         1,
         [
-            &mut || drop(store.open(&backend, None, &credentials).unwrap()),
+            &mut || drop(store.open(&backend, Pinned::Nobody, &credentials).unwrap()),
             &mut || on_a_terminal(&decrypt),
             &mut || on_a_terminal(&["head", "-n", "1", "/dev/tty"]),
         ],

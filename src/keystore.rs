@@ -32,6 +32,7 @@ mod located;
 mod open;
 mod passphrase;
 mod payload;
+mod pinned;
 mod refusals;
 mod relocate;
 mod replace;
@@ -54,6 +55,7 @@ pub use identity::IdentityStore;
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
 pub use open::Opened;
+pub use pinned::Pinned;
 pub use refusals::CredentialSource;
 pub use unfinished::Unfinished;
 

@@ -89,6 +89,7 @@ twins! {
     opening_a_material,
     opening_a_material_in_generic_code,
     opening_a_sealed_seed_material,
+    opening_without_saying_whose,
     overriding_custody,
     overriding_the_evidence_hook,
     overriding_the_evidence_hook_generically,

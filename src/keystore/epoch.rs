@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
 use crate::binding::Binding;
 use crate::bundle::{IdentityBundle, NextEpoch};
@@ -23,7 +24,7 @@ impl IdentityStore {
     pub fn renew_all_instances(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         self.locate(backend, pinned)?.renew_all_instances(credentials)
@@ -37,7 +38,7 @@ impl IdentityStore {
     pub fn join_epoch(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         epoch: u64,
     ) -> Result<IdentityBundle<DidKey>, Error> {

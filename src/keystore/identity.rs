@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::header::Header;
+use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
-use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::file;
 use crate::file::names::{self, previous};
@@ -117,7 +117,7 @@ impl IdentityStore {
         &self,
         header: &Header,
         configured: BackendKind,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
     ) -> Result<(), KeystoreError> {
         check_header(header, configured, pinned)
     }
@@ -140,9 +140,9 @@ impl IdentityStore {
 pub(super) fn check_header(
     header: &Header,
     configured: BackendKind,
-    pinned: Option<&Did>,
+    pinned: Pinned<'_>,
 ) -> Result<(), KeystoreError> {
-    if let Some(pinned) = pinned
+    if let Some(pinned) = pinned.did()
         && pinned != header.did()
     {
         let (pinned, found) = (pinned.clone(), header.did().clone());

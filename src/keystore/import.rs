@@ -6,11 +6,11 @@ use super::draft::{Draft, New, Stored};
 use super::header::Storage;
 use super::identity::IdentityStore;
 use super::legacy::{LegacyIdentity, is_same};
+use super::pinned::Pinned;
 use super::undo::Undo;
 use super::unlock::StorageSecret;
 use crate::backend::{AgeKeyStore, BackendKind, Credentials, Locator};
 use crate::bundle::IdentityBundle;
-use crate::did::Did;
 use crate::error::{Error, LegacyError};
 use crate::file::names::previous;
 use crate::key::{DidKey, Software, Unlocked};
@@ -43,7 +43,7 @@ impl IdentityStore {
     pub fn draft_import(
         &self,
         old: LegacyIdentity,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         passphrase: &Passphrase,
     ) -> Result<Draft<'static>, Error> {
         old.check_pinned(pinned)?;
@@ -72,7 +72,7 @@ impl IdentityStore {
     pub fn import(
         &self,
         old: LegacyIdentity,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         passphrase: &Passphrase,
     ) -> Result<IdentityBundle<crate::Key<Software, Unlocked>>, Error> {
         let bundle = self.draft_import(old, pinned, passphrase)?.write()?;

@@ -28,6 +28,7 @@ use std::path::Path;
 pub(crate) use self::carried::Carried;
 use self::fields::Fields;
 pub(super) use self::file::is_same;
+use super::pinned::Pinned;
 use crate::agefile;
 use crate::config::AgeConfig;
 use crate::did::Did;
@@ -201,8 +202,8 @@ impl LegacyIdentity {
     /// # Errors
     ///
     /// [`LegacyError::NotPinned`].
-    pub fn check_pinned(&self, pinned: Option<&Did>) -> Result<(), LegacyError> {
-        match pinned {
+    pub fn check_pinned(&self, pinned: Pinned<'_>) -> Result<(), LegacyError> {
+        match pinned.did() {
             Some(pinned) if pinned != self.did() => {
                 let (pinned, found) = (pinned.clone(), self.did().clone());
                 Err(LegacyError::NotPinned { pinned, found })

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::header::{Header, Storage};
 use super::identity::{IdentityStore, check_header};
+use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, Description, KeyAtRest, Locator};
 use crate::did::Did;
 use crate::error::Error;
@@ -85,9 +86,9 @@ impl IdentityStore {
     pub fn locate<'a>(
         &self,
         backend: &'a dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
     ) -> Result<Located<'a>, Error> {
-        Located::find(self.clone(), backend, pinned.cloned(), None)
+        Located::find(self.clone(), backend, pinned.did().cloned(), None)
     }
 }
 
@@ -99,7 +100,7 @@ impl<'a> Located<'a> {
         moved: Option<Locator>,
     ) -> Result<Self, Error> {
         let (header, text) = store.read_header()?;
-        check_header(&header, backend.kind(), pinned.as_ref())?;
+        check_header(&header, backend.kind(), pinned.as_ref().map_or(Pinned::Nobody, Pinned::To))?;
         let place = moved.clone().unwrap_or_else(|| store.locator_of(&header));
         let key = backend.find(&place, header.did())?;
         Ok(Self { store, backend, pinned, header, text, place, key, moved })

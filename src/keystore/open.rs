@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use super::session::Session;
 use super::succession::check_end;
 use crate::backend::{Backend, Credentials};
 use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle, NextEpoch};
 use crate::clock;
-use crate::did::Did;
 use crate::error::Error;
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, StoredChain};
@@ -58,7 +58,7 @@ impl IdentityStore {
     pub fn open(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
     ) -> Result<Opened, Error> {
         self.locate(backend, pinned)?.open(credentials)
@@ -72,7 +72,7 @@ impl IdentityStore {
     pub fn open_at(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Opened, Error> {
@@ -87,7 +87,7 @@ impl IdentityStore {
     pub fn open_without_renewal(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
     ) -> Result<Opened, Error> {
         self.locate(backend, pinned)?.open_without_renewal(credentials)
@@ -101,7 +101,7 @@ impl IdentityStore {
     pub fn renew(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         self.locate(backend, pinned)?.renew(credentials)

@@ -2,9 +2,9 @@
 
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use super::unlock::StorageSecret;
 use crate::backend::{Backend, Credentials};
-use crate::did::Did;
 use crate::error::{Error, KeystoreError, OpenError};
 use crate::file::names::previous;
 use crate::secret::Passphrase;
@@ -28,7 +28,7 @@ impl IdentityStore {
     pub fn change_passphrase(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         new: &Passphrase,
     ) -> Result<(), Error> {

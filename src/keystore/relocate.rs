@@ -4,9 +4,9 @@
 use super::change::Change;
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials, Locator, Pkcs11Locator};
 use crate::bundle::IdentityBundle;
-use crate::did::Did;
 use crate::error::Error;
 use crate::key::DidKey;
 
@@ -20,10 +20,10 @@ impl IdentityStore {
         &self,
         backend: &'a dyn Backend,
         locator: &Pkcs11Locator,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
     ) -> Result<Located<'a>, Error> {
         let place = Locator::Pkcs11(locator.clone());
-        Located::find(self.clone(), backend, pinned.cloned(), Some(place))
+        Located::find(self.clone(), backend, pinned.did().cloned(), Some(place))
     }
 
     /// Opens the identity with its key at another locator, and records it.
@@ -38,7 +38,7 @@ impl IdentityStore {
         &self,
         backend: &dyn Backend,
         locator: &Pkcs11Locator,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         self.locate_at(backend, locator, pinned)?.prepare_relocation(credentials)?.write()

@@ -3,6 +3,7 @@
 
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
@@ -70,7 +71,7 @@ impl IdentityStore {
     pub fn record_rotation(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {

@@ -5,11 +5,11 @@ use super::change::Change;
 use super::header::Storage;
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::pinned::Pinned;
 use super::unlock::StorageSecret;
 use crate::backend::tpm::TpmBackend;
 use crate::backend::{Backend as _, Credentials, Locator, PcrValues};
 use crate::bundle::IdentityBundle;
-use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::key::DidKey;
 use crate::secret::Pin;
@@ -28,7 +28,7 @@ impl IdentityStore {
     pub fn reseal(
         &self,
         backend: &TpmBackend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         new_pin: &Pin,
         values: Option<&PcrValues>,

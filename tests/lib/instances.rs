@@ -9,7 +9,7 @@ use icn_identity::backend::{AgeKeyStore, NewKey};
 use icn_identity::bundle::{BundleError, Instance};
 use icn_identity::config::{AgeConfig, Config};
 use icn_identity::keystore::backup::{Backup, BackupRequest, RecoveryKeys};
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{DidKey, DidSigner, Error, IdentityBundle, Key, Passphrase, Software, Unlocked};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -39,7 +39,7 @@ impl Home {
     }
 
     fn open_at(&self, at: SystemTime) -> IdentityBundle<DidKey> {
-        let opened = self.store.open_at(&self.backend, None, &credentials(), at).unwrap();
+        let opened = self.store.open_at(&self.backend, Pinned::Nobody, &credentials(), at).unwrap();
         assert!(opened.renewal_failed.is_none());
         opened.bundle
     }
@@ -49,7 +49,7 @@ impl Home {
     }
 
     fn raise(&self) -> IdentityBundle<DidKey> {
-        self.store.renew_all_instances(&self.backend, None, &credentials()).unwrap()
+        self.store.renew_all_instances(&self.backend, Pinned::Nobody, &credentials()).unwrap()
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -72,7 +72,7 @@ fn the_store_keeps_its_instance_and_memory_gets_one_of_its_own() {
     // Whatever the store does: due, demanded, in another epoch.
     assert_eq!(instance(&home.open()), own);
     assert_eq!(instance(&home.open_at(now + WEEK)), own);
-    let renewed = home.store.renew(&home.backend, None, &credentials()).unwrap();
+    let renewed = home.store.renew(&home.backend, Pinned::Nobody, &credentials()).unwrap();
     assert_eq!(instance(&renewed), own);
     assert_eq!(instance(&home.raise()), own);
     // Two that were opened and renew in memory are two more, each the same from then on.
@@ -170,16 +170,22 @@ fn an_identity_of_an_older_version_opens_and_is_renewed_once() {
     }
     let header = home.store.header().unwrap();
     assert!(header.binding().is_none());
-    let older =
-        home.store.open_without_renewal(&home.backend, None, &credentials()).unwrap().bundle;
+    let older = home
+        .store
+        .open_without_renewal(&home.backend, Pinned::Nobody, &credentials())
+        .unwrap()
+        .bundle;
     assert_eq!((older.binding().instance(), older.binding().epoch()), (None, 0));
     older.binding().verify().unwrap();
     let made = UNIX_EPOCH + Duration::from_secs(older.binding().sequence());
     older.verify_binding(made).unwrap();
     assert!(older.wants_renewal(made));
     // In memory it is renewed as well, if that is asked for.
-    let mut memory =
-        home.store.open_without_renewal(&home.backend, None, &credentials()).unwrap().bundle;
+    let mut memory = home
+        .store
+        .open_without_renewal(&home.backend, Pinned::Nobody, &credentials())
+        .unwrap()
+        .bundle;
     memory.renew(made, WEEK).unwrap();
 
     let renewed = home.open_at(made);
@@ -217,12 +223,13 @@ fn what_is_put_back_is_another_instance_and_in_no_earlier_epoch() {
     assert_ne!(instance(&restored), instance(&made));
     // It is the store's from then on.
     assert_eq!(other.open().binding(), restored.binding());
-    let renewed = other.store.renew(&other.backend, None, &credentials()).unwrap();
+    let renewed = other.store.renew(&other.backend, Pinned::Nobody, &credentials()).unwrap();
     assert_eq!(instance(&renewed), instance(&restored));
     let epoch = raised.binding().epoch();
-    let joined = other.store.join_epoch(&other.backend, None, &credentials(), epoch).unwrap();
+    let joined =
+        other.store.join_epoch(&other.backend, Pinned::Nobody, &credentials(), epoch).unwrap();
     assert_eq!((joined.binding().epoch(), instance(&joined)), (epoch, instance(&restored)));
-    let refused = other.store.join_epoch(&other.backend, None, &credentials(), epoch - 1);
+    let refused = other.store.join_epoch(&other.backend, Pinned::Nobody, &credentials(), epoch - 1);
     let refused = refused.unwrap_err();
     assert!(matches!(refused, Error::Bundle(BundleError::EarlierEpoch { .. })), "{refused}");
     assert_eq!(other.open().binding(), joined.binding());
@@ -276,7 +283,8 @@ fn backed_up(home: &Home, dir: &Path) -> impl Fn() -> Backup + use<> {
     fs::write(&key, secret).unwrap();
     set_mode(&key, 0o600);
     let request = BackupRequest::new(vec![recipient.parse().unwrap()]).unwrap();
-    let file = home.store.backup(&home.backend, None, &credentials(), &request).unwrap().file;
+    let file =
+        home.store.backup(&home.backend, Pinned::Nobody, &credentials(), &request).unwrap().file;
     let keys = RecoveryKeys::read(&key).unwrap();
     move || Backup::open(&file, &keys).unwrap()
 }

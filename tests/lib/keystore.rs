@@ -8,7 +8,7 @@ use icn_identity::bundle::BundleError;
 use icn_identity::config::Config;
 use icn_identity::error::{KeystoreError, OpenError};
 use icn_identity::keystore::backup::BackupRequest;
-use icn_identity::keystore::{Credentials, IdentityStore, Located, Needs};
+use icn_identity::keystore::{Credentials, IdentityStore, Located, Needs, Pinned};
 use icn_identity::rotation::{RotationReason, RotationTerms};
 use icn_identity::{
     DidKey, DidMethod, Error, IdentityBundle, Key, Passphrase, RotationChain, RotationStatement,
@@ -30,7 +30,7 @@ fn open(store: &AgeKeyStore) -> Result<IdentityBundle<DidKey>, Error> {
     let config = Config::parse(FAST).unwrap();
     let identities = IdentityStore::new(store.home()).with_age_config(config.identity.age.clone());
     let credentials = Credentials::passphrase(passphrase());
-    let opened = identities.open(store, None, &credentials)?;
+    let opened = identities.open(store, Pinned::Nobody, &credentials)?;
     assert!(opened.renewal_failed.is_none());
     Ok(opened.bundle)
 }
@@ -156,8 +156,10 @@ fn whatever_a_crash_leaves_of_a_renewal_opens() {
             std::fs::copy(copy.home().join("identity.age"), home.join("identity.age")).unwrap();
         }
         let credentials = Credentials::passphrase(passphrase());
-        let opened =
-            identities(&store).open_without_renewal(&store, None, &credentials).unwrap().bundle;
+        let opened = identities(&store)
+            .open_without_renewal(&store, Pinned::Nobody, &credentials)
+            .unwrap()
+            .bundle;
         assert_eq!(opened.did(), made.did());
         let sequence = if payload == "new" { renewed } else { first };
         assert_eq!(opened.binding().sequence(), sequence, "{header} {payload}");
@@ -183,7 +185,7 @@ fn identities(store: &AgeKeyStore) -> IdentityStore {
 
 fn open_at(store: &AgeKeyStore, at: SystemTime) -> IdentityBundle<DidKey> {
     let credentials = Credentials::passphrase(passphrase());
-    let opened = identities(store).open_at(store, None, &credentials, at).unwrap();
+    let opened = identities(store).open_at(store, Pinned::Nobody, &credentials, at).unwrap();
     assert!(opened.renewal_failed.is_none());
     opened.bundle
 }
@@ -213,7 +215,7 @@ fn a_renewal_that_is_demanded_is_written_although_none_is_due() {
     let store = store(dir.path());
     let made = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
     let credentials = Credentials::passphrase(passphrase());
-    let renewed = identities(&store).renew(&store, Some(made.did()), &credentials).unwrap();
+    let renewed = identities(&store).renew(&store, Pinned::To(made.did()), &credentials).unwrap();
     assert!(renewed.binding().sequence() > made.binding().sequence());
     assert_ne!(*renewed.tls_private_key_der(), *made.tls_private_key_der());
     assert_eq!(renewed.x25519_public_key(), made.x25519_public_key());
@@ -221,7 +223,7 @@ fn a_renewal_that_is_demanded_is_written_although_none_is_due() {
     assert_eq!(open(&store).unwrap().binding(), renewed.binding());
     assert_eq!(identities(&store).header().unwrap().certificate(), renewed.certificate_der());
     let wrong = Credentials::passphrase(Passphrase::new("wrong"));
-    let error = identities(&store).renew(&store, None, &wrong).unwrap_err();
+    let error = identities(&store).renew(&store, Pinned::Nobody, &wrong).unwrap_err();
     assert!(matches!(error, Error::Open(OpenError::WrongPassphrase)), "{error}");
 }
 
@@ -340,7 +342,7 @@ fn every_command_sweeps_what_a_killed_writer_left() {
     for (name, deed) in deeds {
         let left = successor.home().join(".identity.json.prev.0123456789abcdef01234567");
         std::fs::write(&left, "half of something").unwrap();
-        let located = identities.locate(&successor, Some(next.did())).unwrap();
+        let located = identities.locate(&successor, Pinned::To(next.did())).unwrap();
         assert_eq!(located.needs(), Needs::Passphrase);
         assert!(left.exists(), "{name}");
         deed(located).unwrap();
@@ -356,20 +358,21 @@ fn what_changes_after_an_identity_was_located_is_read_again() {
     let made = backend.create_identity(DidMethod::Icn, &passphrase()).unwrap();
     let config = Config::parse(FAST).unwrap().identity.age;
     let identities = IdentityStore::new(backend.home()).with_age_config(config);
-    let located = identities.locate(&backend, Some(made.did())).unwrap();
+    let located = identities.locate(&backend, Pinned::To(made.did())).unwrap();
     let new = Passphrase::new("another passphrase");
     let given = Credentials::passphrase(passphrase());
-    identities.change_passphrase(&backend, None, &given, &new).unwrap();
+    identities.change_passphrase(&backend, Pinned::Nobody, &given, &new).unwrap();
     let error = located.open(&given).unwrap_err();
     assert!(matches!(error, Error::Open(OpenError::WrongPassphrase)), "{error}");
-    let located = identities.locate(&backend, Some(made.did())).unwrap();
-    let renewed = identities.renew(&backend, None, &Credentials::passphrase(new.clone())).unwrap();
+    let located = identities.locate(&backend, Pinned::To(made.did())).unwrap();
+    let renewed =
+        identities.renew(&backend, Pinned::Nobody, &Credentials::passphrase(new.clone())).unwrap();
     let opened = located.open(&Credentials::passphrase(new)).unwrap();
     assert_eq!(opened.bundle.binding(), renewed.binding());
     // Another identity in its place is refused, although it was located before.
     let other = store(&dir.path().join("other"));
     let _other = other.create_identity(DidMethod::Icn, &passphrase()).unwrap();
-    let located = identities.locate(&backend, Some(made.did())).unwrap();
+    let located = identities.locate(&backend, Pinned::To(made.did())).unwrap();
     for name in ["identity.json", "identity.age"] {
         std::fs::copy(other.home().join(name), backend.home().join(name)).unwrap();
     }

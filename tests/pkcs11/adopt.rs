@@ -1,7 +1,7 @@
 //! Identities made anew around a key that is there.
 
 use icn_identity::backend::{Locator, NewKey};
-use icn_identity::keystore::IdentityStore;
+use icn_identity::keystore::{IdentityStore, Pinned};
 use support::softhsm::alone;
 
 use crate::{TOKEN, backend, pin};
@@ -16,7 +16,7 @@ fn an_adopted_key_is_another_instance_and_in_no_earlier_epoch() {
         let store = |name: &str| IdentityStore::new(dir.path().join(name));
         let home = store("home");
         let made = home.create(&backend, &NewKey::default(), &pin()).unwrap();
-        let raised = home.renew_all_instances(&backend, Some(made.did()), &pin()).unwrap();
+        let raised = home.renew_all_instances(&backend, Pinned::To(made.did()), &pin()).unwrap();
         assert_eq!(raised.binding().instance(), made.binding().instance());
         let epoch = raised.binding().epoch();
         assert!(epoch > 0);
@@ -31,7 +31,7 @@ fn an_adopted_key_is_another_instance_and_in_no_earlier_epoch() {
         let other = elsewhere.adopt(&backend, &locator, made.did(), &pin()).unwrap();
         assert_eq!(other.binding().epoch(), 0);
         assert_ne!(other.binding().instance(), again.binding().instance());
-        let joined = elsewhere.join_epoch(&backend, None, &pin(), epoch).unwrap();
+        let joined = elsewhere.join_epoch(&backend, Pinned::Nobody, &pin(), epoch).unwrap();
         assert_eq!(joined.binding().epoch(), epoch);
         assert_eq!(joined.binding().instance(), other.binding().instance());
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use icn_identity::backend::{Backend as _, NewKey};
 use icn_identity::error::{DeviceError, KeystoreError, Pkcs11Error};
-use icn_identity::keystore::{IdentityStore, Needs};
+use icn_identity::keystore::{IdentityStore, Needs, Pinned};
 use icn_identity::{DidSigner as _, Error};
 use support::softhsm::{SoftHsm, alone, count};
 
@@ -59,7 +59,7 @@ fn a_dropped_draft_takes_its_keys_out_of_the_token_again() {
         assert_eq!(names(&store), [".lock", "identity.age", "identity.json"]);
         assert_eq!(read(&config).as_deref(), Some("[identity]\n"));
         assert!(store.unfinished().unwrap().is_none());
-        let opened = store.open(&backend, Some(made.did()), &pin()).unwrap();
+        let opened = store.open(&backend, Pinned::To(made.did()), &pin()).unwrap();
         assert_eq!(opened.bundle.did(), made.did());
         let again = store.draft(&backend, &NewKey::default(), &pin()).unwrap_err();
         assert!(matches!(again, Error::Keystore(KeystoreError::Exists { .. })), "{again}");
@@ -148,21 +148,22 @@ fn what_can_be_refused_without_a_credential_is_refused_when_it_is_located() {
         hsm.token(TOKEN);
         let store = IdentityStore::new(hsm.path("home"));
         let backend = faulty(hsm);
-        let none = store.locate(&backend, None).unwrap_err();
+        let none = store.locate(&backend, Pinned::Nobody).unwrap_err();
         assert!(matches!(none, Error::Keystore(KeystoreError::NoIdentity { .. })), "{none}");
         let made = store.create(&backend, &NewKey::default(), &pin()).unwrap();
         let did = made.did().clone();
         drop(made);
-        let (needs, calls) = hsm.calls(|| store.locate(&backend, Some(&did)).unwrap().needs());
+        let (needs, calls) =
+            hsm.calls(|| store.locate(&backend, Pinned::To(&did)).unwrap().needs());
         assert_eq!(needs, Needs::Pin);
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
         let other =
             icn_identity::Did::parse("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK");
-        let error = store.locate(&backend, Some(&other.unwrap())).unwrap_err();
+        let error = store.locate(&backend, Pinned::To(&other.unwrap())).unwrap_err();
         assert!(matches!(error, Error::Keystore(KeystoreError::NotPinned { .. })), "{error}");
         // A key that is found once when it is located is not searched for again.
         let ((), calls) = hsm.calls(|| {
-            let located = store.locate(&backend, Some(&did)).unwrap();
+            let located = store.locate(&backend, Pinned::To(&did)).unwrap();
             let _ = located.open_without_renewal(&pin()).unwrap();
         });
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
@@ -174,7 +175,7 @@ fn what_can_be_refused_without_a_credential_is_refused_when_it_is_located() {
         hsm.pkcs11_tool_on(TOKEN, &["--delete-object", "--type", "pubkey", "--id", &id]);
         hsm.import(TOKEN, "icn-identity", "0c0d");
         let backend = faulty(hsm);
-        let (error, calls) = hsm.calls(|| store.locate(&backend, Some(&did)).unwrap_err());
+        let (error, calls) = hsm.calls(|| store.locate(&backend, Pinned::To(&did)).unwrap_err());
         assert_shows(error, &["icn-identity"]);
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
     });
@@ -191,7 +192,7 @@ fn a_relocation_sweeps_what_a_killed_writer_left() {
         let left = store.home().join(".identity.age.0123456789abcdef01234567");
         fs::write(&left, "half of something").unwrap();
         let header = store.header().unwrap();
-        let moved = store.relocate(&backend, header.locator().unwrap(), None, &pin()).unwrap();
+        let moved = store.relocate(&backend, header.locator().unwrap(), Pinned::Nobody, &pin()).unwrap();
         assert_eq!(moved.did(), header.did());
         assert!(!left.exists());
         assert_eq!(store.header().unwrap().generation(), header.generation());

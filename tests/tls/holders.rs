@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use icn_identity::backend::{AgeKeyStore, Credentials};
 use icn_identity::bundle::{BundleError, Instance};
 use icn_identity::config::Config;
-use icn_identity::keystore::IdentityStore;
 use icn_identity::keystore::backup::{Backup, BackupRequest, RecoveryKeys};
+use icn_identity::keystore::{IdentityStore, Pinned};
 use icn_identity::peer::PeerBook;
 use icn_identity::tls::{DidVerifier, MemorySequences, SequenceStore, Server, TlsIdentity};
 use icn_identity::{Did, DidKey, Error, IdentityBundle, Passphrase};
@@ -36,13 +36,13 @@ impl Machine {
     }
 
     fn open(&self) -> IdentityBundle<DidKey> {
-        let opened = self.store.open(&self.backend, None, &credentials()).unwrap();
+        let opened = self.store.open(&self.backend, Pinned::Nobody, &credentials()).unwrap();
         assert!(opened.renewal_failed.is_none());
         opened.bundle
     }
 
     fn renew(&self) -> IdentityBundle<DidKey> {
-        self.store.renew(&self.backend, None, &credentials()).unwrap()
+        self.store.renew(&self.backend, Pinned::Nobody, &credentials()).unwrap()
     }
 
     /// In a process of its own.
@@ -58,7 +58,8 @@ impl Machine {
         self.home.write("recovery.key", key);
         let keys = RecoveryKeys::read(&self.home.path("recovery.key")).unwrap();
         let request = BackupRequest::new(vec![recipient.parse().unwrap()]).unwrap();
-        let made = self.store.backup(&self.backend, None, &credentials(), &request).unwrap();
+        let made =
+            self.store.backup(&self.backend, Pinned::Nobody, &credentials(), &request).unwrap();
         let (other, backup) = (Self::new(), Backup::open(&made.file, &keys).unwrap());
         drop(other.store.restore(&other.backend, backup, &made.did, &credentials()).unwrap());
         other
@@ -219,7 +220,8 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
     let earlier = (epoch - 1).to_string();
     let told = ["is earlier than the present one", "icnctl id renew --all-instances"];
     third.home.fails(&["id", "renew", "--epoch", &earlier], b"", &told);
-    let refused = third.store.join_epoch(&third.backend, None, &credentials(), 0).unwrap_err();
+    let refused =
+        third.store.join_epoch(&third.backend, Pinned::Nobody, &credentials(), 0).unwrap_err();
     let expected = BundleError::EarlierEpoch { present: epoch, asked: 0 };
     assert!(
         matches!(&refused, Error::Bundle(error) if error.to_string() == expected.to_string()),
@@ -237,7 +239,8 @@ fn an_epoch_grows_on_a_copy_that_does_not_know_the_last_one() {
     let copy = machine.restored();
     let peer = Peer::of(machine.open().did(), Arc::new(MemorySequences::new()));
     let raise = |machine: &Machine| {
-        let raised = machine.store.renew_all_instances(&machine.backend, None, &credentials());
+        let raised =
+            machine.store.renew_all_instances(&machine.backend, Pinned::Nobody, &credentials());
         raised.unwrap()
     };
     let first = raise(&machine);

@@ -1,7 +1,7 @@
 //! Identities on disk: opened, sealed anew, cut off in between.
 
 use icn_identity::backend::PcrValues;
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{Assurance, DidSignerExt as _, ProvenanceKind};
 
 use super::*;
@@ -30,7 +30,7 @@ impl Identity {
 
     pub(crate) fn open(&self, pin: Option<&str>) -> Result<(), Error> {
         let backend = self.node.open(&self.config);
-        let opened = self.store.open(&backend, None, &credentials(pin))?;
+        let opened = self.store.open(&backend, Pinned::Nobody, &credentials(pin))?;
         let signature = opened.bundle.sign(b"hello")?;
         opened.bundle.verifying_key().verify_strict(b"hello", &signature)?;
         Ok(())
@@ -44,7 +44,7 @@ impl Identity {
     ) -> Result<(), Error> {
         let backend = self.node.open(&self.config);
         let new = new.map_or_else(Pin::none, Pin::new);
-        self.store.reseal(&backend, None, &credentials(pin), &new, values).map(drop)
+        self.store.reseal(&backend, Pinned::Nobody, &credentials(pin), &new, values).map(drop)
     }
 
     fn read(&self, name: &str) -> Vec<u8> {
@@ -317,14 +317,14 @@ fn the_storage_key_opens_without_the_seed() {
 fn a_bundle_of_a_sealed_key_is_no_hardware_bundle() {
     let identity = Identity::new(AlgorithmId::Ed25519, false);
     let backend = identity.node.open(&identity.config);
-    let opened = identity.store.open(&backend, None, &Credentials::default()).unwrap();
+    let opened = identity.store.open(&backend, Pinned::Nobody, &Credentials::default()).unwrap();
     let refused = opened.bundle.into_static::<icn_identity::Hardware>().unwrap_err();
     let bundle = refused.into_key().into_static::<icn_identity::TpmSealed>().unwrap();
     assert_eq!(bundle.signer().provenance(), ProvenanceKind::TpmSealed);
 
     let identity = Identity::new(AlgorithmId::P256, false);
     let backend = identity.node.open(&identity.config);
-    let opened = identity.store.open(&backend, None, &Credentials::default()).unwrap();
+    let opened = identity.store.open(&backend, Pinned::Nobody, &Credentials::default()).unwrap();
     let refused = opened.bundle.into_static::<icn_identity::Hardware>().unwrap_err();
     let said = refused.reason().to_string();
     assert!(said.contains("of ed25519 was demanded, this one's is hardware, of p256"), "{said}");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use icn_identity::Did;
 use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
-use icn_identity::keystore::IdentityStore;
+use icn_identity::keystore::{IdentityStore, Pinned};
 
 pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
@@ -114,8 +114,9 @@ impl Context {
         Ok(icn_identity::backend::tpm::TpmBackend::open(&self.home, &config)?)
     }
 
-    pub(crate) fn pinned(&self) -> Option<&Did> {
-        self.config.identity.did.as_ref()
+    /// Whose identity is here. Where nothing is pinned, `sign` and `show` say so.
+    pub(crate) fn pinned(&self) -> Pinned<'_> {
+        self.config.identity.did.as_ref().map_or(Pinned::Nobody, Pinned::To)
     }
 
     /// The same where an identity is to be made: a pin of one that was never made
@@ -123,7 +124,7 @@ impl Context {
     pub(crate) fn pinned_for_new(&self, store: &IdentityStore) -> Result<Option<&Did>, CliError> {
         let believed = store.is_config_ours(&self.config_path);
         let left = store.unfinished()?.filter(|_| believed).unwrap_or_default();
-        Ok(self.pinned().filter(|did| !left.was_never_made(did)))
+        Ok(self.pinned().did().filter(|did| !left.was_never_made(did)))
     }
 
     /// That it pins an identity which is not there.

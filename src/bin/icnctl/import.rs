@@ -1,7 +1,7 @@
 //! `icnctl id import`
 
 use icn_identity::backend::BackendKind;
-use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
+use icn_identity::keystore::{LegacyIdentity, LegacyOptions, Pinned};
 use serde_json::json;
 
 use crate::args::ImportArgs;
@@ -33,7 +33,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
             "New passphrase: ",
         )?,
     };
-    let draft = store.draft_import(old, context.pinned_for_new(&store)?, &passphrase)?;
+    let pinned = context.pinned_for_new(&store)?.map_or(Pinned::Nobody, Pinned::To);
+    let draft = store.draft_import(old, pinned, &passphrase)?;
     let (bundle, _) = pin_config::make(context, draft, "")?;
     context.format.print(
         || {

@@ -90,7 +90,7 @@ fn not_pinned(context: &Context, lines: Option<String>, error: Error) -> CliErro
 /// Whoever can replace the files of an identity that is not pinned can put
 /// another in its place. It is so after a command that was cut off, too.
 pub(crate) fn warn_if_not_pinned(context: &Context, header: &Header) {
-    if context.pinned().is_some() {
+    if context.pinned().did().is_some() {
         return;
     }
     let path = context.config_path.display();

@@ -7,6 +7,7 @@ use icn_identity::Did;
 use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
 use icn_identity::error::BackupError;
+use icn_identity::keystore::Pinned;
 use icn_identity::keystore::backup::Backup;
 use serde_json::json;
 
@@ -50,7 +51,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
 
     let (context, config) = configured(context, &backup, args)?;
     let store = context.store();
-    store.check(backup.header(), context.config.identity.backend, Some(&did))?;
+    store.check(backup.header(), context.config.identity.backend, Pinned::To(&did))?;
     let (context, backup) =
         if args.relocate { relocated(&context, backup)? } else { (context, backup) };
     let backend = context.backend().map_err(|error| explained(&backup, error))?;

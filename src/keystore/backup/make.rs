@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::super::header::{self, Header};
 use super::super::identity::{IdentityStore, seed_of};
 use super::super::located::Located;
+use super::super::pinned::Pinned;
 use super::super::session::Session;
 use super::contents::{Contents, Envelope, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
@@ -130,7 +131,7 @@ impl IdentityStore {
     pub fn backup(
         &self,
         backend: &dyn Backend,
-        pinned: Option<&Did>,
+        pinned: Pinned<'_>,
         credentials: &Credentials,
         request: &BackupRequest,
     ) -> Result<BackedUp, Error> {

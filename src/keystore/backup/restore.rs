@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::super::draft::{Draft, New, Stored, stored};
 use super::super::header::{Header, Storage};
 use super::super::identity::{IdentityStore, check_header};
+use super::super::pinned::Pinned;
 use super::super::undo::Undo;
 use super::super::unlock::{StorageSecret, stored_secret};
 use super::Backup;
@@ -39,7 +40,7 @@ impl IdentityStore {
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
         backup.is_of(did)?;
-        check_header(backup.header(), backend.kind(), Some(did))?;
+        check_header(backup.header(), backend.kind(), Pinned::To(did))?;
         if matches!(backup.header().storage(), Storage::Passphrase {}) {
             credentials.want_passphrase_beside_pin()?;
         }

@@ -6,7 +6,7 @@ use super::*;
 use crate::backend::{AgeKeyStore, Backend as _, NewKey};
 use crate::config::AgeConfig;
 use crate::did::DidMethod;
-use crate::keystore::{Credentials, IdentityStore};
+use crate::keystore::{Credentials, IdentityStore, Pinned};
 use crate::rotation::{RotationReason, RotationStatement, RotationTerms};
 use crate::secret::Passphrase;
 use crate::signer::sign_statement;
@@ -23,7 +23,7 @@ fn genuine() -> (Value, Key<Software, Unlocked>) {
     let credentials = Credentials::passphrase(Passphrase::new("of a test"));
     let made = store.create(&backend, &NewKey::new(DidMethod::Icn), &credentials).unwrap();
     let request = BackupRequest::new(vec![RECIPIENT.parse().unwrap()]).unwrap();
-    let backup = store.backup(&backend, None, &credentials, &request).unwrap();
+    let backup = store.backup(&backend, Pinned::Nobody, &credentials, &request).unwrap();
     assert_eq!((&backup.did, backend.kind()), (made.did(), BackendKind::Age));
     let file = dir.path().join("key");
     file::write(&file, KEY.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
 use crate::config::AgeConfig;
 use crate::did::DidMethod;
 use crate::key::{DidKey, Key, Software, Unlocked};
-use crate::keystore::Credentials;
+use crate::keystore::{Credentials, Pinned};
 use crate::secret::Passphrase;
 
 fn store(home: &std::path::Path) -> IdentityStore {
@@ -32,7 +32,7 @@ fn the_document_is_in_header_and_payload_and_stays_when_companions_are_renewed()
     let document = made.did_document().cloned().unwrap();
     assert_eq!(store.header().unwrap().did_document().unwrap().unwrap(), document);
     let later = SystemTime::now() + DEFAULT_VALIDITY;
-    let opened = store.open_at(backend.as_ref(), None, &credentials(), later).unwrap();
+    let opened = store.open_at(backend.as_ref(), Pinned::Nobody, &credentials(), later).unwrap();
     assert!(opened.renewal_failed.is_none());
     assert!(opened.bundle.binding().sequence() > made.binding().sequence());
     assert_eq!(opened.bundle.did_document(), Some(&document));
@@ -58,13 +58,13 @@ fn an_identity_without_one_opens_and_gets_one() {
     let header = store.header().unwrap();
     assert!(header.did_document().unwrap().is_none());
 
-    let opened = store.open(backend.as_ref(), None, &credentials()).unwrap();
+    let opened = store.open(backend.as_ref(), Pinned::Nobody, &credentials()).unwrap();
     let document = opened.bundle.did_document().cloned().unwrap();
     assert_eq!(document.x25519_public_key(), bundle.x25519_public_key());
     let header = store.header().unwrap();
     assert_eq!(header.did_document().unwrap(), Some(document.clone()));
     // Once, and not at every opening.
-    let again = store.open(backend.as_ref(), None, &credentials()).unwrap();
+    let again = store.open(backend.as_ref(), Pinned::Nobody, &credentials()).unwrap();
     assert_eq!(again.bundle.did_document(), Some(&document));
     assert_eq!(store.header().unwrap().generation(), header.generation());
 }

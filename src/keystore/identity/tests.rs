@@ -48,15 +48,15 @@ fn opens_and_is_renewed(
     // What an identity hands over with is as it was; so is all else, by an unset clock.
     let files = || [store.header_path(), store.payload_path()].map(|path| std::fs::read(path).ok());
     let before = files();
-    let opened = store.open_without_renewal(backend, Some(older.did()), credentials).unwrap();
+    let opened = store.open_without_renewal(backend, Pinned::To(older.did()), credentials).unwrap();
     assert_eq!(opened.bundle.binding(), &older);
     let unset = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
-    let opened = store.open_at(backend, Some(older.did()), credentials, unset).unwrap();
+    let opened = store.open_at(backend, Pinned::To(older.did()), credentials, unset).unwrap();
     assert_eq!(opened.bundle.binding(), &older);
     assert_eq!(files(), before);
 
     // Long before it ends: only because peers would refuse it.
-    let opened = store.open_at(backend, Some(older.did()), credentials, now).unwrap();
+    let opened = store.open_at(backend, Pinned::To(older.did()), credentials, now).unwrap();
     assert!(opened.renewal_failed.is_none());
     let binding = opened.bundle.binding();
     assert!(binding.sequence() > older.sequence());
@@ -71,7 +71,8 @@ fn opens_and_is_renewed(
     assert_eq!(header.binding().as_ref(), Some(binding));
 
     // Once.
-    let again = store.open_at(backend, None, credentials, now + Duration::from_secs(1)).unwrap();
+    let again =
+        store.open_at(backend, Pinned::Nobody, credentials, now + Duration::from_secs(1)).unwrap();
     assert_eq!(again.bundle.binding(), binding);
 }
 

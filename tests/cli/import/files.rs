@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::config::{AgeConfig, Config};
-use icn_identity::keystore::{Credentials, IdentityStore, LegacyIdentity, LegacyOptions};
+use icn_identity::keystore::{Credentials, IdentityStore, LegacyIdentity, LegacyOptions, Pinned};
 use icn_identity::{Passphrase, VerifyingKey};
 use serde_json::value::RawValue;
 
@@ -84,14 +84,14 @@ fn every_older_format_becomes_version_5_with_the_same_did_and_nothing_lost() {
         assert_eq!(old.format().as_str(), format);
         assert_eq!(old.did().as_str(), DID);
         assert_eq!(old.has_x25519(), !matches!(format, "v1" | "v2"), "{format}");
-        let made = store.import(old, None, &passphrase()).unwrap();
+        let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
         assert_eq!(made.signer().expose_secret().to_vec(), fixture::bytes(IDENTITY[0]));
         let kept = made.x25519_public_key().to_vec() == fixture::bytes(ALICE[1]);
         assert_eq!(kept, !matches!(format, "v1" | "v2"), "{format}");
 
         let credentials = Credentials::passphrase(passphrase());
         let backend = icn_identity::backend::AgeKeyStore::with_config(store.home(), &config());
-        let opened = store.open(&backend, Some(made.did()), &credentials).unwrap();
+        let opened = store.open(&backend, Pinned::To(made.did()), &credentials).unwrap();
         assert_eq!(opened.bundle.did().as_str(), DID);
         opened.bundle.verify_binding(SystemTime::now()).unwrap();
         assert_eq!(opened.bundle.x25519_public_key(), made.x25519_public_key());
@@ -104,11 +104,11 @@ fn what_was_carried_over_survives_a_renewal() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let old = LegacyIdentity::read(&fixture::path("v4"), &passphrase(), &options()).unwrap();
-    let made = store.import(old, None, &passphrase()).unwrap();
+    let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
     let credentials = Credentials::passphrase(passphrase());
     let backend = icn_identity::backend::AgeKeyStore::with_config(store.home(), &config());
     let later = SystemTime::now() + Duration::from_secs(5 * 24 * 3600);
-    let opened = store.open_at(&backend, None, &credentials, later).unwrap();
+    let opened = store.open_at(&backend, Pinned::Nobody, &credentials, later).unwrap();
     assert!(opened.renewal_failed.is_none());
     assert!(opened.bundle.binding().sequence() > made.binding().sequence());
     assert_ne!(opened.bundle.certificate_der(), made.certificate_der());
@@ -133,12 +133,12 @@ fn unknown_members_are_carried_as_the_text_they_were() {
     let store = store(dir.path());
     let old = LegacyIdentity::decrypt(&odd.sealed(), &passphrase(), &options()).unwrap();
     assert!(old.carried().contains(&"näme \"x\"".to_owned()), "{:?}", old.carried());
-    let made = store.import(old, None, &passphrase()).unwrap();
+    let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
     assert_eq!(carried(&store), ("v2.1".into(), left_of(odd)));
     assert_eq!(made.did().as_str(), DID);
     let credentials = Credentials::passphrase(passphrase());
     let backend = icn_identity::backend::AgeKeyStore::with_config(store.home(), &config());
-    let opened = store.open(&backend, None, &credentials).unwrap();
+    let opened = store.open(&backend, Pinned::Nobody, &credentials).unwrap();
     assert_eq!(opened.bundle.x25519_public_key().to_vec(), fixture::bytes(ALICE[1]));
 }
 
@@ -148,7 +148,7 @@ fn secrets_that_version_5_keeps_itself_are_not_carried_a_second_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let old = LegacyIdentity::read(&fixture::path("v3"), &passphrase(), &options()).unwrap();
-    let _made = store.import(old, None, &passphrase()).unwrap();
+    let _made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
     let (_, text) = carried(&store);
     for secret in [IDENTITY[0], ALICE[0], "302e020100300506032b657004220420"] {
         let array = fixture::array(&fixture::bytes(secret));
@@ -164,7 +164,7 @@ fn a_did_key_in_the_file_stays_a_did_key() {
     let file = members("v1").with("did", format!("\"{did}\"")).sealed();
     let dir = tempfile::tempdir().unwrap();
     let old = LegacyIdentity::decrypt(&file, &passphrase(), &options()).unwrap();
-    let made = store(dir.path()).import(old, Some(&did), &passphrase()).unwrap();
+    let made = store(dir.path()).import(old, Pinned::To(&did), &passphrase()).unwrap();
     assert_eq!(*made.did(), did);
 }
 

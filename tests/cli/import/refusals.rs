@@ -2,7 +2,7 @@
 
 use icn_identity::Error;
 use icn_identity::error::{LegacyError, OpenError};
-use icn_identity::keystore::{IdentityStore, LegacyIdentity};
+use icn_identity::keystore::{IdentityStore, LegacyIdentity, Pinned};
 
 use super::files::{config, options, passphrase};
 use super::fixture::{
@@ -240,7 +240,7 @@ fn what_is_no_keystore_is_refused_without_a_panic() {
     assert_eq!(old.carried(), ["deep"]);
     let dir = tempfile::tempdir().unwrap();
     let store = IdentityStore::new(dir.path().join("icn")).with_age_config(config());
-    let made = store.import(old, None, &passphrase()).unwrap();
+    let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
     assert_eq!(made.did().as_str(), DID);
     let armored = refused_file(b"-----BEGIN AGE ENCRYPTED FILE-----\n");
     assert!(matches!(armored, Error::Legacy(LegacyError::Armored)), "{armored}");
@@ -296,6 +296,6 @@ fn more_than_would_be_read_again_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = IdentityStore::new(dir.path().join("icn")).with_age_config(config());
     let old = LegacyIdentity::decrypt(&most.sealed(), &passphrase(), &options()).unwrap();
-    let made = store.import(old, None, &passphrase()).unwrap();
+    let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
     assert_eq!(made.did().as_str(), DID);
 }

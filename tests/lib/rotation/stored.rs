@@ -5,7 +5,7 @@ use std::path::Path;
 
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::{AgeConfig, Config};
-use icn_identity::keystore::{Credentials, IdentityStore, Opened};
+use icn_identity::keystore::{Credentials, IdentityStore, Opened, Pinned};
 use icn_identity::{DidKey, Error, IdentityBundle, Passphrase};
 
 use super::*;
@@ -36,7 +36,8 @@ impl Home {
 
     fn open_at(&self, now: SystemTime) -> Opened {
         let credentials = Credentials::passphrase(passphrase());
-        let opened = self.store().open_at(&self.backend(), None, &credentials, now).unwrap();
+        let opened =
+            self.store().open_at(&self.backend(), Pinned::Nobody, &credentials, now).unwrap();
         assert!(opened.renewal_failed.is_none());
         opened
     }
@@ -50,7 +51,8 @@ impl Home {
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<RotationChain, Error> {
         let credentials = Credentials::passphrase(passphrase());
-        let recorded = self.store().record_rotation(&self.backend(), None, &credentials, make);
+        let recorded =
+            self.store().record_rotation(&self.backend(), Pinned::Nobody, &credentials, make);
         recorded.map(|(_, chain)| chain)
     }
 

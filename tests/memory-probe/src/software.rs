@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::AgeConfig;
 use icn_identity::keystore::age::WorkFactor;
-use icn_identity::keystore::{Credentials, IdentityStore, read_credential};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned, read_credential};
 use icn_identity::{Did, DidMethod, DidSigner, Key, Passphrase, Pin, Software};
 
 use crate::secrets::{Secrets, masked_hex};
@@ -99,14 +99,14 @@ pub(crate) fn identity(secrets: &Secrets) {
 
     let credentials = Credentials::passphrase(passphrase);
     let store = IdentityStore::new(&home).with_age_config(config);
-    let opened = store.open(&backend, None, &credentials).expect("it opens");
+    let opened = store.open(&backend, Pinned::Nobody, &credentials).expect("it opens");
     stop("opened");
     sign(opened.bundle.signer());
     drop(opened);
     stop("closed again");
 
     let later = SystemTime::now() + Duration::from_secs(6 * 24 * 3600);
-    let renewed = store.open_at(&backend, None, &credentials, later).expect("it opens");
+    let renewed = store.open_at(&backend, Pinned::Nobody, &credentials, later).expect("it opens");
     assert!(renewed.renewal_failed.is_none());
     stop("renewed");
     drop(renewed);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::Config;
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{DidMethod, Error, Passphrase};
 use tempfile::TempDir;
 
@@ -69,7 +69,7 @@ impl Victim {
 
     pub(crate) fn open(&self) -> Result<(), Error> {
         let credentials = Credentials::passphrase(Passphrase::new(PASSPHRASE));
-        self.store.open(&self.backend, None, &credentials).map(drop)
+        self.store.open(&self.backend, Pinned::Nobody, &credentials).map(drop)
     }
 
     /// The error and its causes, which hold no secret.

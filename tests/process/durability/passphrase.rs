@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::Config;
 use icn_identity::error::OpenError;
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{DidMethod, Error, Passphrase};
 
 use support::home::{Home, PASSPHRASE, on_a_terminal, write_private};
@@ -113,16 +113,21 @@ fn an_older_version_that_was_left_is_neither_put_back_nor_kept() {
             super::owners::mode(&home.join(name), 0o600);
         }
     };
-    store.change_passphrase(&backend, None, &Credentials::passphrase(old.clone()), &new).unwrap();
+    store
+        .change_passphrase(&backend, Pinned::Nobody, &Credentials::passphrase(old.clone()), &new)
+        .unwrap();
     leave();
-    let opened = store.open(&backend, None, &Credentials::passphrase(new.clone())).unwrap();
+    let opened =
+        store.open(&backend, Pinned::Nobody, &Credentials::passphrase(new.clone())).unwrap();
     assert_eq!(opened.bundle.did(), made.did());
     assert!(copies.iter().all(|(name, _)| !home.join(name).exists()));
 
     leave();
-    let error = store.open(&backend, None, &Credentials::passphrase(old.clone())).unwrap_err();
+    let error =
+        store.open(&backend, Pinned::Nobody, &Credentials::passphrase(old.clone())).unwrap_err();
     assert!(matches!(error, Error::Open(OpenError::WrongPassphrase)), "{error}");
     let empty = Passphrase::new("");
-    let error = store.change_passphrase(&backend, None, &Credentials::passphrase(new), &empty);
+    let error =
+        store.change_passphrase(&backend, Pinned::Nobody, &Credentials::passphrase(new), &empty);
     assert!(matches!(error, Err(Error::Open(OpenError::EmptyPassphrase))), "{error:?}");
 }

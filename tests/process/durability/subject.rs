@@ -7,7 +7,7 @@ use icn_identity::Passphrase;
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::Config;
 use icn_identity::error::KeystoreError;
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{Did, DidMethod, Error};
 use support::home::{FAST, Ran, run, write_private};
 use tempfile::TempDir;
@@ -158,7 +158,8 @@ impl Subject {
     /// in five days would have to be.
     fn opened(&self, passphrase: &str) -> Result<bool, Error> {
         let credentials = Credentials::passphrase(Passphrase::new(passphrase));
-        let opened = self.store().open_without_renewal(&self.backend(), None, &credentials)?;
+        let opened =
+            self.store().open_without_renewal(&self.backend(), Pinned::Nobody, &credentials)?;
         if let Some(did) = &self.did {
             assert_eq!(opened.bundle.did(), did);
         }

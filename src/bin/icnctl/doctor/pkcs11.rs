@@ -33,7 +33,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     };
     name_options(&mut verdicts);
     let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
-    let ours = context.pinned().cloned().or_else(|| {
+    let ours = context.pinned().did().cloned().or_else(|| {
         let header = context.store().header().ok()?;
         Some(header.did().clone())
     });
