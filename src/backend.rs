@@ -97,6 +97,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// If the device failed.
     fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error>;
 
+    /// The TPM, where the backend is one: for what only it can do.
+    #[cfg(feature = "tpm")]
+    fn as_tpm(&self) -> Option<&tpm::TpmBackend> {
+        None
+    }
+
     /// The power to keep a storage key, where the backend has it.
     fn vault(&self) -> Option<&dyn StorageVault> {
         None

@@ -42,16 +42,18 @@
 mod age;
 mod error;
 mod pkcs11;
+mod text;
 mod tpm;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeConfig;
 pub use self::error::ConfigError;
 use self::error::parse_error;
 pub use self::pkcs11::Pkcs11Config;
+pub(crate) use self::text::{ConfigText, set, table};
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::did::Did;
 use crate::evidence::Assurance;
@@ -60,7 +62,7 @@ use crate::locator::BackendKind;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong
 /// to other programs and are left alone.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Config {
     /// `[identity]`
@@ -69,7 +71,7 @@ pub struct Config {
 }
 
 /// `[identity]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IdentityConfig {
@@ -77,13 +79,16 @@ pub struct IdentityConfig {
     #[serde(default)]
     pub backend: BackendKind,
     /// The DID that is expected; another one is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub did: Option<Did>,
     /// `[identity.age]`
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "AgeConfig::is_default")]
     pub age: AgeConfig,
     /// `[identity.pkcs11]`
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pkcs11: Option<Pkcs11Config>,
     /// `[identity.tpm]`
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tpm: Option<TpmConfig>,
 }
 
@@ -125,11 +130,12 @@ impl Config {
     /// [`ConfigError`] if it cannot be read, or could have been written by
     /// somebody else.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        match file::read_trusted(path) {
-            Ok(Some(text)) => Self::parse(&text),
-            Ok(None) => Ok(Self::default()),
-            Err(error) => Err(ConfigError::File(error)),
-        }
+        Self::read(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(&text))
+    }
+
+    /// The text of a file, if there is one.
+    pub(crate) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+        file::read_trusted(path).map_err(ConfigError::File)
     }
 }
 

@@ -24,8 +24,8 @@ use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::UnknownName;
 use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
-    DeviceError, FormatError, KeystoreError, OpenError, PcrDifference, Pkcs11Error, SignError,
-    TpmError,
+    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, PcrDifference,
+    Pkcs11Error, SignError, TpmError,
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
@@ -52,6 +52,9 @@ pub enum Error {
     /// A device failed outside opening and signing.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// No passphrase or PIN was to be had.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// The files of an identity.
     #[error(transparent)]
     Keystore(#[from] KeystoreError),

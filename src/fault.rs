@@ -3,6 +3,7 @@
 //!
 //! They are public as `icn_identity::error::*`.
 
+mod credential;
 mod device;
 mod device_cause;
 mod format;
@@ -14,6 +15,7 @@ mod pkcs11;
 mod sign;
 mod tpm;
 
+pub use credential::CredentialError;
 pub use device::DeviceError;
 pub use format::FormatError;
 pub(crate) use io::quoted;

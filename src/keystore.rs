@@ -56,7 +56,7 @@ pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
 pub use open::Opened;
 pub use pinned::Pinned;
-pub use refusals::CredentialSource;
+pub(crate) use refusals::Place;
 pub use unfinished::Unfinished;
 
 /// The age files of keys and identities.

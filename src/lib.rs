@@ -29,7 +29,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `keystore` (default) | [`bundle`], [`keystore`], [`backend`], [`config`], [`mod@file`]: identities on disk, their certificates, backups and age files |
+//! | `keystore` (default) | [`home`], [`bundle`], [`keystore`], [`backend`], [`config`], [`mod@file`]: identities on disk, their certificates, backups and age files |
 //! | `pkcs11` | `backend::pkcs11`: keys on tokens, through a PKCS#11 module that is loaded at run time |
 //! | `tpm` | `backend::tpm`: keys sealed to, or made in, a TPM 2.0; links the system's tss2 libraries |
 //! | `tls` | `tls`: mutual TLS between DIDs, by rustls with ring |
@@ -62,6 +62,8 @@ pub mod evidence;
 mod fault;
 #[cfg(feature = "keystore")]
 pub mod file;
+#[cfg(feature = "keystore")]
+pub mod home;
 pub mod key;
 #[cfg(feature = "keystore")]
 pub mod keystore;

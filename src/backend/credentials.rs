@@ -32,6 +32,13 @@ impl Credentials {
         self
     }
 
+    /// A PIN as well.
+    #[must_use]
+    pub fn and_pin(mut self, pin: Pin) -> Self {
+        self.pin = Some(pin);
+        self
+    }
+
     /// The PIN, for a backend that asks for one.
     ///
     /// # Errors

@@ -175,6 +175,10 @@ impl Backend for TpmBackend {
         Ok(())
     }
 
+    fn as_tpm(&self) -> Option<&Self> {
+        Some(self)
+    }
+
     fn vault(&self) -> Option<&dyn StorageVault> {
         Some(self)
     }

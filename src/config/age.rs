@@ -1,9 +1,9 @@
 //! `[identity.age]`: how much work a passphrase costs.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[identity.age]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AgeConfig {
@@ -16,5 +16,11 @@ pub struct AgeConfig {
 impl Default for AgeConfig {
     fn default() -> Self {
         Self { work_factor: 18, max_work_factor: 20 }
+    }
+}
+
+impl AgeConfig {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }

@@ -28,6 +28,12 @@ pub enum ConfigError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A value cannot be written as TOML.
+    #[error("a value of the configuration cannot be written as text")]
+    NotText,
+    /// Something stands where a table has to be.
+    #[error("[identity], or a table in it, is not a table")]
+    NotATable,
     /// `module` and the `module-path` of `key` differ.
     #[error("`module` and the `module-path` of `key` name two modules")]
     TwoModules,
@@ -58,8 +64,10 @@ impl ConfigError {
             | Self::NoPkcs11Section
             | Self::Tpm { .. }
             | Self::NoAssurance
+            | Self::NotATable
             | Self::TwoModules
             | Self::WorkFactor { .. } => ErrorKind::Configuration,
+            Self::NotText => ErrorKind::InvalidInput,
         }
     }
 
@@ -77,6 +85,8 @@ impl ConfigError {
             }
             Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
             Self::NoAssurance => "set assurance_at_most = \"soft-token\", which is the least",
+            Self::NotText => "use paths that are UTF-8, and slot numbers below 2^63",
+            Self::NotATable => "write [identity], [identity.pkcs11] and so on as tables",
             Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };

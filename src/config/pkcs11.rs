@@ -3,48 +3,58 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Assurance, Trust};
 use crate::locator::Pkcs11Uri;
 
 /// `[identity.pkcs11]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pkcs11Config {
     /// Absolute path of the PKCS#11 module.
     pub module: PathBuf,
     /// Label of the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Serial number of the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
     /// RFC 7512 URI of the token, or of the key on it. Beside `token` and
     /// `serial`, all must agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Pkcs11Uri>,
     /// Slot number; only where neither label nor serial will do. Slot numbers
     /// change when tokens are added.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<u64>,
     /// `CKA_LABEL` of a new key (default `icn-identity`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_label: Option<String>,
     /// Most sessions that sign at the same time (default: one for each core,
     /// within what the token says it has).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<NonZeroU16>,
     /// Whether a signature is verified before it is given out (default true).
-    #[serde(default = "yes")]
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub verify_after_sign: bool,
     /// Whether a PIN may be sent when the token says that one try is left.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub allow_final_try: bool,
     /// Whether what the module says of a key's history counts: `CKA_LOCAL`,
     /// `CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE` (default true). If false, keys
     /// are `device-held` at most. What a module is known to make up counts in no case.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub trust_key_history: bool,
     /// What the token is taken for at most: `soft-token`, `remote-service`, `unstated`
     /// or `claimed` (the default). Nothing becomes more than what is found.
-    #[serde(default = "claimed")]
+    #[serde(default = "claimed", skip_serializing_if = "is_claimed")]
     pub assurance_at_most: Assurance,
+}
+
+const fn is_claimed(value: &Assurance) -> bool {
+    matches!(value, Assurance::Claimed)
 }
 
 const fn claimed() -> Assurance {
@@ -53,6 +63,16 @@ const fn claimed() -> Assurance {
 
 const fn yes() -> bool {
     true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_true(value: &bool) -> bool {
+    *value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(super) const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Pkcs11Config {

@@ -5,9 +5,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use super::pkcs11::is_false;
 use crate::encoding::hex;
 use crate::locator::PcrBank;
 
@@ -19,7 +21,7 @@ const DEFAULT_PCR: u8 = 7;
 const PCR_COUNT: u8 = 24;
 
 /// `[identity.tpm]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct TpmConfig {
@@ -29,10 +31,18 @@ pub struct TpmConfig {
     /// Persistent handle of the storage key that new keys are made under, like
     /// `0x81000001`; without one it is made anew each time from the owner's
     /// seed, which takes a while on most chips.
-    #[serde(deserialize_with = "handle")]
+    #[serde(
+        deserialize_with = "handle",
+        serialize_with = "write_handle",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub key_handle: Option<u32>,
     /// Name of that storage key, hex; pinned by `icnctl id init`.
-    #[serde(deserialize_with = "name")]
+    #[serde(
+        deserialize_with = "name",
+        serialize_with = "write_name",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub parent_name: Option<Vec<u8>>,
     /// Whether a key is bound to the values of PCRs (default true).
     pub platform_binding: bool,
@@ -46,13 +56,16 @@ pub struct TpmConfig {
     pub policy: PcrPolicy,
     /// The approver's public key (PEM, P-256), for a new key with
     /// `policy = "authorized"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub approver: Option<PathBuf>,
     /// log2 of scrypt's work for the PIN of a new key (10 to 20, default 17:
     /// about half a second and 128 MiB).
     pub pin_work_factor: u8,
     /// Whether a PIN may be sent when one more wrong one locks the TPM.
+    #[serde(skip_serializing_if = "is_false")]
     pub allow_final_try: bool,
     /// Proof by the TPM's maker: not there yet, so `true` is refused.
+    #[serde(skip_serializing_if = "is_false")]
     pub attestation: bool,
 }
 
@@ -176,6 +189,12 @@ impl fmt::Display for PcrIndices {
     }
 }
 
+impl Serialize for PcrIndices {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for PcrIndices {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Indices;
@@ -214,6 +233,21 @@ fn handle<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
             let handle = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
             handle.map(Some).ok_or_else(|| de::Error::custom("not a handle"))
         }
+    }
+}
+
+/// As people write it.
+fn write_handle<S: Serializer>(handle: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    match handle {
+        Some(handle) => serializer.serialize_str(&format!("{handle:#010x}")),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn write_name<S: Serializer>(name: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match name {
+        Some(name) => hex::serialize(name, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -126,7 +126,12 @@ mod tests {
             assert_eq!(error, format!("not a provenance: expected {names}"));
         }
         let error = serde_json::from_str::<Assurance>("\"much\"").unwrap_err().to_string();
-        assert!(error.contains("not an assurance: expected none, soft-token, claimed"), "{error}");
+        assert!(
+            error.contains(
+                "not an assurance: expected none, soft-token, remote-service, unstated, claimed"
+            ),
+            "{error}"
+        );
         for json in ["1", "null", "[]"] {
             let error = serde_json::from_str::<AlgorithmId>(json).unwrap_err().to_string();
             assert!(error.contains("expected an algorithm"), "{json}: {error}");

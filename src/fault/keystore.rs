@@ -136,6 +136,36 @@ pub enum KeystoreError {
         /// What it pins.
         pinned: Did,
     },
+    /// Nobody says whose identity this has to be.
+    #[error("{} does not say whose identity has to be in this home", path.display())]
+    Unpinned {
+        /// The configuration.
+        path: PathBuf,
+        /// Whose identity is there.
+        found: Did,
+    },
+    /// The configuration pins an identity that is not there.
+    #[error("{} pins {did}, but there is no such identity", path.display())]
+    PinnedNotThere {
+        /// The configuration.
+        path: PathBuf,
+        /// What it pins.
+        did: Did,
+        /// A note in the home, which anybody who can write there can make, that it
+        /// was never made.
+        note: Option<PathBuf>,
+    },
+    /// The configuration cannot be written, which has to say whose identity is there.
+    #[error("{} cannot be written, and so nothing else was", path.display())]
+    PinNotWritten {
+        /// The configuration.
+        path: PathBuf,
+        /// The lines that it needs; `None` where the key is gone again.
+        lines: Option<String>,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The text of a configuration cannot be changed as it is to be.
     #[error("{} cannot be changed", path.display())]
     ConfigNotEdited {
@@ -274,6 +304,35 @@ impl KeystoreError {
                     quoted(path)
                 ));
             }
+            Self::Unpinned { path, found } => {
+                return Some(format!(
+                    "if {found} is the DID in your records, write this line under [identity] in \
+                     {}:\ndid = \"{found}\"",
+                    quoted(path)
+                ));
+            }
+            Self::PinnedNotThere { note: Some(note), path, .. } => {
+                return Some(format!(
+                    "{} says that it was never made; anybody who can write there can say so. Only \
+                     if you know that making it was cut off, remove `did` from {}, and make it \
+                     again; otherwise restore that identity from a backup",
+                    quoted(note),
+                    quoted(path)
+                ));
+            }
+            Self::PinnedNotThere { note: None, .. } => {
+                "restore that identity from a backup; or, to make a new one and lose that one, \
+                 name another directory. Only if you know that making it was cut off, remove \
+                 `did` from that file"
+            }
+            Self::PinNotWritten { lines: None, .. } => {
+                "make it writable; or use a copy that is, and put that in its place afterwards"
+            }
+            Self::PinNotWritten { lines: Some(lines), .. } => {
+                return Some(format!(
+                    "make it writable; or add these lines to it, and try again:\n{lines}"
+                ));
+            }
             Self::ConfigNotEdited { .. } => "correct that file, then try again",
             Self::Unrepaired { .. } => {
                 "the identity opens all the same; the warning says what is in the way: when that is \
@@ -297,7 +356,7 @@ impl KeystoreError {
             Self::RefusedBefore { .. } => {
                 "put the right PIN there (a file that is written anew is tried; a variable does \
                  not show whether it has changed), then have this refusal forgotten \
-                 (`IdentityStore::forget_refusals`)"
+                 (`HomeOptions::retry_refused`)"
             }
             Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
             Self::Io { path, source, .. } => return Some(io_help(path, source)),

@@ -3,10 +3,22 @@
 
 use std::error::Error as StdError;
 
-use super::{DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError};
+use super::{
+    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError,
+    TpmError,
+};
 use crate::kind::{ErrorKind, explain};
 
-explain!(DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError);
+explain!(
+    CredentialError,
+    DeviceError,
+    FormatError,
+    KeystoreError,
+    OpenError,
+    Pkcs11Error,
+    SignError,
+    TpmError
+);
 
 impl OpenError {
     /// What it means for the program.
@@ -119,6 +131,20 @@ impl TpmError {
     }
 }
 
+impl CredentialError {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotGiven { .. }
+            | Self::NotAsked { .. }
+            | Self::NotSet { .. }
+            | Self::Empty { .. } => ErrorKind::CredentialMissing,
+            Self::Differ { .. } | Self::NotUtf8 { .. } => ErrorKind::InvalidInput,
+        }
+    }
+}
+
 impl FormatError {
     /// What it means for the program.
     #[must_use]
@@ -150,7 +176,13 @@ impl KeystoreError {
             | Self::Unfinished { .. }
             | Self::UnfinishedUnreadable { .. } => ErrorKind::Damaged,
             Self::NotPinned { .. } | Self::OtherPinned { .. } => ErrorKind::OtherIdentity,
-            Self::NotConfigured { .. } | Self::ConfigNotEdited { .. } => ErrorKind::Configuration,
+            Self::NotConfigured { .. } | Self::ConfigNotEdited { .. } | Self::Unpinned { .. } => {
+                ErrorKind::Configuration
+            }
+            Self::PinnedNotThere { .. } => ErrorKind::NotFound,
+            Self::PinNotWritten { source, .. } => {
+                source.downcast_ref().map_or(ErrorKind::Configuration, Self::kind)
+            }
             // The passphrase is another one now: the same call does not succeed.
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
             Self::RefusedBefore { .. } => ErrorKind::WrongCredential,

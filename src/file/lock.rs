@@ -16,7 +16,7 @@ use crate::fault::KeystoreError;
 
 /// How long another holder is waited for: several times what opening an
 /// identity takes, so that scripts can sign side by side.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Held while the files of an identity are read or written together.
 #[derive(Debug)]
@@ -48,6 +48,24 @@ impl Lock {
         Self::of_directory(home)
     }
 
+    /// Held while a PIN is tried: on the directory itself, which has one writer with
+    /// a lock of its own. So it is there on a read-only disk, too.
+    pub(crate) fn of_tries(home: &Path) -> Result<Self, KeystoreError> {
+        let Ok(directory) = File::open(home) else { return Ok(Self { _file: None }) };
+        match wait_for(&directory) {
+            Ok(()) => Ok(Self { _file: Some(directory) }),
+            Err(TryLockError::WouldBlock) => Err(KeystoreError::InUse {
+                home: home.to_owned(),
+                holder: "a process that tries a PIN".to_owned(),
+            }),
+            // A network file system that locks no directories.
+            Err(TryLockError::Error(error)) => {
+                log::debug!("{} cannot be locked: {error}", home.display());
+                Ok(Self { _file: None })
+            }
+        }
+    }
+
     fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
         let path = home.join(names::LOCK);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
@@ -55,16 +73,7 @@ impl Lock {
         };
         let metadata = file.metadata().map_err(io_error("read", &path))?;
         rule::check(&path, &metadata, Rule::Private)?;
-        let start = Instant::now();
-        let locked = loop {
-            match file.try_lock() {
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                locked => break locked,
-            }
-        };
-        match locked {
+        match wait_for(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -87,6 +96,18 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()));
         Ok(Self { _file: Some(file) })
+    }
+}
+
+fn wait_for(file: &File) -> Result<(), TryLockError> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            locked => return locked,
+        }
     }
 }
 

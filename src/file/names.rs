@@ -18,7 +18,7 @@ pub(crate) const HANDED_OVER: &str = "handed-over.json";
 /// What an attempt to make an identity may leave.
 pub(crate) const UNFINISHED: &str = "unfinished.json";
 /// The configuration, unless it is elsewhere.
-const CONFIG: &str = "icn.toml";
+pub(crate) const CONFIG: &str = "icn.toml";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 

@@ -1,10 +1,13 @@
-//! PINs that a token refused, remembered across processes.
+//! PINs that a device refused, remembered across processes.
 //!
 //! A service that its supervisor starts again and again would spend a token's
 //! PIN tries, one with each start. So the *source* of a refused PIN (which
 //! file, last changed when) is written to `refused.json`, never the PIN or
 //! anything made of it; nothing is sent from that source until it changes, or
-//! the operator says so.
+//! the operator says so. Where that cannot be written, this process at least
+//! remembers it.
+
+mod one;
 
 use std::fmt;
 use std::fs;
@@ -13,37 +16,32 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::one::OneTry;
 use super::identity::IdentityStore;
-use crate::clock;
-use crate::error::KeystoreError;
+use crate::error::{Error, KeystoreError};
 use crate::file::{self, names};
+use crate::secret::LockedText;
 
 /// More sources than any operator has; older refusals are dropped first.
 const MOST: usize = 64;
 
-/// Where a PIN came from.
+/// Where a PIN is kept, and stays after it was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CredentialSource {
-    /// A person, just now. Never remembered.
-    Prompt,
-    /// A file.
+pub(crate) enum Place {
     File(PathBuf),
-    /// An environment variable, by its name. It does not show whether it has
-    /// changed.
+    /// By its name. It does not show whether it has changed.
     Variable(String),
 }
 
-impl CredentialSource {
+impl Place {
     /// What tells this version of the source from a later one.
     ///
     /// A file is another one when it was written or replaced. Credentials that
     /// systemd makes anew with each start (`$CREDENTIALS_DIRECTORY`) go by
     /// their name.
-    fn mark(&self) -> Option<Mark> {
+    fn mark(&self) -> Mark {
         match self {
-            Self::Prompt => None,
-            Self::Variable(name) => Some(Mark::Variable { name: name.clone() }),
+            Self::Variable(name) => Mark::Variable { name: name.clone() },
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
                 let made_anew = file::is_from_systemd(&path);
@@ -58,16 +56,15 @@ impl CredentialSource {
                         changed.1
                     )
                 });
-                Some(Mark::File { path, version })
+                Mark::File { path, version }
             }
         }
     }
 }
 
-impl fmt::Display for CredentialSource {
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Prompt => f.write_str("the prompt"),
             Self::File(path) => path.display().fmt(f),
             Self::Variable(name) => write!(f, "${name}"),
         }
@@ -91,66 +88,60 @@ struct Refusal {
 }
 
 impl IdentityStore {
-    /// Whether a token has refused what this source holds.
+    /// Reads a PIN from where it is kept, sends it, and notes what came of it, in
+    /// one step for all threads and processes: the PIN of a source that the device
+    /// has refused is not sent again until the source changes, or `again`.
     ///
     /// # Errors
     ///
-    /// [`KeystoreError::RefusedBefore`] if it has, and the source has not
-    /// changed since.
-    pub fn check_source(
+    /// [`KeystoreError::RefusedBefore`], and those of `read` and `send`.
+    pub(crate) fn try_once<T>(
         &self,
-        token: &str,
-        source: &CredentialSource,
-    ) -> Result<(), KeystoreError> {
-        let Some(mark) = source.mark() else { return Ok(()) };
-        let refused = self.refusals()?;
-        match refused.iter().find(|refusal| refusal.token == token && refusal.mark == mark) {
-            None => Ok(()),
-            Some(refusal) => Err(KeystoreError::RefusedBefore {
-                token: token.to_owned(),
-                source_name: source.to_string(),
-                at: refusal.at,
-            }),
+        device: &str,
+        place: &Place,
+        again: bool,
+        read: impl Fn() -> Result<LockedText, Error>,
+        send: impl FnOnce(LockedText) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let one = OneTry::begin(self)?;
+        // What is noted has to be the version that was sent.
+        let mut mark = place.mark();
+        let pin = loop {
+            if !again {
+                one.check(device, place, &mark)?;
+            }
+            let pin = read()?;
+            let now = place.mark();
+            if now == mark {
+                break pin;
+            }
+            mark = now;
+        };
+        let sent = send(pin);
+        match &sent {
+            Err(error) if error.is_wrong_pin() => one.refused(device, mark),
+            Ok(_) => one.accepted(device),
+            Err(_) => {}
         }
+        sent
     }
 
-    /// Remembers that a token has refused what this source holds.
+    /// Whether [`Self::try_once`] would refuse the source, before anybody is asked
+    /// for something else.
     ///
     /// # Errors
     ///
-    /// If it cannot be written down: the next process will try it again.
-    pub fn remember_refusal(
-        &self,
-        token: &str,
-        source: &CredentialSource,
-    ) -> Result<(), KeystoreError> {
-        let Some(mark) = source.mark() else { return Ok(()) };
-        let _lock = self.lock()?;
-        let mut refused = self.refusals().unwrap_or_default();
-        refused.retain(|refusal| refusal.token != token || refusal.mark != mark);
-        refused.drain(..refused.len().saturating_sub(MOST - 1));
-        refused.push(Refusal { token: token.to_owned(), mark, at: clock::now() });
-        self.write_refusals(&refused)
+    /// [`KeystoreError::RefusedBefore`].
+    pub(crate) fn check_source(&self, device: &str, place: &Place) -> Result<(), Error> {
+        Ok(OneTry::begin(self)?.check(device, place, &place.mark())?)
     }
 
-    /// Forgets every refusal by a token: it has accepted a PIN.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written down.
-    pub fn forget_refusals(&self, token: &str) -> Result<(), KeystoreError> {
-        // Nearly always there is nothing to be forgotten.
-        if self.refusals().unwrap_or_default().iter().all(|refusal| refusal.token != token) {
-            return Ok(());
-        }
-        let _lock = self.lock()?;
-        let mut refused = self.refusals().unwrap_or_default();
-        let before = refused.len();
-        refused.retain(|refusal| refusal.token != token);
-        match (before == refused.len(), refused.is_empty()) {
-            (true, _) => Ok(()),
-            (false, true) => file::remove(&self.refusals_path()),
-            (false, false) => self.write_refusals(&refused),
+    /// A device has accepted a PIN that came from nowhere: what it has refused
+    /// before counts no longer.
+    pub(crate) fn forget_refusals(&self, device: &str) {
+        match OneTry::begin(self) {
+            Ok(one) => one.accepted(device),
+            Err(error) => log::warn!("that the PIN was accepted could not be noted: {error}"),
         }
     }
 
@@ -168,6 +159,33 @@ impl IdentityStore {
         }))
     }
 
+    /// Adds one to what is noted.
+    fn remember(&self, refusal: &Refusal) -> Result<(), KeystoreError> {
+        let _lock = self.lock()?;
+        let mut refused = self.refusals().unwrap_or_default();
+        refused.retain(|known| known.token != refusal.token || known.mark != refusal.mark);
+        refused.drain(..refused.len().saturating_sub(MOST - 1));
+        refused.push(refusal.clone());
+        self.write_refusals(&refused)
+    }
+
+    /// Removes those of a device.
+    fn forget(&self, device: &str) -> Result<(), KeystoreError> {
+        // Nearly always there is nothing to be forgotten.
+        if self.refusals().unwrap_or_default().iter().all(|refusal| refusal.token != device) {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        let mut refused = self.refusals().unwrap_or_default();
+        let before = refused.len();
+        refused.retain(|refusal| refusal.token != device);
+        match (before == refused.len(), refused.is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => file::remove(&self.refusals_path()),
+            (false, false) => self.write_refusals(&refused),
+        }
+    }
+
     fn write_refusals(&self, refused: &[Refusal]) -> Result<(), KeystoreError> {
         let path = self.refusals_path();
         let text = serde_json::to_vec_pretty(refused).map_err(|source| KeystoreError::Header {
@@ -177,3 +195,6 @@ impl IdentityStore {
         file::write(&path, &text)
     }
 }
+
+#[cfg(test)]
+mod tests;

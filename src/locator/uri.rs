@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use self::decode::{Attribute, Part, bytes, not_taken, percent_encode, split, text};
 pub use self::error::InvalidPkcs11Uri;
@@ -212,6 +212,12 @@ impl fmt::Display for Pkcs11Uri {
             }
         }
         Ok(())
+    }
+}
+
+impl Serialize for Pkcs11Uri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

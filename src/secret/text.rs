@@ -49,6 +49,13 @@ impl From<SecretString> for LockedText {
     }
 }
 
+/// Copies the text; the one that is given is wiped.
+impl From<String> for LockedText {
+    fn from(text: String) -> Self {
+        SecretString::from(text).into()
+    }
+}
+
 impl fmt::Debug for LockedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockedText").finish_non_exhaustive()

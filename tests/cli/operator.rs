@@ -331,8 +331,16 @@ fn a_prompt_tells_of_tries_and_a_pin_pad_is_not_prompted_for() {
     let logins = hsm.count("C_Login");
     let ran = prompted();
     assert_eq!((ran.code, hsm.count("C_Login")), (77, logins), "{}", ran.out);
-    assert!(ran.out.contains("(LAST TRY: a wrong PIN locks the token)"), "{}", ran.out);
     assert!(ran.out.contains("one PIN try left; the PIN was not sent"), "{}", ran.out);
+    assert!(!ran.out.contains("LAST TRY"), "nobody is asked for what is not sent: {}", ran.out);
+    let config = home.read("icn.toml");
+    let allowed =
+        config.replace("[identity.pkcs11]\n", "[identity.pkcs11]\nallow_final_try = true\n");
+    home.write("icn.toml", &allowed);
+    let ran = prompted();
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("(LAST TRY: a wrong PIN locks the token)"), "{}", ran.out);
+    home.write("icn.toml", &config);
     hsm.script("flag pin-locked");
     home.refused(&["sign"], b"hello", &["the user PIN of token node-1 is locked"]);
     hsm.script("flag protected-path");

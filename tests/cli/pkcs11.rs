@@ -137,6 +137,26 @@ fn a_restarted_service_does_not_send_a_refused_pin_again() {
     home.ok(&sign, b"hello");
 }
 
+/// As a supervisor may start several services that share a home.
+#[test]
+fn of_several_processes_one_sends_a_wrong_pin() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let file = home.beside("pin");
+    support::home::write_private(&file, "11112222\n");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    let logins = hsm.count("C_Login");
+    let ran = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| home.icnctl(&sign, b"x"))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(hsm.count("C_Login"), logins + 1);
+    assert!(ran.iter().all(|ran| ran.code == 77));
+    let sent = ran.iter().filter(|ran| ran.err.contains("it was tried once")).count();
+    let held = ran.iter().filter(|ran| ran.err.contains("was not sent again")).count();
+    assert_eq!((sent, held), (1, 3));
+}
+
 #[test]
 fn a_variable_that_was_refused_is_tried_again_when_the_operator_says_so() {
     let hsm = SoftHsm::with_token("node-1");

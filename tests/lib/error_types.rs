@@ -36,6 +36,7 @@ fn known() -> BTreeSet<String> {
         did::InvalidDid,
         did::InvalidDocument,
         error::BackupError,
+        error::CredentialError,
         error::DeviceError,
         error::ExportError,
         error::FormatError,

@@ -8,6 +8,7 @@ mod did;
 mod error_types;
 mod errors;
 mod foreign;
+mod home;
 mod instances;
 mod keystore;
 mod layers;

@@ -192,7 +192,8 @@ fn a_relocation_sweeps_what_a_killed_writer_left() {
         let left = store.home().join(".identity.age.0123456789abcdef01234567");
         fs::write(&left, "half of something").unwrap();
         let header = store.header().unwrap();
-        let moved = store.relocate(&backend, header.locator().unwrap(), Pinned::Nobody, &pin()).unwrap();
+        let moved =
+            store.relocate(&backend, header.locator().unwrap(), Pinned::Nobody, &pin()).unwrap();
         assert_eq!(moved.did(), header.did());
         assert!(!left.exists());
         assert_eq!(store.header().unwrap().generation(), header.generation());

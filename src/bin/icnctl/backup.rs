@@ -11,17 +11,16 @@ use serde_json::json;
 
 use crate::args::BackupArgs;
 use crate::context::Context;
+use crate::credential::recovery_passphrase;
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::pin_config;
 
 pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliError> {
+    let home = context.home()?;
     let recipients: Result<Vec<RecoveryRecipient>, BackupError> =
         args.recipients.iter().map(|recipient| recipient.parse()).collect();
-    let request = BackupRequest::new(recipients?)?
-        .with_config(pin_config::identity_table(&context.config_path)?);
-    let backend = context.backend()?;
-    let identity = context.locate(backend.as_ref())?;
+    let request = BackupRequest::new(recipients?)?.with_config(home.identity_config()?);
+    let identity = home.locate()?;
     // Before anybody is asked for a secret.
     request.check(identity.header())?;
     if args.output == Path::new("-") {
@@ -29,10 +28,11 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
     }
     BackedUp::check_vacant(&args.output)?;
     let keys = match &args.verify_with {
-        Some(path) => Some(recovery_keys(context, path, args.identity_passphrase_file.as_deref())?),
+        Some(path) => Some(recovery_keys(path, args.identity_passphrase_file.as_deref())?),
         None => None,
     };
-    let made = context.unlock(identity, |identity, given| identity.backup(given, &request))?;
+    let source = context.source_of(&identity);
+    let made = identity.ask(source)?.backup(&request)?;
     if let Some(keys) = &keys {
         Backup::open(&made.file, keys)?.is_of(&made.did)?;
     }
@@ -96,13 +96,12 @@ pub(crate) fn in_words(contains: &[String], does_not_contain: &[String]) -> Stri
 
 /// The recovery key; its passphrase is asked for if it has one.
 pub(crate) fn recovery_keys(
-    context: &Context,
     path: &Path,
     passphrase_file: Option<&Path>,
 ) -> Result<RecoveryKeys, CliError> {
     match RecoveryKeys::read(path) {
         Err(icn_identity::Error::Backup(BackupError::KeyFileLocked { .. })) => {
-            let passphrase = context.recovery_passphrase(passphrase_file)?;
+            let passphrase = recovery_passphrase(passphrase_file)?;
             Ok(RecoveryKeys::read_with_passphrase(path, &passphrase)?)
         }
         read => Ok(read?),

@@ -4,22 +4,23 @@ use serde_json::json;
 
 use crate::args::ChangePassphraseArgs;
 use crate::context::Context;
+use crate::credential::another_passphrase;
 use crate::error::CliError;
 
 pub(crate) fn change(context: &Context, args: &ChangePassphraseArgs) -> Result<(), CliError> {
-    let backend = context.backend()?;
-    let identity = context.locate(backend.as_ref())?;
+    let home = context.home()?;
+    let identity = home.locate()?;
     // Before anybody is asked for a secret.
     identity.header().check_passphrase()?;
     let did = identity.header().did().clone();
-    let given = context.credentials(&identity)?;
-    let new = context.another_passphrase(
+    let source = context.source_of(&identity);
+    let ready = identity.ask(source)?;
+    let new = another_passphrase(
         "--new-passphrase-file",
         args.new_passphrase_file.as_deref(),
         "New passphrase: ",
     )?;
-    let changed = identity.change_passphrase(&given.credentials, &new);
-    given.used(&context.store(), changed.map_err(CliError::from))?;
+    ready.change_passphrase(&new)?;
     let work = context.config.identity.age.work_factor;
     context.format.print(
         || json!({ "did": did, "scrypt_work_factor": work }),

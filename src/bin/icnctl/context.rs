@@ -7,14 +7,15 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::Did;
-use icn_identity::backend::{Backend, BackendConfig, BackendKind, Pkcs11Uri};
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
-use icn_identity::keystore::{IdentityStore, Pinned};
+use icn_identity::home::{Home, HomeOptions};
+use icn_identity::keystore::{Header, IdentityStore, Pinned};
 
 pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
 use crate::error::CliError;
-use crate::output::Format;
+use crate::output::{self, Format};
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -78,12 +79,37 @@ impl Context {
         IdentityStore::new(&self.home).with_age_config(self.config.identity.age.clone())
     }
 
-    pub(crate) fn backend(&self) -> Result<Box<dyn Backend>, CliError> {
-        match self.config.identity.backend {
-            BackendKind::Pkcs11 => Ok(BackendConfig::Pkcs11(Box::new(self.pkcs11(None)?)).open()?),
-            _ if self.key.is_some() => Err(CliError::OptionForPkcs11 { option: "--key" }),
-            _ => Ok(self.config.backend(&self.home)?.open()?),
+    /// The home as it is configured, and as `--key` says on top. One that pins nobody
+    /// is taken, and [`Self::warn_if_not_pinned`] says so.
+    pub(crate) fn home(&self) -> Result<Home, CliError> {
+        let mut config = self.config.clone();
+        if config.identity.backend == BackendKind::Pkcs11 {
+            config.identity.pkcs11 = Some(self.pkcs11(None)?);
+        } else if self.key.is_some() {
+            return Err(CliError::OptionForPkcs11 { option: "--key" });
         }
+        self.home_with(config)
+    }
+
+    /// Of a home whose device may be told later: the DID that is pinned, where an
+    /// identity is to be made.
+    pub(crate) fn pinned_for_new(&self) -> Result<Option<Did>, CliError> {
+        Ok(self.home_with(self.config.clone())?.pinned_for_new()?.cloned())
+    }
+
+    fn home_with(&self, config: Config) -> Result<Home, CliError> {
+        let options = HomeOptions::new().with_config_file(&self.config_path).with_config(config);
+        let options = options.allow_unpinned();
+        let options = if self.retry_pin { options.retry_refused() } else { options };
+        Ok(options.open(&self.home)?)
+    }
+
+    /// The header, if it is what is configured and pinned. No device is asked.
+    pub(crate) fn header(&self) -> Result<Header, CliError> {
+        let (store, backend) = (self.store(), self.config.identity.backend);
+        let header = store.header()?;
+        store.check(&header, backend, self.pinned())?;
+        Ok(header)
     }
 
     /// The configured token, and what `--key` says of it on top.
@@ -119,20 +145,25 @@ impl Context {
         self.config.identity.did.as_ref().map_or(Pinned::Nobody, Pinned::To)
     }
 
-    /// The same where an identity is to be made: a pin of one that was never made
-    /// is in nobody's way, if it is where whoever wrote the note could remove it.
-    pub(crate) fn pinned_for_new(&self, store: &IdentityStore) -> Result<Option<&Did>, CliError> {
-        let believed = store.is_config_ours(&self.config_path);
-        let left = store.unfinished()?.filter(|_| believed).unwrap_or_default();
-        Ok(self.pinned().did().filter(|did| !left.was_never_made(did)))
+    /// Whoever can replace the files of an identity that is not pinned can put
+    /// another in its place. It is so after a command that was cut off, too.
+    pub(crate) fn warn_if_not_pinned(&self, home: &Home, header: &Header) {
+        if home.config().identity.did.is_some() {
+            return;
+        }
+        let (path, lines) = (self.config_path.display(), home.pin_lines(header));
+        output::say(&format!("warning: {path} does not say whose identity is here"));
+        output::advise(&format!(
+            "if the DID is the one in your records, see that these lines are in it:\n{lines}"
+        ));
     }
+}
 
-    /// That it pins an identity which is not there.
-    pub(crate) fn already_pinned(&self, store: &IdentityStore, did: &Did) -> CliError {
-        let claimed =
-            store.unfinished().ok().flatten().is_some_and(|left| left.was_never_made(did));
-        let note = claimed.then(|| self.home.join("unfinished.json"));
-        CliError::AlreadyPinned { path: self.config_path.clone(), did: did.to_string(), note }
+/// A module's path as TOML can write it. Asked for before anything is made.
+pub(crate) fn check_module(module: &Path) -> Result<(), CliError> {
+    match module.to_str() {
+        Some(_) => Ok(()),
+        None => Err(CliError::ModuleNotUtf8 { path: module.to_owned() }),
     }
 }
 

@@ -13,8 +13,8 @@ use crate::error::CliError;
 use crate::new_file;
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
-    let backend = context.backend()?;
-    let identity = context.locate(backend.as_ref())?;
+    let home = context.home()?;
+    let identity = home.locate()?;
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {

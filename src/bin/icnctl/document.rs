@@ -21,10 +21,7 @@ const MAX_LEN: u64 = 64 * 1024;
 
 /// Prints the document of this identity, verified.
 pub(crate) fn show(context: &Context) -> Result<(), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
-    let document = header.did_document()?.ok_or(CliError::NoDocument)?;
+    let document = context.header()?.did_document()?.ok_or(CliError::NoDocument)?;
     output::print(&document.to_json()?)
 }
 

@@ -1,11 +1,12 @@
 //! What happened, then what to try.
 
-use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
 use icn_identity::AlgorithmId;
+use icn_identity::Error;
 use icn_identity::backend::BackendKind;
+use icn_identity::error::CredentialError;
 use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
@@ -14,7 +15,7 @@ use crate::safe::one_line;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error(transparent)]
-    Identity(icn_identity::Error),
+    Identity(Error),
     #[error("there is no home directory")]
     NoHome,
     #[error("the configuration {} does not exist", path.display())]
@@ -27,12 +28,6 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
-    #[error("the {what} is empty")]
-    Empty { what: &'static str },
-    #[error("the two {what}s differ")]
-    Differ { what: &'static str },
-    #[error("${variable} is not UTF-8")]
-    NotUtf8 { variable: &'static str },
     #[error("cannot read {what}")]
     Input {
         what: String,
@@ -87,17 +82,15 @@ pub(crate) enum CliError {
     NotDecrypted {
         path: PathBuf,
         #[source]
-        source: icn_identity::Error,
+        source: Error,
     },
     #[error("the file was not decrypted to its end: do not use what was printed of it")]
     PartlyDecrypted {
         #[source]
-        source: icn_identity::Error,
+        source: Error,
     },
     #[error("the signature is not 64 bytes in base64")]
     SignatureEncoding,
-    #[error("{} pins {did}, but there is no such identity", path.display())]
-    AlreadyPinned { path: PathBuf, did: String, note: Option<PathBuf> },
     #[error("an older keystore is imported as a software key, the configured backend is {backend}")]
     ImportsSoftware { backend: BackendKind },
     #[error("P-256 keys have no did:icn")]
@@ -135,18 +128,22 @@ pub(crate) enum CliError {
     ModuleNotUtf8 { path: PathBuf },
     #[error("a backup does not say which library is loaded, and there is no icn.toml")]
     ModuleNotNamed { was: String },
-    #[error("{} cannot be written, and so nothing else was", path.display())]
-    NotPinned {
-        path: PathBuf,
-        lines: Option<String>,
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
 }
 
-impl<E: Into<icn_identity::Error>> From<E> for CliError {
+impl<E: Into<Error>> From<E> for CliError {
     fn from(error: E) -> Self {
-        Self::Identity(error.into())
+        match error.into() {
+            // What our own prompt said.
+            Error::Credential(CredentialError::NotAsked { what, source }) => {
+                match source.downcast() {
+                    Ok(ours) => *ours,
+                    Err(source) => {
+                        Self::Identity(CredentialError::NotAsked { what, source }.into())
+                    }
+                }
+            }
+            error => Self::Identity(error),
+        }
     }
 }
 
@@ -167,8 +164,6 @@ impl CliError {
                     if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
                 return Some(format!("give it with {flag} FILE{or}"));
             }
-            Self::Empty { .. } => "give one that is not empty",
-            Self::Differ { .. } => "run the command again",
             Self::Reserved => {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: sign it for a context of your protocol, --context NAME"
@@ -189,20 +184,6 @@ impl CliError {
                 return source.on_the_command_line();
             }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
-            Self::AlreadyPinned { note: Some(note), path, .. } => {
-                return Some(format!(
-                    "{} says that it was never made; anybody who can write there can say so. Only \
-                     if you know that an `icnctl id init` was cut off, remove `did` from {}, and \
-                     run the command again; otherwise restore that identity (icnctl id restore)",
-                    note.display(),
-                    path.display()
-                ));
-            }
-            Self::AlreadyPinned { note: None, .. } => {
-                "restore that identity from a backup (icnctl id restore); or, to make a new one and \
-                 lose that one, name another --home. Only if you know that an `icnctl id init` was \
-                 cut off and it was never made, remove `did` from that file"
-            }
             Self::ImportsSoftware { .. } => {
                 "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \
                  that was in a file is not moved into a device by an import"
@@ -242,20 +223,11 @@ impl CliError {
                      backup was made"
                 ));
             }
-            Self::NotPinned { lines: None, .. } => {
-                "make it writable; or run the command with a copy that is (--config FILE), and put \
-                 that in its place afterwards"
-            }
-            Self::NotPinned { lines: Some(lines), .. } => {
-                return Some(format!(
-                    "make it writable; or add these lines to it, and run the command again:\n{lines}"
-                ));
-            }
             Self::Input { .. } => "name a file that is there and that you may read",
             Self::OutputFile { .. } => {
                 "name a file in a directory that is there, that you may write to, and that has room"
             }
-            Self::NotUtf8 { .. } | Self::Output { .. } => return None,
+            Self::Output { .. } => return None,
         };
         Some(help.to_owned())
     }

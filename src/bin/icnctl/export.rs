@@ -5,19 +5,18 @@ use std::path::Path;
 use icn_identity::backend::BackendKind;
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::ExportError;
-use icn_identity::keystore::{ExportTo, Header, Located, check_export, export_secret};
+use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
 use icn_identity::{DidKey, DidSignerExt as _};
 use serde_json::json;
 
 use crate::args::ExportArgs;
 use crate::context::Context;
+use crate::credential::another_passphrase;
 use crate::error::CliError;
 use crate::output;
 
 pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let header = context.header()?;
     match &args.output {
         Some(output) if args.secret => secret(context, args, &header, output),
         _ => did(context, &header),
@@ -54,9 +53,10 @@ fn secret(
     }
     check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;
-    let backend = context.backend()?;
-    let identity = context.locate(backend.as_ref())?;
-    let opened = context.unlock(identity, Located::open)?;
+    let home = context.home()?;
+    let identity = home.locate()?;
+    let source = context.source_of(&identity);
+    let opened = identity.unlock(source)?;
     let key = match opened.bundle.signer() {
         DidKey::Software(key) => key,
         key => return Err(ExportError::NoSecret { provenance: key.provenance() }.into()),
@@ -64,7 +64,7 @@ fn secret(
     let (to, by) = match recipient {
         Some(recipient) => (recipient, args.recipient.as_deref()),
         None => {
-            let passphrase = context.another_passphrase(
+            let passphrase = another_passphrase(
                 "--export-passphrase-file",
                 args.export_passphrase_file.as_deref(),
                 "Passphrase of the export: ",

@@ -3,47 +3,29 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, NewKey};
-use icn_identity::error::DeviceError;
-use icn_identity::{AlgorithmId, DidSignerExt as _, ProvenanceKind};
+use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use crate::args::InitArgs;
-use crate::context::Context;
+use crate::context::{Context, check_module};
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::{adopt, pin_config, show};
+use crate::{adopt, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
-    let store = context.store();
-    // A pinned identity that has lost a file is put back, never replaced.
-    if let Some(did) = context.pinned_for_new(&store)?
-        && (store.header().is_err() || store.check_vacant().is_ok())
-    {
-        return Err(context.already_pinned(&store, did));
-    }
+    let mut home = context.home()?;
     // Before anybody is asked for a secret.
-    store.check_vacant()?;
+    home.check_vacant()?;
     let algorithm = args.algorithm().unwrap_or_default();
-    if context.config.identity.backend == BackendKind::Age && algorithm != AlgorithmId::Ed25519 {
-        return Err(DeviceError::NoAlgorithm { backend: BackendKind::Age, algorithm }.into());
-    }
+    home.check_algorithm(algorithm)?;
     let method = args.did_method(algorithm)?;
-    let backend = context.backend()?;
     let adopted = adopt::named(&context, args)?;
-    let given = context.new_credentials(backend.as_ref())?;
-    let label = context.config.identity.pkcs11.as_ref().and_then(|config| config.key_label.clone());
-    let draft = match &adopted {
-        Some((locator, did)) => {
-            store.draft_around(backend.as_ref(), locator, did, &given.credentials)
-        }
-        None => {
-            let request = NewKey::new(method).with_algorithm(algorithm).with_label(label);
-            store.draft(backend.as_ref(), &request, &given.credentials)
-        }
+    let source = context.source(home.wants_for_new()?.pin());
+    let bundle = match &adopted {
+        Some((locator, did)) => home.adopt(locator, did, source)?,
+        None => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
     };
-    let draft = draft.map_err(CliError::from);
-    let made = draft.and_then(|draft| pin_config::make(&context, draft, ""));
-    let (bundle, header) = given.used(&store, made)?;
+    let header = home.header()?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || {
@@ -96,7 +78,7 @@ fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
         if args.key_label.is_some() {
             pkcs11.key_label.clone_from(&args.key_label);
         }
-        pin_config::in_toml(&pkcs11.module)?;
+        check_module(&pkcs11.module)?;
         identity.pkcs11 = Some(pkcs11);
     } else {
         let given = [

@@ -1,25 +1,25 @@
 //! `icnctl id import`
 
 use icn_identity::backend::BackendKind;
-use icn_identity::keystore::{LegacyIdentity, LegacyOptions, Pinned};
+use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
 use serde_json::json;
 
 use crate::args::ImportArgs;
 use crate::context::Context;
+use crate::credential::another_passphrase;
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::pin_config;
 
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
     let backend = context.config.identity.backend;
     if backend != BackendKind::Age {
         return Err(CliError::ImportsSoftware { backend });
     }
-    let store = context.store();
+    let mut home = context.home()?;
     // Before anybody is asked for a secret.
-    store.check_import(&args.file)?;
+    home.store().check_import(&args.file)?;
     let prompt = format!("Passphrase of {}: ", args.file.display());
-    let passphrase = context.passphrase(&prompt, None)?;
+    let passphrase = context.passphrase(&prompt)?;
     let options =
         LegacyOptions::new(&context.config.identity.age).with_discarded_tls(args.discard_tls);
     let old = LegacyIdentity::read(&args.file, &passphrase, &options)?;
@@ -27,15 +27,11 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
     let carried = old.carried().to_vec();
     let passphrase = match (&args.new_passphrase_file, args.new_passphrase) {
         (None, false) => passphrase,
-        (file, _) => context.another_passphrase(
-            "--new-passphrase-file",
-            file.as_deref(),
-            "New passphrase: ",
-        )?,
+        (file, _) => {
+            another_passphrase("--new-passphrase-file", file.as_deref(), "New passphrase: ")?
+        }
     };
-    let pinned = context.pinned_for_new(&store)?.map_or(Pinned::Nobody, Pinned::To);
-    let draft = store.draft_import(old, pinned, &passphrase)?;
-    let (bundle, _) = pin_config::make(context, draft, "")?;
+    let bundle = home.import(old, &passphrase)?;
     context.format.print(
         || {
             json!({

@@ -17,7 +17,6 @@ mod import;
 mod new_file;
 mod output;
 mod peer;
-mod pin_config;
 #[cfg(feature = "tpm")]
 mod quiet;
 #[cfg(feature = "pkcs11")]
@@ -31,7 +30,6 @@ mod show;
 mod sign;
 #[cfg(feature = "tpm")]
 mod tpm;
-mod unlock;
 mod verify;
 mod warnings;
 

@@ -11,13 +11,15 @@ use crate::error::CliError;
 use crate::output::{date, hex};
 
 pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError> {
-    let backend = context.backend()?;
-    let located = context.locate(backend.as_ref())?;
-    let bundle = context.unlock(located, |located, credentials| match args.epoch {
-        Some(epoch) => located.join_epoch(credentials, epoch),
-        None if args.all_instances => located.renew_all_instances(credentials),
-        None => located.renew(credentials),
-    })?;
+    let home = context.home()?;
+    let identity = home.locate()?;
+    let source = context.source_of(&identity);
+    let ready = identity.ask(source)?;
+    let bundle = match args.epoch {
+        Some(epoch) => ready.join_epoch(epoch)?,
+        None if args.all_instances => ready.renew_all_instances()?,
+        None => ready.renew()?,
+    };
     let binding = bundle.binding();
     let (not_before, not_after) = (date(binding.not_before()), date(binding.not_after()));
     context.format.print(

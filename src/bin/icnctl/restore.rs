@@ -7,39 +7,37 @@ use icn_identity::Did;
 use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
 use icn_identity::error::BackupError;
+use icn_identity::home::Home;
 use icn_identity::keystore::Pinned;
 use icn_identity::keystore::backup::Backup;
 use serde_json::json;
 
 use crate::args::RestoreArgs;
 use crate::backup::{in_words, recovery_keys};
-use crate::context::Context;
+use crate::context::{Context, check_module};
 use crate::error::CliError;
 use crate::output::one_line;
-use crate::pin_config;
 use crate::show;
 
 pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
-    let store = context.store();
     let restores = !args.check && !args.encryption_key_only;
     if restores {
         // Before anybody is asked for a secret.
-        store.check_vacant()?;
+        context.store().check_vacant()?;
     }
     let named = args.did.as_deref().map(Did::parse).transpose()?;
-    let keys =
-        recovery_keys(context, &args.identity_file, args.identity_passphrase_file.as_deref())?;
+    let keys = recovery_keys(&args.identity_file, args.identity_passphrase_file.as_deref())?;
     let backup = Backup::read(&args.file, &keys)?;
     // What is pinned here is of this home, which a drill does not concern.
-    let pinned = context.pinned_for_new(&store)?.filter(|_| restores || named.is_none());
-    for did in named.iter().chain(pinned) {
+    let pinned = context.pinned_for_new()?.filter(|_| restores || named.is_none());
+    for did in named.iter().chain(&pinned) {
         backup.is_of(did)?;
     }
-    let expected = named.as_ref().or(pinned);
+    let expected = named.or(pinned);
     if args.check {
         return report(context, &backup, expected.is_some());
     }
-    let did = expected.cloned().ok_or_else(|| {
+    let did = expected.ok_or_else(|| {
         let found = backup.did().clone();
         CliError::from(BackupError::NotNamed { found })
     })?;
@@ -52,19 +50,15 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let (context, config) = configured(context, &backup, args)?;
     let store = context.store();
     store.check(backup.header(), context.config.identity.backend, Pinned::To(&did))?;
-    let (context, backup) =
-        if args.relocate { relocated(&context, backup)? } else { (context, backup) };
-    let backend = context.backend().map_err(|error| explained(&backup, error))?;
-    let header = backup.header().clone();
-    if context.asks_a_person(backend.kind()) && backend.kind() != BackendKind::Age {
-        store.find(backend.as_ref(), &header).map_err(|error| backup.explain(error))?;
-    }
-    let given = context.credentials_after_restore(backend.as_ref(), &header)?;
-    let if_none = config.as_deref().unwrap_or_default();
-    let draft = store.draft_restored(backend.as_ref(), backup, &did, &given.credentials);
-    let draft = draft.map_err(CliError::from);
-    let made = draft.and_then(|draft| pin_config::make(&context, draft, if_none));
-    let (_, header) = given.used(&store, made)?;
+    let (context, mut home, backup) = if args.relocate {
+        relocated(&context, backup)?
+    } else {
+        let home = context.home()?;
+        (context, home, backup)
+    };
+    let source = context.source(home.wants_for_restored(&backup)?.pin());
+    let _bundle = home.restore(backup, &did, config.as_deref(), source)?;
+    let header = home.header()?;
     context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \
@@ -96,9 +90,14 @@ fn configured(
         let config = match backup.backend() {
             BackendKind::Pkcs11 => {
                 let module = args.module.as_deref().ok_or_else(|| CliError::ModuleNotNamed {
-                    was: pin_config::module(config).unwrap_or_else(|| "not said".into()),
+                    was: module_of(config).unwrap_or_else(|| "not said".into()),
                 })?;
-                pin_config::with_module(config, module)?
+                check_module(module)?;
+                Config::edit(config, |config| {
+                    if let Some(pkcs11) = &mut config.identity.pkcs11 {
+                        module.clone_into(&mut pkcs11.module);
+                    }
+                })?
             }
             _ => config.to_owned(),
         };
@@ -106,25 +105,32 @@ fn configured(
         text = Some(config);
     } else if args.module.is_some() {
         let pkcs11 = context.pkcs11(args.module.as_deref())?;
-        pin_config::in_toml(&pkcs11.module)?;
+        check_module(&pkcs11.module)?;
         context.config.identity.pkcs11 = Some(pkcs11);
     }
     Ok((context, text))
 }
 
+/// The module that the configuration in a backup names.
+fn module_of(config: &str) -> Option<String> {
+    let pkcs11 = Config::parse(config).ok()?.identity.pkcs11?;
+    Some(pkcs11.module.display().to_string())
+}
+
 /// The key, and the configuration, on the token that has the key now.
 #[cfg(feature = "pkcs11")]
-fn relocated(context: &Context, backup: Backup) -> Result<(Context, Backup), CliError> {
+fn relocated(context: &Context, backup: Backup) -> Result<(Context, Home, Backup), CliError> {
     if backup.backend() != BackendKind::Pkcs11 {
         return Err(CliError::OptionForPkcs11 { option: "--relocate" });
     }
     let (moved, locator) = crate::relocate::search(context, backup.did(), None)
         .map_err(|error| explained(&backup, error))?;
-    Ok((moved, backup.at(locator)))
+    let home = moved.home()?.moved_to(locator.clone());
+    Ok((moved, home, backup.at(locator)))
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn relocated(_: &Context, _: Backup) -> Result<(Context, Backup), CliError> {
+fn relocated(_: &Context, _: Backup) -> Result<(Context, Home, Backup), CliError> {
     Err(icn_identity::error::DeviceError::NoPkcs11.into())
 }
 

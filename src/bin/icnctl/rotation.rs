@@ -38,10 +38,9 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         args.successor_pin_file.as_deref(),
     )?;
     // Whatever is wrong with either is found before a credential is used.
-    let (old_backend, new_backend) = (old.backend()?, new.backend()?);
-    let old_identity = old.locate(old_backend.as_ref())?;
-    let new_identity = new.locate(new_backend.as_ref())?;
-    let (old_did, new_did) = (old_identity.header().did(), new_identity.header().did());
+    let (old_home, new_home) = (old.home()?, new.home()?);
+    let (old_identity, new_identity) = (old_home.locate()?, new_home.locate()?);
+    let (old_did, new_did) = (old_identity.did(), new_identity.did());
     if old_did.verifying_key() == new_did.verifying_key() {
         return Err(RotationError::SameKey { did: old_did.clone() }.into());
     }
@@ -55,11 +54,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         }
         _ => None,
     };
-    let old_given = old.credentials(&old_identity)?;
-    let new_given = new.credentials(&new_identity)?;
+    let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
+    let (old_ready, new_ready) = (old_identity.ask(of_old)?, new_identity.ask(of_new)?);
     // Nothing of the old identity is changed, but for the note.
-    let opened = old_identity.open_without_renewal(&old_given.credentials);
-    let opened = old_given.used(&old.store(), opened.map_err(CliError::from))?;
+    let opened = old_ready.unlock_without_renewal()?;
     let before = opened.rotation_chain()?;
     if let Some(warning) = before.as_ref().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
@@ -68,7 +66,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if let Some(next) = &next {
         terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
     }
-    let recorded = new_identity.record_rotation(&new_given.credentials, |successor| {
+    let (_, chain) = new_ready.record_rotation(|successor| {
         if let Some(chain) = &stated {
             return Ok(chain.clone());
         }
@@ -85,8 +83,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         // Before it is stored anywhere: from now on it may become known.
         old.store().note_handover(&chain)?;
         Ok(chain)
-    });
-    let (_, chain) = new_given.used(&new.store(), recorded.map_err(CliError::from))?;
+    })?;
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
     context.format.print(
@@ -123,8 +120,8 @@ fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
 
 fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
     check_vacant(args.output.as_deref())?;
-    let backend = context.backend()?;
-    let opened = context.open(context.locate(backend.as_ref())?)?;
+    let home = context.home()?;
+    let opened = context.open(home.locate()?)?;
     let Some(chain) = opened.rotation_chain()? else {
         if args.output.is_some() {
             return Err(CliError::NoRotation { did: opened.bundle.did().to_string() });

@@ -7,6 +7,7 @@ use icn_identity::bundle::{Binding, age_recipient};
 use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::{Fact, Word};
+use icn_identity::home::Home;
 use icn_identity::keystore::{EvidenceSummary, Header};
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
@@ -16,7 +17,6 @@ use time::OffsetDateTime;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line};
-use crate::pin_config;
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -38,7 +38,9 @@ pub(crate) enum Device {
 pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     let store = context.store();
     let header = store.header()?;
-    pin_config::warn_if_not_pinned(context, &header);
+    if let Ok(home) = context.home() {
+        context.warn_if_not_pinned(&home, &header);
+    }
     store.check(&header, context.config.identity.backend, context.pinned())?;
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
@@ -50,9 +52,8 @@ fn look(context: &Context, header: &Header) -> Device {
     if header.device_locator().is_none() {
         return Device::None;
     }
-    let looked = context
-        .backend()
-        .and_then(|backend| context.store().find(backend.as_ref(), header).map_err(CliError::from));
+    let look = |home: Home| home.store().find(home.backend()?, header);
+    let looked = context.home().and_then(|home| Ok(look(home)?));
     match looked {
         Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
         Ok(_) => Device::Present,

@@ -8,11 +8,10 @@ use serde_json::json;
 use crate::args::SignArgs;
 use crate::context::{Context, read_message};
 use crate::error::CliError;
-use crate::pin_config;
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
-    let backend = context.backend()?;
-    let identity = context.locate(backend.as_ref())?;
+    let home = context.home()?;
+    let identity = home.locate()?;
     let message = read_message(args.file.as_deref())?;
     match &args.context {
         Some(context) if !sshsig::is_context(context) => {
@@ -21,7 +20,7 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
         None if statement::is_reserved(&message) => return Err(CliError::Reserved),
         _ => {}
     }
-    pin_config::warn_if_not_pinned(context, identity.header());
+    context.warn_if_not_pinned(&home, identity.header());
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());
     let opened = context.open(identity)?;

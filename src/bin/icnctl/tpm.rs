@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use icn_identity::backend::tpm::{Approval, ApprovalRequest, ApproverKey, TpmBackend, TpmCheck};
-use icn_identity::backend::{BackendKind, PcrValues, TpmObject};
+use icn_identity::backend::{PcrValues, TpmObject};
+use icn_identity::home::NewPin;
 use icn_identity::keystore::{Header, Storage};
-use icn_identity::{AlgorithmId, Did, Pin};
+use icn_identity::{AlgorithmId, Did};
 use serde_json::{Value, json};
 
 use crate::args::tpm::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
 use crate::context::{Context, read_message};
+use crate::credential::another_pin;
 use crate::error::CliError;
 use crate::output::{self, Format, say};
-use crate::{pin_config, show};
+use crate::show;
 
 /// Whether the identity opens.
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliError> {
@@ -61,23 +63,22 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
 }
 
 pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {
-    let (header, backend) = opened(context)?;
+    let (header, _) = opened(context)?;
     let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
-    let identity = context.locate(&backend)?;
-    let given = context.credentials(&identity)?;
+    let home = context.home()?;
+    let identity = home.locate()?;
+    let source = context.source_of(&identity);
+    let ready = identity.ask(source)?;
     let wants_pin = context.config.identity.tpm.as_ref().is_none_or(|config| config.pin);
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
     let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
-        context.another_pin(args.new_pin_file.as_deref())?
+        NewPin::To(another_pin(args.new_pin_file.as_deref())?)
     } else if wants_pin {
-        given.credentials.want_pin(BackendKind::Tpm)?.clone()
+        NewPin::Same
     } else {
-        Pin::none()
+        NewPin::None
     };
-    let changed = identity.prepare_reseal(&backend, &given.credentials, &new_pin, values.as_ref());
-    let changed = changed.map_err(CliError::from);
-    let header = changed.and_then(|change| pin_config::change(context, change));
-    let header = given.used(&context.store(), header)?;
+    let header = ready.reseal(&new_pin, values.as_ref())?;
     let (key, _) = objects(&header)?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
@@ -95,9 +96,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
 }
 
 fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {
-    let store = context.store();
-    let header = store.header()?;
-    store.check(&header, context.config.identity.backend, context.pinned())?;
+    let header = context.header()?;
     if header.tpm().is_none() {
         return Err(CliError::OnlyForTpm);
     }

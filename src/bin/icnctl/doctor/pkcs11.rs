@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use icn_identity::Did;
-use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::BackendKind;
 use icn_identity::backend::pkcs11::doctor::{
     ModuleReport, Outcome, ProbeReport, TokenReport, examine, probe,
 };
-use icn_identity::backend::{Backend as _, BackendKind};
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
@@ -84,10 +83,12 @@ fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliE
 }
 
 fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, CliError> {
-    let token = Pkcs11Backend::open(config)?.describe();
-    let given = context.pin(&token)?;
-    let pin = given.credentials.want_pin(BackendKind::Pkcs11)?.clone();
-    given.used(&context.store(), probe(config, &pin).map_err(CliError::from))
+    let mut context = context.clone();
+    context.config.identity.backend = BackendKind::Pkcs11;
+    context.config.identity.pkcs11 = Some(config.clone());
+    let home = context.home()?;
+    let source = context.source(home.wants_for_new()?.pin());
+    Ok(home.with_pin(source, |pin| probe(config, pin))?)
 }
 
 fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {

@@ -53,6 +53,29 @@ impl Help for KeystoreError {
                     path.display()
                 ));
             }
+            Self::PinnedNotThere { note: Some(note), path, .. } => {
+                return Some(format!(
+                    "{} says that it was never made; anybody who can write there can say so. Only \
+                     if you know that an `icnctl id init` was cut off, remove `did` from {}, and \
+                     run the command again; otherwise restore that identity (icnctl id restore)",
+                    note.display(),
+                    path.display()
+                ));
+            }
+            Self::PinnedNotThere { note: None, .. } => {
+                "restore that identity from a backup (icnctl id restore); or, to make a new one and \
+                 lose that one, name another --home. Only if you know that an `icnctl id init` was \
+                 cut off and it was never made, remove `did` from that file"
+            }
+            Self::PinNotWritten { lines: None, .. } => {
+                "make it writable; or run the command with a copy that is (--config FILE), and put \
+                 that in its place afterwards"
+            }
+            Self::PinNotWritten { lines: Some(lines), .. } => {
+                return Some(format!(
+                    "make it writable; or add these lines to it, and run the command again:\n{lines}"
+                ));
+            }
             Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
             _ => return self.help(),
         };

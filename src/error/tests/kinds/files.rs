@@ -4,8 +4,8 @@ use super::{boxed, check, did};
 use crate::bundle::DecryptError;
 use crate::config::ConfigError;
 use crate::error::{
-    BackupError, ErrorKind as K, ExportError, FieldProblem, FormatError, KeystoreError,
-    LegacyError, OpenError, Pkcs11Error,
+    BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
+    KeystoreError, LegacyError, OpenError, Pkcs11Error,
 };
 use crate::evidence::ProvenanceKind;
 use crate::locator::BackendKind;
@@ -25,6 +25,24 @@ fn of_formats() {
             (NEWER, K::Unsupported),
             (E::Older { what: "x", found: 2 }, K::Unsupported),
             (E::Payload { reason: "r", source: None }, K::Damaged),
+        ],
+    );
+}
+
+#[test]
+fn of_credentials() {
+    use CredentialError as E;
+    let variable = || "X".to_owned();
+    check(
+        "fault/credential.rs",
+        vec![
+            (E::NotGiven { what: "PIN" }, K::CredentialMissing),
+            (E::NotAsked { what: "PIN", source: boxed() }, K::CredentialMissing),
+            (E::Empty { what: "PIN" }, K::CredentialMissing),
+            (E::Differ { what: "PIN" }, K::InvalidInput),
+            (E::NotSet { variable: variable() }, K::CredentialMissing),
+            (E::NotSet { variable: "CREDENTIALS_DIRECTORY".into() }, K::CredentialMissing),
+            (E::NotUtf8 { variable: variable() }, K::InvalidInput),
         ],
     );
 }
@@ -61,6 +79,18 @@ fn of_the_keystore() {
             (E::NotConfigured { what: "w", found: t(), configured: t() }, K::Configuration),
             (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
             (E::ConfigNotEdited { path: path(), source: boxed() }, K::Configuration),
+            (E::Unpinned { path: path(), found: did() }, K::Configuration),
+            (E::PinnedNotThere { path: path(), did: did(), note: None }, K::NotFound),
+            (E::PinnedNotThere { path: path(), did: did(), note: Some(path()) }, K::NotFound),
+            (
+                E::PinNotWritten {
+                    path: path(),
+                    lines: Some("did = ".into()),
+                    source: Box::new(io(io::ErrorKind::ReadOnlyFilesystem)),
+                },
+                K::Storage,
+            ),
+            (E::PinNotWritten { path: path(), lines: None, source: boxed() }, K::Configuration),
             (E::Unrepaired { path: path() }, K::Damaged),
             (E::Unfinished { path: path(), objects: t(), source: None }, K::Damaged),
             (E::UnfinishedUnreadable { path: path(), source: boxed() }, K::Damaged),
@@ -87,6 +117,8 @@ fn of_the_configuration() {
             (E::NoPkcs11Section, K::Configuration),
             (E::Tpm { problem: "p" }, K::Configuration),
             (E::NoAssurance, K::Configuration),
+            (E::NotText, K::InvalidInput),
+            (E::NotATable, K::Configuration),
             (E::TwoModules, K::Configuration),
             (E::WorkFactor { work_factor: 1, max_work_factor: 2 }, K::Configuration),
         ],

@@ -1,0 +1,141 @@
+//! From a source to what a device is sent: once, and what came of it is noted.
+
+use super::source::{CredentialSource, From, not_empty, read_place};
+use super::wants::{Wanted, Wants};
+use crate::backend::Credentials;
+use crate::config::IdentityConfig;
+use crate::error::{Error, KeystoreError, Pkcs11Error};
+use crate::keystore::{IdentityStore, Place};
+use crate::secret::{Passphrase, Pin};
+
+/// Credentials that were asked for, and of which nothing was sent yet.
+pub(super) struct Asked {
+    store: IdentityStore,
+    /// But for a PIN that is kept somewhere.
+    credentials: Credentials,
+    pin: PinFrom,
+    retry_refused: bool,
+}
+
+enum PinFrom {
+    /// There is none to be refused: no PIN is wanted, or a new one, or it is entered
+    /// at the device.
+    Nowhere,
+    /// A person or the program.
+    Hand { device: String },
+    /// Read when it is sent.
+    Kept { device: String, place: Place },
+}
+
+impl Asked {
+    /// Everything is asked for that a person has to give; what can be refused
+    /// without sending is.
+    pub(super) fn ask(
+        store: &IdentityStore,
+        config: &IdentityConfig,
+        wants: &Wants,
+        mut source: CredentialSource<'_>,
+        retry_refused: bool,
+    ) -> Result<Self, Error> {
+        let mut credentials = Credentials::default();
+        let pin = match wants.pin() {
+            None => PinFrom::Nowhere,
+            Some(wanted) if wanted.is_new() => {
+                credentials = credentials.and_pin(Pin::from(source.from.read(wanted)?));
+                PinFrom::Nowhere
+            }
+            Some(wanted) => {
+                wanted.check_sendable(config)?;
+                let (pin, from) = ask_pin(store, wanted, &mut source.from, retry_refused)?;
+                if let Some(pin) = pin {
+                    credentials = credentials.and_pin(pin);
+                }
+                from
+            }
+        };
+        if let Some(passphrase) = ask_passphrase(wants, &mut source)? {
+            credentials = credentials.and_passphrase(passphrase);
+        }
+        Ok(Self { store: store.clone(), credentials, pin, retry_refused })
+    }
+
+    /// Whether a PIN will be read from where it is kept.
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.pin, PinFrom::Kept { .. })
+    }
+
+    /// Does something with the credentials, and notes what came of it.
+    pub(super) fn send<T>(
+        self,
+        work: impl FnOnce(&Credentials) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { store, credentials, pin, retry_refused } = self;
+        match pin {
+            PinFrom::Nowhere => work(&credentials),
+            PinFrom::Hand { device } => {
+                let done = work(&credentials)?;
+                store.forget_refusals(&device);
+                Ok(done)
+            }
+            PinFrom::Kept { device, place } => {
+                let read = || not_empty(read_place(&place)?, "PIN");
+                store.try_once(&device, &place, retry_refused, read, |pin| {
+                    work(&credentials.and_pin(Pin::from(pin)))
+                })
+            }
+        }
+    }
+}
+
+fn ask_pin(
+    store: &IdentityStore,
+    wanted: &Wanted,
+    from: &mut From<'_>,
+    retry_refused: bool,
+) -> Result<(Option<Pin>, PinFrom), Error> {
+    let device = wanted.full_name();
+    match (wanted.is_at_pin_pad(), from) {
+        (true, From::PinPad) => Ok((Some(Pin::at_pin_pad()), PinFrom::Nowhere)),
+        (true, From::Prompt(prompt)) => {
+            prompt.point_to_pin_pad(wanted);
+            Ok((Some(Pin::at_pin_pad()), PinFrom::Nowhere))
+        }
+        (true, _) => Err(unusable(wanted, "it has a PIN pad: enter the PIN there, and give none")),
+        (false, From::PinPad) => Err(unusable(wanted, "it has no PIN pad, and no PIN was given")),
+        (false, from) => match from.place()? {
+            Some(place) => {
+                if !retry_refused {
+                    store.check_source(&device, &place)?;
+                }
+                Ok((None, PinFrom::Kept { device, place }))
+            }
+            None => Ok((Some(Pin::from(from.read(wanted)?)), PinFrom::Hand { device })),
+        },
+    }
+}
+
+fn ask_passphrase(
+    wants: &Wants,
+    source: &mut CredentialSource<'_>,
+) -> Result<Option<Passphrase>, Error> {
+    let Some(wanted) = wants.any_passphrase() else { return Ok(None) };
+    let secret = match &mut source.passphrase {
+        // Whether it is needed may turn out later: nobody is asked for that.
+        Some(second) if wants.passphrase_may_do && second.from.asks_a_person() => return Ok(None),
+        Some(second) => second.from.read(wanted)?,
+        None if wants.passphrase_may_do => return Ok(None),
+        None if wants.pin().is_none() || source.from.asks_a_person() => source.from.read(wanted)?,
+        None => return Err(KeystoreError::PassphraseNeeded.into()),
+    };
+    Ok(Some(Passphrase::from(secret)))
+}
+
+fn unusable(wanted: &Wanted, reason: &'static str) -> Error {
+    Pkcs11Error::PinUnusable { token: wanted.label().to_owned(), reason }.into()
+}
+
+impl From<'_> {
+    const fn asks_a_person(&self) -> bool {
+        matches!(self, Self::Prompt(_))
+    }
+}

@@ -1,0 +1,258 @@
+//! An identity that was found, and what is done with it once its credential is
+//! asked for.
+
+use std::fmt;
+
+use super::Home;
+use super::ask::Asked;
+use super::pins;
+use super::source::CredentialSource;
+use super::wants::Wants;
+use crate::backend::Credentials;
+#[cfg(feature = "tpm")]
+use crate::backend::{BackendKind, PcrValues};
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+#[cfg(feature = "tpm")]
+use crate::error::DeviceError;
+use crate::error::Error;
+use crate::key::DidKey;
+use crate::keystore::backup::{BackedUp, BackupRequest};
+use crate::keystore::{Change, Header, Located, Opened};
+use crate::rotation::RotationChain;
+use crate::secret::{Passphrase, Pin};
+
+/// An identity that was found: all that needs no credential is done.
+#[must_use = "nothing is opened yet"]
+pub struct LockedIdentity<'h> {
+    home: &'h Home,
+    located: Located<'h>,
+}
+
+impl<'h> LockedIdentity<'h> {
+    pub(super) const fn new(home: &'h Home, located: Located<'h>) -> Self {
+        Self { home, located }
+    }
+
+    /// The header. It is **not** verified: that takes the credential.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        self.located.header()
+    }
+
+    /// Whose identity it is.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        self.header().did()
+    }
+
+    /// What opens it: which credential of which device, and how many tries are left.
+    /// Asks the device anew at each call, and **blocks** until it answers.
+    pub fn wants(&self) -> Wants {
+        Wants::of(self.located.needs(), || self.located.describe())
+    }
+
+    /// Asks for the credential, and sends nothing. **Blocks** while a person is
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// Where it would be of no use, or harm: [`Pkcs11Error::PinLocked`] and
+    /// `FinalTry`, [`KeystoreError::RefusedBefore`];
+    /// [`CredentialError`](crate::error::CredentialError) if there is none.
+    ///
+    /// [`Pkcs11Error::PinLocked`]: crate::error::Pkcs11Error::PinLocked
+    /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
+    pub fn ask(self, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
+        let Home { store, config, retry_refused, .. } = self.home;
+        let asked = Asked::ask(store, &config.identity, &self.wants(), source, *retry_refused)?;
+        Ok(Ready { home: self.home, located: self.located, asked })
+    }
+
+    /// [`Self::ask`], then [`Ready::unlock`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn unlock(self, source: CredentialSource<'_>) -> Result<Opened, Error> {
+        self.ask(source)?.unlock()
+    }
+}
+
+/// An identity whose credential was asked for, and not sent.
+///
+/// Each method sends it once. If the device refuses it, the source is noted, and is
+/// not tried again until it has changed. All of them **block** while the device
+/// answers or scrypt works.
+#[must_use = "nothing is opened yet"]
+pub struct Ready<'h> {
+    home: &'h Home,
+    located: Located<'h>,
+    asked: Asked,
+}
+
+/// The PIN that a key is sealed under anew.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum NewPin {
+    /// The one that it has.
+    Same,
+    /// Another one.
+    To(Pin),
+    /// None: the PCRs alone open it.
+    None,
+}
+
+impl<'h> Ready<'h> {
+    /// Whose identity it is.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        self.located.header().did()
+    }
+
+    /// Opens it, and renews its certificate when that is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::open`].
+    pub fn unlock(self) -> Result<Opened, Error> {
+        self.with(Located::open)
+    }
+
+    /// Opens it as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::open_without_renewal`].
+    pub fn unlock_without_renewal(self) -> Result<Opened, Error> {
+        self.with(Located::open_without_renewal)
+    }
+
+    /// Opens it, and renews its certificate although that is not due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::renew`].
+    pub fn renew(self) -> Result<IdentityBundle<DidKey>, Error> {
+        self.with(Located::renew)
+    }
+
+    /// As [`Self::renew`], and ends all older certificates of all holders.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::renew_all_instances`].
+    pub fn renew_all_instances(self) -> Result<IdentityBundle<DidKey>, Error> {
+        self.with(Located::renew_all_instances)
+    }
+
+    /// As [`Self::renew`], in an epoch that another holder has begun.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::join_epoch`].
+    pub fn join_epoch(self, epoch: u64) -> Result<IdentityBundle<DidKey>, Error> {
+        self.with(|located, credentials| located.join_epoch(credentials, epoch))
+    }
+
+    /// A backup of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::backup`].
+    pub fn backup(self, request: &BackupRequest) -> Result<BackedUp, Error> {
+        self.with(|located, credentials| located.backup(credentials, request))
+    }
+
+    /// Puts it under another passphrase.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::change_passphrase`].
+    pub fn change_passphrase(self, new: &Passphrase) -> Result<(), Error> {
+        self.with(|located, credentials| located.change_passphrase(credentials, new))
+    }
+
+    /// Stores the rotation that ends in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::record_rotation`].
+    pub fn record_rotation(
+        self,
+        make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
+    ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
+        self.with(|located, credentials| located.record_rotation(credentials, make))
+    }
+
+    /// Records that its key is where [`Home::moved_to`] said: in the configuration
+    /// first, then in the identity. The home is opened again afterwards, to read the
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::prepare_relocation`]; [`KeystoreError::PinNotWritten`] if the
+    /// configuration cannot be written.
+    ///
+    /// [`KeystoreError::PinNotWritten`]: crate::error::KeystoreError::PinNotWritten
+    pub fn relocate(self) -> Result<Header, Error> {
+        self.change(|located, credentials| located.prepare_relocation(credentials))
+    }
+
+    /// Seals its keys to the TPM anew, under the policy that is configured: for the
+    /// present PCR values, and those given as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::prepare_reseal`] and [`Self::relocate`].
+    #[cfg(feature = "tpm")]
+    pub fn reseal(self, pin: &NewPin, values: Option<&PcrValues>) -> Result<Header, Error> {
+        let (backend, kind) = (self.home.backend()?, BackendKind::Tpm);
+        let tpm = backend.as_tpm().ok_or(DeviceError::ForeignLocator { backend: kind })?;
+        self.change(|located, credentials| {
+            let pin = match pin {
+                NewPin::Same => credentials.pin_for(kind)?,
+                NewPin::To(pin) => pin.clone(),
+                NewPin::None => Pin::none(),
+            };
+            located.prepare_reseal(tpm, credentials, &pin, values)
+        })
+    }
+
+    fn change(
+        self,
+        prepare: impl FnOnce(Located<'h>, &Credentials) -> Result<Change, Error>,
+    ) -> Result<Header, Error> {
+        let home = self.home;
+        self.with(|located, credentials| pins::change(home, prepare(located, credentials)?))
+    }
+
+    /// Does something else with the identity and its credentials. They are sent by
+    /// what is called in it: once, whatever comes of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`KeystoreError::RefusedBefore`] if the PIN was refused
+    /// meanwhile.
+    ///
+    /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
+    pub fn with<T>(
+        self,
+        work: impl FnOnce(Located<'h>, &Credentials) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { located, asked, .. } = self;
+        asked.send(|credentials| work(located, credentials))
+    }
+}
+
+impl fmt::Debug for LockedIdentity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedIdentity").field("did", self.did()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Ready<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").field("did", self.did()).finish_non_exhaustive()
+    }
+}

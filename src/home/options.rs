@@ -1,0 +1,71 @@
+//! How a home is opened, where it is not as usual.
+
+use std::path::PathBuf;
+
+use super::Home;
+use crate::config::Config;
+use crate::error::Error;
+
+/// How a [`Home`] is opened, where it is not as usual.
+///
+/// ```no_run
+/// use icn_identity::home::HomeOptions;
+///
+/// let home = HomeOptions::new().with_config_file("/etc/icn.toml").open("/var/lib/node")?;
+/// # Ok::<(), icn_identity::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct HomeOptions {
+    pub(super) config_file: Option<PathBuf>,
+    pub(super) config: Option<Config>,
+    pub(super) unpinned: bool,
+    pub(super) retry_refused: bool,
+}
+
+impl HomeOptions {
+    /// As [`Home::open`] does it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The configuration is there, and not in `icn.toml` in the home.
+    pub fn with_config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config_file = Some(path.into());
+        self
+    }
+
+    /// The configuration is this one: the file is not read, but what pins an
+    /// identity that is made is written there.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Takes whatever identity is there, if the configuration does not pin one.
+    ///
+    /// Whoever can write to the files can put another in its place then.
+    pub const fn allow_unpinned(mut self) -> Self {
+        self.unpinned = true;
+        self
+    }
+
+    /// Sends the PIN of a source once more that the device has refused, although
+    /// the source has not changed.
+    ///
+    /// For a person who knows that it is right now. A service that does so spends
+    /// a try with each start.
+    pub const fn retry_refused(mut self) -> Self {
+        self.retry_refused = true;
+        self
+    }
+
+    /// Opens the home in a directory: reads the configuration, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::open`].
+    pub fn open(self, directory: impl Into<PathBuf>) -> Result<Home, Error> {
+        Home::with_options(directory.into(), self)
+    }
+}

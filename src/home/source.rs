@@ -1,0 +1,243 @@
+//! Where a passphrase or PIN comes from.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::wants::{Step, Wanted};
+use crate::error::{CredentialError, Error};
+use crate::file::read_credential;
+use crate::keystore::Place;
+use crate::secret::{LockedText, Passphrase, Pin};
+
+/// Why a prompt brought nothing.
+pub type PromptError = Box<dyn StdError + Send + Sync>;
+
+/// Somebody who can be asked for a passphrase or PIN.
+///
+/// [`CredentialSource::prompt`] makes one of a closure.
+pub trait Prompt {
+    /// Asks for it. **Blocks** until there is an answer.
+    ///
+    /// # Errors
+    ///
+    /// If nobody answers.
+    fn ask(&mut self, wanted: &Wanted) -> Result<LockedText, PromptError>;
+
+    /// Tells that the PIN has to be entered at the PIN pad of the device, which is
+    /// waiting for it.
+    fn point_to_pin_pad(&mut self, wanted: &Wanted) {
+        let _ = wanted;
+    }
+}
+
+struct Asking<F>(F);
+
+impl<F, T, E> Prompt for Asking<F>
+where
+    F: FnMut(&Wanted) -> Result<T, E>,
+    T: Into<LockedText>,
+    E: Into<PromptError>,
+{
+    fn ask(&mut self, wanted: &Wanted) -> Result<LockedText, PromptError> {
+        (self.0)(wanted).map(Into::into).map_err(Into::into)
+    }
+}
+
+/// Where a passphrase or PIN comes from. Never from the command line, where every
+/// program can read it.
+///
+/// One source serves whatever is wanted, a PIN or a passphrase; where both are (a
+/// token that cannot keep the storage key), a prompt is asked twice, and to any
+/// other [`Self::and_passphrase`] adds the second.
+///
+/// The PIN of a file or a variable that the device has refused is not sent again:
+/// not by this process, nor by the next, until the file changes.
+#[must_use]
+pub struct CredentialSource<'a> {
+    pub(super) from: From<'a>,
+    pub(super) passphrase: Option<Box<CredentialSource<'a>>>,
+}
+
+pub(super) enum From<'a> {
+    Kept(Place),
+    Systemd(String),
+    Prompt(Box<dyn Prompt + Send + 'a>),
+    Given(LockedText),
+    PinPad,
+    Nothing,
+}
+
+impl<'a> CredentialSource<'a> {
+    const fn new(from: From<'a>) -> Self {
+        Self { from, passphrase: None }
+    }
+
+    /// A file (UTF-8, its last line end is left out). It must be our own and readable
+    /// by nobody else, or root's and readable at most by its group; the secrets of
+    /// systemd and Kubernetes are taken.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::new(From::Kept(Place::File(path.into())))
+    }
+
+    /// A variable of the environment. It does not show whether it was changed since
+    /// it was refused: a file is better.
+    pub fn variable(name: impl Into<String>) -> Self {
+        Self::new(From::Kept(Place::Variable(name.into())))
+    }
+
+    /// A credential that systemd gives to the service (`LoadCredential=NAME:…`): the
+    /// file of that name in `$CREDENTIALS_DIRECTORY`.
+    pub fn systemd(name: impl Into<String>) -> Self {
+        Self::new(From::Systemd(name.into()))
+    }
+
+    /// A person, who is asked by a function. What is refused is not noted: the
+    /// person can type another one.
+    pub fn prompt<T, E>(ask: impl FnMut(&Wanted) -> Result<T, E> + Send + 'a) -> Self
+    where
+        T: Into<LockedText>,
+        E: Into<PromptError>,
+    {
+        Self::prompter(Asking(ask))
+    }
+
+    /// As [`Self::prompt`], by somebody who can also point to a PIN pad.
+    pub fn prompter(prompt: impl Prompt + Send + 'a) -> Self {
+        Self::new(From::Prompt(Box::new(prompt)))
+    }
+
+    /// A value that is at hand.
+    pub fn given(secret: impl Into<LockedText>) -> Self {
+        Self::new(From::Given(secret.into()))
+    }
+
+    /// The PIN pad of the device.
+    pub const fn pin_pad() -> Self {
+        Self::new(From::PinPad)
+    }
+
+    /// There is none: for keys that a TPM opens by its PCRs alone.
+    pub const fn nothing() -> Self {
+        Self::new(From::Nothing)
+    }
+
+    /// The passphrase comes from there: beside a PIN, or where a passphrase is all
+    /// that is wanted.
+    pub fn and_passphrase(mut self, source: Self) -> Self {
+        self.passphrase = Some(Box::new(source));
+        self
+    }
+
+    /// A passphrase of something else than the identity in a home: of an older file.
+    /// **Blocks** while a person is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`], or that of a file.
+    pub fn passphrase(mut self) -> Result<Passphrase, Error> {
+        Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::Present))?))
+    }
+
+    /// A new passphrase: asked for twice, if a person is asked. **Blocks** meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::passphrase`].
+    pub fn new_passphrase(mut self) -> Result<Passphrase, Error> {
+        Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::New))?))
+    }
+
+    /// A new PIN: asked for twice, if a person is asked. **Blocks** meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::passphrase`].
+    pub fn new_pin(mut self) -> Result<Pin, Error> {
+        Ok(Pin::from(self.from.read(&Wanted::new_pin())?))
+    }
+
+    fn for_passphrase(&mut self) -> &mut From<'a> {
+        match &mut self.passphrase {
+            Some(source) => &mut source.from,
+            None => &mut self.from,
+        }
+    }
+}
+
+impl From<'_> {
+    /// What it holds; of a new one the same twice, if a person is asked.
+    pub(super) fn read(&mut self, wanted: &Wanted) -> Result<LockedText, Error> {
+        let what = wanted.what();
+        let secret = match self {
+            Self::Kept(place) => read_place(place)?,
+            Self::Systemd(_) => read_place(&self.place()?.ok_or(none(what))?)?,
+            Self::Prompt(prompt) => {
+                let mut ask = |wanted: &Wanted| {
+                    prompt.ask(wanted).map_err(|source| CredentialError::NotAsked { what, source })
+                };
+                let secret = ask(wanted)?;
+                if wanted.is_new() && !secret.is_empty() && !ask(&wanted.again())?.ct_eq(&secret) {
+                    return Err(CredentialError::Differ { what }.into());
+                }
+                secret
+            }
+            Self::Given(secret) => secret.clone(),
+            Self::PinPad | Self::Nothing => return Err(none(what).into()),
+        };
+        not_empty(secret, what)
+    }
+
+    /// Where it is kept, if it stays there.
+    pub(super) fn place(&self) -> Result<Option<Place>, CredentialError> {
+        match self {
+            Self::Kept(place) => Ok(Some(place.clone())),
+            Self::Systemd(name) => {
+                let variable = "CREDENTIALS_DIRECTORY";
+                let directory = std::env::var_os(variable)
+                    .ok_or_else(|| CredentialError::NotSet { variable: variable.into() })?;
+                Ok(Some(Place::File(Path::new(&directory).join(name))))
+            }
+            Self::Prompt(_) | Self::Given(_) | Self::PinPad | Self::Nothing => Ok(None),
+        }
+    }
+}
+
+const fn none(what: &'static str) -> CredentialError {
+    CredentialError::NotGiven { what }
+}
+
+pub(super) fn read_place(place: &Place) -> Result<LockedText, Error> {
+    match place {
+        Place::File(path) => Ok(read_credential(path)?),
+        Place::Variable(variable) => {
+            let variable = variable.clone();
+            let Some(value) = std::env::var_os(&variable) else {
+                return Err(CredentialError::NotSet { variable }.into());
+            };
+            let text = value.into_string().map_err(|_| CredentialError::NotUtf8 { variable })?;
+            Ok(text.into())
+        }
+    }
+}
+
+pub(super) fn not_empty(secret: LockedText, what: &'static str) -> Result<LockedText, Error> {
+    if secret.is_empty() {
+        return Err(CredentialError::Empty { what }.into());
+    }
+    Ok(secret)
+}
+
+impl fmt::Debug for CredentialSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = match &self.from {
+            From::Kept(place) => place.to_string(),
+            From::Systemd(name) => format!("systemd's {name}"),
+            From::Prompt(_) => "a prompt".into(),
+            From::Given(_) => "given".into(),
+            From::PinPad => "the PIN pad".into(),
+            From::Nothing => "nothing".into(),
+        };
+        f.debug_struct("CredentialSource").field("from", &from).finish_non_exhaustive()
+    }
+}
