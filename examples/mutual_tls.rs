@@ -8,21 +8,19 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use icn_identity::bundle::DEFAULT_VALIDITY;
 use icn_identity::peer::VerifiedDid;
 use icn_identity::tls::{Client, DidVerifier, Server, TlsError, accept, connect};
 use icn_identity::{Did, IdentityBundle, Key};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Any signer will do: a key in a token or a TPM as well.
-    let mut bank = IdentityBundle::issue(Key::generate()?)?;
+    let bank = IdentityBundle::issue(Key::generate()?)?;
     let alice = IdentityBundle::issue(Key::generate()?)?;
     let mallory = IdentityBundle::issue(Key::generate()?)?;
 
     // A service has its customers in a `PeerBook`, which several processes change.
     let customers = Arc::new(DidVerifier::allowed([alice.did().clone()]));
-    let identity = bank.tls_identity();
-    let server = Server::new(&identity, &customers)?;
+    let server = bank.tls_server(&customers)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
@@ -41,10 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(answer) => return Err(format!("mallory heard: {answer}").into()),
         Err(error) => println!("mallory: {error}"),
     }
-    // Before the certificate ends, without a restart: one signature by the DID's key. (A bundle
-    // that came from a store is renewed there: see docs/tls.md.)
-    bank.renew(std::time::SystemTime::now(), DEFAULT_VALIDITY)?;
-    identity.replace(&bank)?;
+    // Before the certificate ends, without a restart: one signature by the DID's key. The
+    // listener uses the new one. (When it is due: `renew_if_due`, see docs/tls.md.)
+    bank.renew()?;
     println!("alice hears: {}", ask(address, &alices, bank.did())?);
     Ok(())
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::slow::watched;
 use crate::fault::OpenError;
-use crate::secret::{Passphrase, leaving_no_trace_of_much};
+use crate::secret::{LockedText, Passphrase, leaving_no_trace_of_much};
 
 /// log2 of the scrypt work `N` (age v1, section "scrypt recipient stanza").
 /// 18, the default, costs about a second and 256 MiB.
@@ -81,7 +81,7 @@ pub(crate) fn new_storage_key() -> SecretString {
 /// Encrypts bytes of any kind to a storage key.
 pub(crate) fn encrypt_with_storage_key(
     plaintext: &[u8],
-    key: &SecretString,
+    key: &LockedText,
 ) -> Result<Vec<u8>, OpenError> {
     encrypt(plaintext, &[&storage_identity(key)?.to_public()])
 }
@@ -89,7 +89,7 @@ pub(crate) fn encrypt_with_storage_key(
 /// Decrypts what was encrypted to a storage key alone.
 pub(crate) fn decrypt_with_storage_key(
     file: &[u8],
-    key: &SecretString,
+    key: &LockedText,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let identity = storage_identity(key)?;
     check_header(file, OUR_HEADER).map_err(refused)?;
@@ -99,9 +99,21 @@ pub(crate) fn decrypt_with_storage_key(
     })
 }
 
-fn storage_identity(key: &SecretString) -> Result<x25519::Identity, OpenError> {
+fn storage_identity(key: &LockedText) -> Result<x25519::Identity, OpenError> {
     x25519::Identity::from_str(key.expose_secret())
         .map_err(|reason| OpenError::Damaged(format!("storage key: {reason}").into()))
+}
+
+/// Whether a file was made for another passphrase or storage key than was tried, as far
+/// as can be told.
+pub(crate) fn is_of_another_secret(error: &OpenError) -> bool {
+    match error {
+        OpenError::WrongPassphrase => true,
+        OpenError::Damaged(source) => {
+            matches!(source.downcast_ref(), Some(DecryptError::NoMatchingKeys))
+        }
+        _ => false,
+    }
 }
 
 /// Encrypts bytes of any kind to each of these recipients.

@@ -5,7 +5,7 @@ mod instance;
 mod stored;
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +108,21 @@ impl Binding {
         let now = clock::unix(at);
         let (begin, end) = (self.not_before(), self.not_after());
         let early = now.saturating_add(CLOCK_SKEW) < begin;
-        let validity = end.saturating_sub(begin);
-        let late = now >= begin.saturating_add(validity / 3 * 2);
+        let late = now >= two_thirds(begin, end);
         clock::is_set(at) && (early || late || self.terms.holder.is_none())
+    }
+
+    /// When two thirds of the validity are over. For a binding that peers refuse now,
+    /// since it begins more than 300 seconds later by the system's clock or names no
+    /// instance, a time that has passed long ago (1970).
+    #[must_use]
+    pub fn renewal_due_at(&self) -> SystemTime {
+        let early = clock::now().saturating_add(CLOCK_SKEW) < self.not_before();
+        if early || self.terms.holder.is_none() {
+            return UNIX_EPOCH;
+        }
+        let due = Duration::from_secs(two_thirds(self.not_before(), self.not_after()));
+        UNIX_EPOCH.checked_add(due).unwrap_or(UNIX_EPOCH)
     }
 
     /// The DID that signed.
@@ -186,6 +198,10 @@ impl Binding {
     pub(crate) const fn signature(&self) -> &[u8; 64] {
         &self.signature
     }
+}
+
+const fn two_thirds(begin: u64, end: u64) -> u64 {
+    begin.saturating_add(end.saturating_sub(begin) / 3 * 2)
 }
 
 impl fmt::Debug for Binding {

@@ -9,21 +9,26 @@ mod companions;
 mod encryption;
 mod error;
 mod renewal;
+mod shared;
 mod signer;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use companions::Companions;
+pub use companions::Companions;
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
 };
 pub use error::BundleError;
-pub(crate) use renewal::NextEpoch;
-use zeroize::Zeroizing;
+pub(crate) use renewal::{Decide, Keeper, NextEpoch};
+pub use renewal::{Renewal, RenewalError};
+#[cfg(feature = "tls")]
+pub(crate) use shared::{TlsPart, TlsSlot};
 
 use self::renewal::Kept;
+use self::shared::Shared;
 use crate::algorithm::{P256, Signature, VerifyingKey};
 use crate::binding::Holder;
 pub use crate::binding::{Binding, BindingNumber, Instance};
@@ -51,8 +56,7 @@ pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct IdentityBundle<S: DidSigner> {
     signer: S,
     did: Did,
-    companions: Box<Companions>,
-    kept: Kept,
+    companions: Shared,
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
@@ -96,10 +100,10 @@ impl<S: DidSigner> IdentityBundle<S> {
             let holder = Holder { instance: Instance::fresh()?, epoch };
             let now = SystemTime::now();
             let companions = Companions::issue(&did, now, validity, holder, x25519()?, sign)?;
-            Ok((did, Box::new(companions)))
+            Ok((did, Shared::new(companions, Kept::InMemory)))
         });
         match made {
-            Ok((did, companions)) => Ok(Self { signer, did, companions, kept: Kept::InMemory }),
+            Ok((did, companions)) => Ok(Self { signer, did, companions }),
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -112,7 +116,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     ) -> Result<Self, Refused<S, BundleError>> {
         match pin(&signer).and_then(|did| companions.check(&did).map(|()| did)) {
             Ok(did) => {
-                Ok(Self { signer, did, companions: Box::new(companions), kept: Kept::InStore })
+                Ok(Self { signer, did, companions: Shared::new(companions, Kept::InMemory) })
             }
             Err(reason) => Err(Refused::new(signer, reason)),
         }
@@ -171,9 +175,17 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.signer
     }
 
-    /// The binding.
-    pub fn binding(&self) -> &Binding {
-        self.companions.binding()
+    /// TLS key, certificate, X25519 key, binding and DID document, as they are now: one
+    /// whole, which a renewal leaves as it is.
+    #[must_use]
+    pub fn companions(&self) -> Arc<Companions> {
+        self.companions.current()
+    }
+
+    /// The binding in use now.
+    #[must_use]
+    pub fn binding(&self) -> Binding {
+        self.companions().binding().clone()
     }
 
     /// Checks the binding against the companions, the pinned key, and `at`.
@@ -183,8 +195,9 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// [`BundleError`] names what does not belong together, or that the
     /// binding is not valid at that time.
     pub fn verify_binding(&self, at: SystemTime) -> Result<(), BundleError> {
-        self.companions.check(&self.did)?;
-        self.companions.binding().check_time(at)
+        let companions = self.companions();
+        companions.check(&self.did)?;
+        companions.binding().check_time(at)
     }
 
     /// Whether two thirds of the validity are over, or peers refuse the
@@ -192,35 +205,34 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// made), or was made by an older version, before certificates carried their
     /// binding or bindings named instances. Never by a clock before 2026, which was
     /// not set.
+    #[must_use]
     pub fn wants_renewal(&self, at: SystemTime) -> bool {
-        self.companions.wants_renewal(at)
+        self.companions().wants_renewal(at)
     }
 
-    /// The TLS certificate: X.509 v3, DER, self-signed, with the DID as URI in
-    /// its subject alternative names, and the binding in an extension of its
-    /// own.
-    pub fn certificate_der(&self) -> &[u8] {
-        self.companions.certificate()
-    }
-
-    /// The TLS private key: PKCS#8 v1, DER (RFC 8410), 48 bytes.
-    pub fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
-        self.companions.tls_private_key_der()
+    /// The TLS certificate in use now; see [`Companions::certificate_der`]. With its
+    /// private key: [`Self::companions`].
+    #[must_use]
+    pub fn certificate_der(&self) -> Vec<u8> {
+        self.companions().certificate_der().to_vec()
     }
 
     /// The X25519 public key (RFC 7748), 32 bytes.
-    pub fn x25519_public_key(&self) -> &[u8; 32] {
-        self.companions.binding().x25519_public_key()
+    #[must_use]
+    pub fn x25519_public_key(&self) -> [u8; 32] {
+        *self.companions().x25519_public_key()
     }
 
     /// The signed DID document. `None` only for an identity from before there
     /// were any, until it is renewed.
-    pub fn did_document(&self) -> Option<&DidDocument> {
-        self.companions.document()
+    #[must_use]
+    pub fn did_document(&self) -> Option<DidDocument> {
+        self.companions().did_document().cloned()
     }
 
-    pub(crate) fn companions(&self) -> &Companions {
-        &self.companions
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_slot(&self) -> Arc<TlsSlot> {
+        self.companions.tls()
     }
 }
 
@@ -271,9 +283,9 @@ impl IdentityBundle<DidKey> {
     where
         K: DidSigner + TryFrom<DidKey, Error = WrongProvenance>,
     {
-        let Self { signer, did, companions, kept } = self;
+        let Self { signer, did, companions } = self;
         match K::try_from(signer) {
-            Ok(signer) => Ok(IdentityBundle { signer, did, companions, kept }),
+            Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
             Err(wrong) => {
                 let (demanded, algorithm) = wrong.demanded_as();
                 let reason = BundleError::Provenance {
@@ -282,7 +294,7 @@ impl IdentityBundle<DidKey> {
                     found: wrong.found(),
                     found_algorithm: did.verifying_key().algorithm(),
                 };
-                let bundle = Self { signer: wrong.into_key(), did, companions, kept };
+                let bundle = Self { signer: wrong.into_key(), did, companions };
                 Err(Refused::new(bundle, reason))
             }
         }
@@ -352,7 +364,7 @@ impl<S: DidSigner> fmt::Debug for IdentityBundle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdentityBundle")
             .field("did", &self.did)
-            .field("binding", self.binding())
+            .field("binding", self.companions().binding())
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ pub use legacy::{FieldProblem, LegacyError};
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 #[cfg(feature = "keystore")]
-use crate::bundle::{BundleError, DecryptError, NotContributory};
+use crate::bundle::{BundleError, DecryptError, NotContributory, RenewalError};
 #[cfg(feature = "keystore")]
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
@@ -152,6 +152,17 @@ impl From<Exposable> for Error {
 impl From<FormatError> for Error {
     fn from(error: FormatError) -> Self {
         Self::Keystore(error.into())
+    }
+}
+
+#[cfg(feature = "keystore")]
+impl From<RenewalError> for Error {
+    fn from(error: RenewalError) -> Self {
+        match error {
+            RenewalError::Bundle(error) => error.into(),
+            RenewalError::Keystore(error) => error.into(),
+            RenewalError::Open(error) => error.into(),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod export;
 mod header;
 mod identity;
 mod import;
+mod kept;
 pub mod legacy;
 mod located;
 mod open;

@@ -100,7 +100,10 @@ impl Own {
         // Any Ed25519 key and its self-signed certificate will do.
         let key = icn_identity::Key::<icn_identity::Software, icn_identity::Unlocked>::generate();
         let bundle = icn_identity::IdentityBundle::issue(key.unwrap()).unwrap();
-        Self(bundle.tls_private_key_der().to_vec().into(), bundle.certificate_der().to_vec().into())
+        Self(
+            bundle.companions().tls_private_key_der().to_vec().into(),
+            bundle.certificate_der().to_vec().into(),
+        )
     }
 }
 

@@ -1,6 +1,8 @@
 //! The software keys beside a DID key, and what binds them.
 
-use std::time::{Duration, SystemTime};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -13,9 +15,15 @@ use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
 use crate::fault::SignError;
 use crate::secret::{SigningSeed, X25519Seed};
 
-/// TLS key, certificate, X25519 key, binding, and the DID document.
-pub(crate) struct Companions {
-    pub(crate) tls_key: SigningSeed,
+/// TLS key, certificate, X25519 key, binding, and the DID document, which belong
+/// together: as they were when they were asked for
+/// ([`IdentityBundle::companions`](super::IdentityBundle::companions)), also after a
+/// renewal.
+///
+/// `Debug` shows the binding and no key.
+pub struct Companions {
+    /// Shared with the connections that use it, so that there is one copy.
+    pub(crate) tls_key: Arc<SigningSeed>,
     pub(crate) certificate: Vec<u8>,
     pub(crate) x25519: X25519Seed,
     pub(crate) binding: Binding,
@@ -71,10 +79,11 @@ impl Companions {
         self.document.as_ref().and_then(|document| document.to_value().ok())
     }
 
-    /// The same companions once more, to fall back to.
+    /// The same companions once more.
+    #[cfg(test)]
     pub(crate) fn copy(&self) -> Self {
         Self {
-            tls_key: SigningSeed::from_bytes(self.tls_key.as_bytes()),
+            tls_key: Arc::clone(&self.tls_key),
             certificate: self.certificate.clone(),
             x25519: X25519Seed::from_bytes(self.x25519.as_bytes()),
             binding: self.binding.clone(),
@@ -84,19 +93,19 @@ impl Companions {
 
     /// A new TLS key and certificate, the same X25519 key and document: one
     /// signature. (Two more where there is no document yet.) The sequence
-    /// number is the time, and grows by one at least: these companions may be
-    /// older than what peers have seen, if others were made in memory only, or
-    /// after the backup that these come from.
+    /// number is the time, and one more than the highest that is known at least: these
+    /// companions may be older than what peers have seen, if others were made in
+    /// memory only, or after the backup that these come from.
     pub(super) fn renewed(
         &self,
         did: &Did,
-        at: SystemTime,
-        validity: Duration,
+        (at, validity): (SystemTime, Duration),
+        highest: u64,
         holder: Holder,
         sign: impl Fn(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let x25519 = X25519Seed::from_bytes(self.x25519.as_bytes());
-        let sequence = self.binding.sequence().saturating_add(1).max(clock::unix(at));
+        let sequence = highest.saturating_add(1).max(clock::unix(at));
         let numbers = Numbers { sequence, holder };
         let renewed = Self::bind(did, at, validity, numbers, x25519, &sign)?;
         Self { document: self.document.clone(), ..renewed }.documented(did, at, sign)
@@ -111,7 +120,7 @@ impl Companions {
         sign: impl FnOnce(&[u8]) -> Result<Signature, SignError>,
     ) -> Result<Self, BundleError> {
         let now = clock::unix(at);
-        let tls_key = SigningSeed::generate()?;
+        let tls_key = Arc::new(SigningSeed::generate()?);
         let terms = Terms {
             tls_spki: tls::spki(&tls_key),
             x25519_public: x25519.public_key(),
@@ -159,6 +168,27 @@ impl Companions {
         self.binding.wants_renewal(at) || (refused && clock::is_set(at))
     }
 
+    /// Whether a renewal is due, or there is no DID document yet.
+    pub(super) fn is_due(&self, at: SystemTime) -> bool {
+        self.wants_renewal(at) || (self.document.is_none() && clock::is_set(at))
+    }
+
+    pub(super) fn renewal_due_at(&self) -> SystemTime {
+        if tls::carries_present_binding(&self.certificate) {
+            self.binding.renewal_due_at()
+        } else {
+            UNIX_EPOCH
+        }
+    }
+
+    /// For how long they were bound. None for the old form, which had others.
+    pub(super) fn validity(&self) -> Option<Duration> {
+        let binding = &self.binding;
+        binding.instance()?;
+        let seconds = binding.not_after().saturating_sub(binding.not_before());
+        Some(Duration::from_secs(seconds.saturating_sub(CLOCK_SKEW)))
+    }
+
     /// As this crate made them before bindings named instances; and, unless
     /// `carried`, before certificates carried them.
     #[cfg(test)]
@@ -184,26 +214,46 @@ impl Companions {
         Self { certificate, binding, ..self.copy() }
     }
 
-    pub(super) const fn document(&self) -> Option<&DidDocument> {
-        self.document.as_ref()
+    /// The binding.
+    #[must_use]
+    pub const fn binding(&self) -> &Binding {
+        &self.binding
     }
 
-    pub(crate) const fn binding(&self) -> &Binding {
-        &self.binding
+    /// The TLS certificate: X.509 v3, DER, self-signed, with the DID as URI in its
+    /// subject alternative names, and the binding in an extension of its own.
+    #[must_use]
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The TLS private key of that certificate: PKCS#8 v1, DER (RFC 8410), 48 bytes.
+    #[must_use]
+    pub fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
+        tls::private_key_der(&self.tls_key)
+    }
+
+    /// The X25519 public key (RFC 7748), 32 bytes.
+    #[must_use]
+    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+        self.binding.x25519_public_key()
+    }
+
+    /// The signed DID document. `None` only for an identity from before there were
+    /// any, until it is renewed.
+    #[must_use]
+    pub const fn did_document(&self) -> Option<&DidDocument> {
+        self.document.as_ref()
     }
 
     pub(crate) fn certificate(&self) -> &[u8] {
         &self.certificate
     }
+}
 
-    /// For connections, which outlive a renewal.
-    #[cfg(feature = "tls")]
-    pub(crate) fn tls_key_copy(&self) -> SigningSeed {
-        SigningSeed::from_bytes(self.tls_key.as_bytes())
-    }
-
-    pub(super) fn tls_private_key_der(&self) -> Zeroizing<Vec<u8>> {
-        tls::private_key_der(&self.tls_key)
+impl fmt::Debug for Companions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Companions").field("binding", &self.binding).finish_non_exhaustive()
     }
 }
 

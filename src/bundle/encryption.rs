@@ -133,7 +133,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// takes with `--recipient`.
     #[must_use]
     pub fn age_recipient(&self) -> String {
-        age_recipient(self.x25519_public_key())
+        age_recipient(&self.x25519_public_key())
     }
 
     /// Opens an age file that was encrypted to [`Self::age_recipient`].
@@ -145,7 +145,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`DecryptError::NotForThisIdentity`], or that the header was changed.
     pub fn decrypt<R: Read>(&self, file: EncryptedFile<R>) -> Result<Plaintext<R>, DecryptError> {
-        let identity: &dyn Identity = &age_identity(&self.companions.x25519)?;
+        let identity: &dyn Identity = &age_identity(&self.companions().x25519)?;
         let reader = file.0.decrypt(std::iter::once(identity));
         Ok(Plaintext(reader.map_err(DecryptError::of_key)?))
     }

@@ -1,25 +1,23 @@
-//! New TLS keys in the place of old ones: whose numbers they count on, and in which
-//! epoch.
+//! New TLS keys in the place of old ones: where they are kept, whose numbers they
+//! count on, and in which epoch.
+
+mod error;
+mod keeper;
 
 use std::time::{Duration, SystemTime};
 
-use super::{BundleError, IdentityBundle, state_pinned};
-use crate::binding::{Holder, Instance};
+pub use self::error::RenewalError;
+pub(super) use self::keeper::Kept;
+pub(crate) use self::keeper::{Decide, Keeper};
+use super::companions::Companions;
+use super::{BundleError, DEFAULT_VALIDITY, IdentityBundle, state_pinned};
+use crate::binding::{BindingNumber, Holder, Instance};
 use crate::clock;
 use crate::signer::DidSigner;
 
 /// No epoch is later: the last second of the year 9999, where certificates' dates
 /// end. A number that was mistyped leaves room for later ones.
 const LATEST_EPOCH: u64 = 253_402_300_799;
-
-/// Where the companions of a bundle are at home. Each home is an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// They are those in the files of an identity: whoever opens it has them.
-    InStore,
-    /// In the memory of this process alone.
-    InMemory,
-}
 
 /// The epoch of the binding that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,44 +53,101 @@ impl NextEpoch {
     }
 }
 
+/// What [`IdentityBundle::renew_if_due`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Renewal {
+    /// Nothing: the companions are the latest, and not due.
+    NotDue,
+    /// New companions are in use, and written where the bundle is kept.
+    Renewed,
+    /// Another process had renewed the identity's files: what it wrote is in use.
+    TakenOver,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    at: SystemTime,
+    /// As that of the present binding, unless said.
+    validity: Option<Duration>,
+    epoch: NextEpoch,
+    /// Only if it is due.
+    if_due: bool,
+}
+
+impl Wanted {
+    fn now(epoch: NextEpoch) -> Self {
+        Self { at: SystemTime::now(), validity: None, epoch, if_due: false }
+    }
+}
+
 impl<S: DidSigner> IdentityBundle<S> {
-    /// Replaces the TLS key and certificate, and binds them with a higher
-    /// sequence number: the time, or one more if that is not higher. One
-    /// signature. The X25519 key stays, as others encrypt to it, and so does the
-    /// DID document.
+    /// Blocks. Replaces the TLS key and certificate **in place**, due or not: whoever
+    /// holds this bundle, and each TLS configuration that was made of it, uses the new
+    /// ones from the next handshake on.
     ///
-    /// Nothing is written. A bundle that came from an
-    /// [`IdentityStore`](crate::keystore::IdentityStore) becomes a holder of its own
-    /// by its first renewal here: it gets another [`instance`](crate::bundle::Instance), and keeps that
-    /// from then on. So what the store holds stays good beside it, and so do other
-    /// processes that renew in their memory. Where the latest certificate has to be
-    /// on disk, renew the store: by opening it again, or by its `renew`.
+    /// One signature of the key that is open; no credential is asked for, and no key
+    /// opened. The new binding has a higher sequence number (the time, or one more if
+    /// that is not higher) and the validity of the present one. The X25519 key stays, as
+    /// others encrypt to it, and so does the DID document.
+    ///
+    /// A bundle that came from an [`IdentityStore`](crate::keystore::IdentityStore) is
+    /// renewed there: under the store's lock its files are read again, written and read
+    /// back, and only then the new certificate is used. What another process has written
+    /// meanwhile (a renewal, an epoch, another place of the key, a chain) stays. Where a
+    /// passphrase opens the payload, scrypt is computed three times.
+    ///
+    /// A bundle that was issued without a store is renewed in memory.
     ///
     /// # Errors
     ///
-    /// [`BundleError`] if the clock was not set or the signer failed; the bundle
-    /// is unchanged then.
-    pub fn renew(&mut self, at: SystemTime, validity: Duration) -> Result<(), BundleError> {
-        self.renew_in_memory(at, validity, NextEpoch::Same)
+    /// [`RenewalError`]: the clock was not set, the signer failed, the files cannot be
+    /// read or written, or are not those that this process opened
+    /// ([`KeystoreError::Resealed`](crate::error::KeystoreError::Resealed) or
+    /// [`Replaced`](crate::error::KeystoreError::Replaced)). The bundle is unchanged
+    /// then, and goes on with what it has.
+    pub fn renew(&self) -> Result<(), RenewalError> {
+        self.renew_as(Wanted::now(NextEpoch::Same)).map(drop)
     }
 
-    /// As [`Self::renew`], and begins a later epoch of the DID: **every** older
-    /// binding of it ends, of this holder and of all others, wherever the new one
-    /// is seen. The others have to [join](Self::join_epoch) it.
-    ///
-    /// For a bundle without a store. Of one that came from a store, use
-    /// [`IdentityStore::renew_all_instances`](crate::keystore::IdentityStore::renew_all_instances):
-    /// otherwise what the store holds has ended as well.
+    /// As [`Self::renew`], at the time of the caller's own clock, and for another
+    /// validity.
     ///
     /// # Errors
     ///
     /// As [`Self::renew`].
-    pub fn renew_all_instances(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-    ) -> Result<(), BundleError> {
-        self.renew_in_memory(at, validity, NextEpoch::Raised)
+    pub fn renew_at(&self, at: SystemTime, validity: Duration) -> Result<(), RenewalError> {
+        let wanted = Wanted::now(NextEpoch::Same);
+        self.renew_as(Wanted { at, validity: Some(validity), ..wanted }).map(drop)
+    }
+
+    /// Blocks, if there is something to do. Renews if that is due
+    /// ([`Self::renewal_due_at`]), and takes over what another process has renewed in
+    /// the identity's files.
+    ///
+    /// Made to be called often, as each minute: as long as nothing is due and the
+    /// files are as they were, it reads the public header, and no more. By a clock that
+    /// was not set nothing is renewed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::renew`].
+    pub fn renew_if_due(&self, now: SystemTime) -> Result<Renewal, RenewalError> {
+        let wanted = Wanted::now(NextEpoch::Same);
+        self.renew_as(Wanted { at: now, if_due: true, ..wanted })
+    }
+
+    /// As [`Self::renew`], and begins a later epoch of the DID: **every** older
+    /// binding of it ends, of this holder and of all others, wherever the new one
+    /// is seen. The others have to [join](Self::join_epoch) it; those that are kept in
+    /// the same files take it over by [`Self::renew_if_due`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::renew`].
+    pub fn renew_all_instances(&self) -> Result<(), RenewalError> {
+        self.renew_as(Wanted::now(NextEpoch::Raised)).map(drop)
     }
 
     /// As [`Self::renew`], in an epoch that another holder of the DID has begun
@@ -103,62 +158,162 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`BundleError::EarlierEpoch`] or [`BundleError::EpochTooLate`], and as
     /// [`Self::renew`].
-    pub fn join_epoch(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-        epoch: u64,
-    ) -> Result<(), BundleError> {
-        self.renew_in_memory(at, validity, NextEpoch::Joined(epoch))
+    pub fn join_epoch(&self, epoch: u64) -> Result<(), RenewalError> {
+        self.renew_as(Wanted::now(NextEpoch::Joined(epoch))).map(drop)
     }
 
-    fn renew_in_memory(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-        epoch: NextEpoch,
-    ) -> Result<(), BundleError> {
-        let own = match self.kept {
-            Kept::InMemory => self.binding().instance().copied(),
-            // That is the store's.
-            Kept::InStore => None,
-        };
-        self.renew_as(own, at, validity, epoch)?;
-        self.kept = Kept::InMemory;
+    /// Renews as another [`Instance`], in the memory of this process alone: one
+    /// signature, and nothing is written, now or later. The bundle keeps that instance
+    /// from then on, and forgets what opens the files that it came from.
+    ///
+    /// For several processes that use one identity's files side by side: what each of
+    /// them renews touches no other. And for files that cannot be written.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] if the clock was not set or the signer failed; the bundle is
+    /// unchanged then.
+    pub fn renew_as_own_instance(&self) -> Result<(), BundleError> {
+        self.renew_apart(NextEpoch::Same)
+    }
+
+    pub(crate) fn renew_apart(&self, epoch: NextEpoch) -> Result<(), BundleError> {
+        let mut kept = self.companions.turn();
+        let present = self.companions.current();
+        let wanted = Wanted::now(epoch);
+        let next = self.next(&present, present.binding().number(), None, wanted)?;
+        self.companions.replace(next);
+        *kept = Kept::InMemory;
         Ok(())
     }
 
-    /// As the store does it, which writes what comes of it.
-    pub(crate) fn renew_in_store(
-        &mut self,
-        at: SystemTime,
-        validity: Duration,
-        epoch: NextEpoch,
-    ) -> Result<(), BundleError> {
-        // An identity of an older version has none yet.
-        let own = self.binding().instance().copied();
-        self.renew_as(own, at, validity, epoch)
+    /// When the next renewal is due: two thirds of the validity. For a binding that
+    /// peers refuse now, since it begins later by the system's clock or is in an old
+    /// form, a time that has passed long ago (1970).
+    ///
+    /// Of the binding in use: ask again after each renewal.
+    #[must_use]
+    pub fn renewal_due_at(&self) -> SystemTime {
+        self.companions.current().renewal_due_at()
     }
 
-    fn renew_as(
-        &mut self,
+    fn renew_as(&self, wanted: Wanted) -> Result<Renewal, RenewalError> {
+        let kept = self.companions.turn();
+        let present = self.companions.current();
+        match &*kept {
+            Kept::InMemory => {
+                if wanted.if_due && !present.is_due(wanted.at) {
+                    return Ok(Renewal::NotDue);
+                }
+                let own = present.binding().instance().copied();
+                let next = self.next(&present, present.binding().number(), own, wanted)?;
+                self.companions.replace(next);
+                Ok(Renewal::Renewed)
+            }
+            Kept::InStore(keeper) => self.renew_kept(&present, &**keeper, wanted),
+        }
+    }
+
+    /// Under the keeper's lock, beside whoever else writes there.
+    fn renew_kept(
+        &self,
+        present: &Companions,
+        keeper: &dyn Keeper,
+        wanted: Wanted,
+    ) -> Result<Renewal, RenewalError> {
+        if wanted.if_due && !present.is_due(wanted.at) && keeper.shows(present.certificate())? {
+            return Ok(Renewal::NotDue);
+        }
+        let mut is_new = false;
+        let there = keeper.renew(&self.did, &mut |there| {
+            let highest = there.binding().number().max(present.binding().number());
+            let latest = if there.binding().number() == highest { there } else { present };
+            if wanted.if_due && !latest.is_due(wanted.at) {
+                return Ok(None);
+            }
+            is_new = true;
+            // An identity of an older version has none yet.
+            let own = there.binding().instance().copied();
+            self.next(there, highest, own, wanted).map(Some)
+        })?;
+        if is_new {
+            self.companions.replace(there);
+            return Ok(Renewal::Renewed);
+        }
+        // An older copy of the files, put back, takes nobody back.
+        if there.binding().number() <= present.binding().number() {
+            return Ok(Renewal::NotDue);
+        }
+        self.companions.replace(there);
+        Ok(Renewal::TakenOver)
+    }
+
+    /// The companions after `last`, with a higher number than any that was seen.
+    fn next(
+        &self,
+        last: &Companions,
+        highest: BindingNumber,
         own: Option<Instance>,
-        at: SystemTime,
-        validity: Duration,
-        epoch: NextEpoch,
-    ) -> Result<(), BundleError> {
+        wanted: Wanted,
+    ) -> Result<Companions, BundleError> {
+        let Wanted { at, validity, epoch, .. } = wanted;
         if !clock::is_set(at) {
             return Err(BundleError::ClockNotSet { now: clock::unix(at) });
         }
-        let epoch = epoch.after(self.binding().epoch(), at)?;
+        let epoch = epoch.after(highest.epoch, at)?;
         let holder = Holder { instance: own.map_or_else(Instance::fresh, Ok)?, epoch };
+        let validity = validity.or_else(|| last.validity()).unwrap_or(DEFAULT_VALIDITY);
         let sign = |statement: &[u8]| state_pinned(&self.signer, &self.did, statement);
-        *self.companions = self.companions.renewed(&self.did, at, validity, holder, sign)?;
-        Ok(())
+        last.renewed(&self.did, (at, validity), highest.sequence, holder, sign)
     }
 
-    /// What was written to an identity's files: their instance is its own.
-    pub(crate) fn stored(self) -> Self {
-        Self { kept: Kept::InStore, ..self }
+    /// What a store that has just been opened writes, before it is used.
+    pub(crate) fn next_in_store(
+        &self,
+        at: SystemTime,
+        epoch: NextEpoch,
+    ) -> Result<Companions, BundleError> {
+        let present = self.companions.current();
+        let own = present.binding().instance().copied();
+        let wanted = Wanted { at, validity: Some(DEFAULT_VALIDITY), epoch, if_due: false };
+        self.next(&present, present.binding().number(), own, wanted)
+    }
+
+    /// What was written there is used.
+    pub(crate) fn use_written(&self, companions: Companions) {
+        self.companions.replace(companions);
+    }
+
+    /// As somebody keeps it: its renewals are written there.
+    pub(crate) fn kept_by(self, keeper: std::sync::Arc<dyn Keeper>) -> Self {
+        Self { companions: self.companions.kept_by(Kept::InStore(keeper)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn an_epoch_that_is_raised_is_the_time_or_one_more_than_the_last() {
+        let at = UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let raised = |present| NextEpoch::Raised.after(present, at).unwrap();
+        assert_eq!(raised(0), 2_000_000_000);
+        assert_eq!(raised(1_999_999_999), 2_000_000_000);
+        // The clock may stand still, and others' may be ahead.
+        assert_eq!(raised(2_000_000_000), 2_000_000_001);
+        assert_eq!(raised(2_000_000_007), 2_000_000_008);
+        assert_eq!(NextEpoch::Same.after(7, at).unwrap(), 7);
+        assert_eq!(NextEpoch::Joined(7).after(7, at).unwrap(), 7);
+        assert!(matches!(
+            NextEpoch::Joined(6).after(7, at),
+            Err(BundleError::EarlierEpoch { present: 7, asked: 6 })
+        ));
+        assert!(matches!(
+            NextEpoch::Raised.after(LATEST_EPOCH, at),
+            Err(BundleError::EpochTooLate { .. })
+        ));
     }
 }

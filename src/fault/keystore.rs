@@ -202,6 +202,23 @@ pub enum KeystoreError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Another process has put something else in the place of what this one opened.
+    #[error("the identity in {} has another {what} than when this process opened it", home.display())]
+    Replaced {
+        /// The directory.
+        home: PathBuf,
+        /// What is another one: the DID, or the backend.
+        what: &'static str,
+    },
+    /// Another process has changed what opens the payload since this one opened it.
+    #[error(
+        "the identity in {} has another passphrase or storage key than when this process opened it",
+        home.display()
+    )]
+    Resealed {
+        /// The directory.
+        home: PathBuf,
+    },
     /// A written file did not read back as it was meant.
     #[error("{} did not read back as it was written; the previous version is kept", path.display())]
     ReadBack {
@@ -351,6 +368,15 @@ impl KeystoreError {
                     "look for objects on the token that no identity names, then remove {}",
                     quoted(path)
                 ));
+            }
+            Self::Replaced { .. } => {
+                "find out who has put another identity there; the certificate that is in use \
+                 stays, and is not renewed"
+            }
+            Self::Resealed { .. } => {
+                "open the identity again, with its present passphrase or PIN; until then the \
+                 certificate that is in use stays. If nobody has changed it, the payload is \
+                 damaged: restore it from a backup"
             }
             Self::ReadBack { .. } => "check the disk, then try again",
             Self::RefusedBefore { .. } => {

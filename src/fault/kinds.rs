@@ -175,7 +175,9 @@ impl KeystoreError {
             | Self::Unrepaired { .. }
             | Self::Unfinished { .. }
             | Self::UnfinishedUnreadable { .. } => ErrorKind::Damaged,
-            Self::NotPinned { .. } | Self::OtherPinned { .. } => ErrorKind::OtherIdentity,
+            Self::NotPinned { .. } | Self::OtherPinned { .. } | Self::Replaced { .. } => {
+                ErrorKind::OtherIdentity
+            }
             Self::NotConfigured { .. } | Self::ConfigNotEdited { .. } | Self::Unpinned { .. } => {
                 ErrorKind::Configuration
             }
@@ -187,7 +189,7 @@ impl KeystoreError {
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
             Self::RefusedBefore { .. } => ErrorKind::WrongCredential,
             Self::NoPassphrase { .. } => ErrorKind::Unsupported,
-            Self::PassphraseNeeded => ErrorKind::CredentialMissing,
+            Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::config_file::Cause;
 use super::header::{self, Header, Storage};
 use super::identity::{IdentityStore, seed_of};
+use super::kept::Kept;
 use super::legacy::Carried;
 use super::payload::Payload;
 use super::undo::Undo;
@@ -69,7 +70,9 @@ impl New {
         Stored { backend, place, storage, secret }: Stored,
         generation: u64,
     ) -> Result<Self, Error> {
-        let companions = bundle.companions();
+        let kept = Kept::of(store, backend, &secret);
+        let bundle = bundle.kept_by(kept);
+        let companions = &*bundle.companions();
         let signer = bundle.signer();
         let header = Header::new(signer, backend, &place, storage, companions, generation);
         let text = header.to_json()?;
@@ -217,7 +220,7 @@ impl<'a> Draft<'a> {
     pub fn write(self) -> Result<IdentityBundle<DidKey>, Error> {
         let Self { new, undo, .. } = self;
         undo.write_files(|store| new.write(store))?;
-        Ok(new.bundle.stored())
+        Ok(new.bundle)
     }
 }
 

@@ -62,7 +62,8 @@ impl Located<'_> {
     ///
     /// Every other machine that holds the DID has to join it
     /// ([`Self::join_epoch`], with `binding().epoch()` of what this gives); programs
-    /// that use these files open them again.
+    /// that have these files open take it over by
+    /// [`renew_if_due`](IdentityBundle::renew_if_due).
     ///
     /// # Errors
     ///
@@ -108,7 +109,7 @@ impl Header {
     /// epoch. `None` for an identity of an older version, until it is renewed, and
     /// if somebody changed the header.
     ///
-    /// A process that renews in memory finds here that another one has begun a later
+    /// A process that is an instance of its own finds here that another one has begun a later
     /// epoch, and [joins](IdentityBundle::join_epoch) it.
     #[must_use]
     pub fn binding(&self) -> Option<Binding> {

@@ -131,6 +131,18 @@ impl Header {
         }
     }
 
+    /// The next generation, around other companions.
+    pub(super) fn renewed(&self, companions: &Companions) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            certificate: companions.certificate().to_vec(),
+            tls_not_after: companions.binding().not_after(),
+            x25519_public: *companions.binding().x25519_public_key(),
+            did_document: companions.document_value(),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         #[derive(Deserialize)]
         struct Version {

@@ -8,7 +8,7 @@ use super::pinned::Pinned;
 use super::session::Session;
 use super::succession::check_end;
 use crate::backend::{Backend, Credentials};
-use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle, NextEpoch};
+use crate::bundle::{IdentityBundle, NextEpoch};
 use crate::clock;
 use crate::error::Error;
 use crate::key::DidKey;
@@ -174,13 +174,11 @@ impl Session {
         now: SystemTime,
         epoch: NextEpoch,
     ) -> Result<(IdentityBundle<DidKey>, Result<(), Error>), Error> {
-        let old = self.bundle.companions().copy();
-        self.bundle.renew_in_store(now, DEFAULT_VALIDITY, epoch)?;
-        let written = self.rewrite();
-        let bundle = match written {
-            Ok(()) => self.bundle,
-            Err(_) => IdentityBundle::from_companions(self.bundle.into_signer(), old)?,
-        };
-        Ok((bundle, written))
+        let next = self.bundle.next_in_store(now, epoch)?;
+        let written = self.rewrite_with(&next);
+        if written.is_ok() {
+            self.bundle.use_written(next);
+        }
+        Ok((self.bundle, written))
     }
 }

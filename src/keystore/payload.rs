@@ -1,10 +1,13 @@
 //! The secret part of an identity: JSON inside the age file.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::legacy::Carried;
+use crate::backend::BackendKind;
 use crate::bundle::{Binding, Companions};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
@@ -81,6 +84,23 @@ impl Payload {
         self.put_companions(companions);
     }
 
+    /// As [`Self::renew`], with the seed that it has.
+    pub(super) fn rebind(&mut self, companions: &Companions, header_sha256: String) {
+        self.header_sha256 = Some(header_sha256);
+        self.put_companions(companions);
+    }
+
+    /// Whether it has the seed of its DID, if its key is a software key.
+    pub(super) fn has_seed_for(&self, backend: BackendKind) -> bool {
+        match (&self.seed, backend) {
+            (Some(seed), BackendKind::Age) => {
+                *self.did.verifying_key() == seed.verifying_key().into()
+            }
+            (None, BackendKind::Age) => false,
+            (_, BackendKind::Pkcs11 | BackendKind::Tpm) => true,
+        }
+    }
+
     /// The same with what an older keystore held.
     pub(super) fn with_legacy(self, legacy: Option<Carried>) -> Self {
         Self { legacy, ..self }
@@ -139,7 +159,7 @@ impl Payload {
         })?;
         match (self.tls.take(), self.x25519_secret.take(), self.binding.take()) {
             (Some(tls), Some(x25519), Some(binding)) => Ok(Companions {
-                tls_key: tls.private_key,
+                tls_key: Arc::new(tls.private_key),
                 certificate: tls.certificate,
                 x25519,
                 binding,

@@ -6,11 +6,12 @@
 
 use super::header::{self, Header, Storage};
 use super::identity::{IdentityStore, seed_of};
+use super::kept::Kept;
 use super::located::Located;
 use super::payload::Payload;
 use super::unlock::{StorageSecret, stored_secret};
 use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
-use crate::bundle::IdentityBundle;
+use crate::bundle::{Companions, IdentityBundle};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
 use crate::file::Lock;
@@ -66,7 +67,8 @@ impl Located<'_> {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }
         let companions = store.companions(&header, &mut payload)?;
-        let bundle = IdentityBundle::from_companions(key, companions)?;
+        let kept = Kept::of(&store, header.backend(), &secret);
+        let bundle = IdentityBundle::from_companions(key, companions)?.kept_by(kept);
         let storage = header.storage().clone();
         Ok(Session { store, bundle, header, payload, secret, place, storage, _lock: lock })
     }
@@ -94,12 +96,16 @@ fn opened_at(
 impl Session {
     /// The header of the next generation.
     pub(super) fn next_header(&self) -> Header {
+        self.header_with(&self.bundle.companions())
+    }
+
+    fn header_with(&self, companions: &Companions) -> Header {
         Header::new(
             self.bundle.signer(),
             self.header.backend(),
             &self.place,
             self.storage.clone(),
-            self.bundle.companions(),
+            companions,
             self.header.generation().saturating_add(1),
         )
     }
@@ -107,10 +113,15 @@ impl Session {
     /// Writes what it holds as the next generation, and reads it back. If that
     /// fails the files are as they were.
     pub(super) fn rewrite(&mut self) -> Result<(), Error> {
-        self.header = self.next_header();
+        self.rewrite_with(&self.bundle.companions())
+    }
+
+    /// As [`Self::rewrite`], with companions that the bundle does not use yet.
+    pub(super) fn rewrite_with(&mut self, companions: &Companions) -> Result<(), Error> {
+        self.header = self.header_with(companions);
         let text = self.header.to_json()?;
         let seed = seed_of(self.bundle.signer());
-        self.payload.renew(seed, self.bundle.companions(), header::hash(&text));
+        self.payload.renew(seed, companions, header::hash(&text));
         self.store.replace(&text, &self.payload, &self.secret)
     }
 }

@@ -1,6 +1,8 @@
 //! An identity whose keys are sealed to the TPM anew: under other PCR values,
 //! another kind of policy, or another PIN. The keys stay.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::change::Change;
 use super::header::Storage;
 use super::identity::IdentityStore;
@@ -61,7 +63,9 @@ impl Located<'_> {
             return Err(KeystoreError::HeaderMismatch { path }.into());
         };
         let (did, pin) = (session.header.did(), credentials.pin_for(backend.kind())?);
-        let (key, storage) = backend.reseal(did, object, storage_key, &pin, new_pin, values)?;
+        // A copy on the ordinary heap, wiped when dropped, for this call.
+        let storage_key = SecretString::from(storage_key.expose_secret());
+        let (key, storage) = backend.reseal(did, object, &storage_key, &pin, new_pin, values)?;
         session.place = Locator::Tpm(Box::new(key));
         session.storage = Storage::TpmSealed { object: Box::new(storage) };
         Ok(Change::new(session))

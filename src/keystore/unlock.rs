@@ -1,7 +1,5 @@
 //! What opens an identity and its payload.
 
-use secrecy::SecretString;
-
 use super::header::{Header, Storage};
 use super::payload::Payload;
 use crate::agefile;
@@ -9,12 +7,14 @@ use crate::backend::{Backend, Credentials, Plan};
 use crate::config::AgeConfig;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, OpenError};
-use crate::secret::Passphrase;
+use crate::secret::{LockedText, Passphrase};
 
-/// What opens the payload, once the key is open.
+/// What opens the payload, once the key is open. In locked memory, in one copy that
+/// clones share.
+#[derive(Clone)]
 pub(super) enum StorageSecret {
     Passphrase(Passphrase),
-    Key(SecretString),
+    Key(LockedText),
 }
 
 impl StorageSecret {
@@ -49,7 +49,7 @@ pub(super) fn new_storage(
     if let Some(vault) = backend.vault() {
         let key = agefile::new_storage_key();
         if let Some(wrapped) = vault.wrap_as(plan, did, &key, credentials)? {
-            return Ok((wrapped.into(), StorageSecret::Key(key)));
+            return Ok((wrapped.into(), StorageSecret::Key(key.into())));
         }
     }
     let passphrase = credentials.want_passphrase_beside_pin()?.clone();
@@ -66,7 +66,7 @@ pub(super) fn stored_secret(
             Ok(StorageSecret::Passphrase(credentials.want_passphrase_beside_pin()?.clone()))
         }
         (Some(wrapped), Some(vault)) => {
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, credentials)?))
+            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, credentials)?.into()))
         }
         (Some(_), None) => Err(DeviceError::StorageKey {
             token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),

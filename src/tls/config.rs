@@ -101,8 +101,7 @@ impl TlsIdentity {
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
-    /// TLS key and certificate as a handle, by which configurations that are
-    /// in use get the renewed ones.
+    /// TLS key and certificate as a handle, which follows the renewals of this bundle.
     #[must_use]
     pub fn tls_identity(&self) -> TlsIdentity {
         TlsIdentity::new(self)

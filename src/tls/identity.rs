@@ -1,4 +1,4 @@
-//! The own side of connections: certificate and key, which can be replaced.
+//! The own side of connections: certificate and key, which are renewed meanwhile.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,44 +10,49 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::signing::TlsKey;
-use crate::binding::{BindingNumber, Instance};
-use crate::bundle::IdentityBundle;
+use crate::binding::Instance;
+use crate::bundle::{IdentityBundle, TlsPart, TlsSlot};
 use crate::did::Did;
 use crate::kind::{ErrorKind, explain};
 use crate::signer::DidSigner;
 
 /// The TLS key and certificate of a bundle, as rustls uses them.
 ///
-/// Clones share them: [`Self::replace`] on one reaches every configuration
-/// that was made of any, so that listeners that run use the renewed
-/// certificate from the next handshake on. The DID key is not in here.
+/// It follows its bundle: where that is renewed in place
+/// ([`IdentityBundle::renew`]), every configuration that was made of this, or of a
+/// clone, uses the new certificate from the next handshake on. Connections that are
+/// open are left alone. The DID key is not in here, nor is the X25519 key; what is in
+/// here stays when the bundle is dropped.
 #[derive(Clone)]
 pub struct TlsIdentity(Arc<Inner>);
 
 struct Inner {
     did: Did,
-    current: RwLock<Current>,
-}
-
-#[derive(Clone)]
-struct Current {
-    /// None if the bundle is of an older version: peers refuse it.
-    instance: Option<Instance>,
-    number: BindingNumber,
-    key: Arc<CertifiedKey>,
+    /// Which bundle is followed.
+    followed: RwLock<Arc<TlsSlot>>,
 }
 
 impl TlsIdentity {
-    /// Takes TLS key and certificate from a bundle. The key goes into locked
-    /// memory of its own.
+    /// The TLS key and certificate of a bundle, and those that come after them. The
+    /// key is not copied.
     #[must_use]
     pub fn new<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
-        let current = RwLock::new(Current::of(bundle));
-        Self(Arc::new(Inner { did: bundle.did().clone(), current }))
+        Self::of(bundle, bundle.tls_slot())
     }
 
-    /// Uses the TLS key and certificate of a bundle that was renewed, from the
-    /// next handshake on. Connections that are open are left alone.
+    /// The TLS key and certificate of a bundle as they are now: its renewals do not
+    /// reach this one, until it is told to [follow](Self::replace) a bundle.
+    #[must_use]
+    pub fn fixed<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
+        Self::of(bundle, TlsSlot::fixed(bundle.tls_slot().current()))
+    }
+
+    fn of<S: DidSigner>(bundle: &IdentityBundle<S>, slot: Arc<TlsSlot>) -> Self {
+        Self(Arc::new(Inner { did: bundle.did().clone(), followed: RwLock::new(slot) }))
+    }
+
+    /// Follows another bundle of the same DID from the next handshake on, as one that
+    /// was opened again. Not needed for a bundle that is renewed in place.
     ///
     /// # Errors
     ///
@@ -59,9 +64,10 @@ impl TlsIdentity {
             let (expected, found) = (self.0.did.clone(), bundle.did().clone());
             return Err(ReplaceError::OtherDid { expected, found });
         }
-        let new = Current::of(bundle);
-        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
-        let (before, after) = (current.number, new.number);
+        let new = bundle.tls_slot();
+        let mut followed = self.0.followed.write().unwrap_or_else(PoisonError::into_inner);
+        let number = |slot: &TlsSlot| slot.current().binding.number();
+        let (before, after) = (number(&followed), number(&new));
         if after.epoch < before.epoch {
             let (current, found) = (before.epoch, after.epoch);
             return Err(ReplaceError::EarlierEpoch { current, found });
@@ -70,7 +76,7 @@ impl TlsIdentity {
             let (current, found) = (before.sequence, after.sequence);
             return Err(ReplaceError::Older { current, found });
         }
-        *current = new;
+        *followed = new;
         Ok(())
     }
 
@@ -83,49 +89,43 @@ impl TlsIdentity {
     /// The sequence number of the binding in use.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.current().number.sequence
+        self.current().binding.sequence()
     }
 
     /// The epoch of the binding in use.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.current().number.epoch
+        self.current().binding.epoch()
     }
 
     /// The instance of the binding in use. `None` if it is of an older version,
     /// which peers refuse.
     #[must_use]
     pub fn instance(&self) -> Option<Instance> {
-        self.current().instance
+        self.current().binding.instance().copied()
     }
 
-    fn current(&self) -> Current {
-        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> Arc<TlsPart> {
+        self.0.followed.read().unwrap_or_else(PoisonError::into_inner).current()
     }
-}
 
-impl Current {
-    fn of<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
-        let certificate = CertificateDer::from(bundle.certificate_der().to_vec());
-        let key = Arc::new(TlsKey::of(bundle.companions()));
-        Self {
-            instance: bundle.binding().instance().copied(),
-            number: bundle.binding().number(),
-            // That the key is the certificate's, the bundle has checked.
-            key: Arc::new(CertifiedKey { cert: vec![certificate], key, ocsp: None }),
-        }
+    /// That the key is the certificate's, the bundle has checked.
+    fn certified(&self) -> Arc<CertifiedKey> {
+        let part = self.current();
+        let cert = vec![CertificateDer::from(part.certificate.clone())];
+        Arc::new(CertifiedKey { cert, key: Arc::new(TlsKey::of(part)), ocsp: None })
     }
 }
 
 impl ResolvesServerCert for TlsIdentity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current().key)
+        Some(self.certified())
     }
 }
 
 impl ResolvesClientCert for TlsIdentity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(self.current().key)
+        Some(self.certified())
     }
 
     fn has_certs(&self) -> bool {
@@ -137,8 +137,7 @@ impl fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsIdentity")
             .field("did", &self.0.did)
-            .field("instance", &self.instance())
-            .field("number", &self.current().number)
+            .field("binding", &self.current().binding)
             .finish_non_exhaustive()
     }
 }
@@ -196,7 +195,10 @@ impl ReplaceError {
                      `join_epoch` if it has no store"
                 ));
             }
-            Self::Older { .. } => "open the identity again: the store holds the latest bundle",
+            Self::Older { .. } => {
+                "renew the bundle (`renew_if_due` takes over what its store holds), or open the \
+                 identity again"
+            }
         };
         Some(help.to_owned())
     }

@@ -7,26 +7,16 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{Signer, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
-use crate::algorithm::Ed25519VerifyingKey;
-use crate::bundle::Companions;
-use crate::secret::SigningSeed;
+use crate::bundle::TlsPart;
 
 /// Shared by the connections that are being made, so that there is one copy of
 /// the seed however many there are.
 #[derive(Clone)]
-pub(super) struct TlsKey(Arc<Inner>);
-
-struct Inner {
-    seed: SigningSeed,
-    public: Ed25519VerifyingKey,
-    spki: Vec<u8>,
-}
+pub(super) struct TlsKey(Arc<TlsPart>);
 
 impl TlsKey {
-    pub(super) fn of(companions: &Companions) -> Self {
-        let seed = companions.tls_key_copy();
-        let public = seed.verifying_key();
-        Self(Arc::new(Inner { seed, public, spki: companions.binding().tls_spki().to_vec() }))
+    pub(super) const fn of(part: Arc<TlsPart>) -> Self {
+        Self(part)
     }
 }
 
@@ -39,7 +29,7 @@ impl SigningKey for TlsKey {
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
-        Some(SubjectPublicKeyInfoDer::from(self.0.spki.as_slice()))
+        Some(SubjectPublicKeyInfoDer::from(self.0.binding.tls_spki()))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
@@ -49,7 +39,7 @@ impl SigningKey for TlsKey {
 
 impl Signer for TlsKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
-        Ok(self.0.seed.sign(&self.0.public, message).to_vec())
+        Ok(self.0.key.sign(&self.0.public, message).to_vec())
     }
 
     fn scheme(&self) -> SignatureScheme {

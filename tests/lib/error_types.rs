@@ -32,6 +32,7 @@ fn known() -> BTreeSet<String> {
         bundle::BundleError,
         bundle::DecryptError,
         bundle::NotContributory,
+        bundle::RenewalError,
         config::ConfigError,
         did::InvalidDid,
         did::InvalidDocument,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use icn_identity::backend::{AgeKeyStore, NewKey};
-use icn_identity::bundle::{BundleError, Instance};
+use icn_identity::bundle::{BundleError, Instance, RenewalError};
 use icn_identity::config::{AgeConfig, Config};
 use icn_identity::keystore::backup::{Backup, BackupRequest, RecoveryKeys};
 use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
@@ -66,7 +66,7 @@ fn instance<S: DidSigner>(bundle: &IdentityBundle<S>) -> Instance {
 fn the_store_keeps_its_instance_and_memory_gets_one_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::at(dir.path().join("icn"));
-    let mut made = home.create();
+    let made = home.create();
     let own = instance(&made);
     let now = SystemTime::now();
     // Whatever the store does: due, demanded, in another epoch.
@@ -76,84 +76,97 @@ fn the_store_keeps_its_instance_and_memory_gets_one_of_its_own() {
     assert_eq!(instance(&renewed), own);
     assert_eq!(instance(&home.raise()), own);
     // Two that were opened and renew in memory are two more, each the same from then on.
-    let mut opened = home.open();
+    let opened = home.open();
     assert_eq!(instance(&opened), own);
     let mut memory = Vec::new();
-    for bundle in [&mut made, &mut opened] {
-        bundle.renew(now + WEEK, WEEK).unwrap();
+    for bundle in [&made, &opened] {
+        bundle.renew_as_own_instance().unwrap();
         memory.push(instance(bundle));
-        bundle.renew(now + 2 * WEEK, WEEK).unwrap();
+        bundle.renew_at(now + 2 * WEEK, WEEK).unwrap();
         assert_eq!(memory.last(), Some(&instance(bundle)));
     }
     assert_ne!(memory[0], memory[1]);
     assert!(!memory.contains(&own));
     // Also by another name for its type.
-    let mut typed = made.into_static::<Software>().unwrap();
-    typed.renew(now + 3 * WEEK, WEEK).unwrap();
+    let typed = made.into_static::<Software>().unwrap();
+    typed.renew_at(now + 3 * WEEK, WEEK).unwrap();
     assert_eq!(instance(&typed), memory[0]);
-    let mut typed = home.open().into_static::<Software>().unwrap();
-    typed.renew(now + 3 * WEEK, WEEK).unwrap();
+    let typed = home.open().into_static::<Software>().unwrap();
+    typed.renew_at(now + 3 * WEEK, WEEK).unwrap();
+    assert_eq!(instance(&typed), own);
+    let before = home.open_at(now + 3 * WEEK).binding();
+    assert_eq!(before, typed.binding());
+    typed.renew_as_own_instance().unwrap();
     assert_ne!(instance(&typed), own);
+    typed.renew().unwrap();
+    assert_eq!(home.open_at(now + 3 * WEEK).binding(), before);
     // Nothing of that is in the store.
     assert_eq!(instance(&home.open()), own);
     // Without a store, memory is the home from the beginning.
     let issue = || IdentityBundle::issue(Key::<Software, Unlocked>::from_seed(&[7; 32])).unwrap();
-    let (mut one, other) = (issue(), issue());
+    let (one, other) = (issue(), issue());
     assert_eq!((one.did(), one.binding().epoch()), (other.did(), 0));
     assert_ne!(instance(&one), instance(&other));
     let first = instance(&one);
-    one.renew(now, WEEK).unwrap();
+    one.renew_at(now, WEEK).unwrap();
     assert_eq!(instance(&one), first);
 }
 
 #[test]
 fn an_epoch_is_the_time_grows_and_is_kept_by_renewals() {
     let key = Key::<Software, Unlocked>::from_seed(&[7; 32]);
-    let mut bundle = IdentityBundle::issue(key).unwrap();
+    let bundle = IdentityBundle::issue(key).unwrap();
     let now = SystemTime::now();
     let unix = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let epoch = |bundle: &IdentityBundle<_>| bundle.binding().epoch();
+    let epoch = || bundle.binding().epoch();
     let mut before = bundle.binding().number();
-    let mut later = |bundle: &IdentityBundle<_>, expected| {
-        assert_eq!(epoch(bundle), expected);
+    let mut later = |expected| {
+        assert_eq!(epoch(), expected);
         bundle.verify_binding(now).unwrap();
         assert!(bundle.binding().number() > before);
         assert!(bundle.binding().sequence() > before.sequence);
         before = bundle.binding().number();
     };
-    bundle.renew(now, WEEK).unwrap();
-    later(&bundle, 0);
-    bundle.renew_all_instances(now, WEEK).unwrap();
-    later(&bundle, unix(now));
-    // The clock may stand still, and others' may be ahead.
-    bundle.renew_all_instances(now, WEEK).unwrap();
-    later(&bundle, unix(now) + 1);
-    bundle.join_epoch(now, WEEK, unix(now) + 100).unwrap();
-    later(&bundle, unix(now) + 100);
-    bundle.renew(now, WEEK).unwrap();
-    later(&bundle, unix(now) + 100);
-    bundle.join_epoch(now, WEEK, unix(now) + 100).unwrap();
-    later(&bundle, unix(now) + 100);
-    bundle.renew_all_instances(now, WEEK).unwrap();
-    later(&bundle, unix(now) + 101);
+    bundle.renew_at(now, WEEK).unwrap();
+    later(0);
+    bundle.renew_all_instances().unwrap();
+    assert!(epoch() >= unix(now) && epoch() <= unix(SystemTime::now()));
+    later(epoch());
+    // Others' clocks may be ahead.
+    let ahead = unix(now) + 1000;
+    bundle.join_epoch(ahead).unwrap();
+    later(ahead);
+    bundle.renew_at(now, WEEK).unwrap();
+    later(ahead);
+    bundle.join_epoch(ahead).unwrap();
+    later(ahead);
+    bundle.renew_all_instances().unwrap();
+    later(ahead + 1);
 
-    let kept = bundle.binding().clone();
-    let refused = bundle.join_epoch(now, WEEK, unix(now) + 100).unwrap_err();
-    assert!(matches!(refused, BundleError::EarlierEpoch { .. }), "{refused}");
+    let kept = bundle.binding();
+    let refused = bundle.join_epoch(ahead).unwrap_err();
+    let earlier =
+        RenewalError::Bundle(BundleError::EarlierEpoch { present: ahead + 1, asked: ahead });
+    assert_eq!(refused.to_string(), earlier.to_string());
     assert!(refused.help().unwrap().contains("join the latest epoch"));
     // What nobody could go beyond is no epoch.
     for late in [253_402_300_800, u64::MAX] {
-        let refused = bundle.join_epoch(now, WEEK, late).unwrap_err();
-        assert!(matches!(refused, BundleError::EpochTooLate { .. }), "{refused}");
+        let refused = bundle.join_epoch(late).unwrap_err();
+        assert!(is_too_late(&refused), "{refused}");
         assert!(refused.help().is_some());
     }
-    let refused = bundle.renew_all_instances(UNIX_EPOCH, WEEK).unwrap_err();
-    assert!(matches!(refused, BundleError::ClockNotSet { .. }), "{refused}");
-    assert_eq!(bundle.binding(), &kept);
-    bundle.join_epoch(now, WEEK, 253_402_300_799).unwrap();
-    bundle.renew(now, WEEK).unwrap();
-    let refused = bundle.renew_all_instances(now, WEEK).unwrap_err();
-    assert!(matches!(refused, BundleError::EpochTooLate { .. }), "{refused}");
+    let refused = bundle.renew_at(UNIX_EPOCH, WEEK).unwrap_err();
+    let not_set = matches!(&refused, RenewalError::Bundle(BundleError::ClockNotSet { .. }));
+    assert!(not_set, "{refused}");
+    assert_eq!(bundle.binding(), kept);
+    bundle.join_epoch(253_402_300_799).unwrap();
+    bundle.renew_at(now, WEEK).unwrap();
+    let refused = bundle.renew_all_instances().unwrap_err();
+    assert!(is_too_late(&refused), "{refused}");
+}
+
+fn is_too_late(refused: &RenewalError) -> bool {
+    matches!(refused, RenewalError::Bundle(BundleError::EpochTooLate { .. }))
 }
 
 /// The files of another program: what an older version of this one has written.
@@ -181,12 +194,13 @@ fn an_identity_of_an_older_version_opens_and_is_renewed_once() {
     older.verify_binding(made).unwrap();
     assert!(older.wants_renewal(made));
     // In memory it is renewed as well, if that is asked for.
-    let mut memory = home
+    let memory = home
         .store
         .open_without_renewal(&home.backend, Pinned::Nobody, &credentials())
         .unwrap()
         .bundle;
-    memory.renew(made, WEEK).unwrap();
+    assert_eq!(memory.renewal_due_at(), UNIX_EPOCH);
+    memory.renew_as_own_instance().unwrap();
 
     let renewed = home.open_at(made);
     assert_eq!(renewed.did(), older.did());
@@ -196,7 +210,7 @@ fn an_identity_of_an_older_version_opens_and_is_renewed_once() {
     assert!(!renewed.wants_renewal(made));
     assert_ne!(instance(&renewed), instance(&memory));
     let header = home.store.header().unwrap();
-    assert_eq!(header.binding().as_ref(), Some(renewed.binding()));
+    assert_eq!(header.binding(), Some(renewed.binding()));
     assert_eq!(header.generation(), 2);
     assert_eq!(home.open_at(made).binding(), renewed.binding());
 }
@@ -262,7 +276,7 @@ fn a_header_whose_certificate_was_changed_shows_no_binding() {
     let middle = flipped.len() / 2;
     flipped[middle] = if flipped[middle] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).unwrap();
-    assert_eq!(home.store.header().unwrap().binding().as_ref(), Some(made.binding()));
+    assert_eq!(home.store.header().unwrap().binding(), Some(made.binding()));
     for forged in [certificate(&other), flipped] {
         fs::write(home.file("identity.json"), text.replace(&own, &forged)).unwrap();
         assert_eq!(home.store.header().unwrap().binding(), None);

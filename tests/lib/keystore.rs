@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::backend::{AgeKeyStore, BackendConfig, BackendKind, NewKey};
-use icn_identity::bundle::BundleError;
+use icn_identity::bundle::{BundleError, Renewal, RenewalError};
 use icn_identity::config::Config;
 use icn_identity::error::{KeystoreError, OpenError};
 use icn_identity::keystore::backup::BackupRequest;
@@ -45,7 +45,8 @@ fn a_created_identity_opens_as_the_same() {
     assert_eq!(made.certificate_der(), opened.certificate_der());
     assert_eq!(made.x25519_public_key(), opened.x25519_public_key());
     assert_eq!(made.binding(), opened.binding());
-    assert_eq!(*made.tls_private_key_der(), *opened.tls_private_key_der());
+    let tls_key = made.companions().tls_private_key_der();
+    assert_eq!(*tls_key, *opened.companions().tls_private_key_der());
     opened.verify_binding(SystemTime::now()).unwrap();
     assert_eq!(opened.binding().not_after() - opened.binding().not_before(), 7 * 24 * 3600 + 300);
 }
@@ -196,13 +197,14 @@ fn open_at(store: &AgeKeyStore, at: SystemTime) -> IdentityBundle<DidKey> {
 fn after_renewals_in_memory_a_restart_counts_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    let mut daemon = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    let daemon = store.create_identity(DidMethod::Icn, &passphrase()).unwrap();
+    daemon.renew_as_own_instance().unwrap();
     let mut now = SystemTime::now();
     for _ in 0..4 {
         now += 5 * DAY;
         let before = daemon.binding().sequence();
         assert!(daemon.wants_renewal(now));
-        daemon.renew(now, 7 * DAY).unwrap();
+        daemon.renew_at(now, 7 * DAY).unwrap();
         assert!(daemon.binding().sequence() > before);
     }
     let restarted = open_at(&store, now);
@@ -217,7 +219,8 @@ fn a_renewal_that_is_demanded_is_written_although_none_is_due() {
     let credentials = Credentials::passphrase(passphrase());
     let renewed = identities(&store).renew(&store, Pinned::To(made.did()), &credentials).unwrap();
     assert!(renewed.binding().sequence() > made.binding().sequence());
-    assert_ne!(*renewed.tls_private_key_der(), *made.tls_private_key_der());
+    let tls_key = made.companions().tls_private_key_der();
+    assert_ne!(*renewed.companions().tls_private_key_der(), *tls_key);
     assert_eq!(renewed.x25519_public_key(), made.x25519_public_key());
     // It is what the next process opens, and what others can see.
     assert_eq!(open(&store).unwrap().binding(), renewed.binding());
@@ -259,9 +262,13 @@ fn a_clock_that_was_never_set_renews_nothing() {
         assert_eq!(open_at(&store, at).binding(), made.binding());
     }
     assert!(made.wants_renewal(floor));
-    let mut bundle = open(&store).unwrap();
-    let refused = bundle.renew(std::time::UNIX_EPOCH, 7 * DAY).unwrap_err();
-    assert!(matches!(refused, BundleError::ClockNotSet { now: 0 }), "{refused}");
+    let bundle = open(&store).unwrap();
+    for at in [std::time::UNIX_EPOCH, floor - Duration::from_secs(1)] {
+        assert_eq!(bundle.renew_if_due(at).unwrap(), Renewal::NotDue);
+    }
+    let refused = bundle.renew_at(std::time::UNIX_EPOCH, 7 * DAY).unwrap_err();
+    let not_set = RenewalError::Bundle(BundleError::ClockNotSet { now: 0 });
+    assert_eq!(refused.to_string(), not_set.to_string());
     assert!(refused.help().unwrap().contains("set the clock"));
     assert_eq!(bundle.binding(), made.binding());
 }
@@ -270,7 +277,7 @@ fn a_clock_that_was_never_set_renews_nothing() {
 fn past_two_thirds_a_bundle_wants_renewal() {
     let key = Key::<Software, Unlocked>::generate().unwrap();
     let now = SystemTime::now();
-    let mut bundle = IdentityBundle::issue(key).unwrap();
+    let bundle = IdentityBundle::issue(key).unwrap();
     let day = Duration::from_secs(24 * 3600);
     assert!(!bundle.wants_renewal(now + 4 * day));
     assert!(bundle.wants_renewal(now + 5 * day));
@@ -279,18 +286,18 @@ fn past_two_thirds_a_bundle_wants_renewal() {
     assert!(matches!(late, BundleError::Expired { .. }), "{late}");
     let early = bundle.verify_binding(now - day).unwrap_err();
     assert!(matches!(early, BundleError::NotYetValid { .. }), "{early}");
-    let before = (bundle.certificate_der().to_vec(), *bundle.x25519_public_key());
+    let before = (bundle.certificate_der(), bundle.x25519_public_key());
     // The first number is the time, so that identities made anew count on.
     let first = bundle.binding().sequence();
     assert!(first >= now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
-    bundle.renew(now + 8 * day, 7 * day).unwrap();
+    bundle.renew_at(now + 8 * day, 7 * day).unwrap();
     assert!(bundle.verify_binding(now + 8 * day).is_ok());
     assert_ne!(bundle.certificate_der(), before.0);
-    assert_eq!(*bundle.x25519_public_key(), before.1);
+    assert_eq!(bundle.x25519_public_key(), before.1);
     let time = (now + 8 * day).duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(bundle.binding().sequence(), time);
     // Never the same or a lower one, whatever the clock does.
-    bundle.renew(now, 7 * day).unwrap();
+    bundle.renew_at(now, 7 * day).unwrap();
     assert_eq!(bundle.binding().sequence(), time + 1);
 }
 

@@ -13,6 +13,7 @@ mod instances;
 mod keystore;
 mod layers;
 mod ledger;
+mod renewal;
 mod rotation;
 mod sshsig;
 mod types;

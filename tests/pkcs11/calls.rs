@@ -10,7 +10,7 @@ use support::softhsm::{PIN, SoftHsm, alone_with, module};
 
 use crate::TOKEN;
 
-fn spy() -> PathBuf {
+pub(crate) fn spy() -> PathBuf {
     let places = [
         "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so",
         "/usr/lib/aarch64-linux-gnu/pkcs11-spy.so",
@@ -21,7 +21,7 @@ fn spy() -> PathBuf {
 }
 
 /// The functions that were called while `work` was done, by name.
-fn calls(hsm: &SoftHsm, work: impl FnOnce()) -> Vec<String> {
+pub(crate) fn calls(hsm: &SoftHsm, work: impl FnOnce()) -> Vec<String> {
     let log = hsm.path("spy.log");
     let before = fs::read_to_string(&log).unwrap_or_default().len();
     work();
@@ -30,7 +30,7 @@ fn calls(hsm: &SoftHsm, work: impl FnOnce()) -> Vec<String> {
     lines.map(|(_, name)| format!("C_{name}")).collect()
 }
 
-fn count(calls: &[String], name: &str) -> usize {
+pub(crate) fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|call| *call == name).count()
 }
 

@@ -38,6 +38,7 @@ mod pin_states;
 mod pins;
 mod pool;
 mod recovery;
+mod renewal;
 mod storage;
 mod tokens;
 

@@ -7,3 +7,4 @@ mod damage;
 mod durability;
 mod large_files;
 mod memory;
+mod renewal;

@@ -5,21 +5,20 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
 
 use icn_identity::bundle::{BindingNumber, Instance};
 use icn_identity::peer::{BookError, Followed, PeerBook, Refusal};
 use icn_identity::rotation::{
     KeyCommitment, RotationChain, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
-use icn_identity::tls::{Highest, PeerError, SequenceError, SequenceStore as _, Server};
+use icn_identity::tls::{
+    Highest, PeerError, SequenceError, SequenceStore as _, Server, TlsIdentity,
+};
 use icn_identity::{Did, Error};
 
 use crate::craft::variant;
 use crate::wire::{Ended, handshake};
 use crate::{Bundle, anybody, bundle};
-
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 struct Shelf(tempfile::TempDir);
 
@@ -156,10 +155,11 @@ fn numbers_of_several_writers_are_compared_and_remembered_in_one_step() {
 /// peer was removed and allowed again.
 #[test]
 fn what_was_seen_survives_restarts_and_removals() {
-    let (shelf, mut alice) = (Shelf::new(), bundle());
+    let (shelf, alice) = (Shelf::new(), bundle());
     let book = shelf.book();
     book.allow(alice.did(), "alice").unwrap();
-    let stolen = Arc::new(alice.tls_client_config(&anybody()).unwrap());
+    let stolen = TlsIdentity::fixed(&alice);
+    let stolen = Arc::new(stolen.client_config(&anybody()).unwrap());
     let uses = |server: &Server| match handshake(server, &stolen) {
         Ok(_) => Ok(()),
         Err(Ended::ByServer(error)) => Err(variant(&error)),
@@ -167,7 +167,7 @@ fn what_was_seen_survives_restarts_and_removals() {
     };
     let (one, two) = (server(&book), server(&shelf.book()));
     uses(&one).unwrap();
-    alice.renew(SystemTime::now(), WEEK).unwrap();
+    alice.renew().unwrap();
     uses(&two).unwrap();
     meets(&one, &alice).unwrap();
     assert_eq!(uses(&two), Err("Superseded".into()));
@@ -180,7 +180,7 @@ fn what_was_seen_survives_restarts_and_removals() {
     assert_eq!(uses(&two), Err("Superseded".into()));
     meets(&two, &alice).unwrap();
     // And an epoch.
-    alice.renew_all_instances(SystemTime::now(), WEEK).unwrap();
+    alice.renew_all_instances().unwrap();
     meets(&two, &alice).unwrap();
     book.remove(alice.did()).unwrap();
     book.allow(alice.did(), "again").unwrap();
@@ -216,12 +216,12 @@ fn a_peer_that_shows_the_same_certificate_again_changes_no_file() {
 /// What cannot be remembered is not accepted: the number would be forgotten.
 #[test]
 fn a_number_that_cannot_be_written_is_refused() {
-    let (shelf, mut alice) = (Shelf::new(), bundle());
+    let (shelf, alice) = (Shelf::new(), bundle());
     let book = shelf.book();
     book.allow(alice.did(), "").unwrap();
     let server = server(&book);
     meets(&server, &alice).unwrap();
-    alice.renew(SystemTime::now(), WEEK).unwrap();
+    alice.renew().unwrap();
     // A directory where its file should be: nobody can write that, root neither.
     let file = shelf.path(&format!("seen/{}.json", alice.did()));
     fs::remove_file(&file).unwrap();

@@ -30,8 +30,8 @@ impl Files {
             let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
             std::fs::write(files.path(name), pem).unwrap();
         };
-        write("cert.pem", "CERTIFICATE", bundle.certificate_der());
-        write("key.pem", "PRIVATE KEY", &bundle.tls_private_key_der());
+        write("cert.pem", "CERTIFICATE", &bundle.certificate_der());
+        write("key.pem", "PRIVATE KEY", &bundle.companions().tls_private_key_der());
         files
     }
 

@@ -22,7 +22,7 @@ fn verify(verifier: &DidVerifier, der: &[u8]) -> Result<(), rustls::Error> {
 #[test]
 fn a_certificate_with_any_bit_flipped_is_refused() {
     let ours = bundle();
-    let good = ours.certificate_der();
+    let good = &*ours.certificate_der();
     let verifier = DidVerifier::pinned(ours.did().clone());
     verify(&verifier, good).unwrap();
     for index in 0..good.len() {

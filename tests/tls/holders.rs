@@ -17,8 +17,6 @@ use crate::craft::variant;
 use crate::wire::{Ended, handshake};
 use crate::{anybody, bundle};
 
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-
 /// The files of one machine.
 struct Machine {
     home: Home,
@@ -116,7 +114,7 @@ impl Peer {
 
 /// As it is now, whatever comes of the bundle.
 fn now(bundle: &IdentityBundle<DidKey>) -> TlsIdentity {
-    TlsIdentity::new(bundle)
+    TlsIdentity::fixed(bundle)
 }
 
 #[test]
@@ -126,7 +124,7 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
     let machine = Machine::new();
     machine.home.ok(&["id", "init"], b"");
     let third = machine.restored();
-    let mut daemon = machine.open();
+    let daemon = machine.open();
     let did = daemon.did().clone();
     assert_eq!(third.open().did(), &did);
     let dir = tempfile::tempdir().unwrap();
@@ -151,7 +149,11 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
         assert_eq!(told["tls"]["sequence"], first.binding().sequence());
         holders[0] = now(&first);
         peer.meets(&holders[0]).unwrap();
-        daemon.renew(SystemTime::now(), WEEK).unwrap();
+        if round == 0 {
+            daemon.renew_as_own_instance().unwrap();
+        } else {
+            daemon.renew().unwrap();
+        }
         holders[1] = now(&daemon);
         peer.meets(&holders[1]).unwrap();
         holders[2] = now(&third.renew());
@@ -202,10 +204,10 @@ fn holders_of_one_did_that_renew_in_turn_are_all_let_in_until_an_epoch_ends_them
     // machine by the number that its owner brings there.
     let found = machine.store.header().unwrap().binding().unwrap();
     assert_eq!((found.did(), found.epoch()), (&did, epoch));
-    let before = daemon.binding().clone();
-    daemon.renew(SystemTime::now(), WEEK).unwrap();
+    let before = daemon.binding();
+    daemon.renew().unwrap();
     restarted.refuses(&[now(&daemon)], "EarlierEpoch");
-    daemon.join_epoch(SystemTime::now(), WEEK, found.epoch()).unwrap();
+    daemon.join_epoch(found.epoch()).unwrap();
     assert_eq!(daemon.binding().instance(), before.instance());
     let number = epoch.to_string();
     let told = third.icnctl(&["id", "renew", "--epoch", &number]);
@@ -267,11 +269,11 @@ fn an_epoch_grows_on_a_copy_that_does_not_know_the_last_one() {
 fn a_did_that_makes_instances_without_end_gets_in_and_fills_nothing() {
     let key = || icn_identity::Key::<icn_identity::Software, _>::from_seed(&[7; 32]);
     let issue = || IdentityBundle::issue(DidKey::from(key())).unwrap();
-    let mut first = issue();
+    let first = issue();
     let stolen = now(&first);
     let peer = Peer::of(first.did(), Arc::new(MemorySequences::new()));
     peer.meets(&stolen).unwrap();
-    first.renew(SystemTime::now(), WEEK).unwrap();
+    first.renew().unwrap();
     peer.meets(&now(&first)).unwrap();
     // 64 in all. As long as one is let in now and then, it is not the one to go.
     for _ in 0..2 {
@@ -284,12 +286,12 @@ fn a_did_that_makes_instances_without_end_gets_in_and_fills_nothing() {
     // What docs/tls.md says of one that is forgotten; an epoch is not.
     peer.meets(&now(&issue())).unwrap();
     peer.meets(&stolen).unwrap();
-    let mut raised = issue();
-    raised.renew_all_instances(SystemTime::now(), WEEK).unwrap();
+    let raised = issue();
+    raised.renew_all_instances().unwrap();
     peer.meets(&now(&raised)).unwrap();
     for _ in 0..65 {
-        let mut joined = issue();
-        joined.join_epoch(SystemTime::now(), WEEK, raised.binding().epoch()).unwrap();
+        let joined = issue();
+        joined.join_epoch(raised.binding().epoch()).unwrap();
         peer.meets(&now(&joined)).unwrap();
     }
     peer.refuses(&[stolen], "EarlierEpoch");

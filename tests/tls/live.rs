@@ -41,7 +41,7 @@ impl Listener {
 
 #[test]
 fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
-    let (mut server, mut client) = (bundle(), bundle());
+    let (server, client) = (bundle(), bundle());
     let sequences = Arc::new(MemorySequences::new());
     let verifier = |did: &icn_identity::Did| {
         Arc::new(DidVerifier::pinned(did.clone()).with_sequences(sequences.clone()))
@@ -57,17 +57,15 @@ fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
     let first = (server.binding().sequence(), client.binding().sequence());
     let (_, peer) = talk(&config).unwrap();
     assert_eq!((peer.sequence(), met()), first);
-    let stolen = client.tls_client(&at_client).unwrap();
+    let stolen = Client::new(&TlsIdentity::fixed(&client), &at_client).unwrap();
 
     // The DID keys sign once each; listener and configurations stay.
-    server.renew(SystemTime::now(), WEEK).unwrap();
-    servers.clone().replace(&server).unwrap();
+    server.renew().unwrap();
     let (_, peer) = talk(&config).unwrap();
     let second = (server.binding().sequence(), first.1);
     assert_eq!((peer.sequence(), met()), second);
     assert!(second.0 > first.0);
-    client.renew(SystemTime::now(), WEEK).unwrap();
-    clients.replace(&client).unwrap();
+    client.renew().unwrap();
     let (_, peer) = talk(&config).unwrap();
     let third = (second.0, client.binding().sequence());
     assert_eq!((peer.sequence(), met()), third);
@@ -78,7 +76,7 @@ fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
     let _ = talk(&stolen);
     let error = listener.met.recv().unwrap().unwrap_err();
     let refusal = error.refusal().unwrap().to_string();
-    let instance = client.binding().instance().unwrap();
+    let instance = clients.instance().unwrap();
     let told = format!(
         "has number {}; number {} of instance {instance} was seen before",
         first.1, third.1
@@ -86,21 +84,67 @@ fn a_running_listener_and_a_client_pick_a_renewed_certificate_up() {
     assert!(refusal.ends_with(&told), "{refusal}");
 }
 
+/// Whatever the moment: key, certificate and binding are of one renewal, on both sides,
+/// and what was made once never goes back.
+#[test]
+fn handshakes_during_renewals_are_each_with_one_whole_certificate() {
+    let (server, client) = (Arc::new(bundle()), Arc::new(bundle()));
+    let (at_server, at_client) = (pinned(client.did()), pinned(server.did()));
+    let servers = server.tls_server(&at_server).unwrap();
+    let clients = client.tls_client(&at_client).unwrap();
+    let whom = server.did().clone();
+    let done = AtomicBool::new(false);
+    let renewals = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for bundle in [&server, &client, &server, &client] {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    bundle.renew().unwrap();
+                    renewals.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut last = (0, 0);
+        let mut all = || {
+            while renewals.load(Ordering::Relaxed) < 200 {
+                let (at, from) = handshake(&servers, &(&clients, &whom)).unwrap();
+                let now = (from.peer().unwrap().sequence(), at.peer().unwrap().sequence());
+                assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
+                last = now;
+            }
+        };
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut all));
+        done.store(true, Ordering::Relaxed);
+        ended.unwrap();
+        assert!(last.0 > 0 && last.1 > 0);
+    });
+    // What is in use stays when the bundle is gone.
+    let (number, identity) = (server.binding().sequence(), server.tls_identity());
+    drop((server, client));
+    assert_eq!(identity.sequence(), number);
+    let (at, _) = handshake(&servers, &(&clients, &whom)).unwrap();
+    at.peer().unwrap();
+}
+
 #[test]
 fn only_a_later_certificate_of_the_same_did_replaces_one() {
     let key = || icn_identity::Key::<icn_identity::Software, _>::from_seed(&[7; 32]);
     let again = icn_identity::IdentityBundle::issue(key()).unwrap();
-    let mut one = icn_identity::IdentityBundle::issue(key()).unwrap();
+    let one = icn_identity::IdentityBundle::issue(key()).unwrap();
     let other = bundle();
-    let old = one.tls_identity();
-    let before = TlsIdentity::new(&one);
+    let old = TlsIdentity::fixed(&one);
+    let before = TlsIdentity::fixed(&one);
     let refused = old.replace(&other).unwrap_err();
     assert!(matches!(refused, ReplaceError::OtherDid { .. }), "{refused}");
     // The same once more is fine.
     old.replace(&one).unwrap();
-    one.renew(SystemTime::now(), WEEK).unwrap();
-    old.replace(&one).unwrap();
+    one.renew().unwrap();
+    assert_eq!(before.sequence(), old.sequence() - 1);
+    let followed = old.clone();
     assert!(old.sequence() > before.sequence());
+    // A clone is the same one.
+    one.renew().unwrap();
+    assert_eq!(followed.sequence(), one.binding().sequence());
     let refused = old.replace(&again).unwrap_err();
     let (current, found) = (old.sequence(), again.binding().sequence());
     assert_eq!(refused, ReplaceError::Older { current, found });
@@ -109,12 +153,13 @@ fn only_a_later_certificate_of_the_same_did_replaces_one() {
     assert_eq!(old.did(), one.did());
 
     // What is later counts, whichever instance it is of: the epoch, then the number.
-    let mut another = again;
-    another.renew(SystemTime::now() + WEEK, WEEK).unwrap();
+    let another = again;
+    another.renew_at(SystemTime::now() + WEEK, WEEK).unwrap();
     assert_ne!(another.binding().instance(), one.binding().instance());
     old.replace(&another).unwrap();
     assert_eq!(old.instance().as_ref(), another.binding().instance());
-    one.renew_all_instances(SystemTime::now(), WEEK).unwrap();
+    one.renew_all_instances().unwrap();
+    assert_eq!(old.epoch(), 0);
     assert!(one.binding().sequence() < another.binding().sequence());
     old.replace(&one).unwrap();
     let refused = old.replace(&another).unwrap_err();
@@ -122,7 +167,7 @@ fn only_a_later_certificate_of_the_same_did_replaces_one() {
     assert_eq!(refused, ReplaceError::EarlierEpoch { current, found });
     assert!(refused.help().unwrap().contains(&format!("join epoch {current}")));
     assert_eq!((old.epoch(), old.sequence()), (current, one.binding().sequence()));
-    another.join_epoch(SystemTime::now(), WEEK, current).unwrap();
+    another.join_epoch(current).unwrap();
     old.replace(&another).unwrap();
 }
 
@@ -131,13 +176,13 @@ fn only_a_later_certificate_of_the_same_did_replaces_one() {
 /// open connections when they are asked about again.
 #[test]
 fn an_open_connection_is_refused_when_the_later_number_was_seen() {
-    let (mut alice, bob) = (bundle(), bundle());
+    let (alice, bob) = (bundle(), bundle());
     let (at_bob, at_alice) = (pinned(alice.did()), pinned(bob.did()));
     let server = bob.tls_server(&at_bob).unwrap();
-    let first = alice.tls_client(&at_alice).unwrap();
+    let first = Client::new(&TlsIdentity::fixed(&alice), &at_alice).unwrap();
     let calling = |client: &Client| handshake(&server, &(client, bob.did()));
     let (open, _client) = calling(&first).unwrap();
-    alice.renew(SystemTime::now(), WEEK).unwrap();
+    alice.renew().unwrap();
     let second = alice.tls_client(&at_alice).unwrap();
     open.peer().unwrap();
     calling(&first).unwrap();

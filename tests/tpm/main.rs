@@ -8,6 +8,7 @@ mod h2;
 mod identity;
 mod keys;
 mod policy;
+mod renewal;
 mod tools;
 mod traffic;
 

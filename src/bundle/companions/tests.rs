@@ -58,12 +58,14 @@ fn a_renewal_costs_one_signature_and_leaves_the_document() {
     let now = SystemTime::now();
     let made = issued_at(key.did(), now, sign);
     assert_eq!(count.replace(0), 3);
-    let renewed = made.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
+    let renewed = made
+        .renewed(key.did(), (now, DEFAULT_VALIDITY), made.binding().sequence(), HOLDER, sign)
+        .unwrap();
     assert_eq!(count.replace(0), 1);
     assert_ne!(renewed.certificate, made.certificate);
     assert_eq!(renewed.document, made.document);
     let old = Companions { document: None, ..made.copy() };
-    let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
+    let renewed = old.renewed(key.did(), (now, DEFAULT_VALIDITY), 0, HOLDER, sign).unwrap();
     assert_eq!(count.get(), 3);
     assert!(renewed.document.is_some());
 }
@@ -139,7 +141,9 @@ fn the_sequence_number_is_the_time_and_grows_whatever_the_clock_does() {
     let now = SystemTime::now();
     let ahead = now + 100 * DEFAULT_VALIDITY;
     let renewed = |old: &Companions, at| {
-        old.renewed(key.did(), at, DEFAULT_VALIDITY, HOLDER, sign).unwrap().binding().sequence()
+        let highest = old.binding().sequence();
+        let new = old.renewed(key.did(), (at, DEFAULT_VALIDITY), highest, HOLDER, sign);
+        new.unwrap().binding().sequence()
     };
     let made = issued_at(key.did(), now, sign);
     assert_eq!(made.binding().sequence(), clock::unix(now));
@@ -162,7 +166,9 @@ fn a_certificate_of_an_older_version_opens_and_wants_renewal() {
         assert_eq!(old.binding().instance(), None);
         assert!(old.wants_renewal(now));
         assert!(!old.wants_renewal(SystemTime::UNIX_EPOCH));
-        let renewed = old.renewed(key.did(), now, DEFAULT_VALIDITY, HOLDER, sign).unwrap();
+        let highest = old.binding().sequence();
+        let renewed =
+            old.renewed(key.did(), (now, DEFAULT_VALIDITY), highest, HOLDER, sign).unwrap();
         assert!(!renewed.wants_renewal(now));
         assert_eq!(renewed.binding().instance(), Some(&HOLDER.instance));
         assert!(renewed.binding().sequence() > old.binding().sequence());

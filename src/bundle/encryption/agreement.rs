@@ -63,7 +63,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// [`NotContributory`] if the result is zero. That is looked at in constant
     /// time.
     pub fn diffie_hellman(&self, peer: &[u8; 32]) -> Result<SharedSecret, NotContributory> {
-        agree(self.companions.x25519.as_bytes(), peer)
+        agree(self.companions().x25519.as_bytes(), peer)
     }
 }
 

@@ -153,11 +153,11 @@ impl Located<'_> {
         request.check(&self.header)?;
         let mut session = self.session(credentials)?;
         let Session { store, bundle, header, payload, .. } = &mut session;
-        request.check_recipients(bundle.x25519_public_key())?;
+        request.check_recipients(&bundle.x25519_public_key())?;
 
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
-        payload.renew(seed, bundle.companions(), header::hash(&text));
+        payload.renew(seed, &bundle.companions(), header::hash(&text));
         let payload = payload.to_json()?;
         let approvals = match header.tpm() {
             Some(_) => file::read_private(&store.home().join(names::APPROVALS))?,

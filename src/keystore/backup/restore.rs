@@ -1,7 +1,5 @@
 //! Putting an identity back from its backup.
 
-use std::time::SystemTime;
-
 use super::super::draft::{Draft, New, Stored, stored};
 use super::super::header::{Header, Storage};
 use super::super::identity::{IdentityStore, check_header};
@@ -11,7 +9,7 @@ use super::super::unlock::{StorageSecret, stored_secret};
 use super::Backup;
 use super::contents::place;
 use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, Pkcs11Locator};
-use crate::bundle::{DEFAULT_VALIDITY, IdentityBundle};
+use crate::bundle::{IdentityBundle, NextEpoch};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
 use crate::key::DidKey;
@@ -59,9 +57,9 @@ impl IdentityStore {
             None => self.open_device(&mut undo, backend, &backup.header, credentials)?,
         };
         let Backup { header: old, companions, payload, .. } = backup;
-        let mut bundle = IdentityBundle::from_companions(key, companions)?;
-        let epoch = bundle.binding().epoch().max(epoch);
-        bundle.join_epoch(SystemTime::now(), DEFAULT_VALIDITY, epoch)?;
+        let epoch = companions.binding().epoch().max(epoch);
+        let bundle = IdentityBundle::from_companions(key, companions)?;
+        bundle.renew_apart(NextEpoch::Joined(epoch))?;
         let generation = old.generation().saturating_add(1);
         Ok(Draft::new(New::of(self, bundle, payload, stored, generation)?, undo))
     }

@@ -29,13 +29,13 @@ fn the_document_is_in_header_and_payload_and_stays_when_companions_are_renewed()
     let backend = backend(&store);
     let made =
         store.create(backend.as_ref(), &NewKey::new(DidMethod::Icn), &credentials()).unwrap();
-    let document = made.did_document().cloned().unwrap();
+    let document = made.did_document().unwrap();
     assert_eq!(store.header().unwrap().did_document().unwrap().unwrap(), document);
     let later = SystemTime::now() + DEFAULT_VALIDITY;
     let opened = store.open_at(backend.as_ref(), Pinned::Nobody, &credentials(), later).unwrap();
     assert!(opened.renewal_failed.is_none());
     assert!(opened.bundle.binding().sequence() > made.binding().sequence());
-    assert_eq!(opened.bundle.did_document(), Some(&document));
+    assert_eq!(opened.bundle.did_document(), Some(document.clone()));
     assert_eq!(store.header().unwrap().did_document().unwrap().unwrap(), document);
 }
 
@@ -59,13 +59,13 @@ fn an_identity_without_one_opens_and_gets_one() {
     assert!(header.did_document().unwrap().is_none());
 
     let opened = store.open(backend.as_ref(), Pinned::Nobody, &credentials()).unwrap();
-    let document = opened.bundle.did_document().cloned().unwrap();
-    assert_eq!(document.x25519_public_key(), bundle.x25519_public_key());
+    let document = opened.bundle.did_document().unwrap();
+    assert_eq!(*document.x25519_public_key(), bundle.x25519_public_key());
     let header = store.header().unwrap();
     assert_eq!(header.did_document().unwrap(), Some(document.clone()));
     // Once, and not at every opening.
     let again = store.open(backend.as_ref(), Pinned::Nobody, &credentials()).unwrap();
-    assert_eq!(again.bundle.did_document(), Some(&document));
+    assert_eq!(again.bundle.did_document(), Some(document.clone()));
     assert_eq!(store.header().unwrap().generation(), header.generation());
 }
 
@@ -78,7 +78,7 @@ fn header_and_payload_must_have_the_same_one() {
     let made =
         store.create(backend.as_ref(), &NewKey::new(DidMethod::Icn), &credentials()).unwrap();
     let header = store.header().unwrap();
-    let mut payload = payload_of(made.companions());
+    let mut payload = payload_of(&made.companions());
     store.companions(&header, &mut payload).unwrap();
     let without = Companions { document: None, ..made.companions().copy() };
     let mut payload = payload_of(&without);

@@ -23,7 +23,7 @@ fn write_older(
     let older = bundle.companions().of_an_older_version(carried, sign);
     let bundle = IdentityBundle::from_companions(bundle.into_signer(), older).unwrap();
     let written = store.write_new(backend, bundle, &created.locator, credentials).unwrap();
-    written.binding().clone()
+    written.binding()
 }
 
 fn carries(header: &Header) -> Option<bool> {
@@ -49,10 +49,10 @@ fn opens_and_is_renewed(
     let files = || [store.header_path(), store.payload_path()].map(|path| std::fs::read(path).ok());
     let before = files();
     let opened = store.open_without_renewal(backend, Pinned::To(older.did()), credentials).unwrap();
-    assert_eq!(opened.bundle.binding(), &older);
+    assert_eq!(opened.bundle.binding(), older);
     let unset = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
     let opened = store.open_at(backend, Pinned::To(older.did()), credentials, unset).unwrap();
-    assert_eq!(opened.bundle.binding(), &older);
+    assert_eq!(opened.bundle.binding(), older);
     assert_eq!(files(), before);
 
     // Long before it ends: only because peers would refuse it.
@@ -63,12 +63,12 @@ fn opens_and_is_renewed(
     assert!(binding.instance().is_some());
     assert_eq!(binding.epoch(), 0);
     assert_eq!(opened.bundle.did(), older.did());
-    assert_eq!(opened.bundle.x25519_public_key(), older.x25519_public_key());
+    assert_eq!(opened.bundle.x25519_public_key(), *older.x25519_public_key());
     assert!(!opened.bundle.wants_renewal(now));
     assert!(opened.bundle.wants_renewal(now + DEFAULT_VALIDITY));
     let header = store.header().unwrap();
     assert_eq!(carries(&header), Some(true));
-    assert_eq!(header.binding().as_ref(), Some(binding));
+    assert_eq!(header.binding(), Some(binding.clone()));
 
     // Once.
     let again =

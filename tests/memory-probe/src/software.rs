@@ -109,8 +109,11 @@ pub(crate) fn identity(secrets: &Secrets) {
     let renewed = store.open_at(&backend, Pinned::Nobody, &credentials, later).expect("it opens");
     assert!(renewed.renewal_failed.is_none());
     stop("renewed");
-    drop(renewed);
     drop(credentials);
+    stop("credentials dropped");
+    renewed.bundle.renew_at(later, Duration::from_secs(24 * 3600)).expect("it is renewed");
+    stop("renewed in place");
+    drop(renewed);
     stop("dropped");
 }
 

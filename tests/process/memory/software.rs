@@ -121,6 +121,16 @@ fn an_identity_is_in_memory_once_and_dropping_wipes_it() {
     ));
     probe.expect_here("renewed", &open);
     probe.go_on();
+    // What renews it in place is kept by the bundle, in the one copy.
+    probe.expect("credentials dropped", &open);
+    assert_eq!(probe.step(), "renewed in place");
+    let old = probe.patterns.clone();
+    probe.patterns = patterns_of(&home, &passphrase);
+    probe.patterns.extend(old.into_iter().filter(|pattern| pattern.secret.contains("tls")).map(
+        |pattern| super::secret::Pattern { secret: format!("older {}", pattern.secret), ..pattern },
+    ));
+    probe.expect_here("renewed in place", &open);
+    probe.go_on();
     probe.expect("dropped", &[]);
     probe.expect_leaks(&["passphrase"]);
 }

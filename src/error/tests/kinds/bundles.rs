@@ -1,8 +1,8 @@
 use super::{check, did, json, no_randomness};
 use crate::algorithm::{AlgorithmId, BadSignature};
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, RenewalError};
 use crate::did::InvalidDocument;
-use crate::error::{ErrorKind as K, OpenError, Pkcs11Error, SignError};
+use crate::error::{ErrorKind as K, KeystoreError, OpenError, Pkcs11Error, SignError};
 use crate::evidence::ProvenanceKind;
 use crate::key::{Key, Software, Unlocked};
 use crate::peer::Refusal;
@@ -38,6 +38,19 @@ fn of_bundles() {
             (other, K::Requirement),
             (E::Document(InvalidDocument::NoProof), K::Untrusted),
             (E::NoRandomness(no_randomness()), K::Randomness),
+        ],
+    );
+}
+
+#[test]
+fn of_renewals() {
+    use RenewalError as E;
+    check(
+        "bundle/renewal/error.rs",
+        vec![
+            (E::Bundle(BundleError::ClockNotSet { now: 1 }), K::Clock),
+            (E::Keystore(KeystoreError::Resealed { home: "/x".into() }), K::CredentialMissing),
+            (E::Open(OpenError::WrongPassphrase), K::WrongCredential),
         ],
     );
 }

@@ -94,6 +94,8 @@ fn of_the_keystore() {
             (E::Unrepaired { path: path() }, K::Damaged),
             (E::Unfinished { path: path(), objects: t(), source: None }, K::Damaged),
             (E::UnfinishedUnreadable { path: path(), source: boxed() }, K::Damaged),
+            (E::Replaced { home: path(), what: "DID" }, K::OtherIdentity),
+            (E::Resealed { home: path() }, K::CredentialMissing),
             (E::ReadBack { path: path() }, K::Io),
             (E::RefusedBefore { token: t(), source_name: t(), at: 0 }, K::WrongCredential),
             (E::NoPassphrase { backend: BackendKind::Age }, K::Unsupported),

@@ -1,0 +1,107 @@
+//! What an identity that was opened needs to be renewed where it is kept: what opens
+//! its payload, and no more. Its key signs in the bundle.
+
+use std::sync::Arc;
+
+use super::header::{self, Header};
+use super::identity::IdentityStore;
+use super::payload::Payload;
+use super::unlock::StorageSecret;
+use crate::agefile;
+use crate::backend::BackendKind;
+use crate::bundle::{BundleError, Companions, Decide, Keeper, RenewalError};
+use crate::did::Did;
+use crate::error::{Error, FormatError, KeystoreError, OpenError};
+
+/// The files of an identity, and what opens them: in locked memory, in the one copy
+/// that clones of it share, wiped with the last bundle that was opened.
+pub(super) struct Kept {
+    store: IdentityStore,
+    backend: BackendKind,
+    secret: StorageSecret,
+}
+
+impl Kept {
+    pub(super) fn of(
+        store: &IdentityStore,
+        backend: BackendKind,
+        secret: &StorageSecret,
+    ) -> Arc<dyn Keeper> {
+        Arc::new(Self { store: store.clone(), backend, secret: secret.clone() })
+    }
+
+    /// Under the lock: header, payload and companions as they are now.
+    fn read(&self, did: &Did) -> Result<(Header, Payload, Companions), Error> {
+        let (header, text) = self.store.read_header()?;
+        self.check(&header, did)?;
+        let opened = self.secret.unseal(&self.store.payload_file()?, &self.store.age);
+        let payload = self.store.about_payload(opened).map_err(|error| match error {
+            Error::Open(error) if agefile::is_of_another_secret(&error) => {
+                KeystoreError::Resealed { home: self.store.home().to_owned() }.into()
+            }
+            error => error,
+        })?;
+        let (header, mut payload) =
+            self.store.matching_header(header, &text, payload, &self.secret)?;
+        self.check(&header, did)?;
+        if payload.did() != did {
+            return Err(self.replaced("DID").into());
+        }
+        if !payload.has_seed_for(header.backend()) {
+            return Err(self.damaged(OpenError::NoSeed).into());
+        }
+        let companions = self.store.companions(&header, &mut payload)?;
+        companions.check(did)?;
+        Ok((header, payload, companions))
+    }
+
+    fn check(&self, header: &Header, did: &Did) -> Result<(), KeystoreError> {
+        if header.did() != did {
+            return Err(self.replaced("DID"));
+        }
+        if header.backend() != self.backend {
+            return Err(self.replaced("backend"));
+        }
+        Ok(())
+    }
+
+    fn replaced(&self, what: &'static str) -> KeystoreError {
+        KeystoreError::Replaced { home: self.store.home().to_owned(), what }
+    }
+
+    fn damaged(&self, error: OpenError) -> KeystoreError {
+        KeystoreError::NotOpened { path: self.store.payload_path(), source: Box::new(error) }
+    }
+
+    fn rewrite(&self, did: &Did, decide: &mut Decide<'_>) -> Result<Companions, Error> {
+        let _lock = self.store.lock()?;
+        let (header, mut payload, there) = self.read(did)?;
+        let Some(next) = decide(&there)? else { return Ok(there) };
+        // All else as it is there: where the key is, what opens the payload, the chain.
+        let text = header.renewed(&next).to_json()?;
+        payload.rebind(&next, header::hash(&text));
+        self.store.replace(&text, &payload, &self.secret)?;
+        Ok(next)
+    }
+}
+
+impl Keeper for Kept {
+    fn shows(&self, certificate: &[u8]) -> Result<bool, KeystoreError> {
+        Ok(self.store.header()?.certificate() == certificate)
+    }
+
+    fn renew(&self, did: &Did, decide: &mut Decide<'_>) -> Result<Companions, RenewalError> {
+        self.rewrite(did, decide).map_err(|error| match error {
+            Error::Bundle(error) => error.into(),
+            Error::Keystore(error) => error.into(),
+            Error::Open(error) => error.into(),
+            Error::NoRandomness(error) => BundleError::from(error).into(),
+            // None that is known: nothing else is asked.
+            other => KeystoreError::Format(FormatError::Payload {
+                reason: "the identity cannot be renewed",
+                source: Some(Box::new(other)),
+            })
+            .into(),
+        })
+    }
+}
