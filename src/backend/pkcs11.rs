@@ -13,6 +13,7 @@ mod failure;
 mod finding;
 mod key;
 mod keygen;
+mod logged_in;
 mod login;
 mod mechanisms;
 mod module;
@@ -36,6 +37,7 @@ use secrecy::SecretString;
 
 use self::connection::{LoginGuard, Policy};
 use self::key::TokenKey;
+pub use self::logged_in::LoggedIn;
 use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
@@ -171,7 +173,12 @@ fn planned_on<'a>(token: &Token, names: &'a ObjectNames) -> Result<&'a ObjectNam
         return Ok(names);
     }
     let wanted = format!("{} (serial {})", names.token, names.serial);
-    Err(Pkcs11Error::NoToken { wanted, present: vec![token.name()] })
+    Err(not_this(wanted, token.name()))
+}
+
+/// That another token is wanted than the one that is there.
+fn not_this(wanted: String, present: String) -> Pkcs11Error {
+    Pkcs11Error::NoToken { wanted, present: vec![present] }
 }
 
 /// Removes what a failed attempt has made.

@@ -30,6 +30,7 @@ mod doubtful;
 mod draft;
 mod ecdh;
 mod ed25519;
+mod hidden;
 mod home;
 mod keys;
 mod modules;

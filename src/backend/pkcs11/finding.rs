@@ -22,10 +22,7 @@ impl Pkcs11Backend {
     pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, Pkcs11Error> {
         let token = self.token()?;
         let session = token.session()?;
-        let objects = Objects { token: &token, session: &session };
-        let found = objects.public_labelled(label)?;
-        let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
-        Ok(locator(&token, objects.id(public)?, label))
+        labelled(Objects { token: &token, session: &session }, label)
     }
 
     /// Finds the public key that a URI means, without a PIN. The token must
@@ -38,10 +35,7 @@ impl Pkcs11Backend {
     pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
         let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
         let session = token.session()?;
-        let objects = Objects { token: &token, session: &session };
-        let found = objects.public_of(uri)?;
-        let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
-        Ok(locator(&token, objects.id(public)?, &objects.label(public)?))
+        meant(Objects { token: &token, session: &session }, uri)
     }
 
     /// Looks for the key of a DID on every token of the module that a URI
@@ -57,25 +51,9 @@ impl Pkcs11Backend {
         for token in tokens.iter().filter(|token| wanted.matches(token)) {
             searched.push(token.full_name());
             let session = token.session()?;
-            let objects = Objects { token, session: &session };
-            for public in objects.public_of(uri)? {
-                // A key in an unknown encoding is none of ours.
-                if let Ok(Some(key)) = objects.point(public)
-                    && key == *did.verifying_key()
-                {
-                    found.push(locator(token, objects.id(public)?, &objects.label(public)?));
-                }
-            }
+            found.extend(of_did(Objects { token, session: &session }, did, uri)?);
         }
-        match (found.pop(), found.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (None, _) => Err(Pkcs11Error::NotFound { did: did.clone(), tokens: searched }),
-            (Some(last), false) => {
-                found.push(last);
-                let candidates = found.iter().map(ToString::to_string).collect();
-                Err(Pkcs11Error::FoundTwice { did: did.clone(), candidates })
-            }
-        }
+        the_only(found, did, searched)
     }
 
     /// The public key of a pair, without a PIN.
@@ -87,12 +65,80 @@ impl Pkcs11Backend {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
         let session = token.session()?;
-        let objects = Objects { token: &token, session: &session };
-        let name = || with_id(&locator.id);
-        let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
-        objects.point(public)?.ok_or_else(|| Pkcs11Error::PublicKey {
-            token: token.name(),
-            reason: format!("the public key {} shows no CKA_EC_POINT", name()),
-        })
+        shown_at(Objects { token: &token, session: &session }, locator)
     }
+
+    /// Whether the configured token shows any key that an identity can have. Some
+    /// tokens (YubiHSM 2) show none before a login: see [`Self::log_in`].
+    ///
+    /// # Errors
+    ///
+    /// If there is not exactly one such token, or it cannot be searched.
+    pub fn shows_a_key(&self) -> Result<bool, Pkcs11Error> {
+        let token = self.token()?;
+        let session = token.session()?;
+        Ok(!Objects { token: &token, session: &session }.all_public()?.is_empty())
+    }
+}
+
+/// The one public key with a label.
+pub(super) fn labelled(objects: Objects<'_>, label: &str) -> Result<Pkcs11Locator, Pkcs11Error> {
+    let found = objects.public_labelled(label)?;
+    let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
+    Ok(locator(objects.token, objects.id(public)?, label))
+}
+
+/// The one public key that a URI means.
+pub(super) fn meant(objects: Objects<'_>, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
+    let found = objects.public_of(uri)?;
+    let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
+    Ok(locator(objects.token, objects.id(public)?, &objects.label(public)?))
+}
+
+/// Where the key of a DID is, among those that a URI means.
+pub(super) fn of_did(
+    objects: Objects<'_>,
+    did: &Did,
+    uri: &Pkcs11Uri,
+) -> Result<Vec<Pkcs11Locator>, Pkcs11Error> {
+    let mut found = Vec::new();
+    for public in objects.public_of(uri)? {
+        // A key in an unknown encoding is none of ours.
+        if let Ok(Some(key)) = objects.point(public)
+            && key == *did.verifying_key()
+        {
+            found.push(locator(objects.token, objects.id(public)?, &objects.label(public)?));
+        }
+    }
+    Ok(found)
+}
+
+/// The one place where the key of a DID was found.
+pub(super) fn the_only(
+    mut found: Vec<Pkcs11Locator>,
+    did: &Did,
+    searched: Vec<String>,
+) -> Result<Pkcs11Locator, Pkcs11Error> {
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(Pkcs11Error::NotFound { did: did.clone(), tokens: searched }),
+        (Some(last), false) => {
+            found.push(last);
+            let candidates = found.iter().map(ToString::to_string).collect();
+            Err(Pkcs11Error::FoundTwice { did: did.clone(), candidates })
+        }
+    }
+}
+
+/// The public key that is shown for a pair.
+pub(super) fn shown_at(
+    objects: Objects<'_>,
+    locator: &Pkcs11Locator,
+) -> Result<VerifyingKey, Pkcs11Error> {
+    let name = || with_id(&locator.id);
+    let public = objects.exactly_one(&objects.public(&locator.id)?, name)?;
+    objects.point(public)?.ok_or_else(|| Pkcs11Error::PublicKey {
+        token: objects.token.name(),
+        reason: format!("the public key {} shows no CKA_EC_POINT", name()),
+    })
 }

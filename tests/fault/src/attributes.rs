@@ -3,6 +3,7 @@
 use cryptoki_sys::*;
 
 use crate::effects::on_session;
+use crate::sight::is_blind;
 use crate::state::state;
 
 /// DER prefixes of a point: `OCTET STRING` and `BIT STRING`.
@@ -17,6 +18,9 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
 ) -> CK_RV {
     on_session("C_GetAttributeValue", session, |real, session, _| {
         let Some(function) = real.C_GetAttributeValue else { return CKR_FUNCTION_NOT_SUPPORTED };
+        if is_blind(real, session) {
+            return CKR_OBJECT_HANDLE_INVALID;
+        }
         // SAFETY: `count` attributes by the standard.
         let asked = unsafe { std::slice::from_raw_parts_mut(template, count as usize) };
         let mut answer = CKR_OK;
@@ -141,6 +145,11 @@ pub(crate) unsafe extern "C" fn C_FindObjects(
     let own = session;
     on_session("C_FindObjects", session, |real, session, _| {
         let Some(function) = real.C_FindObjects else { return CKR_FUNCTION_NOT_SUPPORTED };
+        if is_blind(real, session) {
+            // SAFETY: valid for a write by the standard.
+            unsafe { *count = 0 };
+            return CKR_OK;
+        }
         // SAFETY: the caller's own arguments, under the same contract.
         let rv = unsafe { function(session, objects, room, count) };
         let mut state = state();

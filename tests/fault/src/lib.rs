@@ -15,6 +15,7 @@ mod forward;
 mod keys;
 mod real;
 mod script;
+mod sight;
 mod state;
 mod token;
 

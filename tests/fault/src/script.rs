@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) curve: Option<String>,
     /// `private-only`: no key is made but as a private object.
     pub(crate) private_only: bool,
+    /// `login-to-see`: without a login no object is found, and that is no error.
+    pub(crate) login_to_see: bool,
     /// `no-null-sign`: C_Sign without a buffer is an error.
     pub(crate) no_null_sign: bool,
     /// `no-mechanism CKM`
@@ -140,6 +142,7 @@ impl Script {
             }
             ["curve", form @ ("oid" | "printable" | "luna")] => self.curve = Some((*form).into()),
             ["private-only"] => self.private_only = true,
+            ["login-to-see"] => self.login_to_see = true,
             ["no-null-sign"] => self.no_null_sign = true,
             ["no-mechanism", name] => {
                 self.no_mechanism.insert(codes::mechanism(name)?);
