@@ -103,6 +103,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The PKCS#11 module, where the backend is one: for what only it can do.
+    #[cfg(feature = "pkcs11")]
+    fn as_pkcs11(&self) -> Option<&pkcs11::Pkcs11Backend> {
+        None
+    }
+
     /// The power to keep a storage key, where the backend has it.
     fn vault(&self) -> Option<&dyn StorageVault> {
         None

@@ -25,6 +25,8 @@
 
 mod ask;
 mod create;
+#[cfg(feature = "pkcs11")]
+mod hidden;
 mod locked;
 mod options;
 mod pins;

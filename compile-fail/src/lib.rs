@@ -48,6 +48,7 @@ twins! {
     deserializing_a_verified_did,
     deserializing_evidence,
     device_held_bundle_where_never_exposed_is_demanded,
+    device_held_by_unknown_facts_where_never_exposed_is_demanded,
     device_held_key_into_a_hardware_key,
     device_held_key_into_key_pair_by_from,
     device_held_key_where_never_exposed_is_demanded,

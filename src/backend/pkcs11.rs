@@ -206,6 +206,10 @@ impl Backend for Pkcs11Backend {
         BackendKind::Pkcs11
     }
 
+    fn as_pkcs11(&self) -> Option<&Self> {
+        Some(self)
+    }
+
     fn describe(&self) -> Description {
         let token = self.token().ok();
         Description {

@@ -261,8 +261,8 @@ impl Pkcs11Error {
                  (`IdentityStore::relocate`)"
             }
             Self::NotFound { .. } => {
-                "plug in or restore the token; a token that shows public keys only after a login \
-                 cannot be searched"
+                "plug in or restore the token; one that shows no key without a login is searched \
+                 with the PIN, if no other token matches: name it by its URI"
             }
             Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
             Self::LeftBehind { .. } => {

@@ -202,11 +202,11 @@ impl Home {
         self.ask(&wants, source)?.send(|given| work(given.want_pin(backend.kind())?))
     }
 
-    fn ask(&self, wants: &Wants, source: CredentialSource<'_>) -> Result<Asked, Error> {
+    pub(super) fn ask(&self, wants: &Wants, source: CredentialSource<'_>) -> Result<Asked, Error> {
         Asked::ask(&self.store, &self.config.identity, wants, source, self.retry_refused)
     }
 
-    fn make(
+    pub(super) fn make(
         &mut self,
         asked: Asked,
         if_none: Option<&str>,

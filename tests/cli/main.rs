@@ -12,3 +12,4 @@ mod pin;
 mod pkcs11;
 mod rotation;
 mod tpm;
+mod tpm2_pkcs11;

@@ -227,3 +227,16 @@ fn a_token_that_calls_itself_hardware_is_claimed_to_be() {
 }
 
 }
+
+/// It takes CKA_DECRYPT=false for CKA_VERIFY=false, and leaves the pair that it then
+/// refuses in the TPM, which is full after two.
+#[test]
+fn tpm2_pkcs11_is_not_asked_for_a_pair_that_it_refuses() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script("library tpm2-software.github.io\nrefuse CKA_DECRYPT CKR_GENERAL_ERROR");
+        let (made, calls) = hsm.calls(|| faulty(hsm).create(&crate::p256::new_key(), &pin()));
+        made.unwrap().key.sign(b"hello").unwrap();
+        assert_eq!(count(&calls, "C_GenerateKeyPair"), 1, "{calls:?}");
+    });
+}

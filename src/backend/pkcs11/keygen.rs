@@ -77,6 +77,7 @@ impl Objects<'_> {
             [Attribute::Encrypt(false), Attribute::Wrap(false), Attribute::VerifyRecover(false)];
         let templates = template::for_pair((&shown, &shown_usages_off), (&needed, &usages_off));
         let mut first_error = None;
+        let templates = templates.into_iter().skip(template::not_for(self.token.identity()));
         for PairTemplate { name: template, public, private } in templates {
             for &(curve, params) in scheme.curves {
                 let mut public = public.clone();

@@ -4,6 +4,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::Attribute;
 
 use crate::error::Pkcs11Error;
+use crate::evidence::DeviceIdentity;
 
 /// A random `CKA_ID` of 16 bytes: no other object has it, so whatever has it
 /// was made by us.
@@ -69,6 +70,14 @@ pub(super) fn for_pair(
         ("plain, without PRIVATE of the public key", shown.to_vec(), last),
     ]
     .map(|(name, public, private)| PairTemplate { name, public, private })
+}
+
+/// How many of those templates a token cannot take, and should not be asked to.
+///
+/// tpm2-pkcs11 takes a usage that is switched off for one that the public key has, and
+/// leaves the pair that it refuses in the TPM, which has room for three objects.
+pub(super) fn not_for(token: &DeviceIdentity) -> usize {
+    if token.library.contains("tpm2-software") { 2 } else { 0 }
 }
 
 /// Whether another template, or another name for the curve, may do.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::backend::{BackendKind, Locator, NewKey};
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
+use crate::adopt::Named;
 use crate::args::InitArgs;
 use crate::context::{Context, check_module};
 use crate::error::CliError;
@@ -21,9 +22,11 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let method = args.did_method(algorithm)?;
     let adopted = adopt::named(&context, args)?;
     let source = context.source(home.wants_for_new()?.pin());
-    let bundle = match &adopted {
-        Some((locator, did)) => home.adopt(locator, did, source)?,
-        None => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
+    let bundle = match adopted {
+        Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
+        #[cfg(feature = "pkcs11")]
+        Named::Hidden => adopt::hidden(&mut home, args, source)?,
+        Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
     };
     let header = home.header()?;
     context.format.print(

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use icn_identity::Did;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{BackendKind, Pkcs11Locator};
+use icn_identity::error::{DeviceError, Pkcs11Error};
+use icn_identity::home::{Home, Wanted};
+use icn_identity::{Did, Error};
 
 use crate::args::id::RelocateArgs;
 use crate::context::Context;
@@ -18,12 +20,18 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     if header.backend() != BackendKind::Pkcs11 {
         return Err(CliError::OptionForPkcs11 { option: "relocate" });
     }
-    let (moved, locator) = search(context, header.did(), args.module.as_deref())?;
-
-    let home = moved.home()?.moved_to(locator.clone());
-    let identity = home.locate()?;
-    let source = moved.source_of(&identity);
-    let header = identity.ask(source)?.relocate()?;
+    let (header, locator) = match search(context, header.did(), args.module.as_deref()) {
+        Ok((moved, locator)) => {
+            let home = moved.home()?.moved_to(locator.clone());
+            let identity = home.locate()?;
+            let source = moved.source_of(&identity);
+            (identity.ask(source)?.relocate()?, locator)
+        }
+        Err(error) => match hiding(context, args.module.as_deref(), &error)? {
+            Some((home, wanted)) => home.relocate_within_login(context.source(wanted.as_ref()))?,
+            None => return Err(error),
+        },
+    };
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || format!("The key is at {locator}.\n"),
@@ -43,4 +51,35 @@ pub(crate) fn search(
     moved.key = None;
     moved.config.identity.pkcs11 = Some(config);
     Ok((moved, locator))
+}
+
+/// The one token that may show the key within a login, where nothing was found
+/// without one. If several could, the PIN is sent to none of them; nor to a token
+/// that shows other keys: it would show this one too.
+fn hiding(
+    context: &Context,
+    module: Option<&Path>,
+    error: &CliError,
+) -> Result<Option<(Home, Option<Wanted>)>, CliError> {
+    let not_found = matches!(
+        error,
+        CliError::Identity(Error::Device(DeviceError::Pkcs11(Pkcs11Error::NotFound { .. })))
+    );
+    if !not_found {
+        return Ok(None);
+    }
+    let mut config = context.pkcs11(module)?;
+    (config.token, config.serial, config.slot) = (None, None, None);
+    config.key = Some(context.key.clone().unwrap_or_default());
+    match Pkcs11Backend::open(&config)?.shows_a_key() {
+        Ok(false) => {}
+        Ok(true) | Err(Pkcs11Error::AmbiguousToken { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mut one = context.clone();
+    one.key = None;
+    one.config.identity.pkcs11 = Some(config);
+    let home = one.home()?;
+    let wanted = home.wants_for_new()?.pin().cloned();
+    Ok(Some((home, wanted)))
 }

@@ -13,4 +13,5 @@ pub mod small_order;
 pub mod softhsm;
 pub mod ssh_keygen;
 pub mod swtpm;
+pub mod tpm2_pkcs11;
 pub mod wire;

@@ -62,6 +62,10 @@ impl Help for Pkcs11Error {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
             }
+            Self::NotFound { .. } => {
+                "plug in or restore the token; one that shows no key without a login is searched \
+                 with the PIN, if no other token matches: --key 'pkcs11:token=LABEL'"
+            }
             Self::FoundTwice { .. } => "name one with --key URI",
             Self::LabelTaken { .. } => "choose another label with --key-label",
             Self::PublicKey { .. } => {

@@ -1,0 +1,81 @@
+//! Keys that a token shows within a login only: they are looked for with the PIN
+//! that opens them.
+
+use super::ask::Asked;
+use super::source::CredentialSource;
+use super::wants::Wants;
+use super::{Home, pins};
+use crate::backend::pkcs11::{LoggedIn, Pkcs11Backend};
+use crate::backend::{Backend, BackendKind, Locator, Pkcs11Locator};
+use crate::bundle::IdentityBundle;
+use crate::did::Did;
+use crate::error::{DeviceError, Error};
+use crate::key::DidKey;
+use crate::keystore::{Header, Needs};
+
+impl Home {
+    /// As [`Self::adopt`], around a key that `find` finds within a login to the
+    /// configured token. The PIN is sent once, for both.
+    ///
+    /// # Errors
+    ///
+    /// As there; those of [`Pkcs11Backend::log_in`] and of `find`.
+    pub fn adopt_within_login(
+        &mut self,
+        find: impl FnOnce(&LoggedIn<'_>) -> Result<(Pkcs11Locator, Did), Error>,
+        source: CredentialSource<'_>,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.check_vacant()?;
+        let asked = self.ask(&self.wants_for_new()?, source)?;
+        self.make(asked, None, |store, backend, credentials| {
+            let token = pkcs11(backend)?.log_in(credentials)?;
+            let (locator, did) = find(&token)?;
+            // Opened before the login ends, the key keeps it.
+            store.draft_around(backend, &Locator::Pkcs11(locator), &did, credentials)
+        })
+    }
+
+    /// Looks for the key of the identity on the configured token within a login, opens
+    /// it there, and records where it is, as [`Ready::relocate`](super::Ready::relocate)
+    /// does. The PIN is sent once, to that token and to no other.
+    ///
+    /// # Errors
+    ///
+    /// As there; those of [`Pkcs11Backend::log_in`] and [`LoggedIn::search`].
+    pub fn relocate_within_login(
+        &self,
+        source: CredentialSource<'_>,
+    ) -> Result<(Header, Pkcs11Locator), Error> {
+        let header = self.header()?;
+        let backend = self.backend()?;
+        let wants = Wants::of(Needs::of(&header), || backend.describe());
+        let config = &self.config.identity;
+        let asked = Asked::ask(&self.store, config, &wants, source, self.retry_refused)?;
+        asked.send(|credentials| {
+            let token = pkcs11(backend)?.log_in(credentials)?;
+            let locator = token.search(header.did())?;
+            let moved = self.again().moved_to(locator.clone());
+            let (backend, pinned) = (moved.backend()?, moved.pinned()?);
+            let located = moved.store.locate_at(backend, &locator, pinned)?;
+            let header = pins::change(&moved, located.prepare_relocation(credentials)?)?;
+            Ok((header, locator))
+        })
+    }
+
+    /// The same home, whose device is opened anew.
+    fn again(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            config: self.config.clone(),
+            config_path: self.config_path.clone(),
+            unpinned: self.unpinned,
+            retry_refused: self.retry_refused,
+            backend: std::sync::OnceLock::new(),
+            moved: None,
+        }
+    }
+}
+
+fn pkcs11(backend: &dyn Backend) -> Result<&Pkcs11Backend, DeviceError> {
+    backend.as_pkcs11().ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })
+}

@@ -1,0 +1,132 @@
+//! Tokens that show nothing without a login, as a YubiHSM 2: keys on them are found
+//! with the PIN, which is sent once.
+
+use support::home::{Home, openssl_verifies, write_private};
+use support::softhsm::{SoftHsm, count};
+
+/// As yubihsm_pkcs11 2.8.0 answers.
+const YUBIHSM: &str = "login-to-see\ncurve printable\nhide-max-sessions\n\
+    manufacturer Yubico_(www.yubico.com)\nlibrary Yubico_(www.yubico.com)\nmodel YubiHSM";
+
+/// A token with a key that `pkcs11-tool` has made.
+fn with_a_key(hsm: &SoftHsm, token: &str, kind: &str) {
+    hsm.token(token);
+    let make = ["--keypairgen", "--key-type", kind, "--label", "theirs", "--id", "07"];
+    hsm.pkcs11_tool_on(token, &make);
+}
+
+fn uri(hsm: &SoftHsm, rest: &str) -> String {
+    format!("pkcs11:{rest}?module-path={}", hsm.fault_module())
+}
+
+fn signs(home: &Home) {
+    let signature = home.ok(&["sign"], b"hello");
+    let shown = home.show();
+    let key = shown["public_key"]["hex"].as_str().unwrap();
+    assert!(openssl_verifies(&home.beside(""), key, b"hello", signature.trim()));
+}
+
+#[test]
+fn init_with_a_key_that_is_shown_within_a_login_only_sends_the_pin_once() {
+    for (kind, algorithm) in [("EC:edwards25519", "ed25519"), ("EC:prime256v1", "p256")] {
+        let hsm = SoftHsm::new();
+        with_a_key(&hsm, "node-1", kind);
+        hsm.script(YUBIHSM);
+        let home = hsm.home();
+        let key = uri(&hsm, "token=node-1;object=theirs");
+        let (_, calls) = hsm.calls(|| home.ok(&["id", "init", "--key", &key], b""));
+        assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+        let shown = home.show();
+        assert_eq!(shown["algorithm"], algorithm);
+        assert_eq!(shown["device"]["state"], "not-seen");
+        assert!(shown["locator"].as_str().unwrap().contains(";object=theirs;id=%07"), "{shown}");
+        signs(&home);
+    }
+}
+
+#[test]
+fn init_with_a_hidden_key_refuses_a_wrong_pin_once_another_algorithm_and_what_is_not_there() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:prime256v1");
+    hsm.script(YUBIHSM);
+    let home = hsm.home();
+    let key = uri(&hsm, "token=node-1;object=theirs");
+    let init = ["id", "init", "--key", &key];
+    let file = home.beside("pin");
+    write_private(&file, "11112222\n");
+    let wrong = [&["--pin-file", file.to_str().unwrap()], &init[..]].concat();
+    let ((), calls) = hsm.calls(|| {
+        home.refused(&wrong, b"", &["refused the PIN; it was tried once"]);
+        home.refused(&wrong, b"", &["was not sent again"]);
+    });
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+
+    let other = [&init[..], &["--algorithm", "ed25519"]].concat();
+    home.fails(&other, b"", &["p256", "ed25519", "leave --algorithm out"]);
+    let none = uri(&hsm, "token=node-1;object=none");
+    home.fails(&["id", "init", "--key", &none], b"", &["has no key that pkcs11:"]);
+    assert!(!home.path("identity.json").exists() && !home.path("identity.age").exists());
+    assert_eq!(hsm.objects("node-1").matches("Private Key Object").count(), 1);
+    home.ok(&init, b"");
+    signs(&home);
+}
+
+/// It would show this one, too.
+#[test]
+fn no_pin_is_sent_to_look_for_a_key_on_a_token_that_shows_others() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:edwards25519");
+    let home = hsm.home();
+    let none = uri(&hsm, "token=node-1;object=none");
+    let (_, calls) =
+        hsm.calls(|| home.fails(&["id", "init", "--key", &none], b"", &["has no key that"]));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    home.ok(&["id", "init", "--key", &uri(&hsm, "token=node-1;object=theirs")], b"");
+    for kind in ["privkey", "pubkey"] {
+        hsm.pkcs11_tool_on("node-1", &["--delete-object", "--type", kind, "--id", "07"]);
+    }
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "other", "--id", "08"];
+    hsm.pkcs11_tool_on("node-1", &make);
+    let (_, calls) =
+        hsm.calls(|| home.fails(&["id", "relocate"], b"", &["no token has the key of"]));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+}
+
+#[test]
+fn relocate_finds_a_hidden_key_with_the_pin_and_sends_it_to_one_token_only() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:edwards25519");
+    hsm.script(YUBIHSM);
+    let home = hsm.home();
+    home.ok(&["id", "init", "--key", &uri(&hsm, "token=node-1;object=theirs")], b"");
+    // A device that was restored has another serial number.
+    hsm.script(&format!("{YUBIHSM}\nserial 0042"));
+    home.fails(&["sign"], b"hello", &["no token matches"]);
+    let (said, calls) = hsm.calls(|| home.ok(&["id", "relocate"], b""));
+    assert!(said.contains("serial=0042"), "{said}");
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    assert!(home.read("icn.toml").contains("serial = \"0042\""));
+    signs(&home);
+
+    // Two that could have it: the PIN goes to neither, until one is named.
+    with_a_key(&hsm, "node-2", "EC:edwards25519");
+    hsm.script(&format!("{YUBIHSM}\nserial 0043"));
+    let texts =
+        ["no token has the key of", "node-1 (serial 0043)", "node-2", "--key 'pkcs11:token"];
+    let (_, calls) = hsm.calls(|| home.fails(&["id", "relocate"], b"", &texts));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    let other = ["id", "relocate", "--key", "pkcs11:token=node-2"];
+    let (_, calls) = hsm.calls(|| home.fails(&other, b"", &["no token has the key of", "node-2"]));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    let file = home.beside("pin");
+    write_private(&file, "11112222\n");
+    let key = ["id", "relocate", "--key", "pkcs11:token=node-1"];
+    let wrong = [&["--pin-file", file.to_str().unwrap()], &key[..]].concat();
+    let ((), calls) = hsm.calls(|| {
+        home.refused(&wrong, b"", &["refused the PIN; it was tried once"]);
+        home.refused(&wrong, b"", &["was not sent again"]);
+    });
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    home.ok(&key, b"");
+    signs(&home);
+}

@@ -1,0 +1,96 @@
+//! `icnctl` with tpm2-pkcs11, as it is: a token whose keys are in a TPM (swtpm: a
+//! virtual one, and shown as one).
+
+use serde_json::{Value, json};
+use support::home::{Home, openssl_verifies};
+use support::tpm2_pkcs11::{Tpm2Token, module};
+
+use crate::tpm::quick;
+
+const WRONG: &str = "pin-11112222";
+
+/// A home with an identity in the token. tpm2-pkcs11 makes a storage key by neither
+/// way, so there is a passphrase beside the PIN.
+fn identity(token: &Tpm2Token) -> Home {
+    let home = token.home().with("ICN_PASSPHRASE", support::home::PASSPHRASE);
+    let init = ["id", "init", "--backend", "pkcs11", "--module", module(), "--token", "node-1"];
+    home.ok(&[&init[..], &["--algorithm", "p256"]].concat(), b"");
+    home
+}
+
+fn signs(home: &Home) {
+    let signature = home.ok(&["sign"], b"hello");
+    let shown = home.show();
+    let key = shown["public_key"]["hex"].as_str().unwrap();
+    assert!(openssl_verifies(&home.beside(""), key, b"hello", signature.trim()));
+    assert!(!openssl_verifies(&home.beside(""), key, b"hullo", signature.trim()));
+}
+
+/// The module tells what stands in a file of its user, who can change it.
+#[test]
+fn a_key_of_tpm2_pkcs11_on_a_virtual_tpm_is_held_by_a_soft_token_and_nobody_vouches_for_it() {
+    let token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    let shown = home.show();
+    assert_eq!(shown["algorithm"], "p256");
+    assert_eq!(shown["provenance"], "device-held");
+    assert_eq!(shown["assurance"], "soft-token");
+    assert_eq!(shown["hardware_backed"], false);
+    for fact in ["local", "always_sensitive", "never_extractable"] {
+        assert_eq!(shown["evidence"][fact], "unknown", "{fact}");
+        assert_eq!(shown["evidence_word"][fact], "nobody", "{fact}");
+    }
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("Nobody vouches for always_sensitive, local"), "{text}");
+    assert!(text.contains("soft token, for tests"), "{text}");
+    signs(&home);
+}
+
+#[test]
+fn an_identity_in_tpm2_pkcs11_opens_again_after_its_tpm_was_restarted() {
+    let mut token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    let did = home.show()["did"].clone();
+    token.tpm.restart();
+    assert_eq!(home.show()["did"], did);
+    signs(&home);
+    token.tpm.power_off();
+    let shown = home.show();
+    assert_eq!(shown["device"]["state"], "unreachable");
+    home.fails(&["sign"], b"hello", &["cannot be used: it cannot be initialised"]);
+    token.tpm.power_on();
+    signs(&home);
+}
+
+#[test]
+fn a_wrong_pin_is_sent_to_tpm2_pkcs11_once() {
+    let token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    let file = home.beside("pin");
+    support::home::write_private(&file, WRONG);
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    let before = quick::lockout_counter(&token.tpm);
+    let ran = home.refused(&sign, b"hello", &["refused the PIN; it was tried once"]);
+    assert!(!ran.err.contains(WRONG), "{}", ran.err);
+    assert_eq!(quick::lockout_counter(&token.tpm) - before, 1);
+    home.refused(&sign, b"hello", &["was not sent again"]);
+    assert_eq!(quick::lockout_counter(&token.tpm) - before, 1);
+    signs(&home);
+}
+
+#[test]
+fn the_doctor_says_of_tpm2_pkcs11_that_it_is_a_soft_token() {
+    let token = Tpm2Token::new("node-1");
+    let home = token.home();
+    let args = ["--format", "json", "backend", "doctor", "--module", module()];
+    let report = home.ok(&[&args[..], &["--token", "node-1"]].concat(), b"");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let [token] = report["module"]["tokens"].as_array().unwrap().as_slice() else {
+        panic!("{report}")
+    };
+    assert_eq!((&token["label"], &token["assurance"]), (&json!("node-1"), &json!("soft-token")));
+    assert_eq!(token["hardware_slot"], true, "it says so of every TPM");
+    let hardware = |verdict: &&Value| verdict["requirement"] == "hardware";
+    let verdicts = report["verdicts"].as_array().unwrap();
+    assert_eq!(verdicts.iter().find(hardware).unwrap()["found"], "a soft token");
+}
