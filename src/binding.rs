@@ -7,11 +7,12 @@ mod stored;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub(crate) use self::extension::{Extension, OID, Unreadable};
 pub use self::instance::{BindingNumber, Instance};
 use self::stored::Stored;
+pub use self::stored::UnverifiedBinding;
 use crate::algorithm::{BadSignature, Signature};
 use crate::clock;
 use crate::did::Did;
@@ -31,8 +32,11 @@ pub(crate) const CLOCK_SKEW: u64 = 300;
 ///
 /// The old form, from before there were instances, ends with the sequence number.
 /// It is read from storage only, and renewed at once: peers refuse it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+///
+/// It is had from a bundle, or from a certificate that was verified. What is read from
+/// JSON is an [`UnverifiedBinding`].
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Stored")]
 pub struct Binding {
     did: Did,
     terms: Terms,

@@ -31,7 +31,7 @@ use self::renewal::Kept;
 use self::shared::Shared;
 use crate::algorithm::{P256, Signature, VerifyingKey};
 use crate::binding::Holder;
-pub use crate::binding::{Binding, BindingNumber, Instance};
+pub use crate::binding::{Binding, BindingNumber, Instance, UnverifiedBinding};
 use crate::clock;
 use crate::did::{Did, DidDocument};
 use crate::fault::SignError;

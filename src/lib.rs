@@ -92,7 +92,7 @@ pub use key::{
 };
 pub use rotation::{RotationChain, RotationStatement};
 pub use secret::{Passphrase, Pin};
-pub use signer::{Custody, DidSigner, DidSignerExt};
+pub use signer::{Custody, DidSigner, DidSignerExt, ShownCustody};
 pub use sshsig::SshSignature;
 
 /// README and docs pages, so that their examples are tested.

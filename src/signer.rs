@@ -119,15 +119,32 @@ pub(crate) fn verifies<S: DidSigner + ?Sized>(signer: &S) -> bool {
 #[non_exhaustive]
 pub enum Custody {
     /// Our own code holds the key, or read the evidence from its device.
-    Shown {
-        /// What the evidence says.
-        provenance: ProvenanceKind,
-        /// How much stands behind it.
-        assurance: Assurance,
-    },
+    Shown(ShownCustody),
     /// The signer was written elsewhere. Whatever it says of itself, nothing
     /// is proven.
     Unproven,
+}
+
+/// What the evidence about a key shows. Had from [`DidSignerExt::custody`] only: there
+/// is no constructor, no literal and no `Deserialize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownCustody {
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+}
+
+impl ShownCustody {
+    /// What the evidence says.
+    #[must_use]
+    pub const fn provenance(&self) -> ProvenanceKind {
+        self.provenance
+    }
+
+    /// How much stands behind it.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        self.assurance
+    }
 }
 
 /// Custody, computed from evidence for every [`DidSigner`].
@@ -135,10 +152,10 @@ pub trait DidSignerExt: DidSigner {
     /// What is known about where the key is.
     fn custody(&self) -> Custody {
         match self.evidence() {
-            Some(evidence) => Custody::Shown {
+            Some(evidence) => Custody::Shown(ShownCustody {
                 provenance: evidence.provenance(),
                 assurance: evidence.assurance(),
-            },
+            }),
             None => Custody::Unproven,
         }
     }

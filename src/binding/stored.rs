@@ -1,8 +1,9 @@
 //! A binding as JSON: in the payload of an identity.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Binding, Holder, Instance, Terms};
+use crate::algorithm::BadSignature;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
 
@@ -26,7 +27,47 @@ pub(super) struct Stored {
     signature: [u8; 64],
 }
 
-impl TryFrom<Stored> for Binding {
+/// A binding as somebody tells it, in JSON. It says nothing until [`Self::verify`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct UnverifiedBinding(Binding);
+
+impl UnverifiedBinding {
+    /// The DID that it claims to be signed by.
+    #[must_use]
+    pub const fn claimed_did(&self) -> &Did {
+        self.0.did()
+    }
+
+    /// The binding, if the key of its DID signed it. Whether that is the DID that you
+    /// expect, and whether the binding is valid now, is for the caller to compare.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSignature`].
+    pub fn verify(self) -> Result<Binding, BadSignature> {
+        self.0.verify()?;
+        Ok(self.0)
+    }
+
+    /// For who verifies it with all that it holds together.
+    pub(crate) fn into_claimed(self) -> Binding {
+        self.0
+    }
+
+    /// As it is written.
+    pub(crate) const fn of(binding: Binding) -> Self {
+        Self(binding)
+    }
+}
+
+impl Serialize for UnverifiedBinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl TryFrom<Stored> for UnverifiedBinding {
     type Error = &'static str;
 
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
@@ -43,7 +84,7 @@ impl TryFrom<Stored> for Binding {
             sequence: stored.sequence,
             holder,
         };
-        Ok(Self::unverified(stored.did, terms, stored.signature))
+        Ok(Self(Binding::unverified(stored.did, terms, stored.signature)))
     }
 }
 

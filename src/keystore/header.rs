@@ -22,10 +22,10 @@ const VERSION: u64 = 1;
 
 /// The public part of an identity, `identity.json`.
 ///
-/// **Not trusted** until the payload that holds its hash was opened. It has no
-/// module path: that comes from `icn.toml` only.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// **Not trusted** until the payload that holds its hash was opened: whoever can write
+/// the file can write what it says. It is read from the store only, and has no module
+/// path: that comes from `icn.toml`.
+#[derive(Debug, Clone, Serialize)]
 pub struct Header {
     format: String,
     version: u64,
@@ -43,7 +43,30 @@ pub struct Header {
     #[serde(with = "hex")]
     x25519_public: [u8; 32],
     /// Whoever reads it verifies it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    did_document: Option<serde_json::Value>,
+}
+
+/// As it is read, for [`Header::parse`] alone.
+#[derive(Deserialize)]
+#[serde(remote = "Header", deny_unknown_fields)]
+struct Claimed {
+    format: String,
+    version: u64,
+    generation: u64,
+    did: Did,
+    algorithm: AlgorithmId,
+    backend: BackendKind,
+    locator: Option<DeviceLocator>,
+    #[serde(with = "evidence::Claimed")]
+    evidence: EvidenceSummary,
+    storage: Storage,
+    #[serde(with = "base64")]
+    certificate: Vec<u8>,
+    tls_not_after: u64,
+    #[serde(with = "hex")]
+    x25519_public: [u8; 32],
+    #[serde(default)]
     did_document: Option<serde_json::Value>,
 }
 
@@ -157,7 +180,9 @@ impl Header {
             let found = version.version;
             return Err(FormatError::Newer { what: "identity.json", found, known: VERSION }.into());
         }
-        let header: Self = serde_json::from_str(text)?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let header = Claimed::deserialize(&mut json)?;
+        json.end()?;
         if header.algorithm != header.did.verifying_key().algorithm() {
             return Err("its algorithm is not that of its DID".into());
         }
@@ -260,9 +285,10 @@ impl Header {
         }
     }
 
-    /// What the evidence was when the header was written.
+    /// What the header says that the evidence was when it was written. The evidence
+    /// itself is that of the opened key: [`crate::DidSignerExt::evidence`].
     #[must_use]
-    pub const fn evidence(&self) -> &EvidenceSummary {
+    pub const fn claimed_evidence(&self) -> &EvidenceSummary {
         &self.evidence
     }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::legacy::Carried;
 use crate::backend::BackendKind;
-use crate::bundle::{Binding, Companions};
+use crate::bundle::{Companions, UnverifiedBinding};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
 use crate::fault::{FormatError, OpenError};
@@ -32,7 +32,7 @@ pub(crate) struct Payload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     x25519_secret: Option<X25519Seed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    binding: Option<Binding>,
+    binding: Option<UnverifiedBinding>,
     #[serde(default)]
     rotation_chain: StoredChain,
     #[serde(default)]
@@ -126,7 +126,7 @@ impl Payload {
             certificate: companions.certificate.clone(),
         });
         self.x25519_secret = Some(X25519Seed::from_bytes(companions.x25519.as_bytes()));
-        self.binding = Some(companions.binding.clone());
+        self.binding = Some(UnverifiedBinding::of(companions.binding.clone()));
         self.did_document = companions.document_value();
     }
 
@@ -162,7 +162,7 @@ impl Payload {
                 tls_key: Arc::new(tls.private_key),
                 certificate: tls.certificate,
                 x25519,
-                binding,
+                binding: binding.into_claimed(),
                 document,
             }),
             _ => Err(invalid("the TLS key, the X25519 key or the binding is missing")),

@@ -14,10 +14,19 @@ use crate::evidence::{Assurance, ProvenanceKind};
 use crate::signer::{Custody, DidSigner, DidSignerExt as _};
 use crate::statement::{Purpose, Statement};
 
-/// One of the two keys of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One of the two keys of a statement, which both of them signed: had from a
+/// [`RotationStatement`](super::RotationStatement) only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RotatedKey {
+    did: Did,
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+}
+
+/// As it is read, before the signatures are verified.
+#[derive(Deserialize)]
+#[serde(remote = "RotatedKey", deny_unknown_fields)]
+struct Told {
     did: Did,
     provenance: ProvenanceKind,
     assurance: Assurance,
@@ -28,8 +37,8 @@ impl RotatedKey {
     /// there is no evidence.
     pub(super) fn of<S: DidSigner + ?Sized>(did: Did, signer: &S) -> Self {
         let (provenance, assurance) = match signer.custody() {
-            Custody::Shown { provenance, assurance } => (provenance, assurance),
-            _ => (ProvenanceKind::External, Assurance::None),
+            Custody::Shown(shown) => (shown.provenance(), shown.assurance()),
+            Custody::Unproven => (ProvenanceKind::External, Assurance::None),
         };
         Self { did, provenance, assurance }
     }
@@ -40,17 +49,17 @@ impl RotatedKey {
         &self.did
     }
 
-    /// Its provenance when it signed, as this crate computed it on the signer's
+    /// What its signer claims of its provenance when it signed, as this crate computed it on the signer's
     /// machine. To everybody else that is the signer's word: whoever has the key
     /// can sign another.
     #[must_use]
-    pub const fn provenance(&self) -> ProvenanceKind {
+    pub const fn claimed_provenance(&self) -> ProvenanceKind {
         self.provenance
     }
 
-    /// How much stood behind that, told in the same way.
+    /// How much stood behind that, claimed in the same way.
     #[must_use]
-    pub const fn assurance(&self) -> Assurance {
+    pub const fn claimed_assurance(&self) -> Assurance {
         self.assurance
     }
 }
@@ -84,7 +93,9 @@ pub(super) struct Body {
     /// Unix seconds: one instant has one spelling.
     pub(super) time: u64,
     pub(super) reason: RotationReason,
+    #[serde(deserialize_with = "Told::deserialize")]
     pub(super) old: RotatedKey,
+    #[serde(deserialize_with = "Told::deserialize")]
     pub(super) new: RotatedKey,
     /// Absent in the first.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

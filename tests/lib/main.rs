@@ -17,5 +17,6 @@ mod renewal;
 mod rotation;
 mod sshsig;
 mod types;
+mod unverified;
 mod uri;
 mod wording;

@@ -79,9 +79,9 @@ fn an_identity_opens_after_a_restart_with_its_one_credential() {
             identity.node.tpm.restart();
             identity.open(pin).unwrap();
             identity.node.assert_tidy();
-            let summary = identity.store.header().unwrap().evidence().clone();
-            assert_eq!(summary.assurance, Assurance::SoftToken);
-            assert!(!summary.hardware_backed);
+            let summary = identity.store.header().unwrap().claimed_evidence().clone();
+            assert_eq!(summary.assurance(), Assurance::SoftToken);
+            assert!(!summary.is_hardware_backed());
         }
     }
 }
@@ -239,7 +239,10 @@ fn a_reseal_that_was_cut_off_locks_nobody_out() {
     forged["evidence"]["assurance"] = "claimed".into();
     lay(&identity, &serde_json::to_vec(&forged).unwrap(), &old.1);
     identity.open(Some(PIN)).unwrap();
-    assert_eq!(identity.store.header().unwrap().evidence().assurance, Assurance::SoftToken);
+    assert_eq!(
+        identity.store.header().unwrap().claimed_evidence().assurance(),
+        Assurance::SoftToken
+    );
     // After both.
     lay(&identity, &new.0, &new.1);
     identity.open(Some(PIN)).unwrap();

@@ -60,7 +60,9 @@ impl ApprovalRequest {
 #[serde(transparent)]
 struct PolicyRef(#[serde(with = "hex")] [u8; 32]);
 
-/// Signed PCR values.
+/// Signed PCR values, as somebody tells them: `TpmBackend::install` takes only
+/// signatures by the approver that the identity's own policy names, and the TPM verifies
+/// them once more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {

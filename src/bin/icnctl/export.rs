@@ -49,7 +49,9 @@ fn secret(
 ) -> Result<(), CliError> {
     // The configuration says so: no device is asked, and nobody for its PIN.
     if header.backend() != BackendKind::Age {
-        return Err(ExportError::NoSecret { provenance: header.evidence().provenance }.into());
+        return Err(
+            ExportError::NoSecret { provenance: header.claimed_evidence().provenance() }.into()
+        );
     }
     check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;

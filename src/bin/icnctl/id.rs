@@ -46,7 +46,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
             };
             let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
             let is_tpm = header.tpm().is_some();
-            if let Some(warning) = show::assurance_warning(header.evidence().assurance, is_tpm) {
+            if let Some(warning) =
+                show::assurance_warning(header.claimed_evidence().assurance(), is_tpm)
+            {
                 let _ = writeln!(text, "{warning}");
             }
             text

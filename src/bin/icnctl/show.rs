@@ -65,9 +65,9 @@ fn look(context: &Context, header: &Header) -> Device {
 }
 
 pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
-    let evidence = header.evidence();
+    let evidence = header.claimed_evidence();
     let facts: serde_json::Map<String, Value> = evidence
-        .facts
+        .facts()
         .iter()
         .map(|(name, fact)| {
             let fact = match fact {
@@ -90,9 +90,9 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         "did": header.did(),
         "algorithm": header.algorithm(),
         "backend": header.backend(),
-        "provenance": evidence.provenance,
-        "assurance": evidence.assurance,
-        "hardware_backed": evidence.hardware_backed,
+        "provenance": evidence.provenance(),
+        "assurance": evidence.assurance(),
+        "hardware_backed": evidence.is_hardware_backed(),
         "public_key": {
             "hex": hex(header.did().verifying_key().as_bytes()),
             "multibase": public_key_multibase(header.did().verifying_key()),
@@ -105,8 +105,8 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
             "policy": object.policy,
         })),
         "evidence": facts,
-        "evidence_word": evidence.words,
-        "device": { "state": state, "detail": detail, "model": evidence.device },
+        "evidence_word": evidence.words(),
+        "device": { "state": state, "detail": detail, "model": evidence.device() },
         "source": "header",
         "generation": header.generation(),
         "tls": {
@@ -126,17 +126,17 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
 }
 
 fn as_text(header: &Header, device: &Device) -> String {
-    let evidence = header.evidence();
+    let evidence = header.claimed_evidence();
     let mut lines: Vec<(&str, String)> = vec![
         ("DID", header.did().to_string()),
         ("Algorithm", header.algorithm().to_string()),
         ("Backend", header.backend().to_string()),
-        ("Provenance", provenance_in_words(evidence.provenance)),
-        ("Assurance", assurance_in_words(evidence.assurance)),
+        ("Provenance", provenance_in_words(evidence.provenance())),
+        ("Assurance", assurance_in_words(evidence.assurance())),
     ];
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {
-        lines.push((label, evidence.device.clone().unwrap_or_default()));
+        lines.push((label, evidence.device().unwrap_or_default().to_owned()));
         lines.push(("Key", locator));
         lines.push(("Evidence", evidence_in_words(evidence)));
     }
@@ -278,9 +278,9 @@ fn evidence_in_words(evidence: &EvidenceSummary) -> String {
     let mut parts = Vec::new();
     for word in [Some(Word::Device), Some(Word::Module), Some(Word::Nobody), None] {
         let facts: Vec<_> = evidence
-            .facts
+            .facts()
             .iter()
-            .filter(|(name, _)| evidence.words.get(*name).copied() == word)
+            .filter(|(name, _)| evidence.words().get(*name).copied() == word)
             .map(|(name, fact)| format!("{name}={fact}"))
             .collect();
         if facts.is_empty() {
@@ -294,7 +294,7 @@ fn evidence_in_words(evidence: &EvidenceSummary) -> String {
 
 /// Why a key counts as less than its module says.
 fn nobodys_word(evidence: &EvidenceSummary) -> Option<String> {
-    let nobodys = evidence.words.iter().filter(|(_, word)| **word == Word::Nobody);
+    let nobodys = evidence.words().iter().filter(|(_, word)| **word == Word::Nobody);
     let names: Vec<_> = nobodys.map(|(name, _)| name.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::binding::Instance;
-use crate::bundle::DEFAULT_VALIDITY;
+use crate::bundle::{DEFAULT_VALIDITY, UnverifiedBinding};
 use crate::key::{Key, Software, Unlocked};
 use crate::peer::Refusal;
 use crate::signer::sign_statement;
@@ -193,7 +193,7 @@ fn the_old_form_verifies_over_the_old_bytes_and_nothing_is_in_between() {
     let old = issued(&key).of_an_older_version(true, sign);
     let json = serde_json::to_value(old.binding()).unwrap();
     assert_eq!(json.get("instance").or(json.get("epoch")), None);
-    serde_json::from_value::<Binding>(json.clone()).unwrap().verify().unwrap();
+    serde_json::from_value::<UnverifiedBinding>(json.clone()).unwrap().verify().unwrap();
     let instance = Value::from("17".repeat(16));
     let with = |instance: Option<&Value>, epoch: Option<u64>| {
         let mut changed = json.clone();
@@ -203,7 +203,7 @@ fn the_old_form_verifies_over_the_old_bytes_and_nothing_is_in_between() {
         if let Some(epoch) = epoch {
             changed["epoch"] = epoch.into();
         }
-        serde_json::from_value::<Binding>(changed)
+        serde_json::from_value::<UnverifiedBinding>(changed)
     };
     with(Some(&instance), Some(0)).unwrap().verify().unwrap_err();
     for half in [with(Some(&instance), None), with(None, Some(0))] {
@@ -211,7 +211,7 @@ fn the_old_form_verifies_over_the_old_bytes_and_nothing_is_in_between() {
     }
     let mut stripped = serde_json::to_value(issued(&key).binding()).unwrap();
     stripped.as_object_mut().unwrap().retain(|name, _| name != "instance" && name != "epoch");
-    serde_json::from_value::<Binding>(stripped).unwrap().verify().unwrap_err();
+    serde_json::from_value::<UnverifiedBinding>(stripped).unwrap().verify().unwrap_err();
 }
 
 /// Every field is signed.
@@ -223,18 +223,18 @@ fn a_binding_with_anything_changed_is_refused() {
     for field in ["tls_spki", "x25519_public", "signature"] {
         let mut changed = good.clone();
         changed[field] = other[field].clone();
-        let binding: Binding = serde_json::from_value(changed).unwrap();
+        let binding: UnverifiedBinding = serde_json::from_value(changed).unwrap();
         assert!(binding.verify().is_err(), "{field}");
     }
     for field in ["not_before", "not_after", "sequence", "epoch"] {
         let mut changed = good.clone();
         changed[field] = (good[field].as_u64().unwrap() + 1).into();
-        let binding: Binding = serde_json::from_value(changed).unwrap();
+        let binding: UnverifiedBinding = serde_json::from_value(changed).unwrap();
         assert!(binding.verify().is_err(), "{field}");
     }
     let mut changed = good.clone();
     changed["instance"] = "18".repeat(16).into();
-    let binding: Binding = serde_json::from_value(changed).unwrap();
+    let binding: UnverifiedBinding = serde_json::from_value(changed).unwrap();
     assert!(binding.verify().is_err());
-    serde_json::from_value::<Binding>(good).unwrap().verify().unwrap();
+    serde_json::from_value::<UnverifiedBinding>(good).unwrap().verify().unwrap();
 }

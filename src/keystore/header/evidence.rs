@@ -8,24 +8,31 @@ use crate::evidence::{Assurance, Evidence, Fact, ProvenanceKind, Word};
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 /// What the evidence was when the header was written. A memory of it, not the
-/// evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
+/// evidence: had from a [`Header`](super::Header), which is somebody's claim until the
+/// payload has vouched for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EvidenceSummary {
-    /// How the key came to be and where it can be.
-    pub provenance: ProvenanceKind,
-    /// How much stood behind that.
-    pub assurance: Assurance,
-    /// [`crate::DidSignerExt::is_hardware_backed`].
-    pub hardware_backed: bool,
-    /// Manufacturer and model, where there is a device.
-    pub device: Option<String>,
-    /// Each attribute that was asked for, by its name.
-    pub facts: BTreeMap<String, Fact>,
-    /// Whose word each of them was. Empty in headers from before it was kept.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub words: BTreeMap<String, Word>,
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+    hardware_backed: bool,
+    device: Option<String>,
+    facts: BTreeMap<String, Fact>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    words: BTreeMap<String, Word>,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(remote = "EvidenceSummary", deny_unknown_fields)]
+pub(super) struct Claimed {
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+    hardware_backed: bool,
+    device: Option<String>,
+    facts: BTreeMap<String, Fact>,
+    /// Empty in headers from before it was kept.
+    #[serde(default)]
+    words: BTreeMap<String, Word>,
 }
 
 impl EvidenceSummary {
@@ -42,6 +49,42 @@ impl EvidenceSummary {
             words: facts().map(|shown| (shown.name.into(), shown.word)).collect(),
         }
     }
+
+    /// How the key came to be and where it can be.
+    #[must_use]
+    pub const fn provenance(&self) -> ProvenanceKind {
+        self.provenance
+    }
+
+    /// How much stood behind that.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    /// [`crate::DidSignerExt::is_hardware_backed`].
+    #[must_use]
+    pub const fn is_hardware_backed(&self) -> bool {
+        self.hardware_backed
+    }
+
+    /// Manufacturer and model, where there is a device.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// Each attribute that was asked for, by its name.
+    #[must_use]
+    pub const fn facts(&self) -> &BTreeMap<String, Fact> {
+        &self.facts
+    }
+
+    /// Whose word each of them was. Empty in headers from before it was kept.
+    #[must_use]
+    pub const fn words(&self) -> &BTreeMap<String, Word> {
+        &self.words
+    }
 }
 
 #[cfg(test)]
@@ -55,9 +98,13 @@ mod tests {
         r#""words":{"extractable":"device","local":"nobody"}}"#
     );
 
+    fn read(json: &str) -> serde_json::Result<EvidenceSummary> {
+        Claimed::deserialize(&mut serde_json::Deserializer::from_str(json))
+    }
+
     #[test]
     fn what_the_evidence_was_is_written_as_it_was_read() {
-        let evidence: EvidenceSummary = serde_json::from_str(EVIDENCE).unwrap();
+        let evidence = read(EVIDENCE).unwrap();
         assert_eq!(evidence.provenance, ProvenanceKind::DeviceHeld);
         assert_eq!(evidence.assurance, Assurance::SoftToken);
         assert_eq!(evidence.facts["local"], Fact::Unknown);
@@ -65,7 +112,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&evidence).unwrap(), EVIDENCE);
         // As written before it was kept whose word it is.
         let older = format!("{}}}", EVIDENCE.split_once(",\"words\"").unwrap().0);
-        let evidence: EvidenceSummary = serde_json::from_str(&older).unwrap();
+        let evidence = read(&older).unwrap();
         assert!(evidence.words.is_empty());
         assert_eq!(serde_json::to_string(&evidence).unwrap(), older);
         for (name, wrong) in [
@@ -75,7 +122,7 @@ mod tests {
             ("nobody", "somebody"),
         ] {
             let forged = EVIDENCE.replace(name, wrong);
-            let error = serde_json::from_str::<EvidenceSummary>(&forged).unwrap_err().to_string();
+            let error = read(&forged).unwrap_err().to_string();
             assert!(error.contains(name), "{wrong}: {error}");
         }
     }

@@ -97,7 +97,7 @@ fn each_step_says_whether_it_was_committed_to() {
     assert_eq!(sequences, [1, 2, 3]);
     assert_eq!(first.statement().time(), NEW_YEAR);
     assert_eq!(first.statement().reason(), RotationReason::Scheduled);
-    assert_eq!(first.statement().old().provenance(), ProvenanceKind::Software);
+    assert_eq!(first.statement().old().claimed_provenance(), ProvenanceKind::Software);
 }
 
 #[test]

@@ -64,8 +64,14 @@ fn provenance_is_computed_and_a_foreign_signer_is_external_whatever_it_says() {
     let (foreign, ours) = (Foreign::new(), software());
     let statement = RotationStatement::sign(&foreign, &ours, None, &terms()).unwrap();
     let (old, new) = (statement.old(), statement.new_key());
-    assert_eq!((old.provenance(), old.assurance()), (ProvenanceKind::External, Assurance::None));
-    assert_eq!((new.provenance(), new.assurance()), (ProvenanceKind::Software, Assurance::None));
+    assert_eq!(
+        (old.claimed_provenance(), old.claimed_assurance()),
+        (ProvenanceKind::External, Assurance::None)
+    );
+    assert_eq!(
+        (new.claimed_provenance(), new.claimed_assurance()),
+        (ProvenanceKind::Software, Assurance::None)
+    );
     assert_eq!(foreign.signed.load(Ordering::Relaxed), 1);
 }
 

@@ -57,7 +57,12 @@ fn every_pair_of_signers_rotates_and_says_what_its_keys_are() {
                 let statement = &statements(&read)[0];
                 let (from, to) = (statement.old(), statement.new_key());
                 assert_eq!((from.did(), to.did()), (old.did(), new.did()));
-                let said = (from.provenance(), from.assurance(), to.provenance(), to.assurance());
+                let said = (
+                    from.claimed_provenance(),
+                    from.claimed_assurance(),
+                    to.claimed_provenance(),
+                    to.claimed_assurance(),
+                );
                 let known = (*old_provenance, *old_assurance, *new_provenance, *new_assurance);
                 assert_eq!(said, known, "{} to {}", old.did(), new.did());
             }

@@ -135,8 +135,8 @@ fn as_json(step: &RotationStep<'_>) -> Value {
     let key = |key: &RotatedKey| {
         json!({
             "did": key.did(),
-            "provenance": key.provenance(),
-            "assurance": key.assurance(),
+            "provenance": key.claimed_provenance(),
+            "assurance": key.claimed_assurance(),
         })
     };
     json!({
