@@ -57,7 +57,7 @@ use std::sync::Arc;
 pub use adapter::AsSigner;
 pub use at_rest::{AtRest, SealedKey};
 pub use backed::HardwareBacked;
-pub use capability::{Confined, ExposeSecret, NeverExposed};
+pub use capability::{Confined, ExposeSecret, MadeInMemory, NeverExposed};
 pub(crate) use challenge::prove_possession;
 pub use erased::{DidKey, WrongProvenance};
 pub use external::ExternalSigner;
@@ -69,14 +69,14 @@ pub use refused::Refused;
 pub use state::{Locked, Sealed, State, Unlocked};
 use zeroize::Zeroizing;
 
-use self::hooks::{Exposes, Store};
+use self::hooks::{Exposes, Makes, Store};
 use self::public::Public;
 use crate::algorithm::{Algorithm, Ed25519, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::evidence::Evidence;
 use crate::fault::SignError;
 use crate::private::{Closed, Token};
-use crate::secret::pkcs8;
+use crate::secret::{NoRandomness, pkcs8};
 use crate::signer::{DidSigner, refuse_reserved};
 
 /// A private key, or the only way to it.
@@ -117,6 +117,29 @@ where
         let did = Did::from_key(method, self.verifying_key());
         let public = Public { did, evidence: self.public.evidence.clone() };
         Self { public: Arc::new(public), material: self.material }
+    }
+
+    /// A new key from the system's random generator, made in locked memory: a
+    /// `Key<Software, Unlocked>`. Any other key is made by a device or by its own signer.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`] only.
+    pub fn generate() -> Result<Self, NoRandomness>
+    where
+        Self: MadeInMemory,
+    {
+        Makes::make(Token::new())
+    }
+
+    /// The key of a 32-byte seed (RFC 8032, section 5.1.5): a `Key<Software, Unlocked>`.
+    ///
+    /// The seed is copied into locked memory; wipe the one you gave.
+    pub fn from_seed(seed: &[u8; 32]) -> Self
+    where
+        Self: MadeInMemory,
+    {
+        Makes::of_seed(Token::new(), seed)
     }
 
     /// The 32-byte Ed25519 seed (RFC 8032), where there is one to see.

@@ -16,9 +16,12 @@ use crate::statement::is_reserved;
 /// implementor: [`DidSignerExt`] computes it from evidence that this crate
 /// read, and there is none for a signer written elsewhere.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot sign for a DID",
-    label = "this is not an unlocked key or another signer",
-    note = "unlock or unseal the key first: only `Key<P, Unlocked>` signs"
+    message = "`{Self}` does not sign for a DID",
+    label = "expected an unlocked key, a bundle over one, or another signer",
+    note = "of keys only `Key<P, Unlocked>` signs: a `Locked` key wants `unlock(passphrase)`, a \
+            `Sealed` one `unseal(pin)`; in generic code demand `P: Provenance`",
+    note = "a value inside of an `Option` or a `Result` has to be taken out first; a type of your \
+            own implements `DidSigner`, or joins by `Key::<External, Unlocked>::from_external`"
 )]
 pub trait DidSigner: Send + Sync {
     /// The DID signed for.

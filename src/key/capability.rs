@@ -1,7 +1,7 @@
 //! What a key's type promises. Empty markers: nothing to call, nothing to
 //! implement outside.
 
-use super::hooks::Exposes;
+use super::hooks::{Exposes, Makes};
 use super::{DeviceHeld, Hardware, Key, KeyPair, Software, Unlocked};
 use crate::algorithm::P256;
 use crate::private::{Closed, Token};
@@ -55,6 +55,24 @@ pub trait Confined: Closed {}
     note = "a `Sealed` key is a demand: `unseal` reads the evidence"
 )]
 pub trait NeverExposed: Confined {}
+
+/// The key can be made in this process' memory, by [`Key::generate`] and
+/// [`Key::from_seed`].
+///
+/// # Sealed
+///
+/// Only an unlocked software key.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` is not made in memory",
+    label = "only `Key<Software, Unlocked>` is: by `generate`, or from a seed",
+    note = "`Hardware` keys are born in their device, and `TpmSealed` ones are sealed by it: a \
+            backend makes them (`Backend::create`), or a whole identity with one \
+            (`IdentityStore::create`); features `pkcs11` and `tpm`",
+    note = "a key behind a signer of your own joins by `Key::<External, Unlocked>::from_external`"
+)]
+pub trait MadeInMemory: Makes {}
+
+impl MadeInMemory for Key<Software, Unlocked> {}
 
 impl Exposes for Key<Software, Unlocked> {
     fn seed(&self, _: Token) -> &[u8; 32] {

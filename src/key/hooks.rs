@@ -7,6 +7,7 @@ use super::state::Unlocked;
 use crate::algorithm::{Algorithm, Signature};
 use crate::fault::SignError;
 use crate::private::{Closed, Token};
+use crate::secret::NoRandomness;
 
 /// What a key of one provenance holds in one state.
 pub trait Store<S, A>: Closed {
@@ -27,6 +28,15 @@ pub trait SignWith<A: Algorithm>: Store<Unlocked, A> {
 
     /// Whether each signature has been verified by then, or cannot be another's.
     fn verifies(_: Token, material: &Self::Material) -> bool;
+}
+
+/// Makes a key in memory. Implemented for the one key type that is made so.
+pub trait Makes: Closed {
+    /// A new key.
+    fn make(_: Token) -> Result<Self, NoRandomness>;
+
+    /// The key of a seed.
+    fn of_seed(_: Token, seed: &[u8; 32]) -> Self;
 }
 
 /// Lends the seed. Implemented for the one key type that has it.

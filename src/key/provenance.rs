@@ -12,8 +12,10 @@ use crate::private::Closed;
 /// The pairs that exist are in the table of [`crate::key`]. An impossible
 /// pair, like `Key<Hardware, Locked>`, cannot even be named.
 #[diagnostic::on_unimplemented(
-    message = "there is no `{Self}` key in state `{S}` for `{A}`",
-    label = "no such key exists",
+    message = "`{Self}` is not known to have `{A}` keys in state `{S}`",
+    label = "this pair of provenance and state does not exist, or generic code does not demand it",
+    note = "generic code demands `P: Provenance` (`P: Provenance<A>` if it is generic over the \
+            algorithm as well): with it `Key<P, Unlocked>` exists and signs",
     note = "`Software` keys are `Locked` or `Unlocked`; `TpmSealed`, `DeviceHeld` and `Hardware` \
             keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`",
     note = "`P256` keys are `DeviceHeld`, `Hardware` or `External`: this crate never has one in \

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::hooks::Makes;
 use super::{Key, Public, Software, Unlocked};
 use crate::algorithm::{BadSignature, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
 use crate::evidence::Evidence;
 use crate::fault::SignError;
+use crate::private::Token;
 use crate::secret::{NoRandomness, SigningSeed};
 
 /// An age file that holds the seed.
@@ -52,23 +54,17 @@ pub(super) fn sign_with_seed(
     }
 }
 
-impl Key<Software, Unlocked> {
-    /// A new key from the system's random generator, made in locked memory.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRandomness`] only.
-    pub fn generate() -> Result<Self, NoRandomness> {
+impl Makes for Key<Software, Unlocked> {
+    fn make(_: Token) -> Result<Self, NoRandomness> {
         Ok(Self::from_signing_seed(SigningSeed::generate()?, DidMethod::default()))
     }
 
-    /// The key of a 32-byte seed (RFC 8032, section 5.1.5).
-    ///
-    /// The seed is copied into locked memory; wipe the one you gave.
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
+    fn of_seed(_: Token, seed: &[u8; 32]) -> Self {
         Self::from_signing_seed(SigningSeed::from_bytes(seed), DidMethod::default())
     }
+}
 
+impl Key<Software, Unlocked> {
     pub(crate) fn from_signing_seed(seed: SigningSeed, method: DidMethod) -> Self {
         let did = Did::from_key(method, &seed.verifying_key().into());
         let public = Public::new(did, Some(Evidence::software()));
