@@ -25,7 +25,7 @@ pub(crate) fn files(directory: &str) -> Vec<PathBuf> {
 
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for path in ["src", "tests"].into_iter().flat_map(files) {
+    for path in ["src", "tests", "compile-fail/tests"].into_iter().flat_map(files) {
         let text = fs::read_to_string(path).unwrap();
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
