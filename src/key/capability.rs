@@ -67,7 +67,7 @@ pub trait NeverExposed: Confined {}
     label = "only `Key<Software, Unlocked>` is: by `generate`, or from a seed",
     note = "`Hardware` keys are born in their device, and `TpmSealed` ones are sealed by it: a \
             backend makes them (`Backend::create`), or a whole identity with one \
-            (`IdentityStore::create`); features `pkcs11` and `tpm`",
+            (`Home::create`); features `pkcs11` and `tpm`",
     note = "a key behind a signer of your own joins by `Key::<External, Unlocked>::from_external`"
 )]
 pub trait MadeInMemory: Makes {}

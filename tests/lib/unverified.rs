@@ -6,7 +6,7 @@ use icn_identity::backend::{AgeKeyStore, BackendKind};
 use icn_identity::bundle::UnverifiedBinding;
 use icn_identity::config::Config;
 use icn_identity::error::{KeystoreError, OpenError};
-use icn_identity::keystore::{Credentials, IdentityStore};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::rotation::{RotationError, RotationReason, RotationTerms};
 use icn_identity::{
     Custody, DidMethod, DidSignerExt as _, Error, IdentityBundle, Key, Passphrase, ProvenanceKind,
@@ -54,14 +54,14 @@ fn evidence_that_a_header_claims_is_a_claim_and_opens_nothing() {
     assert_eq!(claimed.claimed_evidence().provenance(), ProvenanceKind::Hardware);
     assert!(claimed.claimed_evidence().is_hardware_backed());
     let credentials = Credentials::passphrase(passphrase());
-    let refused = store.open(&backend, None, &credentials).unwrap_err();
+    let refused = store.open(&backend, Pinned::Nobody, &credentials).unwrap_err();
     assert!(
         matches!(refused, Error::Keystore(KeystoreError::HeaderMismatch { .. })),
         "{refused:?}"
     );
 
     fs::write(&path, honest).unwrap();
-    let opened = store.open(&backend, None, &credentials).unwrap();
+    let opened = store.open(&backend, Pinned::Nobody, &credentials).unwrap();
     assert!(!opened.bundle.is_hardware_backed());
     let Custody::Shown(shown) = opened.bundle.custody() else { panic!("our own key") };
     assert_eq!(shown.provenance(), ProvenanceKind::Software);
@@ -104,7 +104,7 @@ fn a_wrong_passphrase_of_an_identity_has_its_kind() {
     let _made = backend.create_identity(DidMethod::Icn, &Passphrase::new("right")).unwrap();
     let store = IdentityStore::new(backend.home()).with_age_config(config);
     let wrong = Credentials::passphrase(Passphrase::new("wrong"));
-    let refused = store.open(&backend, None, &wrong).unwrap_err();
+    let refused = store.open(&backend, Pinned::Nobody, &wrong).unwrap_err();
     assert!(matches!(refused, Error::Open(OpenError::WrongPassphrase)), "{refused:?}");
     assert_eq!(refused.kind(), icn_identity::ErrorKind::WrongCredential);
     assert!(!refused.is_transient());
