@@ -25,7 +25,7 @@ fn a_binding_told_in_json_says_nothing_until_it_verifies() {
     let told = serde_json::to_value(bundle.binding()).unwrap();
     let read: UnverifiedBinding = serde_json::from_value(told.clone()).unwrap();
     assert_eq!(read.claimed_did(), bundle.did());
-    assert_eq!(read.verify().unwrap(), *bundle.binding());
+    assert_eq!(read.verify().unwrap(), bundle.binding());
     // The thief's TLS key under the name of somebody else.
     let mut forged = serde_json::to_value(thief.binding()).unwrap();
     forged["did"] = told["did"].clone();
