@@ -115,4 +115,7 @@ mod pages {
     mod rotation {}
     #[doc = include_str!("../docs/signing.md")]
     mod signing {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("../docs/testing.md")]
+    mod testing {}
 }

@@ -62,6 +62,7 @@ mod identity;
 mod policy;
 mod signing;
 mod stream;
+pub mod testing;
 mod verifier;
 
 use std::error::Error as StdError;

@@ -52,6 +52,11 @@ pub struct Stream<IO> {
 impl<IO: Read + Write> Stream<IO> {
     fn new(mut io: IO, mut connection: Connection) -> Result<Self, TlsError> {
         connection.handshake(&mut io)?;
+        Self::of(io, connection)
+    }
+
+    /// The handshake is done.
+    pub(super) fn of(io: IO, connection: Connection) -> Result<Self, TlsError> {
         let peer = connection.peer()?;
         Ok(Self { connection, io, peer })
     }
