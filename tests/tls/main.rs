@@ -12,6 +12,7 @@ mod live;
 mod pairs;
 mod refusals;
 mod rotation;
+mod service;
 mod testing;
 mod times;
 mod wire;

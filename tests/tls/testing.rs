@@ -15,17 +15,17 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 #[test]
 fn a_handshake_in_memory_verifies_both_as_one_over_a_network() {
-    let (mut client, mut server) = (bundle(), bundle());
+    let (client, server) = (bundle(), bundle());
     let met = testing::handshake(&client, &server).unwrap();
     assert_eq!(met.client.did(), client.did());
     assert_eq!(met.server.did(), server.did());
     assert_eq!(met.client.sequence(), client.binding().sequence());
-    assert_eq!(met.server.x25519_public_key(), server.x25519_public_key());
+    assert_eq!(met.server.x25519_public_key(), &server.x25519_public_key());
     // Nobody is let off: a binding that has ended is refused, on either side.
     let past = SystemTime::now() - 3 * WEEK;
     let good = bundle();
-    client.renew(past, WEEK).unwrap();
-    server.renew(past, WEEK).unwrap();
+    client.renew_at(past, WEEK).unwrap();
+    server.renew_at(past, WEEK).unwrap();
     for refused in [testing::handshake(&client, &good), testing::handshake(&good, &server)] {
         let error = refused.unwrap_err();
         assert!(matches!(error.refusal(), Some(Refusal::Expired { .. })), "{error}");
