@@ -10,7 +10,7 @@ mod stream;
 use std::str::FromStr as _;
 
 use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 pub(crate) use self::slow::watched;
@@ -74,8 +74,8 @@ pub(crate) fn encrypt_with_passphrase(
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that
 /// whoever holds it opens the file with the stock tool.
-pub(crate) fn new_storage_key() -> SecretString {
-    x25519::Identity::generate().to_string()
+pub(crate) fn new_storage_key() -> LockedText {
+    LockedText::from(x25519::Identity::generate().to_string().expose_secret())
 }
 
 /// Encrypts bytes of any kind to a storage key.

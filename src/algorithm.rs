@@ -2,6 +2,7 @@
 
 mod ed25519;
 mod p256;
+mod public;
 mod signature;
 
 use std::fmt;
@@ -65,7 +66,9 @@ named! {
 }
 
 /// A public key that was checked when it was made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// Ordered by algorithm, then by [`Self::as_bytes`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum VerifyingKey {
     /// An Ed25519 public key.
@@ -152,7 +155,12 @@ impl InvalidVerifyingKey {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotOnCurve | Self::NotCanonical | Self::SmallOrder => ErrorKind::InvalidInput,
+            Self::NotOnCurve
+            | Self::NotCanonical
+            | Self::SmallOrder
+            | Self::Length { .. }
+            | Self::Format { .. }
+            | Self::PrivateKey => ErrorKind::InvalidInput,
         }
     }
 
@@ -163,6 +171,13 @@ impl InvalidVerifyingKey {
             Self::NotOnCurve => "give the bytes of a public key, whole and of the right algorithm",
             Self::NotCanonical => "give the one canonical encoding (of a P-256 key: compressed)",
             Self::SmallOrder => "do not use it: anybody can make signatures that verify under it",
+            Self::Length { .. } => {
+                "give the bytes of a public key, whole and of the right algorithm"
+            }
+            Self::Format { expected } => return Some(format!("give {expected}")),
+            Self::PrivateKey => {
+                "give the public key alone; if the private one was shown to others, make a new one"
+            }
         };
         Some(help.into())
     }
@@ -182,4 +197,21 @@ pub enum InvalidVerifyingKey {
     /// The point has small order: signatures under it prove nothing.
     #[error("the point has small order")]
     SmallOrder,
+    /// The key has not the length of its algorithm.
+    #[error("the key has {found} bytes instead of {expected}")]
+    Length {
+        /// How many bytes there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// It is written in another way, or is a key of another algorithm.
+    #[error("this is not {expected}")]
+    Format {
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A private key was given for a public one. Nothing of it is repeated.
+    #[error("this is a private key, not a public one")]
+    PrivateKey,
 }

@@ -7,13 +7,13 @@
 mod age;
 mod config;
 mod credentials;
+pub mod doctor;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod plan;
 #[cfg(feature = "tpm")]
 pub mod tpm;
 mod vault;
-mod verdict;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,19 +26,23 @@ pub use self::credentials::Credentials;
 pub(crate) use self::plan::ObjectNames;
 pub use self::plan::Plan;
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
-pub use self::verdict::{Outcome, Verdict};
 use crate::algorithm::AlgorithmId;
 use crate::did::{Did, DidMethod};
 use crate::error::Error;
 use crate::evidence::DeviceIdentity;
 use crate::key::{DidKey, Key, Locked, SealedKey, Software};
 pub use crate::locator::{
-    Authorized, BackendKind, Locator, Owner, PcrBank, PcrValues, PinStretching, Pkcs11Locator,
-    Pkcs11Uri, TpmObject, TpmParent, TpmPolicy, uri,
+    Authorized, BackendKind, InvalidPcrs, Locator, Owner, PcrBank, PcrValues, PinStretching,
+    Pkcs11Locator, Pkcs11Uri, TpmObject, TpmParent, TpmPolicy, uri,
 };
+use crate::private;
 
 /// A source of keys. Object-safe.
-pub trait Backend: fmt::Debug + Send + Sync {
+///
+/// # Sealed
+///
+/// Implemented by [`AgeKeyStore`], `Pkcs11Backend` and `TpmBackend`.
+pub trait Backend: fmt::Debug + Send + Sync + private::Backend {
     /// Which kind it is.
     fn kind(&self) -> BackendKind;
 

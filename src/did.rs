@@ -13,6 +13,7 @@ mod document;
 mod form;
 mod proof;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use self::document::{DidDocument, InvalidDocument};
 use crate::algorithm::{
     AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, P256VerifyingKey, VerifyingKey,
 };
+use crate::encoding::named;
 use crate::kind::{ErrorKind, explain};
 
 /// `ed25519-pub` of the multicodec table.
@@ -42,6 +44,11 @@ pub enum DidMethod {
     Key,
 }
 
+named! {
+    /// The lower-case name used in DIDs and in JSON: `icn`, `key`.
+    DidMethod, "a DID method": Icn => "icn", Key => "key"
+}
+
 impl DidMethod {
     /// Whether keys of this algorithm have DIDs of this method.
     #[must_use]
@@ -59,7 +66,7 @@ impl DidMethod {
 
 /// A DID whose text and key were checked against each other.
 ///
-/// Equality and hashing are over the text: `did:icn:z…` and `did:key:z…` of
+/// Equality, order and hashing are over the text: `did:icn:z…` and `did:key:z…` of
 /// one key are two DIDs; compare [`Did::verifying_key`] where the key is meant.
 #[derive(Clone)]
 pub struct Did(Arc<Inner>);
@@ -72,14 +79,26 @@ struct Inner {
 }
 
 impl Did {
-    /// The DID of a public key. A P-256 key has a `did:key` only, whatever
-    /// method is asked for.
-    #[must_use]
-    pub fn from_key(method: DidMethod, key: &VerifyingKey) -> Self {
+    /// The DID of a public key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDid::NoSuchDid`] for a P-256 key and [`DidMethod::Icn`]: there are
+    /// `did:icn` of Ed25519 keys only ([`DidMethod::fits`]).
+    pub fn from_key(method: DidMethod, key: &VerifyingKey) -> Result<Self, InvalidDid> {
+        let algorithm = key.algorithm();
+        if !method.fits(algorithm) {
+            return Err(InvalidDid::NoSuchDid { method, algorithm });
+        }
+        Ok(Self::fitting(method, key))
+    }
+
+    /// The DID of a public key, by this method if it fits, else as `did:key`.
+    pub(crate) fn fitting(method: DidMethod, key: &VerifyingKey) -> Self {
         let method = if method.fits(key.algorithm()) { method } else { DidMethod::Key };
         let encoded = match method {
             DidMethod::Icn => bs58::encode(key.as_bytes()).into_string(),
-            DidMethod::Key => multikey(key),
+            DidMethod::Key => bs58::encode(key.multikey_bytes()).into_string(),
         };
         Self(Arc::new(Inner { text: format!("{}z{encoded}", method.prefix()), method, key: *key }))
     }
@@ -111,7 +130,7 @@ impl Did {
             P256_PUB => P256VerifyingKey::from_bytes(sized(raw)?)?.into(),
             code => return Err(InvalidDid::Multicodec { code }),
         };
-        let did = Self::from_key(method, &key);
+        let did = Self::fitting(method, &key);
         // One key has one text: whatever else the decoder let through ends here.
         if did.as_str() != text {
             return Err(InvalidDid::NotCanonical);
@@ -123,6 +142,13 @@ impl Did {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text
+    }
+
+    /// The DID URL of the DID's own key, `did:…#z6Mk…`: what JWTs (`kid`), proofs and
+    /// documents name it by (DID Core v1.0, section 5.2).
+    #[must_use]
+    pub fn verification_method(&self) -> String {
+        format!("{self}#{}", self.verifying_key().to_multibase())
     }
 
     /// The method of the text.
@@ -138,27 +164,7 @@ impl Did {
     }
 }
 
-/// base58btc of multicodec and key: the *Multikey* encoding without its `z`.
-fn multikey(key: &VerifyingKey) -> String {
-    bs58::encode(multikey_bytes(key)).into_string()
-}
-
-/// Multicodec and key: what base58btc makes a `publicKeyMultibase` of.
-pub(crate) fn multikey_bytes(key: &VerifyingKey) -> Vec<u8> {
-    let code: &[u8] = match key.algorithm() {
-        AlgorithmId::Ed25519 => &[0xed, 0x01],
-        AlgorithmId::P256 => &[0x80, 0x24],
-    };
-    [code, key.as_bytes()].concat()
-}
-
-/// The `publicKeyMultibase` of a key (Multikey, base58btc): `z6Mk…`, `zDn…`.
-#[must_use]
-pub fn public_key_multibase(key: &VerifyingKey) -> String {
-    format!("z{}", multikey(key))
-}
-
-/// The same of an X25519 public key: `z6LS…` (multicodec `ec 01`).
+/// The `publicKeyMultibase` of an X25519 public key: `z6LS…` (multicodec `ec 01`).
 #[must_use]
 pub fn x25519_public_key_multibase(key: &[u8; 32]) -> String {
     format!("z{}", bs58::encode([&[0xec, 0x01], key.as_slice()].concat()).into_string())
@@ -190,6 +196,16 @@ impl PartialEq for Did {
     }
 }
 impl Eq for Did {}
+impl Ord for Did {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.text.cmp(&other.0.text)
+    }
+}
+impl PartialOrd for Did {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 impl std::hash::Hash for Did {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.0.text.hash(state);
@@ -250,14 +266,19 @@ impl InvalidDid {
             | Self::Multicodec { .. }
             | Self::Length { .. }
             | Self::Key(_)
-            | Self::NotCanonical => ErrorKind::InvalidInput,
+            | Self::NotCanonical
+            | Self::NoSuchDid { .. } => ErrorKind::InvalidInput,
         }
     }
 
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        Some("give a DID like did:icn:z… or did:key:z6Mk…, exactly as its owner gave it".into())
+        let help = match self {
+            Self::NoSuchDid { .. } => "name the key by a did:key",
+            _ => "give a DID like did:icn:z… or did:key:z6Mk…, exactly as its owner gave it",
+        };
+        Some(help.into())
     }
 }
 
@@ -303,4 +324,12 @@ pub enum InvalidDid {
     /// The text is a second spelling of a DID.
     #[error("the DID is not in its canonical spelling")]
     NotCanonical,
+    /// Keys of this algorithm have no DID of this method.
+    #[error("there is no did:{method} of a key of {algorithm}")]
+    NoSuchDid {
+        /// The method that was asked for.
+        method: DidMethod,
+        /// What the key is.
+        algorithm: AlgorithmId,
+    },
 }

@@ -4,7 +4,9 @@
 pub(crate) mod age;
 pub(crate) mod base64;
 pub(crate) mod hex;
+mod json;
 mod name;
 
+pub use json::InvalidJson;
 pub use name::UnknownName;
 pub(crate) use name::{Name, named};

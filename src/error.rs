@@ -21,7 +21,7 @@ use crate::bundle::{BundleError, DecryptError, NotContributory, RenewalError};
 #[cfg(feature = "keystore")]
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
-pub use crate::encoding::UnknownName;
+pub use crate::encoding::{InvalidJson, UnknownName};
 use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
     CredentialError, DeviceError, FormatError, KeystoreError, OpenError, PcrDifference,
@@ -29,8 +29,8 @@ pub use crate::fault::{
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
-pub use crate::locator::BackendKind;
 pub use crate::locator::uri::InvalidPkcs11Uri;
+pub use crate::locator::{BackendKind, InvalidPcrs};
 pub use crate::peer::BookError;
 use crate::peer::{Refusal, SequenceError};
 use crate::rotation::RotationError;
@@ -98,6 +98,9 @@ pub enum Error {
     /// A text is not the name of a provenance, an assurance or an algorithm.
     #[error(transparent)]
     Name(#[from] UnknownName),
+    /// A text is not the JSON that it should be.
+    #[error(transparent)]
+    Json(#[from] InvalidJson),
     /// Bytes are no public key.
     #[error(transparent)]
     VerifyingKey(#[from] InvalidVerifyingKey),
@@ -116,6 +119,9 @@ pub enum Error {
     /// A text is no `pkcs11:` URI of a key or token.
     #[error(transparent)]
     Uri(#[from] InvalidPkcs11Uri),
+    /// A text is no list of PCRs or of their values.
+    #[error(transparent)]
+    Pcrs(#[from] InvalidPcrs),
     /// A peer's certificate is refused.
     #[error(transparent)]
     Refused(#[from] Refusal),

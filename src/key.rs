@@ -28,7 +28,6 @@
 //! whose evidence does not bear its type out. That is why the capabilities of
 //! a device belong to the unlocked key.
 
-mod adapter;
 mod at_rest;
 mod backed;
 mod capability;
@@ -54,7 +53,6 @@ pub(crate) mod tpm_sealed;
 use std::fmt;
 use std::sync::Arc;
 
-pub use adapter::AsSigner;
 pub use at_rest::{AtRest, SealedKey};
 pub use backed::HardwareBacked;
 pub use capability::{Confined, ExposeSecret, MadeInMemory, NeverExposed};
@@ -112,9 +110,10 @@ where
         self.public.verifying_key()
     }
 
-    /// The same key, named by a DID of another method.
+    /// The same key, named by a DID of another method. A P-256 key has a `did:key` only,
+    /// and keeps it.
     pub fn with_did_method(self, method: DidMethod) -> Self {
-        let did = Did::from_key(method, self.verifying_key());
+        let did = Did::fitting(method, self.verifying_key());
         let public = Public { did, evidence: self.public.evidence.clone() };
         Self { public: Arc::new(public), material: self.material }
     }
@@ -192,12 +191,6 @@ where
 
     fn sign_any(&self, message: &[u8]) -> Result<Signature, SignError> {
         P::sign_with(Token::new(), &self.material, &self.public, message)
-    }
-
-    /// The key as a signer of RustCrypto's `signature` traits.
-    #[must_use]
-    pub fn as_signer(&self) -> AsSigner<'_, Self> {
-        AsSigner::new(self)
     }
 }
 

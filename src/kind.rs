@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::encoding::UnknownName;
+use crate::encoding::{InvalidJson, UnknownName};
 
 /// What an error means for the program that meets it: what to do next.
 ///
@@ -229,7 +229,21 @@ macro_rules! explain {
 }
 pub(crate) use explain;
 
-explain!(UnknownName);
+explain!(InvalidJson, UnknownName);
+
+impl InvalidJson {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some("give the whole file or text, as it was made".into())
+    }
+}
 
 impl UnknownName {
     /// What it means for the program.

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 pub use self::kind::BackendKind;
 pub use self::pkcs11::Pkcs11Locator;
 pub use self::tpm::{
-    Authorized, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent, TpmPolicy,
+    Authorized, InvalidPcrs, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent,
+    TpmPolicy,
 };
 pub use self::uri::Pkcs11Uri;
 

@@ -17,6 +17,15 @@ pub trait Closed: Sized {}
 /// Closes what is said of errors.
 pub trait Error {}
 
+/// Closes what is said of backends: [`Closed`] could not be a trait object.
+#[diagnostic::on_unimplemented(
+    message = "a backend cannot be written outside: `{Self}` is none of this crate",
+    label = "only `AgeKeyStore`, `Pkcs11Backend` and `TpmBackend` are backends",
+    note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
+            joins by `Key::<External, Unlocked>::from_external`, or by `from_external_p256`"
+)]
+pub trait Backend {}
+
 /// The pass for hooks that are in public traits but not for the public.
 #[derive(Debug, Clone, Copy)]
 pub struct Token(());

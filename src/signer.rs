@@ -1,7 +1,12 @@
 //! Who can sign for a DID, and what is proven about where its key is.
 
+#[cfg(feature = "signature")]
+mod adapter;
+
 use std::sync::Arc;
 
+#[cfg(feature = "signature")]
+pub use self::adapter::AsSigner;
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;
 use crate::evidence::{Assurance, Evidence, ProvenanceKind, Requirement, Unmet};
@@ -175,6 +180,12 @@ pub trait DidSignerExt: DidSigner {
         self.evidence().is_some_and(|evidence| {
             evidence.provenance().is_confined() && evidence.assurance() >= Assurance::Claimed
         })
+    }
+
+    /// Borrows the signer for code that wants RustCrypto's `signature::Signer`.
+    #[cfg(feature = "signature")]
+    fn as_signer(&self) -> AsSigner<'_, Self> {
+        AsSigner::new(self)
     }
 
     /// The evidence itself, if this crate read any.

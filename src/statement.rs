@@ -86,5 +86,5 @@ impl Statement {
 }
 
 #[cfg(test)]
-#[cfg(feature = "keystore")]
+#[cfg(all(feature = "keystore", feature = "signature"))]
 mod tests;

@@ -143,6 +143,8 @@ twins! {
     using_a_key_after_it_was_sealed,
     using_a_p256_key_after_it_was_sealed,
     writing_a_key_as_a_literal,
+    writing_an_own_backend,
+    writing_an_own_vault,
     writing_custody_as_a_literal,
     writing_hardware_backed_as_a_literal,
 }

@@ -1,5 +1,6 @@
 //! Ed25519 public keys.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::{BadSignature, InvalidVerifyingKey};
@@ -39,6 +40,18 @@ impl Ed25519VerifyingKey {
         self.0
             .verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
             .map_err(|_| BadSignature(()))
+    }
+}
+
+/// By [`Self::as_bytes`].
+impl Ord for Ed25519VerifyingKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+impl PartialOrd for Ed25519VerifyingKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

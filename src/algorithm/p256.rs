@@ -1,5 +1,6 @@
 //! P-256 public keys.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -87,6 +88,18 @@ impl Eq for P256VerifyingKey {}
 impl Hash for P256VerifyingKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.compressed.hash(state);
+    }
+}
+
+/// By [`Self::as_bytes`].
+impl Ord for P256VerifyingKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.compressed.cmp(&other.compressed)
+    }
+}
+impl PartialOrd for P256VerifyingKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

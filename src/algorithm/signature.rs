@@ -10,7 +10,7 @@ use crate::kind::{ErrorKind, explain};
 ///
 /// Ed25519: `R ‖ S` (RFC 8032, section 5.1.6). P-256: `r ‖ s`, each 32 bytes,
 /// big-endian (IEEE P1363), as in JWS ES256 (RFC 7518, section 3.4).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signature {
     algorithm: AlgorithmId,
     bytes: [u8; 64],
@@ -33,6 +33,18 @@ impl Signature {
     #[must_use]
     pub const fn from_bytes(algorithm: AlgorithmId, bytes: [u8; 64]) -> Self {
         Self { algorithm, bytes }
+    }
+
+    /// Tags bytes of any length as a signature of an algorithm; also by
+    /// `Signature::try_from((algorithm, bytes))`. Of bytes alone there is none: nothing
+    /// in them says which algorithm made them.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSignature`] unless there are 64: others verify under no key.
+    pub fn from_slice(algorithm: AlgorithmId, bytes: &[u8]) -> Result<Self, BadSignature> {
+        let bytes = bytes.try_into().map_err(|_| BadSignature(()))?;
+        Ok(Self::from_bytes(algorithm, bytes))
     }
 
     /// The algorithm that made it.
@@ -68,6 +80,19 @@ impl Signature {
                 Ok(Self::from_p256_bytes(signature.normalize_s().to_bytes().into()))
             }
         }
+    }
+}
+
+impl TryFrom<(AlgorithmId, &[u8])> for Signature {
+    type Error = BadSignature;
+    fn try_from((algorithm, bytes): (AlgorithmId, &[u8])) -> Result<Self, BadSignature> {
+        Self::from_slice(algorithm, bytes)
+    }
+}
+
+impl AsRef<[u8]> for Signature {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -43,6 +43,8 @@ impl AgeKeyStore {
     }
 }
 
+impl crate::private::Backend for AgeKeyStore {}
+
 impl Backend for AgeKeyStore {
     fn kind(&self) -> BackendKind {
         BackendKind::Age

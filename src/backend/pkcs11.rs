@@ -33,8 +33,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secrecy::SecretString;
-
 use self::connection::{LoginGuard, Policy};
 use self::key::TokenKey;
 pub use self::logged_in::LoggedIn;
@@ -51,6 +49,7 @@ use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{DidKey, SealedKey};
+use crate::secret::LockedText;
 
 /// `CKA_LABEL` of a new key where none is given.
 const DEFAULT_LABEL: &str = "icn-identity";
@@ -150,7 +149,7 @@ impl Pkcs11Backend {
             token: objects.token.name(),
             reason: "the new public key shows no CKA_EC_POINT".into(),
         })?;
-        let did = Did::from_key(request.did_method, &shown);
+        let did = Did::fitting(request.did_method, &shown);
         let locator = locator(objects.token, id.to_owned(), label);
         let opened = key::open(&self.place(&locator, &did)?, login)?;
         let key = DidKey::from_new_device_key(opened, request.did_method)?;
@@ -200,6 +199,8 @@ fn of_pkcs11(locator: &Locator) -> Result<&Pkcs11Locator, DeviceError> {
         _ => Err(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 }),
     }
 }
+
+impl crate::private::Backend for Pkcs11Backend {}
 
 impl Backend for Pkcs11Backend {
     fn kind(&self) -> BackendKind {
@@ -304,7 +305,7 @@ impl StorageVault for Pkcs11Backend {
         &self,
         plan: &Plan,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         _: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let token = self.vault_token(did)?;
@@ -326,7 +327,7 @@ impl StorageVault for Pkcs11Backend {
         did: &Did,
         wrapped: &WrappedKey,
         _: &Credentials,
-    ) -> Result<SecretString, DeviceError> {
+    ) -> Result<LockedText, DeviceError> {
         let token = self.vault_token(did)?;
         let _login = LoginGuard::join(&token)?;
         let session = token.session()?;

@@ -44,8 +44,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
 use self::access::Access;
 pub use self::approval::{Approval, ApprovalRequest};
 pub use self::approver::ApproverKey;
@@ -65,6 +63,7 @@ use crate::config::{PcrPolicy, TpmConfig};
 use crate::did::Did;
 use crate::error::{DeviceError, Error, OpenError, TpmError};
 use crate::key::SealedKey;
+use crate::secret::LockedText;
 
 /// A TPM, as configured.
 pub struct TpmBackend {
@@ -96,6 +95,8 @@ impl TpmBackend {
 fn tpm(error: TpmError) -> Error {
     DeviceError::Tpm(error).into()
 }
+
+impl crate::private::Backend for TpmBackend {}
 
 impl Backend for TpmBackend {
     fn kind(&self) -> BackendKind {
@@ -161,7 +162,7 @@ impl Backend for TpmBackend {
             AlgorithmId::P256 => {
                 let shown = stored.verifying_key().map_err(tpm)?.into();
                 if *did.verifying_key() != shown {
-                    let found = Did::from_key(did.method(), &shown);
+                    let found = Did::fitting(did.method(), &shown);
                     return Err(OpenError::WrongKey { expected: did, found }.into());
                 }
                 SealedKey::new(did.clone(), Arc::new(TpmKey { access, object, did }))
@@ -189,7 +190,7 @@ impl StorageVault for TpmBackend {
         &self,
         plan: &Plan,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         let pin = &credentials.pin_for(self.kind())?;
@@ -210,7 +211,7 @@ impl StorageVault for TpmBackend {
         did: &Did,
         wrapped: &WrappedKey,
         credentials: &Credentials,
-    ) -> Result<SecretString, DeviceError> {
+    ) -> Result<LockedText, DeviceError> {
         let WrappedKey::Tpm(object) = wrapped else {
             let token = self.config().device_path.clone();
             return Err(DeviceError::StorageKey { token, source: None });
@@ -220,7 +221,7 @@ impl StorageVault for TpmBackend {
         self.access.forget_pin();
         let bytes = bytes?;
         std::str::from_utf8(&bytes)
-            .map(SecretString::from)
+            .map(LockedText::from)
             .map_err(|_| TpmError::Damaged { what: Purpose::Storage.object(), source: None }.into())
     }
 }

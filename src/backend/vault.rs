@@ -1,15 +1,20 @@
 //! Devices that keep the key to what lies beside a key of theirs.
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{Credentials, Plan, TpmObject};
 use crate::did::Did;
 use crate::error::DeviceError;
+use crate::private;
+use crate::secret::LockedText;
 
 /// A device that can keep a *storage key*: the secret which opens
 /// `identity.age` beside a key that has no passphrase of its own.
-pub trait StorageVault {
+///
+/// # Sealed
+///
+/// Implemented by `Pkcs11Backend` and `TpmBackend`.
+pub trait StorageVault: private::Backend {
     /// Encrypts a storage key so that only this device opens it again.
     ///
     /// A token must be open (a key of it unsealed); a TPM takes the credential.
@@ -21,7 +26,7 @@ pub trait StorageVault {
     fn wrap(
         &self,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         self.wrap_as(&Plan::default(), did, storage_key, credentials)
@@ -36,7 +41,7 @@ pub trait StorageVault {
         &self,
         plan: &Plan,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError>;
 
@@ -51,7 +56,7 @@ pub trait StorageVault {
         did: &Did,
         wrapped: &WrappedKey,
         credentials: &Credentials,
-    ) -> Result<SecretString, DeviceError>;
+    ) -> Result<LockedText, DeviceError>;
 }
 
 /// A storage key, encrypted to a device.

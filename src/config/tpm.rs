@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::Serializer;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 use super::pkcs11::is_false;
 use crate::encoding::hex;
-use crate::locator::PcrBank;
+use crate::locator::{InvalidPcrs, PcrBank};
 
 /// The kernel's resource manager of the first TPM.
 const DEVICE: &str = "/dev/tpmrm0";
@@ -152,11 +153,16 @@ pub enum PcrPolicy {
 pub struct PcrIndices(BTreeSet<u8>);
 
 impl PcrIndices {
-    /// These PCRs; `None` if one of them is above 23.
-    #[must_use]
-    pub fn new(indices: impl IntoIterator<Item = u8>) -> Option<Self> {
-        let indices: BTreeSet<u8> = indices.into_iter().collect();
-        indices.iter().all(|index| *index < PCR_COUNT).then_some(Self(indices))
+    /// These PCRs.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPcrs::Index`] if one of them is above 23.
+    pub fn new(indices: impl IntoIterator<Item = u8>) -> Result<Self, InvalidPcrs> {
+        let checked = indices.into_iter().zip(1..).map(|(index, position)| {
+            if index < PCR_COUNT { Ok(index) } else { Err(InvalidPcrs::Index { position }) }
+        });
+        checked.collect::<Result<_, _>>().map(Self)
     }
 
     /// The indices, in rising order.
@@ -164,21 +170,32 @@ impl PcrIndices {
         self.0.iter().copied()
     }
 
-    /// Reads `0,7`; blanks around the numbers are allowed.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads `0,7`; blanks around the numbers are allowed. Also by [`str::parse`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPcrs::Index`] says which of them is not the index of a PCR.
+    pub fn parse(text: &str) -> Result<Self, InvalidPcrs> {
         if text.trim().is_empty() {
             return Self::new([]);
         }
-        let indices: Option<Vec<u8>> =
-            text.split(',').map(|index| index.trim().parse().ok()).collect();
-        Self::new(indices?)
+        let read = text.split(',').zip(1..).map(|(index, position)| {
+            index.trim().parse().map_err(|_| InvalidPcrs::Index { position })
+        });
+        Self::new(read.collect::<Result<Vec<u8>, _>>()?)
     }
 }
 
 impl Default for PcrIndices {
     fn default() -> Self {
         Self(BTreeSet::from([DEFAULT_PCR]))
+    }
+}
+
+impl FromStr for PcrIndices {
+    type Err = InvalidPcrs;
+    fn from_str(text: &str) -> Result<Self, InvalidPcrs> {
+        Self::parse(text)
     }
 }
 
@@ -204,14 +221,14 @@ impl<'de> Deserialize<'de> for PcrIndices {
                 f.write_str("PCR indices (0 to 23), as \"0,7\" or [0, 7]")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<PcrIndices, E> {
-                PcrIndices::parse(text).ok_or_else(|| E::custom("not PCR indices"))
+                PcrIndices::parse(text).map_err(E::custom)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PcrIndices, A::Error> {
                 let mut indices = Vec::new();
                 while let Some(index) = seq.next_element::<u8>()? {
                     indices.push(index);
                 }
-                PcrIndices::new(indices).ok_or_else(|| de::Error::custom("not PCR indices"))
+                PcrIndices::new(indices).map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_any(Indices)

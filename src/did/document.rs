@@ -25,7 +25,7 @@ use super::proof;
 use super::{Did, x25519_public_key_multibase};
 use crate::algorithm::{BadSignature, Signature};
 use crate::clock;
-use crate::encoding;
+use crate::encoding::{self, InvalidJson};
 use crate::kind::{ErrorKind, explain};
 use crate::statement::{Purpose, Statement};
 
@@ -64,7 +64,7 @@ impl DidDocument {
         let statement = *sign(&statement(did, &x25519_public, created))?.as_bytes();
         let form = Form::new(did, &x25519_public, created, &statement);
         let options = form.options(date(created)?);
-        let message = proof::hash_data(&options, &form).map_err(InvalidDocument::Json)?;
+        let message = proof::hash_data(&options, &form).map_err(InvalidDocument::json)?;
         let proof = *sign(&message)?.as_bytes();
         let document = Self { did: did.clone(), x25519_public, created, statement, proof };
         // Ours or not: a document that does not verify is never given out.
@@ -82,13 +82,13 @@ impl DidDocument {
         if json.len() > MAX_LEN {
             return Err(InvalidDocument::TooLong);
         }
-        Self::from_form(serde_json::from_slice(json).map_err(InvalidDocument::Json)?)
+        Self::from_form(serde_json::from_slice(json).map_err(InvalidDocument::json)?)
     }
 
     /// As [`Self::parse`], from JSON that was read already.
     pub(crate) fn from_value(value: &Value) -> Result<Self, InvalidDocument> {
         use serde::Deserialize as _;
-        Self::from_form(Form::deserialize(value).map_err(InvalidDocument::Json)?)
+        Self::from_form(Form::deserialize(value).map_err(InvalidDocument::json)?)
     }
 
     fn from_form(form: Form) -> Result<Self, InvalidDocument> {
@@ -159,12 +159,12 @@ impl DidDocument {
     /// [`InvalidDocument::Json`], which a document that was verified does not
     /// give.
     pub fn to_json(&self) -> Result<String, InvalidDocument> {
-        let text = serde_json::to_string_pretty(&self.form()?).map_err(InvalidDocument::Json)?;
+        let text = serde_json::to_string_pretty(&self.form()?).map_err(InvalidDocument::json)?;
         Ok(text + "\n")
     }
 
     pub(crate) fn to_value(&self) -> Result<Value, InvalidDocument> {
-        serde_json::to_value(self.form()?).map_err(InvalidDocument::Json)
+        serde_json::to_value(self.form()?).map_err(InvalidDocument::json)
     }
 
     fn form(&self) -> Result<Form, InvalidDocument> {
@@ -229,7 +229,7 @@ pub enum InvalidDocument {
     TooLong,
     /// It is not JSON, or not of the form that this crate writes.
     #[error("this is no DID document of the form that this program knows")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] InvalidJson),
     /// The X25519 key is not one in Multikey encoding.
     #[error("the DID document's encryption key is not an X25519 key as Multikey")]
     EncryptionKey,
@@ -262,6 +262,10 @@ pub enum InvalidDocument {
 explain!(InvalidDocument);
 
 impl InvalidDocument {
+    fn json(error: serde_json::Error) -> Self {
+        Self::Json(InvalidJson::new(error))
+    }
+
     /// What it means for the program.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

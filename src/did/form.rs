@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::proof::{cryptosuite, encode_signature};
-use super::{Did, public_key_multibase, x25519_public_key_multibase};
+use super::{Did, x25519_public_key_multibase};
 
 /// A document with or without its proof. Another property is an error, and so
 /// is one that is there twice.
@@ -64,9 +64,9 @@ pub(super) struct Proof {
 impl Form {
     /// Everything but the proof follows from these.
     pub(super) fn new(did: &Did, x25519: &[u8; 32], created: u64, signature: &[u8; 64]) -> Self {
-        let key = public_key_multibase(did.verifying_key());
+        let key = did.verifying_key().to_multibase();
         let agreed = x25519_public_key_multibase(x25519);
-        let method = method(did);
+        let method = did.verification_method();
         Self {
             context: Context,
             id: did.clone(),
@@ -90,7 +90,7 @@ impl Form {
             kind: "DataIntegrityProof".into(),
             cryptosuite: cryptosuite(self.id.verifying_key().algorithm()).into(),
             created,
-            verification_method: method(&self.id),
+            verification_method: self.id.verification_method(),
             proof_purpose: "assertionMethod".into(),
             proof_value: None,
         }
@@ -106,11 +106,6 @@ impl Multikey {
             public_key_multibase: key.into(),
         }
     }
-}
-
-/// The DID URL of the DID's own key.
-fn method(did: &Did) -> String {
-    format!("{did}#{}", public_key_multibase(did.verifying_key()))
 }
 
 /// The same in every document. Read member by member: inside a `Value` the

@@ -1,10 +1,27 @@
-//! Standard base64, with padding.
+//! Base64: standard with padding, and for URLs without it.
 
-use ::base64::{Engine as _, engine::general_purpose::STANDARD};
+use ::base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
+}
+
+/// `None` if it is not its one canonical encoding.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// For URLs, without padding (RFC 7515, section 2).
+pub(crate) fn encode_url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(crate) fn decode_url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 pub(crate) fn serialize<S: Serializer>(

@@ -33,6 +33,7 @@ impl Error {
             Self::Config(error) => error.kind(),
             Self::Did(error) => error.kind(),
             Self::Name(error) => error.kind(),
+            Self::Json(error) => error.kind(),
             Self::VerifyingKey(error) => error.kind(),
             Self::Signature(error) => error.kind(),
             Self::Provenance(error) => error.kind(),
@@ -40,6 +41,7 @@ impl Error {
             Self::NoRandomness(error) => error.kind(),
             Self::SshSignature(error) => error.kind(),
             Self::Uri(error) => error.kind(),
+            Self::Pcrs(error) => error.kind(),
             Self::Refused(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Peer(error) => error.kind(),
@@ -81,6 +83,7 @@ impl Error {
             Self::Config(error) => error.help(),
             Self::Did(error) => error.help(),
             Self::Name(error) => error.help(),
+            Self::Json(error) => error.help(),
             Self::VerifyingKey(error) => error.help(),
             Self::Signature(error) => error.help(),
             Self::Provenance(error) => error.help(),
@@ -88,6 +91,7 @@ impl Error {
             Self::NoRandomness(error) => error.help(),
             Self::SshSignature(error) => error.help(),
             Self::Uri(error) => error.help(),
+            Self::Pcrs(error) => error.help(),
             Self::Refused(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Peer(error) => error.help(),

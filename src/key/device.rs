@@ -52,7 +52,7 @@ impl OpenedDevice {
         if self.shown != *did.verifying_key() {
             return Err(OpenError::WrongKey {
                 expected: did.clone(),
-                found: Did::from_key(did.method(), &self.shown),
+                found: Did::fitting(did.method(), &self.shown),
             });
         }
         prove_possession(&self.shown, |challenge| self.signer.sign(challenge))?;

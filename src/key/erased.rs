@@ -83,7 +83,7 @@ impl DidKey {
         method: DidMethod,
     ) -> Result<Self, OpenError> {
         let provenance = opened.evidence.provenance();
-        let did = Did::from_key(method, &opened.shown);
+        let did = Did::fitting(method, &opened.shown);
         let (public, material) = opened.into_material(&did)?;
         Self::of_device(provenance, public, material)
     }

@@ -86,7 +86,7 @@ where
     });
     match proven {
         Ok(()) => {
-            let did = Did::from_key(DidMethod::default(), &key);
+            let did = Did::fitting(DidMethod::default(), &key);
             let public = Arc::new(Public::new(did, None));
             Ok(Key::new(public, ExternalMaterial(Box::new(Box::new(signer)))))
         }

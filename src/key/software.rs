@@ -66,7 +66,7 @@ impl Makes for Key<Software, Unlocked> {
 
 impl Key<Software, Unlocked> {
     pub(crate) fn from_signing_seed(seed: SigningSeed, method: DidMethod) -> Self {
-        let did = Did::from_key(method, &seed.verifying_key().into());
+        let did = Did::fitting(method, &seed.verifying_key().into());
         let public = Public::new(did, Some(Evidence::software()));
         Self::new(Arc::new(public), UnlockedMaterial(seed))
     }

@@ -72,7 +72,7 @@ pub(super) fn checked(
     if shown != *did.verifying_key() {
         return Err(OpenError::WrongKey {
             expected: did.clone(),
-            found: Did::from_key(did.method(), &shown),
+            found: Did::fitting(did.method(), &shown),
         });
     }
     let public = Arc::new(Public::new(did.clone(), Some(evidence)));

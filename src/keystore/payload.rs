@@ -203,7 +203,7 @@ mod tests {
 
     fn payload() -> Payload {
         let seed = SigningSeed::from_bytes(&[7; 32]);
-        let did = Did::from_key(DidMethod::Icn, &seed.verifying_key().into());
+        let did = Did::fitting(DidMethod::Icn, &seed.verifying_key().into());
         Payload { seed: Some(seed), ..Payload::empty(did) }
     }
 

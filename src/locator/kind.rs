@@ -1,12 +1,9 @@
 //! The kinds of backends, by name.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use crate::encoding::named;
 
 /// The kinds of backends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum BackendKind {
     /// An age file with a passphrase.
@@ -18,20 +15,7 @@ pub enum BackendKind {
     Tpm,
 }
 
-impl BackendKind {
+named! {
     /// The name used in files and on the command line: `age`, `pkcs11`, `tpm`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Age => "age",
-            Self::Pkcs11 => "pkcs11",
-            Self::Tpm => "tpm",
-        }
-    }
-}
-
-impl fmt::Display for BackendKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+    BackendKind, "a backend": Age => "age", Pkcs11 => "pkcs11", Tpm => "tpm"
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::hex;
+use crate::encoding::{hex, named};
+use crate::kind::{ErrorKind, explain};
 
 /// An object that one TPM made and only it opens: its two blobs, the storage
 /// key that it lies under, and the policy that opens it.
@@ -94,29 +96,35 @@ mod indices {
 
 impl PcrValues {
     /// Reads values from JSON (`{"bank":"sha256","values":{"7":"00…"}}`) or from
-    /// what `tpm2_pcrread sha256:7` prints. `None` if it is neither.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut read: Self =
-            serde_json::from_str(text).ok().or_else(|| Self::parse_pcrread(text))?;
+    /// what `tpm2_pcrread sha256:7` prints; also by [`str::parse`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPcrs`] names what is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, InvalidPcrs> {
+        let mut read: Self = if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| InvalidPcrs::Json { line: error.line() })?
+        } else {
+            Self::parse_pcrread(text)?
+        };
         read.values.values_mut().for_each(|value| value.make_ascii_lowercase());
-        Some(read)
+        Ok(read)
     }
 
-    fn parse_pcrread(text: &str) -> Option<Self> {
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let bank = lines.next()?.strip_suffix(':')?;
-        let bank = [PcrBank::Sha1, PcrBank::Sha256, PcrBank::Sha384, PcrBank::Sha512]
-            .into_iter()
-            .find(|known| known.as_str() == bank)?;
-        let values: Option<BTreeMap<u8, String>> = lines
-            .map(|line| {
-                let (index, value) = line.split_once(':')?;
-                let value = value.trim().strip_prefix("0x")?.to_owned();
-                Some((index.trim().parse().ok()?, value))
-            })
-            .collect();
-        Some(Self { bank, values: values? })
+    fn parse_pcrread(text: &str) -> Result<Self, InvalidPcrs> {
+        let lines = text.lines().zip(1..).map(|(text, line)| (text.trim(), line));
+        let mut lines = lines.filter(|(text, _)| !text.is_empty());
+        let (first, _) = lines.next().ok_or(InvalidPcrs::Bank)?;
+        let bank = first.strip_suffix(':').ok_or(InvalidPcrs::Bank)?;
+        let bank = bank.parse().map_err(|_| InvalidPcrs::Bank)?;
+        let mut values = BTreeMap::new();
+        for (text, line) in lines {
+            let (index, value) = text.split_once(':').ok_or(InvalidPcrs::Line { line })?;
+            let value = value.trim().strip_prefix("0x").ok_or(InvalidPcrs::Line { line })?;
+            let index = index.trim().parse().map_err(|_| InvalidPcrs::Line { line })?;
+            values.insert(index, value.to_owned());
+        }
+        Ok(Self { bank, values })
     }
 
     /// These values, with those of `other` in their place where it has any;
@@ -131,9 +139,68 @@ impl PcrValues {
     }
 }
 
+impl FromStr for PcrValues {
+    type Err = InvalidPcrs;
+    fn from_str(text: &str) -> Result<Self, InvalidPcrs> {
+        Self::parse(text)
+    }
+}
+
+/// Why a text is no list of PCRs or of their values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPcrs {
+    /// It begins with neither JSON nor the name of a bank.
+    #[error("the values do not begin with a bank, like `sha256:`, or with JSON")]
+    Bank,
+    /// It is not the JSON of such values.
+    #[error("line {line} is not JSON of PCR values")]
+    Json {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A line is not an index and a value.
+    #[error("line {line} is not like `7 : 0x00…`")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// There is no such PCR.
+    #[error("number {position} of the list is not the index of a PCR, 0 to 23")]
+    Index {
+        /// Where in the list, from 1.
+        position: usize,
+    },
+}
+
+explain!(InvalidPcrs);
+
+impl InvalidPcrs {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Bank | Self::Json { .. } | Self::Line { .. } | Self::Index { .. } => {
+                ErrorKind::InvalidInput
+            }
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Bank | Self::Json { .. } | Self::Line { .. } => {
+                "give what `tpm2_pcrread sha256:7` prints"
+            }
+            Self::Index { .. } => "give indices like 0,7",
+        };
+        Some(help.into())
+    }
+}
+
 /// A bank of PCRs, by its hash algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PcrBank {
     /// SHA-1: for machines whose firmware fills no other bank.
@@ -148,17 +215,6 @@ pub enum PcrBank {
 }
 
 impl PcrBank {
-    /// The name used in files: `sha256` and the like.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Sha384 => "sha384",
-            Self::Sha512 => "sha512",
-        }
-    }
-
     /// Bytes of a value.
     #[must_use]
     pub const fn digest_len(self) -> usize {
@@ -171,10 +227,10 @@ impl PcrBank {
     }
 }
 
-impl fmt::Display for PcrBank {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+named! {
+    /// The name used in files: `sha256` and the like.
+    PcrBank, "a bank of PCRs":
+    Sha1 => "sha1", Sha256 => "sha256", Sha384 => "sha384", Sha512 => "sha512"
 }
 
 /// The key of an approver, and what its approvals are for.
@@ -257,7 +313,23 @@ mod tests {
         let json = serde_json::to_string(&values).unwrap();
         assert_eq!(PcrValues::parse(&json).unwrap(), values);
         for wrong in ["", "sha256", "sha3:\n 0 : 0x00", "sha256:\n 0 0x00", "sha256:\n x : 0x00"] {
-            assert!(PcrValues::parse(wrong).is_none(), "{wrong:?}");
+            assert!(PcrValues::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_pcr_values_is_said_with_its_line() {
+        use InvalidPcrs as E;
+        for (text, reason) in [
+            ("", E::Bank),
+            ("sha256", E::Bank),
+            ("sha3:\n 0 : 0x00", E::Bank),
+            ("sha256:\n 0 : 0x00\n 1 0x00", E::Line { line: 3 }),
+            ("sha256:\n x : 0x00", E::Line { line: 2 }),
+            ("sha256:\n 256 : 0x00", E::Line { line: 2 }),
+            ("{\n}", E::Json { line: 2 }),
+        ] {
+            assert_eq!(text.parse::<PcrValues>(), Err(reason), "{text:?}");
         }
     }
 

@@ -155,7 +155,7 @@ impl Body {
 
 /// RFC 8785.
 pub(super) fn canonical(value: &impl Serialize) -> Result<Vec<u8>, RotationError> {
-    serde_json_canonicalizer::to_vec(value).map_err(RotationError::Format)
+    serde_json_canonicalizer::to_vec(value).map_err(RotationError::json)
 }
 
 /// What is there is not `null`.

@@ -98,11 +98,10 @@ impl RotationChain {
         if json.len() > MAX_FILE_LEN {
             return Err(RotationError::TooLong { limit: MAX_FILE_LEN });
         }
-        let versions: Vec<Versioned> =
-            serde_json::from_slice(json).map_err(RotationError::Format)?;
+        let versions: Vec<Versioned> = serde_json::from_slice(json).map_err(RotationError::json)?;
         versions.iter().try_for_each(Versioned::check)?;
         let statements: Vec<Unverified> =
-            serde_json::from_slice(json).map_err(RotationError::Format)?;
+            serde_json::from_slice(json).map_err(RotationError::json)?;
         statements.into_iter().map(Unverified::verify).collect()
     }
 

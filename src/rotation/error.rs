@@ -2,6 +2,7 @@
 
 use super::{Fork, MAX_STATEMENTS, RotationRole, VERSION};
 use crate::did::Did;
+use crate::encoding::InvalidJson;
 use crate::fault::SignError;
 use crate::kind::{ErrorKind, explain};
 
@@ -11,7 +12,7 @@ use crate::kind::{ErrorKind, explain};
 pub enum RotationError {
     /// It is not JSON of the format.
     #[error("this is no rotation statement, or no array of them")]
-    Format(#[source] serde_json::Error),
+    Format(#[source] InvalidJson),
     /// Longer than anything valid.
     #[error("the rotation statements are longer than {limit} bytes")]
     TooLong {
@@ -172,6 +173,10 @@ pub enum RotationError {
 explain!(RotationError);
 
 impl RotationError {
+    pub(crate) fn json(error: serde_json::Error) -> Self {
+        Self::Format(InvalidJson::new(error))
+    }
+
     /// What it means for the program.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

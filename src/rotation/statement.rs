@@ -72,8 +72,8 @@ impl RotationStatement {
         if json.len() > MAX_LEN {
             return Err(RotationError::TooLong { limit: MAX_LEN });
         }
-        serde_json::from_slice::<Versioned>(json).map_err(RotationError::Format)?.check()?;
-        serde_json::from_slice::<Unverified>(json).map_err(RotationError::Format)?.verify()
+        serde_json::from_slice::<Versioned>(json).map_err(RotationError::json)?.check()?;
+        serde_json::from_slice::<Unverified>(json).map_err(RotationError::json)?.verify()
     }
 
     /// Canonical JSON (RFC 8785).

@@ -27,7 +27,7 @@ impl StoredChain {
         if ours.is_empty() {
             return Ok(None);
         }
-        let json = serde_json::to_vec(&ours).map_err(RotationError::Format)?;
+        let json = serde_json::to_vec(&ours).map_err(RotationError::json)?;
         RotationChain::from_json(&json).map(Some)
     }
 
@@ -35,7 +35,7 @@ impl StoredChain {
     pub(crate) fn with(self, chain: &RotationChain) -> Result<Self, RotationError> {
         let mut values: Vec<Value> = self.0.into_iter().filter(|value| !is_ours(value)).collect();
         for statement in chain.statements() {
-            values.push(serde_json::to_value(statement).map_err(RotationError::Format)?);
+            values.push(serde_json::to_value(statement).map_err(RotationError::json)?);
         }
         Ok(Self(values))
     }

@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::RotationReason;
 use crate::algorithm::VerifyingKey;
-use crate::did::multikey_bytes;
 use crate::encoding::hex;
 
 /// Reason, time and commitment of a rotation. Everything else in a statement
@@ -62,7 +61,7 @@ impl KeyCommitment {
     /// The commitment to a key.
     #[must_use]
     pub fn to(key: &VerifyingKey) -> Self {
-        Self(Sha256::digest(multikey_bytes(key)).into())
+        Self(Sha256::digest(key.multikey_bytes()).into())
     }
 
     /// A commitment by its hash, where the key itself stays hidden.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretString};
+#[cfg(feature = "keystore")]
+use secrecy::SecretString;
 
 use super::LockedText;
 
@@ -17,11 +18,12 @@ macro_rules! credential {
         pub struct $name(LockedText);
 
         impl $name {
-            /// Takes the text as it is, without trimming, into locked memory; the
-            /// one that is given is wiped (a `&str` is the caller's to wipe).
+            /// Takes the text (`&str`, `String` or [`LockedText`]) as it is, without
+            /// trimming, into locked memory; the one that is given is wiped (a `&str`
+            /// is the caller's to wipe).
             #[must_use]
-            pub fn new(text: impl Into<SecretString>) -> Self {
-                Self(LockedText::from(text.into()))
+            pub fn new(text: impl Into<LockedText>) -> Self {
+                Self(text.into())
             }
 
             pub(crate) fn expose(&self) -> &str {
@@ -38,12 +40,6 @@ macro_rules! credential {
             #[must_use]
             pub fn ct_eq(&self, other: &Self) -> bool {
                 self.0.ct_eq(&other.0)
-            }
-        }
-
-        impl From<SecretString> for $name {
-            fn from(text: SecretString) -> Self {
-                Self(text.into())
             }
         }
 
@@ -83,11 +79,12 @@ enum Entry {
 }
 
 impl Pin {
-    /// Takes the text as it is, without trimming, into locked memory; the one
-    /// that is given is wiped (a `&str` is the caller's to wipe).
+    /// Takes the text (`&str`, `String` or [`LockedText`]) as it is, without trimming,
+    /// into locked memory; the one that is given is wiped (a `&str` is the caller's to
+    /// wipe).
     #[must_use]
-    pub fn new(text: impl Into<SecretString>) -> Self {
-        Self(Entry::Text(text.into().into()))
+    pub fn new(text: impl Into<LockedText>) -> Self {
+        Self(Entry::Text(text.into()))
     }
 
     /// The PIN is entered at the token's PIN pad, and never in this process
@@ -128,12 +125,6 @@ impl Pin {
     }
 }
 
-impl From<SecretString> for Pin {
-    fn from(text: SecretString) -> Self {
-        Self(Entry::Text(text.into()))
-    }
-}
-
 impl From<LockedText> for Pin {
     fn from(text: LockedText) -> Self {
         Self(Entry::Text(text))
@@ -146,6 +137,7 @@ impl fmt::Debug for Pin {
     }
 }
 
+#[cfg(feature = "keystore")]
 impl Passphrase {
     /// A copy on the ordinary heap, wiped when dropped, for the length of one
     /// call.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroize as _;
 
 use super::LockedBytes;
 use super::stack::leaving_no_trace;
@@ -21,6 +21,13 @@ impl LockedText {
         std::str::from_utf8(&bytes).is_ok().then(|| Self(Arc::new(bytes)))
     }
 
+    /// The text. What is copied from there is the caller's to wipe.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        // Checked when it was made.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -35,24 +42,19 @@ impl LockedText {
     }
 }
 
-impl ExposeSecret<str> for LockedText {
-    fn expose_secret(&self) -> &str {
-        // Checked when it was made.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// Copies the text; the one that is given is wiped.
-impl From<SecretString> for LockedText {
-    fn from(text: SecretString) -> Self {
-        leaving_no_trace(|| Self(Arc::new(LockedBytes::copy_of(text.expose_secret().as_bytes()))))
+/// Copies the text; the one that is given is the caller's to wipe.
+impl From<&str> for LockedText {
+    fn from(text: &str) -> Self {
+        leaving_no_trace(|| Self(Arc::new(LockedBytes::copy_of(text.as_bytes()))))
     }
 }
 
 /// Copies the text; the one that is given is wiped.
 impl From<String> for LockedText {
-    fn from(text: String) -> Self {
-        SecretString::from(text).into()
+    fn from(mut text: String) -> Self {
+        let locked = Self::from(text.as_str());
+        text.zeroize();
+        locked
     }
 }
 

@@ -7,8 +7,8 @@ use super::*;
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
 use crate::bundle::IdentityBundle;
 use crate::fault::SignError;
-use crate::key::{AsSigner, DidKey, External, ExternalSigner, Key, Software, Unlocked};
-use crate::signer::{DidSigner, sign_statement};
+use crate::key::{DidKey, External, ExternalSigner, Key, Software, Unlocked};
+use crate::signer::{AsSigner, DidSigner, sign_statement};
 
 #[test]
 fn fields_cannot_run_into_each_other() {
@@ -133,7 +133,7 @@ fn a_bundle_refuses_every_statement_whoever_its_signer_is() {
     let boxed: Box<dyn DidSigner> = Box::new(software());
     bundle_refuses(boxed);
     let obedient = Obedient(ed25519_dalek::SigningKey::from_bytes(&[9; 32]));
-    let did = crate::did::Did::from_key(Default::default(), &obedient.verifying_key());
+    let did = crate::did::Did::fitting(Default::default(), &obedient.verifying_key());
     bundle_refuses(Foreign(did, obedient));
 }
 

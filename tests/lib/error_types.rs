@@ -28,6 +28,7 @@ fn known() -> BTreeSet<String> {
     all!(
         algorithm::BadSignature,
         algorithm::InvalidVerifyingKey,
+        backend::InvalidPcrs,
         backend::uri::InvalidPkcs11Uri,
         bundle::BundleError,
         bundle::DecryptError,
@@ -47,6 +48,7 @@ fn known() -> BTreeSet<String> {
         error::Pkcs11Error,
         error::SignError,
         error::TpmError,
+        error::InvalidJson,
         error::UnknownName,
         evidence::Exposable,
         evidence::Unmet,

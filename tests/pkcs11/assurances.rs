@@ -1,8 +1,9 @@
 //! What stands behind a token, by what it and its module say of themselves.
 
 use icn_identity::backend::Backend as _;
+use icn_identity::backend::doctor::Outcome;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::pkcs11::doctor::{Outcome, examine};
+use icn_identity::backend::pkcs11::doctor::examine;
 use icn_identity::config::Pkcs11Config;
 use icn_identity::evidence::{Fact, Unmet, Word};
 use icn_identity::{Assurance, DidKey, DidSignerExt as _, ProvenanceKind, Requirement};

@@ -188,7 +188,7 @@ fn a_key_that_is_not_there_is_said_so_after_the_pin() {
         let backend = backend();
         let (key, locator) = generate(&backend);
         let mut elsewhere = Pkcs11Locator::new(locator.token, locator.serial, vec![1, 2, 3]);
-        let did = Did::from_key(DidMethod::Key, key.verifying_key());
+        let did = Did::from_key(DidMethod::Key, key.verifying_key()).unwrap();
         drop(key);
         let sealed = find(&backend, &elsewhere, &did).unwrap();
         let refused = sealed.unseal(&Pin::new(PIN)).unwrap_err();

@@ -1,8 +1,8 @@
 //! Storage keys on tokens without AES-GCM.
 
 use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
+use icn_identity::secret::LockedText;
 use icn_identity::{Did, DidMethod};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use support::softhsm::{SoftHsm, alone, count};
 
@@ -12,8 +12,8 @@ use crate::{TOKEN, assert_shows, faulty, pin};
 const SECRET: &str = "AGE-SECRET-KEY-1STORAGE";
 const NO_GCM: &str = "no-mechanism CKM_AES_GCM\n";
 
-fn secret() -> SecretString {
-    SecretString::from(SECRET)
+fn secret() -> LockedText {
+    LockedText::from(SECRET)
 }
 
 /// Lines of a kind of object in what `pkcs11-tool` lists.
@@ -66,7 +66,7 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
         let vault = backend.vault().unwrap();
         let wrapped = vault.wrap(key.did(), &secret(), &pin()).unwrap().unwrap();
         let text = "token node-1 does not open the storage key of this identity";
-        let other = Did::from_key(DidMethod::Key, key.verifying_key());
+        let other = Did::from_key(DidMethod::Key, key.verifying_key()).unwrap();
         assert_shows(vault.unwrap(&other, &wrapped, &pin()).unwrap_err(), &[text]);
 
         let json = serde_json::to_value(&wrapped).unwrap();

@@ -75,7 +75,7 @@ fn pin() -> Credentials {
 }
 
 fn did_at(backend: &Pkcs11Backend, locator: &Pkcs11Locator) -> Did {
-    Did::from_key(DidMethod::Icn, &backend.public_key(locator).unwrap())
+    Did::from_key(DidMethod::Icn, &backend.public_key(locator).unwrap()).unwrap()
 }
 
 fn find(backend: &Pkcs11Backend, locator: &Pkcs11Locator, did: &Did) -> Result<SealedKey, Error> {

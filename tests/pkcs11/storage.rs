@@ -1,8 +1,8 @@
 //! Storage keys, wrapped by the token.
 
 use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
+use icn_identity::secret::LockedText;
 use icn_identity::{Did, DidMethod};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use support::softhsm::alone;
 
@@ -19,7 +19,7 @@ fn a_storage_key_goes_round_and_its_aes_key_stays_in_the_token() {
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
         let wrapped =
-            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
+            vault.wrap(key.did(), &LockedText::from(SECRET), &crate::pin()).unwrap().unwrap();
         assert_eq!(
             vault.unwrap(key.did(), &wrapped, &crate::pin()).unwrap().expose_secret(),
             SECRET
@@ -36,7 +36,7 @@ fn a_storage_key_goes_round_and_its_aes_key_stays_in_the_token() {
             assert!(aes.contains(line), "{aes}");
         }
         let again =
-            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
+            vault.wrap(key.did(), &LockedText::from(SECRET), &crate::pin()).unwrap().unwrap();
         assert_ne!(wrapped, again);
     });
 }
@@ -49,10 +49,10 @@ fn what_was_changed_or_made_for_another_did_is_refused() {
         let (key, _) = generate(&backend);
         let vault = backend.vault().unwrap();
         let wrapped =
-            vault.wrap(key.did(), &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
+            vault.wrap(key.did(), &LockedText::from(SECRET), &crate::pin()).unwrap().unwrap();
         let text = "token node-1 does not open the storage key of this identity";
 
-        let other = Did::from_key(DidMethod::Key, key.verifying_key());
+        let other = Did::from_key(DidMethod::Key, key.verifying_key()).unwrap();
         assert_shows(
             vault.unwrap(&other, &wrapped, &crate::pin()).unwrap_err(),
             &[text, "restore identity.age"],
@@ -89,12 +89,12 @@ fn a_closed_token_wraps_and_unwraps_nothing() {
         let (key, _) = generate(&backend);
         let did = key.did().clone();
         let wrapped =
-            backend.wrap(&did, &SecretString::from(SECRET), &crate::pin()).unwrap().unwrap();
+            backend.wrap(&did, &LockedText::from(SECRET), &crate::pin()).unwrap().unwrap();
         drop(key);
         let said = ["token node-1 is not open", "open a key of this token"];
         assert_shows(backend.unwrap(&did, &wrapped, &crate::pin()).unwrap_err(), &said);
         assert_shows(
-            backend.wrap(&did, &SecretString::from(SECRET), &crate::pin()).unwrap_err(),
+            backend.wrap(&did, &LockedText::from(SECRET), &crate::pin()).unwrap_err(),
             &said,
         );
     });

@@ -4,7 +4,6 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, BackendKind, NewKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{DidSigner as _, Pin};
-use secrecy::ExposeSecret as _;
 use support::softhsm::{PIN, alone, module};
 
 use crate::ed25519::generate;

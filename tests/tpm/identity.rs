@@ -307,7 +307,6 @@ fn the_storage_key_opens_without_the_seed() {
     let wrapped = WrappedKey::Tpm(object.clone());
     let credential = Credentials::pin(Pin::new(PIN));
     let opened = backend.unwrap(header.did(), &wrapped, &credential).unwrap();
-    use secrecy::ExposeSecret as _;
     assert!(opened.expose_secret().starts_with("AGE-SECRET-KEY-1"));
     // (A TPM asks to send the first use of a PIN after its start again.)
     let mut names = wire.names();

@@ -2,8 +2,8 @@
 
 use icn_identity::backend::tpm::{Approval, ApproverKey};
 use icn_identity::backend::{StorageVault as _, WrappedKey};
+use icn_identity::secret::LockedText;
 use icn_identity::{DidSigner as _, Key, Sealed, TpmSealed};
-use secrecy::{ExposeSecret as _, SecretString};
 use support::wire::Wire;
 
 use super::*;
@@ -42,7 +42,7 @@ fn neither_seed_nor_storage_key_nor_pin_is_on_the_wire() {
     plain.device_path = wire.tcti();
     let mut with_pin = plain.clone();
     with_pin.pin = true;
-    let storage = SecretString::from(format!("AGE-SECRET-KEY-1{}", "QPZRY9X8GF2TVDW0".repeat(3)));
+    let storage = LockedText::from(format!("AGE-SECRET-KEY-1{}", "QPZRY9X8GF2TVDW0".repeat(3)));
     for config in [plain, with_pin] {
         let backend = node.open(&config);
         let (key, locator) = create(&backend, &config, AlgorithmId::Ed25519);
@@ -150,7 +150,7 @@ fn an_unlock_takes_few_commands() {
                 let did = key.did().clone();
                 drop(key);
                 if approved {
-                    let secret = SecretString::from("AGE-SECRET-KEY-1TEST");
+                    let secret = LockedText::from("AGE-SECRET-KEY-1TEST");
                     let credential = Credentials::pin(pin_of(&config));
                     let wrapped = backend.wrap(&did, &secret, &credential).unwrap().unwrap();
                     let WrappedKey::Tpm(storage) = wrapped else { panic!("{wrapped:?}") };

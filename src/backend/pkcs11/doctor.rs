@@ -15,7 +15,6 @@ pub use self::probe::{Honesty, ProbeReport, Told, probe};
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};
-pub use crate::backend::verdict::{Outcome, Verdict};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
@@ -158,7 +157,7 @@ fn keys(token: &Token) -> Result<Vec<KeyReport>, Pkcs11Error> {
             let (label, id) = (objects.label(object)?, objects.id(object)?);
             let uri = Pkcs11Locator { label: label.clone(), ..super::locator(token, id, "") };
             let (did, problem) = match objects.point(object) {
-                Ok(Some(key)) => (Some(Did::from_key(DidMethod::Icn, &key)), None),
+                Ok(Some(key)) => (Some(Did::fitting(DidMethod::Icn, &key)), None),
                 Ok(None) => (None, Some("it shows no CKA_EC_POINT".to_owned())),
                 Err(error) => (None, Some(in_full(&error))),
             };

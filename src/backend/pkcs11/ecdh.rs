@@ -15,7 +15,6 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use p256::{PublicKey, SecretKey};
-use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -29,6 +28,7 @@ use super::template::{self, PairTemplate};
 use crate::backend::EcdhWrapped;
 use crate::did::Did;
 use crate::error::{DeviceError, Pkcs11Error};
+use crate::secret::LockedText;
 
 /// What a token needs for it.
 pub(super) const NEEDED: [MechanismType; 2] =
@@ -42,7 +42,7 @@ impl Objects<'_> {
         key_id: &[u8],
         label: &str,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
     ) -> Result<Option<EcdhWrapped>, DeviceError> {
         let wrapped = self.wrap_to_new_pair(key_id.to_owned(), label, did, storage_key);
         self.nothing_left(key_id, wrapped)
@@ -53,7 +53,7 @@ impl Objects<'_> {
         key_id: Vec<u8>,
         label: &str,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
     ) -> Result<Option<EcdhWrapped>, DeviceError> {
         let Some((public, private)) = self.generate_p256(&key_id, label)? else {
             return Ok(None);
@@ -90,7 +90,7 @@ impl Objects<'_> {
         self,
         did: &Did,
         wrapped: &EcdhWrapped,
-    ) -> Result<SecretString, DeviceError> {
+    ) -> Result<LockedText, DeviceError> {
         let ephemeral =
             seal::point(&wrapped.ephemeral).map_err(|error| self.refuses(Some(error.into())))?;
         let ephemeral = uncompressed(&ephemeral);
@@ -102,7 +102,7 @@ impl Objects<'_> {
         let opened =
             seal::open(&secret, &context, &wrapped.ciphertext).ok_or_else(|| self.refuses(None))?;
         let text = std::str::from_utf8(&opened).map_err(|e| self.refuses(Some(e.into())))?;
-        Ok(SecretString::from(text))
+        Ok(LockedText::from(text))
     }
 
     /// `None` if the token makes pairs, but none on this curve.

@@ -111,7 +111,7 @@ impl Place {
             token: token.name(),
             key,
             expected: self.did.clone(),
-            found: Did::from_key(self.did.method(), found),
+            found: Did::fitting(self.did.method(), found),
         }
     }
 

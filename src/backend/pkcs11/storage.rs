@@ -9,7 +9,6 @@ use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
-use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -23,6 +22,7 @@ use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{DeviceError, Pkcs11Error};
 use crate::evidence::Trust;
+use crate::secret::LockedText;
 
 /// What a token needs for it.
 const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
@@ -44,7 +44,7 @@ impl Objects<'_> {
         key_id: &[u8],
         label: &str,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
     ) -> Result<Option<WrappedKey>, DeviceError> {
         if self.token.has(&NEEDED)?
             && let Some(wrapped) = self.wrap_by_gcm(key_id, label, did, storage_key)?
@@ -66,11 +66,7 @@ impl Objects<'_> {
     }
 
     /// Decrypts what [`Self::wrap`] made.
-    pub(super) fn unwrap(
-        self,
-        did: &Did,
-        wrapped: &WrappedKey,
-    ) -> Result<SecretString, DeviceError> {
+    pub(super) fn unwrap(self, did: &Did, wrapped: &WrappedKey) -> Result<LockedText, DeviceError> {
         match wrapped {
             WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped),
             WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped),
@@ -87,7 +83,7 @@ impl Objects<'_> {
         key_id: &[u8],
         label: &str,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
     ) -> Result<Option<AesGcmWrapped>, DeviceError> {
         let wrapped = self.wrap_with_new_key(key_id.to_owned(), label, did, storage_key);
         self.nothing_left(key_id, wrapped)
@@ -114,7 +110,7 @@ impl Objects<'_> {
         key_id: Vec<u8>,
         label: &str,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
     ) -> Result<Option<AesGcmWrapped>, DeviceError> {
         let key = self.generate_aes(&key_id, label)?;
         let mut iv = template::random_id(&self.token.name())?;
@@ -147,11 +143,7 @@ impl Objects<'_> {
         Ok(Some(wrapped))
     }
 
-    fn unwrap_by_gcm(
-        self,
-        did: &Did,
-        wrapped: &AesGcmWrapped,
-    ) -> Result<SecretString, DeviceError> {
+    fn unwrap_by_gcm(self, did: &Did, wrapped: &AesGcmWrapped) -> Result<LockedText, DeviceError> {
         let refused = |source| self.refuses(source);
         let wanted = || with_id(&wrapped.key_id);
         let keys = self.find(&[
@@ -170,7 +162,7 @@ impl Objects<'_> {
             .map(Zeroizing::new)
             .map_err(|error| refused(Some(Failure::from(error).into())))?;
         let text = std::str::from_utf8(&secret).map_err(|error| refused(Some(error.into())))?;
-        Ok(SecretString::from(text))
+        Ok(LockedText::from(text))
     }
 
     fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, Pkcs11Error> {

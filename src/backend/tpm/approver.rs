@@ -32,7 +32,6 @@ impl ApproverKey {
     ///
     /// If the file is not safe to use, or holds no such key.
     pub fn read(path: &Path) -> Result<Self, crate::Error> {
-        use secrecy::ExposeSecret as _;
         let pem = read_credential(path)?;
         let key = SigningKey::from_pkcs8_pem(pem.expose_secret());
         Ok(Self(

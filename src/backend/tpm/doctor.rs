@@ -14,7 +14,7 @@ use super::properties::{self, Lockout};
 use super::satisfy::Way;
 use super::{parent, pcr, session};
 use crate::algorithm::AlgorithmId;
-use crate::backend::verdict::{Outcome, Verdict, verdict};
+use crate::backend::doctor::{Outcome, Verdict, verdict};
 use crate::backend::{PcrBank, TpmParent, TpmPolicy};
 use crate::config::TpmConfig;
 use crate::encoding::hex;

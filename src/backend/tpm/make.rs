@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
 use super::chip::Reconnect;
 use super::key::TpmKey;
 use super::object::{New, Stored};
@@ -18,7 +16,7 @@ use crate::did::Did;
 use crate::error::{Error, TpmError};
 use crate::key::DidKey;
 use crate::key::device::DeviceKey as _;
-use crate::secret::{Pin, SigningSeed};
+use crate::secret::{LockedText, Pin, SigningSeed};
 
 /// The states of the machine that a new policy is for.
 #[derive(Clone, Copy, Default)]
@@ -167,7 +165,7 @@ impl TpmBackend {
         pin: &Pin,
     ) -> Result<Created, Error> {
         let seed = SigningSeed::generate()?;
-        let did = Did::from_key(request.did_method, &seed.verifying_key().into());
+        let did = Did::fitting(request.did_method, &seed.verifying_key().into());
         let policy = self.new_policy(&Named::Did(&did), Purpose::Key, pin, states)?;
         let object = self.make(&policy, Purpose::Key, pin, Some((&did, seed.as_bytes())))?;
         let handle = TpmSeed { access: Arc::clone(&self.access), object: object.clone(), did };
@@ -189,7 +187,7 @@ impl TpmBackend {
         let policy = self.new_policy(&Named::Random(owner), Purpose::Key, pin, states)?;
         let object = self.make(&policy, Purpose::Key, pin, None)?;
         let shown = Stored::read(&object, Purpose::Key).and_then(|stored| stored.verifying_key());
-        let did = Did::from_key(request.did_method, &shown.map_err(tpm)?.into());
+        let did = Did::fitting(request.did_method, &shown.map_err(tpm)?.into());
         let key = TpmKey { access: Arc::clone(&self.access), object: object.clone(), did };
         let key = DidKey::from_new_device_key(key.open(pin)?, request.did_method)?;
         Ok(Created { key, locator: Locator::Tpm(Box::new(object)) })
@@ -198,7 +196,7 @@ impl TpmBackend {
     pub(super) fn seal_storage(
         &self,
         did: &Did,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         pin: &Pin,
         states: States<'_>,
     ) -> Result<TpmObject, Error> {

@@ -1,6 +1,5 @@
 //! Sealing the same keys under another policy.
 
-use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 use super::make::{Named, States};
@@ -10,7 +9,7 @@ use crate::algorithm::AlgorithmId;
 use crate::backend::{PcrValues, TpmObject};
 use crate::did::Did;
 use crate::error::{Error, OpenError, TpmError};
-use crate::secret::Pin;
+use crate::secret::{LockedText, Pin};
 
 impl TpmBackend {
     /// # Errors
@@ -32,7 +31,7 @@ impl TpmBackend {
         &self,
         did: &Did,
         object: &TpmObject,
-        storage_key: &SecretString,
+        storage_key: &LockedText,
         pin: &Pin,
         new_pin: &Pin,
         values: Option<&PcrValues>,
@@ -42,7 +41,7 @@ impl TpmBackend {
         drop(bytes);
         let shown = seed.verifying_key().into();
         if *did.verifying_key() != shown {
-            let (expected, found) = (did.clone(), Did::from_key(did.method(), &shown));
+            let (expected, found) = (did.clone(), Did::fitting(did.method(), &shown));
             return Err(OpenError::WrongKey { expected, found }.into());
         }
         // A new salt, also for the same PIN.

@@ -87,5 +87,5 @@ fn did_of(args: &InitArgs, key: &icn_identity::VerifyingKey) -> Result<Did, CliE
     {
         return Err(CliError::OtherAlgorithm { found, demanded });
     }
-    Ok(Did::from_key(args.did_method(found)?, key))
+    Ok(Did::from_key(args.did_method(found)?, key)?)
 }

@@ -24,6 +24,7 @@ pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};
 pub(crate) use self::peer::PeerArgs;
 pub(crate) use self::rotation::RotationCommand;
 pub(crate) use self::tpm::TpmCommand;
+pub(crate) use self::value::PublicKeyFormat;
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use icn_identity::backend::BackendKind;
-use icn_identity::did::public_key_multibase;
 use icn_identity::error::ExportError;
 use icn_identity::keystore::{ExportTo, Header, check_export, export_secret};
-use icn_identity::{DidKey, DidSignerExt as _};
+use icn_identity::{DidKey, DidSignerExt as _, VerifyingKey};
 use serde_json::json;
 
-use crate::args::ExportArgs;
+use crate::args::{ExportArgs, PublicKeyFormat};
 use crate::context::Context;
 use crate::credential::another_passphrase;
 use crate::error::CliError;
@@ -19,26 +18,36 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<(), CliErro
     let header = context.header()?;
     match &args.output {
         Some(output) if args.secret => secret(context, args, &header, output),
-        _ => did(context, &header),
+        _ => public(context, args, &header),
     }
 }
 
-fn did(context: &Context, header: &Header) -> Result<(), CliError> {
-    let key = header.did().verifying_key();
+fn public(context: &Context, args: &ExportArgs, header: &Header) -> Result<(), CliError> {
     context.format.print(
         || {
             json!({
                 "did": header.did(),
                 "algorithm": header.algorithm(),
-                "public_key": {
-                    "hex": output::hex(key.as_bytes()),
-                    "multibase": public_key_multibase(key),
-                    "openssh": key.to_openssh(),
-                },
+                "public_key": output::public_key(header.did().verifying_key()),
             })
         },
-        || format!("{}\n", header.did()),
+        || match args.public_key {
+            Some(format) => public_key(header.did().verifying_key(), format),
+            None => format!("{}\n", header.did()),
+        },
     )
+}
+
+/// In the one form that was asked for, with a newline at its end.
+fn public_key(key: &VerifyingKey, format: PublicKeyFormat) -> String {
+    let line = match format {
+        PublicKeyFormat::Pem => return key.to_public_key_pem(),
+        PublicKeyFormat::Jwk => key.to_jwk(),
+        PublicKeyFormat::Multibase => key.to_multibase(),
+        PublicKeyFormat::Openssh => key.to_openssh(),
+        PublicKeyFormat::Hex => output::hex(key.as_bytes()),
+    };
+    format!("{line}\n")
 }
 
 fn secret(

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use serde_json::Value;
+use icn_identity::VerifyingKey;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -31,6 +32,17 @@ impl Format {
             Self::Json => print_json(&json()),
         }
     }
+}
+
+/// A public key in each form that other software reads.
+pub(crate) fn public_key(key: &VerifyingKey) -> Value {
+    json!({
+        "hex": hex(key.as_bytes()),
+        "multibase": key.to_multibase(),
+        "openssh": key.to_openssh(),
+        "pem": key.to_public_key_pem(),
+        "jwk": serde_json::from_str::<Value>(&key.to_jwk()).unwrap_or_default(),
+    })
 }
 
 /// Prints a text, whatever format was asked for.

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::KeyAtRest;
 use icn_identity::bundle::{Binding, age_recipient};
-use icn_identity::did::public_key_multibase;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::home::Home;
@@ -16,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{date, hex, one_line};
+use crate::output::{date, hex, one_line, public_key};
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -93,11 +92,7 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         "provenance": evidence.provenance(),
         "assurance": evidence.assurance(),
         "hardware_backed": evidence.is_hardware_backed(),
-        "public_key": {
-            "hex": hex(header.did().verifying_key().as_bytes()),
-            "multibase": public_key_multibase(header.did().verifying_key()),
-            "openssh": header.did().verifying_key().to_openssh(),
-        },
+        "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
         "tpm": header.tpm().map(|object| json!({
             "parent_handle": object.parent.handle.map(|handle| format!("{handle:#010x}")),
@@ -140,7 +135,7 @@ fn as_text(header: &Header, device: &Device) -> String {
         lines.push(("Key", locator));
         lines.push(("Evidence", evidence_in_words(evidence)));
     }
-    lines.push(("Public key", public_key_multibase(header.did().verifying_key())));
+    lines.push(("Public key", header.did().verifying_key().to_multibase()));
     lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", tls(header)));
     lines.push(("Instance", instance(header)));

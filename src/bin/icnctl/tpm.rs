@@ -115,7 +115,7 @@ fn pcr_values(path: &Path) -> Result<PcrValues, CliError> {
     let text = read_message(Some(path))?;
     String::from_utf8(text)
         .ok()
-        .and_then(|text| PcrValues::parse(&text))
+        .and_then(|text| PcrValues::parse(&text).ok())
         .ok_or_else(|| CliError::PcrValues { what: path.display().to_string() })
 }
 

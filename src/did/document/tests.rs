@@ -38,7 +38,7 @@ fn a_document_is_read_as_it_was_written() {
     assert_eq!(DidDocument::parse(json.as_bytes()).unwrap(), document);
     let value = document.to_value().unwrap();
     assert_eq!(DidDocument::from_value(&value).unwrap(), document);
-    let (did, key) = (key.did(), crate::did::public_key_multibase(key.verifying_key()));
+    let (did, key) = (key.did(), key.verifying_key().to_multibase());
     let method = format!("{did}#{key}");
     assert_eq!(value["@context"][0], "https://www.w3.org/ns/did/v1");
     assert_eq!(value["id"], did.as_str());

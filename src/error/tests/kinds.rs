@@ -56,8 +56,8 @@ fn no_randomness() -> crate::secret::NoRandomness {
     crate::secret::random::NoRandomness::made_up()
 }
 
-fn json() -> serde_json::Error {
-    serde_json::from_str::<u8>("x").unwrap_err()
+fn json() -> crate::error::InvalidJson {
+    crate::error::InvalidJson::new(serde_json::from_str::<u8>("x").unwrap_err())
 }
 
 #[test]

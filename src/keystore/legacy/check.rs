@@ -38,7 +38,7 @@ pub(super) fn key(
         Ok(did) if *did.verifying_key() == key => Ok(Key::from_signing_seed(seed, did.method())),
         _ => Err(LegacyError::WrongDid {
             named: named.chars().take(128).collect(),
-            key: Did::from_key(DidMethod::default(), &key),
+            key: Did::fitting(DidMethod::default(), &key),
         }),
     }
 }

@@ -75,7 +75,7 @@ impl Entry {
     }
 
     pub(super) fn with_chain(mut self, chain: &RotationChain) -> Result<Self, RotationError> {
-        let raw = serde_json::value::to_raw_value(chain).map_err(RotationError::Format)?;
+        let raw = serde_json::value::to_raw_value(chain).map_err(RotationError::json)?;
         self.chain = Some(raw);
         Ok(self)
     }

@@ -178,7 +178,7 @@ fn another_pinned_did_refuses_and_the_same_one_does_not() {
     let (home, old) = with_old("v2");
     let key = <[u8; 32]>::try_from(bytes(OTHER[1])).unwrap();
     let key = icn_identity::algorithm::Ed25519VerifyingKey::from_bytes(&key).unwrap();
-    let other = icn_identity::Did::from_key(icn_identity::DidMethod::Icn, &key.into());
+    let other = icn_identity::Did::from_key(icn_identity::DidMethod::Icn, &key.into()).unwrap();
     home.write("icn.toml", &format!("[identity]\ndid = \"{other}\"\n\n{FAST}"));
     let texts = [&*format!("the file holds {DID}, the configuration pins {other}"), "--home"];
     home.fails(&["id", "import", &old], b"", &texts);

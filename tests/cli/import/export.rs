@@ -3,9 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-use icn_identity::Did;
 use icn_identity::algorithm::Signature;
-use icn_identity::did::public_key_multibase;
+use icn_identity::{Did, VerifyingKey};
 use serde_json::{Value, json};
 use support::home::{Home, PASSPHRASE, on_a_terminal, run, write_private};
 use support::small_order::recipients;
@@ -50,7 +49,26 @@ fn the_did_is_exported_without_a_passphrase() {
     assert_eq!(shown["did"], *did);
     assert_eq!(shown["algorithm"], "ed25519");
     assert_eq!(shown["public_key"], home.show()["public_key"]);
-    assert_eq!(shown["public_key"]["multibase"], public_key_multibase(&key));
+    assert_eq!(shown["public_key"]["multibase"], key.to_multibase());
+}
+
+#[test]
+fn the_public_key_is_exported_in_each_format_without_a_passphrase() {
+    let home = identity().with("ICN_PASSPHRASE", "");
+    let did = Did::parse(home.show()["did"].as_str().unwrap()).unwrap();
+    let key = did.verifying_key();
+    let export = |option: &str| home.ok(&["id", "export", option], b"");
+    let pem = export("--public-key");
+    assert_eq!(export("--public-key=pem"), pem);
+    assert_eq!(VerifyingKey::from_public_key_pem(&pem).unwrap(), *key);
+    assert_eq!(VerifyingKey::from_jwk(&export("--public-key=jwk")).unwrap(), *key);
+    assert_eq!(export("--public-key=multibase"), key.to_multibase() + "\n");
+    assert_eq!(export("--public-key=openssh"), key.to_openssh() + "\n");
+    assert_eq!(export("--public-key=hex").trim().len(), 64);
+    let all = home.ok(&["--format", "json", "id", "export", "--public-key"], b"");
+    let all: Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(all["public_key"]["pem"], *pem);
+    assert_eq!(all["public_key"]["jwk"]["kty"], "OKP");
 }
 
 #[test]
@@ -72,6 +90,9 @@ fn export_wants_either_the_did_or_the_secret() {
         &["id", "export", "--secret"],
         &["id", "export", "--did-only", "--secret", "-o", "x"],
         &["id", "export", "--did-only", "-o", "x"],
+        &["id", "export", "--did-only", "--public-key"],
+        &["id", "export", "--public-key", "-o", "x"],
+        &["id", "export", "--public-key=der"],
         &["id", "export", "--did-only", "--recipient", "age1x"],
     ] {
         assert_eq!(home.icnctl(args, b"").code, 2, "{args:?}");

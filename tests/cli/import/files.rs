@@ -160,7 +160,8 @@ fn secrets_that_version_5_keeps_itself_are_not_carried_a_second_time() {
 fn a_did_key_in_the_file_stays_a_did_key() {
     let key: [u8; 32] = fixture::bytes(IDENTITY[1]).try_into().unwrap();
     let key = icn_identity::algorithm::Ed25519VerifyingKey::from_bytes(&key).unwrap();
-    let did = icn_identity::Did::from_key(icn_identity::DidMethod::Key, &VerifyingKey::from(key));
+    let did = icn_identity::Did::from_key(icn_identity::DidMethod::Key, &VerifyingKey::from(key))
+        .unwrap();
     let file = members("v1").with("did", format!("\"{did}\"")).sealed();
     let dir = tempfile::tempdir().unwrap();
     let old = LegacyIdentity::decrypt(&file, &passphrase(), &options()).unwrap();

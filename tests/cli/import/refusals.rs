@@ -50,7 +50,7 @@ fn a_public_key_that_does_not_belong_to_its_secret_is_refused() {
 fn a_did_of_another_key_is_refused_by_name() {
     let key: [u8; 32] = bytes(OTHER[1]).try_into().unwrap();
     let key = icn_identity::algorithm::Ed25519VerifyingKey::from_bytes(&key).unwrap();
-    let other = icn_identity::Did::from_key(icn_identity::DidMethod::Icn, &key.into());
+    let other = icn_identity::Did::from_key(icn_identity::DidMethod::Icn, &key.into()).unwrap();
     for named in [other.as_str(), "did:web:example.org", "", &DID.replace(":z", ":")] {
         let wrong = members("v2").with("did", format!("\"{named}\""));
         let wanted =

@@ -17,7 +17,7 @@ fn a_pin_follows_a_chain_of_three_forward_and_nothing_else() {
         assert_eq!(chain.follow(key.did()).unwrap(), last);
     }
     let stranger = software();
-    let other = Did::from_key(DidMethod::Key, keys[0].verifying_key());
+    let other = Did::from_key(DidMethod::Key, keys[0].verifying_key()).unwrap();
     for did in [stranger.did(), &other] {
         let error = chain.follow(did).unwrap_err();
         assert!(matches!(&error, RotationError::NotInChain { did: named } if named == did));
@@ -105,7 +105,7 @@ fn a_commitment_is_to_the_key_and_each_did_of_it_honours_it() {
     let [a, b] = software_keys();
     let seed = [9; 32];
     let c = Key::<Software, Unlocked>::from_seed(&seed);
-    let as_did_key = Did::from_key(DidMethod::Key, c.verifying_key());
+    let as_did_key = Did::from_key(DidMethod::Key, c.verifying_key()).unwrap();
     let statement = RotationStatement::sign(&a, &b, None, &committing_to(&as_did_key)).unwrap();
     let chain = RotationChain::verify([statement]).unwrap();
     let chain = next(&chain, &b, &c, &terms()).unwrap();

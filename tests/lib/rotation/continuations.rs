@@ -62,7 +62,7 @@ fn a_thief_who_leaves_the_commitment_out_is_found_by_who_kept_the_chain() {
     // Further on, and under the key's other DID.
     broken(&next(&evil, &thief, &software(), &terms()).unwrap(), 1);
     let mut body = craft::body(&b, &thief, None);
-    body["old"]["did"] = Did::from_key(DidMethod::Key, b.verifying_key()).as_str().into();
+    body["old"]["did"] = Did::from_key(DidMethod::Key, b.verifying_key()).unwrap().as_str().into();
     let evil = json!([craft::signed(&body, &b, &thief)]);
     broken(&RotationChain::from_json(evil.to_string().as_bytes()).unwrap(), 1);
 

@@ -81,7 +81,7 @@ fn a_key_is_not_rotated_to_itself_under_either_did() {
     assert!(refused(&key, &key, None).contains("cannot be rotated to its own key"));
     let mut other = Foreign::new();
     other.key = Key::from_seed(key.expose_secret());
-    other.did = Did::from_key(DidMethod::Key, key.verifying_key());
+    other.did = Did::from_key(DidMethod::Key, key.verifying_key()).unwrap();
     assert!(refused(&key, &other, None).contains("cannot be rotated to its own key"));
     assert_eq!(other.signed.load(Ordering::Relaxed), 0);
 }
@@ -133,7 +133,7 @@ fn signers_that_give_the_higher_s_make_statements_with_the_lower() {
     }
     let signer = HighS(p256::ecdsa::SigningKey::from_slice(&[3; 32]).unwrap());
     let key = ExternalSigner::verifying_key(&signer);
-    let bare = Bare(signer, Did::from_key(DidMethod::Key, &key), key);
+    let bare = Bare(signer, Did::from_key(DidMethod::Key, &key).unwrap(), key);
     let statement = RotationStatement::sign(&bare, &software(), None, &terms()).unwrap();
     assert_eq!(RotationStatement::from_json(&statement.to_json()).unwrap(), statement);
 }

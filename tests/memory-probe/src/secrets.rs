@@ -4,7 +4,7 @@
 use std::io::{self, BufRead as _};
 use std::ptr;
 
-use secrecy::SecretString;
+use icn_identity::secret::LockedText;
 use zeroize::Zeroize as _;
 
 const MASK: u8 = 0xa5;
@@ -42,11 +42,11 @@ impl Secrets {
         done
     }
 
-    pub(crate) fn text(&self, name: &str) -> SecretString {
+    pub(crate) fn text(&self, name: &str) -> LockedText {
         let masked = self.masked(name);
         let mut bytes = vec![0; masked.len()];
         unmask(masked, &mut bytes);
-        SecretString::from(String::from_utf8(bytes).expect("text"))
+        LockedText::from(String::from_utf8(bytes).expect("text"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::probe::{ProbeReport, Told};
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
-use crate::backend::verdict::{Outcome, Verdict, verdict};
+use crate::backend::doctor::{Outcome, Verdict, verdict};
 use crate::evidence::{Assurance, ProvenanceKind};
 
 impl ModuleReport {

@@ -8,7 +8,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::init::InitArgs;
 use super::rotation::RotationCommand;
 use super::tpm::ResealArgs;
-use super::value::a_file;
+use super::value::{PublicKeyFormat, a_file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
@@ -82,6 +82,11 @@ pub(crate) struct ExportArgs {
     #[arg(long, group = "what")]
     pub(crate) did_only: bool,
 
+    /// Print the public key, in a format that other software reads; needs no PIN or passphrase
+    #[arg(long, group = "what", value_name = "FORMAT", num_args = 0..=1)]
+    #[arg(default_missing_value = "pem", require_equals = true)]
+    pub(crate) public_key: Option<PublicKeyFormat>,
+
     /// Write the private key of a software identity to a new file: PKCS#8 PEM, encrypted with age.
     /// `age -d FILE | openssl pkey -in /dev/stdin -text` reads it
     #[arg(long, group = "what", requires = "output")]
@@ -94,17 +99,18 @@ pub(crate) struct ExportArgs {
         value_name = "FILE",
         value_parser = a_file(),
         requires = "secret",
-        conflicts_with = "did_only"
+        conflicts_with_all = ["did_only", "public_key"]
     )]
     pub(crate) output: Option<PathBuf>,
 
     /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
-    #[arg(long, value_name = "RECIPIENT", requires = "secret", conflicts_with = "did_only")]
+    #[arg(long, value_name = "RECIPIENT", requires = "secret")]
+    #[arg(conflicts_with_all = ["did_only", "public_key"])]
     pub(crate) recipient: Option<String>,
 
     /// File whose content is the passphrase of the export (mode 0600)
     #[arg(long, value_name = "FILE", requires = "secret")]
-    #[arg(conflicts_with_all = ["recipient", "did_only"])]
+    #[arg(conflicts_with_all = ["recipient", "did_only", "public_key"])]
     pub(crate) export_passphrase_file: Option<PathBuf>,
 }
 

@@ -118,7 +118,7 @@ impl TpmArgs {
             config.device_path.clone_from(device);
         }
         if let Some(indices) = &self.pcr_indices {
-            config.pcr_indices = PcrIndices::parse(indices).ok_or(CliError::PcrIndices)?;
+            config.pcr_indices = PcrIndices::parse(indices).map_err(|_| CliError::PcrIndices)?;
             config.platform_binding = true;
         }
         config.platform_binding &= !self.no_platform_binding;

@@ -39,6 +39,21 @@ impl From<Algorithm> for AlgorithmId {
     }
 }
 
+/// How a public key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PublicKeyFormat {
+    /// SubjectPublicKeyInfo in PEM, as OpenSSL reads it
+    Pem,
+    /// A JSON Web Key
+    Jwk,
+    /// Multikey, as in DID documents
+    Multibase,
+    /// A line of OpenSSH's authorized_keys and allowed_signers
+    Openssh,
+    /// The bytes themselves, in hex
+    Hex,
+}
+
 /// Of an option whose file is never standard output.
 pub(crate) fn a_file() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
+use icn_identity::backend::doctor::Outcome;
 use icn_identity::backend::pkcs11::doctor::{
-    ModuleReport, Outcome, ProbeReport, TokenReport, examine, probe,
+    ModuleReport, ProbeReport, TokenReport, examine, probe,
 };
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::Outcome;
+use icn_identity::backend::doctor::Outcome;
 use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;

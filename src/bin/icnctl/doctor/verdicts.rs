@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::{Outcome, Verdict};
+use icn_identity::backend::doctor::{Outcome, Verdict};
 
 use crate::output::one_line;
 

@@ -1,9 +1,10 @@
 use super::{check, did};
-use crate::algorithm::{BadSignature, InvalidVerifyingKey};
-use crate::did::InvalidDid;
+use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
+use crate::did::{DidMethod, InvalidDid};
 use crate::error::{Error, ErrorKind as K};
 use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
 use crate::key::{DidKey, Hardware, Key, Refused, Software, Unlocked};
+use crate::locator::InvalidPcrs;
 use crate::locator::uri::InvalidPkcs11Uri;
 use crate::sshsig::InvalidSshSignature;
 
@@ -21,6 +22,7 @@ fn of_dids() {
         E::Length { found: 1, expected: 32 },
         E::Key(InvalidVerifyingKey::NotOnCurve),
         E::NotCanonical,
+        E::NoSuchDid { method: DidMethod::Icn, algorithm: AlgorithmId::P256 },
     ];
     check("did.rs", errors.into_iter().map(|error| (error, K::InvalidInput)).collect());
 }
@@ -28,7 +30,14 @@ fn of_dids() {
 #[test]
 fn of_public_keys() {
     use InvalidVerifyingKey as E;
-    let errors = vec![E::NotOnCurve, E::NotCanonical, E::SmallOrder];
+    let errors = vec![
+        E::NotOnCurve,
+        E::NotCanonical,
+        E::SmallOrder,
+        E::Length { found: 1, expected: 32 },
+        E::Format { expected: "a public key in DER" },
+        E::PrivateKey,
+    ];
     check("algorithm.rs", errors.into_iter().map(|error| (error, K::InvalidInput)).collect());
 }
 
@@ -71,6 +80,14 @@ fn of_uris() {
     ];
     let rows = errors.into_iter().map(|error| (error, K::InvalidInput)).collect();
     check("locator/uri/error.rs", rows);
+}
+
+#[test]
+fn of_pcrs() {
+    use InvalidPcrs as E;
+    let errors = vec![E::Bank, E::Json { line: 1 }, E::Line { line: 1 }, E::Index { position: 1 }];
+    let rows = errors.into_iter().map(|error| (error, K::InvalidInput)).collect();
+    check("locator/tpm.rs", rows);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 
 use signature::{Keypair, Signer, Verifier};
 
+use super::DidSigner;
 use crate::algorithm::{AlgorithmId, Signature, VerifyingKey};
-use crate::signer::DidSigner;
 
 /// Borrows a signer for code that wants `signature::Signer`.
 ///
