@@ -33,11 +33,20 @@
 //! | `pkcs11` | `backend::pkcs11`: keys on tokens, through a PKCS#11 module that is loaded at run time |
 //! | `tpm` | `backend::tpm`: keys sealed to, or made in, a TPM 2.0; links the system's tss2 libraries |
 //! | `tls` | `tls`: mutual TLS between DIDs, by rustls with ring |
+//! | `signature` | the traits of RustCrypto's `signature` 3 on signers and public keys |
 //! | `cli` | the program `icnctl` |
 //!
-//! Each of the last four brings `keystore`. Without any feature there are DIDs,
+//! `pkcs11`, `tpm`, `tls` and `cli` bring `keystore`. Without any feature there are DIDs,
 //! signatures, evidence, rotation and keys in memory, on 87 crates instead of 207
 //! (a cold debug build on two cores: 24 seconds instead of 64).
+//!
+//! # Types of other crates
+//!
+//! In signatures there are types of `serde` 1 (its two traits) and of `zeroize` 1
+//! (`Zeroizing`), and none of crates whose next version would break callers, but where
+//! a feature is there for them: `rustls` by `tls`, which exports the version that it
+//! has ([`tls::rustls`]), and `signature` 3 with `ed25519`, `ecdsa` and `p256` by
+//! `signature`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Lower rooms have what only the keystore uses; with it, all of it is used.

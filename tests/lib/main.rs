@@ -14,6 +14,7 @@ mod keystore;
 mod layers;
 mod ledger;
 mod renewal;
+mod public_api;
 mod public_keys;
 mod rotation;
 mod sshsig;
