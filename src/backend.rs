@@ -42,7 +42,7 @@ use crate::private;
 /// # Sealed
 ///
 /// Implemented by [`AgeKeyStore`], `Pkcs11Backend` and `TpmBackend`.
-pub trait Backend: fmt::Debug + Send + Sync + private::Backend {
+pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     /// Which kind it is.
     fn kind(&self) -> BackendKind;
 

@@ -24,7 +24,7 @@ pub trait Error {}
     note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
             joins by `Key::<External, Unlocked>::from_external`, or by `from_external_p256`"
 )]
-pub trait Backend {}
+pub trait OurBackend {}
 
 /// The pass for hooks that are in public traits but not for the public.
 #[derive(Debug, Clone, Copy)]

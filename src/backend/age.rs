@@ -43,7 +43,7 @@ impl AgeKeyStore {
     }
 }
 
-impl crate::private::Backend for AgeKeyStore {}
+impl crate::private::OurBackend for AgeKeyStore {}
 
 impl Backend for AgeKeyStore {
     fn kind(&self) -> BackendKind {

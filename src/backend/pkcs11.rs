@@ -200,7 +200,7 @@ fn of_pkcs11(locator: &Locator) -> Result<&Pkcs11Locator, DeviceError> {
     }
 }
 
-impl crate::private::Backend for Pkcs11Backend {}
+impl crate::private::OurBackend for Pkcs11Backend {}
 
 impl Backend for Pkcs11Backend {
     fn kind(&self) -> BackendKind {

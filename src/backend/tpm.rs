@@ -96,7 +96,7 @@ fn tpm(error: TpmError) -> Error {
     DeviceError::Tpm(error).into()
 }
 
-impl crate::private::Backend for TpmBackend {}
+impl crate::private::OurBackend for TpmBackend {}
 
 impl Backend for TpmBackend {
     fn kind(&self) -> BackendKind {

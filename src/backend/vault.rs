@@ -14,7 +14,7 @@ use crate::secret::LockedText;
 /// # Sealed
 ///
 /// Implemented by `Pkcs11Backend` and `TpmBackend`.
-pub trait StorageVault: private::Backend {
+pub trait StorageVault: private::OurBackend {
     /// Encrypts a storage key so that only this device opens it again.
     ///
     /// A token must be open (a key of it unsealed); a TPM takes the credential.

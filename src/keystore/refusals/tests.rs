@@ -118,9 +118,9 @@ fn what_is_noted_is_the_version_that_was_sent() {
         }
         Ok(pin)
     };
-    let sent = device.store.try_once("token", &place, false, read, |pin| {
-        Ok(pin.expose_secret().to_owned())
-    });
+    let sent = device
+        .store
+        .try_once("token", &place, false, read, |pin| Ok(pin.expose_secret().to_owned()));
     assert_eq!(sent.unwrap(), "the right one again");
 }
 
