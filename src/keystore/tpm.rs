@@ -1,8 +1,6 @@
 //! An identity whose keys are sealed to the TPM anew: under other PCR values,
 //! another kind of policy, or another PIN. The keys stay.
 
-use secrecy::{ExposeSecret as _, SecretString};
-
 use super::change::Change;
 use super::header::Storage;
 use super::identity::IdentityStore;
@@ -64,7 +62,7 @@ impl Located<'_> {
         };
         let (did, pin) = (session.header.did(), credentials.pin_for(backend.kind())?);
         // A copy on the ordinary heap, wiped when dropped, for this call.
-        let storage_key = SecretString::from(storage_key.expose_secret());
+        let storage_key = storage_key.clone();
         let (key, storage) = backend.reseal(did, object, &storage_key, &pin, new_pin, values)?;
         session.place = Locator::Tpm(Box::new(key));
         session.storage = Storage::TpmSealed { object: Box::new(storage) };
