@@ -49,7 +49,7 @@ pub(super) fn new_storage(
     if let Some(vault) = backend.vault() {
         let key = agefile::new_storage_key();
         if let Some(wrapped) = vault.wrap_as(plan, did, &key, credentials)? {
-            return Ok((wrapped.into(), StorageSecret::Key(key.into())));
+            return Ok((wrapped.into(), StorageSecret::Key(key)));
         }
     }
     let passphrase = credentials.want_passphrase_beside_pin()?.clone();
@@ -66,7 +66,7 @@ pub(super) fn stored_secret(
             Ok(StorageSecret::Passphrase(credentials.want_passphrase_beside_pin()?.clone()))
         }
         (Some(wrapped), Some(vault)) => {
-            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, credentials)?.into()))
+            Ok(StorageSecret::Key(vault.unwrap(header.did(), &wrapped, credentials)?))
         }
         (Some(_), None) => Err(DeviceError::StorageKey {
             token: header.locator().map(|locator| locator.token.clone()).unwrap_or_default(),
