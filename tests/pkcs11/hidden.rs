@@ -41,7 +41,7 @@ fn is_found_with_the_pin(hsm: &SoftHsm, kind: &str) {
 
     hsm.script(YUBIHSM);
     let uri: Pkcs11Uri = "pkcs11:object=theirs".parse().unwrap();
-    let did = icn_identity::Did::from_key(DidMethod::Key, &key);
+    let did = icn_identity::Did::from_key(DidMethod::Key, &key).unwrap();
     assert!(!backend.shows_a_key().unwrap());
     assert_shows(backend.find_by_label("theirs").unwrap_err(), &["has no key"]);
     assert_shows(backend.locate(&uri).unwrap_err(), &["has no key"]);
