@@ -270,11 +270,13 @@ fn a_key_that_is_nowhere_or_in_two_places_is_not_guessed() {
     home.fails(&["id", "relocate"], b"", &["no token has the key of", "looked at none"]);
     hsm.script("duplicate");
     home.fails(&["id", "relocate"], b"", &["is in several places", "--key URI"]);
+    assert_eq!(hsm.count("C_Login"), logins);
     hsm.script("");
     hsm.token("node-2");
     let key = "pkcs11:token=node-2";
     home.fails(&["id", "relocate", "--key", key], b"", &["looked at node-2 (serial"]);
-    assert_eq!(hsm.count("C_Login"), logins);
+    // It shows no key at all, and was named: it could show one within a login.
+    assert_eq!(hsm.count("C_Login"), logins + 1);
 
     // There, but it does not open the storage key.
     hsm.script("serial NEW0001\non C_Decrypt all return CKR_DEVICE_ERROR");
