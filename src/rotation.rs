@@ -7,6 +7,9 @@
 //! offline. The format, byte by byte, and the procedures are in
 //! `docs/rotation.md`.
 //!
+//! Identities hand over by `IdentityStore::hand_over`, once. Of keys without a store the
+//! caller keeps the one statement that each has made:
+//!
 //! ```
 //! use icn_identity::rotation::{RotationReason, RotationTerms};
 //! use icn_identity::{Key, RotationChain, RotationStatement, Software, Unlocked};
@@ -14,7 +17,7 @@
 //! let old = Key::<Software, Unlocked>::generate()?;
 //! let new = Key::<Software, Unlocked>::generate()?;
 //! let terms = RotationTerms::new(RotationReason::Scheduled);
-//! let statement = RotationStatement::sign(&old, &new, None, &terms)?;
+//! let statement = RotationStatement::sign_unguarded(&old, &new, None, &terms)?;
 //!
 //! let published = RotationChain::verify([statement])?.to_json();
 //! let chain = RotationChain::from_json(&published)?;

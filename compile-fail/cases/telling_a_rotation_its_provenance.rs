@@ -6,7 +6,7 @@ fn boast(
     new: &dyn DidSigner,
     terms: &RotationTerms,
 ) -> Result<RotationStatement, RotationError> {
-    RotationStatement::sign(old, new, None, terms, ProvenanceKind::Hardware)
+    RotationStatement::sign_unguarded(old, new, None, terms, ProvenanceKind::Hardware)
 }
 
 fn main() {}

@@ -6,7 +6,7 @@ fn sign(
     new: &dyn DidSigner,
     terms: &RotationTerms,
 ) -> Result<RotationStatement, RotationError> {
-    RotationStatement::sign(old, new, None, terms)
+    RotationStatement::sign_unguarded(old, new, None, terms)
 }
 
 fn main() {}

@@ -18,8 +18,8 @@ use crate::error::DeviceError;
 use crate::error::Error;
 use crate::key::DidKey;
 use crate::keystore::backup::{BackedUp, BackupRequest};
-use crate::keystore::{Change, Header, Located, Opened};
-use crate::rotation::RotationChain;
+use crate::keystore::{Change, Earlier, HandingOver, Handover, Header, Located, Opened};
+use crate::rotation::RotationTerms;
 use crate::secret::{Passphrase, Pin};
 
 /// An identity that was found: all that needs no credential is done.
@@ -173,16 +173,33 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| located.change_passphrase(credentials, new))
     }
 
-    /// Stores the rotation that ends in it.
+    /// Hands over to another identity, once: see
+    /// [`IdentityStore::hand_over`](crate::keystore::IdentityStore::hand_over).
     ///
     /// # Errors
     ///
-    /// As [`Located::record_rotation`].
-    pub fn record_rotation(
-        self,
-        make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
-    ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
-        self.with(|located, credentials| located.record_rotation(credentials, make))
+    /// As there.
+    pub fn hand_over(self, successor: Ready<'_>, terms: &RotationTerms) -> Result<Handover, Error> {
+        let old = self.prepare_handover(successor.did(), Earlier::Binds)?;
+        successor.take_over(old, terms)
+    }
+
+    /// Opens it, to hand over to the identity of another DID.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::prepare_handover`].
+    pub fn prepare_handover(self, successor: &Did, earlier: Earlier) -> Result<HandingOver, Error> {
+        self.with(|located, credentials| located.prepare_handover(credentials, successor, earlier))
+    }
+
+    /// Takes over from an identity that was prepared for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`HandingOver::to`].
+    pub fn take_over(self, old: HandingOver, terms: &RotationTerms) -> Result<Handover, Error> {
+        self.with(|located, credentials| old.to(located, credentials, terms))
     }
 
     /// Records that its key is where [`Home::moved_to`] said: in the configuration

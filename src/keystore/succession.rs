@@ -14,7 +14,7 @@ use crate::rotation::{RotationChain, RotationError};
 
 impl IdentityStore {
     /// The chain by which the identity `did` of this home has handed over, as
-    /// [`Self::note_handover`] has noted it. Needs no credential.
+    /// [`Self::hand_over`] has noted it. Needs no credential.
     ///
     /// # Errors
     ///
@@ -32,60 +32,36 @@ impl IdentityStore {
         Ok(Some(chain))
     }
 
-    /// Notes beside the identity that it has handed over, so that it does not do
-    /// so again by mistake: two statements of one key are a fork.
-    ///
-    /// # Errors
-    ///
-    /// [`RotationError::HandedOver`] if another handing over is noted.
-    pub fn note_handover(&self, chain: &RotationChain) -> Result<(), Error> {
-        let _lock = self.lock()?;
-        let did = chain.last().old().did();
-        match self.handed_over(did)? {
-            Some(noted) if noted == *chain => Ok(()),
-            Some(noted) => Err(already_handed_over(did, &noted).into()),
-            None => Ok(file::write(&self.home().join(names::HANDED_OVER), &chain.to_json())?),
-        }
-    }
-
-    /// Forgets that it has handed over: to be followed by another statement of the
-    /// same key, which is a fork for everybody who has seen the first.
-    ///
-    /// # Errors
-    ///
-    /// If the note cannot be removed.
-    pub fn forget_handover(&self) -> Result<(), Error> {
-        let _lock = self.lock()?;
-        Ok(file::remove(&self.home().join(names::HANDED_OVER))?)
-    }
-
     /// Opens the identity, has `make` state the rotation that ends in it, and
-    /// stores the whole chain in its payload. Under the lock throughout, so that
-    /// no statement is signed twice.
+    /// stores the whole chain in its payload: for an old key that has no store. Under
+    /// the lock of this one throughout, so that it takes over once. **Nobody remembers
+    /// that the old key has handed over**: see
+    /// [`RotationStatement::sign_unguarded`](crate::rotation::RotationStatement::sign_unguarded).
+    /// An identity that has a store does so by [`Self::hand_over`].
     ///
     /// # Errors
     ///
     /// [`RotationError::AlreadyStored`] before `make` is called, if the identity
     /// has a chain; [`RotationError::NotThisIdentity`] if the chain ends in
     /// another DID; as [`Self::open`]. The files are as they were then.
-    pub fn record_rotation(
+    pub fn record_rotation_unguarded(
         &self,
         backend: &dyn Backend,
         pinned: Pinned<'_>,
         credentials: &Credentials,
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
-        self.locate(backend, pinned)?.record_rotation(credentials, make)
+        self.locate(backend, pinned)?.record_rotation_unguarded(credentials, make)
     }
 }
 
 impl Located<'_> {
-    /// See [`IdentityStore::record_rotation`].
+    /// See [`IdentityStore::record_rotation_unguarded`].
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn record_rotation(
+    pub fn record_rotation_unguarded(
         self,
         credentials: &Credentials,
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
@@ -101,11 +77,6 @@ impl Located<'_> {
         session.rewrite()?;
         Ok((session.bundle, chain))
     }
-}
-
-/// Why the same key states no second rotation.
-fn already_handed_over(did: &Did, noted: &RotationChain) -> RotationError {
-    RotationError::HandedOver { did: did.clone(), to: noted.current().clone() }
 }
 
 /// The chain of an identity ends in its DID.

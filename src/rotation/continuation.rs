@@ -34,14 +34,14 @@ impl RotationChain {
     /// let terms = RotationTerms::new(RotationReason::Scheduled);
     ///
     /// let committing = terms.clone().commit_to(KeyCommitment::to(after.verifying_key()));
-    /// let known = RotationChain::verify([RotationStatement::sign(old, new, None, &committing)?])?;
+    /// let known = RotationChain::verify([RotationStatement::sign_unguarded(old, new, None, &committing)?])?;
     ///
     /// // With the key of `new`, and without the statement that commits.
-    /// let evil = RotationChain::verify([RotationStatement::sign(new, thief, None, &terms)?])?;
+    /// let evil = RotationChain::verify([RotationStatement::sign_unguarded(new, thief, None, &terms)?])?;
     /// assert_eq!(evil.follow(new.did())?, thief.did());
     /// assert!(matches!(evil.extends(&known), Err(RotationError::CommitmentBroken { .. })));
     ///
-    /// let owners = known.continued(RotationStatement::sign(new, after, Some(&known), &terms)?)?;
+    /// let owners = known.continued(RotationStatement::sign_unguarded(new, after, Some(&known), &terms)?)?;
     /// owners.extends(&known)?;
     /// # Ok::<(), icn_identity::Error>(())
     /// ```

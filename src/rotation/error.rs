@@ -250,8 +250,8 @@ impl RotationError {
             }
             Self::HandedOver { .. } => {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \
-                 successor instead. Only if that statement was never given to anybody, have it \
-                 forgotten first (`IdentityStore::forget_handover`)"
+                 successor instead. Only if that statement was never given to anybody, make another \
+                 (`Earlier::NeverGivenOut`)"
             }
             Self::AlreadyStored { .. } => {
                 "`Opened::rotation_chain` gives its chain; a new key has one predecessor"

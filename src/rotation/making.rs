@@ -12,12 +12,22 @@ use crate::did::Did;
 use crate::signer::{DidSigner, sign_statement};
 
 impl RotationStatement {
-    /// Has both keys sign that `new` takes over from `old`.
+    /// Has both keys sign that `new` takes over from `old`. **Nobody remembers that
+    /// `old` has done so**: two different statements of one old key are a
+    /// [`Fork`](super::Fork), which peers refuse, and what was signed here and given out
+    /// cannot be taken back.
+    ///
+    /// For keys without a store, where the caller keeps the one statement of each key
+    /// before it is given out. Identities hand over by
+    #[cfg_attr(
+        feature = "keystore",
+        doc = "[`IdentityStore::hand_over`](crate::keystore::IdentityStore::hand_over),"
+    )]
+    #[cfg_attr(not(feature = "keystore"), doc = "`IdentityStore::hand_over`,")]
+    /// which makes one statement only.
     ///
     /// `previous` is the whole chain that ends in `old`; `None` only if `old` is
-    /// nobody's successor. Two different statements of one old key are a
-    /// [`Fork`](super::Fork), which peers refuse: what was signed here and
-    /// handed out cannot be taken back.
+    /// nobody's successor.
     ///
     /// Provenance and assurance of both keys are computed from the evidence that
     /// this crate read. The new key signs first, so that nothing of the old one
@@ -31,7 +41,7 @@ impl RotationStatement {
     /// [`RotationError`] if the keys are the same, the chain does not end in
     /// `old`, has `new` in it already, is committed to another key, or a key does
     /// not sign.
-    pub fn sign<O, N>(
+    pub fn sign_unguarded<O, N>(
         old: &O,
         new: &N,
         previous: Option<&RotationChain>,

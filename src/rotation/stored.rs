@@ -57,7 +57,7 @@ mod tests {
     fn chain() -> RotationChain {
         let key = || Key::<Software, Unlocked>::generate().unwrap();
         let terms = RotationTerms::new(RotationReason::Manual);
-        let statement = RotationStatement::sign(&key(), &key(), None, &terms).unwrap();
+        let statement = RotationStatement::sign_unguarded(&key(), &key(), None, &terms).unwrap();
         RotationChain::verify([statement]).unwrap()
     }
 

@@ -29,7 +29,7 @@ fn peers_are_allowed_listed_followed_and_removed() {
     assert_eq!(home.ok(&["peer", "list"], b""), format!("{one}  the bank\n{three}  \n"));
 
     let terms = RotationTerms::new(RotationReason::Scheduled);
-    let statement = RotationStatement::sign(&old, &new, None, &terms).unwrap();
+    let statement = RotationStatement::sign_unguarded(&old, &new, None, &terms).unwrap();
     let chain = RotationChain::verify([statement]).unwrap();
     std::fs::write(home.beside("chain.json"), chain.to_json()).unwrap();
     let file = home.beside("chain.json");
@@ -61,7 +61,7 @@ fn what_is_no_peer_is_refused_before_a_book_is_made() {
     assert!(!home.path("peers").exists());
     let stranger = key();
     let terms = RotationTerms::new(RotationReason::Manual);
-    let statement = RotationStatement::sign(&stranger, &key(), None, &terms).unwrap();
+    let statement = RotationStatement::sign_unguarded(&stranger, &key(), None, &terms).unwrap();
     let chain = RotationChain::verify([statement]).unwrap().to_json();
     home.fails(&["peer", "follow", "-"], &chain, &["nobody in the book", "icnctl peer list"]);
     home.fails(&["peer", "follow", "-"], b"[]", &["there is no rotation statement"]);

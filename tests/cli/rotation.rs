@@ -133,7 +133,7 @@ fn a_successor_succeeds_once_and_no_file_is_overwritten() {
     let (old, new) = (identity(PASSPHRASE), identity(OTHER));
     let file = rotated(&old, &new, &[]);
     let before = (files(&new), std::fs::read(&file).unwrap());
-    let ran = create(&old, &new, &["--reason", "manual"]);
+    let ran = create(&identity(PASSPHRASE), &new, &["--reason", "manual"]);
     assert!(
         ran.code == 1 && ran.err.contains("has taken over from another key already"),
         "{}",
@@ -141,6 +141,12 @@ fn a_successor_succeeds_once_and_no_file_is_overwritten() {
     );
     let ran = create(&identity(PASSPHRASE), &new, &["--reason", "manual", "-o", &file]);
     assert!(ran.code == 1 && ran.err.contains("already exists"), "{}", ran.err);
+    // From the same one once more: the statement that there is.
+    let again = text(&new, "the-same.json");
+    let ran = create(&old, &new, &["--reason", "manual", "-o", &again]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("this rotation was stated before"), "{}", ran.err);
+    assert_eq!(std::fs::read(again).unwrap(), before.1);
     let show = ["id", "rotation", "show", "-o", &file];
     new.fails(&show, b"", &["already exists", "try: name another file with --output"]);
     assert_eq!((files(&new), std::fs::read(&file).unwrap()), before);

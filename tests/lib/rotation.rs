@@ -4,6 +4,7 @@ mod chains;
 mod continuations;
 mod craft;
 mod forks;
+mod handing_over;
 mod making;
 mod properties;
 mod refusals;
@@ -45,7 +46,7 @@ fn committing_to(did: &Did) -> RotationTerms {
 }
 
 fn first(old: &dyn DidSigner, new: &dyn DidSigner) -> RotationChain {
-    let statement = RotationStatement::sign(old, new, None, &terms()).unwrap();
+    let statement = RotationStatement::sign_unguarded(old, new, None, &terms()).unwrap();
     RotationChain::verify([statement]).unwrap()
 }
 
@@ -55,7 +56,7 @@ fn next(
     new: &dyn DidSigner,
     terms: &RotationTerms,
 ) -> Result<RotationChain, RotationError> {
-    chain.continued(RotationStatement::sign(old, new, Some(chain), terms)?)
+    chain.continued(RotationStatement::sign_unguarded(old, new, Some(chain), terms)?)
 }
 
 /// Of software keys, each committing to the next.
@@ -65,7 +66,7 @@ fn chain_of(keys: &[Key<Software, Unlocked>]) -> RotationChain {
         let terms =
             keys.get(index + 2).map_or_else(terms, |committed| committing_to(committed.did()));
         let statement =
-            RotationStatement::sign(&pair[0], &pair[1], chain.as_ref(), &terms).unwrap();
+            RotationStatement::sign_unguarded(&pair[0], &pair[1], chain.as_ref(), &terms).unwrap();
         chain = Some(match chain {
             None => RotationChain::verify([statement]).unwrap(),
             Some(chain) => chain.continued(statement).unwrap(),

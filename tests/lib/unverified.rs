@@ -84,7 +84,7 @@ fn a_header_with_something_after_it_is_none() {
 fn a_rotated_key_whose_claims_were_changed_is_refused() {
     let (old, new) = (software(), software());
     let terms = RotationTerms::new(RotationReason::Scheduled);
-    let statement = RotationStatement::sign(&old, &new, None, &terms).unwrap();
+    let statement = RotationStatement::sign_unguarded(&old, &new, None, &terms).unwrap();
     assert_eq!(statement.new_key().claimed_provenance(), ProvenanceKind::Software);
     let mut told: Value = serde_json::from_slice(&statement.to_json()).unwrap();
     told["statement"]["new"]["provenance"] = "hardware".into();

@@ -5,6 +5,7 @@
 
 mod damage;
 mod durability;
+mod handover;
 mod large_files;
 mod memory;
 mod renewal;

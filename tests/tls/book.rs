@@ -68,7 +68,7 @@ fn rotated(from: &Bundle, to: &Bundle, next: Option<&Bundle>) -> RotationStateme
         Some(next) => terms.commit_to(KeyCommitment::to(next.did().verifying_key())),
         None => terms,
     };
-    RotationStatement::sign(from.signer(), to.signer(), None, &terms).unwrap()
+    RotationStatement::sign_unguarded(from.signer(), to.signer(), None, &terms).unwrap()
 }
 
 #[test]
@@ -395,7 +395,9 @@ fn a_pin_in_the_book_follows_a_chain_and_keeps_it() {
     assert!(book.allow(one.did(), "").is_err());
     // Its own next step is followed, and does not let it in again.
     let terms = RotationTerms::new(RotationReason::Scheduled);
-    let next = RotationStatement::sign(two.signer(), three.signer(), Some(&chain), &terms).unwrap();
+    let next =
+        RotationStatement::sign_unguarded(two.signer(), three.signer(), Some(&chain), &terms)
+            .unwrap();
     assert_eq!(book.follow_statement(next).unwrap(), Followed::Moved { to: three.did().clone() });
     assert_eq!(all([&one, &two, &three, &other]), [false, false, false, true]);
     book.allow(three.did(), "the bank again").unwrap();

@@ -275,7 +275,8 @@ fn a_connection_is_judged_anew_when_it_is_asked() {
     let successor = bundle();
     let terms = RotationTerms::new(RotationReason::Scheduled);
     let statement =
-        RotationStatement::sign(client.signer(), successor.signer(), None, &terms).unwrap();
+        RotationStatement::sign_unguarded(client.signer(), successor.signer(), None, &terms)
+            .unwrap();
     verifier.follow(&RotationChain::verify([statement]).unwrap()).unwrap();
     let refused = connection.peer().unwrap_err();
     assert!(matches!(refused, PeerError::Refused(Refusal::NotExpected { .. })), "{refused}");

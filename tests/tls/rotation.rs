@@ -14,7 +14,7 @@ use crate::{Bundle, anybody, bundle};
 fn rotated(from: &Bundle, to: &Bundle, before: Option<&RotationChain>) -> RotationChain {
     let terms = RotationTerms::new(RotationReason::Scheduled);
     let (old, new) = (from.signer(), to.signer());
-    let statement = RotationStatement::sign(old, new, before, &terms).unwrap();
+    let statement = RotationStatement::sign_unguarded(old, new, before, &terms).unwrap();
     match before {
         Some(chain) => chain.continued(statement).unwrap(),
         None => RotationChain::verify([statement]).unwrap(),
@@ -86,7 +86,8 @@ fn in_a_list_the_present_did_takes_the_place_of_each_earlier_one() {
 fn committing(from: &Bundle, to: &Bundle, next: &Bundle) -> RotationChain {
     let terms = RotationTerms::new(RotationReason::Scheduled)
         .commit_to(KeyCommitment::to(next.did().verifying_key()));
-    let statement = RotationStatement::sign(from.signer(), to.signer(), None, &terms).unwrap();
+    let statement =
+        RotationStatement::sign_unguarded(from.signer(), to.signer(), None, &terms).unwrap();
     RotationChain::verify([statement]).unwrap()
 }
 

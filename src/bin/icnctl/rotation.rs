@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use icn_identity::file::{Existing, NewFile};
+use icn_identity::keystore::Earlier;
 use icn_identity::rotation::{
-    KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
+    KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationTerms,
 };
 use icn_identity::{Did, RotationChain};
 
@@ -44,46 +45,34 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if old_did.verifying_key() == new_did.verifying_key() {
         return Err(RotationError::SameKey { did: old_did.clone() }.into());
     }
-    let stated = old.store().handed_over(old_did)?;
-    // A statement that was made and is not yet stored is not made again.
-    let stated = match stated {
-        Some(chain) if chain.current() == new_did => Some(chain),
-        Some(chain) if !args.again => {
+    let earlier = if args.again { Earlier::NeverGivenOut } else { Earlier::Binds };
+    // So that nobody is asked for a credential in vain; it is checked again under the lock.
+    match old.store().handed_over(old_did)? {
+        Some(chain) if chain.current() != new_did && earlier == Earlier::Binds => {
             let (did, to) = (old_did.clone(), chain.current().clone());
             return Err(RotationError::HandedOver { did, to }.into());
         }
-        _ => None,
-    };
+        _ => {}
+    }
     let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
     let (old_ready, new_ready) = (old_identity.ask(of_old)?, new_identity.ask(of_new)?);
     // Nothing of the old identity is changed, but for the note.
-    let opened = old_ready.unlock_without_renewal()?;
-    let before = opened.rotation_chain()?;
-    if let Some(warning) = before.as_ref().and_then(report::ahead) {
+    let handing_over = old_ready.prepare_handover(new_ready.did(), earlier)?;
+    if let Some(warning) = handing_over.rotation_chain().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
     }
     let mut terms = RotationTerms::new(args.reason.into());
     if let Some(next) = &next {
         terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
     }
-    let (_, chain) = new_ready.record_rotation(|successor| {
-        if let Some(chain) = &stated {
-            return Ok(chain.clone());
-        }
-        if args.again {
-            old.store().forget_handover()?;
-        }
-        let signer = opened.bundle.signer();
-        let statement =
-            RotationStatement::sign(signer, successor.signer(), before.as_ref(), &terms)?;
-        let chain = match &before {
-            Some(chain) => chain.continued(statement)?,
-            None => RotationChain::verify([statement])?,
-        };
-        // Before it is stored anywhere: from now on it may become known.
-        old.store().note_handover(&chain)?;
-        Ok(chain)
-    })?;
+    let handover = new_ready.take_over(handing_over, &terms)?;
+    if handover.stated_before {
+        crate::output::say(
+            "warning: this rotation was stated before: the statement is the old one, with the \
+             reason, the time and the commitment that it had",
+        );
+    }
+    let chain = handover.chain;
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
     context.format.print(

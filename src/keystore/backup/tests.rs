@@ -61,7 +61,7 @@ fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
     let (mut other, theirs) = genuine();
     let terms = RotationTerms::new(RotationReason::Manual);
     let older = Key::<Software, Unlocked>::generate().unwrap();
-    let theirs = RotationStatement::sign(&older, &theirs, None, &terms).unwrap();
+    let theirs = RotationStatement::sign_unguarded(&older, &theirs, None, &terms).unwrap();
     other["contents"]["payload"]["rotation_chain"] = json!([theirs]);
     for (part, what) in [
         ("/header", "header"),

@@ -106,7 +106,8 @@ fn a_commitment_is_to_the_key_and_each_did_of_it_honours_it() {
     let seed = [9; 32];
     let c = Key::<Software, Unlocked>::from_seed(&seed);
     let as_did_key = Did::from_key(DidMethod::Key, c.verifying_key()).unwrap();
-    let statement = RotationStatement::sign(&a, &b, None, &committing_to(&as_did_key)).unwrap();
+    let statement =
+        RotationStatement::sign_unguarded(&a, &b, None, &committing_to(&as_did_key)).unwrap();
     let chain = RotationChain::verify([statement]).unwrap();
     let chain = next(&chain, &b, &c, &terms()).unwrap();
     assert_eq!(chain.current(), c.did());

@@ -12,7 +12,7 @@ fn committed(
     b: &Key<Software, Unlocked>,
     c: &Key<Software, Unlocked>,
 ) -> RotationChain {
-    let statement = RotationStatement::sign(a, b, None, &committing_to(c.did())).unwrap();
+    let statement = RotationStatement::sign_unguarded(a, b, None, &committing_to(c.did())).unwrap();
     RotationChain::verify([statement]).unwrap()
 }
 

@@ -52,7 +52,7 @@ fn a_thief_without_a_commitment_in_the_way_makes_a_fork() {
 #[test]
 fn a_commitment_stops_the_thief_and_a_fork_still_says_who_honours_it() {
     let [a, b, c, thief] = software_keys();
-    let one = RotationStatement::sign(&a, &b, None, &committing_to(c.did())).unwrap();
+    let one = RotationStatement::sign_unguarded(&a, &b, None, &committing_to(c.did())).unwrap();
     let chain = RotationChain::verify([one]).unwrap();
     let honest = next(&chain, &b, &c, &terms()).unwrap();
     // This crate signs no such thing: the thief has code of their own.
@@ -110,7 +110,7 @@ fn a_stolen_key_that_denies_its_predecessors_forks_too() {
 fn other_words_about_the_same_two_keys_are_a_fork() {
     let [a, b] = software_keys();
     let later = RotationTerms::new(RotationReason::Manual).at(at(NEW_YEAR + 60));
-    let later = RotationStatement::sign(&a, &b, None, &later).unwrap();
+    let later = RotationStatement::sign_unguarded(&a, &b, None, &later).unwrap();
     let fork = fork(first(&a, &b).continued(later));
     assert_eq!(fork.branches().len(), 2);
     assert!(fork.branches().iter().all(|branch| branch.new_did() == b.did()));

@@ -56,13 +56,13 @@ impl DidSigner for Liar {
 }
 
 fn refused(old: &dyn DidSigner, new: &dyn DidSigner, chain: Option<&RotationChain>) -> String {
-    RotationStatement::sign(old, new, chain, &terms()).unwrap_err().to_string()
+    RotationStatement::sign_unguarded(old, new, chain, &terms()).unwrap_err().to_string()
 }
 
 #[test]
 fn provenance_is_computed_and_a_foreign_signer_is_external_whatever_it_says() {
     let (foreign, ours) = (Foreign::new(), software());
-    let statement = RotationStatement::sign(&foreign, &ours, None, &terms()).unwrap();
+    let statement = RotationStatement::sign_unguarded(&foreign, &ours, None, &terms()).unwrap();
     let (old, new) = (statement.old(), statement.new_key());
     assert_eq!(
         (old.claimed_provenance(), old.claimed_assurance()),
@@ -110,7 +110,7 @@ fn no_statement_is_given_out_that_does_not_verify() {
 #[test]
 fn if_the_new_key_fails_the_old_one_has_signed_nothing() {
     let (old, new) = (Foreign::new(), Liar { shown: software(), used: None });
-    let error = RotationStatement::sign(&old, &new, None, &terms()).unwrap_err();
+    let error = RotationStatement::sign_unguarded(&old, &new, None, &terms()).unwrap_err();
     assert_eq!(error.to_string(), "the new key could not sign the rotation");
     assert_eq!(error.source().unwrap().to_string(), "the external signer failed");
     assert_eq!(old.signed.load(Ordering::Relaxed), 0);
@@ -134,7 +134,7 @@ fn signers_that_give_the_higher_s_make_statements_with_the_lower() {
     let signer = HighS(p256::ecdsa::SigningKey::from_slice(&[3; 32]).unwrap());
     let key = ExternalSigner::verifying_key(&signer);
     let bare = Bare(signer, Did::from_key(DidMethod::Key, &key).unwrap(), key);
-    let statement = RotationStatement::sign(&bare, &software(), None, &terms()).unwrap();
+    let statement = RotationStatement::sign_unguarded(&bare, &software(), None, &terms()).unwrap();
     assert_eq!(RotationStatement::from_json(&statement.to_json()).unwrap(), statement);
 }
 
@@ -153,11 +153,12 @@ fn the_chain_must_end_in_the_old_key_and_not_have_the_new_one() {
 fn a_rotation_against_the_commitment_is_not_signed_by_either_key() {
     let [a, c] = software_keys();
     let b = Foreign::new();
-    let statement = RotationStatement::sign(&a, &b, None, &committing_to(c.did())).unwrap();
+    let statement =
+        RotationStatement::sign_unguarded(&a, &b, None, &committing_to(c.did())).unwrap();
     let chain = RotationChain::verify([statement]).unwrap();
     let before = b.signed.load(Ordering::Relaxed);
     let other = Foreign::new();
-    let error = RotationStatement::sign(&b, &other, Some(&chain), &terms()).unwrap_err();
+    let error = RotationStatement::sign_unguarded(&b, &other, Some(&chain), &terms()).unwrap_err();
     assert!(
         matches!(&error, RotationError::CommitmentBroken { sequence: 2, did } if did == other.did())
     );
@@ -172,7 +173,8 @@ fn a_used_key_cannot_be_committed_to() {
     let [a, b, c] = software_keys();
     let chain = first(&a, &b);
     for did in [a.did(), b.did(), c.did()] {
-        let error = RotationStatement::sign(&b, &c, Some(&chain), &committing_to(did)).unwrap_err();
+        let error = RotationStatement::sign_unguarded(&b, &c, Some(&chain), &committing_to(did))
+            .unwrap_err();
         let told = error.to_string();
         assert_eq!(told, format!("the key of {did} cannot be committed to: it has been used"));
     }
@@ -183,7 +185,7 @@ fn time_does_not_run_backwards() {
     let [a, b, c, d] = software_keys();
     // A clock was ahead once, by 74 years. The chain goes on all the same.
     let ahead = at(NEW_YEAR + 74 * 365 * 86_400);
-    let statement = RotationStatement::sign(&a, &b, None, &terms().at(ahead)).unwrap();
+    let statement = RotationStatement::sign_unguarded(&a, &b, None, &terms().at(ahead)).unwrap();
     let chain = RotationChain::verify([statement]).unwrap();
     let chain = next(&chain, &b, &c, &terms()).unwrap();
     let chain = next(&chain, &c, &d, &terms().at(ahead + Duration::from_secs(1))).unwrap();
@@ -191,7 +193,7 @@ fn time_does_not_run_backwards() {
     let times: Vec<_> = chain.statements().map(|one| at(one.time())).collect();
     assert_eq!(times, [ahead, ahead, ahead + Duration::from_secs(1)]);
     for time in [UNIX_EPOCH - Duration::from_secs(1), at(253_402_300_800)] {
-        let error = RotationStatement::sign(&a, &b, None, &terms().at(time)).unwrap_err();
+        let error = RotationStatement::sign_unguarded(&a, &b, None, &terms().at(time)).unwrap_err();
         assert!(matches!(error, RotationError::OutOfRange { what: "time" }), "{error}");
     }
 }

@@ -11,9 +11,9 @@ static CHAIN: LazyLock<(RotationChain, Vec<u8>)> = LazyLock::new(|| {
     let [a, b, c] = [1, 2, 3].map(|byte| Key::<Software, Unlocked>::from_seed(&[byte; 32]));
     let terms = RotationTerms::new(RotationReason::Upgrade);
     let committed = terms.clone().commit_to(KeyCommitment::to(c.verifying_key()));
-    let one = RotationStatement::sign(&a, &b, None, &committed).unwrap();
+    let one = RotationStatement::sign_unguarded(&a, &b, None, &committed).unwrap();
     let chain = RotationChain::verify([one]).unwrap();
-    let two = RotationStatement::sign(&b, &c, Some(&chain), &terms).unwrap();
+    let two = RotationStatement::sign_unguarded(&b, &c, Some(&chain), &terms).unwrap();
     let chain = chain.continued(two).unwrap();
     let json = chain.to_json();
     (chain, json)

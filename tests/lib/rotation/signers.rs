@@ -73,7 +73,8 @@ fn every_pair_of_signers_rotates_and_says_what_its_keys_are() {
             let terms =
                 keys.get(index + 2).map_or_else(terms, |(after, ..)| committing_to(after.did()));
             let statement =
-                RotationStatement::sign(&pair[0].0, &pair[1].0, chain.as_ref(), &terms).unwrap();
+                RotationStatement::sign_unguarded(&pair[0].0, &pair[1].0, chain.as_ref(), &terms)
+                    .unwrap();
             chain = Some(match chain {
                 Some(chain) => chain.continued(statement).unwrap(),
                 Option::None => RotationChain::verify([statement]).unwrap(),

@@ -10,27 +10,27 @@ use icn_identity::{DidKey, Error, IdentityBundle, Passphrase};
 
 use super::*;
 
-struct Home {
+pub(super) struct Home {
     dir: tempfile::TempDir,
 }
 
 impl Home {
     /// With an identity of its own.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let home = Self { dir: tempfile::tempdir().unwrap() };
         let _made = home.backend().create_identity(Default::default(), &passphrase()).unwrap();
         home
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    pub(super) fn path(&self) -> std::path::PathBuf {
         self.dir.path().join("icn")
     }
 
-    fn backend(&self) -> AgeKeyStore {
+    pub(super) fn backend(&self) -> AgeKeyStore {
         AgeKeyStore::with_config(self.path(), &fast())
     }
 
-    fn store(&self) -> IdentityStore {
+    pub(super) fn store(&self) -> IdentityStore {
         IdentityStore::new(self.path()).with_age_config(fast())
     }
 
@@ -42,7 +42,7 @@ impl Home {
         opened
     }
 
-    fn open(&self) -> Opened {
+    pub(super) fn open(&self) -> Opened {
         self.open_at(SystemTime::now())
     }
 
@@ -51,8 +51,12 @@ impl Home {
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<RotationChain, Error> {
         let credentials = Credentials::passphrase(passphrase());
-        let recorded =
-            self.store().record_rotation(&self.backend(), Pinned::Nobody, &credentials, make);
+        let recorded = self.store().record_rotation_unguarded(
+            &self.backend(),
+            Pinned::Nobody,
+            &credentials,
+            make,
+        );
         recorded.map(|(_, chain)| chain)
     }
 
@@ -61,7 +65,7 @@ impl Home {
         self.record(|bundle| Ok(first(old, bundle.signer()))).unwrap()
     }
 
-    fn files(&self) -> [Vec<u8>; 2] {
+    pub(super) fn files(&self) -> [Vec<u8>; 2] {
         ["identity.json", "identity.age"].map(|name| fs::read(self.path().join(name)).unwrap())
     }
 
@@ -71,7 +75,7 @@ impl Home {
     }
 }
 
-fn passphrase() -> Passphrase {
+pub(super) fn passphrase() -> Passphrase {
     Passphrase::new("correct horse")
 }
 

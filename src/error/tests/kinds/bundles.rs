@@ -116,6 +116,6 @@ fn of_rotations() {
 fn fork() -> RotationError {
     let key = || Key::<Software, Unlocked>::generate().unwrap();
     let (old, terms) = (key(), RotationTerms::new(RotationReason::Scheduled));
-    let to_another = || RotationStatement::sign(&old, &key(), None, &terms).unwrap();
+    let to_another = || RotationStatement::sign_unguarded(&old, &key(), None, &terms).unwrap();
     RotationChain::verify([to_another(), to_another()]).unwrap_err()
 }
