@@ -5,22 +5,12 @@ use icn_identity::secret::LockedText;
 
 struct Mine;
 
+type Wrapped = Result<Option<WrappedKey>, DeviceError>;
+
+#[rustfmt::skip]
 impl StorageVault for Mine {
-    fn wrap_as(
-        &self,
-        _: &Plan,
-        _: &Did,
-        _: &LockedText,
-        _: &Credentials,
-    ) -> Result<Option<WrappedKey>, DeviceError> {
-        todo!()
-    }
-    fn unwrap(
-        &self,
-        _: &Did,
-        _: &WrappedKey,
-        _: &Credentials,
-    ) -> Result<LockedText, DeviceError> {
+    fn wrap_as(&self, _: &Plan, _: &Did, _: &LockedText, _: &Credentials) -> Wrapped { todo!() }
+    fn unwrap(&self, _: &Did, _: &WrappedKey, _: &Credentials) -> Result<LockedText, DeviceError> {
         todo!()
     }
 }
