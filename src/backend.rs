@@ -117,6 +117,12 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     fn vault(&self) -> Option<&dyn StorageVault> {
         None
     }
+
+    /// Whether a new storage key may be kept, as far as is known before it is tried. If
+    /// not, a new identity wants a passphrase beside its PIN.
+    fn makes_storage_keys(&self) -> bool {
+        self.vault().is_some()
+    }
 }
 
 /// What kind of key to make.

@@ -35,11 +35,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connection::{LoginGuard, Policy};
 use self::key::TokenKey;
+use self::keygen::Lifetime;
 pub use self::logged_in::LoggedIn;
 use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
 use self::scheme::Scheme;
+use self::storage::ToKeep;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
@@ -101,6 +103,11 @@ impl Pkcs11Backend {
             None => self.wanted(),
         };
         Token::select(&self.module, &wanted)
+    }
+
+    /// Whether no key is in danger, or the operator knows of it.
+    fn may_make_keys(&self, token: &Token) -> bool {
+        self.config.make_keys_in_slots || !token.identity().makes_keys_in_slots()
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, Pkcs11Locator>> {
@@ -247,6 +254,9 @@ impl Backend for Pkcs11Backend {
         };
         let scheme = Scheme::of(request.algorithm);
         scheme.needs_to_make(&token)?;
+        if !self.may_make_keys(&token) {
+            return Err(DeviceError::from(Pkcs11Error::KeysInSlots { token: token.name() }).into());
+        }
         // First without a login, so that no PIN is spent on a taken label.
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
@@ -298,6 +308,12 @@ impl Backend for Pkcs11Backend {
             Ok(true) | Err(_) => Some(self),
         }
     }
+
+    fn makes_storage_keys(&self) -> bool {
+        // Not the vault's to say: one that was made when it was allowed is still used.
+        // Which token it is may only be known by the DID.
+        self.vault().is_some() && self.token().map_or(true, |token| self.may_make_keys(&token))
+    }
 }
 
 impl StorageVault for Pkcs11Backend {
@@ -314,12 +330,14 @@ impl StorageVault for Pkcs11Backend {
             None => template::random_id(&token.name())?,
         };
         let _login = LoginGuard::join(&token)?;
-        let session = token.writing_session()?;
+        if !self.may_make_keys(&token) {
+            return Ok(None);
+        }
         let of_key = self.known().get(did.as_str()).map(|locator| locator.label.clone());
         let label = of_key.filter(|label| !label.is_empty());
         let label = format!("{} storage", label.as_deref().unwrap_or(DEFAULT_LABEL));
-        let objects = Objects { token: &token, session: &session };
-        objects.wrap(&id, &label, did, storage_key)
+        let (id, label, lifetime) = (id.as_slice(), label.as_str(), Lifetime::Token);
+        storage::wrap(&token, ToKeep { id, label, lifetime, did, storage_key })
     }
 
     fn unwrap(

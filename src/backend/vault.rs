@@ -18,11 +18,11 @@ pub trait StorageVault: private::OurBackend {
     /// Encrypts a storage key so that only this device opens it again.
     ///
     /// A token must be open (a key of it unsealed); a TPM takes the credential.
-    /// `None` if the token has no mechanism for it.
+    /// `None` if the token has no way that works: a passphrase does it then.
     ///
     /// # Errors
     ///
-    /// If the device failed.
+    /// If the device was lost, or does not let go of what was begun.
     fn wrap(
         &self,
         did: &Did,

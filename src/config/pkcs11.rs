@@ -51,6 +51,11 @@ pub struct Pkcs11Config {
     /// or `claimed` (the default). Nothing becomes more than what is found.
     #[serde(default = "claimed", skip_serializing_if = "is_claimed")]
     pub assurance_at_most: Assurance,
+    /// Whether keys may be made on a card that has a fixed number of places for them,
+    /// where a new one may take the place of one that is there (default false): PIV by
+    /// ykcs11, PIV and OpenPGP by OpenSC. Keys that are there work without it.
+    #[serde(default)]
+    pub make_keys_in_slots: bool,
 }
 
 const fn is_claimed(value: &Assurance) -> bool {
@@ -91,6 +96,7 @@ impl Pkcs11Config {
             allow_final_try: false,
             trust_key_history: true,
             assurance_at_most: Assurance::Claimed,
+            make_keys_in_slots: false,
         }
     }
 
@@ -145,6 +151,13 @@ impl Pkcs11Config {
     #[must_use]
     pub const fn with_trust_key_history(mut self, trust: bool) -> Self {
         self.trust_key_history = trust;
+        self
+    }
+
+    /// Whether keys may be made on a card where they may take the place of others.
+    #[must_use]
+    pub const fn with_make_keys_in_slots(mut self, make: bool) -> Self {
+        self.make_keys_in_slots = make;
         self
     }
 

@@ -7,6 +7,7 @@
 //! less.
 
 mod place;
+mod slots;
 mod software;
 mod words;
 

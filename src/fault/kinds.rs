@@ -83,7 +83,9 @@ impl Pkcs11Error {
             | Self::NotConfiguredKey { .. }
             | Self::FoundTwice { .. } => ErrorKind::Configuration,
             Self::NoToken { .. } | Self::NotFound { .. } => ErrorKind::DeviceAbsent,
-            Self::NoEd25519 { .. } | Self::NoP256 { .. } => ErrorKind::Unsupported,
+            Self::NoEd25519 { .. } | Self::NoP256 { .. } | Self::KeysInSlots { .. } => {
+                ErrorKind::Unsupported
+            }
             Self::NoKey { .. } => ErrorKind::NotFound,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,

@@ -199,6 +199,13 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The token has a fixed number of places for keys, and a new one may take the
+    /// place of one that is there.
+    #[error("a key made on token {token} may take the place of one that is there; none was made")]
+    KeysInSlots {
+        /// The token.
+        token: String,
+    },
     /// A call into the module failed.
     #[error("{call} failed on token {token}")]
     Call {
@@ -267,6 +274,11 @@ impl Pkcs11Error {
             Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
             Self::LeftBehind { .. } => {
                 "make the identity again when the token works: what is left there is removed first"
+            }
+            Self::KeysInSlots { .. } => {
+                "make the key with the card's own tool and adopt it (`IdentityStore::adopt`); or \
+                 set `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card \
+                 is of any use"
             }
             Self::LabelTaken { .. } => "choose another label: `key_label` under [identity.pkcs11]",
             Self::KeyReplaced { .. } => {

@@ -69,7 +69,7 @@ impl Home {
         let mut wants = Wants::new(pin, Some(Wanted::passphrase(Step::New)));
         // Beside a PIN, only for a token that cannot keep a storage key. That it
         // cannot may turn out later: what was given is taken along for that.
-        wants.passphrase_may_do = backend.vault().is_some();
+        wants.passphrase_may_do = backend.makes_storage_keys();
         Ok(wants)
     }
 

@@ -24,7 +24,7 @@ impl IdentityStore {
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
         let mut undo = Undo::begin(self)?;
-        if backend.vault().is_none() {
+        if !backend.makes_storage_keys() {
             credentials.want_passphrase_beside_pin()?;
         }
         let KeyAtRest::Device(key) = backend.find(locator, did)? else {

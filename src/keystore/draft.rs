@@ -104,7 +104,7 @@ impl IdentityStore {
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
         let mut undo = Undo::begin(self)?;
-        if backend.kind() != BackendKind::Age && backend.vault().is_none() {
+        if backend.kind() != BackendKind::Age && !backend.makes_storage_keys() {
             credentials.want_passphrase_beside_pin()?;
         }
         undo.clear(backend, None, credentials)?;

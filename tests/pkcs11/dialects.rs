@@ -1,5 +1,6 @@
 //! Each module speaks PKCS#11 in its own way.
 
+use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Locator, NewKey};
 use icn_identity::error::OpenError;
 use icn_identity::evidence::{Fact, Unmet, Word};
@@ -9,7 +10,7 @@ use icn_identity::{
 };
 use support::softhsm::{PIN, SoftHsm, alone, count};
 
-use crate::{TOKEN, assert_shows, faulty, find, pin};
+use crate::{TOKEN, assert_shows, faulty, faulty_config, find, pin};
 
 /// Makes a key under each of these dialects, on a token of its own.
 pub(crate) fn makes_hardware_keys(hsm: &SoftHsm, new_key: fn() -> NewKey, dialects: &[&str]) {
@@ -77,7 +78,9 @@ fn evidence_that_a_module_leaves_out_is_unknown_and_not_hardware() {
 fn is_held_and_not_hardware(hsm: &SoftHsm, dialect: &str) {
     hsm.token(TOKEN);
     hsm.script(&format!("hardware\n{dialect}"));
-    let made = faulty(hsm).create(&new_key(), &pin()).unwrap();
+    // On a card with slots a key is made only if the operator allows it.
+    let config = faulty_config(hsm).with_make_keys_in_slots(true);
+    let made = Pkcs11Backend::open(&config).unwrap().create(&new_key(), &pin()).unwrap();
     let Locator::Pkcs11(locator) = made.locator else { panic!("{:?}", made.locator) };
     assert_eq!(made.key.provenance(), ProvenanceKind::DeviceHeld);
     let facts = made.key.evidence().unwrap().facts();

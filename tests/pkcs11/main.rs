@@ -42,6 +42,7 @@ mod recovery;
 mod renewal;
 mod storage;
 mod tokens;
+mod ways;
 
 use std::error::Error as _;
 

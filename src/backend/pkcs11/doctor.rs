@@ -12,6 +12,7 @@ use serde::Serialize;
 
 pub use self::measure::Latency;
 pub use self::probe::{Honesty, ProbeReport, Told, probe};
+use super::failure::in_full;
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};
@@ -164,16 +165,4 @@ fn keys(token: &Token) -> Result<Vec<KeyReport>, Pkcs11Error> {
             Ok(KeyReport { label, uri: uri.to_string(), did, problem })
         })
         .collect()
-}
-
-/// An error with its causes, in one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

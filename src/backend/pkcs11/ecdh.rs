@@ -15,15 +15,17 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use p256::{PublicKey, SecretKey};
-use subtle::ConstantTimeEq as _;
+
 use zeroize::Zeroizing;
 
 use self::seal::{OCTET_STRING, POINT, context, uncompressed};
 use super::failure::Failure;
+use super::keygen::Lifetime;
 use super::object::{Objects, with_id};
 use super::pool::Condition;
 use super::recovery::judge;
 use super::scheme::P256_OID;
+use super::storage::ToKeep;
 use super::template::{self, PairTemplate};
 use crate::backend::EcdhWrapped;
 use crate::did::Did;
@@ -35,54 +37,23 @@ pub(super) const NEEDED: [MechanismType; 2] =
     [MechanismType::ECDH1_DERIVE, MechanismType::ECC_KEY_PAIR_GEN];
 
 impl Objects<'_> {
-    /// Encrypts to a new P-256 key; leaves nothing if it fails. `None` if the
-    /// token turns out not to do it, or keeps the secret to itself.
-    pub(super) fn wrap_by_ecdh(
-        self,
-        key_id: &[u8],
-        label: &str,
-        did: &Did,
-        storage_key: &LockedText,
-    ) -> Result<Option<EcdhWrapped>, DeviceError> {
-        let wrapped = self.wrap_to_new_pair(key_id.to_owned(), label, did, storage_key);
-        self.nothing_left(key_id, wrapped)
-    }
-
-    fn wrap_to_new_pair(
-        self,
-        key_id: Vec<u8>,
-        label: &str,
-        did: &Did,
-        storage_key: &LockedText,
-    ) -> Result<Option<EcdhWrapped>, DeviceError> {
-        let Some((public, private)) = self.generate_p256(&key_id, label)? else {
-            return Ok(None);
-        };
+    /// Encrypts to a new P-256 key, and decrypts again.
+    pub(super) fn wrap_by_ecdh(self, keep: ToKeep<'_>) -> Result<EcdhWrapped, DeviceError> {
+        let (public, private) = self.generate_p256(keep)?;
         self.confined(private, "C_GenerateKeyPair")?;
         let theirs = self.p256_point(public)?;
         let ours = self.ephemeral()?;
         let secret = p256::ecdh::diffie_hellman(ours.to_nonzero_scalar(), theirs.as_affine());
         let ephemeral = uncompressed(&ours.public_key());
-        let context = context(did.as_str(), &ephemeral, &uncompressed(&theirs));
-        let text = storage_key.expose_secret().as_bytes();
+        let context = context(keep.did.as_str(), &ephemeral, &uncompressed(&theirs));
+        let text = keep.storage_key.expose_secret().as_bytes();
         let ciphertext = seal::seal(secret.raw_secret_bytes(), &context, text)
             .ok_or_else(|| self.refuses(None))?;
+        let key_id = keep.id.to_owned();
         let wrapped = EcdhWrapped { key_id, ephemeral: ephemeral.to_vec(), ciphertext };
-        match self.unwrap_by_ecdh(did, &wrapped) {
-            Ok(opened) => {
-                if bool::from(opened.expose_secret().as_bytes().ct_eq(text)) {
-                    Ok(Some(wrapped))
-                } else {
-                    Err(self.refuses(None))
-                }
-            }
-            // Other tokens of this kind do; this one does not.
-            Err(error @ DeviceError::StorageKey { .. }) => {
-                log::debug!("the token does no ECDH for us: {error}");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        // A token may keep the secret to itself.
+        self.check_opened(keep, &self.unwrap_by_ecdh(keep.did, &wrapped, keep.lifetime)?)?;
+        Ok(wrapped)
     }
 
     /// Decrypts what [`Self::wrap_by_ecdh`] made.
@@ -90,12 +61,13 @@ impl Objects<'_> {
         self,
         did: &Did,
         wrapped: &EcdhWrapped,
+        lifetime: Lifetime,
     ) -> Result<LockedText, DeviceError> {
         let ephemeral =
             seal::point(&wrapped.ephemeral).map_err(|error| self.refuses(Some(error.into())))?;
         let ephemeral = uncompressed(&ephemeral);
-        let private = self.p256_object(ObjectClass::PRIVATE_KEY, &wrapped.key_id)?;
-        let public = self.p256_object(ObjectClass::PUBLIC_KEY, &wrapped.key_id)?;
+        let private = self.p256_object(ObjectClass::PRIVATE_KEY, &wrapped.key_id, lifetime)?;
+        let public = self.p256_object(ObjectClass::PUBLIC_KEY, &wrapped.key_id, lifetime)?;
         let theirs = uncompressed(&self.p256_point(public)?);
         let secret = self.derive(private, &ephemeral)?;
         let context = context(did.as_str(), &ephemeral, &theirs);
@@ -105,14 +77,9 @@ impl Objects<'_> {
         Ok(LockedText::from(text))
     }
 
-    /// `None` if the token makes pairs, but none on this curve.
-    fn generate_p256(
-        self,
-        id: &[u8],
-        label: &str,
-    ) -> Result<Option<(ObjectHandle, ObjectHandle)>, Pkcs11Error> {
-        let mut needed = template::confined(id, label);
-        needed.extend([Attribute::Token(true), Attribute::Derive(true)]);
+    fn generate_p256(self, keep: ToKeep<'_>) -> Result<(ObjectHandle, ObjectHandle), Pkcs11Error> {
+        let mut needed = template::confined(keep.id, keep.label);
+        needed.extend([keep.lifetime.of_new(), Attribute::Derive(true)]);
         let usages_off = [
             Attribute::Sign(false),
             Attribute::Decrypt(false),
@@ -120,10 +87,10 @@ impl Objects<'_> {
             Attribute::SignRecover(false),
         ];
         let shown = [
-            Attribute::Token(true),
+            keep.lifetime.of_new(),
             Attribute::EcParams(P256_OID.to_vec()),
-            Attribute::Id(id.to_owned()),
-            Attribute::Label(label.into()),
+            Attribute::Id(keep.id.to_owned()),
+            Attribute::Label(keep.label.into()),
         ];
         let shown_usages_off = [
             Attribute::Verify(false),
@@ -136,13 +103,9 @@ impl Objects<'_> {
         let mut first_error = None;
         for PairTemplate { public, private, .. } in templates {
             match self.session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private) {
-                Ok(pair) => return Ok(Some(pair)),
-                Err(error) if is_about_the_curve(&error) => {
-                    log::debug!("the token makes no P-256 pairs: {error}");
-                    return Ok(None);
-                }
+                Ok(pair) => return Ok(pair),
                 Err(error) if template::is_about_the_template(&error) => {
-                    self.remove(id)?;
+                    self.remove(keep.id)?;
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(failed(error)),
@@ -151,14 +114,19 @@ impl Objects<'_> {
         Err(failed(first_error.unwrap_or(Error::NotSupported)))
     }
 
-    fn p256_object(self, class: ObjectClass, id: &[u8]) -> Result<ObjectHandle, DeviceError> {
-        let found = self.find(&[
+    fn p256_object(
+        self,
+        class: ObjectClass,
+        id: &[u8],
+        lifetime: Lifetime,
+    ) -> Result<ObjectHandle, DeviceError> {
+        let mut named = vec![
             Attribute::Class(class),
             Attribute::KeyType(KeyType::EC),
-            Attribute::Token(true),
             Attribute::Id(id.to_owned()),
-        ]);
-        found
+        ];
+        named.extend(lifetime.of_known());
+        self.find(&named)
             .and_then(|found| self.exactly_one(&found, || with_id(id)))
             .map_err(|error| self.refuses(Some(error.into())))
     }
@@ -241,20 +209,6 @@ fn secret_in(told: Vec<Attribute>) -> Option<Zeroizing<Vec<u8>>> {
         Attribute::Value(secret) => Some(Zeroizing::new(secret)),
         _ => None,
     })
-}
-
-const fn is_about_the_curve(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Pkcs11(
-            RvError::CurveNotSupported
-                | RvError::DomainParamsInvalid
-                | RvError::KeySizeRange
-                | RvError::MechanismInvalid
-                | RvError::FunctionNotSupported,
-            _
-        )
-    )
 }
 
 const fn is_about_the_point(error: &Error) -> bool {

@@ -80,6 +80,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// An error with its causes, in one line.
+pub(super) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// `DeviceRemoved` → `CKR_DEVICE_REMOVED`.
 fn ckr_name(variant: &str) -> String {
     let mut name = String::from("CKR");

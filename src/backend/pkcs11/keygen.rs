@@ -1,7 +1,8 @@
 //! Pairs for signing, generated in the token.
 
-use cryptoki::error::Error;
+use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::SessionState;
 
 use super::object::Objects;
 use super::scheme::Scheme;
@@ -16,13 +17,25 @@ pub(super) struct Generated {
     pub(super) template: &'static str,
 }
 
-/// How long a pair is to last.
+/// How long a key is to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lifetime {
     /// Until it is destroyed.
     Token,
     /// As long as the session that made it.
     Session,
+}
+
+impl Lifetime {
+    /// `CKA_TOKEN` of a new object.
+    pub(super) const fn of_new(self) -> Attribute {
+        Attribute::Token(matches!(self, Self::Token))
+    }
+
+    /// What narrows a search for it. (A session object has an id that nothing else has.)
+    pub(super) fn of_known(self) -> Option<Attribute> {
+        (self == Self::Token).then_some(Attribute::Token(true))
+    }
 }
 
 impl Objects<'_> {
@@ -103,19 +116,40 @@ impl Objects<'_> {
         }
     }
 
-    /// Destroys every object with this id. The session must be a writing one.
+    /// Destroys every object with this id; that one is gone already is no error. The
+    /// session must be a writing one.
     pub(super) fn remove(self, id: &[u8]) -> Result<(), Pkcs11Error> {
         // An empty id is that of every object which was given none.
         if id.is_empty() {
             return Ok(());
         }
-        let objects = self.find(&[Attribute::Id(id.to_owned())])?;
+        let wanted = [Attribute::Id(id.to_owned())];
         let mut result = Ok(());
-        for object in objects {
-            let removed = self.session.destroy_object(object);
-            result = result.and(removed.map_err(self.token.failed("C_DestroyObject")));
+        let mut gone = None;
+        for object in self.find(&wanted)? {
+            match self.session.destroy_object(object) {
+                Ok(()) => {}
+                // With the other half of its pair: in a YubiHSM 2 they are one object.
+                Err(error @ Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => gone = Some(error),
+                Err(error) => {
+                    result = result.and(Err(self.token.failed("C_DestroyObject")(error)));
+                }
+            }
         }
-        result
+        result?;
+        // Unless the token shows it still, or would not if it were there.
+        match gone {
+            Some(error) if !self.is_logged_in() || !self.find(&wanted)?.is_empty() => {
+                Err(self.token.failed("C_DestroyObject")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_logged_in(self) -> bool {
+        use SessionState::{RoUser, RwUser};
+        let info = self.session.get_session_info();
+        info.is_ok_and(|info| matches!(info.session_state(), RoUser | RwUser))
     }
 
     /// The same in a session of its own: this one may have an operation

@@ -4,19 +4,23 @@
 //! the associated data, so that what was wrapped for one identity does not
 //! open another one.
 
-use cryptoki::error::{Error, RvError};
+use cryptoki::error::Error;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
+
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::ecdh;
-use super::failure::Failure;
+use super::connection::LoginGuard;
+use super::failure::{Failure, in_full};
+use super::keygen::Lifetime;
 use super::object::{Objects, with_id};
-use super::template;
+use super::pool::Condition;
+use super::recovery::judge;
 use super::token::Token;
+use super::{ecdh, template};
 use crate::backend::{AesGcmWrapped, WrappedKey};
 use crate::did::Did;
 use crate::encoding::hex;
@@ -24,135 +28,185 @@ use crate::error::{DeviceError, Pkcs11Error};
 use crate::evidence::Trust;
 use crate::secret::LockedText;
 
-/// What a token needs for it.
-const NEEDED: [MechanismType; 2] = [MechanismType::AES_GCM, MechanismType::AES_KEY_GEN];
+/// A way to keep a storage key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By an AES key, with AES-GCM.
+    AesGcm,
+    /// To a P-256 key, by ECDH.
+    Ecdh,
+}
+
+impl Way {
+    /// In the order in which they are tried.
+    pub(super) const ALL: [Self; 2] = [Self::AesGcm, Self::Ecdh];
+
+    /// What a token must list for it.
+    const fn needed(self) -> &'static [MechanismType] {
+        match self {
+            Self::AesGcm => &[MechanismType::AES_GCM, MechanismType::AES_KEY_GEN],
+            Self::Ecdh => &ecdh::NEEDED,
+        }
+    }
+
+    /// Whether the token lists it. Not every token that does can do it.
+    pub(super) fn is_listed(self, token: &Token) -> Result<bool, Pkcs11Error> {
+        token.has(self.needed())
+    }
+}
 
 /// Whether a token may be able to keep storage keys.
 pub(super) fn is_possible(token: &Token) -> Result<bool, Pkcs11Error> {
     let present = token.mechanisms()?;
-    let has = |needed: &[MechanismType]| needed.iter().all(|one| present.contains(one));
-    Ok(has(&NEEDED) || has(&ecdh::NEEDED))
+    Ok(Way::ALL.iter().any(|way| way.needed().iter().all(|needed| present.contains(needed))))
 }
 
 const CONTEXT: &[u8] = b"icn-identity/storage/v1\0";
 
-impl Objects<'_> {
-    /// Encrypts to the token in the first way that it knows; leaves nothing if
-    /// it fails. `None` if it knows none.
-    pub(super) fn wrap(
-        self,
-        key_id: &[u8],
-        label: &str,
-        did: &Did,
-        storage_key: &LockedText,
-    ) -> Result<Option<WrappedKey>, DeviceError> {
-        if self.token.has(&NEEDED)?
-            && let Some(wrapped) = self.wrap_by_gcm(key_id, label, did, storage_key)?
-        {
-            return Ok(Some(WrappedKey::AesGcm(wrapped)));
-        }
-        if !self.token.has(&ecdh::NEEDED)? {
-            return Ok(None);
-        }
-        // The other attempt may have left an operation pending in this session.
-        let session = self.token.writing_session()?;
-        let wrapped = Objects { token: self.token, session: &session }.wrap_by_ecdh(
-            key_id,
-            label,
-            did,
-            storage_key,
-        )?;
-        Ok(wrapped.map(WrappedKey::Ecdh))
-    }
+/// A storage key, and what is to keep it.
+#[derive(Clone, Copy)]
+pub(super) struct ToKeep<'a> {
+    /// `CKA_ID` of the key that will keep it.
+    pub(super) id: &'a [u8],
+    pub(super) label: &'a str,
+    pub(super) lifetime: Lifetime,
+    pub(super) did: &'a Did,
+    pub(super) storage_key: &'a LockedText,
+}
 
-    /// Decrypts what [`Self::wrap`] made.
-    pub(super) fn unwrap(self, did: &Did, wrapped: &WrappedKey) -> Result<LockedText, DeviceError> {
+/// Why a token does not keep a storage key in one way.
+pub(super) enum NotKept {
+    /// It does not do it. Nothing is left.
+    Refused(DeviceError),
+    /// It was lost meanwhile, which says nothing of what it can do; or what was begun is
+    /// still there.
+    Failed(DeviceError),
+}
+
+/// Encrypts to the token in the first way that works; leaves nothing if it fails.
+/// `None` if none does.
+pub(super) fn wrap(token: &Token, keep: ToKeep<'_>) -> Result<Option<WrappedKey>, DeviceError> {
+    for way in Way::ALL {
+        if !way.is_listed(token)? {
+            continue;
+        }
+        match wrap_by(token, way, keep) {
+            Ok(wrapped) => return Ok(Some(wrapped)),
+            Err(NotKept::Failed(error)) => return Err(error),
+            Err(NotKept::Refused(error)) => log::info!(
+                "token {} lists {way:?} and does not keep a storage key by it: {}",
+                token.name(),
+                in_full(&error)
+            ),
+        }
+    }
+    Ok(None)
+}
+
+/// Encrypts to the token in this way; leaves nothing if it fails.
+pub(super) fn wrap_by(token: &Token, way: Way, keep: ToKeep<'_>) -> Result<WrappedKey, NotKept> {
+    // Its own: an attempt that failed may have left an operation pending in its session.
+    let session = token.writing_session().map_err(|error| NotKept::Failed(error.into()))?;
+    let objects = Objects { token, session: &session };
+    let wrapped = match way {
+        Way::AesGcm => objects.wrap_by_gcm(keep).map(WrappedKey::AesGcm),
+        Way::Ecdh => objects.wrap_by_ecdh(keep).map(WrappedKey::Ecdh),
+    };
+    wrapped.map_err(|error| objects.nothing_left(keep.id, error))
+}
+
+impl Objects<'_> {
+    /// Decrypts what [`wrap`] made.
+    pub(super) fn unwrap(
+        self,
+        did: &Did,
+        wrapped: &WrappedKey,
+    ) -> Result<LockedText, DeviceError> {
         match wrapped {
-            WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped),
-            WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped),
+            WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped, Lifetime::Token),
+            WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped, Lifetime::Token),
             WrappedKey::Tpm(_) => {
                 Err(DeviceError::StorageKey { token: self.token.name(), source: None })
             }
         }
     }
 
-    /// Encrypts with a new AES key; leaves nothing if it fails. `None` if the
-    /// token turns out not to do GCM with a nonce of ours.
-    fn wrap_by_gcm(
-        self,
-        key_id: &[u8],
-        label: &str,
-        did: &Did,
-        storage_key: &LockedText,
-    ) -> Result<Option<AesGcmWrapped>, DeviceError> {
-        let wrapped = self.wrap_with_new_key(key_id.to_owned(), label, did, storage_key);
-        self.nothing_left(key_id, wrapped)
-    }
-
     /// Removes what was made in vain. What stays is an error: the next way would
     /// give its pair the same name, and without one nothing would name it.
-    pub(super) fn nothing_left<T>(
-        self,
-        key_id: &[u8],
-        wrapped: Result<Option<T>, DeviceError>,
-    ) -> Result<Option<T>, DeviceError> {
-        if matches!(wrapped, Ok(Some(_))) {
-            return wrapped;
+    fn nothing_left(self, id: &[u8], error: DeviceError) -> NotKept {
+        let lost = self.was_lost(&error);
+        match self.remove_afresh(id) {
+            Ok(()) if lost => NotKept::Failed(error),
+            Ok(()) => NotKept::Refused(error),
+            Err(left) => {
+                log::warn!("a new storage key could not be removed from its token: {left}");
+                if lost {
+                    return NotKept::Failed(error);
+                }
+                let (token, id) = (self.token.name(), hex::encode(id));
+                NotKept::Failed(Pkcs11Error::LeftBehind { token, id, source: left.into() }.into())
+            }
         }
-        let Err(left) = self.remove_afresh(key_id) else { return wrapped };
-        log::warn!("a new storage key could not be removed from its token: {left}");
-        let (token, id) = (self.token.name(), hex::encode(key_id));
-        wrapped.and(Err(Pkcs11Error::LeftBehind { token, id, source: left.into() }.into()))
     }
 
-    fn wrap_with_new_key(
-        self,
-        key_id: Vec<u8>,
-        label: &str,
-        did: &Did,
-        storage_key: &LockedText,
-    ) -> Result<Option<AesGcmWrapped>, DeviceError> {
-        let key = self.generate_aes(&key_id, label)?;
+    /// Whether a failure tells of a token that is not there any more, or has forgotten
+    /// the login.
+    fn was_lost(self, error: &DeviceError) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if let Some(failure) = error.downcast_ref::<Failure>()
+                && matches!(judge(failure), (_, Condition::Dead))
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        // Some answer so whatever it is that they do not do.
+        LoginGuard::join(self.token).is_err()
+    }
+
+    /// Encrypts with a new AES key, and decrypts again.
+    fn wrap_by_gcm(self, keep: ToKeep<'_>) -> Result<AesGcmWrapped, DeviceError> {
+        let key = self.generate_aes(keep)?;
         let mut iv = template::random_id(&self.token.name())?;
         iv.truncate(12);
-        let secret = storage_key.expose_secret().as_bytes();
-        let encrypted = gcm(&mut iv.clone(), did, |gcm| self.session.encrypt(gcm, key, secret));
-        let ciphertext = match encrypted {
-            Ok(ciphertext) => ciphertext,
-            Err(Error::Pkcs11(
-                RvError::MechanismInvalid
-                | RvError::MechanismParamInvalid
-                | RvError::FunctionNotSupported,
-                _,
-            )) => return Ok(None),
-            Err(error) => return Err(self.token.failed("C_Encrypt")(error).into()),
-        };
-        let wrapped = AesGcmWrapped { key_id, iv, ciphertext };
-        let unwrapped = match self.unwrap_by_gcm(did, &wrapped) {
-            // The token has chosen a nonce of its own.
-            Err(DeviceError::StorageKey { source: Some(source), .. })
-                if is_about_the_ciphertext(source.as_ref()) =>
-            {
-                return Ok(None);
-            }
-            unwrapped => unwrapped?,
-        };
-        if !bool::from(unwrapped.expose_secret().as_bytes().ct_eq(secret)) {
-            return Err(self.refuses(None));
-        }
-        Ok(Some(wrapped))
+        let secret = keep.storage_key.expose_secret().as_bytes();
+        let encrypted =
+            gcm(&mut iv.clone(), keep.did, |gcm| self.session.encrypt(gcm, key, secret));
+        let ciphertext = encrypted.map_err(self.token.failed("C_Encrypt"))?;
+        let wrapped = AesGcmWrapped { key_id: keep.id.to_owned(), iv, ciphertext };
+        // A token may have chosen a nonce of its own.
+        self.check_opened(keep, &self.unwrap_by_gcm(keep.did, &wrapped, keep.lifetime)?)?;
+        Ok(wrapped)
     }
 
-    fn unwrap_by_gcm(self, did: &Did, wrapped: &AesGcmWrapped) -> Result<LockedText, DeviceError> {
+    /// What came out must be what went in.
+    pub(super) fn check_opened(
+        self,
+        keep: ToKeep<'_>,
+        opened: &LockedText,
+    ) -> Result<(), DeviceError> {
+        let [opened, kept] =
+            [opened, keep.storage_key].map(|secret| secret.expose_secret().as_bytes());
+        if bool::from(opened.ct_eq(kept)) { Ok(()) } else { Err(self.refuses(None)) }
+    }
+
+    fn unwrap_by_gcm(
+        self,
+        did: &Did,
+        wrapped: &AesGcmWrapped,
+        lifetime: Lifetime,
+    ) -> Result<LockedText, DeviceError> {
         let refused = |source| self.refuses(source);
         let wanted = || with_id(&wrapped.key_id);
-        let keys = self.find(&[
+        let mut named = vec![
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::AES),
-            Attribute::Token(true),
             Attribute::Id(wrapped.key_id.clone()),
-        ]);
-        let key = keys
+        ];
+        named.extend(lifetime.of_known());
+        let key = self
+            .find(&named)
             .and_then(|keys| self.exactly_one(&keys, wanted))
             .map_err(|error| refused(Some(error.into())))?;
         let decrypted = gcm(&mut wrapped.iv.clone(), did, |gcm| {
@@ -165,10 +219,10 @@ impl Objects<'_> {
         Ok(LockedText::from(text))
     }
 
-    fn generate_aes(self, id: &[u8], label: &str) -> Result<ObjectHandle, Pkcs11Error> {
-        let mut needed = template::confined(id, label);
+    fn generate_aes(self, keep: ToKeep<'_>) -> Result<ObjectHandle, Pkcs11Error> {
+        let mut needed = template::confined(keep.id, keep.label);
         needed.extend([
-            Attribute::Token(true),
+            keep.lifetime.of_new(),
             Attribute::ValueLen(Ulong::new(32)),
             Attribute::Encrypt(true),
             Attribute::Decrypt(true),
@@ -218,13 +272,6 @@ impl Objects<'_> {
             }),
         }
     }
-}
-
-fn is_about_the_ciphertext(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(Failure::Returned(RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange))
-    )
 }
 
 /// Calls `with` with the parameters for this nonce and DID.

@@ -24,8 +24,13 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
         // SAFETY: `count` attributes by the standard.
         let asked = unsafe { std::slice::from_raw_parts_mut(template, count as usize) };
         let mut answer = CKR_OK;
+        // SAFETY: one attribute with a buffer of its own.
+        let lies = is_lied_of(|one| unsafe { function(session, object, one, 1) });
         for attribute in asked {
-            let rv = if state().script.hidden.contains(&attribute.type_) {
+            let rv = if let Some(told) = lie(attribute.type_).filter(|_| lies) {
+                // SAFETY: valid for its length by the standard.
+                unsafe { fill(attribute, &[told.into()]) }
+            } else if state().script.hidden.contains(&attribute.type_) {
                 attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
                 CKR_ATTRIBUTE_TYPE_INVALID
             } else {
@@ -38,6 +43,24 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
         }
         answer
     })
+}
+
+/// Whether an object is the one that the script lies of.
+fn is_lied_of(ask: impl Fn(*mut CK_ATTRIBUTE) -> CK_RV) -> bool {
+    let Some(wanted) = state().script.lie.clone() else { return false };
+    let mut buffer = [0_u8; 256];
+    let mut id =
+        CK_ATTRIBUTE { type_: CKA_ID, pValue: buffer.as_mut_ptr().cast(), ulValueLen: 256 };
+    ask(&raw mut id) == CKR_OK && buffer.get(..id.ulValueLen as usize) == Some(wanted.as_slice())
+}
+
+/// What is said of a key whatever is true of it.
+fn lie(attribute: CK_ATTRIBUTE_TYPE) -> Option<bool> {
+    match attribute {
+        CKA_LOCAL | CKA_SENSITIVE | CKA_ALWAYS_SENSITIVE | CKA_NEVER_EXTRACTABLE => Some(true),
+        CKA_EXTRACTABLE => Some(false),
+        _ => None,
+    }
 }
 
 /// # Safety

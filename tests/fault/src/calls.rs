@@ -5,12 +5,11 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use crate::forward::{forward, forward_plain};
-use crate::{attributes, keys, token};
+use crate::{attributes, keys, lifetime, token};
 
 forward! {
     C_Logout();
     C_GetOperationState(state: *mut CK_BYTE, length: *mut CK_ULONG);
-    C_CreateObject(template: *mut CK_ATTRIBUTE, count: CK_ULONG, object: *mut CK_OBJECT_HANDLE);
     C_CopyObject(
         object: CK_OBJECT_HANDLE,
         template: *mut CK_ATTRIBUTE,
@@ -80,7 +79,7 @@ pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     C_GetOperationState: Some(C_GetOperationState),
     C_Login: Some(token::C_Login),
     C_Logout: Some(C_Logout),
-    C_CreateObject: Some(C_CreateObject),
+    C_CreateObject: Some(lifetime::C_CreateObject),
     C_CopyObject: Some(C_CopyObject),
     C_DestroyObject: Some(C_DestroyObject),
     C_GetAttributeValue: Some(attributes::C_GetAttributeValue),

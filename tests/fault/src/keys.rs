@@ -3,6 +3,7 @@
 use cryptoki_sys::*;
 
 use crate::effects::on_session;
+use crate::lifetime::{is_read_only, taken};
 use crate::state::state;
 
 const OID: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
@@ -98,7 +99,11 @@ pub(crate) unsafe extern "C" fn C_GenerateKey(
     count: CK_ULONG,
     key: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
+    let read_only = is_read_only(session);
     on_session("C_GenerateKey", session, |real, session, _| {
+        if read_only {
+            return CKR_SESSION_READ_ONLY;
+        }
         // SAFETY: the caller's own arguments, under the same contract.
         unsafe {
             if is_missing(mechanism) {
@@ -107,9 +112,14 @@ pub(crate) unsafe extern "C" fn C_GenerateKey(
             if let Some(code) = refusal(template, count) {
                 return code;
             }
+            let mut asked = match taken(template, count) {
+                Ok(asked) => asked,
+                Err(code) => return code,
+            };
             let generate = real.C_GenerateKey;
-            generate
-                .map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| f(session, mechanism, template, count, key))
+            generate.map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| {
+                f(session, mechanism, asked.as_mut_ptr(), count, key)
+            })
         }
     })
 }
@@ -146,10 +156,14 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
     public_key: *mut CK_OBJECT_HANDLE,
     private_key: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
+    let read_only = is_read_only(session);
     on_session("C_GenerateKeyPair", session, |real, session, _| {
         let Some(function) = real.C_GenerateKeyPair else { return CKR_FUNCTION_NOT_SUPPORTED };
+        if read_only {
+            return CKR_SESSION_READ_ONLY;
+        }
         // SAFETY: the caller's own arguments, under the same contract.
-        let mut asked = unsafe {
+        let (mut asked, mut private) = unsafe {
             if is_missing(mechanism) {
                 return CKR_MECHANISM_INVALID;
             }
@@ -157,7 +171,10 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
             if let Some(code) = refused {
                 return code;
             }
-            std::slice::from_raw_parts(public, public_count as usize).to_vec()
+            match (taken(public, public_count), taken(private, private_count)) {
+                (Ok(public), Ok(private)) => (public, private),
+                (Err(code), _) | (_, Err(code)) => return code,
+            }
         };
         let mut private_flag: CK_BBOOL = CK_TRUE;
         if state().script.private_only {
@@ -193,14 +210,14 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
                 params.ulValueLen = OID.len() as CK_ULONG;
             }
         }
-        // SAFETY: as above, with a copy of one template.
+        // SAFETY: as above, with copies of the templates.
         unsafe {
             function(
                 session,
                 mechanism,
                 asked.as_mut_ptr(),
                 asked.len() as CK_ULONG,
-                private,
+                private.as_mut_ptr(),
                 private_count,
                 public_key,
                 private_key,

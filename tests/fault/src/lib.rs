@@ -13,6 +13,7 @@ mod codes;
 mod effects;
 mod forward;
 mod keys;
+mod lifetime;
 mod real;
 mod script;
 mod sight;

@@ -44,6 +44,15 @@ pub(crate) struct Script {
     pub(crate) login_to_see: bool,
     /// `no-null-sign`: C_Sign without a buffer is an error.
     pub(crate) no_null_sign: bool,
+    /// `read-only-makes-nothing`: keys are made in a writing session only, those too that
+    /// go with it.
+    pub(crate) read_only_makes_nothing: bool,
+    /// `session-objects CKR`: none are made, and this is the answer.
+    pub(crate) session_objects: Option<CK_RV>,
+    /// `session-objects last`: they are made as lasting ones.
+    pub(crate) session_objects_last: bool,
+    /// `lie HEX`: of keys with this CKA_ID everything is said that is good of a key.
+    pub(crate) lie: Option<Vec<u8>>,
     /// `no-mechanism CKM`
     pub(crate) no_mechanism: BTreeSet<CK_MECHANISM_TYPE>,
     /// `max-sessions N`
@@ -144,6 +153,10 @@ impl Script {
             ["private-only"] => self.private_only = true,
             ["login-to-see"] => self.login_to_see = true,
             ["no-null-sign"] => self.no_null_sign = true,
+            ["read-only-makes-nothing"] => self.read_only_makes_nothing = true,
+            ["session-objects", "last"] => self.session_objects_last = true,
+            ["session-objects", code] => self.session_objects = Some(codes::code(code)?),
+            ["lie", id] => self.lie = Some(hex(id)?),
             ["no-mechanism", name] => {
                 self.no_mechanism.insert(codes::mechanism(name)?);
             }

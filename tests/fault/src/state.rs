@@ -33,6 +33,8 @@ pub(crate) struct State {
 
 pub(crate) struct Session {
     pub(crate) real: CK_SESSION_HANDLE,
+    /// Whether it was opened for writing.
+    pub(crate) writing: bool,
     /// Objects that were found and not yet delivered.
     pub(crate) pending: Vec<CK_OBJECT_HANDLE>,
 }

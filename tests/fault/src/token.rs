@@ -208,7 +208,8 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
         // SAFETY: the caller's own arguments but for the handle, which is ours.
         let rv = unsafe { function(slot, flags, application, notify, &raw mut opened) };
         if rv == CKR_OK {
-            let session = Session { real: opened, pending: Vec::new() };
+            let writing = flags & CKF_RW_SESSION != 0;
+            let session = Session { real: opened, writing, pending: Vec::new() };
             // SAFETY: valid for a write by the standard.
             unsafe { *handle = state().add(session) };
         }

@@ -67,6 +67,11 @@ impl Help for Pkcs11Error {
                  with the PIN, if no other token matches: --key 'pkcs11:token=LABEL'"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
+            Self::KeysInSlots { .. } => {
+                "make the key with the card's own tool, then run `icnctl id init --key URI`; or set \
+                 `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card is of \
+                 any use"
+            }
             Self::LabelTaken { .. } => "choose another label with --key-label",
             Self::PublicKey { .. } => {
                 "this key cannot be used here: generate one with `icnctl id init`"
