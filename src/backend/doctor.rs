@@ -16,9 +16,21 @@ pub struct Verdict {
     pub found: String,
     /// What to do.
     pub advice: Option<String>,
-    /// The algorithm that the device has, where what is missing is another one.
+    /// What does as advised, where that is one thing.
     #[serde(skip)]
-    pub instead: Option<AlgorithmId>,
+    pub remedy: Option<Remedy>,
+}
+
+/// What does as a verdict advises, for whoever has a name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// A key of this algorithm.
+    Algorithm(AlgorithmId),
+    /// A key that is on the device already: `IdentityStore::adopt`.
+    Adopt,
+    /// A probe that may make a lasting key: `ProbeOptions::with_lasting_key`.
+    LastingProbe,
 }
 
 /// Whether a requirement is met.
@@ -45,16 +57,27 @@ pub(super) fn verdict(
     advice: &str,
 ) -> Verdict {
     let advice = (state != Outcome::Ok).then(|| advice.to_owned());
-    Verdict { requirement, state, found: found.into(), advice, instead: None }
+    Verdict { requirement, state, found: found.into(), advice, remedy: None }
 }
 
 impl Verdict {
-    /// What can be had in the place of what is missing.
+    /// Puts later verdicts in the place of those on the same requirement, and others at
+    /// the end.
+    pub fn put_in_place(verdicts: &mut Vec<Self>, later: impl IntoIterator<Item = Self>) {
+        for verdict in later {
+            match verdicts.iter_mut().find(|old| old.requirement == verdict.requirement) {
+                Some(old) => *old = verdict,
+                None => verdicts.push(verdict),
+            }
+        }
+    }
+
+    /// What does as advised.
     #[cfg_attr(
         not(any(feature = "pkcs11", feature = "tpm")),
         allow(dead_code, reason = "used by those backends")
     )]
-    pub(super) fn instead(self, algorithm: AlgorithmId) -> Self {
-        Self { instead: Some(algorithm), ..self }
+    pub(super) fn remedied_by(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 }

@@ -11,6 +11,7 @@ pub mod doctor;
 mod ecdh;
 mod failure;
 mod finding;
+mod keep;
 mod key;
 mod keygen;
 mod logged_in;
@@ -34,6 +35,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connection::{LoginGuard, Policy};
+use self::keep::ToKeep;
 use self::key::TokenKey;
 use self::keygen::Lifetime;
 pub use self::logged_in::LoggedIn;
@@ -41,7 +43,6 @@ use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
 use self::scheme::Scheme;
-use self::storage::ToKeep;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
@@ -105,11 +106,6 @@ impl Pkcs11Backend {
         Token::select(&self.module, &wanted)
     }
 
-    /// Whether no key is in danger, or the operator knows of it.
-    fn may_make_keys(&self, token: &Token) -> bool {
-        self.config.make_keys_in_slots || !token.identity().makes_keys_in_slots()
-    }
-
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, Pkcs11Locator>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,6 +159,11 @@ impl Pkcs11Backend {
         self.remember(&did, locator.clone());
         Ok(Created { key, locator: Locator::Pkcs11(locator) })
     }
+}
+
+/// Whether no key is in danger, or the operator knows of it.
+fn may_make_keys(config: &Pkcs11Config, token: &Token) -> bool {
+    config.make_keys_in_slots || !token.identity().makes_keys_in_slots()
 }
 
 fn locator(token: &Token, id: Vec<u8>, label: &str) -> Pkcs11Locator {
@@ -254,7 +255,7 @@ impl Backend for Pkcs11Backend {
         };
         let scheme = Scheme::of(request.algorithm);
         scheme.needs_to_make(&token)?;
-        if !self.may_make_keys(&token) {
+        if !may_make_keys(&self.config, &token) {
             return Err(DeviceError::from(Pkcs11Error::KeysInSlots { token: token.name() }).into());
         }
         // First without a login, so that no PIN is spent on a taken label.
@@ -312,7 +313,8 @@ impl Backend for Pkcs11Backend {
     fn makes_storage_keys(&self) -> bool {
         // Not the vault's to say: one that was made when it was allowed is still used.
         // Which token it is may only be known by the DID.
-        self.vault().is_some() && self.token().map_or(true, |token| self.may_make_keys(&token))
+        self.vault().is_some()
+            && self.token().map_or(true, |token| may_make_keys(&self.config, &token))
     }
 }
 
@@ -330,7 +332,7 @@ impl StorageVault for Pkcs11Backend {
             None => template::random_id(&token.name())?,
         };
         let _login = LoginGuard::join(&token)?;
-        if !self.may_make_keys(&token) {
+        if !may_make_keys(&self.config, &token) {
             return Ok(None);
         }
         let of_key = self.known().get(did.as_str()).map(|locator| locator.label.clone());

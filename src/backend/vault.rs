@@ -72,6 +72,18 @@ pub enum WrappedKey {
     Tpm(Box<TpmObject>),
 }
 
+impl From<AesGcmWrapped> for WrappedKey {
+    fn from(wrapped: AesGcmWrapped) -> Self {
+        Self::AesGcm(wrapped)
+    }
+}
+
+impl From<EcdhWrapped> for WrappedKey {
+    fn from(wrapped: EcdhWrapped) -> Self {
+        Self::Ecdh(wrapped)
+    }
+}
+
 /// A storage key, encrypted with AES-256-GCM by a key that cannot leave its
 /// token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ pub struct Pkcs11Config {
     /// Whether keys may be made on a card that has a fixed number of places for them,
     /// where a new one may take the place of one that is there (default false): PIV by
     /// ykcs11, PIV and OpenPGP by OpenSC. Keys that are there work without it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub make_keys_in_slots: bool,
 }
 

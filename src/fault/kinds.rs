@@ -89,7 +89,9 @@ impl Pkcs11Error {
             Self::NoKey { .. } => ErrorKind::NotFound,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,
-            Self::PublicKey { .. } | Self::LeftBehind { .. } => ErrorKind::Damaged,
+            Self::PublicKey { .. } | Self::LeftBehind { .. } | Self::ProbeLeft { .. } => {
+                ErrorKind::Damaged
+            }
             Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinDiffers { .. } => {
                 ErrorKind::WrongCredential
             }

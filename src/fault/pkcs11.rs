@@ -199,6 +199,17 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// What a probe has made could not be removed.
+    #[error("what a probe has made is still on token {token}, with CKA_ID {}", list(ids))]
+    ProbeLeft {
+        /// The token.
+        token: String,
+        /// Each `CKA_ID` of the objects, hex.
+        ids: Vec<String>,
+        /// Why it could not be removed; or what went wrong before.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The token has a fixed number of places for keys, and a new one may take the
     /// place of one that is there.
     #[error("a key made on token {token} may take the place of one that is there; none was made")]
@@ -274,6 +285,9 @@ impl Pkcs11Error {
             Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
             Self::LeftBehind { .. } => {
                 "make the identity again when the token works: what is left there is removed first"
+            }
+            Self::ProbeLeft { .. } => {
+                "destroy each object with this CKA_ID by the token's own tool: nothing uses them"
             }
             Self::KeysInSlots { .. } => {
                 "make the key with the card's own tool and adopt it (`IdentityStore::adopt`); or \

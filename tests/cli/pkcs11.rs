@@ -1,5 +1,6 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 
+mod doctor;
 mod hidden;
 mod p256;
 mod shown;

@@ -107,7 +107,7 @@ fn a_token_that_keeps_the_secret_to_itself_is_left_as_it_was() {
             "on C_DeriveKey all return CKR_TEMPLATE_INCONSISTENT",
             "on C_DeriveKey all return CKR_MECHANISM_PARAM_INVALID",
             // It makes pairs, but on no curve of ours.
-            "curve printable",
+            "on C_GenerateKeyPair all return CKR_CURVE_NOT_SUPPORTED",
         ] {
             hsm.script(&format!("{NO_GCM}{fault}"));
             assert_eq!(vault.wrap(key.did(), &secret(), &pin()).unwrap(), None, "{fault}");

@@ -1,9 +1,9 @@
 //! Which way a token keeps a storage key: the first that works, or none.
 
 use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
-use icn_identity::keystore::IdentityStore;
+use icn_identity::keystore::{IdentityStore, Pinned};
+use icn_identity::secret::LockedText;
 use icn_identity::{Error, Passphrase};
-use secrecy::{ExposeSecret as _, SecretString};
 use support::softhsm::{alone, count};
 
 use crate::ed25519::{generate, new_key};
@@ -31,8 +31,8 @@ const NO_ECDH: [&str; 6] = [
     "hide CKA_VALUE",
 ];
 
-fn secret() -> SecretString {
-    SecretString::from(SECRET)
+fn secret() -> LockedText {
+    LockedText::from(SECRET)
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn on_a_card_with_slots_no_key_is_made_unless_the_operator_allows_it() {
             let store = IdentityStore::new(home.path().join("icn"));
             drop(store.adopt(&allowed, &at, &did, &pin()).unwrap());
             // What was made when it was allowed is used when it is not.
-            let opened = store.open(&backend, None, &pin());
+            let opened = store.open(&backend, Pinned::Nobody, &pin());
             drop(opened.unwrap());
         }
     });

@@ -1,17 +1,26 @@
 //! What a module and its tokens say of themselves, for `icnctl backend doctor`.
 //!
-//! [`examine`] uses no PIN. [`probe()`] logs in once and works with a key that
-//! is gone with its session. Both only report; what it means for an identity
-//! is said by [`TokenReport::verdicts`] and [`ProbeReport::verdicts`].
+//! [`examine`] uses no PIN. [`probe()`] logs in once and works with keys that are
+//! gone afterwards, and with one that is there. Both only report; what it means for an
+//! identity is said by [`TokenReport::verdicts`] and [`ProbeReport::verdicts`].
 
+mod cleaning;
+mod honesty;
+mod kept;
+mod known;
 mod measure;
+mod options;
 mod probe;
 mod verdict;
 
 use serde::Serialize;
 
+pub use self::honesty::{Honesty, Told};
+pub use self::kept::{Kept, StorageReport};
+pub use self::known::{Claim, KnownKeyReport, Opens, unfinished};
 pub use self::measure::Latency;
-pub use self::probe::{Honesty, ProbeReport, Told, probe};
+pub use self::options::{KnownKey, ProbeOptions};
+pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};
 use super::failure::in_full;
 use super::module::Module;
 use super::object::Objects;
@@ -76,6 +85,11 @@ pub struct TokenReport {
     pub keys: Vec<KeyReport>,
     /// Why the keys could not be listed.
     pub keys_error: Option<String>,
+    /// Why its mechanisms or the state of its PIN could not be read.
+    pub unreadable: Option<String>,
+    /// A key made on it may take the place of one that is there, and the configuration
+    /// does not allow that (`make_keys_in_slots`).
+    pub keys_in_slots: bool,
 }
 
 /// A public Ed25519 or P-256 key on a token.
@@ -111,13 +125,16 @@ pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
         manufacturer: info.manufacturer_id().trim().to_owned(),
         version: info.library_version().to_string(),
         interface: info.cryptoki_version().to_string(),
-        tokens: tokens.iter().map(|token| of_token(token, &wanted)).collect(),
+        tokens: tokens.iter().map(|token| of_token(token, config, &wanted)).collect(),
     })
 }
 
-fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
+fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenReport {
     let identity = token.identity().clone();
-    let info = token.info().ok();
+    let (info, mechanisms) = (token.info(), token.mechanisms());
+    let unread = [info.as_ref().err(), mechanisms.as_ref().err()];
+    let unreadable = unread.into_iter().flatten().map(|error| in_full(error)).next();
+    let info = info.ok();
     let (keys, keys_error) = match keys(token) {
         Ok(keys) => (keys, None),
         Err(error) => (Vec::new(), Some(in_full(&error))),
@@ -134,10 +151,9 @@ fn of_token(token: &Token, wanted: &Wanted) -> TokenReport {
             _ => None,
         }),
         pin: token.pin_state().unwrap_or_default(),
-        mechanisms: token
-            .mechanisms()
-            .map(|all| all.iter().map(ToString::to_string).collect())
-            .unwrap_or_default(),
+        mechanisms: mechanisms.unwrap_or_default().iter().map(ToString::to_string).collect(),
+        unreadable,
+        keys_in_slots: !super::may_make_keys(config, token),
         keys,
         keys_error,
         label: identity.label,

@@ -20,12 +20,12 @@ use zeroize::Zeroizing;
 
 use self::seal::{OCTET_STRING, POINT, context, uncompressed};
 use super::failure::Failure;
+use super::keep::ToKeep;
 use super::keygen::Lifetime;
 use super::object::{Objects, with_id};
 use super::pool::Condition;
 use super::recovery::judge;
 use super::scheme::P256_OID;
-use super::storage::ToKeep;
 use super::template::{self, PairTemplate};
 use crate::backend::EcdhWrapped;
 use crate::did::Did;

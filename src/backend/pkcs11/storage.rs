@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::connection::LoginGuard;
 use super::failure::{Failure, in_full};
+use super::keep::ToKeep;
 use super::keygen::Lifetime;
 use super::object::{Objects, with_id};
 use super::pool::Condition;
@@ -63,17 +64,6 @@ pub(super) fn is_possible(token: &Token) -> Result<bool, Pkcs11Error> {
 
 const CONTEXT: &[u8] = b"icn-identity/storage/v1\0";
 
-/// A storage key, and what is to keep it.
-#[derive(Clone, Copy)]
-pub(super) struct ToKeep<'a> {
-    /// `CKA_ID` of the key that will keep it.
-    pub(super) id: &'a [u8],
-    pub(super) label: &'a str,
-    pub(super) lifetime: Lifetime,
-    pub(super) did: &'a Did,
-    pub(super) storage_key: &'a LockedText,
-}
-
 /// Why a token does not keep a storage key in one way.
 pub(super) enum NotKept {
     /// It does not do it. Nothing is left.
@@ -115,13 +105,25 @@ pub(super) fn wrap_by(token: &Token, way: Way, keep: ToKeep<'_>) -> Result<Wrapp
     wrapped.map_err(|error| objects.nothing_left(keep.id, error))
 }
 
+/// Whether a failure tells of a token that is not there any more, or has forgotten
+/// the login.
+pub(super) fn was_lost(token: &Token, error: &DeviceError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(failure) = error.downcast_ref::<Failure>()
+            && matches!(judge(failure), (_, Condition::Dead))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    // Some answer so whatever it is that they do not do.
+    LoginGuard::join(token).is_err()
+}
+
 impl Objects<'_> {
     /// Decrypts what [`wrap`] made.
-    pub(super) fn unwrap(
-        self,
-        did: &Did,
-        wrapped: &WrappedKey,
-    ) -> Result<LockedText, DeviceError> {
+    pub(super) fn unwrap(self, did: &Did, wrapped: &WrappedKey) -> Result<LockedText, DeviceError> {
         match wrapped {
             WrappedKey::AesGcm(wrapped) => self.unwrap_by_gcm(did, wrapped, Lifetime::Token),
             WrappedKey::Ecdh(wrapped) => self.unwrap_by_ecdh(did, wrapped, Lifetime::Token),
@@ -134,7 +136,7 @@ impl Objects<'_> {
     /// Removes what was made in vain. What stays is an error: the next way would
     /// give its pair the same name, and without one nothing would name it.
     fn nothing_left(self, id: &[u8], error: DeviceError) -> NotKept {
-        let lost = self.was_lost(&error);
+        let lost = was_lost(self.token, &error);
         match self.remove_afresh(id) {
             Ok(()) if lost => NotKept::Failed(error),
             Ok(()) => NotKept::Refused(error),
@@ -147,22 +149,6 @@ impl Objects<'_> {
                 NotKept::Failed(Pkcs11Error::LeftBehind { token, id, source: left.into() }.into())
             }
         }
-    }
-
-    /// Whether a failure tells of a token that is not there any more, or has forgotten
-    /// the login.
-    fn was_lost(self, error: &DeviceError) -> bool {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(error) = cause {
-            if let Some(failure) = error.downcast_ref::<Failure>()
-                && matches!(judge(failure), (_, Condition::Dead))
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        // Some answer so whatever it is that they do not do.
-        LoginGuard::join(self.token).is_err()
     }
 
     /// Encrypts with a new AES key, and decrypts again.

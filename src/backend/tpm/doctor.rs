@@ -14,7 +14,7 @@ use super::properties::{self, Lockout};
 use super::satisfy::Way;
 use super::{parent, pcr, session};
 use crate::algorithm::AlgorithmId;
-use crate::backend::doctor::{Outcome, Verdict, verdict};
+use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::backend::{PcrBank, TpmParent, TpmPolicy};
 use crate::config::TpmConfig;
 use crate::encoding::hex;
@@ -231,7 +231,7 @@ impl TpmReport {
                 "an Ed25519 key is sealed to the TPM and signs in memory; for a key that never \
                  leaves the chip use a P-256 key",
             )
-            .instead(AlgorithmId::P256),
+            .remedied_by(Remedy::Algorithm(AlgorithmId::P256)),
             verdict(
                 "P-256",
                 if self.p256 { Outcome::Ok } else { Outcome::Fail },

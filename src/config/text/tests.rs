@@ -28,6 +28,7 @@ fn full() -> Config {
         allow_final_try: true,
         trust_key_history: false,
         assurance_at_most: Assurance::SoftToken,
+        make_keys_in_slots: true,
     });
     identity.tpm = Some(TpmConfig {
         device_path: "swtpm:host=127.0.0.1,port=2321".into(),

@@ -42,6 +42,7 @@ fn the_next_init_removes_what_is_left_and_says_so() {
     let pinned = home.read("icn.toml");
     let said = home.ok(&["backend", "doctor", "--module", module()], b"");
     assert!(said.contains(&token) && said.contains(&ids), "{said}");
+    assert!(said.contains("Not yet: ") && !said.contains("works here"), "{said}");
     let again = home.icnctl(&hsm.init("node-1"), b"");
     assert_eq!(again.code, 0, "{}", again.err);
     assert!(again.err.contains(&format!("is removed: {token}, {ids}")), "{}", again.err);

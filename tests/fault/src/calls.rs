@@ -16,7 +16,6 @@ forward! {
         count: CK_ULONG,
         copy: *mut CK_OBJECT_HANDLE
     );
-    C_DestroyObject(object: CK_OBJECT_HANDLE);
     C_SetAttributeValue(
         object: CK_OBJECT_HANDLE,
         template: *mut CK_ATTRIBUTE,
@@ -81,7 +80,7 @@ pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     C_Logout: Some(C_Logout),
     C_CreateObject: Some(lifetime::C_CreateObject),
     C_CopyObject: Some(C_CopyObject),
-    C_DestroyObject: Some(C_DestroyObject),
+    C_DestroyObject: Some(lifetime::C_DestroyObject),
     C_GetAttributeValue: Some(attributes::C_GetAttributeValue),
     C_SetAttributeValue: Some(C_SetAttributeValue),
     C_FindObjectsInit: Some(attributes::C_FindObjectsInit),

@@ -188,7 +188,10 @@ pub(crate) unsafe extern "C" fn C_GenerateKeyPair(
                 ulValueLen: 1,
             });
         }
-        let curve = state().script.curve.clone();
+        // SAFETY: the caller's own argument, valid by the standard.
+        let edwards = unsafe { mechanism.as_ref() }
+            .is_some_and(|used| used.mechanism == CKM_EC_EDWARDS_KEY_PAIR_GEN);
+        let curve = state().script.curve.clone().filter(|_| edwards);
         let mut oid = OID.to_vec();
         if let Some(wanted) = curve
             && let Some(params) = asked.iter_mut().find(|one| one.type_ == CKA_EC_PARAMS)

@@ -66,3 +66,62 @@ pub(crate) unsafe extern "C" fn C_CreateObject(
         })
     })
 }
+
+pub(crate) unsafe extern "C" fn C_DestroyObject(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    on_session("C_DestroyObject", session, |real, session, _| {
+        let Some(destroy) = real.C_DestroyObject else { return CKR_FUNCTION_NOT_SUPPORTED };
+        let halves = match state().script.pairs_are_one {
+            true => halves(real, session, object),
+            false => Vec::new(),
+        };
+        // SAFETY: handles are plain numbers that the module checks.
+        let rv = unsafe { destroy(session, object) };
+        for half in halves.into_iter().filter(|half| rv == CKR_OK && *half != object) {
+            // SAFETY: as above.
+            unsafe { destroy(session, half) };
+        }
+        rv
+    })
+}
+
+/// Both halves of the pair that an object is one of.
+fn halves(
+    real: &CK_FUNCTION_LIST,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) -> Vec<CK_OBJECT_HANDLE> {
+    let (Some(get), Some(begin), Some(find), Some(end)) = (
+        real.C_GetAttributeValue,
+        real.C_FindObjectsInit,
+        real.C_FindObjects,
+        real.C_FindObjectsFinal,
+    ) else {
+        return Vec::new();
+    };
+    let (mut class, mut id, mut of_id): (CK_ULONG, _, CK_ULONG) = (0, [0_u8; 256], 256);
+    let (mut found, mut count) = ([0; 8], 0);
+    // SAFETY: each attribute has a buffer of the length it says, and there is room for
+    // eight handles.
+    unsafe {
+        let mut asked = [
+            CK_ATTRIBUTE { type_: CKA_CLASS, pValue: (&raw mut class).cast(), ulValueLen: 8 },
+            CK_ATTRIBUTE { type_: CKA_ID, pValue: (&raw mut id).cast(), ulValueLen: of_id },
+        ];
+        let rv = get(session, object, asked.as_mut_ptr(), 2);
+        of_id = asked[1].ulValueLen;
+        if rv != CKR_OK || of_id == 0 || ![CKO_PUBLIC_KEY, CKO_PRIVATE_KEY].contains(&class) {
+            return Vec::new();
+        }
+        let mut named =
+            [CK_ATTRIBUTE { type_: CKA_ID, pValue: (&raw mut id).cast(), ulValueLen: of_id }];
+        if begin(session, named.as_mut_ptr(), 1) != CKR_OK {
+            return Vec::new();
+        }
+        find(session, found.as_mut_ptr(), 8, &raw mut count);
+        end(session);
+    }
+    found[..count as usize].to_vec()
+}

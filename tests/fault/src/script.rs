@@ -36,7 +36,7 @@ pub(crate) struct Script {
     pub(crate) swap: Option<(Vec<u8>, Vec<u8>)>,
     /// `refuse ATTRIBUTE CKR`: no key is made with it.
     pub(crate) refused: Vec<(CK_ATTRIBUTE_TYPE, CK_RV)>,
-    /// `curve oid|printable|luna`: the only form of CKA_EC_PARAMS that is taken.
+    /// `curve oid|printable|luna`: the only form of CKA_EC_PARAMS of Ed25519 that is taken.
     pub(crate) curve: Option<String>,
     /// `private-only`: no key is made but as a private object.
     pub(crate) private_only: bool,
@@ -51,6 +51,8 @@ pub(crate) struct Script {
     pub(crate) session_objects: Option<CK_RV>,
     /// `session-objects last`: they are made as lasting ones.
     pub(crate) session_objects_last: bool,
+    /// `pairs-are-one`: who destroys one half of a pair has destroyed the other.
+    pub(crate) pairs_are_one: bool,
     /// `lie HEX`: of keys with this CKA_ID everything is said that is good of a key.
     pub(crate) lie: Option<Vec<u8>>,
     /// `no-mechanism CKM`
@@ -156,6 +158,7 @@ impl Script {
             ["read-only-makes-nothing"] => self.read_only_makes_nothing = true,
             ["session-objects", "last"] => self.session_objects_last = true,
             ["session-objects", code] => self.session_objects = Some(codes::code(code)?),
+            ["pairs-are-one"] => self.pairs_are_one = true,
             ["lie", id] => self.lie = Some(hex(id)?),
             ["no-mechanism", name] => {
                 self.no_mechanism.insert(codes::mechanism(name)?);

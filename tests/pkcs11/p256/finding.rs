@@ -105,7 +105,7 @@ fn an_unknown_type_of_key_ends_no_search() {
 fn a_token_that_makes_no_such_curve_is_told_and_left_as_it_was() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.script("curve printable");
+        hsm.script("on C_GenerateKeyPair all return CKR_CURVE_NOT_SUPPORTED");
         let error = faulty(hsm).create(&super::new_key(), &crate::pin()).unwrap_err();
         assert_shows(error, &["C_GenerateKeyPair failed", "CKR_CURVE_NOT_SUPPORTED"]);
         assert_eq!(hsm.objects(TOKEN), "");

@@ -6,6 +6,7 @@ pub mod alone;
 pub mod child;
 pub mod cut_off;
 pub mod der;
+pub mod dialects;
 pub mod home;
 pub mod medians;
 pub mod peak;

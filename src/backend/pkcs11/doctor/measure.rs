@@ -113,6 +113,8 @@ pub(super) fn session_limit(token: &Token) -> Result<Option<usize>, Pkcs11Error>
             Err(Error::Pkcs11(RvError::SessionCount, _)) => {
                 return Ok(Some(sessions.len() + open.unwrap_or(0)));
             }
+            // Others answer so, where they have no more.
+            Err(_) if !sessions.is_empty() => return Ok(Some(sessions.len() + open.unwrap_or(0))),
             Err(error) => return Err(token.failed("C_OpenSession")(error)),
         }
     }

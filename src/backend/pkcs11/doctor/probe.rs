@@ -1,30 +1,56 @@
-//! What a token really does, tried out with keys that go with their session.
+//! What a token really does, tried out.
 
-use std::fmt;
-
-use cryptoki::object::{Attribute, AttributeType, ObjectClass};
-use serde::{Serialize, Serializer};
+use cryptoki::object::AttributeType;
+use serde::Serialize;
 
 use super::super::connection::{LoginGuard, Policy};
+use super::super::failure::in_full;
 use super::super::keygen::{Generated, Lifetime};
 use super::super::module::Module;
 use super::super::object::Objects;
 use super::super::scheme::{self, Scheme};
+use super::super::storage::was_lost;
 use super::super::token::{Token, Wanted};
-use super::super::{point, template};
+use super::super::{may_make_keys, point};
+use super::cleaning::{LABEL, cleaned};
+use super::honesty::{Honesty, judged, once_extractable, written_in};
+use super::kept::{StorageReport, tried};
+use super::known::KnownKeyReport;
 use super::measure::{self, Latency};
+use super::options::ProbeOptions;
 use crate::algorithm::AlgorithmId;
 use crate::config::Pkcs11Config;
-use crate::error::{Error, Pkcs11Error};
-use crate::evidence::{Exposable, Pkcs11Attributes, ProvenanceKind, Trust};
+use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::secret::Pin;
 
-/// What a probe measured.
+/// What a probe found out.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ProbeReport {
+    /// What was measured with a key that the probe made, if it made one.
+    #[serde(flatten)]
+    pub made: Option<MadeReport>,
+    /// Why it made none.
+    pub not_made: Option<NotMade>,
+    /// Whether the token keeps a storage key.
+    pub storage: StorageReport,
+    /// The key that was there, if the probe was told of one.
+    pub known: Option<KnownKeyReport>,
+    /// How many keys are there that an identity can have, shown within a login.
+    pub keys: usize,
+    /// How many sessions can be open. `None` if more than 64.
+    pub session_limit: Option<usize>,
+}
+
+/// What was measured with a key that the probe made.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct MadeReport {
     /// The algorithm of the keys: P-256 only where a token has no Ed25519.
     pub algorithm: AlgorithmId,
+    /// Whether the key lasted until it was removed, since the token makes none that go
+    /// with their session.
+    pub lasting: bool,
     /// The form of `CKA_EC_PARAMS` that the token takes, first of those tried.
     pub curve: &'static str,
     /// The attributes that it takes when a key is made.
@@ -38,107 +64,129 @@ pub struct ProbeReport {
     /// How many times as much two threads sign as one. `None` if it could not
     /// be measured.
     pub two_thread_scaling: Option<f64>,
-    /// How many sessions can be open. `None` if more than 64.
-    pub session_limit: Option<usize>,
     /// What the token says of keys whose origin is known.
     pub evidence: Honesty,
 }
 
-/// What a token says of keys whose origin is known, since the probe made them.
-#[derive(Debug, Clone, Serialize)]
+/// Why a probe made no key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason", content = "said")]
 #[non_exhaustive]
-pub struct Honesty {
-    /// Of a key that was generated as sensitive and not extractable. `hardware`
-    /// if the token shows all of it.
-    pub born_inside: Told,
-    /// Of a key that was written into the token. Anything but `hardware`.
-    pub written_in: Told,
-    /// Of a key that was generated as extractable, then made unextractable.
-    /// Anything but `hardware`.
-    pub once_extractable: Told,
+pub enum NotMade {
+    /// The token lists no mechanism for it.
+    NoMechanism,
+    /// A new key may take the place of one that is there, and the configuration does
+    /// not allow that.
+    KeysInSlots,
+    /// The token makes no key that goes with its session, and the probe was not allowed
+    /// a lasting one ([`ProbeOptions::with_lasting_key`]).
+    NoSessionKeys(String),
+    /// The token makes no lasting key either, or is write-protected.
+    Refused(String),
 }
 
-/// What a token says of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Told {
-    /// Its attributes show this provenance.
-    Shows(ProvenanceKind),
-    /// It would hand the key out, so the key is refused.
-    Exposable(Exposable),
-    /// It makes no such key.
-    Refuses,
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Shows(provenance) => provenance.as_str(),
-            Self::Exposable(Exposable::Extractable) => "refused: extractable",
-            Self::Exposable(Exposable::NotSensitive) => "refused: not sensitive",
-            Self::Exposable(Exposable::Duplicable) => "refused: can be duplicated",
-            Self::Refuses => "refused by the token",
-        })
-    }
-}
-
-impl Serialize for Told {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl Honesty {
-    /// Whether the token claims for no key what is not true of it.
-    #[must_use]
-    pub fn is_honest(&self) -> bool {
-        [self.written_in, self.once_extractable]
-            .iter()
-            .all(|told| *told != Told::Shows(ProvenanceKind::Hardware))
-    }
-
-    pub(super) fn in_words(&self) -> String {
-        let Self { born_inside, written_in, once_extractable } = self;
-        format!(
-            "born inside: {born_inside}; written in: {written_in}; once extractable: {once_extractable}"
-        )
-    }
-}
-
-/// Tries a token out: logs in once, makes keys that are gone with their
-/// session, signs a few hundred times.
+/// Tries a token out: logs in once, makes keys that are gone afterwards, signs a few
+/// hundred times, keeps storage keys in both ways. Blocks for about ten seconds.
 ///
 /// # Errors
 ///
-/// If the token is not there, refuses the PIN, or makes no such keys.
-pub fn probe(config: &Pkcs11Config, pin: &Pin) -> Result<ProbeReport, Error> {
+/// If the token is not there, refuses the PIN or is lost meanwhile;
+/// [`Pkcs11Error::ProbeLeft`] if what was made could not be removed.
+pub fn probe(
+    config: &Pkcs11Config,
+    pin: &Pin,
+    options: &ProbeOptions,
+) -> Result<ProbeReport, Error> {
     let module = Module::open(&config.module)?;
     let token = Token::select(&module, &Wanted::from_config(config))?;
-    let scheme = preferred(&token)?;
     let _login = LoginGuard::enter(&token, pin, Policy::of(config))?;
     let session = token.session()?;
-    let objects = Objects { token: &token, session: &session };
-
-    let id = template::random_id(&token.name())?;
-    let made = objects.generate_pair(scheme, &id, "icn-identity probe", Lifetime::Session)?;
-    let measured = measured(objects, scheme, &made);
-    // They would go with the session; not every module is known to do so.
-    let removed = objects.remove(&id);
-    let report = measured?;
-    removed?;
-    Ok(report)
-}
-
-/// Ed25519; or P-256 where that is all there is.
-fn preferred(token: &Token) -> Result<&'static Scheme, Pkcs11Error> {
-    let [first, others @ ..] = scheme::ALL;
-    first.needs_to_make(token).map(|()| first).or_else(|error| {
-        let other = others.into_iter().find(|other| other.needs_to_make(token).is_ok());
-        other.ok_or(error)
+    let keys = Objects { token: &token, session: &session }.all_public()?.len();
+    drop(session);
+    // First, since nothing is made for it.
+    let known = options.known.as_ref().map(|key| key.open(config, pin)).transpose()?;
+    let allowed = may_make_keys(config, &token);
+    let (made, not_made) = match allowed {
+        true => match made(&token, options)? {
+            Ok(made) => (Some(made), None),
+            Err(reason) => (None, Some(reason)),
+        },
+        false => (None, Some(NotMade::KeysInSlots)),
+    };
+    Ok(ProbeReport {
+        made,
+        not_made,
+        storage: tried(&token, allowed, options)?,
+        known,
+        keys,
+        session_limit: measure::session_limit(&token)?,
     })
 }
 
-fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<ProbeReport, Error> {
+/// Ed25519; or P-256 where that is all there is.
+fn preferred(token: &Token) -> Option<&'static Scheme> {
+    scheme::ALL.into_iter().find(|scheme| scheme.needs_to_make(token).is_ok())
+}
+
+/// A key that goes with its session; or one that lasts, if that is allowed and no other
+/// is made.
+fn made(token: &Token, options: &ProbeOptions) -> Result<Result<MadeReport, NotMade>, Error> {
+    let Some(scheme) = preferred(token) else { return Ok(Err(NotMade::NoMechanism)) };
+    let error = match made_for(token, scheme, Lifetime::Session) {
+        Err(NoKey::Refused(error)) => error,
+        Err(NoKey::Failed(error)) => return Err(error),
+        Ok(made) => return Ok(Ok(made)),
+    };
+    // Where all is write-protected there is no such session, and nothing lasts.
+    if token.info()?.write_protected() {
+        return Ok(Err(NotMade::Refused(in_full(&error))));
+    }
+    if !options.lasting_key {
+        return Ok(Err(NotMade::NoSessionKeys(in_full(&error))));
+    }
+    match made_for(token, scheme, Lifetime::Token) {
+        Err(NoKey::Refused(error)) => Ok(Err(NotMade::Refused(in_full(&error)))),
+        Err(NoKey::Failed(error)) => Err(error),
+        Ok(made) => Ok(Ok(made)),
+    }
+}
+
+enum NoKey {
+    /// The token makes none like this.
+    Refused(DeviceError),
+    /// Something else has gone wrong.
+    Failed(Error),
+}
+
+fn made_for(token: &Token, scheme: &Scheme, lifetime: Lifetime) -> Result<MadeReport, NoKey> {
+    let refused = |error: Pkcs11Error| {
+        let error = DeviceError::from(error);
+        if was_lost(token, &error) { NoKey::Failed(error.into()) } else { NoKey::Refused(error) }
+    };
+    let session = token.writing_session().map_err(refused)?;
+    let objects = Objects { token, session: &session };
+    let mut refusal = None;
+    let measured =
+        cleaned(objects, |id| match objects.generate_pair(scheme, id, LABEL, lifetime) {
+            Ok(made) => measured(objects, scheme, &made, lifetime).map(Some),
+            Err(error) => {
+                refusal = Some(error);
+                Ok(None)
+            }
+        });
+    match (measured.map_err(NoKey::Failed)?, refusal) {
+        (Some(measured), _) => Ok(measured),
+        (None, Some(error)) => Err(refused(error)),
+        (None, None) => Err(NoKey::Failed(Pkcs11Error::NotOpen { token: token.name() }.into())),
+    }
+}
+
+fn measured(
+    objects: Objects<'_>,
+    scheme: &Scheme,
+    made: &Generated,
+    lifetime: Lifetime,
+) -> Result<MadeReport, Error> {
     let no_point = |reason: String| Pkcs11Error::PublicKey { token: objects.token.name(), reason };
     let encoded = match objects.read(made.public, AttributeType::EcPoint)? {
         Some(encoded) => encoded,
@@ -146,80 +194,21 @@ fn measured(objects: Objects<'_>, scheme: &Scheme, made: &Generated) -> Result<P
     };
     let public = point::decode(scheme.algorithm, &encoded).map_err(no_point)?;
     let (latency, signatures_verify) = measure::latency(objects, made.private, &public)?;
-    Ok(ProbeReport {
+    // Some make a lasting key whatever they are asked for.
+    let lasts = objects.read(made.private, AttributeType::Token)?;
+    Ok(MadeReport {
         algorithm: scheme.algorithm,
+        lasting: lifetime == Lifetime::Token || lasts.is_some_and(|lasts| lasts == [1]),
         curve: made.curve,
         template: made.template,
         point: point::form(&encoded),
         signatures_verify,
         latency,
         two_thread_scaling: measure::scaling(objects.token, scheme.algorithm, made.private),
-        session_limit: measure::session_limit(objects.token)?,
         evidence: Honesty {
             born_inside: judged(objects, objects.evidence(made.private)?),
-            written_in: written_in(objects, scheme)?,
-            once_extractable: once_extractable(objects, scheme)?,
+            written_in: written_in(objects, scheme, lifetime)?,
+            once_extractable: once_extractable(objects, scheme, lifetime)?,
         },
     })
-}
-
-fn judged(objects: Objects<'_>, attributes: Pkcs11Attributes) -> Told {
-    objects
-        .token
-        .judge(attributes, Trust::default())
-        .map_or_else(Told::Exposable, |evidence| Told::Shows(evidence.provenance()))
-}
-
-/// A key of random bytes, made here and thrown away.
-fn written_in(objects: Objects<'_>, scheme: &Scheme) -> Result<Told, Error> {
-    let id = template::random_id(&objects.token.name())?;
-    let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
-    crate::secret::fill_random(seed.as_mut_slice())?;
-    let mut key = template::confined(&id, "icn-identity probe");
-    key.extend([
-        Attribute::Token(false),
-        Attribute::Class(ObjectClass::PRIVATE_KEY),
-        Attribute::KeyType(scheme.key_type),
-        Attribute::Sign(true),
-        Attribute::EcParams(scheme.oid().to_vec()),
-        Attribute::Value(seed.to_vec()),
-    ]);
-    let told = match objects.session.create_object(&key) {
-        Ok(key) => objects.evidence(key).map(|told| judged(objects, told)),
-        Err(_) => Ok(Told::Refuses),
-    };
-    // Even a refused object may be left behind.
-    objects.remove(&id)?;
-    Ok(told?)
-}
-
-/// A key that could have been read out before it was closed.
-fn once_extractable(objects: Objects<'_>, scheme: &Scheme) -> Result<Told, Error> {
-    let id = template::random_id(&objects.token.name())?;
-    let public = [
-        Attribute::Token(false),
-        Attribute::Verify(true),
-        Attribute::Id(id.clone()),
-        Attribute::EcParams(scheme.oid().to_vec()),
-    ];
-    let private = [
-        Attribute::Token(false),
-        Attribute::Private(true),
-        Attribute::Sign(true),
-        Attribute::Sensitive(false),
-        Attribute::Extractable(true),
-        Attribute::Id(id.clone()),
-    ];
-    let told = match objects.session.generate_key_pair(&scheme.generation(), &public, &private) {
-        Ok((_, key)) => {
-            let closed = [Attribute::Sensitive(true), Attribute::Extractable(false)];
-            match objects.session.update_attributes(key, &closed) {
-                Ok(()) => objects.evidence(key).map(|told| judged(objects, told)),
-                Err(_) => Ok(Told::Refuses),
-            }
-        }
-        Err(_) => Ok(Told::Refuses),
-    };
-    objects.remove(&id)?;
-    Ok(told?)
 }

@@ -1,10 +1,15 @@
 //! What a report means for an identity, one requirement at a time.
 
-use super::probe::{ProbeReport, Told};
+mod probe;
+
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
-use crate::backend::doctor::{Outcome, Verdict, verdict};
-use crate::evidence::{Assurance, ProvenanceKind};
+use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
+use crate::evidence::Assurance;
+
+/// Requirements that a token's own word answers, and a probe better.
+const MAKES: &str = "makes a key";
+const STORAGE: &str = "keeps the storage key";
 
 impl ModuleReport {
     /// The one token that the configuration means.
@@ -43,8 +48,9 @@ impl TokenReport {
     pub fn verdicts(&self) -> Vec<Verdict> {
         vec![
             self.health(),
-            self.ed25519("signs with Ed25519", "CKM_EDDSA"),
-            self.ed25519("makes Ed25519 keys", "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
+            self.listed(),
+            self.signs(),
+            self.makes(),
             self.storage_key(),
             self.user_pin(),
             self.session_room(),
@@ -73,10 +79,63 @@ impl TokenReport {
         verdict("health", state, found, "see the vendor's manual")
     }
 
-    fn ed25519(&self, requirement: &'static str, name: &str) -> Verdict {
-        if self.has(name) {
-            return verdict(requirement, Outcome::Ok, name, "");
+    fn listed(&self) -> Verdict {
+        let errors: Vec<_> =
+            [&self.unreadable, &self.keys_error].into_iter().flatten().cloned().collect();
+        let found = match errors.is_empty() {
+            true => format!("{} mechanisms", self.mechanisms.len()),
+            false => errors.join("; "),
+        };
+        verdict(
+            "lists what it has",
+            if errors.is_empty() { Outcome::Ok } else { Outcome::Fail },
+            found,
+            "what cannot be listed cannot be used: see whether another module reaches this token",
+        )
+    }
+
+    fn signs(&self) -> Verdict {
+        let requirement = "signs with Ed25519";
+        if self.has("CKM_EDDSA") {
+            return verdict(requirement, Outcome::Ok, "CKM_EDDSA", "");
         }
+        let found = self.instead_of("CKM_EDDSA");
+        match self.has("CKM_ECDSA") {
+            true if self.has("CKM_EC_KEY_PAIR_GEN") && !self.keys_in_slots => {
+                p256(requirement, found)
+            }
+            true => there(requirement, found, self.usable_keys()),
+            false => verdict(requirement, Outcome::Fail, found, ELSEWHERE),
+        }
+    }
+
+    fn makes(&self) -> Verdict {
+        if self.keys_in_slots {
+            let found = "a key made on it may take the place of one that is there, so none is";
+            return there(MAKES, found.to_owned(), self.usable_keys());
+        }
+        let name = "CKM_EC_EDWARDS_KEY_PAIR_GEN";
+        if self.has(name) && self.has("CKM_EDDSA") {
+            return verdict(MAKES, Outcome::Ok, name, "");
+        }
+        let found = self.instead_of(name);
+        match self.has("CKM_EC_KEY_PAIR_GEN") && self.has("CKM_ECDSA") {
+            true => p256(MAKES, found),
+            false => there(MAKES, found, self.usable_keys()),
+        }
+    }
+
+    /// Keys that are shown, and that the token can sign with.
+    fn usable_keys(&self) -> usize {
+        let signs = |algorithm| match algorithm {
+            AlgorithmId::Ed25519 => self.has("CKM_EDDSA"),
+            AlgorithmId::P256 => self.has("CKM_ECDSA"),
+        };
+        let dids = self.keys.iter().filter_map(|key| key.did.as_ref());
+        dids.filter(|did| signs(did.verifying_key().algorithm())).count()
+    }
+
+    fn instead_of(&self, name: &str) -> String {
         let elliptic: Vec<_> = self
             .mechanisms
             .iter()
@@ -87,35 +146,26 @@ impl TokenReport {
             .collect();
         let there =
             if elliptic.is_empty() { "nothing of its kind".into() } else { elliptic.join(", ") };
-        let found = format!("no {name}; it has {there}");
-        if self.has("CKM_ECDSA") && self.has("CKM_EC_KEY_PAIR_GEN") {
-            let advice = "Ed25519 absent: use a P-256 key";
-            return verdict(requirement, Outcome::Warning, found, advice)
-                .instead(AlgorithmId::P256);
-        }
-        verdict(
-            requirement,
-            Outcome::Fail,
-            found,
-            "a firmware update or another configuration of the token may bring it; else use \
-             another token",
-        )
+        format!("no {name}; it has {there}")
     }
 
+    /// By the names of mechanisms, which only a probe tries.
     fn storage_key(&self) -> Verdict {
-        let (state, found) = if self.has("CKM_AES_GCM") && self.has("CKM_AES_KEY_GEN") {
-            (Outcome::Ok, "by AES-256-GCM")
-        } else if self.has("CKM_ECDH1_DERIVE") && self.has("CKM_EC_KEY_PAIR_GEN") {
-            (Outcome::Ok, "by ECDH on P-256")
-        } else {
-            (Outcome::Warning, "neither AES-GCM nor ECDH")
+        let advice = "keep a passphrase at hand: it is asked for beside the PIN";
+        let gcm = self.has("CKM_AES_GCM") && self.has("CKM_AES_KEY_GEN");
+        let ecdh = self.has("CKM_ECDH1_DERIVE") && self.has("CKM_EC_KEY_PAIR_GEN");
+        let found = match (gcm, ecdh) {
+            (true, true) => "it lists AES-GCM and ECDH on P-256; not tried",
+            (true, false) => "it lists AES-GCM; not tried",
+            (false, true) => "it lists ECDH on P-256; not tried",
+            (false, false) => "neither AES-GCM nor ECDH",
         };
-        verdict(
-            "keeps the storage key",
-            state,
-            found,
-            "keep a passphrase at hand: it is asked for beside the PIN",
-        )
+        let state = if gcm || ecdh { Outcome::Ok } else { Outcome::Warning };
+        if self.keys_in_slots {
+            let found = "not on this card: its key may take the place of one that is there";
+            return verdict(STORAGE, Outcome::Warning, found, advice);
+        }
+        verdict(STORAGE, state, found, advice)
     }
 
     fn user_pin(&self) -> Verdict {
@@ -180,34 +230,35 @@ impl TokenReport {
     }
 }
 
-impl ProbeReport {
-    /// What was measured, requirement by requirement.
-    #[must_use]
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        let signs = verdict(
-            "signs correctly",
-            if self.signatures_verify { Outcome::Ok } else { Outcome::Fail },
-            format!("CKA_EC_PARAMS {}, CKA_EC_POINT {}", self.curve, self.point),
-            "do not use this token: its signatures do not verify",
-        );
-        let honest = self.evidence.is_honest();
-        let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
-        let evidence = verdict(
-            "tells where keys come from",
-            match (honest, full) {
-                (false, _) => Outcome::Fail,
-                (true, false) => Outcome::Warning,
-                (true, true) => Outcome::Ok,
-            },
-            self.evidence.in_words(),
-            if honest {
-                "keys on it are `device-held`, never `hardware`: it does not show that they were \
-                 born there"
-            } else {
-                "its word about the origin of keys is worth nothing: use another token, or tell \
-                 its maker"
-            },
-        );
-        vec![signs, evidence]
+const ELSEWHERE: &str = "a firmware update or another configuration of the token may bring it; \
+                         else use another token";
+
+fn p256(requirement: &'static str, found: String) -> Verdict {
+    verdict(requirement, Outcome::Warning, found, "Ed25519 absent: use a P-256 key")
+        .remedied_by(Remedy::Algorithm(AlgorithmId::P256))
+}
+
+/// A token that makes no key is fit if there are some.
+fn there(requirement: &'static str, found: String, keys: usize) -> Verdict {
+    match keys {
+        0 => verdict(
+            requirement,
+            Outcome::Fail,
+            format!("{found}; and there is no key that an identity can have"),
+            "make a key with the token's own tool, then adopt it; or use another token",
+        ),
+        1 => {
+            adopt(requirement, format!("{found}; one key is there"), "the key that is there works")
+        }
+        keys => adopt(
+            requirement,
+            format!("{found}; {keys} keys are there"),
+            "keys that are there work",
+        ),
     }
+}
+
+fn adopt(requirement: &'static str, found: String, advice: &str) -> Verdict {
+    let advice = format!("{advice}: adopt one");
+    verdict(requirement, Outcome::Warning, found, &advice).remedied_by(Remedy::Adopt)
 }

@@ -26,6 +26,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     pub(crate) probe: bool,
 
+    /// Token: try it out, with keys that last and are removed where it makes no others
+    #[arg(long)]
+    pub(crate) probe_with_lasting_key: bool,
+
     /// PKCS#11 module (absolute path) [default: that of icn.toml]
     #[arg(long, value_name = "PATH")]
     pub(crate) module: Option<PathBuf>,
@@ -33,4 +37,11 @@ pub(crate) struct DoctorArgs {
     /// Label of the token [default: that of icn.toml]
     #[arg(long, value_name = "LABEL")]
     pub(crate) token: Option<String>,
+}
+
+impl DoctorArgs {
+    /// Whether anything is tried out.
+    pub(crate) const fn probes(&self) -> bool {
+        self.probe || self.probe_with_lasting_key
+    }
 }

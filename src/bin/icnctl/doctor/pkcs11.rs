@@ -1,17 +1,21 @@
 //! `icnctl backend doctor --backend pkcs11`
 
+mod identity;
+
 use std::fmt::Write as _;
 
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
-use icn_identity::backend::doctor::Outcome;
+use icn_identity::backend::doctor::{Outcome, Verdict};
 use icn_identity::backend::pkcs11::doctor::{
-    ModuleReport, ProbeReport, TokenReport, examine, probe,
+    KnownKey, MadeReport, ModuleReport, ProbeOptions, ProbeReport, TokenReport, examine, probe,
+    unfinished,
 };
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
-use super::verdicts::{name_options, row, write_verdicts};
+use self::identity::Ours;
+use super::verdicts::{NOTHING_TRIED, name_options, row, worst_of, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -23,35 +27,38 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     let report = examine(&config)?;
     let mut verdicts = vec![report.selection()];
     verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
-    let usable = verdicts.iter().all(|verdict| verdict.state != Outcome::Fail);
-    let probed = if args.probe && usable {
-        let probed = tried_out(context, &config)?;
-        verdicts.extend(probed.verdicts());
+    let ours = Ours::find(context, args, &config, &report)?;
+    verdicts.extend(ours.verdict);
+    let usable = worst_of(&verdicts) != Outcome::Fail;
+    let probed = if args.probes() && usable {
+        let probed = tried_out(context, &config, args, ours.known)?;
+        Verdict::put_in_place(&mut verdicts, probed.verdicts());
         Some(probed)
     } else {
         None
     };
-    name_options(&mut verdicts);
-    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
-    let ours = context.pinned().did().cloned().or_else(|| {
-        let header = context.store().header().ok()?;
-        Some(header.did().clone())
-    });
     let left = context.store().unfinished()?.and_then(|left| left.objects());
+    verdicts.extend(left.as_ref().map(|left| unfinished(left)));
+    name_options(&mut verdicts);
+    let worst = worst_of(&verdicts);
+    let not_tried = probed.as_ref().map_or_else(everything, ProbeReport::not_tried);
+    let conclusion = conclusion(&verdicts, probed.as_ref(), left.is_some());
     context.format.print(
         || {
             json!({
                 "module": report,
                 "probe": probed,
-                "identity": ours,
+                "identity": ours.did,
                 "unfinished": left,
                 "verdicts": verdicts,
                 "verdict": worst,
+                "not_tried": not_tried,
+                "conclusion": conclusion,
             })
         },
         || {
             let mut text = String::new();
-            write_module(&mut text, &report, ours.as_ref());
+            write_module(&mut text, &report, ours.did.as_ref());
             if let Some(probed) = &probed {
                 write_probe(&mut text, probed);
             }
@@ -63,14 +70,50 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
                      with that token removes them."
                 );
             }
-            write_verdicts(&mut text, &verdicts, worst);
-            if args.probe && probed.is_none() {
+            write_verdicts(&mut text, &verdicts, &conclusion);
+            if args.probes() && probed.is_none() {
                 text.push_str("Not probed: first mend what failed.\n");
             }
             text
         },
     )?;
     Ok(worst != Outcome::Fail)
+}
+
+fn everything() -> Vec<&'static str> {
+    vec!["making a key", "signing", "keeping the storage key"]
+}
+
+/// Says that something works only where it was tried.
+fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) -> String {
+    let mut failed = verdicts.iter().filter(|verdict| verdict.state == Outcome::Fail).peekable();
+    if failed.peek().is_some() {
+        return match failed.all(|verdict| verdict.requirement.starts_with("the identity's ")) {
+            true => "This identity does not work here.".into(),
+            false => "No identity works here.".into(),
+        };
+    }
+    if left {
+        return "Not yet: what an `id init` that was cut off has left is removed first.".into();
+    }
+    let Some(probed) = probed else { return NOTHING_TRIED.into() };
+    let not_tried = probed.not_tried().join(", ");
+    let works = match (&probed.made, &probed.known) {
+        (Some(_), _) => "An identity works here",
+        (None, Some(known)) if known.is_identitys => "This identity works here",
+        (None, Some(_)) => "An identity with this key works here",
+        (None, None) => {
+            return format!("Nothing speaks against an identity. Not tried: {not_tried}.");
+        }
+    };
+    let restricted = match worst_of(verdicts) {
+        Outcome::Ok => "",
+        _ => ", with the restrictions above",
+    };
+    match not_tried.is_empty() {
+        true => format!("{works}{restricted}."),
+        false => format!("{works}{restricted}. Not tried: {not_tried}."),
+    }
 }
 
 fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliError> {
@@ -83,13 +126,22 @@ fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliE
     Ok(config)
 }
 
-fn tried_out(context: &Context, config: &Pkcs11Config) -> Result<ProbeReport, CliError> {
+fn tried_out(
+    context: &Context,
+    config: &Pkcs11Config,
+    args: &DoctorArgs,
+    known: Option<KnownKey>,
+) -> Result<ProbeReport, CliError> {
+    let mut options = ProbeOptions::default().with_lasting_key(args.probe_with_lasting_key);
+    if let Some(known) = known {
+        options = options.with_known_key(known);
+    }
     let mut context = context.clone();
     context.config.identity.backend = BackendKind::Pkcs11;
     context.config.identity.pkcs11 = Some(config.clone());
     let home = context.home()?;
     let source = context.source(home.wants_for_new()?.pin());
-    Ok(home.with_pin(source, |pin| probe(config, pin))?)
+    Ok(home.with_pin(source, |pin| probe(config, pin, &options))?)
 }
 
 fn write_module(text: &mut String, report: &ModuleReport, ours: Option<&Did>) {
@@ -147,24 +199,34 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
 }
 
 fn write_probe(text: &mut String, probed: &ProbeReport) {
-    let _ = writeln!(text, "\nProbe (with keys that went with their session)");
-    row(text, "Algorithm", probed.algorithm.as_str());
-    row(text, "CKA_EC_PARAMS", probed.curve);
-    row(text, "Template", probed.template);
-    row(text, "CKA_EC_POINT", probed.point);
-    let latency = &probed.latency;
+    let _ = writeln!(text, "\nProbe (nothing of it is left)");
+    if let Some(made) = &probed.made {
+        write_made(text, made);
+    }
+    let limit = probed.session_limit.map_or("more than 64".into(), |limit| limit.to_string());
+    row(text, "Sessions", &limit);
+    row(text, "Keys", &format!("{} that an identity can have, within a login", probed.keys));
+}
+
+fn write_made(text: &mut String, made: &MadeReport) {
+    row(text, "Algorithm", made.algorithm.as_str());
+    let lasting = "lasting: the token makes none that go with their session";
+    row(text, "Keys made", if made.lasting { lasting } else { "gone with their session" });
+    row(text, "CKA_EC_PARAMS", made.curve);
+    row(text, "Template", made.template);
+    row(text, "CKA_EC_POINT", made.point);
+    let latency = &made.latency;
     let times = format!(
         "p50 {} us, p99 {} us, of {} signatures",
         latency.p50_us, latency.p99_us, latency.signatures
     );
     row(text, "Signing", &times);
-    let scaling = probed.two_thread_scaling;
+    let scaling = made.two_thread_scaling;
     let scaling = scaling.map_or("not measurable".into(), |ratio| format!("{ratio:.2} times one"));
     row(text, "Two threads", &scaling);
-    let limit = probed.session_limit.map_or("more than 64".into(), |limit| limit.to_string());
-    row(text, "Sessions", &limit);
-    let told = &probed.evidence;
+    let told = &made.evidence;
     row(text, "Born inside", &told.born_inside.to_string());
     row(text, "Written in", &told.written_in.to_string());
     row(text, "Once extractable", &told.once_extractable.to_string());
+    row(text, "Not seen", "a lie about one key that the probe has not made");
 }

@@ -7,7 +7,7 @@ use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;
 
-use super::verdicts::{name_options, row, write_verdicts};
+use super::verdicts::{NOTHING_TRIED, name_options, row, worst_of, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -18,15 +18,21 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     if let Some(device) = &args.device {
         config.device_path.clone_from(device);
     }
-    let report = examine(&config, args.probe)?;
+    let report = examine(&config, args.probes())?;
     let mut verdicts = report.verdicts(&config);
     name_options(&mut verdicts);
-    let worst = verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok);
+    let worst = worst_of(&verdicts);
+    let conclusion = match (worst, args.probes()) {
+        (Outcome::Fail, _) => "No identity works here.",
+        (_, false) => NOTHING_TRIED,
+        (Outcome::Ok, true) => "An identity works here.",
+        _ => "An identity works here, with the restrictions above.",
+    };
     context.format.print(
-        || json!({ "tpm": report, "verdicts": verdicts, "verdict": worst }),
+        || json!({ "tpm": report, "verdicts": verdicts, "verdict": worst, "conclusion": conclusion }),
         || {
             let mut text = as_text(&report, &config);
-            write_verdicts(&mut text, &verdicts, worst);
+            write_verdicts(&mut text, &verdicts, conclusion);
             text
         },
     )?;

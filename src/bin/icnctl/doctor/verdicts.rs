@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::doctor::{Outcome, Verdict};
+use icn_identity::backend::doctor::{Outcome, Remedy, Verdict};
 
 use crate::output::one_line;
 
@@ -14,13 +14,18 @@ pub(crate) fn row(text: &mut String, name: &str, value: &str) {
 /// Adds the option that does what the library advises.
 pub(crate) fn name_options(verdicts: &mut [Verdict]) {
     for verdict in verdicts {
-        if let (Some(advice), Some(algorithm)) = (&mut verdict.advice, verdict.instead) {
-            let _ = write!(advice, ": --algorithm {algorithm}");
+        if let (Some(advice), Some(remedy)) = (&mut verdict.advice, verdict.remedy) {
+            let _ = match remedy {
+                Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
+                Remedy::Adopt => write!(advice, ": icnctl id init --key URI"),
+                Remedy::LastingProbe => write!(advice, ": --probe-with-lasting-key"),
+                _ => Ok(()),
+            };
         }
     }
 }
 
-pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Outcome) {
+pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], conclusion: &str) {
     text.push_str("\nVerdict\n");
     for verdict in verdicts {
         let sign = match verdict.state {
@@ -34,9 +39,13 @@ pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], worst: Out
             let _ = writeln!(text, "           try: {advice}");
         }
     }
-    text.push_str(match worst {
-        Outcome::Ok => "An identity works here.\n",
-        Outcome::Warning => "An identity works here, with the restrictions above.\n",
-        _ => "No identity works here.\n",
-    });
+    let _ = writeln!(text, "{conclusion}");
+}
+
+/// What is said where nothing was tried.
+pub(crate) const NOTHING_TRIED: &str = "Nothing speaks against an identity here, but nothing was tried: no key was made, nothing was \
+     signed, no storage key was kept. Try it with --probe.";
+
+pub(crate) fn worst_of(verdicts: &[Verdict]) -> Outcome {
+    verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok)
 }

@@ -67,6 +67,10 @@ impl Help for Pkcs11Error {
                  with the PIN, if no other token matches: --key 'pkcs11:token=LABEL'"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
+            Self::ProbeLeft { .. } => {
+                "destroy each of them (`pkcs11-tool --login --delete-object --id ID --type privkey`, \
+                 pubkey and secrkey): nothing uses them"
+            }
             Self::KeysInSlots { .. } => {
                 "make the key with the card's own tool, then run `icnctl id init --key URI`; or set \
                  `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card is of \

@@ -116,6 +116,8 @@ fn of_tokens() {
             (E::NotReopened { token: t(), source: boxed() }, K::DeviceFailed),
             (E::Forked, K::Misuse),
             (E::LeftBehind { token: t(), id: t(), source: boxed() }, K::Damaged),
+            (E::ProbeLeft { token: t(), ids: vec![t()], source: boxed() }, K::Damaged),
+            (E::KeysInSlots { token: t() }, K::Unsupported),
             (call(K::Busy), K::Busy),
             (call(K::DeviceAbsent), K::DeviceAbsent),
             (call(K::DeviceFailed), K::DeviceFailed),

@@ -1,0 +1,257 @@
+//! The identity's own key: whether it is there, and whether the token claims more of it
+//! than it did.
+
+use serde::Serialize;
+
+use super::options::KnownKey;
+use super::{ModuleReport, in_full};
+use crate::backend::doctor::{Outcome, Verdict, verdict};
+use crate::backend::pkcs11::Pkcs11Backend;
+use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, StorageVault as _};
+use crate::config::Pkcs11Config;
+use crate::did::Did;
+use crate::error::{DeviceError, Error, Pkcs11Error};
+use crate::evidence::{Attribute, Fact, ProvenanceKind, Word};
+use crate::key::DidKey;
+use crate::secret::Pin;
+use crate::signer::DidSignerExt as _;
+
+const IDENTITYS_KEY: &str = "the identity's key";
+const IDENTITYS_STORAGE: &str = "the identity's storage key";
+const NAMED_KEY: &str = "the key that is there";
+/// What an honest token never turns from no into yes.
+const HISTORY: [&str; 3] = ["local", "always_sensitive", "never_extractable"];
+
+/// What came of opening a key that is there.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct KnownKeyReport {
+    /// Whose it is.
+    pub did: Did,
+    /// Whether it is that of an identity, of which it was written down what was said.
+    pub is_identitys: bool,
+    /// Its provenance, by what the token says now. It has signed a challenge then.
+    pub provenance: Option<ProvenanceKind>,
+    /// What the token says now and did not say then.
+    pub more_than_before: Vec<Claim>,
+    /// Why it did not open.
+    pub problem: Option<String>,
+    /// Whether the token opens the storage key of its identity; why not.
+    pub storage_key: Option<Opens>,
+}
+
+/// Whether the token opens a storage key that it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "said")]
+#[non_exhaustive]
+pub enum Opens {
+    /// It does.
+    Yes,
+    /// It does not, and so does not open the identity.
+    No(String),
+}
+
+/// An attribute that was not true of a key before, and is claimed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Claim {
+    /// `local`, `always_sensitive` or `never_extractable`.
+    pub name: &'static str,
+    /// The answer then.
+    pub before: Fact,
+}
+
+impl KnownKey {
+    const fn requirement(&self) -> &'static str {
+        if self.earlier.is_some() { IDENTITYS_KEY } else { NAMED_KEY }
+    }
+
+    /// Looks whether the key is on its token, without a PIN.
+    #[must_use]
+    pub fn look(&self, config: &Pkcs11Config) -> Verdict {
+        let requirement = self.requirement();
+        match backend(config).and_then(|backend| self.find(&backend)) {
+            Ok(KeyAtRest::Device(key)) if key.is_shown() => {
+                verdict(requirement, Outcome::Ok, "the token shows it; it was not used", "")
+            }
+            Ok(_) => verdict(
+                requirement,
+                Outcome::Warning,
+                "the token shows no public key without a login, so it was not seen",
+                "a probe opens it",
+            ),
+            Err(error) => verdict(requirement, Outcome::Fail, in_full(&error), &advice(&error)),
+        }
+    }
+
+    fn find(&self, backend: &Pkcs11Backend) -> Result<KeyAtRest, Error> {
+        backend.find(&Locator::Pkcs11(self.locator.clone()), &self.did)
+    }
+
+    /// Opens the key within the login that there is, which has it sign a challenge.
+    ///
+    /// # Errors
+    ///
+    /// What is no matter of the key: a wrong PIN.
+    pub(super) fn open(&self, config: &Pkcs11Config, pin: &Pin) -> Result<KnownKeyReport, Error> {
+        // What the token claims, whatever the operator believes of it.
+        let backend = backend(&config.clone().with_trust_key_history(true))?;
+        let opened = match self.find(&backend) {
+            Ok(KeyAtRest::Device(key)) => key.unseal(pin).map_err(Error::from),
+            Ok(_) => Err(DeviceError::ForeignLocator { backend: backend.kind() }.into()),
+            Err(error) => Err(error),
+        };
+        match opened {
+            // The storage key is had while a key of its token is open.
+            Ok(key) => Ok(KnownKeyReport {
+                storage_key: self.opened(&backend, pin),
+                ..self.compared(&key)
+            }),
+            Err(error) if error.is_wrong_pin() => Err(error),
+            Err(error) => Ok(KnownKeyReport { problem: Some(in_full(&error)), ..self.report() }),
+        }
+    }
+
+    fn report(&self) -> KnownKeyReport {
+        KnownKeyReport {
+            did: self.did.clone(),
+            is_identitys: self.earlier.is_some(),
+            provenance: None,
+            more_than_before: Vec::new(),
+            problem: None,
+            storage_key: None,
+        }
+    }
+
+    fn opened(&self, backend: &Pkcs11Backend, pin: &Pin) -> Option<Opens> {
+        let credentials = Credentials::pin(pin.clone());
+        let opened = backend.unwrap(&self.did, self.storage_key.as_ref()?, &credentials);
+        Some(opened.map_or_else(|error| Opens::No(in_full(&error)), |_| Opens::Yes))
+    }
+
+    fn compared(&self, key: &DidKey) -> KnownKeyReport {
+        let facts = key.evidence().into_iter().flat_map(|evidence| evidence.facts());
+        let more_than_before = facts.filter_map(|now| self.claimed_anew(&now)).collect();
+        KnownKeyReport { provenance: Some(key.provenance()), more_than_before, ..self.report() }
+    }
+
+    /// What was nobody's word then cannot be compared.
+    fn claimed_anew(&self, now: &Attribute) -> Option<Claim> {
+        let (before, word) = *self.earlier.as_ref()?.get(now.name)?;
+        let counts = HISTORY.contains(&now.name) && word != Word::Nobody;
+        let is_new = now.fact == Fact::True && before != Fact::True;
+        (counts && is_new).then_some(Claim { name: now.name, before })
+    }
+}
+
+fn backend(config: &Pkcs11Config) -> Result<Pkcs11Backend, Error> {
+    Ok(Pkcs11Backend::open(config).map_err(DeviceError::from)?)
+}
+
+impl KnownKeyReport {
+    /// Whether the token claims of it what its history does not allow: a no has become
+    /// a yes, or it is `hardware` now and was not.
+    #[must_use]
+    pub fn is_claimed_too_much(&self) -> bool {
+        let hardware = self.provenance == Some(ProvenanceKind::Hardware);
+        let was_denied = self.more_than_before.iter().any(|claim| claim.before == Fact::False);
+        was_denied || (hardware && !self.more_than_before.is_empty())
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let requirement = if self.is_identitys { IDENTITYS_KEY } else { NAMED_KEY };
+        let Some(provenance) = self.provenance else {
+            let problem = self.problem.clone().unwrap_or_default();
+            return verdict(
+                requirement,
+                Outcome::Fail,
+                problem,
+                "see whether it is the right token",
+            );
+        };
+        let claims: Vec<_> = self
+            .more_than_before
+            .iter()
+            .map(|claim| format!("{} (was {})", claim.name, claim.before))
+            .collect();
+        let claims = claims.join(", ");
+        if self.is_claimed_too_much() {
+            return verdict(
+                requirement,
+                Outcome::Fail,
+                format!(
+                    "it signs, and the token claims more of it than it did: {provenance} by {claims}"
+                ),
+                "nothing that happens to a key makes these true: find out what has changed, the \
+                 token, its module or what stands between; then have the identity written anew",
+            );
+        }
+        if !claims.is_empty() {
+            return verdict(
+                requirement,
+                Outcome::Warning,
+                format!("it signs; the token says more of it than it did: {claims}"),
+                "see whether module or firmware were updated",
+            );
+        }
+        verdict(requirement, Outcome::Ok, format!("it signs; {provenance}"), "")
+    }
+
+    pub(super) fn storage_verdict(&self) -> Option<Verdict> {
+        Some(match self.storage_key.as_ref()? {
+            Opens::Yes => verdict(IDENTITYS_STORAGE, Outcome::Ok, "the token opens it", ""),
+            Opens::No(said) => verdict(
+                IDENTITYS_STORAGE,
+                Outcome::Fail,
+                said,
+                "without it the token opens the key and not the identity: restore it from a backup",
+            ),
+        })
+    }
+}
+
+impl ModuleReport {
+    /// Whether the selected token shows the key of a DID, of which nothing else is known.
+    #[must_use]
+    pub fn shows_key_of(&self, did: &Did) -> Verdict {
+        let keys = self.selected().map(|token| &token.keys);
+        let shown = keys.is_some_and(|keys| keys.iter().any(|key| key.did.as_ref() == Some(did)));
+        if shown {
+            return verdict(IDENTITYS_KEY, Outcome::Ok, "the token shows it; it was not used", "");
+        }
+        if keys.is_some_and(Vec::is_empty) {
+            return verdict(
+                IDENTITYS_KEY,
+                Outcome::Warning,
+                format!("the token shows no key without a login, so that of {did} was not seen"),
+                "the identity's files say where it is: restore them",
+            );
+        }
+        verdict(
+            IDENTITYS_KEY,
+            Outcome::Fail,
+            format!("the token does not show the key of {did}, which the configuration pins"),
+            "find the token that has it",
+        )
+    }
+}
+
+/// That an attempt to make an identity was cut off, and has left objects.
+#[must_use]
+pub fn unfinished(objects: &str) -> Verdict {
+    verdict(
+        "nothing is unfinished",
+        Outcome::Warning,
+        format!("an identity that was begun may have left objects on {objects}"),
+        "make the identity again with that token: what is left there is removed first",
+    )
+}
+
+fn advice(error: &Error) -> String {
+    match error {
+        Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => {
+            "the key is gone from this token: find the token that has it, or restore it".into()
+        }
+        error => error.help().unwrap_or_else(|| "see whether it is the right token".into()),
+    }
+}

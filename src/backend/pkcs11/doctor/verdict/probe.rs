@@ -1,0 +1,125 @@
+//! What a probe means for an identity, one requirement at a time.
+
+use super::super::honesty::Told;
+use super::super::kept::Kept;
+use super::super::probe::{MadeReport, NotMade, ProbeReport};
+use super::{MAKES, STORAGE, there};
+use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
+use crate::evidence::ProvenanceKind;
+
+impl ProbeReport {
+    /// What was found, requirement by requirement. They stand in the place of those of
+    /// the same name that a token's own word gave ([`Verdict::put_in_place`]).
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        match (&self.made, &self.not_made) {
+            (Some(made), _) => verdicts.extend(made.verdicts()),
+            (None, Some(reason)) => verdicts.push(self.makes_none(reason)),
+            (None, None) => {}
+        }
+        verdicts.push(self.keeps());
+        verdicts.extend(self.known.iter().map(|known| known.verdict()));
+        verdicts.extend(self.known.iter().filter_map(|known| known.storage_verdict()));
+        verdicts
+    }
+
+    /// What the probe did not try, and why not: nothing is known of it.
+    #[must_use]
+    pub fn not_tried(&self) -> Vec<&'static str> {
+        let mut not_tried = Vec::new();
+        if self.made.is_none() && !matches!(self.not_made, Some(NotMade::Refused(_))) {
+            not_tried.push("making a key");
+            if !self.uses_known_key() {
+                not_tried.push("signing");
+            }
+        }
+        let untried = |kept: &Kept| matches!(kept, Kept::KeysInSlots | Kept::NotInSession(_));
+        let storage = &self.storage;
+        if !storage.is_kept() && [&storage.aes_gcm, &storage.ecdh].into_iter().any(untried) {
+            not_tried.push("keeping the storage key");
+        }
+        not_tried
+    }
+
+    /// Whether the key that was there signs.
+    #[must_use]
+    pub fn uses_known_key(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.provenance.is_some())
+    }
+
+    fn makes_none(&self, reason: &NotMade) -> Verdict {
+        let (found, advice) = match reason {
+            NotMade::NoMechanism => ("it lists no mechanism for it".into(), None),
+            NotMade::KeysInSlots => {
+                ("not tried, since a new key may take the place of one that is there".into(), None)
+            }
+            NotMade::NoSessionKeys(said) => (
+                format!("none that goes with its session: {said}"),
+                Some("allow the probe a lasting key, which it removes"),
+            ),
+            NotMade::Refused(said) => (format!("it makes none: {said}"), None),
+        };
+        match advice {
+            Some(advice) => {
+                verdict(MAKES, Outcome::Warning, found, advice).remedied_by(Remedy::LastingProbe)
+            }
+            None => there(MAKES, found, self.keys),
+        }
+    }
+
+    fn keeps(&self) -> Verdict {
+        let kept = self.storage.is_kept();
+        let found = self.storage.in_words();
+        let unknown = [&self.storage.aes_gcm, &self.storage.ecdh]
+            .iter()
+            .any(|kept| matches!(kept, Kept::NotInSession(_)));
+        if kept {
+            return verdict(STORAGE, Outcome::Ok, found, "");
+        }
+        if unknown {
+            let advice = "keep a passphrase at hand; or allow the probe a lasting key, which it \
+                          removes";
+            return verdict(STORAGE, Outcome::Warning, found, advice)
+                .remedied_by(Remedy::LastingProbe);
+        }
+        let advice = "keep a passphrase at hand: it is asked for beside the PIN";
+        verdict(STORAGE, Outcome::Warning, found, advice)
+    }
+}
+
+impl MadeReport {
+    fn verdicts(&self) -> Vec<Verdict> {
+        let makes = match self.lasting {
+            true => "a key that lasted was made and removed".to_owned(),
+            false => format!("a {} key was made, and is gone", self.algorithm),
+        };
+        let honest = self.evidence.is_honest();
+        let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
+        vec![
+            verdict(MAKES, Outcome::Ok, makes, ""),
+            verdict(
+                "signs correctly",
+                if self.signatures_verify { Outcome::Ok } else { Outcome::Fail },
+                format!("CKA_EC_PARAMS {}, CKA_EC_POINT {}", self.curve, self.point),
+                "do not use this token: its signatures do not verify",
+            ),
+            verdict(
+                "tells where keys come from",
+                match (honest, full) {
+                    (false, _) => Outcome::Fail,
+                    (true, false) => Outcome::Warning,
+                    (true, true) => Outcome::Ok,
+                },
+                self.evidence.in_words(),
+                if honest {
+                    "keys on it are `device-held`, never `hardware`: it does not show that they \
+                     were born there"
+                } else {
+                    "its word about the origin of keys is worth nothing: use another token, or \
+                     tell its maker"
+                },
+            ),
+        ]
+    }
+}

@@ -1,0 +1,374 @@
+//! `icnctl backend doctor` on tokens that speak like real modules.
+
+use serde_json::{Value, json};
+use support::dialects::{
+    CRATON, NETHSM, NSS, OPENSC_OPENPGP, OPENSC_PIV, P11_KIT, YKCS11, YUBIHSM2,
+};
+use support::home::{Home, PASSPHRASE};
+use support::softhsm::{PIN, SoftHsm};
+
+use super::quiet;
+
+const LASTING: &str = "--probe-with-lasting-key";
+
+/// As JSON, with its exit code.
+fn doctor(hsm: &SoftHsm, home: &Home, more: &[&str]) -> (i32, Value) {
+    let module = hsm.fault_module();
+    let args = ["--format", "json", "backend", "doctor", "--module", &module];
+    let ran = home.icnctl(&[&args[..], more].concat(), b"");
+    quiet(&ran);
+    (ran.code, serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err)))
+}
+
+fn verdict<'a>(report: &'a Value, requirement: &str) -> &'a Value {
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let mut found = verdicts.iter().filter(|verdict| verdict["requirement"] == requirement);
+    let verdict = found.next().unwrap_or_else(|| panic!("{requirement}: {report}"));
+    assert!(found.next().is_none(), "one verdict for one requirement: {report}");
+    verdict
+}
+
+fn state<'a>(report: &'a Value, requirement: &str) -> &'a str {
+    verdict(report, requirement)["state"].as_str().unwrap()
+}
+
+fn said<'a>(report: &'a Value, requirement: &str, field: &str) -> &'a str {
+    verdict(report, requirement)[field].as_str().unwrap()
+}
+
+fn conclusion(report: &Value) -> &str {
+    report["conclusion"].as_str().unwrap()
+}
+
+/// Everything on the token, private objects too.
+fn objects(hsm: &SoftHsm) -> String {
+    hsm.pkcs11_tool(&["--list-objects"]).out
+}
+
+fn made(hsm: &SoftHsm) -> usize {
+    ["C_GenerateKey", "C_GenerateKeyPair", "C_CreateObject"]
+        .map(|call| hsm.count(call))
+        .iter()
+        .sum()
+}
+
+#[test]
+fn a_probe_makes_its_keys_in_a_session_for_writing() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    hsm.script(CRATON);
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "makes a key")), (0, "ok"), "{report}");
+    assert_eq!(report["probe"]["lasting"], false);
+    assert_eq!(report["probe"]["evidence"]["born_inside"], "device-held");
+    assert_eq!(state(&report, "keeps the storage key"), "ok");
+    assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "works");
+    assert_eq!(report["probe"]["storage"]["ecdh"]["state"], "works");
+    assert!(conclusion(&report).starts_with("An identity works here"), "{report}");
+    assert_eq!(report["not_tried"], json!([]));
+    assert_eq!(objects(&hsm), "");
+}
+
+#[test]
+fn a_token_without_session_keys_is_offered_a_lasting_one_which_is_removed() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    hsm.script(YUBIHSM2);
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "makes a key")), (0, "warning"), "{report}");
+    assert!(said(&report, "makes a key", "found").contains("none that goes with its session"));
+    for requirement in ["makes a key", "keeps the storage key"] {
+        assert!(said(&report, requirement, "advice").contains(LASTING), "{report}");
+    }
+    assert_eq!(report["not_tried"], json!(["making a key", "signing", "keeping the storage key"]));
+    assert!(!conclusion(&report).contains("works here"), "{report}");
+    assert_eq!(objects(&hsm), "");
+
+    let (code, report) = doctor(&hsm, &home, &[LASTING]);
+    assert_eq!((code, state(&report, "makes a key")), (0, "ok"), "{report}");
+    assert_eq!(report["probe"]["lasting"], true);
+    assert_eq!(report["probe"]["curve"], "PrintableString \"edwards25519\"");
+    assert_eq!(report["probe"]["storage"]["ecdh"]["state"], "works", "{report}");
+    assert_eq!(state(&report, "keeps the storage key"), "ok");
+    assert_eq!(report["not_tried"], json!([]));
+    assert_eq!(objects(&hsm), "", "removed, although half of each pair was gone already");
+}
+
+#[test]
+fn a_key_that_lasts_unasked_is_removed_and_told_of() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    hsm.script(NETHSM);
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, &report["probe"]["lasting"]), (0, &json!(true)), "{report}");
+    assert_eq!(state(&report, "keeps the storage key"), "warning");
+    assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "not-listed");
+    assert_eq!(objects(&hsm), "");
+}
+
+/// Both ways are tried, whatever is listed.
+#[test]
+fn the_storage_key_is_tried_in_both_ways_and_not_judged_by_what_is_listed() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+    for (script, aes_gcm, ecdh, kept, kind) in [
+        (NSS.to_owned(), "not-in-session", "works", "ok", "pkcs11-ecdh"),
+        (
+            format!("{NSS}on C_DeriveKey all return CKR_FUNCTION_FAILED"),
+            "not-in-session",
+            "not-in-session",
+            "warning",
+            "passphrase",
+        ),
+        ("hide CKA_VALUE".into(), "works", "not-in-session", "ok", "pkcs11-aes-gcm"),
+    ] {
+        hsm.script(&script);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "keeps the storage key")), (0, kept), "{report}");
+        let storage = &report["probe"]["storage"];
+        assert_eq!(storage["aes_gcm"]["state"], aes_gcm, "{report}");
+        assert_eq!(storage["ecdh"]["state"], ecdh, "{report}");
+        // A lasting key fails in the same way.
+        let (_, report) = doctor(&hsm, &home, &[LASTING]);
+        let storage = &report["probe"]["storage"];
+        for (state, tried) in [(aes_gcm, &storage["aes_gcm"]), (ecdh, &storage["ecdh"])] {
+            let expected = if state == "works" { "works" } else { "fails" };
+            assert_eq!(tried["state"], expected, "{report}");
+        }
+        assert_eq!(objects(&hsm), "");
+        // And what is made then is kept as the probe has found.
+        let here = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        here.ok(&[&init[..], &["--key-label", kind]].concat(), b"");
+        assert!(here.read("identity.json").contains(&format!("\"kind\": \"{kind}\"")), "{kind}");
+        here.ok(&["sign"], b"hello");
+        hsm.script("");
+        for class in ["privkey", "pubkey", "secrkey"] {
+            for label in [kind, &format!("{kind} storage")] {
+                hsm.pkcs11_tool(&["--delete-object", "--type", class, "--label", label]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_card_that_makes_no_keys_is_fit_if_there_are_some() {
+    for (name, card) in [("ykcs11", YKCS11), ("piv", OPENSC_PIV), ("openpgp", OPENSC_OPENPGP)] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+        hsm.script(card);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "makes a key")), (1, "fail"), "{name}: {report}");
+        assert!(said(&report, "makes a key", "advice").contains("adopt it"), "{report}");
+
+        match name {
+            "openpgp" => hsm.import("node-1", "there", "01"),
+            _ => {
+                let p256 = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+                hsm.import_made_by(&p256, "node-1", "there", "01")
+            }
+        };
+        let before = objects(&hsm);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "makes a key")), (0, "warning"), "{name}: {report}");
+        assert!(said(&report, "makes a key", "advice").contains("--key URI"), "{name}: {report}");
+        assert_eq!(state(&report, "keeps the storage key"), "warning");
+        assert!(!conclusion(&report).contains("works here"), "nothing has signed: {report}");
+        // The key itself, by name.
+        let uri = report["module"]["tokens"][0]["keys"][0]["uri"].as_str().unwrap().to_owned();
+        let (code, report) = doctor(&hsm, &home, &["--probe", "--key", &uri]);
+        assert_eq!((code, state(&report, "the key that is there")), (0, "ok"), "{name}: {report}");
+        assert!(conclusion(&report).starts_with("An identity with this key works here"));
+        assert_eq!(made(&hsm), 0, "{name}: nothing is made on a card with slots");
+        let module = hsm.fault_module();
+        home.ok(&["id", "init", "--backend", "pkcs11", "--module", &module, "--key", &uri], b"");
+        home.ok(&["sign"], b"hello");
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "the identity's key")), (0, "ok"), "{name}: {report}");
+        assert!(conclusion(&report).starts_with("This identity works here, with"), "{report}");
+        assert_eq!((made(&hsm), objects(&hsm)), (0, before), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_listed_is_a_failure() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    for script in [
+        P11_KIT,
+        "on C_FindObjectsInit all return CKR_GENERAL_ERROR",
+        "on C_GetMechanismList all return CKR_DEVICE_ERROR",
+    ] {
+        hsm.script(script);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "lists what it has")), (1, "fail"), "{script}");
+        assert!(report["probe"].is_null());
+        assert_eq!(conclusion(&report), "No identity works here.");
+    }
+}
+
+/// The identity's key was imported, and its header says so.
+#[test]
+fn a_token_that_claims_more_of_the_identitys_key_than_it_did_is_a_liar() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.import("node-1", "imported", "ab01");
+    let home = hsm.home();
+    let module = hsm.fault_module();
+    let key = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+    home.ok(&[&key[..], &["--key", "pkcs11:object=imported"]].concat(), b"");
+    assert_eq!(home.show()["provenance"], "device-held");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (0, "ok"), "{report}");
+
+    hsm.script("lie ab01");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    // Of its own keys it has told the truth, and the report says what that is worth.
+    assert_eq!(state(&report, "tells where keys come from"), "ok", "{report}");
+    let found = said(&report, "tells where keys come from", "found");
+    assert!(found.contains("a lie about one other key is not seen"), "{found}");
+    assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
+    let found = said(&report, "the identity's key", "found");
+    assert!(found.contains("hardware by local (was false)"), "{found}");
+    assert_eq!(conclusion(&report), "This identity does not work here.");
+    let text = home.icnctl(&["backend", "doctor", "--probe"], b"");
+    assert_eq!(text.code, 1);
+    assert!(text.out.contains("a lie about one key that the probe has not made"), "{}", text.out);
+}
+
+/// Without a word of its past then, and with all of it now.
+#[test]
+fn a_token_that_has_found_its_tongue_is_not_believed() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hide CKA_LOCAL");
+    let home = hsm.faulty_identity("node-1");
+    hsm.script("");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
+    assert!(said(&report, "the identity's key", "found").contains("local (was unknown)"));
+
+    // What the operator did not trust was nobody's word, and cannot be compared.
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    let module = hsm.fault_module();
+    home.write(
+        "icn.toml",
+        &format!(
+            "[identity]\nbackend = \"pkcs11\"\n[identity.pkcs11]\nmodule = \"{module}\"\n\
+             token = \"node-1\"\ntrust_key_history = false\n"
+        ),
+    );
+    home.ok(&["id", "init"], b"");
+    assert_eq!(home.show()["provenance"], "device-held");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (0, "ok"), "{report}");
+}
+
+#[test]
+fn an_identity_whose_key_is_gone_does_not_work_here() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let (code, report) = doctor(&hsm, &home, &[]);
+    assert_eq!((code, state(&report, "the identity's key")), (0, "ok"));
+    for class in ["privkey", "pubkey"] {
+        hsm.pkcs11_tool(&["--delete-object", "--type", class, "--label", "icn-identity"]);
+    }
+    // A token may show nothing without a login, whether the key is there or not.
+    let (code, report) = doctor(&hsm, &home, &[]);
+    assert_eq!((code, state(&report, "the identity's key")), (0, "warning"), "{report}");
+    assert!(said(&report, "the identity's key", "found").contains("it was not seen"), "{report}");
+    assert!(!conclusion(&report).contains("works here"), "{report}");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
+    assert!(said(&report, "the identity's key", "found").contains("has no key with id"));
+    assert_eq!(conclusion(&report), "This identity does not work here.");
+    // Its files are gone too, and the pin is still there.
+    for file in ["identity.json", "identity.age"] {
+        std::fs::remove_file(home.path(file)).unwrap();
+    }
+    hsm.import("node-1", "another", "ab01");
+    let text = home.icnctl(&["backend", "doctor"], b"");
+    assert_eq!(text.code, 1);
+    assert!(text.out.contains("which the configuration pins"), "{}", text.out);
+    // Another token is looked at without a word of it.
+    hsm.token("node-2");
+    assert_eq!(doctor(&hsm, &home, &["--token", "node-2"]).0, 0);
+}
+
+#[test]
+fn an_identity_whose_storage_key_is_gone_does_not_work_here() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's storage key")), (0, "ok"), "{report}");
+    hsm.pkcs11_tool(&["--delete-object", "--type", "secrkey", "--label", "icn-identity storage"]);
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (1, "ok"), "{report}");
+    assert_eq!(state(&report, "the identity's storage key"), "fail");
+    assert_eq!(conclusion(&report), "This identity does not work here.");
+}
+
+/// Nothing is offered that it would refuse.
+#[test]
+fn a_write_protected_token_makes_no_key_in_any_session() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    hsm.import("node-1", "there", "01");
+    let before = objects(&hsm);
+    hsm.script("flag write-protected\non C_GenerateKeyPair all return CKR_TOKEN_WRITE_PROTECTED\non C_GenerateKey all return CKR_TOKEN_WRITE_PROTECTED");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "makes a key")), (0, "warning"), "{report}");
+    assert!(said(&report, "makes a key", "advice").contains("--key URI"), "{report}");
+    assert!(!report["verdicts"].to_string().contains(LASTING), "{report}");
+    assert_eq!(objects(&hsm), before);
+}
+
+#[test]
+fn without_a_probe_the_doctor_says_that_nothing_was_tried() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    hsm.script("");
+    let (code, report) = doctor(&hsm, &home, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(report["not_tried"], json!(["making a key", "signing", "keeping the storage key"]));
+    for part in ["nothing was tried", "--probe"] {
+        assert!(conclusion(&report).contains(part), "{report}");
+    }
+    assert!(!conclusion(&report).contains("works here"));
+    assert!(said(&report, "keeps the storage key", "found").contains("not tried"), "{report}");
+}
+
+#[test]
+fn whatever_fails_a_probe_leaves_nothing_or_names_it() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    let module = hsm.fault_module();
+    let lasting = "session-objects CKR_TEMPLATE_INCONSISTENT\n";
+    let run = || home.icnctl(&["backend", "doctor", "--module", &module, LASTING], b"");
+    for fault in [
+        "on C_Sign 3 return CKR_FUNCTION_FAILED",
+        "on C_Sign 3 return CKR_DEVICE_ERROR",
+        "on C_GenerateKeyPair 3 after CKR_DEVICE_ERROR",
+        "on C_SignInit 2 kill-session",
+        "hide CKA_EC_POINT",
+        "on C_GenerateKey all after CKR_DEVICE_ERROR",
+        "on C_SetAttributeValue all return CKR_DEVICE_ERROR",
+        "on C_DeriveKey all return CKR_DEVICE_ERROR",
+        "on C_Decrypt all return CKR_DEVICE_ERROR",
+    ] {
+        hsm.script(&format!("{lasting}{fault}"));
+        quiet(&run());
+        assert_eq!(objects(&hsm), "", "{fault}");
+    }
+    hsm.script(&format!("{lasting}on C_DestroyObject all return CKR_DEVICE_ERROR"));
+    let ran = run();
+    quiet(&ran);
+    assert_eq!(ran.code, 1);
+    let left = objects(&hsm);
+    let ids = left.lines().filter_map(|line| line.trim().strip_prefix("ID:"));
+    for part in ids.map(str::trim).chain(["is still on token node-1", "--delete-object"]) {
+        assert!(ran.err.contains(part), "{part} in {}", ran.err);
+    }
+    assert!(left.contains("icn-identity probe"), "{left}");
+    assert!(!ran.err.contains(PIN));
+}
