@@ -13,7 +13,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-pub(crate) use self::lock::{Lock, PATIENCE, sweep_all, sweep_beside};
+pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
 pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd};

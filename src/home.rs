@@ -39,6 +39,7 @@ use std::sync::OnceLock;
 
 pub use self::locked::{LockedIdentity, NewPin, Ready};
 pub use self::options::HomeOptions;
+pub use self::pins::Made;
 pub use self::source::{CredentialSource, Prompt, PromptError};
 pub use self::wants::{Wanted, Wants};
 use crate::backend::{Backend, Pkcs11Locator};

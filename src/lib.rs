@@ -3,7 +3,7 @@
 //! [`Key<Software, Unlocked>`] has a seed to give; [`Key<Hardware, Unlocked>`]
 //! has no method for it. See [`key`] for the state diagram and the table of
 //! capabilities, [`bundle`] for what stands on a key, [`backend`] for where
-//! keys come from.
+//! keys come from, and [`home`] for an identity on disk, opened with one call.
 //!
 //! ```
 //! use icn_identity::{DidSigner, IdentityBundle, Key, Software, Unlocked};
@@ -116,6 +116,8 @@ mod pages {
     mod backup {}
     #[doc = include_str!("../docs/encryption.md")]
     mod encryption {}
+    #[doc = include_str!("../docs/home.md")]
+    mod home {}
     #[doc = include_str!("../docs/import.md")]
     mod import {}
     #[doc = include_str!("../docs/keystore.md")]

@@ -16,7 +16,11 @@ use crate::fault::KeystoreError;
 
 /// How long another holder is waited for: several times what opening an
 /// identity takes, so that scripts can sign side by side.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long another try of a PIN is waited for: a device may take its time, and who
+/// does not wait would send the same wrong PIN.
+pub(crate) const TRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Held while the files of an identity are read or written together.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl Lock {
     /// a lock of its own. So it is there on a read-only disk, too.
     pub(crate) fn of_tries(home: &Path) -> Result<Self, KeystoreError> {
         let Ok(directory) = File::open(home) else { return Ok(Self { _file: None }) };
-        match wait_for(&directory) {
+        match wait_for(&directory, TRY_PATIENCE) {
             Ok(()) => Ok(Self { _file: Some(directory) }),
             Err(TryLockError::WouldBlock) => Err(KeystoreError::InUse {
                 home: home.to_owned(),
@@ -73,7 +77,7 @@ impl Lock {
         };
         let metadata = file.metadata().map_err(io_error("read", &path))?;
         rule::check(&path, &metadata, Rule::Private)?;
-        match wait_for(&file) {
+        match wait_for(&file, PATIENCE) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -99,11 +103,11 @@ impl Lock {
     }
 }
 
-fn wait_for(file: &File) -> Result<(), TryLockError> {
+fn wait_for(file: &File, patience: Duration) -> Result<(), TryLockError> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(20));
             }
             locked => return locked,

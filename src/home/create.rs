@@ -2,17 +2,15 @@
 
 use super::Home;
 use super::ask::Asked;
-use super::pins;
+use super::pins::{self, Made};
 use super::source::CredentialSource;
 use super::wants::{Step, Wanted, Wants};
 use crate::algorithm::AlgorithmId;
 use crate::backend::{Backend, BackendKind, Credentials, Locator, NewKey};
-use crate::bundle::IdentityBundle;
 use crate::config::Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError};
 use crate::file;
-use crate::key::DidKey;
 use crate::keystore::backup::Backup;
 use crate::keystore::{Draft, IdentityStore, LegacyIdentity, Needs, Pinned};
 use crate::secret::{Passphrase, Pin};
@@ -99,7 +97,7 @@ impl Home {
         &mut self,
         request: &NewKey,
         source: CredentialSource<'_>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         self.check_vacant()?;
         self.check_algorithm(request.algorithm)?;
         let mut request = request.clone();
@@ -123,7 +121,7 @@ impl Home {
         locator: &Locator,
         did: &Did,
         source: CredentialSource<'_>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         self.check_vacant()?;
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
@@ -137,15 +135,11 @@ impl Home {
     /// # Errors
     ///
     /// As [`IdentityStore::draft_import`]; [`KeystoreError::PinNotWritten`].
-    pub fn import(
-        &mut self,
-        old: LegacyIdentity,
-        passphrase: &Passphrase,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    pub fn import(&mut self, old: LegacyIdentity, passphrase: &Passphrase) -> Result<Made, Error> {
         let pinned = self.pinned_for_new()?.map_or(Pinned::Nobody, Pinned::To);
         let draft = self.store.draft_import(old, pinned, passphrase)?;
         let made = pins::make(self, draft, &self.if_none()?)?;
-        self.take(made)
+        Ok(self.take(made))
     }
 
     /// What an identity is opened with once it is restored from this backup: the PIN
@@ -179,7 +173,7 @@ impl Home {
         did: &Did,
         config: Option<&str>,
         source: CredentialSource<'_>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         let asked = self.ask(&self.wants_for_restored(&backup)?, source)?;
         self.make(asked, config, |store, backend, credentials| {
             store.draft_restored(backend, backup, did, credentials)
@@ -215,7 +209,7 @@ impl Home {
             &'b dyn Backend,
             &Credentials,
         ) -> Result<Draft<'b>, Error>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         if asked.is_kept() {
             // Where a refusal is noted, and where others wait for their try.
             file::private_dir(self.directory())?;
@@ -225,7 +219,7 @@ impl Home {
         let made = asked.send(|credentials| {
             pins::make(self, draft(&self.store, backend, credentials)?, &if_none)
         })?;
-        self.take(made)
+        Ok(self.take(made))
     }
 
     /// The text of a configuration that is not there yet.
@@ -238,11 +232,8 @@ impl Home {
     }
 
     /// The configuration is from now on the one that was written.
-    fn take(
-        &mut self,
-        (bundle, text): (IdentityBundle<DidKey>, String),
-    ) -> Result<IdentityBundle<DidKey>, Error> {
-        self.config = Config::parse(&text)?;
-        Ok(bundle)
+    fn take(&mut self, (made, config): (Made, Config)) -> Made {
+        self.config = config;
+        made
     }
 }

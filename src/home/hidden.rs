@@ -4,13 +4,11 @@
 use super::ask::Asked;
 use super::source::CredentialSource;
 use super::wants::Wants;
-use super::{Home, pins};
+use super::{Home, Made, pins};
 use crate::backend::pkcs11::{LoggedIn, Pkcs11Backend};
 use crate::backend::{Backend, BackendKind, Locator, Pkcs11Locator};
-use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::error::{DeviceError, Error};
-use crate::key::DidKey;
 use crate::keystore::{Header, Needs};
 
 impl Home {
@@ -24,7 +22,7 @@ impl Home {
         &mut self,
         find: impl FnOnce(&LoggedIn<'_>) -> Result<(Pkcs11Locator, Did), Error>,
         source: CredentialSource<'_>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         self.check_vacant()?;
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {

@@ -95,12 +95,10 @@ pub struct Ready<'h> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum NewPin {
-    /// The one that it has.
-    Same,
+    /// The one that it has; none, where the configuration says `pin = false`.
+    AsConfigured,
     /// Another one.
     To(Pin),
-    /// None: the PCRs alone open it.
-    None,
 }
 
 impl<'h> Ready<'h> {
@@ -226,11 +224,12 @@ impl<'h> Ready<'h> {
     pub fn reseal(self, pin: &NewPin, values: Option<&PcrValues>) -> Result<Header, Error> {
         let (backend, kind) = (self.home.backend()?, BackendKind::Tpm);
         let tpm = backend.as_tpm().ok_or(DeviceError::ForeignLocator { backend: kind })?;
+        let wants_pin = self.home.config.identity.tpm.as_ref().is_none_or(|tpm| tpm.pin);
         self.change(|located, credentials| {
             let pin = match pin {
-                NewPin::Same => credentials.pin_for(kind)?,
                 NewPin::To(pin) => pin.clone(),
-                NewPin::None => Pin::none(),
+                NewPin::AsConfigured if wants_pin => credentials.pin_for(kind)?,
+                NewPin::AsConfigured => Pin::none(),
             };
             located.prepare_reseal(tpm, credentials, &pin, values)
         })
@@ -246,6 +245,8 @@ impl<'h> Ready<'h> {
 
     /// Does something else with the identity and its credentials. They are sent by
     /// what is called in it: once, whatever comes of it.
+    ///
+    /// Meanwhile no other PIN is tried in this home: `work` must not open it once more.
     ///
     /// # Errors
     ///

@@ -104,25 +104,37 @@ impl<'a> Pins<'a> {
     }
 }
 
+/// An identity that was made.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Made {
+    /// The identity, open.
+    pub bundle: IdentityBundle<DidKey>,
+    /// Its header, as it was written: no file is read for it again.
+    pub header: Header,
+}
+
 /// Pins an identity that is made, and then writes it: it is never there without
-/// its pin. Where there is no file, it begins as `if_none`. Gives the text of the
-/// configuration, too.
+/// its pin. Where there is no file, it begins as `if_none`. Gives the configuration
+/// that pins it, too.
 pub(super) fn make(
     home: &Home,
     mut draft: Draft<'_>,
     if_none: &str,
-) -> Result<(IdentityBundle<DidKey>, String), Error> {
+) -> Result<(Made, Config), Error> {
     let header = draft.header().clone();
     let pins = Pins::of(&header, home);
-    let mut text = String::new();
+    let mut config = Config::default();
     let pinned = draft.write_config(&home.config_path, |before| {
-        text = pins.put_into(before.unwrap_or(if_none))?;
-        Ok(text.clone())
+        let text = pins.put_into(before.unwrap_or(if_none))?;
+        config = Config::parse(&text)?;
+        Ok(text)
     });
     // Of a new key nothing is left: there is nothing to be pinned by hand.
     let lines = (!draft.is_new()).then(|| pins.lines());
     pinned.map_err(|error| not_pinned(home, lines, error))?;
-    Ok((draft.write()?, text))
+    Ok((Made { bundle: draft.write()?, header }, config))
 }
 
 /// The same for one that is changed.

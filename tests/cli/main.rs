@@ -5,6 +5,7 @@ mod age;
 mod backup;
 mod encryption;
 mod epoch;
+mod home;
 mod import;
 mod operator;
 mod peer;

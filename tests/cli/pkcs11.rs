@@ -153,7 +153,9 @@ fn of_several_processes_one_sends_a_wrong_pin() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(hsm.count("C_Login"), logins + 1);
-    assert!(ran.iter().all(|ran| ran.code == 77));
+    for ran in &ran {
+        assert_eq!(ran.code, 77, "{}", ran.err);
+    }
     let sent = ran.iter().filter(|ran| ran.err.contains("it was tried once")).count();
     let held = ran.iter().filter(|ran| ran.err.contains("was not sent again")).count();
     assert_eq!((sent, held), (1, 3));

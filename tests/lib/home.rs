@@ -39,7 +39,7 @@ impl Place {
     }
 
     fn make(&self) -> Result<Did, Error> {
-        Ok(self.open().create(&NewKey::default(), given())?.did().clone())
+        Ok(self.open().create(&NewKey::default(), given())?.bundle.did().clone())
     }
 
     fn home(&self) -> PathBuf {
@@ -76,7 +76,7 @@ fn a_home_makes_pins_and_opens_an_identity() {
     let vacant = home.unlock(given()).unwrap_err();
     assert_eq!(vacant.kind(), ErrorKind::NotFound, "{vacant}");
     assert!(home.wants_for_new().unwrap().passphrase().unwrap().is_new());
-    let made = home.create(&NewKey::default(), given()).unwrap();
+    let made = home.create(&NewKey::default(), given()).unwrap().bundle;
     // The same value opens it, as does one that reads what was written.
     for home in [&home, &place.open()] {
         let wants = home.wants().unwrap();
@@ -115,7 +115,7 @@ fn a_configuration_that_was_given_is_written_where_there_was_none() {
     config.identity.age.work_factor = 11;
     let options = HomeOptions::new().with_config_file(&path);
     let mut home = options.clone().with_config(config).open(dir.path().join("home")).unwrap();
-    let made = home.create(&NewKey::default(), given()).unwrap();
+    let made = home.create(&NewKey::default(), given()).unwrap().bundle;
     let home = options.open(dir.path().join("home")).unwrap();
     assert_eq!(home.config_path(), path);
     assert_eq!(home.config().identity.age.work_factor, 11);
@@ -283,4 +283,28 @@ fn an_algorithm_that_the_backend_has_not_is_refused_before_anybody_is_asked() {
     let request = NewKey::default().with_algorithm(AlgorithmId::P256);
     let error = place.open().create(&request, source).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+/// In a process of its own, as a service.
+#[test]
+fn a_credential_of_systemd_opens_a_home() {
+    const HOME: &str = "ICN_TEST_HOME_OF_A_SERVICE";
+    if let Some(home) = std::env::var_os(HOME) {
+        let home = Home::open(PathBuf::from(home)).unwrap();
+        let opened = home.unlock(CredentialSource::systemd("passphrase")).unwrap();
+        fs::write(home.directory().join("opened"), opened.bundle.did().as_str()).unwrap();
+        return;
+    }
+    let (place, did) = Place::made();
+    let directory = place.dir.path().join("credentials");
+    fs::create_dir(&directory).unwrap();
+    write_private(&directory.join("passphrase"), PASSPHRASE);
+    let ran = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "home::a_credential_of_systemd_opens_a_home"])
+        .env(HOME, place.home())
+        .env("CREDENTIALS_DIRECTORY", &directory)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    assert_eq!(fs::read_to_string(place.home().join("opened")).unwrap(), did.as_str());
 }

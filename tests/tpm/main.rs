@@ -5,6 +5,7 @@
 mod care;
 mod counter;
 mod h2;
+mod home;
 mod identity;
 mod keys;
 mod policy;

@@ -54,7 +54,7 @@ pub(crate) fn hidden(
     home: &mut icn_identity::home::Home,
     args: &InitArgs,
     source: icn_identity::home::CredentialSource<'_>,
-) -> Result<icn_identity::IdentityBundle<icn_identity::DidKey>, CliError> {
+) -> Result<icn_identity::home::Made, CliError> {
     use icn_identity::backend::BackendKind;
     use icn_identity::error::DeviceError;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, Locator, NewKey};
+use icn_identity::home::Made;
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use crate::adopt::Named;
@@ -22,13 +23,12 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let method = args.did_method(algorithm)?;
     let adopted = adopt::named(&context, args)?;
     let source = context.source(home.wants_for_new()?.pin());
-    let bundle = match adopted {
+    let Made { bundle, header, .. } = match adopted {
         Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
         #[cfg(feature = "pkcs11")]
         Named::Hidden => adopt::hidden(&mut home, args, source)?,
         Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
     };
-    let header = home.header()?;
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || {

@@ -31,7 +31,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
             another_passphrase("--new-passphrase-file", file.as_deref(), "New passphrase: ")?
         }
     };
-    let bundle = home.import(old, &passphrase)?;
+    let bundle = home.import(old, &passphrase)?.bundle;
     context.format.print(
         || {
             json!({

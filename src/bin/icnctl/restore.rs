@@ -7,7 +7,7 @@ use icn_identity::Did;
 use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
 use icn_identity::error::BackupError;
-use icn_identity::home::Home;
+use icn_identity::home::{Home, Made};
 use icn_identity::keystore::Pinned;
 use icn_identity::keystore::backup::Backup;
 use serde_json::json;
@@ -57,8 +57,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
         (context, home, backup)
     };
     let source = context.source(home.wants_for_restored(&backup)?.pin());
-    let _bundle = home.restore(backup, &did, config.as_deref(), source)?;
-    let header = home.header()?;
+    let Made { header, .. } = home.restore(backup, &did, config.as_deref(), source)?;
     context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \

@@ -73,10 +73,8 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
     let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
         NewPin::To(another_pin(args.new_pin_file.as_deref())?)
-    } else if wants_pin {
-        NewPin::Same
     } else {
-        NewPin::None
+        NewPin::AsConfigured
     };
     let header = ready.reseal(&new_pin, values.as_ref())?;
     let (key, _) = objects(&header)?;

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::{MOST, Mark, Place, Refusal};
 use crate::clock;
 use crate::error::KeystoreError;
-use crate::file::{Lock, PATIENCE};
+use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
 
 /// What the threads of this process know together.
@@ -95,7 +95,7 @@ impl Turn {
         let name = fs::canonicalize(home).unwrap_or_else(|_| home.to_owned());
         let busy = |here: &mut Here| here.busy.contains(&name);
         let (mut here, waited) = ENDED
-            .wait_timeout_while(here(), PATIENCE, busy)
+            .wait_timeout_while(here(), TRY_PATIENCE, busy)
             .unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             let holder = "another thread of this process".to_owned();
