@@ -34,6 +34,7 @@
 //! | `tpm` | `backend::tpm`: keys sealed to, or made in, a TPM 2.0; links the system's tss2 libraries |
 //! | `tls` | `tls`: mutual TLS between DIDs, by rustls with ring |
 //! | `signature` | the traits of RustCrypto's `signature` 3 on signers and public keys |
+//! | `tokio` | `tls::accept_async`, `connect_async`: the streams of `tls` for async code |
 //! | `cli` | the program `icnctl` |
 //!
 //! `pkcs11`, `tpm`, `tls` and `cli` bring `keystore`. Without any feature there are DIDs,
@@ -45,7 +46,7 @@
 //! In signatures there are types of `serde` 1 (its two traits) and of `zeroize` 1
 //! (`Zeroizing`), and none of crates whose next version would break callers, but where
 //! a feature is there for them: `rustls` by `tls`, which exports the version that it
-//! has ([`tls::rustls`]), and `signature` 3 with `ed25519`, `ecdsa` and `p256` by
+//! has ([`tls::rustls`]), `tokio` 1 by `tokio`, and `signature` 3 with `ed25519`, `ecdsa` and `p256` by
 //! `signature`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -54,6 +54,8 @@
 //! resumed and no data is sent early: both would pass the verifier by. See
 //! `docs/tls.md` for what is checked, and for what a stolen TLS key means.
 
+#[cfg(feature = "tokio")]
+mod async_stream;
 mod config;
 mod connection;
 mod endpoint;
@@ -71,6 +73,8 @@ use std::io;
 use rustls::pki_types::{DnsName, ServerName};
 use rustls::{CertificateError, OtherError};
 
+#[cfg(feature = "tokio")]
+pub use async_stream::{AsyncStream, accept_async, connect_async};
 pub use connection::Connection;
 pub use endpoint::{Client, Server};
 pub(crate) use error::kind_of;

@@ -117,6 +117,18 @@ impl From<io::Error> for TlsError {
     }
 }
 
+#[cfg(feature = "tokio")]
+impl TlsError {
+    /// As rustls' own streams say it.
+    pub(super) fn into_io(self) -> io::Error {
+        match self {
+            Self::Transport(error) => error,
+            Self::Handshake(error) => io::Error::new(io::ErrorKind::InvalidData, error),
+            Self::Peer(error) => io::Error::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}
+
 impl From<PeerError> for TlsError {
     fn from(error: PeerError) -> Self {
         Self::Peer(error)

@@ -11,7 +11,7 @@ use self::api::{Api, Use};
 
 /// Whose types and traits may be in our signatures, where, and why. This list is in
 /// the front page's section "Types of other crates".
-const ALLOWED: [(&str, &[&str], &str); 11] = [
+const ALLOWED: [(&str, &[&str], &str); 12] = [
     ("core", &[""], "the language's own"),
     ("alloc", &[""], "the language's own"),
     ("std", &[""], "the language's own"),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str], &str); 11] = [
     ("zeroize", &[""], "zeroize 1: `Zeroizing`"),
     ("rustls", &["tls::", "bundle::IdentityBundle", "error::Error"], "the feature `tls`"),
     ("rustls_pki_types", &["tls::"], "the feature `tls`, as `tls::rustls::pki_types`"),
+    ("tokio", &["tls::"], "tokio 1: the feature `tokio`"),
     ("signature", &["signer::AsSigner", "algorithm::VerifyingKey"], "the feature `signature`"),
     ("ed25519", &["signer::AsSigner", "algorithm::VerifyingKey"], "the feature `signature`"),
     ("ecdsa", &["signer::AsSigner", "algorithm::VerifyingKey"], "the feature `signature`"),

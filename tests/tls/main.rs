@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::unwrap_in_result, reason = "tests")]
 
+mod asynchronous;
 mod book;
 mod clients;
 mod craft;
