@@ -49,7 +49,7 @@ use std::error::Error as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, Pkcs11Locator};
 use icn_identity::config::Pkcs11Config;
-use icn_identity::{Did, DidMethod, Error, Pin, SealedKey};
+use icn_identity::{AlgorithmId, Did, DidMethod, Error, Pin, SealedKey};
 use support::softhsm::{PIN, SO_PIN, SoftHsm, module};
 
 const TOKEN: &str = "node-1";
@@ -76,7 +76,12 @@ fn pin() -> Credentials {
 }
 
 fn did_at(backend: &Pkcs11Backend, locator: &Pkcs11Locator) -> Did {
-    Did::from_key(DidMethod::Icn, &backend.public_key(locator).unwrap()).unwrap()
+    let key = backend.public_key(locator).unwrap();
+    let method = match key.algorithm() {
+        AlgorithmId::Ed25519 => DidMethod::Icn,
+        _ => DidMethod::Key,
+    };
+    Did::from_key(method, &key).unwrap()
 }
 
 fn find(backend: &Pkcs11Backend, locator: &Pkcs11Locator, did: &Did) -> Result<SealedKey, Error> {
