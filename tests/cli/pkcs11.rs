@@ -5,6 +5,7 @@ mod hidden;
 mod p256;
 mod shown;
 mod unfinished;
+mod walk;
 
 use serde_json::json;
 use support::home::{Ran, on_a_terminal, openssl_verifies};

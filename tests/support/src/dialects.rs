@@ -48,6 +48,7 @@ pub const YUBIHSM2: &str = "\
     model YubiHSM
     library Yubico_(www.yubico.com)
     curve printable
+    login-to-see
     private-only
     read-only-makes-nothing
     session-objects CKR_ATTRIBUTE_VALUE_INVALID

@@ -91,8 +91,8 @@ impl ProbeReport {
 impl MadeReport {
     fn verdicts(&self) -> Vec<Verdict> {
         let makes = match self.lasting {
-            true => "a key that lasted was made and removed".to_owned(),
-            false => format!("a {} key was made, and is gone", self.algorithm),
+            true => format!("made for {}: a key that lasted, and was removed", self.algorithm),
+            false => format!("made for {}: a key that went with its session", self.algorithm),
         };
         let honest = self.evidence.is_honest();
         let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
