@@ -34,7 +34,7 @@
 //! | `tpm` | `backend::tpm`: keys sealed to, or made in, a TPM 2.0; links the system's tss2 libraries |
 //! | `tls` | `tls`: mutual TLS between DIDs, by rustls with ring |
 //! | `signature` | the traits of RustCrypto's `signature` 3 on signers and public keys |
-//! | `tokio` | `tls::accept_async`, `connect_async`: the streams of `tls` for async code |
+//! | `tokio` | `nonblocking`: signers and homes for async code, on any executor; with `tls`, its streams for tokio: `tls::accept_async`, `connect_async` |
 //! | `cli` | the program `icnctl` |
 //!
 //! `pkcs11`, `tpm`, `tls` and `cli` bring `keystore`. Without any feature there are DIDs,
@@ -79,6 +79,8 @@ pub mod key;
 pub mod keystore;
 mod kind;
 mod locator;
+#[cfg(feature = "tokio")]
+pub mod nonblocking;
 pub mod peer;
 mod private;
 pub mod rotation;

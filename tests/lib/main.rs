@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::unwrap_in_result, reason = "tests")]
 
+mod consumer;
 mod did;
 #[cfg(feature = "tls")]
 mod error_types;
@@ -13,6 +14,7 @@ mod instances;
 mod keystore;
 mod layers;
 mod ledger;
+mod nonblocking;
 mod public_api;
 mod public_keys;
 mod renewal;

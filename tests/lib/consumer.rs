@@ -1,0 +1,58 @@
+//! A project outside of this workspace, as a user would write it: its own manifest and
+//! lock, a path to this crate, and each set of features.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Ours, so that what was built for this workspace is not built once more.
+fn profiles() -> String {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    manifest[manifest.find("[profile.dev]").unwrap()..].to_owned()
+}
+
+fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("consumer").join(name);
+    fs::create_dir_all(directory.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"consumer-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [workspace]\n\n[dependencies]\n{dependency}\n\n{}",
+        profiles()
+    );
+    fs::write(directory.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root().join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
+    fs::write(directory.join("src/lib.rs"), source).unwrap();
+    directory
+}
+
+#[test]
+fn a_project_outside_builds_with_each_set_of_features() {
+    let ours = root().display().to_string();
+    let all = "\"pkcs11\", \"tpm\", \"tls\", \"cli\", \"signature\", \"tokio\"";
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, features) = manifest.split_once("[features]\n").unwrap();
+    let (features, _) = features.split_once("\n[").unwrap();
+    for line in features.lines().filter(|line| line.contains(" = [")) {
+        let (name, _) = line.split_once(' ').unwrap();
+        let is_there = ["default", "keystore"].contains(&name) || all.contains(name);
+        assert!(is_there, "the feature {name} is in no set");
+    }
+    for (name, options, source) in [
+        ("none", ", default-features = false".into(), include_str!("consumer/none.rs")),
+        ("default", String::new(), include_str!("consumer/default.rs")),
+        ("all", format!(", features = [{all}]"), include_str!("consumer/all.rs")),
+    ] {
+        let dependency = format!("icn-identity = {{ path = {ours:?}{options} }}");
+        let directory = project(name, &dependency, source);
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(&directory).args(["check", "--quiet", "--offline"]);
+        cargo.arg("--target-dir").arg(directory.join("../../.."));
+        let output = cargo.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {said}");
+    }
+}
