@@ -29,8 +29,8 @@ fn tests() -> BTreeSet<String> {
         let text = fs::read_to_string(path).unwrap();
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
-            is_test |= line == "#[test]";
-            if let Some(rest) = line.strip_prefix("fn ")
+            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+            if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
                 && std::mem::take(&mut is_test)
             {
                 names.insert(rest.split(['(', '<']).next().unwrap().to_owned());
