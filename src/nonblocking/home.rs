@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pool::Pool;
 use crate::backend::NewKey;
-use crate::bundle::IdentityBundle;
 use crate::error::{Error, KeystoreError};
-use crate::home::{CredentialSource, Home, HomeOptions, Wants};
-use crate::key::DidKey;
+use crate::home::{CredentialSource, Home, HomeOptions, Made, Wants};
 use crate::keystore::Opened;
 
 /// A [`Home`] for async code, on one thread of its own.
@@ -87,7 +85,7 @@ impl AsyncHome {
         &self,
         request: NewKey,
         source: CredentialSource<'static>,
-    ) -> Result<IdentityBundle<DidKey>, Error> {
+    ) -> Result<Made, Error> {
         self.with(move |home| home.create(&request, source)).await
     }
 

@@ -214,7 +214,7 @@ async fn the_runtime_goes_on_while_a_person_is_asked() {
     assert!(!unlocking.is_finished());
     answer.send("horse".into()).unwrap();
     let opened = unlocking.await.unwrap().unwrap();
-    assert_eq!(opened.bundle.did(), made.did());
+    assert_eq!(opened.bundle.did(), made.bundle.did());
     let refused = home.unlock(CredentialSource::given("wrong")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::WrongCredential);
 }

@@ -19,7 +19,7 @@ pub fn open(directory: &Path, passphrase: String) -> Result<IdentityBundle<DidKe
 }
 
 pub fn create(home: &mut Home) -> Result<IdentityBundle<DidKey>, Error> {
-    home.create(&NewKey::default(), CredentialSource::given("correct horse"))
+    Ok(home.create(&NewKey::default(), CredentialSource::given("correct horse"))?.bundle)
 }
 
 pub fn renew<S: DidSigner>(bundle: &IdentityBundle<S>) -> Result<(), Error> {
