@@ -107,29 +107,39 @@ pub use secret::{Passphrase, Pin};
 pub use signer::{Custody, DidSigner, DidSignerExt, ShownCustody};
 pub use sshsig::SshSignature;
 
-/// README and docs pages, so that their examples are tested.
+/// The README, so that its examples are tested.
 #[cfg(all(doctest, feature = "keystore"))]
-mod pages {
-    #[doc = include_str!("../README.md")]
-    mod readme {}
-    #[cfg(feature = "tls")]
-    #[doc = include_str!("../docs/tls.md")]
-    mod tls {}
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+/// The manual: the pages of `docs/`, which are there in the documentation only. Their
+/// examples are tested. Links from one to another lead there in the repository.
+#[cfg(all(any(doc, doctest), feature = "keystore"))]
+pub mod manual {
     #[doc = include_str!("../docs/backup.md")]
-    mod backup {}
+    pub mod backup {}
     #[doc = include_str!("../docs/encryption.md")]
-    mod encryption {}
+    pub mod encryption {}
     #[doc = include_str!("../docs/home.md")]
-    mod home {}
+    pub mod home {}
     #[doc = include_str!("../docs/import.md")]
-    mod import {}
+    pub mod import {}
     #[doc = include_str!("../docs/keystore.md")]
-    mod keystore {}
+    pub mod keystore {}
     #[doc = include_str!("../docs/rotation.md")]
-    mod rotation {}
+    pub mod rotation {}
     #[doc = include_str!("../docs/signing.md")]
-    mod signing {}
+    pub mod signing {}
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/testing.md")]
-    mod testing {}
+    pub mod testing {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("../docs/tls.md")]
+    pub mod tls {}
+    #[doc = include_str!("../docs/guarantees.md")]
+    pub mod guarantees {}
+    #[doc = include_str!("../docs/backends/pkcs11.md")]
+    pub mod pkcs11 {}
+    #[doc = include_str!("../docs/backends/tpm.md")]
+    pub mod tpm {}
 }
