@@ -11,6 +11,7 @@
 //!
 //! [identity.pkcs11]
 //! module = "/usr/lib/softhsm/libsofthsm2.so"
+//! init_args = "configdir='…'"     # for a module that wants parameters (NSS)
 //! token = "node-1"                # CK_TOKEN_INFO.label
 //! serial = "0123abcd"             # pinned by `icnctl id init`
 //! key = "pkcs11:token=node-1;…"   # the same and more, as an RFC 7512 URI

@@ -11,6 +11,7 @@ pub mod doctor;
 mod ecdh;
 mod failure;
 mod finding;
+mod info;
 mod keep;
 mod key;
 mod keygen;
@@ -19,6 +20,7 @@ mod login;
 mod mechanisms;
 mod module;
 mod object;
+mod per_session;
 mod place;
 mod point;
 mod pool;
@@ -76,8 +78,8 @@ impl Pkcs11Backend {
     /// [`Pkcs11Error::NoToken`] if the token is not there. That several tokens
     /// match is an error only where nothing says which one is meant.
     pub fn open(config: &Pkcs11Config) -> Result<Self, Pkcs11Error> {
-        let module = Module::open(&config.module)?;
-        match Token::select(&module, &Wanted::from_config(config)) {
+        let module = Module::open(config)?;
+        match Token::select_now(&module, &Wanted::from_config(config)) {
             Ok(_) | Err(Pkcs11Error::AmbiguousToken { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -185,7 +187,7 @@ fn planned_on<'a>(token: &Token, names: &'a ObjectNames) -> Result<&'a ObjectNam
 
 /// That another token is wanted than the one that is there.
 fn not_this(wanted: String, present: String) -> Pkcs11Error {
-    Pkcs11Error::NoToken { wanted, present: vec![present] }
+    Pkcs11Error::NoToken { wanted, present: vec![present], renamed: None }
 }
 
 /// Removes what a failed attempt has made.
@@ -276,9 +278,8 @@ impl Backend for Pkcs11Backend {
 
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {
         let place = self.place(of_pkcs11(locator)?, did)?;
-        let token = place.token()?;
+        let (token, session) = place.session()?;
         Scheme::of(did.verifying_key().algorithm()).needs_to_sign(&token)?;
-        let session = token.session()?;
         place.check(Objects { token: &token, session: &session })?;
         drop(session);
         self.remember(did, place.locator.clone());

@@ -15,6 +15,11 @@ use crate::locator::Pkcs11Uri;
 pub struct Pkcs11Config {
     /// Absolute path of the PKCS#11 module.
     pub module: PathBuf,
+    /// What the module wants in `pReserved` of `C_Initialize`, for the few that want
+    /// parameters: NSS (`configdir='sql:/etc/node/nssdb' flags=…`). It is no place for
+    /// a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_args: Option<String>,
     /// Label of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -86,6 +91,7 @@ impl Pkcs11Config {
     pub fn new(module: impl Into<PathBuf>) -> Self {
         Self {
             module: module.into(),
+            init_args: None,
             token: None,
             serial: None,
             key: None,
@@ -103,6 +109,13 @@ impl Pkcs11Config {
     #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "asked by that backend"))]
     pub(crate) const fn trust(&self) -> Trust {
         Trust { history: self.trust_key_history, at_most: self.assurance_at_most }
+    }
+
+    /// Initialises the module with parameters.
+    #[must_use]
+    pub fn with_init_args(mut self, parameters: impl Into<String>) -> Self {
+        self.init_args = Some(parameters.into());
+        self
     }
 
     /// The token of this label.

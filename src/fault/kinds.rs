@@ -82,10 +82,13 @@ impl Pkcs11Error {
             | Self::AmbiguousKey { .. }
             | Self::NotConfiguredKey { .. }
             | Self::FoundTwice { .. } => ErrorKind::Configuration,
-            Self::NoToken { .. } | Self::NotFound { .. } => ErrorKind::DeviceAbsent,
-            Self::NoEd25519 { .. } | Self::NoP256 { .. } | Self::KeysInSlots { .. } => {
-                ErrorKind::Unsupported
+            Self::NoToken { .. } | Self::OutOfReach { .. } | Self::NotFound { .. } => {
+                ErrorKind::DeviceAbsent
             }
+            Self::NoEd25519 { .. }
+            | Self::NoP256 { .. }
+            | Self::KeysInSlots { .. }
+            | Self::PinPerSignature { .. } => ErrorKind::Unsupported,
             Self::NoKey { .. } => ErrorKind::NotFound,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,

@@ -28,6 +28,17 @@ pub enum Pkcs11Error {
         wanted: String,
         /// What is there.
         present: Vec<String>,
+        /// The label of a token that is there, and is the wanted one but for its label.
+        renamed: Option<String>,
+    },
+    /// No token matches, and something between the module and a device does not
+    /// answer.
+    #[error("no token matches {wanted}; out of reach: {}", list(slots))]
+    OutOfReach {
+        /// What was looked for.
+        wanted: String,
+        /// The slots whose device is not reached, as the module describes them.
+        slots: Vec<String>,
     },
     /// More than one token matches.
     #[error("more than one token matches {wanted}: {}", list(candidates))]
@@ -36,22 +47,28 @@ pub enum Pkcs11Error {
         wanted: String,
         /// What matches.
         candidates: Vec<String>,
+        /// The field under `[identity.pkcs11]` by which they differ.
+        differ_by: &'static str,
     },
     /// The token cannot generate or use Ed25519 keys.
-    #[error("token {token} has no Ed25519 (CKM_EDDSA); it has {}", list(mechanisms))]
+    #[error("token {token} has no Ed25519 ({missing}); it has {}", list(mechanisms))]
     NoEd25519 {
         /// The token.
         token: String,
+        /// The mechanism that it lacks.
+        missing: &'static str,
         /// Elliptic-curve mechanisms that it has.
         mechanisms: Vec<String>,
         /// Whether it can make and use P-256 keys.
         p256: bool,
     },
     /// The token cannot generate or use P-256 keys.
-    #[error("token {token} has no P-256 (CKM_ECDSA); it has {}", list(mechanisms))]
+    #[error("token {token} has no P-256 ({missing}); it has {}", list(mechanisms))]
     NoP256 {
         /// The token.
         token: String,
+        /// The mechanism that it lacks.
+        missing: &'static str,
         /// Elliptic-curve mechanisms that it has.
         mechanisms: Vec<String>,
     },
@@ -170,6 +187,18 @@ pub enum Pkcs11Error {
         /// What it wants.
         reason: &'static str,
     },
+    /// The key wants its PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), and the
+    /// module has no way for it.
+    #[error(
+        "the key on token {token} wants its PIN for each signature, which cannot be given through \
+         {}", module.display()
+    )]
+    PinPerSignature {
+        /// The token.
+        token: String,
+        /// The module.
+        module: PathBuf,
+    },
     /// No key of the token is open, or the token has forgotten the login.
     #[error("token {token} is not open")]
     NotOpen {
@@ -254,19 +283,36 @@ impl Pkcs11Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
+            Self::Module { reason: "it cannot be initialised", .. } => {
+                "see the module's own manual for what it needs: a configuration, a variable of the \
+                 environment, or parameters (`init_args` under [identity.pkcs11])"
+            }
             Self::Module { .. } => {
                 "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
                  library, owned by root or by you and writable by nobody else"
             }
+            Self::NoToken { renamed: Some(label), .. } => {
+                return Some(format!(
+                    "the token of this serial number is labelled {label:?} now (a card takes its \
+                     label from its certificate): correct `token` under [identity.pkcs11], and \
+                     record where the key is (`IdentityStore::relocate`)"
+                ));
+            }
+            Self::OutOfReach { .. } => {
+                "start the connector or server in front of the device, or correct its address in \
+                 the module's own configuration"
+            }
             Self::NoToken { .. } => {
                 "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
             }
-            Self::AmbiguousToken { .. } => "name one by `serial` under [identity.pkcs11]",
+            Self::AmbiguousToken { differ_by, .. } => {
+                return Some(format!("name one by `{differ_by}` under [identity.pkcs11]"));
+            }
             Self::NoEd25519 { p256: true, .. } => {
                 "for a new identity use P-256, which this token has; or use a \
                  token with CKM_EDDSA"
             }
-            Self::NoEd25519 { .. } => "use a token with CKM_EDDSA",
+            Self::NoEd25519 { .. } => "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN",
             Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
             Self::NoKey { .. } => {
                 "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
@@ -316,6 +362,10 @@ impl Pkcs11Error {
                 "the security officer can set a new one (`pkcs11-tool --init-pin`)"
             }
             Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
+            Self::PinPerSignature { .. } => {
+                "set `module` under [identity.pkcs11] to the library behind this one \
+                 (`p11-kit list-modules` names it)"
+            }
             Self::NotReopened { .. } => {
                 "nothing was signed: find out whether the token was replaced, then open the key again"
             }

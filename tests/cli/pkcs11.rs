@@ -4,6 +4,7 @@ mod doctor;
 mod hidden;
 mod p256;
 mod shown;
+mod traffic;
 mod unfinished;
 mod walk;
 

@@ -9,7 +9,7 @@ use support::softhsm::{PIN, alone, module};
 use crate::ed25519::generate;
 use crate::{TOKEN, assert_shows, backend, find};
 
-pub(crate) const WRONG: &str = "wrong-90441277";
+pub(crate) const WRONG: &str = "0001wrong-90441277";
 
 #[test]
 fn a_wrong_pin_is_sent_once_and_the_key_is_given_back() {

@@ -11,13 +11,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use cryptoki::session::{Session, SessionState};
-use cryptoki::slot::{Limit, TokenInfo};
+use cryptoki::session::SessionState;
 
+use super::info::TokenInfo;
 use super::login::{PinHash, PinMemory, Refusal, log_in};
 use super::pool::Idle;
-use super::session::close;
+use super::session::{Session, close};
 use super::token::Token;
 use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
@@ -83,6 +84,11 @@ pub(super) struct Accepted {
 pub(super) struct Login {
     pub(super) session: Session,
     pub(super) token: Arc<Token>,
+    pub(super) since: Instant,
+    pub(super) policy: Policy,
+    /// Every session is logged in with it: one has signed without being given the PIN,
+    /// or the token said so.
+    pub(super) is_for_all: bool,
 }
 
 /// Keeps the token logged in; the last one to go logs out.
@@ -165,7 +171,7 @@ impl fmt::Debug for LoginGuard {
 }
 
 impl Connection {
-    fn of(token: &Token) -> Result<Arc<Self>, Pkcs11Error> {
+    pub(super) fn of(token: &Token) -> Result<Arc<Self>, Pkcs11Error> {
         // Before any lock: another thread of the parent may have held it.
         super::module::check_process()?;
         let identity = token.identity();
@@ -229,10 +235,10 @@ impl State {
     ) -> Result<(), Pkcs11Error> {
         let session = token.session_within_lock()?;
         match log_in(token, &session, pin, policy.allow_final_try) {
-            Ok(()) => {
+            Ok(info) => {
                 self.accepted_was_refused = false;
                 self.accepted = Some(Accepted { hash, pin: pin.clone() });
-                self.logged_in(token.clone(), session, policy);
+                self.logged_in(token.clone(), session, policy, Some(&info));
                 Ok(())
             }
             Err(refusal) => {
@@ -244,19 +250,23 @@ impl State {
         }
     }
 
-    pub(super) fn logged_in(&mut self, token: Token, session: Session, policy: Policy) {
-        let limit = token.info().ok().and_then(|info| sessions_of(&info));
+    pub(super) fn logged_in(
+        &mut self,
+        token: Token,
+        session: Session,
+        policy: Policy,
+        info: Option<&TokenInfo>,
+    ) {
+        let limit = info.and_then(sessions_of);
         self.pool.limit_to(policy.sessions.min(limit.unwrap_or(usize::MAX)));
         self.epoch += 1;
-        self.login = Some(Login { session, token: Arc::new(token) });
+        let (token, since) = (Arc::new(token), Instant::now());
+        self.login = Some(Login { session, token, since, policy, is_for_all: false });
     }
 }
 
 /// How many sessions a token leaves for the pool: one keeps the login, one is
 /// for searches.
 fn sessions_of(info: &TokenInfo) -> Option<usize> {
-    match info.max_session_count() {
-        Limit::Max(limit) => usize::try_from(limit.saturating_sub(2)).ok(),
-        Limit::Unavailable | Limit::Infinite => None,
-    }
+    info.max_sessions.and_then(|limit| usize::try_from(limit.saturating_sub(2)).ok())
 }

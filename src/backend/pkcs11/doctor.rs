@@ -22,6 +22,7 @@ pub use self::measure::Latency;
 pub use self::options::{KnownKey, ProbeOptions};
 pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};
 use super::failure::in_full;
+use super::info::TokenInfo;
 use super::module::Module;
 use super::object::Objects;
 use super::token::{Token, Wanted, present};
@@ -112,7 +113,7 @@ pub struct KeyReport {
 ///
 /// [`Pkcs11Error::Module`] if the module cannot be used at all.
 pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
-    let module = Module::open(&config.module)?;
+    let module = Module::open(config)?;
     let info = module.context().get_library_info().map_err(|error| {
         let name = module.path().display().to_string();
         super::failure::Failure::from(error).into_error("C_GetInfo", name)
@@ -144,12 +145,9 @@ fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenRepor
         selected: wanted.matches(token),
         assurance: identity.token_assurance(wanted.trust()),
         hardware_slot: identity.hardware_slot,
-        write_protected: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::write_protected),
-        error_state: info.as_ref().is_some_and(cryptoki::slot::TokenInfo::error_state),
-        max_sessions: info.as_ref().and_then(|info| match info.max_session_count() {
-            cryptoki::slot::Limit::Max(limit) => Some(limit),
-            _ => None,
-        }),
+        write_protected: info.as_ref().is_some_and(TokenInfo::write_protected),
+        error_state: info.as_ref().is_some_and(TokenInfo::error_state),
+        max_sessions: info.as_ref().and_then(|info| info.max_sessions),
         pin: token.pin_state().unwrap_or_default(),
         mechanisms: mechanisms.unwrap_or_default().iter().map(ToString::to_string).collect(),
         unreadable,

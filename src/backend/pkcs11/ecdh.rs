@@ -102,7 +102,9 @@ impl Objects<'_> {
         let failed = self.token.failed("C_GenerateKeyPair");
         let mut first_error = None;
         for PairTemplate { public, private, .. } in templates {
-            match self.session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private) {
+            let generate =
+                || self.session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private);
+            match self.within_login(generate) {
                 Ok(pair) => return Ok(pair),
                 Err(error) if template::is_about_the_template(&error) => {
                     self.remove(keep.id)?;
@@ -176,7 +178,7 @@ impl Objects<'_> {
         let with = |point: &[u8]| {
             let parameters = Ecdh1DeriveParams::new(EcKdf::null(), point);
             let mechanism = Mechanism::Ecdh1Derive(parameters);
-            self.session.derive_key(&mechanism, private, &template)
+            self.within_login(|| self.session.derive_key(&mechanism, private, &template))
         };
         let derived = match with(ephemeral) {
             // Some take the point as CKA_EC_POINT shows it.

@@ -1,13 +1,12 @@
 //! Finding keys without a PIN: by label, by URI, by DID.
 
-use std::path::Path;
-
 use super::module::Module;
 use super::object::{Objects, with_id};
 use super::token::{self, Token, Wanted};
 use super::{Pkcs11Backend, locator};
 use crate::algorithm::VerifyingKey;
 use crate::backend::{Pkcs11Locator, Pkcs11Uri};
+use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::Pkcs11Error;
 
@@ -38,14 +37,18 @@ impl Pkcs11Backend {
         meant(Objects { token: &token, session: &session }, uri)
     }
 
-    /// Looks for the key of a DID on every token of the module that a URI
-    /// means, without a PIN: on a token that was restored, cloned or replaced.
+    /// Looks for the key of a DID on every token of the configured module that a
+    /// URI means, without a PIN: on a token that was restored, cloned or replaced.
     ///
     /// # Errors
     ///
     /// [`Pkcs11Error::NotFound`] or [`Pkcs11Error::FoundTwice`].
-    pub fn search(module: &Path, did: &Did, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
-        let tokens = token::present(&Module::open(module)?)?;
+    pub fn search(
+        config: &Pkcs11Config,
+        did: &Did,
+        uri: &Pkcs11Uri,
+    ) -> Result<Pkcs11Locator, Pkcs11Error> {
+        let tokens = token::present(&Module::open(config)?)?;
         let wanted = Wanted::from_uri(uri);
         let (mut found, mut searched) = (Vec::new(), Vec::new());
         for token in tokens.iter().filter(|token| wanted.matches(token)) {

@@ -31,9 +31,8 @@ impl DeviceKey for TokenKey {
 
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError> {
         let place = &self.0;
-        let token = place.token()?;
         // Again: days may have passed since the key was found.
-        let session = token.session()?;
+        let (token, session) = place.session()?;
         place.check(Objects { token: &token, session: &session })?;
         drop(session);
         let login = LoginGuard::enter(&token, pin, place.policy)?;
@@ -149,9 +148,14 @@ impl TokenSigner {
         };
         let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
         let calls = self.place.module.calls();
-        let signed = calls.sign_once(self.algorithm(), objects.session, key, message, confirm);
+        let signed = objects.within_login(|| {
+            calls.sign_once(self.algorithm(), objects.session, key, message, confirm)
+        });
         let (error, lost, condition) = match signed {
-            Ok(signature) => return Ok(signature),
+            Ok(signature) => {
+                lease.note_signature();
+                return Ok(signature);
+            }
             Err(NotSigned::NotConfirmed(error)) => (error, false, Condition::Doubtful),
             Err(NotSigned::Failed { call, failure }) => {
                 let (lost, condition) = judge(&failure);
@@ -240,8 +244,11 @@ impl TokenSigner {
             let calls = place.module.calls();
             let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
             prove_possession(&shown, |challenge| {
-                calls
-                    .sign_once(self.algorithm(), objects.session, private, challenge, confirm)
+                let sign = || {
+                    calls.sign_once(self.algorithm(), objects.session, private, challenge, confirm)
+                };
+                objects
+                    .within_login(sign)
                     .map_err(|error| error.into_error(objects.token.name()).into())
             })
             .map_err(|error| not_reopened(objects.token, error))?;
@@ -252,7 +259,7 @@ impl TokenSigner {
     /// Opens again what was lost, and finds the key again.
     fn recover(&self, epoch: u64) -> Result<(), Pkcs11Error> {
         let revive = |epoch, doubt| {
-            self.login.revive(epoch, doubt, self.place.policy, || self.place.token())
+            self.login.revive(epoch, doubt, self.place.policy, || self.place.token_now())
         };
         revive(epoch, Doubt::Asks)?;
         let again = self.lease().and_then(|mut lease| self.object(&mut lease).map(drop));

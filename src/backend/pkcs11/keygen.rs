@@ -95,7 +95,9 @@ impl Objects<'_> {
             for &(curve, params) in scheme.curves {
                 let mut public = public.clone();
                 public.push(Attribute::EcParams(params.to_vec()));
-                match self.session.generate_key_pair(&scheme.generation(), &public, &private) {
+                let generate =
+                    || self.session.generate_key_pair(&scheme.generation(), &public, &private);
+                match self.within_login(generate) {
                     Ok((public, private)) => {
                         return Ok(Generated { public, private, curve, template });
                     }
@@ -127,7 +129,7 @@ impl Objects<'_> {
         let mut result = Ok(());
         let mut gone = None;
         for object in self.find(&wanted)? {
-            match self.session.destroy_object(object) {
+            match self.within_login(|| self.session.destroy_object(object)) {
                 Ok(()) => {}
                 // With the other half of its pair: in a YubiHSM 2 they are one object.
                 Err(error @ Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => gone = Some(error),

@@ -3,11 +3,11 @@
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
-use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::info::TokenInfo;
 use super::token::Token;
 use crate::error::Pkcs11Error;
 use crate::secret::{Pin, leaving_no_trace_of_much};
@@ -15,15 +15,23 @@ use crate::secret::{Pin, leaving_no_trace_of_much};
 /// Longest PIN that is taken, in bytes. Tokens allow at most 255.
 const MAX_PIN: usize = 255;
 
-/// Logs a session in. The PIN is sent once.
+/// Logs a session in. The PIN is sent once. Gives what the token said of itself
+/// just before.
 pub(super) fn log_in(
     token: &Token,
     session: &Session,
     pin: &Pin,
     allow_final_try: bool,
-) -> Result<(), Refusal> {
-    may_send(token, &token.info().map_err(Refusal::NotThere)?, pin, allow_final_try)
-        .map_err(Refusal::NotThere)?;
+) -> Result<TokenInfo, Refusal> {
+    let info = token.info().map_err(Refusal::NotThere)?;
+    may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
+    send(session, UserType::User, pin).map_err(|error| refusal(token, "C_Login", error))?;
+    Ok(info)
+}
+
+/// Logs one more session in, with a PIN that the token accepted a moment ago: its
+/// flags were looked at then.
+pub(super) fn log_in_too(token: &Token, session: &Session, pin: &Pin) -> Result<(), Refusal> {
     send(session, UserType::User, pin).map_err(|error| refusal(token, "C_Login", error))
 }
 
@@ -53,28 +61,50 @@ fn may_send(
     allow_final_try: bool,
 ) -> Result<(), Pkcs11Error> {
     let unusable = |reason| Err(Pkcs11Error::PinUnusable { token: token.name(), reason });
-    if info.user_pin_locked() {
+    // Another may be in the slot by now: it gets no PIN that is not its own.
+    token.must_be(info)?;
+    let state = info.pin();
+    if state.locked {
         return Err(Pkcs11Error::PinLocked { token: token.name() });
     }
-    if !info.user_pin_initialized() {
+    if !state.initialized {
         return unusable("no user PIN has been set");
     }
-    if info.user_pin_to_be_changed() {
+    if state.to_be_changed {
         return unusable("the PIN must be changed first");
     }
-    match (pin.text(), info.protected_authentication_path()) {
+    match (pin.text(), state.pin_pad) {
         (Some(_), true) => return unusable("it has a PIN pad: enter the PIN there, and give none"),
         (None, false) => return unusable("it has no PIN pad, and no PIN was given"),
         (Some(""), false) => return unusable("the PIN is empty"),
         (Some(text), false) if text.len() > MAX_PIN => {
             return unusable("the PIN is longer than 255 bytes");
         }
+        (Some(text), false) if info.is_yubihsm() && !is_pin_of_yubihsm(text) => {
+            return unusable(
+                "a YubiHSM wants the id of an authentication key in four hex digits, and then its \
+                 password of 8 to 64 characters, as in 0001password",
+            );
+        }
         _ => {}
     }
-    if info.user_pin_final_try() && !allow_final_try {
+    if state.final_try && !allow_final_try {
         return Err(Pkcs11Error::FinalTry { token: token.name() });
     }
     Ok(())
+}
+
+/// `NNNNpassword`; with `@` before it for an asymmetric key, or with `#label#` for
+/// one in a YubiKey (`C_Login` of yubihsm_pkcs11 2.8). It answers others by
+/// `CKR_ARGUMENTS_BAD`, which says nothing.
+fn is_pin_of_yubihsm(text: &str) -> bool {
+    let rest = match text.strip_prefix('#') {
+        Some(labelled) => labelled.split_once('#').map_or("", |(_, rest)| rest),
+        None => text.strip_prefix('@').unwrap_or(text),
+    };
+    let (id, password) = (rest.as_bytes().get(..4), rest.as_bytes().get(4..));
+    id.is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit))
+        && password.is_some_and(|password| (8..=64).contains(&password.len()))
 }
 
 /// Why a token did not let us in.
@@ -104,16 +134,24 @@ impl Refusal {
 fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
     let unusable = |reason| Pkcs11Error::PinUnusable { token: token.name(), reason };
     match error {
-        Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
-            let now = token.info().ok();
-            let flag = |of: fn(&TokenInfo) -> bool| now.as_ref().is_some_and(of);
-            Refusal::OfThisPin(if flag(TokenInfo::user_pin_locked) {
+        // The last two are how nethsm-pkcs11, and OpenSC of an OpenPGP card, answer a
+        // wrong PIN. They mean nothing else for a user who logs in.
+        Error::Pkcs11(
+            RvError::PinIncorrect
+            | RvError::PinInvalid
+            | RvError::PinLenRange
+            | RvError::UserTypeInvalid
+            | RvError::UserNotLoggedIn,
+            _,
+        ) => {
+            let now = token.info().map(|info| info.pin()).unwrap_or_default();
+            Refusal::OfThisPin(if now.locked {
                 Pkcs11Error::PinLocked { token: token.name() }
             } else {
                 Pkcs11Error::WrongPin {
                     token: token.name(),
-                    final_try: flag(TokenInfo::user_pin_final_try),
-                    count_low: flag(TokenInfo::user_pin_count_low),
+                    final_try: now.final_try,
+                    count_low: now.count_low,
                 }
             })
         }
@@ -203,5 +241,30 @@ impl PinHash {
 
     pub(super) fn same(&self, other: &Self) -> bool {
         self.of_pad == other.of_pad && self.hash.ct_eq(&other.hash).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_pin_of_yubihsm;
+
+    #[test]
+    fn a_pin_of_a_yubihsm_is_an_id_and_a_password() {
+        for (pin, is_one) in [
+            ("0001password", true),
+            ("00ffPassw0rd", true),
+            ("@0001password", true),
+            ("#label#0001password", true),
+            ("password", false),
+            ("0001passwor", false),
+            ("001password", false),
+            ("#label0001password", false),
+            ("0001", false),
+            ("", false),
+            ("é001password", false),
+        ] {
+            assert_eq!(is_pin_of_yubihsm(pin), is_one, "{pin:?}");
+        }
+        assert!(!is_pin_of_yubihsm(&format!("0001{}", "x".repeat(65))));
     }
 }

@@ -27,11 +27,10 @@ impl Scheme {
     /// [`Pkcs11Error::NoEd25519`] or [`Pkcs11Error::NoP256`] unless the token
     /// has all of these mechanisms.
     fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), Pkcs11Error> {
-        if token.has(mechanisms)? {
-            return Ok(());
-        }
         let present = token.mechanisms()?;
-        let elliptic = present.iter().map(ToString::to_string);
+        let missing = mechanisms.iter().find(|mechanism| !present.contains(mechanism));
+        let Some(missing) = missing.map(|missing| needed(*missing)) else { return Ok(()) };
+        let elliptic = present.iter().map(|present| name(*present));
         let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
         let (token, mechanisms) = (token.name(), elliptic.collect());
         Err(match self.algorithm {
@@ -40,9 +39,28 @@ impl Scheme {
                     .to_make
                     .iter()
                     .all(|mechanism| present.contains(mechanism));
-                Pkcs11Error::NoEd25519 { token, mechanisms, p256 }
+                Pkcs11Error::NoEd25519 { token, missing, mechanisms, p256 }
             }
-            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, mechanisms },
+            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, missing, mechanisms },
         })
+    }
+}
+
+/// The name of a mechanism that an algorithm needs.
+const fn needed(mechanism: MechanismType) -> &'static str {
+    match mechanism {
+        MechanismType::EDDSA => "CKM_EDDSA",
+        MechanismType::ECDSA => "CKM_ECDSA",
+        MechanismType::ECC_EDWARDS_KEY_PAIR_GEN => "CKM_EC_EDWARDS_KEY_PAIR_GEN",
+        _ => "CKM_EC_KEY_PAIR_GEN",
+    }
+}
+
+/// By its name in the standard: cryptoki has older ones for two of them.
+pub(super) fn name(mechanism: MechanismType) -> String {
+    match mechanism {
+        MechanismType::ECC_KEY_PAIR_GEN => "CKM_EC_KEY_PAIR_GEN".into(),
+        MechanismType::ECC_EDWARDS_KEY_PAIR_GEN => "CKM_EC_EDWARDS_KEY_PAIR_GEN".into(),
+        other => other.to_string(),
     }
 }

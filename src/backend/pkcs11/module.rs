@@ -1,6 +1,7 @@
 //! PKCS#11 modules, each loaded and initialised once in a process.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -8,14 +9,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
-use cryptoki::slot::Slot;
 
 use super::failure::Failure;
-use super::raw::Calls;
+use super::raw::{self, Calls};
+use super::token::Token;
+use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
-use crate::evidence::DeviceIdentity;
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
 /// whoever else uses the module: modules stay for the life of the process.
@@ -42,27 +43,37 @@ pub(super) struct Module {
     path: PathBuf,
     context: Pkcs11,
     calls: Calls,
+    /// What it is initialised with.
+    parameters: Option<CString>,
     about: String,
     /// The token that was selected last: where to look for it first.
-    token: Mutex<Option<(Slot, DeviceIdentity)>>,
+    token: Mutex<Option<Token>>,
 }
 
 impl Module {
-    /// The module at a path: checked, then loaded, unless it is there already.
-    pub(super) fn open(path: &Path) -> Result<Arc<Self>, Pkcs11Error> {
+    /// The configured module: checked, then loaded, unless it is there already.
+    pub(super) fn open(config: &Pkcs11Config) -> Result<Arc<Self>, Pkcs11Error> {
+        let (path, parameters) = (&config.module, config.init_args.as_deref());
         PROCESS.get_or_init(std::process::id);
         check_process()?;
         let path = check(path)?;
+        let refused = |reason| Pkcs11Error::Module { path: path.clone(), reason, source: None };
+        let parameters = parameters.map(CString::new).transpose();
+        let parameters = parameters.map_err(|_| refused("`init_args` has a NUL in it"))?;
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(&path) {
-            return Ok(Arc::clone(module));
+            // C_Initialize is called once in a process.
+            return match module.parameters == parameters {
+                true => Ok(Arc::clone(module)),
+                false => Err(refused("this process uses it with other `init_args`")),
+            };
         }
-        let module = Arc::new(Self::load(path.clone())?);
+        let module = Arc::new(Self::load(path.clone(), parameters)?);
         modules.insert(path, Arc::clone(&module));
         Ok(module)
     }
 
-    fn load(path: PathBuf) -> Result<Self, Pkcs11Error> {
+    fn load(path: PathBuf, parameters: Option<CString>) -> Result<Self, Pkcs11Error> {
         let shown = path.clone();
         let unusable = |reason, error: Error| Pkcs11Error::Module {
             path: shown.clone(),
@@ -76,8 +87,14 @@ impl Module {
         })?;
         let calls = Calls::load(&path)
             .map_err(|error| unusable("it does not tell its functions", error))?;
-        let mut module =
-            Self { path, context, calls, about: String::new(), token: Mutex::default() };
+        let mut module = Self {
+            path,
+            context,
+            calls,
+            parameters,
+            about: String::new(),
+            token: Mutex::default(),
+        };
         module.initialise()?;
         // Whose word its answers are depends on who wrote it.
         let info = module.context.get_library_info();
@@ -89,7 +106,7 @@ impl Module {
 
     /// For a module that was just loaded, or that other code has finalised.
     pub(super) fn initialise(&self) -> Result<(), Pkcs11Error> {
-        match self.context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        match raw::initialise(&self.context, self.parameters.as_deref()) {
             // Somebody else in this process was first.
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             Err(error) => Err(Pkcs11Error::Module {
@@ -121,7 +138,7 @@ impl Module {
         &self.context
     }
 
-    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<(Slot, DeviceIdentity)>> {
+    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<Token>> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

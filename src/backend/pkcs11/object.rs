@@ -5,11 +5,12 @@
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki::session::Session;
 use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
 
+use super::connection::Connection;
 use super::point;
 use super::scheme::{self, P256_OID};
+use super::session::Session;
 use super::token::Token;
 use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::backend::Pkcs11Uri;
@@ -89,7 +90,7 @@ impl Objects<'_> {
                 Attribute::Token(true),
             ];
             template.extend_from_slice(more);
-            let found = match self.session.find_objects(&template) {
+            let found = match self.search(&template) {
                 Ok(found) => found,
                 // A token that does not know a type has no key of it.
                 Err(Error::Pkcs11(RvError::AttributeValueInvalid, _)) => continue,
@@ -115,7 +116,17 @@ impl Objects<'_> {
 
     /// All objects that match.
     pub(super) fn find(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
-        self.session.find_objects(template).map_err(self.token.failed("C_FindObjects"))
+        self.search(template).map_err(self.token.failed("C_FindObjects"))
+    }
+
+    fn search(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Error> {
+        match self.within_login(|| self.session.find_objects(template)) {
+            // Such a token shows nothing before somebody is logged in.
+            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) if !Connection::is_open(self.token) => {
+                Ok(Vec::new())
+            }
+            found => found,
+        }
     }
 
     /// The one object of a list, or none.
@@ -229,8 +240,7 @@ impl Objects<'_> {
         asked: [AttributeType; N],
     ) -> Result<[Option<Vec<u8>>; N], Pkcs11Error> {
         let calls = self.token.module().calls();
-        calls
-            .attributes(self.session, object, asked)
+        self.within_login(|| calls.attributes(self.session, object, asked))
             .map_err(|failure| failure.into_error("C_GetAttributeValue", self.token.name()))
     }
 }

@@ -7,6 +7,7 @@ use cryptoki::object::ObjectHandle;
 use super::connection::Policy;
 use super::module::Module;
 use super::object::{Objects, Pair, with_id};
+use super::session::OwnSession;
 use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
 use crate::backend::Pkcs11Locator;
@@ -40,6 +41,25 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn token(&self) -> Result<Token, Pkcs11Error> {
         Token::select(&self.module, &self.wanted)
+    }
+
+    /// The same, as it is now.
+    pub(super) fn token_now(&self) -> Result<Token, Pkcs11Error> {
+        Token::select_now(&self.module, &self.wanted)
+    }
+
+    /// The token, and a session on it.
+    pub(super) fn session(&self) -> Result<(Token, OwnSession), Pkcs11Error> {
+        let token = self.token()?;
+        match token.session() {
+            Ok(session) => Ok((token, session)),
+            // It was there a moment ago. Perhaps it is away, or in another slot.
+            Err(_) => {
+                let token = self.token_now()?;
+                let session = token.session()?;
+                Ok((token, session))
+            }
+        }
     }
 
     /// All that can be checked without a PIN. Gives the public key, if the
@@ -124,6 +144,10 @@ impl Place {
         let private = objects.exactly_one(&private, || with_id(id))?;
         let shown = self.shown(objects, public, private)?;
         let (attributes, always_pin) = objects.facts(private)?;
+        if always_pin && !self.module.calls().can_confirm() {
+            let (token, module) = (objects.token.name(), self.module.path().to_owned());
+            return Err(Pkcs11Error::PinPerSignature { token, module }.into());
+        }
         let evidence = objects.token.judge(attributes, self.wanted.trust())?;
         Ok(Seen { private, shown, evidence, always_pin })
     }

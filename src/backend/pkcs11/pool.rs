@@ -3,11 +3,10 @@
 use std::sync::{Arc, PoisonError};
 
 use cryptoki::error::{Error, RvError};
-use cryptoki::session::Session;
 
 use super::connection::Connection;
 use super::object::Objects;
-use super::session::{OwnSession, close, forget};
+use super::session::{OwnSession, Session, close, forget};
 use super::token::Token;
 use crate::error::Pkcs11Error;
 
@@ -51,6 +50,7 @@ pub(super) struct Lease {
     pub(super) token: Arc<Token>,
     pub(super) epoch: u64,
     condition: Condition,
+    signed: bool,
 }
 
 /// What becomes of a session when it comes back.
@@ -91,6 +91,7 @@ impl Connection {
                 token: Arc::clone(&token),
                 epoch,
                 condition: Condition::Sound,
+                signed: false,
             };
             if let Some(session) = state.pool.sessions.pop() {
                 state.pool.lent += 1;
@@ -153,6 +154,11 @@ impl Lease {
         self.session.as_ref().map(|session| Objects { token: &self.token, session })
     }
 
+    /// Notes that a private key was used by this session.
+    pub(super) fn note_signature(&mut self) {
+        self.signed = true;
+    }
+
     /// Gives the session back as something else than sound.
     pub(super) fn spoil(&mut self, condition: Condition) {
         self.condition = condition;
@@ -164,6 +170,9 @@ impl Drop for Lease {
         let Some(session) = self.session.take() else { return };
         let mut state = self.connection.lock();
         state.pool.lent = state.pool.lent.saturating_sub(1);
+        if self.signed && !session.was_pin_sent() && state.epoch == self.epoch {
+            state.login_is_for_all();
+        }
         match self.condition {
             Condition::Sound => state.pool.sessions.push(session),
             Condition::Doubtful => close(session),

@@ -1,34 +1,38 @@
 //! The calls that cryptoki does not make as they are needed here.
 //!
 //! `cryptoki::Session::sign` asks for the length first, which costs a round
-//! trip on a network HSM and is refused by NSS; its EdDSA parameters have an
-//! unsound lifetime; and it reads attributes by one or two calls for each. This
-//! is the one place of the backend with `unsafe`.
-#![allow(unsafe_code, reason = "calls three functions of the module that cryptoki wraps otherwise")]
+//! trip on a network HSM and is refused by NSS; so does its `encrypt`, to which
+//! NSS answers too little. It reads attributes by one or two calls for each, and
+//! no token whose clock shows no date. This is the one place of the backend
+//! with `unsafe`.
+//!
+//! Some modules hand out another list of functions at each asking, and only the
+//! one that was initialised works: p11-kit's, that of its proxy and of its
+//! client. Cryptoki keeps its own to itself; so on such a module every call is
+//! cryptoki's ([`proxied`]).
+#![allow(unsafe_code, reason = "calls functions of the module that cryptoki wraps otherwise")]
 
 mod attributes;
+mod cipher;
+mod proxied;
 mod sign;
 
+use std::ffi::CStr;
 use std::path::Path;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
-use cryptoki::context::Function;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
 use cryptoki::error::{Error, Rv};
-use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_INTERFACE, CK_MECHANISM, CK_RV, CK_ULONG, CKR_OK,
-};
+use cryptoki::slot::Slot;
+use cryptoki_sys::{CK_FUNCTION_LIST, CK_INTERFACE, CK_TOKEN_INFO, CKR_OK};
 
 pub(super) use self::sign::NotSigned;
+use super::info::TokenInfo;
 
-type SignInit = unsafe extern "C" fn(CK_ULONG, *mut CK_MECHANISM, CK_ULONG) -> CK_RV;
-type Sign = unsafe extern "C" fn(CK_ULONG, *mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV;
-type GetAttributes = unsafe extern "C" fn(CK_ULONG, CK_ULONG, *mut CK_ATTRIBUTE, CK_ULONG) -> CK_RV;
-
-/// Three functions of a module, and the library that they are in.
+/// Functions of a module, and the library that they are in.
 pub(super) struct Calls {
-    sign_init: SignInit,
-    sign: Sign,
-    get_attributes: GetAttributes,
+    /// `None` where they are not the ones that cryptoki initialises.
+    own: Option<CK_FUNCTION_LIST>,
     _library: cryptoki_sys::Pkcs11,
 }
 
@@ -39,13 +43,58 @@ impl Calls {
         // run; the loader counts references and hands out the same library.
         let library = unsafe { cryptoki_sys::Pkcs11::new(path) }?;
         let functions = function_list(&library)?;
-        Ok(Self {
-            sign_init: functions.C_SignInit.ok_or(Error::NullFunctionPointer)?,
-            sign: functions.C_Sign.ok_or(Error::NullFunctionPointer)?,
-            get_attributes: functions.C_GetAttributeValue.ok_or(Error::NullFunctionPointer)?,
-            _library: library,
-        })
+        functions.C_SignInit.ok_or(Error::NullFunctionPointer)?;
+        functions.C_Sign.ok_or(Error::NullFunctionPointer)?;
+        functions.C_GetAttributeValue.ok_or(Error::NullFunctionPointer)?;
+        let again = function_list(&library)?;
+        let own = is_the_same(&functions, &again).then_some(functions);
+        if own.is_none() {
+            log::debug!("{} hands out another list of functions each time", path.display());
+        }
+        Ok(Self { own, _library: library })
     }
+
+    /// Whether a PIN can be given between the two calls of a signature, for keys
+    /// that want it each time.
+    pub(super) const fn can_confirm(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// What a token says of itself now, whatever its clock shows.
+    pub(super) fn token_info(&self, context: &Pkcs11, slot: Slot) -> Result<TokenInfo, Error> {
+        let Some(functions) = &self.own else {
+            return context.get_token_info(slot).map(TokenInfo::from);
+        };
+        let call = functions.C_GetTokenInfo.ok_or(Error::NullFunctionPointer)?;
+        let mut info = CK_TOKEN_INFO::default();
+        // SAFETY: the library is held by `self`; the module writes one struct.
+        let returned = unsafe { call(slot.into(), &raw mut info) };
+        Rv::from(returned).into_result(Function::GetTokenInfo)?;
+        Ok(TokenInfo::from(info))
+    }
+}
+
+/// Initialises a module for threads, with the text that it wants in `pReserved`
+/// of its arguments, if it wants one.
+pub(super) fn initialise(context: &Pkcs11, parameters: Option<&CStr>) -> Result<(), Error> {
+    let flags = CInitializeFlags::OS_LOCKING_OK;
+    let arguments = match parameters {
+        None => CInitializeArgs::new(flags),
+        // SAFETY: the text ends with NUL and outlives the call. That the module
+        // takes a text there is the operator's word.
+        Some(text) => unsafe {
+            CInitializeArgs::new_with_reserved(flags, NonNull::from(text).cast())
+        },
+    };
+    context.initialize(arguments)
+}
+
+/// Whether two lists name the same functions.
+fn is_the_same(one: &CK_FUNCTION_LIST, other: &CK_FUNCTION_LIST) -> bool {
+    let sign = one.C_Sign.zip(other.C_Sign);
+    let read = one.C_GetAttributeValue.zip(other.C_GetAttributeValue);
+    sign.is_some_and(|(one, other)| ptr::fn_addr_eq(one, other))
+        && read.is_some_and(|(one, other)| ptr::fn_addr_eq(one, other))
 }
 
 /// The list that cryptoki chose too: handles made through one interface of a

@@ -86,9 +86,9 @@ impl Connection {
         let session = token.session_within_lock()?;
         match log_in(&token, &session, &pin, policy.allow_final_try) {
             // A PIN was accepted before: here it is enough to be logged in.
-            Ok(()) | Err(Refusal::AlreadyIn(_)) => {
+            answer @ (Ok(_) | Err(Refusal::AlreadyIn(_))) => {
                 log::info!("token {} was lost, and is open again", token.name());
-                state.logged_in(token, session, policy);
+                state.logged_in(token, session, policy, answer.ok().as_ref());
                 Ok(())
             }
             Err(refusal) => {
@@ -110,7 +110,7 @@ impl Connection {
 }
 
 impl State {
-    fn refuse_accepted(&mut self) {
+    pub(super) fn refuse_accepted(&mut self) {
         if let Some(accepted) = self.accepted.take() {
             self.accepted_was_refused = true;
             self.pins.refuse(accepted.hash);

@@ -1,9 +1,39 @@
-//! Closing sessions: one that has died must not be closed.
+//! Sessions: whether one was given the PIN, and closing them. One that has died
+//! must not be closed.
 
+use std::cell::Cell;
 use std::ops::Deref;
 
 use cryptoki::error::{Error, RvError};
-use cryptoki::session::Session;
+
+/// A session, and whether the PIN was sent for it alone.
+pub(super) struct Session {
+    of_module: cryptoki::session::Session,
+    pin_sent: Cell<bool>,
+}
+
+impl Session {
+    pub(super) const fn new(of_module: cryptoki::session::Session) -> Self {
+        Self { of_module, pin_sent: Cell::new(false) }
+    }
+
+    /// Notes that the PIN is sent for this session; tells whether it was before.
+    pub(super) fn note_pin_sent(&self) -> bool {
+        self.pin_sent.replace(true)
+    }
+
+    pub(super) const fn was_pin_sent(&self) -> bool {
+        self.pin_sent.get()
+    }
+}
+
+impl Deref for Session {
+    type Target = cryptoki::session::Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.of_module
+    }
+}
 
 /// A session of one caller's own, beside the pool.
 pub(super) struct OwnSession(Option<Session>);

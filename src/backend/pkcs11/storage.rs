@@ -11,7 +11,6 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 use super::connection::LoginGuard;
 use super::failure::{Failure, in_full};
@@ -157,8 +156,10 @@ impl Objects<'_> {
         let mut iv = template::random_id(&self.token.name())?;
         iv.truncate(12);
         let secret = keep.storage_key.expose_secret().as_bytes();
-        let encrypted =
-            gcm(&mut iv.clone(), keep.did, |gcm| self.session.encrypt(gcm, key, secret));
+        let calls = self.token.module().calls();
+        let encrypted = self.within_login(|| {
+            gcm(&mut iv.clone(), keep.did, |gcm| calls.encrypt(self.session, gcm, key, secret))
+        });
         let ciphertext = encrypted.map_err(self.token.failed("C_Encrypt"))?;
         let wrapped = AesGcmWrapped { key_id: keep.id.to_owned(), iv, ciphertext };
         // A token may have chosen a nonce of its own.
@@ -195,12 +196,13 @@ impl Objects<'_> {
             .find(&named)
             .and_then(|keys| self.exactly_one(&keys, wanted))
             .map_err(|error| refused(Some(error.into())))?;
-        let decrypted = gcm(&mut wrapped.iv.clone(), did, |gcm| {
-            self.session.decrypt(gcm, key, &wrapped.ciphertext)
+        let calls = self.token.module().calls();
+        let decrypted = self.within_login(|| {
+            gcm(&mut wrapped.iv.clone(), did, |gcm| {
+                calls.decrypt(self.session, gcm, key, &wrapped.ciphertext)
+            })
         });
-        let secret = decrypted
-            .map(Zeroizing::new)
-            .map_err(|error| refused(Some(Failure::from(error).into())))?;
+        let secret = decrypted.map_err(|error| refused(Some(Failure::from(error).into())))?;
         let text = std::str::from_utf8(&secret).map_err(|error| refused(Some(error.into())))?;
         Ok(LockedText::from(text))
     }
@@ -223,7 +225,8 @@ impl Objects<'_> {
         let failed = self.token.failed("C_GenerateKey");
         let mut first_error = None;
         for template in template::from_strict_to_plain(&needed, &usages_off) {
-            match self.session.generate_key(&Mechanism::AesKeyGen, &template) {
+            let generate = || self.session.generate_key(&Mechanism::AesKeyGen, &template);
+            match self.within_login(generate) {
                 Ok(key) => return self.confined(key, "C_GenerateKey"),
                 Err(error) if template::is_about_the_template(&error) => {
                     first_error.get_or_insert(error);

@@ -1,103 +1,31 @@
 //! Choosing a token by label and serial number.
 
+mod present;
+mod wanted;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use cryptoki::error::{Error, RvError};
+use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
-use cryptoki::session::Session;
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
 
+pub(super) use self::present::present;
+use self::present::{names, out_of_reach, read};
+pub(super) use self::wanted::Wanted;
+use super::connection::Connection;
 use super::failure::Failure;
-use super::module::{Module, trimmed};
-use crate::backend::{PinState, Pkcs11Locator, Pkcs11Uri};
-use crate::config::Pkcs11Config;
+use super::info::TokenInfo;
+use super::module::Module;
+use super::session::Session;
+use crate::backend::PinState;
 use crate::error::Pkcs11Error;
 use crate::evidence::{DeviceIdentity, Evidence, Exposable, Pkcs11Attributes, Trust};
 
-/// Which token is wanted; what is `None` may be anything.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    label: Option<String>,
-    serial: Option<String>,
-    slot: Option<u64>,
-    uri: Option<Pkcs11Uri>,
-    /// What the configuration believes of it.
-    trust: Trust,
-}
-
-impl Wanted {
-    pub(super) fn from_config(config: &Pkcs11Config) -> Self {
-        Self {
-            label: config.token.clone(),
-            serial: config.serial.clone(),
-            slot: config.slot,
-            uri: config.key.clone(),
-            trust: config.trust(),
-        }
-    }
-
-    /// What is wanted, and by this URI as well.
-    pub(super) fn and_uri(mut self, uri: &Pkcs11Uri) -> Self {
-        self.uri = Some(uri.clone());
-        self
-    }
-
-    pub(super) const fn trust(&self) -> Trust {
-        self.trust
-    }
-
-    /// Any token that a URI means.
-    pub(super) fn from_uri(uri: &Pkcs11Uri) -> Self {
-        Self { uri: Some(uri.clone()), ..Self::default() }
-    }
-
-    /// The token of a locator, if the configuration does not want another one.
-    pub(super) fn narrowed_to(
-        &self,
-        locator: &Pkcs11Locator,
-        module: &Arc<Module>,
-    ) -> Result<Self, Pkcs11Error> {
-        let wanted = Self {
-            label: Some(locator.token.clone()),
-            serial: Some(locator.serial.clone()),
-            slot: self.slot,
-            uri: self.uri.clone(),
-            trust: self.trust,
-        };
-        let agrees = |pinned: &Option<String>, found| pinned.as_ref().is_none_or(|p| p == found);
-        if agrees(&self.label, &locator.token) && agrees(&self.serial, &locator.serial) {
-            return Ok(wanted);
-        }
-        Err(Pkcs11Error::NoToken {
-            wanted: format!("both the configuration ({self}) and the key's locator ({wanted})"),
-            present: names(&present(module)?),
-        })
-    }
-
-    pub(super) fn matches(&self, token: &Token) -> bool {
-        let agrees = |wanted: &Option<String>, found| wanted.as_ref().is_none_or(|w| w == found);
-        agrees(&self.label, &token.identity.label)
-            && agrees(&self.serial, &token.identity.serial)
-            && self.slot.is_none_or(|slot| slot == token.slot.id())
-            && self.uri.as_ref().is_none_or(|uri| uri.matches_token(&token.identity))
-    }
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = [
-            self.label.as_ref().map(|label| format!("label {label:?}")),
-            self.serial.as_ref().map(|serial| format!("serial {serial}")),
-            self.slot.map(|slot| format!("slot {slot}")),
-            self.uri.as_ref().map(ToString::to_string),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if parts.is_empty() { f.write_str("any label") } else { f.write_str(&parts.join(", ")) }
-    }
-}
+/// How long what a token has said of itself is not asked for again. On a network
+/// each answer is a round trip, and one command needs it several times.
+pub(super) const RECENT: Duration = Duration::from_secs(1);
 
 /// A token that is present now. Not kept longer than a login: its slot may
 /// change.
@@ -106,28 +34,45 @@ pub(super) struct Token {
     module: Arc<Module>,
     slot: Slot,
     identity: DeviceIdentity,
+    /// The flags of its PIN, as they were when it was looked at.
+    pin: PinState,
+    seen: Instant,
+    /// Asked for once, and shared by the copies.
+    mechanisms: Arc<OnceLock<Vec<MechanismType>>>,
 }
 
 impl Token {
-    /// The one token that is wanted.
+    /// The one token that is wanted. It is not looked at again if it was a moment
+    /// ago, or while a key of it is open: it fails when it is used, if it is away.
     pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         super::module::check_process()?;
-        // Only what is named by its serial number can be no other token.
-        let pinned = wanted.serial.is_some() && wanted.label.is_some();
-        let known = module.known_token().clone().map(|(slot, identity)| Self {
-            module: Arc::clone(module),
-            slot,
-            identity,
-        });
-        let known = known.filter(|known| pinned && wanted.matches(known));
-        if let Some(known) = known
-            && let Some(now) = read(module, known.slot)
-            && now.identity == known.identity
-        {
-            return Ok(now);
+        match Self::known(module, wanted) {
+            Some(token) if token.is_recent() || Connection::is_open(&token) => Ok(token),
+            _ => Self::select_now(module, wanted),
         }
-        let token = Self::search(module, wanted)?;
-        *module.known_token() = Some((token.slot, token.identity.clone()));
+    }
+
+    /// The token that was selected last, if it can be no other than the wanted one.
+    fn known(module: &Arc<Module>, wanted: &Wanted) -> Option<Self> {
+        let known = module.known_token().clone();
+        known.filter(|known| wanted.is_pinned() && wanted.matches(known))
+    }
+
+    fn is_recent(&self) -> bool {
+        self.seen.elapsed() < RECENT
+    }
+
+    /// The one token that is wanted, as it is now.
+    pub(super) fn select_now(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
+        super::module::check_process()?;
+        let again = Self::known(module, wanted).and_then(|known| {
+            read(module, known.slot).filter(|now| now.identity == known.identity)
+        });
+        let token = match again {
+            Some(token) => token,
+            None => Self::search(module, wanted)?,
+        };
+        *module.known_token() = Some(token.clone());
         Ok(token)
     }
 
@@ -137,16 +82,33 @@ impl Token {
         match (matching.pop(), matching.is_empty()) {
             (Some(token), true) => Ok(token),
             (None, _) => {
-                Err(Pkcs11Error::NoToken { wanted: wanted.to_string(), present: names(&others) })
+                let slots = out_of_reach(module);
+                let (text, renamed) = (wanted.to_string(), renamed(wanted, &others));
+                if renamed.is_none() && !slots.is_empty() {
+                    return Err(Pkcs11Error::OutOfReach { wanted: text, slots });
+                }
+                Err(Pkcs11Error::NoToken { wanted: text, present: names(&others), renamed })
             }
             (Some(token), false) => {
                 matching.push(token);
                 Err(Pkcs11Error::AmbiguousToken {
                     wanted: wanted.to_string(),
                     candidates: names(&matching),
+                    differ_by: difference(&matching),
                 })
             }
         }
+    }
+
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::NoToken`] if this is what another token says of itself.
+    pub(super) fn must_be(&self, now: &TokenInfo) -> Result<(), Pkcs11Error> {
+        if (&now.label, &now.serial) == (&self.identity.label, &self.identity.serial) {
+            return Ok(());
+        }
+        let present = vec![format!("{} (serial {})", now.label, now.serial)];
+        Err(Pkcs11Error::NoToken { wanted: self.full_name(), present, renamed: None })
     }
 
     /// What follows from a key's attributes on this token, by what the configuration
@@ -185,20 +147,22 @@ impl Token {
 
     /// The state of the token now, with its PIN flags.
     pub(super) fn info(&self) -> Result<TokenInfo, Pkcs11Error> {
-        self.module.context().get_token_info(self.slot).map_err(self.failed("C_GetTokenInfo"))
+        let calls = self.module.calls();
+        let info = calls.token_info(self.module.context(), self.slot);
+        let info = info.map_err(self.failed("C_GetTokenInfo"))?;
+        // Whoever asks next is told what was seen last.
+        if let Some(known) = self.module.known_token().as_mut()
+            && known.slot == self.slot
+            && known.must_be(&info).is_ok()
+        {
+            (known.pin, known.seen) = (info.pin(), Instant::now());
+        }
+        Ok(info)
     }
 
+    /// The flags of its PIN, as they were a moment ago.
     pub(super) fn pin_state(&self) -> Result<PinState, Pkcs11Error> {
-        let info = self.info()?;
-        Ok(PinState {
-            initialized: info.user_pin_initialized(),
-            count_low: info.user_pin_count_low(),
-            final_try: info.user_pin_final_try(),
-            locked: info.user_pin_locked(),
-            to_be_changed: info.user_pin_to_be_changed(),
-            pin_pad: info.protected_authentication_path(),
-            tries_left: None,
-        })
+        if self.is_recent() { Ok(self.pin) } else { Ok(self.info()?.pin()) }
     }
 
     /// For callers that hold the connection's lock.
@@ -208,12 +172,18 @@ impl Token {
 
     /// A session as the module gives it.
     pub(super) fn open_session(&self) -> Result<Session, Error> {
-        self.module.context().open_ro_session(self.slot)
+        self.opened(self.module.context().open_ro_session(self.slot))
     }
 
     /// The same, for writing.
     pub(super) fn open_writing_session(&self) -> Result<Session, Error> {
-        self.module.context().open_rw_session(self.slot)
+        self.opened(self.module.context().open_rw_session(self.slot))
+    }
+
+    fn opened(&self, session: Result<cryptoki::session::Session, Error>) -> Result<Session, Error> {
+        // The token may be away, or in another slot: it is looked at again.
+        let session = session.inspect_err(|_| *self.module.known_token() = None);
+        session.map(Session::new)
     }
 
     /// Whether the token has all of these mechanisms.
@@ -223,8 +193,12 @@ impl Token {
     }
 
     pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Pkcs11Error> {
+        if let Some(known) = self.mechanisms.get() {
+            return Ok(known.clone());
+        }
         let list = self.module.context().get_mechanism_list(self.slot);
-        list.map_err(self.failed("C_GetMechanismList"))
+        let list = list.map_err(self.failed("C_GetMechanismList"))?;
+        Ok(self.mechanisms.get_or_init(|| list).clone())
     }
 
     /// The error of a call on this token.
@@ -240,50 +214,25 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Every initialised token. One that cannot be read (pulled out just now, not
-/// recognised) must not hide the others.
-pub(super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, Pkcs11Error> {
-    super::module::check_process()?;
-    let slots = match module.context().get_slots_with_token() {
-        // Other code in this process has finalised it.
-        Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
-            module.initialise()?;
-            module.context().get_slots_with_token()
-        }
-        slots => slots,
-    };
-    let slots = slots.map_err(|error| {
-        Failure::from(error).into_error("C_GetSlotList", module.path().display().to_string())
-    })?;
-    Ok(slots.into_iter().filter_map(|slot| read(module, slot)).collect())
+/// The label of a token that is the wanted one but for its label.
+fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
+    let found = present.iter().find(|token| wanted.is_renamed(token));
+    found.map(|token| token.identity.label.clone())
 }
 
-fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
-    let context = module.context();
-    let info = context
-        .get_token_info(slot)
-        .inspect_err(|error| log::warn!("a token cannot be read: {}", error))
-        .ok()
-        .filter(TokenInfo::token_initialized)?;
-    let about = context.get_slot_info(slot).ok();
-    let hardware_slot = about.as_ref().is_some_and(|info| info.hardware_slot());
-    let about = about.map_or_else(String::new, |info| {
-        format!("{} {}", trimmed(info.slot_description()), trimmed(info.manufacturer_id()))
-    });
-    let identity = DeviceIdentity {
-        manufacturer: trimmed(info.manufacturer_id()),
-        model: trimmed(info.model()),
-        serial: trimmed(info.serial_number()),
-        label: trimmed(info.label()),
-        library: module.about().to_owned(),
-        module: module.file_name(),
-        slot: about.trim().to_owned(),
-        firmware: info.firmware_version().to_string(),
-        hardware_slot,
+/// The field of the configuration by which these tokens differ.
+fn difference(tokens: &[Token]) -> &'static str {
+    let differ = |field: fn(&DeviceIdentity) -> &String| {
+        let mut values: Vec<_> = tokens.iter().map(|token| field(&token.identity)).collect();
+        values.sort();
+        values.dedup();
+        values.len() == tokens.len()
     };
-    Some(Token { module: Arc::clone(module), slot, identity })
-}
-
-fn names(tokens: &[Token]) -> Vec<String> {
-    tokens.iter().map(Token::full_name).collect()
+    if differ(|identity| &identity.serial) {
+        "serial"
+    } else if differ(|identity| &identity.label) {
+        "token"
+    } else {
+        "slot"
+    }
 }

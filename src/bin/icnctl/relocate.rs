@@ -46,7 +46,7 @@ pub(crate) fn search(
 ) -> Result<(Context, Pkcs11Locator), CliError> {
     let config = context.pkcs11(module)?;
     let uri = context.key.clone().unwrap_or_default();
-    let locator = Pkcs11Backend::search(&config.module, did, &uri)?;
+    let locator = Pkcs11Backend::search(&config, did, &uri)?;
     let mut moved = context.clone();
     moved.key = None;
     moved.config.identity.pkcs11 = Some(config);

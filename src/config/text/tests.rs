@@ -18,6 +18,7 @@ fn full() -> Config {
     identity.age = AgeConfig { work_factor: 12, max_work_factor: 21 };
     identity.pkcs11 = Some(Pkcs11Config {
         module: "/usr/lib/a \"module\".so".into(),
+        init_args: Some("configdir='sql:/a \"b\"' flags=".into()),
         token: Some("node 1".into()),
         serial: Some("0123".into()),
         key: Some("pkcs11:token=node%201;object=a%20key".parse().unwrap()),

@@ -53,7 +53,7 @@ fn init_with_a_hidden_key_refuses_a_wrong_pin_once_another_algorithm_and_what_is
     let key = uri(&hsm, "token=node-1;object=theirs");
     let init = ["id", "init", "--key", &key];
     let file = home.beside("pin");
-    write_private(&file, "11112222\n");
+    write_private(&file, "0001wrong-2222\n");
     let wrong = [&["--pin-file", file.to_str().unwrap()], &init[..]].concat();
     let ((), calls) = hsm.calls(|| {
         home.refused(&wrong, b"", &["refused the PIN; it was tried once"]);
@@ -119,7 +119,7 @@ fn relocate_finds_a_hidden_key_with_the_pin_and_sends_it_to_one_token_only() {
     let (_, calls) = hsm.calls(|| home.fails(&other, b"", &["no token has the key of", "node-2"]));
     assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
     let file = home.beside("pin");
-    write_private(&file, "11112222\n");
+    write_private(&file, "0001wrong-2222\n");
     let key = ["id", "relocate", "--key", "pkcs11:token=node-1"];
     let wrong = [&["--pin-file", file.to_str().unwrap()], &key[..]].concat();
     let ((), calls) = hsm.calls(|| {

@@ -67,6 +67,10 @@ fn lie(attribute: CK_ATTRIBUTE_TYPE) -> Option<bool> {
 ///
 /// The attribute's pointer must be valid for its length.
 unsafe fn one(attribute: &mut CK_ATTRIBUTE, ask: impl Fn(*mut CK_ATTRIBUTE) -> CK_RV) -> CK_RV {
+    // SAFETY: valid by contract.
+    if let Some(rv) = unsafe { crate::strict::number(attribute, &ask) } {
+        return rv;
+    }
     let form = state().script.point.clone();
     if attribute.type_ == CKA_EC_POINT
         && let Some(form) = form

@@ -5,10 +5,9 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use crate::forward::{forward, forward_plain};
-use crate::{attributes, keys, lifetime, token};
+use crate::{attributes, keys, lifetime, per_session, strict, token};
 
 forward! {
-    C_Logout();
     C_GetOperationState(state: *mut CK_BYTE, length: *mut CK_ULONG);
     C_CopyObject(
         object: CK_OBJECT_HANDLE,
@@ -22,12 +21,6 @@ forward! {
         count: CK_ULONG
     );
     C_FindObjectsFinal();
-    C_Encrypt(
-        data: *mut CK_BYTE,
-        length: CK_ULONG,
-        out: *mut CK_BYTE,
-        out_length: *mut CK_ULONG
-    );
     C_Decrypt(
         data: *mut CK_BYTE,
         length: CK_ULONG,
@@ -42,7 +35,6 @@ forward! {
         signature_length: CK_ULONG
     );
     C_GenerateRandom(data: *mut CK_BYTE, length: CK_ULONG);
-    C_GetSessionInfo(info: *mut CK_SESSION_INFO);
 }
 
 forward_plain! {
@@ -50,10 +42,19 @@ forward_plain! {
 }
 
 unsafe extern "C" fn initialize(arguments: *mut c_void) -> CK_RV {
-    let rv = crate::effects::without_session("C_Initialize", |real| match real.C_Initialize {
-        // SAFETY: the caller's own argument, under the same contract.
-        Some(function) => unsafe { function(arguments) },
-        None => CKR_FUNCTION_NOT_SUPPORTED,
+    let rv = crate::effects::without_session("C_Initialize", |real| {
+        let Some(function) = real.C_Initialize else { return CKR_FUNCTION_NOT_SUPPORTED };
+        // SAFETY: the caller's own argument, under the same contract. What is
+        // reserved is for this module alone.
+        unsafe {
+            if !strict::is_initialised_well(arguments) {
+                return CKR_ARGUMENTS_BAD;
+            }
+            let given = arguments.cast::<CK_C_INITIALIZE_ARGS>().as_ref();
+            let Some(mut given) = given.copied() else { return function(arguments) };
+            given.pReserved = std::ptr::null_mut();
+            function((&raw mut given).cast())
+        }
     });
     if rv == CKR_OK {
         crate::state::state().finalized = false;
@@ -61,7 +62,9 @@ unsafe extern "C" fn initialize(arguments: *mut c_void) -> CK_RV {
     rv
 }
 
-pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
+pub(crate) static LIST: CK_FUNCTION_LIST = FUNCTIONS;
+
+pub(crate) const FUNCTIONS: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     version: CK_VERSION { major: 2, minor: 40 },
     C_Initialize: Some(initialize),
     C_Finalize: Some(C_Finalize),
@@ -74,10 +77,10 @@ pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     C_GetMechanismInfo: Some(token::C_GetMechanismInfo),
     C_OpenSession: Some(token::C_OpenSession),
     C_CloseSession: Some(token::C_CloseSession),
-    C_GetSessionInfo: Some(C_GetSessionInfo),
+    C_GetSessionInfo: Some(per_session::C_GetSessionInfo),
     C_GetOperationState: Some(C_GetOperationState),
     C_Login: Some(token::C_Login),
-    C_Logout: Some(C_Logout),
+    C_Logout: Some(per_session::C_Logout),
     C_CreateObject: Some(lifetime::C_CreateObject),
     C_CopyObject: Some(C_CopyObject),
     C_DestroyObject: Some(lifetime::C_DestroyObject),
@@ -87,7 +90,7 @@ pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     C_FindObjects: Some(attributes::C_FindObjects),
     C_FindObjectsFinal: Some(C_FindObjectsFinal),
     C_EncryptInit: Some(keys::C_EncryptInit),
-    C_Encrypt: Some(C_Encrypt),
+    C_Encrypt: Some(strict::C_Encrypt),
     C_DecryptInit: Some(keys::C_DecryptInit),
     C_Decrypt: Some(C_Decrypt),
     C_SignInit: Some(keys::C_SignInit),

@@ -36,6 +36,7 @@ pub(crate) fn on_session_with(
 ) -> CK_RV {
     let rv = match before(function, Some(session)) {
         Err(rv) => rv,
+        Ok(_) if crate::per_session::refuses(function, session) => CKR_USER_NOT_LOGGED_IN,
         Ok(changes) => {
             let known = state().sessions.get(&session).map(|session| session.real);
             match known {

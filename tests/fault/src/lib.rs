@@ -14,10 +14,13 @@ mod effects;
 mod forward;
 mod keys;
 mod lifetime;
+mod lists;
+mod per_session;
 mod real;
 mod script;
 mod sight;
 mod state;
+mod strict;
 mod token;
 
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKR_ARGUMENTS_BAD, CKR_OK};
@@ -33,6 +36,6 @@ pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> 
         return CKR_ARGUMENTS_BAD;
     }
     // SAFETY: not null, and valid by contract. Callers only read the list.
-    unsafe { *list = (&raw const calls::LIST).cast_mut() };
+    unsafe { *list = std::ptr::from_ref(lists::next()).cast_mut() };
     CKR_OK
 }

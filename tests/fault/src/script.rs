@@ -73,6 +73,22 @@ pub(crate) struct Script {
     pub(crate) model: Option<String>,
     /// `slot TEXT`: the description of every slot.
     pub(crate) slot: Option<String>,
+    /// `label TEXT`: of every token.
+    pub(crate) label: Option<String>,
+    /// `one-slot`: slots without an initialised token are not shown.
+    pub(crate) one_slot: bool,
+    /// `clock TEXT`: the token has a clock that shows this.
+    pub(crate) clock: Option<String>,
+    /// `wrong-pin CKR`: how a wrong PIN is answered.
+    pub(crate) wrong_pin: Option<CK_RV>,
+    /// `login-per-session`, see [`crate::per_session`].
+    pub(crate) login_per_session: bool,
+    /// `list-per-call`, see [`crate::lists`].
+    pub(crate) list_per_call: bool,
+    /// `strict-lengths`, `short-gcm` and `init-args TEXT`, see [`crate::strict`].
+    pub(crate) strict_lengths: bool,
+    pub(crate) short_gcm: bool,
+    pub(crate) init_args: Option<String>,
     /// `library TEXT`: the manufacturer of the module itself.
     pub(crate) library: Option<String>,
 }
@@ -171,6 +187,15 @@ impl Script {
             ["manufacturer", text] => self.manufacturer = Some(text.replace('_', " ")),
             ["model", text] => self.model = Some(text.replace('_', " ")),
             ["slot", text] => self.slot = Some(text.replace('_', " ")),
+            ["label", text] => self.label = Some(text.replace('_', " ")),
+            ["one-slot"] => self.one_slot = true,
+            ["clock", text] => self.clock = Some((*text).into()),
+            ["wrong-pin", code] => self.wrong_pin = Some(codes::code(code)?),
+            ["login-per-session"] => self.login_per_session = true,
+            ["list-per-call"] => self.list_per_call = true,
+            ["strict-lengths"] => self.strict_lengths = true,
+            ["short-gcm"] => self.short_gcm = true,
+            ["init-args", text] => self.init_args = Some((*text).into()),
             ["library", text] => self.library = Some(text.replace('_', " ")),
             _ => return Err("no such statement".into()),
         }

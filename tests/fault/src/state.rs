@@ -29,14 +29,19 @@ pub(crate) struct State {
     /// Removed by an effect, until the script changes.
     pub(crate) removed: bool,
     pub(crate) finalized: bool,
+    /// The PIN that was right, to compare later ones with.
+    pub(crate) accepted: Option<Vec<u8>>,
 }
 
+#[derive(Default)]
 pub(crate) struct Session {
     pub(crate) real: CK_SESSION_HANDLE,
     /// Whether it was opened for writing.
     pub(crate) writing: bool,
     /// Objects that were found and not yet delivered.
     pub(crate) pending: Vec<CK_OBJECT_HANDLE>,
+    /// Whether the user was logged in by it, or logged out.
+    pub(crate) login: Option<bool>,
 }
 
 pub(crate) fn directory() -> &'static PathBuf {

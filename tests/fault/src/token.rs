@@ -37,9 +37,49 @@ pub(crate) unsafe extern "C" fn C_GetSlotList(
             return CKR_OK;
         }
         let Some(function) = real.C_GetSlotList else { return CKR_FUNCTION_NOT_SUPPORTED };
-        // SAFETY: the caller's own arguments, under the same contract.
-        unsafe { function(present, slots, count) }
+        if !state().script.one_slot {
+            // SAFETY: the caller's own arguments, under the same contract.
+            return unsafe { function(present, slots, count) };
+        }
+        let (mut all, mut length) = (vec![0; 64], 64);
+        // SAFETY: room for 64, and the length says so.
+        let rv = unsafe { function(present, all.as_mut_ptr(), &raw mut length) };
+        if rv != CKR_OK {
+            return rv;
+        }
+        all.truncate(length as usize);
+        all.retain(|slot| is_initialised(real, *slot));
+        // SAFETY: the caller's own arguments, as the standard has them.
+        unsafe { give(&all, slots, count) }
     })
+}
+
+fn is_initialised(real: &CK_FUNCTION_LIST, slot: CK_SLOT_ID) -> bool {
+    let mut info = CK_TOKEN_INFO::default();
+    // SAFETY: valid for a write.
+    let rv = real.C_GetTokenInfo.map(|function| unsafe { function(slot, &raw mut info) });
+    rv == Some(CKR_OK) && info.flags & CKF_TOKEN_INITIALIZED != 0
+}
+
+/// Gives a list out, or its length.
+///
+/// # Safety
+///
+/// `count` must be valid, and `list` null or valid for that many.
+unsafe fn give(all: &[CK_ULONG], list: *mut CK_ULONG, count: *mut CK_ULONG) -> CK_RV {
+    // SAFETY: by contract.
+    unsafe {
+        let room = *count as usize;
+        *count = all.len() as CK_ULONG;
+        if list.is_null() {
+            return CKR_OK;
+        }
+        if room < all.len() {
+            return CKR_BUFFER_TOO_SMALL;
+        }
+        std::ptr::copy_nonoverlapping(all.as_ptr(), list, all.len());
+    }
+    CKR_OK
 }
 
 pub(crate) unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO) -> CK_RV {
@@ -117,6 +157,13 @@ fn change(info: &mut CK_TOKEN_INFO) {
         (info.ulMaxSessionCount, info.ulMaxRwSessionCount) = (limit, limit);
         info.ulSessionCount = state.sessions.len() as CK_ULONG;
     }
+    if let Some(clock) = &script.clock {
+        info.flags |= CKF_CLOCK_ON_TOKEN;
+        pad(&mut info.utcTime, clock);
+    }
+    if let Some(label) = &script.label {
+        pad(&mut info.label, label);
+    }
     if let Some(serial) = &script.serial {
         pad(&mut info.serialNumber, serial);
     }
@@ -156,18 +203,7 @@ pub(crate) unsafe extern "C" fn C_GetMechanismList(
         let state = state();
         all.retain(|mechanism| !state.script.no_mechanism.contains(mechanism));
         // SAFETY: as the caller says by `count`, which is valid by the standard.
-        unsafe {
-            if list.is_null() {
-                *count = all.len() as CK_ULONG;
-                return CKR_OK;
-            }
-            if (*count as usize) < all.len() {
-                return CKR_BUFFER_TOO_SMALL;
-            }
-            std::ptr::copy_nonoverlapping(all.as_ptr(), list, all.len());
-            *count = all.len() as CK_ULONG;
-        }
-        CKR_OK
+        unsafe { give(&all, list, count) }
     })
 }
 
@@ -209,7 +245,7 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
         let rv = unsafe { function(slot, flags, application, notify, &raw mut opened) };
         if rv == CKR_OK {
             let writing = flags & CKF_RW_SESSION != 0;
-            let session = Session { real: opened, writing, pending: Vec::new() };
+            let session = Session { real: opened, writing, ..Session::default() };
             // SAFETY: valid for a write by the standard.
             unsafe { *handle = state().add(session) };
         }
@@ -241,6 +277,7 @@ pub(crate) unsafe extern "C" fn C_Login(
     length: CK_ULONG,
 ) -> CK_RV {
     let detail = if user == CKU_CONTEXT_SPECIFIC { " context" } else { " user" };
+    let own = session;
     on_session_with("C_Login", session, detail, |real, session, _| {
         let (allowed, locked, pad) = {
             let state = state();
@@ -249,6 +286,10 @@ pub(crate) unsafe extern "C" fn C_Login(
         };
         if locked || allowed.is_some_and(|allowed| wrong_tries() >= allowed) {
             return CKR_PIN_LOCKED;
+        }
+        if state().script.login_per_session && user == CKU_USER {
+            // SAFETY: the caller's own arguments, under the same contract.
+            return unsafe { crate::per_session::login(real, (own, session), pin, length) };
         }
         let Some(function) = real.C_Login else { return CKR_FUNCTION_NOT_SUPPORTED };
         let rv = if pad {
@@ -271,7 +312,10 @@ pub(crate) unsafe extern "C" fn C_Login(
                 give_up(&error.to_string());
             }
         }
-        rv
+        match (rv, state().script.wrong_pin) {
+            (CKR_PIN_INCORRECT, Some(code)) => code,
+            (rv, _) => rv,
+        }
     })
 }
 

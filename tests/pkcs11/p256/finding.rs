@@ -3,7 +3,7 @@
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::{Pkcs11Backend, doctor};
 use icn_identity::error::Pkcs11Error;
-use support::softhsm::{SoftHsm, alone, module};
+use support::softhsm::{SoftHsm, alone};
 
 use super::{generate, import};
 use crate::{TOKEN, assert_shows, backend, config, did_at, faulty, faulty_config, find};
@@ -32,7 +32,7 @@ fn keys_of_other_curves_hide_none_of_ours() {
         let did = did_at(&backend, &locator);
         assert!(did.as_str().starts_with("did:key:zDn"), "{did}");
         let everywhere = "pkcs11:".parse().unwrap();
-        assert_eq!(Pkcs11Backend::search(module().as_ref(), &did, &everywhere).unwrap(), locator);
+        assert_eq!(Pkcs11Backend::search(&config(), &did, &everywhere).unwrap(), locator);
         let report = doctor::examine(&config()).unwrap();
         let [key] = &report.tokens[0].keys[..] else { panic!("{:?}", report.tokens[0].keys) };
         assert_eq!((key.did.as_ref(), key.problem.as_ref()), (Some(&did), None));

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use crate::alone;
 use crate::home::{Home, Ran, run};
 
-pub const PIN: &str = "pin-73519246";
+/// One that a YubiHSM would take as well: four hex digits, and a password.
+pub const PIN: &str = "0001pin-73519246";
 pub const SO_PIN: &str = "so-pin-58213764";
 
 const DIR: &str = "ICN_TEST_SOFTHSM";

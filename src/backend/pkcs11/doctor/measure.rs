@@ -66,8 +66,8 @@ fn sign(
     message: &[u8],
 ) -> Result<Signature, Pkcs11Error> {
     let calls = objects.token.module().calls();
-    calls
-        .sign_once(algorithm, objects.session, key, message, || Ok(()))
+    objects
+        .within_login(|| calls.sign_once(algorithm, objects.session, key, message, || Ok(())))
         .map_err(|error: NotSigned| error.into_error(objects.token.name()))
 }
 
@@ -105,7 +105,7 @@ pub(super) fn scaling(token: &Token, algorithm: AlgorithmId, key: ObjectHandle) 
 /// How many sessions can be open at once, counting those that are. `None` if
 /// more than a node would ever use.
 pub(super) fn session_limit(token: &Token) -> Result<Option<usize>, Pkcs11Error> {
-    let open = token.info()?.session_count().and_then(|open| usize::try_from(open).ok());
+    let open = token.info()?.sessions.and_then(|open| usize::try_from(open).ok());
     let mut sessions = Vec::new();
     while sessions.len() < MOST_SESSIONS {
         match token.open_session() {

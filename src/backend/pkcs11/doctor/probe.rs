@@ -97,7 +97,7 @@ pub fn probe(
     pin: &Pin,
     options: &ProbeOptions,
 ) -> Result<ProbeReport, Error> {
-    let module = Module::open(&config.module)?;
+    let module = Module::open(config)?;
     let token = Token::select(&module, &Wanted::from_config(config))?;
     let _login = LoginGuard::enter(&token, pin, Policy::of(config))?;
     let session = token.session()?;

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use cryptoki::error::Rv;
+use cryptoki::error::{Error, Rv};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki_sys::{CK_MECHANISM, CK_RV, CK_ULONG};
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::failure::Failure;
 use super::super::scheme::signing_mechanism;
-use super::Calls;
+use super::{Calls, proxied};
 use crate::algorithm::{AlgorithmId, Signature};
 use crate::error::Pkcs11Error;
 
@@ -35,7 +35,7 @@ impl NotSigned {
 impl Calls {
     /// Signs exactly `message`: by pure Ed25519, or by ECDSA over its SHA-256,
     /// of which the lower `s` is given out. `confirm` is called in between, for
-    /// keys that want their PIN each time.
+    /// keys that want their PIN each time ([`Self::can_confirm`]).
     pub(in super::super) fn sign_once(
         &self,
         algorithm: AlgorithmId,
@@ -64,6 +64,14 @@ impl Calls {
         message: &[u8],
         confirm: impl FnOnce() -> Result<(), Pkcs11Error>,
     ) -> Result<[u8; 64], NotSigned> {
+        let failed = |call, failure| NotSigned::Failed { call, failure };
+        let Some(functions) = &self.own else {
+            return proxied::sign(algorithm, session, key, message)
+                .map_err(|failure| failed("C_Sign", failure));
+        };
+        let missing = || failed("C_SignInit", Error::NullFunctionPointer.into());
+        let begin = functions.C_SignInit.ok_or_else(missing)?;
+        let sign = functions.C_Sign.ok_or_else(missing)?;
         let mut mechanism = CK_MECHANISM {
             mechanism: signing_mechanism(algorithm),
             pParameter: ptr::null_mut(),
@@ -71,21 +79,19 @@ impl Calls {
         };
         // SAFETY: the library is held by `self`; the mechanism outlives the
         // call; handles are plain numbers that the module checks.
-        let returned =
-            unsafe { (self.sign_init)(session.handle(), &raw mut mechanism, key.handle()) };
+        let returned = unsafe { begin(session.handle(), &raw mut mechanism, key.handle()) };
         succeeded("C_SignInit", returned)?;
         confirm().map_err(NotSigned::NotConfirmed)?;
 
         let mut signature = [0_u8; 64];
         let mut length: CK_ULONG = 64;
-        let message_length = CK_ULONG::try_from(message.len()).map_err(|error| {
-            NotSigned::Failed { call: "C_Sign", failure: Failure::Unreadable(error.into()) }
-        })?;
+        let message_length = CK_ULONG::try_from(message.len())
+            .map_err(|error| failed("C_Sign", Failure::Unreadable(error.into())))?;
         // SAFETY: as above; `length` says how much room `signature` has, and
         // the module only reads the message, though its prototype lacks const.
         // `&Session` is not `Send`, so no other thread uses the session.
         let returned = unsafe {
-            (self.sign)(
+            sign(
                 session.handle(),
                 message.as_ptr().cast_mut(),
                 message_length,

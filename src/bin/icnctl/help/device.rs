@@ -58,6 +58,12 @@ impl Help for Pkcs11Error {
                 "for a new identity use P-256, which this token has: --algorithm p256; or use a \
                  token with CKM_EDDSA"
             }
+            Self::NoToken { renamed: Some(label), .. } => {
+                return Some(format!(
+                    "the token of this serial number is labelled {label:?} now (a card takes its \
+                     label from its certificate): run `icnctl id relocate`"
+                ));
+            }
             Self::NotConfiguredKey { .. } => {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"

@@ -88,7 +88,7 @@ fn an_algorithm_that_will_not_do_is_answered_by_the_one_that_will() {
     );
     let (token, mechanisms) = (token(), Vec::new());
     assert_says(
-        Pkcs11Error::NoEd25519 { token, mechanisms, p256: true },
+        Pkcs11Error::NoEd25519 { token, missing: "CKM_EDDSA", mechanisms, p256: true },
         &["--algorithm p256", "CKM_EDDSA"],
     );
 }

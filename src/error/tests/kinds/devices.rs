@@ -81,15 +81,23 @@ fn of_tokens() {
     let t = || "node-1".to_owned();
     let call = |kind| E::Call { call: "C_Sign", token: t(), kind, source: boxed() };
     let none = Vec::new;
+    let no_ed25519 =
+        |p256| E::NoEd25519 { token: t(), missing: "CKM_EDDSA", mechanisms: none(), p256 };
     check(
         "fault/pkcs11.rs",
         vec![
             (E::Module { path: "/x".into(), reason: "x", source: None }, K::Configuration),
-            (E::NoToken { wanted: t(), present: none() }, K::DeviceAbsent),
-            (E::AmbiguousToken { wanted: t(), candidates: none() }, K::Configuration),
-            (E::NoEd25519 { token: t(), mechanisms: none(), p256: true }, K::Unsupported),
-            (E::NoEd25519 { token: t(), mechanisms: none(), p256: false }, K::Unsupported),
-            (E::NoP256 { token: t(), mechanisms: none() }, K::Unsupported),
+            (E::NoToken { wanted: t(), present: none(), renamed: None }, K::DeviceAbsent),
+            (E::NoToken { wanted: t(), present: none(), renamed: Some(t()) }, K::DeviceAbsent),
+            (E::OutOfReach { wanted: t(), slots: none() }, K::DeviceAbsent),
+            (
+                E::AmbiguousToken { wanted: t(), candidates: none(), differ_by: "serial" },
+                K::Configuration,
+            ),
+            (no_ed25519(true), K::Unsupported),
+            (no_ed25519(false), K::Unsupported),
+            (E::NoP256 { token: t(), missing: "CKM_ECDSA", mechanisms: none() }, K::Unsupported),
+            (E::PinPerSignature { token: t(), module: "/m.so".into() }, K::Unsupported),
             (E::NoKey { token: t(), wanted: t() }, K::NotFound),
             (
                 E::AmbiguousKey { token: t(), wanted: t(), count: 2, candidates: none() },

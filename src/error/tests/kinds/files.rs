@@ -132,7 +132,7 @@ fn of_the_configuration() {
 fn of_backups() {
     use BackupError as E;
     let path = || "/x".into();
-    let gone = Pkcs11Error::NoToken { wanted: "w".into(), present: Vec::new() };
+    let gone = Pkcs11Error::NoToken { wanted: "w".into(), present: Vec::new(), renamed: None };
     let not_there = Box::new(gone.into());
     let no_file = io(io::ErrorKind::NotFound);
     check(

@@ -1,0 +1,93 @@
+//! The tokens that are there now.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::Slot;
+
+use super::super::failure::Failure;
+use super::super::info::TokenInfo;
+use super::super::module::{Module, check_process, trimmed};
+use super::Token;
+use crate::error::Pkcs11Error;
+use crate::evidence::DeviceIdentity;
+
+/// Every initialised token. One that cannot be read (pulled out just now, not
+/// recognised) must not hide the others.
+pub(in super::super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, Pkcs11Error> {
+    check_process()?;
+    let slots = match module.context().get_slots_with_token() {
+        // Other code in this process has finalised it.
+        Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
+            module.initialise()?;
+            module.context().get_slots_with_token()
+        }
+        slots => slots,
+    };
+    let slots = slots.map_err(|error| {
+        Failure::from(error).into_error("C_GetSlotList", module.path().display().to_string())
+    })?;
+    Ok(slots.into_iter().filter_map(|slot| read(module, slot)).collect())
+}
+
+/// Slots whose token is away because something in front of it does not answer: a
+/// connector, a server. What can be plugged in is not among them.
+pub(super) fn out_of_reach(module: &Arc<Module>) -> Vec<String> {
+    let context = module.context();
+    let slots = context.get_all_slots().unwrap_or_default();
+    let away = slots.into_iter().filter_map(|slot| {
+        let about = context.get_slot_info(slot).ok()?;
+        let name = trimmed(about.slot_description());
+        match module.calls().token_info(context, slot) {
+            Ok(_) => None,
+            Err(Error::Pkcs11(
+                RvError::TokenNotPresent
+                | RvError::DeviceRemoved
+                | RvError::TokenNotRecognized
+                | RvError::SlotIdInvalid,
+                _,
+            )) => is_on_a_network(&name).then_some(name),
+            Err(error) => Some(format!("{name} ({})", Failure::from(error))),
+        }
+    });
+    away.collect()
+}
+
+/// "YubiHSM Connector http://127.0.0.1:12345"
+fn is_on_a_network(slot: &str) -> bool {
+    slot.contains("://") || slot.to_lowercase().contains("connector")
+}
+
+pub(super) fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
+    let context = module.context();
+    let info = module
+        .calls()
+        .token_info(context, slot)
+        .inspect_err(|error| log::warn!("a token cannot be read: {}", error))
+        .ok()
+        .filter(TokenInfo::is_initialised)?;
+    let about = context.get_slot_info(slot).ok();
+    let hardware_slot = about.as_ref().is_some_and(|info| info.hardware_slot());
+    let about = about.map_or_else(String::new, |info| {
+        format!("{} {}", trimmed(info.slot_description()), trimmed(info.manufacturer_id()))
+    });
+    let pin = info.pin();
+    let identity = DeviceIdentity {
+        manufacturer: info.manufacturer,
+        model: info.model,
+        serial: info.serial,
+        label: info.label,
+        library: module.about().to_owned(),
+        module: module.file_name(),
+        slot: about.trim().to_owned(),
+        firmware: info.firmware,
+        hardware_slot,
+    };
+    let (module, seen) = (Arc::clone(module), Instant::now());
+    Some(Token { module, slot, identity, pin, seen, mechanisms: Arc::default() })
+}
+
+pub(super) fn names(tokens: &[Token]) -> Vec<String> {
+    tokens.iter().map(Token::full_name).collect()
+}
