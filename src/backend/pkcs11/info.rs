@@ -2,7 +2,11 @@
 //!
 //! Not cryptoki's: that reads no token whose clock shows no date.
 
-use cryptoki::slot::{Limit, TokenInfo as ByCryptoki};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use cryptoki::mechanism::MechanismType;
+use cryptoki::slot::{Limit, Slot, TokenInfo as ByCryptoki};
 use cryptoki_sys::{
     CK_EFFECTIVELY_INFINITE, CK_FLAGS, CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION,
     CKF_ERROR_STATE, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED,
@@ -10,8 +14,8 @@ use cryptoki_sys::{
     CKF_USER_PIN_TO_BE_CHANGED, CKF_WRITE_PROTECTED,
 };
 
-use super::module::trimmed;
 use crate::backend::PinState;
+use crate::evidence::DeviceIdentity;
 
 /// `CK_TOKEN_INFO`, as far as it is of use here.
 #[derive(Debug, Clone)]
@@ -29,7 +33,24 @@ pub(super) struct TokenInfo {
     pub(super) sessions: Option<u64>,
 }
 
+/// A token as it was seen last. Not kept longer than a login: its slot may change.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) slot: Slot,
+    pub(super) identity: DeviceIdentity,
+    /// The flags of its PIN.
+    pub(super) pin: PinState,
+    pub(super) at: Instant,
+    /// Asked for once, and shared by the copies.
+    pub(super) mechanisms: Arc<OnceLock<Vec<MechanismType>>>,
+}
+
 impl TokenInfo {
+    /// Whether it is what this token says of itself.
+    pub(super) fn is_of(&self, token: &DeviceIdentity) -> bool {
+        (&self.label, &self.serial) == (&token.label, &token.serial)
+    }
+
     const fn has(&self, flag: CK_FLAGS) -> bool {
         self.flags & flag != 0
     }
@@ -115,4 +136,9 @@ impl From<ByCryptoki> for TokenInfo {
             sessions: told.session_count(),
         }
     }
+}
+
+/// The standard pads with blanks; some modules pad with NUL.
+pub(super) fn trimmed(padded: &str) -> String {
+    padded.trim_end_matches([' ', '\0']).to_owned()
 }

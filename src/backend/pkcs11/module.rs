@@ -13,8 +13,8 @@ use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 
 use super::failure::Failure;
+use super::info::{Seen, trimmed};
 use super::raw::{self, Calls};
-use super::token::Token;
 use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
 
@@ -47,7 +47,7 @@ pub(super) struct Module {
     parameters: Option<CString>,
     about: String,
     /// The token that was selected last: where to look for it first.
-    token: Mutex<Option<Token>>,
+    token: Mutex<Option<Seen>>,
 }
 
 impl Module {
@@ -138,7 +138,7 @@ impl Module {
         &self.context
     }
 
-    pub(super) fn known_token(&self) -> MutexGuard<'_, Option<Token>> {
+    pub(super) fn last_seen(&self) -> MutexGuard<'_, Option<Seen>> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,11 +151,6 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-/// The standard pads with blanks; some modules pad with NUL.
-pub(super) fn trimmed(padded: &str) -> String {
-    padded.trim_end_matches([' ', '\0']).to_owned()
 }
 
 /// Loading a library runs its constructors before anyone can see what it is,

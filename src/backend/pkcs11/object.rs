@@ -7,7 +7,6 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
 
-use super::connection::Connection;
 use super::point;
 use super::scheme::{self, P256_OID};
 use super::session::Session;
@@ -122,7 +121,7 @@ impl Objects<'_> {
     fn search(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Error> {
         match self.within_login(|| self.session.find_objects(template)) {
             // Such a token shows nothing before somebody is logged in.
-            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) if !Connection::is_open(self.token) => {
+            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) if !self.token.is_open() => {
                 Ok(Vec::new())
             }
             found => found,

@@ -105,10 +105,12 @@ impl Connection {
             }
         }
     }
+}
 
-    /// Whether a key of this token is open, by all that is known here.
-    pub(super) fn is_open(token: &Token) -> bool {
-        Self::of(token).is_ok_and(|connection| connection.lock().login.is_some())
+impl Token {
+    /// Whether a key of it is open, by all that is known here.
+    pub(super) fn is_open(&self) -> bool {
+        Connection::of(self).is_ok_and(|connection| connection.lock().login.is_some())
     }
 }
 

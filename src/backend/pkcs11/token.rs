@@ -4,19 +4,17 @@ mod present;
 mod wanted;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
-use cryptoki::slot::Slot;
 
 pub(super) use self::present::present;
 use self::present::{names, out_of_reach, read};
 pub(super) use self::wanted::Wanted;
-use super::connection::Connection;
 use super::failure::Failure;
-use super::info::TokenInfo;
+use super::info::{Seen, TokenInfo};
 use super::module::Module;
 use super::session::Session;
 use crate::backend::PinState;
@@ -32,13 +30,7 @@ pub(super) const RECENT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Token {
     module: Arc<Module>,
-    slot: Slot,
-    identity: DeviceIdentity,
-    /// The flags of its PIN, as they were when it was looked at.
-    pin: PinState,
-    seen: Instant,
-    /// Asked for once, and shared by the copies.
-    mechanisms: Arc<OnceLock<Vec<MechanismType>>>,
+    seen: Seen,
 }
 
 impl Token {
@@ -47,32 +39,33 @@ impl Token {
     pub(super) fn select(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         super::module::check_process()?;
         match Self::known(module, wanted) {
-            Some(token) if token.is_recent() || Connection::is_open(&token) => Ok(token),
+            Some(token) if token.is_recent() || token.is_open() => Ok(token),
             _ => Self::select_now(module, wanted),
         }
     }
 
     /// The token that was selected last, if it can be no other than the wanted one.
     fn known(module: &Arc<Module>, wanted: &Wanted) -> Option<Self> {
-        let known = module.known_token().clone();
-        known.filter(|known| wanted.is_pinned() && wanted.matches(known))
+        let seen = module.last_seen().clone()?;
+        let known = Self { module: Arc::clone(module), seen };
+        Some(known).filter(|known| wanted.is_pinned() && wanted.matches(known))
     }
 
     fn is_recent(&self) -> bool {
-        self.seen.elapsed() < RECENT
+        self.seen.at.elapsed() < RECENT
     }
 
     /// The one token that is wanted, as it is now.
     pub(super) fn select_now(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         super::module::check_process()?;
         let again = Self::known(module, wanted).and_then(|known| {
-            read(module, known.slot).filter(|now| now.identity == known.identity)
+            read(module, known.seen.slot).filter(|now| now.seen.identity == known.seen.identity)
         });
         let token = match again {
             Some(token) => token,
             None => Self::search(module, wanted)?,
         };
-        *module.known_token() = Some(token.clone());
+        *module.last_seen() = Some(token.seen.clone());
         Ok(token)
     }
 
@@ -104,7 +97,7 @@ impl Token {
     ///
     /// [`Pkcs11Error::NoToken`] if this is what another token says of itself.
     pub(super) fn must_be(&self, now: &TokenInfo) -> Result<(), Pkcs11Error> {
-        if (&now.label, &now.serial) == (&self.identity.label, &self.identity.serial) {
+        if now.is_of(&self.seen.identity) {
             return Ok(());
         }
         let present = vec![format!("{} (serial {})", now.label, now.serial)];
@@ -122,7 +115,7 @@ impl Token {
         attributes: Pkcs11Attributes,
         trust: Trust,
     ) -> Result<Evidence, Exposable> {
-        Evidence::from_pkcs11(self.identity.clone(), attributes, trust)
+        Evidence::from_pkcs11(self.seen.identity.clone(), attributes, trust)
     }
 
     pub(super) fn module(&self) -> &Arc<Module> {
@@ -130,39 +123,39 @@ impl Token {
     }
 
     pub(super) fn identity(&self) -> &DeviceIdentity {
-        &self.identity
+        &self.seen.identity
     }
 
     /// For messages: label and serial number.
     pub(super) fn full_name(&self) -> String {
-        let DeviceIdentity { label, serial, .. } = &self.identity;
+        let DeviceIdentity { label, serial, .. } = &self.seen.identity;
         format!("{label} (serial {serial})")
     }
 
     /// For messages: the label, or the serial number where there is none.
     pub(super) fn name(&self) -> String {
-        let DeviceIdentity { label, serial, .. } = &self.identity;
+        let DeviceIdentity { label, serial, .. } = &self.seen.identity;
         if label.is_empty() { format!("(serial {serial})") } else { label.clone() }
     }
 
     /// The state of the token now, with its PIN flags.
     pub(super) fn info(&self) -> Result<TokenInfo, Pkcs11Error> {
         let calls = self.module.calls();
-        let info = calls.token_info(self.module.context(), self.slot);
+        let info = calls.token_info(self.module.context(), self.seen.slot);
         let info = info.map_err(self.failed("C_GetTokenInfo"))?;
         // Whoever asks next is told what was seen last.
-        if let Some(known) = self.module.known_token().as_mut()
-            && known.slot == self.slot
-            && known.must_be(&info).is_ok()
+        if let Some(last) = self.module.last_seen().as_mut()
+            && last.slot == self.seen.slot
+            && info.is_of(&last.identity)
         {
-            (known.pin, known.seen) = (info.pin(), Instant::now());
+            (last.pin, last.at) = (info.pin(), Instant::now());
         }
         Ok(info)
     }
 
     /// The flags of its PIN, as they were a moment ago.
     pub(super) fn pin_state(&self) -> Result<PinState, Pkcs11Error> {
-        if self.is_recent() { Ok(self.pin) } else { Ok(self.info()?.pin()) }
+        if self.is_recent() { Ok(self.seen.pin) } else { Ok(self.info()?.pin()) }
     }
 
     /// For callers that hold the connection's lock.
@@ -172,17 +165,17 @@ impl Token {
 
     /// A session as the module gives it.
     pub(super) fn open_session(&self) -> Result<Session, Error> {
-        self.opened(self.module.context().open_ro_session(self.slot))
+        self.opened(self.module.context().open_ro_session(self.seen.slot))
     }
 
     /// The same, for writing.
     pub(super) fn open_writing_session(&self) -> Result<Session, Error> {
-        self.opened(self.module.context().open_rw_session(self.slot))
+        self.opened(self.module.context().open_rw_session(self.seen.slot))
     }
 
     fn opened(&self, session: Result<cryptoki::session::Session, Error>) -> Result<Session, Error> {
         // The token may be away, or in another slot: it is looked at again.
-        let session = session.inspect_err(|_| *self.module.known_token() = None);
+        let session = session.inspect_err(|_| *self.module.last_seen() = None);
         session.map(Session::new)
     }
 
@@ -193,12 +186,12 @@ impl Token {
     }
 
     pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Pkcs11Error> {
-        if let Some(known) = self.mechanisms.get() {
+        if let Some(known) = self.seen.mechanisms.get() {
             return Ok(known.clone());
         }
-        let list = self.module.context().get_mechanism_list(self.slot);
+        let list = self.module.context().get_mechanism_list(self.seen.slot);
         let list = list.map_err(self.failed("C_GetMechanismList"))?;
-        Ok(self.mechanisms.get_or_init(|| list).clone())
+        Ok(self.seen.mechanisms.get_or_init(|| list).clone())
     }
 
     /// The error of a call on this token.
@@ -210,20 +203,20 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("Token").field("identity", &self.seen.identity).finish_non_exhaustive()
     }
 }
 
 /// The label of a token that is the wanted one but for its label.
 fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
     let found = present.iter().find(|token| wanted.is_renamed(token));
-    found.map(|token| token.identity.label.clone())
+    found.map(|token| token.seen.identity.label.clone())
 }
 
 /// The field of the configuration by which these tokens differ.
 fn difference(tokens: &[Token]) -> &'static str {
     let differ = |field: fn(&DeviceIdentity) -> &String| {
-        let mut values: Vec<_> = tokens.iter().map(|token| field(&token.identity)).collect();
+        let mut values: Vec<_> = tokens.iter().map(|token| field(&token.seen.identity)).collect();
         values.sort();
         values.dedup();
         values.len() == tokens.len()

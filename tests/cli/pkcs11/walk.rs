@@ -46,7 +46,7 @@ fn walk(dialect: &str, key: Key) {
     // A wrong PIN is sent once, and is not sent again.
     let logins = hsm.count("C_Login");
     for _ in 0..2 {
-        let ran = run(home.command(&["sign"]).env("ICN_PIN", "11112222"), b"hello");
+        let ran = run(home.command(&["sign"]).env("ICN_PIN", "0001wrong-2222"), b"hello");
         assert_eq!(ran.code, 77, "{}", ran.err);
         quiet(&ran);
     }

@@ -7,8 +7,8 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
 
 use super::super::failure::Failure;
-use super::super::info::TokenInfo;
-use super::super::module::{Module, check_process, trimmed};
+use super::super::info::{Seen, TokenInfo, trimmed};
+use super::super::module::{Module, check_process};
 use super::Token;
 use crate::error::Pkcs11Error;
 use crate::evidence::DeviceIdentity;
@@ -84,8 +84,8 @@ pub(super) fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         firmware: info.firmware,
         hardware_slot,
     };
-    let (module, seen) = (Arc::clone(module), Instant::now());
-    Some(Token { module, slot, identity, pin, seen, mechanisms: Arc::default() })
+    let seen = Seen { slot, identity, pin, at: Instant::now(), mechanisms: Arc::default() };
+    Some(Token { module: Arc::clone(module), seen })
 }
 
 pub(super) fn names(tokens: &[Token]) -> Vec<String> {

@@ -46,13 +46,13 @@ impl Wanted {
 
     /// Whether this token is it but for its label.
     pub(super) fn is_renamed(&self, token: &Token) -> bool {
-        let serial = &token.identity.serial;
+        let serial = &token.seen.identity.serial;
         // Some modules have one number for all of their tokens.
         let says_something = serial.chars().any(|digit| digit != '0');
         let but_for_the_label = Self { label: None, ..self.clone() };
         says_something
             && self.serial.as_ref() == Some(serial)
-            && self.label.as_ref().is_some_and(|label| *label != token.identity.label)
+            && self.label.as_ref().is_some_and(|label| *label != token.seen.identity.label)
             && but_for_the_label.matches(token)
     }
 
@@ -92,10 +92,10 @@ impl Wanted {
 
     pub(in super::super) fn matches(&self, token: &Token) -> bool {
         let agrees = |wanted: &Option<String>, found| wanted.as_ref().is_none_or(|w| w == found);
-        agrees(&self.label, &token.identity.label)
-            && agrees(&self.serial, &token.identity.serial)
-            && self.slot.is_none_or(|slot| slot == token.slot.id())
-            && self.uri.as_ref().is_none_or(|uri| uri.matches_token(&token.identity))
+        agrees(&self.label, &token.seen.identity.label)
+            && agrees(&self.serial, &token.seen.identity.serial)
+            && self.slot.is_none_or(|slot| slot == token.seen.slot.id())
+            && self.uri.as_ref().is_none_or(|uri| uri.matches_token(&token.seen.identity))
     }
 }
 
