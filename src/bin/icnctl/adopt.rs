@@ -12,6 +12,7 @@ pub(crate) enum Named {
     /// A token at most: a key is to be made.
     NoKey,
     /// A key that its token shows.
+    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "found by that backend"))]
     Shown(Pkcs11Locator, Did),
     /// A key that its token may show within a login.
     #[cfg(feature = "pkcs11")]

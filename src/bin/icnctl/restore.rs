@@ -133,6 +133,7 @@ fn relocated(_: &Context, _: Backup) -> Result<(Context, Home, Backup), CliError
     Err(icn_identity::error::DeviceError::NoPkcs11.into())
 }
 
+#[cfg(feature = "pkcs11")]
 fn explained(backup: &Backup, error: CliError) -> CliError {
     match error {
         CliError::Identity(error) => CliError::Identity(backup.explain(error)),
