@@ -94,3 +94,33 @@ fn the_doctor_says_of_tpm2_pkcs11_that_it_is_a_soft_token() {
     let verdicts = report["verdicts"].as_array().unwrap();
     assert_eq!(verdicts.iter().find(hardware).unwrap()["found"], "a soft token");
 }
+
+/// It has no keys that go with their session.
+#[test]
+fn a_probe_of_tpm2_pkcs11_offers_a_lasting_key_and_leaves_nothing() {
+    let token = Tpm2Token::new("node-1");
+    let home = token.home();
+    let probe =
+        |how| home.ok(&["backend", "doctor", "--module", module(), "--token", "node-1", how], b"");
+    let text = probe("--probe");
+    assert!(text.contains("--probe-with-lasting-key"), "{text}");
+    assert!(text.contains("Not tried: making a key, signing."), "{text}");
+    let text = probe("--probe-with-lasting-key");
+    for wanted in [
+        "Born inside        device-held",
+        "Template           plain",
+        "made for p256: a key that lasted, and was removed",
+        "An identity works here, with the restrictions above.",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    // The module leaves objects loaded in the TPM. Where there is a resource manager
+    // (`/dev/tpmrm0`), it flushes what a process leaves.
+    token.tpm.tool("tpm2_flushcontext", &["-t"]);
+    // One key that is there, to see that what is there is listed.
+    let _identity = identity(&token);
+    let login = ["--token-label", "node-1", "--login", "--pin", support::softhsm::PIN];
+    let listed = token.pkcs11_tool(&[&login[..], &["--list-objects"]].concat()).out;
+    assert_eq!(listed.matches("Private Key Object").count(), 1, "{listed}");
+    assert_eq!(listed.matches("Public Key Object").count(), 1, "{listed}");
+}

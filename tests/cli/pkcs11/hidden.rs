@@ -130,3 +130,50 @@ fn relocate_finds_a_hidden_key_with_the_pin_and_sends_it_to_one_token_only() {
     home.ok(&key, b"");
     signs(&home);
 }
+
+/// All of it on a token that speaks so: its keys are the device's, and not a session's,
+/// and storage keys are by ECDH.
+#[test]
+fn an_identity_on_a_token_like_a_yubihsm_goes_through() {
+    let dialect = format!(
+        "{YUBIHSM}\nhardware\nmodel YubiHSM\nsession-objects last\nno-mechanism CKM_AES_GCM\n\
+         no-mechanism CKM_AES_KEY_GEN"
+    );
+    for algorithm in ["ed25519", "p256"] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(&dialect);
+        let (home, module) = (hsm.home(), hsm.fault_module());
+        let on = ["--module", &module, "--token", "node-1"];
+        let init = ["id", "init", "--backend", "pkcs11", "--algorithm", algorithm];
+        home.ok(&[&init[..], &on].concat(), b"");
+        let shown = home.show();
+        assert_eq!(shown["provenance"], "hardware");
+        assert_eq!(shown["assurance"], "claimed");
+        assert_eq!(shown["evidence_word"]["local"], "device");
+        assert_eq!(shown["device"]["state"], "not-seen");
+        assert!(home.read("identity.json").contains("\"kind\": \"pkcs11-ecdh\""));
+        signs(&home);
+
+        let file = home.beside("pin");
+        write_private(&file, "0001not-this-one\n");
+        let wrong = ["--pin-file", file.to_str().unwrap(), "sign"];
+        let ((), calls) = hsm.calls(|| {
+            home.refused(&wrong, b"hello", &["refused the PIN; it was tried once"]);
+            home.refused(&wrong, b"hello", &["was not sent again"]);
+        });
+        assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+        signs(&home);
+
+        let objects = hsm.objects("node-1");
+        let doctor = ["backend", "doctor"];
+        let text = home.ok(&doctor, b"");
+        assert!(text.contains("no Ed25519 or P-256 key is shown without a login"), "{text}");
+        let text = home.ok(&[&doctor[..], &["--probe-with-lasting-key"]].concat(), b"");
+        assert!(text.contains("An identity works here"), "{text}");
+        assert_eq!(hsm.objects("node-1"), objects, "the probe has left something");
+
+        hsm.script(&format!("{dialect}\nserial 0042"));
+        home.ok(&["id", "relocate"], b"");
+        signs(&home);
+    }
+}

@@ -179,9 +179,7 @@ impl Subject {
                 let none = matches!(
                     error,
                     Error::Keystore(
-                        KeystoreError::NoIdentity { .. }
-                            | KeystoreError::NeverMade { .. }
-                            | KeystoreError::Incomplete { .. }
+                        KeystoreError::NoIdentity { .. } | KeystoreError::Incomplete { .. }
                     )
                 );
                 assert!(none, "{error}: {:?}", self.names());
