@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use icn_identity::error::SignError;
-use icn_identity::{Error, sshsig, statement};
+use icn_identity::{DidSigner as _, Error, sshsig, statement};
 use serde_json::json;
 
 use crate::args::SignArgs;
@@ -23,11 +23,12 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     context.warn_if_not_pinned(&home, identity.header());
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());
-    let opened = context.open(identity)?;
+    // Its key alone: what opens the files, and the other keys, are wiped.
+    let signer = context.open(identity)?.bundle.into_signer();
     // An armored signature ends with its line.
     let signature = match &args.context {
-        Some(context) => opened.bundle.sign_for(context, &message)?.to_string(),
-        None => STANDARD.encode(opened.bundle.sign(&message)?.as_bytes()),
+        Some(context) => signer.sign_for(context, &message)?.to_string(),
+        None => STANDARD.encode(signer.sign(&message)?.as_bytes()),
     };
     context.format.print(
         || {
