@@ -23,7 +23,7 @@ use crate::secret::{LockedText, Passphrase, leaving_no_trace_of_much};
 pub struct WorkFactor(u8);
 
 impl WorkFactor {
-    /// Between 10 (for tests) and 22.
+    /// log2 of `N`, between 10 (for tests) and 22; else `None`.
     #[must_use]
     pub const fn new(log_n: u8) -> Option<Self> {
         if log_n >= 10 && log_n <= 22 { Some(Self(log_n)) } else { None }

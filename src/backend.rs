@@ -46,11 +46,13 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     /// Which kind it is.
     fn kind(&self) -> BackendKind;
 
-    /// What it is, for people and for `doctor`. Uses no credential.
+    /// **Blocks** on the device. What it is, for people and for `doctor`. Uses no
+    /// credential.
     fn describe(&self) -> Description;
 
-    /// Decides what can be decided before a key is made, or a storage key beside
-    /// the one of `found`. Uses no credential, and makes nothing.
+    /// **Blocks** on device and files. Decides what can be decided before a key is
+    /// made, or a storage key beside the one of `found`. Uses no credential, and
+    /// makes nothing.
     ///
     /// # Errors
     ///
@@ -60,7 +62,7 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
         Ok(Plan::default())
     }
 
-    /// Makes a new key.
+    /// **Blocks** on device and files. Makes a new key.
     ///
     /// # Errors
     ///
@@ -70,7 +72,7 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
         self.create_as(&Plan::default(), request, credentials)
     }
 
-    /// Makes a new key as it was planned.
+    /// **Blocks** on device and files. Makes a new key as it was planned.
     ///
     /// # Errors
     ///
@@ -85,16 +87,17 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
         credentials: &Credentials,
     ) -> Result<Created, Error>;
 
-    /// Finds the key at a locator and checks what can be checked without a
-    /// credential: that it is there once, and is the key of `did`.
+    /// **Blocks** on device and files. Finds the key at a locator and checks what can
+    /// be checked without a credential: that it is there once, and is the key of
+    /// `did`.
     ///
     /// # Errors
     ///
     /// If it is not there, is there more than once, or is another key.
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error>;
 
-    /// Removes whatever was made by this plan: the key, and what keeps its storage
-    /// key. That there is nothing of it is no error.
+    /// **Blocks** on device and files. Removes whatever was made by this plan: the
+    /// key, and what keeps its storage key. That there is nothing of it is no error.
     ///
     /// # Errors
     ///
@@ -118,8 +121,9 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
         None
     }
 
-    /// Whether a new storage key may be kept, as far as is known before it is tried. If
-    /// not, a new identity wants a passphrase beside its PIN.
+    /// **Blocks** on device and files. Whether a new storage key may be kept, as far
+    /// as is known before it is tried. If not, a new identity wants a passphrase
+    /// beside its PIN.
     fn makes_storage_keys(&self) -> bool {
         self.vault().is_some()
     }

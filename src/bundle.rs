@@ -60,7 +60,8 @@ pub struct IdentityBundle<S: DidSigner> {
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
-    /// Makes new companions, bound for [`DEFAULT_VALIDITY`].
+    /// **Blocks** while a device signs. Makes new companions, bound for
+    /// [`DEFAULT_VALIDITY`].
     ///
     /// # Errors
     ///
@@ -69,7 +70,8 @@ impl<S: DidSigner> IdentityBundle<S> {
         Self::issue_for(signer, DEFAULT_VALIDITY)
     }
 
-    /// As [`Self::issue`], for another validity.
+    /// **Blocks** while a device signs. As [`Self::issue`], for another validity, in
+    /// whole seconds (what is left of one is cut off).
     ///
     /// # Errors
     ///
@@ -132,8 +134,8 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.did.verifying_key()
     }
 
-    /// Signs exactly the bytes given, with the DID key. What is given out verifies
-    /// under the pinned key.
+    /// **Blocks** while a device signs. Signs exactly the bytes given, with the DID
+    /// key. What is given out verifies under the pinned key.
     ///
     /// # Errors
     ///
@@ -145,8 +147,9 @@ impl<S: DidSigner> IdentityBundle<S> {
         pinned(&self.signer, &self.did, message, self.signer.sign(message)?)
     }
 
-    /// Signs a message for one context; see [`DidSigner::sign_for`]. What did not come
-    /// from our own software key is verified under the pinned key.
+    /// **Blocks** while a device signs. Signs a message for one context; see
+    /// [`DidSigner::sign_for`]. What did not come from our own software key is
+    /// verified under the pinned key.
     ///
     /// # Errors
     ///

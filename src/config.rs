@@ -124,7 +124,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads a file; one that does not exist is the default configuration.
+    /// **Blocks** on files. Reads a file; one that does not exist is the default
+    /// configuration.
     ///
     /// # Errors
     ///

@@ -40,8 +40,8 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError>
     })
 }
 
-/// Reads a file that holds a passphrase or PIN (UTF-8, at most 1 MiB), without
-/// the end of its last line, straight into locked memory.
+/// **Blocks** on files. Reads a file that holds a passphrase or PIN (UTF-8, at most 1
+/// MiB), without the end of its last line, straight into locked memory.
 ///
 /// It is our own and nobody else may read it, or it is root's and at most its
 /// group may read it. Symbolic links are followed where no stranger could have
@@ -175,7 +175,8 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
     check_directory(path)
 }
 
-/// Writes a file of ours durably (mode 0600), as the identity's own files are.
+/// **Blocks** on files. Writes a file of ours durably (mode 0600), as the identity's
+/// own files are.
 ///
 /// # Errors
 ///

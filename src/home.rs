@@ -62,8 +62,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// The home in a directory. Reads `icn.toml` there, and nothing else: the
-    /// identity may be still to be made.
+    /// **Blocks** on files. The home in a directory. Reads `icn.toml` there, and
+    /// nothing else: the identity may be still to be made.
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl Home {
         &self.store
     }
 
-    /// The backend that is configured. Opened at the first call, without a
-    /// credential. **Blocks** while the device answers.
+    /// **Blocks** on the device. The backend that is configured. Opened at the first
+    /// call, without a credential.
     ///
     /// # Errors
     ///
@@ -155,8 +155,8 @@ impl Home {
         }
     }
 
-    /// The public header, checked against what is configured and pinned. It is
-    /// **not** verified: that takes the credential.
+    /// **Blocks** on device and files. The public header, checked against what is
+    /// configured and pinned. It is **not** verified: that takes the credential.
     ///
     /// # Errors
     ///
@@ -167,8 +167,8 @@ impl Home {
         Ok(header)
     }
 
-    /// Finds the identity: does all that needs no credential. **Blocks** while the
-    /// device answers.
+    /// **Blocks** on device and files. Finds the identity: does all that needs no
+    /// credential.
     ///
     /// # Errors
     ///
@@ -183,8 +183,8 @@ impl Home {
         Ok(LockedIdentity::new(self, located))
     }
 
-    /// What opens the identity: which credential of which device, and how many tries
-    /// are left. **Blocks** while the device answers.
+    /// **Blocks** on device and files. What opens the identity: which credential of
+    /// which device, and how many tries are left.
     ///
     /// # Errors
     ///
@@ -193,8 +193,8 @@ impl Home {
         Ok(self.locate()?.wants())
     }
 
-    /// Opens the identity, and renews its certificate when that is due. **Blocks**
-    /// while a person is asked, the device answers, or scrypt works.
+    /// **Blocks** on device, scrypt and files, and while a person is asked. Opens the
+    /// identity, and renews its certificate when that is due.
     ///
     /// # Errors
     ///

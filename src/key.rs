@@ -176,7 +176,7 @@ where
     P: Provenance<A>,
     A: Algorithm,
 {
-    /// Signs exactly the bytes given.
+    /// **Blocks** while a device signs. Signs exactly the bytes given.
     ///
     /// # Errors
     ///

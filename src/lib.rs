@@ -41,6 +41,11 @@
 //! signatures, evidence, rotation and keys in memory, on 87 crates instead of 207
 //! (a cold debug build on two cores: 24 seconds instead of 64).
 //!
+//! # What blocks
+//!
+//! The docs of what waits for a device, a file, scrypt or a person begin with
+//! **Blocks**. Async code calls it on a thread that may wait, as `nonblocking` does.
+//!
 //! # Types of other crates
 //!
 //! In signatures there are types of `serde` 1 (its two traits) and of `zeroize` 1

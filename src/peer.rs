@@ -135,7 +135,7 @@ impl VerifiedPeer {
         &self.instance
     }
 
-    /// The epoch of the binding.
+    /// The epoch of the binding, which counts for its DID: no time.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.number.epoch

@@ -35,7 +35,8 @@ pub trait DidSigner: Send + Sync {
     /// The public key signed under.
     fn verifying_key(&self) -> &VerifyingKey;
 
-    /// Signs exactly the bytes given (Ed25519: pure, RFC 8032).
+    /// **Blocks** while a device signs. Signs exactly the bytes given (Ed25519: pure,
+    /// RFC 8032).
     ///
     /// Every signer of this crate refuses messages that begin like the crate's own
     /// statements ([`crate::statement`]): whoever could have one signed, for
@@ -49,8 +50,9 @@ pub trait DidSigner: Send + Sync {
     /// its device could not sign.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
 
-    /// Signs a message for one context, so that the signature can be presented for
-    /// no other: what applications want, where no protocol fixes the bytes.
+    /// **Blocks** while a device signs. Signs a message for one context, so that the
+    /// signature can be presented for no other: what applications want, where no
+    /// protocol fixes the bytes.
     ///
     /// The context is OpenSSH's namespace: a name of your protocol, like
     /// `payments@coop.example` (1 to 1024 bytes of UTF-8, no control characters). It

@@ -32,7 +32,8 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Opens the backend. No PIN or passphrase is used here.
+    /// **Blocks** on the device. Opens the backend. No PIN or passphrase is used
+    /// here.
     ///
     /// # Errors
     ///

@@ -69,8 +69,8 @@ pub struct Pkcs11Backend {
 }
 
 impl Pkcs11Backend {
-    /// Loads and initialises the module (once in a process), and looks for the
-    /// token. No PIN is used.
+    /// **Blocks** on the device. Loads and initialises the module (once in a
+    /// process), and looks for the token. No PIN is used.
     ///
     /// # Errors
     ///

@@ -71,8 +71,8 @@ pub struct TpmBackend {
 }
 
 impl TpmBackend {
-    /// Connects to the TPM. `home` is where approvals of PCR values are. No PIN
-    /// is used.
+    /// **Blocks** on the device. Connects to the TPM. `home` is where approvals of
+    /// PCR values are. No PIN is used.
     ///
     /// # Errors
     ///

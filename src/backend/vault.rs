@@ -15,7 +15,8 @@ use crate::secret::LockedText;
 ///
 /// Implemented by `Pkcs11Backend` and `TpmBackend`.
 pub trait StorageVault: private::OurBackend {
-    /// Encrypts a storage key so that only this device opens it again.
+    /// **Blocks** on the device. Encrypts a storage key so that only this device
+    /// opens it again.
     ///
     /// A token must be open (a key of it unsealed); a TPM takes the credential.
     /// `None` if the token has no way that works: a passphrase does it then.
@@ -32,7 +33,7 @@ pub trait StorageVault: private::OurBackend {
         self.wrap_as(&Plan::default(), did, storage_key, credentials)
     }
 
-    /// The same, as it was planned.
+    /// **Blocks** on the device. The same, as it was planned.
     ///
     /// # Errors
     ///
@@ -45,7 +46,7 @@ pub trait StorageVault: private::OurBackend {
         credentials: &Credentials,
     ) -> Result<Option<WrappedKey>, DeviceError>;
 
-    /// Opens what [`StorageVault::wrap`] made.
+    /// **Blocks** on the device. Opens what [`StorageVault::wrap`] made.
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ type Ciphertext<R> = BufReader<Unarmored<R>>;
 pub struct EncryptedFile<R: Read>(Decryptor<Ciphertext<R>>);
 
 impl<R: Read> EncryptedFile<R> {
-    /// Reads the header, of 64 KiB at most.
+    /// **Blocks** as the reader does. Reads the header, of 64 KiB at most.
     ///
     /// # Errors
     ///
@@ -70,9 +70,9 @@ impl<R: Read> fmt::Debug for EncryptedFile<R> {
 pub struct Plaintext<R: Read>(StreamReader<Ciphertext<R>>);
 
 impl<R: Read> Plaintext<R> {
-    /// Writes everything to a file for its owner alone (mode 0600); gives the
-    /// number of bytes. The file appears under its name, durably, when the last
-    /// piece was authenticated, and not before.
+    /// **Blocks** on files. Writes everything to a file for its owner alone (mode
+    /// 0600); gives the number of bytes. The file appears under its name, durably,
+    /// when the last piece was authenticated, and not before.
     ///
     /// # Errors
     ///
@@ -90,7 +90,8 @@ impl<R: Read> Plaintext<R> {
         Ok(total)
     }
 
-    /// Writes everything to `output`; gives the number of bytes.
+    /// **Blocks** as reader and writer do. Writes everything to `output`; gives the
+    /// number of bytes.
     ///
     /// # Errors
     ///

@@ -83,9 +83,9 @@ impl Wanted {
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
-    /// Blocks. Replaces the TLS key and certificate **in place**, due or not: whoever
-    /// holds this bundle, and each TLS configuration that was made of it, uses the new
-    /// ones from the next handshake on.
+    /// **Blocks** on device and files. Replaces the TLS key and certificate **in
+    /// place**, due or not: whoever holds this bundle, and each TLS configuration
+    /// that was made of it, uses the new ones from the next handshake on.
     ///
     /// One signature of the key that is open; no credential is asked for, and no key
     /// opened. The new binding has a higher sequence number (the time, or one more if
@@ -111,8 +111,8 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted::now(NextEpoch::Same)).map(drop)
     }
 
-    /// As [`Self::renew`], at the time of the caller's own clock, and for another
-    /// validity.
+    /// **Blocks** on device and files. As [`Self::renew`], at the time of the
+    /// caller's own clock, and for another validity, in whole seconds.
     ///
     /// # Errors
     ///
@@ -122,9 +122,9 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted { at, validity: Some(validity), ..wanted }).map(drop)
     }
 
-    /// Blocks, if there is something to do. Renews if that is due
-    /// ([`Self::renewal_due_at`]), and takes over what another process has renewed in
-    /// the identity's files.
+    /// **Blocks** on device and files, if there is something to do. Renews if that is
+    /// due ([`Self::renewal_due_at`]), and takes over what another process has
+    /// renewed in the identity's files.
     ///
     /// Made to be called often, as each minute: as long as nothing is due and the
     /// files are as they were, it reads the public header, and no more. By a clock that
@@ -138,10 +138,11 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted { at: now, if_due: true, ..wanted })
     }
 
-    /// As [`Self::renew`], and begins a later epoch of the DID: **every** older
-    /// binding of it ends, of this holder and of all others, wherever the new one
-    /// is seen. The others have to [join](Self::join_epoch) it; those that are kept in
-    /// the same files take it over by [`Self::renew_if_due`].
+    /// **Blocks** on device and files. As [`Self::renew`], and begins a later epoch
+    /// of the DID: **every** older binding of it ends, of this holder and of all
+    /// others, wherever the new one is seen. The others have to
+    /// [join](Self::join_epoch) it; those that are kept in the same files take it
+    /// over by [`Self::renew_if_due`].
     ///
     /// # Errors
     ///
@@ -150,9 +151,9 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted::now(NextEpoch::Raised)).map(drop)
     }
 
-    /// As [`Self::renew`], in an epoch that another holder of the DID has begun
-    /// (`bundle.binding().epoch()` there). In the present epoch it is a renewal as
-    /// any other.
+    /// **Blocks** on device and files. As [`Self::renew`], in an epoch that another
+    /// holder of the DID has begun (`bundle.binding().epoch()` there). In the present
+    /// epoch it is a renewal as any other.
     ///
     /// # Errors
     ///
@@ -162,9 +163,10 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted::now(NextEpoch::Joined(epoch))).map(drop)
     }
 
-    /// Renews as another [`Instance`], in the memory of this process alone: one
-    /// signature, and nothing is written, now or later. The bundle keeps that instance
-    /// from then on, and forgets what opens the files that it came from.
+    /// **Blocks** while a device signs. Renews as another [`Instance`], in the memory
+    /// of this process alone: one signature, and nothing is written, now or later.
+    /// The bundle keeps that instance from then on, and forgets what opens the files
+    /// that it came from.
     ///
     /// For several processes that use one identity's files side by side: what each of
     /// them renews touches no other. And for files that cannot be written.

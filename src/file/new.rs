@@ -42,7 +42,8 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Whether the file can be made, as far as can be told beforehand.
+    /// **Blocks** on files. Whether the file can be made, as far as can be told
+    /// beforehand.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl NewFile {
         }
     }
 
-    /// For its owner alone (mode 0600).
+    /// **Blocks** on files. For its owner alone (mode 0600).
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl NewFile {
         Self::with_mode(path, Mode::RUSR | Mode::WUSR)
     }
 
-    /// That everybody may read (mode 0644).
+    /// **Blocks** on files. That everybody may read (mode 0644).
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Writes on, with an error that names the file.
+    /// **Blocks** on files. Writes on, with an error that names the file.
     ///
     /// # Errors
     ///
@@ -105,7 +106,7 @@ impl NewFile {
         self.file.write_all(bytes).map_err(io_error("write", &self.path))
     }
 
-    /// Gives the file its name, durably.
+    /// **Blocks** on files. Gives the file its name, durably.
     ///
     /// # Errors
     ///

@@ -16,8 +16,9 @@ use crate::keystore::{Draft, IdentityStore, LegacyIdentity, Needs, Pinned};
 use crate::secret::{Passphrase, Pin};
 
 impl Home {
-    /// Whether an identity can be made here: there is none, and none is pinned. An
-    /// identity that has lost a file is put back, and never replaced.
+    /// **Blocks** on files. Whether an identity can be made here: there is none, and
+    /// none is pinned. An identity that has lost a file is put back, and never
+    /// replaced.
     ///
     /// # Errors
     ///
@@ -35,9 +36,9 @@ impl Home {
         Ok(self.store.check_vacant()?)
     }
 
-    /// The DID that is pinned, where an identity is to be made: that of one which was
-    /// never made is in nobody's way, if it is where whoever wrote the note of it
-    /// could remove it.
+    /// **Blocks** on files. The DID that is pinned, where an identity is to be made:
+    /// that of one which was never made is in nobody's way, if it is where whoever
+    /// wrote the note of it could remove it.
     ///
     /// # Errors
     ///
@@ -48,9 +49,9 @@ impl Home {
         Ok(self.config.identity.did.as_ref().filter(|did| !left.was_never_made(did)))
     }
 
-    /// What a new identity of the configured backend will be opened with. A PIN of
-    /// a TPM and a passphrase are chosen now, that of a token is there already.
-    /// **Blocks** while the device answers.
+    /// **Blocks** on the device. What a new identity of the configured backend will
+    /// be opened with. A PIN of a TPM and a passphrase are chosen now, that of a
+    /// token is there already.
     ///
     /// # Errors
     ///
@@ -85,9 +86,9 @@ impl Home {
         Ok(())
     }
 
-    /// Makes a new key with the configured backend, companions for it, and both
-    /// files; before they are there, `icn.toml` pins the DID. **Blocks** while a
-    /// person is asked, the device answers, or scrypt works.
+    /// **Blocks** on device, scrypt and files, and while a person is asked. Makes a
+    /// new key with the configured backend, companions for it, and both files; before
+    /// they are there, `icn.toml` pins the DID.
     ///
     /// # Errors
     ///
@@ -111,7 +112,8 @@ impl Home {
         })
     }
 
-    /// As [`Self::create`], around a key that the device has already.
+    /// **Blocks** on device, scrypt and files, and while a person is asked. As
+    /// [`Self::create`], around a key that the device has already.
     ///
     /// # Errors
     ///
@@ -129,8 +131,9 @@ impl Home {
         })
     }
 
-    /// Makes an identity of an older file, under a new passphrase or the one that
-    /// the file had, and pins it.
+    /// **Blocks** on device, scrypt and files, and while a person is asked. Makes an
+    /// identity of an older file, under a new passphrase or the one that the file
+    /// had, and pins it.
     ///
     /// # Errors
     ///
@@ -142,8 +145,8 @@ impl Home {
         Ok(self.take(made))
     }
 
-    /// What an identity is opened with once it is restored from this backup: the PIN
-    /// that its key has, and a new passphrase. **Blocks** while the device answers.
+    /// **Blocks** on the device. What an identity is opened with once it is restored
+    /// from this backup: the PIN that its key has, and a new passphrase.
     ///
     /// # Errors
     ///
@@ -160,9 +163,9 @@ impl Home {
         Ok(Wants::new(pin, needs.passphrase().then(|| Wanted::passphrase(Step::New))))
     }
 
-    /// Writes the identity of `did` anew from its backup, and pins it. A
-    /// configuration that is not there begins as `config`: as a rule that of the
-    /// backup.
+    /// **Blocks** on device, scrypt and files, and while a person is asked. Writes
+    /// the identity of `did` anew from its backup, and pins it. A configuration that
+    /// is not there begins as `config`: as a rule that of the backup.
     ///
     /// # Errors
     ///
@@ -180,8 +183,9 @@ impl Home {
         })
     }
 
-    /// Does something with the PIN of the configured token or TPM, that is not for an
-    /// identity: tries its device out. The same discipline holds.
+    /// **Blocks** on the device, and while a person is asked. Does something with the
+    /// PIN of the configured token or TPM, that is not for an identity: tries its
+    /// device out. The same discipline holds.
     ///
     /// # Errors
     ///

@@ -12,8 +12,9 @@ use crate::error::{DeviceError, Error};
 use crate::keystore::{Header, Needs};
 
 impl Home {
-    /// As [`Self::adopt`], around a key that `find` finds within a login to the
-    /// configured token. The PIN is sent once, for both.
+    /// **Blocks** on device, scrypt and files. As [`Self::adopt`], around a key that
+    /// `find` finds within a login to the configured token. The PIN is sent once, for
+    /// both.
     ///
     /// # Errors
     ///
@@ -33,9 +34,10 @@ impl Home {
         })
     }
 
-    /// Looks for the key of the identity on the configured token within a login, opens
-    /// it there, and records where it is, as [`Ready::relocate`](super::Ready::relocate)
-    /// does. The PIN is sent once, to that token and to no other.
+    /// **Blocks** on device, scrypt and files. Looks for the key of the identity on
+    /// the configured token within a login, opens it there, and records where it is,
+    /// as [`Ready::relocate`](super::Ready::relocate) does. The PIN is sent once, to
+    /// that token and to no other.
     ///
     /// # Errors
     ///

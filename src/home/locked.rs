@@ -46,14 +46,14 @@ impl<'h> LockedIdentity<'h> {
         self.header().did()
     }
 
-    /// What opens it: which credential of which device, and how many tries are left.
-    /// Asks the device anew at each call, and **blocks** until it answers.
+    /// **Blocks** on the device. What opens it: which credential of which device, and
+    /// how many tries are left. Asks the device anew at each call.
     pub fn wants(&self) -> Wants {
         Wants::of(self.located.needs(), || self.located.describe())
     }
 
-    /// Asks for the credential, and sends nothing. **Blocks** while a person is
-    /// asked.
+    /// **Blocks** while a person is asked. Asks for the credential, and sends
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -69,6 +69,7 @@ impl<'h> LockedIdentity<'h> {
         Ok(Ready { home: self.home, located: self.located, asked })
     }
 
+    /// **Blocks** on device, scrypt and files, and while a person is asked.
     /// [`Self::ask`], then [`Ready::unlock`].
     ///
     /// # Errors
@@ -108,7 +109,8 @@ impl<'h> Ready<'h> {
         self.located.header().did()
     }
 
-    /// Opens it, and renews its certificate when that is due.
+    /// **Blocks** on device, scrypt and files. Opens it, and renews its certificate
+    /// when that is due.
     ///
     /// # Errors
     ///
@@ -117,7 +119,7 @@ impl<'h> Ready<'h> {
         self.with(Located::open)
     }
 
-    /// Opens it as it is.
+    /// **Blocks** on device, scrypt and files. Opens it as it is.
     ///
     /// # Errors
     ///
@@ -126,7 +128,8 @@ impl<'h> Ready<'h> {
         self.with(Located::open_without_renewal)
     }
 
-    /// Opens it, and renews its certificate although that is not due.
+    /// **Blocks** on device, scrypt and files. Opens it, and renews its certificate
+    /// although that is not due.
     ///
     /// # Errors
     ///
@@ -135,7 +138,8 @@ impl<'h> Ready<'h> {
         self.with(Located::renew)
     }
 
-    /// As [`Self::renew`], and ends all older certificates of all holders.
+    /// **Blocks** on device, scrypt and files. As [`Self::renew`], and ends all older
+    /// certificates of all holders.
     ///
     /// # Errors
     ///
@@ -144,7 +148,8 @@ impl<'h> Ready<'h> {
         self.with(Located::renew_all_instances)
     }
 
-    /// As [`Self::renew`], in an epoch that another holder has begun.
+    /// **Blocks** on device, scrypt and files. As [`Self::renew`], in an epoch that
+    /// another holder has begun.
     ///
     /// # Errors
     ///
@@ -153,7 +158,7 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| located.join_epoch(credentials, epoch))
     }
 
-    /// A backup of it.
+    /// **Blocks** on device, scrypt and files. A backup of it.
     ///
     /// # Errors
     ///
@@ -162,7 +167,7 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| located.backup(credentials, request))
     }
 
-    /// Puts it under another passphrase.
+    /// **Blocks** on device, scrypt and files. Puts it under another passphrase.
     ///
     /// # Errors
     ///
@@ -171,8 +176,8 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| located.change_passphrase(credentials, new))
     }
 
-    /// Hands over to another identity, once: see
-    /// [`IdentityStore::hand_over`](crate::keystore::IdentityStore::hand_over).
+    /// **Blocks** on device, scrypt and files. Hands over to another identity, once:
+    /// see [`IdentityStore::hand_over`](crate::keystore::IdentityStore::hand_over).
     ///
     /// # Errors
     ///
@@ -182,7 +187,8 @@ impl<'h> Ready<'h> {
         successor.take_over(old, terms)
     }
 
-    /// Opens it, to hand over to the identity of another DID.
+    /// **Blocks** on device, scrypt and files. Opens it, to hand over to the identity
+    /// of another DID.
     ///
     /// # Errors
     ///
@@ -191,7 +197,8 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| located.prepare_handover(credentials, successor, earlier))
     }
 
-    /// Takes over from an identity that was prepared for it.
+    /// **Blocks** on device, scrypt and files. Takes over from an identity that was
+    /// prepared for it.
     ///
     /// # Errors
     ///
@@ -200,9 +207,9 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| old.to(located, credentials, terms))
     }
 
-    /// Records that its key is where [`Home::moved_to`] said: in the configuration
-    /// first, then in the identity. The home is opened again afterwards, to read the
-    /// configuration.
+    /// **Blocks** on device, scrypt and files. Records that its key is where
+    /// [`Home::moved_to`] said: in the configuration first, then in the identity. The
+    /// home is opened again afterwards, to read the configuration.
     ///
     /// # Errors
     ///
@@ -214,8 +221,9 @@ impl<'h> Ready<'h> {
         self.change(|located, credentials| located.prepare_relocation(credentials))
     }
 
-    /// Seals its keys to the TPM anew, under the policy that is configured: for the
-    /// present PCR values, and those given as well.
+    /// **Blocks** on device, scrypt and files. Seals its keys to the TPM anew, under
+    /// the policy that is configured: for the present PCR values, and those given as
+    /// well.
     ///
     /// # Errors
     ///
@@ -243,8 +251,9 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| pins::change(home, prepare(located, credentials)?))
     }
 
-    /// Does something else with the identity and its credentials. They are sent by
-    /// what is called in it: once, whatever comes of it.
+    /// **Blocks** on device, scrypt and files. Does something else with the identity
+    /// and its credentials. They are sent by what is called in it: once, whatever
+    /// comes of it.
     ///
     /// Meanwhile no other PIN is tried in this home: `work` must not open it once more.
     ///

@@ -60,7 +60,8 @@ impl HomeOptions {
         self
     }
 
-    /// Opens the home in a directory: reads the configuration, and nothing else.
+    /// **Blocks** on files. Opens the home in a directory: reads the configuration,
+    /// and nothing else.
     ///
     /// # Errors
     ///

@@ -171,8 +171,9 @@ impl Home {
         Pins::of(header, self).lines()
     }
 
-    /// The table `[identity]` of the configuration, with its comments and without the
-    /// tables of other programs: for a backup. `None` if there is none.
+    /// **Blocks** on files. The table `[identity]` of the configuration, with its
+    /// comments and without the tables of other programs: for a backup. `None` if
+    /// there is none.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ pub type PromptError = Box<dyn StdError + Send + Sync>;
 ///
 /// [`CredentialSource::prompt`] makes one of a closure.
 pub trait Prompt {
-    /// Asks for it. **Blocks** until there is an answer.
+    /// **Blocks** while a person is asked. Asks for it.
     ///
     /// # Errors
     ///
@@ -129,8 +129,8 @@ impl<'a> CredentialSource<'a> {
         self
     }
 
-    /// A passphrase of something else than the identity in a home: of an older file.
-    /// **Blocks** while a person is asked.
+    /// **Blocks** on files, and while a person is asked. A passphrase of something
+    /// else than the identity in a home: of an older file.
     ///
     /// # Errors
     ///
@@ -139,7 +139,8 @@ impl<'a> CredentialSource<'a> {
         Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::Present))?))
     }
 
-    /// A new passphrase: asked for twice, if a person is asked. **Blocks** meanwhile.
+    /// **Blocks** on files, and while a person is asked. A new passphrase: asked for
+    /// twice, if a person is asked.
     ///
     /// # Errors
     ///
@@ -148,7 +149,8 @@ impl<'a> CredentialSource<'a> {
         Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::New))?))
     }
 
-    /// A new PIN: asked for twice, if a person is asked. **Blocks** meanwhile.
+    /// **Blocks** on files, and while a person is asked. A new PIN: asked for twice,
+    /// if a person is asked.
     ///
     /// # Errors
     ///

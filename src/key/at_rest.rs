@@ -25,7 +25,7 @@ pub trait AtRest: Closed {
     /// What it is then.
     type Opened;
 
-    /// Opens the key.
+    /// **Blocks** on device or scrypt. Opens the key.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl SealedKey {
         self.try_into()
     }
 
-    /// Opens the key; its evidence decides the provenance.
+    /// **Blocks** on the device. Opens the key; its evidence decides the provenance.
     ///
     /// # Errors
     ///

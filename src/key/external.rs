@@ -16,7 +16,7 @@ pub trait ExternalSigner: Send + Sync + 'static {
     /// The public key that it signs under. Asked once and pinned.
     fn verifying_key(&self) -> VerifyingKey;
 
-    /// Signs exactly the bytes given.
+    /// **Blocks** as what is behind it does. Signs exactly the bytes given.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ impl ExternalMaterial {
 }
 
 impl Key<External, Unlocked> {
-    /// Takes a foreign Ed25519 signer, after a fresh challenge verified under
-    /// its key.
+    /// **Blocks** as its signer does. Takes a foreign Ed25519 signer, after a fresh
+    /// challenge verified under its key.
     ///
     /// Every signature it makes later is verified under the key pinned here.
     ///
@@ -58,9 +58,10 @@ impl Key<External, Unlocked> {
 }
 
 impl Key<External, Unlocked, P256> {
-    /// Takes a foreign P-256 signer, as [`Key::<External, Unlocked>::from_external`]
-    /// takes one for Ed25519. It has a name of its own because Rust could not
-    /// tell which of two is meant by `Key::<External, Unlocked>::from_external`.
+    /// **Blocks** as its signer does. Takes a foreign P-256 signer, as
+    /// [`Key::<External, Unlocked>::from_external`] takes one for Ed25519. It has a
+    /// name of its own because Rust could not tell which of two is meant by
+    /// `Key::<External, Unlocked>::from_external`.
     ///
     /// # Errors
     ///

@@ -17,8 +17,9 @@ pub trait Store<S, A>: Closed {
 
 /// Signs with the unlocked material of one provenance.
 pub trait SignWith<A: Algorithm>: Store<Unlocked, A> {
-    /// Signs exactly the bytes of `message`. Generic code outside can name this
-    /// method through its bounds; the token keeps it from being called.
+    /// **Blocks** while a device signs. Signs exactly the bytes of `message`. Generic
+    /// code outside can name this method through its bounds; the token keeps it from
+    /// being called.
     fn sign_with(
         _: Token,
         material: &Self::Material,

@@ -14,9 +14,9 @@ use crate::fault::OpenError;
 use crate::secret::{Passphrase, SigningSeed, leaving_no_trace_of_much};
 
 impl Key<Software, Unlocked> {
-    /// Encrypts the seed with a passphrase (age v1, scrypt with `2^18`) and
-    /// wipes it from memory: afterwards nothing of it is left in the process (see
-    /// [`secret`](crate::secret)).
+    /// **Blocks** on scrypt. Encrypts the seed with a passphrase (age v1, scrypt with
+    /// `2^18`) and wipes it from memory: afterwards nothing of it is left in the
+    /// process (see [`secret`](crate::secret)).
     ///
     /// # Errors
     ///
@@ -26,7 +26,7 @@ impl Key<Software, Unlocked> {
         self.lock_with(passphrase, agefile::WorkFactor::default())
     }
 
-    /// As [`Self::lock`], with another scrypt work factor.
+    /// **Blocks** on scrypt. As [`Self::lock`], with another scrypt work factor.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Key<Software, Locked> {
         &self.material.0.bytes
     }
 
-    /// Decrypts with a passphrase.
+    /// **Blocks** on scrypt. Decrypts with a passphrase.
     ///
     /// # Errors
     ///

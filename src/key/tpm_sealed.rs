@@ -81,8 +81,8 @@ pub(super) fn checked(
 }
 
 impl Key<TpmSealed, Sealed> {
-    /// Satisfies the policy under which the seed was sealed (PCRs, the PIN if
-    /// there is one) and unseals it into locked memory.
+    /// **Blocks** on the device. Satisfies the policy under which the seed was sealed
+    /// (PCRs, the PIN if there is one) and unseals it into locked memory.
     ///
     /// # Errors
     ///

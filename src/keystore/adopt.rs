@@ -10,8 +10,9 @@ use crate::error::{DeviceError, Error};
 use crate::key::DidKey;
 
 impl IdentityStore {
-    /// Opens the key at a locator, and makes companions for it. The key itself is
-    /// left as it is, whatever happens; its evidence says what it is.
+    /// **Blocks** on device and files. Opens the key at a locator, and makes
+    /// companions for it. The key itself is left as it is, whatever happens; its
+    /// evidence says what it is.
     ///
     /// # Errors
     ///
@@ -42,8 +43,9 @@ impl IdentityStore {
         Ok(Draft::new(new, undo).with_new_did())
     }
 
-    /// Opens the key at a locator, makes companions for it, and writes both
-    /// files: [`Self::draft_around`], then [`Draft::write`].
+    /// **Blocks** on device, scrypt and files. Opens the key at a locator, makes
+    /// companions for it, and writes both files: [`Self::draft_around`], then
+    /// [`Draft::write`].
     ///
     /// # Errors
     ///

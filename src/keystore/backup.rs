@@ -81,7 +81,8 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// Reads a file, decrypts it with one of the keys, and verifies it.
+    /// **Blocks** on scrypt and files. Reads a file, decrypts it with one of the
+    /// keys, and verifies it.
     ///
     /// # Errors
     ///

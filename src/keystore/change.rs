@@ -43,8 +43,9 @@ impl Change {
         &self.next
     }
 
-    /// Changes the configuration, as [`Draft::write_config`](super::Draft::write_config)
-    /// does. If the identity cannot be changed, it is put back as it was.
+    /// **Blocks** on files. Changes the configuration, as
+    /// [`Draft::write_config`](super::Draft::write_config) does. If the identity
+    /// cannot be changed, it is put back as it was.
     ///
     /// # Errors
     ///
@@ -58,7 +59,7 @@ impl Change {
         self.config.write(&pin, path, edit)
     }
 
-    /// Writes the identity, and reads it back.
+    /// **Blocks** on scrypt and files. Writes the identity, and reads it back.
     ///
     /// # Errors
     ///

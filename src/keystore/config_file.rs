@@ -139,9 +139,9 @@ impl Pin<'_> {
 }
 
 impl IdentityStore {
-    /// Whether a configuration is in the identity's directory: then whoever can
-    /// write there can change it anyway. Elsewhere it is believed, and what is in
-    /// the directory is not.
+    /// **Blocks** on files. Whether a configuration is in the identity's directory:
+    /// then whoever can write there can change it anyway. Elsewhere it is believed,
+    /// and what is in the directory is not.
     #[must_use]
     pub fn is_config_ours(&self, path: &Path) -> bool {
         let number = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));

@@ -90,7 +90,8 @@ impl New {
 }
 
 impl IdentityStore {
-    /// Makes a key with the backend, and companions for it.
+    /// **Blocks** on device and files. Makes a key with the backend, and companions
+    /// for it.
     ///
     /// # Errors
     ///
@@ -132,8 +133,9 @@ impl IdentityStore {
         Draft::new(New::first(self, bundle, stored, None)?, undo).write()
     }
 
-    /// Makes a key with the backend, companions for it, and writes both files:
-    /// [`Self::draft`], then [`Draft::write`].
+    /// **Blocks** on device, scrypt and files. Makes a key with the backend,
+    /// companions for it, and writes both files: [`Self::draft`], then
+    /// [`Draft::write`].
     ///
     /// # Errors
     ///
@@ -189,10 +191,11 @@ impl<'a> Draft<'a> {
         &self.new.header
     }
 
-    /// Changes the configuration, so that it pins the DID, before the identity is
-    /// written: `edit` gets the text that is there, if there is a file, and gives
-    /// the one that is to be. Reading and replacing it are one step for all who come
-    /// this way: meanwhile this process has the lock of the file's directory.
+    /// **Blocks** on files. Changes the configuration, so that it pins the DID,
+    /// before the identity is written: `edit` gets the text that is there, if there
+    /// is a file, and gives the one that is to be. Reading and replacing it are one
+    /// step for all who come this way: meanwhile this process has the lock of the
+    /// file's directory.
     ///
     /// If no identity comes of it, the file is put back as it was; if this process
     /// is killed, [`IdentityStore::unfinished`] knows that the DID is nobody's. A
@@ -212,7 +215,7 @@ impl<'a> Draft<'a> {
         self.undo.write_config(self.new.bundle.did(), self.new_did, path, edit)
     }
 
-    /// Writes both files, and reads them back.
+    /// **Blocks** on scrypt and files. Writes both files, and reads them back.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use crate::keystore::Header;
 use crate::peer::Certificate;
 
 impl IdentityStore {
-    /// See [`Located::renew_all_instances`].
+    /// **Blocks** on device, scrypt and files. See [`Located::renew_all_instances`].
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl IdentityStore {
         self.locate(backend, pinned)?.renew_all_instances(credentials)
     }
 
-    /// See [`Located::join_epoch`].
+    /// **Blocks** on device, scrypt and files. See [`Located::join_epoch`].
     ///
     /// # Errors
     ///
@@ -55,10 +55,10 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// As [`Self::renew`], and begins a later epoch of the DID: **every** older
-    /// binding of it ends, of this identity and of all other holders, wherever the
-    /// new one is seen. The epoch is the Unix time, or one more than the present one
-    /// if that is higher.
+    /// **Blocks** on device, scrypt and files. As [`Self::renew`], and begins a later
+    /// epoch of the DID: **every** older binding of it ends, of this identity and of
+    /// all other holders, wherever the new one is seen. The epoch is the Unix time,
+    /// or one more than the present one if that is higher.
     ///
     /// Every other machine that holds the DID has to join it
     /// ([`Self::join_epoch`], with `binding().epoch()` of what this gives); programs
@@ -75,8 +75,9 @@ impl Located<'_> {
         self.renew_in(credentials, NextEpoch::Raised)
     }
 
-    /// As [`Self::renew`], in an epoch that another holder of the DID has begun. In
-    /// the present epoch it is a renewal as any other.
+    /// **Blocks** on device, scrypt and files. As [`Self::renew`], in an epoch that
+    /// another holder of the DID has begun. In the present epoch it is a renewal as
+    /// any other.
     ///
     /// # Errors
     ///

@@ -51,8 +51,9 @@ impl fmt::Debug for ExportTo {
     }
 }
 
-/// Writes the private key to a new file (mode 0600): PKCS#8 PEM, encrypted with
-/// age. `age -d FILE` prints the PEM. It is never on disk in the clear.
+/// **Blocks** on scrypt and files. Writes the private key to a new file (mode 0600):
+/// PKCS#8 PEM, encrypted with age. `age -d FILE` prints the PEM. It is never on disk
+/// in the clear.
 ///
 /// Takes what has secret bytes: a `Key<Software, Unlocked>`, or a
 /// [`crate::KeyPair`] made of one.
@@ -82,7 +83,8 @@ pub fn export_secret<K: ExposeSecret>(
     }
 }
 
-/// Whether there is nothing yet where an export is to be written.
+/// **Blocks** on files. Whether there is nothing yet where an export is to be
+/// written.
 ///
 /// # Errors
 ///

@@ -60,8 +60,8 @@ impl<'a> Successor<'a> {
 }
 
 impl IdentityStore {
-    /// Blocks. Hands this identity over to another one: both keys sign that the
-    /// successor goes on in its place, once.
+    /// **Blocks** on device, scrypt and files. Hands this identity over to another
+    /// one: both keys sign that the successor goes on in its place, once.
     ///
     /// Both stores are locked throughout. The statement is noted beside this identity
     /// before it is anywhere else, then stored in the successor's payload, then given
@@ -113,8 +113,9 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// Blocks. Opens the identity that hands over, to [hand over](HandingOver::to) to
-    /// the identity of another DID. It stays locked until then.
+    /// **Blocks** on device, scrypt and files. Opens the identity that hands over, to
+    /// [hand over](HandingOver::to) to the identity of another DID. It stays locked
+    /// until then.
     ///
     /// # Errors
     ///
@@ -160,7 +161,8 @@ impl HandingOver {
         self.before.as_ref()
     }
 
-    /// Blocks. Opens the successor, and hands over: see [`IdentityStore::hand_over`].
+    /// **Blocks** on device, scrypt and files. Opens the successor, and hands over:
+    /// see [`IdentityStore::hand_over`].
     ///
     /// # Errors
     ///

@@ -207,7 +207,7 @@ impl Header {
         }
     }
 
-    /// Whether a passphrase opens the payload.
+    /// **Blocks** on scrypt. Whether a passphrase opens the payload.
     ///
     /// # Errors
     ///
@@ -298,7 +298,7 @@ impl Header {
         &self.storage
     }
 
-    /// How often the identity was written.
+    /// How often the identity was written: a count.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation

@@ -47,7 +47,8 @@ impl IdentityStore {
         self.home.join(names::HEADER)
     }
 
-    /// The public header. It is **not** verified: that takes the credential.
+    /// **Blocks** on files. The public header. It is **not** verified: that takes the
+    /// credential.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl IdentityStore {
             .ok_or_else(|| KeystoreError::Incomplete { missing: self.payload_path() })
     }
 
-    /// Whether an identity can be made here.
+    /// **Blocks** on files. Whether an identity can be made here.
     ///
     /// A header alone is in nobody's way: the payload is written last, so it is
     /// what is left of a [`Self::create`] that was cut off, and no key can be
@@ -122,8 +123,8 @@ impl IdentityStore {
         check_header(header, configured, pinned)
     }
 
-    /// Finds the key that a header names, and checks what can be checked
-    /// without a credential.
+    /// **Blocks** on the device. Finds the key that a header names, and checks what
+    /// can be checked without a credential.
     ///
     /// # Errors
     ///

@@ -17,8 +17,8 @@ use crate::key::{DidKey, Software, Unlocked};
 use crate::secret::Passphrase;
 
 impl IdentityStore {
-    /// Whether an older file can be imported here: no identity is there yet, and
-    /// the file is not where it would be written.
+    /// **Blocks** on files. Whether an older file can be imported here: no identity
+    /// is there yet, and the file is not where it would be written.
     ///
     /// # Errors
     ///
@@ -33,9 +33,9 @@ impl IdentityStore {
         Ok(self.check_vacant()?)
     }
 
-    /// Makes a software identity of version 5 with the DID of an older file: its
-    /// key, its X25519 key if it has one, and what it held beside them. TLS key,
-    /// certificate and binding are new.
+    /// **Blocks** on files. Makes a software identity of version 5 with the DID of an
+    /// older file: its key, its X25519 key if it has one, and what it held beside
+    /// them. TLS key, certificate and binding are new.
     ///
     /// # Errors
     ///
@@ -63,8 +63,8 @@ impl IdentityStore {
         Ok(Draft::new(New::first(self, bundle, stored, Some(carried))?, undo))
     }
 
-    /// Imports an older file, and writes the identity: [`Self::draft_import`],
-    /// then [`Draft::write`].
+    /// **Blocks** on scrypt and files. Imports an older file, and writes the
+    /// identity: [`Self::draft_import`], then [`Draft::write`].
     ///
     /// # Errors
     ///

@@ -126,7 +126,8 @@ pub struct LegacyIdentity {
 }
 
 impl LegacyIdentity {
-    /// Reads and decrypts a file. It is opened for reading only.
+    /// **Blocks** on scrypt and files. Reads and decrypts a file. It is opened for
+    /// reading only.
     ///
     /// A file that others can read is warned about, with the command that
     /// repairs it, and read all the same: it is encrypted, and its owner must be
@@ -143,7 +144,7 @@ impl LegacyIdentity {
         Self::decrypt(&file::read(path)?, passphrase, options)
     }
 
-    /// Decrypts and checks a file.
+    /// **Blocks** on scrypt. Decrypts and checks a file.
     ///
     /// # Errors
     ///

@@ -76,8 +76,9 @@ impl Needs {
 }
 
 impl IdentityStore {
-    /// Reads the header, checks it against what is configured and pinned, and
-    /// finds the key. Uses no credential and takes no lock.
+    /// **Blocks** on device and files. Reads the header, checks it against what is
+    /// configured and pinned, and finds the key. Uses no credential and takes no
+    /// lock.
     ///
     /// # Errors
     ///

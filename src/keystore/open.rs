@@ -44,11 +44,12 @@ impl Opened {
 }
 
 impl IdentityStore {
-    /// Opens the identity: checks the header against what is pinned and
-    /// configured, opens the key, then the payload, and renews the companions
-    /// when two thirds of their validity are over, when peers refuse them (see
-    /// [`IdentityBundle::wants_renewal`]), or when there is no DID document yet.
-    /// By a clock that was not set nothing is renewed, and a warning is logged.
+    /// **Blocks** on device, scrypt and files. Opens the identity: checks the header
+    /// against what is pinned and configured, opens the key, then the payload, and
+    /// renews the companions when two thirds of their validity are over, when peers
+    /// refuse them (see [`IdentityBundle::wants_renewal`]), or when there is no DID
+    /// document yet. By a clock that was not set nothing is renewed, and a warning is
+    /// logged.
     ///
     /// # Errors
     ///
@@ -64,7 +65,8 @@ impl IdentityStore {
         self.locate(backend, pinned)?.open(credentials)
     }
 
-    /// As [`Self::open`], with the time given by the caller's own clock.
+    /// **Blocks** on device, scrypt and files. As [`Self::open`], with the time given
+    /// by the caller's own clock.
     ///
     /// # Errors
     ///
@@ -79,7 +81,7 @@ impl IdentityStore {
         self.locate(backend, pinned)?.open_at(credentials, now)
     }
 
-    /// As [`Located::open_without_renewal`].
+    /// **Blocks** on device, scrypt and files. As [`Located::open_without_renewal`].
     ///
     /// # Errors
     ///
@@ -93,7 +95,7 @@ impl IdentityStore {
         self.locate(backend, pinned)?.open_without_renewal(credentials)
     }
 
-    /// As [`Located::renew`].
+    /// **Blocks** on device, scrypt and files. As [`Located::renew`].
     ///
     /// # Errors
     ///
@@ -109,8 +111,8 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// Opens the identity, and renews its companions when that is due: see
-    /// [`IdentityStore::open`].
+    /// **Blocks** on device, scrypt and files. Opens the identity, and renews its
+    /// companions when that is due: see [`IdentityStore::open`].
     ///
     /// # Errors
     ///
@@ -119,7 +121,8 @@ impl Located<'_> {
         self.open_at(credentials, SystemTime::now())
     }
 
-    /// As [`Self::open`], with the time given by the caller's own clock.
+    /// **Blocks** on device, scrypt and files. As [`Self::open`], with the time given
+    /// by the caller's own clock.
     ///
     /// # Errors
     ///
@@ -139,9 +142,9 @@ impl Located<'_> {
         Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
     }
 
-    /// Opens the identity as it is: nothing is renewed, whatever the time. Header
-    /// and payload are not written, but for putting in order what an interrupted
-    /// write has left.
+    /// **Blocks** on device, scrypt and files. Opens the identity as it is: nothing
+    /// is renewed, whatever the time. Header and payload are not written, but for
+    /// putting in order what an interrupted write has left.
     ///
     /// # Errors
     ///
@@ -152,9 +155,9 @@ impl Located<'_> {
         Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
     }
 
-    /// Opens the identity, and replaces its TLS key and certificate although
-    /// they are not due: after a suspected theft of the TLS key, or where a
-    /// peer says that a later number was seen.
+    /// **Blocks** on device, scrypt and files. Opens the identity, and replaces its
+    /// TLS key and certificate although they are not due: after a suspected theft of
+    /// the TLS key, or where a peer says that a later number was seen.
     ///
     /// # Errors
     ///

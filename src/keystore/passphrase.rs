@@ -10,8 +10,9 @@ use crate::file::names::previous;
 use crate::secret::Passphrase;
 
 impl IdentityStore {
-    /// Encrypts the payload anew, under another passphrase (or the same one) and
-    /// with the scrypt work that is configured. Key and companions stay.
+    /// **Blocks** on device, scrypt and files. Encrypts the payload anew, under
+    /// another passphrase (or the same one) and with the scrypt work that is
+    /// configured. Key and companions stay.
     ///
     /// Crash-safe as every write: until the new files were read back and opened
     /// with the new passphrase, the old ones are kept; then nothing is left that
@@ -37,7 +38,8 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// See [`IdentityStore::change_passphrase`].
+    /// **Blocks** on device, scrypt and files. See
+    /// [`IdentityStore::change_passphrase`].
     ///
     /// # Errors
     ///

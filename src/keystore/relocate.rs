@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::key::DidKey;
 
 impl IdentityStore {
-    /// As [`Self::locate`], with the key at another locator than the header says.
+    /// **Blocks** on device and files. As [`Self::locate`], with the key at another
+    /// locator than the header says.
     ///
     /// # Errors
     ///
@@ -26,7 +27,8 @@ impl IdentityStore {
         Located::find(self.clone(), backend, pinned.did().cloned(), Some(place))
     }
 
-    /// Opens the identity with its key at another locator, and records it.
+    /// **Blocks** on device, scrypt and files. Opens the identity with its key at
+    /// another locator, and records it.
     ///
     /// The key must be that of the identity's DID, prove it, and the device
     /// must open the storage key.
@@ -46,8 +48,8 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// Opens the identity with its key where it was found, to record that it is
-    /// there.
+    /// **Blocks** on device, scrypt and files. Opens the identity with its key where
+    /// it was found, to record that it is there.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use crate::key::{Key, Locked, Software, Unlocked};
 use crate::secret::Passphrase;
 
 impl AgeKeyStore {
-    /// Makes a new identity: a software key and its companions, written to
-    /// `identity.age` and `identity.json`.
+    /// **Blocks** on scrypt and files. Makes a new identity: a software key and its
+    /// companions, written to `identity.age` and `identity.json`.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ impl AgeKeyStore {
         Ok(bundle.into_static::<Software>()?)
     }
 
-    /// The key of the identity in this directory, locked.
+    /// **Blocks** on files. The key of the identity in this directory, locked.
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
 
 impl IdentityStore {
-    /// The chain by which the identity `did` of this home has handed over, as
-    /// [`Self::hand_over`] has noted it. Needs no credential.
+    /// **Blocks** on files. The chain by which the identity `did` of this home has
+    /// handed over, as [`Self::hand_over`] has noted it. Needs no credential.
     ///
     /// # Errors
     ///
@@ -32,10 +32,10 @@ impl IdentityStore {
         Ok(Some(chain))
     }
 
-    /// Opens the identity, has `make` state the rotation that ends in it, and
-    /// stores the whole chain in its payload: for an old key that has no store. Under
-    /// the lock of this one throughout, so that it takes over once. **Nobody remembers
-    /// that the old key has handed over**: see
+    /// **Blocks** on device, scrypt and files. Opens the identity, has `make` state
+    /// the rotation that ends in it, and stores the whole chain in its payload: for
+    /// an old key that has no store. Under the lock of this one throughout, so that
+    /// it takes over once. **Nobody remembers that the old key has handed over**: see
     /// [`RotationStatement::sign_unguarded`](crate::rotation::RotationStatement::sign_unguarded).
     /// An identity that has a store does so by [`Self::hand_over`].
     ///
@@ -56,7 +56,8 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// See [`IdentityStore::record_rotation_unguarded`].
+    /// **Blocks** on device, scrypt and files. See
+    /// [`IdentityStore::record_rotation_unguarded`].
     ///
     /// # Errors
     ///

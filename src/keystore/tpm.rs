@@ -15,8 +15,9 @@ use crate::key::DidKey;
 use crate::secret::Pin;
 
 impl IdentityStore {
-    /// Opens the identity and seals its keys under the policy that is now
-    /// configured, for the present PCR values and those given as well.
+    /// **Blocks** on device and files. Opens the identity and seals its keys under
+    /// the policy that is now configured, for the present PCR values and those given
+    /// as well.
     ///
     /// Nothing is left to the new policy alone until it was written down: the
     /// old objects stay good as well, as long as their policy is satisfied.
@@ -39,8 +40,9 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// Opens the identity and seals its keys anew, to write that down: see
-    /// [`IdentityStore::reseal`]. The backend is the one that it was found by.
+    /// **Blocks** on device and files. Opens the identity and seals its keys anew, to
+    /// write that down: see [`IdentityStore::reseal`]. The backend is the one that it
+    /// was found by.
     ///
     /// # Errors
     ///

@@ -87,8 +87,8 @@ impl Unfinished {
 }
 
 impl IdentityStore {
-    /// What is left here of attempts to make an identity that were cut off;
-    /// `None` also where the identity is there.
+    /// **Blocks** on files. What is left here of attempts to make an identity that
+    /// were cut off; `None` also where the identity is there.
     ///
     /// # Errors
     ///

@@ -96,8 +96,8 @@ impl Stamp {
 }
 
 impl PeerBook {
-    /// Opens the book in a directory, which is made if there is none. Blocks on files,
-    /// as all methods do.
+    /// **Blocks** on files. Opens the book in a directory, which is made if there is
+    /// none.
     ///
     /// # Errors
     ///
@@ -123,9 +123,9 @@ impl PeerBook {
         &self.0.directory
     }
 
-    /// Accepts a DID from the next handshake on, under a name of your choice (empty for
-    /// none; it is not compared with anything). Where it is accepted already, it gets the
-    /// name. Gives whether it was not accepted before.
+    /// **Blocks** on files. Accepts a DID from the next handshake on, under a name of
+    /// your choice (empty for none; it is not compared with anything). Where it is
+    /// accepted already, it gets the name. Gives whether it was not accepted before.
     ///
     /// The chain and the numbers of a DID that was removed are still known.
     ///
@@ -138,9 +138,10 @@ impl PeerBook {
         self.change(|list| list.allow(did, name))
     }
 
-    /// Refuses a DID from the next handshake on, in every process. Connections that are
-    /// open stay open: ask [`Connection::peer`](../tls/struct.Connection.html#method.peer)
-    /// about them again. Gives whether it was accepted before.
+    /// **Blocks** on files. Refuses a DID from the next handshake on, in every
+    /// process. Connections that are open stay open: ask
+    /// [`Connection::peer`](../tls/struct.Connection.html#method.peer) about them
+    /// again. Gives whether it was accepted before.
     ///
     /// # Errors
     ///
@@ -149,10 +150,11 @@ impl PeerBook {
         self.change(|list| list.remove(did))
     }
 
-    /// As [`Self::remove`], and forgets all that is known of the DID: its chain, its
-    /// epoch, its numbers. For peers that never come back. **If one is allowed again,**
-    /// TLS keys that it replaced are accepted until their bindings end, and a thief of
-    /// its key may lead it off by a chain without what it had committed to.
+    /// **Blocks** on files. As [`Self::remove`], and forgets all that is known of the
+    /// DID: its chain, its epoch, its numbers. For peers that never come back. **If
+    /// one is allowed again,** TLS keys that it replaced are accepted until their
+    /// bindings end, and a thief of its key may lead it off by a chain without what
+    /// it had committed to.
     ///
     /// # Errors
     ///
@@ -164,10 +166,10 @@ impl PeerBook {
         Ok(Seen::forget(&self.seen(), did)? || known)
     }
 
-    /// Accepts the present DID of a chain of rotations in the place of each earlier one
-    /// that is in the book, from the next handshake on, and keeps the chain: from then on
-    /// only one that extends it leads on from there. A peer that was removed is not
-    /// accepted by that.
+    /// **Blocks** on files. Accepts the present DID of a chain of rotations in the
+    /// place of each earlier one that is in the book, from the next handshake on, and
+    /// keeps the chain: from then on only one that extends it leads on from there. A
+    /// peer that was removed is not accepted by that.
     ///
     /// The first chain that is given for a bare DID is taken as it is: a thief of the
     /// key can make one that leaves out what the owner committed to before.
@@ -181,8 +183,8 @@ impl PeerBook {
         self.change(|list| list.follow(chain))
     }
 
-    /// As [`Self::follow`], by one statement more at the end of the chain that is kept of
-    /// its DID, or as the first one of it.
+    /// **Blocks** on files. As [`Self::follow`], by one statement more at the end of
+    /// the chain that is kept of its DID, or as the first one of it.
     ///
     /// # Errors
     ///
@@ -191,7 +193,7 @@ impl PeerBook {
         self.change(|list| list.follow_statement(statement))
     }
 
-    /// Whether a DID is accepted now.
+    /// **Blocks** on files. Whether a DID is accepted now.
     ///
     /// # Errors
     ///
@@ -200,7 +202,8 @@ impl PeerBook {
         Ok(self.read()?.contains(did))
     }
 
-    /// The accepted peer that a DID is, or has become by the chain that is kept.
+    /// **Blocks** on files. The accepted peer that a DID is, or has become by the
+    /// chain that is kept.
     ///
     /// # Errors
     ///
@@ -209,8 +212,8 @@ impl PeerBook {
         self.read()?.find(did).map_err(|source| self.damaged(source))
     }
 
-    /// Every peer that is accepted, in the order in which they came, each with its chain,
-    /// whose signatures are verified for it.
+    /// **Blocks** on files. Every peer that is accepted, in the order in which they
+    /// came, each with its chain, whose signatures are verified for it.
     ///
     /// # Errors
     ///

@@ -29,20 +29,20 @@ const DEFAULT_CAPACITY: usize = 65_536;
 /// accepted again until its binding ends. So forget the one seen least recently
 /// first. Never forget the epoch before the DID: it ends what no number does.
 pub trait SequenceStore: Send + Sync {
-    /// What was seen of this DID and this instance. Asked before the peer has proved
-    /// that it has the certificate's key, so that an old certificate is refused
-    /// early: **nothing** must be remembered for it.
+    /// **Blocks** as the store does. What was seen of this DID and this instance.
+    /// Asked before the peer has proved that it has the certificate's key, so that an
+    /// old certificate is refused early: **nothing** must be remembered for it.
     ///
     /// # Errors
     ///
     /// [`SequenceError::Store`] if the store failed: the peer is refused then.
     fn highest(&self, did: &Did, instance: &Instance) -> Result<Highest, SequenceError>;
 
-    /// In one step, under one lock: refuses what [`Highest::check`] refuses, and
-    /// remembers it otherwise. By a later epoch the numbers of all instances so far
-    /// are of no more use, and may be forgotten. Called when the peer has signed the
-    /// handshake with the certificate's key: whoever only has seen a certificate
-    /// raises nothing.
+    /// **Blocks** as the store does. In one step, under one lock: refuses what
+    /// [`Highest::check`] refuses, and remembers it otherwise. By a later epoch the
+    /// numbers of all instances so far are of no more use, and may be forgotten.
+    /// Called when the peer has signed the handshake with the certificate's key:
+    /// whoever only has seen a certificate raises nothing.
     ///
     /// # Errors
     ///

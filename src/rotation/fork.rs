@@ -50,7 +50,7 @@ impl Branch {
         &self.new
     }
 
-    /// The sequence number of the statement.
+    /// The sequence number of the statement: its place in the chain, 1 for the first.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence

@@ -12,10 +12,10 @@ use crate::did::Did;
 use crate::signer::{DidSigner, sign_statement};
 
 impl RotationStatement {
-    /// Has both keys sign that `new` takes over from `old`. **Nobody remembers that
-    /// `old` has done so**: two different statements of one old key are a
-    /// [`Fork`](super::Fork), which peers refuse, and what was signed here and given out
-    /// cannot be taken back.
+    /// **Blocks** while a device signs. Has both keys sign that `new` takes over from
+    /// `old`. **Nobody remembers that `old` has done so**: two different statements of
+    /// one old key are a [`Fork`](super::Fork), which peers refuse, and what was signed
+    /// here and given out cannot be taken back.
     ///
     /// For keys without a store, where the caller keeps the one statement of each key
     /// before it is given out. Identities hand over by

@@ -113,8 +113,8 @@ impl<IO> AsyncStream<IO> {
         self.peer.did()
     }
 
-    /// Asks once more whether the peer is accepted, as of now: [`Connection::peer`]. **Blocks**
-    /// as long as the verifier does, which reads the files of a book of peers.
+    /// **Blocks** on the files of a book, if there is one. Asks once more whether the
+    /// peer is accepted, as of now: [`Connection::peer`].
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ impl Connection {
         Self { inner, verifier, expected }
     }
 
-    /// Who is at the other end.
+    /// **Blocks** on the files of a book, if there is one. Who is at the other end.
     ///
     /// Certificate, time, policy and sequence number are checked once more, as of now: on a
     /// connection that lives long, ask again, and close it when the peer is refused. One
@@ -54,7 +54,8 @@ impl Connection {
         self.peer_at(SystemTime::now())
     }
 
-    /// As [`Self::peer`], with the time given by the caller's own clock.
+    /// **Blocks** on the files of a book, if there is one. As [`Self::peer`], with
+    /// the time given by the caller's own clock.
     ///
     /// # Errors
     ///
@@ -93,7 +94,8 @@ impl Connection {
         self.inner.wants_write()
     }
 
-    /// Takes bytes that the peer has sent; then call [`Self::process`].
+    /// **Blocks** as the transport does. Takes bytes that the peer has sent; then
+    /// call [`Self::process`]. Gives how many bytes.
     ///
     /// # Errors
     ///
@@ -102,7 +104,8 @@ impl Connection {
         self.inner.read_tls(from)
     }
 
-    /// Acts upon the bytes that were read.
+    /// **Blocks** on the files of a book, if there is one. Acts upon the bytes that
+    /// were read.
     ///
     /// # Errors
     ///
@@ -112,7 +115,8 @@ impl Connection {
         Ok(self.inner.process_new_packets()?)
     }
 
-    /// Gives out bytes for the peer.
+    /// **Blocks** as the transport does. Gives out bytes for the peer, and how
+    /// many.
     ///
     /// # Errors
     ///
@@ -136,7 +140,7 @@ impl Connection {
         self.inner.send_close_notify();
     }
 
-    /// Moves bytes until the handshake is done. Blocks as the transport does.
+    /// **Blocks** as the transport does. Moves bytes until the handshake is done.
     ///
     /// # Errors
     ///

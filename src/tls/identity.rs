@@ -86,13 +86,13 @@ impl TlsIdentity {
         &self.0.did
     }
 
-    /// The sequence number of the binding in use.
+    /// The sequence number of the binding in use, which counts for its instance.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.current().binding.sequence()
     }
 
-    /// The epoch of the binding in use.
+    /// The epoch of the binding in use, which counts for its DID.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.current().binding.epoch()

@@ -10,10 +10,10 @@ use super::{Client, Connection, PeerError, Server, TlsError};
 use crate::did::Did;
 use crate::peer::{VerifiedDid, VerifiedPeer};
 
-/// Takes a connection as the side that was called, for instance over a
-/// [`TcpStream`](std::net::TcpStream). Blocks until the handshake is done: give the
-/// transport timeouts, and each connection a thread of its own, so that a peer that falls
-/// silent is in nobody's way.
+/// **Blocks** as the transport does. Takes a connection as the side that was called,
+/// for instance over a [`TcpStream`](std::net::TcpStream). Returns when the handshake
+/// is done: give the transport timeouts, and each connection a thread of its own, so
+/// that a peer that falls silent is in nobody's way.
 ///
 /// # Errors
 ///
@@ -22,8 +22,8 @@ pub fn accept<IO: Read + Write>(io: IO, server: &Server) -> Result<Stream<IO>, T
     Stream::new(io, server.connection()?)
 }
 
-/// Calls a DID: whoever else is at the other end is refused. Blocks until the handshake is
-/// done, as [`accept`] does.
+/// **Blocks** as the transport does. Calls a DID: whoever else is at the other end is
+/// refused.
 ///
 /// That the server has accepted this side is known when something was read (TLS 1.3).
 ///
@@ -61,8 +61,9 @@ impl<IO: Read + Write> Stream<IO> {
         Ok(Self { connection, io, peer })
     }
 
-    /// Tells the peer that nothing follows, and gives the transport back. Without it, the
-    /// peer cannot tell the end from one that somebody else made.
+    /// **Blocks** as the transport does. Tells the peer that nothing follows, and
+    /// gives the transport back. Without it, the peer cannot tell the end from one
+    /// that somebody else made.
     ///
     /// # Errors
     ///
@@ -87,8 +88,9 @@ impl<IO> Stream<IO> {
         self.peer.did()
     }
 
-    /// Asks once more whether the peer is accepted, as of now:
-    /// [`Connection::peer`]. For connections that live long.
+    /// **Blocks** on the files of a book, if there is one. Asks once more whether the
+    /// peer is accepted, as of now: [`Connection::peer`]. For connections that live
+    /// long.
     ///
     /// # Errors
     ///
@@ -97,7 +99,8 @@ impl<IO> Stream<IO> {
         self.connection.peer()
     }
 
-    /// As [`Self::check_peer`], with the time given by the caller's own clock.
+    /// **Blocks** on the files of a book, if there is one. As [`Self::check_peer`],
+    /// with the time given by the caller's own clock.
     ///
     /// # Errors
     ///

@@ -137,14 +137,14 @@ impl DidVerifier {
     }
 
     /// How far clocks may differ: a binding is accepted this long before it
-    /// begins and after it ends.
+    /// begins and after it ends, in whole seconds.
     #[must_use]
     pub const fn with_clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew = skew;
         self
     }
 
-    /// Refuses bindings that are valid for longer; unless said otherwise, for longer
+    /// Refuses bindings that are valid for longer, in whole seconds; unless said otherwise, for longer
     /// than [`DEFAULT_LONGEST_VALIDITY`]. (Ours begin 300 seconds before they are
     /// made, which counts.)
     #[must_use]

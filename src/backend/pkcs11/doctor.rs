@@ -107,7 +107,7 @@ pub struct KeyReport {
     pub problem: Option<String>,
 }
 
-/// Looks at a module and all its tokens, without a PIN.
+/// **Blocks** on the device. Looks at a module and all its tokens, without a PIN.
 ///
 /// # Errors
 ///

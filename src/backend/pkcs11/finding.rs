@@ -11,8 +11,9 @@ use crate::did::Did;
 use crate::error::Pkcs11Error;
 
 impl Pkcs11Backend {
-    /// Finds the public key with this `CKA_LABEL`, without a PIN: the way to
-    /// a key that was not made by [`crate::backend::Backend::create`].
+    /// **Blocks** on the device. Finds the public key with this `CKA_LABEL`, without
+    /// a PIN: the way to a key that was not made by
+    /// [`crate::backend::Backend::create`].
     ///
     /// # Errors
     ///
@@ -24,8 +25,8 @@ impl Pkcs11Backend {
         labelled(Objects { token: &token, session: &session }, label)
     }
 
-    /// Finds the public key that a URI means, without a PIN. The token must
-    /// also be the configured one.
+    /// **Blocks** on the device. Finds the public key that a URI means, without a
+    /// PIN. The token must also be the configured one.
     ///
     /// # Errors
     ///
@@ -37,8 +38,9 @@ impl Pkcs11Backend {
         meant(Objects { token: &token, session: &session }, uri)
     }
 
-    /// Looks for the key of a DID on every token of the configured module that a
-    /// URI means, without a PIN: on a token that was restored, cloned or replaced.
+    /// **Blocks** on the device. Looks for the key of a DID on every token of the
+    /// configured module that a URI means, without a PIN: on a token that was
+    /// restored, cloned or replaced.
     ///
     /// # Errors
     ///
@@ -59,7 +61,7 @@ impl Pkcs11Backend {
         the_only(found, did, searched)
     }
 
-    /// The public key of a pair, without a PIN.
+    /// **Blocks** on the device. The public key of a pair, without a PIN.
     ///
     /// # Errors
     ///
@@ -71,8 +73,9 @@ impl Pkcs11Backend {
         shown_at(Objects { token: &token, session: &session }, locator)
     }
 
-    /// Whether the configured token shows any key that an identity can have. Some
-    /// tokens (YubiHSM 2) show none before a login: see [`Self::log_in`].
+    /// **Blocks** on the device. Whether the configured token shows any key that an
+    /// identity can have. Some tokens (YubiHSM 2) show none before a login: see
+    /// [`Self::log_in`].
     ///
     /// # Errors
     ///

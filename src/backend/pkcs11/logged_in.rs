@@ -25,8 +25,8 @@ pub struct LoggedIn<'a> {
 }
 
 impl Pkcs11Backend {
-    /// Logs in to the one token that the configuration means, its `key` too. The PIN
-    /// is sent there once, and to no other token. **Blocks** until the token answers.
+    /// **Blocks** on the device. Logs in to the one token that the configuration
+    /// means, its `key` too. The PIN is sent there once, and to no other token.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Pkcs11Backend {
 }
 
 impl LoggedIn<'_> {
-    /// As [`Pkcs11Backend::find_by_label`].
+    /// **Blocks** on the device. As [`Pkcs11Backend::find_by_label`].
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl LoggedIn<'_> {
         self.with(|objects| labelled(objects, label))
     }
 
-    /// As [`Pkcs11Backend::locate`], on this token.
+    /// **Blocks** on the device. As [`Pkcs11Backend::locate`], on this token.
     ///
     /// # Errors
     ///
@@ -60,8 +60,8 @@ impl LoggedIn<'_> {
         self.with(|objects| meant(objects, uri))
     }
 
-    /// As [`Pkcs11Backend::search`], on this token alone, among the keys that `key` of
-    /// the configuration means.
+    /// **Blocks** on the device. As [`Pkcs11Backend::search`], on this token alone,
+    /// among the keys that `key` of the configuration means.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl LoggedIn<'_> {
         the_only(found, did, vec![self.token.full_name()])
     }
 
-    /// As [`Pkcs11Backend::public_key`].
+    /// **Blocks** on the device. As [`Pkcs11Backend::public_key`].
     ///
     /// # Errors
     ///

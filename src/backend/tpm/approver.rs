@@ -25,8 +25,8 @@ use crate::file::{self, read_credential};
 pub struct ApproverKey(SigningKey);
 
 impl ApproverKey {
-    /// Reads a PKCS#8 PEM file (`openssl genpkey -algorithm EC -pkeyopt
-    /// ec_paramgen_curve:P-256`), which nobody else may read.
+    /// **Blocks** on files. Reads a PKCS#8 PEM file (`openssl genpkey -algorithm EC
+    /// -pkeyopt ec_paramgen_curve:P-256`), which nobody else may read.
     ///
     /// # Errors
     ///

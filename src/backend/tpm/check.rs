@@ -44,8 +44,8 @@ pub struct Outlook {
 }
 
 impl TpmBackend {
-    /// Loads both objects, and compares the policies with the present PCRs, or
-    /// with these values where there are any.
+    /// **Blocks** on the device. Loads both objects, and compares the policies with
+    /// the present PCRs, or with these values where there are any.
     ///
     /// # Errors
     ///
@@ -77,8 +77,8 @@ impl TpmBackend {
         })
     }
 
-    /// Puts an approval where this node finds it, after looking whether it is
-    /// for this identity and verifies.
+    /// **Blocks** on device and files. Puts an approval where this node finds it,
+    /// after looking whether it is for this identity and verifies.
     ///
     /// # Errors
     ///

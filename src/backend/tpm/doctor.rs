@@ -86,8 +86,8 @@ pub struct StorageKey {
     pub pinned: Option<bool>,
 }
 
-/// Looks at the configured TPM; with `probe`, makes keys, uses them and
-/// forgets them. No PIN is used.
+/// **Blocks** on the device. Looks at the configured TPM; with `probe`, makes keys,
+/// uses them and forgets them. No PIN is used.
 ///
 /// # Errors
 ///

@@ -104,7 +104,7 @@ impl TpmBackend {
         Ok(TpmPolicy { pcr, authorized, pin })
     }
 
-    /// The present values of the configured PCRs.
+    /// **Blocks** on the device. The present values of the configured PCRs.
     ///
     /// # Errors
     ///

@@ -16,9 +16,9 @@ use crate::error::{BackupError, Error};
 const MAX_TEXT: usize = 512;
 
 impl Backup {
-    /// Writes the X25519 key of `did` as an age identity file (mode 0600): the
-    /// stock `age` opens with it what was encrypted to the identity. It cannot
-    /// sign.
+    /// **Blocks** on files. Writes the X25519 key of `did` as an age identity file
+    /// (mode 0600): the stock `age` opens with it what was encrypted to the identity.
+    /// It cannot sign.
     ///
     /// # Errors
     ///

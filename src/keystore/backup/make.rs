@@ -86,7 +86,7 @@ pub struct BackedUp {
 }
 
 impl BackedUp {
-    /// Writes the file durably (mode 0600), and reads it back.
+    /// **Blocks** on files. Writes the file durably (mode 0600), and reads it back.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl BackedUp {
         Ok(())
     }
 
-    /// Whether a backup can be written there.
+    /// **Blocks** on files. Whether a backup can be written there.
     ///
     /// # Errors
     ///
@@ -122,8 +122,9 @@ pub(super) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 impl IdentityStore {
-    /// Opens the identity, and encrypts all of it that can be had to the
-    /// recipients, signed by the DID's key. The identity is left as it is.
+    /// **Blocks** on device, scrypt and files. Opens the identity, and encrypts all
+    /// of it that can be had to the recipients, signed by the DID's key. The identity
+    /// is left as it is.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
-    /// See [`IdentityStore::backup`].
+    /// **Blocks** on device, scrypt and files. See [`IdentityStore::backup`].
     ///
     /// # Errors
     ///

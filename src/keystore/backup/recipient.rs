@@ -80,7 +80,8 @@ impl fmt::Debug for RecoveryRecipient {
 pub struct RecoveryKeys(Vec<Box<dyn Identity + Send + Sync>>);
 
 impl RecoveryKeys {
-    /// Reads a file with lines `AGE-SECRET-KEY-1…`, comments and empty lines.
+    /// **Blocks** on files. Reads a file with lines `AGE-SECRET-KEY-1…`, comments and
+    /// empty lines.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl RecoveryKeys {
         Ok(Self::parse(path, &bytes)?)
     }
 
-    /// Reads such a file that `age -p` has encrypted.
+    /// **Blocks** on scrypt and files. Reads such a file that `age -p` has encrypted.
     ///
     /// # Errors
     ///

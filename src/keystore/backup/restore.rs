@@ -15,7 +15,8 @@ use crate::error::{BackupError, DeviceError, Error};
 use crate::key::DidKey;
 
 impl IdentityStore {
-    /// Makes the identity of `did` anew from its backup.
+    /// **Blocks** on device and files. Makes the identity of `did` anew from its
+    /// backup.
     ///
     /// A software key gets the passphrase in `credentials`. A key of a device
     /// must be where it was, and is opened with its PIN; the device releases
@@ -64,8 +65,8 @@ impl IdentityStore {
         Ok(Draft::new(New::of(self, bundle, payload, stored, generation)?, undo))
     }
 
-    /// Writes the identity of `did` anew from its backup:
-    /// [`Self::draft_restored`], then [`Draft::write`].
+    /// **Blocks** on device, scrypt and files. Writes the identity of `did` anew from
+    /// its backup: [`Self::draft_restored`], then [`Draft::write`].
     ///
     /// # Errors
     ///

@@ -66,7 +66,8 @@ impl KnownKey {
         if self.earlier.is_some() { IDENTITYS_KEY } else { NAMED_KEY }
     }
 
-    /// Looks whether the key is on its token, without a PIN.
+    /// **Blocks** on the device. Looks whether the key is on its token, without a
+    /// PIN.
     #[must_use]
     pub fn look(&self, config: &Pkcs11Config) -> Verdict {
         let requirement = self.requirement();

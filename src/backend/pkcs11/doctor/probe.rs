@@ -85,8 +85,9 @@ pub enum NotMade {
     Refused(String),
 }
 
-/// Tries a token out: logs in once, makes keys that are gone afterwards, signs a few
-/// hundred times, keeps storage keys in both ways. Blocks for about ten seconds.
+/// **Blocks** on the device for about ten seconds. Tries a token out: logs in once,
+/// makes keys that are gone afterwards, signs a few hundred times, keeps storage keys
+/// in both ways.
 ///
 /// # Errors
 ///
