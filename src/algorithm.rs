@@ -4,12 +4,14 @@ mod ed25519;
 mod p256;
 mod public;
 mod signature;
+mod x25519;
 
 use std::fmt;
 
 pub use self::ed25519::Ed25519VerifyingKey;
 pub use self::p256::P256VerifyingKey;
 pub use self::signature::{BadSignature, Signature};
+pub use self::x25519::X25519PublicKey;
 use crate::encoding::named;
 use crate::kind::{ErrorKind, explain};
 use crate::private::Closed;
@@ -183,7 +185,7 @@ impl InvalidVerifyingKey {
     }
 }
 
-/// Why bytes are not a public key that this crate accepts.
+/// Why bytes or a text are not a public key that this crate accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVerifyingKey {

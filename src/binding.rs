@@ -13,7 +13,7 @@ pub(crate) use self::extension::{Extension, OID, Unreadable};
 pub use self::instance::{BindingNumber, Instance};
 use self::stored::Stored;
 pub use self::stored::UnverifiedBinding;
-use crate::algorithm::{BadSignature, Signature};
+use crate::algorithm::{BadSignature, Signature, X25519PublicKey};
 use crate::clock;
 use crate::did::Did;
 use crate::statement::{Purpose, Statement};
@@ -143,8 +143,8 @@ impl Binding {
 
     /// The X25519 public key (RFC 7748).
     #[must_use]
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
-        &self.terms.x25519_public
+    pub const fn x25519_public_key(&self) -> X25519PublicKey {
+        X25519PublicKey::from_bytes(self.terms.x25519_public)
     }
 
     /// First second of validity, Unix time.

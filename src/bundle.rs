@@ -18,9 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
-pub use encryption::{
-    DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret, age_recipient,
-};
+pub use encryption::{DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret};
 pub use error::BundleError;
 pub(crate) use renewal::{Decide, Keeper, NextEpoch};
 pub use renewal::{Renewal, RenewalError};
@@ -29,7 +27,7 @@ pub(crate) use shared::{TlsPart, TlsSlot};
 
 use self::renewal::Kept;
 use self::shared::Shared;
-use crate::algorithm::{P256, Signature, VerifyingKey};
+use crate::algorithm::{P256, Signature, VerifyingKey, X25519PublicKey};
 use crate::binding::Holder;
 pub use crate::binding::{Binding, BindingNumber, Instance, UnverifiedBinding};
 use crate::clock;
@@ -220,10 +218,10 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.companions().certificate_der().to_vec()
     }
 
-    /// The X25519 public key (RFC 7748), 32 bytes.
+    /// The X25519 public key (RFC 7748).
     #[must_use]
-    pub fn x25519_public_key(&self) -> [u8; 32] {
-        *self.companions().x25519_public_key()
+    pub fn x25519_public_key(&self) -> X25519PublicKey {
+        self.companions().x25519_public_key()
     }
 
     /// The signed DID document. `None` only for an identity from before there

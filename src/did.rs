@@ -164,12 +164,6 @@ impl Did {
     }
 }
 
-/// The `publicKeyMultibase` of an X25519 public key: `z6LS…` (multicodec `ec 01`).
-#[must_use]
-pub fn x25519_public_key_multibase(key: &[u8; 32]) -> String {
-    format!("z{}", bs58::encode([&[0xec, 0x01], key.as_slice()].concat()).into_string())
-}
-
 /// The code before a key (an unsigned varint), and the key.
 fn multicodec(bytes: &[u8]) -> Result<(u64, &[u8]), InvalidDid> {
     let mut code: u64 = 0;

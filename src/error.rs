@@ -101,7 +101,7 @@ pub enum Error {
     /// A text is not the JSON that it should be.
     #[error(transparent)]
     Json(#[from] InvalidJson),
-    /// Bytes are no public key.
+    /// Bytes or a text are no public key.
     #[error(transparent)]
     VerifyingKey(#[from] InvalidVerifyingKey),
     /// A signature does not verify.

@@ -175,19 +175,13 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {
     check_directory(path)
 }
 
-/// **Blocks** on files. Writes a file of ours durably (mode 0600), as the identity's
-/// own files are.
+/// Writes a file of ours durably (mode 0600), over the one that is there.
 ///
 /// # Errors
 ///
 /// [`KeystoreError::Io`], or `Unsafe` if something else than a file has that
 /// name. The file is the old one then; or, if the directory could not be
 /// synced, perhaps the new one.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
-    write(path, bytes)
-}
-
-/// Writes a file of ours, over the one that is there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     write_as(path, bytes, Existing::Replace)
 }

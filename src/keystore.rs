@@ -48,7 +48,6 @@ mod unfinished;
 mod unlock;
 
 pub use crate::backend::Credentials;
-pub use crate::file::{read_credential, write_private};
 pub use change::Change;
 pub use draft::Draft;
 pub use export::{ExportTo, check_export, export_secret};

@@ -96,7 +96,9 @@ pub mod statement;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-pub use algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
+pub use algorithm::{
+    Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey, X25519PublicKey,
+};
 #[cfg(feature = "keystore")]
 pub use bundle::IdentityBundle;
 pub use did::{Did, DidMethod};

@@ -28,6 +28,7 @@ pub(crate) use recent::Recent;
 pub use refusal::Refusal;
 pub use sequence::{Highest, MemorySequences, SequenceError, SequenceStore};
 
+use crate::algorithm::X25519PublicKey;
 pub use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
 
@@ -85,7 +86,7 @@ impl fmt::Debug for VerifiedDid {
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedPeer {
     did: VerifiedDid,
-    x25519_public: [u8; 32],
+    x25519_public: X25519PublicKey,
     not_after: u64,
     instance: Instance,
     number: BindingNumber,
@@ -97,7 +98,7 @@ impl VerifiedPeer {
         let binding = proven.binding();
         Self {
             did: VerifiedDid(binding.did().clone()),
-            x25519_public: *binding.x25519_public_key(),
+            x25519_public: binding.x25519_public_key(),
             not_after: binding.not_after(),
             instance: *proven.instance(),
             number: binding.number(),
@@ -118,8 +119,8 @@ impl VerifiedPeer {
 
     /// The X25519 public key (RFC 7748) that the DID vouches for.
     #[must_use]
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
-        &self.x25519_public
+    pub const fn x25519_public_key(&self) -> X25519PublicKey {
+        self.x25519_public
     }
 
     /// When the binding ends.

@@ -53,7 +53,7 @@ impl Extension {
         Self {
             sequence: binding.sequence(),
             holder: binding.holder(),
-            x25519_public: *binding.x25519_public_key(),
+            x25519_public: *binding.x25519_public_key().as_bytes(),
             signature: *binding.signature(),
         }
     }

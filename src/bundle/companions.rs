@@ -8,7 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{BundleError, tls};
-use crate::algorithm::Signature;
+use crate::algorithm::{Signature, X25519PublicKey};
 use crate::binding::{Binding, CLOCK_SKEW, Holder, Terms};
 use crate::clock;
 use crate::did::{Did, DidDocument, InvalidDocument, NotSigned};
@@ -65,7 +65,7 @@ impl Companions {
         if self.document.is_some() {
             return Ok(self);
         }
-        let key = *self.binding.x25519_public_key();
+        let key = self.binding.x25519_public_key();
         let document = DidDocument::sign(did, key, at, sign).map_err(|error| match error {
             NotSigned::Sign(error) => BundleError::Sign(error),
             NotSigned::Invalid(error) => BundleError::Document(error),
@@ -123,7 +123,7 @@ impl Companions {
         let tls_key = Arc::new(SigningSeed::generate()?);
         let terms = Terms {
             tls_spki: tls::spki(&tls_key),
-            x25519_public: x25519.public_key(),
+            x25519_public: *x25519.public_key().as_bytes(),
             not_before: now.saturating_sub(CLOCK_SKEW),
             not_after: now.saturating_add(validity.as_secs()),
             sequence: numbers.sequence,
@@ -149,7 +149,7 @@ impl Companions {
         if binding.tls_spki() != tls::spki(&self.tls_key) {
             return Err(BundleError::Mismatch { what: "TLS key" });
         }
-        if *binding.x25519_public_key() != self.x25519.public_key() {
+        if binding.x25519_public_key() != self.x25519.public_key() {
             return Err(BundleError::Mismatch { what: "X25519 key" });
         }
         if let Some(document) = &self.document {
@@ -200,7 +200,7 @@ impl Companions {
         let binding = &self.binding;
         let terms = Terms {
             tls_spki: binding.tls_spki().to_vec(),
-            x25519_public: *binding.x25519_public_key(),
+            x25519_public: *binding.x25519_public_key().as_bytes(),
             not_before: binding.not_before(),
             not_after: binding.not_after(),
             sequence: binding.sequence(),
@@ -233,9 +233,9 @@ impl Companions {
         tls::private_key_der(&self.tls_key)
     }
 
-    /// The X25519 public key (RFC 7748), 32 bytes.
+    /// The X25519 public key (RFC 7748).
     #[must_use]
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
+    pub const fn x25519_public_key(&self) -> X25519PublicKey {
         self.binding.x25519_public_key()
     }
 

@@ -26,12 +26,6 @@ use crate::file::{Existing, NewFile, io_error};
 use crate::secret::X25519Seed;
 use crate::signer::DidSigner;
 
-/// An X25519 public key as an age recipient: `age1…` (age v1, Bech32).
-#[must_use]
-pub fn age_recipient(x25519_public: &[u8; 32]) -> String {
-    encoding::age::recipient(x25519_public)
-}
-
 type Ciphertext<R> = BufReader<Unarmored<R>>;
 
 /// An age file whose header was read, and that nobody has opened yet.
@@ -134,7 +128,7 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// takes with `--recipient`.
     #[must_use]
     pub fn age_recipient(&self) -> String {
-        age_recipient(&self.x25519_public_key())
+        self.x25519_public_key().to_string()
     }
 
     /// Opens an age file that was encrypted to [`Self::age_recipient`].

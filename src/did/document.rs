@@ -20,12 +20,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::Did;
 use super::form::{Form, Vouching};
 use super::proof;
-use super::{Did, x25519_public_key_multibase};
-use crate::algorithm::{BadSignature, Signature};
+use crate::algorithm::{BadSignature, Signature, X25519PublicKey};
 use crate::clock;
-use crate::encoding::{self, InvalidJson};
+use crate::encoding::InvalidJson;
 use crate::kind::{ErrorKind, explain};
 use crate::statement::{Purpose, Statement};
 
@@ -45,7 +45,7 @@ const X25519_PUB: [u8; 2] = [0xec, 0x01];
 #[derive(Clone, PartialEq, Eq)]
 pub struct DidDocument {
     did: Did,
-    x25519_public: [u8; 32],
+    x25519_public: X25519PublicKey,
     created: u64,
     statement: [u8; 64],
     proof: [u8; 64],
@@ -55,7 +55,7 @@ impl DidDocument {
     /// Signs twice: the statement, then the proof.
     pub(crate) fn sign<E>(
         did: &Did,
-        x25519_public: [u8; 32],
+        x25519_public: X25519PublicKey,
         at: SystemTime,
         mut sign: impl FnMut(&[u8]) -> Result<Signature, E>,
     ) -> Result<Self, NotSigned<E>> {
@@ -130,20 +130,20 @@ impl DidDocument {
 
     /// The X25519 public key (RFC 7748) that the DID key vouches for.
     #[must_use]
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
-        &self.x25519_public
+    pub const fn x25519_public_key(&self) -> X25519PublicKey {
+        self.x25519_public
     }
 
     /// That key as an age recipient, `age1…`.
     #[must_use]
     pub fn age_recipient(&self) -> String {
-        encoding::age::recipient(&self.x25519_public)
+        self.x25519_public.to_string()
     }
 
     /// That key as Multikey, `z6LS…`.
     #[must_use]
     pub fn x25519_multibase(&self) -> String {
-        x25519_public_key_multibase(&self.x25519_public)
+        self.x25519_public.to_multibase()
     }
 
     /// When it was signed, Unix time, by the signer's own clock.
@@ -177,19 +177,19 @@ impl DidDocument {
 }
 
 /// The bytes that are signed for the X25519 key.
-fn statement(did: &Did, x25519_public: &[u8; 32], created: u64) -> Vec<u8> {
+fn statement(did: &Did, x25519_public: &X25519PublicKey, created: u64) -> Vec<u8> {
     Statement::new(Purpose::EncryptionKey)
         .field(did.as_str().as_bytes())
-        .raw(x25519_public)
+        .raw(x25519_public.as_bytes())
         .number(created)
         .into_bytes()
 }
 
-fn decode_x25519(multibase: &str) -> Option<[u8; 32]> {
+fn decode_x25519(multibase: &str) -> Option<X25519PublicKey> {
     // Much longer than any; decoding takes time that grows by the square.
     let text = multibase.strip_prefix('z').filter(|text| text.len() < 64)?;
     let bytes = bs58::decode(text).into_vec().ok()?;
-    bytes.strip_prefix(&X25519_PUB)?.try_into().ok()
+    bytes.strip_prefix(&X25519_PUB)?.try_into().ok().map(X25519PublicKey::from_bytes)
 }
 
 fn date(unix: u64) -> Result<String, InvalidDocument> {

@@ -3,8 +3,9 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Did;
 use super::proof::{cryptosuite, encode_signature};
-use super::{Did, x25519_public_key_multibase};
+use crate::algorithm::X25519PublicKey;
 
 /// A document with or without its proof. Another property is an error, and so
 /// is one that is there twice.
@@ -63,9 +64,14 @@ pub(super) struct Proof {
 
 impl Form {
     /// Everything but the proof follows from these.
-    pub(super) fn new(did: &Did, x25519: &[u8; 32], created: u64, signature: &[u8; 64]) -> Self {
+    pub(super) fn new(
+        did: &Did,
+        x25519: &X25519PublicKey,
+        created: u64,
+        signature: &[u8; 64],
+    ) -> Self {
         let key = did.verifying_key().to_multibase();
-        let agreed = x25519_public_key_multibase(x25519);
+        let agreed = x25519.to_multibase();
         let method = did.verification_method();
         Self {
             context: Context,

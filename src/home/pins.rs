@@ -166,6 +166,7 @@ fn not_pinned(home: &Home, lines: Option<String>, error: Error) -> Error {
 impl Home {
     /// The lines of `icn.toml` that pin an identity with this header, and say where
     /// its key is.
+    #[doc(hidden)]
     #[must_use]
     pub fn pin_lines(&self, header: &Header) -> String {
         Pins::of(header, self).lines()

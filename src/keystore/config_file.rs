@@ -143,7 +143,7 @@ impl IdentityStore {
     /// then whoever can write there can change it anyway. Elsewhere it is believed,
     /// and what is in the directory is not.
     #[must_use]
-    pub fn is_config_ours(&self, path: &Path) -> bool {
+    pub(crate) fn is_config_ours(&self, path: &Path) -> bool {
         let number = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
         match (number(self.home()), number(file::parent(&target(path)))) {
             (Ok(home), Ok(directory)) => home == directory,

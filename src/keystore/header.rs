@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use self::evidence::EvidenceSummary;
-use crate::algorithm::AlgorithmId;
+use crate::algorithm::{AlgorithmId, X25519PublicKey};
 use crate::backend::{
     AesGcmWrapped, BackendKind, EcdhWrapped, Locator, Pkcs11Locator, TpmObject, WrappedKey,
 };
@@ -149,7 +149,7 @@ impl Header {
             storage,
             certificate: companions.certificate().to_vec(),
             tls_not_after: companions.binding().not_after(),
-            x25519_public: *companions.binding().x25519_public_key(),
+            x25519_public: *companions.binding().x25519_public_key().as_bytes(),
             did_document: companions.document_value(),
         }
     }
@@ -160,7 +160,7 @@ impl Header {
             generation: self.generation.saturating_add(1),
             certificate: companions.certificate().to_vec(),
             tls_not_after: companions.binding().not_after(),
-            x25519_public: *companions.binding().x25519_public_key(),
+            x25519_public: *companions.binding().x25519_public_key().as_bytes(),
             did_document: companions.document_value(),
             ..self.clone()
         }
@@ -323,10 +323,10 @@ impl Header {
         self.tls_not_after
     }
 
-    /// The X25519 public key.
+    /// The X25519 public key (RFC 7748).
     #[must_use]
-    pub const fn x25519_public_key(&self) -> &[u8; 32] {
-        &self.x25519_public
+    pub const fn x25519_public_key(&self) -> X25519PublicKey {
+        X25519PublicKey::from_bytes(self.x25519_public)
     }
 
     /// The DID document as it is written, not verified.

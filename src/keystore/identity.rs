@@ -114,6 +114,7 @@ impl IdentityStore {
     /// # Errors
     ///
     /// [`KeystoreError::NotPinned`] or [`KeystoreError::NotConfigured`].
+    #[doc(hidden)]
     pub fn check(
         &self,
         header: &Header,
@@ -129,6 +130,7 @@ impl IdentityStore {
     /// # Errors
     ///
     /// As [`Backend::find`].
+    #[doc(hidden)]
     pub fn find(&self, backend: &dyn Backend, header: &Header) -> Result<KeyAtRest, Error> {
         backend.find(&self.locator_of(header), header.did())
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 use super::memory::LockedBox;
 use super::random::{self, NoRandomness};
 use super::stack::leaving_no_trace;
-use crate::algorithm::Ed25519VerifyingKey;
+use crate::algorithm::{Ed25519VerifyingKey, X25519PublicKey};
 
 /// An Ed25519 seed, and what RFC 8032 section 5.1.5 expands it to, kept so
 /// that a signature does not expand it again.
@@ -95,7 +95,9 @@ impl X25519Seed {
         &self.0
     }
 
-    pub(crate) fn public_key(&self) -> [u8; 32] {
-        leaving_no_trace(|| x25519_dalek::x25519(*self.0, x25519_dalek::X25519_BASEPOINT_BYTES))
+    pub(crate) fn public_key(&self) -> X25519PublicKey {
+        X25519PublicKey::from_bytes(leaving_no_trace(|| {
+            x25519_dalek::x25519(*self.0, x25519_dalek::X25519_BASEPOINT_BYTES)
+        }))
     }
 }

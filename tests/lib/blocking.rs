@@ -31,7 +31,7 @@ const TYPES: [(&str, &str); 17] = [
 
 /// Others that block; without a type where they are free.
 const FUNCTIONS: [(&str, &str); 28] = [
-    ("", "accept connect check_export examine export_secret probe read_credential write_private"),
+    ("", "accept connect check_export examine export_secret probe read_credential"),
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
     ("AsyncStream", "check_peer"),

@@ -99,6 +99,6 @@ fn talk(server: &Node, client: &Node) {
     assert_eq!(met.did(), server.did());
     assert_eq!(answer, format!("hello from {}", client.did()));
     // And what the DIDs vouch for beside the TLS keys.
-    assert_eq!(*seen.x25519_public_key(), client.x25519_public_key());
-    assert_eq!(*met.x25519_public_key(), server.x25519_public_key());
+    assert_eq!(seen.x25519_public_key(), client.x25519_public_key());
+    assert_eq!(met.x25519_public_key(), server.x25519_public_key());
 }

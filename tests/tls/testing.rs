@@ -20,7 +20,7 @@ fn a_handshake_in_memory_verifies_both_as_one_over_a_network() {
     assert_eq!(met.client.did(), client.did());
     assert_eq!(met.server.did(), server.did());
     assert_eq!(met.client.sequence(), client.binding().sequence());
-    assert_eq!(met.server.x25519_public_key(), &server.x25519_public_key());
+    assert_eq!(met.server.x25519_public_key(), server.x25519_public_key());
     // Nobody is let off: a binding that has ended is refused, on either side.
     let past = SystemTime::now() - 3 * WEEK;
     let good = bundle();

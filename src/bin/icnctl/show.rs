@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::KeyAtRest;
-use icn_identity::bundle::{Binding, age_recipient};
+use icn_identity::bundle::Binding;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::home::Home;
@@ -113,8 +113,8 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
             "not_after": date(header.tls_not_after()),
         },
         "encryption": {
-            "public_key": hex(header.x25519_public_key()),
-            "age_recipient": age_recipient(header.x25519_public_key()),
+            "public_key": hex(header.x25519_public_key().as_bytes()),
+            "age_recipient": header.x25519_public_key().to_string(),
             "signed": header.did_document().is_ok_and(|document| document.is_some()),
         },
     })
@@ -204,7 +204,7 @@ fn instance(header: &Header) -> String {
 
 /// `age1…`, and whether the DID's key has signed for it.
 fn encryption(header: &Header) -> String {
-    let recipient = age_recipient(header.x25519_public_key());
+    let recipient = header.x25519_public_key();
     match header.did_document() {
         Ok(Some(_)) => format!("{recipient} (signed by the DID's key)"),
         // An invalid one was refused before.

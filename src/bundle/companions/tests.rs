@@ -109,7 +109,7 @@ fn a_certificate_carries_exactly_the_binding_it_belongs_to() {
     let (binding, tls_key) = (good.binding(), &good.tls_key);
     let terms = || Terms {
         tls_spki: tls::spki(tls_key),
-        x25519_public: *binding.x25519_public_key(),
+        x25519_public: *binding.x25519_public_key().as_bytes(),
         not_before: binding.not_before(),
         not_after: binding.not_after(),
         sequence: binding.sequence(),

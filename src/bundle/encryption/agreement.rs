@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::super::IdentityBundle;
+use crate::algorithm::X25519PublicKey;
 use crate::kind::{ErrorKind, explain};
 use crate::signer::DidSigner;
 
@@ -62,8 +63,8 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`NotContributory`] if the result is zero. That is looked at in constant
     /// time.
-    pub fn diffie_hellman(&self, peer: &[u8; 32]) -> Result<SharedSecret, NotContributory> {
-        agree(self.companions().x25519.as_bytes(), peer)
+    pub fn diffie_hellman(&self, peer: &X25519PublicKey) -> Result<SharedSecret, NotContributory> {
+        agree(self.companions().x25519.as_bytes(), peer.as_bytes())
     }
 }
 

@@ -7,7 +7,10 @@ use crate::signer::sign_statement;
 const AT: SystemTime = SystemTime::UNIX_EPOCH;
 
 fn signed(key: &Key<Software, Unlocked>) -> DidDocument {
-    DidDocument::sign(key.did(), [9; 32], AT, |message| sign_statement(key, message)).unwrap()
+    DidDocument::sign(key.did(), X25519PublicKey::from_bytes([9; 32]), AT, |message| {
+        sign_statement(key, message)
+    })
+    .unwrap()
 }
 
 fn parse(value: &Value) -> Result<DidDocument, InvalidDocument> {
@@ -73,9 +76,13 @@ fn a_valid_proof_with_a_wrong_statement_is_refused() {
     let (key, mallory) = (Key::generate().unwrap(), Key::generate().unwrap());
     let good = signed(&key);
     let sign_by = |by: &Key<Software, Unlocked>, x25519: [u8; 32], created: u64| {
-        let statement =
-            *sign_statement(by, &statement(key.did(), &x25519, created)).unwrap().as_bytes();
-        let form = Form::new(key.did(), &x25519, created, &statement);
+        let statement = *sign_statement(
+            by,
+            &statement(key.did(), &X25519PublicKey::from_bytes(x25519), created),
+        )
+        .unwrap()
+        .as_bytes();
+        let form = Form::new(key.did(), &X25519PublicKey::from_bytes(x25519), created, &statement);
         let mut proof = form.options(date(created).unwrap());
         proof.proof_value = Some(String::new());
         let mut forged = serde_json::to_value(&form).unwrap();
@@ -190,7 +197,9 @@ fn what_cannot_be_told_is_not_called_invalid() {
     let key = Key::generate().unwrap();
     let late = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 40);
     let error =
-        DidDocument::sign(key.did(), [9; 32], late, |message| sign_statement(&key, message));
+        DidDocument::sign(key.did(), X25519PublicKey::from_bytes([9; 32]), late, |message| {
+            sign_statement(&key, message)
+        });
     assert!(matches!(error, Err(NotSigned::Invalid(InvalidDocument::Time))));
 }
 
@@ -198,7 +207,7 @@ fn what_cannot_be_told_is_not_called_invalid() {
 #[test]
 fn the_statement_is_prefixed() {
     let key = Key::<Software, Unlocked>::generate().unwrap();
-    let bytes = statement(key.did(), &[9; 32], 5);
+    let bytes = statement(key.did(), &X25519PublicKey::from_bytes([9; 32]), 5);
     assert!(bytes.starts_with(b"icn-identity/encryption-key/v1\0\0\0\0\0\0\0\0"));
     assert!(crate::statement::is_reserved(&bytes));
     assert!(bytes.ends_with(&[9, 0, 0, 0, 0, 0, 0, 0, 5]));

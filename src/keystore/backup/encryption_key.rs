@@ -37,7 +37,7 @@ impl Backup {
         let x25519 = &self.companions.x25519;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         writeln!(text, "# encryption key of {did}; it does not sign").ok()?;
-        writeln!(text, "# public key: {}", age::recipient(&x25519.public_key())).ok()?;
+        writeln!(text, "# public key: {}", x25519.public_key()).ok()?;
         writeln!(text, "{}", *age::secret_key(x25519.as_bytes())?).ok()?;
         Some(text)
     }

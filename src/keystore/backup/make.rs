@@ -13,6 +13,7 @@ use super::contents::{Contents, Envelope, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
 use crate::agefile;
+use crate::algorithm::X25519PublicKey;
 use crate::backend::{Backend, Credentials};
 use crate::clock;
 use crate::did::Did;
@@ -60,10 +61,10 @@ impl BackupRequest {
     ///
     /// [`BackupError::OwnRecipient`].
     pub fn check(&self, header: &Header) -> Result<(), BackupError> {
-        self.check_recipients(header.x25519_public_key())
+        self.check_recipients(&header.x25519_public_key())
     }
 
-    fn check_recipients(&self, own: &[u8; 32]) -> Result<(), BackupError> {
+    fn check_recipients(&self, own: &X25519PublicKey) -> Result<(), BackupError> {
         if self.recipients.iter().any(|recipient| recipient.public_key() == own) {
             return Err(BackupError::OwnRecipient);
         }

@@ -8,6 +8,7 @@ use age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x2
 use zeroize::Zeroizing;
 
 use crate::agefile;
+use crate::algorithm::X25519PublicKey;
 use crate::encoding;
 use crate::error::BackupError;
 use crate::file;
@@ -17,11 +18,11 @@ use crate::secret::Passphrase;
 #[derive(Clone)]
 pub struct RecoveryRecipient {
     recipient: x25519::Recipient,
-    public: [u8; 32],
+    public: X25519PublicKey,
 }
 
 impl RecoveryRecipient {
-    pub(super) const fn public_key(&self) -> &[u8; 32] {
+    pub(super) const fn public_key(&self) -> &X25519PublicKey {
         &self.public
     }
 
@@ -41,9 +42,10 @@ impl FromStr for RecoveryRecipient {
         let wrong = |reason| BackupError::NotARecipient { given: repeatable(text), reason };
         let recipient = text.parse().map_err(|_| wrong("X25519 keys begin with age1"))?;
         let public = encoding::age::public_key(text).ok_or_else(|| wrong("it is not 32 bytes"))?;
+        let public = X25519PublicKey::from_bytes(public);
         // Else the key of the file is one that everybody knows.
         let probe = x25519_dalek::StaticSecret::from([1; 32]);
-        let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(public));
+        let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(*public.as_bytes()));
         if !shared.was_contributory() {
             return Err(wrong("it is a point of small order"));
         }

@@ -60,7 +60,7 @@ fn an_identity_without_one_opens_and_gets_one() {
 
     let opened = store.open(backend.as_ref(), Pinned::Nobody, &credentials()).unwrap();
     let document = opened.bundle.did_document().unwrap();
-    assert_eq!(*document.x25519_public_key(), bundle.x25519_public_key());
+    assert_eq!(document.x25519_public_key(), bundle.x25519_public_key());
     let header = store.header().unwrap();
     assert_eq!(header.did_document().unwrap(), Some(document.clone()));
     // Once, and not at every opening.

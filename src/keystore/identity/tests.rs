@@ -63,7 +63,7 @@ fn opens_and_is_renewed(
     assert!(binding.instance().is_some());
     assert_eq!(binding.epoch(), 0);
     assert_eq!(opened.bundle.did(), older.did());
-    assert_eq!(opened.bundle.x25519_public_key(), *older.x25519_public_key());
+    assert_eq!(opened.bundle.x25519_public_key(), older.x25519_public_key());
     assert!(!opened.bundle.wants_renewal(now));
     assert!(opened.bundle.wants_renewal(now + DEFAULT_VALIDITY));
     let header = store.header().unwrap();

@@ -68,7 +68,7 @@ pub(super) fn x25519(
 ) -> Result<X25519Seed, LegacyError> {
     let seed = secret(&fields.take("x25519_secret", format)?, X25519Seed::from_bytes)?;
     let public = fields.take("x25519_public", format)?.array::<32>()?;
-    if public == seed.public_key() {
+    if public == *seed.public_key().as_bytes() {
         Ok(seed)
     } else {
         Err(not_its_key("x25519_public", "x25519_secret"))
@@ -102,7 +102,7 @@ fn keybundle(json: &[u8]) -> Result<(), LegacyError> {
     }
     if let Some((private, public)) = pair("bundle_x25519_secret", "bundle_x25519_public") {
         let seed = secret(&private, X25519Seed::from_bytes)?;
-        if public.array::<32>()? != seed.public_key() {
+        if public.array::<32>()? != *seed.public_key().as_bytes() {
             return Err(not_its_key("bundle_x25519_public", "bundle_x25519_secret"));
         }
     }

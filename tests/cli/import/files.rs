@@ -86,7 +86,7 @@ fn every_older_format_becomes_version_5_with_the_same_did_and_nothing_lost() {
         assert_eq!(old.has_x25519(), !matches!(format, "v1" | "v2"), "{format}");
         let made = store.import(old, Pinned::Nobody, &passphrase()).unwrap();
         assert_eq!(made.signer().expose_secret().to_vec(), fixture::bytes(IDENTITY[0]));
-        let kept = made.x25519_public_key().to_vec() == fixture::bytes(ALICE[1]);
+        let kept = made.x25519_public_key().as_bytes().to_vec() == fixture::bytes(ALICE[1]);
         assert_eq!(kept, !matches!(format, "v1" | "v2"), "{format}");
 
         let credentials = Credentials::passphrase(passphrase());
@@ -112,7 +112,7 @@ fn what_was_carried_over_survives_a_renewal() {
     assert!(opened.renewal_failed.is_none());
     assert!(opened.bundle.binding().sequence() > made.binding().sequence());
     assert_ne!(opened.bundle.certificate_der(), made.certificate_der());
-    assert_eq!(opened.bundle.x25519_public_key().to_vec(), fixture::bytes(ALICE[1]));
+    assert_eq!(opened.bundle.x25519_public_key().as_bytes().to_vec(), fixture::bytes(ALICE[1]));
     assert_eq!(carried(&store), ("v4".into(), left_of(members("v4"))));
 }
 
@@ -139,7 +139,7 @@ fn unknown_members_are_carried_as_the_text_they_were() {
     let credentials = Credentials::passphrase(passphrase());
     let backend = icn_identity::backend::AgeKeyStore::with_config(store.home(), &config());
     let opened = store.open(&backend, Pinned::Nobody, &credentials).unwrap();
-    assert_eq!(opened.bundle.x25519_public_key().to_vec(), fixture::bytes(ALICE[1]));
+    assert_eq!(opened.bundle.x25519_public_key().as_bytes().to_vec(), fixture::bytes(ALICE[1]));
 }
 
 /// The payload has each secret once, where version 5 keeps it.

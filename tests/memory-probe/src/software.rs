@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::config::AgeConfig;
+use icn_identity::file::read_credential;
 use icn_identity::keystore::age::WorkFactor;
-use icn_identity::keystore::{Credentials, IdentityStore, Pinned, read_credential};
+use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{Did, DidMethod, DidSigner, Key, Passphrase, Pin, Software};
 
 use crate::secrets::{Secrets, masked_hex};
