@@ -103,6 +103,10 @@ impl IdentityStore {
         read: impl Fn() -> Result<LockedText, Error>,
         send: impl FnOnce(LockedText) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // There may be no identity yet, and a refusal has to be noted all the same.
+        if let Err(error) = file::private_dir(self.home()) {
+            log::debug!("{} cannot be made: {error}", self.home().display());
+        }
         let one = OneTry::begin(self)?;
         // What is noted has to be the version that was sent.
         let mut mark = place.mark();

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::KeyAtRest;
+use icn_identity::backend::{BackendKind, KeyAtRest};
 use icn_identity::bundle::Binding;
+use icn_identity::config::Pkcs11Config;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::home::Home;
@@ -44,7 +45,47 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
     let device = look(context, &header);
-    context.format.print(|| as_json(&header, &device), || as_text(&header, &device))
+    let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
+    context.format.print(|| json_of(&header, &device, claim), || as_text(&header, &device, claim))
+}
+
+/// What is said of the key at most: what the header says, as far as the configuration
+/// believes it.
+#[derive(Clone, Copy)]
+struct Claim {
+    provenance: ProvenanceKind,
+    assurance: Assurance,
+    hardware_backed: bool,
+}
+
+impl Claim {
+    fn of(header: &Header) -> Self {
+        let evidence = header.claimed_evidence();
+        let (provenance, assurance) = (evidence.provenance(), evidence.assurance());
+        // Older headers do not say whose word it was.
+        let hardware_backed = evidence.is_hardware_backed() && !evidence.words().is_empty();
+        Self { provenance, assurance, hardware_backed }
+    }
+
+    fn limited(header: &Header, config: Option<&Pkcs11Config>) -> Self {
+        let claim = Self::of(header);
+        let Some(config) = config.filter(|_| header.backend() == BackendKind::Pkcs11) else {
+            return claim;
+        };
+        let provenance = match claim.provenance {
+            ProvenanceKind::Hardware if !config.trust_key_history => ProvenanceKind::DeviceHeld,
+            provenance => provenance,
+        };
+        let assurance = claim.assurance.min(config.assurance_at_most);
+        let hardware_backed = claim.hardware_backed && assurance >= Assurance::Claimed;
+        Self { provenance, assurance, hardware_backed }
+    }
+
+    /// Where the configuration believes less than the header says.
+    fn is_less_than(self, header: &Header) -> bool {
+        let whole = Self::of(header);
+        self.provenance != whole.provenance || self.assurance != whole.assurance
+    }
 }
 
 fn look(context: &Context, header: &Header) -> Device {
@@ -63,7 +104,12 @@ fn look(context: &Context, header: &Header) -> Device {
     }
 }
 
+/// Of an identity that was just made, under the configuration that there is.
 pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
+    json_of(header, device, Claim::of(header))
+}
+
+fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
     let evidence = header.claimed_evidence();
     let facts: serde_json::Map<String, Value> = evidence
         .facts()
@@ -89,9 +135,9 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
         "did": header.did(),
         "algorithm": header.algorithm(),
         "backend": header.backend(),
-        "provenance": evidence.provenance(),
-        "assurance": evidence.assurance(),
-        "hardware_backed": evidence.is_hardware_backed(),
+        "provenance": claim.provenance,
+        "assurance": claim.assurance,
+        "hardware_backed": claim.hardware_backed,
         "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
         "tpm": header.tpm().map(|object| json!({
@@ -120,14 +166,14 @@ pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
     })
 }
 
-fn as_text(header: &Header, device: &Device) -> String {
+fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
     let evidence = header.claimed_evidence();
     let mut lines: Vec<(&str, String)> = vec![
         ("DID", header.did().to_string()),
         ("Algorithm", header.algorithm().to_string()),
         ("Backend", header.backend().to_string()),
-        ("Provenance", provenance_in_words(evidence.provenance())),
-        ("Assurance", assurance_in_words(evidence.assurance())),
+        ("Provenance", provenance_in_words(claim.provenance)),
+        ("Assurance", assurance_in_words(claim.assurance)),
     ];
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {
@@ -145,6 +191,12 @@ fn as_text(header: &Header, device: &Device) -> String {
         let _ = writeln!(text, "{name:<11} {}", one_line(&value));
     }
     text.push_str(&nobodys_word(evidence).unwrap_or_default());
+    if claim.is_less_than(header) {
+        text.push_str(
+            "\nThe device said more than is shown here: trust_key_history or assurance_at_most \
+             under [identity.pkcs11] takes it for less, and the key opens as what is shown.\n",
+        );
+    }
     match device {
         Device::None => {}
         Device::JustMade | Device::Present if header.tpm().is_some() => {

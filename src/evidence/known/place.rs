@@ -28,6 +28,9 @@ const SERVICE_FILES: [&str; 6] = [
 /// p11-kit's client. Where the token is, and whether it is what it says, cannot be seen.
 const FORWARDERS: [&str; 4] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient"];
 
+/// Part of the strings of p11-kit's proxy and client (`CK_INFO`).
+pub(super) const PROXY: &str = "pkcs11kit";
+
 /// Whether a token is a service elsewhere.
 pub(in super::super) fn is_remote_service(device: &DeviceIdentity) -> bool {
     let Strings { manufacturer, model, library, module, .. } = Strings::of(device);
@@ -36,8 +39,9 @@ pub(in super::super) fn is_remote_service(device: &DeviceIdentity) -> bool {
         || SERVICE_FILES.iter().any(|part| module.contains(part))
 }
 
-/// Whether its module passes calls on to somewhere else.
+/// Whether its module passes calls on to somewhere else: by its file name, or since it
+/// is p11-kit's, which hides the module behind it and may reach it on another machine.
 pub(in super::super) fn is_somewhere_else(device: &DeviceIdentity) -> bool {
-    let module = Strings::of(device).module;
-    FORWARDERS.iter().any(|part| module.contains(part))
+    let Strings { module, library, .. } = Strings::of(device);
+    FORWARDERS.iter().any(|part| module.contains(part)) || library.contains(PROXY)
 }

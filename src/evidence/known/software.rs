@@ -12,7 +12,7 @@ enum Sign {
     /// A part of what its slot says of itself: a reader that is a program has a card
     /// that is one.
     Slot(&'static str),
-    /// The whole model, behind a library with this in its strings.
+    /// The whole model of a maker's token.
     Model(&'static str, &'static str),
     /// The whole manufacturer, where the device is a TPM: its vendor id in the TCG
     /// vendor id registry. Elsewhere the same letters may be a maker of hardware.
@@ -31,7 +31,7 @@ const SOFTWARE: [Sign; 24] = [
     Sign::Name("soft"),
     // Arithmetic is done by an accelerator, and the keys are the host's
     // (`usr/lib/ica_s390_stdll/ica_specific.c`).
-    Sign::Model("ica", "opencryptoki"),
+    Sign::Model("ica", "ibm"),
     // Virtual cards and TPMs, by the names that they give themselves. `swtpm` calls
     // itself "SW   TPM".
     Sign::Name("virtual"),
@@ -69,7 +69,7 @@ pub(in super::super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bo
     SOFTWARE.iter().any(|sign| match sign {
         Sign::Name(part) => manufacturer.contains(part) || model.contains(part),
         Sign::Slot(part) => slot.contains(part),
-        Sign::Model(whole, behind) => model == *whole && library.contains(behind),
+        Sign::Model(whole, maker) => model == *whole && manufacturer == *maker,
         Sign::TpmVendor(vendor) => is_tpm && manufacturer == *vendor,
     })
 }

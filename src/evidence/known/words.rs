@@ -7,6 +7,7 @@ use super::super::DeviceIdentity;
 use super::super::fact::Word::{self, Device, Module, Nobody};
 use super::super::fact::Words;
 use super::Strings;
+use super::place::PROXY;
 
 /// By what a library is recognised.
 enum Sign {
@@ -56,10 +57,6 @@ const KNOWN: [(Sign, [Word; 5]); 14] = [
 const MADE_UP: [Word; 5] = [Nobody, Module, Nobody, Module, Nobody];
 const ITSELF: [Word; 5] = [Device; 5];
 
-/// Libraries in front of other libraries, which they hide (p11-kit's proxy): what makes
-/// up the answers may be behind it, unless the token is known.
-const PROXIES: [&str; 1] = ["pkcs11kit"];
-
 pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
     let Strings { manufacturer, model, library, .. } = Strings::of(device);
     let known = KNOWN.iter().find(|(sign, _)| match sign {
@@ -67,7 +64,8 @@ pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
         Sign::Token(part) => manufacturer.contains(part) || model.contains(part),
         Sign::Behind(whole, part) => model == *whole && library.contains(part),
     });
-    let hidden = PROXIES.iter().any(|part| library.contains(part));
+    // What makes up the answers may be behind it, unless the token is known.
+    let hidden = library.contains(PROXY);
     let [local, sensitive, always_sensitive, extractable, never_extractable] = match known {
         Some((_, words)) => *words,
         None if hidden => MADE_UP,

@@ -372,3 +372,19 @@ fn whatever_fails_a_probe_leaves_nothing_or_names_it() {
     assert!(left.contains("icn-identity probe"), "{left}");
     assert!(!ran.err.contains(PIN));
 }
+
+/// The first thing that is done with a token, before any home is there.
+#[test]
+fn a_pin_that_a_probe_had_refused_is_not_sent_by_the_next_although_there_is_no_home() {
+    let hsm = SoftHsm::with_token("node-1");
+    let (home, module) = (hsm.home(), hsm.fault_module());
+    let file = home.beside("pin");
+    support::home::write_private(&file, "11112222\n");
+    std::fs::remove_dir_all(home.path("")).ok();
+    let file = file.to_str().unwrap();
+    let probe = ["--pin-file", file, "backend", "doctor", "--module", &module];
+    let probe = [&probe[..], &["--token", "node-1", "--probe"]].concat();
+    home.refused(&probe, b"", &["it was tried once"]);
+    home.refused(&probe, b"", &["was not sent again"]);
+    assert_eq!(hsm.count("C_Login"), 1);
+}

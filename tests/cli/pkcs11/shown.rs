@@ -56,3 +56,31 @@ fn a_token_that_says_nothing_of_itself_and_facts_that_nobody_vouches_for_are_sho
         "{text}"
     );
 }
+
+/// Before the next write of the header, too.
+#[test]
+fn what_the_configuration_does_not_trust_is_not_shown() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware");
+    let home = hsm.faulty_identity("node-1");
+    let shown = home.show();
+    assert_eq!(
+        (&shown["provenance"], &shown["hardware_backed"]),
+        (&"hardware".into(), &true.into())
+    );
+    let config = home.read("icn.toml");
+    let with = |line: &str| {
+        let text = config.replace("[identity.pkcs11]", &format!("[identity.pkcs11]\n{line}"));
+        support::home::write_private(&home.path("icn.toml"), &text);
+    };
+    with("trust_key_history = false");
+    assert_eq!(home.show()["provenance"], "device-held");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("takes it for less"), "{text}");
+    with("assurance_at_most = \"remote-service\"");
+    let shown = home.show();
+    assert_eq!(
+        (&shown["assurance"], &shown["hardware_backed"]),
+        (&"remote-service".into(), &false.into())
+    );
+}

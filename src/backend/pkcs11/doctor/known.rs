@@ -30,7 +30,8 @@ pub struct KnownKeyReport {
     pub did: Did,
     /// Whether it is that of an identity, of which it was written down what was said.
     pub is_identitys: bool,
-    /// Its provenance, by what the token says now. It has signed a challenge then.
+    /// Its provenance, by what the token says now and the configuration trusts. It has
+    /// signed a challenge then.
     pub provenance: Option<ProvenanceKind>,
     /// What the token says now and did not say then.
     pub more_than_before: Vec<Claim>,
@@ -106,7 +107,7 @@ impl KnownKey {
             // The storage key is had while a key of its token is open.
             Ok(key) => Ok(KnownKeyReport {
                 storage_key: self.opened(&backend, pin),
-                ..self.compared(&key)
+                ..self.compared(&key, config)
             }),
             Err(error) if error.is_wrong_pin() => Err(error),
             Err(error) => Ok(KnownKeyReport { problem: Some(in_full(&error)), ..self.report() }),
@@ -130,10 +131,15 @@ impl KnownKey {
         Some(opened.map_or_else(|error| Opens::No(in_full(&error)), |_| Opens::Yes))
     }
 
-    fn compared(&self, key: &DidKey) -> KnownKeyReport {
+    fn compared(&self, key: &DidKey, config: &Pkcs11Config) -> KnownKeyReport {
         let facts = key.evidence().into_iter().flat_map(|evidence| evidence.facts());
         let more_than_before = facts.filter_map(|now| self.claimed_anew(&now)).collect();
-        KnownKeyReport { provenance: Some(key.provenance()), more_than_before, ..self.report() }
+        // As it opens here: a history that is not trusted is none.
+        let provenance = match key.provenance() {
+            ProvenanceKind::Hardware if !config.trust_key_history => ProvenanceKind::DeviceHeld,
+            provenance => provenance,
+        };
+        KnownKeyReport { provenance: Some(provenance), more_than_before, ..self.report() }
     }
 
     /// What was nobody's word then cannot be compared.
