@@ -129,6 +129,8 @@ pub mod manual {
     pub mod encryption {}
     #[doc = include_str!("../docs/home.md")]
     pub mod home {}
+    #[doc = include_str!("../docs/errors.md")]
+    pub mod errors {}
     #[doc = include_str!("../docs/import.md")]
     pub mod import {}
     #[doc = include_str!("../docs/keystore.md")]

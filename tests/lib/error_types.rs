@@ -116,6 +116,33 @@ fn every_error_type_is_in_the_sum_and_explains_itself() {
     assert!(gone.is_empty(), "named here, and nowhere in the sources: {gone:?}");
 }
 
+/// The page has a row for each kind, which says of `is_transient` what it says.
+#[test]
+fn the_page_says_of_each_kind_whether_to_try_again() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md")).unwrap();
+    let source = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/kind.rs")).unwrap();
+    let (_, test) = source.split_once("pub const fn is_transient").unwrap();
+    let (yes, no) = test.split_once("=> true").unwrap();
+    let (no, _) = no.split_once("=> false").unwrap();
+    let kinds = |text: &str| -> BTreeSet<String> {
+        text.match_indices("Self::").map(|(at, _)| word(&text[at + 6..])).collect()
+    };
+    let mut told = [BTreeSet::new(), BTreeSet::new()];
+    for row in page.lines().filter(|row| row.starts_with("| `")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        // What each error says of itself.
+        if cells[1].ends_with("()`") {
+            continue;
+        }
+        let again = cells[2].trim_matches('*') == "yes";
+        told[usize::from(again)].insert(cells[1].trim_matches('`').to_owned());
+    }
+    let [told_no, told_yes] = told;
+    assert_eq!(told_yes, kinds(yes));
+    assert_eq!(told_no, kinds(no));
+    assert!(told_no.len() > 20 && told_yes.contains("InUse"));
+}
+
 /// `help()` and `kind()` have one form everywhere.
 #[test]
 fn help_and_kind_have_one_signature() {
