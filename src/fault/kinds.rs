@@ -168,7 +168,7 @@ impl KeystoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoIdentity { .. } => ErrorKind::NotFound,
+            Self::NoIdentity { .. } | Self::NeverMade { .. } => ErrorKind::NotFound,
             Self::Exists { .. } | Self::FileExists { .. } => ErrorKind::AlreadyExists,
             Self::Io { source, .. } => ErrorKind::of_io(source),
             Self::Unsafe { .. } => ErrorKind::Permission,

@@ -63,8 +63,13 @@ impl IdentityStore {
         // Half an identity is neither one nor none.
         match (header, file::is_there(&self.payload_path())?) {
             (Some(header), true) => Ok(header),
-            (None, false) => Err(KeystoreError::NoIdentity { home: self.home.clone() }),
-            (Some(_), false) => Err(KeystoreError::Incomplete { missing: self.payload_path() }),
+            (found, false) => {
+                let found = found.map(|(header, _)| header);
+                Err(self.never_made(found.as_ref()).unwrap_or_else(|| match found {
+                    None => KeystoreError::NoIdentity { home: self.home.clone() },
+                    Some(_) => KeystoreError::Incomplete { missing: self.payload_path() },
+                }))
+            }
             (None, true) => Err(KeystoreError::Incomplete { missing: self.header_path() }),
         }
     }

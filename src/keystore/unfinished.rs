@@ -98,6 +98,18 @@ impl IdentityStore {
         Ok((!left.is_nothing() && self.check_vacant().is_ok()).then_some(left))
     }
 
+    /// Where the payload is not there: what the note says, if it is of this header. An
+    /// identity that was made and has lost its payload has no such note.
+    pub(super) fn never_made(&self, header: Option<&Header>) -> Option<KeystoreError> {
+        let left = self.read_unfinished().ok()?;
+        if left.is_nothing() || header.is_some_and(|header| !left.began(header)) {
+            return None;
+        }
+        let did = header.map(Header::did).or_else(|| left.dids.last());
+        let (did, objects) = (did.cloned(), left.objects());
+        Some(KeystoreError::NeverMade { home: self.home().to_owned(), did, objects })
+    }
+
     /// Forgets that the identity was begun, which is whole: its writer may have been
     /// killed just after its last step. The payload has vouched for the header.
     pub(super) fn settle(&self, vouched: &Header) -> Result<(), KeystoreError> {

@@ -56,6 +56,21 @@ fn the_next_init_removes_what_is_left_and_says_so() {
     assert!(!said.contains("cut off"), "{said}");
 }
 
+/// By every command that wants the identity.
+#[test]
+fn an_attempt_that_was_cut_off_is_named_with_what_it_left() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = cut_off(&hsm);
+    let [token, ids] = left(&home);
+    let pinned = home.read("icn.toml");
+    let did = pinned.split('"').find(|part| part.starts_with("did:icn:")).unwrap();
+    let attempt = format!("an attempt to make that of {did} was cut off");
+    for command in [&["id", "show"][..], &["sign"]] {
+        let wanted = ["there is no identity", &attempt, &token, &ids, "icnctl id init"];
+        home.fails(command, b"hello", &wanted);
+    }
+}
+
 #[test]
 fn a_wrong_pin_is_sent_once_and_what_is_left_stays_named() {
     let hsm = SoftHsm::with_token("node-1");

@@ -179,7 +179,9 @@ impl Subject {
                 let none = matches!(
                     error,
                     Error::Keystore(
-                        KeystoreError::NoIdentity { .. } | KeystoreError::Incomplete { .. }
+                        KeystoreError::NoIdentity { .. }
+                            | KeystoreError::NeverMade { .. }
+                            | KeystoreError::Incomplete { .. }
                     )
                 );
                 assert!(none, "{error}: {:?}", self.names());

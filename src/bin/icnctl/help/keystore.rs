@@ -14,6 +14,10 @@ impl Help for KeystoreError {
             Self::NoIdentity { .. } => {
                 "make one with `icnctl id init`, or name its directory with --home"
             }
+            Self::NeverMade { .. } => {
+                "run `icnctl id init` again: what is left is removed first; if you know that it was \
+                 made, and was in use, restore it: icnctl id restore"
+            }
             Self::Incomplete { missing } => {
                 // With the path, as a shell takes it.
                 let how = self.help()?;

@@ -118,6 +118,11 @@ fn what_another_command_does_is_said_by_its_name() {
         KeystoreError::NoPassphrase { backend: BackendKind::Tpm },
         &["icnctl id reseal --new-pin"],
     );
+    let home = "/h".into();
+    assert_says(
+        KeystoreError::NeverMade { home, did: None, objects: None },
+        &["icnctl id init", "icnctl id restore"],
+    );
     let path = "/h/identity.age".into();
     assert_says(KeystoreError::Incomplete { missing: path }, &["icnctl id init", "id restore"]);
     let path = "/h/identity.json".into();

@@ -57,6 +57,7 @@ fn of_the_keystore() {
         "fault/keystore.rs",
         vec![
             (E::NoIdentity { home: path() }, K::NotFound),
+            (E::NeverMade { home: path(), did: None, objects: Some(t()) }, K::NotFound),
             (E::Incomplete { missing: path() }, K::Damaged),
             (E::Exists { path: path() }, K::AlreadyExists),
             (E::FileExists { path: path() }, K::AlreadyExists),

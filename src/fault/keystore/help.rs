@@ -1,0 +1,161 @@
+//! What to try next with the files of an identity.
+
+use std::path::Path;
+
+use super::KeystoreError;
+use crate::fault::io::{io_help, quoted};
+use crate::fault::{FormatError, OpenError};
+use crate::locator::BackendKind;
+
+impl KeystoreError {
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoIdentity { .. } => {
+                "make one (`IdentityStore::create`), or name the directory of one"
+            }
+            Self::NeverMade { .. } => {
+                "make it again (`Home::create`): what is left is removed first; if you know that it \
+                 was made, and was in use, restore it from a backup"
+            }
+            Self::Exists { .. } => {
+                "an identity is never overwritten: use another directory, or move the old one away"
+            }
+            Self::FileExists { .. } => "name another file, or move that one away",
+            Self::Unsafe { repair, .. } => return Some(repair.clone()),
+            Self::Incomplete { missing } => return Some(complete(missing)),
+            Self::NotADirectory { .. } => "name another directory",
+            Self::InUse { .. } => {
+                "wait until it is done, and try again; the lock frees itself when that process \
+                 ends, so do not remove .lock"
+            }
+            Self::NotOpened { path, source } => return Some(restore(path, source)),
+            Self::NoPassphrase { backend: BackendKind::Pkcs11 } => {
+                "change the PIN of the token by its own tool, like `pkcs11-tool --login \
+                 --change-pin`"
+            }
+            Self::NoPassphrase { backend: BackendKind::Tpm } => {
+                "seal it under another PIN (`IdentityStore::reseal`); that of a P-256 key stays as it is"
+            }
+            Self::PreviousKept { path, .. } => {
+                let repair = format!("run: rm -f {}; or open the identity once", quoted(path));
+                return Some(repair);
+            }
+            Self::Header { .. } | Self::HeaderMismatch { .. } => {
+                "the header was changed or belongs to another write: restore identity.json (with \
+                 identity.age) from a backup"
+            }
+            Self::Approvals { .. } => {
+                "move the file away, and install the approvals again (`TpmBackend::install`)"
+            }
+            Self::Format(error) => return error.help(),
+            Self::NotPinned { .. } => {
+                "somebody changed identity.json or icn.toml: restore the one that is wrong; no \
+                 passphrase or PIN was used"
+            }
+            Self::NotConfigured { .. } => {
+                "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
+            }
+            Self::OtherPinned { path, .. } => {
+                return Some(format!(
+                    "name another configuration; only if you know that the identity of that DID \
+                     was never made or is given up, remove `did` from {}",
+                    quoted(path)
+                ));
+            }
+            Self::Unpinned { path, found } => {
+                return Some(format!(
+                    "if {found} is the DID in your records, write this line under [identity] in \
+                     {}:\ndid = \"{found}\"",
+                    quoted(path)
+                ));
+            }
+            Self::PinnedNotThere { note: Some(note), path, .. } => {
+                return Some(format!(
+                    "{} says that it was never made; anybody who can write there can say so. Only \
+                     if you know that making it was cut off, remove `did` from {}, and make it \
+                     again; otherwise restore that identity from a backup",
+                    quoted(note),
+                    quoted(path)
+                ));
+            }
+            Self::PinnedNotThere { note: None, .. } => {
+                "restore that identity from a backup; or, to make a new one and lose that one, \
+                 name another directory. Only if you know that making it was cut off, remove \
+                 `did` from that file"
+            }
+            Self::PinNotWritten { lines: None, .. } => {
+                "make it writable; or use a copy that is, and put that in its place afterwards"
+            }
+            Self::PinNotWritten { lines: Some(lines), .. } => {
+                return Some(format!(
+                    "make it writable; or add these lines to it, and try again:\n{lines}"
+                ));
+            }
+            Self::ConfigNotEdited { .. } => "correct that file, then try again",
+            Self::Unrepaired { .. } => {
+                "the identity opens all the same; the warning says what is in the way: when that is \
+                 gone, the next command that opens the identity puts it in order"
+            }
+            Self::Unfinished { path, .. } => {
+                return Some(format!(
+                    "make the identity with that token: what is left there is removed first; or \
+                     destroy these objects yourself, then remove {}, and `did` under [identity] \
+                     in icn.toml",
+                    quoted(path)
+                ));
+            }
+            Self::UnfinishedUnreadable { path, .. } => {
+                return Some(format!(
+                    "look for objects on the token that no identity names, then remove {}",
+                    quoted(path)
+                ));
+            }
+            Self::Replaced { .. } => {
+                "find out who has put another identity there; the certificate that is in use \
+                 stays, and is not renewed"
+            }
+            Self::Resealed { .. } => {
+                "open the identity again, with its present passphrase or PIN; until then the \
+                 certificate that is in use stays. If nobody has changed it, the payload is \
+                 damaged: restore it from a backup"
+            }
+            Self::ReadBack { .. } => "check the disk, then try again",
+            Self::RefusedBefore { .. } => {
+                "put the right PIN there (a file that is written anew is tried; a variable does \
+                 not show whether it has changed), then have this refusal forgotten \
+                 (`HomeOptions::retry_refused`)"
+            }
+            Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
+            Self::Io { path, source, .. } => return Some(io_help(path, source)),
+            Self::NoPassphrase { backend: BackendKind::Age } => {
+                "make an identity with a passphrase, or restore this one from a backup under one"
+            }
+        };
+        Some(help.to_owned())
+    }
+}
+
+fn complete(missing: &Path) -> String {
+    if missing.extension().is_some_and(|extension| extension == "age") {
+        format!(
+            "if making the identity was cut off, make it again; otherwise put {} back from a copy, \
+             or the identity from a backup. Keep identity.json: the key of a TPM is in it",
+            quoted(missing)
+        )
+    } else {
+        format!("restore {} from a backup of this identity", quoted(missing))
+    }
+}
+
+fn restore(path: &Path, source: &OpenError) -> String {
+    let known = match source {
+        OpenError::Payload(error @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
+            error.help()
+        }
+        OpenError::ExcessiveWork { .. } | OpenError::NoSeed => source.help(),
+        _ => None,
+    };
+    known.unwrap_or_else(|| format!("restore {} from a backup", quoted(path)))
+}
