@@ -45,6 +45,7 @@ mod pool;
 mod recovery;
 mod renewal;
 mod storage;
+mod strangers;
 mod tokens;
 mod ways;
 

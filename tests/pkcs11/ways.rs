@@ -108,11 +108,12 @@ fn a_token_lost_in_an_attempt_is_an_error_and_the_next_way_is_not_tried() {
     });
 }
 
-/// ykcs11 and OpenSC's PIV and OpenPGP: the id of a new key is the number of a slot.
-const CARDS: [&str; 3] = [
+/// ykcs11, OpenSC's PIV and OpenPGP, and TROPIC01: the id of a new key is the number of a slot.
+const CARDS: [&str; 4] = [
     "manufacturer Yubico_(www.yubico.com)\nmodel YubiKey_YK5\nlibrary Yubico_(www.yubico.com)",
     "manufacturer piv_II\nmodel PKCS#15_emulated\nlibrary OpenSC_Project",
     "manufacturer OpenPGP_project\nmodel PKCS#15_emulated\nlibrary PKCS#11_Kit",
+    "hardware\nmanufacturer TropicSquare\nmodel TR01-C2P-T101\nlibrary TropicSquare",
 ];
 
 #[test]

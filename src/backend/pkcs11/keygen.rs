@@ -118,17 +118,17 @@ impl Objects<'_> {
         }
     }
 
-    /// Destroys every object with this id; that one is gone already is no error. The
-    /// session must be a writing one.
+    /// Destroys every key with this id; that one is gone already is no error. The session
+    /// must be a writing one.
     pub(super) fn remove(self, id: &[u8]) -> Result<(), Pkcs11Error> {
         // An empty id is that of every object which was given none.
         if id.is_empty() {
             return Ok(());
         }
-        let wanted = [Attribute::Id(id.to_owned())];
         let mut result = Ok(());
         let mut gone = None;
-        for object in self.find(&wanted)? {
+        // All are looked at first: the halves of a pair may go together.
+        for object in self.keys_named(id)? {
             match self.within_login(|| self.session.destroy_object(object)) {
                 Ok(()) => {}
                 // With the other half of its pair: in a YubiHSM 2 they are one object.
@@ -141,7 +141,7 @@ impl Objects<'_> {
         result?;
         // Unless the token shows it still, or would not if it were there.
         match gone {
-            Some(error) if !self.is_logged_in() || !self.find(&wanted)?.is_empty() => {
+            Some(error) if !self.is_logged_in() || !self.keys_named(id)?.is_empty() => {
                 Err(self.token.failed("C_DestroyObject")(error))
             }
             _ => Ok(()),

@@ -5,7 +5,7 @@
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
+use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 
 use super::point;
 use super::scheme::{self, P256_OID};
@@ -61,6 +61,23 @@ impl Objects<'_> {
             }
         }
         Ok(pair)
+    }
+
+    /// Keys of every kind that say themselves that this is their `CKA_ID`, all of it: some
+    /// modules find whatever has its first byte. What does not answer is left out.
+    pub(super) fn keys_named(self, id: &[u8]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+        let mut keys = Vec::new();
+        for object in self.find(&[Attribute::Id(id.to_owned())])? {
+            let [told, class] = self.values(object, [AttributeType::Id, AttributeType::Class])?;
+            let is_key = matches!(
+                class.and_then(number),
+                Some(CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY)
+            );
+            if is_key && told.is_some_and(|told| told == id) {
+                keys.push(object);
+            }
+        }
+        Ok(keys)
     }
 
     /// Every public key on the token that may be that of an identity.

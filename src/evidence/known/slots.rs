@@ -13,7 +13,7 @@ enum Sign {
     Model(&'static str, &'static [&'static str]),
 }
 
-const MADE_IN_SLOTS: [Sign; 3] = [
+const MADE_IN_SLOTS: [Sign; 6] = [
     // ykcs11 and its copies: `CKA_ID` is the number of a PIV slot (`ykcs11/ykcs11.c`,
     // `C_GenerateKeyPair`). The library of a YubiHSM 2, whose keys are objects, has the
     // same manufacturer.
@@ -25,6 +25,12 @@ const MADE_IN_SLOTS: [Sign; 3] = [
     // (`src/pkcs15init/pkcs15-openpgp.c`). Not so a SmartCard-HSM and a Nitrokey HSM 2,
     // whose keys are files with the next free number (`src/pkcs15init/pkcs15-sc-hsm.c`).
     Sign::Model("pkcs15emulated", &["cardcontact"]),
+    // TROPIC01 (tropicsquare/libtropic-pkcs11, `src/pkcs11.c`): the first byte of
+    // `CKA_ID` is the number of a place, and alone counts in a search. Its model is the part
+    // number ("TR01-C2P-T101").
+    Sign::Library("tropicsquare"),
+    Sign::Model("tr01", &[]),
+    Sign::Model("tropic01", &[]),
 ];
 
 impl DeviceIdentity {
@@ -68,6 +74,9 @@ mod tests {
             ("Token2", "Token2", "Token2 PKCS#11 PIV Library (SP-800-73)"),
             ("piv_II", "PKCS#15 emulated", "OpenSC Project OpenSC smartcard framework"),
             ("OpenPGP project", "PKCS#15 emulated", kit),
+            ("TropicSquare", "", "TropicSquare Tropic PKCS11"),
+            ("TropicSquare", "TR01-C2P-T101", kit),
+            ("TropicSquare", "TROPIC01", kit),
         ] {
             assert!(slots(manufacturer, model, library), "{manufacturer} {model} {library}");
         }

@@ -138,11 +138,19 @@ pub(crate) unsafe extern "C" fn C_FindObjectsInit(
     on_session("C_FindObjectsInit", session, |real, session, _| {
         let Some(function) = real.C_FindObjectsInit else { return CKR_FUNCTION_NOT_SUPPORTED };
         let mut swapped = state().script.swap.clone();
+        let mut slot = [7_u8];
         // SAFETY: `count` attributes by the standard, which are copied.
         let mut asked = match count {
             0 => Vec::new(),
             count => unsafe { std::slice::from_raw_parts(template, count as usize) }.to_vec(),
         };
+        if state().script.slot_ids {
+            let ids = asked.iter_mut().filter(|asked| asked.type_ == CKA_ID);
+            for id in ids.filter(|id| id.ulValueLen == 16) {
+                id.pValue = slot.as_mut_ptr().cast();
+                id.ulValueLen = 1;
+            }
+        }
         if let Some((from, to)) = &mut swapped {
             for attribute in asked.iter_mut().filter(|attribute| attribute.type_ == CKA_ID) {
                 // SAFETY: a value of that length by the standard.

@@ -1,0 +1,116 @@
+//! Keys of others on the token are never destroyed, however loosely its module searches.
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, CertificateType, ObjectClass};
+use icn_identity::backend::pkcs11::Pkcs11Backend;
+use icn_identity::backend::pkcs11::doctor::{ProbeOptions, probe};
+use icn_identity::backend::{Backend as _, NewKey, StorageVault as _};
+use icn_identity::error::{DeviceError, Pkcs11Error};
+use icn_identity::secret::LockedText;
+use icn_identity::{Did, DidMethod, Error, Key, Pin, Software};
+use support::softhsm::{PIN, SoftHsm, alone, count, module};
+
+use crate::{TOKEN, faulty, faulty_config, pin};
+
+/// Whatever is looked for by an id of ours, the key with id 07 is found; and none is made.
+const LOOSE: &str = "slot-ids\n\
+    on C_GenerateKeyPair all return CKR_ATTRIBUTE_VALUE_INVALID\n\
+    on C_GenerateKey all return CKR_ATTRIBUTE_VALUE_INVALID\n";
+
+fn strangers_pair(hsm: &SoftHsm) {
+    hsm.token(TOKEN);
+    let pair = ["--keypairgen", "--key-type", "EC:prime256v1", "--label", "theirs", "--id", "07"];
+    hsm.pkcs11_tool_on(TOKEN, &pair);
+}
+
+#[track_caller]
+fn is_whole(hsm: &SoftHsm, after: &str) {
+    assert_eq!(hsm.objects(TOKEN).matches("theirs").count(), 2, "{after}");
+}
+
+/// What a failed attempt leaves is looked for by its id.
+fn attempts(hsm: &SoftHsm, backend: &Pkcs11Backend) {
+    let (looked, calls) = hsm.calls(|| {
+        backend.create(&NewKey::default(), &pin()).map(drop).unwrap_err();
+        is_whole(hsm, "create");
+        // And what a note names that was written before one.
+        backend.discard(&backend.plan(None).unwrap(), &pin())
+    });
+    looked.unwrap();
+    assert!(count(&calls, "C_FindObjectsInit") > 0);
+    assert_eq!(count(&calls, "C_DestroyObject"), 0, "{calls:?}");
+    is_whole(hsm, "discard");
+}
+
+#[test]
+fn a_module_that_finds_more_than_was_asked_for_costs_no_stranger_a_key() {
+    alone(|hsm| {
+        strangers_pair(hsm);
+        // Nor does one that shows no id at all.
+        for more in ["", "hide CKA_ID\n"] {
+            hsm.script(&format!("{LOOSE}{more}"));
+            attempts(hsm, &faulty(hsm));
+            let probed = probe(&faulty_config(hsm), &Pin::new(PIN), &ProbeOptions::default());
+            assert!(probed.unwrap().made.is_none());
+            is_whole(hsm, "probe");
+        }
+    });
+}
+
+#[test]
+fn a_storage_key_that_is_made_in_vain_costs_no_stranger_a_key() {
+    alone(|hsm| {
+        strangers_pair(hsm);
+        let backend = faulty(hsm);
+        let login = backend.log_in(&pin()).unwrap();
+        hsm.script(LOOSE);
+        let did =
+            Did::from_key(DidMethod::Key, Key::<Software, _>::generate().unwrap().verifying_key());
+        let secret = LockedText::from("AGE-SECRET-KEY-1STORAGE");
+        assert!(backend.wrap(&did.unwrap(), &secret, &pin()).unwrap().is_none());
+        is_whole(hsm, "wrap");
+        drop(login);
+    });
+}
+
+/// Written by other software, under this id.
+fn certificate(id: &str) {
+    let bytes = |at| u8::from_str_radix(&id[at..at + 2], 16).unwrap();
+    let id = (0..id.len()).step_by(2).map(bytes).collect();
+    let context = Pkcs11::new(module()).unwrap();
+    let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slot = context.get_slots_with_initialized_token().unwrap()[0];
+    let certificate = [
+        Attribute::Class(ObjectClass::CERTIFICATE),
+        Attribute::CertificateType(CertificateType::X_509),
+        Attribute::Token(true),
+        Attribute::Private(false),
+        Attribute::Subject(vec![0x30, 0]),
+        Attribute::Value(vec![0x30, 0]),
+        Attribute::Id(id),
+    ];
+    context.open_rw_session(slot).unwrap().create_object(&certificate).unwrap();
+}
+
+/// A certificate of the same id, say, is the work of others.
+#[test]
+fn of_what_has_the_id_only_keys_are_destroyed() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let backend = faulty(hsm);
+        let plan = backend.plan(None).unwrap();
+        hsm.script(
+            "on C_Sign all return CKR_DEVICE_ERROR\non C_DestroyObject all return CKR_DEVICE_ERROR",
+        );
+        let left = backend.create_as(&plan, &NewKey::default(), &pin()).map(drop).unwrap_err();
+        let Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind { id, .. })) = left else {
+            panic!("{left}")
+        };
+        certificate(&id);
+        assert_eq!(hsm.objects(TOKEN).matches(&id).count(), 3);
+        hsm.script("");
+        backend.discard(&plan, &pin()).unwrap();
+        let left = hsm.objects(TOKEN);
+        assert_eq!((left.matches(&id).count(), left.matches("Certificate Object").count()), (1, 1));
+    });
+}
