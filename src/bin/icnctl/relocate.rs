@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{BackendKind, Pkcs11Locator};
+use icn_identity::backend::{Backend as _, BackendKind, Pkcs11Locator};
 use icn_identity::error::{DeviceError, Pkcs11Error};
+use icn_identity::evidence::DeviceIdentity;
 use icn_identity::home::{Home, Wanted};
+use icn_identity::keystore::Header;
 use icn_identity::{Did, Error};
 
 use crate::args::id::RelocateArgs;
@@ -27,7 +29,7 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
             let source = moved.source_of(&identity);
             (identity.ask(source)?.relocate()?, locator)
         }
-        Err(error) => match hiding(context, args.module.as_deref(), &error)? {
+        Err(error) => match hiding(context, args.module.as_deref(), &header, &error)? {
             Some((home, wanted)) => home.relocate_within_login(context.source(wanted.as_ref()))?,
             None => return Err(error),
         },
@@ -55,10 +57,12 @@ pub(crate) fn search(
 
 /// The one token that may show the key within a login, where nothing was found
 /// without one. If several could, the PIN is sent to none of them; nor to a token
-/// that shows other keys: it would show this one too.
+/// that shows other keys: it would show this one too; nor to a stranger's, unless it
+/// is named: the PIN is not its own.
 fn hiding(
     context: &Context,
     module: Option<&Path>,
+    header: &Header,
     error: &CliError,
 ) -> Result<Option<(Home, Option<Wanted>)>, CliError> {
     let not_found = matches!(
@@ -72,13 +76,34 @@ fn hiding(
     (config.token, config.serial, config.slot) = (None, None, None);
     config.key = Some(context.key.clone().unwrap_or_default());
     // No token at all, or several: that the key was not found says more.
-    if Pkcs11Backend::open(&config).and_then(|one| one.shows_a_key()).unwrap_or(true) {
+    let Some(token) = Pkcs11Backend::open(&config).ok().and_then(|one| hides_keys(&one)) else {
+        return Ok(None);
+    };
+    let is_named = context.key.as_ref().is_some_and(|key| key.token().or(key.serial()).is_some());
+    if !is_named && !header.locator().is_some_and(|before| may_be(&token, before)) {
         return Ok(None);
     }
+    // Another may be there by the time that the PIN is sent.
+    (config.token, config.serial) = (Some(token.label), Some(token.serial));
     let mut one = context.clone();
     one.key = None;
     one.config.identity.pkcs11 = Some(config);
     let home = one.home()?;
     let wanted = home.wants_for_new()?.pin().cloned();
     Ok(Some((home, wanted)))
+}
+
+/// The one token that is there, if it shows no key.
+fn hides_keys(one: &Pkcs11Backend) -> Option<DeviceIdentity> {
+    let token = one.describe().device?;
+    (!one.shows_a_key().ok()?).then_some(token)
+}
+
+/// Whether a token is, by its names, the one where the key was: restored it has
+/// another serial number, and a card takes its label from its certificate.
+fn may_be(token: &DeviceIdentity, before: &Pkcs11Locator) -> bool {
+    // Some modules have one number for all of their tokens.
+    let says_something = token.serial.chars().any(|digit| digit != '0');
+    let same_label = !token.label.is_empty() && token.label == before.token;
+    same_label || (says_something && token.serial == before.serial)
 }

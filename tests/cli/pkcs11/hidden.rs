@@ -131,6 +131,61 @@ fn relocate_finds_a_hidden_key_with_the_pin_and_sends_it_to_one_token_only() {
     signs(&home);
 }
 
+/// The one token that is there may be somebody else's: the PIN is not its own.
+#[test]
+fn relocate_sends_the_pin_to_no_stranger_that_is_not_named() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:edwards25519");
+    hsm.script(YUBIHSM);
+    let home = hsm.home();
+    home.ok(&["id", "init", "--key", &uri(&hsm, "token=node-1;object=theirs")], b"");
+    let relocate = ["id", "relocate"];
+    let texts = ["no token has the key of", "looked at stranger (serial", "--key 'pkcs11:token"];
+    // It is away, and there is an empty one. Some modules have one number for all.
+    let refuses = |dialect: &str| {
+        hsm.script(&format!("{YUBIHSM}\n{dialect}"));
+        let (_, calls) = hsm.calls(|| home.fails(&relocate, b"", &texts));
+        assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    };
+    refuses("label stranger\nserial 0043");
+    let module = hsm.fault_module();
+    for key in ["pkcs11:object=theirs", &format!("pkcs11:?module-path={module}")] {
+        let (_, calls) = hsm.calls(|| home.fails(&["id", "relocate", "--key", key], b"", &texts));
+        assert_eq!(count(&calls, "C_Login"), 0, "{key}: {calls:?}");
+    }
+    // Named, it gets it: this one is the same token by another name.
+    let named = ["id", "relocate", "--key", "pkcs11:token=stranger"];
+    let (_, calls) = hsm.calls(|| home.ok(&named, b""));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    // By its serial number it is the one before, whatever its label.
+    hsm.script(&format!("{YUBIHSM}\nlabel renamed\nserial 0043"));
+    let (_, calls) = hsm.calls(|| home.ok(&relocate, b""));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    // Unless that is nothing but zeros.
+    hsm.script(&format!("{YUBIHSM}\nlabel renamed\nserial 0000"));
+    home.ok(&relocate, b"");
+    refuses("label stranger\nserial 0000");
+}
+
+/// The same, with a token that is really another and empty.
+#[test]
+fn relocate_sends_the_pin_to_no_empty_token_of_somebody_else() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:edwards25519");
+    hsm.token("stranger");
+    hsm.script(YUBIHSM);
+    let home = hsm.home();
+    home.ok(&["id", "init", "--key", &uri(&hsm, "token=node-1;object=theirs")], b"");
+    hsm.softhsm2_util(&["--delete-token", "--token", "node-1"]);
+    let texts = ["no token has the key of", "looked at stranger (serial", "--key 'pkcs11:token"];
+    let (_, calls) = hsm.calls(|| home.fails(&["id", "relocate"], b"", &texts));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    // Named, it is looked at with the PIN.
+    let named = ["id", "relocate", "--key", "pkcs11:token=stranger"];
+    let (_, calls) = hsm.calls(|| home.fails(&named, b"", &["no token has the key of"]));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+}
+
 /// All of it on a token that speaks so: its keys are the device's, and not a session's,
 /// and storage keys are by ECDH.
 #[test]

@@ -70,7 +70,8 @@ impl Help for Pkcs11Error {
             }
             Self::NotFound { .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \
-                 with the PIN, if no other token matches: --key 'pkcs11:token=LABEL'"
+                 with the PIN if it is the only one, and has the label or the serial number of the \
+                 one before. Name another: --key 'pkcs11:token=LABEL'"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
             Self::ProbeLeft { .. } => {
