@@ -175,4 +175,25 @@ fn a_login_by_session_that_is_lost_is_made_again() {
     });
 }
 
+/// Whether the PIN was counted as a wrong try, nobody knows.
+#[test]
+fn a_session_that_is_refused_for_no_clear_reason_keeps_the_pin_from_being_sent_again() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NETHSM);
+        let backend = faulty(hsm);
+        let (key, locator) = generate(&backend);
+        for code in ["CKR_GENERAL_ERROR", "CKR_DEVICE_ERROR"] {
+            let refuses = "on C_SignInit all return CKR_USER_NOT_LOGGED_IN";
+            hsm.script(&format!("{NETHSM}\n{refuses}\non C_Login all return {code}"));
+            let (_, calls) = hsm.calls(|| [(); 6].map(|()| key.sign(b"hello").unwrap_err()));
+            assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
+            hsm.script(NETHSM);
+            let sealed = find(&backend, &locator, key.did()).unwrap();
+            sealed.unseal(&Pin::new(PIN)).unwrap();
+            key.sign(b"hello").unwrap();
+        }
+    });
+}
+
 }

@@ -1,5 +1,7 @@
 //! States of a PIN that SoftHSM does not have: read before a PIN is sent.
 
+use std::sync::Barrier;
+
 use icn_identity::backend::Backend as _;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
@@ -214,6 +216,74 @@ fn a_pin_that_is_refused_for_one_signature_is_not_sent_again() {
         hsm.script("flag final-try");
         let (_, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    });
+}
+
+/// Flags that cannot be read are not flags that allow it.
+#[test]
+fn no_pin_is_given_for_a_signature_while_its_flags_cannot_be_read() {
+    alone(|hsm| {
+        let key = always_authenticated(hsm);
+        hsm.script("on C_GetTokenInfo all return CKR_DEVICE_ERROR\nflag pin-locked");
+        let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
+        assert_eq!((count(&calls, "C_Login"), count(&calls, "C_Sign")), (0, 0), "{calls:?}");
+        assert_shows(error, &["C_GetTokenInfo failed on token node-1: CKR_DEVICE_ERROR"]);
+        // It was not sent, so nothing speaks against it.
+        hsm.script("");
+        key.sign(b"hello").unwrap();
+    });
+}
+
+/// Whether it was counted as a wrong try, nobody knows.
+#[test]
+fn a_pin_for_one_signature_that_is_refused_for_no_clear_reason_is_not_sent_again_by_itself() {
+    alone(|hsm| {
+        let key = always_authenticated(hsm);
+        for code in ["CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "CKR_DEVICE_ERROR", "CKR_PIN_LOCKED"] {
+            hsm.script(&format!("on C_Login all return {code}"));
+            let (errors, calls) = hsm.calls(|| [(); 4].map(|()| key.sign(b"hello").unwrap_err()));
+            assert_eq!((count(&calls, "C_Login"), count(&calls, "C_Sign")), (1, 0), "{code}: {calls:?}");
+            for error in errors.into_iter().skip(1) {
+                assert_shows(error, &["token node-1 is not open", "with its PIN"]);
+            }
+            hsm.script("");
+            let (_, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
+            assert_eq!(count(&calls, "C_Login"), 0, "{code}: {calls:?}");
+            // Whoever has it gives it anew: for every key of the token.
+            let backend = faulty(hsm);
+            let locator = backend.find_by_label("theirs").unwrap();
+            let again = || find(&backend, &locator, key.did()).unwrap();
+            let refused = again().unseal(&Pin::new(WRONG)).unwrap_err();
+            assert_shows(refused, &["token node-1 is open with another PIN"]);
+            let (_, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
+            assert_eq!(count(&calls, "C_Login"), 0, "{code}: {calls:?}");
+            again().unseal(&Pin::new(PIN)).unwrap();
+            key.sign(b"hello").unwrap();
+        }
+        // One that was away has not looked at it.
+        hsm.script("on C_Login 1 return CKR_DEVICE_REMOVED");
+        key.sign(b"hello").unwrap_err();
+        key.sign(b"hello").unwrap();
+    });
+}
+
+#[test]
+fn threads_send_a_pin_that_is_refused_for_one_signature_once() {
+    alone(|hsm| {
+        let key = always_authenticated(hsm);
+        hsm.script("on C_GetTokenInfo all sleep 30\non C_Login all return CKR_PIN_INCORRECT");
+        let barrier = Barrier::new(4);
+        let ((), calls) = hsm.calls(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        key.sign(b"hello").unwrap_err();
+                    });
+                }
+            });
+        });
+        assert_eq!((count(&calls, "C_Login"), count(&calls, "C_Sign")), (1, 0), "{calls:?}");
     });
 }
 

@@ -187,7 +187,7 @@ fn a_pin_that_was_changed_meanwhile_is_sent_once_and_not_again() {
 fn a_login_that_fails_for_no_clear_reason_is_not_tried_again_by_itself() {
     alone(|hsm| {
         let key = open_key(hsm);
-        for code in ["CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "0x80000042"] {
+        for code in ["CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "CKR_DEVICE_ERROR", "0x80000042"] {
             hsm.script(&format!("on C_SignInit 1 kill-all\non C_Login 1 return {code}"));
             let (errors, calls) = hsm.calls(|| [(); 3].map(|()| key.sign(b"hello").unwrap_err()));
             assert_eq!(count(&calls, "C_Login"), 1, "{code}: {calls:?}");
@@ -206,9 +206,11 @@ fn a_login_that_fails_for_no_clear_reason_is_not_tried_again_by_itself() {
             signs(&key, b"open again for both");
         }
         // A device that is away is another matter.
-        hsm.script("on C_SignInit 1 kill-all\non C_Login 1 return CKR_DEVICE_ERROR");
-        key.sign(b"hello").unwrap_err();
-        signs(&key, b"and it is back");
+        for code in ["CKR_DEVICE_REMOVED", "CKR_TOKEN_NOT_PRESENT", "CKR_SESSION_HANDLE_INVALID"] {
+            hsm.script(&format!("on C_SignInit 1 kill-all\non C_Login 1 return {code}"));
+            key.sign(b"hello").unwrap_err();
+            signs(&key, b"and it is back");
+        }
     });
 }
 

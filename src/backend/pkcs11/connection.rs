@@ -78,6 +78,9 @@ pub(super) struct Accepted {
     pub(super) hash: PinHash,
     /// Kept so that a lost login can be made again; no second copy.
     pub(super) pin: Pin,
+    /// It was sent again, and what came back said neither yes nor no. It is not sent by
+    /// itself, until whoever has it gives it anew.
+    pub(super) in_doubt: bool,
 }
 
 /// A login, kept alive by an idle session of its own.
@@ -110,10 +113,11 @@ impl LoginGuard {
                 state.end();
             }
         }
-        match (&state.login, &state.accepted) {
-            (Some(_), Some(accepted)) if accepted.hash.same(&hash) => {}
+        let current = &mut *state;
+        match (&current.login, &mut current.accepted) {
+            (Some(_), Some(accepted)) if accepted.hash.same(&hash) => accepted.in_doubt = false,
             (Some(_), _) => return Err(Pkcs11Error::PinDiffers { token: token.name() }),
-            (None, _) => state.first_login(token, pin, hash, policy)?,
+            (None, _) => current.first_login(token, pin, hash, policy)?,
         }
         state.holders += 1;
         drop(state);
@@ -237,7 +241,7 @@ impl State {
         match log_in(token, &session, pin, policy.allow_final_try) {
             Ok(info) => {
                 self.accepted_was_refused = false;
-                self.accepted = Some(Accepted { hash, pin: pin.clone() });
+                self.accepted = Some(Accepted { hash, pin: pin.clone(), in_doubt: false });
                 self.logged_in(token.clone(), session, policy, Some(&info));
                 Ok(())
             }

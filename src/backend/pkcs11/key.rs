@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cryptoki::object::ObjectHandle;
 
 use super::connection::LoginGuard;
-use super::login::{self, Refusal};
 use super::object::Objects;
 use super::place::{Place, Seen, with_name};
 use super::pool::{Condition, Lease, NoLease};
@@ -178,17 +177,7 @@ impl TokenSigner {
 
     /// Gives the PIN for one operation.
     fn confirm(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
-        let accepted = self.login.lock().accepted.as_ref().map(|accepted| accepted.pin.clone());
-        let Some(pin) = accepted else {
-            return Err(Pkcs11Error::PinKnownWrong { token: objects.token.name() });
-        };
-        let allowed = self.place.policy.allow_final_try;
-        login::confirm(objects.token, objects.session, &pin, allowed).map_err(|refusal| {
-            if matches!(refusal, Refusal::OfThisPin(_)) {
-                self.login.refuse_accepted();
-            }
-            refusal.into_error()
-        })
+        self.login.confirm(objects.token, objects.session, self.place.policy)
     }
 
     fn found(&self) -> MutexGuard<'_, Option<Found>> {

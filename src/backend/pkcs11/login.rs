@@ -43,9 +43,8 @@ pub(super) fn confirm(
     pin: &Pin,
     allow_final_try: bool,
 ) -> Result<(), Refusal> {
-    if let Ok(info) = token.info() {
-        may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
-    }
+    let info = token.info().map_err(Refusal::NotThere)?;
+    may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
     send(session, UserType::ContextSpecific, pin).map_err(|error| refusal(token, "C_Login", error))
 }
 
@@ -116,7 +115,7 @@ pub(super) enum Refusal {
     /// The PIN was not sent, or the device did not get as far as looking at it.
     NotThere(Pkcs11Error),
     /// Anything else. Nobody knows whether it was counted as a wrong try: some
-    /// modules answer a wrong PIN by a general error.
+    /// modules answer a wrong PIN by a general error, or by one of the device.
     Other(Pkcs11Error),
 }
 
@@ -169,8 +168,7 @@ fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
             Refusal::Other(unusable("the security officer is logged in"))
         }
         Error::Pkcs11(
-            RvError::DeviceError
-            | RvError::DeviceRemoved
+            RvError::DeviceRemoved
             | RvError::TokenNotPresent
             | RvError::TokenNotRecognized
             | RvError::SlotIdInvalid

@@ -80,7 +80,8 @@ impl Connection {
             return false;
         }
         let (Some(login), Some(accepted)) = (&state.login, &state.accepted) else { return false };
-        if login.is_for_all || accepted.pin.text().is_none() || session.note_pin_sent() {
+        let not_this_pin = accepted.in_doubt || accepted.pin.text().is_none();
+        if login.is_for_all || not_this_pin || session.note_pin_sent() {
             return false;
         }
         let sent = if login.since.elapsed() < RECENT {
@@ -97,7 +98,7 @@ impl Connection {
             Err(refusal) => {
                 match refusal {
                     Refusal::OfThisPin(_) => state.refuse_accepted(),
-                    Refusal::Other(_) => state.accepted = None,
+                    Refusal::Other(_) => state.doubt_accepted(),
                     Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
                 }
                 log::warn!("a session could not be logged in: {}", refusal.into_error());

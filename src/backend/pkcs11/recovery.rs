@@ -4,10 +4,12 @@ use cryptoki::error::RvError;
 
 use super::connection::{Connection, Policy, State};
 use super::failure::Failure;
-use super::login::{Refusal, log_in};
+use super::login::{Refusal, confirm, log_in};
 use super::pool::Condition;
+use super::session::Session;
 use super::token::Token;
 use crate::error::Pkcs11Error;
+use crate::secret::Pin;
 
 /// Tells by its failure whether a call is worth a recovery, and what to do
 /// with the session that it used.
@@ -71,14 +73,7 @@ impl Connection {
         }
         state.end();
         let token = find()?;
-        let Some(accepted) = &state.accepted else {
-            let token = token.name();
-            return Err(match state.accepted_was_refused {
-                true => Pkcs11Error::PinKnownWrong { token },
-                false => Pkcs11Error::NotOpen { token },
-            });
-        };
-        let pin = accepted.pin.clone();
+        let pin = state.pin_to_send(&token)?;
         if pin.text().is_none() {
             // Somebody would have to stand at the PIN pad.
             return Err(Pkcs11Error::NotOpen { token: token.name() });
@@ -103,13 +98,47 @@ impl Connection {
         }
     }
 
-    /// The accepted PIN was refused for one operation: it is not sent again.
-    pub(super) fn refuse_accepted(&self) {
-        self.lock().refuse_accepted();
+    /// Gives the accepted PIN for the one operation that a session has begun. Unless
+    /// it is taken, it is not sent again.
+    pub(super) fn confirm(
+        &self,
+        token: &Token,
+        session: &Session,
+        policy: Policy,
+    ) -> Result<(), Pkcs11Error> {
+        // Held while it is sent: what refuses it keeps other threads from sending it.
+        let mut state = self.lock();
+        let pin = state.pin_to_send(token)?;
+        confirm(token, session, &pin, policy.allow_final_try).map_err(|refusal| {
+            match refusal {
+                Refusal::OfThisPin(_) => state.refuse_accepted(),
+                Refusal::Other(_) => state.doubt_accepted(),
+                Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
+            }
+            refusal.into_error()
+        })
     }
 }
 
 impl State {
+    /// The accepted PIN, if nothing speaks against sending it again.
+    fn pin_to_send(&self, token: &Token) -> Result<Pin, Pkcs11Error> {
+        match &self.accepted {
+            Some(accepted) if !accepted.in_doubt => Ok(accepted.pin.clone()),
+            None if self.accepted_was_refused => {
+                Err(Pkcs11Error::PinKnownWrong { token: token.name() })
+            }
+            _ => Err(Pkcs11Error::NotOpen { token: token.name() }),
+        }
+    }
+
+    /// Nobody knows whether the accepted PIN was counted as a wrong try.
+    pub(super) fn doubt_accepted(&mut self) {
+        if let Some(accepted) = &mut self.accepted {
+            accepted.in_doubt = true;
+        }
+    }
+
     pub(super) fn refuse_accepted(&mut self) {
         if let Some(accepted) = self.accepted.take() {
             self.accepted_was_refused = true;
