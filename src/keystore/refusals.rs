@@ -36,7 +36,8 @@ pub(crate) enum Place {
 impl Place {
     /// What tells this version of the source from a later one.
     ///
-    /// A file is another one when it was written or replaced. Credentials that
+    /// A file is another one when it was written or replaced; not when it was looked at,
+    /// linked, or had its mode changed. Credentials that
     /// systemd makes anew with each start (`$CREDENTIALS_DIRECTORY`) go by
     /// their name.
     fn mark(&self) -> Mark {
@@ -46,7 +47,7 @@ impl Place {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
                 let made_anew = file::is_from_systemd(&path);
                 let version = fs::metadata(&path).ok().filter(|_| !made_anew).map(|metadata| {
-                    let changed = (metadata.ctime(), metadata.ctime_nsec());
+                    let changed = (metadata.mtime(), metadata.mtime_nsec());
                     format!(
                         "{}:{}:{}:{}.{:09}",
                         metadata.dev(),
@@ -85,6 +86,13 @@ struct Refusal {
     mark: Mark,
     /// Unix time.
     at: u64,
+}
+
+impl Refusal {
+    /// Whether it is of the same version of the same source, by the same device.
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.token == other.token && self.mark == other.mark
+    }
 }
 
 impl IdentityStore {

@@ -70,6 +70,8 @@ impl<'a> OneTry<'a> {
         let refusal = Refusal { token: device.to_owned(), mark, at: clock::now() };
         report(self.store.remember(&refusal));
         let known = &mut here().refused;
+        let home = &self.turn.0;
+        known.retain(|(of, noted)| of != home || !noted.is_same_as(&refusal));
         known.push((self.turn.0.clone(), refusal));
         let too_many = known.len().saturating_sub(MOST);
         known.drain(..too_many);
