@@ -19,7 +19,7 @@ use crate::encoding::{InvalidJson, UnknownName};
 /// fn next(error: &Error) -> &'static str {
 ///     match error.kind() {
 ///         kind if kind.is_transient() => "wait, then try again",
-///         ErrorKind::WrongCredential | ErrorKind::LockedOut => "stop, and do not restart",
+///         ErrorKind::WrongCredential | ErrorKind::LockedOut => "stop; a person has to look",
 ///         ErrorKind::CredentialMissing => "ask for the passphrase or PIN",
 ///         _ => "report it, with its help()",
 ///     }

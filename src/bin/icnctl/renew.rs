@@ -40,8 +40,8 @@ pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError>
             let (number, epoch) = (binding.sequence(), binding.epoch());
             let mut text = format!(
                 "The TLS key and certificate of {} are new: number {number}, valid until \
-                 {not_after}.\nInstance {}, epoch {epoch}.\nRestart the programs that use this \
-                 identity. Peers refuse the old certificate when they have seen the new one.\n",
+                 {not_after}.\nInstance {}, epoch {epoch}.\nPrograms that look for renewals \
+                 (`renew_if_due`) use them soon; restart the others. Peers refuse the old certificate when they have seen the new one.\n",
                 bundle.did(),
                 binding.instance().map(ToString::to_string).unwrap_or_default(),
             );

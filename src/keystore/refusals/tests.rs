@@ -131,3 +131,17 @@ fn an_error_that_is_not_the_pins_leaves_the_source_good() {
     assert!(device.attempt(false, Err(absent.into())).is_err());
     device.attempt(false, Ok(())).unwrap();
 }
+
+#[test]
+fn a_file_that_was_linked_or_had_its_mode_changed_is_the_same() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let device = Device::new();
+    device.attempt(false, Err(wrong())).unwrap_err();
+    fs::hard_link(&device.source, device.source.with_extension("link")).unwrap();
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    fs::set_permissions(&device.source, fs::Permissions::from_mode(0o400)).unwrap();
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    assert_eq!(device.sent(), 1);
+    device.put("the right one");
+    device.attempt(false, Ok(())).unwrap();
+}
