@@ -222,7 +222,7 @@ pub enum Pkcs11Error {
     LeftBehind {
         /// The token.
         token: String,
-        /// `CKA_ID` of the objects, hex.
+        /// `CKA_ID` of the objects, hex; or `unknown`, if they show none.
         id: String,
         /// Why the key was not made.
         #[source]
@@ -233,7 +233,7 @@ pub enum Pkcs11Error {
     ProbeLeft {
         /// The token.
         token: String,
-        /// Each `CKA_ID` of the objects, hex.
+        /// Each `CKA_ID` of the objects, hex; or `unknown`, if they show none.
         ids: Vec<String>,
         /// Why it could not be removed; or what went wrong before.
         #[source]

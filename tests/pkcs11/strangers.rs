@@ -10,7 +10,7 @@ use icn_identity::secret::LockedText;
 use icn_identity::{Did, DidMethod, Error, Key, Pin, Software};
 use support::softhsm::{PIN, SoftHsm, alone, count, module};
 
-use crate::{TOKEN, faulty, faulty_config, pin};
+use crate::{TOKEN, assert_shows, faulty, faulty_config, pin};
 
 /// Whatever is looked for by an id of ours, the key with id 07 is found; and none is made.
 const LOOSE: &str = "slot-ids\n\
@@ -21,6 +21,15 @@ fn strangers_pair(hsm: &SoftHsm) {
     hsm.token(TOKEN);
     let pair = ["--keypairgen", "--key-type", "EC:prime256v1", "--label", "theirs", "--id", "07"];
     hsm.pkcs11_tool_on(TOKEN, &pair);
+}
+
+fn did() -> Did {
+    let key = Key::<Software, _>::generate().unwrap();
+    Did::from_key(DidMethod::Key, key.verifying_key()).unwrap()
+}
+
+fn secret() -> LockedText {
+    LockedText::from("AGE-SECRET-KEY-1STORAGE")
 }
 
 #[track_caller]
@@ -64,10 +73,7 @@ fn a_storage_key_that_is_made_in_vain_costs_no_stranger_a_key() {
         let backend = faulty(hsm);
         let login = backend.log_in(&pin()).unwrap();
         hsm.script(LOOSE);
-        let did =
-            Did::from_key(DidMethod::Key, Key::<Software, _>::generate().unwrap().verifying_key());
-        let secret = LockedText::from("AGE-SECRET-KEY-1STORAGE");
-        assert!(backend.wrap(&did.unwrap(), &secret, &pin()).unwrap().is_none());
+        assert!(backend.wrap(&did(), &secret(), &pin()).unwrap().is_none());
         is_whole(hsm, "wrap");
         drop(login);
     });
@@ -112,5 +118,55 @@ fn of_what_has_the_id_only_keys_are_destroyed() {
         backend.discard(&plan, &pin()).unwrap();
         let left = hsm.objects(TOKEN);
         assert_eq!((left.matches(&id).count(), left.matches("Certificate Object").count()), (1, 1));
+    });
+}
+
+/// Objects would never be found again by the id that they were to have.
+#[test]
+fn what_shows_another_id_than_it_was_given_is_destroyed_at_once_or_named() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let no_session = "session-objects CKR_ATTRIBUTE_VALUE_INVALID";
+        let left = || hsm.objects(TOKEN).matches("Object;").count();
+        let lasting = ProbeOptions::default().with_lasting_key(true);
+        let probed = || probe(&faulty_config(hsm), &Pin::new(PIN), &lasting);
+        for script in ["short-id", "hide CKA_ID", "short-id\npairs-are-one"] {
+            hsm.script(&format!("{script}\n{no_session}"));
+            let error = faulty(hsm).create(&NewKey::default(), &pin()).map(drop).unwrap_err();
+            assert_shows(error, &["does not show the CKA_ID that it was given"]);
+            assert_eq!(left(), 0, "{script}");
+            assert!(probed().unwrap().made.is_none());
+            let backend = faulty(hsm);
+            let login = backend.log_in(&pin()).unwrap();
+            assert!(backend.wrap(&did(), &secret(), &pin()).unwrap().is_none(), "{script}");
+            drop(login);
+            assert_eq!(left(), 0, "{script}");
+        }
+        for (script, shown) in [("short-id", 2), ("hide CKA_ID", "unknown".len())] {
+            let broken = "on C_DestroyObject all return CKR_DEVICE_ERROR";
+            hsm.script(&format!("{script}\n{no_session}\n{broken}"));
+            let is_named = |id: &str| assert_eq!(id.len(), shown, "{id}");
+            let labelled = NewKey::default().with_label(Some(script.to_owned()));
+            match faulty(hsm).create(&labelled, &pin()).map(drop).unwrap_err() {
+                Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind { id, .. })) => {
+                    is_named(&id);
+                }
+                other => panic!("{other}"),
+            }
+            assert!(left() > 0);
+            match probed().map(drop).unwrap_err() {
+                Error::Device(DeviceError::Pkcs11(Pkcs11Error::ProbeLeft { ids, .. })) => {
+                    ids.iter().for_each(|id| is_named(id));
+                }
+                other => panic!("{other}"),
+            }
+            let backend = faulty(hsm);
+            let login = backend.log_in(&pin()).unwrap();
+            match backend.wrap(&did(), &secret(), &pin()).unwrap_err() {
+                DeviceError::Pkcs11(Pkcs11Error::LeftBehind { id, .. }) => is_named(&id),
+                other => panic!("{other}"),
+            }
+            drop(login);
+        }
     });
 }

@@ -105,7 +105,10 @@ impl Objects<'_> {
             let generate =
                 || self.session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private);
             match self.within_login(generate) {
-                Ok(pair) => return Ok(pair),
+                Ok((public, private)) => {
+                    self.shows_its_id([public, private], keep.id, "C_GenerateKeyPair")?;
+                    return Ok((public, private));
+                }
                 Err(error) if template::is_about_the_template(&error) => {
                     self.remove(keep.id)?;
                     first_error.get_or_insert(error);

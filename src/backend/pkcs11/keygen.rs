@@ -1,13 +1,14 @@
 //! Pairs for signing, generated in the token.
 
 use cryptoki::error::{Error, RvError};
-use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::SessionState;
 
 use super::object::Objects;
 use super::scheme::Scheme;
 use super::template::{self, PairTemplate};
-use crate::error::Pkcs11Error;
+use crate::encoding::hex;
+use crate::error::{ErrorKind, Pkcs11Error};
 
 /// A pair that was generated, and how the token wanted to be asked for it.
 pub(super) struct Generated {
@@ -99,6 +100,7 @@ impl Objects<'_> {
                     || self.session.generate_key_pair(&scheme.generation(), &public, &private);
                 match self.within_login(generate) {
                     Ok((public, private)) => {
+                        self.shows_its_id([public, private], id, "C_GenerateKeyPair")?;
                         return Ok(Generated { public, private, curve, template });
                     }
                     Err(error) => {
@@ -115,6 +117,55 @@ impl Objects<'_> {
         match first_error {
             Some(error) => Err(self.token.failed("C_GenerateKeyPair")(error)),
             None => Err(self.token.failed("C_GenerateKeyPair")(Error::NotSupported)),
+        }
+    }
+
+    /// That all of what was just generated shows its id, by which it is found and removed
+    /// from now on. Else it is destroyed, while its handles are known.
+    ///
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::LeftBehind`] if it could not be destroyed.
+    pub(super) fn shows_its_id<const N: usize>(
+        self,
+        made: [ObjectHandle; N],
+        id: &[u8],
+        call: &'static str,
+    ) -> Result<(), Pkcs11Error> {
+        let mut other = None;
+        for object in made {
+            let shown = self.read(object, AttributeType::Id)?.unwrap_or_default();
+            if shown != id {
+                other = Some(shown);
+                break;
+            }
+        }
+        let Some(shown) = other else { return Ok(()) };
+        let (mut destroyed, mut failed) = (false, None);
+        for object in made {
+            match self.within_login(|| self.session.destroy_object(object)) {
+                Ok(()) => destroyed = true,
+                // With the other half, as in `remove`.
+                Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) if destroyed => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        let token = self.token.name();
+        match failed {
+            Some(error) => {
+                let id = match shown.as_slice() {
+                    [] => "unknown".to_owned(),
+                    shown => hex::encode(shown),
+                };
+                let source = self.token.failed("C_DestroyObject")(error).into();
+                Err(Pkcs11Error::LeftBehind { token, id, source })
+            }
+            None => Err(Pkcs11Error::Call {
+                call,
+                token,
+                kind: ErrorKind::Unsupported,
+                source: "the new key does not show the CKA_ID that it was given".into(),
+            }),
         }
     }
 

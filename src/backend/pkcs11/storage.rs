@@ -138,6 +138,10 @@ impl Objects<'_> {
         let lost = was_lost(self.token, &error);
         match self.remove_afresh(id) {
             Ok(()) if lost => NotKept::Failed(error),
+            // It has another id.
+            Ok(()) if matches!(error, DeviceError::Pkcs11(Pkcs11Error::LeftBehind { .. })) => {
+                NotKept::Failed(error)
+            }
             Ok(()) => NotKept::Refused(error),
             Err(left) => {
                 log::warn!("a new storage key could not be removed from its token: {left}");
@@ -227,7 +231,10 @@ impl Objects<'_> {
         for template in template::from_strict_to_plain(&needed, &usages_off) {
             let generate = || self.session.generate_key(&Mechanism::AesKeyGen, &template);
             match self.within_login(generate) {
-                Ok(key) => return self.confined(key, "C_GenerateKey"),
+                Ok(key) => {
+                    self.shows_its_id([key], keep.id, "C_GenerateKey")?;
+                    return self.confined(key, "C_GenerateKey");
+                }
                 Err(error) if template::is_about_the_template(&error) => {
                     first_error.get_or_insert(error);
                 }

@@ -29,6 +29,11 @@ pub(crate) unsafe fn taken(
     // SAFETY: by contract.
     let mut asked = unsafe { std::slice::from_raw_parts(template, count as usize) }.to_vec();
     let state = state();
+    if state.script.short_id {
+        for id in asked.iter_mut().filter(|asked| asked.type_ == CKA_ID) {
+            id.ulValueLen = id.ulValueLen.min(1);
+        }
+    }
     for attribute in asked.iter_mut().filter(|asked| asked.type_ == CKA_TOKEN) {
         // SAFETY: a boolean by the standard.
         if unsafe { attribute.pValue.cast::<CK_BBOOL>().read() } == CK_TRUE {

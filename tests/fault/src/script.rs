@@ -34,6 +34,8 @@ pub(crate) struct Script {
     pub(crate) duplicate: bool,
     /// `swap HEX HEX`: who looks for the first CKA_ID finds the second.
     pub(crate) swap: Option<(Vec<u8>, Vec<u8>)>,
+    /// `short-id`: of the CKA_ID of a new object the first byte is kept.
+    pub(crate) short_id: bool,
     /// `slot-ids`: who looks for a CKA_ID of 16 bytes finds that of one byte, 07.
     pub(crate) slot_ids: bool,
     /// `refuse ATTRIBUTE CKR`: no key is made with it.
@@ -176,6 +178,7 @@ impl Script {
             ["read-only-makes-nothing"] => self.read_only_makes_nothing = true,
             ["session-objects", "last"] => self.session_objects_last = true,
             ["session-objects", code] => self.session_objects = Some(codes::code(code)?),
+            ["short-id"] => self.short_id = true,
             ["slot-ids"] => self.slot_ids = true,
             ["pairs-are-one"] => self.pairs_are_one = true,
             ["lie", id] => self.lie = Some(hex(id)?),

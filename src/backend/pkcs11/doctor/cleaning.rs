@@ -19,7 +19,13 @@ pub(super) fn cleaned<T>(
     // They may go with the session; not every module is known to do so. And this
     // session may be the one that was lost, or have an operation pending.
     match objects.remove(&id).or_else(|_| objects.remove_afresh(&id)) {
-        Ok(()) => done,
+        Ok(()) => done.map_err(|error| match error {
+            // It has another id.
+            Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind { token, id, source })) => {
+                DeviceError::from(Pkcs11Error::ProbeLeft { token, ids: vec![id], source }).into()
+            }
+            error => error,
+        }),
         Err(left) => Err(left_behind(objects.token, &id, left, done.err())),
     }
 }

@@ -10,6 +10,7 @@ use super::super::storage::{NotKept, Way, was_lost, wrap_by};
 use super::super::token::Token;
 use super::cleaning::{LABEL, cleaned};
 use super::options::ProbeOptions;
+use crate::encoding::hex;
 use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{Key, Software};
 use crate::secret::LockedText;
@@ -115,8 +116,10 @@ fn kept_for(token: &Token, way: Way, lifetime: Lifetime) -> Result<Option<String
             Err(NotKept::Refused(error)) => Ok(Some(in_full(&error))),
             // What is left is named when it cannot be removed here either.
             Err(NotKept::Failed(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
-                source, ..
-            }))) => Ok(Some(in_full(source.as_ref()))),
+                id: left,
+                source,
+                ..
+            }))) if left == hex::encode(id) => Ok(Some(in_full(source.as_ref()))),
             Err(NotKept::Failed(error)) => Err(error.into()),
         }
     })

@@ -170,6 +170,7 @@ fn made_for(token: &Token, scheme: &Scheme, lifetime: Lifetime) -> Result<MadeRe
     let measured =
         cleaned(objects, |id| match objects.generate_pair(scheme, id, LABEL, lifetime) {
             Ok(made) => measured(objects, scheme, &made, lifetime).map(Some),
+            Err(error @ Pkcs11Error::LeftBehind { .. }) => Err(error.into()),
             Err(error) => {
                 refusal = Some(error);
                 Ok(None)
