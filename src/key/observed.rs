@@ -9,7 +9,7 @@ use crate::did::Did;
 use crate::evidence::Evidence;
 use crate::fault::SignError;
 use crate::private::{Closed, Token};
-use crate::signer::DidSigner;
+use crate::signer::{DidSigner, refuse_reserved};
 use crate::sshsig::SshSignature;
 
 /// What a signer is about to sign, or has signed.
@@ -63,7 +63,9 @@ pub trait SigningObserver: Send + Sync {
 /// A signer with an observer, for code around a key of this crate.
 ///
 /// Unlike a wrapper written elsewhere it passes evidence and markers on, and can issue
-/// bundles and rotations: the observer sees those statements, too.
+/// bundles and rotations: the observer sees those statements, too. As every signer of
+/// this crate it refuses such statements when they come from others
+/// ([`SignError::Reserved`]), whoever the signer is.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -138,7 +140,11 @@ impl<S: DidSigner, O: SigningObserver> DidSigner for Observed<S, O> {
         self.signer.verifying_key()
     }
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        self.observed(SigningPurpose::Message, message, |signer| signer.sign(message))
+        self.observed(SigningPurpose::Message, message, |signer| {
+            // The signer may be written elsewhere. The observer sees the attempt.
+            refuse_reserved(message)?;
+            signer.sign(message)
+        })
     }
     fn sign_for(&self, context: &str, message: &[u8]) -> Result<SshSignature, SignError> {
         self.observed(SigningPurpose::Context(context), message, |signer| {

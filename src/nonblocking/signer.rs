@@ -9,7 +9,7 @@ use super::pool::Pool;
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;
 use crate::fault::SignError;
-use crate::signer::DidSigner;
+use crate::signer::{DidSigner, refuse_reserved};
 use crate::sshsig::SshSignature;
 
 /// A signer for async code: any [`DidSigner`], on threads of its own.
@@ -66,13 +66,15 @@ impl<S: DidSigner + ?Sized + 'static> AsyncSigner<S> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there; [`SignError::Reserved`] whoever the signer is.
     ///
     /// # Panics
     ///
     /// If the signer panics.
     pub async fn sign(&self, message: impl Into<Vec<u8>>) -> Result<Signature, SignError> {
         let message = message.into();
+        // The signer may be written elsewhere.
+        refuse_reserved(&message)?;
         self.with(move |signer| signer.sign(&message)).await
     }
 

@@ -5,12 +5,13 @@
 
 use signature::{Keypair, Signer, Verifier};
 
-use super::DidSigner;
+use super::{DidSigner, refuse_reserved};
 use crate::algorithm::{AlgorithmId, Signature, VerifyingKey};
 
 /// Borrows a signer for code that wants `signature::Signer`.
 ///
-/// Use `try_sign`: the trait's `sign` panics when the device fails.
+/// Use `try_sign`: the trait's `sign` panics when the device fails, and on a message that
+/// begins like a statement of this crate, which is refused whoever the signer is.
 #[derive(Debug)]
 pub struct AsSigner<'a, S: ?Sized>(&'a S);
 
@@ -40,7 +41,9 @@ impl<S: DidSigner + ?Sized> AsSigner<'_, S> {
         if self.0.verifying_key().algorithm() != wanted {
             return Err(signature::Error::new());
         }
-        self.0.sign(message).map_err(signature::Error::from_source)
+        refuse_reserved(message)
+            .and_then(|()| self.0.sign(message))
+            .map_err(signature::Error::from_source)
     }
 }
 

@@ -7,7 +7,9 @@ use super::*;
 use crate::algorithm::{Ed25519VerifyingKey, Signature, VerifyingKey};
 use crate::bundle::IdentityBundle;
 use crate::fault::SignError;
-use crate::key::{DidKey, External, ExternalSigner, Key, Software, Unlocked};
+use crate::key::{
+    DidKey, External, ExternalSigner, Key, Observed, SigningObserver, Software, Unlocked,
+};
 use crate::signer::{AsSigner, DidSigner, sign_statement};
 
 #[test]
@@ -73,9 +75,6 @@ fn refuses<S: DidSigner + ?Sized>(signer: &S) {
     for statement in statements() {
         let told = signer.sign(&statement);
         assert!(matches!(told, Err(SignError::Reserved)), "{statement:?}: {told:?}");
-        let adapted: Result<ed25519_dalek::Signature, _> =
-            AsSigner::new(signer).try_sign(&statement);
-        assert!(adapted.is_err(), "{statement:?}");
         // The crate's own way is open through every wrapper.
         let signature = sign_statement(signer, &statement).unwrap();
         signer.verifying_key().verify(&statement, &signature).unwrap();
@@ -83,7 +82,40 @@ fn refuses<S: DidSigner + ?Sized>(signer: &S) {
     signer.sign(b"").unwrap();
     signer.sign(b"icn-identity").unwrap();
     signer.sign(b" icn-identity/open/v1\0").unwrap();
+    signer.sign_for("payments", b"100 to Ada").unwrap();
+    adapter_refuses(signer);
 }
+
+fn adapter_refuses<S: DidSigner + ?Sized>(signer: &S) {
+    let sign = |message: &[u8]| -> Result<ed25519_dalek::Signature, _> {
+        AsSigner::new(signer).try_sign(message)
+    };
+    for statement in statements() {
+        let error = sign(&statement).expect_err("a statement");
+        let told = error.source().and_then(|source| source.downcast_ref());
+        assert!(matches!(told, Some(SignError::Reserved)), "{statement:?}: {error:?}");
+    }
+    sign(b"icn-identity").unwrap();
+}
+
+#[cfg(feature = "tokio")]
+fn async_refuses<S: DidSigner + 'static>(signer: S) {
+    let signer = crate::nonblocking::AsyncSigner::new(signer, std::num::NonZeroUsize::MIN).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for statement in statements() {
+            let told = signer.sign(statement.as_slice()).await;
+            assert!(matches!(told, Err(SignError::Reserved)), "{statement:?}: {told:?}");
+            signer.with(move |signer| sign_statement(signer, &statement)).await.unwrap();
+        }
+        signer.sign(b"icn-identity").await.unwrap();
+        signer.sign_for("payments", b"100 to Ada").await.unwrap();
+    });
+}
+
+struct LooksOn;
+
+impl SigningObserver for LooksOn {}
 
 #[test]
 fn sign_refuses_every_statement_through_every_wrapper() {
@@ -98,6 +130,33 @@ fn sign_refuses_every_statement_through_every_wrapper() {
     refuses(shared.as_ref());
     refuses(&shared);
     refuses(&Box::new(DidKey::from(external())));
+    refuses(&Observed::new(software(), LooksOn));
+}
+
+/// In the `sign` of a signer written elsewhere there is no code of ours: what is around it
+/// refuses by itself.
+#[test]
+fn an_observed_signer_refuses_every_statement_whoever_it_is() {
+    refuses(&Observed::new(foreign(), LooksOn));
+    let boxed: Box<dyn DidSigner> = Box::new(foreign());
+    refuses(&Observed::new(boxed, LooksOn));
+    refuses(&Observed::new(&Observed::new(foreign(), LooksOn), LooksOn));
+}
+
+#[test]
+fn an_adapter_refuses_every_statement_whoever_its_signer_is() {
+    adapter_refuses(&foreign());
+    adapter_refuses(&Arc::new(foreign()));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn an_async_signer_refuses_every_statement_whoever_its_signer_is() {
+    async_refuses(software());
+    async_refuses(foreign());
+    let shared: Arc<dyn DidSigner> = Arc::new(foreign());
+    async_refuses(shared);
+    async_refuses(Observed::new(foreign(), LooksOn));
 }
 
 fn bundle_refuses<S: DidSigner>(signer: S) {
@@ -125,6 +184,12 @@ impl DidSigner for Foreign {
     }
 }
 
+fn foreign() -> Foreign {
+    let obedient = Obedient(ed25519_dalek::SigningKey::from_bytes(&[9; 32]));
+    let did = crate::did::Did::fitting(Default::default(), &obedient.verifying_key());
+    Foreign(did, obedient)
+}
+
 #[test]
 fn a_bundle_refuses_every_statement_whoever_its_signer_is() {
     bundle_refuses(software());
@@ -132,9 +197,8 @@ fn a_bundle_refuses_every_statement_whoever_its_signer_is() {
     bundle_refuses(DidKey::from(software()));
     let boxed: Box<dyn DidSigner> = Box::new(software());
     bundle_refuses(boxed);
-    let obedient = Obedient(ed25519_dalek::SigningKey::from_bytes(&[9; 32]));
-    let did = crate::did::Did::fitting(Default::default(), &obedient.verifying_key());
-    bundle_refuses(Foreign(did, obedient));
+    bundle_refuses(foreign());
+    bundle_refuses(Observed::new(foreign(), LooksOn));
 }
 
 /// A service that signs for others is not made to sign for this crate: neither as a
