@@ -17,6 +17,7 @@
 //! - what the caller still has: the environment, a terminal's buffer, a `&str`;
 //! - locking where the system refuses it, which [`memory_protection`] tells.
 
+mod answer;
 mod credential;
 pub(crate) mod json;
 mod memory;
@@ -26,6 +27,8 @@ mod seed;
 mod stack;
 mod text;
 
+#[cfg(feature = "keystore")]
+pub(crate) use answer::PinAnswer;
 pub use credential::{Passphrase, Pin};
 #[cfg(feature = "tpm")]
 pub(crate) use memory::LockedBox;

@@ -2,7 +2,7 @@
 
 use super::BackendKind;
 use crate::error::{DeviceError, KeystoreError};
-use crate::secret::{Passphrase, Pin};
+use crate::secret::{Passphrase, Pin, PinAnswer};
 
 /// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
 /// tokens that cannot keep a storage key.
@@ -37,6 +37,13 @@ impl Credentials {
     pub fn and_pin(mut self, pin: Pin) -> Self {
         self.pin = Some(pin);
         self
+    }
+
+    /// The same, and what a device will have answered to the PIN.
+    pub(crate) fn watched(self) -> (Self, PinAnswer) {
+        let Some(pin) = self.pin else { return (self, PinAnswer::default()) };
+        let (pin, answer) = pin.watched();
+        (Self { passphrase: self.passphrase, pin: Some(pin) }, answer)
     }
 
     /// The PIN, for a backend that asks for one.

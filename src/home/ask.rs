@@ -73,14 +73,17 @@ impl Asked {
         match pin {
             PinFrom::Nowhere => work(&credentials),
             PinFrom::Hand { device } => {
-                let done = work(&credentials)?;
-                store.forget_refusals(&device);
-                Ok(done)
+                let (credentials, answer) = credentials.watched();
+                let done = work(&credentials);
+                if answer.was_accepted() {
+                    store.forget_refusals(&device);
+                }
+                done
             }
             PinFrom::Kept { device, place } => {
                 let read = || not_empty(read_place(&place)?, "PIN");
                 store.try_once(&device, &place, retry_refused, read, |pin| {
-                    work(&credentials.and_pin(Pin::from(pin)))
+                    work(&credentials.and_pin(pin))
                 })
             }
         }

@@ -253,7 +253,8 @@ impl<'h> Ready<'h> {
 
     /// **Blocks** on device, scrypt and files. Does something else with the identity
     /// and its credentials. They are sent by what is called in it: once, whatever
-    /// comes of it.
+    /// comes of it. What the device said of the PIN is noted, also where `work` keeps it
+    /// to itself.
     ///
     /// Meanwhile no other PIN is tried in this home: `work` must not open it once more.
     ///

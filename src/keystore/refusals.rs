@@ -20,7 +20,7 @@ use self::one::OneTry;
 use super::identity::IdentityStore;
 use crate::error::{Error, KeystoreError};
 use crate::file::{self, names};
-use crate::secret::LockedText;
+use crate::secret::{LockedText, Pin};
 
 /// More sources than any operator has; older refusals are dropped first.
 const MOST: usize = 64;
@@ -100,6 +100,9 @@ impl IdentityStore {
     /// one step for all threads and processes: the PIN of a source that the device
     /// has refused is not sent again until the source changes, or `again`.
     ///
+    /// What the device said of the PIN is told by the PIN, not by what `send` makes of
+    /// it.
+    ///
     /// # Errors
     ///
     /// [`KeystoreError::RefusedBefore`], and those of `read` and `send`.
@@ -109,7 +112,7 @@ impl IdentityStore {
         place: &Place,
         again: bool,
         read: impl Fn() -> Result<LockedText, Error>,
-        send: impl FnOnce(LockedText) -> Result<T, Error>,
+        send: impl FnOnce(Pin) -> Result<T, Error>,
     ) -> Result<T, Error> {
         // There may be no identity yet, and a refusal has to be noted all the same.
         if let Err(error) = file::private_dir(self.home()) {
@@ -129,11 +132,12 @@ impl IdentityStore {
             }
             mark = now;
         };
+        let (pin, answer) = Pin::from(pin).watched();
         let sent = send(pin);
-        match &sent {
-            Err(error) if error.is_wrong_pin() => one.refused(device, mark),
-            Ok(_) => one.accepted(device),
-            Err(_) => {}
+        if answer.was_refused() {
+            one.refused(device, mark);
+        } else if answer.was_accepted() {
+            one.accepted(device);
         }
         sent
     }

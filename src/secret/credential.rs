@@ -6,6 +6,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use super::LockedText;
+use super::answer::PinAnswer;
 
 macro_rules! credential {
     ($(#[$doc:meta])* $name:ident) => {
@@ -69,7 +70,11 @@ credential! {
 /// wiped when the last of them is dropped; a token keeps one of them while a key
 /// of it is open. `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct Pin(Entry);
+pub struct Pin {
+    entry: Entry,
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "nothing is sent"))]
+    answer: PinAnswer,
+}
 
 #[derive(Clone)]
 enum Entry {
@@ -84,20 +89,41 @@ impl Pin {
     /// wipe).
     #[must_use]
     pub fn new(text: impl Into<LockedText>) -> Self {
-        Self(Entry::Text(text.into()))
+        Self::of(Entry::Text(text.into()))
     }
 
     /// The PIN is entered at the token's PIN pad, and never in this process
     /// (`CKF_PROTECTED_AUTHENTICATION_PATH`).
     #[must_use]
     pub const fn at_pin_pad() -> Self {
-        Self(Entry::AtPinPad)
+        Self::of(Entry::AtPinPad)
     }
 
     /// There is no PIN: a TPM's policy alone (PCRs) opens the key.
     #[must_use]
     pub const fn none() -> Self {
-        Self(Entry::None)
+        Self::of(Entry::None)
+    }
+
+    const fn of(entry: Entry) -> Self {
+        Self { entry, answer: PinAnswer::of_nobody() }
+    }
+
+    /// The same, and what a device will have answered to it or a copy of it.
+    #[cfg(feature = "keystore")]
+    pub(crate) fn watched(self) -> (Self, PinAnswer) {
+        let answer = PinAnswer::wanted();
+        (Self { entry: self.entry, answer: answer.clone() }, answer)
+    }
+
+    /// Where it is noted what a device says of it.
+    #[cfg_attr(
+        not(any(feature = "pkcs11", feature = "tpm", test)),
+        allow(dead_code, reason = "used by those backends")
+    )]
+    #[cfg(feature = "keystore")]
+    pub(crate) const fn answer(&self) -> &PinAnswer {
+        &self.answer
     }
 
     /// `None` if it is entered at a PIN pad, or there is none.
@@ -106,7 +132,7 @@ impl Pin {
         allow(dead_code, reason = "read by those backends")
     )]
     pub(crate) fn text(&self) -> Option<&str> {
-        match &self.0 {
+        match &self.entry {
             Entry::Text(text) => Some(text.expose_secret()),
             Entry::AtPinPad | Entry::None => None,
         }
@@ -115,7 +141,7 @@ impl Pin {
     /// Whether there is none.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        matches!(self.0, Entry::None)
+        matches!(self.entry, Entry::None)
     }
 
     /// Whether there is nothing in it (which is not the same as no PIN).
@@ -127,7 +153,7 @@ impl Pin {
 
 impl From<LockedText> for Pin {
     fn from(text: LockedText) -> Self {
-        Self(Entry::Text(text))
+        Self::of(Entry::Text(text))
     }
 }
 

@@ -62,6 +62,36 @@ fn a_home_on_a_tpm_tells_how_many_tries_are_left_and_spends_one_for_a_wrong_pin(
 }
 
 #[test]
+fn a_refusal_by_a_tpm_that_the_callers_work_keeps_to_itself_is_noted() {
+    for algorithm in [AlgorithmId::Ed25519, AlgorithmId::P256] {
+        let node = Node::new();
+        let mut whole = Config::default();
+        whole.identity.backend = BackendKind::Tpm;
+        whole.identity.tpm = Some(node.with_pin());
+        let mut home = HomeOptions::new().with_config(whole).open(node.home()).unwrap();
+        let key = NewKey::default().with_algorithm(algorithm);
+        drop(home.create(&key, CredentialSource::given(PIN.to_owned())).unwrap());
+        let home = Home::open(node.home()).unwrap();
+        let file = node.tpm.path("pin");
+        let note = node.home().join("refused.json");
+        write_private(&file, WRONG);
+        let ready = home.locate().unwrap().ask(CredentialSource::file(&file)).unwrap();
+        let kept = ready.with(|located, pin| Ok(located.open(pin).map(drop))).unwrap();
+        assert_eq!(kept.unwrap_err().kind(), ErrorKind::WrongCredential);
+        assert!(note.exists(), "{algorithm:?}");
+        // Accepted, whatever comes of it.
+        let given = CredentialSource::given(PIN.to_owned());
+        let ready = home.locate().unwrap().ask(given).unwrap();
+        let failed = ready.with(|located, pin| {
+            drop(located.open(pin)?);
+            Err::<(), _>(icn_identity::error::DeviceError::NoPkcs11.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(!note.exists(), "{algorithm:?}");
+    }
+}
+
+#[test]
 fn the_last_try_of_a_tpm_is_not_asked_for() {
     let node = Node::new();
     node.tpm.set_dictionary_attack(2, 600, 600);

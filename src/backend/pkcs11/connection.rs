@@ -104,6 +104,7 @@ impl LoginGuard {
         let mut state = connection.lock();
         let hash = state.pins.hash(token, pin)?;
         if state.pins.knows_as_wrong(&hash) {
+            pin.answer().refused();
             return Err(Pkcs11Error::PinKnownWrong { token: token.name() });
         }
         if state.login.is_some() && !state.is_logged_in() {
@@ -115,7 +116,10 @@ impl LoginGuard {
         }
         let current = &mut *state;
         match (&current.login, &mut current.accepted) {
-            (Some(_), Some(accepted)) if accepted.hash.same(&hash) => accepted.in_doubt = false,
+            (Some(_), Some(accepted)) if accepted.hash.same(&hash) => {
+                accepted.in_doubt = false;
+                pin.answer().accepted();
+            }
             (Some(_), _) => return Err(Pkcs11Error::PinDiffers { token: token.name() }),
             (None, _) => current.first_login(token, pin, hash, policy)?,
         }

@@ -25,14 +25,14 @@ pub(super) fn log_in(
 ) -> Result<TokenInfo, Refusal> {
     let info = token.info().map_err(Refusal::NotThere)?;
     may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
-    send(session, UserType::User, pin).map_err(|error| refusal(token, "C_Login", error))?;
+    send(token, session, UserType::User, pin)?;
     Ok(info)
 }
 
 /// Logs one more session in, with a PIN that the token accepted a moment ago: its
 /// flags were looked at then.
 pub(super) fn log_in_too(token: &Token, session: &Session, pin: &Pin) -> Result<(), Refusal> {
-    send(session, UserType::User, pin).map_err(|error| refusal(token, "C_Login", error))
+    send(token, session, UserType::User, pin)
 }
 
 /// Gives the PIN for the one operation that was just begun
@@ -45,12 +45,23 @@ pub(super) fn confirm(
 ) -> Result<(), Refusal> {
     let info = token.info().map_err(Refusal::NotThere)?;
     may_send(token, &info, pin, allow_final_try).map_err(Refusal::NotThere)?;
-    send(session, UserType::ContextSpecific, pin).map_err(|error| refusal(token, "C_Login", error))
+    send(token, session, UserType::ContextSpecific, pin)
 }
 
-/// cryptoki wants a copy on the ordinary heap, which it wipes.
-fn send(session: &Session, user: UserType, pin: &Pin) -> Result<(), Error> {
-    leaving_no_trace_of_much(|| session.login(user, pin.text().map(AuthPin::from).as_ref()))
+/// The only place from where a PIN goes to a module: what the token says of it is noted
+/// here. cryptoki wants a copy on the ordinary heap, which it wipes.
+fn send(token: &Token, session: &Session, user: UserType, pin: &Pin) -> Result<(), Refusal> {
+    let sent =
+        leaving_no_trace_of_much(|| session.login(user, pin.text().map(AuthPin::from).as_ref()));
+    let answered = sent.map_err(|error| refusal(token, "C_Login", error));
+    match &answered {
+        Ok(()) => pin.answer().accepted(),
+        Err(Refusal::OfThisPin(_) | Refusal::Other(Pkcs11Error::PinLocked { .. })) => {
+            pin.answer().refused();
+        }
+        Err(_) => {}
+    }
+    answered
 }
 
 fn may_send(

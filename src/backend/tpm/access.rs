@@ -25,7 +25,7 @@ use crate::backend::{PinStretching, TpmObject, TpmParent};
 use crate::config::TpmConfig;
 use crate::encoding::hex;
 use crate::error::TpmError;
-use crate::secret::Pin;
+use crate::secret::{Pin, PinAnswer};
 
 /// For how long the lock-out counter is taken for known.
 const LOCKOUT_KNOWN: Duration = Duration::from_secs(10);
@@ -129,6 +129,7 @@ impl Access {
         let Some(how) = &object.policy.pin else { return Ok(None) };
         let stretched = self.stretch(pin, how)?;
         if lock(&self.refused).contains(&stretched.mark(&object.public)) {
+            pin.answer().refused();
             return Err(TpmError::PinKnownWrong);
         }
         let known = lock(&self.lockout).filter(|(at, _)| at.elapsed() < LOCKOUT_KNOWN);
@@ -196,6 +197,7 @@ impl Access {
             return Err(TpmError::Attributes { problem: "its policy can be passed by" });
         }
         self.check_pinned(&object.parent)?;
+        let answer = pin.answer();
         let pin = self.ready_to_send(object, pin)?;
         let approvals = self.approvals(object);
         let reconnect = if pin.is_some() { Reconnect::No } else { Reconnect::Once };
@@ -212,13 +214,26 @@ impl Access {
                     })
                 })
             })
-        })?;
+        });
+        if pin.is_some() {
+            note(answer, &data);
+        }
+        let data = data?;
         match &pin {
             None => Ok(Zeroizing::new(data.value().to_vec())),
             Some(pin) => pin
                 .decrypt(purpose, did, data.value())
                 .ok_or(TpmError::Damaged { what: purpose.object(), source: None }),
         }
+    }
+}
+
+/// Notes what the TPM said of a PIN that it was sent.
+pub(super) fn note<T>(answer: &PinAnswer, done: &Result<T, TpmError>) {
+    match done {
+        Ok(_) => answer.accepted(),
+        Err(TpmError::WrongPin { .. }) => answer.refused(),
+        Err(_) => {}
     }
 }
 

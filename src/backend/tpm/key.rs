@@ -17,7 +17,7 @@ use tss_esapi::structures::{
 use tss_esapi::traits::Marshall as _;
 use tss_esapi::tss2_esys::TPMT_TK_HASHCHECK;
 
-use super::access::Access;
+use super::access::{Access, note};
 use super::approver;
 use super::chip::{Reconnect, Work};
 use super::failure::{Doing as _, Failed, Meaning};
@@ -31,7 +31,7 @@ use crate::did::Did;
 use crate::error::{DeviceError, OpenError, SignError, TpmError};
 use crate::evidence::{Evidence, TpmAttributes};
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
-use crate::secret::Pin;
+use crate::secret::{Pin, PinAnswer};
 
 const SIGN: &str = "sign";
 
@@ -48,10 +48,12 @@ impl DeviceKey for TpmKey {
         let (access, object) = (Arc::clone(&self.access), self.object.clone());
         let stored = Stored::read(&object, Purpose::Key).map_err(DeviceError::from)?;
         access.check_pinned(&object.parent).map_err(DeviceError::from)?;
+        let answer = pin.answer().clone();
         let pin = access.ready_to_send(&object, pin).map_err(DeviceError::from)?;
         let shown = stored.verifying_key().map_err(DeviceError::from)?;
         let accepted = AtomicBool::new(pin.is_none());
-        let signer = TpmSigner { access, object, stored, pin, accepted, loaded: Mutex::default() };
+        let loaded = Mutex::default();
+        let signer = TpmSigner { access, object, stored, pin, answer, accepted, loaded };
         let attributes = signer.load_and_look().map_err(DeviceError::from)?;
         let device = self.access.chip.identity().map_err(DeviceError::from)?;
         let evidence = Evidence::from_tpm(device, attributes)?;
@@ -77,6 +79,8 @@ struct TpmSigner {
     stored: Stored,
     /// For each signature, where the policy wants a PIN.
     pin: Option<Arc<Stretched>>,
+    /// What the TPM says of it.
+    answer: PinAnswer,
     /// Whether the TPM has taken the PIN once.
     accepted: AtomicBool,
     loaded: Mutex<Option<Loaded>>,
@@ -223,6 +227,9 @@ impl DeviceSigner for TpmSigner {
                 signed => signed,
             }
         });
+        if self.pin.is_some() {
+            note(&self.answer, &signed);
+        }
         let signed = signed.map_err(|error| SignError::Device(error.into()))?;
         self.accepted.store(true, Ordering::Relaxed);
         let not_one = || {

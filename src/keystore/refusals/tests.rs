@@ -32,10 +32,25 @@ impl Device {
         file::write(&self.source, pin.as_bytes()).unwrap();
     }
 
+    /// What the device answers is noted by it, and kept from whoever sent the PIN.
+    fn attempt_in_silence(&self, answer: &Result<(), Error>) {
+        let place = Place::File(self.source.clone());
+        let read = || Ok(read_credential(&self.source)?);
+        let sent = self.store.try_once("token", &place, false, read, |pin| {
+            note(&pin, answer);
+            match answer {
+                Ok(()) => Err(crate::error::DeviceError::NoPkcs11.into()),
+                Err(_) => Ok(()),
+            }
+        });
+        assert_eq!(sent.is_ok(), answer.is_err());
+    }
+
     fn attempt(&self, again: bool, answer: Result<(), Error>) -> Result<(), Error> {
         let place = Place::File(self.source.clone());
         let read = || Ok(read_credential(&self.source)?);
-        self.store.try_once("token", &place, again, read, |_| {
+        self.store.try_once("token", &place, again, read, |pin| {
+            note(&pin, &answer);
             self.sent.fetch_add(1, Ordering::SeqCst);
             // Long enough for others to come in between, if they could.
             std::thread::sleep(std::time::Duration::from_millis(30));
@@ -45,6 +60,15 @@ impl Device {
 
     fn sent(&self) -> usize {
         self.sent.load(Ordering::SeqCst)
+    }
+}
+
+/// As a backend does.
+fn note(pin: &Pin, answer: &Result<(), Error>) {
+    match answer {
+        Ok(()) => pin.answer().accepted(),
+        Err(error) if error.is_wrong_pin() => pin.answer().refused(),
+        Err(_) => {}
     }
 }
 
@@ -102,7 +126,8 @@ fn what_is_noted_is_the_version_that_was_sent() {
     let device = Device::new();
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
-    let sent = device.store.try_once("token", &place, false, read, |_| {
+    let sent = device.store.try_once("token", &place, false, read, |pin| {
+        note(&pin, &Err(wrong()));
         device.put("the right one");
         Err::<(), _>(wrong())
     });
@@ -120,7 +145,7 @@ fn what_is_noted_is_the_version_that_was_sent() {
     };
     let sent = device
         .store
-        .try_once("token", &place, false, read, |pin| Ok(pin.expose_secret().to_owned()));
+        .try_once("token", &place, false, read, |pin| Ok(pin.text().unwrap().to_owned()));
     assert_eq!(sent.unwrap(), "the right one again");
 }
 
@@ -144,4 +169,22 @@ fn a_file_that_was_linked_or_had_its_mode_changed_is_the_same() {
     assert_eq!(device.sent(), 1);
     device.put("the right one");
     device.attempt(false, Ok(())).unwrap();
+}
+
+#[test]
+fn what_the_device_says_counts_and_not_what_is_made_of_it() {
+    let device = Device::new();
+    device.attempt_in_silence(&Err(wrong()));
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    device.put("right");
+    device.attempt_in_silence(&Ok(()));
+    assert!(!device.store.refusals_path().exists());
+    // One key of a device may refuse what the device has accepted.
+    let (pin, answer) = Pin::new("1").watched();
+    pin.clone().answer().accepted();
+    assert!(answer.was_accepted());
+    pin.answer().refused();
+    pin.answer().accepted();
+    assert!(answer.was_refused() && !answer.was_accepted());
+    assert_eq!(format!("{pin:?}"), "Pin { .. }");
 }
