@@ -81,15 +81,16 @@ impl Pkcs11Error {
             | Self::AmbiguousToken { .. }
             | Self::AmbiguousKey { .. }
             | Self::NotConfiguredKey { .. }
+            | Self::NotConfiguredToken { .. }
             | Self::FoundTwice { .. } => ErrorKind::Configuration,
-            Self::NoToken { .. } | Self::OutOfReach { .. } | Self::NotFound { .. } => {
-                ErrorKind::DeviceAbsent
-            }
+            Self::NoToken { .. }
+            | Self::OutOfReach { .. }
+            | Self::NotFound { logged_in: false, .. } => ErrorKind::DeviceAbsent,
             Self::NoEd25519 { .. }
             | Self::NoP256 { .. }
             | Self::KeysInSlots { .. }
             | Self::PinPerSignature { .. } => ErrorKind::Unsupported,
-            Self::NoKey { .. } => ErrorKind::NotFound,
+            Self::NoKey { .. } | Self::NotFound { logged_in: true, .. } => ErrorKind::NotFound,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,
             Self::PublicKey { .. } | Self::LeftBehind { .. } | Self::ProbeLeft { .. } => {

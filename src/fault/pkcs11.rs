@@ -40,6 +40,17 @@ pub enum Pkcs11Error {
         /// The slots whose device is not reached, as the module describes them.
         slots: Vec<String>,
     },
+    /// The configuration means another token than the identity's header.
+    #[error("no token matches both {wanted}; present: {}", list(present))]
+    NotConfiguredToken {
+        /// What the configuration says, and where the header says that the key is.
+        wanted: String,
+        /// What is there.
+        present: Vec<String>,
+        /// The label of a token that is there, and is the configured one but for its
+        /// label.
+        renamed: Option<String>,
+    },
     /// More than one token matches.
     #[error("more than one token matches {wanted}: {}", list(candidates))]
     AmbiguousToken {
@@ -100,13 +111,16 @@ pub enum Pkcs11Error {
         /// Where the header says that the key is.
         found: String,
     },
-    /// No token of the module has the key.
+    /// No token of the module has the key; or the one that was logged in to has not.
     #[error("no token has the key of {did}; looked at {}", list(tokens))]
     NotFound {
         /// Whose key was looked for.
         did: Did,
         /// Where it was looked for.
         tokens: Vec<String>,
+        /// It was looked for within a login, which shows every key: to try again would
+        /// send the PIN again, and find no more.
+        logged_in: bool,
     },
     /// Several tokens, or several places of one, have the key.
     #[error("the key of {did} is in several places: {}", list(candidates))]
@@ -291,7 +305,8 @@ impl Pkcs11Error {
                 "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
                  library, owned by root or by you and writable by nobody else"
             }
-            Self::NoToken { renamed: Some(label), .. } => {
+            Self::NoToken { renamed: Some(label), .. }
+            | Self::NotConfiguredToken { renamed: Some(label), .. } => {
                 return Some(format!(
                     "the token of this serial number is labelled {label:?} now (a card takes its \
                      label from its certificate): correct `token` under [identity.pkcs11], and \
@@ -304,6 +319,10 @@ impl Pkcs11Error {
             }
             Self::NoToken { .. } => {
                 "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
+            }
+            Self::NotConfiguredToken { .. } => {
+                "correct `token` or `serial` under [identity.pkcs11]; if the key has moved, record \
+                 where it is (`IdentityStore::relocate`)"
             }
             Self::AmbiguousToken { differ_by, .. } => {
                 return Some(format!("name one by `{differ_by}` under [identity.pkcs11]"));
@@ -323,6 +342,9 @@ impl Pkcs11Error {
             Self::NotConfiguredKey { .. } => {
                 "correct `key` under [identity.pkcs11]; if the key has moved, record where it is \
                  (`IdentityStore::relocate`)"
+            }
+            Self::NotFound { logged_in: true, .. } => {
+                "check that this is the right token: within a login it shows every key that it has"
             }
             Self::NotFound { .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \

@@ -55,10 +55,11 @@ impl Located<'_> {
     ///
     /// As [`IdentityStore::relocate`].
     pub fn prepare_relocation(self, credentials: &Credentials) -> Result<Change, Error> {
-        let session = self.session(credentials)?;
-        if session.store.locator_of(&session.header) == session.place {
+        let mut session = self.session(credentials)?;
+        if session.recorded == session.place {
             return Ok(Change::none(session));
         }
+        session.recorded = session.place.clone();
         Ok(Change::new(session))
     }
 }

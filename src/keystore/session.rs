@@ -28,8 +28,11 @@ pub(super) struct Session {
     pub(super) payload: Payload,
     /// What opens the payload.
     pub(super) secret: StorageSecret,
-    /// Where the key is.
+    /// Where the key was found.
     pub(super) place: Locator,
+    /// Where the next header says that it is: as the last one did, unless that is what
+    /// is changed.
+    pub(super) recorded: Locator,
     /// What the header says of what opens the payload.
     pub(super) storage: Storage,
     /// Freed when the session is dropped.
@@ -57,7 +60,8 @@ impl Located<'_> {
         let (key, secret, payload) = store.unlock(backend, &header, key, credentials)?;
         let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
         // Where a header said that nobody vouches for counts for nothing from here on.
-        let place = moved.unwrap_or_else(|| store.locator_of(&header));
+        let recorded = store.locator_of(&header);
+        let place = moved.unwrap_or_else(|| recorded.clone());
         let key = if place == tried {
             key
         } else {
@@ -70,7 +74,17 @@ impl Located<'_> {
         let kept = Kept::of(&store, header.backend(), &secret);
         let bundle = IdentityBundle::from_companions(key, companions)?.kept_by(kept);
         let storage = header.storage().clone();
-        Ok(Session { store, bundle, header, payload, secret, place, storage, _lock: lock })
+        Ok(Session {
+            store,
+            bundle,
+            header,
+            payload,
+            secret,
+            place,
+            recorded,
+            storage,
+            _lock: lock,
+        })
     }
 }
 
@@ -103,7 +117,7 @@ impl Session {
         Header::new(
             self.bundle.signer(),
             self.header.backend(),
-            &self.place,
+            &self.recorded,
             self.storage.clone(),
             companions,
             self.header.generation().saturating_add(1),

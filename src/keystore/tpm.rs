@@ -66,7 +66,7 @@ impl Located<'_> {
         // A copy on the ordinary heap, wiped when dropped, for this call.
         let storage_key = storage_key.clone();
         let (key, storage) = backend.reseal(did, object, &storage_key, &pin, new_pin, values)?;
-        session.place = Locator::Tpm(Box::new(key));
+        session.recorded = Locator::Tpm(Box::new(key));
         session.storage = Storage::TpmSealed { object: Box::new(storage) };
         Ok(Change::new(session))
     }

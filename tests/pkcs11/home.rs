@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use icn_identity::Error;
-use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::backend::{BackendKind, Credentials, NewKey};
 use icn_identity::config::Config;
-use icn_identity::error::{ErrorKind, KeystoreError};
+use icn_identity::error::{DeviceError, ErrorKind, KeystoreError};
 use icn_identity::home::{CredentialSource, Home, HomeOptions, Prompt, PromptError, Wanted};
 use icn_identity::secret::LockedText;
 use support::home::write_private;
@@ -165,5 +165,118 @@ fn of_many_threads_that_open_a_home_one_sends_a_wrong_pin() {
         });
         assert_eq!(sent, 1);
         assert!(kinds.iter().all(|kind| *kind == ErrorKind::WrongCredential), "{kinds:?}");
+    });
+}
+
+fn source(hsm: &SoftHsm, name: &str, pin: &str) -> CredentialSource<'static> {
+    write_private(&hsm.path(name), pin);
+    CredentialSource::file(hsm.path(name))
+}
+
+fn is_refused_before(error: &Error) -> bool {
+    matches!(error, Error::Keystore(KeystoreError::RefusedBefore { .. }))
+}
+
+#[test]
+fn a_refusal_that_the_callers_work_keeps_to_itself_is_noted() {
+    alone(|hsm| {
+        let home = made(hsm);
+        let ready = home.locate().unwrap().ask(source(hsm, "first", WRONG)).unwrap();
+        let (kept, sent) = logins(hsm, || {
+            ready.with(|located, credentials| Ok(located.open(credentials).map(drop)))
+        });
+        let refused = kept.unwrap().unwrap_err();
+        assert_eq!((refused.kind(), sent), (ErrorKind::WrongCredential, 1));
+        let again = home.unlock(CredentialSource::file(hsm.path("first"))).unwrap_err();
+        assert!(is_refused_before(&again), "{again}");
+
+        // And one of the PIN alone, by another error.
+        let other = format!("{WRONG}9");
+        let kept = home.with_pin(source(hsm, "second", &other), |pin| {
+            let token = home.backend()?.as_pkcs11().unwrap();
+            let refused = token.log_in(&Credentials::pin(pin.clone())).map(drop);
+            assert!(refused.is_err());
+            Err::<(), _>(DeviceError::NoTpm.into())
+        });
+        assert_eq!(kept.unwrap_err().kind(), ErrorKind::Unsupported);
+        let second = CredentialSource::file(hsm.path("second"));
+        let again = home.with_pin(second, |_| Ok(())).unwrap_err();
+        assert!(is_refused_before(&again), "{again}");
+    });
+}
+
+#[test]
+fn what_was_refused_is_forgotten_once_the_token_has_accepted_a_pin_and_not_before() {
+    alone(|hsm| {
+        let home = made(hsm);
+        let note = home.directory().join("refused.json");
+        drop(home.unlock(source(hsm, "wrong", WRONG)).unwrap_err());
+        let given = || CredentialSource::given(PIN.to_owned());
+        let (sent_nothing, sent) = logins(hsm, || {
+            for right in [source(hsm, "right", PIN), given()] {
+                home.locate().unwrap().ask(right).unwrap().with(|_, _| Ok(())).unwrap();
+            }
+        });
+        assert_eq!((sent_nothing, sent), ((), 0));
+        assert!(note.exists(), "no PIN was accepted");
+        for right in [source(hsm, "right", PIN), given()] {
+            let _ = home.unlock(source(hsm, "wrong", WRONG));
+            let forgotten = home.locate().unwrap().ask(right).unwrap().with(|located, pin| {
+                drop(located.open(pin)?);
+                Err::<(), _>(DeviceError::NoTpm.into())
+            });
+            assert_eq!(forgotten.unwrap_err().kind(), ErrorKind::Unsupported);
+            assert!(!note.exists(), "a PIN was accepted");
+        }
+    });
+}
+
+#[test]
+fn a_home_that_was_moved_records_nothing_until_it_is_relocated() {
+    alone(|hsm| {
+        let home = made(hsm);
+        let old = home.header().unwrap().locator().unwrap().clone();
+        let mut new = old.clone();
+        new.serial = "NEW0001".to_owned();
+        hsm.script("serial NEW0001");
+        let moved = || Home::open(hsm.path("home")).unwrap().moved_to(new.clone());
+        let ready = |home: &Home| {
+            let (config, before) = (read(home.config_path()), home.header().unwrap().generation());
+            drop(home.locate().unwrap().ask(file(hsm, PIN)).unwrap().renew().unwrap());
+            let header = home.header().unwrap();
+            assert_eq!(header.generation(), before + 1);
+            (header.locator().unwrap().clone(), config == read(home.config_path()))
+        };
+        assert_eq!(ready(&moved()), (old.clone(), true));
+        let opened = moved().unlock(file(hsm, PIN)).unwrap();
+        opened.bundle.renew().unwrap();
+        drop(opened);
+        assert_eq!(moved().header().unwrap().locator(), Some(&old));
+        // So it opens where it was.
+        hsm.script("");
+        drop(Home::open(hsm.path("home")).unwrap().unlock(file(hsm, PIN)).unwrap());
+        hsm.script("serial NEW0001");
+        let home = moved();
+        drop(home.locate().unwrap().ask(file(hsm, PIN)).unwrap().relocate().unwrap());
+        let home = Home::open(hsm.path("home")).unwrap();
+        assert_eq!(home.header().unwrap().locator(), Some(&new));
+        assert_eq!(ready(&home), (new.clone(), true));
+    });
+}
+
+/// Another try would send the PIN again, and find no more.
+#[test]
+fn that_a_key_is_not_there_within_a_login_is_final() {
+    alone(|hsm| {
+        hsm.token("node-2");
+        let mut config = made(hsm).config().clone();
+        let token = config.identity.pkcs11.as_mut().unwrap();
+        (token.token, token.serial) = (Some("node-2".to_owned()), None);
+        let home = HomeOptions::new().with_config(config).open(hsm.path("home")).unwrap();
+        let (refused, sent) =
+            logins(hsm, || home.relocate_within_login(file(hsm, PIN)).unwrap_err());
+        assert_eq!((refused.kind(), sent), (ErrorKind::NotFound, 1));
+        assert!(!refused.is_transient());
+        assert_shows(refused, &["no token has the key of", "node-2"]);
     });
 }

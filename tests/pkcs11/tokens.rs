@@ -3,6 +3,7 @@
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, BackendKind, NewKey};
 use icn_identity::config::Pkcs11Config;
+use icn_identity::error::ErrorKind;
 use icn_identity::{DidSigner as _, Pin};
 use support::softhsm::{PIN, alone, module};
 
@@ -88,6 +89,8 @@ fn a_locator_of_another_token_than_configured_is_refused() {
         let (key, locator) = generate(&backend());
         let beta = Pkcs11Config::new(module()).with_token("beta");
         let error = find(&Pkcs11Backend::open(&beta).unwrap(), &locator, key.did()).unwrap_err();
+        // No other try changes that.
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert_shows(
             error,
             &[

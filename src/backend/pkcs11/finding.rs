@@ -58,7 +58,7 @@ impl Pkcs11Backend {
             let session = token.session()?;
             found.extend(of_did(Objects { token, session: &session }, did, uri)?);
         }
-        the_only(found, did, searched)
+        the_only(found, did, searched, false)
     }
 
     /// **Blocks** on the device. The public key of a pair, without a PIN.
@@ -124,10 +124,11 @@ pub(super) fn the_only(
     mut found: Vec<Pkcs11Locator>,
     did: &Did,
     searched: Vec<String>,
+    logged_in: bool,
 ) -> Result<Pkcs11Locator, Pkcs11Error> {
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Pkcs11Error::NotFound { did: did.clone(), tokens: searched }),
+        (None, _) => Err(Pkcs11Error::NotFound { did: did.clone(), tokens: searched, logged_in }),
         (Some(last), false) => {
             found.push(last);
             let candidates = found.iter().map(ToString::to_string).collect();

@@ -69,7 +69,7 @@ impl LoggedIn<'_> {
     pub fn search(&self, did: &Did) -> Result<Pkcs11Locator, Pkcs11Error> {
         let uri = self.backend.config.key.clone().unwrap_or_default();
         let found = self.with(|objects| of_did(objects, did, &uri))?;
-        the_only(found, did, vec![self.token.full_name()])
+        the_only(found, did, vec![self.token.full_name()], true)
     }
 
     /// **Blocks** on the device. As [`Pkcs11Backend::public_key`].

@@ -83,9 +83,9 @@ impl Wanted {
             return Ok(wanted);
         }
         let there = present(module)?;
-        Err(Pkcs11Error::NoToken {
+        Err(Pkcs11Error::NotConfiguredToken {
+            wanted: format!("the configuration ({self}) and the key's locator ({wanted})"),
             renamed: renamed(self, &there),
-            wanted: format!("both the configuration ({self}) and the key's locator ({wanted})"),
             present: names(&there),
         })
     }

@@ -58,17 +58,22 @@ impl Help for Pkcs11Error {
                 "for a new identity use P-256, which this token has: --algorithm p256; or use a \
                  token with CKM_EDDSA"
             }
-            Self::NoToken { renamed: Some(label), .. } => {
+            Self::NoToken { renamed: Some(label), .. }
+            | Self::NotConfiguredToken { renamed: Some(label), .. } => {
                 return Some(format!(
                     "the token of this serial number is labelled {label:?} now (a card takes its \
                      label from its certificate): run `icnctl id relocate`"
                 ));
             }
+            Self::NotConfiguredToken { .. } => {
+                "correct `token` or `serial` under [identity.pkcs11]; if the key has moved, run \
+                 `icnctl id relocate`"
+            }
             Self::NotConfiguredKey { .. } => {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
             }
-            Self::NotFound { .. } => {
+            Self::NotFound { logged_in: false, .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \
                  with the PIN if it is the only one, and has the label or the serial number of the \
                  one before. Name another: --key 'pkcs11:token=LABEL'"

@@ -104,7 +104,12 @@ fn of_tokens() {
                 K::Configuration,
             ),
             (E::NotConfiguredKey { configured: t(), found: t() }, K::Configuration),
-            (E::NotFound { did: did(), tokens: none() }, K::DeviceAbsent),
+            (
+                E::NotConfiguredToken { wanted: t(), present: none(), renamed: None },
+                K::Configuration,
+            ),
+            (E::NotFound { did: did(), tokens: none(), logged_in: false }, K::DeviceAbsent),
+            (E::NotFound { did: did(), tokens: none(), logged_in: true }, K::NotFound),
             (E::FoundTwice { did: did(), candidates: none() }, K::Configuration),
             (E::LabelTaken { token: t(), label: t() }, K::AlreadyExists),
             (
