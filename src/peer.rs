@@ -18,7 +18,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "keystore")]
-pub use book::{Followed, Peer, PeerBook};
+pub use book::{Followed, Peer, PeerBook, Removed};
 pub use book_error::BookError;
 #[cfg(feature = "tls")]
 pub(crate) use certificate::Role;

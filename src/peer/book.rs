@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use self::entry::{Followed, Peer};
+pub use self::entry::{Followed, Peer, Removed};
 use self::list::List;
 use self::seen::Seen;
 use super::BookError;
@@ -24,6 +24,12 @@ use crate::rotation::{RotationChain, RotationStatement};
 const LIST: &str = "peers.json";
 /// The directory of what was seen of each DID.
 const SEEN: &str = "seen";
+/// The longest list, in bytes, that somebody is allowed into. Above is room for the chains
+/// of those who are in it.
+const ALLOWED: usize = file::MAX_LENGTH / 4 * 3;
+/// The longest list, in bytes, in which a chain is followed. Above is room for removals,
+/// which must not fail on a full book: each may add a byte.
+const FOLLOWED: usize = file::MAX_LENGTH / 16 * 15;
 
 /// The peers that a service accepts, on disk: their DIDs, the rotation chains by
 /// which they were followed, and the epochs and sequence numbers that were seen of
@@ -38,7 +44,7 @@ const SEEN: &str = "seen";
 /// Clones are the same book.
 ///
 /// ```
-/// use icn_identity::peer::PeerBook;
+/// use icn_identity::peer::{PeerBook, Removed};
 /// use icn_identity::{Key, Software, Unlocked};
 ///
 /// # let home = tempfile::tempdir()?;
@@ -46,14 +52,15 @@ const SEEN: &str = "seen";
 /// let alice = Key::<Software, Unlocked>::generate()?.did().clone();
 /// book.allow(&alice, "Alice's laptop")?;
 /// assert!(book.contains(&alice)?);
-/// book.remove(&alice)?;
+/// assert_eq!(book.remove(&alice)?, Removed::Peer { did: alice });
 /// assert!(book.list()?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Files
 ///
-/// A directory of mode 0700 with `peers.json` (at most 1 MiB: some thousand peers) and
+/// A directory of mode 0700 with `peers.json` (at most 1 MiB, of
+/// which 768 KiB for who is allowed: some thousand peers) and
 /// `seen/DID.json` for each DID (64 instances at most, as
 /// [`MemorySequences`](super::MemorySequences) has it, which is some 5 KB). Files are of
 /// mode 0600, written as those of an identity. Put back from a copy, the book has
@@ -135,23 +142,27 @@ impl PeerBook {
     /// [`BookError::Name`]; [`BookError::Full`]; or if the files fail.
     pub fn allow(&self, did: &Did, name: &str) -> Result<bool, BookError> {
         entry::check_name(name)?;
-        self.change(|list| list.allow(did, name))
+        self.change(ALLOWED, |list| list.allow(did, name))
     }
 
-    /// **Blocks** on files. Refuses a DID from the next handshake on, in every
-    /// process. Connections that are open stay open: ask
+    /// **Blocks** on files. Refuses a peer from the next handshake on, in every
+    /// process: the DID, or the one that it has become by the chain that is kept, so
+    /// that a peer does not stay accepted because it was followed in between.
+    /// Connections that are open stay open: ask
     /// [`Connection::peer`](../tls/struct.Connection.html#method.peer) about them
-    /// again. Gives whether it was accepted before.
+    /// again. Its name is gone. Gives who was accepted before.
+    ///
+    /// A book that is full for [`Self::allow`] has room for removals.
     ///
     /// # Errors
     ///
     /// [`BookError`] if the files fail: it may be accepted still.
-    pub fn remove(&self, did: &Did) -> Result<bool, BookError> {
-        self.change(|list| list.remove(did))
+    pub fn remove(&self, did: &Did) -> Result<Removed, BookError> {
+        self.change(usize::MAX, |list| list.remove(did))
     }
 
     /// **Blocks** on files. As [`Self::remove`], and forgets all that is known of the
-    /// DID: its chain, its epoch, its numbers. For peers that never come back. **If
+    /// peer: its chain, its epoch, its numbers. For peers that never come back. **If
     /// one is allowed again,** TLS keys that it replaced are accepted until their
     /// bindings end, and a thief of its key may lead it off by a chain without what
     /// it had committed to.
@@ -159,11 +170,19 @@ impl PeerBook {
     /// # Errors
     ///
     /// As [`Self::remove`].
-    pub fn forget(&self, did: &Did) -> Result<bool, BookError> {
-        let known = self.change(|list| list.forget(did))?;
+    pub fn forget(&self, did: &Did) -> Result<Removed, BookError> {
+        let known = self.change(usize::MAX, |list| list.forget(did))?;
         let _turn = self.turn();
         let _lock = Lock::unswept(&self.0.directory)?;
-        Ok(Seen::forget(&self.seen(), did)? || known)
+        let seen = Seen::forget(&self.seen(), did)?;
+        match &known {
+            Removed::Peer { did: present } => {
+                Seen::forget(&self.seen(), present)?;
+                Ok(known)
+            }
+            Removed::Nobody if seen => Ok(Removed::Peer { did: did.clone() }),
+            Removed::Nobody => Ok(known),
+        }
     }
 
     /// **Blocks** on files. Accepts the present DID of a chain of rotations in the
@@ -180,7 +199,7 @@ impl PeerBook {
     /// ([`RotationError::Fork`](crate::rotation::RotationError::Fork) and others), for any
     /// peer in the book: all stays as it was. Otherwise as [`Self::allow`].
     pub fn follow(&self, chain: &RotationChain) -> Result<Followed, BookError> {
-        self.change(|list| list.follow(chain))
+        self.change(FOLLOWED, |list| list.follow(chain))
     }
 
     /// **Blocks** on files. As [`Self::follow`], by one statement more at the end of
@@ -190,7 +209,7 @@ impl PeerBook {
     ///
     /// As [`Self::follow`], and if the statement cannot be next.
     pub fn follow_statement(&self, statement: RotationStatement) -> Result<Followed, BookError> {
-        self.change(|list| list.follow_statement(statement))
+        self.change(FOLLOWED, |list| list.follow_statement(statement))
     }
 
     /// **Blocks** on files. Whether a DID is accepted now.
@@ -258,9 +277,11 @@ impl PeerBook {
         Ok(list)
     }
 
-    /// Reads, changes and writes in one step. What is not changed is not written.
+    /// Reads, changes and writes in one step. What is not changed is not written. The list
+    /// is not made longer than the limit; what is longer already may become less.
     fn change<T>(
         &self,
+        limit: usize,
         change: impl FnOnce(&mut List) -> Result<T, BookError>,
     ) -> Result<T, BookError> {
         let _turn = self.turn();
@@ -271,8 +292,15 @@ impl PeerBook {
             Some(bytes) => List::parse(&path, bytes)?,
             None => List::default(),
         };
+        let before = list.to_json().len();
         let done = change(&mut list)?;
-        let new = list.to_json();
+        let mut new = list.to_json();
+        if new.len() > limit && new.len() > before {
+            return Err(BookError::Full { limit });
+        }
+        if new.len() > file::MAX_LENGTH {
+            new = list.to_short_json();
+        }
         if new.len() > file::MAX_LENGTH {
             return Err(BookError::Full { limit: file::MAX_LENGTH });
         }

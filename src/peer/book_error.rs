@@ -55,7 +55,7 @@ pub enum BookError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// There is no room for one more.
+    /// There is no room for one more, or for a longer chain. There is for removals.
     #[error("the book of peers would be longer than {limit} bytes")]
     Full {
         /// The limit, in bytes.

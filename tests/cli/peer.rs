@@ -43,6 +43,17 @@ fn peers_are_allowed_listed_followed_and_removed() {
     let refused = home.fails(&["peer", "allow", one], b"", &[&format!("has become {two}")]);
     assert!(refused.err.contains("try: "), "{}", refused.err);
 
+    // By its earlier DID it is removed as well, and it is said who that is now.
+    let told = home.ok(&["peer", "remove", one], b"");
+    assert_eq!(
+        told,
+        format!("{one} has become {two}, which is refused from the next handshake on.\n")
+    );
+    assert!(!book.contains(new.did()).unwrap());
+    home.ok(&["peer", "allow", two, "--name", "the bank"], b"");
+    let told = json(&home, &["remove", one]);
+    assert_eq!(told, serde_json::json!({ "did": two, "given": one, "forgotten": false }));
+    home.ok(&["peer", "allow", two], b"");
     let told = home.ok(&["peer", "remove", two], b"");
     assert_eq!(told, format!("{two} is refused from the next handshake on.\n"));
     assert!(!book.contains(new.did()).unwrap());
@@ -50,7 +61,8 @@ fn peers_are_allowed_listed_followed_and_removed() {
     home.fails(&["peer", "remove", two], b"", &told);
     // Also what was removed is known, until it is to be forgotten.
     home.fails(&["peer", "allow", one], b"", &["has become"]);
-    home.ok(&["peer", "remove", "--forget", two], b"");
+    let told = json(&home, &["remove", "--forget", one]);
+    assert_eq!(told, serde_json::json!({ "did": two, "given": one, "forgotten": true }));
     home.ok(&["peer", "allow", one], b"");
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::peer::{Followed, Peer, PeerBook};
+use icn_identity::peer::{Followed, Peer, PeerBook, Removed};
 use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
 
@@ -43,14 +43,21 @@ fn allow(context: &Context, book: &PeerBook, did: &Did, name: &str) -> Result<()
 }
 
 fn remove(context: &Context, book: &PeerBook, did: &Did, forget: bool) -> Result<(), CliError> {
-    let known = if forget { book.forget(did)? } else { book.remove(did)? };
-    if !known {
+    let removed = if forget { book.forget(did)? } else { book.remove(did)? };
+    let Removed::Peer { did: present } = removed else {
         // A DID that was typed wrong must not look like one that is refused now.
         return Err(CliError::NoPeer { did: did.to_string() });
-    }
+    };
     context.format.print(
-        || json!({ "did": did, "forgotten": forget }),
-        || format!("{did} is refused from the next handshake on.\n"),
+        || json!({ "did": present, "given": did, "forgotten": forget }),
+        || {
+            let who = if present == *did {
+                did.to_string()
+            } else {
+                format!("{did} has become {present}, which")
+            };
+            format!("{who} is refused from the next handshake on.\n")
+        },
     )
 }
 

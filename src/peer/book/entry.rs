@@ -56,6 +56,21 @@ pub enum Followed {
     },
 }
 
+/// Who was removed from the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "where nobody was removed, whoever was meant may be accepted still"]
+#[non_exhaustive]
+pub enum Removed {
+    /// Nobody: neither the DID nor one that it has become was there.
+    Nobody,
+    /// A peer, under its present DID: the one that was given, or what that has become
+    /// by the chain that is kept.
+    Peer {
+        /// The present one.
+        did: Did,
+    },
+}
+
 /// A peer in the file. Those that were removed stay, for what is known of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
-use super::{Followed, Peer};
+use super::{Followed, Peer, Removed};
 use crate::did::Did;
 use crate::peer::book_error::{BookError, VERSION, check_version};
 use crate::rotation::{RotationChain, RotationError, RotationStatement};
@@ -60,6 +60,12 @@ impl List {
         json
     }
 
+    /// Without what is there for people's eyes.
+    pub(super) fn to_short_json(&self) -> Vec<u8> {
+        let written = Written { version: VERSION, peers: &self.entries };
+        serde_json::to_vec(&written).unwrap_or_default()
+    }
+
     fn index(&mut self) {
         let allowed = self.entries.iter().filter(|entry| entry.allowed);
         self.allowed = allowed.map(|entry| entry.did.clone()).collect();
@@ -88,31 +94,51 @@ impl List {
     }
 
     pub(super) fn allow(&mut self, did: &Did, name: &str) -> Result<bool, BookError> {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.did == *did) {
-            name.clone_into(&mut entry.name);
-            return Ok(!std::mem::replace(&mut entry.allowed, true));
-        }
-        for entry in &self.entries {
-            if entry.chain()?.is_some_and(|chain| chain.dids().any(|earlier| earlier == did)) {
-                let present = entry.did.clone();
-                return Err(BookError::Replaced { did: did.clone(), present });
+        match self.present(did)? {
+            Some(entry) if entry.did == *did => {
+                name.clone_into(&mut entry.name);
+                Ok(!std::mem::replace(&mut entry.allowed, true))
+            }
+            Some(entry) => {
+                Err(BookError::Replaced { did: did.clone(), present: entry.did.clone() })
+            }
+            None => {
+                self.entries.push(Entry::new(did, name, true));
+                Ok(true)
             }
         }
-        self.entries.push(Entry::new(did, name, true));
-        Ok(true)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as the other changes")]
-    pub(super) fn remove(&mut self, did: &Did) -> Result<bool, BookError> {
-        let entry = self.entries.iter_mut().find(|entry| entry.did == *did);
-        Ok(entry.is_some_and(|entry| std::mem::replace(&mut entry.allowed, false)))
+    /// The entry of a DID, or of what it has become by a chain that was followed.
+    fn present(&mut self, did: &Did) -> Result<Option<&mut Entry>, BookError> {
+        let mut at = self.entries.iter().position(|entry| entry.did == *did);
+        if at.is_none() {
+            for (index, entry) in self.entries.iter().enumerate() {
+                if entry.chain()?.is_some_and(|chain| chain.dids().any(|earlier| earlier == did)) {
+                    at = Some(index);
+                    break;
+                }
+            }
+        }
+        Ok(at.and_then(|at| self.entries.get_mut(at)))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as the other changes")]
-    pub(super) fn forget(&mut self, did: &Did) -> Result<bool, BookError> {
-        let before = self.entries.len();
-        self.entries.retain(|entry| entry.did != *did);
-        Ok(self.entries.len() < before)
+    pub(super) fn remove(&mut self, did: &Did) -> Result<Removed, BookError> {
+        let Some(entry) = self.present(did)? else { return Ok(Removed::Nobody) };
+        // It is not shown any more, and would take room.
+        entry.name.clear();
+        if std::mem::replace(&mut entry.allowed, false) {
+            Ok(Removed::Peer { did: entry.did.clone() })
+        } else {
+            Ok(Removed::Nobody)
+        }
+    }
+
+    pub(super) fn forget(&mut self, did: &Did) -> Result<Removed, BookError> {
+        let Some(entry) = self.present(did)? else { return Ok(Removed::Nobody) };
+        let present = entry.did.clone();
+        self.entries.retain(|entry| entry.did != present);
+        Ok(Removed::Peer { did: present })
     }
 
     pub(super) fn follow(&mut self, chain: &RotationChain) -> Result<Followed, BookError> {

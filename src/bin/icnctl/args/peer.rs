@@ -27,7 +27,8 @@ pub(crate) enum PeerCommand {
         name: String,
     },
     /// Refuse a DID from the next handshake on. What was seen of it is kept: older TLS keys of it
-    /// stay refused if it is allowed again
+    /// stay refused if it is allowed again. An earlier DID of a peer that was followed stands for
+    /// its present one
     Remove {
         #[arg(value_name = "DID")]
         did: String,
