@@ -113,6 +113,18 @@ impl From<WrappedKey> for Storage {
 }
 
 impl Storage {
+    /// Its name in the header: `passphrase`, `pkcs11-aes-gcm`, `pkcs11-ecdh`,
+    /// `tpm-sealed`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Passphrase {} => "passphrase",
+            Self::Pkcs11AesGcm { .. } => "pkcs11-aes-gcm",
+            Self::Pkcs11Ecdh { .. } => "pkcs11-ecdh",
+            Self::TpmSealed { .. } => "tpm-sealed",
+        }
+    }
+
     /// What the device opens, unless a passphrase does.
     pub(super) fn wrapped(&self) -> Option<WrappedKey> {
         match self {

@@ -9,7 +9,7 @@ mod unfinished;
 mod walk;
 
 use serde_json::json;
-use support::home::{Ran, on_a_terminal, openssl_verifies};
+use support::home::{Home, Ran, on_a_terminal, openssl_verifies};
 use support::softhsm::{PIN, SoftHsm, module};
 
 const NO_GCM: &str = "slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM";
@@ -141,6 +141,13 @@ fn a_restarted_service_does_not_send_a_refused_pin_again() {
     home.ok(&sign, b"hello");
 }
 
+/// SoftHSM writes its token anew at each login, and who looks just then sees none: that
+/// process has sent nothing, and starts again.
+fn beside_others(home: &Home, args: &[&str]) -> Ran {
+    let mut tries = (0..50).map(|_| home.icnctl(args, b""));
+    tries.find(|ran| !ran.err.contains("present: none")).unwrap()
+}
+
 /// As a supervisor may start several services that share a home.
 #[test]
 fn of_several_processes_one_sends_a_wrong_pin() {
@@ -150,14 +157,8 @@ fn of_several_processes_one_sends_a_wrong_pin() {
     support::home::write_private(&file, "11112222\n");
     let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
     let logins = hsm.count("C_Login");
-    // SoftHSM writes its token anew when a PIN is wrong, and who looks just then sees
-    // none: that process has sent nothing, and starts again.
-    let run = || {
-        let mut tries = (0..50).map(|_| home.icnctl(&sign, b"x"));
-        tries.find(|ran| !ran.err.contains("present: none")).unwrap()
-    };
     let ran = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| beside_others(&home, &sign))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(hsm.count("C_Login"), logins + 1);
@@ -405,7 +406,10 @@ fn without_aes_gcm_and_ecdh_a_passphrase_is_the_fall_back() {
     let hsm = SoftHsm::with_token("node-1")
         .configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM,CKM_ECDH1_DERIVE");
     let home = hsm.home().with("ICN_PASSPHRASE", support::home::PASSPHRASE);
-    home.ok(&hsm.init("node-1"), b"");
+    let made = home.ok(&hsm.init("node-1"), b"");
+    assert!(made.contains("each command wants your passphrase beside the PIN"), "{made}");
+    assert_eq!(home.show()["storage"], "passphrase");
+    assert!(home.ok(&["id", "show"], b"").contains("the device keeps no storage key"));
     assert!(home.read("identity.json").contains("\"kind\": \"passphrase\""));
     home.ok(&["sign"], b"hello");
     let payload = std::fs::read(home.path("identity.age")).unwrap();

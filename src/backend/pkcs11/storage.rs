@@ -95,7 +95,11 @@ pub(super) fn wrap(token: &Token, keep: ToKeep<'_>) -> Result<Option<WrappedKey>
 /// Encrypts to the token in this way; leaves nothing if it fails.
 pub(super) fn wrap_by(token: &Token, way: Way, keep: ToKeep<'_>) -> Result<WrappedKey, NotKept> {
     // Its own: an attempt that failed may have left an operation pending in its session.
-    let session = token.writing_session().map_err(|error| NotKept::Failed(error.into()))?;
+    let session = token.writing_session().map_err(|error| {
+        // Nothing was made; a token that is write-protected is there all the same.
+        let error = DeviceError::from(error);
+        if was_lost(token, &error) { NotKept::Failed(error) } else { NotKept::Refused(error) }
+    })?;
     let objects = Objects { token, session: &session };
     let wrapped = match way {
         Way::AesGcm => objects.wrap_by_gcm(keep).map(WrappedKey::AesGcm),

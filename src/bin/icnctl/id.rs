@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, Locator, NewKey};
 use icn_identity::home::Made;
+use icn_identity::keystore::Storage;
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use crate::adopt::Named;
@@ -45,6 +46,15 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 (_, None) => "in the TPM, and never leaves it".into(),
             };
             let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
+            if bundle.signer().provenance() == ProvenanceKind::DeviceHeld {
+                text.push_str("It is not shown to be born there: there may be copies.\n");
+            }
+            if header.locator().is_some() && matches!(header.storage(), Storage::Passphrase {}) {
+                text.push_str(
+                    "The token keeps no storage key: each command wants your passphrase beside \
+                     the PIN.\n",
+                );
+            }
             let is_tpm = header.tpm().is_some();
             if let Some(warning) =
                 show::assurance_warning(header.claimed_evidence().assurance(), is_tpm)

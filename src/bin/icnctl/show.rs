@@ -8,7 +8,7 @@ use icn_identity::config::Pkcs11Config;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::home::Home;
-use icn_identity::keystore::{EvidenceSummary, Header};
+use icn_identity::keystore::{EvidenceSummary, Header, Storage};
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -158,6 +158,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
             "not_before": header.tls_not_before().map(date),
             "not_after": date(header.tls_not_after()),
         },
+        "storage": header.storage().kind(),
         "encryption": {
             "public_key": hex(header.x25519_public_key().as_bytes()),
             "age_recipient": header.x25519_public_key().to_string(),
@@ -181,6 +182,7 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         lines.push(("Key", locator));
         lines.push(("Evidence", evidence_in_words(evidence)));
     }
+    lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));
     lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", tls(header)));
@@ -225,6 +227,16 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         }
     }
     text
+}
+
+/// What opens the files beside the key.
+pub(crate) fn storage_in_words(header: &Header) -> String {
+    let words = match header.storage() {
+        Storage::Passphrase {} if header.backend() == BackendKind::Age => "the passphrase",
+        Storage::Passphrase {} => "a passphrase beside the PIN: the device keeps no storage key",
+        _ => "a storage key that the device keeps",
+    };
+    format!("{} ({words})", header.storage().kind())
 }
 
 /// Until when; and from when, where that is still to come.

@@ -204,7 +204,8 @@ fn two_inits_at_once_make_one_identity() {
         let init = [&hsm.init("node-1")[..], &["--key-label", &label]].concat();
         let before = objects(&hsm);
         let ran: Vec<Ran> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| home.icnctl(&init, b""))).collect();
+            let threads: Vec<_> =
+                (0..2).map(|_| scope.spawn(|| super::beside_others(&home, &init))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let made = ran.iter().filter(|ran| ran.code == 0).count();
