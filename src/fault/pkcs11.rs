@@ -1,5 +1,7 @@
 //! What can go wrong with a token and its PKCS#11 module.
 
+mod help;
+
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
@@ -291,123 +293,5 @@ impl Pkcs11Error {
     /// Whether the token refused the PIN that was given.
     pub(super) const fn is_wrong_pin(&self) -> bool {
         matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. })
-    }
-
-    /// What to try next.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        let help = match self {
-            Self::Module { reason: "it cannot be initialised", .. } => {
-                "see the module's own manual for what it needs: a configuration, a variable of the \
-                 environment, or parameters (`init_args` under [identity.pkcs11])"
-            }
-            Self::Module { .. } => {
-                "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
-                 library, owned by root or by you and writable by nobody else"
-            }
-            Self::NoToken { renamed: Some(label), .. }
-            | Self::NotConfiguredToken { renamed: Some(label), .. } => {
-                return Some(format!(
-                    "the token of this serial number is labelled {label:?} now (a card takes its \
-                     label from its certificate): correct `token` under [identity.pkcs11], and \
-                     record where the key is (`IdentityStore::relocate`)"
-                ));
-            }
-            Self::OutOfReach { .. } => {
-                "start the connector or server in front of the device, or correct its address in \
-                 the module's own configuration"
-            }
-            Self::NoToken { .. } => {
-                "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
-            }
-            Self::NotConfiguredToken { .. } => {
-                "correct `token` or `serial` under [identity.pkcs11]; if the key has moved, record \
-                 where it is (`IdentityStore::relocate`)"
-            }
-            Self::AmbiguousToken { differ_by, .. } => {
-                return Some(format!("name one by `{differ_by}` under [identity.pkcs11]"));
-            }
-            Self::NoEd25519 { p256: true, .. } => {
-                "for a new identity use P-256, which this token has; or use a \
-                 token with CKM_EDDSA"
-            }
-            Self::NoEd25519 { .. } => "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN",
-            Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
-            Self::NoKey { .. } => {
-                "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
-            }
-            Self::AmbiguousKey { .. } => {
-                "remove or relabel the stray object, so that the id names one key"
-            }
-            Self::NotConfiguredKey { .. } => {
-                "correct `key` under [identity.pkcs11]; if the key has moved, record where it is \
-                 (`IdentityStore::relocate`)"
-            }
-            Self::NotFound { logged_in: true, .. } => {
-                "check that this is the right token: within a login it shows every key that it has"
-            }
-            Self::NotFound { .. } => {
-                "plug in or restore the token; one that shows no key without a login is searched \
-                 with the PIN, if no other token matches: name it by its URI"
-            }
-            Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
-            Self::LeftBehind { .. } => {
-                "make the identity again when the token works: what is left there is removed first"
-            }
-            Self::ProbeLeft { .. } => {
-                "destroy each object with this CKA_ID by the token's own tool: nothing uses them"
-            }
-            Self::KeysInSlots { .. } => {
-                "make the key with the card's own tool and adopt it (`IdentityStore::adopt`); or \
-                 set `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card \
-                 is of any use"
-            }
-            Self::LabelTaken { .. } => "choose another label: `key_label` under [identity.pkcs11]",
-            Self::KeyReplaced { .. } => {
-                "nothing was signed and no PIN was sent: find out who replaced the key, and \
-                 restore it or the token"
-            }
-            Self::PublicKey { .. } => {
-                "this key cannot be used here: generate another in the device"
-            }
-            Self::WrongPin { final_try: true, .. } => {
-                "do not guess: the next wrong PIN locks the token; ask whoever set it up"
-            }
-            Self::WrongPin { .. } => "check the PIN; it is never retried for you",
-            Self::PinKnownWrong { .. } => "give another PIN",
-            Self::PinDiffers { .. } => "give the PIN of this token",
-            Self::FinalTry { .. } => {
-                "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
-                 [identity.pkcs11], or have the security officer reset it"
-            }
-            Self::PinLocked { .. } => {
-                "the security officer can set a new one (`pkcs11-tool --init-pin`)"
-            }
-            Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
-            Self::PinPerSignature { .. } => {
-                "set `module` under [identity.pkcs11] to the library behind this one \
-                 (`p11-kit list-modules` names it)"
-            }
-            Self::NotReopened { .. } => {
-                "nothing was signed: find out whether the token was replaced, then open the key again"
-            }
-            Self::Forked => {
-                "open tokens after forking, or start the other process anew: sessions and logins \
-                 stay with the process that made them"
-            }
-            Self::NotOpen { .. } => "open a key of this token with its PIN (again)",
-            Self::Call { kind: ErrorKind::Busy, .. } => {
-                "the token has no session left: close what else uses it, or lower `sessions` under \
-                 [identity.pkcs11]"
-            }
-            Self::Call { kind: ErrorKind::DeviceAbsent, .. } => {
-                "plug the token in, or start what it is behind, then try again"
-            }
-            Self::Call { .. } => {
-                "look up the module's answer in its manual or log, and see whether the vendor's own \
-                 tool can use the token; a PIN that was sent may have been counted"
-            }
-        };
-        Some(help.to_owned())
     }
 }

@@ -19,8 +19,8 @@ use crate::signer::DidSigner;
 
 /// The side that is called: an identity, and who may call it.
 ///
-/// One is used for all connections: clones share everything. A certificate that is
-/// replaced ([`TlsIdentity::replace`]) is used from the next handshake on.
+/// One is used for all connections: clones share everything. A certificate that was
+/// renewed or replaced ([`TlsIdentity::replace`]) is used from the next handshake on.
 #[derive(Clone)]
 pub struct Server {
     config: Arc<ServerConfig>,
@@ -153,8 +153,8 @@ fn collect<P: AsRef<[u8]>>(protocols: impl IntoIterator<Item = P>) -> Vec<Vec<u8
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
-    /// A server for mutual TLS, with the certificate as it is now. Where it is
-    /// to be renewed while the server runs, use [`Self::tls_identity`].
+    /// A server for mutual TLS. It uses each renewal of this bundle from the next
+    /// handshake on.
     ///
     /// # Errors
     ///
