@@ -49,6 +49,9 @@ use crate::file::names;
 use crate::keystore::{Header, IdentityStore, Opened, Pinned};
 
 /// The directory of one identity, with its configuration and its backend.
+///
+/// Begin with [`Self::open`]. Then [`Self::unlock`] opens the identity that is there, and
+/// [`Self::create`] makes one; the steps between are in [the module](self).
 pub struct Home {
     store: IdentityStore,
     config: Config,

@@ -51,8 +51,8 @@
 //! In signatures there are types of `serde` 1 (its two traits) and of `zeroize` 1
 //! (`Zeroizing`), and none of crates whose next version would break callers, but where
 //! a feature is there for them: `rustls` by `tls`, which exports the version that it
-//! has ([`tls::rustls`]), `tokio` 1 by `tokio`, and `signature` 3 with `ed25519`, `ecdsa` and `p256` by
-//! `signature`.
+//! has (`tls::rustls`), `tokio` 1 by `tokio`, and `signature` 3 with `ed25519`, `ecdsa`
+//! and `p256` by `signature`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Lower rooms have what only the keystore uses; with it, all of it is used.
