@@ -19,9 +19,10 @@
 //! | [`LockedIdentity::ask`] | asked for the credential, sent nothing | a locked device, the last try, a source that was refused |
 //! | [`Ready::unlock`] and the others | sent it once, noted a refusal, opened the key and the payload | a wrong credential, a header that is not the payload's |
 //!
-//! [`Home::unlock`] is the last four in one. A PIN is tried once: the check of its
-//! source, the sending and the note of a refusal are one step for all threads and
-//! processes that use the home.
+//! [`Home::unlock`] is the last four in one. A PIN from a file or a variable is tried
+//! once: the check of its source, the sending and the note of a refusal are one step for
+//! all threads and processes that use the home. One that is given or typed has no source
+//! to be noted: this process does not send it to a token again, and another one would.
 
 mod ask;
 mod create;

@@ -27,10 +27,15 @@ pub(crate) const TRY_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Lock {
     /// None where there is no lock file and none can be made, on a full or
     /// read-only disk: then nobody else can write either.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 impl Lock {
+    /// Whether it keeps anybody out.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Waits for other processes, and sweeps away the temporary files of writers
     /// that were killed: under the lock there is no other writer.
     pub(crate) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
@@ -55,9 +60,9 @@ impl Lock {
     /// Held while a PIN is tried: on the directory itself, which has one writer with
     /// a lock of its own. So it is there on a read-only disk, too.
     pub(crate) fn of_tries(home: &Path) -> Result<Self, KeystoreError> {
-        let Ok(directory) = File::open(home) else { return Ok(Self { _file: None }) };
+        let Ok(directory) = File::open(home) else { return Ok(Self { file: None }) };
         match wait_for(&directory, TRY_PATIENCE) {
-            Ok(()) => Ok(Self { _file: Some(directory) }),
+            Ok(()) => Ok(Self { file: Some(directory) }),
             Err(TryLockError::WouldBlock) => Err(KeystoreError::InUse {
                 home: home.to_owned(),
                 holder: "a process that tries a PIN".to_owned(),
@@ -65,7 +70,7 @@ impl Lock {
             // A network file system that locks no directories.
             Err(TryLockError::Error(error)) => {
                 log::debug!("{} cannot be locked: {error}", home.display());
-                Ok(Self { _file: None })
+                Ok(Self { file: None })
             }
         }
     }
@@ -73,7 +78,7 @@ impl Lock {
     fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
         let path = home.join(names::LOCK);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
-            return Ok(Self { _file: None });
+            return Ok(Self { file: None });
         };
         let metadata = file.metadata().map_err(io_error("read", &path))?;
         rule::check(&path, &metadata, Rule::Private)?;
@@ -99,7 +104,7 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()));
-        Ok(Self { _file: Some(file) })
+        Ok(Self { file: Some(file) })
     }
 }
 

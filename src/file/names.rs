@@ -32,7 +32,7 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 const PREVIOUS: &str = ".prev";
 
 /// What is written under the lock.
-const WRITTEN: [&str; 7] = [HEADER, PAYLOAD, REFUSED, APPROVALS, HANDED_OVER, UNFINISHED, CONFIG];
+const WRITTEN: [&str; 6] = [HEADER, PAYLOAD, APPROVALS, HANDED_OVER, UNFINISHED, CONFIG];
 
 /// Whether a file of this name is a new version of one that is written under the
 /// lock: under it, one that its writer did not finish.

@@ -256,7 +256,8 @@ impl<'h> Ready<'h> {
     /// comes of it. What the device said of the PIN is noted, also where `work` keeps it
     /// to itself.
     ///
-    /// Meanwhile no other PIN is tried in this home: `work` must not open it once more.
+    /// Meanwhile no other PIN from a file or a variable is tried in this home: `work` must
+    /// not open it once more.
     ///
     /// # Errors
     ///

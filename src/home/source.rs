@@ -107,7 +107,8 @@ impl<'a> CredentialSource<'a> {
         Self::new(From::Prompt(Box::new(prompt)))
     }
 
-    /// A value that is at hand.
+    /// A value that is at hand. That it was refused is remembered by this process, and
+    /// not by the next: a service that is restarted takes a file or a variable.
     pub fn given(secret: impl Into<LockedText>) -> Self {
         Self::new(From::Given(secret.into()))
     }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::one::OneTry;
 use super::identity::IdentityStore;
 use crate::error::{Error, KeystoreError};
-use crate::file::{self, names};
+use crate::file::{self, Lock, names};
 use crate::secret::{LockedText, Pin};
 
 /// More sources than any operator has; older refusals are dropped first.
@@ -175,9 +175,10 @@ impl IdentityStore {
         }))
     }
 
-    /// Adds one to what is noted.
-    fn remember(&self, refusal: &Refusal) -> Result<(), KeystoreError> {
-        let _lock = self.lock()?;
+    /// Adds one to what is noted. Under the lock of tries, which keeps other writers of
+    /// the note out: the lock of the files may be held, by what was opened meanwhile.
+    fn remember(&self, refusal: &Refusal, tries: &Lock) -> Result<(), KeystoreError> {
+        let _lock = self.alone_with_refusals(tries)?;
         let mut refused = self.refusals().unwrap_or_default();
         refused.retain(|known| known.token != refusal.token || known.mark != refusal.mark);
         refused.drain(..refused.len().saturating_sub(MOST - 1));
@@ -185,13 +186,20 @@ impl IdentityStore {
         self.write_refusals(&refused)
     }
 
-    /// Removes those of a device.
-    fn forget(&self, device: &str) -> Result<(), KeystoreError> {
+    /// Where the disk has no lock of tries, that of the files.
+    fn alone_with_refusals(&self, tries: &Lock) -> Result<Option<Lock>, KeystoreError> {
+        let lock = if tries.is_held() { None } else { Some(self.lock()?) };
+        file::sweep_beside(&self.refusals_path());
+        Ok(lock)
+    }
+
+    /// Removes those of a device, as [`Self::remember`].
+    fn forget(&self, device: &str, tries: &Lock) -> Result<(), KeystoreError> {
         // Nearly always there is nothing to be forgotten.
         if self.refusals().unwrap_or_default().iter().all(|refusal| refusal.token != device) {
             return Ok(());
         }
-        let _lock = self.lock()?;
+        let _lock = self.alone_with_refusals(tries)?;
         let mut refused = self.refusals().unwrap_or_default();
         let before = refused.len();
         refused.retain(|refusal| refusal.token != device);

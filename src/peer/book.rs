@@ -61,8 +61,8 @@ const FOLLOWED: usize = file::MAX_LENGTH / 16 * 15;
 ///
 /// A directory of mode 0700 with `peers.json` (at most 1 MiB, of
 /// which 768 KiB for who is allowed: some thousand peers) and
-/// `seen/DID.json` for each DID (64 instances at most, as
-/// [`MemorySequences`](super::MemorySequences) has it, which is some 5 KB). Files are of
+/// `seen/DID.json` for each DID (64 instances at most, which is some 5 KB; of those the
+/// one whose number has not changed for longest goes first). Files are of
 /// mode 0600, written as those of an identity. Put back from a copy, the book has
 /// forgotten what was seen since.
 #[derive(Clone)]
@@ -171,17 +171,17 @@ impl PeerBook {
     ///
     /// As [`Self::remove`].
     pub fn forget(&self, did: &Did) -> Result<Removed, BookError> {
-        let known = self.change(usize::MAX, |list| list.forget(did))?;
-        let _turn = self.turn();
-        let _lock = Lock::unswept(&self.0.directory)?;
-        let seen = Seen::forget(&self.seen(), did)?;
-        match &known {
-            Removed::Peer { did: present } => {
-                Seen::forget(&self.seen(), present)?;
-                Ok(known)
+        let forget = |list: &mut List| list.forget(did);
+        let (removed, seen) = self.change_and(usize::MAX, forget, |(_, dids)| {
+            let mut any = false;
+            for did in dids {
+                any |= Seen::forget(&self.seen(), did)?;
             }
-            Removed::Nobody if seen => Ok(Removed::Peer { did: did.clone() }),
-            Removed::Nobody => Ok(known),
+            Ok(any)
+        })?;
+        match removed {
+            (Removed::Nobody, _) if seen => Ok(Removed::Peer { did: did.clone() }),
+            (removed, _) => Ok(removed),
         }
     }
 
@@ -284,6 +284,16 @@ impl PeerBook {
         limit: usize,
         change: impl FnOnce(&mut List) -> Result<T, BookError>,
     ) -> Result<T, BookError> {
+        self.change_and(limit, change, |_| Ok(())).map(|(done, ())| done)
+    }
+
+    /// The same, and then something else in the same step.
+    fn change_and<T, U>(
+        &self,
+        limit: usize,
+        change: impl FnOnce(&mut List) -> Result<T, BookError>,
+        and: impl FnOnce(&T) -> Result<U, BookError>,
+    ) -> Result<(T, U), BookError> {
         let _turn = self.turn();
         let path = self.path();
         let _lock = Lock::beside(&path)?;
@@ -307,7 +317,8 @@ impl PeerBook {
         if bytes.as_ref() != Some(&new) && !(bytes.is_none() && list.is_empty()) {
             file::write(&path, &new)?;
         }
-        Ok(done)
+        let also = and(&done)?;
+        Ok((done, also))
     }
 }
 

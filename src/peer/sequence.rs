@@ -26,8 +26,8 @@ const DEFAULT_CAPACITY: usize = 65_536;
 ///
 /// Bound what is remembered of one DID: whoever has its key makes as many instances
 /// as they like. Of an instance that is forgotten, a TLS key that was replaced is
-/// accepted again until its binding ends. So forget the one seen least recently
-/// first. Never forget the epoch before the DID: it ends what no number does.
+/// accepted again until its binding ends. So forget first the one that was seen, or
+/// whose number changed, least recently. Never forget the epoch before the DID: it ends what no number does.
 pub trait SequenceStore: Send + Sync {
     /// **Blocks** as the store does. What was seen of this DID and this instance.
     /// Asked before the peer has proved that it has the certificate's key, so that an

@@ -58,7 +58,8 @@ impl TlsIdentity {
     ///
     /// [`ReplaceError`] if the bundle is another DID's, or an older one of the
     /// same: of an earlier epoch, or with a lower number in the same one, whatever
-    /// its instance is. Nothing is changed then.
+    /// its instance is. Nothing is changed then. A renewal of the bundle in use at this
+    /// very moment may still get a higher number, by which peers refuse the new one.
     pub fn replace<S: DidSigner>(&self, bundle: &IdentityBundle<S>) -> Result<(), ReplaceError> {
         if *bundle.did() != self.0.did {
             let (expected, found) = (self.0.did.clone(), bundle.did().clone());

@@ -18,7 +18,9 @@ fn peers_are_allowed_listed_followed_and_removed() {
     let home = Home::new();
     let (old, new, other) = (key(), key(), key());
     let [one, two, three] = [&old, &new, &other].map(|key| key.did().as_str());
-    assert_eq!(home.ok(&["peer", "list"], b""), "");
+    let listed = home.icnctl(&["peer", "list"], b"");
+    assert_eq!((listed.code, listed.out.as_str()), (0, ""));
+    assert!(listed.err.contains("nobody is in the book of peers"), "{}", listed.err);
     let told = home.ok(&["peer", "allow", one, "--name", "the bank"], b"");
     assert_eq!(told, format!("{one} is accepted.\n"));
     assert_eq!(json(&home, &["allow", three])["new"], true);

@@ -53,7 +53,7 @@ pub(super) fn confirm(
 fn send(token: &Token, session: &Session, user: UserType, pin: &Pin) -> Result<(), Refusal> {
     let sent =
         leaving_no_trace_of_much(|| session.login(user, pin.text().map(AuthPin::from).as_ref()));
-    let answered = sent.map_err(|error| refusal(token, "C_Login", error));
+    let answered = sent.map_err(|error| refusal(token, user, error));
     match &answered {
         Ok(()) => pin.answer().accepted(),
         Err(Refusal::OfThisPin(_) | Refusal::Other(Pkcs11Error::PinLocked { .. })) => {
@@ -141,9 +141,17 @@ impl Refusal {
     }
 }
 
-fn refusal(token: &Token, call: &'static str, error: Error) -> Refusal {
+fn refusal(token: &Token, user: UserType, error: Error) -> Refusal {
+    let call = "C_Login";
     let unusable = |reason| Pkcs11Error::PinUnusable { token: token.name(), reason };
     match error {
+        // For one signature they may say that the login is gone, or that the module
+        // knows no such user.
+        Error::Pkcs11(RvError::UserTypeInvalid | RvError::UserNotLoggedIn, _)
+            if !matches!(user, UserType::User) =>
+        {
+            Refusal::Other(token.failed(call)(error))
+        }
         // The last two are how nethsm-pkcs11, and OpenSC of an OpenPGP card, answer a
         // wrong PIN. They mean nothing else for a user who logs in.
         Error::Pkcs11(

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::args::peer::{PeerArgs, PeerCommand};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::rotation;
 use crate::safe::one_line;
+use crate::{output, rotation};
 
 pub(crate) fn run(context: &Context, args: &PeerArgs) -> Result<(), CliError> {
     let directory = args.book.clone().unwrap_or_else(|| context.home.join("peers"));
@@ -80,6 +80,10 @@ fn follow(context: &Context, book: &PeerBook, chain: &RotationChain) -> Result<(
 
 fn list(context: &Context, book: &PeerBook) -> Result<(), CliError> {
     let peers = book.list()?;
+    if peers.is_empty() {
+        // Not among the DIDs that a script reads.
+        output::say("nobody is in the book of peers: `icnctl peer allow DID` lets somebody in");
+    }
     context.format.print(
         || peers.iter().map(as_json).collect(),
         || {

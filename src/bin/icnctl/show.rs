@@ -232,7 +232,9 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
 /// What opens the files beside the key.
 pub(crate) fn storage_in_words(header: &Header) -> String {
     let words = match header.storage() {
-        Storage::Passphrase {} if header.backend() == BackendKind::Age => "the passphrase",
+        Storage::Passphrase {} if header.backend() == BackendKind::Age => {
+            "of identity.age, and of the key in it"
+        }
         Storage::Passphrase {} => "a passphrase beside the PIN: the device keeps no storage key",
         _ => "a storage key that the device keeps",
     };

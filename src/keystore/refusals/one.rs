@@ -31,15 +31,15 @@ fn here() -> MutexGuard<'static, Here> {
 pub(super) struct OneTry<'a> {
     store: &'a IdentityStore,
     /// Keeps other processes out; freed before the turn.
-    _lock: Lock,
+    lock: Lock,
     turn: Turn,
 }
 
 impl<'a> OneTry<'a> {
     pub(super) fn begin(store: &'a IdentityStore) -> Result<Self, KeystoreError> {
         let turn = Turn::wait(store.home())?;
-        let _lock = Lock::of_tries(store.home())?;
-        Ok(Self { store, _lock, turn })
+        let lock = Lock::of_tries(store.home())?;
+        Ok(Self { store, lock, turn })
     }
 
     /// Whether the device has refused this version of the source.
@@ -68,7 +68,7 @@ impl<'a> OneTry<'a> {
 
     pub(super) fn refused(&self, device: &str, mark: Mark) {
         let refusal = Refusal { token: device.to_owned(), mark, at: clock::now() };
-        report(self.store.remember(&refusal));
+        report(self.store.remember(&refusal, &self.lock));
         let known = &mut here().refused;
         let home = &self.turn.0;
         known.retain(|(of, noted)| of != home || !noted.is_same_as(&refusal));
@@ -78,7 +78,7 @@ impl<'a> OneTry<'a> {
     }
 
     pub(super) fn accepted(&self, device: &str) {
-        report(self.store.forget(device));
+        report(self.store.forget(device, &self.lock));
         here().refused.retain(|(home, refusal)| *home != self.turn.0 || refusal.token != device);
     }
 }

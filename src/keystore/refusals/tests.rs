@@ -96,10 +96,17 @@ fn what_cannot_be_noted_is_remembered_by_this_process() {
     let unreadable = device.attempt(false, Err(wrong())).unwrap_err();
     assert!(matches!(unreadable, Error::Keystore(_)) && device.sent() == 0, "{unreadable}");
     fs::remove_dir(device.store.refusals_path()).unwrap();
-    // The lock cannot be had, as where the directory is not ours to write to.
-    fs::create_dir(device.store.home().join(".lock")).unwrap();
-    assert!(device.attempt(false, Err(wrong())).unwrap_err().is_wrong_pin());
-    assert!(!device.store.refusals_path().exists());
+    // Or has it by the time that the device has answered.
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    let sent = device.store.try_once("token", &place, false, read, |pin| {
+        device.sent.fetch_add(1, Ordering::SeqCst);
+        fs::create_dir(device.store.refusals_path()).unwrap();
+        pin.answer().refused();
+        Err::<(), _>(wrong())
+    });
+    assert!(sent.unwrap_err().is_wrong_pin());
+    fs::remove_dir(device.store.refusals_path()).unwrap();
     assert!(refused_before(&device.attempt(false, Ok(()))));
     assert_eq!(device.sent(), 1);
     // Another file is tried, and a right PIN has all forgotten.
@@ -187,4 +194,30 @@ fn what_the_device_says_counts_and_not_what_is_made_of_it() {
     pin.answer().accepted();
     assert!(answer.was_refused() && !answer.was_accepted());
     assert_eq!(format!("{pin:?}"), "Pin { .. }");
+}
+
+/// As a handover that is prepared does, which goes on after the PIN was accepted.
+#[test]
+fn what_is_noted_is_forgotten_while_the_files_are_locked() {
+    let device = Device::new();
+    device.attempt(false, Err(wrong())).unwrap_err();
+    assert!(device.store.refusals_path().exists());
+    device.put("the right one");
+    let _opened = device.store.lock().unwrap();
+    device.attempt(false, Ok(())).unwrap();
+    assert!(!device.store.refusals_path().exists());
+    device.attempt(false, Err(wrong())).unwrap_err();
+    assert!(device.store.refusals_path().exists());
+}
+
+/// Whoever takes the lock of the files may meet a note that is just being written.
+#[test]
+fn a_note_that_was_not_finished_is_swept_by_the_next_note_and_by_nobody_else() {
+    let device = Device::new();
+    let left = device.store.home().join(format!(".refused.json.{}", "0".repeat(24)));
+    fs::write(&left, "").unwrap();
+    drop(device.store.lock().unwrap());
+    assert!(left.exists());
+    device.attempt(false, Err(wrong())).unwrap_err();
+    assert!(!left.exists());
 }

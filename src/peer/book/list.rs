@@ -134,11 +134,15 @@ impl List {
         }
     }
 
-    pub(super) fn forget(&mut self, did: &Did) -> Result<Removed, BookError> {
-        let Some(entry) = self.present(did)? else { return Ok(Removed::Nobody) };
+    /// Gives also every DID that the peer had.
+    pub(super) fn forget(&mut self, did: &Did) -> Result<(Removed, Vec<Did>), BookError> {
+        let mut dids = vec![did.clone()];
+        let Some(entry) = self.present(did)? else { return Ok((Removed::Nobody, dids)) };
         let present = entry.did.clone();
+        dids.push(present.clone());
+        dids.extend(entry.chain()?.iter().flat_map(|chain| chain.dids().cloned()));
         self.entries.retain(|entry| entry.did != present);
-        Ok(Removed::Peer { did: present })
+        Ok((Removed::Peer { did: present }, dids))
     }
 
     pub(super) fn follow(&mut self, chain: &RotationChain) -> Result<Followed, BookError> {
