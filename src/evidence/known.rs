@@ -9,34 +9,31 @@
 mod place;
 mod slots;
 mod software;
+mod text;
+mod tpm;
 mod words;
 
 pub(super) use self::place::is_remote_service;
 pub(super) use self::place::is_somewhere_else;
 pub(super) use self::software::is_software;
+use self::text::Text;
 pub(super) use self::words::words;
 use super::DeviceIdentity;
 
-/// Letters and digits only, in lower case: fields are padded with blanks or NUL.
-fn squeezed(text: &str) -> String {
-    let kept = text.chars().filter(|letter| letter.is_alphanumeric());
-    kept.flat_map(char::to_lowercase).collect()
-}
-
 /// The texts that lists are compared with.
 struct Strings {
-    manufacturer: String,
-    model: String,
-    library: String,
-    module: String,
-    slot: String,
+    manufacturer: Text,
+    model: Text,
+    library: Text,
+    module: Text,
+    slot: Text,
 }
 
 impl Strings {
     fn of(device: &DeviceIdentity) -> Self {
         let DeviceIdentity { manufacturer, model, library, module, slot, .. } = device;
         let [manufacturer, model, library, module, slot] =
-            [manufacturer, model, library, module, slot].map(|text| squeezed(text));
+            [manufacturer, model, library, module, slot].map(|text| Text::of(text));
         Self { manufacturer, model, library, module, slot }
     }
 }

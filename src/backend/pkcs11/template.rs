@@ -77,7 +77,7 @@ pub(super) fn for_pair(
 /// tpm2-pkcs11 takes a usage that is switched off for one that the public key has, and
 /// leaves the pair that it refuses in the TPM, which has room for three objects.
 pub(super) fn not_for(token: &DeviceIdentity) -> usize {
-    if token.library.contains("tpm2-software") { 2 } else { 0 }
+    if token.is_of_tpm2_pkcs11() { 2 } else { 0 }
 }
 
 /// Whether another template, or another name for the curve, may do.

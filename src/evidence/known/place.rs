@@ -3,7 +3,7 @@
 use super::super::DeviceIdentity;
 use super::Strings;
 
-/// Services that keep keys elsewhere, by a part of manufacturer, model or library.
+/// Services that keep keys elsewhere, by a name in manufacturer, model or library.
 ///
 /// `aws_kms_pkcs11` (`aws_kms_pkcs11.cpp`: the token's manufacturer; its `CK_INFO` is
 /// empty, as is that of the next), `azure-keyvault-pkcs11` (`azure-keyvault-pkcs11.cpp`:
@@ -28,20 +28,21 @@ const SERVICE_FILES: [&str; 6] = [
 /// p11-kit's client. Where the token is, and whether it is what it says, cannot be seen.
 const FORWARDERS: [&str; 4] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient"];
 
-/// Part of the strings of p11-kit's proxy and client (`CK_INFO`).
+/// Name in the strings of p11-kit's proxy and client (`CK_INFO`).
 pub(super) const PROXY: &str = "pkcs11kit";
 
 /// Whether a token is a service elsewhere.
 pub(in super::super) fn is_remote_service(device: &DeviceIdentity) -> bool {
     let Strings { manufacturer, model, library, module, .. } = Strings::of(device);
-    let fields = [manufacturer, model, library];
-    SERVICES.iter().any(|part| fields.iter().any(|field| field.contains(part)))
-        || SERVICE_FILES.iter().any(|part| module.contains(part))
+    let (fields, file) = ([manufacturer, model, library], module.squeezed());
+    SERVICES.iter().any(|name| fields.iter().any(|field| field.names(name)))
+        || SERVICE_FILES.iter().any(|part| file.contains(part))
 }
 
 /// Whether its module passes calls on to somewhere else: by its file name, or since it
 /// is p11-kit's, which hides the module behind it and may reach it on another machine.
 pub(in super::super) fn is_somewhere_else(device: &DeviceIdentity) -> bool {
     let Strings { module, library, .. } = Strings::of(device);
-    FORWARDERS.iter().any(|part| module.contains(part)) || library.contains(PROXY)
+    let file = module.squeezed();
+    FORWARDERS.iter().any(|part| file.contains(part)) || library.names(PROXY)
 }

@@ -6,9 +6,9 @@ use crate::evidence::DeviceIdentity;
 
 /// By what such a card is recognised.
 enum Sign {
-    /// A part of its library's strings (`CK_INFO`).
+    /// A name in its library's strings (`CK_INFO`).
     Library(&'static str),
-    /// The start of its token's model, seen through a proxy as well; and parts of
+    /// The start of its token's model, seen through a proxy as well; and names of
     /// manufacturers of which it is not true.
     Model(&'static str, &'static [&'static str]),
 }
@@ -38,10 +38,11 @@ impl DeviceIdentity {
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn makes_keys_in_slots(&self) -> bool {
         let Strings { manufacturer, model, library, .. } = Strings::of(self);
+        let model = model.squeezed();
         MADE_IN_SLOTS.iter().any(|sign| match sign {
-            Sign::Library(part) => library.contains(part),
+            Sign::Library(name) => library.names(name),
             Sign::Model(start, others) => {
-                model.starts_with(start) && !others.iter().any(|other| manufacturer.contains(other))
+                model.starts_with(start) && !others.iter().any(|other| manufacturer.names(other))
             }
         })
     }

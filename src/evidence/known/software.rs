@@ -2,41 +2,73 @@
 //! the keys.
 
 use super::super::DeviceIdentity;
-use super::Strings;
+use super::{Strings, tpm};
 
-/// How a device that is a program is recognised. Case does not count, nor do blanks
-/// and other signs between letters and digits.
+/// How a device that is a program is recognised. Names are whole words ([`Text::names`]):
+/// who is taken for a program by mistake is locked out where hardware is demanded, and
+/// nothing that the operator writes opens that.
 enum Sign {
-    /// A part of manufacturer or model.
+    /// A name in manufacturer or model.
     Name(&'static str),
-    /// A part of what its slot says of itself: a reader that is a program has a card
-    /// that is one.
+    /// A name in the model: a maker of hardware may be called so (Aktiv-Soft).
+    Model(&'static str),
+    /// All of the manufacturer.
+    Maker(&'static str),
+    /// The end of a word of manufacturer or model.
+    Ending(&'static str),
+    /// The start of the model, and a number.
+    Numbered(&'static str),
+    /// A name in what a slot says of itself that has the flag of hardware: a reader that is
+    /// a program has a card that is one.
     Slot(&'static str),
-    /// The whole model of a maker's token.
-    Model(&'static str, &'static str),
-    /// The whole manufacturer, where the device is a TPM: its vendor id in the TCG
+    /// A name in the model of a maker's token.
+    Of(&'static str, &'static str),
+    /// All of the manufacturer, where the device is a TPM: its vendor id in the TCG
     /// vendor id registry. Elsewhere the same letters may be a maker of hardware.
     TpmVendor(&'static str),
 }
 
-const SOFTWARE: [Sign; 24] = [
-    // Soft tokens.
+const SOFTWARE: [Sign; 47] = [
+    // Soft tokens, by their own names.
     Sign::Name("softhsm"),
     Sign::Name("kryoptic"),
     Sign::Name("craton"),
-    Sign::Name("networksecurityservices"),
-    Sign::Name("nss"),
+    Sign::Name("cratonhsm"),
     Sign::Name("wolfpkcs11"),
     Sign::Name("gnomekeyring"),
-    Sign::Name("soft"),
+    // NSS, whose strings are parameters: the letters alone may be anybody's.
+    Sign::Name("networksecurityservices"),
+    Sign::Name("mozilla"),
+    Sign::Numbered("nss"),
+    // openCryptoki's, which was called "IBM SoftTok"; Solaris' "Sun Crypto Softtoken" says
+    // it of its slot.
+    Sign::Model("soft"),
+    Sign::Model("software"),
+    Sign::Maker("soft"),
+    Sign::Maker("software"),
+    Sign::Name("softtok"),
+    Sign::Name("softtoken"),
+    Sign::Name("softoken"),
+    Sign::Name("softtpm"),
+    Sign::Name("softwarehsm"),
+    Sign::Name("softwarekeystore"),
+    Sign::Name("softwaretoken"),
+    Sign::Name("softwaretpm"),
     // Arithmetic is done by an accelerator, and the keys are the host's
     // (`usr/lib/ica_s390_stdll/ica_specific.c`).
-    Sign::Model("ica", "ibm"),
+    Sign::Of("ica", "ibm"),
     // Virtual cards and TPMs, by the names that they give themselves. `swtpm` calls
     // itself "SW   TPM".
     Sign::Name("virtual"),
-    Sign::Name("simulator"),
-    Sign::Name("emulator"),
+    Sign::Name("virtualcard"),
+    Sign::Name("virtualhsm"),
+    Sign::Name("virtualsmartcard"),
+    Sign::Name("virtualtoken"),
+    Sign::Name("virtualtpm"),
+    Sign::Ending("simulator"),
+    Sign::Ending("emulator"),
+    Sign::Name("simulated"),
+    Sign::Name("simulation"),
     Sign::Name("swtpm"),
     Sign::Name("vtpm"),
     Sign::Name("nitrotpm"),
@@ -44,6 +76,9 @@ const SOFTWARE: [Sign; 24] = [
     Sign::Name("qemu"),
     // vsmartcard's reader. (An HSM's "virtual slot" is a group of real ones.)
     Sign::Slot("virtualpcd"),
+    Sign::Slot("softhsm"),
+    Sign::Slot("softtoken"),
+    Sign::Slot("swtpm"),
     // TPMs: swtpm and IBM's simulator; Microsoft's, in Hyper-V, Azure and its
     // simulator; Google Compute Engine; AWS Nitro; VMware; QEMU's own.
     Sign::TpmVendor("ibm"),
@@ -54,22 +89,21 @@ const SOFTWARE: [Sign; 24] = [
     Sign::TpmVendor("qemu"),
 ];
 
-/// Parts of a library's strings (`CK_INFO`) by which modules in front of a TPM are
-/// recognised; any other is one if its token's model says TPM.
-const TPM_LIBRARIES: [&str; 1] = ["tpm2"];
-
 /// Whether a device is known to be a program.
 pub(in super::super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bool {
-    let Strings { manufacturer, model, library, slot, .. } = Strings::of(device);
-    let manufacturer = manufacturer.replace("microsoft", "ms");
+    let Strings { manufacturer, model, slot, .. } = Strings::of(device);
     // A group of Luna HSMs, which are hardware, calls itself so.
-    let model = model.replace("lunavirtual", "luna");
-    let is_tpm =
-        is_tpm || model.contains("tpm") || TPM_LIBRARIES.iter().any(|part| library.contains(part));
+    let is_group = model.names("lunavirtual");
+    let is_tpm = is_tpm || tpm::is_tpm(device);
     SOFTWARE.iter().any(|sign| match sign {
-        Sign::Name(part) => manufacturer.contains(part) || model.contains(part),
-        Sign::Slot(part) => slot.contains(part),
-        Sign::Model(whole, maker) => model == *whole && manufacturer == *maker,
-        Sign::TpmVendor(vendor) => is_tpm && manufacturer == *vendor,
+        Sign::Name("virtual") if is_group => manufacturer.names("virtual"),
+        Sign::Name(name) => manufacturer.names(name) || model.names(name),
+        Sign::Model(name) => model.names(name),
+        Sign::Maker(name) => manufacturer.is(name),
+        Sign::Ending(end) => manufacturer.has_word_ending(end) || model.has_word_ending(end),
+        Sign::Numbered(name) => model.begins_with_number_of(name),
+        Sign::Slot(name) => device.hardware_slot && slot.names(name),
+        Sign::Of(name, maker) => model.names(name) && manufacturer.names(maker),
+        Sign::TpmVendor(vendor) => is_tpm && manufacturer.squeezed() == *vendor,
     })
 }

@@ -77,7 +77,7 @@ fn a_tpm_is_the_same_tpm_behind_every_interface() {
         let token = as_token(&device(manufacturer, model, TPM2_PKCS11));
         assert_eq!(token.assurance(), expected, "{manufacturer} {model} behind tpm2-pkcs11");
         // A proxy tells its own name; the model is still the TPM's.
-        if squeezed(model).contains("tpm") {
+        if Text::of(model).squeezed().contains("tpm") {
             let token = as_token(&device(manufacturer, model, P11_KIT));
             assert_eq!(
                 token.assurance(),
@@ -92,22 +92,140 @@ fn a_tpm_is_the_same_tpm_behind_every_interface() {
 fn a_token_is_soft_by_its_name_and_not_by_its_makers_initials() {
     let table = [
         ("SoftHSM project", "SoftHSM v2", "SoftHSM", SoftToken),
+        ("Acme", "softhsm2", "Acme", SoftToken),
+        ("Acme", "SOFTHSMv3", "Acme", SoftToken),
+        ("softhsm", "", "", SoftToken),
         ("Kryoptic Project", "v1", "Kryoptic", SoftToken),
         ("Mozilla Foundation", "NSS 3", "Mozilla Foundation", SoftToken),
+        ("Mozilla Foundation", "anything", "", SoftToken),
+        ("Acme", "NSS 3", "", SoftToken),
+        ("Acme", "NSS3.101", "", SoftToken),
+        ("Network Security Services", "", "", SoftToken),
         ("IBM", "Soft", "IBM", SoftToken),
+        ("IBM Corp.", "IBM SoftTok", "IBM", SoftToken),
+        ("IBM Corp.", "IBM ICA", "IBM", SoftToken),
         ("IBM", "ICA", "IBM openCryptoki", SoftToken),
         ("Gnome Keyring", "1.0", "GNOME Keyring", SoftToken),
+        ("GNOME-KEYRING", "1.0", "", SoftToken),
         ("wolfpkcs11", "wolfpkcs11", "wolfpkcs11", SoftToken),
+        ("craton", "craton-hsm", "", SoftToken),
         ("google", "software", "google", SoftToken),
+        ("Acme", "Software Token 4", "Acme", SoftToken),
+        ("Acme Soft-Token", "v1", "Acme", SoftToken),
+        ("Acme", "SoftToken", "Acme", SoftToken),
+        ("Acme", "HSM Simulator", "Acme", SoftToken),
+        ("Acme", "CryptoServerSimulator", "Acme", SoftToken),
+        ("Acme", "Virtual HSM", "Acme", SoftToken),
+        ("Acme", "VirtualToken2", "Acme", SoftToken),
+        ("VMware, Inc.", "vHSM", "", SoftToken),
         ("SafeNet", "LunaVirtual", "Chrystoki", Claimed),
+        ("SafeNet", "Luna Virtual", "Chrystoki", Claimed),
+        ("SafeNet, Inc.", "LunaSA 7.4.0", "Chrystoki", Claimed),
+        // Parts of words, and letters of two words.
+        ("L3 Communications Security", "KOV-21", "L3", Claimed),
+        ("Siemens SICRYPT", "SICRYPT Base", "Siemens", Claimed),
+        ("Siemens", "CardOS", "Siemens", Claimed),
+        ("CryptoSoft", "CS-100", "CryptoSoft", Claimed),
+        ("Microsoft Corporation", "HSM", "Microsoft", Claimed),
+        ("Aktiv-Soft", "Rutoken ECP", "Aktiv Co.", Claimed),
+        ("Aktiv Co.", "Rutoken ECP", "Aktiv Co.", Claimed),
+        ("Acme Software GmbH", "HSM 3000", "Acme", Claimed),
+        ("Softing AG", "SM1", "Softing", Claimed),
+        ("NSS Security", "Token", "NSS", Claimed),
+        ("Transsys", "ONSS 3", "", Claimed),
+        ("Virtualia", "HSM", "", Claimed),
+        ("nCipher Corp. Ltd", "nShield softcard", "nCipher", Claimed),
+        ("piv_II", "PKCS#15 emulated", "OpenSC Project", Claimed),
+        ("Utimaco IS GmbH", "CryptoServer", "Utimaco", Claimed),
+        ("Thales", "Luna K7", "SafeNet", Claimed),
+        ("AWS", "CloudHSM", "Amazon", Claimed),
         // A coprocessor behind openCryptoki.
         ("IBM", "4767", "IBM", Claimed),
+        ("IBM", "CCA", "IBM", Claimed),
+        ("IBM", "EP11", "IBM", Claimed),
         ("Yubico (www.yubico.com)", "YubiHSM", "Yubico", Claimed),
+        ("Yubico (www.yubico.com)", "YubiKey YK5", "Yubico", Claimed),
+        ("www.CardContact.de", "PKCS#15 emulated", "OpenSC Project", Claimed),
         ("Acme", "HSM", "Acme", Claimed),
     ];
     for (manufacturer, model, library, expected) in table {
         let found = as_token(&device(manufacturer, model, library)).assurance();
         assert_eq!(found, expected, "{manufacturer} {model} {library}");
+        // As a field of `CK_TOKEN_INFO` is filled up, and in other letters.
+        let padded = device(
+            &format!("{:<32}\0", manufacturer.to_uppercase()),
+            &format!("{:<16}\0", model.to_uppercase()),
+            library,
+        );
+        assert_eq!(as_token(&padded).assurance(), expected, "{manufacturer} {model} {library}");
+    }
+}
+
+/// Of a slot that has the flag of hardware; without it nothing claims to be that.
+#[test]
+fn a_slot_that_names_a_program_is_not_hardware() {
+    for (slot, expected) in [
+        ("SoftHSM slot ID 0x1c9b5a32", SoftToken),
+        ("Sun Crypto Softtoken", SoftToken),
+        ("Acme CryptoSoft reader 00 00", Claimed),
+        ("Net Token Slot", Claimed),
+        ("Virtual Slot 1", Claimed),
+    ] {
+        let token = DeviceIdentity { slot: slot.into(), ..device("Acme", "HSM", "Acme") };
+        assert_eq!(as_token(&token).assurance(), expected, "{slot}");
+        let unflagged = DeviceIdentity { hardware_slot: false, ..token };
+        assert_eq!(as_token(&unflagged).assurance(), Assurance::Unstated, "{slot}");
+    }
+}
+
+/// Which gives its own name in place of the library's. What is known of a token there is
+/// what its module writes into it.
+#[test]
+fn a_token_of_tpm2_pkcs11_is_recognised_behind_p11_kit_and_never_claims_hardware() {
+    let token = |manufacturer: &str, model: &str, library: &str, module: &str, serial: &str| {
+        DeviceIdentity {
+            serial: serial.into(),
+            module: module.into(),
+            ..device(manufacturer, model, library)
+        }
+    };
+    let zeros = "0000000000000000";
+    for module in ["p11-kit-proxy.so", "p11-kit-client.so"] {
+        for (manufacturer, model, serial, is_one, expected) in [
+            ("IBM", "SW   TPM", zeros, true, SoftToken),
+            ("IBM", "", zeros, true, SoftToken),
+            ("MSFT", "xCG", zeros, true, SoftToken),
+            ("GOOG", "v", zeros, true, SoftToken),
+            ("IFX", "SLB9670", zeros, true, Assurance::Unstated),
+            ("STM", "", zeros, true, Assurance::Unstated),
+            // A coprocessor, and others with that serial number.
+            ("IBM", "CCA", "DV123456", false, Assurance::Unstated),
+            ("Acme", "HSM", zeros, false, Assurance::Unstated),
+        ] {
+            let token = token(manufacturer, model, P11_KIT, module, serial);
+            assert_eq!(token.is_of_tpm2_pkcs11(), is_one, "{manufacturer} {model}");
+            let evidence = as_token(&token);
+            assert_eq!(evidence.assurance(), expected, "{manufacturer} {model}");
+            assert_eq!(evidence.provenance(), ProvenanceKind::DeviceHeld);
+        }
+    }
+    // Not behind such a module: the letters are a maker's.
+    assert!(!token("IBM", "CCA", "IBM", "PKCS11_API.so", zeros).is_of_tpm2_pkcs11());
+    assert!(token("IBM", "", TPM2_PKCS11, "x.so", "").is_of_tpm2_pkcs11());
+}
+
+/// The same whole words, of services and of what libraries make up.
+#[test]
+fn a_maker_whose_letters_hold_a_known_name_is_not_taken_for_it() {
+    for (manufacturer, model, library) in [
+        ("Designserver GmbH", "HSM", "Acme"),
+        ("Laws KMS", "HSM", "Acme"),
+        ("Acme", "HSM", "Acme Open Scout"),
+        ("Acme", "HSM", "Acme cardcontacts"),
+    ] {
+        let evidence = as_token(&device(manufacturer, model, library));
+        assert_eq!(evidence.assurance(), Claimed, "{manufacturer} {library}");
+        assert_eq!(evidence.provenance(), ProvenanceKind::Hardware, "{manufacturer} {library}");
     }
 }
 

@@ -11,11 +11,11 @@ use super::place::PROXY;
 
 /// By what a library is recognised.
 enum Sign {
-    /// A part of its strings (`CK_INFO`).
+    /// A name in its strings (`CK_INFO`).
     Library(&'static str),
-    /// A part of its token's manufacturer or model, whatever is in front of it.
+    /// A name in its token's manufacturer or model, whatever is in front of it.
     Token(&'static str),
-    /// The whole model of its token, behind a library with this in its strings.
+    /// The whole model of its token, behind a library with this name in its strings.
     Behind(&'static str, &'static str),
 }
 
@@ -60,12 +60,12 @@ const ITSELF: [Word; 5] = [Device; 5];
 pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
     let Strings { manufacturer, model, library, .. } = Strings::of(device);
     let known = KNOWN.iter().find(|(sign, _)| match sign {
-        Sign::Library(part) => library.contains(part),
-        Sign::Token(part) => manufacturer.contains(part) || model.contains(part),
-        Sign::Behind(whole, part) => model == *whole && library.contains(part),
+        Sign::Library(name) => library.names(name),
+        Sign::Token(name) => manufacturer.names(name) || model.names(name),
+        Sign::Behind(whole, name) => model.squeezed() == *whole && library.names(name),
     });
     // What makes up the answers may be behind it, unless the token is known.
-    let hidden = library.contains(PROXY);
+    let hidden = library.names(PROXY);
     let [local, sensitive, always_sensitive, extractable, never_extractable] = match known {
         Some((_, words)) => *words,
         None if hidden => MADE_UP,

@@ -10,6 +10,7 @@ use support::softhsm::{PIN, SoftHsm};
 use super::quiet;
 
 const LASTING: &str = "--probe-with-lasting-key";
+const LASTS: &str = "making a key that lasts";
 
 /// As JSON, with its exit code.
 fn doctor(hsm: &SoftHsm, home: &Home, more: &[&str]) -> (i32, Value) {
@@ -64,9 +65,48 @@ fn a_probe_makes_its_keys_in_a_session_for_writing() {
     assert_eq!(state(&report, "keeps the storage key"), "ok");
     assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "works");
     assert_eq!(report["probe"]["storage"]["ecdh"]["state"], "works");
+    // The key of an identity has to last, which this one did not.
+    assert_eq!(report["not_tried"], json!([LASTS]));
+    let said = conclusion(&report);
+    assert!(!said.contains("works here"), "{said}");
+    for part in ["Nothing speaks against an identity", LASTS, LASTING] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(objects(&hsm), "");
+    // With leave, all that it makes are such keys, and are removed.
+    let (code, report) = doctor(&hsm, &home, &[LASTING]);
+    assert_eq!((code, state(&report, "makes a key")), (0, "ok"), "{report}");
+    assert_eq!(report["probe"]["lasting"], true);
+    assert_eq!(report["probe"]["evidence"]["born_inside"], "device-held");
+    assert_eq!(state(&report, "keeps the storage key"), "ok");
     assert!(conclusion(&report).starts_with("An identity works here"), "{report}");
     assert_eq!(report["not_tried"], json!([]));
     assert_eq!(objects(&hsm), "");
+}
+
+/// Keys that go with their session work on all of these.
+#[test]
+fn a_token_on_which_no_key_lasts_is_not_fit_although_keys_of_a_session_work() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    for (script, found) in [
+        ("lasting-objects CKR_ATTRIBUTE_VALUE_INVALID", "CKR_ATTRIBUTE_VALUE_INVALID"),
+        ("lasting-objects CKR_DEVICE_MEMORY", "CKR_DEVICE_MEMORY"),
+        // It says that it made one, which goes with the session.
+        ("lasting-objects pass", "which was made to last"),
+    ] {
+        hsm.script(script);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "makes a key")), (0, "ok"), "{script}: {report}");
+        assert!(!conclusion(&report).contains("works here"), "{report}");
+        let (code, report) = doctor(&hsm, &home, &[LASTING]);
+        assert_eq!((code, state(&report, "makes a key")), (1, "fail"), "{script}: {report}");
+        assert!(said(&report, "makes a key", "found").contains(found), "{script}: {report}");
+        assert_eq!(conclusion(&report), "No identity works here.");
+        assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "fails", "{report}");
+        assert_eq!(report["probe"]["storage"]["ecdh"]["state"], "fails", "{report}");
+        assert_eq!(objects(&hsm), "", "{script}");
+    }
 }
 
 #[test]
@@ -315,12 +355,22 @@ fn a_write_protected_token_makes_no_key_in_any_session() {
     let home = hsm.home();
     hsm.import("node-1", "there", "01");
     let before = objects(&hsm);
-    hsm.script("flag write-protected\non C_GenerateKeyPair all return CKR_TOKEN_WRITE_PROTECTED\non C_GenerateKey all return CKR_TOKEN_WRITE_PROTECTED");
-    let (code, report) = doctor(&hsm, &home, &["--probe"]);
-    assert_eq!((code, state(&report, "makes a key")), (0, "warning"), "{report}");
-    assert!(said(&report, "makes a key", "advice").contains("--key URI"), "{report}");
-    assert!(!report["verdicts"].to_string().contains(LASTING), "{report}");
-    assert_eq!(objects(&hsm), before);
+    let protected = "flag write-protected";
+    let refusing = format!(
+        "{protected}\non C_GenerateKeyPair all return CKR_TOKEN_WRITE_PROTECTED\non C_GenerateKey \
+         all return CKR_TOKEN_WRITE_PROTECTED"
+    );
+    // The first makes keys of a session all the same.
+    for script in [protected, &refusing] {
+        hsm.script(script);
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "makes a key")), (0, "warning"), "{report}");
+        assert!(said(&report, "makes a key", "advice").contains("--key URI"), "{report}");
+        assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "fails", "{report}");
+        assert!(!report.to_string().contains(LASTING), "{report}");
+        assert!(!conclusion(&report).contains("works here"), "{report}");
+        assert_eq!(objects(&hsm), before);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::effects::on_session;
 use crate::state::state;
 
 static LASTING: CK_BBOOL = CK_TRUE;
+static PASSING: CK_BBOOL = CK_FALSE;
 
 /// Whether a session makes nothing because it was not opened for writing.
 pub(crate) fn is_read_only(session: CK_SESSION_HANDLE) -> bool {
@@ -37,6 +38,12 @@ pub(crate) unsafe fn taken(
     for attribute in asked.iter_mut().filter(|asked| asked.type_ == CKA_TOKEN) {
         // SAFETY: a boolean by the standard.
         if unsafe { attribute.pValue.cast::<CK_BBOOL>().read() } == CK_TRUE {
+            if let Some(code) = state.script.lasting_objects {
+                return Err(code);
+            }
+            if state.script.lasting_objects_pass {
+                attribute.pValue = (&raw const PASSING).cast_mut().cast();
+            }
             continue;
         }
         if let Some(code) = state.script.session_objects {

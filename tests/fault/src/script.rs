@@ -55,6 +55,10 @@ pub(crate) struct Script {
     pub(crate) session_objects: Option<CK_RV>,
     /// `session-objects last`: they are made as lasting ones.
     pub(crate) session_objects_last: bool,
+    /// `lasting-objects CKR`: none are made, and this is the answer.
+    pub(crate) lasting_objects: Option<CK_RV>,
+    /// `lasting-objects pass`: they are made as those of a session.
+    pub(crate) lasting_objects_pass: bool,
     /// `pairs-are-one`: who destroys one half of a pair has destroyed the other.
     pub(crate) pairs_are_one: bool,
     /// `lie HEX`: of keys with this CKA_ID everything is said that is good of a key.
@@ -178,6 +182,8 @@ impl Script {
             ["read-only-makes-nothing"] => self.read_only_makes_nothing = true,
             ["session-objects", "last"] => self.session_objects_last = true,
             ["session-objects", code] => self.session_objects = Some(codes::code(code)?),
+            ["lasting-objects", "pass"] => self.lasting_objects_pass = true,
+            ["lasting-objects", code] => self.lasting_objects = Some(codes::code(code)?),
             ["short-id"] => self.short_id = true,
             ["slot-ids"] => self.slot_ids = true,
             ["pairs-are-one"] => self.pairs_are_one = true,

@@ -15,6 +15,9 @@ use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{Key, Software};
 use crate::secret::LockedText;
 
+/// Why what works within a session does not last.
+pub(super) const WRITE_PROTECTED: &str = "the token is write-protected, so no key lasts on it";
+
 /// Whether the token keeps a storage key, in the two ways that there are.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -88,14 +91,14 @@ fn tried_by(token: &Token, way: Way, allowed: bool, options: &ProbeOptions) -> R
     if !allowed {
         return Ok(Kept::KeysInSlots);
     }
-    let Some(refused) = kept_for(token, way, Lifetime::Session)? else { return Ok(Kept::Works) };
-    if token.info()?.write_protected() {
-        return Ok(Kept::Fails(refused));
-    }
-    if !options.lasting_key {
-        return Ok(Kept::NotInSession(refused));
-    }
-    Ok(kept_for(token, way, Lifetime::Token)?.map_or(Kept::Works, Kept::Fails))
+    // Nothing lasts there, whatever goes with a session.
+    let write_protected = token.info()?.write_protected();
+    Ok(match kept_for(token, way, options.lifetime())? {
+        None if write_protected && !options.lasting_key => Kept::Fails(WRITE_PROTECTED.into()),
+        None => Kept::Works,
+        Some(refused) if write_protected || options.lasting_key => Kept::Fails(refused),
+        Some(refused) => Kept::NotInSession(refused),
+    })
 }
 
 /// Why it does not work; `None` if it does.

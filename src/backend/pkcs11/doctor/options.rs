@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::keygen::Lifetime;
 use crate::backend::{Pkcs11Locator, WrappedKey};
 use crate::did::Did;
 use crate::evidence::{Fact, Word};
@@ -15,14 +16,18 @@ pub struct ProbeOptions {
 }
 
 impl ProbeOptions {
-    /// Whether keys may be made that last, where a token makes none that go with
-    /// their session. They are removed again; one that cannot be is an error that
-    /// names it ([`crate::error::Pkcs11Error::ProbeLeft`]). If the process is killed
+    /// Whether keys may be made that last, as those of an identity do: all that the
+    /// probe makes are such keys then. They are removed again; one that cannot be is an
+    /// error that names it ([`crate::error::Pkcs11Error::ProbeLeft`]). If the process is killed
     /// meanwhile they stay, labelled `icn-identity probe`.
     #[must_use]
     pub const fn with_lasting_key(mut self, allow: bool) -> Self {
         self.lasting_key = allow;
         self
+    }
+
+    pub(super) const fn lifetime(&self) -> Lifetime {
+        if self.lasting_key { Lifetime::Token } else { Lifetime::Session }
     }
 
     /// A key that is there: the probe opens it, has it sign a challenge, and compares

@@ -7,14 +7,14 @@ use super::super::connection::{LoginGuard, Policy};
 use super::super::failure::in_full;
 use super::super::keygen::{Generated, Lifetime};
 use super::super::module::Module;
-use super::super::object::Objects;
+use super::super::object::{Objects, with_id};
 use super::super::scheme::{self, Scheme};
 use super::super::storage::was_lost;
 use super::super::token::{Token, Wanted};
 use super::super::{may_make_keys, point};
 use super::cleaning::{LABEL, cleaned};
 use super::honesty::{Honesty, judged, once_extractable, written_in};
-use super::kept::{StorageReport, tried};
+use super::kept::{StorageReport, WRITE_PROTECTED, tried};
 use super::known::KnownKeyReport;
 use super::measure::{self, Latency};
 use super::options::ProbeOptions;
@@ -48,8 +48,9 @@ pub struct ProbeReport {
 pub struct MadeReport {
     /// The algorithm of the keys: P-256 only where a token has no Ed25519.
     pub algorithm: AlgorithmId,
-    /// Whether the key lasted until it was removed, since the token makes none that go
-    /// with their session.
+    /// Whether the key lasted until it was removed: since that was allowed, or since the
+    /// token makes every key so. If not, nothing is known of keys that last, as that of
+    /// an identity does.
     pub lasting: bool,
     /// The form of `CKA_EC_PARAMS` that the token takes, first of those tried.
     pub curve: &'static str,
@@ -81,7 +82,7 @@ pub enum NotMade {
     /// The token makes no key that goes with its session, and the probe was not allowed
     /// a lasting one ([`ProbeOptions::with_lasting_key`]).
     NoSessionKeys(String),
-    /// The token makes no lasting key either, or is write-protected.
+    /// The token makes no lasting key, or is write-protected.
     Refused(String),
 }
 
@@ -129,27 +130,23 @@ fn preferred(token: &Token) -> Option<&'static Scheme> {
     scheme::ALL.into_iter().find(|scheme| scheme.needs_to_make(token).is_ok())
 }
 
-/// A key that goes with its session; or one that lasts, if that is allowed and no other
-/// is made.
+/// A key that lasts, as that of an identity has to, if that is allowed; else one that goes
+/// with its session.
 fn made(token: &Token, options: &ProbeOptions) -> Result<Result<MadeReport, NotMade>, Error> {
     let Some(scheme) = preferred(token) else { return Ok(Err(NotMade::NoMechanism)) };
-    let error = match made_for(token, scheme, Lifetime::Session) {
-        Err(NoKey::Refused(error)) => error,
+    // Nothing lasts there, whatever goes with a session.
+    let write_protected = token.info()?.write_protected();
+    Ok(match made_for(token, scheme, options.lifetime()) {
+        Ok(made) if !made.lasting && write_protected => {
+            Err(NotMade::Refused(WRITE_PROTECTED.into()))
+        }
+        Ok(made) => Ok(made),
+        Err(NoKey::Refused(error)) if options.lasting_key || write_protected => {
+            Err(NotMade::Refused(in_full(&error)))
+        }
+        Err(NoKey::Refused(error)) => Err(NotMade::NoSessionKeys(in_full(&error))),
         Err(NoKey::Failed(error)) => return Err(error),
-        Ok(made) => return Ok(Ok(made)),
-    };
-    // Where all is write-protected there is no such session, and nothing lasts.
-    if token.info()?.write_protected() {
-        return Ok(Err(NotMade::Refused(in_full(&error))));
-    }
-    if !options.lasting_key {
-        return Ok(Err(NotMade::NoSessionKeys(in_full(&error))));
-    }
-    match made_for(token, scheme, Lifetime::Token) {
-        Err(NoKey::Refused(error)) => Ok(Err(NotMade::Refused(in_full(&error)))),
-        Err(NoKey::Failed(error)) => Err(error),
-        Ok(made) => Ok(Ok(made)),
-    }
+    })
 }
 
 enum NoKey {
@@ -167,20 +164,40 @@ fn made_for(token: &Token, scheme: &Scheme, lifetime: Lifetime) -> Result<MadeRe
     let session = token.writing_session().map_err(refused)?;
     let objects = Objects { token, session: &session };
     let mut refusal = None;
-    let measured =
-        cleaned(objects, |id| match objects.generate_pair(scheme, id, LABEL, lifetime) {
-            Ok(made) => measured(objects, scheme, &made, lifetime).map(Some),
-            Err(error @ Pkcs11Error::LeftBehind { .. }) => Err(error.into()),
-            Err(error) => {
-                refusal = Some(error);
-                Ok(None)
-            }
-        });
+    let measured = cleaned(objects, |id| match generated(objects, scheme, id, lifetime) {
+        Ok(made) => measured(objects, scheme, &made, lifetime).map(Some),
+        Err(error @ Pkcs11Error::LeftBehind { .. }) => Err(error.into()),
+        Err(error) => {
+            refusal = Some(error);
+            Ok(None)
+        }
+    });
     match (measured.map_err(NoKey::Failed)?, refusal) {
         (Some(measured), _) => Ok(measured),
         (None, Some(error)) => Err(refused(error)),
         (None, None) => Err(NoKey::Failed(Pkcs11Error::NotOpen { token: token.name() }.into())),
     }
+}
+
+/// A new pair. One that is to last is found again after the session that made it is closed.
+fn generated(
+    objects: Objects<'_>,
+    scheme: &Scheme,
+    id: &[u8],
+    lifetime: Lifetime,
+) -> Result<Generated, Pkcs11Error> {
+    if lifetime == Lifetime::Session {
+        return objects.generate_pair(scheme, id, LABEL, lifetime);
+    }
+    let token = objects.token;
+    let making = token.writing_session()?;
+    let made = Objects { token, session: &making }.generate_pair(scheme, id, LABEL, lifetime)?;
+    drop(making);
+    let pair = objects.pair(id)?;
+    let wanted = || format!("{}, which was made to last", with_id(id));
+    let public = objects.exactly_one(&pair.public, wanted)?;
+    let private = objects.exactly_one(&pair.private, wanted)?;
+    Ok(Generated { public, private, ..made })
 }
 
 fn measured(

@@ -22,11 +22,11 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
 
-    /// Try it out, with keys that are gone afterwards (a token wants its PIN for that)
+    /// Try it out, with keys that go with their session (a token wants its PIN for that)
     #[arg(long)]
     pub(crate) probe: bool,
 
-    /// Token: try it out, with keys that last and are removed where it makes no others
+    /// Token: try it out with keys that last, as those of an identity do, and are removed
     #[arg(long)]
     pub(crate) probe_with_lasting_key: bool,
 

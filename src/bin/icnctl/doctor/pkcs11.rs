@@ -98,17 +98,25 @@ fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) ->
     }
     let Some(probed) = probed else { return NOTHING_TRIED.into() };
     let not_tried = probed.not_tried().join(", ");
-    let works = match (&probed.made, &probed.known) {
-        (Some(_), _) => "An identity works here",
-        (None, Some(known)) if known.is_identitys => "This identity works here",
-        (None, Some(_)) => "An identity with this key works here",
-        (None, None) => {
-            return format!("Nothing speaks against an identity. Not tried: {not_tried}.");
-        }
-    };
     let restricted = match worst_of(verdicts) {
         Outcome::Ok => "",
         _ => ", with the restrictions above",
+    };
+    let used = probed.known.as_ref().filter(|_| probed.uses_known_key());
+    let works = match (&probed.made, used) {
+        (Some(made), _) if made.lasting => "An identity works here",
+        (_, Some(known)) if known.is_identitys => "This identity works here",
+        (_, Some(_)) => "An identity with this key works here",
+        (Some(_), None) => {
+            return format!(
+                "Nothing speaks against an identity here{restricted}. Tried with a key that went \
+                 with its session. Not tried: {not_tried}, as an identity needs one: \
+                 --probe-with-lasting-key"
+            );
+        }
+        (None, None) => {
+            return format!("Nothing speaks against an identity. Not tried: {not_tried}.");
+        }
     };
     match not_tried.is_empty() {
         true => format!("{works}{restricted}."),
@@ -210,8 +218,11 @@ fn write_probe(text: &mut String, probed: &ProbeReport) {
 
 fn write_made(text: &mut String, made: &MadeReport) {
     row(text, "Algorithm", made.algorithm.as_str());
-    let lasting = "lasting: the token makes none that go with their session";
-    row(text, "Keys made", if made.lasting { lasting } else { "gone with their session" });
+    row(
+        text,
+        "Keys made",
+        if made.lasting { "lasted, and removed" } else { "gone with their session" },
+    );
     row(text, "CKA_EC_PARAMS", made.curve);
     row(text, "Template", made.template);
     row(text, "CKA_EC_POINT", made.point);

@@ -34,6 +34,10 @@ impl ProbeReport {
                 not_tried.push("signing");
             }
         }
+        // As every key of an identity has to.
+        if self.made.as_ref().is_some_and(|made| !made.lasting) {
+            not_tried.push("making a key that lasts");
+        }
         let untried = |kept: &Kept| matches!(kept, Kept::KeysInSlots | Kept::NotInSession(_));
         let storage = &self.storage;
         if !storage.is_kept() && [&storage.aes_gcm, &storage.ecdh].into_iter().any(untried) {
@@ -92,7 +96,10 @@ impl MadeReport {
     fn verdicts(&self) -> Vec<Verdict> {
         let makes = match self.lasting {
             true => format!("made for {}: a key that lasted, and was removed", self.algorithm),
-            false => format!("made for {}: a key that went with its session", self.algorithm),
+            false => format!(
+                "made for {}: a key that went with its session; one that lasts was not tried",
+                self.algorithm
+            ),
         };
         let honest = self.evidence.is_honest();
         let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
