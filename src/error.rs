@@ -24,8 +24,8 @@ use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::{InvalidJson, UnknownName};
 use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
-    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, PcrDifference,
-    Pkcs11Error, SignError, TpmError,
+    CredentialError, DeviceError, FormatError, KeystoreError, ModuleProblem, OpenError,
+    PcrDifference, Pkcs11Error, SignError, TpmError, TpmState,
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};

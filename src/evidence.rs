@@ -58,8 +58,8 @@ named! {
 }
 
 impl ProvenanceKind {
-    /// Whether the private key is never in this process' memory, as with
-    /// [`crate::key::Confined`].
+    /// Whether the private key stays behind the interface of its device, as with
+    /// [`crate::key::Confined`] (which says what that means for a soft token).
     #[must_use]
     pub const fn is_confined(self) -> bool {
         matches!(self, Self::DeviceHeld | Self::Hardware)

@@ -4,6 +4,7 @@
 mod lock;
 pub(crate) mod names;
 mod new;
+mod repair;
 mod rule;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};

@@ -6,6 +6,7 @@
 //! public key is compared with the expected DID before a PIN is sent; a fresh
 //! challenge is signed before a key is handed out.
 
+mod absent;
 mod connection;
 pub mod doctor;
 mod ecdh;
@@ -24,6 +25,7 @@ mod per_session;
 mod place;
 mod point;
 mod pool;
+mod put_back;
 mod raw;
 mod recovery;
 mod scheme;

@@ -27,7 +27,9 @@ impl Requirement {
         Self { confined: false, never_exposed: false, assurance: Assurance::None }
     }
 
-    /// The private key is never in this process' memory.
+    /// The private key stays behind the interface of its device, and this crate never has
+    /// it. A soft token may be a library in this process, and have the key in its memory:
+    /// demand [`Self::at_least`] `Claimed` as well where that matters.
     #[must_use]
     pub const fn confined(mut self) -> Self {
         self.confined = true;

@@ -41,9 +41,12 @@ pub(super) fn io_help(path: &Path, error: &io::Error) -> String {
             "the disk is read-only (`findmnt -T {directory}` shows it; `dmesg` whether it failed): \
              mount it for writing, then try again"
         ),
+        _ if Errno::from_io_error(error) == Some(Errno::PERM) => format!(
+            "run this as the owner of {file}; if that is you, see whether it is immutable \
+             (`lsattr -d {file}`)"
+        ),
         ErrorKind::PermissionDenied => format!(
-            "run as the user that owns the identity (`namei -l {file}` shows who owns and may \
-             enter what)"
+            "run this as a user who may: `namei -l {file}` shows who owns and may enter what"
         ),
         ErrorKind::NotFound => format!("check the path: {file}"),
         ErrorKind::InvalidData => format!("put the right content into {file}"),
@@ -88,7 +91,7 @@ mod tests {
             (Errno::ROFS, "findmnt -T /a"),
             (Errno::IO, "cp -a /a"),
             (Errno::ACCESS, "namei -l /a/b"),
-            (Errno::PERM, "namei -l /a/b"),
+            (Errno::PERM, "lsattr -d /a/b"),
             (Errno::NOENT, "check the path: /a/b"),
             (Errno::OPNOTSUPP, "local disk"),
             (Errno::MFILE, "ulimit -n"),

@@ -90,12 +90,16 @@ impl Pkcs11Error {
             | Self::NoP256 { .. }
             | Self::KeysInSlots { .. }
             | Self::PinPerSignature { .. } => ErrorKind::Unsupported,
-            Self::NoKey { .. } | Self::NotFound { logged_in: true, .. } => ErrorKind::NotFound,
+            Self::NoKey { .. }
+            | Self::NoPrivateKey { .. }
+            | Self::NotFound { logged_in: true, .. } => ErrorKind::NotFound,
+            Self::OtherKind { .. } => ErrorKind::InvalidInput,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,
-            Self::PublicKey { .. } | Self::LeftBehind { .. } | Self::ProbeLeft { .. } => {
-                ErrorKind::Damaged
-            }
+            Self::PublicKey { .. }
+            | Self::NoPublicKey { .. }
+            | Self::LeftBehind { .. }
+            | Self::ProbeLeft { .. } => ErrorKind::Damaged,
             Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinDiffers { .. } => {
                 ErrorKind::WrongCredential
             }
@@ -116,7 +120,10 @@ impl TpmError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoDevice { .. } => ErrorKind::DeviceAbsent,
+            Self::NotReady { .. } => ErrorKind::DeviceFailed,
             Self::BadDevice { .. }
+            | Self::OwnerPassword { .. }
+            | Self::NoHierarchy { .. }
             | Self::NoBank { .. }
             | Self::NotAParent { .. }
             | Self::NoSuchPolicy { .. } => ErrorKind::Configuration,

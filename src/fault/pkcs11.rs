@@ -1,10 +1,12 @@
 //! What can go wrong with a token and its PKCS#11 module.
 
 mod help;
+mod module;
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
+pub use self::module::ModuleProblem;
 use crate::did::Did;
 use crate::kind::ErrorKind;
 
@@ -13,12 +15,12 @@ use crate::kind::ErrorKind;
 #[non_exhaustive]
 pub enum Pkcs11Error {
     /// The module cannot be used as it lies on disk.
-    #[error("the PKCS#11 module {} cannot be used: {reason}", path.display())]
+    #[error("the PKCS#11 module {} cannot be used: {problem}", path.display())]
     Module {
         /// Where it was looked for.
         path: PathBuf,
         /// What is wrong.
-        reason: &'static str,
+        problem: ModuleProblem,
         /// The cause, where there is one.
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
@@ -92,6 +94,35 @@ pub enum Pkcs11Error {
         token: String,
         /// What was looked for.
         wanted: String,
+    },
+    /// The token has the private half of a pair, and not the public one.
+    #[error("token {token} has the private key {key}, and not its public key")]
+    NoPublicKey {
+        /// The token.
+        token: String,
+        /// `with id …`, or how else it was looked for.
+        key: String,
+        /// It was looked for as that of an identity, whose header knows the public key.
+        of_identity: bool,
+    },
+    /// The token has the public half of a pair, and not the private one. Only seen
+    /// within a login.
+    #[error("token {token} has the public key {key}, and not its private key")]
+    NoPrivateKey {
+        /// The token.
+        token: String,
+        /// `with id …`
+        key: String,
+    },
+    /// What lies there is no key that an identity can have.
+    #[error("on token {token}, {key} is {found}, and not an Ed25519 or P-256 key")]
+    OtherKind {
+        /// The token.
+        token: String,
+        /// `the key with id …`, or how else it was looked for.
+        key: String,
+        /// What it is: `an RSA key`.
+        found: String,
     },
     /// More than one key matches.
     #[error("token {token} has {count} keys {wanted}, and one is needed: {}", list(candidates))]

@@ -48,6 +48,29 @@ pub enum TpmError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The TPM takes no commands as it is now.
+    #[error("the TPM takes no commands: {state}")]
+    NotReady {
+        /// What it is in.
+        state: TpmState,
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The owner has set a password, with which alone a storage key can be made.
+    #[error("the owner of the TPM has set a password, and its storage key cannot be made without")]
+    OwnerPassword {
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The owner's hierarchy is switched off.
+    #[error("the owner's hierarchy of the TPM is switched off")]
+    NoHierarchy {
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// PCRs have other values than the policy wants.
     #[error("the TPM's PCRs have changed: {}", list(differences))]
     PcrMismatch {
@@ -199,6 +222,48 @@ pub enum TpmError {
     },
 }
 
+/// Why a TPM takes no commands (TPM 2.0 Library, part 2, section 6.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TpmState {
+    /// Nobody has sent `TPM2_Startup` since it was switched on (`TPM_RC_INITIALIZE`).
+    NotStarted,
+    /// A self-test has failed (`TPM_RC_FAILURE`).
+    Failure,
+    /// Its firmware is being replaced (`TPM_RC_UPGRADE`).
+    Upgrade,
+    /// It wants to be reset first (`TPM_RC_REBOOT`).
+    Reboot,
+}
+
+impl fmt::Display for TpmState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotStarted => "it was not started",
+            Self::Failure => "its self-test has failed",
+            Self::Upgrade => "its firmware is being replaced",
+            Self::Reboot => "it has to be reset first",
+        })
+    }
+}
+
+impl TpmState {
+    const fn help(self) -> &'static str {
+        match self {
+            Self::NotStarted => {
+                "start it: the firmware does so when the machine starts; for a simulator, run: \
+                 swtpm … --flags startup-clear, or: tpm2_startup -c"
+            }
+            Self::Failure => {
+                "switch the machine off and on again; if it stays so (`tpm2_gettestresult`), the \
+                 TPM is broken: restore from a backup on another machine, or hand over to another key"
+            }
+            Self::Upgrade => "finish the update of its firmware by the maker's tool",
+            Self::Reboot => "restart the machine",
+        }
+    }
+}
+
 /// A register whose value is not the one that a policy wants.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
@@ -252,6 +317,9 @@ impl TpmError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
+            Self::NoDevice { device, .. } if device.starts_with("swtpm") => {
+                "start swtpm, or correct `device_path` under [identity.tpm]"
+            }
             Self::NoDevice { .. } => {
                 "enable the TPM in the firmware's setup, load its driver, or correct `device_path` \
                  under [identity.tpm]"
@@ -262,9 +330,22 @@ impl TpmError {
             }
             Self::NoPermission { .. } => {
                 "add the user to the group that owns the device (`usermod -aG tss USER`; `ls -l \
-                 /dev/tpmrm0` shows it), and log in again"
+                 /dev/tpmrm0` shows it), and log in again; a service or a container has to be \
+                 given the device too (`DeviceAllow=`, `--device`)"
+            }
+            Self::Busy { device } if device.starts_with("swtpm") => {
+                "end what else is connected: swtpm serves one program at a time"
             }
             Self::Busy { .. } => "use the kernel's resource manager: device_path = \"/dev/tpmrm0\"",
+            Self::NotReady { state, .. } => state.help(),
+            Self::OwnerPassword { .. } => {
+                "have the owner make a persistent storage key, and name it by `key_handle` under \
+                 [identity.tpm]"
+            }
+            Self::NoHierarchy { .. } => {
+                "switch the storage hierarchy on in the firmware's setup, or name a persistent \
+                 storage key by `key_handle` under [identity.tpm]"
+            }
             Self::NoTcti { .. } => {
                 "install it: libtss2-tcti-device0 for devices, libtss2-tcti-swtpm0 for swtpm"
             }
@@ -330,10 +411,6 @@ impl TpmError {
             Self::Attributes { .. } => "make a new key in the TPM",
             Self::Approval { .. } => {
                 "make it anew from the `ApprovalRequest` that `TpmBackend::check` gives on this node"
-            }
-            Self::Command { doing, .. } if doing.contains("storage key") => {
-                "a storage key that is made from the owner's seed wants an empty owner's password: \
-                 else make a persistent one, and name it by `key_handle` under [identity.tpm]"
             }
             Self::Command { .. } => {
                 "see what the TPM says (it is the source of this error), and whether `tpm2_selftest` \

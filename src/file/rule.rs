@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::io_error;
+use super::{io_error, repair};
 use crate::fault::{KeystoreError, quoted};
 
 /// No file of ours, and no credential, is longer: 1 MiB.
@@ -40,7 +40,7 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     }
     if owner != me && (rule == Rule::Private || owner != 0) {
         let problem = format!("it belongs to user {owner}, not to user {me}");
-        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
+        return Err(not_safe(path, problem, repair::owner(path, owner, me)));
     }
     let forbidden = match rule {
         Rule::Trusted => 0o022,
@@ -52,14 +52,14 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     };
     if mode & forbidden != 0 {
         let repair = match rule {
-            Rule::Trusted => format!("run: chmod 644 {shown}"),
+            Rule::Trusted => repair::mode(path, me, "chmod 644"),
             Rule::Credential if is_from_kubernetes(path) => {
                 "set `defaultMode: 0400` on the volume, and `fsGroup` in the pod's security \
                  context unless it runs as root"
                     .into()
             }
-            Rule::Credential if owner != me => format!("run as root: chmod 640 {shown}"),
-            Rule::Private | Rule::Credential => format!("run: chmod 600 {shown}"),
+            Rule::Credential if owner != me => repair::mode(path, me, "sudo chmod 640"),
+            Rule::Private | Rule::Credential => repair::mode(path, me, "chmod 600"),
         };
         return Err(not_safe(path, format!("its mode is {mode:04o}"), repair));
     }
@@ -87,14 +87,14 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
     if !metadata.is_dir() {
         return Err(KeystoreError::NotADirectory { path: path.to_owned() });
     }
-    let (me, shown) = (me(), quoted(path));
-    if metadata.uid() != me {
-        let problem = format!("it belongs to user {}, not to user {me}", metadata.uid());
-        return Err(not_safe(path, problem, format!("run: chown {me} {shown}")));
+    let (me, owner) = (me(), metadata.uid());
+    if owner != me {
+        let problem = format!("it belongs to user {owner}, not to user {me}");
+        return Err(not_safe(path, problem, repair::owner(path, owner, me)));
     }
     if metadata.mode() & 0o077 != 0 {
         let problem = format!("its mode is {:04o}", metadata.mode() & 0o7777);
-        return Err(not_safe(path, problem, format!("run: chmod 700 {shown}")));
+        return Err(not_safe(path, problem, repair::mode(path, me, "chmod 700")));
     }
     Ok(())
 }
@@ -153,12 +153,12 @@ fn check_above(path: &Path) -> Result<(), KeystoreError> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if is_strangers(owner) {
         let problem = format!("it belongs to user {owner}, who can exchange what is in it");
-        return Err(not_safe(path, problem, format!("run: chown root {}", quoted(path))));
+        return Err(not_safe(path, problem, repair::way(path, owner, me())));
     }
     // In a sticky one (/tmp) nobody can exchange what belongs to others.
     if mode & 0o1002 == 0o002 {
         let problem = format!("its mode is {mode:04o}, so that anybody can exchange what is in it");
-        return Err(not_safe(path, problem, format!("run: chmod o-w {}", quoted(path))));
+        return Err(not_safe(path, problem, repair::mode(path, me(), "chmod o-w")));
     }
     Ok(())
 }

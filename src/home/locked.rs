@@ -8,12 +8,14 @@ use super::ask::Asked;
 use super::pins;
 use super::source::CredentialSource;
 use super::wants::Wants;
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+use crate::backend::BackendKind;
 use crate::backend::Credentials;
 #[cfg(feature = "tpm")]
-use crate::backend::{BackendKind, PcrValues};
+use crate::backend::PcrValues;
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
-#[cfg(feature = "tpm")]
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
 use crate::error::DeviceError;
 use crate::error::Error;
 use crate::key::DidKey;
@@ -219,6 +221,26 @@ impl<'h> Ready<'h> {
     /// [`KeystoreError::PinNotWritten`]: crate::error::KeystoreError::PinNotWritten
     pub fn relocate(self) -> Result<Header, Error> {
         self.change(|located, credentials| located.prepare_relocation(credentials))
+    }
+
+    /// **Blocks** on the device. Writes the public key back to the token, where only the
+    /// private one is left: see [`LoggedIn::write_public_key`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// [`LoggedIn::write_public_key`]: crate::backend::pkcs11::LoggedIn::write_public_key
+    #[cfg(feature = "pkcs11")]
+    pub fn write_public_key(self) -> Result<(), Error> {
+        let backend = self.home.backend()?;
+        self.with(|located, credentials| {
+            let header = located.header();
+            let found = backend.as_pkcs11().zip(header.locator());
+            let (backend, locator) =
+                found.ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })?;
+            Ok(backend.log_in(credentials)?.write_public_key(locator, header.did())?)
+        })
     }
 
     /// **Blocks** on device, scrypt and files. Seals its keys to the TPM anew, under

@@ -20,11 +20,13 @@ use crate::private::{Closed, Token};
 )]
 pub trait ExposeSecret: Exposes {}
 
-/// The private key is never in this process' memory.
+/// The private key stays behind the interface of its device: this crate never has it, and
+/// has no call that would ask the device for it.
 ///
-/// It says nothing of what the device is made of: a soft token is one, too
-/// ([`HardwareBacked`](super::HardwareBacked) leaves those out), nor of copies that were
-/// made before the key came there.
+/// It says nothing of what the device is made of. A soft token (SoftHSM2, NSS) is a library
+/// in this very process, and has the key in this process' memory while it signs
+/// ([`HardwareBacked`](super::HardwareBacked) leaves those out). Nor does it say anything of
+/// copies that were made before the key came there.
 ///
 /// # Sealed
 ///

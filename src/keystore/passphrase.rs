@@ -25,7 +25,9 @@ impl IdentityStore {
     /// the payload; nothing is asked of the device then.
     /// [`KeystoreError::PreviousKept`] if the new passphrase holds, and the
     /// previous version could not be removed. After any other error the old
-    /// passphrase holds.
+    /// passphrase holds; unless the disk failed a second time, and the previous
+    /// version could not be put back either (a warning is logged): then one of the two
+    /// passphrases opens the identity, and both versions are kept until it is opened.
     pub fn change_passphrase(
         &self,
         backend: &dyn Backend,

@@ -1,6 +1,7 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 
 mod doctor;
+mod half;
 mod hidden;
 mod p256;
 mod shown;

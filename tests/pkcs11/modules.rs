@@ -25,9 +25,9 @@ fn mode(path: &Path, mode: u32) {
 #[test]
 fn each_unusable_module_is_refused_with_its_reason() {
     alone(|hsm| {
-        refused("libsofthsm2.so", "the path is not absolute");
+        refused("libsofthsm2.so", "its path is not absolute");
         refused("/nowhere/libsofthsm2.so", "there is no such file");
-        refused("/usr/lib", "it is not a file");
+        refused("/usr/lib", "it is not a regular file");
         let copy = hsm.path("copy.so");
         fs::copy(module(), &copy).unwrap();
         for writable in [0o775, 0o757, 0o646] {
@@ -63,7 +63,7 @@ fn a_module_that_others_could_replace_is_refused() {
         fs::copy(module(), &copy).unwrap();
         mode(&copy, 0o755);
         mode(&directory, 0o777);
-        refused(&copy, "a directory above it belongs to others, or they can write to it");
+        refused(&copy, "others can exchange what is in ");
         // As /tmp is: nobody can replace what is not his.
         mode(&directory, 0o1777);
         hsm.token(crate::TOKEN);

@@ -69,7 +69,7 @@ fn a_module_that_wants_parameters_gets_those_that_are_configured() {
         hsm.script("init-args configdir='sql:/etc/node'");
         let refused = Pkcs11Backend::open(&faulty_config(hsm)).unwrap_err();
         assert!(matches!(refused, Pkcs11Error::Module { .. }), "{refused:?}");
-        assert_shows(refused, &["it cannot be initialised", "CKR_ARGUMENTS_BAD", "`init_args`"]);
+        assert_shows(refused, &["it does not start", "CKR_ARGUMENTS_BAD", "`init_args`"]);
         let other = faulty_config(hsm).with_init_args("configdir='sql:/etc/other'");
         Pkcs11Backend::open(&other).unwrap_err();
         let nul = faulty_config(hsm).with_init_args("configdir\0");

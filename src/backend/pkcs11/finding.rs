@@ -90,14 +90,18 @@ impl Pkcs11Backend {
 /// The one public key with a label.
 pub(super) fn labelled(objects: Objects<'_>, label: &str) -> Result<Pkcs11Locator, Pkcs11Error> {
     let found = objects.public_labelled(label)?;
-    let public = objects.exactly_one(&found, || format!("labelled {label:?}"))?;
+    let Some(public) = objects.at_most_one(&found, || format!("labelled {label:?}"))? else {
+        return Err(objects.none_labelled(label)?);
+    };
     Ok(locator(objects.token, objects.id(public)?, label))
 }
 
 /// The one public key that a URI means.
 pub(super) fn meant(objects: Objects<'_>, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
     let found = objects.public_of(uri)?;
-    let public = objects.exactly_one(&found, || format!("that {uri} means"))?;
+    let Some(public) = objects.at_most_one(&found, || format!("that {uri} means"))? else {
+        return Err(objects.none_of(uri)?);
+    };
     Ok(locator(objects.token, objects.id(public)?, &objects.label(public)?))
 }
 

@@ -217,9 +217,9 @@ impl TokenSigner {
         let objects = lease.objects().ok_or_else(|| closed(place))?;
         let seen = match place.look(objects) {
             // There may be more to say about where it has gone.
-            Err(OpenError::Device(DeviceError::Pkcs11(error @ Pkcs11Error::NoKey { .. }))) => {
-                place.check(objects).and(Err(error))?
-            }
+            Err(OpenError::Device(DeviceError::Pkcs11(
+                error @ (Pkcs11Error::NoKey { .. } | Pkcs11Error::NoPrivateKey { .. }),
+            ))) => place.check(objects).and(Err(error))?,
             seen => seen.map_err(|error| not_reopened(objects.token, error))?,
         };
         let Seen { private, shown, evidence, .. } = seen;
@@ -268,7 +268,7 @@ fn loss(error: &Pkcs11Error) -> (bool, Condition) {
             source.downcast_ref().map_or((false, Condition::Doubtful), judge)
         }
         // A private key that is not there: the login may be gone.
-        Pkcs11Error::NoKey { .. } => (true, Condition::Doubtful),
+        Pkcs11Error::NoKey { .. } | Pkcs11Error::NoPrivateKey { .. } => (true, Condition::Doubtful),
         Pkcs11Error::NotReopened { source, .. } => match source.downcast_ref() {
             Some(
                 OpenError::Device(DeviceError::Pkcs11(error))

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use cryptoki::object::ObjectHandle;
+
 use super::connection::LoginGuard;
 use super::finding::{labelled, meant, of_did, shown_at, the_only};
 use super::object::Objects;
+use super::session::Session;
 use super::token::{Token, Wanted};
 use super::{Pkcs11Backend, not_this};
 use crate::algorithm::VerifyingKey;
@@ -21,7 +24,7 @@ use crate::error::{DeviceError, Pkcs11Error};
 pub struct LoggedIn<'a> {
     backend: &'a Pkcs11Backend,
     token: Token,
-    _login: LoginGuard,
+    login: LoginGuard,
 }
 
 impl Pkcs11Backend {
@@ -36,7 +39,7 @@ impl Pkcs11Backend {
         let pin = credentials.want_pin(self.kind())?;
         let token = self.token()?;
         let login = LoginGuard::enter(&token, pin, self.policy())?;
-        Ok(LoggedIn { backend: self, token, _login: login })
+        Ok(LoggedIn { backend: self, token, login })
     }
 }
 
@@ -78,8 +81,29 @@ impl LoggedIn<'_> {
     ///
     /// As there.
     pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, Pkcs11Error> {
-        self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)?;
+        self.must_be_at(locator)?;
         self.with(|objects| shown_at(objects, locator))
+    }
+
+    pub(super) fn must_be_at(&self, locator: &Pkcs11Locator) -> Result<(), Pkcs11Error> {
+        self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)
+    }
+
+    pub(super) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Gives the PIN for the one operation that was begun, where the key wants that.
+    pub(super) fn confirm(
+        &self,
+        session: &Session,
+        private: ObjectHandle,
+    ) -> Result<(), Pkcs11Error> {
+        let (_, always_pin) = Objects { token: &self.token, session }.facts(private)?;
+        if !always_pin {
+            return Ok(());
+        }
+        self.login.confirm(&self.token, session, self.backend.policy())
     }
 
     fn must_be(&self, wanted: &Wanted) -> Result<(), Pkcs11Error> {

@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::info::{Seen, trimmed};
 use super::raw::{self, Calls};
 use crate::config::Pkcs11Config;
-use crate::error::Pkcs11Error;
+use crate::error::{ModuleProblem, Pkcs11Error};
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
 /// whoever else uses the module: modules stay for the life of the process.
@@ -57,15 +57,15 @@ impl Module {
         PROCESS.get_or_init(std::process::id);
         check_process()?;
         let path = check(path)?;
-        let refused = |reason| Pkcs11Error::Module { path: path.clone(), reason, source: None };
+        let refused = |problem| Pkcs11Error::Module { path: path.clone(), problem, source: None };
         let parameters = parameters.map(CString::new).transpose();
-        let parameters = parameters.map_err(|_| refused("`init_args` has a NUL in it"))?;
+        let parameters = parameters.map_err(|_| refused(ModuleProblem::Parameters))?;
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(&path) {
             // C_Initialize is called once in a process.
             return match module.parameters == parameters {
                 true => Ok(Arc::clone(module)),
-                false => Err(refused("this process uses it with other `init_args`")),
+                false => Err(refused(ModuleProblem::OtherParameters)),
             };
         }
         let module = Arc::new(Self::load(path.clone(), parameters)?);
@@ -75,18 +75,17 @@ impl Module {
 
     fn load(path: PathBuf, parameters: Option<CString>) -> Result<Self, Pkcs11Error> {
         let shown = path.clone();
-        let unusable = |reason, error: Error| Pkcs11Error::Module {
+        let unusable = |problem, error: Error| Pkcs11Error::Module {
             path: shown.clone(),
-            reason,
+            problem,
             source: Some(Box::new(Failure::from(error))),
         };
         let context = Pkcs11::new(&path).map_err(|error| match error {
-            error @ Error::LibraryLoading(_) => unusable("it cannot be loaded", error),
-            error @ Error::MissingSymbol(_) => unusable("it is not a PKCS#11 module", error),
-            error => unusable("it does not tell its functions", error),
+            error @ Error::LibraryLoading(_) => unusable(ModuleProblem::NotLoaded, error),
+            error @ Error::MissingSymbol(_) => unusable(ModuleProblem::NotAModule, error),
+            error => unusable(ModuleProblem::Silent, error),
         })?;
-        let calls = Calls::load(&path)
-            .map_err(|error| unusable("it does not tell its functions", error))?;
+        let calls = Calls::load(&path).map_err(|error| unusable(ModuleProblem::Silent, error))?;
         let mut module = Self {
             path,
             context,
@@ -98,7 +97,7 @@ impl Module {
         module.initialise()?;
         // Whose word its answers are depends on who wrote it.
         let info = module.context.get_library_info();
-        let info = info.map_err(|error| unusable("it does not tell who made it", error))?;
+        let info = info.map_err(|error| unusable(ModuleProblem::Silent, error))?;
         let about = [info.manufacturer_id(), info.library_description()].map(trimmed);
         module.about = about.join(" ").trim().to_owned();
         Ok(module)
@@ -111,7 +110,7 @@ impl Module {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             Err(error) => Err(Pkcs11Error::Module {
                 path: self.path.clone(),
-                reason: "it cannot be initialised",
+                problem: ModuleProblem::NotInitialized,
                 source: Some(Box::new(Failure::from(error))),
             }),
         }
@@ -156,21 +155,22 @@ impl fmt::Debug for Module {
 /// Loading a library runs its constructors before anyone can see what it is,
 /// so the file is judged first.
 fn check(path: &Path) -> Result<PathBuf, Pkcs11Error> {
-    let refused = |reason, source: Option<io::Error>| Pkcs11Error::Module {
+    let refused = |problem, source: Option<io::Error>| Pkcs11Error::Module {
         path: path.to_owned(),
-        reason,
+        problem,
         source: source.map(Into::into),
     };
     if !path.is_absolute() {
-        return Err(refused("the path is not absolute", None));
+        return Err(refused(ModuleProblem::NotAbsolute, None));
     }
-    let real = path.canonicalize().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => refused("there is no such file", None),
-        _ => refused("it cannot be reached", Some(error)),
-    })?;
-    let meta = fs::metadata(&real).map_err(|error| refused("it cannot be read", Some(error)))?;
+    let unread = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => refused(ModuleProblem::NotFound, None),
+        _ => refused(ModuleProblem::OutOfReach, Some(error)),
+    };
+    let real = path.canonicalize().map_err(unread)?;
+    let meta = fs::metadata(&real).map_err(unread)?;
     if !meta.is_file() {
-        return Err(refused("it is not a file", None));
+        return Err(refused(ModuleProblem::NotAFile, None));
     }
     let me = rustix::process::geteuid().as_raw();
     if let Some(problem) = problem_of(meta.uid(), meta.mode(), me) {
@@ -178,27 +178,24 @@ fn check(path: &Path) -> Result<PathBuf, Pkcs11Error> {
     }
     // Whoever can write to a directory above can put another file in its place.
     for directory in real.ancestors().skip(1) {
-        let meta = fs::metadata(directory)
-            .map_err(|error| refused("a directory above it cannot be read", Some(error)))?;
+        let meta = fs::metadata(directory).map_err(unread)?;
         // In a sticky one (/tmp) nobody can replace what belongs to others.
         let mode = if meta.mode() & 0o1000 == 0 { meta.mode() } else { meta.mode() & !0o022 };
         if problem_of(meta.uid(), mode, me).is_some() {
-            return Err(refused(
-                "a directory above it belongs to others, or they can write to it",
-                None,
-            ));
+            let directory = directory.to_owned();
+            return Err(refused(ModuleProblem::Directory { directory }, None));
         }
     }
     Ok(real)
 }
 
 /// Why others could have written a file, or could put another in its place.
-const fn problem_of(owner: u32, mode: u32, me: u32) -> Option<&'static str> {
+const fn problem_of(owner: u32, mode: u32, me: u32) -> Option<ModuleProblem> {
     if owner != 0 && owner != me {
-        return Some("it belongs neither to root nor to you");
+        return Some(ModuleProblem::Owner { owner });
     }
     if mode & 0o022 != 0 {
-        return Some("others than its owner can write to it");
+        return Some(ModuleProblem::Writable);
     }
     None
 }

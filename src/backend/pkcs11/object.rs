@@ -7,6 +7,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 
+use super::absent::kind_of;
 use super::point;
 use super::scheme::{self, P256_OID};
 use super::session::Session;
@@ -168,7 +169,7 @@ impl Objects<'_> {
     }
 
     /// Label and id, for messages. What cannot be read is left out.
-    fn name_of(self, object: ObjectHandle) -> String {
+    pub(super) fn name_of(self, object: ObjectHandle) -> String {
         let label = self.label(object).unwrap_or_default();
         format!("{label:?} (id {})", hex::encode(&self.id(object).unwrap_or_default()))
     }
@@ -192,9 +193,13 @@ impl Objects<'_> {
         let asked = [AttributeType::KeyType, AttributeType::EcPoint];
         let [key_type, encoded] = self.values(object, asked)?;
         let unreadable = |reason| Pkcs11Error::PublicKey { token: self.token.name(), reason };
-        let algorithm = key_type.and_then(number).and_then(scheme::of_key_type);
-        let algorithm = algorithm
-            .ok_or_else(|| unreadable("it is neither an Ed25519 nor a P-256 key".into()))?;
+        let key_type = key_type.and_then(number);
+        let algorithm =
+            key_type.and_then(scheme::of_key_type).ok_or_else(|| Pkcs11Error::OtherKind {
+                token: self.token.name(),
+                key: self.name_of(object),
+                found: kind_of(key_type).to_owned(),
+            })?;
         match encoded {
             Some(encoded) if !encoded.is_empty() => {
                 point::decode(algorithm, &encoded).map(Some).map_err(unreadable)
@@ -250,7 +255,7 @@ impl Objects<'_> {
         Ok(told)
     }
 
-    fn values<const N: usize>(
+    pub(super) fn values<const N: usize>(
         self,
         object: ObjectHandle,
         asked: [AttributeType; N],
@@ -271,7 +276,7 @@ const fn boolean(told: &[u8]) -> Option<bool> {
 }
 
 /// A `CK_ULONG`.
-fn number(told: Vec<u8>) -> Option<CK_ULONG> {
+pub(super) fn number(told: Vec<u8>) -> Option<CK_ULONG> {
     told.try_into().ok().map(CK_ULONG::from_ne_bytes)
 }
 

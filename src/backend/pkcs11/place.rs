@@ -141,7 +141,10 @@ impl Place {
         let id = &self.locator.id;
         let Pair { public, private } = objects.pair(id)?;
         let public = objects.at_most_one(&public, || with_id(id))?;
-        let private = objects.exactly_one(&private, || with_id(id))?;
+        let private = match objects.at_most_one(&private, || with_id(id))? {
+            Some(private) => private,
+            None => return Err(objects.no_private_key(id, public)?.into()),
+        };
         let shown = self.shown(objects, public, private)?;
         let (attributes, always_pin) = objects.facts(private)?;
         if always_pin && !self.module.calls().can_confirm() {
@@ -165,8 +168,8 @@ impl Place {
                 return Ok(key);
             }
         }
-        let reason = format!("no public key {}", with_id(&self.locator.id));
-        Err(Pkcs11Error::PublicKey { token: objects.token.name(), reason })
+        let (token, key) = (objects.token.name(), with_id(&self.locator.id));
+        Err(Pkcs11Error::NoPublicKey { token, key, of_identity: true })
     }
 }
 

@@ -150,7 +150,9 @@ fn identity(context: &mut Context, device: &str) -> Result<DeviceIdentity, TpmEr
                 attempt += 1;
             }
             // Whatever is there, it does not answer as a TPM does.
-            Err(Failed::Call(failure)) if failure.meaning() != Meaning::Other => {
+            Err(Failed::Call(failure))
+                if !matches!(failure.meaning(), Meaning::Other | Meaning::NotReady(_)) =>
+            {
                 let (device, source) = (device.to_owned(), Some(Box::new(failure).into()));
                 return Err(TpmError::NoDevice { device, source });
             }

@@ -9,7 +9,7 @@ use std::fmt;
 use tss_esapi::constants::response_code::Tss2ResponseCode;
 use tss_esapi::{Error, WrapperErrorKind};
 
-use crate::error::{ErrorKind, TpmError};
+use crate::error::{ErrorKind, TpmError, TpmState};
 
 /// A call that failed: what was being done, and the code.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,10 @@ pub(super) enum Meaning {
     Integrity,
     /// Too many wrong authValues.
     Lockout,
+    /// It takes no commands.
+    NotReady(TpmState),
+    /// The hierarchy is switched off.
+    NoHierarchy,
     /// No object at a handle.
     NoHandle,
     /// No room for an object.
@@ -69,6 +73,8 @@ impl Meaning {
             Self::Lockout => ErrorKind::LockedOut,
             // A PIN that was refused has its own error: this is another authValue.
             Self::WrongAuth
+            | Self::NotReady(_)
+            | Self::NoHierarchy
             | Self::PolicyFail
             | Self::Value
             | Self::NoHandle
@@ -121,6 +127,8 @@ impl Failure {
             Meaning::NoObjectSlot => TpmError::Full { what: "object", source },
             Meaning::NoSessionSlot => TpmError::Full { what: "session", source },
             Meaning::PolicyFail => TpmError::PolicyRefused { source },
+            Meaning::NotReady(state) => TpmError::NotReady { state, source },
+            Meaning::NoHierarchy => TpmError::NoHierarchy { source },
             _ => TpmError::Command { doing: self.doing, kind: meaning.kind(), source },
         }
     }
@@ -135,12 +143,17 @@ const fn of_tpm(code: u32) -> Meaning {
             0x04 => Meaning::Value,
             0x1f => Meaning::Integrity,
             0x0b => Meaning::NoHandle,
+            0x05 => Meaning::NoHierarchy,
             // Something else about a parameter.
             _ if code & 0x40 != 0 => Meaning::Malformed,
             _ => Meaning::Other,
         };
     }
     match code {
+        0x100 => Meaning::NotReady(TpmState::NotStarted),
+        0x101 => Meaning::NotReady(TpmState::Failure),
+        0x12d => Meaning::NotReady(TpmState::Upgrade),
+        0x130 => Meaning::NotReady(TpmState::Reboot),
         // PCR_CHANGED, YIELDED, TESTING, RETRY
         0x128 | 0x908 | 0x90a | 0x922 => Meaning::Again,
         0x921 => Meaning::Lockout,
@@ -162,6 +175,11 @@ const fn name(code: u32) -> Option<&'static str> {
         Meaning::Value => "TPM_RC_VALUE",
         Meaning::Integrity => "TPM_RC_INTEGRITY",
         Meaning::Lockout => "TPM_RC_LOCKOUT",
+        Meaning::NotReady(TpmState::NotStarted) => "TPM_RC_INITIALIZE",
+        Meaning::NotReady(TpmState::Failure) => "TPM_RC_FAILURE",
+        Meaning::NotReady(TpmState::Upgrade) => "TPM_RC_UPGRADE",
+        Meaning::NotReady(TpmState::Reboot) => "TPM_RC_REBOOT",
+        Meaning::NoHierarchy => "TPM_RC_HIERARCHY",
         Meaning::NoHandle => "TPM_RC_HANDLE",
         Meaning::NoObjectSlot => "TPM_RC_OBJECT_MEMORY",
         Meaning::NoSessionSlot => "TPM_RC_SESSION_MEMORY",
@@ -294,7 +312,13 @@ mod tests {
             (0x90006, Meaning::Malformed),
             (0x1d5, Meaning::Malformed),
             (0xb098e, Meaning::WrongAuth),
-            (0x101, Meaning::Other),
+            (0x100, Meaning::NotReady(TpmState::NotStarted)),
+            (0x101, Meaning::NotReady(TpmState::Failure)),
+            (0x12d, Meaning::NotReady(TpmState::Upgrade)),
+            (0x130, Meaning::NotReady(TpmState::Reboot)),
+            (0x185, Meaning::NoHierarchy),
+            (0x1c5, Meaning::NoHierarchy),
+            (0x120, Meaning::Other),
         ] {
             assert_eq!(failure(code).meaning(), meaning, "{code:#x}");
         }

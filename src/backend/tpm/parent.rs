@@ -110,7 +110,13 @@ fn make(context: &mut Context) -> Result<KeyHandle, Failed> {
     let made = context.execute_with_session(Some(AuthSession::Password), |context| {
         context.create_primary(Hierarchy::Owner, template, None, None, None, None)
     });
-    Ok(made.doing("make its storage key")?.key_handle)
+    let made = made.doing("make its storage key").map_err(|failed| match failed {
+        Failed::Call(failure) if failure.meaning() == Meaning::WrongAuth => {
+            TpmError::OwnerPassword { source: Box::new(failure) }.into()
+        }
+        failed => failed,
+    });
+    Ok(made?.key_handle)
 }
 
 /// H-2 of the TCG's EK and storage templates: P-256, AES-128-CFB, no unique

@@ -98,8 +98,10 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Relocate(relocate) } => {
             relocate::relocate(&context, &relocate)?;
         }
+        #[cfg(feature = "pkcs11")]
+        Command::Id { command: IdCommand::WritePublicKey } => relocate::write_public_key(&context)?,
         #[cfg(not(feature = "pkcs11"))]
-        Command::Id { command: IdCommand::Relocate(_) } => {
+        Command::Id { command: IdCommand::Relocate(_) | IdCommand::WritePublicKey } => {
             return Err(icn_identity::error::DeviceError::NoPkcs11.into());
         }
         #[cfg(feature = "tpm")]

@@ -1,4 +1,4 @@
-//! `icnctl id relocate`
+//! `icnctl id relocate`, and putting a public key back
 
 use std::path::Path;
 
@@ -37,6 +37,22 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || format!("The key is at {locator}.\n"),
+    )
+}
+
+/// `icnctl id write-public-key`
+pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
+    let home = context.home()?;
+    let identity = home.locate()?;
+    let header = identity.header().clone();
+    let Some(locator) = header.locator() else {
+        return Err(CliError::OptionForPkcs11 { option: "write-public-key" });
+    };
+    let source = context.source_of(&identity);
+    identity.ask(source)?.write_public_key()?;
+    context.format.print(
+        || show::as_json(&header, &show::Device::JustMade),
+        || format!("The public key of {} is on the token, at {locator}.\n", header.did()),
     )
 }
 

@@ -8,14 +8,7 @@ impl Pkcs11Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Module { reason: "it cannot be initialised", .. } => {
-                "see the module's own manual for what it needs: a configuration, a variable of the \
-                 environment, or parameters (`init_args` under [identity.pkcs11])"
-            }
-            Self::Module { .. } => {
-                "set `module` under [identity.pkcs11] to the absolute path of the vendor's PKCS#11 \
-                 library, owned by root or by you and writable by nobody else"
-            }
+            Self::Module { path, problem, .. } => return Some(problem.help(path)),
             Self::NoToken { renamed: Some(label), .. }
             | Self::NotConfiguredToken { renamed: Some(label), .. } => {
                 return Some(format!(
@@ -27,6 +20,10 @@ impl Pkcs11Error {
             Self::OutOfReach { .. } => {
                 "start the connector or server in front of the device, or correct its address in \
                  the module's own configuration"
+            }
+            Self::NoToken { present, .. } if present.is_empty() => {
+                "plug the token in; if it is one in software, name its own configuration by the \
+                 variable that it wants (as SOFTHSM2_CONF), also for a service and under sudo"
             }
             Self::NoToken { .. } => {
                 "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
@@ -46,6 +43,21 @@ impl Pkcs11Error {
             Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
             Self::NoKey { .. } => {
                 "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
+            }
+            Self::NoPublicKey { of_identity: true, .. } => {
+                "write the public key back, which the header knows \
+                 (`Pkcs11Backend::write_public_key`)"
+            }
+            Self::NoPublicKey { of_identity: false, .. } => {
+                "write its public key to the token, with the same id: `pkcs11-tool --login \
+                 --write-object FILE --type pubkey --id ID`"
+            }
+            Self::NoPrivateKey { .. } => {
+                "restore the private key by the token's own backup, if there is one: nothing else \
+                 has it"
+            }
+            Self::OtherKind { .. } => {
+                "name another key: an identity has an Ed25519 or a P-256 key that signs"
             }
             Self::AmbiguousKey { .. } => {
                 "remove or relabel the stray object, so that the id names one key"

@@ -114,3 +114,25 @@ fn open_to_all(path: &Path) {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(path, mode).unwrap();
 }
+
+#[test]
+fn a_tpm_that_nobody_started_is_named_as_such() {
+    let mut node = Node::with_identity("ed25519", &[]);
+    node.tpm.restart_without_startup();
+    let texts =
+        ["the TPM takes no commands: it was not started", "TPM_RC_INITIALIZE", "tpm2_startup"];
+    for args in [&["sign"][..], &["backend", "doctor"], &["id", "reseal"]] {
+        node.home.fails(args, b"", &texts);
+    }
+    node.tpm.tool("tpm2_startup", &["-c"]);
+    node.signs();
+}
+
+#[test]
+fn a_hierarchy_that_is_switched_off_has_its_own_advice() {
+    let mut node = Node::with_identity("ed25519", &[]);
+    node.tpm.tool("tpm2_hierarchycontrol", &["-C", "p", "shEnable", "clear"]);
+    node.fails(&["sign"], &["the owner's hierarchy of the TPM is switched off", "firmware"]);
+    node.tpm.restart();
+    node.signs();
+}

@@ -197,7 +197,7 @@ fn the_owners_password_stands_in_the_way_of_a_key_made_from_its_seed_only() {
         node.tpm.tool("tpm2_changeauth", &["-c", "o", "an owner's password"]);
     }
     let wanted =
-        ["the TPM could not make its storage key", "an empty owner's password", "key_handle"];
+        ["the owner of the TPM has set a password", "make a persistent storage key", "key_handle"];
     node.fails(&["sign"], &wanted);
     handle.signs();
     assert_eq!(handle.home.show()["device"]["state"], json!("present"));

@@ -154,3 +154,22 @@ fn what_is_written_is_private_whatever_the_umask() {
         }
     }
 }
+
+/// No mode can be set there.
+#[test]
+fn a_mode_that_cannot_be_changed_has_another_advice_than_chmod() {
+    let ran = on_a_small_disk(
+        r#"
+        chmod 755 "$ICN_HOME" || fail chmod
+        mount -o remount,ro "$beside/disk" || fail remount
+        signs && fail "it signs"
+        chmod 700 "$ICN_HOME" 2>/dev/null && fail "the mode can be changed"
+        exit 0
+        "#,
+    );
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    for wanted in ["its mode is 0755", "on a read-only file system", "findmnt -T"] {
+        assert!(ran.err.contains(wanted), "{wanted}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("chmod 700"), "{}", ran.err);
+}

@@ -120,7 +120,7 @@ fn files_of_others_are_refused_to_a_user_who_is_not_root() {
             let ran = place.passphrase_from("passphrase");
             refused(&ran, &[path.to_str().unwrap()]);
             if mode_of_all == 0o666 {
-                refused(&ran, &["belongs to user 65533, not to user 65534", "chown 65534"]);
+                refused(&ran, &["belongs to user 65533, not to user 65534", "sudo chown 65534"]);
             }
             place.own(name, NOBODY);
             mode(&path, if name == "home" { 0o700 } else { 0o600 });
@@ -136,6 +136,42 @@ fn files_of_others_are_refused_to_a_user_who_is_not_root() {
     }
     let signed = place.passphrase_from("passphrase");
     assert_eq!(signed.code, 0, "{}", signed.err);
+}
+
+/// It would lock its owner out.
+#[test]
+fn root_is_told_to_run_as_the_owner_of_an_identity() {
+    if !is_root() {
+        // As a user on what is root's: it is not made his by advice that he cannot follow.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
+        let ran = run(command.args(["--home", "/usr", "sign"]).env("ICN_PASSPHRASE", "x"), b"");
+        refused(&ran, &["/usr is not safe", "sudo chown"]);
+        return;
+    }
+    let place = Place::new();
+    place.init();
+    let as_root = |args: &[&str]| {
+        let home = place.path("home");
+        let mut command = Command::new(place.path("icnctl"));
+        run(command.arg("--home").arg(home).args(args).env("ICN_PASSPHRASE", "x"), b"")
+    };
+    let run_as = format!("sudo -u {}", support::home::name_of(NOBODY));
+    for args in [&["sign"][..], &["id", "show"], &["id", "change-passphrase"], &["id", "init"]] {
+        let ran = as_root(args);
+        refused(&ran, &["belongs to user 65534, not to user 0", &run_as]);
+        assert!(!ran.err.contains("chown"), "{}", ran.err);
+    }
+    // The directory is root's, and the files are not.
+    place.own("home", 0);
+    let ran = as_root(&["sign"]);
+    refused(&ran, &["belongs to user 65534, not to user 0", &run_as]);
+    assert!(!ran.err.contains("chown"), "{}", ran.err);
+    // And above it.
+    place.own("home/icn.toml", 0);
+    chown(place.path(""), Some(STRANGER), None).unwrap();
+    let ran = as_root(&["sign"]);
+    refused(&ran, &["who can exchange what is in it", "sudo -u '#65533'"]);
+    assert!(!ran.err.contains("chown"), "{}", ran.err);
 }
 
 #[test]
@@ -170,7 +206,11 @@ fn a_directory_that_strangers_could_exchange_is_refused() {
     chown(&above, Some(STRANGER), None).unwrap();
     refused(
         &place.passphrase_from("passphrase"),
-        &[shown, "it belongs to user 65533, who can exchange what is in it", "chown root"],
+        &[
+            shown,
+            "it belongs to user 65533, who can exchange what is in it",
+            "each directory above it belongs to you or to root",
+        ],
     );
     chown(&above, Some(0), None).unwrap();
     // By a link of our own, and by one of somebody else.

@@ -131,3 +131,44 @@ fn an_older_version_that_was_left_is_neither_put_back_nor_kept() {
         store.change_passphrase(&backend, Pinned::Nobody, &Credentials::passphrase(new), &empty);
     assert!(matches!(error, Err(Error::Open(OpenError::EmptyPassphrase))), "{error:?}");
 }
+
+/// The first failure is that of a write, the second that of putting back what was there.
+#[test]
+fn when_the_disk_fails_twice_one_of_the_two_passphrases_opens_it() {
+    let (mut failed, mut new_ones) = (0, 0);
+    for write in 1..=9 {
+        for rename in 1..=6 {
+            let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+            home.ok(&["id", "init"], b"");
+            let signature = home.ok(&["sign"], b"hello");
+            let new = home.beside("new");
+            write_private(&new, NEW);
+            let change =
+                ["id", "change-passphrase", "--new-passphrase-file", new.to_str().unwrap()];
+            let icnctl = home.command(&change);
+            let mut strace = std::process::Command::new("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,rename"]);
+            strace.args(["-e", &format!("inject=fsync:error=EIO:when={write}+")]);
+            strace.args(["-e", &format!("inject=rename:error=EIO:when={rename}+")]);
+            strace.arg(icnctl.get_program()).args(icnctl.get_args()).env_clear();
+            strace.envs(icnctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let ran = support::home::run(&mut strace, b"");
+            let at = format!("fsync {write}, rename {rename}: {} {}", ran.code, ran.err);
+            let old_opens = home.icnctl(&["sign"], b"hello");
+            let home = home.with("ICN_PASSPHRASE", NEW);
+            let new_opens = home.icnctl(&["sign"], b"hello");
+            assert_ne!(old_opens.code == 0, new_opens.code == 0, "{at}");
+            let opened = if old_opens.code == 0 { old_opens } else { new_opens };
+            assert_eq!(opened.out, signature, "{at}");
+            if ran.code != 0 && !ran.err.contains("changed, but") {
+                failed += 1;
+                if home.icnctl(&["sign"], b"hello").code == 0 {
+                    new_ones += 1;
+                    assert!(ran.err.contains("was not put back"), "{at}");
+                }
+            }
+        }
+    }
+    assert!(failed > 10, "{failed}");
+    assert!(new_ones > 0, "the case of the docs was not met");
+}

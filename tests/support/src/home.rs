@@ -223,6 +223,13 @@ pub fn openssl_verifies(dir: &Path, public_hex: &str, message: &[u8], signature:
 }
 
 /// A file that holds a credential.
+/// As the machine calls a user.
+pub fn name_of(user: u32) -> String {
+    let done = Command::new("id").args(["-nu", &user.to_string()]).output().unwrap();
+    assert!(done.status.success(), "no user {user}");
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
 pub fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let _ = std::fs::remove_file(path);

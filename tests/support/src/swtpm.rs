@@ -45,6 +45,8 @@ pub struct Swtpm {
     dir: TempDir,
     /// Of the commands; the control port is the next one.
     pub(crate) address: SocketAddrV4,
+    /// Whether it starts up by itself.
+    started: bool,
     /// None while the power is off.
     child: Option<Child>,
 }
@@ -56,7 +58,7 @@ impl Swtpm {
         for name in ["state", "scratch"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let mut this = Self { dir, address: free_address(), child: None };
+        let mut this = Self { dir, address: free_address(), started: true, child: None };
         this.boot(true);
         this
     }
@@ -204,6 +206,14 @@ impl Swtpm {
         out.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect()
     }
 
+    /// A power cycle after which nobody sends `TPM2_Startup`.
+    pub fn restart_without_startup(&mut self) {
+        self.power_off();
+        self.started = false;
+        self.power_on();
+        self.started = true;
+    }
+
     fn boot(&mut self, anywhere: bool) {
         let deadline = Instant::now() + PATIENCE;
         self.child = Some(self.spawn());
@@ -225,7 +235,8 @@ impl Swtpm {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let at = |port: u16| format!("type=tcp,port={port},bindaddr={}", self.address.ip());
         inherits_nothing("swtpm")
-            .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+            .args(["socket", "--tpm2", "--flags"])
+            .arg(if self.started { "not-need-init,startup-clear" } else { "not-need-init" })
             .args(["--tpmstate", &format!("dir={}", self.dir.path().join("state").display())])
             .args(["--server", &at(self.address.port())])
             .args(["--ctrl", &at(self.address.port() + 1)])
@@ -239,7 +250,10 @@ impl Swtpm {
     fn answers(&self) -> bool {
         let control = next_port(self.address);
         TcpStream::connect_timeout(&control.into(), PATIENCE).is_ok()
-            && self.send(&READ_CLOCK).is_ok_and(|answer| answer[6..] == [0; 4])
+            && self.send(&READ_CLOCK).is_ok_and(|answer| {
+                // TPM_RC_INITIALIZE
+                answer[6..] == if self.started { [0; 4] } else { [0, 0, 1, 0] }
+            })
     }
 
     /// The header of the answer to a raw command.

@@ -31,6 +31,9 @@ pub(crate) enum IdCommand {
     },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
+    /// Write the public key back to the token that has only the private key left; the private key
+    /// has to sign for it first
+    WritePublicKey,
     /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
     /// the TLS key, or where peers say that a later number or epoch was seen
     Renew(RenewArgs),

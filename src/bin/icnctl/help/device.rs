@@ -73,6 +73,9 @@ impl Help for Pkcs11Error {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
             }
+            Self::NoPublicKey { of_identity: true, .. } => {
+                "write the public key back, which the header knows: icnctl id write-public-key"
+            }
             Self::NotFound { logged_in: false, .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \
                  with the PIN if it is the only one, and has the label or the serial number of the \

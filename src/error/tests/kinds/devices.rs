@@ -1,7 +1,8 @@
 use super::{boxed, check, did};
 use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::error::{
-    DeviceError, ErrorKind as K, FormatError, OpenError, Pkcs11Error, SignError, TpmError,
+    DeviceError, ErrorKind as K, FormatError, ModuleProblem, OpenError, Pkcs11Error, SignError,
+    TpmError, TpmState,
 };
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
 use crate::locator::BackendKind;
@@ -86,7 +87,16 @@ fn of_tokens() {
     check(
         "fault/pkcs11.rs",
         vec![
-            (E::Module { path: "/x".into(), reason: "x", source: None }, K::Configuration),
+            (E::NoPublicKey { token: t(), key: "x".into(), of_identity: true }, K::Damaged),
+            (E::NoPrivateKey { token: t(), key: "x".into() }, K::NotFound),
+            (
+                E::OtherKind { token: t(), key: "x".into(), found: "an RSA key".into() },
+                K::InvalidInput,
+            ),
+            (
+                E::Module { path: "/x".into(), problem: ModuleProblem::NotFound, source: None },
+                K::Configuration,
+            ),
             (E::NoToken { wanted: t(), present: none(), renamed: None }, K::DeviceAbsent),
             (E::NoToken { wanted: t(), present: none(), renamed: Some(t()) }, K::DeviceAbsent),
             (E::OutOfReach { wanted: t(), slots: none() }, K::DeviceAbsent),
@@ -152,6 +162,9 @@ fn of_tpms() {
             (E::NoPermission { device: t() }, K::Permission),
             (E::Busy { device: t() }, K::Busy),
             (E::NoTcti { device: t(), source: boxed() }, K::Unsupported),
+            (E::NotReady { state: TpmState::NotStarted, source: boxed() }, K::DeviceFailed),
+            (E::OwnerPassword { source: boxed() }, K::Configuration),
+            (E::NoHierarchy { source: boxed() }, K::Configuration),
             (other(false), K::StateChanged),
             (other(true), K::StateChanged),
             (E::PcrMoved { differences: Vec::new() }, K::StateChanged),

@@ -1,0 +1,112 @@
+//! Writing a public key back to the token that has only the private one left.
+
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+
+use super::LoggedIn;
+use super::object::{Objects, with_id};
+use super::point::OCTET_STRING;
+use super::scheme::Scheme;
+use crate::algorithm::VerifyingKey;
+use crate::backend::Pkcs11Locator;
+use crate::did::Did;
+use crate::error::{OpenError, Pkcs11Error, SignError};
+use crate::key::challenge::prove_possession;
+
+impl LoggedIn<'_> {
+    /// **Blocks** on the device. Writes the public key of a DID to the token beside its
+    /// private key, where the public object was deleted; does nothing where it is there.
+    /// Before that, the private key signs a challenge which this very public key verifies.
+    ///
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::NoKey`] if the private key is not there either,
+    /// [`Pkcs11Error::KeyReplaced`] if another public key is there,
+    /// [`OpenError::NotItsKey`] if the private key is another one.
+    pub fn write_public_key(&self, locator: &Pkcs11Locator, did: &Did) -> Result<(), OpenError> {
+        let (key, id) = (did.verifying_key(), locator.id.as_slice());
+        self.must_be_at(locator)?;
+        let session = self.token().writing_session()?;
+        let objects = Objects { token: self.token(), session: &session };
+        let pair = objects.pair(id)?;
+        let public = objects.at_most_one(&pair.public, || with_id(id))?;
+        let Some(private) = objects.at_most_one(&pair.private, || with_id(id))? else {
+            return Err(objects.no_private_key(id, public)?.into());
+        };
+        if let Some(public) = public {
+            return match objects.point(public)? {
+                Some(found) if found != *key => Err(Pkcs11Error::KeyReplaced {
+                    token: self.token().name(),
+                    key: objects.name_of(public),
+                    expected: did.clone(),
+                    found: Did::fitting(did.method(), &found),
+                }
+                .into()),
+                _ => Ok(()),
+            };
+        }
+        prove_possession(key, |challenge| {
+            // In a session of its own: one that failed to sign is of no use any more.
+            let session = self.token().session().map_err(SignError::from)?;
+            let calls = self.token().module().calls();
+            let confirm = || self.confirm(&session, private);
+            let signed = calls.sign_once(key.algorithm(), &session, private, challenge, confirm);
+            Ok(signed.map_err(|error| error.into_error(self.token().name()))?)
+        })?;
+        objects.create_public(key, id, &locator.label)?;
+        Ok(())
+    }
+}
+
+impl Objects<'_> {
+    /// Creates a public key's object, in the encoding that the token reads back right.
+    fn create_public(self, key: &VerifyingKey, id: &[u8], label: &str) -> Result<(), Pkcs11Error> {
+        let scheme = Scheme::of(key.algorithm());
+        let raw = match key {
+            VerifyingKey::Ed25519(key) => key.as_bytes().to_vec(),
+            VerifyingKey::P256(key) => key.to_uncompressed().to_vec(),
+        };
+        let mut der = vec![OCTET_STRING, u8::try_from(raw.len()).unwrap_or_default()];
+        der.extend_from_slice(&raw);
+        let mut failed = None;
+        for point in [der, raw] {
+            let created = self.create_public_as(scheme.key_type, scheme.oid(), point, id, label);
+            match created.and_then(|object| Ok((object, self.point(object)?))) {
+                Ok((_, Some(shown))) if shown == *key => return Ok(()),
+                Ok((object, _)) => {
+                    let destroyed = self.session.destroy_object(object);
+                    destroyed.map_err(self.token.failed("C_DestroyObject"))?;
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| Pkcs11Error::PublicKey {
+            token: self.token.name(),
+            reason: "the token shows another one than was written".into(),
+        }))
+    }
+
+    fn create_public_as(
+        self,
+        key_type: KeyType,
+        curve: &[u8],
+        point: Vec<u8>,
+        id: &[u8],
+        label: &str,
+    ) -> Result<ObjectHandle, Pkcs11Error> {
+        let template = [
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::KeyType(key_type),
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Verify(true),
+            Attribute::Id(id.to_owned()),
+            Attribute::Label(label.into()),
+            Attribute::EcParams(curve.to_vec()),
+            Attribute::EcPoint(point),
+        ];
+        self.within_login(|| self.session.create_object(&template))
+            .map_err(self.token.failed("C_CreateObject"))
+    }
+}

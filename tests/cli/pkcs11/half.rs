@@ -1,0 +1,138 @@
+//! Tokens that have one half of a pair, or something else under its name.
+
+use support::home::openssl_verifies;
+use support::softhsm::{PIN, SoftHsm, count, module};
+
+fn delete(hsm: &SoftHsm, kind: &str) {
+    let label = ["--label", "icn-identity"];
+    let args = [&["--delete-object", "--type", kind][..], &label].concat();
+    hsm.pkcs11_tool_on("node-1", &args);
+}
+
+fn public_keys(hsm: &SoftHsm) -> usize {
+    hsm.objects("node-1").matches("Public Key Object").count()
+}
+
+#[test]
+fn a_public_key_that_was_deleted_is_named_and_written_back() {
+    for algorithm in ["ed25519", "p256"] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home();
+        home.ok(&[&hsm.init("node-1")[..], &["--algorithm", algorithm]].concat(), b"");
+        let shown = home.show();
+        let before = public_keys(&hsm);
+        delete(&hsm, "pubkey");
+        home.fails(
+            &["sign"],
+            b"hello",
+            &[
+                "has the private key with id ",
+                ", and not its public key",
+                "icnctl id write-public-key",
+            ],
+        );
+        assert_eq!(public_keys(&hsm), before - 1);
+        let said = home.ok(&["id", "write-public-key"], b"");
+        assert!(said.contains("is on the token"), "{said}");
+        assert_eq!(public_keys(&hsm), before);
+        // Again, and nothing is written.
+        home.ok(&["id", "write-public-key"], b"");
+        assert_eq!(public_keys(&hsm), before);
+        assert_eq!(home.show(), shown);
+        let signature = home.ok(&["sign"], b"hello");
+        if algorithm == "ed25519" {
+            let key = shown["public_key"]["hex"].as_str().unwrap();
+            assert!(openssl_verifies(&home.beside(""), key, b"hello", signature.trim()));
+        }
+        home.ok(&["id", "relocate"], b"");
+    }
+}
+
+#[test]
+fn a_public_key_is_not_written_beside_the_private_key_of_another() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let locator = home.show()["locator"].as_str().unwrap().to_owned();
+    let id = locator.split(";id=%").nth(1).unwrap().replace('%', "");
+    let id = id.split(';').next().unwrap();
+    for kind in ["pubkey", "privkey"] {
+        delete(&hsm, kind);
+    }
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "other", "--id", id];
+    hsm.pkcs11_tool_on("node-1", &make);
+    hsm.pkcs11_tool_on("node-1", &["--delete-object", "--type", "pubkey", "--label", "other"]);
+    let before = hsm.objects("node-1");
+    home.fails(&["id", "write-public-key"], b"", &["public key", "private key"]);
+    assert_eq!(hsm.objects("node-1"), before);
+}
+
+#[test]
+fn a_wrong_pin_for_writing_a_public_key_back_is_sent_once() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    delete(&hsm, "pubkey");
+    let wrong = home.beside("wrong");
+    support::home::write_private(&wrong, "9999");
+    let args = ["--pin-file", wrong.to_str().unwrap(), "id", "write-public-key"];
+    let (_, calls) = hsm.calls(|| {
+        home.refused(&args, b"", &["refused the PIN"]);
+        home.refused(&args, b"", &["was not sent again"]);
+    });
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    assert_eq!(count(&calls, "C_CreateObject"), 0, "{calls:?}");
+    home.ok(&["id", "write-public-key"], b"");
+    home.ok(&["sign"], b"hello");
+}
+
+#[test]
+fn a_private_key_that_was_deleted_is_named() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    delete(&hsm, "privkey");
+    let texts = ["has the public key with id ", ", and not its private key", "own backup"];
+    home.fails(&["sign"], b"hello", &texts);
+    home.fails(&["id", "write-public-key"], b"", &[]);
+}
+
+#[test]
+fn what_is_no_key_of_an_identity_is_said_to_be_something_else() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    for (kind, id, found) in [
+        ("RSA:1024", "31", "is an RSA key, and not an Ed25519 or P-256 key"),
+        ("EC:secp384r1", "32", "on another curve"),
+        ("AES:32", "33", "is a secret key"),
+    ] {
+        let make = if kind.starts_with("AES") { "--keygen" } else { "--keypairgen" };
+        hsm.pkcs11_tool_on("node-1", &[make, "--key-type", kind, "--id", id, "--label", kind]);
+        let uri = format!("pkcs11:token=node-1;id=%{id}?module-path={}", module());
+        home.fails(&["id", "init", "--key", &uri], b"", &[found, "name another key"]);
+    }
+    // The private half alone: seen within a login.
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--id", "34", "--label", "half"];
+    hsm.pkcs11_tool_on("node-1", &make);
+    hsm.pkcs11_tool_on("node-1", &["--delete-object", "--type", "pubkey", "--id", "34"]);
+    let uri = format!("pkcs11:token=node-1;id=%34?module-path={}", module());
+    let ran = home.fails(
+        &["id", "init", "--key", &uri],
+        b"",
+        &["has the private key that pkcs11:", ", and not its public key", "--write-object"],
+    );
+    assert!(!ran.err.contains(PIN) && !ran.err.contains("generate"), "{}", ran.err);
+    assert!(!home.path("identity.json").exists());
+}
+
+/// Its own configuration is what is wrong, and not where the module lies.
+#[test]
+fn a_module_that_does_not_start_has_the_advice_for_that() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1").with("SOFTHSM2_CONF", "/nonexist/softhsm2.conf");
+    for args in [&["sign"][..], &["backend", "doctor"], &["id", "relocate"]] {
+        let ran = home.fails(args, b"", &["it does not start", "SOFTHSM2_CONF"]);
+        assert!(!ran.err.contains("set `module`"), "{}", ran.err);
+    }
+    // One that starts, and has no tokens.
+    let empty = SoftHsm::new();
+    let home = home.with("SOFTHSM2_CONF", empty.conf().to_str().unwrap());
+    home.fails(&["sign"], b"", &["no token matches", "SOFTHSM2_CONF"]);
+}
