@@ -248,11 +248,11 @@ impl fmt::Display for TpmState {
 }
 
 impl TpmState {
-    const fn help(self) -> &'static str {
+    const fn advice(self) -> &'static str {
         match self {
             Self::NotStarted => {
-                "start it: the firmware does so when the machine starts; for a simulator, run: \
-                 swtpm … --flags startup-clear, or: tpm2_startup -c"
+                "start it, as the firmware does when the machine starts (of a simulator, by \
+                 swtpm's flag startup-clear), or run: tpm2_startup -c"
             }
             Self::Failure => {
                 "switch the machine off and on again; if it stays so (`tpm2_gettestresult`), the \
@@ -331,13 +331,13 @@ impl TpmError {
             Self::NoPermission { .. } => {
                 "add the user to the group that owns the device (`usermod -aG tss USER`; `ls -l \
                  /dev/tpmrm0` shows it), and log in again; a service or a container has to be \
-                 given the device too (`DeviceAllow=`, `--device`)"
+                 given the device too (`DeviceAllow=` in a unit)"
             }
             Self::Busy { device } if device.starts_with("swtpm") => {
                 "end what else is connected: swtpm serves one program at a time"
             }
             Self::Busy { .. } => "use the kernel's resource manager: device_path = \"/dev/tpmrm0\"",
-            Self::NotReady { state, .. } => state.help(),
+            Self::NotReady { state, .. } => state.advice(),
             Self::OwnerPassword { .. } => {
                 "have the owner make a persistent storage key, and name it by `key_handle` under \
                  [identity.tpm]"

@@ -15,7 +15,13 @@ fn refused(path: impl AsRef<Path>, why: &str) {
     let path = path.as_ref();
     let error = Pkcs11Backend::open(&Pkcs11Config::new(path)).unwrap_err();
     let start = format!("the PKCS#11 module {} cannot be used: {why}", path.display());
-    assert_shows(error, &[&start, "set `module` under [identity.pkcs11] to the absolute path"]);
+    let advice = match why {
+        _ if why.starts_with("others than") => "sudo chmod go-w",
+        _ if why.starts_with("others can exchange") => "a directory of root's",
+        _ if why.starts_with("it cannot be loaded") => "`ldd ",
+        _ => "set `module` under [identity.pkcs11] to the absolute path",
+    };
+    assert_shows(error, &[&start, advice]);
 }
 
 fn mode(path: &Path, mode: u32) {

@@ -1,13 +1,10 @@
 //! What is there instead, where a key is not found.
 
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
-use cryptoki_sys::{
-    CK_ULONG, CKK_AES, CKK_DES3, CKK_DSA, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY,
-    CKK_GENERIC_SECRET, CKK_RSA, CKO_CERTIFICATE, CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
-};
+use cryptoki_sys::{CKO_CERTIFICATE, CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
 
 use super::object::{Objects, number, with_id};
-use super::scheme;
+use super::scheme::{kind_of, of_key_type};
 use crate::backend::Pkcs11Uri;
 use crate::error::Pkcs11Error;
 
@@ -45,15 +42,13 @@ impl Objects<'_> {
             return Ok(nothing);
         }
         let template: Vec<_> = [Attribute::Token(true)].iter().chain(named).cloned().collect();
-        let mut other = None;
+        let (mut other, mut is_half) = (None, false);
         for object in self.find(&template)? {
             let asked = [AttributeType::Class, AttributeType::KeyType];
             let [class, key_type] = self.values(object, asked)?.map(|told| told.and_then(number));
-            let may_sign = key_type.and_then(scheme::of_key_type).is_some();
+            let may_sign = key_type.and_then(of_key_type).is_some();
             match class {
-                Some(CKO_PRIVATE_KEY) if may_sign => {
-                    return Ok(Pkcs11Error::NoPublicKey { token, key: wanted, of_identity: false });
-                }
+                Some(CKO_PRIVATE_KEY) if may_sign => is_half = true,
                 Some(CKO_CERTIFICATE) => other = other.or(Some("a certificate")),
                 Some(CKO_DATA) => other = other.or(Some("a data object")),
                 Some(CKO_PUBLIC_KEY) if may_sign => {
@@ -68,20 +63,8 @@ impl Objects<'_> {
                 let (key, found) = (format!("what is {wanted}"), found.to_owned());
                 Pkcs11Error::OtherKind { token, key, found }
             }
+            None if is_half => Pkcs11Error::NoPublicKey { token, key: wanted, of_identity: false },
             None => nothing,
         })
-    }
-}
-
-/// What a `CKA_KEY_TYPE` means, for messages.
-pub(super) const fn kind_of(key_type: Option<CK_ULONG>) -> &'static str {
-    match key_type {
-        Some(CKK_RSA) => "an RSA key",
-        Some(CKK_DSA) => "a DSA key",
-        Some(CKK_EC | CKK_EC_EDWARDS) => "a key on an elliptic curve",
-        Some(CKK_EC_MONTGOMERY) => "an X25519 or X448 key",
-        Some(CKK_AES | CKK_DES3 | CKK_GENERIC_SECRET) => "a secret key",
-        Some(_) => "a key of another type",
-        None => "a key without a type",
     }
 }

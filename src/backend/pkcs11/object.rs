@@ -7,7 +7,6 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 
-use super::absent::kind_of;
 use super::point;
 use super::scheme::{self, P256_OID};
 use super::session::Session;
@@ -198,7 +197,7 @@ impl Objects<'_> {
             key_type.and_then(scheme::of_key_type).ok_or_else(|| Pkcs11Error::OtherKind {
                 token: self.token.name(),
                 key: self.name_of(object),
-                found: kind_of(key_type).to_owned(),
+                found: scheme::kind_of(key_type).to_owned(),
             })?;
         match encoded {
             Some(encoded) if !encoded.is_empty() => {

@@ -2,7 +2,10 @@
 
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::KeyType;
-use cryptoki_sys::{CK_MECHANISM_TYPE, CK_ULONG, CKK_EC, CKK_EC_EDWARDS, CKM_ECDSA, CKM_EDDSA};
+use cryptoki_sys::{
+    CK_MECHANISM_TYPE, CK_ULONG, CKK_AES, CKK_DES3, CKK_DSA, CKK_EC, CKK_EC_EDWARDS,
+    CKK_EC_MONTGOMERY, CKK_GENERIC_SECRET, CKK_RSA, CKM_ECDSA, CKM_EDDSA,
+};
 
 use crate::algorithm::AlgorithmId;
 
@@ -88,5 +91,18 @@ pub(super) const fn signing_mechanism(algorithm: AlgorithmId) -> CK_MECHANISM_TY
     match algorithm {
         AlgorithmId::Ed25519 => CKM_EDDSA,
         AlgorithmId::P256 => CKM_ECDSA,
+    }
+}
+
+/// What a `CKA_KEY_TYPE` means, for messages.
+pub(super) const fn kind_of(key_type: Option<CK_ULONG>) -> &'static str {
+    match key_type {
+        Some(CKK_RSA) => "an RSA key",
+        Some(CKK_DSA) => "a DSA key",
+        Some(CKK_EC | CKK_EC_EDWARDS) => "a key on an elliptic curve",
+        Some(CKK_EC_MONTGOMERY) => "an X25519 or X448 key",
+        Some(CKK_AES | CKK_DES3 | CKK_GENERIC_SECRET) => "a secret key",
+        Some(_) => "a key of another type",
+        None => "a key without a type",
     }
 }

@@ -8,7 +8,7 @@ impl Pkcs11Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Module { path, problem, .. } => return Some(problem.help(path)),
+            Self::Module { path, problem, .. } => return Some(problem.advice(path)),
             Self::NoToken { renamed: Some(label), .. }
             | Self::NotConfiguredToken { renamed: Some(label), .. } => {
                 return Some(format!(

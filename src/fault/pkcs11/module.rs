@@ -1,63 +1,79 @@
 //! What can be wrong with a PKCS#11 module.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::fault::quoted;
 
 /// Why a PKCS#11 module cannot be used. Its checks come before it is loaded: loading a
 /// library runs its code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModuleProblem {
     /// The path does not begin with `/`.
-    #[error("its path is not absolute")]
     NotAbsolute,
     /// There is no such file.
-    #[error("there is no such file")]
     NotFound,
     /// The way to the file is closed to this user, or is no way.
-    #[error("it cannot be reached")]
     OutOfReach,
     /// It is a directory, a device, or the like.
-    #[error("it is not a regular file")]
     NotAFile,
     /// Somebody else, who is not root, can change it.
-    #[error("it belongs to user {owner}, who is neither root nor you")]
     Owner {
         /// The user id.
         owner: u32,
     },
     /// Others than its owner can change it.
-    #[error("others than its owner can write to it")]
     Writable,
     /// Others can put another file in its place.
-    #[error("others can exchange what is in {}, above it", directory.display())]
     Directory {
         /// The directory above it.
         directory: PathBuf,
     },
     /// The loader of the system refuses it.
-    #[error("it cannot be loaded")]
     NotLoaded,
     /// It has no `C_GetFunctionList`.
-    #[error("it is not a PKCS#11 module")]
     NotAModule,
     /// `C_GetFunctionList` or `C_GetInfo` fails.
-    #[error("it does not tell what it is")]
     Silent,
     /// `C_Initialize` fails.
-    #[error("it does not start")]
     NotInitialized,
     /// `init_args` cannot be given to a module.
-    #[error("`init_args` has a NUL in it")]
     Parameters,
     /// This process has started it with other `init_args`.
-    #[error("this process uses it with other `init_args`")]
     OtherParameters,
 }
 
+impl fmt::Display for ModuleProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAbsolute => "its path is not absolute",
+            Self::NotFound => "there is no such file",
+            Self::OutOfReach => "it cannot be reached",
+            Self::NotAFile => "it is not a regular file",
+            Self::Owner { owner } => {
+                return write!(f, "it belongs to user {owner}, who is neither root nor you");
+            }
+            Self::Writable => "others than its owner can write to it",
+            Self::Directory { directory } => {
+                return write!(
+                    f,
+                    "others can exchange what is in {}, above it",
+                    directory.display()
+                );
+            }
+            Self::NotLoaded => "it cannot be loaded",
+            Self::NotAModule => "it is not a PKCS#11 module",
+            Self::Silent => "it does not tell what it is",
+            Self::NotInitialized => "it does not start",
+            Self::Parameters => "`init_args` has a NUL in it",
+            Self::OtherParameters => "this process uses it with other `init_args`",
+        })
+    }
+}
+
 impl ModuleProblem {
-    pub(super) fn help(&self, path: &std::path::Path) -> String {
+    pub(super) fn advice(&self, path: &Path) -> String {
         let shown = quoted(path);
         match self {
             Self::NotAbsolute | Self::NotFound | Self::NotAFile | Self::NotAModule => {
