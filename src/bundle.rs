@@ -18,7 +18,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
-pub use encryption::{DecryptError, EncryptedFile, NotContributory, Plaintext, SharedSecret};
+pub(crate) use encryption::RetiredKeys;
+pub use encryption::{
+    DecryptError, EncryptedFile, NotContributory, Plaintext, RetiredDecryptionKey, SharedSecret,
+};
 pub use error::BundleError;
 pub(crate) use renewal::{Decide, Keeper, NextEpoch};
 pub use renewal::{Renewal, RenewalError};
@@ -55,6 +58,8 @@ pub struct IdentityBundle<S: DidSigner> {
     signer: S,
     did: Did,
     companions: Shared,
+    /// Of older identities. A renewal leaves them as they are.
+    retired: RetiredKeys,
 }
 
 impl<S: DidSigner> IdentityBundle<S> {
@@ -103,7 +108,9 @@ impl<S: DidSigner> IdentityBundle<S> {
             Ok((did, Shared::new(companions, Kept::InMemory)))
         });
         match made {
-            Ok((did, companions)) => Ok(Self { signer, did, companions }),
+            Ok((did, companions)) => {
+                Ok(Self { signer, did, companions, retired: RetiredKeys::default() })
+            }
             Err(reason) => Err(Refused::new(signer, reason)),
         }
     }
@@ -116,10 +123,17 @@ impl<S: DidSigner> IdentityBundle<S> {
     ) -> Result<Self, Refused<S, BundleError>> {
         match pin(&signer).and_then(|did| companions.check(&did).map(|()| did)) {
             Ok(did) => {
-                Ok(Self { signer, did, companions: Shared::new(companions, Kept::InMemory) })
+                let (companions, retired) =
+                    (Shared::new(companions, Kept::InMemory), RetiredKeys::default());
+                Ok(Self { signer, did, companions, retired })
             }
             Err(reason) => Err(Refused::new(signer, reason)),
         }
+    }
+
+    /// With the decryption keys of older identities.
+    pub(crate) fn with_retired(self, retired: RetiredKeys) -> Self {
+        Self { retired, ..self }
     }
 
     /// The pinned DID.
@@ -284,9 +298,9 @@ impl IdentityBundle<DidKey> {
     where
         K: DidSigner + TryFrom<DidKey, Error = WrongProvenance>,
     {
-        let Self { signer, did, companions } = self;
+        let Self { signer, did, companions, retired } = self;
         match K::try_from(signer) {
-            Ok(signer) => Ok(IdentityBundle { signer, did, companions }),
+            Ok(signer) => Ok(IdentityBundle { signer, did, companions, retired }),
             Err(wrong) => {
                 let (demanded, algorithm) = wrong.demanded_as();
                 let reason = BundleError::Provenance {
@@ -295,7 +309,7 @@ impl IdentityBundle<DidKey> {
                     found: wrong.found(),
                     found_algorithm: did.verifying_key().algorithm(),
                 };
-                let bundle = Self { signer: wrong.into_key(), did, companions };
+                let bundle = Self { signer: wrong.into_key(), did, companions, retired };
                 Err(Refused::new(bundle, reason))
             }
         }

@@ -38,6 +38,7 @@ mod pinned;
 mod refusals;
 mod relocate;
 mod replace;
+mod retired;
 mod session;
 mod software;
 mod succession;

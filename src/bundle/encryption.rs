@@ -6,8 +6,10 @@
 
 mod agreement;
 mod error;
+mod retired;
 mod source;
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -15,10 +17,13 @@ use std::str::FromStr as _;
 
 use ::age::stream::StreamReader;
 use ::age::{Decryptor, Identity, x25519};
+use age_core::format::{FileKey, Stanza};
 use zeroize::Zeroizing;
 
 pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
+pub use self::retired::RetiredDecryptionKey;
+pub(crate) use self::retired::RetiredKeys;
 use self::source::Unarmored;
 use super::IdentityBundle;
 use crate::encoding;
@@ -61,9 +66,19 @@ impl<R: Read> fmt::Debug for EncryptedFile<R> {
 /// the file says that none is missing: **what was read must not be used before
 /// it returned `Ok(0)`**. [`Self::save`] leaves nothing that could be used
 /// before; [`Self::copy_to`] says so by its result.
-pub struct Plaintext<R: Read>(StreamReader<Ciphertext<R>>);
+pub struct Plaintext<R: Read> {
+    reader: StreamReader<Ciphertext<R>>,
+    retired: Option<RetiredDecryptionKey>,
+}
 
 impl<R: Read> Plaintext<R> {
+    /// The retired key that opened the file, which was encrypted to an older DID: let
+    /// its sender know the present one. `None` if the bundle's own key did.
+    #[must_use]
+    pub const fn retired_key(&self) -> Option<&RetiredDecryptionKey> {
+        self.retired.as_ref()
+    }
+
     /// **Blocks** on files. Writes everything to a file for its owner alone (mode
     /// 0600); gives the number of bytes. The file appears under its name, durably,
     /// when the last piece was authenticated, and not before.
@@ -94,7 +109,7 @@ impl<R: Read> Plaintext<R> {
         let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
         let mut total = 0;
         loop {
-            let count = match self.0.read(&mut buffer) {
+            let count = match self.reader.read(&mut buffer) {
                 Ok(0) => return Ok(total),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -110,7 +125,7 @@ impl<R: Read> Plaintext<R> {
 impl<R: Read> Read for Plaintext<R> {
     /// An error of the file is an [`io::Error`] around a [`DecryptError`].
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.kind() {
+        self.reader.read(buffer).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => error,
             kind => io::Error::new(kind, DecryptError::of_payload(error)),
         })
@@ -131,25 +146,88 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.x25519_public_key().to_string()
     }
 
-    /// Opens an age file that was encrypted to [`Self::age_recipient`].
+    /// Opens an age file that was encrypted to [`Self::age_recipient`]; or, if it was
+    /// not, to one of the [retired keys](Self::retired_decryption_keys), which
+    /// [`Plaintext::retired_key`] tells.
     ///
     /// Its memory does not grow with the file. While this is running a copy of
-    /// the X25519 key is in memory that is wiped, but not locked.
+    /// the X25519 key that is tried is in memory that is wiped, but not locked.
     ///
     /// # Errors
     ///
     /// [`DecryptError::NotForThisIdentity`], or that the header was changed.
     pub fn decrypt<R: Read>(&self, file: EncryptedFile<R>) -> Result<Plaintext<R>, DecryptError> {
-        let identity: &dyn Identity = &age_identity(&self.companions().x25519)?;
-        let reader = file.0.decrypt(std::iter::once(identity));
-        Ok(Plaintext(reader.map_err(DecryptError::of_key)?))
+        let companions = self.companions();
+        let present = Tried::new(&companions.x25519);
+        let retired: Vec<_> =
+            self.retired.as_slice().iter().map(|key| Tried::new(key.secret())).collect();
+        let mut all: Vec<&dyn Identity> = vec![&present];
+        for key in &retired {
+            all.push(key);
+        }
+        let reader = file.0.decrypt(all.into_iter());
+        if std::iter::once(&present)
+            .chain(&retired)
+            .any(|key| key.outcome.get() == Outcome::Unusable)
+        {
+            return Err(DecryptError::Key);
+        }
+        let reader = reader.map_err(DecryptError::of_key)?;
+        let opened = retired.iter().position(|key| key.outcome.get() == Outcome::Opened);
+        let retired = opened.and_then(|index| self.retired.as_slice().get(index)).cloned();
+        Ok(Plaintext { reader, retired })
+    }
+
+    /// The decryption keys of older identities that this one has taken over, the oldest
+    /// first; see [`RetiredDecryptionKey`]. None unless that was asked for at the
+    /// rotation.
+    #[must_use]
+    pub fn retired_decryption_keys(&self) -> &[RetiredDecryptionKey] {
+        self.retired.as_slice()
     }
 }
 
-/// The crate `age` takes a key as text only.
-fn age_identity(seed: &X25519Seed) -> Result<x25519::Identity, DecryptError> {
-    let text = encoding::age::secret_key(seed.as_bytes()).ok_or(DecryptError::Key)?;
-    x25519::Identity::from_str(&text).map_err(|_| DecryptError::Key)
+/// A key that is tried, and what came of it. It is only copied when its turn has come.
+struct Tried<'a> {
+    seed: &'a X25519Seed,
+    outcome: Cell<Outcome>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    NotOpened,
+    Opened,
+    Unusable,
+}
+
+impl<'a> Tried<'a> {
+    const fn new(seed: &'a X25519Seed) -> Self {
+        Self { seed, outcome: Cell::new(Outcome::NotOpened) }
+    }
+
+    /// The crate `age` takes a key as text only.
+    fn identity(&self) -> Option<x25519::Identity> {
+        let text = encoding::age::secret_key(self.seed.as_bytes())?;
+        x25519::Identity::from_str(&text).ok()
+    }
+}
+
+impl Identity for Tried<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, ::age::DecryptError>> {
+        self.unwrap_stanzas(std::slice::from_ref(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, ::age::DecryptError>> {
+        let Some(identity) = self.identity() else {
+            self.outcome.set(Outcome::Unusable);
+            return None;
+        };
+        let opened = identity.unwrap_stanzas(stanzas)?;
+        if opened.is_ok() {
+            self.outcome.set(Outcome::Opened);
+        }
+        Some(opened)
+    }
 }
 
 #[cfg(test)]

@@ -262,6 +262,12 @@ pub enum KeystoreError {
         #[source]
         source: Box<KeystoreError>,
     },
+    /// The identity has no decryption key of that older DID.
+    #[error("this identity has no retired decryption key of {did}")]
+    NoRetiredKey {
+        /// The DID that was named.
+        did: Did,
+    },
     /// A passphrase is needed beside the device's PIN.
     #[error("the token cannot keep the storage key, so a passphrase is needed as well")]
     PassphraseNeeded,

@@ -204,6 +204,7 @@ impl KeystoreError {
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
             Self::RefusedBefore { .. } => ErrorKind::WrongCredential,
             Self::NoPassphrase { .. } => ErrorKind::Unsupported,
+            Self::NoRetiredKey { .. } => ErrorKind::NotFound,
             Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,
         }
     }

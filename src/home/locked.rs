@@ -209,6 +209,16 @@ impl<'h> Ready<'h> {
         self.with(|located, credentials| old.to(located, credentials, terms))
     }
 
+    /// **Blocks** on device, scrypt and files. Removes the decryption keys of an older
+    /// DID, which it has taken over from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::remove_retired_decryption_keys`].
+    pub fn remove_retired_decryption_keys(self, did: &Did) -> Result<(), Error> {
+        self.with(|located, credentials| located.remove_retired_decryption_keys(credentials, did))
+    }
+
     /// **Blocks** on device, scrypt and files. Records that its key is where
     /// [`Home::moved_to`] said: in the configuration first, then in the identity. The
     /// home is opened again afterwards, to read the configuration.

@@ -16,7 +16,8 @@
 //!     "header": {"as in": "identity.json"},
 //!     "payload": {"as in": "identity.age"},
 //!     "config": "[identity]\n… of icn.toml",
-//!     "tpm_approvals": ["as in tpm-approvals.json, where there is one"]
+//!     "tpm_approvals": ["as in tpm-approvals.json, where there is one"],
+//!     "handed_over": ["as in handed-over.json, where there is one"]
 //!   }
 //! }
 //! ```
@@ -40,10 +41,11 @@ mod restore;
 use std::fmt;
 use std::path::Path;
 
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use self::contents::{Contents, Envelope, Words};
+use self::contents::{Contents, Envelope, Parts, Words};
 pub use self::make::{BackedUp, BackupRequest};
 pub use self::recipient::{RecoveryKeys, RecoveryRecipient};
 use super::header::Header;
@@ -56,6 +58,7 @@ use crate::did::Did;
 use crate::error::BackupError;
 use crate::file;
 use crate::key::{Key, Software, Unlocked};
+use crate::rotation::{RotationChain, RotationError};
 use crate::secret::SigningSeed;
 use crate::statement::{Purpose, Statement};
 
@@ -78,6 +81,8 @@ pub struct Backup {
     payload: Payload,
     config: Option<String>,
     approvals: Option<String>,
+    /// By which it had handed over when the backup was made.
+    handed_over: Option<RotationChain>,
 }
 
 impl Backup {
@@ -143,7 +148,18 @@ impl Backup {
         chain
             .and_then(|chain| chain.map_or(Ok(()), |chain| check_end(&chain, &did)))
             .map_err(|error| wrong("rotation chain", Some(Box::new(error.into()))))?;
-        let words = Words::of(&header, contents.config.is_some(), contents.tpm_approvals.is_some());
+        let handed_over = contents.handed_over.map(|json| handed_over(json, &did)).transpose();
+        let handed_over = handed_over
+            .map_err(|error| wrong("note that it has handed over", Some(Box::new(error.into()))))?;
+        let words = Words::of(
+            &header,
+            &Parts {
+                payload: &payload,
+                config: contents.config.is_some(),
+                approvals: contents.tpm_approvals.is_some(),
+                handed_over: handed_over.as_ref(),
+            },
+        );
         Ok(Self {
             created,
             contains: words.contains,
@@ -154,6 +170,7 @@ impl Backup {
             payload,
             config: contents.config,
             approvals: contents.tpm_approvals.map(|json| json.get().to_owned()),
+            handed_over,
             did,
         })
     }
@@ -202,6 +219,13 @@ impl Backup {
         &self.header
     }
 
+    /// The chain by which the identity had handed over to another one when the backup was
+    /// made; `None` if it had not.
+    #[must_use]
+    pub const fn handed_over(&self) -> Option<&RotationChain> {
+        self.handed_over.as_ref()
+    }
+
     /// `[identity]` of `icn.toml`, as it was when the backup was made.
     #[must_use]
     pub fn config(&self) -> Option<&str> {
@@ -222,6 +246,17 @@ impl fmt::Debug for Backup {
             .field("created", &self.created)
             .finish_non_exhaustive()
     }
+}
+
+/// The chain whose last statement the DID has made.
+fn handed_over(json: &RawValue, did: &Did) -> Result<RotationChain, RotationError> {
+    let chain = RotationChain::from_json(json.get().as_bytes())?;
+    let found = chain.last().old().did();
+    if found != did {
+        let (expected, found) = (did.clone(), found.clone());
+        return Err(RotationError::NotThisIdentity { expected, found });
+    }
+    Ok(chain)
 }
 
 /// What the DID's key signs. The contents only as their hash: a device has no

@@ -17,6 +17,7 @@ use crate::did::Did;
 use crate::error::Error;
 use crate::file;
 use crate::key::DidKey;
+use crate::rotation::RotationChain;
 
 /// An identity that is made and not written: its key is there, its header is
 /// known, and nothing names it yet but a note of what would be left.
@@ -30,6 +31,8 @@ pub struct Draft<'a> {
     new: New,
     /// Nobody can have known the DID before.
     new_did: bool,
+    /// By which it has handed over, as its backup knows it.
+    handed_over: Option<RotationChain>,
     undo: Undo<'a>,
 }
 
@@ -164,12 +167,17 @@ pub(super) fn stored(
 
 impl<'a> Draft<'a> {
     pub(super) fn new(new: New, undo: Undo<'a>) -> Self {
-        Self { new, new_did: false, undo }
+        Self { new, new_did: false, handed_over: None, undo }
     }
 
     /// For an identity that never was, wherever its DID is pinned.
     pub(super) fn with_new_did(self) -> Self {
         Self { new_did: true, ..self }
+    }
+
+    /// For an identity that has handed over to another one: it does so once.
+    pub(super) fn with_handover(self, handed_over: Option<RotationChain>) -> Self {
+        Self { handed_over, ..self }
     }
 
     /// The DID.
@@ -221,7 +229,8 @@ impl<'a> Draft<'a> {
     ///
     /// If they cannot be written. Everything is undone then.
     pub fn write(self) -> Result<IdentityBundle<DidKey>, Error> {
-        let Self { new, undo, .. } = self;
+        let Self { new, mut undo, handed_over, .. } = self;
+        undo.put_handover(new.bundle.did(), handed_over.as_ref())?;
         undo.write_files(|store| new.write(store))?;
         Ok(new.bundle)
     }

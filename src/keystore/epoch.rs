@@ -99,7 +99,9 @@ impl Located<'_> {
         credentials: &Credentials,
         epoch: NextEpoch,
     ) -> Result<IdentityBundle<DidKey>, Error> {
-        let (bundle, renewed) = self.session(credentials)?.renewed(SystemTime::now(), epoch)?;
+        let session = self.session(credentials)?;
+        session.warn_if_handed_over();
+        let (bundle, renewed) = session.renewed(SystemTime::now(), epoch)?;
         renewed.map(|()| bundle)
     }
 }

@@ -5,10 +5,12 @@ use std::fmt;
 
 use super::identity::IdentityStore;
 use super::located::Located;
+use super::payload::Payload;
 use super::pinned::Pinned;
 use super::session::Session;
 use super::succession::check_end;
 use crate::backend::{Backend, Credentials};
+use crate::bundle::RetiredDecryptionKey;
 use crate::did::Did;
 use crate::error::Error;
 use crate::file::{self, names};
@@ -24,6 +26,10 @@ pub struct Handover {
     /// The statement is that of an earlier call, which may have been cut off: reason,
     /// time and commitment are those of that call.
     pub stated_before: bool,
+    /// The older DIDs whose decryption key the successor has: what was encrypted to them
+    /// opens with the successor, until it removes the key
+    /// ([`Located::remove_retired_decryption_keys`]). Of no others.
+    pub decrypts_for: Vec<Did>,
 }
 
 /// What a statement means that the identity has made earlier, for another successor.
@@ -44,6 +50,7 @@ pub struct Successor<'a> {
     backend: &'a dyn Backend,
     pinned: Pinned<'a>,
     credentials: &'a Credentials,
+    carries: bool,
 }
 
 impl<'a> Successor<'a> {
@@ -55,7 +62,14 @@ impl<'a> Successor<'a> {
         pinned: Pinned<'a>,
         credentials: &'a Credentials,
     ) -> Self {
-        Self { store, backend, pinned, credentials }
+        Self { store, backend, pinned, credentials, carries: false }
+    }
+
+    /// The same, which also takes over the decryption key: see
+    /// [`HandingOver::carrying_decryption_key`].
+    #[must_use]
+    pub const fn carrying_decryption_key(self) -> Self {
+        Self { carries: true, ..self }
     }
 }
 
@@ -92,6 +106,7 @@ impl IdentityStore {
         let new = successor.store.locate(successor.backend, successor.pinned)?;
         let old = self.locate(backend, pinned)?;
         let old = old.prepare_handover(credentials, new.header().did(), Earlier::Binds)?;
+        let old = HandingOver { carries: successor.carries, ..old };
         old.to(new, successor.credentials, terms)
     }
 
@@ -138,7 +153,7 @@ impl Located<'_> {
         if let Some(before) = &before {
             check_end(before, old.bundle.did())?;
         }
-        Ok(HandingOver { old, before, stated, successor: successor.clone() })
+        Ok(HandingOver { old, before, stated, successor: successor.clone(), carries: false })
     }
 }
 
@@ -151,6 +166,8 @@ pub struct HandingOver {
     /// The one that ends in the successor, if it was made before.
     stated: Option<RotationChain>,
     successor: Did,
+    /// The successor gets the decryption key.
+    carries: bool,
 }
 
 impl HandingOver {
@@ -159,6 +176,18 @@ impl HandingOver {
     #[must_use]
     pub const fn rotation_chain(&self) -> Option<&RotationChain> {
         self.before.as_ref()
+    }
+
+    /// The same, with the decryption key: the successor's payload also gets the X25519
+    /// key of this identity, and those that it has of older ones, as
+    /// [`RetiredDecryptionKey`]s. Without it, what was encrypted to this DID opens with
+    /// this identity's own files only.
+    ///
+    /// A later call for the same successor brings the key as well.
+    ///
+    /// [`RetiredDecryptionKey`]: crate::bundle::RetiredDecryptionKey
+    pub fn carrying_decryption_key(self) -> Self {
+        Self { carries: true, ..self }
     }
 
     /// **Blocks** on device, scrypt and files. Opens the successor, and hands over:
@@ -193,11 +222,32 @@ impl HandingOver {
         if self.stated.is_none() {
             self.note(&chain)?;
         }
-        if new.payload.rotation_chain().read()?.is_none() {
+        let mut changes = new.payload.rotation_chain().read()?.is_none();
+        if changes {
             new.payload.set_rotation_chain(&chain)?;
+        }
+        if self.carries {
+            changes |= self.carry(&chain, &mut new.payload);
+        }
+        if changes {
             new.rewrite()?;
         }
-        Ok(Handover { chain, stated_before })
+        let mut decrypts_for: Vec<Did> = Vec::new();
+        for key in new.payload.retired_keys().as_slice() {
+            if !decrypts_for.contains(key.did()) {
+                decrypts_for.push(key.did().clone());
+            }
+        }
+        Ok(Handover { chain, stated_before, decrypts_for })
+    }
+
+    /// Whether the successor had not all of them.
+    fn carry(&self, chain: &RotationChain, new: &mut Payload) -> bool {
+        let companions = self.old.bundle.companions();
+        let (did, at) = (self.old.bundle.did().clone(), chain.last().time());
+        let own = RetiredDecryptionKey::new(did, at, &companions.x25519);
+        let older = self.old.payload.retired_keys().as_slice().iter().cloned();
+        older.chain([own]).fold(false, |changes, key| new.add_retired_key(key) || changes)
     }
 
     fn check_successor(&self, found: &Did) -> Result<(), RotationError> {

@@ -129,6 +129,7 @@ impl Located<'_> {
     /// As [`Self::open`].
     pub fn open_at(self, credentials: &Credentials, now: SystemTime) -> Result<Opened, Error> {
         let session = self.session(credentials)?;
+        session.warn_if_handed_over();
         let stored = session.payload.rotation_chain().clone();
         let bundle = &session.bundle;
         if !clock::is_set(now) {
@@ -151,6 +152,7 @@ impl Located<'_> {
     /// As [`Self::open`].
     pub fn open_without_renewal(self, credentials: &Credentials) -> Result<Opened, Error> {
         let session = self.session(credentials)?;
+        session.warn_if_handed_over();
         let stored = session.payload.rotation_chain().clone();
         Ok(Opened { bundle: session.bundle, renewal_failed: None, stored })
     }
@@ -171,6 +173,19 @@ impl Located<'_> {
 }
 
 impl Session {
+    /// It still opens: peers who have not followed yet know this DID only.
+    pub(super) fn warn_if_handed_over(&self) {
+        let did = self.bundle.did();
+        match self.store.handed_over(did) {
+            Ok(None) => {}
+            Ok(Some(chain)) => log::warn!(
+                "{did} has handed over to {}: use it only until peers have followed",
+                chain.current()
+            ),
+            Err(error) => log::warn!("whether {did} has handed over cannot be told: {error}"),
+        }
+    }
+
     /// Renews and writes. A failed write leaves the old bundle and its files.
     pub(super) fn renewed(
         mut self,

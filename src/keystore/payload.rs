@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::legacy::Carried;
 use crate::backend::BackendKind;
-use crate::bundle::{Companions, UnverifiedBinding};
+use crate::bundle::{Companions, RetiredDecryptionKey, RetiredKeys, UnverifiedBinding};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
 use crate::fault::{FormatError, OpenError};
@@ -37,6 +37,9 @@ pub(crate) struct Payload {
     rotation_chain: StoredChain,
     #[serde(default)]
     did_document: Option<Value>,
+    /// The X25519 keys of identities that have handed over to this one.
+    #[serde(default, skip_serializing_if = "RetiredKeys::is_empty")]
+    retired_decryption_keys: RetiredKeys,
     /// What an older keystore held beside its keys, as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     legacy: Option<Carried>,
@@ -66,6 +69,7 @@ impl Payload {
             binding: None,
             rotation_chain: StoredChain::default(),
             did_document: None,
+            retired_decryption_keys: RetiredKeys::default(),
             legacy: None,
             carried: Map::new(),
         }
@@ -136,6 +140,31 @@ impl Payload {
 
     pub(crate) const fn rotation_chain(&self) -> &StoredChain {
         &self.rotation_chain
+    }
+
+    /// The decryption keys of older identities, which stay whatever is renewed.
+    pub(crate) const fn retired_keys(&self) -> &RetiredKeys {
+        &self.retired_decryption_keys
+    }
+
+    /// Takes over the decryption key of an older identity; whether it was not there yet.
+    pub(super) fn add_retired_key(&mut self, key: RetiredDecryptionKey) -> bool {
+        self.retired_decryption_keys.add(key)
+    }
+
+    /// Drops the decryption keys of an older identity; gives how many there were.
+    pub(super) fn remove_retired_keys(&mut self, did: &Did) -> usize {
+        self.retired_decryption_keys.remove(did)
+    }
+
+    /// The DIDs of the chain before this one, from which no decryption key was taken over:
+    /// what was encrypted to them does not open with this identity. None where the chain
+    /// cannot be read.
+    pub(super) fn dids_without_key(&self) -> Vec<Did> {
+        let Ok(Some(chain)) = self.rotation_chain.read() else { return Vec::new() };
+        let carried =
+            |did: &Did| self.retired_decryption_keys.as_slice().iter().any(|key| key.did() == did);
+        chain.dids().filter(|did| **did != self.did && !carried(did)).cloned().collect()
     }
 
     pub(crate) fn header_sha256(&self) -> Option<&str> {

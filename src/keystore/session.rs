@@ -72,7 +72,9 @@ impl Located<'_> {
         }
         let companions = store.companions(&header, &mut payload)?;
         let kept = Kept::of(&store, header.backend(), &secret);
-        let bundle = IdentityBundle::from_companions(key, companions)?.kept_by(kept);
+        let bundle = IdentityBundle::from_companions(key, companions)?
+            .with_retired(payload.retired_keys().clone())
+            .kept_by(kept);
         let storage = header.storage().clone();
         Ok(Session {
             store,

@@ -1,6 +1,6 @@
 //! What was done for an identity that is not there yet, and how it is undone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config_file::{Cause, ConfigFile, Pin};
 use super::header::Header;
@@ -10,6 +10,7 @@ use crate::backend::{Backend, BackendKind, Credentials, Locator, Plan};
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError, Pkcs11Error};
 use crate::file::{self, Lock, names};
+use crate::rotation::RotationChain;
 
 /// Holds the lock while an identity is made, and undoes everything when it is
 /// dropped, unless the identity is whole by then.
@@ -29,6 +30,8 @@ pub(super) struct Undo<'a> {
     left_behind: bool,
     config: ConfigFile,
     approvals: bool,
+    /// A note of how it has handed over was put there.
+    handover: bool,
     /// The files of the identity were begun.
     files: bool,
     done: bool,
@@ -50,6 +53,7 @@ impl<'a> Undo<'a> {
             left_behind: false,
             config: ConfigFile::default(),
             approvals: false,
+            handover: false,
             files: false,
             done: false,
             _lock: lock,
@@ -130,6 +134,35 @@ impl<'a> Undo<'a> {
         Ok(())
     }
 
+    /// Puts the note there by which the identity has handed over, before there is an
+    /// identity that could do so once more. One that is there already is of a later time
+    /// than a backup, and stays; one of another identity, which is gone, is put aside.
+    pub(super) fn put_handover(
+        &mut self,
+        did: &Did,
+        chain: Option<&RotationChain>,
+    ) -> Result<(), Error> {
+        let path = self.store.home().join(names::HANDED_OVER);
+        if let Some(bytes) = file::read_private(&path)? {
+            let found = RotationChain::from_json(&bytes);
+            if found.as_ref().is_ok_and(|found| found.last().old().did() == did) {
+                return Ok(());
+            }
+            let kept = self.store.aside(names::HANDED_OVER, &bytes);
+            log::warn!(
+                "{} is of another identity: it is kept as {}",
+                path.display(),
+                kept.display()
+            );
+            file::rename(&path, &kept)?;
+        }
+        if let Some(chain) = chain {
+            self.handover = true;
+            file::write(&path, &chain.to_json())?;
+        }
+        Ok(())
+    }
+
     /// Writes the configuration, so that it pins a DID; `new` if nobody can have
     /// known that before.
     pub(super) fn write_config(
@@ -175,6 +208,9 @@ impl<'a> Undo<'a> {
         }
         if self.approvals {
             let _ = file::remove(&self.store.home().join(names::APPROVALS));
+        }
+        if self.handover {
+            let _ = file::remove(&self.store.home().join(names::HANDED_OVER));
         }
         let unpinned = self.config.put_back();
         if let Some((backend, plan, credentials)) = self.device.take()
@@ -226,7 +262,7 @@ impl IdentityStore {
             );
             return file::remove(&path);
         }
-        let kept = self.home().join(format!("{}.{}", names::HEADER, short_hash(&bytes)));
+        let kept = self.aside(names::HEADER, &bytes);
         log::warn!(
             "there is the header of a key in a device without its identity.age, of {}: it is \
              kept as {}, and the key stays in its device",
@@ -234,6 +270,11 @@ impl IdentityStore {
             kept.display(),
         );
         file::rename(&path, &kept)
+    }
+
+    /// Where a file goes that is in the way and may still be wanted.
+    fn aside(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        self.home().join(format!("{name}.{}", short_hash(bytes)))
     }
 
     /// What a failed attempt has written: the payload first, with which the

@@ -1,9 +1,11 @@
 //! `icnctl id rotation`, as people and scripts use it.
 
 mod devices;
+mod handed_over;
 mod known;
 mod older;
 mod procedure;
+mod retired;
 mod verify;
 
 use serde_json::Value;

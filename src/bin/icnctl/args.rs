@@ -17,7 +17,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::id::{
-    ChangePassphraseArgs, ExportArgs, IdCommand, ImportArgs, RenewArgs, VerifyDocumentArgs,
+    ChangePassphraseArgs, DecryptionKeyCommand, ExportArgs, IdCommand, ImportArgs, RenewArgs,
+    VerifyDocumentArgs,
 };
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};

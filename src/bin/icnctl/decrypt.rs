@@ -9,6 +9,7 @@ use icn_identity::file::Existing;
 
 use crate::args::DecryptArgs;
 use crate::context::Context;
+use crate::decryption_key::retired_on;
 use crate::error::CliError;
 use crate::new_file;
 
@@ -25,6 +26,15 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     let file = EncryptedFile::read(input(args.file.as_deref())?)?;
     let opened = context.open(identity)?;
     let plaintext = opened.bundle.decrypt(file)?;
+    if let Some(key) = plaintext.retired_key() {
+        crate::output::say(&format!(
+            "note: this file was encrypted to {}, which was retired on {}; its retired key has opened \
+             it. Ask the sender to encrypt to {}",
+            key.did(),
+            retired_on(key),
+            opened.bundle.age_recipient()
+        ));
+    }
     // The key is not needed any more.
     drop(opened);
     match output {

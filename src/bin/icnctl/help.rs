@@ -81,7 +81,9 @@ impl Help for DecryptError {
                 "give a file that `age` has encrypted to the recipient that `icnctl id show` prints"
             }
             Self::NotForThisIdentity => {
-                "ask the sender to encrypt to the recipient that `icnctl id show` prints"
+                "ask the sender to encrypt to the recipient that `icnctl id show` prints; if it was \
+                 encrypted to an identity that handed over to this one, decrypt it with that one, or \
+                 carry its key: icnctl id rotation create --carry-decryption-key"
             }
             Self::NotSaved(error) => return error.on_the_command_line(),
             _ => return self.help(),

@@ -7,6 +7,7 @@ mod change_passphrase;
 mod context;
 mod credential;
 mod decrypt;
+mod decryption_key;
 mod doctor;
 mod document;
 mod error;
@@ -89,6 +90,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
         Command::Id { command: IdCommand::Rotation { command } } => {
             return rotation::run(&context, &command);
+        }
+        Command::Id { command: IdCommand::DecryptionKey { command } } => {
+            decryption_key::run(&context, &command)?;
         }
         Command::Id { command: IdCommand::Renew(args) } => renew::renew(&context, &args)?,
         Command::Id { command: IdCommand::ChangePassphrase(change) } => {

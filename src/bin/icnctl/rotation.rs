@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use icn_identity::file::{Existing, NewFile};
-use icn_identity::keystore::Earlier;
+use icn_identity::keystore::{Earlier, Handover};
 use icn_identity::rotation::{
     KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationTerms,
 };
@@ -57,7 +57,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
     let (old_ready, new_ready) = (old_identity.ask(of_old)?, new_identity.ask(of_new)?);
     // Nothing of the old identity is changed, but for the note.
-    let handing_over = old_ready.prepare_handover(new_ready.did(), earlier)?;
+    let mut handing_over = old_ready.prepare_handover(new_ready.did(), earlier)?;
+    if args.carry_decryption_key {
+        handing_over = handing_over.carrying_decryption_key();
+    }
     if let Some(warning) = handing_over.rotation_chain().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
     }
@@ -72,12 +75,36 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
              reason, the time and the commitment that it had",
         );
     }
-    let chain = handover.chain;
+    let Handover { chain, decrypts_for, .. } = handover;
     write(args.output.as_deref(), &chain)?;
     let report = Report::new(&chain, None, SystemTime::now())?;
     context.format.print(
-        || report.with_chain(&chain),
-        || format!("{}\n{}", report.as_text(), what_now(&old, &new, args)),
+        || report.with_chain_and_keys(&chain, &decrypts_for),
+        || {
+            let files = old_files(&old, &new, &chain, &decrypts_for);
+            format!("{}\n{}{files}", report.as_text(), what_now(&old, &new, args))
+        },
+    )
+}
+
+/// What becomes of what was encrypted to the old identity.
+fn old_files(old: &Context, new: &Context, chain: &RotationChain, decrypts_for: &[Did]) -> String {
+    let (from, to) = (old.home.display(), new.home.display());
+    let Some(did) = chain.steps().last().map(|step| step.statement().old().did().clone()) else {
+        return String::new();
+    };
+    if decrypts_for.contains(&did) {
+        return format!(
+            "Files that were encrypted to {did} open with the successor too: its decryption key is \
+             in {to} now, retired. Make a new backup of the successor before you destroy the old \
+             identity: icnctl --home {to} id backup\n"
+        );
+    }
+    format!(
+        "Files that were encrypted to {did} open only with {from}, or a backup of it: the successor \
+         has not its decryption key. To let the successor open them, run this once more with \
+         --carry-decryption-key. To keep the old key apart, keep a backup. Destroyed with the old \
+         identity and its backups, nobody opens them again.\n"
     )
 }
 

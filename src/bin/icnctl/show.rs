@@ -1,5 +1,7 @@
 //! `icnctl id show`: from the public header, with a look at the device.
 
+mod handover;
+
 use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, KeyAtRest};
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
+use self::handover::Handover;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line, public_key};
@@ -46,7 +49,17 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     header.did_document()?;
     let device = look(context, &header);
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
-    context.format.print(|| json_of(&header, &device, claim), || as_text(&header, &device, claim))
+    let handover = Handover::of(&store, &header);
+    context.format.print(
+        || {
+            let mut json = json_of(&header, &device, claim);
+            if let Some(fields) = json.as_object_mut() {
+                fields.insert("handed_over".into(), handover.as_json());
+            }
+            json
+        },
+        || format!("{}{}", as_text(&header, &device, claim), handover.as_text()),
+    )
 }
 
 /// What is said of the key at most: what the header says, as far as the configuration

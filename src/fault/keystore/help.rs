@@ -127,6 +127,9 @@ impl KeystoreError {
                  not show whether it has changed), then have this refusal forgotten \
                  (`HomeOptions::retry_refused`)"
             }
+            Self::NoRetiredKey { .. } => {
+                "see of which it has one: `IdentityBundle::retired_decryption_keys`"
+            }
             Self::PassphraseNeeded => "give one as well (`Credentials::and_passphrase`)",
             Self::Io { path, source, .. } => return Some(io_help(path, source)),
             Self::NoPassphrase { backend: BackendKind::Age } => {

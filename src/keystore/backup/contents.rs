@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::header::{Header, Storage};
+use super::super::payload::Payload;
 use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::Did;
 use crate::encoding::{base64, hex};
 use crate::error::{BackupError, FormatError};
+use crate::rotation::RotationChain;
 
 const FORMAT: &str = "icn-identity-backup";
 const VERSION: u64 = 1;
@@ -67,6 +69,8 @@ pub(super) struct Contents<'a> {
     pub(super) config: Option<String>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) tpm_approvals: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) handed_over: Option<&'a RawValue>,
 }
 
 impl<'a> Contents<'a> {
@@ -96,8 +100,17 @@ pub(super) struct Words {
     pub(super) does_not_contain: Vec<String>,
 }
 
+/// What is in a backup beside the header.
+pub(super) struct Parts<'a> {
+    pub(super) payload: &'a Payload,
+    pub(super) config: bool,
+    pub(super) approvals: bool,
+    pub(super) handed_over: Option<&'a RotationChain>,
+}
+
 impl Words {
-    pub(super) fn of(header: &Header, config: bool, approvals: bool) -> Self {
+    pub(super) fn of(header: &Header, parts: &Parts<'_>) -> Self {
+        let &Parts { payload, config, approvals, handed_over } = parts;
         let did = header.did();
         let mut contains = Vec::new();
         let mut does_not_contain = Vec::new();
@@ -120,6 +133,26 @@ impl Words {
              document, and what older versions left there"
                 .into(),
         );
+        for key in payload.retired_keys().as_slice() {
+            let old = key.did();
+            contains.push(format!(
+                "the retired decryption key of {old}, which has handed over to this identity \
+                 (opens what was encrypted to {old})"
+            ));
+        }
+        for old in payload.dids_without_key() {
+            does_not_contain.push(format!(
+                "the decryption key of {old}, which has handed over to this identity: what was \
+                 encrypted to {old} opens only with that identity, or a backup of it"
+            ));
+        }
+        if let Some(chain) = handed_over {
+            contains.push(format!(
+                "the note that it has handed over to {} (handed-over.json): restored, it does not \
+                 hand over to another",
+                chain.current()
+            ));
+        }
         if config {
             contains.push("the table [identity] of icn.toml: the backend and its pins".into());
         }

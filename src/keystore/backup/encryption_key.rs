@@ -11,14 +11,15 @@ use super::{BackedUp, Backup};
 use crate::did::Did;
 use crate::encoding::age;
 use crate::error::{BackupError, Error};
+use crate::secret::X25519Seed;
 
-/// More than the three lines have: growing would leave copies behind.
+/// More than the lines of one key have: growing would leave copies behind.
 const MAX_TEXT: usize = 512;
 
 impl Backup {
     /// **Blocks** on files. Writes the X25519 key of `did` as an age identity file
-    /// (mode 0600): the stock `age` opens with it what was encrypted to the identity.
-    /// It cannot sign.
+    /// (mode 0600), and the retired ones that it has of older DIDs: the stock `age` opens
+    /// with it what was encrypted to the identity. It cannot sign.
     ///
     /// # Errors
     ///
@@ -34,11 +35,20 @@ impl Backup {
     }
 
     fn encryption_key(&self, did: &Did) -> Option<Zeroizing<Vec<u8>>> {
-        let x25519 = &self.companions.x25519;
-        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
-        writeln!(text, "# encryption key of {did}; it does not sign").ok()?;
-        writeln!(text, "# public key: {}", x25519.public_key()).ok()?;
-        writeln!(text, "{}", *age::secret_key(x25519.as_bytes())?).ok()?;
+        let retired = self.payload.retired_keys().as_slice();
+        let room = MAX_TEXT.saturating_mul(retired.len().saturating_add(1));
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        write_key(&mut text, &format!("encryption key of {did}"), &self.companions.x25519)?;
+        for key in retired {
+            let what = format!("retired decryption key of {}, do not encrypt to it", key.did());
+            write_key(&mut text, &what, key.secret())?;
+        }
         Some(text)
     }
+}
+
+fn write_key(text: &mut Vec<u8>, what: &str, key: &X25519Seed) -> Option<()> {
+    writeln!(text, "# {what}; it does not sign").ok()?;
+    writeln!(text, "# public key: {}", key.public_key()).ok()?;
+    writeln!(text, "{}", *age::secret_key(key.as_bytes())?).ok()
 }

@@ -9,7 +9,7 @@ use super::super::identity::{IdentityStore, seed_of};
 use super::super::located::Located;
 use super::super::pinned::Pinned;
 use super::super::session::Session;
-use super::contents::{Contents, Envelope, Words};
+use super::contents::{Contents, Envelope, Parts, Words};
 use super::recipient::{RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
 use crate::agefile;
@@ -156,25 +156,39 @@ impl Located<'_> {
         let mut session = self.session(credentials)?;
         let Session { store, bundle, header, payload, .. } = &mut session;
         request.check_recipients(&bundle.x25519_public_key())?;
+        for key in payload.retired_keys().as_slice() {
+            request.check_recipients(&key.public_key())?;
+        }
 
         let text = header.to_json()?;
         let seed = seed_of(bundle.signer());
         payload.renew(seed, &bundle.companions(), header::hash(&text));
-        let payload = payload.to_json()?;
+        let json = payload.to_json()?;
         let approvals = match header.tpm() {
             Some(_) => file::read_private(&store.home().join(names::APPROVALS))?,
             None => None,
         };
-        let words = Words::of(header, request.config.is_some(), approvals.is_some());
+        let handed_over = store.handed_over(bundle.did())?;
+        let words = Words::of(
+            header,
+            &Parts {
+                payload,
+                config: request.config.is_some(),
+                approvals: approvals.is_some(),
+                handed_over: handed_over.as_ref(),
+            },
+        );
+        let handed_over = handed_over.map(|chain| chain.to_json());
         let contents = json::to_json(&Contents {
             did: bundle.did().clone(),
             created: clock::rfc3339(clock::now()).unwrap_or_default(),
             contains: words.contains.clone(),
             does_not_contain: words.does_not_contain.clone(),
             header: raw(text.as_bytes())?,
-            payload: raw(&payload)?,
+            payload: raw(&json)?,
             config: request.config.clone(),
             tpm_approvals: approvals.as_deref().map(raw).transpose()?,
+            handed_over: handed_over.as_deref().map(raw).transpose()?,
         })
         .map_err(unwritable)?;
         let contents = raw(&contents)?;

@@ -57,12 +57,14 @@ impl IdentityStore {
             }
             None => self.open_device(&mut undo, backend, &backup.header, credentials)?,
         };
-        let Backup { header: old, companions, payload, .. } = backup;
+        let Backup { header: old, companions, payload, handed_over, .. } = backup;
         let epoch = companions.binding().epoch().max(epoch);
-        let bundle = IdentityBundle::from_companions(key, companions)?;
+        let bundle = IdentityBundle::from_companions(key, companions)?
+            .with_retired(payload.retired_keys().clone());
         bundle.renew_apart(NextEpoch::Joined(epoch))?;
         let generation = old.generation().saturating_add(1);
-        Ok(Draft::new(New::of(self, bundle, payload, stored, generation)?, undo))
+        let draft = Draft::new(New::of(self, bundle, payload, stored, generation)?, undo);
+        Ok(draft.with_handover(handed_over))
     }
 
     /// **Blocks** on device, scrypt and files. Writes the identity of `did` anew from

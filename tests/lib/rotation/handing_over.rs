@@ -208,3 +208,33 @@ fn a_second_statement_is_made_only_where_the_first_was_never_given_out() {
     let fork = RotationChain::verify(both).unwrap_err();
     assert!(matches!(fork, RotationError::Fork(_)), "{fork}");
 }
+
+/// A program that has the successor open renews its files, and knows of no rotation.
+#[test]
+fn a_carried_decryption_key_outlives_a_renewal_by_whoever_has_it_open() {
+    let (old, new) = (Home::new(), Home::new());
+    let open = new.open().bundle;
+    assert!(open.retired_decryption_keys().is_empty());
+    let (given, store, backend) = (credentials(), new.store(), new.backend());
+    let successor = Successor::new(&store, &backend, Pinned::Nobody, &given);
+    let successor = successor.carrying_decryption_key();
+    let hand_over = || {
+        old.store().hand_over(&old.backend(), Pinned::Nobody, &given, &successor, &terms()).unwrap()
+    };
+    assert_eq!(hand_over().decrypts_for, [did(&old)]);
+    let files = new.files();
+    let again = hand_over();
+    assert!(again.stated_before && again.decrypts_for == [did(&old)]);
+    assert_eq!(new.files(), files, "nothing was to be written");
+    open.renew().unwrap();
+    let bundle = new.open().bundle;
+    let [key] = bundle.retired_decryption_keys() else { panic!("{bundle:?}") };
+    assert_eq!(key.did(), &did(&old));
+    assert_eq!(key.public_key(), old.open().bundle.x25519_public_key());
+    let stated = again.chain.steps().last().unwrap().statement().time();
+    assert_eq!(key.retired_at(), UNIX_EPOCH + Duration::from_secs(stated));
+    // Neither what is signed nor what is agreed on has anything of it.
+    assert_ne!(bundle.x25519_public_key(), key.public_key());
+    assert_eq!(bundle.binding().x25519_public_key(), bundle.x25519_public_key());
+    assert!(!format!("{bundle:?} {key:?}").contains("secret"));
+}

@@ -29,6 +29,12 @@ pub(crate) enum IdCommand {
         #[command(subcommand)]
         command: RotationCommand,
     },
+    /// Decryption keys of older identities that this one has taken over (`id rotation create
+    /// --carry-decryption-key`): list them, or remove one
+    DecryptionKey {
+        #[command(subcommand)]
+        command: DecryptionKeyCommand,
+    },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
     /// Write the public key back to the token that has only the private key left; the private key
@@ -45,6 +51,18 @@ pub(crate) enum IdCommand {
     Backup(BackupArgs),
     /// Put an identity back from its backup, or only try it (--check); never overwrites one
     Restore(RestoreArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DecryptionKeyCommand {
+    /// Show which decryption keys the identity has (wants its PIN or passphrase)
+    List,
+    /// Remove the key of an older DID: what was encrypted to it does not open with this identity
+    /// any more (wants the PIN or passphrase)
+    Remove {
+        /// The older DID
+        did: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -49,6 +49,12 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "DID")]
     pub(crate) commit_next: Option<String>,
 
+    /// Give the successor the X25519 key of this identity too, and those that it has of older ones:
+    /// `decrypt` then opens with the successor what was encrypted to the old DID. It is offered to
+    /// nobody. May be run again to do so later
+    #[arg(long)]
+    pub(crate) carry_decryption_key: bool,
+
     /// Write the chain to a new file as well, for publishing
     #[arg(long, short, value_name = "FILE", value_parser = a_file())]
     pub(crate) output: Option<PathBuf>,

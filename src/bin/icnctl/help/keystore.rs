@@ -80,6 +80,9 @@ impl Help for KeystoreError {
                     "make it writable; or add these lines to it, and run the command again:\n{lines}"
                 ));
             }
+            Self::NoRetiredKey { .. } => {
+                "`icnctl id decryption-key list` shows of which it has one"
+            }
             Self::PassphraseNeeded => "give one with --passphrase-file or $ICN_PASSPHRASE",
             _ => return self.help(),
         };

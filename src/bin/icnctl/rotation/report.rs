@@ -86,6 +86,15 @@ impl Report {
         value
     }
 
+    /// And with the older DIDs whose files the successor opens.
+    pub(crate) fn with_chain_and_keys(&self, chain: &RotationChain, decrypts_for: &[Did]) -> Value {
+        let mut value = self.with_chain(chain);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("decrypts_for".into(), json!(decrypts_for));
+        }
+        value
+    }
+
     pub(crate) fn as_text(&self) -> String {
         let mut text = String::new();
         for step in &self.steps {

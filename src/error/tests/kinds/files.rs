@@ -100,6 +100,7 @@ fn of_the_keystore() {
             (E::ReadBack { path: path() }, K::Io),
             (E::RefusedBefore { token: t(), source_name: t(), at: 0 }, K::WrongCredential),
             (E::NoPassphrase { backend: BackendKind::Age }, K::Unsupported),
+            (E::NoRetiredKey { did: did() }, K::NotFound),
             (E::NoPassphrase { backend: BackendKind::Pkcs11 }, K::Unsupported),
             (E::NoPassphrase { backend: BackendKind::Tpm }, K::Unsupported),
             // Not to be tried again: the passphrase is another one now.

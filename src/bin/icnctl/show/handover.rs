@@ -1,0 +1,54 @@
+//! Whether the identity has handed over to another one.
+
+use icn_identity::keystore::{Header, IdentityStore};
+use icn_identity::rotation::RotationChain;
+use serde_json::{Value, json};
+
+use crate::output::{date, one_line};
+
+pub(super) enum Handover {
+    /// Not that it is known here.
+    Not,
+    To(RotationChain),
+    /// The note cannot be read.
+    Unknown(String),
+}
+
+impl Handover {
+    pub(super) fn of(store: &IdentityStore, header: &Header) -> Self {
+        match store.handed_over(header.did()) {
+            Ok(None) => Self::Not,
+            Ok(Some(chain)) => Self::To(chain),
+            Err(error) => Self::Unknown(error.to_string()),
+        }
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        match self {
+            Self::Not => Value::Null,
+            Self::To(chain) => json!({ "did": chain.current(), "time": when(chain) }),
+            Self::Unknown(error) => json!({ "error": error }),
+        }
+    }
+
+    pub(super) fn as_text(&self) -> String {
+        match self {
+            Self::Not => String::new(),
+            Self::To(chain) => format!(
+                "\nHANDED OVER on {} to {}: use this identity only until peers have followed, and \
+                 do not rotate it again.\n",
+                when(chain).unwrap_or_default(),
+                chain.current()
+            ),
+            Self::Unknown(error) => format!(
+                "\nWARNING: handed-over.json cannot be read, so whether this identity has handed \
+                 over is not known: {}\n",
+                one_line(error)
+            ),
+        }
+    }
+}
+
+fn when(chain: &RotationChain) -> Option<String> {
+    chain.steps().last().map(|step| date(step.statement().time()))
+}
