@@ -247,7 +247,9 @@ impl HandingOver {
         let (did, at) = (self.old.bundle.did().clone(), chain.last().time());
         let own = RetiredDecryptionKey::new(did, at, &companions.x25519);
         let older = self.old.payload.retired_keys().as_slice().iter().cloned();
-        older.chain([own]).fold(false, |changes, key| new.add_retired_key(key) || changes)
+        // All of them, also after the first that is new.
+        let added: Vec<bool> = older.chain([own]).map(|key| new.add_retired_key(key)).collect();
+        added.contains(&true)
     }
 
     fn check_successor(&self, found: &Did) -> Result<(), RotationError> {

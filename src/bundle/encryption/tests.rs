@@ -68,7 +68,7 @@ fn what_is_encrypted_to_the_recipient_is_decrypted() {
 #[test]
 fn the_recipient_is_that_of_the_ages_identity() {
     let bundle = bundle();
-    let identity = age_identity(&bundle.companions().x25519).unwrap();
+    let identity = Tried::new(&bundle.companions().x25519).identity().unwrap();
     assert_eq!(identity.to_public().to_string(), bundle.age_recipient());
     assert_eq!(bundle.age_recipient().len(), 62);
 }
@@ -334,4 +334,57 @@ fn wycheproof_agrees() {
         }
     }
     assert_eq!((refused, total), (31, 518));
+}
+
+#[test]
+fn a_retired_key_is_tried_after_the_present_one() {
+    let (old, older) = (bundle(), bundle());
+    let mut keys = RetiredKeys::default();
+    for (retired, at) in [(&older, 1), (&old, 2), (&old, 3)] {
+        let key = &retired.companions().x25519;
+        let is_new = keys.add(RetiredDecryptionKey::new(retired.did().clone(), at, key));
+        assert_eq!(is_new, at < 3);
+    }
+    let new = bundle().with_retired(keys);
+    let by = |file: &[u8]| {
+        let plaintext = new.decrypt(EncryptedFile::read(file).unwrap()).unwrap();
+        plaintext.retired_key().map(|key| key.did().clone())
+    };
+    assert_eq!(by(&encrypt(&old, b"x")).as_ref(), Some(old.did()));
+    assert_eq!(by(&encrypt(&older, b"x")).as_ref(), Some(older.did()));
+    assert_eq!(by(&encrypt(&new, b"x")), None);
+    let [to_old, to_new]: [x25519::Recipient; 2] =
+        [&old, &new].map(|bundle| bundle.age_recipient().parse().unwrap());
+    let both: [&dyn Recipient; 2] = [&to_old, &to_new];
+    let encryptor = Encryptor::with_recipients(both.into_iter()).unwrap();
+    let mut writer = encryptor.wrap_output(Vec::new()).unwrap();
+    writer.write_all(b"for both").unwrap();
+    assert_eq!(by(&writer.finish().unwrap()), None);
+    let file = encrypt(&bundle(), b"x");
+    let stranger = new.decrypt(EncryptedFile::read(file.as_slice()).unwrap());
+    assert!(matches!(stranger, Err(DecryptError::NotForThisIdentity)));
+    // No secret in what is logged.
+    let [key, _] = new.retired_decryption_keys() else { panic!() };
+    let secret = hex::encode(older.companions().x25519.as_bytes());
+    assert!(!format!("{key:?} {new:?}").contains(&secret[..16]));
+    assert_eq!(key.public_key(), older.x25519_public_key());
+}
+
+#[test]
+fn retired_keys_are_read_as_they_were_written() {
+    let (old, mut keys) = (bundle(), RetiredKeys::default());
+    keys.add(RetiredDecryptionKey::new(old.did().clone(), 7, &old.companions().x25519));
+    let json = serde_json::to_string(&keys).unwrap();
+    let mut read: RetiredKeys = serde_json::from_str(&json).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), json);
+    for wrong in [
+        json.replace("\"retired\":7", "\"retired\":-7"),
+        json.replace("\"retired\"", "\"more\":1,\"retired\""),
+        json.replace("did:", "dod:"),
+        "{}".into(),
+    ] {
+        assert!(serde_json::from_str::<RetiredKeys>(&wrong).is_err(), "{wrong}");
+    }
+    assert_eq!((read.remove(bundle().did()), read.remove(old.did())), (0, 1));
+    assert!(read.is_empty());
 }
