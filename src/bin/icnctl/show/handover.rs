@@ -9,7 +9,7 @@ use crate::output::{date, one_line};
 pub(super) enum Handover {
     /// Not that it is known here.
     Not,
-    To(RotationChain),
+    To(Box<RotationChain>),
     /// The note cannot be read.
     Unknown(String),
 }
@@ -18,7 +18,7 @@ impl Handover {
     pub(super) fn of(store: &IdentityStore, header: &Header) -> Self {
         match store.handed_over(header.did()) {
             Ok(None) => Self::Not,
-            Ok(Some(chain)) => Self::To(chain),
+            Ok(Some(chain)) => Self::To(chain.into()),
             Err(error) => Self::Unknown(error.to_string()),
         }
     }
