@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::unwrap_in_result, reason = "tests")]
 
+mod advice;
 mod blocking;
 mod consumer;
 mod did;

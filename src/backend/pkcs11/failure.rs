@@ -46,6 +46,8 @@ impl Failure {
                 RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SlotIdInvalid,
             ) => ErrorKind::DeviceAbsent,
             Self::Returned(RvError::SessionCount | RvError::HostMemory) => ErrorKind::Busy,
+            Self::Returned(RvError::DeviceMemory) => ErrorKind::Storage,
+            Self::Returned(RvError::TokenWriteProtected) => ErrorKind::Permission,
             Self::Returned(RvError::RandomNoRng) => ErrorKind::Randomness,
             Self::Returned(
                 RvError::MechanismInvalid
@@ -127,6 +129,7 @@ mod tests {
             (RvError::DeviceRemoved, ErrorKind::DeviceAbsent),
             (RvError::TokenNotPresent, ErrorKind::DeviceAbsent),
             (RvError::SessionCount, ErrorKind::Busy),
+            (RvError::DeviceMemory, ErrorKind::Storage),
             (RvError::GeneralError, ErrorKind::DeviceFailed),
             (RvError::MechanismInvalid, ErrorKind::Unsupported),
         ] {

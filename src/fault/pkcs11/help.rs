@@ -126,9 +126,23 @@ impl Pkcs11Error {
             Self::Call { kind: ErrorKind::DeviceAbsent, .. } => {
                 "plug the token in, or start what it is behind, then try again"
             }
+            Self::Call { kind: ErrorKind::Storage, .. } => {
+                "the token is full: delete keys on it that nothing uses, by its own tool"
+            }
+            Self::Call { kind: ErrorKind::Permission, .. } => {
+                "the token is write-protected: take that off, by its switch or its own tool"
+            }
+            Self::Call { kind: ErrorKind::Unsupported, .. } => {
+                "this token cannot do it as it is: see what it has (`pkcs11-tool \
+                 --list-mechanisms`), and whether its firmware is current"
+            }
+            Self::Call { call: "C_Login", .. } => {
+                "look up the module's answer in its manual or log before you give the PIN again: it \
+                 may have been counted as a wrong one"
+            }
             Self::Call { .. } => {
                 "look up the module's answer in its manual or log, and see whether the vendor's own \
-                 tool can use the token; a PIN that was sent may have been counted"
+                 tool can use the token"
             }
         };
         Some(help.to_owned())

@@ -122,6 +122,22 @@ fn what_is_no_key_of_an_identity_is_said_to_be_something_else() {
     assert!(!home.path("identity.json").exists());
 }
 
+#[test]
+fn a_token_that_is_full_or_write_protected_is_said_to_be() {
+    for (code, advice) in [
+        ("CKR_DEVICE_MEMORY", "the token is full"),
+        ("CKR_TOKEN_WRITE_PROTECTED", "the token is write-protected"),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(&format!("on C_GenerateKeyPair all return {code}"));
+        let home = hsm.home();
+        let fault = hsm.fault_module();
+        let args = ["id", "init", "--backend", "pkcs11", "--module", &fault, "--token", "node-1"];
+        home.fails(&args, b"", &[code, advice]);
+        assert!(!home.path("identity.json").exists());
+    }
+}
+
 /// Its own configuration is what is wrong, and not where the module lies.
 #[test]
 fn a_module_that_does_not_start_has_the_advice_for_that() {
