@@ -158,7 +158,12 @@ impl Home {
         if header.backend() != BackendKind::Age {
             self.store.find(backend, header).map_err(|error| backup.explain(error))?;
         }
-        let needs = Needs::of(header);
+        self.wants_to_restore(backup)
+    }
+
+    /// The same, wherever its key is.
+    pub(super) fn wants_to_restore(&self, backup: &Backup) -> Result<Wants, Error> {
+        let (backend, needs) = (self.backend()?, Needs::of(backup.header()));
         let pin = needs.pin().then(|| Wanted::pin(backend.describe(), Step::Present));
         Ok(Wants::new(pin, needs.passphrase().then(|| Wanted::passphrase(Step::New))))
     }

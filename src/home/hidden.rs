@@ -8,7 +8,10 @@ use super::{Home, Made, pins};
 use crate::backend::pkcs11::{LoggedIn, Pkcs11Backend};
 use crate::backend::{Backend, BackendKind, Locator, Pkcs11Locator};
 use crate::did::Did;
+#[cfg(doc)]
+use crate::error::BackupError;
 use crate::error::{DeviceError, Error};
+use crate::keystore::backup::Backup;
 use crate::keystore::{Header, Needs};
 
 impl Home {
@@ -59,6 +62,31 @@ impl Home {
             let located = moved.store.locate_at(backend, &locator, pinned)?;
             let header = pins::change(&moved, located.prepare_relocation(credentials)?)?;
             Ok((header, locator))
+        })
+    }
+
+    /// **Blocks** on device, scrypt and files, and while a person is asked. As
+    /// [`Self::restore`], with the key where the configured token shows it within a login.
+    /// The PIN is sent once, to that token and to no other.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`BackupError::KeyNotThere`] if the token has no such key; those of
+    /// [`Pkcs11Backend::log_in`].
+    pub fn restore_within_login(
+        &mut self,
+        backup: Backup,
+        did: &Did,
+        config: Option<&str>,
+        source: CredentialSource<'_>,
+    ) -> Result<Made, Error> {
+        backup.is_of(did)?;
+        let asked = self.ask(&self.wants_to_restore(&backup)?, source)?;
+        self.make(asked, config, |store, backend, credentials| {
+            let token = pkcs11(backend)?.log_in(credentials)?;
+            let locator = token.search(did).map_err(|error| backup.explain(error.into()))?;
+            // Opened before the login ends, the key keeps it.
+            store.draft_restored(backend, backup.at(locator), did, credentials)
         })
     }
 

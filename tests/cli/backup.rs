@@ -1,7 +1,7 @@
 //! Backups, and putting an identity back from one: the drill for every backend.
 
 mod damage;
-mod drill;
+pub(crate) mod drill;
 mod forgery;
 mod modules;
 mod page;

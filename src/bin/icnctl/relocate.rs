@@ -75,7 +75,7 @@ pub(crate) fn search(
 /// without one. If several could, the PIN is sent to none of them; nor to a token
 /// that shows other keys: it would show this one too; nor to a stranger's, unless it
 /// is named: the PIN is not its own.
-fn hiding(
+pub(crate) fn hiding(
     context: &Context,
     module: Option<&Path>,
     header: &Header,

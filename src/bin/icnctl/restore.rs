@@ -50,14 +50,11 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     let (context, config) = configured(context, &backup, args)?;
     let store = context.store();
     store.check(backup.header(), context.config.identity.backend, Pinned::To(&did))?;
-    let (context, mut home, backup) = if args.relocate {
-        relocated(&context, backup)?
-    } else {
-        let home = context.home()?;
-        (context, home, backup)
+    let config = config.as_deref();
+    let Made { header, .. } = match (args.relocate, backup) {
+        (true, backup) => relocated(&context, backup, &did, config)?,
+        (false, backup) => put_back(&context, context.home()?, backup, &did, config)?,
     };
-    let source = context.source(home.wants_for_restored(&backup)?.pin());
-    let Made { header, .. } = home.restore(backup, &did, config.as_deref(), source)?;
     context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \
@@ -116,20 +113,46 @@ fn module_of(config: &str) -> Option<String> {
     Some(pkcs11.module.display().to_string())
 }
 
-/// The key, and the configuration, on the token that has the key now.
+fn put_back(
+    context: &Context,
+    mut home: Home,
+    backup: Backup,
+    did: &Did,
+    config: Option<&str>,
+) -> Result<Made, CliError> {
+    let source = context.source(home.wants_for_restored(&backup)?.pin());
+    Ok(home.restore(backup, did, config, source)?)
+}
+
+/// With the key, and the configuration, on the token that has the key now.
 #[cfg(feature = "pkcs11")]
-fn relocated(context: &Context, backup: Backup) -> Result<(Context, Home, Backup), CliError> {
+fn relocated(
+    context: &Context,
+    backup: Backup,
+    did: &Did,
+    config: Option<&str>,
+) -> Result<Made, CliError> {
     if backup.backend() != BackendKind::Pkcs11 {
         return Err(CliError::OptionForPkcs11 { option: "--relocate" });
     }
-    let (moved, locator) = crate::relocate::search(context, backup.did(), None)
-        .map_err(|error| explained(&backup, error))?;
-    let home = moved.home()?.moved_to(locator.clone());
-    Ok((moved, home, backup.at(locator)))
+    match crate::relocate::search(context, did, None) {
+        Ok((moved, locator)) => {
+            let home = moved.home()?.moved_to(locator.clone());
+            put_back(&moved, home, backup.at(locator), did, config)
+        }
+        // It may be shown within a login.
+        Err(error) => match crate::relocate::hiding(context, None, backup.header(), &error)? {
+            Some((mut home, wanted)) => {
+                let source = context.source(wanted.as_ref());
+                Ok(home.restore_within_login(backup, did, config, source)?)
+            }
+            None => Err(explained(&backup, error)),
+        },
+    }
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn relocated(_: &Context, _: Backup) -> Result<(Context, Home, Backup), CliError> {
+fn relocated(_: &Context, _: Backup, _: &Did, _: Option<&str>) -> Result<Made, CliError> {
     Err(icn_identity::error::DeviceError::NoPkcs11.into())
 }
 

@@ -4,6 +4,8 @@
 use support::home::{Home, openssl_verifies, write_private};
 use support::softhsm::{SoftHsm, count};
 
+use crate::backup::drill::{Drill, lose};
+
 /// As yubihsm_pkcs11 2.8.0 answers.
 const YUBIHSM: &str = "login-to-see\ncurve printable\nhide-max-sessions\n\
     manufacturer Yubico_(www.yubico.com)\nlibrary Yubico_(www.yubico.com)\nmodel YubiHSM";
@@ -165,6 +167,68 @@ fn relocate_sends_the_pin_to_no_stranger_that_is_not_named() {
     hsm.script(&format!("{YUBIHSM}\nlabel renamed\nserial 0000"));
     home.ok(&relocate, b"");
     refuses("label stranger\nserial 0000");
+}
+
+/// A backup says where the key was. Its token was replaced since.
+#[test]
+fn restore_finds_a_hidden_key_with_the_pin_and_sends_it_to_one_token_only() {
+    let hsm = SoftHsm::new();
+    with_a_key(&hsm, "node-1", "EC:edwards25519");
+    hsm.script(YUBIHSM);
+    let (home, module) = (hsm.home(), hsm.fault_module());
+    home.ok(&["id", "init", "--key", &uri(&hsm, "token=node-1;object=theirs")], b"");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    lose(&home);
+    hsm.script(&format!("{YUBIHSM}\nserial 0042"));
+    let restore = ["--did", &did, "--module", &module];
+    let relocate = [&restore[..], &["--relocate"]].concat();
+    drill.fails(&home, &restore, &["is not in this backup", "add --relocate"]);
+    assert!(!home.path("").exists());
+
+    // A wrong PIN is sent once, and nothing is left of it.
+    let file = home.beside("pin");
+    write_private(&file, "0001wrong-2222\n");
+    let args = drill.restore_args(&relocate);
+    let args: Vec<_> = args.iter().map(|arg| &**arg).collect();
+    let wrong = [&["--pin-file", file.to_str().unwrap()], &args[..]].concat();
+    let ((), calls) = hsm.calls(|| {
+        home.refused(&wrong, b"", &["refused the PIN; it was tried once"]);
+        home.refused(&wrong, b"", &["was not sent again"]);
+    });
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    assert!(!home.path("identity.json").exists() && !home.path("icn.toml").exists());
+
+    let (_, calls) = hsm.calls(|| drill.ok(&home, &relocate));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    assert_eq!(home.show()["did"], *did);
+    assert!(home.read("icn.toml").contains("serial = \"0042\""), "{}", home.read("icn.toml"));
+    signs(&home);
+
+    // By its names it is a stranger's, or there are two: the PIN goes to none.
+    lose(&home);
+    let not_there = ["is not in this backup", "because: no token has the key of"];
+    hsm.script(&format!("{YUBIHSM}\nlabel stranger\nserial 0043"));
+    let (_, calls) = hsm.calls(|| drill.fails(&home, &relocate, &not_there));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    let named = [&relocate[..], &["--key", "pkcs11:token=stranger"]].concat();
+    let (_, calls) = hsm.calls(|| drill.ok(&home, &named));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    signs(&home);
+    lose(&home);
+    with_a_key(&hsm, "node-2", "EC:edwards25519");
+    hsm.script(&format!("{YUBIHSM}\nserial 0044"));
+    let (_, calls) = hsm.calls(|| drill.fails(&home, &relocate, &not_there));
+    assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+    // Named, the wrong one is looked at, and the right one has it.
+    let other = [&relocate[..], &["--key", "pkcs11:token=node-2"]].concat();
+    let (_, calls) = hsm.calls(|| drill.fails(&home, &other, &not_there));
+    assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+    assert!(!home.path("identity.json").exists() && !home.path("icn.toml").exists());
+    let right = [&relocate[..], &["--key", "pkcs11:token=node-1"]].concat();
+    drill.ok(&home, &right);
+    signs(&home);
 }
 
 /// The same, with a token that is really another and empty.
