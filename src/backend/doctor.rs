@@ -31,6 +31,8 @@ pub enum Remedy {
     Adopt,
     /// A probe that may make a lasting key: `ProbeOptions::with_lasting_key`.
     LastingProbe,
+    /// One of several tokens: `Pkcs11Config::with_token`.
+    NameToken,
 }
 
 /// Whether a requirement is met.

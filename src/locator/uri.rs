@@ -99,6 +99,12 @@ impl Pkcs11Uri {
         self.object.is_some() || self.id.is_some()
     }
 
+    /// The same, of a token with any label.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn without_token(&self) -> Self {
+        Self { token: None, ..self.clone() }
+    }
+
     /// Whether a token is one that it means.
     #[must_use]
     pub fn matches_token(&self, device: &DeviceIdentity) -> bool {

@@ -3,6 +3,7 @@
 mod doctor;
 mod half;
 mod hidden;
+mod naming;
 mod p256;
 mod shown;
 mod traffic;

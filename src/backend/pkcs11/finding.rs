@@ -26,16 +26,37 @@ impl Pkcs11Backend {
     }
 
     /// **Blocks** on the device. Finds the public key that a URI means, without a
-    /// PIN. The token must also be the configured one.
+    /// PIN. The token must also be the configured one; if several could be it, the one
+    /// that shows the key is.
     ///
     /// # Errors
     ///
     /// [`Pkcs11Error::NoKey`] or [`Pkcs11Error::AmbiguousKey`] unless there is
-    /// exactly one.
+    /// exactly one; [`Pkcs11Error::AmbiguousToken`] if it is on several tokens, or on
+    /// none of several.
     pub fn locate(&self, uri: &Pkcs11Uri) -> Result<Pkcs11Locator, Pkcs11Error> {
-        let token = Token::select(&self.module, &self.wanted().and_uri(uri))?;
-        let session = token.session()?;
-        meant(Objects { token: &token, session: &session }, uri)
+        let wanted = self.wanted().and_uri(uri);
+        let several = match Token::select(&self.module, &wanted) {
+            Ok(token) => {
+                let session = token.session()?;
+                return meant(Objects { token: &token, session: &session }, uri);
+            }
+            Err(error @ Pkcs11Error::AmbiguousToken { .. }) if uri.names_a_key() => error,
+            Err(error) => return Err(error),
+        };
+        let mut found = Vec::new();
+        for token in token::present(&self.module)?.iter().filter(|token| wanted.matches(token)) {
+            let session = token.session()?;
+            match meant(Objects { token, session: &session }, uri) {
+                Ok(locator) => found.push(locator),
+                Err(Pkcs11Error::NoKey { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            _ => Err(several),
+        }
     }
 
     /// **Blocks** on the device. Looks for the key of a DID on every token of the

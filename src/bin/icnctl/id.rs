@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::{BackendKind, Locator, NewKey};
-use icn_identity::home::Made;
+use icn_identity::backend::{BackendKind, Locator, NewKey, Pkcs11Locator};
+use icn_identity::home::{Home, Made};
 use icn_identity::keystore::Storage;
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
@@ -11,7 +11,7 @@ use crate::adopt::Named;
 use crate::args::InitArgs;
 use crate::context::{Context, check_module};
 use crate::error::CliError;
-use crate::output::one_line;
+use crate::output::{self, one_line};
 use crate::{adopt, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
@@ -23,6 +23,14 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     home.check_algorithm(algorithm)?;
     let method = args.did_method(algorithm)?;
     let adopted = adopt::named(&context, args)?;
+    if let Named::Shown(locator, _) = &adopted {
+        // Among several tokens it is the one that shows the key.
+        home = on_its_token(&context, locator)?;
+    } else if matches!(adopted, Named::NoKey) && context.key.is_some() {
+        output::say(
+            "--key names a token and no key (`id` or `object`): a new key is made on that token",
+        );
+    }
     let source = context.source(home.wants_for_new()?.pin());
     let Made { bundle, header, .. } = match adopted {
         Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
@@ -64,6 +72,16 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
             text
         },
     )
+}
+
+/// The home, with its configuration narrowed to the token where a key was found.
+fn on_its_token(context: &Context, locator: &Pkcs11Locator) -> Result<Home, CliError> {
+    let mut context = context.clone();
+    if let Some(token) = &mut context.config.identity.pkcs11 {
+        token.token = Some(locator.token.clone());
+        token.serial = Some(locator.serial.clone());
+    }
+    context.home()
 }
 
 /// The configuration with what the command line says on top.

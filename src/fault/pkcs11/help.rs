@@ -26,14 +26,16 @@ impl Pkcs11Error {
                  variable that it wants (as SOFTHSM2_CONF), also for a service and under sudo"
             }
             Self::NoToken { .. } => {
-                "plug the token in, or correct `token` or `serial` under [identity.pkcs11]"
+                "plug the token in, or correct `token`, `serial` or `key` under [identity.pkcs11]"
             }
             Self::NotConfiguredToken { .. } => {
-                "correct `token` or `serial` under [identity.pkcs11]; if the key has moved, record \
-                 where it is (`IdentityStore::relocate`)"
+                "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
+                 record where it is (`IdentityStore::relocate`)"
             }
             Self::AmbiguousToken { differ_by, .. } => {
-                return Some(format!("name one by `{differ_by}` under [identity.pkcs11]"));
+                return Some(format!(
+                    "name one by `{differ_by}` under [identity.pkcs11], beside `module`"
+                ));
             }
             Self::NoEd25519 { p256: true, .. } => {
                 "for a new identity use P-256, which this token has; or use a \

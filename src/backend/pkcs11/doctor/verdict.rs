@@ -23,7 +23,7 @@ impl ModuleReport {
     #[must_use]
     pub fn selection(&self) -> Verdict {
         let count = self.tokens.iter().filter(|token| token.selected).count();
-        verdict(
+        let verdict = verdict(
             "one token",
             if count == 1 { Outcome::Ok } else { Outcome::Fail },
             match (count, self.tokens.len()) {
@@ -33,12 +33,13 @@ impl ModuleReport {
                 (several, _) => format!("the configuration means {several} tokens"),
             },
             if count == 0 {
-                "plug the token in or initialise it, or correct `token` and `serial` under \
+                "plug the token in or initialise it, or correct `token`, `serial` or `key` under \
                  [identity.pkcs11]"
             } else {
-                "name one by `serial` under [identity.pkcs11]"
+                "name one by `token` or `serial` under [identity.pkcs11], beside `module`"
             },
-        )
+        );
+        if count > 1 { verdict.remedied_by(Remedy::NameToken) } else { verdict }
     }
 }
 

@@ -49,10 +49,17 @@ impl Wanted {
         let serial = &token.seen.identity.serial;
         // Some modules have one number for all of their tokens.
         let says_something = serial.chars().any(|digit| digit != '0');
-        let but_for_the_label = Self { label: None, ..self.clone() };
+        let of_uri = |part: fn(&Pkcs11Uri) -> Option<&str>| self.uri.as_ref().and_then(part);
+        let labels = [self.label.as_deref(), of_uri(Pkcs11Uri::token)];
+        let is_another = |label| label != token.seen.identity.label;
+        let but_for_the_label = Self {
+            label: None,
+            uri: self.uri.as_ref().map(Pkcs11Uri::without_token),
+            ..self.clone()
+        };
         says_something
-            && self.serial.as_ref() == Some(serial)
-            && self.label.as_ref().is_some_and(|label| *label != token.seen.identity.label)
+            && self.serial.as_deref().or(of_uri(Pkcs11Uri::serial)) == Some(serial)
+            && labels.into_iter().flatten().any(is_another)
             && but_for_the_label.matches(token)
     }
 

@@ -19,6 +19,9 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                 Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
                 Remedy::Adopt => write!(advice, ": icnctl id init --key URI"),
                 Remedy::LastingProbe => write!(advice, ": --probe-with-lasting-key"),
+                Remedy::NameToken => {
+                    write!(advice, "; or by --token LABEL, or --key 'pkcs11:serial=SERIAL'")
+                }
                 _ => Ok(()),
             };
         }

@@ -65,10 +65,31 @@ impl Help for Pkcs11Error {
                      label from its certificate): run `icnctl id relocate`"
                 ));
             }
-            Self::NotConfiguredToken { .. } => {
-                "correct `token` or `serial` under [identity.pkcs11]; if the key has moved, run \
-                 `icnctl id relocate`"
+            Self::NoToken { .. } => {
+                "plug the token in, or correct `token`, `serial` or `key` under [identity.pkcs11] \
+                 (--token, --key); if the key of an identity is on another token now, or its token \
+                 was renamed, run `icnctl id relocate`"
             }
+            Self::NotConfiguredToken { .. } => {
+                "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
+                 run `icnctl id relocate`"
+            }
+            Self::AmbiguousToken { differ_by, .. } => match *differ_by {
+                "slot" => {
+                    "name one by `slot` under [identity.pkcs11], beside `module`: nothing else tells \
+                     them apart"
+                }
+                "token" => {
+                    "name one by its label: --key 'pkcs11:token=LABEL', with `;id=…` or `;object=…` \
+                     of a key that is there (--token LABEL does for id init and backend doctor); \
+                     or by `token` under [identity.pkcs11], beside `module`"
+                }
+                _ => {
+                    "name one by its label or serial number: --key 'pkcs11:serial=SERIAL', with \
+                     `;id=…` or `;object=…` of a key that is there (--token LABEL does for id init \
+                     and backend doctor); or by `serial` under [identity.pkcs11], beside `module`"
+                }
+            },
             Self::NotConfiguredKey { .. } => {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
