@@ -42,6 +42,7 @@
 
 mod age;
 mod error;
+mod fields;
 mod pkcs11;
 mod text;
 mod tpm;

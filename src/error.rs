@@ -40,6 +40,19 @@ use crate::sshsig::InvalidSshSignature;
 use crate::tls::{PeerError, ReplaceError, TlsError};
 
 /// Any error of this crate: the sum of the errors of its parts.
+///
+/// `?` turns each of them into it, and nothing else: an error of others, as of a file
+/// that you read yourself, has neither [`kind`](Self::kind) nor [`help`](Self::help) of
+/// this crate. A function that meets both returns an error of its own, or a boxed one:
+///
+/// ```
+/// use icn_identity::{DidSigner, SshSignature};
+///
+/// fn sign_file(signer: &impl DidSigner, path: &str) -> Result<SshSignature, Box<dyn std::error::Error>> {
+///     let message = std::fs::read(path)?;
+///     Ok(signer.sign_for("files@coop.example", &message)?)
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

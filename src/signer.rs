@@ -175,6 +175,11 @@ pub trait DidSignerExt: DidSigner {
         self.evidence().map_or(ProvenanceKind::External, Evidence::provenance)
     }
 
+    /// How much stands behind the evidence; [`Assurance::None`] where nothing is proven.
+    fn assurance(&self) -> Assurance {
+        self.evidence().map_or(Assurance::None, Evidence::assurance)
+    }
+
     /// Whether the key is in a device that says of itself that it is hardware.
     /// False for soft tokens, for keys sealed to a TPM (they sign in memory),
     /// and where nothing is proven.

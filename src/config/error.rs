@@ -1,5 +1,6 @@
 //! Why `icn.toml` cannot be used.
 
+use super::fields::{ASSURANCES, expected_at};
 use crate::fault::KeystoreError;
 use crate::kind::{ErrorKind, explain};
 
@@ -77,14 +78,18 @@ impl ConfigError {
         let help = match self {
             Self::File(error) => return error.help(),
             Self::Parse { .. } => {
-                "correct the line; the documentation of `icn_identity::config` lists every field. \
-                 PINs and passphrases never go into this file"
+                "correct the line: the documentation of `icn_identity::config` lists every field \
+                 with an example. PINs and passphrases never go into this file"
             }
             Self::NoPkcs11Section => {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
             Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
-            Self::NoAssurance => "set assurance_at_most = \"soft-token\", which is the least",
+            Self::NoAssurance => {
+                return Some(format!(
+                    "set assurance_at_most to {ASSURANCES}; the first is the least"
+                ));
+            }
             Self::NotText => "use paths that are UTF-8, and slot numbers below 2^63",
             Self::NotATable => "write [identity], [identity.pkcs11] and so on as tables",
             Self::TwoModules => "take the `module-path` out of `key`",
@@ -95,16 +100,33 @@ impl ConfigError {
 }
 
 /// The parser's own message shows the line, with whatever secret somebody put
-/// there against the rules.
+/// there against the rules. So the field is named, and what it takes.
 pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let place = error.span().map(|span| span.start);
+    let before = place.and_then(|place| text.get(..place)).unwrap_or_default();
     let message = error.message();
     // None of these repeats a value.
     let names_fields_only =
         ["unknown field", "missing field", "duplicate key", "invalid pkcs11 URI"]
             .iter()
             .any(|start| message.starts_with(start));
-    let problem =
-        if names_fields_only { message } else { "this value or syntax is not valid here" };
-    ConfigError::Parse { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
+    let problem = match place.and_then(|place| expected_at(text, place)) {
+        _ if message.starts_with("missing field `module`") => {
+            format!("{message}, the absolute path of the PKCS#11 library")
+        }
+        Some((field, takes)) if message.starts_with("invalid pkcs11 URI") => {
+            format!("{message}; `{}` takes {takes}", last(field))
+        }
+        _ if names_fields_only => message.to_owned(),
+        Some((field, takes)) => {
+            format!("this value is not valid for `{}`, which takes {takes}", last(field))
+        }
+        None => "this is not TOML, or no value that a field takes".to_owned(),
+    };
+    ConfigError::Parse { line: before.matches('\n').count() + 1, problem }
+}
+
+/// Of `identity.tpm.pin`: `pin`.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }

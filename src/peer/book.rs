@@ -132,13 +132,15 @@ impl PeerBook {
 
     /// **Blocks** on files. Accepts a DID from the next handshake on, under a name of
     /// your choice (empty for none; it is not compared with anything). Where it is
-    /// accepted already, it gets the name. Gives whether it was not accepted before.
+    /// accepted already, it gets the name; an empty one leaves that which it has. Gives
+    /// whether it was not accepted before.
     ///
     /// The chain and the numbers of a DID that was removed are still known.
     ///
     /// # Errors
     ///
-    /// [`BookError::Replaced`] for a DID that handed over to one that is in the book;
+    /// [`BookError::Replaced`] for a DID whose key handed over to one that is in the book
+    /// (`did:icn` and `did:key` of one key alike);
     /// [`BookError::Name`]; [`BookError::Full`]; or if the files fail.
     pub fn allow(&self, did: &Did, name: &str) -> Result<bool, BookError> {
         entry::check_name(name)?;
@@ -188,7 +190,9 @@ impl PeerBook {
     /// **Blocks** on files. Accepts the present DID of a chain of rotations in the
     /// place of each earlier one that is in the book, from the next handshake on, and
     /// keeps the chain: from then on only one that extends it leads on from there. A
-    /// peer that was removed is not accepted by that.
+    /// peer that was removed is not accepted by that. Entries that become one keep their
+    /// names; one for the other DID of a key that was handed over (`did:icn`, `did:key`)
+    /// goes with it.
     ///
     /// The first chain that is given for a bare DID is taken as it is: a thief of the
     /// key can make one that leaves out what the owner committed to before.

@@ -8,6 +8,7 @@ use super::body::{Body, canonical};
 use super::finding::sorted;
 use super::statement::{Unverified, Versioned};
 use super::{Fork, KeyCommitment, MAX_FILE_LEN, RotationError, RotationStatement};
+use crate::algorithm::VerifyingKey;
 use crate::did::Did;
 
 /// A complete, verified history from a first key to the present one.
@@ -177,6 +178,13 @@ impl RotationChain {
     pub fn dids(&self) -> impl Iterator<Item = &Did> {
         let new = self.statements().map(|statement| statement.new_key().did());
         std::iter::once(self.first_did()).chain(new)
+    }
+
+    /// Whether a key was handed over in it: that of an earlier DID, however that is
+    /// written (`did:icn` and `did:key` of one key are two DIDs).
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "asked by the book of peers"))]
+    pub(crate) fn supersedes(&self, key: &VerifyingKey) -> bool {
+        self.statements().any(|statement| statement.old().did().verifying_key() == key)
     }
 
     /// The key that alone can continue it, if its last statement says so.

@@ -46,8 +46,8 @@ impl Policy {
         }
     }
 
-    /// With the present DID in the place of each earlier one, and the chain held
-    /// beside it; whether other DIDs are accepted now.
+    /// With the present DID in the place of each earlier one, and of the other DIDs of
+    /// their keys, and the chain held beside it; whether other DIDs are accepted now.
     pub(super) fn follow(&mut self, chain: &RotationChain) -> Result<bool, RotationError> {
         let present = chain.current();
         let held = || Some(Arc::new(chain.clone()));
@@ -73,6 +73,8 @@ impl Policy {
                 if kept.len() == allowed.len() {
                     return Ok(false);
                 }
+                // The same keys by their other DIDs, which are not accepted beside it.
+                kept.retain(|did, _| !chain.supersedes(did.verifying_key()));
                 kept.insert(present.clone(), held());
                 let moved = kept.len() != allowed.len() || !allowed.contains_key(present);
                 *allowed = Arc::new(kept);

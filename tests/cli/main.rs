@@ -14,3 +14,4 @@ mod pkcs11;
 mod rotation;
 mod tpm;
 mod tpm2_pkcs11;
+mod values;

@@ -6,7 +6,9 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::pkcs11::doctor::examine;
 use icn_identity::config::Pkcs11Config;
 use icn_identity::evidence::{Fact, Unmet, Word};
-use icn_identity::{Assurance, DidKey, DidSignerExt as _, ProvenanceKind, Requirement};
+use icn_identity::{
+    Assurance, DidKey, DidSignerExt as _, IdentityBundle, ProvenanceKind, Requirement,
+};
 use support::softhsm::{SoftHsm, alone};
 
 use crate::ed25519::new_key;
@@ -46,6 +48,7 @@ fn a_token_is_software_a_remote_service_hardware_or_says_nothing() {
         ] {
             let key = scripted(hsm, script);
             assert_eq!(key.evidence().unwrap().assurance(), expected, "{script}");
+            assert_eq!(key.assurance(), expected, "{script}");
             assert_eq!(key.is_hardware_backed(), expected == Claimed, "{script}");
             for least in [SoftToken, RemoteService, Unstated, Claimed] {
                 let met = Requirement::any().at_least(least).check(&key);
@@ -54,6 +57,8 @@ fn a_token_is_software_a_remote_service_hardware_or_says_nothing() {
                     assert_eq!(unmet, Unmet::Assurance { required: least, found: expected });
                 }
             }
+            let bundle = IdentityBundle::issue(key).unwrap();
+            assert_eq!(bundle.assurance(), expected, "{script}");
             let report = examine(&faulty_config(hsm)).unwrap();
             let verdict = report.tokens[0].verdicts().into_iter().last().unwrap();
             assert_eq!(verdict.state == Outcome::Ok, expected == Claimed, "{verdict:?}");

@@ -14,7 +14,7 @@ use icn_identity::rotation::{
 use icn_identity::tls::{
     Highest, PeerError, SequenceError, SequenceStore as _, Server, TlsIdentity,
 };
-use icn_identity::{Did, Error};
+use icn_identity::{Did, DidMethod, Error};
 
 use crate::craft::variant;
 use crate::wire::{Ended, handshake};
@@ -422,6 +422,77 @@ fn two_pins_of_one_chain_become_one_and_a_removed_one_stays_so() {
     assert!(removed(book.remove(two.did()), two.did()));
     book.follow(&chain).unwrap();
     assert_eq!(book.list().unwrap(), []);
+}
+
+/// The other DID of a bundle's key.
+fn as_did_key(bundle: &Bundle) -> Did {
+    let did = Did::from_key(DidMethod::Key, bundle.did().verifying_key()).unwrap();
+    assert_ne!(did, *bundle.did());
+    did
+}
+
+/// `did:icn` and `did:key` of one key are two DIDs, and a key that was handed over is one.
+#[test]
+fn a_key_that_was_handed_over_is_not_accepted_by_its_other_did() {
+    let [one, two, other] = std::array::from_fn(|_| bundle());
+    let chain = RotationChain::verify([rotated(&one, &two, None)]).unwrap();
+    let (was, now) = (as_did_key(&one), as_did_key(&two));
+    // In the book before, it goes with its key.
+    let shelf = Shelf::new();
+    let book = shelf.book();
+    for (did, name) in [(one.did(), "the bank"), (&was, "its other DID"), (other.did(), "other")] {
+        book.allow(did, name).unwrap();
+    }
+    assert_eq!(book.follow(&chain).unwrap(), Followed::Moved { to: two.did().clone() });
+    let names_now = [(two.did().clone(), "the bank; its other DID".into())];
+    assert_eq!(names(&book)[..1], names_now);
+    assert!(!book.contains(&was).unwrap() && book.contains(other.did()).unwrap());
+    // Nor is it taken in afterwards, in any process, or when the peer was removed.
+    for book in [&book, &shelf.book()] {
+        let error = book.allow(&was, "").unwrap_err();
+        assert!(matches!(&error, BookError::Replaced { present, .. } if present == two.did()));
+    }
+    assert_eq!(book.follow(&chain).unwrap(), Followed::Unchanged);
+    // Whoever means the key by its other DID means the peer.
+    assert!(removed(book.remove(&was), two.did()));
+    assert!(book.allow(&was, "").is_err());
+    assert!(!book.contains(two.did()).unwrap());
+    // The present key has not handed over: its other DID is another peer, as ever.
+    assert!(book.allow(&now, "").unwrap());
+
+    // A list of DIDs in memory, the same.
+    let allowed = [one.did(), &was, other.did()].map(Clone::clone);
+    let client = icn_identity::tls::DidVerifier::allowed(allowed);
+    assert!(client.follow(&chain).unwrap());
+    let shown = format!("{client:?}");
+    assert!(shown.contains("Allowed(2 DIDs)"), "{shown}");
+}
+
+/// None is lost: not by a chain, and not by who lets it in once more.
+#[test]
+fn a_peer_keeps_its_name() {
+    let [one, two] = std::array::from_fn(|_| bundle());
+    let chain = RotationChain::verify([rotated(&one, &two, None)]).unwrap();
+    let long = "n".repeat(256);
+    for (before, present, expected) in [
+        ("the bank", "", "the bank"),
+        ("", "the bank", "the bank"),
+        ("the bank", "the bank", "the bank"),
+        ("the bank", "its new key", "its new key; the bank"),
+        (&long, "new", "new"),
+        ("old", &long, &long),
+    ] {
+        let shelf = Shelf::new();
+        let book = shelf.book();
+        book.allow(one.did(), before).unwrap();
+        book.allow(two.did(), present).unwrap();
+        book.follow(&chain).unwrap();
+        assert_eq!(names(&book), [(two.did().clone(), expected.to_owned())]);
+        book.allow(two.did(), "").unwrap();
+        assert_eq!(names(&book), [(two.did().clone(), expected.to_owned())]);
+        book.allow(two.did(), "another").unwrap();
+        assert_eq!(names(&book), [(two.did().clone(), "another".into())]);
+    }
 }
 
 /// Whoever removes a peer by a DID that it had means the peer: it must not stay accepted.

@@ -12,6 +12,9 @@ use crate::rotation::{RotationChain, RotationError};
 /// No name is longer, in bytes.
 const LONGEST_NAME: usize = 256;
 
+/// Between the names of entries that have become one.
+const SEPARATOR: &str = "; ";
+
 /// A peer that is accepted, as the book has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -107,6 +110,19 @@ impl Entry {
         }
         Ok(Peer { did: self.did.clone(), name: self.name.clone(), chain })
     }
+}
+
+/// The names of entries that become one, each once, as far as there is room.
+pub(super) fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for name in names {
+        let length: usize = all.iter().map(|name| name.len() + SEPARATOR.len()).sum();
+        let has_room = length + name.len() <= LONGEST_NAME;
+        if !name.is_empty() && !all.contains(&name) && has_room {
+            all.push(name);
+        }
+    }
+    all.join(SEPARATOR)
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), BookError> {

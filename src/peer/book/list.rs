@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::{Followed, Peer, Removed};
 use crate::did::Did;
 use crate::peer::book_error::{BookError, VERSION, check_version};
@@ -94,13 +94,19 @@ impl List {
     }
 
     pub(super) fn allow(&mut self, did: &Did, name: &str) -> Result<bool, BookError> {
-        match self.present(did)? {
-            Some(entry) if entry.did == *did => {
-                name.clone_into(&mut entry.name);
-                Ok(!std::mem::replace(&mut entry.allowed, true))
+        // A key that was handed over is not let in under its other DID either.
+        for entry in &self.entries {
+            if entry.chain()?.is_some_and(|chain| chain.supersedes(did.verifying_key())) {
+                let (did, present) = (did.clone(), entry.did.clone());
+                return Err(BookError::Replaced { did, present });
             }
+        }
+        match self.entries.iter_mut().find(|entry| entry.did == *did) {
             Some(entry) => {
-                Err(BookError::Replaced { did: did.clone(), present: entry.did.clone() })
+                if !name.is_empty() {
+                    name.clone_into(&mut entry.name);
+                }
+                Ok(!std::mem::replace(&mut entry.allowed, true))
             }
             None => {
                 self.entries.push(Entry::new(did, name, true));
@@ -109,12 +115,12 @@ impl List {
         }
     }
 
-    /// The entry of a DID, or of what it has become by a chain that was followed.
+    /// The entry of a DID, or of what its key has become by a chain that was followed.
     fn present(&mut self, did: &Did) -> Result<Option<&mut Entry>, BookError> {
         let mut at = self.entries.iter().position(|entry| entry.did == *did);
         if at.is_none() {
             for (index, entry) in self.entries.iter().enumerate() {
-                if entry.chain()?.is_some_and(|chain| chain.dids().any(|earlier| earlier == did)) {
+                if entry.chain()?.is_some_and(|chain| chain.supersedes(did.verifying_key())) {
                     at = Some(index);
                     break;
                 }
@@ -162,10 +168,17 @@ impl List {
         let there = led.iter().find(|entry| entry.did == *present);
         // Who was removed under the present DID stays so.
         let allowed = there.map_or_else(|| led.iter().any(|entry| entry.allowed), |at| at.allowed);
-        let mut names = there.into_iter().chain(&led).map(|entry| entry.name.as_str());
-        let name = names.find(|name| !name.is_empty()).unwrap_or_default();
-        let new = Entry::new(present, name, allowed).with_chain(chain)?;
-        let moved = led.len() > 1 || there.is_none();
+        let was_there = there.is_some();
+        // The same keys by their other DIDs, which are not accepted beside it.
+        let others = self.entries.iter().filter(|entry| {
+            led.iter().all(|led| led.did != entry.did)
+                && chain.supersedes(entry.did.verifying_key())
+        });
+        led.extend(others.cloned().collect::<Vec<_>>());
+        let there = led.iter().filter(|entry| entry.did == *present);
+        let name = entry::joined(there.chain(&led).map(|entry| entry.name.as_str()));
+        let new = Entry::new(present, &name, allowed).with_chain(chain)?;
+        let moved = led.len() > 1 || !was_there;
         // In the place of the first of them.
         let is_led = |entry: &Entry| led.iter().any(|led| led.did == entry.did);
         let at = self.entries.iter().take_while(|entry| !is_led(entry)).count();
