@@ -26,10 +26,10 @@ impl Pkcs11Error {
                  variable that it wants (as SOFTHSM2_CONF), also for a service and under sudo"
             }
             Self::NoToken { .. } => {
-                "plug the token in, or correct `token`, `serial` or `key` under [identity.pkcs11]"
+                "plug the token in, or correct `token` or `serial` (or `key`) under [identity.pkcs11]"
             }
             Self::NotConfiguredToken { .. } => {
-                "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
+                "correct `token` or `serial` (or `key`) under [identity.pkcs11]; if the key has moved, \
                  record where it is (`IdentityStore::relocate`)"
             }
             Self::AmbiguousToken { differ_by, .. } => {

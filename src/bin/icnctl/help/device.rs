@@ -65,13 +65,13 @@ impl Help for Pkcs11Error {
                      label from its certificate): run `icnctl id relocate`"
                 ));
             }
-            Self::NoToken { .. } => {
-                "plug the token in, or correct `token`, `serial` or `key` under [identity.pkcs11] \
+            Self::NoToken { present, .. } if !present.is_empty() => {
+                "plug the token in, or correct `token` or `serial` (or `key`) under [identity.pkcs11] \
                  (--token, --key); if the key of an identity is on another token now, or its token \
                  was renamed, run `icnctl id relocate`"
             }
             Self::NotConfiguredToken { .. } => {
-                "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
+                "correct `token` or `serial` (or `key`) under [identity.pkcs11]; if the key has moved, \
                  run `icnctl id relocate`"
             }
             Self::AmbiguousToken { differ_by, .. } => match *differ_by {
