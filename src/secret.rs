@@ -17,6 +17,7 @@
 //! - what the caller still has: the environment, a terminal's buffer, a `&str`;
 //! - locking where the system refuses it, which [`memory_protection`] tells.
 
+#[cfg(feature = "keystore")]
 mod answer;
 mod credential;
 pub(crate) mod json;
@@ -27,8 +28,10 @@ mod seed;
 mod stack;
 mod text;
 
-#[cfg(feature = "keystore")]
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) use answer::PinAnswer;
+#[cfg(feature = "keystore")]
+pub(crate) use answer::TryNote;
 pub use credential::{Passphrase, Pin};
 #[cfg(feature = "tpm")]
 pub(crate) use memory::LockedBox;

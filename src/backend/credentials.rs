@@ -1,8 +1,10 @@
 //! What a person gives to open an identity.
 
+use std::sync::Arc;
+
 use super::BackendKind;
 use crate::error::{DeviceError, KeystoreError};
-use crate::secret::{Passphrase, Pin, PinAnswer};
+use crate::secret::{Passphrase, Pin, TryNote};
 
 /// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
 /// tokens that cannot keep a storage key.
@@ -39,11 +41,10 @@ impl Credentials {
         self
     }
 
-    /// The same, and what a device will have answered to the PIN.
-    pub(crate) fn watched(self) -> (Self, PinAnswer) {
-        let Some(pin) = self.pin else { return (self, PinAnswer::default()) };
-        let (pin, answer) = pin.watched();
-        (Self { passphrase: self.passphrase, pin: Some(pin) }, answer)
+    /// The same; what a device answers to the PIN is noted there.
+    pub(crate) fn noted_by(mut self, note: Arc<dyn TryNote>, insists: bool) -> Self {
+        self.pin = self.pin.map(|pin| pin.noted_by(note, insists));
+        self
     }
 
     /// The PIN, for a backend that asks for one.

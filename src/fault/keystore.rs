@@ -246,6 +246,29 @@ pub enum KeystoreError {
         source_name: String,
         /// When it was refused, Unix time.
         at: u64,
+        /// Whether another PIN there would be noticed: of a file that stays, not of a
+        /// variable, nor of a credential that systemd makes anew with each start.
+        shows_change: bool,
+        /// The file that says so.
+        note: PathBuf,
+    },
+    /// The PIN of this source was sent before, and nobody knows what came of it: the
+    /// device has given no clear answer, or the process was killed. It was not sent
+    /// again.
+    #[error(
+        "the PIN from {source_name} was sent to token {token} on {}, and whether it was refused is \
+         not known; it was not sent again",
+        date(*at)
+    )]
+    PinInDoubt {
+        /// The token.
+        token: String,
+        /// The source.
+        source_name: String,
+        /// When it was sent, Unix time.
+        at: u64,
+        /// The file that says so.
+        note: PathBuf,
     },
     /// There is no passphrase that could be changed.
     #[error("this identity has no passphrase: {}", opener(*backend))]

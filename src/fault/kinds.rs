@@ -202,7 +202,7 @@ impl KeystoreError {
             }
             // The passphrase is another one now: the same call does not succeed.
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
-            Self::RefusedBefore { .. } => ErrorKind::WrongCredential,
+            Self::RefusedBefore { .. } | Self::PinInDoubt { .. } => ErrorKind::WrongCredential,
             Self::NoPassphrase { .. } => ErrorKind::Unsupported,
             Self::NoRetiredKey { .. } => ErrorKind::NotFound,
             Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,

@@ -27,15 +27,10 @@ pub(crate) const TRY_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Lock {
     /// None where there is no lock file and none can be made, on a full or
     /// read-only disk: then nobody else can write either.
-    file: Option<File>,
+    _file: Option<File>,
 }
 
 impl Lock {
-    /// Whether it keeps anybody out.
-    pub(crate) const fn is_held(&self) -> bool {
-        self.file.is_some()
-    }
-
     /// Waits for other processes, and sweeps away the temporary files of writers
     /// that were killed: under the lock there is no other writer.
     pub(crate) fn exclusive(home: &Path) -> Result<Self, KeystoreError> {
@@ -60,9 +55,9 @@ impl Lock {
     /// Held while a PIN is tried: on the directory itself, which has one writer with
     /// a lock of its own. So it is there on a read-only disk, too.
     pub(crate) fn of_tries(home: &Path) -> Result<Self, KeystoreError> {
-        let Ok(directory) = File::open(home) else { return Ok(Self { file: None }) };
+        let Ok(directory) = File::open(home) else { return Ok(Self { _file: None }) };
         match wait_for(&directory, TRY_PATIENCE) {
-            Ok(()) => Ok(Self { file: Some(directory) }),
+            Ok(()) => Ok(Self { _file: Some(directory) }),
             Err(TryLockError::WouldBlock) => Err(KeystoreError::InUse {
                 home: home.to_owned(),
                 holder: "a process that tries a PIN".to_owned(),
@@ -70,15 +65,25 @@ impl Lock {
             // A network file system that locks no directories.
             Err(TryLockError::Error(error)) => {
                 log::debug!("{} cannot be locked: {error}", home.display());
-                Ok(Self { file: None })
+                Ok(Self { _file: None })
             }
         }
     }
 
+    /// Held for as long as a write takes, by whoever holds whatever else: nobody waits
+    /// for anything under it.
+    pub(crate) fn of_notes(home: &Path) -> Result<Self, KeystoreError> {
+        Self::of_file(home, names::NOTES_LOCK)
+    }
+
     fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
-        let path = home.join(names::LOCK);
+        Self::of_file(home, names::LOCK)
+    }
+
+    fn of_file(home: &Path, name: &str) -> Result<Self, KeystoreError> {
+        let path = home.join(name);
         let Some(mut file) = open(&path).map_err(io_error("open", &path))? else {
-            return Ok(Self { file: None });
+            return Ok(Self { _file: None });
         };
         let metadata = file.metadata().map_err(io_error("read", &path))?;
         rule::check(&path, &metadata, Rule::Private)?;
@@ -104,7 +109,7 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()));
-        Ok(Self { file: Some(file) })
+        Ok(Self { _file: Some(file) })
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) const HANDED_OVER: &str = "handed-over.json";
 pub(crate) const UNFINISHED: &str = "unfinished.json";
 /// The configuration, unless it is elsewhere.
 pub(crate) const CONFIG: &str = "icn.toml";
+/// Held while it is written down what became of a PIN.
+pub(super) const NOTES_LOCK: &str = ".refused.lock";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 

@@ -72,14 +72,7 @@ impl Asked {
         let Self { store, credentials, pin, retry_refused } = self;
         match pin {
             PinFrom::Nowhere => work(&credentials),
-            PinFrom::Hand { device } => {
-                let (credentials, answer) = credentials.watched();
-                let done = work(&credentials);
-                if answer.was_accepted() {
-                    store.forget_refusals(&device);
-                }
-                done
-            }
+            PinFrom::Hand { device } => store.try_given(&device, credentials, retry_refused, work),
             PinFrom::Kept { device, place } => {
                 let read = || not_empty(read_place(&place)?, "PIN");
                 store.try_once(&device, &place, retry_refused, read, |pin| {

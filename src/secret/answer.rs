@@ -1,65 +1,257 @@
 //! What a device has answered to a PIN.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const ACCEPTED: u8 = 1;
-const REFUSED: u8 = 2;
+/// Keeps what becomes of a PIN where it outlives this process.
+///
+/// Called while the PIN is being sent, by whoever holds the device: nothing here may wait
+/// for somebody who waits for the device.
+pub(crate) trait TryNote: Send + Sync {
+    /// It is sent next, and not known to be right.
+    fn trying(&self);
+    /// It was not sent after all, or the device did not look at it.
+    fn not_sent(&self);
+    /// The device took it.
+    fn accepted(&self);
+    /// The device refused it.
+    fn refused(&self);
+    /// It was sent, and nobody knows what came of it.
+    fn in_doubt(&self);
+}
 
 /// What was answered to a PIN and its copies, where somebody wants to know it. Noted
 /// where the PIN is sent: what becomes of that elsewhere tells less.
 #[derive(Clone, Default)]
-pub(crate) struct PinAnswer(Option<Arc<AtomicU8>>);
+pub(crate) struct PinAnswer(Option<Arc<Cell>>);
 
+struct Cell {
+    heard: Mutex<Heard>,
+    note: Arc<dyn TryNote>,
+    #[allow(dead_code, reason = "asked by backends that remember PINs")]
+    insists: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Accepted,
+    InDoubt,
+    /// Stays: for one key, or by one device.
+    Refused,
+}
+
+impl Cell {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "said by those backends")
+)]
 impl PinAnswer {
-    #[cfg(feature = "keystore")]
-    pub(super) fn wanted() -> Self {
-        Self(Some(Arc::default()))
+    pub(super) fn noted_by(note: Arc<dyn TryNote>, insists: bool) -> Self {
+        Self(Some(Arc::new(Cell { heard: Mutex::new(Heard::Nothing), note, insists })))
     }
 
     pub(super) const fn of_nobody() -> Self {
         Self(None)
     }
 
-    #[cfg_attr(
-        not(any(feature = "pkcs11", feature = "tpm", test)),
-        allow(dead_code, reason = "said by those backends")
-    )]
+    /// Whether it is to be sent although it was refused, or in doubt, before.
+    #[allow(dead_code, reason = "asked by backends that remember PINs")]
+    pub(crate) fn insists(&self) -> bool {
+        self.0.as_ref().is_some_and(|cell| cell.insists)
+    }
+
+    /// The PIN goes to the device next. Unless it was accepted before, that is written
+    /// down first: a process that is killed meanwhile leaves a PIN in doubt.
+    #[must_use = "what is dropped is in doubt"]
+    pub(crate) fn sending(&self) -> Sending {
+        if let Some(cell) = &self.0 {
+            let heard = cell.heard();
+            if *heard != Heard::Accepted && *heard != Heard::Refused {
+                cell.note.trying();
+            }
+        }
+        Sending { answer: Some(self.clone()) }
+    }
+
+    /// It is known to be right, by this sending or by another one.
     pub(crate) fn accepted(&self) {
-        self.note(ACCEPTED);
+        self.hear(Heard::Accepted, |note| note.accepted());
     }
 
-    /// Outweighs that it was accepted: for one key, or by one device.
-    #[cfg_attr(
-        not(any(feature = "pkcs11", feature = "tpm", test)),
-        allow(dead_code, reason = "said by those backends")
-    )]
+    /// It is known to be wrong. Outweighs that it was accepted.
     pub(crate) fn refused(&self) {
-        self.note(REFUSED);
+        self.hear(Heard::Refused, |note| note.refused());
     }
 
-    #[cfg_attr(
-        not(any(feature = "pkcs11", feature = "tpm", test)),
-        allow(dead_code, reason = "said by those backends")
-    )]
-    fn note(&self, answer: u8) {
-        if let Some(noted) = &self.0 {
-            noted.fetch_max(answer, Ordering::SeqCst);
+    fn in_doubt(&self) {
+        self.hear(Heard::InDoubt, |note| note.in_doubt());
+    }
+
+    fn not_sent(&self) {
+        let Some(cell) = &self.0 else { return };
+        let heard = cell.heard();
+        if *heard == Heard::Nothing {
+            cell.note.not_sent();
         }
     }
 
-    #[cfg(feature = "keystore")]
-    pub(crate) fn was_accepted(&self) -> bool {
-        self.is(ACCEPTED)
+    fn hear(&self, what: Heard, note: impl FnOnce(&dyn TryNote)) {
+        let Some(cell) = &self.0 else { return };
+        let mut heard = cell.heard();
+        if *heard != Heard::Refused && *heard != what {
+            *heard = what;
+            note(&*cell.note);
+        }
+    }
+}
+
+/// A PIN on its way to a device, until it is said what came of it. Dropped, it is in
+/// doubt.
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "said by those backends")
+)]
+#[must_use = "what is dropped is in doubt"]
+pub(crate) struct Sending {
+    answer: Option<PinAnswer>,
+}
+
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "said by those backends")
+)]
+impl Sending {
+    /// The device took it.
+    pub(crate) fn accepted(self) {
+        self.end(PinAnswer::accepted);
     }
 
-    #[cfg(feature = "keystore")]
-    pub(crate) fn was_refused(&self) -> bool {
-        self.is(REFUSED)
+    /// The device refused it.
+    pub(crate) fn refused(self) {
+        self.end(PinAnswer::refused);
     }
 
-    #[cfg(feature = "keystore")]
-    fn is(&self, answer: u8) -> bool {
-        self.0.as_ref().is_some_and(|noted| noted.load(Ordering::SeqCst) == answer)
+    /// It certainly was not sent, or not looked at.
+    pub(crate) fn not_sent(self) {
+        self.end(PinAnswer::not_sent);
+    }
+
+    /// Nobody knows whether it was counted as a wrong try.
+    pub(crate) fn in_doubt(self) {
+        self.end(PinAnswer::in_doubt);
+    }
+
+    fn end(mut self, say: impl FnOnce(&PinAnswer)) {
+        if let Some(answer) = self.answer.take() {
+            say(&answer);
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            answer.in_doubt();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Said(Mutex<Vec<&'static str>>);
+
+    impl Said {
+        fn say(&self, what: &'static str) {
+            self.0.lock().unwrap().push(what);
+        }
+    }
+
+    impl TryNote for Said {
+        fn trying(&self) {
+            self.say("trying");
+        }
+        fn not_sent(&self) {
+            self.say("not sent");
+        }
+        fn accepted(&self) {
+            self.say("accepted");
+        }
+        fn refused(&self) {
+            self.say("refused");
+        }
+        fn in_doubt(&self) {
+            self.say("in doubt");
+        }
+    }
+
+    fn said(work: impl FnOnce(&PinAnswer)) -> Vec<&'static str> {
+        let said = Arc::<Said>::default();
+        let note: Arc<dyn TryNote> = Arc::<Said>::clone(&said);
+        work(&PinAnswer::noted_by(note, false));
+        said.0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_pin_is_noted_before_it_is_sent_until_it_is_known_to_be_right() {
+        let once = said(|answer| answer.sending().accepted());
+        assert_eq!(once, ["trying", "accepted"]);
+        // Each signature of a key that wants its PIN costs no write.
+        let often = said(|answer| {
+            for _ in 0..3 {
+                answer.clone().sending().accepted();
+            }
+        });
+        assert_eq!(often, ["trying", "accepted"]);
+        assert_eq!(said(|answer| answer.sending().not_sent()), ["trying", "not sent"]);
+    }
+
+    #[test]
+    fn what_is_not_said_is_in_doubt_and_what_is_refused_stays_so() {
+        assert_eq!(said(|answer| drop(answer.sending())), ["trying", "in doubt"]);
+        let panicked = said(|answer| {
+            let sending = answer.sending();
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _sending = sending;
+                panic!("the module");
+            }));
+            assert!(ended.is_err());
+        });
+        assert_eq!(panicked, ["trying", "in doubt"]);
+        // As a running service does whose PIN was changed under it.
+        let later = said(|answer| {
+            answer.sending().accepted();
+            answer.sending().refused();
+            answer.sending().accepted();
+            answer.sending().in_doubt();
+        });
+        assert_eq!(later, ["trying", "accepted", "refused"]);
+        let doubted = said(|answer| {
+            answer.sending().accepted();
+            answer.sending().in_doubt();
+            answer.sending().accepted();
+        });
+        assert_eq!(doubted, ["trying", "accepted", "in doubt", "trying", "accepted"]);
+        // One that was accepted and then not sent is as good as it was.
+        let away = said(|answer| {
+            answer.sending().accepted();
+            answer.sending().not_sent();
+        });
+        assert_eq!(away, ["trying", "accepted"]);
+    }
+
+    #[test]
+    fn a_pin_of_nobody_is_noted_nowhere() {
+        let answer = PinAnswer::of_nobody();
+        answer.sending().refused();
+        answer.accepted();
+        assert!(!answer.insists());
     }
 }

@@ -1,12 +1,15 @@
 //! What a person knows: a passphrase or a PIN.
 
 use std::fmt;
+#[cfg(feature = "keystore")]
+use std::sync::Arc;
 
 #[cfg(feature = "keystore")]
 use secrecy::SecretString;
 
 use super::LockedText;
-use super::answer::PinAnswer;
+#[cfg(feature = "keystore")]
+use super::answer::{PinAnswer, TryNote};
 
 macro_rules! credential {
     ($(#[$doc:meta])* $name:ident) => {
@@ -72,7 +75,7 @@ credential! {
 #[derive(Clone)]
 pub struct Pin {
     entry: Entry,
-    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "nothing is sent"))]
+    #[cfg(feature = "keystore")]
     answer: PinAnswer,
 }
 
@@ -106,14 +109,18 @@ impl Pin {
     }
 
     const fn of(entry: Entry) -> Self {
-        Self { entry, answer: PinAnswer::of_nobody() }
+        Self {
+            entry,
+            #[cfg(feature = "keystore")]
+            answer: PinAnswer::of_nobody(),
+        }
     }
 
-    /// The same, and what a device will have answered to it or a copy of it.
+    /// The same; what a device answers to it or a copy of it is noted there. If it
+    /// `insists`, it is sent although it was refused before.
     #[cfg(feature = "keystore")]
-    pub(crate) fn watched(self) -> (Self, PinAnswer) {
-        let answer = PinAnswer::wanted();
-        (Self { entry: self.entry, answer: answer.clone() }, answer)
+    pub(crate) fn noted_by(self, note: Arc<dyn TryNote>, insists: bool) -> Self {
+        Self { entry: self.entry, answer: PinAnswer::noted_by(note, insists) }
     }
 
     /// Where it is noted what a device says of it.

@@ -378,8 +378,8 @@ fn a_relocation_that_fails_puts_the_configuration_back_under_the_lock() {
     let relocate = home.command(&["id", "relocate"]);
     let mut strace = std::process::Command::new("strace");
     strace.args(["-f", "-y", "-o", log.to_str().unwrap(), "-e", "trace=rename,close"]);
-    // The first is that of the configuration.
-    strace.args(["-e", "inject=rename:error=EIO:when=2"]);
+    // The first is that of the PIN that is tried, the second that of the configuration.
+    strace.args(["-e", "inject=rename:error=EIO:when=3"]);
     strace.arg(relocate.get_program()).args(relocate.get_args()).env_clear();
     strace.envs(relocate.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let ran = support::home::run(&mut strace, b"");

@@ -51,15 +51,21 @@ pub(super) fn confirm(
 /// The only place from where a PIN goes to a module: what the token says of it is noted
 /// here. cryptoki wants a copy on the ordinary heap, which it wipes.
 fn send(token: &Token, session: &Session, user: UserType, pin: &Pin) -> Result<(), Refusal> {
+    let sending = pin.answer().sending();
     let sent =
         leaving_no_trace_of_much(|| session.login(user, pin.text().map(AuthPin::from).as_ref()));
     let answered = sent.map_err(|error| refusal(token, user, error));
     match &answered {
-        Ok(()) => pin.answer().accepted(),
+        Ok(()) => sending.accepted(),
         Err(Refusal::OfThisPin(_) | Refusal::Other(Pkcs11Error::PinLocked { .. })) => {
-            pin.answer().refused();
+            sending.refused();
         }
-        Err(_) => {}
+        Err(
+            Refusal::AlreadyIn(_)
+            | Refusal::NotThere(_)
+            | Refusal::Other(Pkcs11Error::PinUnusable { .. }),
+        ) => sending.not_sent(),
+        Err(Refusal::Other(_)) => sending.in_doubt(),
     }
     answered
 }

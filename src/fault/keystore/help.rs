@@ -122,10 +122,24 @@ impl KeystoreError {
                  damaged: restore it from a backup"
             }
             Self::ReadBack { .. } => "check the disk, then try again",
-            Self::RefusedBefore { .. } => {
-                "put the right PIN there (a file that is written anew is tried; a variable does \
-                 not show whether it has changed), then have this refusal forgotten \
-                 (`HomeOptions::retry_refused`)"
+            Self::RefusedBefore { shows_change: true, .. } => {
+                "put the right PIN there: a file that is written anew is tried; if it is the right \
+                 one, have this refusal forgotten (`HomeOptions::retry_refused`)"
+            }
+            Self::RefusedBefore { note, .. } => {
+                return Some(format!(
+                    "put the right PIN there; that it has changed does not show, so have this \
+                     refusal forgotten once: by `HomeOptions::retry_refused`, by a right PIN from \
+                     elsewhere, or by removing {}",
+                    note.display()
+                ));
+            }
+            Self::PinInDoubt { note, .. } => {
+                return Some(format!(
+                    "make sure of the PIN, and look at how many tries are left (the device was not \
+                     asked); then have it tried once (`HomeOptions::retry_refused`), or remove {}",
+                    note.display()
+                ));
             }
             Self::NoRetiredKey { .. } => {
                 "see of which it has one: `IdentityBundle::retired_decryption_keys`"

@@ -1,13 +1,13 @@
-//! One PIN at a time: who has begun a try is alone with the notes until it has
-//! written down what came of it.
+//! One PIN at a time: who has begun a try is alone with the notes until the device has
+//! answered and that is written down.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{MOST, Mark, Place, Refusal};
-use crate::clock;
+use super::notes::{MOST, Refusal};
+use super::source::{Mark, Place};
 use crate::error::KeystoreError;
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
@@ -27,65 +27,76 @@ fn here() -> MutexGuard<'static, Here> {
     HERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Remembers it for this process.
+pub(super) fn remember(home: &Path, refusal: Refusal) {
+    let known = &mut here().refused;
+    known.retain(|(of, noted)| of != home || !noted.is_of(&refusal.token, &refusal.mark));
+    known.push((home.to_owned(), refusal));
+    let too_many = known.len().saturating_sub(MOST);
+    known.drain(..too_many);
+}
+
+/// Forgets what this process remembers of a device.
+pub(super) fn forget(home: &Path, device: &str) {
+    here().refused.retain(|(of, refusal)| of != home || refusal.token != device);
+}
+
 /// A try that has begun. Until it is dropped, no other one begins in this home.
-pub(super) struct OneTry<'a> {
-    store: &'a IdentityStore,
+pub(super) struct OneTry {
+    store: IdentityStore,
     /// Keeps other processes out; freed before the turn.
-    lock: Lock,
+    _lock: Lock,
     turn: Turn,
 }
 
-impl<'a> OneTry<'a> {
-    pub(super) fn begin(store: &'a IdentityStore) -> Result<Self, KeystoreError> {
+impl OneTry {
+    pub(super) fn begin(store: &IdentityStore) -> Result<Self, KeystoreError> {
         let turn = Turn::wait(store.home())?;
         let lock = Lock::of_tries(store.home())?;
-        Ok(Self { store, lock, turn })
+        Ok(Self { store: store.clone(), _lock: lock, turn })
     }
 
-    /// Whether the device has refused this version of the source.
+    pub(super) const fn store(&self) -> &IdentityStore {
+        &self.store
+    }
+
+    /// By its one name.
+    pub(super) fn home(&self) -> &Path {
+        &self.turn.0
+    }
+
+    /// What is known of this version of the source.
+    pub(super) fn noted(
+        &self,
+        device: &str,
+        mark: &Mark,
+    ) -> Result<Option<Refusal>, KeystoreError> {
+        let noted = self.store.refusals()?.into_iter().find(|noted| noted.is_of(device, mark));
+        Ok(noted.or_else(|| {
+            let here = here();
+            let mut of_home = here.refused.iter().filter(|(home, _)| home == self.home());
+            of_home.find(|(_, noted)| noted.is_of(device, mark)).map(|(_, noted)| noted.clone())
+        }))
+    }
+
+    /// Whether the device has refused this version of the source, or may have.
     pub(super) fn check(
         &self,
         device: &str,
         place: &Place,
         mark: &Mark,
     ) -> Result<(), KeystoreError> {
-        let is_it = |refusal: &Refusal| refusal.token == device && refusal.mark == *mark;
-        let noted = self.store.refusals()?.into_iter().find(is_it);
-        let refused = noted.or_else(|| {
-            let here = here();
-            let mut of_home = here.refused.iter().filter(|(home, _)| *home == self.turn.0);
-            of_home.find(|(_, refusal)| is_it(refusal)).map(|(_, refusal)| refusal.clone())
-        });
-        match refused {
-            None => Ok(()),
-            Some(refusal) => Err(KeystoreError::RefusedBefore {
-                token: device.to_owned(),
-                source_name: place.to_string(),
-                at: refusal.at,
-            }),
-        }
-    }
-
-    pub(super) fn refused(&self, device: &str, mark: Mark) {
-        let refusal = Refusal { token: device.to_owned(), mark, at: clock::now() };
-        report(self.store.remember(&refusal, &self.lock));
-        let known = &mut here().refused;
-        let home = &self.turn.0;
-        known.retain(|(of, noted)| of != home || !noted.is_same_as(&refusal));
-        known.push((self.turn.0.clone(), refusal));
-        let too_many = known.len().saturating_sub(MOST);
-        known.drain(..too_many);
-    }
-
-    pub(super) fn accepted(&self, device: &str) {
-        report(self.store.forget(device, &self.lock));
-        here().refused.retain(|(home, refusal)| *home != self.turn.0 || refusal.token != device);
-    }
-}
-
-fn report(noted: Result<(), KeystoreError>) {
-    if let Err(error) = noted {
-        log::warn!("whether the PIN was refused could not be noted: {error}");
+        let Some(Refusal { token, at, in_doubt, .. }) = self.noted(device, mark)? else {
+            return Ok(());
+        };
+        let (source_name, note) = (place.to_string(), self.store.refusals_path());
+        Err(match in_doubt {
+            true => KeystoreError::PinInDoubt { token, source_name, at, note },
+            false => {
+                let shows_change = mark.shows_change();
+                KeystoreError::RefusedBefore { token, source_name, at, shows_change, note }
+            }
+        })
     }
 }
 

@@ -1,7 +1,9 @@
+use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::error::Pkcs11Error;
+use crate::error::{KeystoreError, Pkcs11Error};
 use crate::file::read_credential;
 
 fn wrong() -> Error {
@@ -50,10 +52,10 @@ impl Device {
         let place = Place::File(self.source.clone());
         let read = || Ok(read_credential(&self.source)?);
         self.store.try_once("token", &place, again, read, |pin| {
-            note(&pin, &answer);
             self.sent.fetch_add(1, Ordering::SeqCst);
             // Long enough for others to come in between, if they could.
             std::thread::sleep(std::time::Duration::from_millis(30));
+            note(&pin, &answer);
             answer
         })
     }
@@ -66,9 +68,9 @@ impl Device {
 /// As a backend does.
 fn note(pin: &Pin, answer: &Result<(), Error>) {
     match answer {
-        Ok(()) => pin.answer().accepted(),
-        Err(error) if error.is_wrong_pin() => pin.answer().refused(),
-        Err(_) => {}
+        Ok(()) => pin.answer().sending().accepted(),
+        Err(error) if error.is_wrong_pin() => pin.answer().sending().refused(),
+        Err(_) => pin.answer().sending().not_sent(),
     }
 }
 
@@ -186,14 +188,138 @@ fn what_the_device_says_counts_and_not_what_is_made_of_it() {
     device.put("right");
     device.attempt_in_silence(&Ok(()));
     assert!(!device.store.refusals_path().exists());
-    // One key of a device may refuse what the device has accepted.
-    let (pin, answer) = Pin::new("1").watched();
-    pin.clone().answer().accepted();
-    assert!(answer.was_accepted());
-    pin.answer().refused();
-    pin.answer().accepted();
-    assert!(answer.was_refused() && !answer.was_accepted());
-    assert_eq!(format!("{pin:?}"), "Pin { .. }");
+}
+
+fn in_doubt(result: &Result<(), Error>) -> bool {
+    matches!(result, Err(Error::Keystore(KeystoreError::PinInDoubt { .. })))
+}
+
+/// A process that is killed says nothing more: what it wrote before is what is left.
+#[test]
+fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
+    let device = Device::new();
+    let (place, read) = (Place::File(device.source.clone()), || Ok("1".into()));
+    let killed = device.store.try_once("token", &place, false, read, |pin| {
+        let noted = fs::read_to_string(device.store.refusals_path());
+        assert!(noted.is_err(), "nothing was sent yet");
+        let sending = pin.answer().sending();
+        // As the kill leaves it.
+        let left = fs::read(device.store.refusals_path()).unwrap();
+        sending.accepted();
+        assert!(!device.store.refusals_path().exists());
+        Ok(left)
+    });
+    file::write(&device.store.refusals_path(), &killed.unwrap()).unwrap();
+    let refused = device.attempt(false, Ok(()));
+    assert!(in_doubt(&refused) && device.sent() == 0, "{refused:?}");
+    let error = refused.unwrap_err();
+    assert!(error.is_wrong_credential() && !error.is_wrong_pin() && !error.is_transient());
+    assert!(in_doubt(&device.store.check_source("token", &place).map(drop)));
+    // What is sent again and not looked at is as much in doubt as before.
+    let locked = || Pkcs11Error::PinLocked { token: "t".into() };
+    let place = Place::File(device.source.clone());
+    let again = device.store.try_once("token", &place, true, read, |pin| {
+        pin.answer().sending().not_sent();
+        Err::<(), Error>(locked().into())
+    });
+    assert!(again.is_err() && in_doubt(&device.attempt(false, Ok(()))));
+    device.attempt(true, Ok(())).unwrap();
+    device.attempt(false, Ok(())).unwrap();
+    assert!(!device.store.refusals_path().exists());
+}
+
+#[test]
+fn a_pin_without_a_clear_answer_is_in_doubt_until_its_file_is_written_anew() {
+    let device = Device::new();
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    for _ in 0..2 {
+        let sent = device.store.try_once("token", &place, true, read, |pin| {
+            pin.answer().sending().in_doubt();
+            Err::<(), Error>(crate::error::DeviceError::NoPkcs11.into())
+        });
+        assert!(!sent.unwrap_err().is_wrong_credential());
+        assert!(in_doubt(&device.attempt(false, Ok(()))));
+        // Also where no file takes the note.
+        fs::remove_file(device.store.refusals_path()).unwrap();
+        assert!(in_doubt(&device.attempt(false, Ok(()))));
+    }
+    device.put("written anew");
+    device.attempt(false, Ok(())).unwrap();
+}
+
+/// A token that was pulled out and put back, with another PIN, refuses the one that the
+/// service still has.
+#[test]
+fn a_pin_that_is_refused_long_after_it_was_accepted_is_noted_for_the_next_process() {
+    let device = Device::new();
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    let kept = device.store.try_once("token", &place, false, read, |pin| {
+        pin.answer().sending().accepted();
+        Ok(pin)
+    });
+    let kept = kept.unwrap();
+    assert!(!device.store.refusals_path().exists());
+    // Nobody is kept waiting, neither for the files nor for another try.
+    let _opened = device.store.lock().unwrap();
+    let _trying = OneTry::begin(&device.store).unwrap();
+    let begun = std::time::Instant::now();
+    kept.clone().answer().sending().refused();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    drop(_trying);
+    assert!(fs::read_to_string(device.store.refusals_path()).unwrap().contains("/pin"));
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    assert_eq!(device.sent(), 0);
+}
+
+/// Others may open what is open already.
+#[test]
+fn who_waits_for_a_try_goes_on_as_soon_as_the_device_has_accepted_it() {
+    let device = Device::new();
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    let sent = device.store.try_once("token", &place, false, read, |pin| {
+        pin.answer().sending().accepted();
+        std::thread::scope(|scope| scope.spawn(|| device.attempt(false, Ok(()))).join().unwrap())
+    });
+    sent.unwrap();
+    assert_eq!(device.sent(), 1);
+}
+
+/// A person who types a PIN is not kept from typing another, but one is sent at a time.
+#[test]
+fn given_pins_are_sent_one_after_the_other_and_not_noted() {
+    let device = Device::new();
+    let sending = AtomicUsize::new(0);
+    let given = || {
+        let credentials = Credentials::pin(Pin::new("typed"));
+        device.store.try_given("token", credentials, false, |credentials| {
+            assert_eq!(sending.fetch_add(1, Ordering::SeqCst), 0, "two at a time");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            let sent = credentials.pin_for(crate::backend::BackendKind::Pkcs11)?;
+            sending.fetch_sub(1, Ordering::SeqCst);
+            sent.answer().sending().refused();
+            Err::<(), Error>(wrong())
+        })
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(given().unwrap_err().is_wrong_pin()));
+        }
+    });
+    assert!(!device.store.refusals_path().exists());
+    // One that is accepted shows that there is nothing wrong with the device.
+    device.attempt(false, Err(wrong())).unwrap_err();
+    let credentials = Credentials::pin(Pin::new("typed"));
+    let accepted = device.store.try_given("token", credentials, false, |credentials| {
+        let pin = credentials.pin_for(crate::backend::BackendKind::Pkcs11)?;
+        pin.answer().sending().accepted();
+        Ok(())
+    });
+    accepted.unwrap();
+    assert!(!device.store.refusals_path().exists());
+    device.attempt(false, Ok(())).unwrap();
 }
 
 /// As a handover that is prepared does, which goes on after the PIN was accepted.

@@ -218,7 +218,7 @@ fn a_key_that_its_maker_copied_to_another_token_is_found_there() {
 fn an_old_note_of_the_init_destroys_no_key_that_is_restored() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.home();
-    assert_eq!(support::cut_off::at_rename(&home, &hsm.init("node-1"), 5).code, -1);
+    assert_eq!(support::cut_off::at_rename(&home, &hsm.init("node-1"), 6).code, -1);
     let note = home.read("unfinished.json");
     // The payload is there under its temporary name: that is the last step.
     let names = std::fs::read_dir(home.path("")).unwrap();

@@ -5,8 +5,8 @@ use support::home::{Home, Ran, run};
 use support::softhsm::{PIN, SoftHsm, module};
 
 /// Killed when the header was to be written: key and storage key are on the
-/// token, and the DID is pinned.
-const BEFORE_THE_HEADER: usize = 4;
+/// token, and the DID is pinned. (The first rename is that of the PIN that is tried.)
+const BEFORE_THE_HEADER: usize = 5;
 
 fn cut_off(hsm: &SoftHsm) -> Home {
     let home = hsm.home();
@@ -132,7 +132,8 @@ fn the_identity_that_was_made_is_never_taken_for_one_that_was_not() {
     let icnctl = home.command(&init);
     let mut strace = std::process::Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=unlink"]);
-    strace.args(["-e", "inject=unlink:signal=SIGKILL:when=1"]);
+    // The first is that of the PIN that was tried.
+    strace.args(["-e", "inject=unlink:signal=SIGKILL:when=2"]);
     strace.arg(icnctl.get_program()).args(icnctl.get_args()).env_clear();
     strace.envs(icnctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
     assert_eq!(run(&mut strace, b"").code, -1);

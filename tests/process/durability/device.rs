@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::trace::{Call, calls};
 
 const TOKEN: &str = "node-1";
-const CUT_OFF: &str = "inject=rename:signal=SIGKILL:when=4";
+const CUT_OFF: &str = "inject=rename:signal=SIGKILL:when=5";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -62,7 +62,8 @@ impl Node {
         write_private(&node.path("pin"), PIN);
         write_private(&node.path("icn.toml"), FAST);
         if kind == Kind::Again {
-            // The note, once more with the DID, the configuration, the header.
+            // The PIN that is tried, the note, once more with the DID, the configuration,
+            // the header.
             let (ran, _) = node.traced(&["-e", "trace=rename", "-e", CUT_OFF]);
             assert_ne!(ran.code, 0, "{}", ran.err);
             assert_eq!(node.new_ids().len(), 3);
@@ -275,6 +276,8 @@ impl Node {
             // A header that was put aside: for all that is known, a key is in it.
             names.retain(|name| !name.starts_with("identity.json."));
         }
+        // Of what is noted of PINs.
+        names.retain(|name| name != ".refused.lock");
         assert_eq!(names, [".lock", "identity.age", "identity.json"], "{what}");
     }
 
@@ -295,9 +298,18 @@ impl Node {
             assert!(named.contains(&id), "{what}: nothing names {id}: {:?}", self.names());
         }
         let made = self.home().join("identity.age").exists();
+        let init = self.init();
+        let args: Vec<&str> = init.iter().map(String::as_str).collect();
+        let noted = self.home().join("refused.json");
+        if noted.exists() {
+            // The PIN was on its way: nobody knows whether it was counted.
+            let doubted = self.icnctl(if made { &["sign"] } else { &args });
+            assert_eq!(doubted.code, 77, "{what}: {}", doubted.err);
+            let step = format!("remove {}", noted.display());
+            assert!(doubted.err.contains(&step), "{what}: {}", doubted.err);
+            fs::remove_file(noted).unwrap();
+        }
         if !made {
-            let init = self.init();
-            let args: Vec<&str> = init.iter().map(String::as_str).collect();
             let mut again = self.icnctl(&args);
             if again.err.contains("unfinished.json says that it was never made") {
                 assert!(again.err.contains("remove `did`"), "{}", again.err);

@@ -44,9 +44,24 @@ impl Help for KeystoreError {
             Self::Approvals { .. } => {
                 "move the file away, and install the approvals again with `icnctl tpm install`"
             }
-            Self::RefusedBefore { .. } => {
-                "put the right PIN there (a file that is written anew is tried; a variable does \
-                 not show whether it has changed), then run the command once with --retry-pin"
+            Self::RefusedBefore { shows_change: true, .. } => {
+                "put the right PIN there: a file that is written anew is tried; if it is the right \
+                 one, run the command once with --retry-pin"
+            }
+            Self::RefusedBefore { note, .. } => {
+                return Some(format!(
+                    "put the right PIN there; that it has changed does not show (a variable, or a \
+                     credential that systemd makes anew with each start), so run the command once \
+                     with --retry-pin, or remove {}",
+                    note.display()
+                ));
+            }
+            Self::PinInDoubt { note, .. } => {
+                return Some(format!(
+                    "make sure of the PIN (`icnctl backend doctor` tells how many tries are left), \
+                     then run the command once with --retry-pin, or remove {}",
+                    note.display()
+                ));
             }
             Self::Unfinished { path, .. } => {
                 return Some(format!(

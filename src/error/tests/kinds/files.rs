@@ -51,6 +51,13 @@ fn of_credentials() {
 fn of_the_keystore() {
     use KeystoreError as E;
     let path = || "/x".into();
+    let refused = |shows_change| E::RefusedBefore {
+        token: "t".into(),
+        source_name: "s".into(),
+        at: 0,
+        shows_change,
+        note: "/x".into(),
+    };
     let t = || "text".to_owned();
     let busy = Box::new(io(io::ErrorKind::ResourceBusy));
     check(
@@ -98,7 +105,12 @@ fn of_the_keystore() {
             (E::Replaced { home: path(), what: "DID" }, K::OtherIdentity),
             (E::Resealed { home: path() }, K::CredentialMissing),
             (E::ReadBack { path: path() }, K::Io),
-            (E::RefusedBefore { token: t(), source_name: t(), at: 0 }, K::WrongCredential),
+            (refused(true), K::WrongCredential),
+            (refused(false), K::WrongCredential),
+            (
+                E::PinInDoubt { token: t(), source_name: t(), at: 0, note: path() },
+                K::WrongCredential,
+            ),
             (E::NoPassphrase { backend: BackendKind::Age }, K::Unsupported),
             (E::NoRetiredKey { did: did() }, K::NotFound),
             (E::NoPassphrase { backend: BackendKind::Pkcs11 }, K::Unsupported),

@@ -1,0 +1,80 @@
+//! `refused.json`: read, and changed in one step.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Mark;
+use crate::error::KeystoreError;
+use crate::file::{self, Lock, names};
+use crate::keystore::IdentityStore;
+
+/// More sources than any operator has; older refusals are dropped first.
+pub(super) const MOST: usize = 64;
+
+/// A PIN that is not sent again, by where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    pub(super) token: String,
+    pub(super) mark: Mark,
+    /// Unix time.
+    pub(super) at: u64,
+    /// It is being tried, or nobody knows what came of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) in_doubt: bool,
+}
+
+impl Refusal {
+    /// Whether it is of this version of a source, by this device.
+    pub(super) fn is_of(&self, device: &str, mark: &Mark) -> bool {
+        self.token == device && self.mark == *mark
+    }
+}
+
+impl IdentityStore {
+    pub(super) fn refusals_path(&self) -> PathBuf {
+        self.home().join(names::REFUSED)
+    }
+
+    pub(super) fn refusals(&self) -> Result<Vec<Refusal>, KeystoreError> {
+        let path = self.refusals_path();
+        let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
+        Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            // A damaged note must not lock anybody out.
+            log::warn!("{} cannot be read and is left aside: {error}", path.display());
+            Vec::new()
+        }))
+    }
+
+    /// Changes what is noted. The lock of the files may be held meanwhile, by what was
+    /// opened, and so may that of a try.
+    pub(super) fn change_refusals(
+        &self,
+        change: impl Fn(&mut Vec<Refusal>),
+    ) -> Result<(), KeystoreError> {
+        let changed = || {
+            let before = self.refusals().unwrap_or_default();
+            let mut after = before.clone();
+            change(&mut after);
+            (before != after).then_some(after)
+        };
+        // Nearly always there is nothing to be forgotten.
+        if changed().is_none() {
+            return Ok(());
+        }
+        let _lock = Lock::of_notes(self.home())?;
+        let path = self.refusals_path();
+        file::sweep_beside(&path);
+        let Some(mut after) = changed() else { return Ok(()) };
+        if after.is_empty() {
+            return file::remove(&path);
+        }
+        after.drain(..after.len().saturating_sub(MOST));
+        let text = serde_json::to_vec_pretty(&after).map_err(|source| KeystoreError::Header {
+            path: path.clone(),
+            source: source.into(),
+        })?;
+        file::write(&path, &text)
+    }
+}

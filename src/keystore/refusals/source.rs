@@ -1,0 +1,71 @@
+//! Where a PIN is kept, and what tells one version of it from the next.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::file;
+
+/// Where a PIN is kept, and stays after it was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    File(PathBuf),
+    /// By its name. It does not show whether it has changed.
+    Variable(String),
+}
+
+impl Place {
+    /// What tells this version of the source from a later one.
+    ///
+    /// A file is another one when it was written or replaced; not when it was looked at,
+    /// linked, or had its mode changed. Credentials that
+    /// systemd makes anew with each start (`$CREDENTIALS_DIRECTORY`) go by
+    /// their name.
+    pub(super) fn mark(&self) -> Mark {
+        match self {
+            Self::Variable(name) => Mark::Variable { name: name.clone() },
+            Self::File(path) => {
+                let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                let made_anew = file::is_from_systemd(&path);
+                let version = fs::metadata(&path).ok().filter(|_| !made_anew).map(|metadata| {
+                    let changed = (metadata.mtime(), metadata.mtime_nsec());
+                    format!(
+                        "{}:{}:{}:{}.{:09}",
+                        metadata.dev(),
+                        metadata.ino(),
+                        metadata.len(),
+                        changed.0,
+                        changed.1
+                    )
+                });
+                Mark::File { path, version }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Variable(name) => write!(f, "${name}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "source", deny_unknown_fields)]
+pub(super) enum Mark {
+    Variable { name: String },
+    File { path: PathBuf, version: Option<String> },
+}
+
+impl Mark {
+    /// Whether another PIN in that place would make another mark.
+    pub(super) const fn shows_change(&self) -> bool {
+        matches!(self, Self::File { version: Some(_), .. })
+    }
+}
