@@ -3,6 +3,7 @@
 
 mod age;
 mod backup;
+mod check;
 mod encryption;
 mod epoch;
 mod home;

@@ -209,7 +209,7 @@ fn with_the_token_unplugged_show_still_works_and_says_so() {
     assert_eq!(shown["did"], before["did"]);
     assert_eq!(shown["device"]["state"], "unreachable");
     let text = home.ok(&["id", "show"], b"");
-    assert!(text.contains("From the public header only; the token was not asked"), "{text}");
+    assert!(text.contains("From the public header only; the token could not be asked"), "{text}");
     assert!(text.contains("no token matches"), "{text}");
     quiet(&home.fails(&["sign"], b"hello", &["no token matches", "plug the token in"]));
     hsm.plug_in();

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::alone::alone;
-use support::home::{Home, PASSPHRASE};
+use support::home::{Home, PASSPHRASE, run};
 use support::peak;
+use support::softhsm::SoftHsm;
 
 /// KiB, for a file of 100 MB.
 const LIMIT: u64 = 64 * 1024;
@@ -52,6 +53,35 @@ fn a_hundred_megabytes_are_decrypted_in_constant_memory() {
         let (small, large) = (small.max(small_armored), large.max(large_armored));
         assert!(large < LIMIT, "{peaks:?}");
         assert!(large < small + 8192, "{peaks:?}");
+    });
+}
+
+/// As docs/encryption.md has it: what a passphrase takes comes on top.
+#[test]
+fn decrypting_takes_the_memory_of_scrypt_for_a_passphrase_and_none_of_it_for_a_pin() {
+    alone(|| {
+        let software = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+        software.write("icn.toml", "");
+        software.ok(&["id", "init"], b"");
+        let hsm = SoftHsm::with_token("node-1");
+        let token = hsm.identity("node-1");
+        token.write("icn.toml", &token.read("icn.toml").replace("work_factor = 10", ""));
+        let peaks = [&software, &token].map(|home| {
+            let shown = home.show();
+            let recipient = shown["encryption"]["age_recipient"].as_str().unwrap();
+            let file = home.beside("file.age");
+            let mut age = Command::new("age");
+            age.args(["--recipient", recipient, "--output"]).arg(&file);
+            assert_eq!(run(&mut age, b"x").code, 0);
+            let mut decrypt = home.command(&["decrypt", file.to_str().unwrap()]);
+            let (code, peak) = peak::run(decrypt.stdin(Stdio::null()).stdout(Stdio::null()));
+            assert_eq!(code, 0);
+            peak
+        });
+        let [software, token] = peaks;
+        eprintln!("software {software} KiB, token {token} KiB");
+        assert!((256 * 1024..300_000_000 / 1024).contains(&software), "{software} KiB");
+        assert!(token < 32 * 1024, "{token} KiB");
     });
 }
 

@@ -18,7 +18,7 @@ pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::id::{
     ChangePassphraseArgs, DecryptionKeyCommand, ExportArgs, IdCommand, ImportArgs, RenewArgs,
-    VerifyDocumentArgs,
+    ShowArgs, VerifyDocumentArgs,
 };
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};

@@ -35,7 +35,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(args: &Args) -> Result<Self, CliError> {
         let wants_document = args.format == AskedFormat::DidDocument;
-        if wants_document && !matches!(args.command, Command::Id { command: IdCommand::Show }) {
+        if wants_document && !matches!(args.command, Command::Id { command: IdCommand::Show(_) }) {
             return Err(CliError::FormatOfShow);
         }
         // `verify` works anywhere: it needs neither a home nor a configuration.

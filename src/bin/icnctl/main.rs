@@ -75,10 +75,12 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     let context = Context::new(&args)?;
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
-        Command::Id { command: IdCommand::Show } if context.wants_document => {
+        Command::Id { command: IdCommand::Show(_) } if context.wants_document => {
             document::show(&context)?;
         }
-        Command::Id { command: IdCommand::Show } => show::show(&context)?,
+        Command::Id { command: IdCommand::Show(show) } => {
+            return Ok(yes(show::show(&context, &show)?));
+        }
         Command::Id { command: IdCommand::Backup(backup) } => backup::backup(&context, &backup)?,
         Command::Id { command: IdCommand::Restore(restore) } => {
             restore::restore(&context, &restore)?;

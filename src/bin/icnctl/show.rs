@@ -1,22 +1,28 @@
 //! `icnctl id show`: from the public header, with a look at the device.
 
+mod check;
 mod handover;
+mod validity;
+mod words;
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::{BackendKind, KeyAtRest};
+use icn_identity::backend::{BackendKind, KeyAtRest, PinState};
 use icn_identity::bundle::Binding;
 use icn_identity::config::Pkcs11Config;
 use icn_identity::error::{DeviceError, Pkcs11Error};
-use icn_identity::evidence::{Fact, Word};
-use icn_identity::home::Home;
-use icn_identity::keystore::{EvidenceSummary, Header, Storage};
+use icn_identity::evidence::Fact;
+use icn_identity::keystore::{Header, Needs, Storage};
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 
+use self::check::Check;
 use self::handover::Handover;
+use self::validity::Validity;
+pub(crate) use self::words::assurance_warning;
+use self::words::{assurance_in_words, evidence_in_words, nobodys_word, provenance_in_words};
+use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line, public_key};
@@ -27,18 +33,22 @@ pub(crate) enum Device {
     None,
     /// `id init` has just made the key there.
     JustMade,
-    /// It is there and shows the identity's public key.
+    /// It is there and shows the identity's public key. A token does not show its private
+    /// key without a login.
     Present,
     /// It is there, and shows no public key without a login. Whether the key is there
     /// is not known.
     NotSeen,
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
+    /// It is there, and the key is not.
+    Missing(String),
     /// It is there, and something is wrong with it.
     Wrong(String),
 }
 
-pub(crate) fn show(context: &Context) -> Result<(), CliError> {
+/// Whether nothing is wrong, if that was asked.
+pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
     let store = context.store();
     let header = store.header()?;
     if let Ok(home) = context.home() {
@@ -47,19 +57,26 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
     store.check(&header, context.config.identity.backend, context.pinned())?;
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
-    let device = look(context, &header);
+    let (device, pin) = look(context, &header);
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
     let handover = Handover::of(&store, &header);
+    let check = Check::new(&Validity::of(&header), args.valid_for, &device, pin, &handover);
     context.format.print(
         || {
             let mut json = json_of(&header, &device, claim);
             if let Some(fields) = json.as_object_mut() {
                 fields.insert("handed_over".into(), handover.as_json());
+                fields.insert("pin".into(), json!(pin));
+                fields.insert("problems".into(), check.as_json());
             }
             json
         },
-        || format!("{}{}", as_text(&header, &device, claim), handover.as_text()),
-    )
+        || {
+            let shown = as_text(&header, &device, claim);
+            format!("{shown}{}{}", handover.as_text(), check.as_text(args.check))
+        },
+    )?;
+    Ok(!args.check || check.is_good())
 }
 
 /// What is said of the key at most: what the header says, as far as the configuration
@@ -101,20 +118,30 @@ impl Claim {
     }
 }
 
-fn look(context: &Context, header: &Header) -> Device {
+/// The device, and what it says of its PIN.
+fn look(context: &Context, header: &Header) -> (Device, Option<PinState>) {
     if header.device_locator().is_none() {
-        return Device::None;
+        return (Device::None, None);
     }
-    let look = |home: Home| home.store().find(home.backend()?, header);
-    let looked = context.home().and_then(|home| Ok(look(home)?));
-    match looked {
+    let home = match context.home() {
+        Ok(home) => home,
+        Err(error) => return (Device::Unreachable(error.to_string()), None),
+    };
+    let looked = home.backend().and_then(|backend| home.store().find(backend, header));
+    let device = match looked {
         Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
         Ok(_) => Device::Present,
-        Err(CliError::Identity(icn_identity::Error::Device(DeviceError::Pkcs11(
+        Err(icn_identity::Error::Device(DeviceError::Pkcs11(
             error @ (Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. }),
-        )))) => Device::Wrong(error.to_string()),
-        Err(error) => Device::Unreachable(error.to_string()),
-    }
+        ))) => Device::Wrong(error.to_string()),
+        Err(icn_identity::Error::Device(DeviceError::Pkcs11(
+            error @ Pkcs11Error::NoKey { .. },
+        ))) => Device::Missing(error.to_string()),
+        // Of a device that is away there is nothing more to be asked.
+        Err(error) => return (Device::Unreachable(error.to_string()), None),
+    };
+    let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
+    (device, pin.filter(|_| Needs::of(header).pin()))
 }
 
 /// Of an identity that was just made, under the configuration that there is.
@@ -141,9 +168,16 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         Device::JustMade | Device::Present => ("present", None),
         Device::NotSeen => ("not-seen", None),
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
+        Device::Missing(detail) => ("missing", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
     };
-    let binding = header.binding();
+    let (binding, validity) = (header.binding(), Validity::of(header));
+    let seen = match device {
+        Device::JustMade => Some("private-key"),
+        // Of a TPM its storage key: the key itself is in the header.
+        Device::Present if header.tpm().is_none() => Some("public-key"),
+        _ => None,
+    };
     json!({
         "did": header.did(),
         "algorithm": header.algorithm(),
@@ -160,7 +194,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         })),
         "evidence": facts,
         "evidence_word": evidence.words(),
-        "device": { "state": state, "detail": detail, "model": evidence.device() },
+        "device": { "state": state, "seen": seen, "detail": detail, "model": evidence.device() },
         "source": "header",
         "generation": header.generation(),
         "tls": {
@@ -168,8 +202,10 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
             "instance": binding.as_ref().and_then(Binding::instance),
             "epoch": binding.as_ref().map(Binding::epoch),
             "certificate_sha256": hex(&Sha256::digest(header.certificate())),
-            "not_before": header.tls_not_before().map(date),
-            "not_after": date(header.tls_not_after()),
+            "not_before": validity.not_before().map(date),
+            "not_after": date(validity.not_after()),
+            "status": validity.status(),
+            "expired": validity.is_expired(),
         },
         "storage": header.storage().kind(),
         "encryption": {
@@ -198,7 +234,7 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
     lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));
     lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
-    lines.push(("TLS", tls(header)));
+    lines.push(("TLS", Validity::of(header).in_words()));
     lines.push(("Instance", instance(header)));
     lines.push(("Encryption", encryption(header)));
     let mut text = String::new();
@@ -219,8 +255,15 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
                 "\nThe TPM is present; `icnctl tpm check` tells whether it opens this identity.\n",
             );
         }
-        Device::JustMade | Device::Present => {
-            text.push_str("\nThe token is present and shows this key. Its evidence above was read at the last write.\n");
+        Device::JustMade => {
+            text.push_str("\nThe token has the key. Its evidence above was read just now.\n");
+        }
+        Device::Present => {
+            text.push_str(
+                "\nThe token is present and shows the public key of this identity. Whether the private \
+                 key is there, it shows within a login only: sign something to see (`icnctl sign`). \
+                 The evidence above was read at the last write.\n",
+            );
         }
         Device::NotSeen => {
             text.push_str(
@@ -231,9 +274,12 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         Device::Unreachable(reason) => {
             let _ = write!(
                 text,
-                "\nFrom the public header only; the {what} was not asked: {}\n",
+                "\nFrom the public header only; the {what} could not be asked: {}\n",
                 one_line(reason)
             );
+        }
+        Device::Missing(reason) => {
+            let _ = write!(text, "\nWARNING, the key is not there: {}\n", one_line(reason));
         }
         Device::Wrong(reason) => {
             let _ = write!(text, "\nWARNING, do not use this token: {}\n", one_line(reason));
@@ -252,20 +298,6 @@ pub(crate) fn storage_in_words(header: &Header) -> String {
         _ => "a storage key that the device keeps",
     };
     format!("{} ({words})", header.storage().kind())
-}
-
-/// Until when; and from when, where that is still to come.
-fn tls(header: &Header) -> String {
-    let until = date(header.tls_not_after());
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    match header.tls_not_before() {
-        Some(begin) if u64::try_from(now).is_ok_and(|now| now < begin) => format!(
-            "certificate not valid before {} (until {until}): if this clock is right, it was \
-             ahead when the certificate was made; run `icnctl id renew`",
-            date(begin)
-        ),
-        _ => format!("certificate valid until {until}"),
-    }
 }
 
 /// Which holder of the DID it is, as peers see it.
@@ -295,87 +327,4 @@ fn encryption(header: &Header) -> String {
 fn locator(header: &Header) -> Option<String> {
     let tpm = header.tpm().map(ToString::to_string);
     header.locator().map(ToString::to_string).or(tpm)
-}
-
-fn provenance_in_words(provenance: ProvenanceKind) -> String {
-    let words = match provenance {
-        ProvenanceKind::Software => "in a file, and in memory while unlocked",
-        ProvenanceKind::DeviceHeld => {
-            "held by the device, not shown to be born there: there may be copies"
-        }
-        ProvenanceKind::Hardware => {
-            "born in the device and never out of it, by all the device says"
-        }
-        ProvenanceKind::TpmSealed => "sealed to a TPM, in memory while unlocked",
-        _ => "kept by a foreign signer",
-    };
-    format!("{provenance} ({words})")
-}
-
-fn assurance_in_words(assurance: Assurance) -> String {
-    let words = match assurance {
-        Assurance::SoftToken => {
-            "soft token, for tests: whoever can read its files, or runs its host, can copy the key"
-        }
-        Assurance::RemoteService => {
-            "a service elsewhere keeps the key: what it keeps keys in cannot be seen from here"
-        }
-        Assurance::Unstated => "the device does not say whether it is hardware",
-        Assurance::Claimed => "the device's own word that it is hardware",
-        _ => "no device stands behind this key",
-    };
-    format!("{assurance} ({words})")
-}
-
-/// What whoever has just made a key has to know of its device, if anything.
-pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'static str> {
-    match (assurance, is_tpm) {
-        (Assurance::SoftToken, true) => {
-            Some("This TPM is a virtual one: for tests, not for a node of value.")
-        }
-        (Assurance::SoftToken, false) => {
-            Some("This token is a soft token: for tests, not for a node of value.")
-        }
-        (Assurance::RemoteService, _) => {
-            Some("A service elsewhere keeps this key. It does not count as hardware.")
-        }
-        (Assurance::Unstated, _) => Some(
-            "This token does not say whether it is hardware, so it does not count as such. If it \
-             is software or a service elsewhere, set assurance_at_most under [identity.pkcs11].",
-        ),
-        _ => None,
-    }
-}
-
-/// `device: sensitive=true extractable=false; nobody: local=unknown`
-fn evidence_in_words(evidence: &EvidenceSummary) -> String {
-    let mut parts = Vec::new();
-    for word in [Some(Word::Device), Some(Word::Module), Some(Word::Nobody), None] {
-        let facts: Vec<_> = evidence
-            .facts()
-            .iter()
-            .filter(|(name, _)| evidence.words().get(*name).copied() == word)
-            .map(|(name, fact)| format!("{name}={fact}"))
-            .collect();
-        if facts.is_empty() {
-            continue;
-        }
-        let facts = facts.join(" ");
-        parts.push(word.map_or_else(|| facts.clone(), |word| format!("{word}: {facts}")));
-    }
-    parts.join("; ")
-}
-
-/// Why a key counts as less than its module says.
-fn nobodys_word(evidence: &EvidenceSummary) -> Option<String> {
-    let nobodys = evidence.words().iter().filter(|(_, word)| **word == Word::Nobody);
-    let names: Vec<_> = nobodys.map(|(name, _)| name.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "\nNobody vouches for {}: this module is known to answer without asking the device, \
-             or {} is set to false. So the key counts as device-held.\n",
-            names.join(", "),
-            "trust_key_history under [identity.pkcs11]"
-        )
-    })
 }

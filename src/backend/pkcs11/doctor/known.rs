@@ -73,9 +73,12 @@ impl KnownKey {
     pub fn look(&self, config: &Pkcs11Config) -> Verdict {
         let requirement = self.requirement();
         match backend(config).and_then(|backend| self.find(&backend)) {
-            Ok(KeyAtRest::Device(key)) if key.is_shown() => {
-                verdict(requirement, Outcome::Ok, "the token shows it; it was not used", "")
-            }
+            Ok(KeyAtRest::Device(key)) if key.is_shown() => verdict(
+                requirement,
+                Outcome::Ok,
+                "the token shows its public key; the private key was not looked for",
+                "",
+            ),
             Ok(_) => verdict(
                 requirement,
                 Outcome::Warning,
@@ -224,7 +227,8 @@ impl ModuleReport {
         let keys = self.selected().map(|token| &token.keys);
         let shown = keys.is_some_and(|keys| keys.iter().any(|key| key.did.as_ref() == Some(did)));
         if shown {
-            return verdict(IDENTITYS_KEY, Outcome::Ok, "the token shows it; it was not used", "");
+            let seen = "the token shows its public key; the private key was not looked for";
+            return verdict(IDENTITYS_KEY, Outcome::Ok, seen, "");
         }
         if keys.is_some_and(Vec::is_empty) {
             return verdict(

@@ -16,7 +16,7 @@ pub(crate) enum IdCommand {
     Init(InitArgs),
     /// Show the identity; needs no PIN or passphrase. `--format did-document` prints what peers
     /// need to know of it, signed
-    Show,
+    Show(ShowArgs),
     /// Verify a peer's DID document and print its DID and age recipient; needs no network.
     /// Exit 0 if valid, 1 if not, 2 if it could not be told
     VerifyDocument(VerifyDocumentArgs),
@@ -51,6 +51,21 @@ pub(crate) enum IdCommand {
     Backup(BackupArgs),
     /// Put an identity back from its backup, or only try it (--check); never overwrites one
     Restore(RestoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// For monitoring: exit 1 if there is a problem, and name each. The certificate has expired or
+    /// is not valid yet, the device is not there, does not have the key or is locked, or one wrong
+    /// PIN more locks it
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// A problem, too: the certificate ends within so many hours. A service that renews it has 56
+    /// left when it does (of 7 days)
+    #[arg(long, value_name = "HOURS", requires = "check", default_value_t = 0)]
+    #[arg(hide_default_value = true)]
+    pub(crate) valid_for: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,0 +1,66 @@
+//! What an operator should be told of, for monitoring.
+
+use icn_identity::backend::PinState;
+use serde_json::{Value, json};
+
+use super::Device;
+use super::handover::Handover;
+use super::validity::Validity;
+use crate::output::one_line;
+
+/// What is wrong.
+pub(super) struct Check {
+    problems: Vec<String>,
+    /// Of these, what is shown nowhere else.
+    of_pin: Option<&'static str>,
+}
+
+impl Check {
+    pub(super) fn new(
+        validity: &Validity,
+        hours: u64,
+        device: &Device,
+        pin: Option<PinState>,
+        handover: &Handover,
+    ) -> Self {
+        let mut problems: Vec<_> = validity.problem(hours).into_iter().collect();
+        match device {
+            Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
+            Device::Unreachable(reason) => problems.push(format!("the device: {reason}")),
+            Device::Missing(reason) | Device::Wrong(reason) => problems.push(reason.clone()),
+        }
+        let of_pin = pin.and_then(|pin| match pin {
+            PinState { locked: true, .. } => Some("the PIN is locked"),
+            PinState { final_try: true, .. } => Some("one wrong PIN more locks the device"),
+            _ => None,
+        });
+        problems.extend(of_pin.map(ToOwned::to_owned));
+        if let Handover::Unknown(reason) = handover {
+            problems.push(format!("handed-over.json cannot be read: {reason}"));
+        }
+        Self { problems: problems.iter().map(|problem| one_line(problem)).collect(), of_pin }
+    }
+
+    pub(super) const fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        json!(self.problems)
+    }
+
+    /// Where nobody has asked, what is shown anyway is not said twice.
+    pub(super) fn as_text(&self, asked: bool) -> String {
+        let lines = |problems: &[String]| -> String {
+            problems.iter().map(|problem| format!("PROBLEM: {problem}\n")).collect()
+        };
+        match (asked, self.of_pin) {
+            (true, _) if self.is_good() => {
+                "\nNo problem was found; the key was not used.\n".to_owned()
+            }
+            (true, _) => format!("\n{}", lines(&self.problems)),
+            (false, Some(pin)) => format!("\nPROBLEM: {pin}\n"),
+            (false, None) => String::new(),
+        }
+    }
+}

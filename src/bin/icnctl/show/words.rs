@@ -1,0 +1,88 @@
+//! What a key is, and who says so, in words.
+
+use icn_identity::evidence::Word;
+use icn_identity::keystore::EvidenceSummary;
+use icn_identity::{Assurance, ProvenanceKind};
+
+pub(super) fn provenance_in_words(provenance: ProvenanceKind) -> String {
+    let words = match provenance {
+        ProvenanceKind::Software => "in a file, and in memory while unlocked",
+        ProvenanceKind::DeviceHeld => {
+            "held by the device, not shown to be born there: there may be copies"
+        }
+        ProvenanceKind::Hardware => {
+            "born in the device and never out of it, by all the device says"
+        }
+        ProvenanceKind::TpmSealed => "sealed to a TPM, in memory while unlocked",
+        _ => "kept by a foreign signer",
+    };
+    format!("{provenance} ({words})")
+}
+
+pub(super) fn assurance_in_words(assurance: Assurance) -> String {
+    let words = match assurance {
+        Assurance::SoftToken => {
+            "soft token, for tests: whoever can read its files, or runs its host, can copy the key"
+        }
+        Assurance::RemoteService => {
+            "a service elsewhere keeps the key: what it keeps keys in cannot be seen from here"
+        }
+        Assurance::Unstated => "the device does not say whether it is hardware",
+        Assurance::Claimed => "the device's own word that it is hardware",
+        _ => "no device stands behind this key",
+    };
+    format!("{assurance} ({words})")
+}
+
+/// What whoever has just made a key has to know of its device, if anything.
+pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'static str> {
+    match (assurance, is_tpm) {
+        (Assurance::SoftToken, true) => {
+            Some("This TPM is a virtual one: for tests, not for a node of value.")
+        }
+        (Assurance::SoftToken, false) => {
+            Some("This token is a soft token: for tests, not for a node of value.")
+        }
+        (Assurance::RemoteService, _) => {
+            Some("A service elsewhere keeps this key. It does not count as hardware.")
+        }
+        (Assurance::Unstated, _) => Some(
+            "This token does not say whether it is hardware, so it does not count as such. If it \
+             is software or a service elsewhere, set assurance_at_most under [identity.pkcs11].",
+        ),
+        _ => None,
+    }
+}
+
+/// `device: sensitive=true extractable=false; nobody: local=unknown`
+pub(super) fn evidence_in_words(evidence: &EvidenceSummary) -> String {
+    let mut parts = Vec::new();
+    for word in [Some(Word::Device), Some(Word::Module), Some(Word::Nobody), None] {
+        let facts: Vec<_> = evidence
+            .facts()
+            .iter()
+            .filter(|(name, _)| evidence.words().get(*name).copied() == word)
+            .map(|(name, fact)| format!("{name}={fact}"))
+            .collect();
+        if facts.is_empty() {
+            continue;
+        }
+        let facts = facts.join(" ");
+        parts.push(word.map_or_else(|| facts.clone(), |word| format!("{word}: {facts}")));
+    }
+    parts.join("; ")
+}
+
+/// Why a key counts as less than its module says.
+pub(super) fn nobodys_word(evidence: &EvidenceSummary) -> Option<String> {
+    let nobodys = evidence.words().iter().filter(|(_, word)| **word == Word::Nobody);
+    let names: Vec<_> = nobodys.map(|(name, _)| name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "\nNobody vouches for {}: this module is known to answer without asking the device, \
+             or {} is set to false. So the key counts as device-held.\n",
+            names.join(", "),
+            "trust_key_history under [identity.pkcs11]"
+        )
+    })
+}

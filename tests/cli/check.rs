@@ -1,0 +1,150 @@
+//! `id show` claims no more than was seen, and `--check` tells it to a monitor.
+
+use serde_json::{Value, json};
+use support::home::{Home, PASSPHRASE, Ran, run};
+use support::softhsm::{PIN, SoftHsm};
+
+fn identity() -> Home {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    home
+}
+
+/// By another clock.
+fn at(clock: &str, home: &Home, args: &[&str]) -> Ran {
+    let command = home.command(args);
+    let mut other = std::process::Command::new("faketime");
+    other.args(["-f", clock]).arg(command.get_program()).args(command.get_args()).env_clear();
+    other.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    run(&mut other, b"")
+}
+
+fn json_at(clock: &str, home: &Home) -> Value {
+    let ran = at(clock, home, &["--format", "json", "id", "show", "--check"]);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+const SHOW: [&str; 2] = ["id", "show"];
+const CHECK: [&str; 3] = ["id", "show", "--check"];
+
+#[test]
+fn a_certificate_that_has_expired_is_shown_as_such_and_fails_the_check() {
+    let home = identity();
+    let good = home.ok(&CHECK, b"");
+    assert!(good.contains("certificate valid until 20") && good.contains("No problem was found"));
+    assert_eq!(home.show()["tls"]["status"], "valid");
+    assert_eq!(home.show()["tls"]["expired"], false);
+    assert_eq!(home.show()["problems"], json!([]));
+    let shown = home.ok(&SHOW, b"");
+    assert!(!shown.contains("PROBLEM") && !shown.contains("No problem"), "{shown}");
+
+    // What the header says beside what was signed counts for nothing.
+    for claimed in [None, Some(253_402_300_799_u64)] {
+        if let Some(claimed) = claimed {
+            home.edit_header("/tls_not_after", claimed.into());
+        }
+        let expired = at("+8d", &home, &SHOW);
+        assert_eq!(expired.code, 0, "{}", expired.err);
+        assert!(expired.out.contains("certificate EXPIRED on 20"), "{}", expired.out);
+        assert!(!expired.out.contains("valid until"), "{}", expired.out);
+        let checked = at("+8d", &home, &CHECK);
+        assert_eq!(checked.code, 1, "{}", checked.out);
+        let problem = "PROBLEM: TLS certificate EXPIRED on 20";
+        assert!(checked.out.contains(problem), "{}", checked.out);
+        let shown = json_at("+8d", &home);
+        assert_eq!(
+            (&shown["tls"]["status"], &shown["tls"]["expired"]),
+            (&json!("expired"), &json!(true))
+        );
+        assert_eq!(shown["problems"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_certificate_of_the_future_and_one_that_ends_soon_fail_the_check() {
+    let home = identity();
+    assert_eq!(at("-2d", &home, &CHECK).code, 1);
+    assert_eq!(json_at("-2d", &home)["tls"]["status"], "not-yet-valid");
+    // Of seven days.
+    for (clock, hours, code) in
+        [("+0", "160", 0), ("+0", "170", 1), ("+6d", "20", 0), ("+6d", "30", 1), ("+6d", "0", 0)]
+    {
+        let ran = at(clock, &home, &["id", "show", "--check", "--valid-for", hours]);
+        assert_eq!(ran.code, code, "{clock} {hours}: {}{}", ran.out, ran.err);
+        assert_eq!(ran.out.contains("ends within"), code == 1, "{}", ran.out);
+    }
+    assert_eq!(home.icnctl(&["id", "show", "--valid-for", "1"], b"").code, 2);
+}
+
+/// A token shows private keys within a login only.
+#[test]
+fn of_a_private_key_that_was_deleted_only_what_was_seen_is_said() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let id = home.show()["locator"].as_str().unwrap().to_owned();
+    let id = id.split(";id=").nth(1).unwrap().replace('%', "");
+    let id = id.split([';', '?']).next().unwrap().to_owned();
+    let delete = |kind| {
+        let delete = ["--login", "--pin", PIN, "--delete-object", "--type", kind, "--id", &id];
+        let gone = hsm.pkcs11_tool(&delete);
+        assert_eq!(gone.code, 0, "{}", gone.err);
+    };
+    for deleted in [false, true] {
+        if deleted {
+            delete("privkey");
+        }
+        let text = home.ok(&CHECK, b"");
+        assert!(text.contains("shows the public key of this identity"), "{text}");
+        assert!(
+            text.contains("Whether the private key is there, it shows within a login"),
+            "{text}"
+        );
+        assert!(text.contains("the key was not used"), "{text}");
+        assert_eq!(home.show()["device"]["seen"], "public-key");
+        let doctor = home.icnctl(&["backend", "doctor"], b"").out;
+        assert!(doctor.contains("the private key was not looked for"), "{doctor}");
+    }
+    assert_ne!(home.icnctl(&["sign"], b"x").code, 0);
+    delete("pubkey");
+    let shown = home.show();
+    // Nothing is there to be told from a token that shows nothing.
+    assert_eq!(
+        (&shown["device"]["state"], &shown["device"]["seen"]),
+        (&json!("not-seen"), &Value::Null)
+    );
+}
+
+/// The header names another object than the token has.
+#[test]
+fn a_key_that_is_not_where_it_was_fails_the_check() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    home.edit_header("/locator/id", "010203".into());
+    assert_eq!(home.show()["device"]["state"], "missing");
+    let ran = home.icnctl(&CHECK, b"");
+    assert!(ran.code == 1 && ran.out.contains("WARNING, the key is not there: "), "{}", ran.out);
+    assert!(ran.out.contains("PROBLEM: token node-1 has no key with id 010203"), "{}", ran.out);
+}
+
+#[test]
+fn a_device_that_is_away_or_locked_fails_the_check() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    assert_eq!(home.icnctl(&CHECK, b"").code, 0);
+    let logins = hsm.count("C_Login");
+    for (script, problem) in
+        [("flag pin-locked", "the PIN is locked"), ("flag final-try", "one wrong PIN more locks")]
+    {
+        hsm.script(script);
+        let ran = home.icnctl(&CHECK, b"");
+        assert!(ran.code == 1 && ran.out.contains(problem), "{}{}", ran.out, ran.err);
+        assert!(home.ok(&SHOW, b"").contains(problem));
+    }
+    hsm.script("");
+    assert_eq!(home.icnctl(&CHECK, b"").code, 0);
+    assert_eq!(hsm.count("C_Login"), logins);
+    hsm.unplug();
+    let ran = home.icnctl(&CHECK, b"");
+    assert!(ran.code == 1 && ran.out.contains("PROBLEM: the device: "), "{}", ran.out);
+    assert_eq!(home.icnctl(&SHOW, b"").code, 0);
+}
