@@ -31,6 +31,7 @@ mod recovery;
 mod scheme;
 mod session;
 mod storage;
+mod strays;
 mod template;
 mod token;
 
@@ -200,7 +201,8 @@ fn cleaned_up(objects: Objects<'_>, id: &[u8], error: Error) -> Error {
         Err(left) => {
             log::warn!("a new key could not be removed from its token: {left}");
             let (token, id) = (objects.token.name(), crate::encoding::hex::encode(id));
-            DeviceError::from(Pkcs11Error::LeftBehind { token, id, source: error.into() }).into()
+            let (by_their_id, source) = (true, error.into());
+            DeviceError::from(Pkcs11Error::LeftBehind { token, id, by_their_id, source }).into()
         }
     }
 }

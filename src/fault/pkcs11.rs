@@ -115,11 +115,13 @@ pub enum Pkcs11Error {
         key: String,
     },
     /// What lies there is no key that an identity can have.
-    #[error("on token {token}, {key} is {found}, and not an Ed25519 or P-256 key")]
+    #[error(
+        "token {token} has no key for an identity: {key} is {found}, and not an Ed25519 or P-256 key"
+    )]
     OtherKind {
         /// The token.
         token: String,
-        /// `the key with id …`, or how else it was looked for.
+        /// `the object with id …`, or how else it was looked for.
         key: String,
         /// What it is: `an RSA key`.
         found: String,
@@ -269,8 +271,12 @@ pub enum Pkcs11Error {
     LeftBehind {
         /// The token.
         token: String,
-        /// `CKA_ID` of the objects, hex; or `unknown`, if they show none.
+        /// `CKA_ID` of the objects, hex; or `unknown`, if they show none. Several are
+        /// separated by commas.
         id: String,
+        /// Whether that is the id that they were given, by which the next attempt finds
+        /// and removes them.
+        by_their_id: bool,
         /// Why the key was not made.
         #[source]
         source: Box<dyn StdError + Send + Sync>,

@@ -79,6 +79,86 @@ fn a_storage_key_that_is_made_in_vain_costs_no_stranger_a_key() {
     });
 }
 
+/// A module that makes what it says it did not, under the first byte of the id. (By its
+/// whole id it is removed.)
+#[test]
+fn what_a_failed_generation_leaves_under_another_id_is_named() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let ids = || {
+            let listed = hsm.objects(TOKEN);
+            let ids = listed.lines().filter_map(|line| line.trim().strip_prefix("ID:"));
+            let mut ids: Vec<_> = ids.map(|id| id.trim().to_owned()).collect();
+            ids.sort();
+            ids.dedup();
+            ids
+        };
+        let new_key = |label: &str| NewKey::default().with_label(Some(label.to_owned()));
+        // Somebody else's, with the label of a storage key to be.
+        let make = ["--keypairgen", "--key-type", "EC:prime256v1", "--id", "0707"];
+        hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["--label", "icn-identity storage"]].concat());
+        for fault in [
+            "on C_GenerateKeyPair 1 after CKR_DEVICE_MEMORY",
+            "on C_GenerateKeyPair 1..2 after CKR_TEMPLATE_INCONSISTENT\n\
+             on C_GenerateKeyPair 3..99 return CKR_TEMPLATE_INCONSISTENT",
+        ] {
+            let before = ids();
+            hsm.script(&format!("short-id\n{fault}"));
+            let error = faulty(hsm).create(&new_key(fault), &pin()).map(drop).unwrap_err();
+            let new: Vec<_> = ids().into_iter().filter(|id| !before.contains(id)).collect();
+            assert!(!new.is_empty());
+            let Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
+                id, by_their_id, ..
+            })) = &error
+            else {
+                panic!("{error}")
+            };
+            assert_eq!(id.split(", ").collect::<Vec<_>>(), new);
+            assert!(!by_their_id);
+            let help = error.help().unwrap();
+            assert!(help.contains("destroy each") && help.contains("no later attempt"), "{help}");
+        }
+        // By its whole id nothing is left, and that is no more than the error.
+        hsm.script("on C_GenerateKeyPair 1 after CKR_DEVICE_MEMORY");
+        let before = ids();
+        let error = faulty(hsm).create(&new_key("whole"), &pin()).map(drop).unwrap_err();
+        assert!(error.to_string().contains("C_GenerateKeyPair"), "{error}");
+        assert_eq!(ids(), before);
+        // Storage keys, by each way, and not the one that was there.
+        for (fault, other) in
+            [("C_GenerateKey", "C_GenerateKeyPair"), ("C_GenerateKeyPair", "C_GenerateKey")]
+        {
+            hsm.script(&format!(
+                "short-id\non {fault} 1 after CKR_DEVICE_MEMORY\n\
+                 on {other} all return CKR_FUNCTION_NOT_SUPPORTED"
+            ));
+            let backend = faulty(hsm);
+            let login = backend.log_in(&pin()).unwrap();
+            let before = ids();
+            match backend.wrap(&did(), &secret(), &pin()).unwrap_err() {
+                DeviceError::Pkcs11(Pkcs11Error::LeftBehind { id, .. }) => {
+                    assert_ne!(id, "0707");
+                    let new: Vec<_> = ids().into_iter().filter(|id| !before.contains(id)).collect();
+                    assert_eq!(id.split(", ").collect::<Vec<_>>(), new, "{fault}");
+                }
+                other => panic!("{other}"),
+            }
+            drop(login);
+        }
+        // And of a probe.
+        hsm.script("short-id\non C_GenerateKeyPair 1 after CKR_DEVICE_MEMORY");
+        let lasting = ProbeOptions::default().with_lasting_key(true);
+        let before = ids();
+        match probe(&faulty_config(hsm), &Pin::new(PIN), &lasting).map(drop).unwrap_err() {
+            Error::Device(DeviceError::Pkcs11(Pkcs11Error::ProbeLeft { ids: left, .. })) => {
+                let new: Vec<_> = ids().into_iter().filter(|id| !before.contains(id)).collect();
+                assert_eq!(left, new);
+            }
+            other => panic!("{other}"),
+        }
+    });
+}
+
 /// Written by other software, under this id.
 fn certificate(id: &str) {
     let bytes = |at| u8::from_str_radix(&id[at..at + 2], 16).unwrap();

@@ -60,7 +60,7 @@ impl Objects<'_> {
         }
         Ok(match other {
             Some(found) => {
-                let (key, found) = (format!("what is {wanted}"), found.to_owned());
+                let (key, found) = (format!("the object {wanted}"), found.to_owned());
                 Pkcs11Error::OtherKind { token, key, found }
             }
             None if is_half => Pkcs11Error::NoPublicKey { token, key: wanted, of_identity: false },

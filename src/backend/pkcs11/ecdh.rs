@@ -39,7 +39,8 @@ pub(super) const NEEDED: [MechanismType; 2] =
 impl Objects<'_> {
     /// Encrypts to a new P-256 key, and decrypts again.
     pub(super) fn wrap_by_ecdh(self, keep: ToKeep<'_>) -> Result<EcdhWrapped, DeviceError> {
-        let (public, private) = self.generate_p256(keep)?;
+        let made = self.naming_strays((keep.id, keep.label), || self.generate_p256(keep));
+        let (public, private) = made?;
         self.confined(private, "C_GenerateKeyPair")?;
         let theirs = self.p256_point(public)?;
         let ours = self.ephemeral()?;

@@ -6,8 +6,8 @@ use cryptoki::session::SessionState;
 
 use super::object::Objects;
 use super::scheme::Scheme;
+use super::strays;
 use super::template::{self, PairTemplate};
-use crate::encoding::hex;
 use crate::error::{ErrorKind, Pkcs11Error};
 
 /// A pair that was generated, and how the token wanted to be asked for it.
@@ -61,7 +61,8 @@ impl Objects<'_> {
         id: &[u8],
         label: &str,
     ) -> Result<(), Pkcs11Error> {
-        self.generate_pair(scheme, id, label, Lifetime::Token).map(drop)
+        self.naming_strays((id, label), || self.generate_pair(scheme, id, label, Lifetime::Token))
+            .map(drop)
     }
 
     /// The same, for a pair that may be gone with its session.
@@ -153,12 +154,9 @@ impl Objects<'_> {
         let token = self.token.name();
         match failed {
             Some(error) => {
-                let id = match shown.as_slice() {
-                    [] => "unknown".to_owned(),
-                    shown => hex::encode(shown),
-                };
+                let id = strays::shown(&shown);
                 let source = self.token.failed("C_DestroyObject")(error).into();
-                Err(Pkcs11Error::LeftBehind { token, id, source })
+                Err(Pkcs11Error::LeftBehind { token, id, by_their_id: false, source })
             }
             None => Err(Pkcs11Error::Call {
                 call,

@@ -153,14 +153,15 @@ impl Objects<'_> {
                     return NotKept::Failed(error);
                 }
                 let (token, id) = (self.token.name(), hex::encode(id));
-                NotKept::Failed(Pkcs11Error::LeftBehind { token, id, source: left.into() }.into())
+                let (by_their_id, source) = (true, left.into());
+                NotKept::Failed(Pkcs11Error::LeftBehind { token, id, by_their_id, source }.into())
             }
         }
     }
 
     /// Encrypts with a new AES key, and decrypts again.
     fn wrap_by_gcm(self, keep: ToKeep<'_>) -> Result<AesGcmWrapped, DeviceError> {
-        let key = self.generate_aes(keep)?;
+        let key = self.naming_strays((keep.id, keep.label), || self.generate_aes(keep))?;
         let mut iv = template::random_id(&self.token.name())?;
         iv.truncate(12);
         let secret = keep.storage_key.expose_secret().as_bytes();

@@ -76,6 +76,11 @@ impl Pkcs11Error {
                  with the PIN, if no other token matches: name it by its URI"
             }
             Self::FoundTwice { .. } => "name one by its URI: `key` under [identity.pkcs11]",
+            Self::LeftBehind { by_their_id: false, .. } => {
+                "destroy each object with this CKA_ID by the token's own tool (if it is unknown, each \
+                 new one with the label that the key was to have): nothing uses it, and no later \
+                 attempt removes it, since it shows another id than it was given"
+            }
             Self::LeftBehind { .. } => {
                 "make the identity again when the token works: what is left there is removed first"
             }

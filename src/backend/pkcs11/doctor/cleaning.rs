@@ -21,8 +21,14 @@ pub(super) fn cleaned<T>(
     match objects.remove(&id).or_else(|_| objects.remove_afresh(&id)) {
         Ok(()) => done.map_err(|error| match error {
             // It has another id.
-            Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind { token, id, source })) => {
-                DeviceError::from(Pkcs11Error::ProbeLeft { token, ids: vec![id], source }).into()
+            Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
+                token,
+                id,
+                source,
+                ..
+            })) => {
+                let ids = id.split(", ").map(str::to_owned).collect();
+                DeviceError::from(Pkcs11Error::ProbeLeft { token, ids, source }).into()
             }
             error => error,
         }),

@@ -187,11 +187,14 @@ fn generated(
     lifetime: Lifetime,
 ) -> Result<Generated, Pkcs11Error> {
     if lifetime == Lifetime::Session {
-        return objects.generate_pair(scheme, id, LABEL, lifetime);
+        let make = || objects.generate_pair(scheme, id, LABEL, lifetime);
+        return objects.naming_strays((id, LABEL), make);
     }
     let token = objects.token;
     let making = token.writing_session()?;
-    let made = Objects { token, session: &making }.generate_pair(scheme, id, LABEL, lifetime)?;
+    let maker = Objects { token, session: &making };
+    let made =
+        maker.naming_strays((id, LABEL), || maker.generate_pair(scheme, id, LABEL, lifetime))?;
     drop(making);
     let pair = objects.pair(id)?;
     let wanted = || format!("{}, which was made to last", with_id(id));

@@ -103,6 +103,12 @@ impl Help for Pkcs11Error {
                  one before. Name another: --key 'pkcs11:token=LABEL'"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
+            Self::LeftBehind { by_their_id: false, .. } => {
+                "destroy each of them (`pkcs11-tool --login --delete-object --id ID --type privkey`, \
+                 pubkey and secrkey; where the id is unknown, --label with the label that the key was \
+                 to have): nothing uses them, and no later attempt removes them, since they show \
+                 another id than they were given"
+            }
             Self::ProbeLeft { .. } => {
                 "destroy each of them (`pkcs11-tool --login --delete-object --id ID --type privkey`, \
                  pubkey and secrkey): nothing uses them"

@@ -138,7 +138,11 @@ fn of_tokens() {
             (E::NotReopened { token: t(), source: OpenError::NotItsKey.into() }, K::OtherIdentity),
             (E::NotReopened { token: t(), source: boxed() }, K::DeviceFailed),
             (E::Forked, K::Misuse),
-            (E::LeftBehind { token: t(), id: t(), source: boxed() }, K::Damaged),
+            (E::LeftBehind { token: t(), id: t(), by_their_id: true, source: boxed() }, K::Damaged),
+            (
+                E::LeftBehind { token: t(), id: t(), by_their_id: false, source: boxed() },
+                K::Damaged,
+            ),
             (E::ProbeLeft { token: t(), ids: vec![t()], source: boxed() }, K::Damaged),
             (E::KeysInSlots { token: t() }, K::Unsupported),
             (call(K::Busy), K::Busy),
