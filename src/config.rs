@@ -58,6 +58,8 @@ pub use self::pkcs11::Pkcs11Config;
 pub(crate) use self::text::{ConfigText, set, table};
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::did::Did;
+use crate::encoding::objects::Objects;
+use crate::encoding::text::after_mark_of;
 use crate::evidence::Assurance;
 use crate::file;
 use crate::locator::BackendKind;
@@ -101,8 +103,11 @@ impl Config {
     ///
     /// [`ConfigError`] with the line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            toml_edit::de::from_str(text).map_err(|error| parse_error(text, &error))?;
+        let text = after_mark_of(text);
+        let config = text.parse().and_then(|toml: toml_edit::de::Deserializer| {
+            Self::deserialize(Objects(toml))
+        });
+        let config = config.map_err(|error| parse_error(text, &error))?;
         let age = &config.identity.age;
         if !(10..=22).contains(&age.work_factor) || age.max_work_factor < age.work_factor {
             return Err(ConfigError::WorkFactor {

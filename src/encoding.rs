@@ -6,6 +6,8 @@ pub(crate) mod base64;
 pub(crate) mod hex;
 mod json;
 mod name;
+pub(crate) mod objects;
+pub(crate) mod text;
 
 pub use json::InvalidJson;
 pub use name::UnknownName;

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use super::{
     AlgorithmId, Ed25519VerifyingKey, InvalidVerifyingKey, P256VerifyingKey, VerifyingKey,
 };
-use crate::encoding::base64;
+use crate::encoding::{base64, objects, text};
 
 /// SubjectPublicKeyInfo up to the 32 bytes of an Ed25519 key (RFC 8410, section 4).
 const ED25519_SPKI: [u8; 12] =
@@ -124,6 +124,7 @@ impl VerifyingKey {
             return Err(InvalidVerifyingKey::PrivateKey);
         }
         let decode = || {
+            let pem = text::after_mark_of(pem);
             let text = Some(pem.trim()).filter(|text| text.len() < MAX_LEN)?;
             let body = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
             base64::decode(&body.split_ascii_whitespace().collect::<String>())
@@ -164,7 +165,7 @@ impl VerifyingKey {
         if json.len() > MAX_LEN {
             return Err(format());
         }
-        let jwk: Jwk = serde_json::from_str(json).map_err(|_| format())?;
+        let jwk: Jwk = objects::from_str(json).map_err(|_| format())?;
         if jwk.d.is_some() {
             return Err(InvalidVerifyingKey::PrivateKey);
         }

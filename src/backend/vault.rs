@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Credentials, Plan, TpmObject};
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::error::DeviceError;
 use crate::private;
 use crate::secret::LockedText;
@@ -66,11 +67,11 @@ pub trait StorageVault: private::OurBackend {
 #[non_exhaustive]
 pub enum WrappedKey {
     /// By an AES key on the token.
-    AesGcm(AesGcmWrapped),
+    AesGcm(#[serde(deserialize_with = "objects::kept_apart")] AesGcmWrapped),
     /// To a P-256 key on the token.
-    Ecdh(EcdhWrapped),
+    Ecdh(#[serde(deserialize_with = "objects::kept_apart")] EcdhWrapped),
     /// Sealed to a TPM, apart from the identity's key.
-    Tpm(Box<TpmObject>),
+    Tpm(#[serde(deserialize_with = "objects::kept_apart")] Box<TpmObject>),
 }
 
 impl From<AesGcmWrapped> for WrappedKey {

@@ -1,10 +1,12 @@
 //! A binding as JSON: in the payload of an identity.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Binding, Holder, Instance, Terms};
 use crate::algorithm::BadSignature;
 use crate::did::Did;
+use crate::encoding::objects::Objects;
 use crate::encoding::{base64, hex};
 
 /// The old form has neither instance nor epoch. Nothing has one of them.
@@ -28,8 +30,7 @@ pub(super) struct Stored {
 }
 
 /// A binding as somebody tells it, in JSON. It says nothing until [`Self::verify`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Stored")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnverifiedBinding(Binding);
 
 impl UnverifiedBinding {
@@ -64,6 +65,12 @@ impl UnverifiedBinding {
 impl Serialize for UnverifiedBinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnverifiedBinding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Stored::deserialize(Objects(deserializer))?.try_into().map_err(D::Error::custom)
     }
 }
 

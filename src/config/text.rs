@@ -4,6 +4,7 @@
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::{Config, ConfigError};
+use crate::encoding::text::after_mark_of;
 
 impl Config {
     /// The text of an `icn.toml` that says this. What is at its default is left
@@ -92,7 +93,7 @@ impl ConfigText {
     /// Nothing of what the TOML parser says is repeated: it could quote.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         Config::parse(text)?;
-        text.parse().map(Self).map_err(|_| ConfigError::NotATable)
+        after_mark_of(text).parse().map(Self).map_err(|_| ConfigError::NotATable)
     }
 
     /// One without anything in it.

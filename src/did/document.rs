@@ -25,7 +25,7 @@ use super::form::{Form, Vouching};
 use super::proof;
 use crate::algorithm::{BadSignature, Signature, X25519PublicKey};
 use crate::clock;
-use crate::encoding::InvalidJson;
+use crate::encoding::{InvalidJson, objects};
 use crate::kind::{ErrorKind, explain};
 use crate::statement::{Purpose, Statement};
 
@@ -82,13 +82,12 @@ impl DidDocument {
         if json.len() > MAX_LEN {
             return Err(InvalidDocument::TooLong);
         }
-        Self::from_form(serde_json::from_slice(json).map_err(InvalidDocument::json)?)
+        Self::from_form(objects::from_slice(json).map_err(InvalidDocument::json)?)
     }
 
     /// As [`Self::parse`], from JSON that was read already.
     pub(crate) fn from_value(value: &Value) -> Result<Self, InvalidDocument> {
-        use serde::Deserialize as _;
-        Self::from_form(Form::deserialize(value).map_err(InvalidDocument::json)?)
+        Self::from_form(objects::from_value(value).map_err(InvalidDocument::json)?)
     }
 
     fn from_form(form: Form) -> Result<Self, InvalidDocument> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::fault::FormatError;
 use crate::secret::{SigningSeed, json};
 
@@ -41,9 +42,9 @@ impl SeedPayload {
 
 /// Reads JSON of version 5 that came out of an age file.
 pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, FormatError> {
-    let Version { version } = serde_json::from_slice(json).map_err(position)?;
+    let Version { version } = objects::from_slice(json).map_err(position)?;
     match version {
-        VERSION => serde_json::from_slice(json).map_err(position),
+        VERSION => objects::from_slice(json).map_err(position),
         1..VERSION => Err(FormatError::Older { what: "identity.age", found: version }),
         0 => Err(invalid("version 0 does not exist")),
         found => Err(FormatError::Newer { what: "identity.age", found, known: VERSION }),

@@ -12,7 +12,7 @@ use crate::backend::{
 };
 use crate::bundle::Companions;
 use crate::did::Did;
-use crate::encoding::{base64, hex};
+use crate::encoding::{base64, hex, objects};
 use crate::error::{FormatError, KeystoreError};
 use crate::peer::Certificate;
 use crate::signer::DidSigner;
@@ -49,6 +49,10 @@ pub struct Header {
 
 /// As it is read, for [`Header::parse`] alone.
 #[derive(Deserialize)]
+struct Read(#[serde(deserialize_with = "Claimed::deserialize")] Header);
+
+/// Its fields.
+#[derive(Deserialize)]
 #[serde(remote = "Header", deny_unknown_fields)]
 struct Claimed {
     format: String,
@@ -60,6 +64,7 @@ struct Claimed {
     locator: Option<DeviceLocator>,
     #[serde(with = "evidence::Claimed")]
     evidence: EvidenceSummary,
+    #[serde(deserialize_with = "objects::tagged")]
     storage: Storage,
     #[serde(with = "base64")]
     certificate: Vec<u8>,
@@ -74,8 +79,8 @@ struct Claimed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum DeviceLocator {
-    Pkcs11(Pkcs11Locator),
-    Tpm(Box<TpmObject>),
+    Pkcs11(#[serde(deserialize_with = "objects::kept_apart")] Pkcs11Locator),
+    Tpm(#[serde(deserialize_with = "objects::kept_apart")] Box<TpmObject>),
 }
 
 /// What opens `identity.age`.
@@ -88,16 +93,19 @@ pub enum Storage {
     /// A storage key, which this AES-GCM key on the token releases.
     Pkcs11AesGcm {
         /// The encrypted storage key.
+        #[serde(deserialize_with = "objects::kept_apart")]
         wrapped: AesGcmWrapped,
     },
     /// A storage key, which this P-256 key on the token releases.
     Pkcs11Ecdh {
         /// The encrypted storage key.
+        #[serde(deserialize_with = "objects::kept_apart")]
         wrapped: EcdhWrapped,
     },
     /// A storage key that is sealed to the TPM.
     TpmSealed {
         /// The sealed object.
+        #[serde(deserialize_with = "objects::kept_apart")]
         object: Box<TpmObject>,
     },
 }
@@ -184,7 +192,7 @@ impl Header {
             format: String,
             version: u64,
         }
-        let version: Version = serde_json::from_str(text)?;
+        let version: Version = objects::from_str(text)?;
         if version.format != FORMAT {
             return Err(format!("its format is {:?}, not {FORMAT:?}", version.format).into());
         }
@@ -192,9 +200,7 @@ impl Header {
             let found = version.version;
             return Err(FormatError::Newer { what: "identity.json", found, known: VERSION }.into());
         }
-        let mut json = serde_json::Deserializer::from_str(text);
-        let header = Claimed::deserialize(&mut json)?;
-        json.end()?;
+        let Read(header) = objects::from_str(text)?;
         if header.algorithm != header.did.verifying_key().algorithm() {
             return Err("its algorithm is not that of its DID".into());
         }

@@ -248,6 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn its_tls_key_is_an_object_and_each_member_is_there_once() {
+        let json = payload().to_json().unwrap();
+        let mut value: Value = serde_json::from_slice(&json).unwrap();
+        let seed = base64::encode(&[7; 32]);
+        value["tls"] = serde_json::json!({ "private_key": seed, "certificate": "" });
+        let good = value.to_string();
+        assert!(Payload::from_json(good.as_bytes()).is_ok());
+        let twice = good.replacen('{', "{\"carried\":1,\"carried\":2,", 1);
+        assert!(Payload::from_json(twice.as_bytes()).is_err());
+        value["tls"] = serde_json::json!([seed, ""]);
+        assert!(Payload::from_json(value.to_string().as_bytes()).is_err());
+    }
+
+    #[test]
     fn newer_versions_are_refused_by_name() {
         let error = Payload::from_json(br#"{"version":4}"#).err().unwrap();
         assert!(matches!(error, FormatError::Older { found: 4, .. }), "{error:?}");

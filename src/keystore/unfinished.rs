@@ -15,6 +15,7 @@ use super::header::{Header, Storage};
 use super::identity::IdentityStore;
 use crate::backend::{Backend, Credentials, Locator, ObjectNames, Plan};
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::error::{Error, FormatError, KeystoreError};
 use crate::file::{self, names};
 
@@ -131,7 +132,7 @@ impl IdentityStore {
             KeystoreError::UnfinishedUnreadable { path: path.clone(), source }
         };
         let Version { format, version: found } =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
+            objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
         if format != FORMAT {
             return Err(unreadable(format!("its format is {format:?}, not {FORMAT:?}").into()));
         }
@@ -140,7 +141,7 @@ impl IdentityStore {
             return Err(FormatError::Newer { what, found, known: VERSION }.into());
         }
         let note: Note =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
+            objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
         Ok(Unfinished { dids: note.dids, device: note.device })
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{hex, named};
+use crate::encoding::{hex, named, objects, text};
 use crate::kind::{ErrorKind, explain};
 
 /// An object that one TPM made and only it opens: its two blobs, the storage
@@ -102,8 +102,9 @@ impl PcrValues {
     ///
     /// [`InvalidPcrs`] names what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, InvalidPcrs> {
+        let text = text::after_mark_of(text);
         let mut read: Self = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|error| InvalidPcrs::Json { line: error.line() })?
+            objects::from_str(text).map_err(|error| InvalidPcrs::Json { line: error.line() })?
         } else {
             Self::parse_pcrread(text)?
         };
@@ -122,7 +123,9 @@ impl PcrValues {
             let (index, value) = text.split_once(':').ok_or(InvalidPcrs::Line { line })?;
             let value = value.trim().strip_prefix("0x").ok_or(InvalidPcrs::Line { line })?;
             let index = index.trim().parse().map_err(|_| InvalidPcrs::Line { line })?;
-            values.insert(index, value.to_owned());
+            if values.insert(index, value.to_owned()).is_some() {
+                return Err(InvalidPcrs::Line { line });
+            }
         }
         Ok(Self { bank, values })
     }

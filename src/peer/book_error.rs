@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::fault::{FormatError, KeystoreError};
 use crate::kind::{ErrorKind, explain};
 use crate::rotation::RotationError;
@@ -126,7 +127,7 @@ pub(super) fn check_version(path: &Path, json: &[u8]) -> Result<(), BookError> {
     struct Versioned {
         version: u64,
     }
-    match serde_json::from_slice(json) {
+    match objects::from_slice(json) {
         Ok(Versioned { version: VERSION }) => Ok(()),
         Ok(Versioned { version: found }) if found > VERSION => {
             let what = "the book of peers";

@@ -10,6 +10,7 @@ use super::statement::{Unverified, Versioned};
 use super::{Fork, KeyCommitment, MAX_FILE_LEN, RotationError, RotationStatement};
 use crate::algorithm::VerifyingKey;
 use crate::did::Did;
+use crate::encoding::objects;
 
 /// A complete, verified history from a first key to the present one.
 ///
@@ -99,10 +100,10 @@ impl RotationChain {
         if json.len() > MAX_FILE_LEN {
             return Err(RotationError::TooLong { limit: MAX_FILE_LEN });
         }
-        let versions: Vec<Versioned> = serde_json::from_slice(json).map_err(RotationError::json)?;
+        let versions: Vec<Versioned> = objects::from_slice(json).map_err(RotationError::json)?;
         versions.iter().try_for_each(Versioned::check)?;
         let statements: Vec<Unverified> =
-            serde_json::from_slice(json).map_err(RotationError::json)?;
+            objects::from_slice(json).map_err(RotationError::json)?;
         statements.into_iter().map(Unverified::verify).collect()
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::body::{Body, Digest, canonical};
 use super::{KeyCommitment, RotatedKey, RotationError, RotationReason, RotationRole, VERSION};
 use crate::algorithm::Signature;
-use crate::encoding::base64;
+use crate::encoding::{base64, objects};
 
 /// No statement by itself is longer, in bytes.
 const MAX_LEN: usize = 4096;
@@ -72,8 +72,8 @@ impl RotationStatement {
         if json.len() > MAX_LEN {
             return Err(RotationError::TooLong { limit: MAX_LEN });
         }
-        serde_json::from_slice::<Versioned>(json).map_err(RotationError::json)?.check()?;
-        serde_json::from_slice::<Unverified>(json).map_err(RotationError::json)?.verify()
+        objects::from_slice::<Versioned>(json).map_err(RotationError::json)?.check()?;
+        objects::from_slice::<Unverified>(json).map_err(RotationError::json)?.verify()
     }
 
     /// Canonical JSON (RFC 8785).

@@ -17,6 +17,7 @@ mod keystore;
 mod layers;
 mod ledger;
 mod nonblocking;
+mod objects;
 mod public_api;
 mod public_keys;
 mod renewal;

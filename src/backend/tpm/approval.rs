@@ -15,7 +15,7 @@ use super::policy;
 use crate::algorithm::{AlgorithmId, P256VerifyingKey, Signature, VerifyingKey};
 use crate::backend::{Owner, PcrValues, TpmPolicy};
 use crate::did::Did;
-use crate::encoding::hex;
+use crate::encoding::{hex, objects};
 use crate::error::{DeviceError, TpmError};
 use crate::statement::{Purpose as Statement, Statement as Text};
 
@@ -40,6 +40,19 @@ pub struct ApprovalRequest {
 }
 
 impl ApprovalRequest {
+    /// Reads JSON: a request, or an object that has one as its member `request`.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmError::Approval`].
+    pub fn from_json(text: &[u8]) -> Result<Self, DeviceError> {
+        let value: Option<serde_json::Value> = objects::from_slice(text).ok();
+        let request = value.as_ref().and_then(|value| {
+            objects::from_value(value.get("request").unwrap_or(value)).ok()
+        });
+        Ok(request.ok_or(TpmError::Approval { reason: "it is not an approval request" })?)
+    }
+
     /// `policyRef` of the key and of the storage key: made here from whose they
     /// are, so that a request cannot ask for the key of somebody else. (For a
     /// P-256 key nothing shows that `owner` is that of the DID; it can be that
@@ -129,7 +142,7 @@ impl Approval {
     ///
     /// [`TpmError::Approval`].
     pub fn from_json(text: &[u8]) -> Result<Self, DeviceError> {
-        let approval: Option<Self> = serde_json::from_slice(text).ok();
+        let approval: Option<Self> = objects::from_slice(text).ok();
         let approval = approval.filter(|approval| approval.format == FORMAT);
         let refused = TpmError::Approval { reason: "it is no approval of this version" };
         Ok(approval.ok_or(refused)?)
@@ -168,5 +181,41 @@ impl Approval {
                 key.verify(&message(&digest, &signed.policy_ref), &signature).is_ok()
             })
             .map(|signed| signed.signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_approvals_are_objects_only() {
+        let did = crate::key::Key::<crate::key::Software, crate::key::Unlocked>::generate();
+        let did = did.unwrap().did().to_string();
+        let (approver, zero) = (format!("02{}", "11".repeat(32)), "0".repeat(64));
+        let pcr = serde_json::json!({ "bank": "sha256", "values": { "7": zero } });
+        let request = serde_json::json!({ "did": did, "approver": approver, "pcr": pcr });
+        let read = |json: &serde_json::Value| ApprovalRequest::from_json(json.to_string().as_bytes());
+        assert!(read(&request).is_ok());
+        assert!(read(&serde_json::json!({ "request": request, "opens": true })).is_ok());
+        assert!(read(&serde_json::json!([did, approver, null, pcr])).is_err());
+        assert!(read(&serde_json::json!({ "request": [did, approver, null, pcr] })).is_err());
+        let array = serde_json::json!(["sha256", { "7": zero }]);
+        let mut changed = request.clone();
+        changed["pcr"] = array;
+        assert!(read(&changed).is_err());
+        let twice = format!("{{\"did\":\"{did}\",{}", &request.to_string()[1..]);
+        assert!(ApprovalRequest::from_json(twice.as_bytes()).is_err());
+
+        let signed = serde_json::json!([{ "policy_ref": zero, "signature": "0".repeat(128) }]);
+        let approval = serde_json::json!({
+            "format": FORMAT, "did": did, "approver": approver, "pcr": pcr, "signatures": signed,
+        });
+        assert!(Approval::from_json(approval.to_string().as_bytes()).is_ok());
+        let array = serde_json::json!([FORMAT, did, approver, pcr, signed]);
+        assert!(Approval::from_json(array.to_string().as_bytes()).is_err());
+        let mut changed = approval;
+        changed["signatures"] = serde_json::json!([[zero, "0".repeat(128)]]);
+        assert!(Approval::from_json(changed.to_string().as_bytes()).is_err());
     }
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::approval::Approval;
+use crate::encoding::objects;
 use crate::error::KeystoreError;
 use crate::file::{self, Lock, names};
 
@@ -27,7 +28,7 @@ pub(super) fn read(home: &Path) -> Vec<Approval> {
 fn try_read(home: &Path) -> Result<Vec<Approval>, KeystoreError> {
     let path = path(home);
     let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
-    serde_json::from_slice(&bytes)
+    objects::from_slice(&bytes)
         .map_err(|source| KeystoreError::Approvals { path, source: source.into() })
 }
 

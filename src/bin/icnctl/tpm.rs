@@ -8,7 +8,7 @@ use icn_identity::backend::{PcrValues, TpmObject};
 use icn_identity::home::NewPin;
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::{AlgorithmId, Did};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::tpm::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
 use crate::context::{Context, read_message};
@@ -31,11 +31,8 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliErro
 pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliError> {
     let key = ApproverKey::read(&args.approver_key)?;
     let text = read_message(args.request.as_deref())?;
-    let mut value: Value = serde_json::from_slice(&text).map_err(|_| CliError::NoRequest)?;
     // What `tpm check` prints, or the request in it.
-    let request = value.get_mut("request").map(Value::take).unwrap_or(value);
-    let mut request: ApprovalRequest =
-        serde_json::from_value(request).map_err(|_| CliError::NoRequest)?;
+    let mut request = ApprovalRequest::from_json(&text).map_err(|_| CliError::NoRequest)?;
     if let Some(path) = &args.pcr_values {
         let what = || CliError::PcrValues { what: path.display().to_string() };
         request.pcr = request.pcr.overlaid(&pcr_values(path)?).ok_or_else(what)?;

@@ -8,7 +8,7 @@ use super::super::payload::Payload;
 use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::Did;
-use crate::encoding::{base64, hex};
+use crate::encoding::{base64, hex, objects};
 use crate::error::{BackupError, FormatError};
 use crate::rotation::RotationChain;
 
@@ -38,7 +38,7 @@ impl<'a> Envelope<'a> {
             format: String,
             version: u64,
         }
-        let version: Version = serde_json::from_slice(json).map_err(|error| position(&error))?;
+        let version: Version = objects::from_slice(json).map_err(|error| position(&error))?;
         if version.format != FORMAT {
             let reason = "it is of another format";
             return Err(BackupError::NotABackup { reason, source: None });
@@ -49,7 +49,7 @@ impl<'a> Envelope<'a> {
             let (reason, source) = ("it is of another version", Some(newer.into()));
             return Err(BackupError::NotABackup { reason, source });
         }
-        serde_json::from_slice(json).map_err(|error| position(&error))
+        objects::from_slice(json).map_err(|error| position(&error))
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     pub(super) fn parse(json: &'a RawValue) -> Result<Self, BackupError> {
-        serde_json::from_str(json.get()).map_err(|error| position(&error))
+        objects::from_str(json.get()).map_err(|error| position(&error))
     }
 
     /// The time, written by us: what else could be in that string does not get

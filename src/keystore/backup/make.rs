@@ -17,6 +17,7 @@ use crate::algorithm::X25519PublicKey;
 use crate::backend::{Backend, Credentials};
 use crate::clock;
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::error::{BackupError, Error, FormatError, KeystoreError};
 use crate::file::{self, names};
 use crate::secret::json;
@@ -204,7 +205,7 @@ impl Located<'_> {
 
 /// JSON as the bytes that it is.
 fn raw(json: &[u8]) -> Result<&RawValue, Error> {
-    serde_json::from_slice(json).map_err(unwritable)
+    objects::from_slice(json).map_err(unwritable)
 }
 
 /// Its text is left out: it could quote.

@@ -92,6 +92,28 @@ fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
 }
 
 #[test]
+fn a_backup_is_objects_only() {
+    let (mine, key) = genuine();
+    let signed = signed(mine.clone(), &key);
+    let whole: Value = serde_json::from_slice(&signed).unwrap();
+    let fields = |object: &Value, names: &[&str]| -> Value {
+        names.iter().map(|name| object.get(name).cloned().unwrap_or_default()).collect()
+    };
+    let not_a_backup = |json: &[u8]| {
+        let error = Backup::from_json(&Zeroizing::new(json.to_vec())).unwrap_err();
+        assert!(matches!(error, BackupError::NotABackup { .. }), "{error:?}");
+    };
+    let envelope = fields(&whole, &["format", "version", "signature", "contents"]);
+    not_a_backup(envelope.to_string().as_bytes());
+    let names = ["did", "created", "contains", "does_not_contain", "header", "payload"];
+    let mut array = mine.clone();
+    array["contents"] = fields(&mine["contents"], &[&names[..], &["config", "x"]].concat());
+    assert!(matches!(open(array, &key), Err(BackupError::NotABackup { .. })));
+    let twice = String::from_utf8(signed.to_vec()).unwrap().replacen('{', "{\"version\":1,", 1);
+    not_a_backup(twice.as_bytes());
+}
+
+#[test]
 fn nothing_is_taken_that_is_not_understood() {
     let (mine, key) = genuine();
     for (part, value) in [

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::source::Mark;
+use crate::encoding::objects;
 use crate::error::KeystoreError;
 use crate::file::{self, Lock, names};
 use crate::keystore::IdentityStore;
@@ -17,6 +18,7 @@ pub(super) const MOST: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct Refusal {
     pub(super) token: String,
+    #[serde(deserialize_with = "objects::tagged")]
     pub(super) mark: Mark,
     /// Unix time.
     pub(super) at: u64,
@@ -40,7 +42,7 @@ impl IdentityStore {
     pub(super) fn refusals(&self) -> Result<Vec<Refusal>, KeystoreError> {
         let path = self.refusals_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
-        Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        Ok(objects::from_slice(&bytes).unwrap_or_else(|error| {
             // A damaged note must not lock anybody out.
             log::warn!("{} cannot be read and is left aside: {error}", path.display());
             Vec::new()

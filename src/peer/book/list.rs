@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{self, Entry};
 use super::{Followed, Peer, Removed};
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::peer::book_error::{BookError, VERSION, check_version};
 use crate::rotation::{RotationChain, RotationError, RotationStatement};
 
@@ -40,7 +41,7 @@ impl List {
             source,
         };
         check_version(path, json)?;
-        let format: Format = serde_json::from_slice(json).map_err(|error| damaged(error.into()))?;
+        let format: Format = objects::from_slice(json).map_err(|error| damaged(error.into()))?;
         let mut dids = HashSet::new();
         for entry in &format.peers {
             if !dids.insert(&entry.did) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binding::{BindingNumber, Instance};
 use crate::did::Did;
+use crate::encoding::objects;
 use crate::file;
 use crate::peer::book_error::{BookError, VERSION, check_version};
 use crate::peer::sequence::SequenceError;
@@ -40,7 +41,7 @@ impl Seen {
             let path = path.clone();
             BookError::Damaged { path, source }
         };
-        let seen: Self = serde_json::from_slice(&json).map_err(|error| damaged(error.into()))?;
+        let seen: Self = objects::from_slice(&json).map_err(|error| damaged(error.into()))?;
         if seen.did != *did {
             return Err(damaged(format!("it is of {}", seen.did).into()));
         }
