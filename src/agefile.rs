@@ -4,6 +4,7 @@
 //! stock `age` tool opens these files.
 
 mod file;
+mod header;
 mod slow;
 mod stream;
 
@@ -13,6 +14,7 @@ use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
+pub(crate) use self::header::{HeaderLines, UnendedStanza};
 pub(crate) use self::slow::watched;
 use crate::fault::OpenError;
 use crate::secret::{LockedText, Passphrase, leaving_no_trace_of_much};
@@ -144,7 +146,8 @@ fn check_header(file: &[u8], max: usize) -> Result<(), DecryptError> {
     let start = file.get(..max).unwrap_or(file);
     // The MAC, in the last line.
     let ends = start.windows(5).any(|window| window == b"\n--- ");
-    if ends { Ok(()) } else { Err(DecryptError::InvalidHeader) }
+    let stanzas_end = HeaderLines::default().look_at(start).is_ok();
+    if ends && stanzas_end { Ok(()) } else { Err(DecryptError::InvalidHeader) }
 }
 
 fn refused(error: DecryptError) -> OpenError {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
-pub(crate) use encryption::RetiredKeys;
+pub(crate) use encryption::{RetiredKeys, unarmored};
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, RetiredDecryptionKey, SharedSecret,
 };

@@ -18,6 +18,7 @@ pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
 pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd};
+use crate::encoding::text;
 use crate::fault::KeystoreError;
 use crate::secret::{LockedBytes, LockedText};
 
@@ -33,12 +34,16 @@ pub(crate) fn open_and_read_private(path: &Path) -> Result<Option<(File, Vec<u8>
     Ok(Some((file, bytes)))
 }
 
-/// Reads a text that may be ours or root's, and that nobody else can change.
+/// Reads a text that may be ours or root's, and that nobody else can change. A byte
+/// order mark before it is no part of it.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError> {
     let Some(bytes) = read(path, Rule::Trusted)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|error| {
-        io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
-    })
+    let invalid = |error: Box<dyn std::error::Error + Send + Sync>| {
+        io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, error))
+    };
+    let text = text::after_mark(&bytes).map_err(|error| invalid(error.into()))?;
+    let text = std::str::from_utf8(text).map_err(|error| invalid(error.into()))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// **Blocks** on files. Reads a file that holds a passphrase or PIN (UTF-8, at most 1

@@ -5,6 +5,7 @@
 //! everything that was ever encrypted to it.
 
 mod agreement;
+mod armor;
 mod error;
 mod retired;
 mod source;
@@ -185,6 +186,16 @@ impl<S: DidSigner> IdentityBundle<S> {
     pub fn retired_decryption_keys(&self) -> &[RetiredDecryptionKey] {
         self.retired.as_slice()
     }
+}
+
+/// An age file of at most 1 MiB without its armor, if it has any: as it is otherwise.
+pub(crate) fn unarmored(file: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+    let (mut input, limit) = Unarmored::new(file)?;
+    limit.lift();
+    // Never longer than with its armor: it does not grow, which would leave copies.
+    let mut binary = Zeroizing::new(Vec::with_capacity(file.len()));
+    input.read_to_end(&mut binary).map_err(DecryptError::of_payload)?;
+    Ok(binary)
 }
 
 /// A key that is tried, and what came of it. It is only copied when its turn has come.

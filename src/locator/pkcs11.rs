@@ -69,7 +69,7 @@ impl Pkcs11Uri {
     pub fn matches_locator(&self, locator: &Pkcs11Locator) -> bool {
         self.token.as_ref().is_none_or(|token| *token == locator.token)
             && self.serial.as_ref().is_none_or(|serial| *serial == locator.serial)
-            && self.object.as_ref().is_none_or(|object| *object == locator.label)
+            && self.object.as_ref().is_none_or(|object| object == locator.label.trim_end_matches('\0'))
             && self.id.as_ref().is_none_or(|id| *id == locator.id)
     }
 }

@@ -12,7 +12,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use self::decode::{Attribute, Part, bytes, not_taken, percent_encode, split, text};
+use self::decode::{
+    Attribute, Part, bytes, ended, not_taken, padded, percent_encode, split, text,
+};
 pub use self::error::InvalidPkcs11Uri;
 use crate::evidence::DeviceIdentity;
 
@@ -120,11 +122,13 @@ impl Pkcs11Uri {
     fn take(&mut self, attribute: &Attribute<'_>) -> Result<(), InvalidPkcs11Uri> {
         let name = attribute.name;
         match (attribute.part, name) {
-            (Part::Path, "token") => put(&mut self.token, name, text(attribute, 32)?),
-            (Part::Path, "serial") => put(&mut self.serial, name, text(attribute, 16)?),
-            (Part::Path, "manufacturer") => put(&mut self.manufacturer, name, text(attribute, 32)?),
-            (Part::Path, "model") => put(&mut self.model, name, text(attribute, 16)?),
-            (Part::Path, "object") => put(&mut self.object, name, text(attribute, 255)?),
+            (Part::Path, "token") => put(&mut self.token, name, padded(attribute, 32)?),
+            (Part::Path, "serial") => put(&mut self.serial, name, padded(attribute, 16)?),
+            (Part::Path, "manufacturer") => {
+                put(&mut self.manufacturer, name, padded(attribute, 32)?)
+            }
+            (Part::Path, "model") => put(&mut self.model, name, padded(attribute, 16)?),
+            (Part::Path, "object") => put(&mut self.object, name, ended(attribute, 255)?),
             (Part::Path, "id") => {
                 let id = bytes(attribute)?;
                 if id.is_empty() {
@@ -149,7 +153,6 @@ impl Pkcs11Uri {
                 }
                 put(&mut self.module_path, name, path)
             }
-            (Part::Query, "pin-value") => Err(InvalidPkcs11Uri::PinValue),
             (part, name) => Err(not_taken(part, name, attribute.offset)),
         }
     }

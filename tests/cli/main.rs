@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod encryption;
 mod epoch;
+mod handed_over;
 mod home;
 mod import;
 mod operator;

@@ -93,8 +93,18 @@ impl Objects<'_> {
     /// Those of them that a URI means.
     pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         let id = uri.id().map(|id| Attribute::Id(id.to_owned()));
-        let label = uri.object().map(|label| Attribute::Label(label.into()));
-        self.public_with(&id.into_iter().chain(label).collect::<Vec<_>>())
+        let mut found = self.public_with(&id.into_iter().collect::<Vec<_>>())?;
+        if let Some(wanted) = uri.object() {
+            // Not by a search: what pads a label is no part of it.
+            let mut labelled = Vec::new();
+            for object in found {
+                if self.label(object)? == wanted {
+                    labelled.push(object);
+                }
+            }
+            found = labelled;
+        }
+        Ok(found)
     }
 
     fn public_with(self, more: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
@@ -212,10 +222,10 @@ impl Objects<'_> {
         Ok(self.read(object, AttributeType::Id)?.unwrap_or_default())
     }
 
-    /// `CKA_LABEL`; empty if there is none.
+    /// `CKA_LABEL` without the NULs that some software ends it with; empty if there is none.
     pub(super) fn label(self, object: ObjectHandle) -> Result<String, Pkcs11Error> {
         let label = self.read(object, AttributeType::Label)?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&label).into_owned())
+        Ok(String::from_utf8_lossy(&label).trim_end_matches('\0').to_owned())
     }
 
     /// The five attributes that provenance is judged by, and whether the key

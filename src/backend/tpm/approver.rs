@@ -18,8 +18,9 @@ use tss_esapi::structures::{
 use tss_esapi::traits::Marshall as _;
 
 use crate::algorithm::P256VerifyingKey;
+use crate::encoding::text;
 use crate::error::TpmError;
-use crate::file::{self, read_credential};
+use crate::file;
 
 /// The signing key of an approver. Belongs on another machine than the node.
 pub struct ApproverKey(SigningKey);
@@ -32,8 +33,9 @@ impl ApproverKey {
     ///
     /// If the file is not safe to use, or holds no such key.
     pub fn read(path: &Path) -> Result<Self, crate::Error> {
-        let pem = read_credential(path)?;
-        let key = SigningKey::from_pkcs8_pem(pem.expose_secret());
+        let pem = file::read_secret(path)?;
+        let pem = text::after_mark(&pem).ok().and_then(|pem| std::str::from_utf8(pem).ok());
+        let key = SigningKey::from_pkcs8_pem(pem.unwrap_or_default());
         Ok(Self(
             key.map_err(|_| TpmError::Approval {
                 reason: "the approver's key is no P-256 key in PKCS#8 PEM (unencrypted)",

@@ -26,6 +26,7 @@ pub(crate) use self::peer::PeerArgs;
 pub(crate) use self::rotation::RotationCommand;
 pub(crate) use self::tpm::TpmCommand;
 pub(crate) use self::value::PublicKeyFormat;
+use self::value::encoded;
 
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
@@ -59,7 +60,7 @@ pub(crate) struct Args {
     pub(crate) pin_file: Option<PathBuf>,
 
     /// The key, or its token, as an RFC 7512 URI; as `id show` prints it
-    #[arg(long, global = true, value_name = "URI")]
+    #[arg(long, global = true, value_name = "URI", value_parser = encoded())]
     pub(crate) key: Option<String>,
 
     /// Send a PIN although the token refused one from the same file or variable before

@@ -30,6 +30,8 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
         }
         _ => {
             let given = args.signature.as_deref().unwrap_or_default();
+            // `base64` breaks the line.
+            let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
             let bytes = bytes.ok_or(CliError::SignatureEncoding)?;
             key.verify(&read()?, &Signature::from_bytes(key.algorithm(), bytes)).is_ok()

@@ -4,6 +4,7 @@ use std::io;
 
 use ::age::DecryptError as Age;
 
+use crate::agefile::UnendedStanza;
 use crate::fault::KeystoreError;
 use crate::kind::{ErrorKind, explain};
 
@@ -17,6 +18,27 @@ pub enum DecryptError {
     /// Its header was damaged, or is of a newer version: the two look alike.
     #[error("the header of this age file is damaged, or of a newer version")]
     UnknownHeader,
+    /// A line of its header is not as it should be.
+    #[error("the header of this age file is damaged: line {line} comes before the end of a stanza")]
+    DamagedHeader {
+        /// The line of the header, from 1; not that of the armor around it.
+        line: usize,
+    },
+    /// A line of its armor is not as it should be.
+    #[error("this armored age file is damaged in line {line}")]
+    DamagedArmor {
+        /// The line of the input, from 1.
+        line: usize,
+    },
+    /// The end of its armor is missing.
+    #[error(
+        "this armored age file was cut short: it ends in line {line}, without its last line, \
+         -----END AGE ENCRYPTED FILE-----"
+    )]
+    CutShort {
+        /// The last line of the input, from 1.
+        line: usize,
+    },
     /// It was encrypted with a passphrase.
     #[error("this age file was encrypted with a passphrase, not to an identity")]
     PassphraseFile,
@@ -60,7 +82,12 @@ impl DecryptError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotAge | Self::PassphraseFile | Self::HeaderTooLong => ErrorKind::InvalidInput,
-            Self::UnknownHeader | Self::Damaged | Self::Truncated => ErrorKind::Damaged,
+            Self::UnknownHeader
+            | Self::DamagedHeader { .. }
+            | Self::DamagedArmor { .. }
+            | Self::CutShort { .. }
+            | Self::Damaged
+            | Self::Truncated => ErrorKind::Damaged,
             Self::NotForThisIdentity => ErrorKind::OtherIdentity,
             Self::Input(error) | Self::Output(error) => ErrorKind::of_io(error),
             Self::NotSaved(error) => error.kind(),
@@ -78,6 +105,11 @@ impl DecryptError {
             Self::UnknownHeader => "get the file once more, or update this program",
             Self::PassphraseFile => {
                 "decrypt it with `age --decrypt`, which asks for the passphrase"
+            }
+            Self::DamagedHeader { .. } => "get the file once more, whole",
+            Self::DamagedArmor { .. } | Self::CutShort { .. } => {
+                "get the file once more, whole: everything from -----BEGIN AGE ENCRYPTED FILE----- \
+                 to -----END AGE ENCRYPTED FILE-----, each line as it was"
             }
             Self::NotForThisIdentity => {
                 "ask the sender to encrypt to this identity (`IdentityBundle::age_recipient`)"
@@ -105,9 +137,9 @@ impl DecryptError {
             Age::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Self::of_input(error).unwrap_or(Self::Truncated)
             }
-            Age::Io(error) => Self::of_input(error).unwrap_or(Self::NotAge),
-            Age::InvalidHeader => Self::NotAge,
-            Age::UnknownFormat => Self::UnknownHeader,
+            Age::Io(error) => Self::of_input(error).unwrap_or(Self::Damaged),
+            // It began as one does: that was looked at.
+            Age::InvalidHeader | Age::UnknownFormat => Self::UnknownHeader,
             Age::NoMatchingKeys => Self::NotForThisIdentity,
             _ => Self::Damaged,
         }
@@ -130,10 +162,21 @@ impl DecryptError {
     /// What our own source said, if it was that.
     fn of_input(error: io::Error) -> Option<Self> {
         let cause = error.into_inner()?;
-        match cause.downcast::<InputFailed>() {
-            Ok(failed) => Some(Self::Input(failed.0)),
-            Err(cause) => cause.is::<HeaderTooLong>().then_some(Self::HeaderTooLong),
+        let cause = match cause.downcast::<InputFailed>() {
+            Ok(failed) => return Some(Self::Input(failed.0)),
+            Err(cause) => cause,
+        };
+        if let Some(BrokenArmor { line, cut_short }) = cause.downcast_ref().copied() {
+            return Some(if cut_short {
+                Self::CutShort { line }
+            } else {
+                Self::DamagedArmor { line }
+            });
         }
+        if let Some(UnendedStanza { line }) = cause.downcast_ref().copied() {
+            return Some(Self::DamagedHeader { line });
+        }
+        cause.is::<HeaderTooLong>().then_some(Self::HeaderTooLong)
     }
 }
 
@@ -141,6 +184,16 @@ impl DecryptError {
 #[derive(Debug, thiserror::Error)]
 #[error("the input cannot be read")]
 pub(super) struct InputFailed(#[source] pub(super) io::Error);
+
+/// Where armor is not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the armor is damaged")]
+pub(super) struct BrokenArmor {
+    /// From 1, in the whole input.
+    pub(super) line: usize,
+    /// Whether the input ends there.
+    pub(super) cut_short: bool,
+}
 
 /// More of a header than is kept.
 #[derive(Debug, thiserror::Error)]

@@ -1,26 +1,97 @@
 //! The input of a decryption: armor is taken off, errors of the input are told
 //! from those of the format, and what the format leaves unbounded is bounded.
 
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, Chain, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::age::armor::ArmoredReader;
-
+use super::armor::Armored;
 use super::error::{DecryptError, HeaderTooLong, InputFailed};
+use crate::agefile::HeaderLines;
 
 const MAGIC: &[u8] = b"age-encryption.org/";
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+/// As much of the first line is looked at, to see what it was meant to be.
+const FIRST_LINE: usize = 64;
 
 /// A header is kept in memory, and the crate `age` parses it again from its
 /// start with every line: this is room for some 600 recipients.
 const MAX_HEADER: usize = 64 * 1024;
 const MAX_HEADER_LINES: usize = 2048;
-/// Of armor, with 64 characters in a line; it is kept in memory as well.
-const MAX_ARMOR_LINE: usize = 1024;
+/// As much white space may come before armor.
+const MAX_SPACE: usize = 1024;
+/// What an editor may have put before that.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What was looked at to see what it is, and the rest.
-type Start<R> = Chain<Cursor<Vec<u8>>, Source<R>>;
+type Whole<R> = Chain<Cursor<Vec<u8>>, Source<R>>;
+
+/// How the input begins.
+struct Start {
+    /// Whether there was white space or a byte order mark before it.
+    before: bool,
+    /// The line that it is in, from 1.
+    line: usize,
+    /// As long as the beginning of armor, or of a binary file, if it is that so far.
+    start: Vec<u8>,
+}
+
+impl Start {
+    /// Reads one of the two beginnings, or the line that is another.
+    fn read(source: &mut impl Read) -> Result<Self, DecryptError> {
+        let (mut skipped, mut line, mut start) = (Vec::new(), 1, Vec::new());
+        let mut byte = [0];
+        loop {
+            // Of a mark there is nothing, all, or this much.
+            let is_mark = MARK.starts_with(&skipped) && skipped.len() < MARK.len();
+            match source.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(DecryptError::of_payload(error)),
+            }
+            let [byte] = byte;
+            let goes_on = is_mark && MARK.get(skipped.len()) == Some(&byte);
+            if is_mark && !goes_on && !skipped.is_empty() {
+                start = std::mem::take(&mut skipped);
+                break;
+            }
+            let belongs_before = goes_on || byte.is_ascii_whitespace();
+            if start.is_empty() && belongs_before && skipped.len() < MAX_SPACE {
+                line += usize::from(byte == b'\n');
+                skipped.push(byte);
+                continue;
+            }
+            start.push(byte);
+            let is_one = |known: &[u8]| known.starts_with(&start) && start.len() < known.len();
+            let is_whole = start == ARMOR || start == MAGIC;
+            let is_line = byte == b'\n' || start.len() == FIRST_LINE;
+            if is_whole || (is_line && !is_one(ARMOR) && !is_one(MAGIC)) {
+                break;
+            }
+        }
+        Ok(Self { before: !skipped.is_empty(), line, start })
+    }
+
+    /// What is wrong with the beginning of what is neither: what was meant to be one of
+    /// them is damaged, or cut short.
+    fn problem(start: &[u8], line: usize) -> DecryptError {
+        let letters = start.iter().filter(|byte| byte.is_ascii_alphanumeric());
+        let letters: Vec<u8> = letters.map(u8::to_ascii_uppercase).collect();
+        let has = |word: &[u8]| letters.windows(word.len()).any(|letters| letters == word);
+        if !start.is_empty() && ARMOR.starts_with(start) {
+            DecryptError::CutShort { line }
+        } else if MAGIC.starts_with(start) && start != MAGIC {
+            DecryptError::Truncated
+        } else if has(b"BEGINAGE") || has(b"AGEENCRYPTEDFILE") {
+            DecryptError::DamagedArmor { line }
+        } else if has(b"AGEENCRYPTIONORG") || letters.starts_with(b"AGEENC") {
+            DecryptError::UnknownHeader
+        } else {
+            DecryptError::NotAge
+        }
+    }
+}
 
 /// The age file without its armor.
 pub(super) struct Unarmored<R: Read> {
@@ -29,8 +100,8 @@ pub(super) struct Unarmored<R: Read> {
 }
 
 enum Reader<R: Read> {
-    Binary(Start<R>),
-    Armored(Box<ArmoredReader<BufReader<Lines<R>>>>),
+    Binary(Whole<R>),
+    Armored(Box<Armored<Source<R>>>),
 }
 
 /// What there may still be of the header.
@@ -38,6 +109,7 @@ struct Header {
     read: Arc<AtomicBool>,
     bytes: usize,
     lines: usize,
+    looked_at: HeaderLines,
 }
 
 /// To say that the header is read.
@@ -52,26 +124,21 @@ impl Limit {
 impl<R: Read> Unarmored<R> {
     pub(super) fn new(input: R) -> Result<(Self, Limit), DecryptError> {
         let mut source = Source(input);
-        let mut start = Vec::new();
-        Read::by_ref(&mut source)
-            .take(ARMOR.len().try_into().unwrap_or(0))
-            .read_to_end(&mut start)
-            .map_err(DecryptError::of_payload)?;
+        let Start { before, line, start } = Start::read(&mut source)?;
         let armored = start == ARMOR;
-        if !armored && !start.starts_with(MAGIC) {
-            let cut_short = ARMOR.starts_with(&start) || MAGIC.starts_with(&start);
-            return Err(if cut_short { DecryptError::Truncated } else { DecryptError::NotAge });
+        if !armored && (before || start != MAGIC) {
+            return Err(Start::problem(&start, line));
         }
         let start = Cursor::new(start).chain(source);
         let reader = if armored {
-            let lines = Lines { reader: start, length: 0 };
-            Reader::Armored(Box::new(ArmoredReader::new(lines)))
+            Reader::Armored(Box::new(Armored::new(start, line)))
         } else {
             Reader::Binary(start)
         };
         let read = Arc::new(AtomicBool::new(false));
         let limit = Limit(read.clone());
-        let header = Header { read, bytes: MAX_HEADER, lines: MAX_HEADER_LINES };
+        let looked_at = HeaderLines::default();
+        let header = Header { read, bytes: MAX_HEADER, lines: MAX_HEADER_LINES, looked_at };
         Ok((Self { reader, header }, limit))
     }
 }
@@ -95,26 +162,7 @@ impl Header {
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         let left = self.bytes.checked_sub(bytes.len()).zip(self.lines.checked_sub(lines));
         (self.bytes, self.lines) = left.ok_or_else(|| io::Error::other(HeaderTooLong))?;
-        Ok(())
-    }
-}
-
-/// Armor whose lines have an end.
-struct Lines<R> {
-    reader: Start<R>,
-    length: usize,
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        for byte in buffer.get(..count).unwrap_or_default() {
-            self.length = if *byte == b'\n' { 0 } else { self.length.saturating_add(1) };
-            if self.length > MAX_ARMOR_LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without an end"));
-            }
-        }
-        Ok(count)
+        self.looked_at.look_at(bytes).map_err(io::Error::other)
     }
 }
 

@@ -1,3 +1,6 @@
+#[path = "tests/testkit.rs"]
+mod testkit;
+
 use std::io::{Cursor, Write as _};
 
 use ::age::armor::{ArmoredWriter, Format};
@@ -162,26 +165,105 @@ fn each_error_says_what_is_wrong() {
     assert!(matches!(refused(&file), DecryptError::Damaged));
 }
 
+/// What begins like armor is damaged or cut short, and it is said where.
+#[test]
+fn armor_that_is_damaged_or_cut_short_says_the_line() {
+    const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
+    let bundle = bundle();
+    let recipient: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+    let good = encrypt_to(&recipient, &[7; 200], Format::AsciiArmor);
+    let good = String::from_utf8(good).unwrap();
+    let lines: Vec<&str> = good.lines().collect();
+    let last = lines.len();
+    let with = |line: usize, other: &str| {
+        let mut lines = lines.clone();
+        lines[line - 1] = other;
+        lines.join("\n")
+    };
+    let short = &lines[3][..60];
+    let long = format!("{}AAAA", lines[2]);
+    let header = format!("Version: 1\n{}", lines[1]);
+    for (file, line) in [
+        (with(1, "-----BEGIN AGE ENCRYPTED file-----"), 1),
+        (with(1, &format!("{BEGIN} ")), 1),
+        (with(1, "-----BEGIN AGE MESSAGE-----"), 1),
+        (with(1, "----- BEGIN AGE ENCRYPTED FILE -----"), 1),
+        (with(1, &BEGIN[2..]), 1),
+        (with(1, &BEGIN.replace("BEGIN", "BEGHN")), 1),
+        (with(2, &format!(" {}", lines[1])), 2),
+        (with(2, &header), 2),
+        (with(3, &long), 3),
+        (with(3, ""), 3),
+        (with(4, &"!".repeat(64)), 4),
+        (with(4, &format!("{}\u{e9}", short)), 4),
+        // Only the last line may be a short one.
+        (with(4, short), 5),
+        (with(last, "-----END AGE FILE-----\n-----\n"), last),
+        (with(last, "-----END AGE ENCRYPTED FILE-----\ntext"), last + 1),
+        (format!("\n \n{}", with(4, "?")), 6),
+    ] {
+        let refused = decrypt(&bundle, file.as_bytes()).unwrap_err();
+        assert!(
+            matches!(refused, DecryptError::DamagedArmor { line: found } if found == line),
+            "line {line}: {refused:?}\n{file}"
+        );
+        assert!(refused.to_string().contains(&format!("line {line}")), "{refused}");
+    }
+    // Wherever it is cut.
+    for cut in 1..good.len() - 1 {
+        let line = good[..cut].lines().count();
+        let refused = decrypt(&bundle, &good.as_bytes()[..cut]).unwrap_err();
+        assert!(
+            matches!(refused, DecryptError::CutShort { line: found } if found == line),
+            "cut at {cut}, in line {line}: {refused:?}"
+        );
+    }
+    // A binary file that begins like one.
+    for like in ["age-encryption.com/v1\n", "age-encryption.org/v1 \n", "age-encryption.org/\n"] {
+        let refused = decrypt(&bundle, like.as_bytes()).unwrap_err();
+        assert!(matches!(refused, DecryptError::UnknownHeader), "{like:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn white_space_and_a_byte_order_mark_before_armor_are_no_part_of_it() {
+    let bundle = bundle();
+    let recipient: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+    let armored = encrypt_to(&recipient, b"inside", Format::AsciiArmor);
+    let with = |before: &[u8]| decrypt(&bundle, &[before, &armored].concat());
+    for before in [&b"\n"[..], b" \t\r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", &[b' '; 1024]] {
+        assert_eq!(with(before).unwrap(), b"inside", "{before:?}");
+    }
+    for before in [&b"x\n"[..], b"\xef\xbb", b"\n\xef\xbb\xbf", &[b' '; 1025]] {
+        let refused = with(before).unwrap_err();
+        let told = matches!(refused, DecryptError::NotAge | DecryptError::DamagedArmor { .. });
+        assert!(told, "{before:?}: {refused:?}");
+    }
+    let crlf = String::from_utf8(armored.clone()).unwrap().replace('\n', "\r\n") + "\r\n\n";
+    assert_eq!(decrypt(&bundle, crlf.as_bytes()).unwrap(), b"inside");
+    // A binary file has nothing before it.
+    let binary = [&b"\n"[..], &encrypt(&bundle, b"inside")].concat();
+    assert!(matches!(decrypt(&bundle, &binary), Err(DecryptError::UnknownHeader)));
+}
+
 /// A header is kept in memory, and the format does not bound it.
 #[test]
 fn an_endless_header_is_refused() {
     let bundle = bundle();
     let read = |start: &'static [u8], line| EncryptedFile::read(start.chain(Repeat(line, 0)));
     const START: &[u8] = b"age-encryption.org/v1\n";
-    for line in [b"-> x y\n\n".as_slice(), b"-> x "] {
+    for line in [b"-> x y\n\n".as_slice(), b"-> x ", b"\n"] {
         let refused = read(START, line).unwrap_err();
         assert!(matches!(refused, DecryptError::HeaderTooLong), "{line:?}: {refused:?}");
     }
     assert!(matches!(read(START, b"x").unwrap_err(), DecryptError::HeaderTooLong));
-    for line in [b"\n".as_slice(), b"-> x y\nAAAA"] {
-        let refused = read(START, line).unwrap_err();
-        assert!(matches!(refused, DecryptError::UnknownHeader), "{line:?}: {refused:?}");
-    }
+    let refused = read(START, b"-> x y\nAAAA").unwrap_err();
+    assert!(matches!(refused, DecryptError::UnknownHeader), "{refused:?}");
     // Armor around it, and armor whose line does not end.
     const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHggICAgICAgICAgICAgICAgICAgICAg\n";
     let spaces = b"ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg\n";
     assert!(matches!(read(ARMOR, spaces).unwrap_err(), DecryptError::HeaderTooLong));
-    assert!(matches!(read(ARMOR, b"A").unwrap_err(), DecryptError::NotAge));
+    assert!(matches!(read(ARMOR, b"A").unwrap_err(), DecryptError::DamagedArmor { line: 3 }));
     // As many recipients as a group has.
     let group: Vec<x25519::Recipient> =
         (0..300).map(|_| x25519::Identity::generate().to_public()).collect();

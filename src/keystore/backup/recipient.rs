@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::agefile;
 use crate::algorithm::X25519PublicKey;
-use crate::encoding;
+use crate::bundle::unarmored;
+use crate::encoding::{self, text};
 use crate::error::BackupError;
 use crate::file;
 use crate::secret::Passphrase;
@@ -92,7 +93,7 @@ impl RecoveryKeys {
     /// our own or root's that nobody else can read, or has no keys.
     pub fn read(path: &Path) -> Result<Self, crate::Error> {
         let bytes = file::read_secret(path)?;
-        if bytes.starts_with(b"age-encryption.org/") {
+        if is_locked(&bytes) {
             return Err(BackupError::KeyFileLocked { path: path.to_owned() }.into());
         }
         Ok(Self::parse(path, &bytes)?)
@@ -107,7 +108,9 @@ impl RecoveryKeys {
         path: &Path,
         passphrase: &Passphrase,
     ) -> Result<Self, crate::Error> {
+        let unusable = |source| BackupError::KeyFile { path: path.to_owned(), source };
         let bytes = file::read_secret(path)?;
+        let bytes = unarmored(&bytes).map_err(|error| unusable(error.into()))?;
         let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
         identity.set_max_work_factor(agefile::MAX_WORK_FACTOR);
         let identity: &dyn Identity = &identity;
@@ -116,13 +119,14 @@ impl RecoveryKeys {
                 DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
                     BackupError::KeyFilePassphrase { path: path.to_owned() }
                 }
-                error => BackupError::KeyFile { path: path.to_owned(), source: error.into() },
+                error => unusable(error.into()),
             })?;
         Ok(Self::parse(path, &plain)?)
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, BackupError> {
         let unusable = |source| BackupError::KeyFile { path: path.to_owned(), source };
+        let bytes = text::after_mark(bytes).map_err(|error| unusable(error.into()))?;
         // Its errors say the number of a line, and nothing of the line.
         let file = IdentityFile::from_buffer(bytes).map_err(|error| unusable(error.into()))?;
         let keys = file.into_identities().map_err(|error| unusable(error.into()))?;
@@ -148,6 +152,12 @@ impl fmt::Debug for RecoveryKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecoveryKeys").finish_non_exhaustive()
     }
+}
+
+/// Whether `age -p` has encrypted it, with or without `-a`.
+fn is_locked(file: &[u8]) -> bool {
+    let start = text::after_mark(file).unwrap_or(file).trim_ascii_start();
+    file.starts_with(b"age-encryption.org/") || start.starts_with(b"-----BEGIN AGE")
 }
 
 /// What can be told of a backup without its key: that it is a whole header of

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::LegacyFormat;
 use super::bytes::Value;
+use crate::encoding::text;
 use crate::error::{FieldProblem, LegacyError};
 
 /// In the order of the file; no name is there twice.
@@ -20,6 +21,8 @@ struct Object<'a> {
 
 impl<'a> Fields<'a> {
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, LegacyError> {
+        // A mark of another encoding is no JSON, which is said.
+        let json = text::after_mark(json).unwrap_or(json);
         let object: Object<'a> = serde_json::from_slice(json)
             // serde_json's own message can quote a value.
             .map_err(|error| LegacyError::Json { line: error.line(), column: error.column() })?;

@@ -53,12 +53,33 @@ fn parts(
         offset += attribute.len() + separator.len_utf8();
         match attribute.split_once('=') {
             Some((name, value)) if !name.is_empty() => {
+                // First: such a value has characters that can be in the other part only.
+                check_place(part, name)?;
                 check(part, value, here + name.len() + 1)?;
                 Ok(Attribute { part, name, value, offset: here })
             }
             _ => Err(InvalidPkcs11Uri::NoAttribute { offset: here }),
         }
     })
+}
+
+/// Attributes that have their place before the `?`, and after it.
+const OF_PATH: [&str; 7] = ["token", "serial", "manufacturer", "model", "object", "id", "type"];
+const OF_QUERY: [&str; 3] = ["pin-source", "module-path", "module-name"];
+
+fn check_place(part: Part, name: &str) -> Result<(), InvalidPkcs11Uri> {
+    // Wherever it is.
+    if name == "pin-value" {
+        return Err(InvalidPkcs11Uri::PinValue);
+    }
+    let (others, place) = match part {
+        Part::Path => (&OF_QUERY[..], "after"),
+        Part::Query => (&OF_PATH[..], "before"),
+    };
+    match others.iter().find(|known| **known == name) {
+        Some(name) => Err(InvalidPkcs11Uri::Misplaced { name, place }),
+        None => Ok(()),
+    }
 }
 
 /// `pk11-pchar` or `pk11-qchar`, and well-formed percent-encoding.
@@ -108,9 +129,29 @@ pub(super) fn bytes(attribute: &Attribute<'_>) -> Result<Vec<u8>, InvalidPkcs11U
 
 /// The decoded text of a value, of at most `limit` bytes.
 pub(super) fn text(attribute: &Attribute<'_>, limit: usize) -> Result<String, InvalidPkcs11Uri> {
+    ending(attribute, limit, &[])
+}
+
+/// As [`text`], of a field of fixed length: PKCS#11 pads it with blanks, some software
+/// with NULs, and tools print what is there.
+pub(super) fn padded(attribute: &Attribute<'_>, limit: usize) -> Result<String, InvalidPkcs11Uri> {
+    ending(attribute, limit, &[' ', '\0'])
+}
+
+/// As [`text`], of a label that some software ends with NULs.
+pub(super) fn ended(attribute: &Attribute<'_>, limit: usize) -> Result<String, InvalidPkcs11Uri> {
+    ending(attribute, limit, &['\0'])
+}
+
+fn ending(
+    attribute: &Attribute<'_>,
+    limit: usize,
+    padding: &[char],
+) -> Result<String, InvalidPkcs11Uri> {
     let name = || attribute.name.to_owned();
     let text = String::from_utf8(bytes(attribute)?)
         .map_err(|_| InvalidPkcs11Uri::NotText { name: name() })?;
+    let text = text.trim_end_matches(padding).to_owned();
     if text.contains('\0') {
         return Err(InvalidPkcs11Uri::NotText { name: name() });
     }

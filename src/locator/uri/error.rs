@@ -39,6 +39,14 @@ pub enum InvalidPkcs11Uri {
         /// Bytes from the start.
         offset: usize,
     },
+    /// An attribute that has its place on the other side of the `?`.
+    #[error("`{name}` belongs {place} the `?`")]
+    Misplaced {
+        /// Which.
+        name: &'static str,
+        /// `before` or `after`.
+        place: &'static str,
+    },
     /// An attribute of RFC 7512 that does not say which key is meant.
     #[error("`{name}` is not taken here")]
     NotTaken {
@@ -89,6 +97,7 @@ impl InvalidPkcs11Uri {
             | Self::NoAttribute { .. }
             | Self::Twice { .. }
             | Self::Unknown { .. }
+            | Self::Misplaced { .. }
             | Self::NotTaken { .. }
             | Self::NotText { .. }
             | Self::TooLong { .. }
@@ -104,6 +113,9 @@ impl InvalidPkcs11Uri {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
+            Self::Misplaced { .. } => {
+                "write it as pkcs11:token=…;object=…?pin-source=…&module-path=…"
+            }
             Self::NotTaken { name: "module-name" } => "name the module by `module-path`",
             Self::NotTaken { .. } => {
                 "slot numbers and libraries change: name the token by `token` and `serial`"

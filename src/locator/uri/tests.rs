@@ -33,6 +33,7 @@ fn examples_of_the_rfc_are_read() {
 fn each_mistake_is_told() {
     use InvalidPkcs11Uri as E;
     let twice = |name: &str| E::Twice { name: name.into() };
+    let after = |name| E::Misplaced { name, place: "after" };
     for (uri, error) in [
         ("", E::Scheme),
         ("pkcs11", E::Scheme),
@@ -52,7 +53,11 @@ fn each_mistake_is_told() {
         ("pkcs11:token=%", E::Percent { offset: 13 }),
         ("pkcs11:token=%+1", E::Percent { offset: 13 }),
         ("pkcs11:token=%FF", E::NotText { name: "token".into() }),
-        ("pkcs11:token=%00", E::NotText { name: "token".into() }),
+        ("pkcs11:token=a%00b", E::NotText { name: "token".into() }),
+        ("pkcs11:token=%00a", E::NotText { name: "token".into() }),
+        ("pkcs11:object=%00a%00", E::NotText { name: "object".into() }),
+        ("pkcs11:?pin-source=/a%00", E::NotText { name: "pin-source".into() }),
+        ("pkcs11:?module-path=/a%00", E::NotText { name: "module-path".into() }),
         ("pkcs11:serial=12345678901234567", E::TooLong { name: "serial".into(), limit: 16 }),
         ("pkcs11:token=a;token=a", twice("token")),
         ("pkcs11:type=private;type=public", twice("type")),
@@ -62,9 +67,16 @@ fn each_mistake_is_told() {
         ("pkcs11:type=secret-key", E::Type),
         ("pkcs11:Token=a", E::Unknown { offset: 7 }),
         ("pkcs11:x-vendor=a", E::Unknown { offset: 7 }),
-        ("pkcs11:pin-source=/a", E::Character { offset: 18 }),
-        ("pkcs11:pin-value=1", E::Unknown { offset: 7 }),
-        ("pkcs11:?token=a", E::Unknown { offset: 8 }),
+        ("pkcs11:pin-source=/a", after("pin-source")),
+        ("pkcs11:token=a;pin-source=file:/etc/pin", after("pin-source")),
+        ("pkcs11:module-path=/a", after("module-path")),
+        ("pkcs11:token=a;module-name=b", after("module-name")),
+        ("pkcs11:pin-value=98765432", E::PinValue),
+        ("pkcs11:token=a;pin-value=98765432?pin-source=/a", E::PinValue),
+        ("pkcs11:?pin-value=98 765432", E::PinValue),
+        ("pkcs11:?token=a", E::Misplaced { name: "token", place: "before" }),
+        ("pkcs11:token=a?pin-source=/a&id=%01", E::Misplaced { name: "id", place: "before" }),
+        ("pkcs11:?type=private", E::Misplaced { name: "type", place: "before" }),
         ("pkcs11:slot-id=1", E::NotTaken { name: "slot-id" }),
         ("pkcs11:library-version=3", E::NotTaken { name: "library-version" }),
         ("pkcs11:?module-name=softhsm2", E::NotTaken { name: "module-name" }),
@@ -77,6 +89,28 @@ fn each_mistake_is_told() {
         let shown = format!("{error} {error:?} {:?}", error.help());
         assert!(!shown.contains("98765432"), "{shown}");
     }
+}
+
+/// As `p11tool --list-tokens` and `pkcs11-tool -L` print what a token has.
+#[test]
+fn padding_of_a_field_is_no_part_of_it() {
+    let field = |text: &str| parse(text).unwrap();
+    let nuls = "%00".repeat(26);
+    assert_eq!(field(&format!("pkcs11:token=node-1{nuls}")).token(), Some("node-1"));
+    assert_eq!(field("pkcs11:serial=12%00%00").serial(), Some("12"));
+    assert_eq!(field("pkcs11:serial=12%20%20%00").serial(), Some("12"));
+    assert_eq!(field("pkcs11:manufacturer=Acme%20Inc%20%20").manufacturer(), Some("Acme Inc"));
+    assert_eq!(field("pkcs11:model=One%00").model(), Some("One"));
+    assert_eq!(field("pkcs11:object=key%00").object(), Some("key"));
+    // A label of an object is as long as it is: blanks are part of it.
+    assert_eq!(field("pkcs11:object=key%20").object(), Some("key "));
+    assert_eq!(field("pkcs11:token=%00").token(), Some(""));
+    // Bytes are bytes.
+    assert_eq!(field("pkcs11:id=%01%00").id(), Some([1, 0].as_slice()));
+    let mut locator = Pkcs11Locator::new("node-1", "12", vec![1]);
+    locator.label = "key\0".into();
+    assert!(field(&format!("pkcs11:token=node-1{nuls};object=key%00")).matches_locator(&locator));
+    assert!(field(&locator.to_string()).matches_locator(&locator));
 }
 
 #[test]

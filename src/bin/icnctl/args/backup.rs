@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::value::a_file;
+use super::value::{a_file, encoded};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -16,6 +16,7 @@ is never inside a backup: the command says what is, and what is not. Try each ba
 pub(crate) struct BackupArgs {
     /// Public key of a recovery key, age1…; any one of several opens the backup
     #[arg(long = "recipient", value_name = "RECIPIENT", required = true)]
+    #[arg(value_parser = encoded())]
     pub(crate) recipients: Vec<String>,
 
     /// File to write; never overwritten
@@ -55,7 +56,7 @@ pub(crate) struct RestoreArgs {
     pub(crate) identity_passphrase_file: Option<PathBuf>,
 
     /// Whose identity it must be, from your own records [default: `did` in icn.toml]
-    #[arg(long)]
+    #[arg(long, value_parser = encoded())]
     pub(crate) did: Option<String>,
 
     /// Only decrypt and verify, and say what would be restored; write nothing, ask no device

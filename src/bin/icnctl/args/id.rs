@@ -8,7 +8,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::init::InitArgs;
 use super::rotation::RotationCommand;
 use super::tpm::ResealArgs;
-use super::value::{PublicKeyFormat, a_file};
+use super::value::{PublicKeyFormat, a_file, encoded, number};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
@@ -87,7 +87,7 @@ pub(crate) struct VerifyDocumentArgs {
     pub(crate) file: Option<PathBuf>,
 
     /// Whose it must be; without it, compare the DID that is printed with the one you know
-    #[arg(long)]
+    #[arg(long, value_parser = encoded())]
     pub(crate) did: Option<String>,
 }
 
@@ -140,7 +140,7 @@ pub(crate) struct ExportArgs {
     pub(crate) output: Option<PathBuf>,
 
     /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
-    #[arg(long, value_name = "RECIPIENT", requires = "secret")]
+    #[arg(long, value_name = "RECIPIENT", requires = "secret", value_parser = encoded())]
     #[arg(conflicts_with_all = ["did_only", "public_key"])]
     pub(crate) recipient: Option<String>,
 
@@ -159,7 +159,7 @@ pub(crate) struct RenewArgs {
 
     /// Join the epoch that another machine of this DID has begun by --all-instances, which printed
     /// the number
-    #[arg(long, value_name = "N", conflicts_with = "all_instances")]
+    #[arg(long, value_name = "N", conflicts_with = "all_instances", value_parser = number())]
     pub(crate) epoch: Option<u64>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::value::encoded;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {
     /// What the signature is for, like `payments@coop.example`: it is valid for nothing
@@ -18,11 +20,12 @@ pub(crate) struct SignArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
     /// Whose signature it is
-    #[arg(long)]
+    #[arg(long, value_parser = encoded())]
     pub(crate) did: String,
 
     /// The signature, 64 bytes in base64
     #[arg(long, value_name = "BASE64", required_unless_present = "signature_file")]
+    #[arg(value_parser = encoded())]
     pub(crate) signature: Option<String>,
 
     /// What the signature must be for; it is in the file --signature-file

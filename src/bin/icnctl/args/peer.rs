@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::value::encoded;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeerArgs {
     /// Directory of the book of peers [default: peers in the home directory]
@@ -19,7 +21,7 @@ pub(crate) enum PeerCommand {
     /// Accept a DID, from the next handshake on; or give it another name
     Allow {
         /// As its owner gave it to you, by a way that you trust
-        #[arg(value_name = "DID")]
+        #[arg(value_name = "DID", value_parser = encoded())]
         did: String,
 
         /// Your name for it, shown in the list
@@ -30,7 +32,7 @@ pub(crate) enum PeerCommand {
     /// stay refused if it is allowed again. An earlier DID of a peer that was followed stands for
     /// its present one
     Remove {
-        #[arg(value_name = "DID")]
+        #[arg(value_name = "DID", value_parser = encoded())]
         did: String,
 
         /// Forget the chain and the numbers of the DID as well: for one that never comes back

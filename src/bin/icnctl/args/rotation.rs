@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use icn_identity::rotation::RotationReason;
 
-use super::value::a_file;
+use super::value::{a_file, encoded};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RotationCommand {
@@ -46,7 +46,7 @@ pub(crate) struct CreateArgs {
 
     /// Commit to the key that comes after the successor's: no other can. It must exist already, be
     /// kept apart from the successor's, and not get lost
-    #[arg(long, value_name = "DID")]
+    #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) commit_next: Option<String>,
 
     /// Give the successor the X25519 key of this identity too, and those that it has of older ones:
@@ -82,7 +82,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) files: Vec<PathBuf>,
 
     /// The DID under which the identity is known: not valid if it is not in the chain
-    #[arg(long, value_name = "DID")]
+    #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) from: Option<String>,
 
     /// File with the chain that was followed before: not valid if this one does not go on from it
@@ -90,7 +90,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) known: Option<PathBuf>,
 
     /// What the present DID has to be: not valid if it is another
-    #[arg(long, value_name = "DID")]
+    #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) expect: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser};
 use icn_identity::AlgorithmId;
 use icn_identity::backend::BackendKind;
 
@@ -52,6 +52,22 @@ pub(crate) enum PublicKeyFormat {
     Openssh,
     /// The bytes themselves, in hex
     Hex,
+}
+
+/// Of a value that is written in letters and figures alone: a DID, a signature, a
+/// recipient, a URI. White space around it, and what editors put before a text, come with
+/// `"$(cat FILE)"`, and are no part of it.
+pub(crate) fn encoded() -> impl TypedValueParser<Value = String> {
+    StringValueParser::new().map(|text| trimmed(&text).to_owned())
+}
+
+/// Of a number, in the same way.
+pub(crate) fn number() -> impl TypedValueParser<Value = u64> {
+    StringValueParser::new().try_map(|text| trimmed(&text).parse::<u64>())
+}
+
+fn trimmed(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim()
 }
 
 /// Of an option whose file is never standard output.

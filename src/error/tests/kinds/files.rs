@@ -220,6 +220,9 @@ fn of_decryption() {
         vec![
             (E::NotAge, K::InvalidInput),
             (E::UnknownHeader, K::Damaged),
+            (E::DamagedHeader { line: 2 }, K::Damaged),
+            (E::DamagedArmor { line: 2 }, K::Damaged),
+            (E::CutShort { line: 2 }, K::Damaged),
             (E::PassphraseFile, K::InvalidInput),
             (E::NotForThisIdentity, K::OtherIdentity),
             (E::HeaderTooLong, K::InvalidInput),

@@ -68,6 +68,7 @@ fn of_uris() {
         E::NoAttribute { offset },
         E::Twice { name: name() },
         E::Unknown { offset },
+        E::Misplaced { name: "token", place: "before" },
         E::NotTaken { name: "module-name" },
         E::NotTaken { name: "slot-id" },
         E::NotText { name: name() },
