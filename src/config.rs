@@ -55,7 +55,7 @@ pub use self::age::AgeConfig;
 pub use self::error::ConfigError;
 use self::error::parse_error;
 pub use self::pkcs11::Pkcs11Config;
-pub(crate) use self::text::{ConfigText, set, table};
+pub(crate) use self::text::{ConfigText, for_backup, set, table};
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::did::Did;
 use crate::encoding::objects::Objects;

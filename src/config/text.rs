@@ -5,6 +5,7 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::{Config, ConfigError};
 use crate::encoding::text::after_mark_of;
+use crate::locator::BackendKind;
 
 impl Config {
     /// The text of an `icn.toml` that says this. What is at its default is left
@@ -111,6 +112,18 @@ impl ConfigText {
         self.0.retain(|name, _| name == "identity");
     }
 
+    /// Without what is about the devices of other backends.
+    pub(crate) fn retain_backend(&mut self, backend: BackendKind) -> Result<(), ConfigError> {
+        if self.0.contains_key("identity") {
+            self.identity()?.retain(|name, _| match name {
+                "pkcs11" => backend == BackendKind::Pkcs11,
+                "tpm" => backend == BackendKind::Tpm,
+                _ => true,
+            });
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -120,6 +133,16 @@ impl std::fmt::Display for ConfigText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The text of a configuration for a backup: what is about the devices of another
+/// backend than the identity's (which library to load, which socket to talk to) is none of
+/// its business, now or when it is restored elsewhere.
+pub(crate) fn for_backup(text: &str, backend: BackendKind) -> Result<String, ConfigError> {
+    let mut text = ConfigText::parse(text)?;
+    text.retain_identity();
+    text.retain_backend(backend)?;
+    Ok(text.to_string())
 }
 
 /// Sets a value, and keeps the comments around the one that was there.

@@ -54,6 +54,7 @@ use super::succession::check_end;
 use crate::algorithm::Signature;
 use crate::backend::BackendKind;
 use crate::bundle::Companions;
+use crate::config;
 use crate::did::Did;
 use crate::error::BackupError;
 use crate::file;
@@ -148,6 +149,11 @@ impl Backup {
         chain
             .and_then(|chain| chain.map_or(Ok(()), |chain| check_end(&chain, &did)))
             .map_err(|error| wrong("rotation chain", Some(Box::new(error.into()))))?;
+        // One that cannot be read stays as it is: nothing is taken from it.
+        let config = contents.config.map(|text| {
+            let kept = config::for_backup(&text, header.backend());
+            kept.unwrap_or(text)
+        });
         let handed_over = contents.handed_over.map(|json| handed_over(json, &did)).transpose();
         let handed_over = handed_over
             .map_err(|error| wrong("note that it has handed over", Some(Box::new(error.into()))))?;
@@ -155,7 +161,7 @@ impl Backup {
             &header,
             &Parts {
                 payload: &payload,
-                config: contents.config.is_some(),
+                config: config.is_some(),
                 approvals: contents.tpm_approvals.is_some(),
                 handed_over: handed_over.as_ref(),
             },
@@ -168,7 +174,7 @@ impl Backup {
             seed,
             companions,
             payload,
-            config: contents.config,
+            config,
             approvals: contents.tpm_approvals.map(|json| json.get().to_owned()),
             handed_over,
             did,
@@ -226,7 +232,9 @@ impl Backup {
         self.handed_over.as_ref()
     }
 
-    /// `[identity]` of `icn.toml`, as it was when the backup was made.
+    /// `[identity]` of `icn.toml`, as it was when the backup was made, without what is about
+    /// the devices of other backends than [`Self::backend`]. Which library is loaded must
+    /// not be taken from it: see `module` of [`Pkcs11Config`](crate::config::Pkcs11Config).
     #[must_use]
     pub fn config(&self) -> Option<&str> {
         self.config.as_deref()

@@ -95,6 +95,13 @@ impl Pkcs11Uri {
         self.module_path.as_deref()
     }
 
+    /// The same without `module-path`: for a URI that comes from somewhere else than the
+    /// configuration, and must not say which library is loaded.
+    #[must_use]
+    pub fn without_module_path(self) -> Self {
+        Self { module_path: None, ..self }
+    }
+
     /// Whether it names a key, and not only a token.
     #[must_use]
     pub const fn names_a_key(&self) -> bool {

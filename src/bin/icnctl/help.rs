@@ -161,7 +161,9 @@ impl Help for InvalidPkcs11Uri {
                     .into(),
             ),
             // About the syntax.
-            Self::NotTaken { .. } | Self::PinSource | Self::Type => self.help(),
+            Self::Misplaced { .. } | Self::NotTaken { .. } | Self::PinSource | Self::Type => {
+                self.help()
+            }
             _ => Some("`icnctl backend doctor` and `icnctl id show` print URIs of keys".into()),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use icn_identity::Did;
-use icn_identity::backend::BackendKind;
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::Config;
 use icn_identity::error::BackupError;
 use icn_identity::home::{Home, Made};
@@ -92,6 +92,7 @@ fn configured(
                 Config::edit(config, |config| {
                     if let Some(pkcs11) = &mut config.identity.pkcs11 {
                         module.clone_into(&mut pkcs11.module);
+                        pkcs11.key = pkcs11.key.take().map(Pkcs11Uri::without_module_path);
                     }
                 })?
             }

@@ -16,6 +16,7 @@ use crate::agefile;
 use crate::algorithm::X25519PublicKey;
 use crate::backend::{Backend, Credentials};
 use crate::clock;
+use crate::config;
 use crate::did::Did;
 use crate::encoding::objects;
 use crate::error::{BackupError, Error, FormatError, KeystoreError};
@@ -42,7 +43,8 @@ impl BackupRequest {
         Ok(Self { recipients, config: None })
     }
 
-    /// With the table `[identity]` of `icn.toml` (TOML).
+    /// With the table `[identity]` of `icn.toml` (TOML): as far as it is about the backend
+    /// of the identity.
     #[must_use]
     pub fn with_config(mut self, config: Option<String>) -> Self {
         self.config = config;
@@ -165,6 +167,8 @@ impl Located<'_> {
         let seed = seed_of(bundle.signer());
         payload.renew(seed, &bundle.companions(), header::hash(&text));
         let json = payload.to_json()?;
+        let config = request.config.as_deref();
+        let config = config.map(|text| config::for_backup(text, header.backend())).transpose()?;
         let approvals = match header.tpm() {
             Some(_) => file::read_private(&store.home().join(names::APPROVALS))?,
             None => None,
@@ -174,7 +178,7 @@ impl Located<'_> {
             header,
             &Parts {
                 payload,
-                config: request.config.is_some(),
+                config: config.is_some(),
                 approvals: approvals.is_some(),
                 handed_over: handed_over.as_ref(),
             },
@@ -187,7 +191,7 @@ impl Located<'_> {
             does_not_contain: words.does_not_contain.clone(),
             header: raw(text.as_bytes())?,
             payload: raw(&json)?,
-            config: request.config.clone(),
+            config,
             tpm_approvals: approvals.as_deref().map(raw).transpose()?,
             handed_over: handed_over.as_deref().map(raw).transpose()?,
         })

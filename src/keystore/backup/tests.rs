@@ -91,6 +91,33 @@ fn parts_that_do_not_belong_together_are_refused_although_they_are_signed() {
     assert!(matches!(open(without, &key), Err(BackupError::Inconsistent { what: "key", .. })));
 }
 
+/// A module in it would be loaded by whoever looks at the tokens of the restored home.
+#[test]
+fn what_a_backup_says_of_other_backends_is_left_out() {
+    let (mine, key) = genuine();
+    let ours = "[identity]\nbackend = \"age\"\n\n[identity.age]\nwork_factor = 11\n";
+    let others = "\n[identity.pkcs11]\nmodule = \"/tmp/theirs.so\"\ninit_args = \"x\"\n\
+                  \n[identity.tpm]\ndevice_path = \"swtpm:host=192.0.2.1,port=1\"\n\
+                  approver = \"/tmp/theirs.pem\"\n\n[other]\nlibrary = \"/tmp/theirs.so\"\n";
+    let inline = "identity = { backend = \"age\", pkcs11 = { module = \"/tmp/theirs.so\" } }\n";
+    let dotted = "identity.backend = \"age\"\nidentity.pkcs11.module = \"/tmp/theirs.so\"\n";
+    for config in [format!("{ours}{others}"), inline.into(), dotted.into()] {
+        let mut json = mine.clone();
+        json["contents"]["config"] = config.clone().into();
+        let backup = open(json, &key).unwrap();
+        let kept = backup.config().unwrap();
+        assert!(kept.contains("backend = \"age\"") && !kept.contains("theirs"), "{kept}");
+        assert!(!kept.contains("192.0.2.1") && !kept.contains("other"), "{kept}");
+        let parsed = config::Config::parse(kept).unwrap().identity;
+        assert_eq!((parsed.pkcs11, parsed.tpm), (None, None));
+        // Nor is it put into one.
+        let made = config::for_backup(&config, BackendKind::Age).unwrap();
+        assert_eq!(made, kept);
+        let token = config::for_backup(&config, BackendKind::Pkcs11).unwrap();
+        assert!(token.contains("/tmp/theirs.so") && !token.contains("192.0.2.1"), "{token}");
+    }
+}
+
 #[test]
 fn a_backup_is_objects_only() {
     let (mine, key) = genuine();
@@ -107,7 +134,7 @@ fn a_backup_is_objects_only() {
     not_a_backup(envelope.to_string().as_bytes());
     let names = ["did", "created", "contains", "does_not_contain", "header", "payload"];
     let mut array = mine.clone();
-    array["contents"] = fields(&mine["contents"], &[&names[..], &["config", "x"]].concat());
+    array["contents"] = fields(&mine["contents"], &[&names[..], &["config", "tpm_approvals", "handed_over"]].concat());
     assert!(matches!(open(array, &key), Err(BackupError::NotABackup { .. })));
     let twice = String::from_utf8(signed.to_vec()).unwrap().replacen('{', "{\"version\":1,", 1);
     not_a_backup(twice.as_bytes());

@@ -60,3 +60,25 @@ fn a_modules_path_that_is_not_utf8_is_refused_before_anything_is_made() {
     assert_eq!(home.read("icn.toml"), config);
     assert!(!home.path("identity.json").exists());
 }
+
+/// A library that says so when it is loaded is not needed: that its path is nowhere shows it.
+#[test]
+fn a_backup_of_a_key_in_a_file_brings_no_module() {
+    use support::home::{Home, PASSPHRASE};
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let more = "\n[identity.pkcs11]\nmodule = \"/nowhere/theirs.so\"\n\
+                \n[identity.tpm]\ndevice_path = \"/nowhere/tpm\"\n";
+    home.write("icn.toml", &format!("{}{more}", home.read("icn.toml")));
+    let doctor = ["backend", "doctor", "--backend", "pkcs11"];
+    home.fails(&doctor, b"", &["/nowhere/theirs.so"]);
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    assert!(!drill.json()["contents"]["config"].as_str().unwrap().contains("nowhere"));
+    lose(&home);
+    drill.ok(&home, &["--did", &did]);
+    let config = home.read("icn.toml");
+    assert!(config.contains(&did) && !config.contains("nowhere"), "{config}");
+    assert!(!home.icnctl(&doctor, b"").err.contains("nowhere"));
+}
