@@ -41,12 +41,18 @@ impl Pkcs11Locator {
     }
 }
 
+/// What a field of fixed length says.
+fn unpadded(field: &str) -> &str {
+    field.trim_end_matches([' ', '\0'])
+}
+
 impl From<&Pkcs11Locator> for Pkcs11Uri {
     fn from(locator: &Pkcs11Locator) -> Self {
         Self {
-            token: Some(locator.token.clone()),
-            serial: Some(locator.serial.clone()),
-            object: Some(locator.label.clone()).filter(|label| !label.is_empty()),
+            token: Some(unpadded(&locator.token).to_owned()),
+            serial: Some(unpadded(&locator.serial).to_owned()),
+            object: Some(locator.label.trim_end_matches('\0').to_owned())
+                .filter(|label| !label.is_empty()),
             id: Some(locator.id.clone()).filter(|id| !id.is_empty()),
             ..Self::default()
         }
@@ -67,8 +73,8 @@ impl Pkcs11Uri {
     /// Whether a key is the one that it means, as far as a locator tells.
     #[must_use]
     pub fn matches_locator(&self, locator: &Pkcs11Locator) -> bool {
-        self.token.as_ref().is_none_or(|token| *token == locator.token)
-            && self.serial.as_ref().is_none_or(|serial| *serial == locator.serial)
+        self.token.as_ref().is_none_or(|token| token == unpadded(&locator.token))
+            && self.serial.as_ref().is_none_or(|serial| serial == unpadded(&locator.serial))
             && self.object.as_ref().is_none_or(|object| object == locator.label.trim_end_matches('\0'))
             && self.id.as_ref().is_none_or(|id| *id == locator.id)
     }

@@ -1,4 +1,4 @@
-#[path = "tests/testkit.rs"]
+#[path = "testkit/tests.rs"]
 mod testkit;
 
 use std::io::{Cursor, Write as _};

@@ -33,9 +33,10 @@ struct Vector {
 fn directory() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let option = |name: &str| format!("--{name}");
     let asked = Command::new(cargo)
-        .args(["metadata", "--offline", "--locked", "--format-version", "1"])
-        .args(["--manifest-path", manifest])
+        .args(["metadata".to_owned(), option("offline"), option("locked")])
+        .args([&option("format-version"), "1", &option("manifest-path"), manifest])
         .output()
         .unwrap();
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
