@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
-pub(crate) use encryption::{RetiredKeys, unarmored};
 pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, RetiredDecryptionKey, SharedSecret,
 };
+pub(crate) use encryption::{RetiredKeys, unarmored};
 pub use error::BundleError;
 pub(crate) use renewal::{Decide, Keeper, NextEpoch};
 pub use renewal::{Renewal, RenewalError};

@@ -104,9 +104,9 @@ impl Config {
     /// [`ConfigError`] with the line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let text = after_mark_of(text);
-        let config = text.parse().and_then(|toml: toml_edit::de::Deserializer| {
-            Self::deserialize(Objects(toml))
-        });
+        let config = text
+            .parse()
+            .and_then(|toml: toml_edit::de::Deserializer| Self::deserialize(Objects(toml)));
         let config = config.map_err(|error| parse_error(text, &error))?;
         let age = &config.identity.age;
         if !(10..=22).contains(&age.work_factor) || age.max_work_factor < age.work_factor {

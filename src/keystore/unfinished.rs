@@ -140,8 +140,7 @@ impl IdentityStore {
             let what = names::UNFINISHED;
             return Err(FormatError::Newer { what, found, known: VERSION }.into());
         }
-        let note: Note =
-            objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
+        let note: Note = objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
         Ok(Unfinished { dids: note.dids, device: note.device })
     }
 

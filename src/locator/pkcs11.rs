@@ -75,7 +75,10 @@ impl Pkcs11Uri {
     pub fn matches_locator(&self, locator: &Pkcs11Locator) -> bool {
         self.token.as_ref().is_none_or(|token| token == unpadded(&locator.token))
             && self.serial.as_ref().is_none_or(|serial| serial == unpadded(&locator.serial))
-            && self.object.as_ref().is_none_or(|object| object == locator.label.trim_end_matches('\0'))
+            && self
+                .object
+                .as_ref()
+                .is_none_or(|object| object == locator.label.trim_end_matches('\0'))
             && self.id.as_ref().is_none_or(|id| *id == locator.id)
     }
 }

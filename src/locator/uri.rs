@@ -12,9 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use self::decode::{
-    Attribute, Part, bytes, ended, not_taken, padded, percent_encode, split, text,
-};
+use self::decode::{Attribute, Part, bytes, ended, not_taken, padded, percent_encode, split, text};
 pub use self::error::InvalidPkcs11Uri;
 use crate::evidence::DeviceIdentity;
 

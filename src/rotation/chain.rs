@@ -102,8 +102,7 @@ impl RotationChain {
         }
         let versions: Vec<Versioned> = objects::from_slice(json).map_err(RotationError::json)?;
         versions.iter().try_for_each(Versioned::check)?;
-        let statements: Vec<Unverified> =
-            objects::from_slice(json).map_err(RotationError::json)?;
+        let statements: Vec<Unverified> = objects::from_slice(json).map_err(RotationError::json)?;
         statements.into_iter().map(Unverified::verify).collect()
     }
 

@@ -206,7 +206,8 @@ pub(super) fn armored(bytes: &[u8]) -> String {
 }
 
 pub(super) fn from_armored(text: &str) -> Result<Vec<u8>, InvalidSshSignature> {
-    let inner = after_mark_of(text).trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
+    let inner =
+        after_mark_of(text).trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
     let inner = inner.ok_or(InvalidSshSignature::Armor)?;
     let encoded: String = inner.split_ascii_whitespace().collect();
     STANDARD.decode(encoded).map_err(|_| InvalidSshSignature::Armor)

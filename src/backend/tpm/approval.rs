@@ -47,9 +47,9 @@ impl ApprovalRequest {
     /// [`TpmError::Approval`].
     pub fn from_json(text: &[u8]) -> Result<Self, DeviceError> {
         let value: Option<serde_json::Value> = objects::from_slice(text).ok();
-        let request = value.as_ref().and_then(|value| {
-            objects::from_value(value.get("request").unwrap_or(value)).ok()
-        });
+        let request = value
+            .as_ref()
+            .and_then(|value| objects::from_value(value.get("request").unwrap_or(value)).ok());
         Ok(request.ok_or(TpmError::Approval { reason: "it is not an approval request" })?)
     }
 
@@ -195,7 +195,8 @@ mod tests {
         let (approver, zero) = (format!("02{}", "11".repeat(32)), "0".repeat(64));
         let pcr = serde_json::json!({ "bank": "sha256", "values": { "7": zero } });
         let request = serde_json::json!({ "did": did, "approver": approver, "pcr": pcr });
-        let read = |json: &serde_json::Value| ApprovalRequest::from_json(json.to_string().as_bytes());
+        let read =
+            |json: &serde_json::Value| ApprovalRequest::from_json(json.to_string().as_bytes());
         assert!(read(&request).is_ok());
         assert!(read(&serde_json::json!({ "request": request, "opens": true })).is_ok());
         assert!(read(&serde_json::json!([did, approver, null, pcr])).is_err());

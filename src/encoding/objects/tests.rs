@@ -77,13 +77,14 @@ fn valid() -> Value {
 fn an_array_is_no_struct_wherever_it_is() {
     assert!(read(&valid()).is_ok());
     let array = json!([2, "yes"]);
-    for place in
-        ["/inner", "/list/0", "/list/1", "/map/a", "/pair/1", "/kind/inner", "/which"]
-    {
+    for place in ["/inner", "/list/0", "/list/1", "/map/a", "/pair/1", "/kind/inner", "/which"] {
         let mut changed = valid();
         *changed.pointer_mut(place).unwrap() = array.clone();
         let error = read(&changed).unwrap_err().to_string();
-        assert!(error.contains("struct Inner") || error.contains("any variant"), "{place}: {error}");
+        assert!(
+            error.contains("struct Inner") || error.contains("any variant"),
+            "{place}: {error}"
+        );
     }
     let mut changed = valid();
     changed["kind"] = json!(["B", {"two": 2, "name": "yes"}]);
@@ -112,7 +113,10 @@ fn a_member_is_there_once_also_where_it_is_not_understood() {
         (r#"{"one":1,"inner":{"two":2,"name":"no"},"more":1,"more":2}"#, "more"),
         (r#"{"one":1,"inner":{"two":2,"name":"no","two":2}}"#, "two"),
         (r#"{"one":1,"inner":{"two":2,"name":"no","\u0074wo":2}}"#, "two"),
-        (r#"{"one":1,"inner":{"two":2,"name":"no"},"map":{"a":{"two":2,"name":"no"},"a":{"two":2,"name":"no"}}}"#, "a"),
+        (
+            r#"{"one":1,"inner":{"two":2,"name":"no"},"map":{"a":{"two":2,"name":"no"},"a":{"two":2,"name":"no"}}}"#,
+            "a",
+        ),
         (r#"{"one":1,"inner":{"two":2,"name":"no"},"any":[[{"x":{"y":1,"y":{}}}]]}"#, "y"),
     ] {
         let error = from_str::<Outer>(json).unwrap_err().to_string();

@@ -134,7 +134,10 @@ fn a_backup_is_objects_only() {
     not_a_backup(envelope.to_string().as_bytes());
     let names = ["did", "created", "contains", "does_not_contain", "header", "payload"];
     let mut array = mine.clone();
-    array["contents"] = fields(&mine["contents"], &[&names[..], &["config", "tpm_approvals", "handed_over"]].concat());
+    array["contents"] = fields(
+        &mine["contents"],
+        &[&names[..], &["config", "tpm_approvals", "handed_over"]].concat(),
+    );
     assert!(matches!(open(array, &key), Err(BackupError::NotABackup { .. })));
     let twice = String::from_utf8(signed.to_vec()).unwrap().replacen('{', "{\"version\":1,", 1);
     not_a_backup(twice.as_bytes());

@@ -114,10 +114,9 @@ impl Vector {
                     | DecryptError::Damaged
                     | DecryptError::Truncated
             ),
-            (Err(error), "armor failure") => matches!(
-                error,
-                DecryptError::DamagedArmor { .. } | DecryptError::CutShort { .. }
-            ),
+            (Err(error), "armor failure") => {
+                matches!(error, DecryptError::DamagedArmor { .. } | DecryptError::CutShort { .. })
+            }
             (Err(DecryptError::Damaged | DecryptError::Truncated), "payload failure") => true,
             _ => false,
         };
