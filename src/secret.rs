@@ -30,6 +30,8 @@ mod text;
 
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) use answer::PinAnswer;
+#[cfg(feature = "tpm")]
+pub(crate) use answer::Sending;
 #[cfg(feature = "keystore")]
 pub(crate) use answer::TryNote;
 pub use credential::{Passphrase, Pin};

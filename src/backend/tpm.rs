@@ -36,6 +36,7 @@ mod properties;
 mod reseal;
 mod satisfy;
 mod seed;
+mod sending;
 mod session;
 mod store;
 mod tcti;
@@ -150,7 +151,7 @@ impl Backend for TpmBackend {
         let stored = Stored::read(object, Purpose::Key).map_err(tpm)?;
         self.access.check_pinned(&object.parent).map_err(tpm)?;
         if object.policy.pin.is_some() {
-            // Now, so that opening the key need not ask again.
+            // One that is away is told before anybody is asked for the PIN.
             self.access.lockout().map_err(tpm)?;
         }
         let (access, object, did) =

@@ -131,7 +131,9 @@ impl TpmError {
             Self::Busy { .. } | Self::Full { .. } => ErrorKind::Busy,
             Self::NoTcti { .. } => ErrorKind::Unsupported,
             Self::PcrMismatch { .. } | Self::PcrMoved { .. } => ErrorKind::StateChanged,
-            Self::WrongPin { .. } | Self::PinKnownWrong => ErrorKind::WrongCredential,
+            Self::WrongPin { .. } | Self::PinKnownWrong | Self::PinInDoubt => {
+                ErrorKind::WrongCredential
+            }
             Self::PinMissing | Self::PinUnusable { .. } => ErrorKind::CredentialMissing,
             Self::FinalTry | Self::LockedOut { .. } => ErrorKind::LockedOut,
             Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {

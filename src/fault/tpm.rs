@@ -103,6 +103,13 @@ pub enum TpmError {
     /// This PIN was refused before in this process, and is not tried again.
     #[error("this PIN was refused by the TPM before and was not tried again")]
     PinKnownWrong,
+    /// This PIN was sent before in this process, the answer was lost, and the TPM's count
+    /// does not show that it was not refused.
+    #[error(
+        "this PIN was sent to the TPM before, and whether it was refused is not known; it was not \
+         sent again"
+    )]
+    PinInDoubt,
     /// The key wants a PIN, and none was given.
     #[error("this key wants a PIN, and none was given")]
     PinMissing,
@@ -374,11 +381,16 @@ impl TpmError {
             }
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong => "give another PIN",
+            Self::PinInDoubt => {
+                "make sure of the PIN, and look at how many tries are left (`TpmReport`); then have \
+                 it tried once more (`HomeOptions::retry_refused`, or another process)"
+            }
             Self::PinMissing => "give the PIN of this key; no try was spent",
             Self::PinUnusable { .. } => "give a PIN of at least one character",
             Self::FinalTry => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
-                 [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`)"
+                 [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`), or \
+                 wait: the TPM forgets wrong PINs one by one (`TpmReport` says after how many seconds)"
             }
             Self::LockedOut { .. } => {
                 "wait, with the machine running, or have the owner reset the count \

@@ -27,7 +27,6 @@ pub(crate) struct PinAnswer(Option<Arc<Cell>>);
 struct Cell {
     heard: Mutex<Heard>,
     note: Arc<dyn TryNote>,
-    #[allow(dead_code, reason = "asked by backends that remember PINs")]
     insists: bool,
 }
 
@@ -60,7 +59,6 @@ impl PinAnswer {
     }
 
     /// Whether it is to be sent although it was refused, or in doubt, before.
-    #[allow(dead_code, reason = "asked by backends that remember PINs")]
     pub(crate) fn insists(&self) -> bool {
         self.0.as_ref().is_some_and(|cell| cell.insists)
     }

@@ -12,6 +12,7 @@ mod others;
 mod pins;
 pub(crate) mod quick;
 mod reseal;
+mod sendings;
 
 use node::{BOTH, Node};
 use serde_json::json;

@@ -11,7 +11,7 @@ const WRONG: &str = "pin-11112222";
 
 /// A home with an identity in the token. tpm2-pkcs11 makes a storage key by neither
 /// way, so there is a passphrase beside the PIN.
-fn identity(token: &Tpm2Token) -> Home {
+pub(crate) fn identity(token: &Tpm2Token) -> Home {
     let home = token.home().with("ICN_PASSPHRASE", support::home::PASSPHRASE);
     let init = ["id", "init", "--backend", "pkcs11", "--module", module(), "--token", "node-1"];
     home.ok(&[&init[..], &["--algorithm", "p256"]].concat(), b"");

@@ -109,15 +109,18 @@ fn only_what_the_tpm_asks_for_is_tried_again() {
     for (algorithm, command, name) in
         [(AlgorithmId::Ed25519, UNSEAL, "Unseal"), (AlgorithmId::P256, SIGN, "Sign")]
     {
-        let (key, locator) = create(&backend, &config, algorithm);
-        let did = key.did().clone();
-        drop(key);
+        // With a salt of its own, so that no PIN is known to be wrong.
+        let new = || {
+            let (key, locator) = create(&node.open(&config), &config, algorithm);
+            let did = key.did().clone();
+            drop(key);
+            (locator, did)
+        };
+        let (locator, did) = new();
         // The TPM itself asks for the first use of a PIN again.
         find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
-        let sent = |code, times| {
-            // Anew, so that no PIN is known to be wrong.
-            let backend = node.open(&config);
-            let sealed = find(&backend, &locator, &did);
+        let sent = |(locator, did): &(Locator, Did), code, times| {
+            let sealed = find(&backend, locator, did);
             wire.clear();
             wire.refuse(command, code, times);
             let opened = sealed.unseal(&Pin::new(PIN)).map(drop);
@@ -125,26 +128,30 @@ fn only_what_the_tpm_asks_for_is_tried_again() {
             let count = |wanted| wire.names().iter().filter(|name| *name == wanted).count();
             (opened, count(name), count("StartAuthSession"))
         };
+        let one = (locator, did);
         // PCR_CHANGED: everything anew.
-        let (opened, commands, sessions) = sent(0x128, 1);
+        let (opened, commands, sessions) = sent(&one, 0x128, 1);
         opened.unwrap();
         assert_eq!((commands, sessions), (2, 2), "{algorithm}");
-        let (opened, commands, _) = sent(0x128, 100);
+        let (opened, commands, _) = sent(&one, 0x128, 100);
         assert_shows(opened.unwrap_err(), &["TPM_RC_PCR_CHANGED"]);
         assert_eq!(commands, 4, "{algorithm}");
         // RETRY: the same command, by the library.
-        let (opened, commands, sessions) = sent(0x922, 1);
+        let (opened, commands, sessions) = sent(&one, 0x922, 1);
         opened.unwrap();
         assert_eq!((commands, sessions), (2, 1), "{algorithm}");
-        let (opened, ..) = sent(0x922, 1000);
+        let (opened, ..) = sent(&one, 0x922, 1000);
         assert_shows(opened.unwrap_err(), &["TPM_RC_RETRY"]);
         // AUTH_FAIL, FAILURE, LOCKOUT: once.
         for (code, text) in [(0x98e, "refused the PIN"), (0x101, "0x101"), (0x921, "locked")] {
-            let (opened, commands, _) = sent(code, 100);
+            let one = new();
+            let (opened, commands, _) = sent(&one, code, 100);
             assert_shows(opened.unwrap_err(), &[text]);
             assert_eq!(commands, 1, "{algorithm} {code:#x}");
+            // Only the first says that the PIN is wrong.
+            let again = find(&backend, &one.0, &one.1).unseal(&Pin::new(PIN));
+            assert_eq!(again.is_err(), code == 0x98e, "{algorithm} {code:#x}");
         }
-        find(&node.open(&config), &locator, &did).unseal(&Pin::new(PIN)).unwrap();
         assert_eq!(node.tpm.lockout_counter(), 0);
         node.assert_tidy();
     }

@@ -76,7 +76,8 @@ fn the_last_try_is_kept_and_a_lock_out_is_told_with_its_end() {
         let allowed = node.open(&allowed);
         find(&allowed, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
         assert_eq!(node.tpm.lockout_counter(), 1);
-        let refused = find(&allowed, &locator, &did).unseal(&Pin::new(WRONG)).unwrap_err();
+        let another = Pin::new("8-rash-owls");
+        let refused = find(&allowed, &locator, &did).unseal(&another).unwrap_err();
         assert_shows(refused, &["refused the PIN", "and the TPM is locked now"]);
         assert_eq!(node.tpm.lockout_counter(), 2);
         let refused = find(&allowed, &locator, &did).unseal(&Pin::new(PIN)).unwrap_err();
@@ -131,8 +132,9 @@ fn a_tpm_that_does_not_count_is_not_taken_for_locked() {
     for _ in 0..2 {
         find(&backend, &locator, &did).unseal(&Pin::new(PIN)).unwrap();
     }
-    for _ in 0..4 {
-        let refused = find(&node.open(&config), &locator, &did).unseal(&Pin::new(WRONG));
+    for wrong in 0..4 {
+        let wrong = Pin::new(format!("{WRONG}{wrong}"));
+        let refused = find(&node.open(&config), &locator, &did).unseal(&wrong);
         assert_shows(refused.unwrap_err(), &["refused the PIN"]);
     }
     assert_eq!(node.tpm.lockout_counter(), 0);

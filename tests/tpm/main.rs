@@ -10,6 +10,7 @@ mod identity;
 mod keys;
 mod policy;
 mod renewal;
+mod sendings;
 mod tools;
 mod traffic;
 

@@ -3,32 +3,29 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tss_esapi::Context;
 use tss_esapi::handles::KeyHandle;
 use tss_esapi::interface_types::session_handles::PolicySession;
-use tss_esapi::structures::{Auth, SensitiveData};
+use tss_esapi::structures::SensitiveData;
 use zeroize::Zeroizing;
 
 use super::approval::Approval;
 use super::chip::{Chip, Reconnect, flushing};
-use super::failure::{Doing as _, Failed, Meaning};
+use super::failure::{Doing as _, Failed};
 use super::object::Stored;
 use super::pin::{Purpose, Stretched};
 use super::properties::Lockout;
 use super::satisfy::Way;
+use super::sending::{self, MaySend};
 use super::{parent, session, store};
 use crate::backend::{PinStretching, TpmObject, TpmParent};
 use crate::config::TpmConfig;
 use crate::encoding::hex;
 use crate::error::TpmError;
-use crate::secret::{Pin, PinAnswer};
-
-/// For how long the lock-out counter is taken for known.
-const LOCKOUT_KNOWN: Duration = Duration::from_secs(10);
+use crate::secret::Pin;
 
 pub(super) struct Access {
     pub(super) chip: Arc<Chip>,
@@ -37,9 +34,6 @@ pub(super) struct Access {
     /// The PIN that was stretched last: both objects of an identity are opened
     /// one after the other, and scrypt takes its time.
     recent: Mutex<Option<Recent>>,
-    /// Marks of PINs that were refused.
-    refused: Mutex<Vec<[u8; 32]>>,
-    lockout: Mutex<Option<(Instant, Lockout)>>,
     /// For hashes of PINs, random.
     hash_key: [u8; 32],
 }
@@ -63,8 +57,7 @@ impl Access {
             doing: "make a random number",
             source: Box::new(error),
         })?;
-        let (recent, refused, lockout) = Default::default();
-        Ok(Self { chip, home, config, recent, refused, lockout, hash_key })
+        Ok(Self { chip, home, config, recent: Mutex::default(), hash_key })
     }
 
     fn hash(&self, pin: &Pin) -> [u8; 32] {
@@ -114,48 +107,22 @@ impl Access {
 
     /// The lock-out counter, as the TPM tells it now.
     pub(super) fn lockout(&self) -> Result<Lockout, TpmError> {
-        let read = self.chip.work(Reconnect::Once, |work| Lockout::read(work.context))?;
-        *lock(&self.lockout) = Some((Instant::now(), read));
-        Ok(read)
+        self.chip.work(Reconnect::Once, |work| Lockout::read(work.context))
     }
 
-    /// The PIN of an object, ready to be sent: not refused before, and not one
-    /// that could lock the TPM.
-    pub(super) fn ready_to_send(
+    /// The PIN of an object, stretched: not refused before, and not one that could
+    /// lock the TPM, as far as that is known before anything is begun. It is looked at
+    /// again when it is sent.
+    pub(super) fn stretched_for(
         &self,
         object: &TpmObject,
         pin: &Pin,
     ) -> Result<Option<Arc<Stretched>>, TpmError> {
         let Some(how) = &object.policy.pin else { return Ok(None) };
         let stretched = self.stretch(pin, how)?;
-        if lock(&self.refused).contains(&stretched.mark(&object.public)) {
-            pin.answer().refused();
-            return Err(TpmError::PinKnownWrong);
-        }
-        let known = lock(&self.lockout).filter(|(at, _)| at.elapsed() < LOCKOUT_KNOWN);
-        let lockout = match known {
-            Some((_, lockout)) => lockout,
-            None => self.lockout()?,
-        };
-        lockout.check(self.config.allow_final_try)?;
+        sending::check_unrefused(&stretched, pin.answer())?;
+        self.lockout()?.check(self.config.allow_final_try)?;
         Ok(Some(stretched))
-    }
-
-    /// Makes a wrong PIN of an answer that means one, and remembers it.
-    pub(super) fn judge_pin(
-        &self,
-        context: &mut Context,
-        failed: Failed,
-        object: &TpmObject,
-        pin: Option<&Stretched>,
-    ) -> Failed {
-        let (Some(pin), Some(Meaning::WrongAuth)) = (pin, failed.meaning()) else { return failed };
-        let Failed::Call(failure) = failed else { return failed };
-        lock(&self.refused).push(pin.mark(&object.public));
-        self.forget_pin();
-        *lock(&self.lockout) = None;
-        let tries_left = Lockout::read(context).ok().and_then(Lockout::tries_left);
-        TpmError::WrongPin { tries_left, source: Box::new(failure) }.into()
     }
 
     /// The parent that the configuration pins must be the object's.
@@ -198,42 +165,37 @@ impl Access {
         }
         self.check_pinned(&object.parent)?;
         let answer = pin.answer();
-        let pin = self.ready_to_send(object, pin)?;
+        let pin = self.stretched_for(object, pin)?;
         let approvals = self.approvals(object);
         let reconnect = if pin.is_some() { Reconnect::No } else { Reconnect::Once };
+        let mut doubt = None;
         let data = self.chip.work(reconnect, |work| {
             parent::under(work.context, &object.parent, |context, parent| {
                 in_session(context, parent, |context, session| {
                     Way::find(context, session, &object.policy, &approvals)?;
                     let loaded = stored.load(context, parent, purpose)?;
                     flushing(context, loaded, |context| {
-                        let auth = pin.as_ref().map(|pin| pin.auth_value());
-                        unseal(context, session, loaded, auth.as_deref()).map_err(|failed| {
-                            self.judge_pin(context, failed, object, pin.as_deref())
-                        })
+                        session::ends_with_the_next(context, session)?;
+                        let unseal = |context: &mut Context| unseal(context, session, loaded);
+                        let Some(pin) = &pin else { return unseal(context) };
+                        let allow_final_try = self.config.allow_final_try;
+                        MaySend::check(context, pin, answer, allow_final_try)?
+                            .send(context, loaded, &mut doubt, unseal)
+                            .map(|(data, _)| data)
                     })
                 })
             })
         });
-        if pin.is_some() {
-            note(answer, &data);
+        if let Some(doubt) = doubt {
+            doubt.settle(&self.chip);
         }
-        let data = data?;
+        let data = data.inspect_err(|_| self.forget_pin())?;
         match &pin {
             None => Ok(Zeroizing::new(data.value().to_vec())),
             Some(pin) => pin
                 .decrypt(purpose, did, data.value())
                 .ok_or(TpmError::Damaged { what: purpose.object(), source: None }),
         }
-    }
-}
-
-/// Notes what the TPM said of a PIN that it was sent.
-pub(super) fn note<T>(answer: &PinAnswer, done: &Result<T, TpmError>) {
-    match done {
-        Ok(_) => answer.accepted(),
-        Err(TpmError::WrongPin { .. }) => answer.refused(),
-        Err(_) => {}
     }
 }
 
@@ -260,17 +222,10 @@ fn unseal(
     context: &mut Context,
     session: PolicySession,
     loaded: KeyHandle,
-    auth: Option<&[u8; 32]>,
 ) -> Result<SensitiveData, Failed> {
-    const DOING: &str = "unseal a key";
-    if let Some(auth) = auth {
-        let auth = Auth::try_from(auth.as_slice()).doing(DOING)?;
-        context.tr_set_auth(loaded.into(), auth).doing(DOING)?;
-    }
-    session::ends_with_the_next(context, session)?;
     context
         .execute_with_session(Some(session.into()), |context| context.unseal(loaded.into()))
-        .doing(DOING)
+        .doing("unseal a key")
 }
 
 impl fmt::Debug for Access {

@@ -116,6 +116,16 @@ impl Failure {
         }
     }
 
+    /// Whether a wrong authValue that was sent may have been counted, for all that is
+    /// known. The TPM itself says so, and gives another reason only where it did not
+    /// come to that.
+    fn may_have_been_counted(self) -> bool {
+        match self.answer {
+            Answer::Wrapper(_) => true,
+            Answer::Code(code) => !matches!(layer(code), 0 | 11) && self.meaning() != Meaning::Gone,
+        }
+    }
+
     /// The error for a failure that means nothing more where it happened.
     pub(super) fn into_error(self) -> TpmError {
         let source = Box::new(self);
@@ -235,6 +245,13 @@ impl Failed {
         }
     }
 
+    pub(super) fn may_have_been_counted(&self) -> bool {
+        match self {
+            Self::Call(failure) => failure.may_have_been_counted(),
+            Self::Error(_) => true,
+        }
+    }
+
     pub(super) fn into_error(self) -> TpmError {
         match self {
             Self::Call(failure) => failure.into_error(),
@@ -321,6 +338,24 @@ mod tests {
             (0x120, Meaning::Other),
         ] {
             assert_eq!(failure(code).meaning(), meaning, "{code:#x}");
+        }
+    }
+
+    #[test]
+    fn what_the_tpm_did_not_answer_may_have_been_counted() {
+        for (code, may) in [
+            (0x921, false),
+            (0x922, false),
+            (0x99d, false),
+            (0x101, false),
+            (0xb0921, false),
+            // A handle that the library does not know: nothing was sent.
+            (0x70018, false),
+            (0x70007, true),
+            (0xa000a, true),
+            (0x90006, true),
+        ] {
+            assert_eq!(failure(code).may_have_been_counted(), may, "{code:#x}");
         }
     }
 

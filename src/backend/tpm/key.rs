@@ -1,8 +1,7 @@
 //! P-256 keys that are born in the TPM and sign there.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tss_esapi::Context;
@@ -12,18 +11,19 @@ use tss_esapi::handles::KeyHandle;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::session_handles::PolicySession;
 use tss_esapi::structures::{
-    Auth, Digest, HashScheme, HashcheckTicket, Signature as TpmSignature, SignatureScheme,
+    Digest, HashScheme, HashcheckTicket, Signature as TpmSignature, SignatureScheme,
 };
 use tss_esapi::traits::Marshall as _;
 use tss_esapi::tss2_esys::TPMT_TK_HASHCHECK;
 
-use super::access::{Access, note};
+use super::access::Access;
 use super::approver;
 use super::chip::{Reconnect, Work};
 use super::failure::{Doing as _, Failed, Meaning};
 use super::object::{self, Stored};
 use super::pin::{Purpose, Stretched};
 use super::satisfy::Way;
+use super::sending::{Doubt, MaySend, Taken};
 use super::{parent, session};
 use crate::algorithm::Signature;
 use crate::backend::TpmObject;
@@ -49,11 +49,10 @@ impl DeviceKey for TpmKey {
         let stored = Stored::read(&object, Purpose::Key).map_err(DeviceError::from)?;
         access.check_pinned(&object.parent).map_err(DeviceError::from)?;
         let answer = pin.answer().clone();
-        let pin = access.ready_to_send(&object, pin).map_err(DeviceError::from)?;
+        let pin = access.stretched_for(&object, pin).map_err(DeviceError::from)?;
         let shown = stored.verifying_key().map_err(DeviceError::from)?;
-        let accepted = AtomicBool::new(pin.is_none());
-        let loaded = Mutex::default();
-        let signer = TpmSigner { access, object, stored, pin, answer, accepted, loaded };
+        let (taken, loaded) = (OnceLock::new(), Mutex::default());
+        let signer = TpmSigner { access, object, stored, pin, answer, taken, loaded };
         let attributes = signer.load_and_look().map_err(DeviceError::from)?;
         let device = self.access.chip.identity().map_err(DeviceError::from)?;
         let evidence = Evidence::from_tpm(device, attributes)?;
@@ -81,8 +80,8 @@ struct TpmSigner {
     pin: Option<Arc<Stretched>>,
     /// What the TPM says of it.
     answer: PinAnswer,
-    /// Whether the TPM has taken the PIN once.
-    accepted: AtomicBool,
+    /// That the TPM has taken the PIN once.
+    taken: OnceLock<Taken>,
     loaded: Mutex<Option<Loaded>>,
 }
 
@@ -148,7 +147,7 @@ impl TpmSigner {
             // The policy first: an approver's key takes the room of ours.
             let ready = session::for_signatures(context, session)
                 .and_then(|()| Way::find(context, session, &self.object.policy, &approvals))
-                .and_then(|way| Ok((way, self.load_key(context, parent)?)));
+                .and_then(|way| Ok((way, self.stored.load(context, parent, Purpose::Key)?)));
             if ready.is_err() {
                 let _ = context.flush_context(session::handle(session));
             }
@@ -166,25 +165,17 @@ impl TpmSigner {
         Ok(())
     }
 
-    fn load_key(&self, context: &mut Context, parent: KeyHandle) -> Result<KeyHandle, Failed> {
-        let key = self.stored.load(context, parent, Purpose::Key)?;
-        if let Some(pin) = &self.pin {
-            let auth = Auth::try_from(pin.auth_value().as_slice()).doing(SIGN);
-            let set = auth.and_then(|auth| context.tr_set_auth(key.into(), auth).doing(SIGN));
-            if let Err(failed) = set {
-                let _ = context.flush_context(key.into());
-                return Err(failed);
-            }
-        }
-        Ok(key)
-    }
-
     fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One signature; what was loaded is flushed if it fails.
-    fn sign_once(&self, work: &mut Work<'_>, digest: &[u8; 32]) -> Result<TpmSignature, Failed> {
+    fn sign_once(
+        &self,
+        work: &mut Work<'_>,
+        digest: &[u8; 32],
+        doubt: &mut Option<Doubt>,
+    ) -> Result<TpmSignature, Failed> {
         let mut slot = self.loaded();
         self.load(work, &mut slot)?;
         let Some(loaded) = slot.as_mut() else {
@@ -194,15 +185,29 @@ impl TpmSigner {
             if !loaded.satisfied {
                 loaded.way.again(work.context, loaded.session)?;
             }
+            let (key, session) = (loaded.key, loaded.session);
+            let Some(pin) = &self.pin else {
+                loaded.satisfied = false;
+                return sign(work.context, key, session, digest);
+            };
+            let may_send = match self.taken.get() {
+                Some(taken) => MaySend::taken(taken, pin, &self.answer),
+                None => {
+                    let allow_final_try = self.access.config.allow_final_try;
+                    MaySend::check(work.context, pin, &self.answer, allow_final_try)
+                }
+            }?;
             loaded.satisfied = false;
-            sign(work.context, loaded.key, loaded.session, digest)
+            let sent = may_send
+                .send(work.context, key, doubt, |context| sign(context, key, session, digest));
+            let (signature, taken) = sent?;
+            self.taken.get_or_init(|| taken);
+            Ok(signature)
         })();
-        signed.map_err(|failed| {
+        signed.inspect_err(|_| {
             if let Some(loaded) = slot.take() {
                 loaded.flush(work.context);
             }
-            let context = &mut *work.context;
-            self.access.judge_pin(context, failed, &self.object, self.pin.as_deref())
         })
     }
 }
@@ -211,27 +216,30 @@ impl DeviceSigner for TpmSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         let digest: [u8; 32] = Sha256::digest(message).into();
         let mut again = true;
+        let mut doubt = None;
         // A PIN that may be wrong is sent once, also if the answer is lost.
-        let reconnect = match self.accepted.load(Ordering::Relaxed) {
+        let reconnect = match self.pin.is_none() || self.taken.get().is_some() {
             true => Reconnect::Once,
             false => Reconnect::No,
         };
         let signed = self.access.chip.work(reconnect, |work| {
-            match self.sign_once(work, &digest) {
+            match self.sign_once(work, &digest, &mut doubt) {
                 // The TPM was reset, or PCRs changed since the policy was gone:
                 // everything anew, once. The PIN was not refused.
                 Err(failed) if again && is_stale(&failed) => {
                     again = false;
-                    self.sign_once(work, &digest)
+                    self.sign_once(work, &digest, &mut doubt)
                 }
                 signed => signed,
             }
         });
-        if self.pin.is_some() {
-            note(&self.answer, &signed);
+        if let Some(doubt) = doubt {
+            doubt.settle(&self.access.chip);
+        }
+        if signed.is_err() {
+            self.access.forget_pin();
         }
         let signed = signed.map_err(|error| SignError::Device(error.into()))?;
-        self.accepted.store(true, Ordering::Relaxed);
         let not_one = || {
             SignError::Device(DeviceError::Tpm(TpmError::Attributes {
                 problem: "it made no ECDSA signature of 64 bytes",

@@ -110,9 +110,10 @@ impl Stretched {
         auth
     }
 
-    /// Tells a PIN that was refused from others. Guessing it costs scrypt.
-    pub(super) fn mark(&self, object: &[u8]) -> [u8; 32] {
-        Sha256::new_with_prefix(self.auth_value().as_slice()).chain_update(object).finalize().into()
+    /// Tells a PIN that was refused from others: that of one identity, for both of its
+    /// objects. Guessing it costs scrypt.
+    pub(super) fn mark(&self) -> [u8; 32] {
+        Sha256::digest(self.auth_value().as_slice()).into()
     }
 
     fn cipher(&self, purpose: Purpose) -> XChaCha20Poly1305 {

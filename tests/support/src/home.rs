@@ -18,6 +18,7 @@ pub struct Home {
     variables: Vec<(String, String)>,
 }
 
+#[derive(Debug)]
 pub struct Ran {
     pub code: i32,
     pub out: String,

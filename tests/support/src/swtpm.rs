@@ -169,6 +169,32 @@ impl Swtpm {
         self.tool("tpm2_dictionarylockout", &["-c"]);
     }
 
+    /// Another program that gives a wrong password each time it is called, which
+    /// counts. It needs room for one object.
+    pub fn other_program(&self) -> impl Fn() + Send + Sync + 'static {
+        const HANDLE: &str = "0x81000f00";
+        std::fs::write(self.path("other"), "theirs").unwrap();
+        let step = |program: &str, args: &[&str]| {
+            self.tool(program, args);
+            self.tool("tpm2_flushcontext", &["-t"]);
+        };
+        step("tpm2_createprimary", &["-Q", "-C", "o", "-c", "other.ctx"]);
+        let create = ["-Q", "-C", "other.ctx", "-i", "other", "-p", "theirs"];
+        step("tpm2_create", &[&create[..], &["-u", "o.pub", "-r", "o.priv"]].concat());
+        let load = ["-Q", "-C", "other.ctx", "-u", "o.pub", "-r", "o.priv", "-c", "o.ctx"];
+        step("tpm2_load", &load);
+        step("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "o.ctx", HANDLE]);
+        // What the TPM notes when such an object is used for the first time.
+        self.tool("tpm2_unseal", &["-Q", "-c", HANDLE, "-p", "theirs", "-o", "other"]);
+        let tcti = self.tcti();
+        move || {
+            let mut unseal = inherits_nothing("tpm2_unseal");
+            unseal.args(["-Q", "-c", HANDLE, "-p", "wrong"]).env("TPM2TOOLS_TCTI", &tcti);
+            let done = unseal.stdin(Stdio::null()).stderr(Stdio::null()).status();
+            assert!(done.is_ok_and(|status| !status.success()), "tpm2_unseal");
+        }
+    }
+
     /// A new owner: new storage seed, no objects of the old one.
     pub fn clear(&self) {
         self.tool("tpm2_clear", &[]);

@@ -27,6 +27,10 @@ pub struct Wire {
 struct State {
     ended: bool,
     cut: Option<Cut>,
+    /// The command whose answer is to be lost.
+    lose: Option<u32>,
+    /// The answer under way is lost.
+    deaf: bool,
     /// Answers in the TPM's place.
     refusal: Option<Refusal>,
     /// A command has gone to the TPM, its answer has not come.
@@ -114,6 +118,12 @@ impl Wire {
     /// The same, but the command that is lost is the next one with this code.
     pub fn break_at(&self, code: u32) {
         lock(&self.state).cut = Some(Cut::At(code));
+    }
+
+    /// The next command with this code reaches the TPM, and its answer is lost with the
+    /// connection.
+    pub fn lose_answer_of(&self, code: u32) {
+        lock(&self.state).lose = Some(code);
     }
 
     /// The next commands with this code are answered with a response code, and do
@@ -209,6 +219,10 @@ impl State {
         if cut {
             self.cut = None;
         }
+        self.deaf = !cut && self.lose == Some(code);
+        if self.deaf {
+            self.lose = None;
+        }
         self.waiting = !cut;
         !cut
     }
@@ -303,6 +317,9 @@ fn answers(
             state.hear(stream, &bytes);
             if channel == COMMANDS {
                 state.waiting = false;
+                if std::mem::take(&mut state.deaf) {
+                    break;
+                }
             }
         }
         if client.write_all(&bytes).is_err() {

@@ -176,6 +176,7 @@ fn of_tpms() {
             (E::WrongPin { tries_left: Some(2), source: boxed() }, K::WrongCredential),
             (E::WrongPin { tries_left: Some(0), source: boxed() }, K::WrongCredential),
             (E::PinKnownWrong, K::WrongCredential),
+            (E::PinInDoubt, K::WrongCredential),
             (E::PinMissing, K::CredentialMissing),
             (E::PinUnusable { reason: "r" }, K::CredentialMissing),
             (E::FinalTry, K::LockedOut),
