@@ -10,6 +10,7 @@ mod handed_over;
 mod home;
 mod import;
 mod operator;
+mod p11_kit;
 mod peer;
 mod pin;
 mod pkcs11;

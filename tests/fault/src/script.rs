@@ -71,7 +71,7 @@ pub(crate) struct Script {
     pub(crate) hide_max_sessions: bool,
     /// `reuse-handles`: a new session gets the lowest free number.
     pub(crate) reuse_handles: bool,
-    /// `serial TEXT`
+    /// `serial TEXT`, or `serial` for none
     pub(crate) serial: Option<String>,
     /// `hardware`: the token calls itself hardware, of another maker.
     pub(crate) hardware: bool,
@@ -194,6 +194,7 @@ impl Script {
             ["max-sessions", count] => self.max_sessions = Some(number(count)?),
             ["hide-max-sessions"] => self.hide_max_sessions = true,
             ["reuse-handles"] => self.reuse_handles = true,
+            ["serial"] => self.serial = Some(String::new()),
             ["serial", text] => self.serial = Some((*text).into()),
             ["hardware"] => self.hardware = true,
             ["manufacturer", text] => self.manufacturer = Some(text.replace('_', " ")),

@@ -36,6 +36,7 @@ pub const OPENSC_OPENPGP: &str = "\
     model PKCS#15_emulated
     library OpenSC_Project
     no-mechanism CKM_AES_GCM
+    wrong-pin CKR_USER_NOT_LOGGED_IN
     on C_GenerateKeyPair all return CKR_USER_NOT_LOGGED_IN
     on C_CreateObject all return CKR_USER_NOT_LOGGED_IN
 ";
@@ -56,12 +57,14 @@ pub const YUBIHSM2: &str = "\
     no-mechanism CKM_AES_GCM
 ";
 
-/// A NetHSM: whatever is made lasts, and keeps no storage key.
+/// A NetHSM: whatever is made lasts, and keeps no storage key. Each session has a login of
+/// its own, in which a wrong PIN is CKR_USER_TYPE_INVALID.
 pub const NETHSM: &str = "\
     manufacturer Nitrokey_GmbH
     model NetHSM
     library Nitrokey
     say CKA_LOCAL false
+    login-per-session
     session-objects last
     read-only-makes-nothing
     no-mechanism CKM_AES_GCM
@@ -78,16 +81,80 @@ pub const CRATON: &str = "\
     hide CKA_NEVER_EXTRACTABLE
 ";
 
-/// NSS, which lists AES-GCM and announces 16 bytes too few.
+/// NSS, which wants each number asked for with its own length, and lists AES-GCM but
+/// announces 16 bytes too few.
 pub const NSS: &str = "\
     manufacturer Mozilla_Foundation
     model NSS_3
     point raw
     say CKA_LOCAL false
-    on C_Encrypt all return CKR_BUFFER_TOO_SMALL
+    strict-lengths
+    short-gcm
 ";
 
-/// p11-kit's client, where every call is answered by another module than was initialised.
+/// Kryoptic, which takes and shows everything.
+pub const KRYOPTIC: &str = "\
+    manufacturer Kryoptic_Project
+    model v1
+    library Kryoptic
+    point raw
+";
+
+/// openCryptoki's soft token, which has the flag of hardware and no serial number.
+pub const OPENCRYPTOKI: &str = "\
+    hardware
+    manufacturer IBM
+    model Soft
+    library IBM
+    serial
+    curve oid
+    point raw
+";
+
+/// tpm2-pkcs11 on swtpm: one serial number for every token, and no usage that is switched
+/// off.
+pub const TPM2_PKCS11: &str = "\
+    hardware
+    manufacturer IBM
+    model SW___TPM
+    library tpm2-software.github.io
+    serial 0000000000000000
+    no-mechanism CKM_EDDSA
+    no-mechanism CKM_EC_EDWARDS_KEY_PAIR_GEN
+    no-mechanism CKM_AES_GCM
+    no-mechanism CKM_AES_KEY_GEN
+    no-mechanism CKM_ECDH1_DERIVE
+    session-objects CKR_GENERAL_ERROR
+    refuse CKA_DECRYPT CKR_GENERAL_ERROR
+    refuse CKA_MODIFIABLE CKR_GENERAL_ERROR
+";
+
+/// The same behind p11-kit's client, which gives its own name and passes no more on than
+/// ECDSA.
+pub const TPM2_BEHIND_P11_KIT: &str = "\
+    hardware
+    manufacturer IBM
+    model SW___TPM
+    library PKCS#11_Kit
+    serial 0000000000000000
+    list-per-call
+    no-mechanism CKM_EDDSA
+    no-mechanism CKM_EC_EDWARDS_KEY_PAIR_GEN
+    no-mechanism CKM_AES_GCM
+    no-mechanism CKM_AES_KEY_GEN
+    no-mechanism CKM_ECDH1_DERIVE
+    session-objects CKR_GENERAL_ERROR
+    refuse CKA_DECRYPT CKR_GENERAL_ERROR
+    refuse CKA_MODIFIABLE CKR_GENERAL_ERROR
+";
+
+/// p11-kit's proxy in front of SoftHSM 2.
+pub const P11_KIT_PROXY: &str = "\
+    library PKCS#11_Kit
+    list-per-call
+";
+
+/// p11-kit, where every call is answered by another module than was initialised.
 pub const P11_KIT: &str = "\
     library PKCS#11_Kit
     on C_FindObjectsInit all return CKR_CRYPTOKI_NOT_INITIALIZED

@@ -9,6 +9,7 @@ pub mod der;
 pub mod dialects;
 pub mod home;
 pub mod medians;
+pub mod p11_kit;
 pub mod peak;
 pub mod small_order;
 pub mod softhsm;

@@ -38,7 +38,7 @@ impl Tpm2Token {
     }
 
     /// What processes need to use this token.
-    fn variables(&self) -> [(&'static str, String); 3] {
+    pub fn variables(&self) -> [(&'static str, String); 3] {
         [
             ("TPM2_PKCS11_STORE", self.store.path().to_str().unwrap().to_owned()),
             ("TPM2_PKCS11_TCTI", self.tpm.tcti()),
