@@ -50,6 +50,17 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     /// credential.
     fn describe(&self) -> Description;
 
+    /// **Blocks** on the device. Whether a key could be made, as far as that shows without
+    /// a credential: so that nobody is asked for one in vain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create_as`].
+    fn check_new(&self, request: &NewKey) -> Result<(), Error> {
+        let _ = request;
+        Ok(())
+    }
+
     /// **Blocks** on device and files. Decides what can be decided before a key is
     /// made, or a storage key beside the one of `found`. Uses no credential, and
     /// makes nothing.

@@ -166,6 +166,23 @@ impl Pkcs11Backend {
     }
 }
 
+impl Pkcs11Backend {
+    /// Whether a token makes such keys, and may.
+    fn check_new_on(&self, token: &Token, request: &NewKey) -> Result<&'static Scheme, Error> {
+        let scheme = Scheme::of(request.algorithm);
+        scheme.needs_to_make(token)?;
+        if !may_make_keys(&self.config, token) {
+            return Err(DeviceError::from(Pkcs11Error::KeysInSlots { token: token.name() }).into());
+        }
+        Ok(scheme)
+    }
+
+    fn label_of<'a>(&'a self, request: &'a NewKey) -> &'a str {
+        let label = request.label.as_ref().or(self.config.key_label.as_ref());
+        label.map_or(DEFAULT_LABEL, String::as_str)
+    }
+}
+
 /// Whether no key is in danger, or the operator knows of it.
 fn may_make_keys(config: &Pkcs11Config, token: &Token) -> bool {
     config.make_keys_in_slots || !token.identity().makes_keys_in_slots()
@@ -245,6 +262,13 @@ impl Backend for Pkcs11Backend {
         Ok(Plan { names: Some(names), ..Plan::default() })
     }
 
+    fn check_new(&self, request: &NewKey) -> Result<(), Error> {
+        let token = self.token()?;
+        self.check_new_on(&token, request)?;
+        let session = token.session()?;
+        Ok(Objects { token: &token, session: &session }.label_is_free(self.label_of(request))?)
+    }
+
     fn create_as(
         &self,
         plan: &Plan,
@@ -252,18 +276,13 @@ impl Backend for Pkcs11Backend {
         credentials: &Credentials,
     ) -> Result<Created, Error> {
         let pin = credentials.want_pin(self.kind())?;
-        let label = request.label.as_ref().or(self.config.key_label.as_ref());
-        let label = label.map_or(DEFAULT_LABEL, String::as_str);
+        let label = self.label_of(request);
         let token = self.token()?;
         let id = match &plan.names {
             Some(names) => planned_on(&token, names)?.key_id(),
             None => template::random_id(&token.name())?,
         };
-        let scheme = Scheme::of(request.algorithm);
-        scheme.needs_to_make(&token)?;
-        if !may_make_keys(&self.config, &token) {
-            return Err(DeviceError::from(Pkcs11Error::KeysInSlots { token: token.name() }).into());
-        }
+        let scheme = self.check_new_on(&token, request)?;
         // First without a login, so that no PIN is spent on a taken label.
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };

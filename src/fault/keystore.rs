@@ -165,6 +165,8 @@ pub enum KeystoreError {
         /// A note in the home, which anybody who can write there can make, that it
         /// was never made.
         note: Option<PathBuf>,
+        /// What is left of the identity, and has to be moved away before it is restored.
+        in_the_way: Option<PathBuf>,
     },
     /// The configuration cannot be written, which has to say whose identity is there.
     #[error("{} cannot be written, and so nothing else was", path.display())]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub use self::module::ModuleProblem;
 use crate::did::Did;
 use crate::kind::ErrorKind;
+use crate::locator::Pkcs11Locator;
 
 /// Why a PKCS#11 module or a token did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -166,12 +167,15 @@ pub enum Pkcs11Error {
         candidates: Vec<String>,
     },
     /// The label is taken.
-    #[error("token {token} already has a key labelled {label:?}")]
+    #[error("token {token} already has a key labelled {label:?}{}", of(keys))]
     LabelTaken {
         /// The token.
         token: String,
         /// The label.
         label: String,
+        /// The keys of that label that could be those of an identity, as far as the token
+        /// shows them: their DIDs, and where they are.
+        keys: Vec<(Did, Pkcs11Locator)>,
     },
     /// Another key lies where the identity's key should be. Seen before any
     /// PIN was sent.
@@ -312,6 +316,12 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+/// ` (that of did:icn:z…)`
+fn of(keys: &[(Did, Pkcs11Locator)]) -> String {
+    let dids: Vec<_> = keys.iter().map(|(did, _)| did.to_string()).collect();
+    if dids.is_empty() { String::new() } else { format!(" (that of {})", dids.join(", ")) }
 }
 
 fn list(items: &[String]) -> String {

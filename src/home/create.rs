@@ -24,14 +24,25 @@ impl Home {
     ///
     /// [`KeystoreError::PinnedNotThere`] or [`KeystoreError::Exists`].
     pub fn check_vacant(&self) -> Result<(), Error> {
+        self.check_vacant_for(None)
+    }
+
+    /// The same, for an identity around a key that is there: that it is pinned is in
+    /// nobody's way.
+    pub(super) fn check_vacant_for(&self, adopted: Option<&Did>) -> Result<(), Error> {
         if let Some(did) = self.pinned_for_new()?
+            && adopted != Some(did)
             && (self.store.header().is_err() || self.store.check_vacant().is_ok())
         {
             let claimed = self.store.unfinished().ok().flatten();
             let claimed = claimed.is_some_and(|left| left.was_never_made(did));
             let note = claimed.then(|| self.directory().join(file::names::UNFINISHED));
+            let in_the_way = match self.store.check_vacant() {
+                Err(KeystoreError::Exists { path }) => Some(path),
+                _ => None,
+            };
             let (path, did) = (self.config_path.clone(), did.clone());
-            return Err(KeystoreError::PinnedNotThere { path, did, note }.into());
+            return Err(KeystoreError::PinnedNotThere { path, did, note, in_the_way }.into());
         }
         Ok(self.store.check_vacant()?)
     }
@@ -106,7 +117,13 @@ impl Home {
             let token = self.config.identity.pkcs11.as_ref();
             request.label = token.and_then(|token| token.key_label.clone());
         }
-        let asked = self.ask(&self.wants_for_new()?, source)?;
+        let wants = self.wants_for_new()?;
+        // Before anybody is asked for a secret. What an earlier attempt has left is removed
+        // first, and is in nobody's way.
+        if self.store.unfinished()?.is_none_or(|left| left.objects().is_none()) {
+            self.backend()?.check_new(&request)?;
+        }
+        let asked = self.ask(&wants, source)?;
         self.make(asked, None, |store, backend, credentials| {
             store.draft(backend, &request, credentials)
         })
@@ -124,7 +141,7 @@ impl Home {
         did: &Did,
         source: CredentialSource<'_>,
     ) -> Result<Made, Error> {
-        self.check_vacant()?;
+        self.check_vacant_for(Some(did))?;
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
             store.draft_around(backend, locator, did, credentials)

@@ -10,7 +10,7 @@ use crate::backend::{Backend, BackendKind, Locator, Pkcs11Locator};
 use crate::did::Did;
 #[cfg(doc)]
 use crate::error::BackupError;
-use crate::error::{DeviceError, Error};
+use crate::error::{DeviceError, Error, KeystoreError};
 use crate::keystore::backup::Backup;
 use crate::keystore::{Header, Needs};
 
@@ -27,11 +27,16 @@ impl Home {
         find: impl FnOnce(&LoggedIn<'_>) -> Result<(Pkcs11Locator, Did), Error>,
         source: CredentialSource<'_>,
     ) -> Result<Made, Error> {
-        self.check_vacant()?;
+        let pinned = self.pinned_for_new()?.cloned();
+        self.check_vacant_for(pinned.as_ref())?;
+        let path = self.config_path().to_owned();
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
             let token = pkcs11(backend)?.log_in(credentials)?;
             let (locator, did) = find(&token)?;
+            if let Some(pinned) = pinned.filter(|pinned| *pinned != did) {
+                return Err(KeystoreError::OtherPinned { path, pinned }.into());
+            }
             // Opened before the login ends, the key keeps it.
             store.draft_around(backend, &Locator::Pkcs11(locator), &did, credentials)
         })

@@ -39,6 +39,11 @@ impl IdentityStore {
         undo.announce(&plan)?;
         undo.will_remove(backend, &plan, credentials);
         let stored = stored(backend, &plan, did, locator.clone(), credentials)?;
+        log::warn!(
+            "{did} gets a new X25519 key and a DID document of its own, since its key was there \
+             before: if it has an identity elsewhere, or had one, what was encrypted to that one \
+             does not open here, and peers may know two documents; restore a backup of it instead"
+        );
         let new = New::first(self, bundle, stored, None)?;
         Ok(Draft::new(new, undo).with_new_did())
     }

@@ -7,6 +7,7 @@ use super::header::Header;
 use super::identity::IdentityStore;
 use super::unfinished::Unfinished;
 use crate::backend::{Backend, BackendKind, Credentials, Locator, Plan};
+use crate::config::Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError, Pkcs11Error};
 use crate::file::{self, Lock, names};
@@ -172,7 +173,10 @@ impl<'a> Undo<'a> {
         path: &Path,
         edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
     ) -> Result<(), Error> {
-        if new && !self.note.was_never_made(did) {
+        // One that is pinned was there: an identity is made around its key anew.
+        let is_pinned =
+            Config::load(path).is_ok_and(|config| config.identity.did.as_ref() == Some(did));
+        if new && !is_pinned && !self.note.was_never_made(did) {
             self.note.dids.push(did.clone());
             self.store.write_unfinished(&self.note)?;
         }

@@ -4,6 +4,7 @@
 mod age;
 mod backup;
 mod check;
+mod circles;
 mod encryption;
 mod epoch;
 mod handed_over;

@@ -8,6 +8,8 @@ use super::object::Objects;
 use super::scheme::Scheme;
 use super::strays;
 use super::template::{self, PairTemplate};
+use crate::backend::Pkcs11Locator;
+use crate::did::{Did, DidMethod};
 use crate::error::{ErrorKind, Pkcs11Error};
 
 /// A pair that was generated, and how the token wanted to be asked for it.
@@ -47,11 +49,26 @@ impl Objects<'_> {
         for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
             let named = [Attribute::Class(class), Attribute::Label(label.into())];
             if !self.find(&named)?.is_empty() {
+                let keys = self.identities_labelled(label);
                 let (token, label) = (self.token.name(), label.to_owned());
-                return Err(Pkcs11Error::LabelTaken { token, label });
+                return Err(Pkcs11Error::LabelTaken { token, label, keys });
             }
         }
         Ok(())
+    }
+
+    /// The keys of a label that could be those of identities. What cannot be read is none.
+    fn identities_labelled(self, label: &str) -> Vec<(Did, Pkcs11Locator)> {
+        let identity = self.token.identity();
+        let found = self.public_labelled(label).unwrap_or_default();
+        let read = |public| {
+            let key = self.point(public).ok()??;
+            let id = self.id(public).ok().filter(|id| !id.is_empty())?;
+            let mut place = Pkcs11Locator::new(identity.label.clone(), identity.serial.clone(), id);
+            label.clone_into(&mut place.label);
+            Some((Did::fitting(DidMethod::Icn, &key), place))
+        };
+        found.into_iter().filter_map(read).collect()
     }
 
     /// Generates a pair with this id and label; leaves nothing if it fails.

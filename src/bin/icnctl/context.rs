@@ -130,6 +130,15 @@ impl Context {
         Ok(config)
     }
 
+    /// Whether `--key`, or `key` in `icn.toml`, names a key and not only its token.
+    pub(crate) fn names_a_key(&self) -> bool {
+        let config = self.config.identity.pkcs11.as_ref();
+        config
+            .filter(|_| self.config.identity.backend == BackendKind::Pkcs11)
+            .and_then(|config| config.key.as_ref())
+            .is_some_and(Pkcs11Uri::names_a_key)
+    }
+
     /// The configured TPM.
     #[cfg(feature = "tpm")]
     pub(crate) fn tpm(&self) -> Result<icn_identity::backend::tpm::TpmBackend, CliError> {

@@ -17,8 +17,12 @@ use crate::{adopt, show};
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args)?;
     let mut home = context.home()?;
-    // Before anybody is asked for a secret.
-    home.check_vacant()?;
+    // Before anybody is asked for a secret. Around the key of the DID that is pinned an
+    // identity may be made anew: which key that is shows the token.
+    match context.names_a_key() {
+        true => home.store().check_vacant()?,
+        false => home.check_vacant()?,
+    }
     let algorithm = args.algorithm().unwrap_or_default();
     home.check_algorithm(algorithm)?;
     let method = args.did_method(algorithm)?;

@@ -19,6 +19,7 @@ impl KeystoreError {
                 "make it again (`Home::create`): what is left is removed first; if you know that it \
                  was made, and was in use, restore it from a backup"
             }
+            Self::Exists { path } if is_payload(path) => return Some(half(path)),
             Self::Exists { .. } => {
                 "an identity is never overwritten: use another directory, or move the old one away"
             }
@@ -80,6 +81,7 @@ impl KeystoreError {
                     quoted(path)
                 ));
             }
+            Self::PinnedNotThere { in_the_way: Some(path), .. } => return Some(half(path)),
             Self::PinnedNotThere { note: None, .. } => {
                 "restore that identity from a backup; or, to make a new one and lose that one, \
                  name another directory. Only if you know that making it was cut off, remove \
@@ -162,8 +164,24 @@ fn complete(missing: &Path) -> String {
             quoted(missing)
         )
     } else {
-        format!("restore {} from a backup of this identity", quoted(missing))
+        half(&missing.with_extension("age"))
     }
+}
+
+/// Whether it is the payload, or a version of it: all that there may be of a software key.
+fn is_payload(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|it| it.starts_with("identity.age"))
+}
+
+/// The payload is there without its header, and nothing is put in its place.
+fn half(payload: &Path) -> String {
+    let header = payload.with_file_name("identity.json");
+    format!(
+        "put {} back from a copy of the same time; or move {} away, and restore the identity from a \
+         backup. Keep what you have moved until that works",
+        quoted(&header),
+        quoted(payload)
+    )
 }
 
 fn restore(path: &Path, source: &OpenError) -> String {

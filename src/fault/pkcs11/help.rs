@@ -1,7 +1,9 @@
 //! What to try next with a token and its PKCS#11 module.
 
 use super::Pkcs11Error;
+use crate::did::Did;
 use crate::kind::ErrorKind;
+use crate::locator::Pkcs11Locator;
 
 impl Pkcs11Error {
     /// What to try next.
@@ -92,6 +94,15 @@ impl Pkcs11Error {
                  set `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card \
                  is of any use"
             }
+            Self::LabelTaken { keys, .. } if !keys.is_empty() => {
+                return Some(format!(
+                    "if it is the key of an identity whose files were lost, restore them from a \
+                     backup, or without one make the identity around the key that is there \
+                     (`Home::adopt`): {}. A new key is another DID: choose another label for it, \
+                     `key_label` under [identity.pkcs11]",
+                    places(keys)
+                ));
+            }
             Self::LabelTaken { .. } => "choose another label: `key_label` under [identity.pkcs11]",
             Self::KeyReplaced { .. } => {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \
@@ -154,4 +165,10 @@ impl Pkcs11Error {
         };
         Some(help.to_owned())
     }
+}
+
+/// `did:icn:z… at pkcs11:…`
+fn places(keys: &[(Did, Pkcs11Locator)]) -> String {
+    let each: Vec<_> = keys.iter().map(|(did, place)| format!("{did} at {place}")).collect();
+    each.join(", ")
 }

@@ -118,6 +118,18 @@ impl Help for Pkcs11Error {
                  `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card is of \
                  any use"
             }
+            Self::LabelTaken { keys, .. } if !keys.is_empty() => {
+                let each: Vec<_> = keys
+                    .iter()
+                    .map(|(did, place)| format!("for {did} add --key '{place}' to this command"))
+                    .collect();
+                return Some(format!(
+                    "if it is the key of an identity whose files were lost, restore them: icnctl id \
+                     restore. Without a backup take the key that is there: {}. A new key is another \
+                     DID, and has to have another label: --key-label",
+                    each.join(", or ")
+                ));
+            }
             Self::LabelTaken { .. } => "choose another label with --key-label",
             Self::PublicKey { .. } => {
                 "this key cannot be used here: generate one with `icnctl id init`"

@@ -5,6 +5,10 @@ use icn_identity::error::{FormatError, KeystoreError, OpenError};
 
 use super::Help;
 
+fn is_payload(path: &std::path::Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|it| it.starts_with("identity.age"))
+}
+
 /// For an older format.
 const IMPORT: &str = "`icnctl id import` reads it";
 
@@ -28,6 +32,10 @@ impl Help for KeystoreError {
                     "icnctl id restore"
                 };
                 return Some(format!("{how} ({commands})"));
+            }
+            // What is left of one that has lost its header.
+            Self::Exists { path } if is_payload(path) => {
+                return self.help().map(|how| format!("{how} (icnctl id restore)"));
             }
             Self::Exists { .. } => {
                 "an identity is never overwritten: use another --home, or move the old one away"
@@ -81,8 +89,12 @@ impl Help for KeystoreError {
                     path.display()
                 ));
             }
+            Self::PinnedNotThere { in_the_way: Some(_), .. } => {
+                return self.help().map(|how| format!("{how} (icnctl id restore)"));
+            }
             Self::PinnedNotThere { note: None, .. } => {
-                "restore that identity from a backup (icnctl id restore); or, to make a new one and \
+                "restore that identity from a backup (icnctl id restore); if there is none and its \
+                 key is on a token, make it around that key (icnctl id init --key URI); or, to make a new one and \
                  lose that one, name another --home. Only if you know that an `icnctl id init` was \
                  cut off and it was never made, remove `did` from that file"
             }

@@ -65,7 +65,13 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
         &["make sure of the PIN", "tries are left", "--retry-pin", "remove /h/refused.json"],
     );
     assert_says(Pkcs11Error::FoundTwice { did: did(), candidates: Vec::new() }, &["--key URI"]);
-    assert_says(Pkcs11Error::LabelTaken { token: token(), label: token() }, &["--key-label"]);
+    let taken = |keys| Pkcs11Error::LabelTaken { token: token(), label: token(), keys };
+    assert_says(taken(Vec::new()), &["--key-label"]);
+    let place = icn_identity::backend::Pkcs11Locator::new("node-1", "0123", vec![1]);
+    assert_says(
+        taken(vec![(did(), place)]),
+        &["icnctl id restore", "--key 'pkcs11:", "--key-label"],
+    );
     assert_says(BackupError::NoRecipient, &["--recipient age1…"]);
     assert_says(
         BackupError::KeyFileLocked { path: "/k".into() },

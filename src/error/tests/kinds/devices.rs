@@ -121,7 +121,7 @@ fn of_tokens() {
             (E::NotFound { did: did(), tokens: none(), logged_in: false }, K::DeviceAbsent),
             (E::NotFound { did: did(), tokens: none(), logged_in: true }, K::NotFound),
             (E::FoundTwice { did: did(), candidates: none() }, K::Configuration),
-            (E::LabelTaken { token: t(), label: t() }, K::AlreadyExists),
+            (E::LabelTaken { token: t(), label: t(), keys: Vec::new() }, K::AlreadyExists),
             (
                 E::KeyReplaced { token: t(), key: t(), expected: did(), found: did() },
                 K::OtherIdentity,

@@ -88,8 +88,19 @@ fn of_the_keystore() {
             (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
             (E::ConfigNotEdited { path: path(), source: boxed() }, K::Configuration),
             (E::Unpinned { path: path(), found: did() }, K::Configuration),
-            (E::PinnedNotThere { path: path(), did: did(), note: None }, K::NotFound),
-            (E::PinnedNotThere { path: path(), did: did(), note: Some(path()) }, K::NotFound),
+            (
+                E::PinnedNotThere { path: path(), did: did(), note: None, in_the_way: None },
+                K::NotFound,
+            ),
+            (
+                E::PinnedNotThere {
+                    path: path(),
+                    did: did(),
+                    note: Some(path()),
+                    in_the_way: Some(path()),
+                },
+                K::NotFound,
+            ),
             (
                 E::PinNotWritten {
                     path: path(),
