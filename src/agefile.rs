@@ -48,16 +48,33 @@ pub(crate) fn decrypt_with_passphrase(
     passphrase: &Passphrase,
     max_work_factor: u8,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
-    identity.set_max_work_factor(max_work_factor);
-    let identities = std::iter::once::<&dyn Identity>(&identity);
-    let plaintext = decrypt(file, identities).map_err(refused);
-    plaintext.map_err(|error| match error {
-        OpenError::ExcessiveWork { required, .. } => {
+    let plaintext = open_with_passphrase(file, passphrase, max_work_factor).map_err(refused);
+    plaintext.map_err(|error| match (error, passphrase.problem()) {
+        (OpenError::ExcessiveWork { required, .. }, _) => {
             OpenError::ExcessiveWork { required, limit: max_work_factor }
         }
-        error => error,
+        (OpenError::WrongPassphrase, Some(problem)) => OpenError::OddPassphrase { problem },
+        (error, _) => error,
     })
+}
+
+/// The same, with the error of age. Each form of the passphrase is tried.
+pub(crate) fn open_with_passphrase(
+    file: &[u8],
+    passphrase: &Passphrase,
+    max_work_factor: u8,
+) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+    let open = |form| {
+        let mut identity = scrypt::Identity::new(form);
+        identity.set_max_work_factor(max_work_factor);
+        decrypt(file, std::iter::once::<&dyn Identity>(&identity))
+    };
+    passphrase.open_with(open, is_wrong)
+}
+
+/// scrypt: the file key does not unwrap.
+const fn is_wrong(error: &DecryptError) -> bool {
+    matches!(error, DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed)
 }
 
 /// Encrypts bytes of any kind with a passphrase, which must not be empty.
@@ -69,7 +86,7 @@ pub(crate) fn encrypt_with_passphrase(
     if passphrase.is_empty() {
         return Err(OpenError::EmptyPassphrase);
     }
-    let mut recipient = scrypt::Recipient::new(passphrase.to_secret_string());
+    let mut recipient = scrypt::Recipient::new(passphrase.to_encrypt_with());
     recipient.set_work_factor(work_factor.0);
     watched(Some(work_factor.0), || encrypt(plaintext, &[&recipient]))
 }
@@ -110,7 +127,7 @@ fn storage_identity(key: &LockedText) -> Result<x25519::Identity, OpenError> {
 /// as can be told.
 pub(crate) fn is_of_another_secret(error: &OpenError) -> bool {
     match error {
-        OpenError::WrongPassphrase => true,
+        OpenError::WrongPassphrase | OpenError::OddPassphrase { .. } => true,
         OpenError::Damaged(source) => {
             matches!(source.downcast_ref(), Some(DecryptError::NoMatchingKeys))
         }
@@ -152,10 +169,7 @@ fn check_header(file: &[u8], max: usize) -> Result<(), DecryptError> {
 
 fn refused(error: DecryptError) -> OpenError {
     match error {
-        // scrypt: the file key does not unwrap.
-        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
-            OpenError::WrongPassphrase
-        }
+        error if is_wrong(&error) => OpenError::WrongPassphrase,
         DecryptError::ExcessiveWork { required, target } => {
             OpenError::ExcessiveWork { required, limit: target }
         }

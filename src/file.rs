@@ -1,6 +1,7 @@
 //! Files of ours: read only when safe, written so that a crash leaves the old
 //! or the new one.
 
+mod inherited;
 mod lock;
 pub(crate) mod names;
 mod new;
@@ -14,13 +15,15 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use self::inherited::Inherited;
+pub(crate) use self::inherited::is_inherited_pipe;
 pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
 pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd};
 use crate::encoding::text;
 use crate::fault::KeystoreError;
-use crate::secret::{LockedBytes, LockedText};
+use crate::secret::{LockedBytes, LockedText, TextProblem, without_line_end};
 
 /// Reads a file of ours; `None` if there is none.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>, KeystoreError> {
@@ -46,29 +49,46 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError>
     Ok(Some(text.to_owned()))
 }
 
-/// **Blocks** on files. Reads a file that holds a passphrase or PIN (UTF-8, at most 1
-/// MiB), without the end of its last line, straight into locked memory.
+/// **Blocks** on files. Reads a file that holds a passphrase or PIN (one line of UTF-8),
+/// without the end of the line, straight into locked memory.
 ///
 /// It is our own and nobody else may read it, or it is root's and at most its
 /// group may read it. Symbolic links are followed where no stranger could have
 /// made them or could turn them elsewhere: so the files of systemd
-/// (`$CREDENTIALS_DIRECTORY`) and the secrets of Kubernetes are taken.
+/// (`$CREDENTIALS_DIRECTORY`) and the secrets of Kubernetes are taken. A pipe that this
+/// process was given (`/dev/stdin`, `/dev/fd/N`) is read to its end.
 ///
 /// # Errors
 ///
-/// [`KeystoreError::Unsafe`] with the command that repairs it, or `Io`.
+/// [`KeystoreError::Unsafe`] with the command that repairs it, or if there is more than
+/// one line, a control character or a byte order mark; or `Io`.
 pub fn read_credential(path: &Path) -> Result<LockedText, KeystoreError> {
-    let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
-    let (mut file, length) = open(path, Rule::Credential)?.ok_or_else(missing)?;
-    let mut bytes = LockedBytes::try_new(length, |bytes| read_into(&mut file, bytes))
-        .map_err(io_error("read", path))?;
-    for end in [b'\n', b'\r'] {
-        if bytes.last() == Some(&end) {
-            bytes.truncate(bytes.len() - 1);
+    let text = read_secret_text(path)?;
+    match TextProblem::of(text.expose_secret()) {
+        None => Ok(text),
+        Some(problem) => {
+            let repair = "put the passphrase or PIN there alone, on one line";
+            Err(not_safe(path, problem.to_string(), repair))
         }
     }
+}
+
+/// As [`read_credential`], whatever the text is: 1 MiB at most.
+pub(crate) fn read_secret_text(path: &Path) -> Result<LockedText, KeystoreError> {
+    let mut bytes = match inherited::find(path)? {
+        Some(Inherited::Pipe(pipe)) => inherited::read(path, pipe)?,
+        Some(Inherited::Named) | None => {
+            let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
+            let (mut file, length) = open(path, Rule::Credential)?.ok_or_else(missing)?;
+            LockedBytes::try_new(length, |bytes| read_into(&mut file, bytes))
+                .map_err(io_error("read", path))?
+        }
+    };
+    bytes.truncate(without_line_end(&bytes));
+    let is_utf16 = matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff"));
     LockedText::from_utf8(bytes).ok_or_else(|| {
-        io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+        let problem = if is_utf16 { "it is UTF-16, and not UTF-8" } else { "it is not UTF-8" };
+        io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, problem))
     })
 }
 
@@ -148,6 +168,13 @@ fn open(path: &Path, rule: Rule) -> Result<Option<(File, usize)>, KeystoreError>
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             let problem = "it is a symbolic link";
             return Err(not_safe(path, problem, "put the file itself there"));
+        }
+        // Sockets cannot be opened.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+            return Err(match fs::metadata(path) {
+                Ok(metadata) => rule::not_a_file(path, &metadata),
+                Err(_) => io_error("open", path)(error),
+            });
         }
         Err(error) => return Err(io_error("open", path)(error)),
     };

@@ -26,6 +26,7 @@
 
 mod ask;
 mod create;
+mod found;
 #[cfg(feature = "pkcs11")]
 mod hidden;
 mod locked;

@@ -21,7 +21,9 @@
 mod answer;
 mod credential;
 pub(crate) mod json;
+mod line;
 mod memory;
+mod passphrase;
 pub(crate) mod pkcs8;
 pub(crate) mod random;
 mod seed;
@@ -34,11 +36,15 @@ pub(crate) use answer::PinAnswer;
 pub(crate) use answer::Sending;
 #[cfg(feature = "keystore")]
 pub(crate) use answer::TryNote;
-pub use credential::{Passphrase, Pin};
+pub use credential::Pin;
+pub use line::TextProblem;
+#[cfg(feature = "keystore")]
+pub(crate) use line::without_line_end;
 #[cfg(feature = "tpm")]
 pub(crate) use memory::LockedBox;
 pub(crate) use memory::LockedBytes;
 pub use memory::{MemoryProtection, memory_protection};
+pub use passphrase::Passphrase;
 pub use random::NoRandomness;
 pub(crate) use random::fill as fill_random;
 pub(crate) use seed::{SigningSeed, X25519Seed};

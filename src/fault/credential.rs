@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use crate::secret::TextProblem;
+
 /// Why a passphrase or PIN was not to be had from where it was said to be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -39,11 +41,27 @@ pub enum CredentialError {
         /// The variable.
         variable: String,
     },
+    /// What the environment has is not a path that is one everywhere.
+    #[error("${variable} is not an absolute path")]
+    NotAbsolute {
+        /// The variable.
+        variable: String,
+    },
     /// What the environment has is not UTF-8.
     #[error("${variable} is not UTF-8")]
     NotUtf8 {
         /// The variable.
         variable: String,
+    },
+    /// It is not one line that a person could type. It was not used or sent.
+    #[error("the {what}{origin} was not used: {problem}")]
+    NotOneLine {
+        /// What is wanted.
+        what: &'static str,
+        /// Where it was read, as ` in /run/pin`; or nothing.
+        origin: String,
+        /// What is wrong with it.
+        problem: TextProblem,
     },
 }
 
@@ -63,6 +81,13 @@ impl CredentialError {
                  `LoadCredentialEncrypted=`"
             }
             Self::NotSet { .. } => "set it, or give the credential in a file",
+            Self::NotAbsolute { .. } => {
+                "set it to a path that begins with `/`, as systemd does for its services"
+            }
+            Self::NotOneLine { .. } => {
+                "give it alone, on one line: without further lines, control characters and byte \
+                 order mark"
+            }
             Self::NotUtf8 { .. } => "give it in a file, as UTF-8",
         };
         Some(help.to_owned())

@@ -25,7 +25,7 @@ impl OpenError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::WrongPassphrase => ErrorKind::WrongCredential,
+            Self::WrongPassphrase | Self::OddPassphrase { .. } => ErrorKind::WrongCredential,
             Self::EmptyPassphrase => ErrorKind::CredentialMissing,
             Self::ExcessiveWork { .. } | Self::Damaged(_) => ErrorKind::Damaged,
             Self::Payload(error) => error.kind(),
@@ -157,7 +157,10 @@ impl CredentialError {
             | Self::NotAsked { .. }
             | Self::NotSet { .. }
             | Self::Empty { .. } => ErrorKind::CredentialMissing,
-            Self::Differ { .. } | Self::NotUtf8 { .. } => ErrorKind::InvalidInput,
+            Self::Differ { .. }
+            | Self::NotUtf8 { .. }
+            | Self::NotAbsolute { .. }
+            | Self::NotOneLine { .. } => ErrorKind::InvalidInput,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{DeviceError, FormatError, Pkcs11Error, SignError, TpmError};
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
-use crate::secret::NoRandomness;
+use crate::secret::{NoRandomness, TextProblem};
 
 /// Why a key could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum OpenError {
     /// The passphrase does not open the age file.
     #[error("the passphrase does not open this key")]
     WrongPassphrase,
+    /// The passphrase does not open the age file, and nobody can have typed it.
+    #[error("the passphrase does not open this key: {problem}")]
+    OddPassphrase {
+        /// What it has that a person does not type.
+        problem: TextProblem,
+    },
     /// An empty passphrase protects nothing.
     #[error("the passphrase is empty")]
     EmptyPassphrase,
@@ -98,6 +104,10 @@ impl OpenError {
             Self::WrongPassphrase => {
                 "check the passphrase (and the keyboard layout) and try again; if it \
                  is right, the file is damaged: restore identity.age from a backup"
+            }
+            Self::OddPassphrase { .. } => {
+                "give the passphrase alone, on one line: without further lines, control characters \
+                 and byte order mark, unless the file was encrypted with them"
             }
             Self::EmptyPassphrase => "give a passphrase of at least one character",
             Self::ExcessiveWork { .. } => {

@@ -1,9 +1,9 @@
 //! Who may own a file or a directory, and what others may do with it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::{io_error, repair};
@@ -33,7 +33,12 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     let me = me();
     let (shown, mode, owner) = (quoted(path), metadata.mode() & 0o7777, metadata.uid());
     if !metadata.is_file() {
-        return Err(not_safe(path, "it is not a regular file", "put a regular file there"));
+        return Err(match rule {
+            Rule::Credential => not_a_file(path, metadata),
+            Rule::Private | Rule::Trusted => {
+                not_safe(path, "it is not a regular file", "put a regular file there")
+            }
+        });
     }
     if metadata.len() > MAX_LEN {
         return Err(too_long(path));
@@ -183,6 +188,7 @@ fn is_unmapped(owner: u32) -> bool {
 pub(crate) fn is_from_systemd(path: &Path) -> bool {
     let real = |path: &Path| fs::canonicalize(path).ok();
     std::env::var_os("CREDENTIALS_DIRECTORY")
+        .filter(|directory| Path::new(directory).is_absolute())
         .and_then(|directory| real(Path::new(&directory)))
         .is_some_and(|directory| real(path).is_some_and(|path| path.starts_with(directory)))
 }
@@ -196,6 +202,41 @@ fn is_from_kubernetes(path: &Path) -> bool {
 
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// What is neither a file nor a pipe that we were given, where a secret should be.
+pub(super) fn not_a_file(path: &Path, metadata: &Metadata) -> KeystoreError {
+    let kind = kind_of(metadata, path.file_name().unwrap_or_default());
+    not_safe(
+        path,
+        format!("it is not a regular file but {kind}"),
+        "put a regular file there; or give the secret through a pipe that the program inherits \
+         (/dev/stdin, /dev/fd/N)",
+    )
+}
+
+/// What something is that is no regular file.
+fn kind_of(metadata: &Metadata, name: &OsStr) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a named pipe (FIFO)"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_block_device() {
+        "a block device"
+    } else if is_terminal(metadata) || name == "tty" {
+        "a terminal"
+    } else {
+        "a device"
+    }
+}
+
+/// `/dev/pts/N`, `/dev/ttyN` and `/dev/tty`, by their numbers on Linux.
+fn is_terminal(metadata: &Metadata) -> bool {
+    let major = rustix::fs::major(metadata.rdev());
+    matches!(major, 4 | 5 | 136..=143)
 }
 
 pub(super) fn too_long(path: &Path) -> KeystoreError {

@@ -1,6 +1,7 @@
 //! From a source to what a device is sent: once, and what came of it is noted.
 
-use super::source::{CredentialSource, From, not_empty, read_place};
+use super::found::Found;
+use super::source::{CredentialSource, From};
 use super::wants::{Wanted, Wants};
 use crate::backend::Credentials;
 use crate::config::IdentityConfig;
@@ -24,7 +25,7 @@ enum PinFrom {
     /// A person or the program.
     Hand { device: String },
     /// Read when it is sent.
-    Kept { device: String, place: Place },
+    Kept { device: String, place: Place, wanted: Box<Wanted> },
 }
 
 impl Asked {
@@ -41,7 +42,7 @@ impl Asked {
         let pin = match wants.pin() {
             None => PinFrom::Nowhere,
             Some(wanted) if wanted.is_new() => {
-                credentials = credentials.and_pin(Pin::from(source.from.read(wanted)?));
+                credentials = credentials.and_pin(source.from.read(wanted)?.into_pin());
                 PinFrom::Nowhere
             }
             Some(wanted) => {
@@ -73,8 +74,8 @@ impl Asked {
         match pin {
             PinFrom::Nowhere => work(&credentials),
             PinFrom::Hand { device } => store.try_given(&device, credentials, retry_refused, work),
-            PinFrom::Kept { device, place } => {
-                let read = || not_empty(read_place(&place)?, "PIN");
+            PinFrom::Kept { device, place, wanted } => {
+                let read = || Ok(Found::at(&place)?.fit_for(&wanted)?.into_text());
                 store.try_once(&device, &place, retry_refused, read, |pin| {
                     work(&credentials.and_pin(pin))
                 })
@@ -103,9 +104,13 @@ fn ask_pin(
                 if !retry_refused {
                     store.check_source(&device, &place)?;
                 }
-                Ok((None, PinFrom::Kept { device, place }))
+                // Before anybody is asked for something else. A pipe is read once.
+                if !place.is_a_pipe() {
+                    Found::at(&place)?.fit_for(wanted)?;
+                }
+                Ok((None, PinFrom::Kept { device, place, wanted: Box::new(wanted.clone()) }))
             }
-            None => Ok((Some(Pin::from(from.read(wanted)?)), PinFrom::Hand { device })),
+            None => Ok((Some(from.read(wanted)?.into_pin()), PinFrom::Hand { device })),
         },
     }
 }
@@ -115,7 +120,7 @@ fn ask_passphrase(
     source: &mut CredentialSource<'_>,
 ) -> Result<Option<Passphrase>, Error> {
     let Some(wanted) = wants.any_passphrase() else { return Ok(None) };
-    let secret = match &mut source.passphrase {
+    let found = match &mut source.passphrase {
         // Whether it is needed may turn out later: nobody is asked for that.
         Some(second) if wants.passphrase_may_do && second.from.asks_a_person() => return Ok(None),
         Some(second) => second.from.read(wanted)?,
@@ -123,7 +128,7 @@ fn ask_passphrase(
         None if wants.pin().is_none() || source.from.asks_a_person() => source.from.read(wanted)?,
         None => return Err(KeystoreError::PassphraseNeeded.into()),
     };
-    Ok(Some(Passphrase::from(secret)))
+    Ok(Some(found.into_passphrase()))
 }
 
 fn unusable(wanted: &Wanted, reason: &'static str) -> Error {

@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::found::Found;
 use super::wants::{Step, Wanted};
 use crate::error::{CredentialError, Error};
-use crate::file::read_credential;
 use crate::keystore::Place;
 use crate::secret::{LockedText, Passphrase, Pin};
 
@@ -73,14 +73,15 @@ impl<'a> CredentialSource<'a> {
         Self { from, passphrase: None }
     }
 
-    /// A file (UTF-8, its last line end is left out). It must be our own and readable
+    /// A file: one line of UTF-8, whose end is left out. It must be our own and readable
     /// by nobody else, or root's and readable at most by its group; the secrets of
-    /// systemd and Kubernetes are taken.
+    /// systemd and Kubernetes are taken. So is a pipe that this process was given, by
+    /// `/dev/stdin` or `/dev/fd/N`.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::new(From::Kept(Place::File(path.into())))
     }
 
-    /// A variable of the environment. It does not show whether it was changed since
+    /// A variable of the environment, read as a file is. It does not show whether it was changed since
     /// it was refused: a file is better.
     pub fn variable(name: impl Into<String>) -> Self {
         Self::new(From::Kept(Place::Variable(name.into())))
@@ -137,7 +138,7 @@ impl<'a> CredentialSource<'a> {
     ///
     /// [`CredentialError`], or that of a file.
     pub fn passphrase(mut self) -> Result<Passphrase, Error> {
-        Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::Present))?))
+        Ok(self.for_passphrase().read(&Wanted::passphrase(Step::Present))?.into_passphrase())
     }
 
     /// **Blocks** on files, and while a person is asked. A new passphrase: asked for
@@ -147,7 +148,7 @@ impl<'a> CredentialSource<'a> {
     ///
     /// As [`Self::passphrase`].
     pub fn new_passphrase(mut self) -> Result<Passphrase, Error> {
-        Ok(Passphrase::from(self.for_passphrase().read(&Wanted::passphrase(Step::New))?))
+        Ok(self.for_passphrase().read(&Wanted::passphrase(Step::New))?.into_passphrase())
     }
 
     /// **Blocks** on files, and while a person is asked. A new PIN: asked for twice,
@@ -157,7 +158,7 @@ impl<'a> CredentialSource<'a> {
     ///
     /// As [`Self::passphrase`].
     pub fn new_pin(mut self) -> Result<Pin, Error> {
-        Ok(Pin::from(self.from.read(&Wanted::new_pin())?))
+        Ok(self.from.read(&Wanted::new_pin())?.into_pin())
     }
 
     fn for_passphrase(&mut self) -> &mut From<'a> {
@@ -169,26 +170,29 @@ impl<'a> CredentialSource<'a> {
 }
 
 impl From<'_> {
-    /// What it holds; of a new one the same twice, if a person is asked.
-    pub(super) fn read(&mut self, wanted: &Wanted) -> Result<LockedText, Error> {
+    /// What it holds, if it is fit for that; of a new one the same twice, if a person is
+    /// asked.
+    pub(super) fn read(&mut self, wanted: &Wanted) -> Result<Found, Error> {
         let what = wanted.what();
-        let secret = match self {
-            Self::Kept(place) => read_place(place)?,
-            Self::Systemd(_) => read_place(&self.place()?.ok_or(none(what))?)?,
+        match self {
+            Self::Kept(place) => Found::at(place)?.fit_for(wanted),
+            Self::Systemd(_) => Found::at(&self.place()?.ok_or(none(what))?)?.fit_for(wanted),
             Self::Prompt(prompt) => {
                 let mut ask = |wanted: &Wanted| {
-                    prompt.ask(wanted).map_err(|source| CredentialError::NotAsked { what, source })
+                    let answer = prompt.ask(wanted);
+                    answer.map_err(|source| CredentialError::NotAsked { what, source })
                 };
                 let secret = ask(wanted)?;
-                if wanted.is_new() && !secret.is_empty() && !ask(&wanted.again())?.ct_eq(&secret) {
+                // Nobody has to type twice what is not taken.
+                let found = Found::given(secret.clone()).fit_for(wanted)?;
+                if wanted.is_new() && !ask(&wanted.again())?.ct_eq(&secret) {
                     return Err(CredentialError::Differ { what }.into());
                 }
-                secret
+                Ok(found)
             }
-            Self::Given(secret) => secret.clone(),
-            Self::PinPad | Self::Nothing => return Err(none(what).into()),
-        };
-        not_empty(secret, what)
+            Self::Given(secret) => Found::given(secret.clone()).fit_for(wanted),
+            Self::PinPad | Self::Nothing => Err(none(what).into()),
+        }
     }
 
     /// Where it is kept, if it stays there.
@@ -199,7 +203,11 @@ impl From<'_> {
                 let variable = "CREDENTIALS_DIRECTORY";
                 let directory = std::env::var_os(variable)
                     .ok_or_else(|| CredentialError::NotSet { variable: variable.into() })?;
-                Ok(Some(Place::File(Path::new(&directory).join(name))))
+                let directory = Path::new(&directory);
+                if !directory.is_absolute() {
+                    return Err(CredentialError::NotAbsolute { variable: variable.into() });
+                }
+                Ok(Some(Place::File(directory.join(name))))
             }
             Self::Prompt(_) | Self::Given(_) | Self::PinPad | Self::Nothing => Ok(None),
         }
@@ -208,27 +216,6 @@ impl From<'_> {
 
 const fn none(what: &'static str) -> CredentialError {
     CredentialError::NotGiven { what }
-}
-
-pub(super) fn read_place(place: &Place) -> Result<LockedText, Error> {
-    match place {
-        Place::File(path) => Ok(read_credential(path)?),
-        Place::Variable(variable) => {
-            let variable = variable.clone();
-            let Some(value) = std::env::var_os(&variable) else {
-                return Err(CredentialError::NotSet { variable }.into());
-            };
-            let text = value.into_string().map_err(|_| CredentialError::NotUtf8 { variable })?;
-            Ok(text.into())
-        }
-    }
-}
-
-pub(super) fn not_empty(secret: LockedText, what: &'static str) -> Result<LockedText, Error> {
-    if secret.is_empty() {
-        return Err(CredentialError::Empty { what }.into());
-    }
-    Ok(secret)
 }
 
 impl fmt::Debug for CredentialSource<'_> {

@@ -1,70 +1,12 @@
-//! What a person knows: a passphrase or a PIN.
+//! What a person knows of a device: its PIN.
 
 use std::fmt;
 #[cfg(feature = "keystore")]
 use std::sync::Arc;
 
-#[cfg(feature = "keystore")]
-use secrecy::SecretString;
-
 use super::LockedText;
 #[cfg(feature = "keystore")]
 use super::answer::{PinAnswer, TryNote};
-
-macro_rules! credential {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        ///
-        /// In locked memory that stays out of core dumps, in one copy that clones
-        /// share, wiped when the last of them is dropped. `Debug` shows nothing
-        /// of it.
-        #[derive(Clone)]
-        pub struct $name(LockedText);
-
-        impl $name {
-            /// Takes the text (`&str`, `String` or [`LockedText`]) as it is, without
-            /// trimming, into locked memory; the one that is given is wiped (a `&str`
-            /// is the caller's to wipe).
-            #[must_use]
-            pub fn new(text: impl Into<LockedText>) -> Self {
-                Self(text.into())
-            }
-
-            pub(crate) fn expose(&self) -> &str {
-                self.0.expose_secret()
-            }
-
-            /// Whether there is nothing in it.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                self.expose().is_empty()
-            }
-
-            /// Compares in time that depends on the lengths only.
-            #[must_use]
-            pub fn ct_eq(&self, other: &Self) -> bool {
-                self.0.ct_eq(&other.0)
-            }
-        }
-
-        impl From<LockedText> for $name {
-            fn from(text: LockedText) -> Self {
-                Self(text)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-    };
-}
-
-credential! {
-    /// The passphrase of an age file (UTF-8).
-    Passphrase
-}
 
 /// The PIN of a device (UTF-8), or word that it is entered at the device's own
 /// PIN pad, or that there is none.
@@ -167,14 +109,5 @@ impl From<LockedText> for Pin {
 impl fmt::Debug for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pin").finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "keystore")]
-impl Passphrase {
-    /// A copy on the ordinary heap, wiped when dropped, for the length of one
-    /// call.
-    pub(crate) fn to_secret_string(&self) -> SecretString {
-        SecretString::from(self.expose())
     }
 }

@@ -8,4 +8,5 @@ mod durability;
 mod handover;
 mod large_files;
 mod memory;
+mod prompts;
 mod renewal;

@@ -40,11 +40,11 @@ use self::value::encoded;
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_parser = value::a_home())]
     pub(crate) home: Option<PathBuf>,
 
     /// Configuration file [default: icn.toml in the home directory]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = value::absolute())]
     pub(crate) config: Option<PathBuf>,
 
     /// How results are printed; did-document is for `id show`

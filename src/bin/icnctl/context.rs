@@ -2,8 +2,6 @@
 
 mod part;
 
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::Did;
@@ -44,11 +42,8 @@ impl Context {
             && !matches!(args.command, Command::Tpm { command: TpmCommand::Approve(_) });
         let home = match &args.home {
             Some(home) => home.clone(),
-            None => match default_home() {
-                Some(home) => home,
-                None if needs_files => return Err(CliError::NoHome),
-                None => PathBuf::new(),
-            },
+            None if !needs_files => PathBuf::new(),
+            None => default_home()?.ok_or(CliError::NoHome)?,
         };
         let config_path = args.config.clone().unwrap_or_else(|| home.join("icn.toml"));
         if args.config.is_some() && needs_files && !config_path.exists() && !args.makes_one() {
@@ -176,23 +171,19 @@ pub(crate) fn check_module(module: &Path) -> Result<(), CliError> {
     }
 }
 
-fn default_home() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("ICN_HOME").or_else(|| set("HOME").map(|home| home.join(".icn")))
-}
-
-/// A file's content, or standard input for `-` or nothing.
-pub(crate) fn read_message(file: Option<&Path>) -> Result<Vec<u8>, CliError> {
-    match file {
-        Some(path) if path != Path::new("-") => fs::read(path)
-            .map_err(|source| CliError::Input { what: path.display().to_string(), source }),
-        _ => {
-            let mut message = Vec::new();
-            io::stdin()
-                .lock()
-                .read_to_end(&mut message)
-                .map_err(|source| CliError::Input { what: "standard input".into(), source })?;
-            Ok(message)
+/// Where the identity is if nobody says it.
+fn default_home() -> Result<Option<PathBuf>, CliError> {
+    for (variable, below) in [("ICN_HOME", None), ("HOME", Some(".icn"))] {
+        let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let directory = PathBuf::from(value);
+        // It would be another one in each directory that a command is run in; and `~` is
+        // one only for a shell, and not in quotes.
+        if !directory.is_absolute() {
+            return Err(CliError::RelativeVariable { variable, value: directory });
         }
+        return Ok(Some(below.map_or(directory.clone(), |below| directory.join(below))));
     }
+    Ok(None)
 }

@@ -14,6 +14,8 @@ use crate::context::{Context, Part};
 use crate::error::CliError;
 use crate::output::{one_line, say};
 use crate::report::warn;
+use crate::standard;
+use crate::terminal::{self, NotAnswered};
 
 /// What is asked for, and under which names it can be given.
 #[derive(Clone, Copy)]
@@ -37,6 +39,11 @@ impl Asked {
     fn source(self, file: Option<&Path>, terminal: Terminal) -> CredentialSource<'static> {
         let variable = Some(self.variable).filter(|name| !name.is_empty());
         match (file, variable.filter(|name| std::env::var_os(name).is_some())) {
+            (Some(file), _) if standard::is_input(file) => match standard::take(self.flag) {
+                Ok(()) => CredentialSource::file("/dev/stdin"),
+                // Said when it is wanted.
+                Err(error) => CredentialSource::prompter(Refusing(Some(error))),
+            },
             (Some(file), _) => CredentialSource::file(file),
             (None, Some(variable)) => CredentialSource::variable(variable),
             (None, None) => CredentialSource::prompter(terminal),
@@ -69,15 +76,29 @@ impl Prompt for Terminal {
             (None, None) => format!("Passphrase{whose}: "),
         };
         let Asked { what, flag, variable } = self.asked;
-        match rpassword::prompt_password(one_line(&text)) {
-            Ok(text) => Ok(text.into()),
-            Err(source) => Err(CliError::NoCredential { what, flag, variable, source }.into()),
-        }
+        terminal::ask(&one_line(&text)).map_err(|error| match error {
+            NotAnswered::NoTerminal(source) => {
+                CliError::NoCredential { what, flag, variable, source }.into()
+            }
+            problem => CliError::NotTyped { what, flag, variable, problem }.into(),
+        })
     }
 
     fn point_to_pin_pad(&mut self, wanted: &Wanted) {
         let (token, whose, warning) = (wanted.label(), &self.whose, wanted.warning());
         say(&format!("Enter the PIN of token {token}{whose} at its PIN pad{warning}."));
+    }
+}
+
+/// Asks nobody.
+struct Refusing(Option<CliError>);
+
+impl Prompt for Refusing {
+    fn ask(&mut self, _: &Wanted) -> Result<LockedText, PromptError> {
+        match self.0.take() {
+            Some(error) => Err(error.into()),
+            None => Err("it was refused before".into()),
+        }
     }
 }
 

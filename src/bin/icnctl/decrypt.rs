@@ -1,7 +1,6 @@
 //! `icnctl decrypt`
 
-use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use icn_identity::bundle::{DecryptError, EncryptedFile};
@@ -11,7 +10,9 @@ use crate::args::DecryptArgs;
 use crate::context::Context;
 use crate::decryption_key::retired_on;
 use crate::error::CliError;
+use crate::input::Input;
 use crate::new_file;
+use crate::standard::Output;
 
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
     let home = context.home()?;
@@ -23,7 +24,7 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     }
     // Whatever can be refused without a credential is, before a person is asked
     // for one.
-    let file = EncryptedFile::read(input(args.file.as_deref())?)?;
+    let file = EncryptedFile::read(Input::open(args.file.as_deref(), "the file to decrypt")?)?;
     let opened = context.open(identity)?;
     let plaintext = opened.bundle.decrypt(file)?;
     if let Some(key) = plaintext.retired_key() {
@@ -46,22 +47,12 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
             }
         },
         None => {
-            let mut out = io::stdout().lock();
+            let mut out = BufWriter::new(Output::open()?);
             plaintext.copy_to(&mut out).map_err(|error| match error {
                 DecryptError::Output(source) => CliError::Output { source },
                 error => CliError::PartlyDecrypted { source: error.into() },
             })?;
             out.flush().map_err(|source| CliError::Output { source })
         }
-    }
-}
-
-fn input(file: Option<&Path>) -> Result<Box<dyn Read>, CliError> {
-    match file {
-        Some(path) if path != Path::new("-") => match File::open(path) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(source) => Err(CliError::Input { what: path.display().to_string(), source }),
-        },
-        _ => Ok(Box::new(io::stdin().lock())),
     }
 }

@@ -1,9 +1,6 @@
 //! DID documents: `icnctl id show --format did-document`, and `icnctl id
 //! verify-document` for those of peers.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 use icn_identity::Did;
@@ -14,6 +11,7 @@ use crate::args::VerifyDocumentArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::help::Help as _;
+use crate::input::Input;
 use crate::output::{self, date, one_line};
 
 /// More than any document has, in bytes; what is longer is not read further.
@@ -27,7 +25,9 @@ pub(crate) fn show(context: &Context) -> Result<(), CliError> {
 
 pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<ExitCode, CliError> {
     let demanded = args.did.as_deref().map(Did::parse).transpose()?;
-    let document = match DidDocument::parse(&read(args.file.as_deref())?) {
+    let document = match DidDocument::parse(
+        &Input::open(args.file.as_deref(), "the document")?.read_at_most(MAX_LEN)?,
+    ) {
         Ok(document) => document,
         Err(error) if error.is_verdict() => {
             return not_valid(context, &error.to_string(), error.on_the_command_line().as_deref());
@@ -62,21 +62,4 @@ fn not_valid(context: &Context, error: &str, help: Option<&str>) -> Result<ExitC
         || format!("not valid: {}\n", one_line(error)),
     )?;
     Ok(ExitCode::from(1))
-}
-
-fn read(file: Option<&Path>) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let (what, read) = match file {
-        Some(path) if path != Path::new("-") => {
-            let file = File::open(path);
-            let read = file.and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes));
-            (path.display().to_string(), read)
-        }
-        _ => {
-            let read = io::stdin().lock().take(MAX_LEN).read_to_end(&mut bytes);
-            ("standard input".into(), read)
-        }
-    };
-    read.map_err(|source| CliError::Input { what, source })?;
-    Ok(bytes)
 }

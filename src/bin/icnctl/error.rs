@@ -11,6 +11,7 @@ use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
 use crate::safe::one_line;
+use crate::terminal::NotAnswered;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -27,6 +28,13 @@ pub(crate) enum CliError {
         variable: &'static str,
         #[source]
         source: io::Error,
+    },
+    #[error("no {what} was entered: {problem}")]
+    NotTyped {
+        what: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        problem: NotAnswered,
     },
     #[error("cannot read {what}")]
     Input {
@@ -60,8 +68,12 @@ pub(crate) enum CliError {
         "the message begins with `icn-identity/` or `SSHSIG`, as what the identity signs itself does"
     )]
     Reserved,
-    #[error("message and signature cannot both be read from standard input")]
-    TwiceStandardInput,
+    #[error("{first} and {second} cannot both be read from standard input")]
+    TwiceStandardInput { first: &'static str, second: &'static str },
+    #[error("{what} {problem}")]
+    Standard { what: &'static str, problem: &'static str },
+    #[error("${variable} is not an absolute path: {}", value.display())]
+    RelativeVariable { variable: &'static str, value: PathBuf },
     #[error("{} is not an SSH signature", path.display())]
     SshSignature { path: PathBuf, source: InvalidSshSignature },
     #[error("--format did-document is for `id show`")]
@@ -164,11 +176,25 @@ impl CliError {
                     if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
                 return Some(format!("give it with {flag} FILE{or}"));
             }
+            Self::NotTyped { what, flag, variable, problem } => {
+                let or =
+                    if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
+                return Some(match problem {
+                    NotAnswered::NotUtf8 => format!(
+                        "set the terminal to UTF-8, as `locale charmap` has to say, and type it \
+                         again; or give it with {flag} FILE{or}, as UTF-8"
+                    ),
+                    NotAnswered::TooLong => format!("give it with {flag} FILE{or}"),
+                    _ => {
+                        format!("type the {what} and press Enter, or give it with {flag} FILE{or}")
+                    }
+                });
+            }
             Self::Reserved => {
                 "such bytes could be taken for a statement of the identity itself and are never \
                  signed for others: sign it for a context of your protocol, --context NAME"
             }
-            Self::TwiceStandardInput => "name a file for one of them",
+            Self::TwiceStandardInput { .. } => "name a file for one of them",
             Self::SshSignature { .. } => "give the file that `icnctl sign --context` wrote",
             Self::FormatOfShow => "give --format text or --format json",
             Self::NoDocument => {
@@ -227,7 +253,24 @@ impl CliError {
             Self::OutputFile { .. } => {
                 "name a file in a directory that is there, that you may write to, and that has room"
             }
-            Self::Output { .. } => return None,
+            Self::Standard { what: "standard input", .. } => {
+                "name a file, or give it a file or a pipe: icnctl … < FILE"
+            }
+            Self::Standard { .. } => "give it a file or a pipe to write to: icnctl … > FILE",
+            Self::RelativeVariable { variable, value } => {
+                let tilde = if value.starts_with("~") {
+                    "; a shell replaces ~ only outside of quotes"
+                } else {
+                    ""
+                };
+                return Some(format!(
+                    "set ${variable} to a path that begins with `/`{tilde}; or name the directory \
+                     with --home"
+                ));
+            }
+            Self::Output { .. } => {
+                "see where standard output goes; but for what it prints, the command is done"
+            }
         };
         Some(help.to_owned())
     }

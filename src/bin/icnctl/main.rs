@@ -15,6 +15,7 @@ mod export;
 mod help;
 mod id;
 mod import;
+mod input;
 mod new_file;
 mod output;
 mod peer;
@@ -29,6 +30,8 @@ mod rotation;
 mod safe;
 mod show;
 mod sign;
+mod standard;
+mod terminal;
 #[cfg(feature = "tpm")]
 mod tpm;
 mod verify;
@@ -55,7 +58,12 @@ fn main() -> ExitCode {
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     warnings::install();
 
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        // `--help` and `--version` are results as others are.
+        Err(text) if !text.use_stderr() && text.print().is_err() => return ExitCode::FAILURE,
+        Err(text) => text.exit(),
+    };
     let verifies = args.command.verifies();
     match run(args) {
         Ok(code) => code,
@@ -72,6 +80,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<ExitCode, error::CliError> {
+    // Before anything is done, or a PIN sent, of which nobody would see the result.
+    if !matches!(&args.command, Command::Decrypt(decrypt) if decrypt.output.is_some()) {
+        standard::check_output()?;
+    }
     let context = Context::new(&args)?;
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::error::CliError;
 use crate::safe;
 pub(crate) use crate::safe::one_line;
+use crate::standard;
 
 /// What every command can print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,20 +48,12 @@ pub(crate) fn public_key(key: &VerifyingKey) -> Value {
 
 /// Prints a text, whatever format was asked for.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    write(&safe::lines(text))
+    standard::print(&safe::lines(text))
 }
 
 /// Prints JSON, whatever format was asked for.
 pub(crate) fn print_json(value: &Value) -> Result<(), CliError> {
-    write(&safe::json(&format!("{value:#}\n")))
-}
-
-/// A closed pipe is an error, not a panic.
-fn write(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|source| CliError::Output { source })
+    standard::print(&safe::json(&format!("{value:#}\n")))
 }
 
 /// Says something on standard error. Where it has several lines, the others

@@ -2,7 +2,6 @@
 
 mod report;
 
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -18,6 +17,7 @@ use self::report::Report;
 use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::input::Input;
 use crate::new_file;
 
 pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
@@ -203,15 +203,7 @@ fn known(path: &Path) -> Result<RotationChain, CliError> {
 /// No more than a chain can be, and one byte to tell that it is longer.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let limit = u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    let (what, read) = if path == Path::new("-") {
-        ("standard input".into(), io::stdin().lock().take(limit).read_to_end(&mut bytes))
-    } else {
-        let opened = std::fs::File::open(path);
-        let read = opened.and_then(|file| file.take(limit).read_to_end(&mut bytes));
-        (path.display().to_string(), read)
-    };
-    read.map(|_| bytes).map_err(|source| CliError::Input { what, source })
+    Input::open(Some(path), "the chain")?.read_at_most(limit)
 }
 
 /// Before anything is signed or opened.

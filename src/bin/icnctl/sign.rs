@@ -6,13 +6,17 @@ use icn_identity::{DidSigner as _, Error, sshsig, statement};
 use serde_json::json;
 
 use crate::args::SignArgs;
-use crate::context::{Context, read_message};
+use crate::context::Context;
 use crate::error::CliError;
+use crate::input;
+
+/// What standard input is read for.
+pub(crate) const MESSAGE: &str = "the message";
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let home = context.home()?;
     let identity = home.locate()?;
-    let message = read_message(args.file.as_deref())?;
+    let message = input::read_all(args.file.as_deref(), MESSAGE)?;
     match &args.context {
         Some(context) if !sshsig::is_context(context) => {
             return Err(Error::from(SignError::InvalidContext).into());

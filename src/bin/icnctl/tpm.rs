@@ -11,9 +11,10 @@ use icn_identity::{AlgorithmId, Did};
 use serde_json::json;
 
 use crate::args::tpm::{ApproveArgs, CheckArgs, InstallArgs, ResealArgs};
-use crate::context::{Context, read_message};
+use crate::context::Context;
 use crate::credential::another_pin;
 use crate::error::CliError;
+use crate::input;
 use crate::output::{self, Format, say};
 use crate::show;
 
@@ -30,7 +31,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<bool, CliErro
 /// No TPM is needed, and no identity.
 pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliError> {
     let key = ApproverKey::read(&args.approver_key)?;
-    let text = read_message(args.request.as_deref())?;
+    let text = input::read_all(args.request.as_deref(), "the request")?;
     // What `tpm check` prints, or the request in it.
     let mut request = ApprovalRequest::from_json(&text).map_err(|_| CliError::NoRequest)?;
     if let Some(path) = &args.pcr_values {
@@ -53,7 +54,8 @@ pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliEr
 pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliError> {
     let (header, backend) = opened(context)?;
     let (key, storage) = objects(&header)?;
-    let approval = Approval::from_json(&read_message(args.approval.as_deref())?)?;
+    let approval =
+        Approval::from_json(&input::read_all(args.approval.as_deref(), "the approval")?)?;
     backend.install(&approval, header.did(), key, storage)?;
     let check = backend.check(header.did(), key, storage, None)?;
     context.format.print(|| json!(check), || as_text(&check, header.did(), false))
@@ -107,7 +109,7 @@ fn objects(header: &Header) -> Result<(&TpmObject, &TpmObject), CliError> {
 }
 
 fn pcr_values(path: &Path) -> Result<PcrValues, CliError> {
-    let text = read_message(Some(path))?;
+    let text = input::read_all(Some(path), "the PCR values")?;
     String::from_utf8(text)
         .ok()
         .and_then(|text| PcrValues::parse(&text).ok())

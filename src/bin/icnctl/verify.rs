@@ -1,6 +1,5 @@
 //! `icnctl verify`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -8,25 +7,23 @@ use icn_identity::{Did, Signature};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
-use crate::context::{Context, read_message};
+use crate::context::Context;
 use crate::error::CliError;
+use crate::input::{self, Input};
+use crate::sign::MESSAGE;
 
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let did = Did::parse(&args.did)?;
     let key = did.verifying_key();
-    let read = || read_message(args.file.as_deref());
+    let message = Input::open(args.file.as_deref(), MESSAGE)?;
     let valid = match (&args.context, &args.signature_file) {
         (Some(context), Some(file)) => {
-            if file == Path::new("-")
-                && args.file.as_deref().is_none_or(|file| file == Path::new("-"))
-            {
-                return Err(CliError::TwiceStandardInput);
-            }
-            let text = String::from_utf8_lossy(&read_message(Some(file))?).into_owned();
+            let text = String::from_utf8_lossy(&input::read_all(Some(file), "the signature")?)
+                .into_owned();
             let signature = text
                 .parse()
                 .map_err(|source| CliError::SshSignature { path: file.clone(), source })?;
-            key.verify_for(context, &read()?, &signature).is_ok()
+            key.verify_for(context, &message.read_all()?, &signature).is_ok()
         }
         _ => {
             let given = args.signature.as_deref().unwrap_or_default();
@@ -34,7 +31,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
             let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
             let bytes = bytes.ok_or(CliError::SignatureEncoding)?;
-            key.verify(&read()?, &Signature::from_bytes(key.algorithm(), bytes)).is_ok()
+            key.verify(&message.read_all()?, &Signature::from_bytes(key.algorithm(), bytes)).is_ok()
         }
     };
     context.format.print(

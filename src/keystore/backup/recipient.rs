@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
+use age::{DecryptError, Decryptor, Identity, IdentityFile, Recipient, x25519};
 use zeroize::Zeroizing;
 
 use crate::agefile;
@@ -111,11 +111,8 @@ impl RecoveryKeys {
         let unusable = |source| BackupError::KeyFile { path: path.to_owned(), source };
         let bytes = file::read_secret(path)?;
         let bytes = unarmored(&bytes).map_err(|error| unusable(error.into()))?;
-        let mut identity = scrypt::Identity::new(passphrase.to_secret_string());
-        identity.set_max_work_factor(agefile::MAX_WORK_FACTOR);
-        let identity: &dyn Identity = &identity;
-        let plain =
-            agefile::decrypt(&bytes, std::iter::once(identity)).map_err(|error| match error {
+        let plain = agefile::open_with_passphrase(&bytes, passphrase, agefile::MAX_WORK_FACTOR)
+            .map_err(|error| match error {
                 DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
                     BackupError::KeyFilePassphrase { path: path.to_owned() }
                 }

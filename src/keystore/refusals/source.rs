@@ -18,8 +18,14 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// Whether it is a pipe that this process was given: it can be read once.
+    pub(crate) fn is_a_pipe(&self) -> bool {
+        matches!(self, Self::File(path) if file::is_inherited_pipe(path))
+    }
+
     /// What tells this version of the source from a later one.
     ///
+    /// A pipe is gone once it was read, and the next one goes by that it is one, too.
     /// A file is another one when it was written or replaced; not when it was looked at,
     /// linked, or had its mode changed. Credentials that
     /// systemd makes anew with each start (`$CREDENTIALS_DIRECTORY`) go by
@@ -27,6 +33,9 @@ impl Place {
     pub(super) fn mark(&self) -> Mark {
         match self {
             Self::Variable(name) => Mark::Variable { name: name.clone() },
+            Self::File(_) if self.is_a_pipe() => {
+                Mark::File { path: PathBuf::from("pipe"), version: None }
+            }
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
                 let made_anew = file::is_from_systemd(&path);

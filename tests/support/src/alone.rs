@@ -11,6 +11,17 @@ pub fn alone<F: FnOnce()>(body: F) {
     if is_alone() { body() } else { again(&name::<F>(), |_| ()) }
 }
 
+/// The same, with variables in its environment.
+pub fn alone_with<F: FnOnce()>(variables: &[(&str, &str)], body: F) {
+    if is_alone() {
+        body();
+    } else {
+        again(&name::<F>(), |command| {
+            command.envs(variables.iter().copied());
+        });
+    }
+}
+
 pub(crate) fn is_alone() -> bool {
     env::var_os(CHILD).is_some()
 }

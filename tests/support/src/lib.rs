@@ -11,6 +11,7 @@ pub mod home;
 pub mod medians;
 pub mod p11_kit;
 pub mod peak;
+pub mod pty;
 pub mod small_order;
 pub mod softhsm;
 pub mod ssh_keygen;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::value::{a_file, encoded};
+use super::value::{a_file, absolute, encoded};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -20,7 +20,7 @@ pub(crate) struct BackupArgs {
     pub(crate) recipients: Vec<String>,
 
     /// File to write; never overwritten
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = absolute())]
     pub(crate) output: PathBuf,
 
     /// Decrypt and verify it with this age identity file before it is written

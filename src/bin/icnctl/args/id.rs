@@ -8,7 +8,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::init::InitArgs;
 use super::rotation::RotationCommand;
 use super::tpm::ResealArgs;
-use super::value::{PublicKeyFormat, a_file, encoded, number};
+use super::value::{PublicKeyFormat, a_file, absolute, encoded, number};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
@@ -94,7 +94,7 @@ pub(crate) struct VerifyDocumentArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
     /// Keystore of an older version (v1, v2, v2.1, v3 or v4); it is only read
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = absolute())]
     pub(crate) file: PathBuf,
 
     /// File whose content is the passphrase of the new identity (mode 0600) [default: that of FILE]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use icn_identity::rotation::RotationReason;
 
-use super::value::{a_file, encoded};
+use super::value::{a_file, a_home, encoded};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RotationCommand {
@@ -32,7 +32,7 @@ pub(crate) enum RotationCommand {
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
     /// Home directory of the identity that takes over
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = a_home())]
     pub(crate) successor: PathBuf,
 
     /// Why

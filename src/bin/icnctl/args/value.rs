@@ -1,6 +1,6 @@
 //! Values that several commands take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser};
@@ -72,11 +72,30 @@ fn trimmed(text: &str) -> &str {
 
 /// Of an option whose file is never standard output.
 pub(crate) fn a_file() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| {
+    absolute().try_map(|path| {
         if path.as_os_str() == "-" {
             Err("it goes to a file, not to standard output: name one (./- if it is to be called so)")
         } else {
             Ok(path)
         }
+    })
+}
+
+/// What is printed of it is true in any directory. `-` stays what it is.
+pub(crate) fn absolute() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path == Path::new("-") {
+        true => Ok(path),
+        false => std::path::absolute(path),
+    })
+}
+
+/// Of a directory that is made where there is none. A shell leaves `~` in
+/// `--home=~/icn`, and in quotes.
+pub(crate) fn a_home() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.starts_with("~") {
+        true => {
+            Err("write $HOME in the place of ~, or ./~ for a directory of that name".to_owned())
+        }
+        false => std::path::absolute(path).map_err(|error| error.to_string()),
     })
 }

@@ -17,6 +17,7 @@ fn of_opening() {
         "fault/open.rs",
         vec![
             (E::WrongPassphrase, K::WrongCredential),
+            (E::OddPassphrase { problem: crate::secret::TextProblem::Lines }, K::WrongCredential),
             (E::EmptyPassphrase, K::CredentialMissing),
             (E::ExcessiveWork { required: 30, limit: 20 }, K::Damaged),
             (E::Damaged(boxed()), K::Damaged),

@@ -43,6 +43,15 @@ fn of_credentials() {
             (E::NotSet { variable: variable() }, K::CredentialMissing),
             (E::NotSet { variable: "CREDENTIALS_DIRECTORY".into() }, K::CredentialMissing),
             (E::NotUtf8 { variable: variable() }, K::InvalidInput),
+            (E::NotAbsolute { variable: variable() }, K::InvalidInput),
+            (
+                E::NotOneLine {
+                    what: "PIN",
+                    origin: String::new(),
+                    problem: crate::secret::TextProblem::Lines,
+                },
+                K::InvalidInput,
+            ),
         ],
     );
 }

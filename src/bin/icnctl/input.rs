@@ -1,0 +1,75 @@
+//! Files that a command reads: by name, or from standard input.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
+use std::path::Path;
+
+use crate::error::CliError;
+use crate::output::say;
+use crate::standard;
+
+/// Something to be read, and its name in errors.
+pub(crate) struct Input {
+    name: String,
+    file: File,
+    /// It was named by nobody, and is empty so far.
+    is_unnamed: bool,
+}
+
+impl Input {
+    /// A file; standard input for `-` or nothing. `what` it is says an error, where
+    /// something else is read from there, too.
+    pub(crate) fn open(file: Option<&Path>, what: &'static str) -> Result<Self, CliError> {
+        let Some(path) = file.filter(|path| !standard::is_input(path)) else {
+            let input = standard::input(what)?;
+            if file.is_none() && input.is_terminal() {
+                say(&format!(
+                    "Reading {what} from the terminal; Ctrl-D on a line of its own ends it."
+                ));
+            }
+            let (name, is_unnamed) = ("standard input".into(), file.is_none());
+            return Ok(Self { name, file: input, is_unnamed });
+        };
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Ok(Self { name, file, is_unnamed: false }),
+            Err(source) => Err(CliError::Input { what: name, source }),
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn read_all(self) -> Result<Vec<u8>, CliError> {
+        self.read_at_most(u64::MAX)
+    }
+
+    /// Its first bytes, and no more.
+    pub(crate) fn read_at_most(mut self, limit: u64) -> Result<Vec<u8>, CliError> {
+        let mut bytes = Vec::new();
+        let read = self.by_ref().take(limit).read_to_end(&mut bytes);
+        read.map(|_| bytes).map_err(|error| self.failed(error))
+    }
+
+    /// The error of a reader that has read it.
+    pub(crate) fn failed(&self, source: io::Error) -> CliError {
+        CliError::Input { what: self.name.clone(), source }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(bytes)?;
+        if length == 0 && !bytes.is_empty() && self.is_unnamed {
+            // It may be meant so; or a pipe is not what it should be.
+            say(
+                "warning: no file was named, and nothing came on standard input: it is taken as empty",
+            );
+        }
+        self.is_unnamed = false;
+        Ok(length)
+    }
+}
+
+/// All of a file, or of standard input for `-` or nothing.
+pub(crate) fn read_all(file: Option<&Path>, what: &'static str) -> Result<Vec<u8>, CliError> {
+    Input::open(file, what)?.read_all()
+}
