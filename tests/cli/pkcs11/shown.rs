@@ -57,6 +57,67 @@ fn a_token_that_says_nothing_of_itself_and_facts_that_nobody_vouches_for_are_sho
     );
 }
 
+/// By `id init`, `id show` and the doctor, in words and in JSON.
+#[test]
+fn each_assurance_is_told_alike_by_init_show_and_doctor() {
+    let claimed = "the device's own word that it is hardware";
+    for (script, assurance, made, shown, state, found) in [
+        (
+            "hardware\nmanufacturer IBM\nmodel Soft",
+            "soft-token",
+            "a soft token: for tests, not for a node of value",
+            "soft token, for tests: whoever can read its files",
+            "warning",
+            "a soft token",
+        ),
+        (
+            "hardware\nmanufacturer aws_kms\nmodel 0\nlibrary none",
+            "remote-service",
+            "A service elsewhere keeps this key. It does not count as hardware.",
+            "a service elsewhere keeps the key",
+            "warning",
+            "a service elsewhere keeps the keys",
+        ),
+        (
+            "manufacturer Acme\nmodel HSM\nlibrary Acme",
+            "unstated",
+            "to \"soft-token\" or \"remote-service\"",
+            "the device does not say whether it is hardware",
+            "warning",
+            "the token does not say whether it is hardware",
+        ),
+        ("hardware\nlibrary Acme", "claimed", "", claimed, "ok", "the token claims to be hardware"),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(script);
+        let (home, module) = (hsm.home(), hsm.fault_module());
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        let said = home.ok(&init, b"");
+        assert!(said.contains(made), "{made}: {said}");
+        if assurance == "claimed" {
+            for warning in ["soft token", "elsewhere", "does not say"] {
+                assert!(!said.contains(warning), "{said}");
+            }
+        }
+        let json = home.show();
+        assert_eq!(json["assurance"], assurance);
+        assert_eq!(json["hardware_backed"], assurance == "claimed");
+        let text = home.ok(&["id", "show"], b"");
+        let line = format!("Assurance   {assurance} ({shown}");
+        assert!(text.contains(&line), "{line}: {text}");
+        let report = home.ok(&["--format", "json", "backend", "doctor"], b"");
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["module"]["tokens"][0]["assurance"], assurance, "{report}");
+        let verdicts = report["verdicts"].as_array().unwrap();
+        let verdict = verdicts.iter().find(|verdict| verdict["requirement"] == "hardware").unwrap();
+        assert_eq!((&verdict["state"], &verdict["found"]), (&state.into(), &found.into()));
+        let text = home.ok(&["backend", "doctor"], b"");
+        for part in [&format!("Assurance          {assurance}"), found] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
 /// Before the next write of the header, too.
 #[test]
 fn what_the_configuration_does_not_trust_is_not_shown() {

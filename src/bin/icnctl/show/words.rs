@@ -48,7 +48,8 @@ pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'
         }
         (Assurance::Unstated, _) => Some(
             "This token does not say whether it is hardware, so it does not count as such. If it \
-             is software or a service elsewhere, set assurance_at_most under [identity.pkcs11].",
+             is software or a service elsewhere, set assurance_at_most under [identity.pkcs11] to \
+             \"soft-token\" or \"remote-service\".",
         ),
         _ => None,
     }
