@@ -117,7 +117,8 @@ pub enum Pkcs11Error {
     },
     /// What lies there is no key that an identity can have.
     #[error(
-        "token {token} has no key for an identity: {key} is {found}, and not an Ed25519 or P-256 key"
+        "on token {token}, {key} is {found}, and not an Ed25519 or P-256 key; an identity has no key \
+         of another kind"
     )]
     OtherKind {
         /// The token.
