@@ -12,6 +12,7 @@ pub mod doctor;
 mod ecdh;
 mod failure;
 mod finding;
+mod flags;
 mod info;
 mod keep;
 mod key;
@@ -22,12 +23,15 @@ mod mechanisms;
 mod module;
 mod object;
 mod per_session;
+mod pins;
 mod place;
 mod point;
+mod policy;
 mod pool;
 mod put_back;
 mod raw;
 mod recovery;
+mod refusal;
 mod scheme;
 mod session;
 mod storage;
@@ -37,9 +41,10 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::connection::{LoginGuard, Policy};
+use self::connection::LoginGuard;
 use self::keep::ToKeep;
 use self::key::TokenKey;
 use self::keygen::Lifetime;
@@ -47,6 +52,7 @@ pub use self::logged_in::LoggedIn;
 use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
+use self::policy::Policy;
 use self::scheme::Scheme;
 use self::token::{Token, Wanted};
 use super::{
@@ -134,6 +140,7 @@ impl Pkcs11Backend {
             policy: self.policy(),
             verify_after_sign: self.config.verify_after_sign,
             public: Mutex::default(),
+            shown_to_anybody: AtomicBool::default(),
         }))
     }
 
@@ -210,7 +217,7 @@ fn not_this(wanted: String, present: String) -> Pkcs11Error {
     Pkcs11Error::NoToken { wanted, present: vec![present], renamed: None }
 }
 
-/// Removes what a failed attempt has made.
+/// Removes what a failed attempt has made, or names it.
 fn cleaned_up(objects: Objects<'_>, id: &[u8], error: Error) -> Error {
     // This session may be the one that was lost.
     match objects.remove(id).or_else(|_| objects.remove_afresh(id)) {

@@ -100,9 +100,10 @@ impl Pkcs11Error {
             | Self::NoPublicKey { .. }
             | Self::LeftBehind { .. }
             | Self::ProbeLeft { .. } => ErrorKind::Damaged,
-            Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinDiffers { .. } => {
-                ErrorKind::WrongCredential
-            }
+            Self::WrongPin { .. }
+            | Self::PinKnownWrong { .. }
+            | Self::PinDiffers { .. }
+            | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
             Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
             Self::PinUnusable { .. } | Self::NotOpen { .. } => ErrorKind::CredentialMissing,
             Self::NotReopened { source, .. } => {

@@ -241,6 +241,15 @@ pub enum Pkcs11Error {
         /// What it wants.
         reason: &'static str,
     },
+    /// The PIN was sent, once, and nobody is logged in: it has expired, or something else
+    /// is in its way.
+    #[error("token {token} was sent the PIN once and does not log in with it: {reason}")]
+    PinNotTaken {
+        /// The token.
+        token: String,
+        /// Why not, by its answer.
+        reason: &'static str,
+    },
     /// The key wants its PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), and the
     /// module has no way for it.
     #[error(

@@ -58,9 +58,22 @@ impl PinAnswer {
         Self(None)
     }
 
-    /// Whether it is to be sent although it was refused, or in doubt, before.
+    /// Whether anybody wants to know it.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) const fn is_noted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether both are told to one.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.as_ref().zip(other.0.as_ref()).is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+    }
+
+    /// Whether it is to be sent although it was refused, or in doubt, before: until it is
+    /// refused again.
     pub(crate) fn insists(&self) -> bool {
-        self.0.as_ref().is_some_and(|cell| cell.insists)
+        self.0.as_ref().is_some_and(|cell| cell.insists && *cell.heard() != Heard::Refused)
     }
 
     /// The PIN goes to the device next. Unless it was accepted before, that is written

@@ -90,6 +90,12 @@ fn of_tokens() -> Vec<Row> {
         row(call("C_OpenSession", ErrorKind::Busy), &["`sessions`"], counted),
         row(call("C_Sign", ErrorKind::DeviceAbsent), &["plug the token in"], counted),
         row(call("C_Sign", ErrorKind::DeviceFailed), &["vendor's own tool"], counted),
+        row(call("C_Login", ErrorKind::WrongCredential), &["before you give the PIN again"], &[]),
+        row(
+            Pkcs11Error::PinNotTaken { token: t(), reason: "the PIN has expired" },
+            &["vendor's tool", "log out"],
+            counted,
+        ),
         row(call("C_Login", ErrorKind::DeviceFailed), &["before you give the PIN again"], &[]),
     ]
 }

@@ -37,6 +37,7 @@ mod messages;
 mod modules;
 mod nethsm;
 mod nss;
+mod one_sending;
 mod p11_kit;
 mod p256;
 mod pin_states;

@@ -13,45 +13,38 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use cryptoki::session::SessionState;
+use cryptoki::session::UserType;
 
 use super::info::TokenInfo;
-use super::login::{PinHash, PinMemory, Refusal, log_in};
+use super::login::{Meant, Taken};
+use super::object::Objects;
+use super::pins::{Pins, Standing};
+use super::policy::Policy;
 use super::pool::Idle;
+use super::refusal::Refusal;
 use super::session::{Session, close};
 use super::token::Token;
-use crate::config::Pkcs11Config;
 use crate::error::Pkcs11Error;
 use crate::secret::Pin;
 
 /// Module, serial number, label.
 type Name = (PathBuf, String, String);
 
-static TOKENS: Mutex<BTreeMap<Name, Arc<Connection>>> = Mutex::new(BTreeMap::new());
+/// Tokens of one name are told apart by their slots.
+static TOKENS: Mutex<BTreeMap<Name, Vec<Known>>> = Mutex::new(BTreeMap::new());
 
-/// What the operator configured about logging in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    pub(super) allow_final_try: bool,
-    /// Most sessions in the pool.
-    pub(super) sessions: usize,
-}
-
-impl Policy {
-    pub(super) fn of(config: &Pkcs11Config) -> Self {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            allow_final_try: config.allow_final_try,
-            sessions: config.sessions.map_or_else(cores, |sessions| sessions.get().into()),
-        }
-    }
+struct Known {
+    /// Where it was seen last.
+    slot: u64,
+    is_told_by_slot: bool,
+    connection: Arc<Connection>,
 }
 
 /// One token in this process.
 #[derive(Default)]
 pub(super) struct Connection {
-    /// Held during a login, so that two threads do not send two PINs; not
-    /// while a token signs.
+    /// Held from the check of a PIN to the answer to it, so that two threads do not send
+    /// two PINs; not while a token signs.
     state: Mutex<State>,
     /// A session came back, or the login ended.
     pub(super) freed: Condvar,
@@ -61,12 +54,10 @@ pub(super) struct Connection {
 pub(super) struct State {
     /// How many [`LoginGuard`]s there are.
     holders: usize,
-    pub(super) pins: PinMemory,
-    /// The PIN that was accepted, while there are holders. `None` again if the
-    /// token refuses it later.
-    pub(super) accepted: Option<Accepted>,
-    pub(super) accepted_was_refused: bool,
+    pub(super) pins: Pins,
     pub(super) login: Option<Login>,
+    /// That of the last login, which may be lost.
+    policy: Option<Policy>,
     /// Counts logins: object handles of an older one are not used.
     pub(super) epoch: u64,
     pub(super) pool: Idle,
@@ -74,54 +65,66 @@ pub(super) struct State {
     pub(super) settling: usize,
 }
 
-pub(super) struct Accepted {
-    pub(super) hash: PinHash,
-    /// Kept so that a lost login can be made again; no second copy.
-    pub(super) pin: Pin,
-    /// It was sent again, and what came back said neither yes nor no. It is not sent by
-    /// itself, until whoever has it gives it anew.
-    pub(super) in_doubt: bool,
-}
-
 /// A login, kept alive by an idle session of its own.
 pub(super) struct Login {
     pub(super) session: Session,
     pub(super) token: Arc<Token>,
-    pub(super) since: Instant,
     pub(super) policy: Policy,
     /// Every session is logged in with it: one has signed without being given the PIN,
     /// or the token said so.
     pub(super) is_for_all: bool,
 }
 
+/// The PIN to log in with.
+#[derive(Clone, Copy)]
+pub(super) enum With<'a> {
+    /// This one, which somebody gives.
+    Given(&'a Pin),
+    /// The one that was accepted before.
+    Accepted,
+}
+
 /// Keeps the token logged in; the last one to go logs out.
 pub(super) struct LoginGuard(Arc<Connection>);
 
 impl LoginGuard {
-    /// Logs in, or joins the login that there is.
+    /// Logs in, or joins the login that there is, for no key that is known yet.
     pub(super) fn enter(token: &Token, pin: &Pin, policy: Policy) -> Result<Self, Pkcs11Error> {
+        Self::enter_for(Meant::None, token, pin, policy)
+    }
+
+    /// The same for the key that is meant.
+    pub(super) fn enter_for(
+        meant: Meant<'_>,
+        token: &Token,
+        pin: &Pin,
+        policy: Policy,
+    ) -> Result<Self, Pkcs11Error> {
         let connection = Connection::of(token)?;
+        let asked = Instant::now();
         let mut state = connection.lock();
         let hash = state.pins.hash(token, pin)?;
-        if state.pins.knows_as_wrong(&hash) {
-            pin.answer().refused();
-            return Err(Pkcs11Error::PinKnownWrong { token: token.name() });
-        }
-        if state.login.is_some() && !state.is_logged_in() {
-            // The token was pulled out, or reset.
-            state = connection.settled(state);
-            if !state.is_logged_in() {
-                state.end();
+        loop {
+            // Again after each wait: another thread may have been told something of it.
+            state.pins.may_be_given(token, (pin, &hash), asked)?;
+            match state.pins.standing(&hash) {
+                Standing::Same if state.is_logged_in() => {
+                    state.pins.given_again(pin);
+                    break;
+                }
+                Standing::Another if state.is_logged_in() => {
+                    return Err(Pkcs11Error::PinDiffers { token: token.name() });
+                }
+                // The token was pulled out, or reset, or has refused the PIN since. Those
+                // who use it still are not disturbed.
+                _ if state.login.is_some() && state.pool.lent > 0 => {
+                    state = connection.settled(state);
+                }
+                _ => {
+                    state.log_in_anew(token, pin, policy, meant)?;
+                    break;
+                }
             }
-        }
-        let current = &mut *state;
-        match (&current.login, &mut current.accepted) {
-            (Some(_), Some(accepted)) if accepted.hash.same(&hash) => {
-                accepted.in_doubt = false;
-                pin.answer().accepted();
-            }
-            (Some(_), _) => return Err(Pkcs11Error::PinDiffers { token: token.name() }),
-            (None, _) => current.first_login(token, pin, hash, policy)?,
         }
         state.holders += 1;
         drop(state);
@@ -157,7 +160,7 @@ impl Drop for LoginGuard {
         let mut state = self.0.lock();
         state.holders = state.holders.saturating_sub(1);
         if state.holders == 0 {
-            state.accepted = None;
+            state.pins.forget_accepted();
             state.epoch += 1;
             state.pool.close_all();
             if let Some(login) = state.login.take() {
@@ -185,8 +188,22 @@ impl Connection {
         let identity = token.identity();
         let path = token.module().path().to_owned();
         let name = (path, identity.serial.clone(), identity.label.clone());
+        let (slot, is_told_by_slot) = (token.slot(), token.is_told_by_slot());
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(tokens.entry(name).or_default()))
+        let of_name = tokens.entry(name).or_default();
+        let there = of_name.iter().position(|known| known.slot == slot);
+        // The only one of its name may have been plugged in elsewhere.
+        let moved = || of_name.iter().position(|known| !known.is_told_by_slot);
+        let known = there.or_else(|| if is_told_by_slot { None } else { moved() });
+        if let Some(known) = known.and_then(|place| of_name.get_mut(place)) {
+            known.slot = slot;
+            known.is_told_by_slot |= is_told_by_slot;
+            return Ok(Arc::clone(&known.connection));
+        }
+        let connection = Arc::<Self>::default();
+        let kept = Arc::clone(&connection);
+        of_name.push(Known { slot, is_told_by_slot, connection: kept });
+        Ok(connection)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,11 +234,7 @@ impl Connection {
 impl State {
     /// Whether the token still knows the login.
     pub(super) fn is_logged_in(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| {
-            login.session.get_session_info().is_ok_and(|info| {
-                matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser)
-            })
-        })
+        self.login.as_ref().is_some_and(|login| login.session.says_logged_in())
     }
 
     /// Ends the login, whatever is left of it. No session may be lent; handles
@@ -234,31 +247,74 @@ impl State {
         }
     }
 
-    fn first_login(
+    /// Logs in with a PIN that somebody gives, where no other one counts. No session may
+    /// be lent.
+    fn log_in_anew(
         &mut self,
         token: &Token,
         pin: &Pin,
-        hash: PinHash,
         policy: Policy,
+        meant: Meant<'_>,
     ) -> Result<(), Pkcs11Error> {
-        let session = token.session_within_lock()?;
-        match log_in(token, &session, pin, policy.allow_final_try) {
-            Ok(info) => {
-                self.accepted_was_refused = false;
-                self.accepted = Some(Accepted { hash, pin: pin.clone(), in_doubt: false });
-                self.logged_in(token.clone(), session, policy, Some(&info));
+        if self.is_logged_in() {
+            // While it lasts the token looks at no PIN. What is not sent ends no login.
+            let session = token.session_for_login()?;
+            let objects = Objects { token, session: &session };
+            let may_be_sent = self.pins.clear(objects, pin, policy, meant).map(drop);
+            close(session);
+            may_be_sent?;
+            if let Some(login) = &self.login
+                && let Err(error) = login.session.logout()
+            {
+                log::debug!("logging out of a token: {error}");
+            }
+        }
+        self.end();
+        self.log_in(token.clone(), With::Given(pin), policy, meant)
+    }
+
+    /// Logs in. The PIN is sent once; where each session wants it, once to the one that
+    /// keeps the login and, in the same step, to one that can be borrowed.
+    pub(super) fn log_in(
+        &mut self,
+        token: Token,
+        with: With<'_>,
+        policy: Policy,
+        meant: Meant<'_>,
+    ) -> Result<(), Pkcs11Error> {
+        let session = token.session_for_login()?;
+        // Only where a login is that of a session do they say so beforehand.
+        let is_by_session = session.says_logged_in();
+        let objects = Objects { token: &token, session: &session };
+        let cleared = match with {
+            With::Given(pin) => self.pins.clear(objects, pin, policy, meant),
+            With::Accepted => self.pins.clear_again(objects, policy, meant),
+        };
+        let sent = cleared.map(|cleared| match cleared.send(UserType::User) {
+            Ok(taken) => {
+                let info = taken.info().clone();
+                Ok((Some(info), is_by_session.then(|| one_more(taken, &token)).flatten()))
+            }
+            // A PIN was accepted before: here it is enough to be logged in.
+            Err(Refusal::AlreadyIn(_)) if matches!(with, With::Accepted) => Ok((None, None)),
+            Err(refusal) => Err(refusal.into_error()),
+        });
+        match sent {
+            Ok(Ok((info, one_more))) => {
+                self.logged_in(token, session, policy, info.as_ref());
+                if let Some(one_more) = one_more {
+                    self.pool.add(one_more);
+                }
                 Ok(())
             }
-            Err(refusal) => {
-                if matches!(refusal, Refusal::OfThisPin(_)) {
-                    self.pins.refuse(hash);
-                }
-                Err(refusal.into_error())
+            Ok(Err(error)) | Err(error) => {
+                close(session);
+                Err(error)
             }
         }
     }
 
-    pub(super) fn logged_in(
+    fn logged_in(
         &mut self,
         token: Token,
         session: Session,
@@ -268,8 +324,28 @@ impl State {
         let limit = info.and_then(sessions_of);
         self.pool.limit_to(policy.sessions.min(limit.unwrap_or(usize::MAX)));
         self.epoch += 1;
-        let (token, since) = (Arc::new(token), Instant::now());
-        self.login = Some(Login { session, token, since, policy, is_for_all: false });
+        self.policy = Some(policy);
+        let token = Arc::new(token);
+        self.login = Some(Login { session, token, policy, is_for_all: false });
+    }
+
+    /// How the last login was made.
+    pub(super) const fn policy(&self) -> Option<Policy> {
+        self.policy
+    }
+}
+
+/// One more session that is logged in, beside the one that keeps the login.
+fn one_more(taken: Taken<'_>, token: &Token) -> Option<Session> {
+    let session = token.open_session().ok()?;
+    session.note_pin_sent();
+    match taken.also(&session).send(UserType::User).map(drop) {
+        Ok(()) => Some(session),
+        Err(refusal) => {
+            log::warn!("a session could not be logged in: {}", refusal.into_error());
+            close(session);
+            None
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Seen {
     /// The flags of its PIN.
     pub(super) pin: PinState,
     pub(super) at: Instant,
+    /// No other token had its label and serial number, when all were looked at.
+    pub(super) is_alone: bool,
     /// Asked for once, and shared by the copies.
     pub(super) mechanisms: Arc<OnceLock<Vec<MechanismType>>>,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cryptoki::object::ObjectHandle;
 
 use super::connection::LoginGuard;
+use super::login::Meant;
 use super::object::Objects;
 use super::place::{Place, Seen, with_name};
 use super::pool::{Condition, Lease, NoLease};
@@ -34,7 +35,7 @@ impl DeviceKey for TokenKey {
         let (token, session) = place.session()?;
         place.check(Objects { token: &token, session: &session })?;
         drop(session);
-        let login = LoginGuard::enter(&token, pin, place.policy)?;
+        let login = LoginGuard::enter_for(Meant::Key(place), &token, pin, place.policy)?;
         open(place, login)
     }
 }
@@ -177,7 +178,7 @@ impl TokenSigner {
 
     /// Gives the PIN for one operation.
     fn confirm(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
-        self.login.confirm(objects.token, objects.session, self.place.policy)
+        self.login.confirm(objects, self.place.policy)
     }
 
     fn found(&self) -> MutexGuard<'_, Option<Found>> {
@@ -247,9 +248,7 @@ impl TokenSigner {
 
     /// Opens again what was lost, and finds the key again.
     fn recover(&self, epoch: u64) -> Result<(), Pkcs11Error> {
-        let revive = |epoch, doubt| {
-            self.login.revive(epoch, doubt, self.place.policy, || self.place.token_now())
-        };
+        let revive = |epoch, doubt| self.login.revive(epoch, doubt, &self.place);
         revive(epoch, Doubt::Asks)?;
         let again = self.lease().and_then(|mut lease| self.object(&mut lease).map(drop));
         match again {

@@ -2,7 +2,6 @@
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki::session::SessionState;
 
 use super::object::Objects;
 use super::scheme::Scheme;
@@ -152,10 +151,12 @@ impl Objects<'_> {
     ) -> Result<(), Pkcs11Error> {
         let mut other = None;
         for object in made {
-            let shown = self.read(object, AttributeType::Id)?.unwrap_or_default();
-            if shown != id {
-                other = Some(shown);
-                break;
+            match self.read(object, AttributeType::Id) {
+                Ok(shown) if shown.as_deref().unwrap_or_default() == id => {}
+                shown => {
+                    other = Some(shown);
+                    break;
+                }
             }
         }
         let Some(shown) = other else { return Ok(()) };
@@ -169,6 +170,9 @@ impl Objects<'_> {
             }
         }
         let token = self.token.name();
+        // What cannot be looked at most likely has the id that it was given, by which the
+        // caller removes it.
+        let shown = shown?.unwrap_or_default();
         match failed {
             Some(error) => {
                 let id = strays::shown(&shown);
@@ -186,6 +190,11 @@ impl Objects<'_> {
 
     /// Destroys every key with this id; that one is gone already is no error. The session
     /// must be a writing one.
+    ///
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::NotOpen`] if nobody is logged in any more: private keys are not seen
+    /// then.
     pub(super) fn remove(self, id: &[u8]) -> Result<(), Pkcs11Error> {
         // An empty id is that of every object which was given none.
         if id.is_empty() {
@@ -206,23 +215,21 @@ impl Objects<'_> {
         }
         result?;
         // Unless the token shows it still, or would not if it were there.
+        let logged_in = self.session.says_logged_in();
         match gone {
-            Some(error) if !self.is_logged_in() || !self.keys_named(id)?.is_empty() => {
+            Some(error) if !logged_in || !self.keys_named(id)?.is_empty() => {
                 Err(self.token.failed("C_DestroyObject")(error))
             }
+            _ if !logged_in => Err(Pkcs11Error::NotOpen { token: self.token.name() }),
             _ => Ok(()),
         }
     }
 
-    fn is_logged_in(self) -> bool {
-        use SessionState::{RoUser, RwUser};
-        let info = self.session.get_session_info();
-        info.is_ok_and(|info| matches!(info.session_state(), RoUser | RwUser))
-    }
-
     /// The same in a session of its own: this one may have an operation
-    /// pending, beside which a token does nothing else.
+    /// pending, beside which a token does nothing else. A login that was lost is made
+    /// again for it.
     pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), Pkcs11Error> {
+        self.token.reopen()?;
         let session = self.token.writing_session()?;
         Objects { token: self.token, session: &session }.remove(id)
     }

@@ -103,7 +103,7 @@ impl LoggedIn<'_> {
         if !always_pin {
             return Ok(());
         }
-        self.login.confirm(&self.token, session, self.backend.policy())
+        self.login.confirm(Objects { token: &self.token, session }, self.backend.policy())
     }
 
     fn must_be(&self, wanted: &Wanted) -> Result<(), Pkcs11Error> {

@@ -148,7 +148,9 @@ impl Objects<'_> {
     fn search(self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Error> {
         match self.within_login(|| self.session.find_objects(template)) {
             // Such a token shows nothing before somebody is logged in.
-            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) if !self.token.is_open() => {
+            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _))
+                if self.session.is_for_login() || !self.token.is_open() =>
+            {
                 Ok(Vec::new())
             }
             found => found,

@@ -6,14 +6,16 @@
 //! accepted, once.
 
 use cryptoki::error::{Error, RvError};
+use cryptoki::session::UserType;
 
 use super::connection::{Connection, State};
 use super::failure::Failure;
-use super::login::{Refusal, log_in, log_in_too};
+use super::login::Meant;
 use super::object::Objects;
 use super::raw::NotSigned;
+use super::refusal::Refusal;
 use super::session::Session;
-use super::token::{RECENT, Token};
+use super::token::Token;
 
 /// What a failed call was answered.
 pub(super) trait Answer {
@@ -58,6 +60,7 @@ impl Objects<'_> {
         match call() {
             Err(failed)
                 if failed.code() == Some(RvError::UserNotLoggedIn)
+                    && !self.session.is_for_login()
                     && Connection::log_in_too(self.token, self.session) =>
             {
                 call()
@@ -79,28 +82,26 @@ impl Connection {
             // It is lost, and not for this session alone.
             return false;
         }
-        let (Some(login), Some(accepted)) = (&state.login, &state.accepted) else { return false };
-        let not_this_pin = accepted.in_doubt || accepted.pin.text().is_none();
-        if login.is_for_all || not_this_pin || session.note_pin_sent() {
+        let State { login: Some(login), pins, .. } = &mut *state else { return false };
+        if login.is_for_all || pins.is_of_pad() {
             return false;
         }
-        let sent = if login.since.elapsed() < RECENT {
-            log_in_too(token, session, &accepted.pin)
-        } else {
-            log_in(token, session, &accepted.pin, login.policy.allow_final_try).map(drop)
+        let objects = Objects { token, session };
+        let cleared = match pins.clear_again(objects, login.policy, Meant::KeyOfThisLogin) {
+            Ok(cleared) if !session.note_pin_sent() => cleared,
+            Ok(_) => return false,
+            Err(error) => {
+                log::warn!("a session was not logged in: {error}");
+                return false;
+            }
         };
-        match sent {
+        match cleared.send(UserType::User).map(drop) {
             Ok(()) => true,
             Err(Refusal::AlreadyIn(_)) => {
-                state.login_is_for_all();
+                login.is_for_all = true;
                 false
             }
             Err(refusal) => {
-                match refusal {
-                    Refusal::OfThisPin(_) => state.refuse_accepted(),
-                    Refusal::Other(_) => state.doubt_accepted(),
-                    Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
-                }
                 log::warn!("a session could not be logged in: {}", refusal.into_error());
                 false
             }

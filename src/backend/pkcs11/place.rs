@@ -1,12 +1,13 @@
 //! Where a key is on a token, and what can be seen of it there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki::object::ObjectHandle;
 
-use super::connection::Policy;
 use super::module::Module;
 use super::object::{Objects, Pair, with_id};
+use super::policy::Policy;
 use super::session::OwnSession;
 use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
@@ -36,6 +37,8 @@ pub(super) struct Place {
     pub(super) verify_after_sign: bool,
     /// The object that showed the public key, as it was found last. Only a hint.
     pub(super) public: Mutex<Option<ObjectHandle>>,
+    /// Whether the token has shown it while nobody was logged in.
+    pub(super) shown_to_anybody: AtomicBool,
 }
 
 impl Place {
@@ -99,6 +102,28 @@ impl Place {
                 Ok(None)
             }
         }
+    }
+
+    /// The same before a PIN is sent, on a session in which nobody is logged in.
+    pub(super) fn check_before_pin(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
+        if self.check(objects)?.is_some() {
+            self.shown_to_anybody.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The same after a loss. Another token may have come under the name of the one that
+    /// was there: nothing that is known of that one is a hint, and what it showed before
+    /// it has to show again.
+    pub(super) fn check_again(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
+        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let was_shown = self.shown_to_anybody.load(Ordering::Relaxed);
+        self.check_before_pin(objects)?;
+        if was_shown && !self.is_shown() {
+            let (token, wanted) = (objects.token.name(), with_id(&self.locator.id));
+            return Err(Pkcs11Error::NoKey { token, wanted });
+        }
+        Ok(())
     }
 
     /// Whether the last check saw the public key.

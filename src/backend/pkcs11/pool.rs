@@ -24,6 +24,11 @@ impl Idle {
         self.limit = limit.max(1);
     }
 
+    /// Takes one that was opened for it.
+    pub(super) fn add(&mut self, session: Session) {
+        self.sessions.push(session);
+    }
+
     /// Drops those that the module does not know any more.
     fn keep_the_living(&mut self) {
         let (living, dead) = std::mem::take(&mut self.sessions)

@@ -1,15 +1,18 @@
 //! What was lost when a call failed, and getting it back, once.
 
 use cryptoki::error::RvError;
+use cryptoki::session::UserType;
 
-use super::connection::{Connection, Policy, State};
+use super::connection::{Connection, State, With};
 use super::failure::Failure;
-use super::login::{Refusal, confirm, log_in};
+use super::login::Meant;
+use super::object::Objects;
+use super::place::Place;
+use super::policy::Policy;
 use super::pool::Condition;
-use super::session::Session;
+use super::refusal::Refusal;
 use super::token::Token;
 use crate::error::Pkcs11Error;
-use crate::secret::Pin;
 
 /// Tells by its failure whether a call is worth a recovery, and what to do
 /// with the session that it used.
@@ -52,11 +55,15 @@ impl Connection {
     ///
     /// Logs in again with the PIN that the token accepted before, once; if it
     /// is refused now, it is not used again.
-    pub(super) fn revive(
+    pub(super) fn revive(&self, seen: u64, doubt: Doubt, place: &Place) -> Result<(), Pkcs11Error> {
+        let again = (place.policy, Meant::KeyAgain(place));
+        self.revive_by((seen, doubt), again, || place.token_now())
+    }
+
+    fn revive_by(
         &self,
-        seen: u64,
-        doubt: Doubt,
-        policy: Policy,
+        (seen, doubt): (u64, Doubt),
+        (policy, meant): (Policy, Meant<'_>),
         find: impl FnOnce() -> Result<Token, Pkcs11Error>,
     ) -> Result<(), Pkcs11Error> {
         let mut state = self.lock();
@@ -73,76 +80,35 @@ impl Connection {
         }
         state.end();
         let token = find()?;
-        let pin = state.pin_to_send(&token)?;
-        if pin.text().is_none() {
+        state.pins.to_send_again(&token)?;
+        if state.pins.is_of_pad() {
             // Somebody would have to stand at the PIN pad.
             return Err(Pkcs11Error::NotOpen { token: token.name() });
         }
-        let session = token.session_within_lock()?;
-        match log_in(&token, &session, &pin, policy.allow_final_try) {
-            // A PIN was accepted before: here it is enough to be logged in.
-            answer @ (Ok(_) | Err(Refusal::AlreadyIn(_))) => {
-                log::info!("token {} was lost, and is open again", token.name());
-                state.logged_in(token, session, policy, answer.ok().as_ref());
-                Ok(())
-            }
-            Err(refusal) => {
-                match refusal {
-                    Refusal::OfThisPin(_) => state.refuse_accepted(),
-                    // Not by itself again; whoever has the PIN may open anew.
-                    Refusal::Other(_) => state.accepted = None,
-                    Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
-                }
-                Err(refusal.into_error())
-            }
-        }
+        state.log_in(token.clone(), With::Accepted, policy, meant)?;
+        log::info!("token {} was lost, and is open again", token.name());
+        Ok(())
     }
 
     /// Gives the accepted PIN for the one operation that a session has begun. Unless
     /// it is taken, it is not sent again.
-    pub(super) fn confirm(
-        &self,
-        token: &Token,
-        session: &Session,
-        policy: Policy,
-    ) -> Result<(), Pkcs11Error> {
-        // Held while it is sent: what refuses it keeps other threads from sending it.
+    pub(super) fn confirm(&self, objects: Objects<'_>, policy: Policy) -> Result<(), Pkcs11Error> {
         let mut state = self.lock();
-        let pin = state.pin_to_send(token)?;
-        confirm(token, session, &pin, policy.allow_final_try).map_err(|refusal| {
-            match refusal {
-                Refusal::OfThisPin(_) => state.refuse_accepted(),
-                Refusal::Other(_) => state.doubt_accepted(),
-                Refusal::AlreadyIn(_) | Refusal::NotThere(_) => {}
-            }
-            refusal.into_error()
-        })
+        let cleared = state.pins.clear_again(objects, policy, Meant::KeyOfThisLogin)?;
+        cleared.send(UserType::ContextSpecific).map(drop).map_err(Refusal::into_error)
     }
 }
 
-impl State {
-    /// The accepted PIN, if nothing speaks against sending it again.
-    fn pin_to_send(&self, token: &Token) -> Result<Pin, Pkcs11Error> {
-        match &self.accepted {
-            Some(accepted) if !accepted.in_doubt => Ok(accepted.pin.clone()),
-            None if self.accepted_was_refused => {
-                Err(Pkcs11Error::PinKnownWrong { token: token.name() })
-            }
-            _ => Err(Pkcs11Error::NotOpen { token: token.name() }),
-        }
-    }
-
-    /// Nobody knows whether the accepted PIN was counted as a wrong try.
-    pub(super) fn doubt_accepted(&mut self) {
-        if let Some(accepted) = &mut self.accepted {
-            accepted.in_doubt = true;
-        }
-    }
-
-    pub(super) fn refuse_accepted(&mut self) {
-        if let Some(accepted) = self.accepted.take() {
-            self.accepted_was_refused = true;
-            self.pins.refuse(accepted.hash);
-        }
+impl Token {
+    /// Brings back a login that was lost while something was made on the token, so that
+    /// it can be removed.
+    pub(super) fn reopen(&self) -> Result<(), Pkcs11Error> {
+        let connection = Connection::of(self)?;
+        let (epoch, policy) = {
+            let state = connection.lock();
+            (state.epoch, state.policy())
+        };
+        let policy = policy.ok_or_else(|| Pkcs11Error::NotOpen { token: self.name() })?;
+        connection.revive_by((epoch, Doubt::Asks), (policy, Meant::None), || Ok(self.clone()))
     }
 }

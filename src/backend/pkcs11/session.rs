@@ -5,16 +5,35 @@ use std::cell::Cell;
 use std::ops::Deref;
 
 use cryptoki::error::{Error, RvError};
+use cryptoki::session::SessionState;
 
 /// A session, and whether the PIN was sent for it alone.
 pub(super) struct Session {
     of_module: cryptoki::session::Session,
     pin_sent: Cell<bool>,
+    /// Opened to log in by it: it sees what anybody sees, and is given no PIN for that.
+    is_for_login: bool,
 }
 
 impl Session {
     pub(super) const fn new(of_module: cryptoki::session::Session) -> Self {
-        Self { of_module, pin_sent: Cell::new(false) }
+        Self { of_module, pin_sent: Cell::new(false), is_for_login: false }
+    }
+
+    /// One that is opened under the lock of its connection.
+    pub(super) const fn for_login(of_module: cryptoki::session::Session) -> Self {
+        Self { of_module, pin_sent: Cell::new(false), is_for_login: true }
+    }
+
+    pub(super) const fn is_for_login(&self) -> bool {
+        self.is_for_login
+    }
+
+    /// Whether it says that the user is logged in.
+    pub(super) fn says_logged_in(&self) -> bool {
+        self.get_session_info().is_ok_and(|info| {
+            matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser)
+        })
     }
 
     /// Notes that the PIN is sent for this session; tells whether it was before.

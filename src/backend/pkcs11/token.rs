@@ -31,6 +31,8 @@ pub(super) const RECENT: Duration = Duration::from_secs(1);
 pub(super) struct Token {
     module: Arc<Module>,
     seen: Seen,
+    /// Another may have its label and serial number: it is told by its slot.
+    told_by_slot: bool,
 }
 
 impl Token {
@@ -47,8 +49,10 @@ impl Token {
     /// The token that was selected last, if it can be no other than the wanted one.
     fn known(module: &Arc<Module>, wanted: &Wanted) -> Option<Self> {
         let seen = module.last_seen().clone()?;
-        let known = Self { module: Arc::clone(module), seen };
-        Some(known).filter(|known| wanted.is_pinned() && wanted.matches(known))
+        let told_by_slot = wanted.names_slot();
+        let is_one = wanted.is_pinned() && (told_by_slot || seen.is_alone);
+        let known = Self { module: Arc::clone(module), seen, told_by_slot };
+        Some(known).filter(|known| is_one && wanted.matches(known))
     }
 
     fn is_recent(&self) -> bool {
@@ -59,12 +63,15 @@ impl Token {
     pub(super) fn select_now(module: &Arc<Module>, wanted: &Wanted) -> Result<Self, Pkcs11Error> {
         super::module::check_process()?;
         let again = Self::known(module, wanted).and_then(|known| {
-            read(module, known.seen.slot).filter(|now| now.seen.identity == known.seen.identity)
+            let mut now = read(module, known.seen.slot)?;
+            now.seen.is_alone = known.seen.is_alone;
+            Some(now).filter(|now| now.seen.identity == known.seen.identity)
         });
-        let token = match again {
+        let mut token = match again {
             Some(token) => token,
             None => Self::search(module, wanted)?,
         };
+        token.told_by_slot = wanted.names_slot();
         *module.last_seen() = Some(token.seen.clone());
         Ok(token)
     }
@@ -73,7 +80,13 @@ impl Token {
         let (mut matching, others): (Vec<_>, Vec<_>) =
             present(module)?.into_iter().partition(|token| wanted.matches(token));
         match (matching.pop(), matching.is_empty()) {
-            (Some(token), true) => Ok(token),
+            (Some(mut token), true) => {
+                let name = |token: &Self| {
+                    (token.identity().label.clone(), token.identity().serial.clone())
+                };
+                token.seen.is_alone = others.iter().all(|other| name(other) != name(&token));
+                Ok(token)
+            }
             (None, _) => {
                 let slots = out_of_reach(module);
                 let (text, renamed) = (wanted.to_string(), renamed(wanted, &others));
@@ -126,6 +139,15 @@ impl Token {
         &self.seen.identity
     }
 
+    /// Where it was seen.
+    pub(super) fn slot(&self) -> u64 {
+        self.seen.slot.id()
+    }
+
+    pub(super) const fn is_told_by_slot(&self) -> bool {
+        self.told_by_slot
+    }
+
     /// For messages: label and serial number.
     pub(super) fn full_name(&self) -> String {
         let DeviceIdentity { label, serial, .. } = &self.seen.identity;
@@ -158,25 +180,25 @@ impl Token {
         if self.is_recent() { Ok(self.seen.pin) } else { Ok(self.info()?.pin()) }
     }
 
-    /// For callers that hold the connection's lock.
-    pub(super) fn session_within_lock(&self) -> Result<Session, Pkcs11Error> {
-        self.open_session().map_err(self.failed("C_OpenSession"))
+    /// To log in by it; for callers that hold the connection's lock.
+    pub(super) fn session_for_login(&self) -> Result<Session, Pkcs11Error> {
+        let session = self.module.context().open_ro_session(self.seen.slot);
+        self.seen_again(session).map(Session::for_login).map_err(self.failed("C_OpenSession"))
     }
 
     /// A session as the module gives it.
     pub(super) fn open_session(&self) -> Result<Session, Error> {
-        self.opened(self.module.context().open_ro_session(self.seen.slot))
+        self.seen_again(self.module.context().open_ro_session(self.seen.slot)).map(Session::new)
     }
 
     /// The same, for writing.
     pub(super) fn open_writing_session(&self) -> Result<Session, Error> {
-        self.opened(self.module.context().open_rw_session(self.seen.slot))
+        self.seen_again(self.module.context().open_rw_session(self.seen.slot)).map(Session::new)
     }
 
-    fn opened(&self, session: Result<cryptoki::session::Session, Error>) -> Result<Session, Error> {
-        // The token may be away, or in another slot: it is looked at again.
-        let session = session.inspect_err(|_| *self.module.last_seen() = None);
-        session.map(Session::new)
+    /// The token may be away, or in another slot: then it is looked at again.
+    fn seen_again<T>(&self, session: Result<T, Error>) -> Result<T, Error> {
+        session.inspect_err(|_| *self.module.last_seen() = None)
     }
 
     /// Whether the token has all of these mechanisms.

@@ -3,11 +3,12 @@
 use cryptoki::object::AttributeType;
 use serde::Serialize;
 
-use super::super::connection::{LoginGuard, Policy};
+use super::super::connection::LoginGuard;
 use super::super::failure::in_full;
 use super::super::keygen::{Generated, Lifetime};
 use super::super::module::Module;
 use super::super::object::{Objects, with_id};
+use super::super::policy::Policy;
 use super::super::scheme::{self, Scheme};
 use super::super::storage::was_lost;
 use super::super::token::{Token, Wanted};

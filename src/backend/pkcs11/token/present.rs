@@ -84,8 +84,9 @@ pub(super) fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         firmware: info.firmware,
         hardware_slot,
     };
-    let seen = Seen { slot, identity, pin, at: Instant::now(), mechanisms: Arc::default() };
-    Some(Token { module: Arc::clone(module), seen })
+    let (at, mechanisms) = (Instant::now(), Arc::default());
+    let seen = Seen { slot, identity, pin, at, is_alone: false, mechanisms };
+    Some(Token { module: Arc::clone(module), seen, told_by_slot: false })
 }
 
 pub(super) fn names(tokens: &[Token]) -> Vec<String> {

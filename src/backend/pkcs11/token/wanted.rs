@@ -44,6 +44,11 @@ impl Wanted {
         self.serial.is_some() && self.label.is_some()
     }
 
+    /// Whether it is told by its slot, and not by its name alone.
+    pub(super) const fn names_slot(&self) -> bool {
+        self.slot.is_some()
+    }
+
     /// Whether this token is it but for its label.
     pub(super) fn is_renamed(&self, token: &Token) -> bool {
         let serial = &token.seen.identity.serial;

@@ -135,6 +135,7 @@ fn of_tokens() {
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinLocked { token: t() }, K::LockedOut),
             (E::PinUnusable { token: t(), reason: "r" }, K::CredentialMissing),
+            (E::PinNotTaken { token: t(), reason: "r" }, K::WrongCredential),
             (E::NotOpen { token: t() }, K::CredentialMissing),
             (E::NotReopened { token: t(), source: OpenError::NotItsKey.into() }, K::OtherIdentity),
             (E::NotReopened { token: t(), source: boxed() }, K::DeviceFailed),

@@ -1,0 +1,150 @@
+//! What a module answers to a PIN, and what that says of the PIN.
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::UserType;
+
+use super::failure::Failure;
+use super::info::TokenInfo;
+use super::token::Token;
+use crate::backend::PinState;
+use crate::error::{ErrorKind, Pkcs11Error};
+use crate::secret::Pin;
+
+/// Why a token did not let us in.
+pub(super) enum Refusal {
+    /// It was this PIN: sending it again would fail again.
+    OfThisPin(Pkcs11Error),
+    /// The PIN was sent, and may be right; or nobody knows whether it was counted as a
+    /// wrong try.
+    Unclear(Unclear, Pkcs11Error),
+    /// The token was logged in already, by somebody; the PIN was not looked at.
+    AlreadyIn(Pkcs11Error),
+    /// The device did not get as far as looking at it.
+    Lost(Pkcs11Error),
+}
+
+/// An answer that is neither yes nor no.
+#[derive(Clone)]
+pub(super) enum Unclear {
+    /// The PIN is locked. It was not compared, and may be right.
+    Locked,
+    /// The security officer is logged in. The same.
+    OfficerIsIn,
+    /// Some modules answer a wrong PIN by a general error, or by one of the device.
+    Answered(String),
+}
+
+impl Unclear {
+    /// For another thread, which waited with the same PIN.
+    pub(super) fn told_to_another(&self, token: &Token, pin: &Pin) -> Pkcs11Error {
+        if matches!(self, Self::Answered(_)) {
+            // It is in doubt, whoever has sent it.
+            drop(pin.answer().sending());
+        }
+        match self {
+            Self::Locked => Pkcs11Error::PinLocked { token: token.name() },
+            Self::OfficerIsIn => officer_is_in(token),
+            Self::Answered(answer) => Pkcs11Error::Call {
+                call: "C_Login",
+                token: token.name(),
+                kind: ErrorKind::WrongCredential,
+                source: format!("another thread has sent this PIN just now: {answer}").into(),
+            },
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn into_error(self) -> Pkcs11Error {
+        match self {
+            Self::OfThisPin(error)
+            | Self::Unclear(_, error)
+            | Self::AlreadyIn(error)
+            | Self::Lost(error) => error,
+        }
+    }
+
+    /// What an answer says, on a token whose flags were `before` the PIN was sent.
+    pub(super) fn of(token: &Token, user: UserType, before: &TokenInfo, error: Error) -> Self {
+        let not_taken = |reason| Pkcs11Error::PinNotTaken { token: token.name(), reason };
+        let Error::Pkcs11(code, _) = &error else { return unclear(token, before, error) };
+        match code {
+            // For one signature they may say that the login is gone, or that the module
+            // knows no such user.
+            RvError::UserTypeInvalid | RvError::UserNotLoggedIn
+                if !matches!(user, UserType::User) =>
+            {
+                unclear(token, before, error)
+            }
+            // The last two are how nethsm-pkcs11, and OpenSC of an OpenPGP card, answer a
+            // wrong PIN. They mean nothing else for a user who logs in.
+            RvError::PinIncorrect
+            | RvError::PinInvalid
+            | RvError::PinLenRange
+            | RvError::UserTypeInvalid
+            | RvError::UserNotLoggedIn => Self::OfThisPin(wrong(token, flags(token))),
+            RvError::PinLocked => {
+                Self::Unclear(Unclear::Locked, Pkcs11Error::PinLocked { token: token.name() })
+            }
+            RvError::PinExpired => answered(error, not_taken("the PIN has expired")),
+            RvError::UserPinNotInitialized => {
+                answered(error, not_taken("no user PIN has been set"))
+            }
+            RvError::UserAlreadyLoggedIn => Self::AlreadyIn(not_taken(
+                "other code in this process is logged in, so the PIN cannot be checked",
+            )),
+            RvError::UserAnotherAlreadyLoggedIn => {
+                Self::Unclear(Unclear::OfficerIsIn, officer_is_in(token))
+            }
+            RvError::DeviceRemoved
+            | RvError::TokenNotPresent
+            | RvError::TokenNotRecognized
+            | RvError::SlotIdInvalid
+            | RvError::SessionHandleInvalid
+            | RvError::SessionClosed
+            | RvError::CryptokiNotInitialized
+            | RvError::HostMemory => Self::Lost(token.failed("C_Login")(error)),
+            _ => unclear(token, before, error),
+        }
+    }
+}
+
+fn officer_is_in(token: &Token) -> Pkcs11Error {
+    let (token, reason) = (token.name(), "the security officer is logged in");
+    Pkcs11Error::PinNotTaken { token, reason }
+}
+
+/// The flags as they are now; none, where they cannot be read.
+fn flags(token: &Token) -> PinState {
+    token.info().map(|info| info.pin()).unwrap_or_default()
+}
+
+fn wrong(token: &Token, now: PinState) -> Pkcs11Error {
+    let token = token.name();
+    match now {
+        PinState { locked: true, .. } => Pkcs11Error::PinLocked { token },
+        PinState { final_try, count_low, .. } => {
+            Pkcs11Error::WrongPin { token, final_try, count_low }
+        }
+    }
+}
+
+/// A code that says nothing; the flags may.
+fn unclear(token: &Token, before: &TokenInfo, error: Error) -> Refusal {
+    let (before, now) = (before.pin(), flags(token));
+    let counted = (now.locked && !before.locked)
+        || (now.final_try && !before.final_try)
+        || (now.count_low && !before.count_low);
+    if counted {
+        return Refusal::OfThisPin(wrong(token, now));
+    }
+    let failure = Failure::from(error);
+    let answer = failure.to_string();
+    let (token, kind) = (token.name(), ErrorKind::WrongCredential);
+    let error = Pkcs11Error::Call { call: "C_Login", token, kind, source: Box::new(failure) };
+    Refusal::Unclear(Unclear::Answered(answer), error)
+}
+
+fn answered(answer: Error, error: Pkcs11Error) -> Refusal {
+    Refusal::Unclear(Unclear::Answered(Failure::from(answer).to_string()), error)
+}
