@@ -104,13 +104,13 @@ impl LoginGuard {
         let asked = Instant::now();
         let mut state = connection.lock();
         let hash = state.pins.hash(token, pin)?;
-        loop {
+        let joined = loop {
             // Again after each wait: another thread may have been told something of it.
             state.pins.may_be_given(token, (pin, &hash), asked)?;
             match state.pins.standing(&hash) {
                 Standing::Same if state.is_logged_in() => {
                     state.pins.given_again(pin);
-                    break;
+                    break true;
                 }
                 Standing::Another if state.is_logged_in() => {
                     return Err(Pkcs11Error::PinDiffers { token: token.name() });
@@ -122,13 +122,19 @@ impl LoginGuard {
                 }
                 _ => {
                     state.log_in_anew(token, pin, policy, meant)?;
-                    break;
+                    break false;
                 }
             }
-        }
+        };
         state.holders += 1;
         drop(state);
-        Ok(Self(connection))
+        let guard = Self(connection);
+        if let (true, Meant::Key(place)) = (joined, meant) {
+            // Where a PIN was sent, the key was compared before.
+            let session = token.session()?;
+            place.check(Objects { token, session: &session })?;
+        }
+        Ok(guard)
     }
 
     /// Joins a login that there is, if there is one.

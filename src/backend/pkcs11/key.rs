@@ -31,10 +31,8 @@ impl DeviceKey for TokenKey {
 
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError> {
         let place = &self.0;
-        // Again: days may have passed since the key was found.
-        let (token, session) = place.session()?;
-        place.check(Objects { token: &token, session: &session })?;
-        drop(session);
+        // Days may have passed since the key was found.
+        let token = place.token_to_open()?;
         let login = LoginGuard::enter_for(Meant::Key(place), &token, pin, place.policy)?;
         open(place, login)
     }

@@ -65,6 +65,11 @@ impl Place {
         }
     }
 
+    /// The token, on which a session could be opened just now.
+    pub(super) fn token_to_open(&self) -> Result<Token, Pkcs11Error> {
+        self.session().map(|(token, _)| token)
+    }
+
     /// All that can be checked without a PIN. Gives the public key, if the
     /// token shows it without a login.
     pub(super) fn check(&self, objects: Objects<'_>) -> Result<Option<VerifyingKey>, Pkcs11Error> {
