@@ -1,6 +1,8 @@
 //! One writer at a time: an advisory lock that names its holder and frees
 //! itself when the holder ends.
 
+mod holder;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -17,6 +19,9 @@ use crate::fault::KeystoreError;
 /// How long another holder is waited for: several times what opening an
 /// identity takes, so that scripts can sign side by side.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// As long as holders come and go.
+const MOST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long another try of a PIN is waited for: a device may take its time, and who
 /// does not wait would send the same wrong PIN.
@@ -87,23 +92,15 @@ impl Lock {
         };
         let metadata = file.metadata().map_err(io_error("read", &path))?;
         rule::check(&path, &metadata, Rule::Private)?;
-        match wait_for(&file, PATIENCE) {
+        match wait_in_turn(&mut file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = Read::by_ref(&mut file).take(256).read_to_string(&mut holder);
-                let holder = holder.trim();
-                let holder = if holder.is_empty() { "another process" } else { holder };
-                return Err(KeystoreError::InUse {
-                    home: home.to_owned(),
-                    holder: holder.to_owned(),
-                });
+                let holder = holder::named(&holder_of(&mut file), &file);
+                return Err(KeystoreError::InUse { home: home.to_owned(), holder });
             }
             Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
         }
-        let program = std::env::args_os().next().unwrap_or_default();
-        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
-        let holder = format!("{program} (process {})\n", std::process::id());
+        let holder = holder::ours();
         // Only for the message that others see; the lock does not depend on it.
         let _ = file
             .set_len(0)
@@ -111,6 +108,33 @@ impl Lock {
             .and_then(|()| file.write_all(holder.as_bytes()));
         Ok(Self { _file: Some(file) })
     }
+}
+
+/// Waits for one holder after the other: each for as long, and all for no more than a
+/// minute.
+fn wait_in_turn(file: &mut File) -> Result<(), TryLockError> {
+    let start = Instant::now();
+    let mut holder = None;
+    loop {
+        match wait_for(file, PATIENCE) {
+            Err(TryLockError::WouldBlock) if start.elapsed() < MOST_PATIENCE => {
+                // Who was there before is not waited for twice.
+                let now = holder_of(file);
+                if now.trim().is_empty() || holder.as_ref().is_none_or(|before| *before == now) {
+                    return Err(TryLockError::WouldBlock);
+                }
+                holder = Some(now);
+            }
+            locked => return locked,
+        }
+    }
+}
+
+/// What the holder has written of itself.
+fn holder_of(file: &mut File) -> String {
+    let mut written = Vec::new();
+    let _ = file.rewind().and_then(|()| Read::by_ref(file).take(512).read_to_end(&mut written));
+    String::from_utf8_lossy(&written).into_owned()
 }
 
 fn wait_for(file: &File, patience: Duration) -> Result<(), TryLockError> {

@@ -21,7 +21,7 @@ use crate::error::Error;
 pub struct Located<'a> {
     pub(super) store: IdentityStore,
     pub(super) backend: &'a dyn Backend,
-    pinned: Option<Did>,
+    pub(super) pinned: Option<Did>,
     pub(super) header: Header,
     pub(super) text: String,
     pub(super) place: Locator,

@@ -2,7 +2,8 @@
 //!
 //! Everything that opens or changes an identity stands on a [`Session`]: the
 //! lock is held, what a killed writer left is swept away or put in order, the
-//! key has proved itself, the header is the one that the payload names.
+//! key has proved itself, the header is the one that the payload names, and
+//! nobody has written since it was read.
 
 use super::header::{self, Header, Storage};
 use super::identity::{IdentityStore, seed_of};
@@ -39,6 +40,10 @@ pub(super) struct Session {
     _lock: Lock,
 }
 
+/// How often an identity is opened anew because it was written meanwhile, before it is
+/// opened under the lock.
+const UNDISTURBED: usize = 3;
+
 impl IdentityStore {
     /// Waits for other processes, and sweeps away what killed writers left.
     pub(super) fn lock(&self) -> Result<Lock, KeystoreError> {
@@ -49,15 +54,66 @@ impl IdentityStore {
 impl Located<'_> {
     /// Opens the key, then the payload.
     ///
+    /// The lock is not held while the credential is at work, which is what takes its
+    /// time (scrypt, a device): whoever only reads does not wait for others who read. If
+    /// somebody has written meanwhile, it is done again with what is there now.
+    ///
     /// # Errors
     ///
     /// A header that is not this payload's is refused before anything but the
     /// opening challenge is signed.
     pub(super) fn session(self, credentials: &Credentials) -> Result<Session, Error> {
+        let mut located = self;
+        for _ in 0..UNDISTURBED {
+            match located.session_unless_changed(credentials, false)? {
+                Ok(session) => return Ok(session),
+                Err(again) => located = again,
+            }
+        }
+        let always = located.session_unless_changed(credentials, true)?;
+        always.map_err(|again| {
+            let path = again.store.header_path();
+            KeystoreError::ReadBack { path }.into()
+        })
+    }
+
+    /// What was found anew, if the files were written while the credential was at work,
+    /// which `locked` rules out.
+    fn session_unless_changed(
+        self,
+        credentials: &Credentials,
+        locked: bool,
+    ) -> Result<Result<Session, Self>, Error> {
         let lock = self.store.lock()?;
-        let Self { store, backend, header, text, place: tried, key, moved, .. } =
+        let Self { store, backend, pinned, header, text, place: tried, key, moved } =
             self.brought_up_to_date()?;
-        let (key, secret, payload) = store.unlock(backend, &header, key, credentials)?;
+        // With the header that it belongs to.
+        let file = match &key {
+            KeyAtRest::Software(_) => Vec::new(),
+            KeyAtRest::Device(_) => store.payload_file()?,
+        };
+        let is_software = matches!(key, KeyAtRest::Software(_));
+        let lock = locked.then_some(lock);
+        let is_there = || Ok::<_, KeystoreError>(store.read_header()?.1 == text);
+        let found_anew = || Self::find(store.clone(), backend, pinned.clone(), moved.clone());
+        let unlocked = store.unlock(backend, &header, key, &file, credentials);
+        let (lock, (key, secret, payload)) = match (lock, unlocked) {
+            (Some(lock), unlocked) => (lock, unlocked?),
+            (None, Ok(unlocked)) => {
+                let lock = store.lock()?;
+                if !is_there()? {
+                    drop(lock);
+                    return Ok(Err(found_anew()?));
+                }
+                (lock, unlocked)
+            }
+            // It may be the new passphrase, tried on the file of before. A PIN is not
+            // sent again.
+            (None, Err(error)) if is_software && error.is_wrong_credential() && !is_there()? => {
+                return Ok(Err(found_anew()?));
+            }
+            (None, Err(error)) => return Err(error),
+        };
         let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
         // Where a header said that nobody vouches for counts for nothing from here on.
         let recorded = store.locator_of(&header);
@@ -76,7 +132,7 @@ impl Located<'_> {
             .with_retired(payload.retired_keys().clone())
             .kept_by(kept);
         let storage = header.storage().clone();
-        Ok(Session {
+        Ok(Ok(Session {
             store,
             bundle,
             header,
@@ -86,7 +142,7 @@ impl Located<'_> {
             recorded,
             storage,
             _lock: lock,
-        })
+        }))
     }
 }
 
@@ -143,12 +199,13 @@ impl Session {
 }
 
 impl IdentityStore {
-    /// Opens a key that was found, and the payload.
+    /// Opens a key that was found, and the payload; that of a software key is its file.
     fn unlock(
         &self,
         backend: &dyn Backend,
         header: &Header,
         key: KeyAtRest,
+        file: &[u8],
         credentials: &Credentials,
     ) -> Result<(DidKey, StorageSecret, Payload), Error> {
         match key {
@@ -170,7 +227,7 @@ impl IdentityStore {
                 let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
                 let secret = stored_secret(backend, header, credentials)?;
                 let payload =
-                    self.about_payload(secret.unseal(&self.payload_file()?, &self.age))?;
+                    self.about_payload(secret.unseal(file, &self.age))?;
                 Ok((key, secret, payload))
             }
         }

@@ -54,6 +54,108 @@ fn a_killed_holder_is_named_while_it_lives_and_holds_nothing_afterwards() {
     assert!(!temporary(), "what it left is swept away");
 }
 
+fn passphrase_home(work_factor: u8) -> Home {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.write("icn.toml", &format!("[identity.age]\nwork_factor = {work_factor}\n"));
+    home.ok(&["id", "init"], b"");
+    home
+}
+
+/// Memory that a process has now, in KiB.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// Stopped in the middle of its scrypt, which has 128 MiB by then.
+#[test]
+fn a_reader_does_not_wait_for_the_scrypt_of_another() {
+    let home = passphrase_home(17);
+    let mut first = home.command(&["sign"]);
+    let first = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    drop(first.stdin.take());
+    let start = Instant::now();
+    while resident(first.id()) < 40 * 1024 {
+        assert!(start.elapsed() < Duration::from_secs(60) && first.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let send = |signal: &str| {
+        let sent = run(Command::new("kill").args([signal, &first.id().to_string()]), b"");
+        assert_eq!(sent.code, 0, "{}", sent.err);
+    };
+    send("-STOP");
+    home.ok(&["sign"], b"hello");
+    home.ok(&["id", "renew"], b"");
+    send("-CONT");
+    // It finds that the identity was written meanwhile, and opens the one that is there.
+    let ran = first.wait_with_output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// The passphrase that it was started with is that of the file it was reading.
+#[test]
+fn a_passphrase_that_was_changed_meanwhile_is_told_by_the_file_that_is_there_now() {
+    let home = passphrase_home(17);
+    write_private(&home.beside("new"), "another passphrase");
+    let mut first = home.command(&["sign"]);
+    let first = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    drop(first.stdin.take());
+    let start = Instant::now();
+    while resident(first.id()) < 40 * 1024 {
+        assert!(start.elapsed() < Duration::from_secs(60) && first.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let process = first.id().to_string();
+    let send = |signal: &str| run(Command::new("kill").args([signal, &process]), b"").code;
+    assert_eq!(send("-STOP"), 0);
+    let new = home.beside("new");
+    home.ok(&["id", "change-passphrase", "--new-passphrase-file", new.to_str().unwrap()], b"");
+    assert_eq!(send("-CONT"), 0);
+    let ran = first.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(77), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn thirty_signers_at_once_all_sign() {
+    let home = passphrase_home(15);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..30).map(|_| scope.spawn(|| home.icnctl(&["sign"], b"m"))).collect();
+        for one in all {
+            let ran = one.join().unwrap();
+            assert_eq!(ran.code, 0, "{}", ran.err);
+        }
+    });
+}
+
+/// A number that a process has in its container means nothing outside of it, and the
+/// other way round.
+#[test]
+fn the_holder_of_a_lock_is_named_by_a_number_of_the_readers_own() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let lock = std::fs::File::options().write(true).open(home.path(".lock")).unwrap();
+    lock.try_lock().unwrap();
+    let ours = std::process::id();
+    std::fs::write(home.path(".lock"), format!("icnd (process {ours})\n")).unwrap();
+    home.fails(&["sign"], b"m", &[&format!("in use by icnd (process {ours})")]);
+    // From inside of a namespace of its own nothing outside is seen.
+    let sign = home.command(&["sign"]);
+    let mut inside = Command::new("unshare");
+    inside.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+    inside.arg(sign.get_program()).args(sign.get_args()).env_clear();
+    inside.envs(sign.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = run(&mut inside, b"m");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.err.contains("in use by icnd, in another container or on another machine"),
+        "{}",
+        ran.err
+    );
+}
+
 #[test]
 fn only_temporary_files_of_ours_are_swept_away() {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
