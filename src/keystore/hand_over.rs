@@ -23,8 +23,8 @@ use crate::rotation::{RotationChain, RotationError, RotationStatement, RotationT
 pub struct Handover {
     /// The whole chain, which ends in the successor: what is given to peers.
     pub chain: RotationChain,
-    /// The statement is that of an earlier call, which may have been cut off: reason,
-    /// time and commitment are those of that call.
+    /// The statement is that of an earlier call, which may have been cut off: its time is
+    /// that of that call, and so are its reason and commitment, which were asked for again.
     pub stated_before: bool,
     /// The older DIDs whose decryption key the successor has: what was encrypted to them
     /// opens with the successor, until it removes the key
@@ -91,7 +91,9 @@ impl IdentityStore {
     /// # Errors
     ///
     /// [`RotationError::HandedOver`] if it has handed over to another successor, before
-    /// any credential is used; [`RotationError::AlreadyStored`] if the successor has
+    /// any credential is used; [`RotationError::StatedBefore`] if it has handed over to
+    /// this one for another reason or with another commitment;
+    /// [`RotationError::AlreadyStored`] if the successor has
     /// taken over from another key; as [`RotationStatement::sign_unguarded`] and
     /// [`Self::open`], for both. Nothing is noted and nothing stored then, but for a
     /// successor that cannot be written: call again.
@@ -204,6 +206,9 @@ impl HandingOver {
         terms: &RotationTerms,
     ) -> Result<Handover, Error> {
         self.check_successor(successor.header().did())?;
+        if let Some(stated) = &self.stated {
+            stated.last().check_terms(terms)?;
+        }
         let mut new = successor.session(credentials)?;
         self.check_successor(new.bundle.did())?;
         let stored = new.payload.rotation_chain().read()?;
@@ -213,6 +218,7 @@ impl HandingOver {
             (Some(stated), Some(stored)) if *stated == stored => (stored, true),
             // Its note is lost, as where the old identity was put back from a backup.
             (None, Some(stored)) if stored.last().old().did() == self.old.bundle.did() => {
+                stored.last().check_terms(terms)?;
                 (stored, true)
             }
             (_, Some(_)) => {

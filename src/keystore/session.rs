@@ -226,8 +226,7 @@ impl IdentityStore {
                 }
                 let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
                 let secret = stored_secret(backend, header, credentials)?;
-                let payload =
-                    self.about_payload(secret.unseal(file, &self.age))?;
+                let payload = self.about_payload(secret.unseal(file, &self.age))?;
                 Ok((key, secret, payload))
             }
         }

@@ -1,6 +1,6 @@
 //! Why a rotation is not stated, or not believed.
 
-use super::{Fork, MAX_STATEMENTS, RotationRole, VERSION};
+use super::{Fork, KeyCommitment, MAX_STATEMENTS, RotationReason, RotationRole, VERSION};
 use crate::did::Did;
 use crate::encoding::InvalidJson;
 use crate::fault::SignError;
@@ -162,12 +162,34 @@ pub enum RotationError {
         /// Its successor.
         to: Did,
     },
+    /// The identity has stated this rotation before, on other terms.
+    #[error(
+        "{did} has stated before that it hands over to {to}, on other terms: {reason}, {}",
+        commitment_in_words(next_key.as_ref())
+    )]
+    StatedBefore {
+        /// The identity.
+        did: Did,
+        /// Its successor.
+        to: Did,
+        /// The reason that was stated.
+        reason: RotationReason,
+        /// The commitment that was stated.
+        next_key: Option<KeyCommitment>,
+    },
     /// The identity has a chain already.
     #[error("{did} has taken over from another key already")]
     AlreadyStored {
         /// The identity.
         did: Did,
     },
+}
+
+fn commitment_in_words(next_key: Option<&KeyCommitment>) -> String {
+    match next_key {
+        Some(key) => format!("with a commitment to the key whose SHA-256 is {key}"),
+        None => "without a commitment to a next key".to_owned(),
+    }
 }
 
 explain!(RotationError);
@@ -203,7 +225,9 @@ impl RotationError {
             | Self::DidIsNotItsKey { .. }
             | Self::NotThisIdentity { .. } => ErrorKind::OtherIdentity,
             Self::Sign { source, .. } => source.kind(),
-            Self::HandedOver { .. } | Self::AlreadyStored { .. } => ErrorKind::AlreadyExists,
+            Self::HandedOver { .. } | Self::StatedBefore { .. } | Self::AlreadyStored { .. } => {
+                ErrorKind::AlreadyExists
+            }
         }
     }
 
@@ -252,6 +276,10 @@ impl RotationError {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \
                  successor instead. Only if that statement was never given to anybody, make another \
                  (`Earlier::NeverGivenOut`)"
+            }
+            Self::StatedBefore { .. } => {
+                "a statement that was signed cannot be changed: hand over on the terms that were \
+                 stated, or rotate the successor"
             }
             Self::AlreadyStored { .. } => {
                 "`Opened::rotation_chain` gives its chain; a new key has one predecessor"

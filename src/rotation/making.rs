@@ -81,6 +81,23 @@ impl RotationStatement {
     }
 }
 
+impl RotationStatement {
+    /// Whether this statement, which was made before, is the one that these terms ask for.
+    /// Its time is its own.
+    ///
+    /// # Errors
+    ///
+    /// [`RotationError::StatedBefore`] says what was stated.
+    pub fn check_terms(&self, terms: &RotationTerms) -> Result<(), RotationError> {
+        let (reason, next_key) = (self.reason(), self.next_key().copied());
+        if (reason, next_key) == (terms.reason, terms.next) {
+            return Ok(());
+        }
+        let (did, to) = (self.old().did().clone(), self.new_key().did().clone());
+        Err(RotationError::StatedBefore { did, to, reason, next_key })
+    }
+}
+
 /// The DID, which must be that of the key that the signer shows.
 fn pinned<S: DidSigner + ?Sized>(signer: &S) -> Result<Did, RotationError> {
     let did = signer.did().clone();

@@ -145,7 +145,17 @@ fn a_successor_succeeds_once_and_no_file_is_overwritten() {
     assert!(ran.code == 1 && ran.err.contains("already exists"), "{}", ran.err);
     // From the same one once more: the statement that there is.
     let again = text(&new, "the-same.json");
-    let ran = create(&old, &new, &["--reason", "manual", "-o", &again]);
+    for other in
+        [&["--reason", "manual"][..], &["--reason", "scheduled", "--commit-next", &did(&old)]]
+    {
+        let ran = create(&old, &new, &[other, &["-o", &again]].concat());
+        assert_eq!(ran.code, 1, "{other:?}: {}{}", ran.out, ran.err);
+        let said = "on other terms: scheduled, without a commitment";
+        assert!(ran.err.contains(said), "{}", ran.err);
+        assert!(ran.err.contains("--reason scheduled and no --commit-next"), "{}", ran.err);
+        assert!(!std::path::Path::new(&again).exists());
+    }
+    let ran = create(&old, &new, &["--reason", "scheduled", "-o", &again]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("this rotation was stated before"), "{}", ran.err);
     assert_eq!(std::fs::read(again).unwrap(), before.1);
@@ -275,6 +285,17 @@ fn after_a_compromise_it_says_what_to_do_at_once() {
     assert!(ran.out.contains(&publish), "{}", ran.out);
 }
 
+/// Its files, and not its passphrase.
+fn closed_with(old: &Home) -> Home {
+    let closed = Home::new().with("ICN_PASSPHRASE", "wrong");
+    for name in ["identity.json", "identity.age", "icn.toml", "handed-over.json"] {
+        std::fs::create_dir_all(closed.path("")).unwrap();
+        std::fs::copy(old.path(name), closed.path(name)).unwrap();
+    }
+    closed.chmod("", 0o700);
+    closed
+}
+
 /// Two statements of one key are a fork, for ever.
 #[test]
 fn an_identity_does_not_hand_over_twice_by_mistake() {
@@ -286,13 +307,7 @@ fn an_identity_does_not_hand_over_twice_by_mistake() {
     assert!(ran.code == 1 && ran.err.contains(&told), "{}", ran.err);
     assert_eq!(files(&two), before);
     // Without its credential, since nothing is to be signed.
-    let closed = Home::new().with("ICN_PASSPHRASE", "wrong");
-    for name in ["identity.json", "identity.age", "icn.toml", "handed-over.json"] {
-        std::fs::create_dir_all(closed.path("")).unwrap();
-        std::fs::copy(old.path(name), closed.path(name)).unwrap();
-    }
-    closed.chmod("", 0o700);
-    let ran = create(&closed, &two, &["--reason", "manual"]);
+    let ran = create(&closed_with(&old), &two, &["--reason", "manual"]);
     assert!(ran.code == 1 && ran.err.contains(&told), "{}", ran.err);
     // On purpose it does.
     let ran = create(&old, &two, &["--reason", "manual", "--again"]);
@@ -303,6 +318,10 @@ fn an_identity_does_not_hand_over_twice_by_mistake() {
         std::fs::write(two.path(name), content).unwrap();
     }
     let ran = create(&old, &two, &["--reason", "compromised"]);
+    assert!(ran.code == 1 && ran.err.contains("on other terms: manual"), "{}", ran.err);
+    let ran = create(&closed_with(&old), &two, &["--reason", "compromised"]);
+    assert!(ran.code == 1 && ran.err.contains("on other terms: manual"), "{}", ran.err);
+    let ran = create(&old, &two, &["--reason", "manual"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(old.read("handed-over.json"), chain);
     let stored = two.ok(&["--format", "json", "id", "rotation", "show"], b"");

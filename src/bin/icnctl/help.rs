@@ -118,6 +118,16 @@ impl Help for RotationError {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \
                  successor instead. Only if that statement was never given to anybody: --again"
             }
+            Self::StatedBefore { reason, next_key, .. } => {
+                let commitment = match next_key {
+                    Some(_) => "--commit-next with the DID of the key that it names",
+                    None => "no --commit-next",
+                };
+                return Some(format!(
+                    "a statement that was signed cannot be changed: run the command with --reason \
+                     {reason} and {commitment}, or rotate the successor"
+                ));
+            }
             Self::AlreadyStored { .. } => {
                 "`icnctl id rotation show` prints its chain; a new key has one predecessor"
             }

@@ -32,6 +32,10 @@ pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCo
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     check_vacant(args.output.as_deref())?;
     let next = args.commit_next.as_deref().map(Did::parse).transpose()?;
+    let mut terms = RotationTerms::new(args.reason.into());
+    if let Some(next) = &next {
+        terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
+    }
     let old = context.as_old();
     let new = context.successor(
         &args.successor,
@@ -52,6 +56,11 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
             let (did, to) = (old_did.clone(), chain.current().clone());
             return Err(RotationError::HandedOver { did, to }.into());
         }
+        Some(chain) if chain.current() == new_did => {
+            if let Some(stated) = chain.statements().last() {
+                stated.check_terms(&terms)?;
+            }
+        }
         _ => {}
     }
     let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
@@ -64,15 +73,11 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if let Some(warning) = handing_over.rotation_chain().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
     }
-    let mut terms = RotationTerms::new(args.reason.into());
-    if let Some(next) = &next {
-        terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
-    }
     let handover = new_ready.take_over(handing_over, &terms)?;
     if handover.stated_before {
         crate::output::say(
-            "warning: this rotation was stated before: the statement is the old one, with the \
-             reason, the time and the commitment that it had",
+            "warning: this rotation was stated before: the statement is the old one, with the time \
+             that it had",
         );
     }
     let Handover { chain, decrypts_for, .. } = handover;

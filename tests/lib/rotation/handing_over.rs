@@ -63,8 +63,8 @@ fn an_identity_hands_over_once_and_says_the_same_again() {
     assert_eq!(stored(&new).as_ref(), Some(&made.chain));
     assert_eq!(old.files(), before);
     let files = new.files();
-    // The same once more, whatever is asked for this time, and nothing is written.
-    for terms in [terms(), committing_to(&did(&other)), terms().at(at(NEW_YEAR + 99))] {
+    // The same once more, whenever it is asked for, and nothing is written.
+    for terms in [terms(), terms().at(at(NEW_YEAR + 99))] {
         let again = hand_over(&old, &new, &terms).unwrap();
         assert!(again.stated_before);
         assert_eq!(again.chain, made.chain);
@@ -84,6 +84,49 @@ fn an_identity_hands_over_once_and_says_the_same_again() {
     assert!(matches!(refused, Error::Rotation(RotationError::AlreadyStored { .. })), "{refused}");
     let refused = hand_over(&old, &old, &terms()).unwrap_err();
     assert!(matches!(refused, Error::Rotation(RotationError::SameKey { .. })), "{refused}");
+}
+
+/// Whether its note is there or not, and whichever of the two is missing.
+#[test]
+fn a_rotation_that_was_stated_on_other_terms_is_refused_with_what_was_stated() {
+    let (old, new, other) = (Home::new(), Home::new(), Home::new());
+    let next = did(&other);
+    let stated = committing_to(&next);
+    let before = new.files();
+    let made = hand_over(&old, &new, &stated).unwrap().chain;
+    let files = new.files();
+    let commitment = *made.commitment().unwrap();
+    let refused = |terms: &RotationTerms| {
+        let error = hand_over(&old, &new, terms).unwrap_err();
+        let Error::Rotation(RotationError::StatedBefore { to, reason, next_key, .. }) = &error
+        else {
+            panic!("{error:?}");
+        };
+        assert_eq!((to, *reason), (&did(&new), RotationReason::Scheduled));
+        assert_eq!(*next_key, Some(commitment));
+        let said = error.to_string();
+        assert!(said.contains("scheduled") && said.contains(&commitment.to_string()), "{said}");
+    };
+    let manual = RotationTerms::new(RotationReason::Manual);
+    let others = [
+        terms(),
+        committing_to(&did(&old)),
+        manual.clone().commit_to(commitment),
+        manual.commit_to(KeyCommitment::from_bytes([7; 32])),
+    ];
+    let all_refused = |others: &[RotationTerms]| others.iter().for_each(refused);
+    all_refused(&others);
+    assert_eq!(new.files(), files);
+    // Noted, and not stored.
+    fs::write(new.path().join("identity.json"), &before[0]).unwrap();
+    fs::write(new.path().join("identity.age"), &before[1]).unwrap();
+    all_refused(&others);
+    assert_eq!(new.files(), before);
+    assert_eq!(hand_over(&old, &new, &stated).unwrap().chain, made);
+    // Stored, and not noted.
+    fs::remove_file(old.path().join("handed-over.json")).unwrap();
+    all_refused(&others);
+    assert_eq!(hand_over(&old, &new, &stated).unwrap().chain, made);
 }
 
 /// Each thread has its own idea of who comes next.

@@ -107,6 +107,15 @@ fn of_rotations() {
             (E::Sign { role, source: SignError::InvalidContext }, K::InvalidInput),
             (E::NotThisIdentity { expected: did(), found: did() }, K::OtherIdentity),
             (E::HandedOver { did: did(), to: did() }, K::AlreadyExists),
+            (
+                E::StatedBefore {
+                    did: did(),
+                    to: did(),
+                    reason: RotationReason::Manual,
+                    next_key: None,
+                },
+                K::AlreadyExists,
+            ),
             (E::AlreadyStored { did: did() }, K::AlreadyExists),
         ],
     );
