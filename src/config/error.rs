@@ -119,9 +119,9 @@ pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigErr
         }
         _ if names_fields_only => message.to_owned(),
         Some((field, takes)) => {
-            format!("this value is not valid for `{}`, which takes {takes}", last(field))
+            format!("this value or syntax is not valid here: `{}` takes {takes}", last(field))
         }
-        None => "this is not TOML, or no value that a field takes".to_owned(),
+        None => "this value or syntax is not valid here: it is not TOML".to_owned(),
     };
     ConfigError::Parse { line: before.matches('\n').count() + 1, problem }
 }

@@ -152,6 +152,9 @@ mod tests {
         assert!(help.contains(ASSURANCES), "{help}");
         // No field, so none is named.
         let error = Config::parse("[identity\nbackend = 1").unwrap_err().to_string();
-        assert!(error.contains("line 1: this is not TOML"), "{error}");
+        assert!(
+            error.contains("line 1: this value or syntax is not valid here: it is not TOML"),
+            "{error}"
+        );
     }
 }

@@ -98,7 +98,8 @@ impl ModuleProblem {
             ),
             Self::NotLoaded => format!(
                 "install what it needs (`ldd {shown}` shows what is missing), or the library for \
-                 this machine's architecture"
+                 this machine's architecture; if this is no library, name the vendor's by its \
+                 absolute path"
             ),
             Self::Silent | Self::NotInitialized => {
                 "give it what its manual asks for: a configuration file that this user may read, a \

@@ -95,6 +95,8 @@ fn a_token_on_which_no_key_lasts_is_not_fit_although_keys_of_a_session_work() {
         ("lasting-objects CKR_DEVICE_MEMORY", "CKR_DEVICE_MEMORY"),
         // It says that it made one, which goes with the session.
         ("lasting-objects pass", "which was made to last"),
+        // `id init` wants three, too: the login, the key that is open, and one to make.
+        ("max-sessions 2", "CKR_SESSION_COUNT"),
     ] {
         hsm.script(script);
         let (code, report) = doctor(&hsm, &home, &["--probe"]);
@@ -106,6 +108,11 @@ fn a_token_on_which_no_key_lasts_is_not_fit_although_keys_of_a_session_work() {
         assert_eq!(conclusion(&report), "No identity works here.");
         assert_eq!(report["probe"]["storage"]["aes_gcm"]["state"], "fails", "{report}");
         assert_eq!(report["probe"]["storage"]["ecdh"]["state"], "fails", "{report}");
+        assert_eq!(objects(&hsm), "", "{script}");
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        let ran = hsm.home().icnctl(&init, b"");
+        assert_eq!(ran.code, 1, "as the doctor says: {script}");
         assert_eq!(objects(&hsm), "", "{script}");
     }
 }

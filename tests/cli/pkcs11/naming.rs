@@ -83,6 +83,21 @@ fn where_several_tokens_could_be_meant_the_advice_can_be_followed() {
     );
 }
 
+/// As those of an OpenPGP card, and of tpm2-pkcs11.
+#[test]
+fn tokens_of_one_serial_number_are_named_by_label_as_advised() {
+    let hsm = two_tokens();
+    let (home, module) = (hsm.home(), hsm.fault_module());
+    hsm.script("serial 0000000000000000");
+    let init = ["id", "init", "--backend", "pkcs11", "--module", &module];
+    let texts = ["more than one token matches", "--token LABEL", "by `token` under"];
+    let ran = home.fails(&init, b"", &texts);
+    assert!(!ran.err.contains("serial=SERIAL"), "{}", ran.err);
+    home.ok(&[&init[..], &["--token", "node-2"]].concat(), b"");
+    assert!(home.show()["locator"].as_str().unwrap().starts_with("pkcs11:token=node-2;"));
+    home.ok(&["sign"], b"hello");
+}
+
 /// A card takes its label from its certificate.
 #[test]
 fn a_renamed_token_whose_key_is_configured_by_uri_is_relocated_as_advised() {
