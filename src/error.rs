@@ -30,7 +30,7 @@ pub use crate::fault::{
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
 pub use crate::locator::uri::InvalidPkcs11Uri;
-pub use crate::locator::{BackendKind, InvalidPcrs};
+pub use crate::locator::{BackendKind, InvalidPcrs, Pkcs11Locator};
 pub use crate::peer::BookError;
 use crate::peer::{Refusal, SequenceError};
 use crate::rotation::RotationError;
