@@ -118,6 +118,18 @@ impl VerifyingKey {
         }
     }
 
+    /// As [`Self::verify`], of the SHA-256 of a message. Of P-256 keys alone.
+    pub(crate) fn verify_sha256(
+        &self,
+        digest: &[u8; 32],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        match (self, signature.algorithm()) {
+            (Self::P256(key), AlgorithmId::P256) => key.verify_sha256(digest, signature.as_bytes()),
+            _ => Err(BadSignature(())),
+        }
+    }
+
     /// As [`Self::verify`], and a P-256 signature must be the lower of the two,
     /// so that a statement of ours has one signature from each signing.
     ///

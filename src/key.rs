@@ -219,6 +219,18 @@ where
         P::verifies(token, &self.material)
     }
 
+    fn __sign_sha256(
+        &self,
+        digest: &[u8; 32],
+        token: Token,
+    ) -> Option<Result<Signature, SignError>> {
+        P::sign_sha256_with(token, &self.material, &self.public, digest)
+    }
+
+    fn __takes_hashes(&self, _: Token) -> bool {
+        true
+    }
+
     fn __evidence(&self, _: Token) -> Option<&Evidence> {
         self.public.evidence.as_ref()
     }

@@ -2,11 +2,13 @@
 
 #[cfg(feature = "signature")]
 mod adapter;
+mod read;
 
 use std::sync::Arc;
 
 #[cfg(feature = "signature")]
 pub use self::adapter::AsSigner;
+pub use self::read::{MAX_WHOLE, ReadForContext, ReadMessage};
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;
 use crate::evidence::{Assurance, Evidence, ProvenanceKind, Requirement, Unmet};
@@ -82,6 +84,24 @@ pub trait DidSigner: Send + Sync {
     /// from outside either.
     #[doc(hidden)]
     fn __verifies(&self, _: private::Token) -> bool {
+        false
+    }
+
+    /// Signs a SHA-256 as ECDSA does, where the key is a P-256 key that takes one.
+    /// Cannot be overridden or called from outside either.
+    #[doc(hidden)]
+    fn __sign_sha256(
+        &self,
+        _digest: &[u8; 32],
+        _: private::Token,
+    ) -> Option<Result<Signature, SignError>> {
+        None
+    }
+
+    /// Whether nobody wants to see the message that is signed for a context. Cannot be
+    /// overridden or called from outside either.
+    #[doc(hidden)]
+    fn __takes_hashes(&self, _: private::Token) -> bool {
         false
     }
 
@@ -189,6 +209,29 @@ pub trait DidSignerExt: DidSigner {
         })
     }
 
+    /// **Blocks** while a device signs. As [`DidSigner::sign`], of a message that was
+    /// read: of a P-256 key its hash alone.
+    ///
+    /// # Errors
+    ///
+    /// As there; and [`SignError::WantsMessage`] if the signer does not sign a hash (one
+    /// written elsewhere, or one that is observed): read it by [`ReadMessage::whole`].
+    fn sign_read(&self, message: &ReadMessage) -> Result<Signature, SignError> {
+        message.sign_by(self)
+    }
+
+    /// **Blocks** while a device signs. As [`DidSigner::sign_for`], of a message of any
+    /// length that was read for that context.
+    ///
+    /// # Errors
+    ///
+    /// As there; and [`SignError::WantsMessage`] if the signer wants to see the message
+    /// (one written elsewhere, or one that is observed), or if it was read to be
+    /// verified.
+    fn sign_read_for(&self, message: &ReadForContext) -> Result<SshSignature, SignError> {
+        message.sign_by(self)
+    }
+
     /// Borrows the signer for code that wants RustCrypto's `signature::Signer`.
     #[cfg(feature = "signature")]
     fn as_signer(&self) -> AsSigner<'_, Self> {
@@ -239,6 +282,16 @@ macro_rules! forward {
             }
             fn __verifies(&self, token: private::Token) -> bool {
                 (**self).__verifies(token)
+            }
+            fn __sign_sha256(
+                &self,
+                digest: &[u8; 32],
+                token: private::Token,
+            ) -> Option<Result<Signature, SignError>> {
+                (**self).__sign_sha256(digest, token)
+            }
+            fn __takes_hashes(&self, token: private::Token) -> bool {
+                (**self).__takes_hashes(token)
             }
             fn __evidence(&self, token: private::Token) -> Option<&Evidence> {
                 (**self).__evidence(token)

@@ -38,7 +38,7 @@ const MAX_CONTEXT: usize = 1024;
 
 /// The hash of the message that is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hash {
+pub(crate) enum Hash {
     Sha256,
     Sha512,
 }
@@ -104,6 +104,23 @@ impl SshSignature {
         Blob::from_bytes(bytes)?.read()
     }
 
+    pub(crate) const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// Whether it is of this key, for this context, and of these bytes.
+    pub(crate) fn verify_bytes(
+        &self,
+        key: &VerifyingKey,
+        context: &str,
+        signed: &[u8],
+    ) -> Result<(), BadSignature> {
+        if self.key != *key || self.context != context || !is_context(context) {
+            return Err(BadSignature::new());
+        }
+        key.verify(signed, &self.signature)
+    }
+
     pub(crate) const fn new(key: VerifyingKey, context: String, signature: Signature) -> Self {
         Self { key, context, hash: Hash::Sha512, signature }
     }
@@ -122,8 +139,13 @@ pub(crate) fn signed_bytes(context: &str, message: &[u8]) -> Vec<u8> {
 }
 
 fn bytes_to_sign(context: &str, hash: Hash, message: &[u8]) -> Vec<u8> {
+    bytes_of_hash(context, hash, &hash.of(message))
+}
+
+/// The same, of a message that was hashed.
+pub(crate) fn bytes_of_hash(context: &str, hash: Hash, digest: &[u8]) -> Vec<u8> {
     let mut bytes = SSHSIG.to_vec();
-    for field in [context.as_bytes(), b"", hash.name().as_bytes(), &hash.of(message)] {
+    for field in [context.as_bytes(), b"", hash.name().as_bytes(), digest] {
         wire::put_string(&mut bytes, field);
     }
     bytes
@@ -144,10 +166,7 @@ impl VerifyingKey {
         message: &[u8],
         signature: &SshSignature,
     ) -> Result<(), BadSignature> {
-        if signature.key != *self || signature.context != context || !is_context(context) {
-            return Err(BadSignature::new());
-        }
-        self.verify(&bytes_to_sign(context, signature.hash, message), &signature.signature)
+        signature.verify_bytes(self, context, &bytes_to_sign(context, signature.hash, message))
     }
 }
 

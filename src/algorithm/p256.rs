@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature as Ecdsa, VerifyingKey};
 
 use super::{BadSignature, InvalidVerifyingKey};
@@ -70,6 +71,15 @@ impl P256VerifyingKey {
     pub(super) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
         let signature = Ecdsa::from_slice(signature).map_err(|_| BadSignature(()))?;
         self.point.verify(message, &signature).map_err(|_| BadSignature(()))
+    }
+
+    pub(super) fn verify_sha256(
+        &self,
+        digest: &[u8; 32],
+        signature: &[u8; 64],
+    ) -> Result<(), BadSignature> {
+        let signature = Ecdsa::from_slice(signature).map_err(|_| BadSignature(()))?;
+        self.point.verify_prehash(digest, &signature).map_err(|_| BadSignature(()))
     }
 }
 

@@ -31,6 +31,20 @@ impl<S: DidSigner> DidSigner for IdentityBundle<S> {
     fn __verifies(&self, _: Token) -> bool {
         true
     }
+    fn __sign_sha256(
+        &self,
+        digest: &[u8; 32],
+        token: Token,
+    ) -> Option<Result<Signature, SignError>> {
+        let signed = self.signer().__sign_sha256(digest, token)?;
+        Some(signed.and_then(|signature| {
+            self.did.verifying_key().verify_sha256(digest, &signature)?;
+            Ok(signature)
+        }))
+    }
+    fn __takes_hashes(&self, token: Token) -> bool {
+        self.signer().__takes_hashes(token)
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.signer().__evidence(token)
     }

@@ -52,7 +52,10 @@ impl SignError {
             Self::Device(error) => error.kind(),
             Self::BadSignature(error) => error.kind(),
             Self::External(_) | Self::Refused(_) => ErrorKind::External,
-            Self::Reserved | Self::InvalidContext => ErrorKind::InvalidInput,
+            Self::Reserved | Self::InvalidContext | Self::TooLong { .. } => ErrorKind::InvalidInput,
+            Self::Unread(error) => ErrorKind::of_io(error),
+            Self::NoMemory { .. } => ErrorKind::Busy,
+            Self::WantsMessage => ErrorKind::Misuse,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a message was not signed.
 
 use std::error::Error as StdError;
+use std::io;
 
 use super::{DeviceError, Pkcs11Error, TpmError};
 use crate::algorithm::BadSignature;
@@ -36,6 +37,30 @@ pub enum SignError {
     /// The context is empty, longer than 1024 bytes, or has control characters.
     #[error("the context was not signed for: expected 1 to 1024 bytes without control characters")]
     InvalidContext,
+    /// The message could not be read.
+    #[error("the message could not be read")]
+    Unread(#[source] io::Error),
+    /// The message is longer than one that is signed in memory.
+    #[error(
+        "the message is longer than {} MiB: Ed25519 signs a message as a whole, in memory",
+        limit >> 20
+    )]
+    TooLong {
+        /// Bytes.
+        limit: u64,
+    },
+    /// There is no memory for the message.
+    #[error(
+        "the system has no memory for the message, {} MiB: Ed25519 signs it as a whole, in memory",
+        bytes >> 20
+    )]
+    NoMemory {
+        /// Bytes that were wanted.
+        bytes: u64,
+    },
+    /// The signer signs no hash, and was given one.
+    #[error("this signer wants the message itself, and was given its hash")]
+    WantsMessage,
 }
 
 impl SignError {
@@ -56,6 +81,15 @@ impl SignError {
             ),
             Self::InvalidContext => {
                 Some("give a name of your protocol, like `payments@coop.example`".into())
+            }
+            Self::Unread(_) => Some("see why: it is the source of this error".into()),
+            Self::TooLong { .. } | Self::NoMemory { .. } => Some(
+                "sign it for a context (`ReadForContext`) or with a P-256 key: both sign a hash, \
+                 whatever the length"
+                    .into(),
+            ),
+            Self::WantsMessage => {
+                Some("read it into memory (`ReadMessage::whole`), or call `sign_for`".into())
             }
             Self::External(_) => {
                 Some("see what that signer says: it is the source of this error".into())

@@ -76,6 +76,16 @@ impl<K: DidSigner> DidSigner for HardwareBacked<K> {
     fn __verifies(&self, token: Token) -> bool {
         self.0.__verifies(token)
     }
+    fn __sign_sha256(
+        &self,
+        digest: &[u8; 32],
+        token: Token,
+    ) -> Option<Result<Signature, SignError>> {
+        self.0.__sign_sha256(digest, token)
+    }
+    fn __takes_hashes(&self, token: Token) -> bool {
+        self.0.__takes_hashes(token)
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.0.__evidence(token)
     }

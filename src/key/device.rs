@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::challenge::prove_possession;
 use super::{DeviceHeld, Hardware, Key, Public, Refused, Sealed, Unlocked};
-use crate::algorithm::{Ed25519, P256, Signature, VerifyingKey};
+use crate::algorithm::{AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 use crate::did::Did;
 use crate::evidence::{Evidence, ProvenanceKind};
 use crate::fault::{OpenError, SignError};
@@ -29,6 +29,9 @@ pub(crate) trait DeviceKey: fmt::Debug + Send + Sync {
 pub(crate) trait DeviceSigner: fmt::Debug + Send + Sync {
     /// Signs exactly the bytes given.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Signs a SHA-256 as ECDSA does. Of P-256 keys alone.
+    fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError>;
 }
 
 /// What opening a device key brought: nothing here is believed until
@@ -95,6 +98,23 @@ impl OpenedMaterial {
             public.verifying_key().verify(message, &signature)?;
         }
         Ok(signature)
+    }
+
+    /// Of a P-256 key.
+    pub(super) fn sign_sha256(
+        &self,
+        public: &Public,
+        digest: &[u8; 32],
+    ) -> Option<Result<Signature, SignError>> {
+        let key = public.verifying_key();
+        let sign = || {
+            let signature = self.0.signer.sign_sha256(digest)?;
+            if self.0.verify_after_sign {
+                key.verify_sha256(digest, &signature)?;
+            }
+            Ok(signature)
+        };
+        (key.algorithm() == AlgorithmId::P256).then(sign)
     }
 
     pub(super) fn into_sealed(self) -> SealedMaterial {

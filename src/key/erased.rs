@@ -121,6 +121,16 @@ impl DidSigner for DidKey {
     fn __verifies(&self, token: Token) -> bool {
         each!(self, key => key.__verifies(token))
     }
+    fn __sign_sha256(
+        &self,
+        digest: &[u8; 32],
+        token: Token,
+    ) -> Option<Result<Signature, SignError>> {
+        each!(self, key => key.__sign_sha256(digest, token))
+    }
+    fn __takes_hashes(&self, token: Token) -> bool {
+        each!(self, key => key.__takes_hashes(token))
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         each!(self, key => key.__evidence(token))
     }

@@ -35,6 +35,16 @@ impl ExternalMaterial {
         true
     }
 
+    /// Foreign signers are asked for messages.
+    #[expect(clippy::unused_self, reason = "as of every material")]
+    pub(super) const fn sign_sha256(
+        &self,
+        _: &Public,
+        _: &[u8; 32],
+    ) -> Option<Result<Signature, SignError>> {
+        None
+    }
+
     pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
         let signature = self.0.sign(message).map_err(SignError::External)?.to_low_s()?;
         public.verifying_key().verify(message, &signature)?;

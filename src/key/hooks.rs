@@ -27,6 +27,14 @@ pub trait SignWith<A: Algorithm>: Store<Unlocked, A> {
         message: &[u8],
     ) -> Result<Signature, SignError>;
 
+    /// **Blocks** while a device signs. Signs a SHA-256 as ECDSA does, if it can.
+    fn sign_sha256_with(
+        _: Token,
+        material: &Self::Material,
+        public: &Public,
+        digest: &[u8; 32],
+    ) -> Option<Result<Signature, SignError>>;
+
     /// Whether each signature has been verified by then, or cannot be another's.
     fn verifies(_: Token, material: &Self::Material) -> bool;
 }

@@ -31,6 +31,14 @@ macro_rules! holds {
             ) -> Result<Signature, SignError> {
                 material.sign(public, message)
             }
+            fn sign_sha256_with(
+                _: Token,
+                material: &<Self as Store<Unlocked, $algorithm>>::Material,
+                public: &Public,
+                digest: &[u8; 32],
+            ) -> Option<Result<Signature, SignError>> {
+                material.sign_sha256(public, digest)
+            }
             fn verifies(
                 _: Token,
                 material: &<Self as Store<Unlocked, $algorithm>>::Material,

@@ -36,6 +36,16 @@ impl UnlockedMaterial {
         true
     }
 
+    /// Ed25519 wants the message.
+    #[expect(clippy::unused_self, reason = "as of every material")]
+    pub(super) const fn sign_sha256(
+        &self,
+        _: &Public,
+        _: &[u8; 32],
+    ) -> Option<Result<Signature, SignError>> {
+        None
+    }
+
     pub(super) fn sign(&self, public: &Public, message: &[u8]) -> Result<Signature, SignError> {
         sign_with_seed(&self.0, public, message)
     }

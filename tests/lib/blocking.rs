@@ -14,7 +14,10 @@ const TYPES: [(&str, &str); 17] = [
     ("Backend", "kind as_tpm as_pkcs11 vault"),
     ("BackedUp", ""),
     ("Change", "header"),
-    ("DidSigner", "did verifying_key __sign_statement __verifies __evidence"),
+    (
+        "DidSigner",
+        "did verifying_key __sign_statement __verifies __evidence __sign_sha256 __takes_hashes",
+    ),
     ("Draft", "did is_new header"),
     ("Home", "moved_to directory config config_path store pinned check_algorithm pin_lines"),
     ("IdentityStore", "new with_age_config home check"),
@@ -30,7 +33,7 @@ const TYPES: [(&str, &str); 17] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 28] = [
+const FUNCTIONS: [(&str, &str); 31] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
@@ -52,10 +55,13 @@ const FUNCTIONS: [(&str, &str); 28] = [
     ("LegacyIdentity", "read decrypt"),
     ("Plaintext", "save copy_to"),
     ("Prompt", "ask"),
+    ("ReadForContext", "read read_to_verify"),
+    ("ReadMessage", "read whole"),
+    ("DidSignerExt", "sign_read sign_read_for"),
     ("RecoveryKeys", "read read_with_passphrase"),
     ("RotationStatement", "sign_unguarded"),
     ("SealedKey", "unseal"),
-    ("SignWith", "sign_with"),
+    ("SignWith", "sign_with sign_sha256_with"),
     ("Stream", "close check_peer check_peer_at"),
     ("TpmBackend", "open check install present_pcrs"),
     ("Home", "unlock create adopt import restore"),

@@ -20,6 +20,7 @@ mod nonblocking;
 mod objects;
 mod public_api;
 mod public_keys;
+mod read_messages;
 mod renewal;
 mod rotation;
 mod sshsig;

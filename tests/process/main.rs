@@ -7,6 +7,7 @@ mod damage;
 mod durability;
 mod handover;
 mod large_files;
+mod large_messages;
 mod memory;
 mod prompts;
 mod renewal;

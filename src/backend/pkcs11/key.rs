@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryptoki::object::ObjectHandle;
+use sha2::{Digest as _, Sha256};
 
 use super::connection::LoginGuard;
 use super::login::Meant;
@@ -111,23 +112,35 @@ struct Failed {
 
 impl DeviceSigner for TokenSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        match self.algorithm() {
+            AlgorithmId::Ed25519 => self.sign_input(message),
+            AlgorithmId::P256 => self.sign_input(&Sha256::digest(message)),
+        }
+    }
+
+    fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError> {
+        self.sign_input(digest)
+    }
+}
+
+impl TokenSigner {
+    /// Signs what the mechanism takes: a message by Ed25519, a SHA-256 by ECDSA.
+    fn sign_input(&self, input: &[u8]) -> Result<Signature, SignError> {
         super::module::check_process()?;
-        let failed = match self.try_once(message) {
+        let failed = match self.try_once(input) {
             Ok(signature) => return Ok(signature),
             Err(failed) => failed,
         };
         let Some(epoch) = failed.lost else { return Err(failed.error.into()) };
         log::debug!("a signature failed and is tried again: {}", failed.error);
         self.recover(epoch)?;
-        self.try_once(message).map_err(|failed| failed.error.into())
+        self.try_once(input).map_err(|failed| failed.error.into())
     }
-}
 
-impl TokenSigner {
-    fn try_once(&self, message: &[u8]) -> Result<Signature, Failed> {
+    fn try_once(&self, input: &[u8]) -> Result<Signature, Failed> {
         let mut lease = self.lease()?;
         let key = self.object(&mut lease)?;
-        self.sign_with(&mut lease, key, message)
+        self.sign_with(&mut lease, key, input)
     }
 
     fn lease(&self) -> Result<Lease, Failed> {
@@ -139,7 +152,7 @@ impl TokenSigner {
         &self,
         lease: &mut Lease,
         key: ObjectHandle,
-        message: &[u8],
+        input: &[u8],
     ) -> Result<Signature, Failed> {
         let Some(objects) = lease.objects() else {
             return Err(Failed { error: closed(&self.place), lost: None });
@@ -147,7 +160,7 @@ impl TokenSigner {
         let confirm = || if self.always_pin { self.confirm(objects) } else { Ok(()) };
         let calls = self.place.module.calls();
         let signed = objects.within_login(|| {
-            calls.sign_once(self.algorithm(), objects.session, key, message, confirm)
+            calls.sign_input(self.algorithm(), objects.session, key, input, confirm)
         });
         let (error, lost, condition) = match signed {
             Ok(signature) => {

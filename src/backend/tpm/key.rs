@@ -214,7 +214,10 @@ impl TpmSigner {
 
 impl DeviceSigner for TpmSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        let digest: [u8; 32] = Sha256::digest(message).into();
+        self.sign_sha256(&Sha256::digest(message).into())
+    }
+
+    fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError> {
         let mut again = true;
         let mut doubt = None;
         // A PIN that may be wrong is sent once, also if the answer is lost.
@@ -223,12 +226,12 @@ impl DeviceSigner for TpmSigner {
             false => Reconnect::No,
         };
         let signed = self.access.chip.work(reconnect, |work| {
-            match self.sign_once(work, &digest, &mut doubt) {
+            match self.sign_once(work, digest, &mut doubt) {
                 // The TPM was reset, or PCRs changed since the policy was gone:
                 // everything anew, once. The PIN was not refused.
                 Err(failed) if again && is_stale(&failed) => {
                     again = false;
-                    self.sign_once(work, &digest, &mut doubt)
+                    self.sign_once(work, digest, &mut doubt)
                 }
                 signed => signed,
             }

@@ -1,8 +1,12 @@
 //! Files that a command reads: by name, or from standard input.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
+
+use icn_identity::error::SignError;
+use icn_identity::signer::MAX_WHOLE;
+use icn_identity::{AlgorithmId, Error};
 
 use crate::error::CliError;
 use crate::output::say;
@@ -35,6 +39,25 @@ impl Input {
             Ok(file) => Ok(Self { name, file, is_unnamed: false }),
             Err(source) => Err(CliError::Input { what: name, source }),
         }
+    }
+
+    /// That it is no longer than what a key of this algorithm signs, before it is read.
+    pub(crate) fn check_whole(&self, algorithm: AlgorithmId) -> Result<(), CliError> {
+        let length = self.file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
+        match length {
+            Some(length) if algorithm == AlgorithmId::Ed25519 && length > MAX_WHOLE => {
+                Err(Error::from(SignError::TooLong { limit: MAX_WHOLE }).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The result of the library's reading, with the name of what could not be read.
+    pub(crate) fn named<T>(&self, read: Result<T, SignError>) -> Result<T, CliError> {
+        read.map_err(|error| match error {
+            SignError::Unread(source) => self.failed(source),
+            error => Error::from(error).into(),
+        })
     }
 
     /// All of it.

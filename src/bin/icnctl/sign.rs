@@ -2,37 +2,66 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use icn_identity::error::SignError;
-use icn_identity::{DidSigner as _, Error, sshsig, statement};
+use icn_identity::signer::{ReadForContext, ReadMessage};
+use icn_identity::{AlgorithmId, DidSignerExt as _, Error, sshsig};
 use serde_json::json;
 
 use crate::args::SignArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::input;
+use crate::input::Input;
 
 /// What standard input is read for.
 pub(crate) const MESSAGE: &str = "the message";
 
+/// Read before anybody is asked for a secret, and hashed meanwhile if it can be.
+enum Message {
+    Bare(ReadMessage),
+    ForContext(ReadForContext),
+}
+
+impl Message {
+    fn read(
+        mut input: Input,
+        context: Option<&str>,
+        algorithm: AlgorithmId,
+    ) -> Result<Self, CliError> {
+        let read = match context {
+            Some(context) => ReadForContext::read(context, &mut input).map(Self::ForContext),
+            None => {
+                input.check_whole(algorithm)?;
+                ReadMessage::read(&mut input, algorithm).map(Self::Bare)
+            }
+        };
+        match input.named(read)? {
+            Self::Bare(message) if message.is_reserved() => Err(CliError::Reserved),
+            message => Ok(message),
+        }
+    }
+}
+
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let home = context.home()?;
     let identity = home.locate()?;
-    let message = input::read_all(args.file.as_deref(), MESSAGE)?;
-    match &args.context {
+    let message = match &args.context {
         Some(context) if !sshsig::is_context(context) => {
             return Err(Error::from(SignError::InvalidContext).into());
         }
-        None if statement::is_reserved(&message) => return Err(CliError::Reserved),
-        _ => {}
-    }
+        context => Message::read(
+            Input::open(args.file.as_deref(), MESSAGE)?,
+            context.as_deref(),
+            identity.did().verifying_key().algorithm(),
+        )?,
+    };
     context.warn_if_not_pinned(&home, identity.header());
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());
     // Its key alone: what opens the files, and the other keys, are wiped.
     let signer = context.open(identity)?.bundle.into_signer();
     // An armored signature ends with its line.
-    let signature = match &args.context {
-        Some(context) => signer.sign_for(context, &message)?.to_string(),
-        None => STANDARD.encode(signer.sign(&message)?.as_bytes()),
+    let signature = match &message {
+        Message::ForContext(message) => signer.sign_read_for(message)?.to_string(),
+        Message::Bare(message) => STANDARD.encode(signer.sign_read(message)?.as_bytes()),
     };
     context.format.print(
         || {

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use icn_identity::{Did, Signature};
+use icn_identity::error::SignError;
+use icn_identity::signer::{ReadForContext, ReadMessage};
+use icn_identity::{Did, Error, Signature};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
@@ -15,7 +17,7 @@ use crate::sign::MESSAGE;
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let did = Did::parse(&args.did)?;
     let key = did.verifying_key();
-    let message = Input::open(args.file.as_deref(), MESSAGE)?;
+    let mut message = Input::open(args.file.as_deref(), MESSAGE)?;
     let valid = match (&args.context, &args.signature_file) {
         (Some(context), Some(file)) => {
             let text = String::from_utf8_lossy(&input::read_all(Some(file), "the signature")?)
@@ -23,7 +25,13 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
             let signature = text
                 .parse()
                 .map_err(|source| CliError::SshSignature { path: file.clone(), source })?;
-            key.verify_for(context, &message.read_all()?, &signature).is_ok()
+            let read = ReadForContext::read_to_verify(context, &mut message, &signature);
+            match message.named(read) {
+                Ok(read) => key.verify_read_for(&read, &signature).is_ok(),
+                // Nobody signs for such a context.
+                Err(CliError::Identity(Error::Sign(SignError::InvalidContext))) => false,
+                Err(error) => return Err(error),
+            }
         }
         _ => {
             let given = args.signature.as_deref().unwrap_or_default();
@@ -31,7 +39,10 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
             let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
             let bytes = bytes.ok_or(CliError::SignatureEncoding)?;
-            key.verify(&message.read_all()?, &Signature::from_bytes(key.algorithm(), bytes)).is_ok()
+            message.check_whole(key.algorithm())?;
+            let read = ReadMessage::read(&mut message, key.algorithm());
+            let signature = Signature::from_bytes(key.algorithm(), bytes);
+            key.verify_read(&message.named(read)?, &signature).is_ok()
         }
     };
     context.format.print(

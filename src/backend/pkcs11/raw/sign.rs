@@ -44,13 +44,25 @@ impl Calls {
         message: &[u8],
         confirm: impl FnOnce() -> Result<(), Pkcs11Error>,
     ) -> Result<Signature, NotSigned> {
-        let signed = match algorithm {
-            AlgorithmId::Ed25519 => self.sign_raw(algorithm, session, key, message, confirm),
+        match algorithm {
+            AlgorithmId::Ed25519 => self.sign_input(algorithm, session, key, message, confirm),
             AlgorithmId::P256 => {
                 let digest = Sha256::digest(message);
-                self.sign_raw(algorithm, session, key, &digest, confirm)
+                self.sign_input(algorithm, session, key, &digest, confirm)
             }
-        }?;
+        }
+    }
+
+    /// As [`Self::sign_once`], of what the mechanism takes: for P-256 the SHA-256.
+    pub(in super::super) fn sign_input(
+        &self,
+        algorithm: AlgorithmId,
+        session: &Session,
+        key: ObjectHandle,
+        input: &[u8],
+        confirm: impl FnOnce() -> Result<(), Pkcs11Error>,
+    ) -> Result<Signature, NotSigned> {
+        let signed = self.sign_raw(algorithm, session, key, input, confirm)?;
         Signature::from_bytes(algorithm, signed)
             .to_low_s()
             .map_err(|_| NotSigned::Failed { call: "C_Sign", failure: Failure::SignatureRange })

@@ -54,6 +54,10 @@ fn of_signing() {
             (E::Reserved, K::InvalidInput),
             (E::Refused(boxed()), K::External),
             (E::InvalidContext, K::InvalidInput),
+            (E::Unread(std::io::ErrorKind::NotFound.into()), K::NotFound),
+            (E::TooLong { limit: 1 << 30 }, K::InvalidInput),
+            (E::NoMemory { bytes: 1 << 30 }, K::Busy),
+            (E::WantsMessage, K::Misuse),
         ],
     );
 }
