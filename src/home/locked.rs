@@ -255,7 +255,8 @@ impl<'h> Ready<'h> {
 
     /// **Blocks** on device, scrypt and files. Seals its keys to the TPM anew, under
     /// the policy that is configured: for the present PCR values, and those given as
-    /// well.
+    /// well. Make a new backup afterwards: an older one wants the PCR values and the PIN
+    /// of then.
     ///
     /// # Errors
     ///

@@ -35,6 +35,8 @@
 mod contents;
 mod encryption_key;
 mod make;
+#[cfg(feature = "tpm")]
+mod on_tpm;
 mod recipient;
 mod restore;
 

@@ -19,6 +19,9 @@ impl IdentityStore {
     /// the policy that is now configured, for the present PCR values and those given
     /// as well.
     ///
+    /// A backup that was made before wants the PCR values and the PIN of then: make a new
+    /// one afterwards ([`Backup::check_on`](super::backup::Backup::check_on) tells).
+    ///
     /// Nothing is left to the new policy alone until it was written down: the
     /// old objects stay good as well, as long as their policy is satisfied.
     ///

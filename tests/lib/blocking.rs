@@ -38,7 +38,7 @@ const FUNCTIONS: [(&str, &str); 31] = [
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
     ("AsyncStream", "check_peer"),
-    ("Backup", "read write_encryption_key"),
+    ("Backup", "read check_on write_encryption_key"),
     ("BackendConfig", "open"),
     ("Config", "load"),
     ("Connection", "handshake peer peer_at process read_tls write_tls"),

@@ -57,14 +57,25 @@ impl TpmBackend {
         storage: &TpmObject,
         values: Option<&PcrValues>,
     ) -> Result<TpmCheck, Error> {
-        let approvals = store::read(&self.access.home);
+        self.check_with(did, key, storage, values, &store::read(&self.access.home))
+    }
+
+    /// The same with other approvals than those of the home.
+    pub(crate) fn check_with(
+        &self,
+        did: &Did,
+        key: &TpmObject,
+        storage: &TpmObject,
+        values: Option<&PcrValues>,
+        approvals: &[Approval],
+    ) -> Result<TpmCheck, Error> {
         let lockout = self.access.lockout().map_err(tpm)?;
         let mut objects = Vec::new();
         let mut looked_at = None;
         for (object, purpose) in [(key, Purpose::Key), (storage, Purpose::Storage)] {
             self.loads(object, purpose)?;
             let found = self.found(&object.policy, values)?;
-            objects.push(outlook(&object.policy, purpose, found.as_ref(), &approvals));
+            objects.push(outlook(&object.policy, purpose, found.as_ref(), approvals));
             looked_at = looked_at.or(found);
         }
         Ok(TpmCheck {

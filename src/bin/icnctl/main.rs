@@ -95,7 +95,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         }
         Command::Id { command: IdCommand::Backup(backup) } => backup::backup(&context, &backup)?,
         Command::Id { command: IdCommand::Restore(restore) } => {
-            restore::restore(&context, &restore)?;
+            return Ok(yes(restore::restore(&context, &restore)?));
         }
         Command::Id { command: IdCommand::VerifyDocument(verify) } => {
             return document::verify(&context, &verify);

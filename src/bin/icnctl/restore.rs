@@ -1,5 +1,7 @@
 //! `icnctl id restore`
 
+mod on_tpm;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -12,6 +14,7 @@ use icn_identity::keystore::Pinned;
 use icn_identity::keystore::backup::Backup;
 use serde_json::json;
 
+use self::on_tpm::OnTpm;
 use crate::args::RestoreArgs;
 use crate::backup::{in_words, recovery_keys};
 use crate::context::{Context, check_module};
@@ -19,7 +22,8 @@ use crate::error::CliError;
 use crate::output::one_line;
 use crate::show;
 
-pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliError> {
+/// Gives whether what was asked for can be had, as far as was looked.
+pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, CliError> {
     let restores = !args.check && !args.encryption_key_only;
     if restores {
         // Before anybody is asked for a secret.
@@ -35,7 +39,9 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
     }
     let expected = named.or(pinned);
     if args.check {
-        return report(context, &backup, expected.is_some());
+        let on_tpm = OnTpm::of(context, &backup);
+        report(context, &backup, &on_tpm, expected.is_some())?;
+        return Ok(!on_tpm.is_stale());
     }
     let did = expected.ok_or_else(|| {
         let found = backup.did().clone();
@@ -44,7 +50,8 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
 
     if let Some(output) = args.output.as_ref().filter(|_| args.encryption_key_only) {
         backup.write_encryption_key(&did, output)?;
-        return encryption_key_written(context, &did, output);
+        encryption_key_written(context, &did, output)?;
+        return Ok(true);
     }
 
     let (context, config) = configured(context, &backup, args)?;
@@ -60,7 +67,8 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), CliEr
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \
              its key, end it now: icnctl id renew --all-instances\n",
             context.home.display()
-        ))
+        ))?;
+    Ok(true)
 }
 
 fn encryption_key_written(context: &Context, did: &Did, output: &Path) -> Result<(), CliError> {
@@ -165,7 +173,12 @@ fn explained(backup: &Backup, error: CliError) -> CliError {
     }
 }
 
-fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(), CliError> {
+fn report(
+    context: &Context,
+    backup: &Backup,
+    on_tpm: &OnTpm,
+    did_was_named: bool,
+) -> Result<(), CliError> {
     context.format.print(
         || {
             json!({
@@ -176,13 +189,14 @@ fn report(context: &Context, backup: &Backup, did_was_named: bool) -> Result<(),
                 "device": backup.device(),
                 "contains": backup.contains(),
                 "does_not_contain": backup.does_not_contain(),
+                "on_its_tpm": on_tpm.as_json(),
             })
         },
-        || report_text(backup, did_was_named),
+        || report_text(backup, on_tpm, did_was_named),
     )
 }
 
-fn report_text(backup: &Backup, did_was_named: bool) -> String {
+fn report_text(backup: &Backup, on_tpm: &OnTpm, did_was_named: bool) -> String {
     let mut text = format!(
         "{}\nThis backup of {} opens, and the DID's key has signed it. Nothing was written.\n\n{}",
         backup.did(),
@@ -194,7 +208,7 @@ fn report_text(backup: &Backup, did_was_named: bool) -> String {
         Some(device) => {
             text.push_str("\nThe identity can be restored only where its key is: ");
             text.push_str(&one_line(&device));
-            text.push_str(". That device was not asked.\n");
+            text.push_str(&on_tpm.as_text());
         }
     }
     if did_was_named {

@@ -78,7 +78,13 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let header = ready.reseal(&new_pin, values.as_ref())?;
     let (key, _) = objects(&header)?;
     context.format.print(
-        || show::as_json(&header, &show::Device::JustMade),
+        || {
+            let mut shown = show::as_json(&header, &show::Device::JustMade);
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("new_backup_needed".into(), true.into());
+            }
+            shown
+        },
         || {
             let when = match values {
                 Some(_) => {
@@ -87,7 +93,11 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
                 }
                 None => "now",
             };
-            format!("Sealed under {}. Opens {when}.\n", key.policy)
+            format!(
+                "Sealed under {}. Opens {when}.\nBackups that were made before want the PCR values \
+                 and the PIN of then: make a new one now (icnctl id backup), and destroy them\n",
+                key.policy
+            )
         },
     )
 }

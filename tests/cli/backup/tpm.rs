@@ -104,3 +104,82 @@ fn approvals_are_in_the_backup() {
     assert_eq!(read(&node.home.read("tpm-approvals.json")), read(&approvals));
     node.signs();
 }
+
+/// What a drill says on the TPM of the backup.
+fn drilled(node: &Node, drill: &Drill, code: i32, texts: &[&str]) -> serde_json::Value {
+    let ran = node.spends(0, || drill.run(&node.home, &drill.restore_args(&["--check"])));
+    assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+    for text in texts {
+        assert!(ran.out.contains(text), "wanted {text:?} in:\n{}", ran.out);
+    }
+    let json = [&["--format", "json"][..], &drill.restore_args(&["--check"])].concat();
+    let ran = drill.run(&node.home, &json);
+    assert_eq!(ran.code, code, "{}", ran.err);
+    serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()["on_its_tpm"].clone()
+}
+
+#[test]
+fn a_drill_on_its_tpm_finds_a_backup_that_has_gone_stale_and_spends_no_try() {
+    let (node, drill, did) = backed_up("ed25519", &[]);
+    drill.make(&node.home);
+    let fresh =
+        drilled(&node, &drill, 0, &["It was asked, without a PIN", "can be restored, with"]);
+    assert_eq!((&fresh["stale"], &fresh["sealed_otherwise"]), (&false.into(), &false.into()));
+    // Another PIN: the old one is what the backup wants.
+    let new = node.file("new", crate::tpm::node::NEW);
+    let said = node.ok(&["id", "reseal", "--new-pin-file", &new]);
+    assert!(said.contains("make a new one now (icnctl id backup)"), "{said}");
+    let texts = ["is sealed otherwise", "the PIN of then", "try: make a new backup"];
+    let stale = drilled(&node, &drill, 1, &texts);
+    assert_eq!((&stale["stale"], &stale["opens"]), (&true.into(), &true.into()));
+    // Other values: without the identity, too.
+    lose(&node.home);
+    drilled(&node, &drill, 0, &["can be restored, with the PIN that the identity had"]);
+    node.tpm.extend_pcr(16);
+    let texts = ["NOT as this backup wants", "PCR 16 (sha256) is ", "cannot be restored now"];
+    let moved = drilled(&node, &drill, 1, &texts);
+    assert_eq!((&moved["stale"], &moved["opens"]), (&true.into(), &false.into()));
+    node.reset_pcr_16();
+    // With the PIN of then.
+    drill.ok(&node.home, &["--did", &did]);
+}
+
+#[test]
+fn reseal_asks_for_a_new_backup_which_restores() {
+    let (node, drill, did) = backed_up("ed25519", &["--no-pin"]);
+    drill.make(&node.home);
+    node.tpm.extend_pcr(16);
+    let check = drill.run(&node.home, &drill.restore_args(&["--check"]));
+    assert_eq!(check.code, 1, "{}", check.out);
+    node.reset_pcr_16();
+    let coming = node.file("coming", &node.coming_values());
+    let said = node.json(&["id", "reseal", "--pcr-values", &coming]);
+    assert_eq!(said["new_backup_needed"], true);
+    std::fs::remove_file(&drill.backup).unwrap();
+    drill.make(&node.home);
+    node.tpm.extend_pcr(16);
+    drilled(&node, &drill, 0, &["can be restored."]);
+    lose(&node.home);
+    drill.ok(&node.home, &["--did", &did]);
+    node.signs();
+}
+
+/// Where the recovery key is, there is no such TPM, and another one is not to be asked.
+#[test]
+fn a_drill_elsewhere_says_that_the_tpm_is_not_here() {
+    let (node, drill, _) = backed_up("ed25519", &[]);
+    drill.make(&node.home);
+    let other = home_on(&Swtpm::start());
+    let ran = drill.run(&other, &drill.restore_args(&["--check"]));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("It is not here: there is no TPM at"), "{}", ran.out);
+    let tpm = Swtpm::start();
+    let ran = drill.run(&home_on(&tpm), &drill.restore_args(&["--check"]));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("It is not here: this is another TPM"), "{}", ran.out);
+    let nothing = support::home::Home::new();
+    nothing.write("icn.toml", "");
+    let ran = drill.run(&nothing, &drill.restore_args(&["--check"]));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("That device was not asked"), "{}", ran.out);
+}

@@ -59,7 +59,8 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_parser = encoded())]
     pub(crate) did: Option<String>,
 
-    /// Only decrypt and verify, and say what would be restored; write nothing, ask no device
+    /// Only decrypt and verify, and say what would be restored; write nothing, use no PIN. A TPM
+    /// that is here is asked whether it opens the backup now (exit code 1: not any more)
     #[arg(long)]
     pub(crate) check: bool,
 
