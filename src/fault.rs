@@ -21,6 +21,6 @@ pub use format::FormatError;
 pub(crate) use io::quoted;
 pub use keystore::KeystoreError;
 pub use open::OpenError;
-pub use pkcs11::{ModuleProblem, Pkcs11Error};
+pub use pkcs11::{ModuleProblem, PinProblem, Pkcs11Error};
 pub use sign::SignError;
 pub use tpm::{PcrDifference, TpmError, TpmState};

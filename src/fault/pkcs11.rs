@@ -2,11 +2,13 @@
 
 mod help;
 mod module;
+mod pin_problem;
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
 pub use self::module::ModuleProblem;
+pub use self::pin_problem::PinProblem;
 use crate::did::Did;
 use crate::kind::ErrorKind;
 use crate::locator::Pkcs11Locator;
@@ -234,21 +236,21 @@ pub enum Pkcs11Error {
         token: String,
     },
     /// The token wants something else than this PIN.
-    #[error("token {token} does not take this PIN: {reason}")]
+    #[error("token {token} does not take this PIN: {problem}")]
     PinUnusable {
         /// The token.
         token: String,
         /// What it wants.
-        reason: &'static str,
+        problem: PinProblem,
     },
     /// The PIN was sent, once, and nobody is logged in: it has expired, or something else
     /// is in its way.
-    #[error("token {token} was sent the PIN once and does not log in with it: {reason}")]
+    #[error("token {token} was sent the PIN once and does not log in with it: {problem}")]
     PinNotTaken {
         /// The token.
         token: String,
         /// Why not, by its answer.
-        reason: &'static str,
+        problem: PinProblem,
     },
     /// The key wants its PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), and the
     /// module has no way for it.

@@ -5,7 +5,7 @@ use super::source::{CredentialSource, From};
 use super::wants::{Wanted, Wants};
 use crate::backend::Credentials;
 use crate::config::IdentityConfig;
-use crate::error::{Error, KeystoreError, Pkcs11Error};
+use crate::error::{Error, KeystoreError, PinProblem, Pkcs11Error};
 use crate::keystore::{IdentityStore, Place};
 use crate::secret::{Passphrase, Pin};
 
@@ -97,8 +97,8 @@ fn ask_pin(
             prompt.point_to_pin_pad(wanted);
             Ok((Some(Pin::at_pin_pad()), PinFrom::Nowhere))
         }
-        (true, _) => Err(unusable(wanted, "it has a PIN pad: enter the PIN there, and give none")),
-        (false, From::PinPad) => Err(unusable(wanted, "it has no PIN pad, and no PIN was given")),
+        (true, _) => Err(unusable(wanted, PinProblem::HasPinPad)),
+        (false, From::PinPad) => Err(unusable(wanted, PinProblem::NoPinPad)),
         (false, from) => match from.place()? {
             Some(place) => {
                 if !retry_refused {
@@ -131,8 +131,8 @@ fn ask_passphrase(
     Ok(Some(found.into_passphrase()))
 }
 
-fn unusable(wanted: &Wanted, reason: &'static str) -> Error {
-    Pkcs11Error::PinUnusable { token: wanted.label().to_owned(), reason }.into()
+fn unusable(wanted: &Wanted, problem: PinProblem) -> Error {
+    Pkcs11Error::PinUnusable { token: wanted.label().to_owned(), problem }.into()
 }
 
 impl From<'_> {

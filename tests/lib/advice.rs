@@ -8,7 +8,9 @@ use std::io;
 use std::path::PathBuf;
 
 use icn_identity::ErrorKind;
-use icn_identity::error::{Explain, KeystoreError, ModuleProblem, Pkcs11Error, TpmError, TpmState};
+use icn_identity::error::{
+    Explain, KeystoreError, ModuleProblem, PinProblem, Pkcs11Error, TpmError, TpmState,
+};
 
 struct Row {
     error: Box<dyn Explain>,
@@ -68,6 +70,8 @@ fn of_modules() -> Vec<Row> {
 fn of_tokens() -> Vec<Row> {
     let no_token = |present| Pkcs11Error::NoToken { wanted: t(), present, renamed: None };
     let half = |of_identity| Pkcs11Error::NoPublicKey { token: t(), key: t(), of_identity };
+    let pin = |problem| Pkcs11Error::PinUnusable { token: t(), problem };
+    let not_taken = |problem| Pkcs11Error::PinNotTaken { token: t(), problem };
     let counted = &["counted"];
     vec![
         row(no_token(vec![]), &["SOFTHSM2_CONF", "plug the token in"], &["`serial`"]),
@@ -91,11 +95,16 @@ fn of_tokens() -> Vec<Row> {
         row(call("C_Sign", ErrorKind::DeviceAbsent), &["plug the token in"], counted),
         row(call("C_Sign", ErrorKind::DeviceFailed), &["vendor's own tool"], counted),
         row(call("C_Login", ErrorKind::WrongCredential), &["before you give the PIN again"], &[]),
-        row(
-            Pkcs11Error::PinNotTaken { token: t(), reason: "the PIN has expired" },
-            &["vendor's tool", "log out"],
-            counted,
-        ),
+        row(pin(PinProblem::NotSet), &["--init-pin"], &["--change-pin"]),
+        row(pin(PinProblem::ToBeChanged), &["--change-pin"], &["--init-pin"]),
+        row(not_taken(PinProblem::Expired), &["--change-pin"], &["--init-pin"]),
+        row(not_taken(PinProblem::OtherLogin), &["log out"], &["--change-pin"]),
+        row(not_taken(PinProblem::OfficerIsIn), &["security officer"], &["--change-pin"]),
+        row(pin(PinProblem::HasPinPad), &["enter it at the token"], &["give the PIN"]),
+        row(pin(PinProblem::NoPinPad), &["give the PIN"], &["at the token"]),
+        row(pin(PinProblem::Empty), &["give the PIN"], &["vendor", "set"]),
+        row(pin(PinProblem::TooLong), &["give the PIN"], &["vendor", "set"]),
+        row(pin(PinProblem::NotOfYubiHsm), &["0001password"], &["vendor", "set"]),
         row(call("C_Login", ErrorKind::DeviceFailed), &["before you give the PIN again"], &[]),
     ]
 }

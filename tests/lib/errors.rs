@@ -1,7 +1,9 @@
 //! Messages that need a device we cannot have here: what happened, then what
 //! to try. (Errors that SoftHSM2 can be brought to give are tested with it.)
 
-use icn_identity::error::{DeviceError, FormatError, OpenError, Pkcs11Error, SignError};
+use icn_identity::error::{
+    DeviceError, FormatError, OpenError, PinProblem, Pkcs11Error, SignError,
+};
 use icn_identity::{Error, ErrorKind};
 
 fn token() -> String {
@@ -35,9 +37,9 @@ fn every_pin_state_has_its_own_words() {
             "security officer",
         ),
         (
-            Pkcs11Error::PinUnusable { token: token(), reason: "the PIN has expired" },
-            "token node-1 does not take this PIN: the PIN has expired",
-            "vendor's tool",
+            Pkcs11Error::PinNotTaken { token: token(), problem: PinProblem::Expired },
+            "token node-1 was sent the PIN once and does not log in with it: the PIN has expired",
+            "--change-pin",
         ),
         (
             Pkcs11Error::PinKnownWrong { token: token() },

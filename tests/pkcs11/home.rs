@@ -121,7 +121,7 @@ fn the_pin_pad_of_a_token_is_used_and_nothing_else_is_sent_to_it() {
         hsm.script("flag protected-path");
         let (refused, sent) = logins(hsm, || home.unlock(file(hsm, PIN)).unwrap_err());
         assert_eq!(sent, 0);
-        assert_shows(refused, &["it has a PIN pad: enter the PIN there"]);
+        assert_shows(refused, &["it has a PIN pad, and a PIN was given", "enter it at the token"]);
         home.unlock(CredentialSource::pin_pad()).unwrap();
         let mut pad = Pad(false);
         home.unlock(CredentialSource::prompter(&mut pad)).unwrap();

@@ -41,7 +41,7 @@ fn flags_that_forbid_a_login_are_read_before_one() {
             ("final-try", "one PIN try left; the PIN was not sent"),
             ("to-be-changed", "the PIN must be changed first"),
             ("pin-uninitialized", "no user PIN has been set"),
-            ("protected-path", "enter the PIN there, and give none"),
+            ("protected-path", "it has a PIN pad, and a PIN was given"),
         ] {
             hsm.script(&format!("flag {flag}"));
             let (error, calls) = hsm.calls(|| refusal(key(), &pin));

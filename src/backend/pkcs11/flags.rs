@@ -2,7 +2,7 @@
 
 use super::info::TokenInfo;
 use super::token::Token;
-use crate::error::Pkcs11Error;
+use crate::error::{PinProblem, Pkcs11Error};
 use crate::secret::Pin;
 
 /// Longest PIN that is taken, in bytes. Tokens allow at most 255.
@@ -15,7 +15,7 @@ pub(super) fn may_send(
     pin: &Pin,
     allow_final_try: bool,
 ) -> Result<(), Pkcs11Error> {
-    let unusable = |reason| Err(Pkcs11Error::PinUnusable { token: token.name(), reason });
+    let unusable = |problem| Err(Pkcs11Error::PinUnusable { token: token.name(), problem });
     // Another may be in the slot by now: it gets no PIN that is not its own.
     token.must_be(info)?;
     let state = info.pin();
@@ -23,23 +23,20 @@ pub(super) fn may_send(
         return Err(Pkcs11Error::PinLocked { token: token.name() });
     }
     if !state.initialized {
-        return unusable("no user PIN has been set");
+        return unusable(PinProblem::NotSet);
     }
     if state.to_be_changed {
-        return unusable("the PIN must be changed first");
+        return unusable(PinProblem::ToBeChanged);
     }
     match (pin.text(), state.pin_pad) {
-        (Some(_), true) => return unusable("it has a PIN pad: enter the PIN there, and give none"),
-        (None, false) => return unusable("it has no PIN pad, and no PIN was given"),
-        (Some(""), false) => return unusable("the PIN is empty"),
+        (Some(_), true) => return unusable(PinProblem::HasPinPad),
+        (None, false) => return unusable(PinProblem::NoPinPad),
+        (Some(""), false) => return unusable(PinProblem::Empty),
         (Some(text), false) if text.len() > MAX_PIN => {
-            return unusable("the PIN is longer than 255 bytes");
+            return unusable(PinProblem::TooLong);
         }
         (Some(text), false) if info.is_yubihsm() && !is_pin_of_yubihsm(text) => {
-            return unusable(
-                "a YubiHSM wants the id of an authentication key in four hex digits, and then its \
-                 password of 8 to 64 characters, as in 0001password",
-            );
+            return unusable(PinProblem::NotOfYubiHsm);
         }
         _ => {}
     }

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::info::TokenInfo;
 use super::token::Token;
 use crate::backend::PinState;
-use crate::error::{ErrorKind, Pkcs11Error};
+use crate::error::{ErrorKind, PinProblem, Pkcs11Error};
 use crate::secret::Pin;
 
 /// Why a token did not let us in.
@@ -66,7 +66,7 @@ impl Refusal {
 
     /// What an answer says, on a token whose flags were `before` the PIN was sent.
     pub(super) fn of(token: &Token, user: UserType, before: &TokenInfo, error: Error) -> Self {
-        let not_taken = |reason| Pkcs11Error::PinNotTaken { token: token.name(), reason };
+        let not_taken = |problem| Pkcs11Error::PinNotTaken { token: token.name(), problem };
         let Error::Pkcs11(code, _) = &error else { return unclear(token, before, error) };
         match code {
             // For one signature they may say that the login is gone, or that the module
@@ -86,13 +86,9 @@ impl Refusal {
             RvError::PinLocked => {
                 Self::Unclear(Unclear::Locked, Pkcs11Error::PinLocked { token: token.name() })
             }
-            RvError::PinExpired => answered(error, not_taken("the PIN has expired")),
-            RvError::UserPinNotInitialized => {
-                answered(error, not_taken("no user PIN has been set"))
-            }
-            RvError::UserAlreadyLoggedIn => Self::AlreadyIn(not_taken(
-                "other code in this process is logged in, so the PIN cannot be checked",
-            )),
+            RvError::PinExpired => answered(error, not_taken(PinProblem::Expired)),
+            RvError::UserPinNotInitialized => answered(error, not_taken(PinProblem::NotSet)),
+            RvError::UserAlreadyLoggedIn => Self::AlreadyIn(not_taken(PinProblem::OtherLogin)),
             RvError::UserAnotherAlreadyLoggedIn => {
                 Self::Unclear(Unclear::OfficerIsIn, officer_is_in(token))
             }
@@ -110,8 +106,7 @@ impl Refusal {
 }
 
 fn officer_is_in(token: &Token) -> Pkcs11Error {
-    let (token, reason) = (token.name(), "the security officer is logged in");
-    Pkcs11Error::PinNotTaken { token, reason }
+    Pkcs11Error::PinNotTaken { token: token.name(), problem: PinProblem::OfficerIsIn }
 }
 
 /// The flags as they are now; none, where they cannot be read.

@@ -124,10 +124,8 @@ impl Pkcs11Error {
             Self::PinLocked { .. } => {
                 "the security officer can set a new one (`pkcs11-tool --init-pin`)"
             }
-            Self::PinUnusable { .. } => "set the PIN with the vendor's tool, then try again",
-            Self::PinNotTaken { .. } => {
-                "see to what the token says with the vendor's tool, or have whoever else is \
-                 logged in log out; then give the PIN again"
+            Self::PinUnusable { problem, .. } | Self::PinNotTaken { problem, .. } => {
+                problem.advice()
             }
             Self::PinPerSignature { .. } => {
                 "set `module` under [identity.pkcs11] to the library behind this one \

@@ -1,8 +1,8 @@
 use super::{boxed, check, did};
 use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::error::{
-    DeviceError, ErrorKind as K, FormatError, ModuleProblem, OpenError, Pkcs11Error, SignError,
-    TpmError, TpmState,
+    DeviceError, ErrorKind as K, FormatError, ModuleProblem, OpenError, PinProblem, Pkcs11Error,
+    SignError, TpmError, TpmState,
 };
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
 use crate::locator::BackendKind;
@@ -138,8 +138,8 @@ fn of_tokens() {
             (E::PinDiffers { token: t() }, K::WrongCredential),
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinLocked { token: t() }, K::LockedOut),
-            (E::PinUnusable { token: t(), reason: "r" }, K::CredentialMissing),
-            (E::PinNotTaken { token: t(), reason: "r" }, K::WrongCredential),
+            (E::PinUnusable { token: t(), problem: PinProblem::Empty }, K::CredentialMissing),
+            (E::PinNotTaken { token: t(), problem: PinProblem::Expired }, K::WrongCredential),
             (E::NotOpen { token: t() }, K::CredentialMissing),
             (E::NotReopened { token: t(), source: OpenError::NotItsKey.into() }, K::OtherIdentity),
             (E::NotReopened { token: t(), source: boxed() }, K::DeviceFailed),
