@@ -75,6 +75,21 @@ pub enum BackupError {
     /// The file is no age file, or a damaged one.
     #[error("the backup is damaged or cut off, or is no age file")]
     Damaged(#[source] Box<dyn StdError + Send + Sync>),
+    /// The file was not encrypted with age at all, so it is no backup.
+    #[error("this file is not a backup: it is {looks}, not an age file")]
+    NotAge {
+        /// What it looks like.
+        looks: &'static str,
+    },
+    /// The file was encrypted with a passphrase, as `identity.age` is.
+    #[error("this file is not a backup: it is encrypted with a passphrase, not to a recovery key")]
+    PassphraseFile,
+    /// The file has public keys, and no secret one.
+    #[error("{} has a public key (age1…) in it, and no secret one", path.display())]
+    PublicKeyFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The decrypted file is no backup.
     #[error("what is in the age file is not a backup: {reason}")]
     NotABackup {
@@ -146,6 +161,9 @@ impl BackupError {
             | Self::SecretAsRecipient
             | Self::OwnRecipient
             | Self::NoKey { .. }
+            | Self::NotAge { .. }
+            | Self::PassphraseFile
+            | Self::PublicKeyFile { .. }
             | Self::NotNamed { .. } => ErrorKind::InvalidInput,
             Self::FileExists { .. } => ErrorKind::AlreadyExists,
             Self::ReadBack { .. } => ErrorKind::Io,
@@ -214,7 +232,10 @@ impl BackupError {
             }
             Self::FileExists { .. } => "name another file: a backup never overwrites one",
             Self::ReadBack { .. } => "check the disk, and make the backup again",
-            Self::KeyFile { .. } | Self::NoKey { .. } => {
+            Self::NotAge { .. } | Self::PassphraseFile => {
+                "give the file that was written as the backup"
+            }
+            Self::KeyFile { .. } | Self::NoKey { .. } | Self::PublicKeyFile { .. } => {
                 "give the file that `age-keygen` wrote: one line of it begins with \
                  AGE-SECRET-KEY-1"
             }
@@ -228,9 +249,13 @@ impl BackupError {
                 "the recipients were named when the backup was made: give the file with the secret \
                  key of one of them"
             }
-            Self::Damaged(_) | Self::NotABackup { .. } => {
-                "take another copy of the backup, or an older one"
-            }
+            Self::Damaged(_) => "take another copy of the backup, or an older one",
+            // What age has authenticated is not damaged.
+            Self::NotABackup { source: Some(source), .. } => match help_of(&**source) {
+                Some(help) => return Some(help),
+                None => NOT_A_BACKUP,
+            },
+            Self::NotABackup { source: None, .. } => NOT_A_BACKUP,
             Self::Signature { .. } | Self::Inconsistent { .. } => {
                 "do not use this file: anybody can encrypt one to your recovery key. Take a backup \
                  from where only you could write"
@@ -268,4 +293,12 @@ impl From<KeystoreError> for BackupError {
         let (reason, source) = ("its header or payload is not valid", Some(error.into()));
         Self::NotABackup { reason, source }
     }
+}
+
+const NOT_A_BACKUP: &str = "give the file that was written as the backup; this one was encrypted to the same key, and is \
+     something else";
+
+/// Of a format that this version does not know.
+fn help_of(source: &(dyn StdError + 'static)) -> Option<String> {
+    source.downcast_ref::<FormatError>()?.help()
 }

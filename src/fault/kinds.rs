@@ -147,6 +147,7 @@ impl TpmError {
             Self::PolicyRefused { .. } => ErrorKind::DeviceFailed,
             Self::Attributes { .. } => ErrorKind::Requirement,
             Self::Approval { .. } => ErrorKind::Untrusted,
+            Self::TakesNoApproval => ErrorKind::Unsupported,
             Self::Command { kind, .. } => *kind,
         }
     }

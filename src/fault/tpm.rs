@@ -210,6 +210,9 @@ pub enum TpmError {
         /// Why.
         reason: &'static str,
     },
+    /// The policy of the identity takes no approvals.
+    #[error("the policy of this identity is literal: it takes no approvals")]
+    TakesNoApproval,
     /// An approval does not fit.
     #[error("the approval cannot be used: {reason}")]
     Approval {
@@ -421,6 +424,11 @@ impl TpmError {
                 "see [identity.tpm] in docs/backends/tpm.md for what there is"
             }
             Self::Attributes { .. } => "make a new key in the TPM",
+            Self::TakesNoApproval => {
+                "set `policy = \"authorized\"` and `approver` under [identity.tpm], and seal an Ed25519 \
+                 key anew under it (`Ready::reseal`); a P-256 key has its policy for good: make another \
+                 identity"
+            }
             Self::Approval { .. } => {
                 "make it anew from the `ApprovalRequest` that `TpmBackend::check` gives on this node"
             }

@@ -44,6 +44,7 @@ impl Home {
             let (path, did) = (self.config_path.clone(), did.clone());
             return Err(KeystoreError::PinnedNotThere { path, did, note, in_the_way }.into());
         }
+        file::check_directory(self.directory())?;
         Ok(self.store.check_vacant()?)
     }
 
@@ -199,7 +200,17 @@ impl Home {
         config: Option<&str>,
         source: CredentialSource<'_>,
     ) -> Result<Made, Error> {
-        let asked = self.ask(&self.wants_for_restored(&backup)?, source)?;
+        let wants = self.wants_for_restored(&backup)?;
+        if source.asks_somebody(&wants) {
+            self.store.check_vacant()?;
+            file::check_directory(self.directory())?;
+            // The approvals that a policy may take are still in the backup.
+            if backup.header().tpm().is_none_or(|object| object.policy.authorized.is_none()) {
+                let opens = self.check_device_opens(backup.header());
+                opens.map_err(|error| backup.explain(error))?;
+            }
+        }
+        let asked = self.ask(&wants, source)?;
         self.make(asked, config, |store, backend, credentials| {
             store.draft_restored(backend, backup, did, credentials)
         })

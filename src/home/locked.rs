@@ -19,6 +19,8 @@ use crate::did::Did;
 use crate::error::DeviceError;
 use crate::error::Error;
 use crate::key::DidKey;
+#[cfg(feature = "tpm")]
+use crate::keystore::Storage;
 use crate::keystore::backup::{BackedUp, BackupRequest};
 use crate::keystore::{Change, Earlier, HandingOver, Handover, Header, Located, Opened};
 use crate::rotation::RotationTerms;
@@ -67,8 +69,34 @@ impl<'h> LockedIdentity<'h> {
     /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
     pub fn ask(self, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
         let Home { store, config, retry_refused, .. } = self.home;
-        let asked = Asked::ask(store, &config.identity, &self.wants(), source, *retry_refused)?;
+        let wants = self.wants();
+        if source.asks_somebody(&wants) {
+            self.check_opens()?;
+        }
+        let asked = Asked::ask(store, &config.identity, &wants, source, *retry_refused)?;
         Ok(Ready { home: self.home, located: self.located, asked })
+    }
+
+    /// **Blocks** on device and files. What can be known before a credential is given: that
+    /// the payload can be read; and of a TPM that it is this one, is not locked, and has
+    /// the PCR values that the policies want. [`Self::ask`] does so where it asks a person.
+    ///
+    /// # Errors
+    ///
+    /// What opening it would say.
+    pub fn check_opens(&self) -> Result<(), Error> {
+        self.home.check_opens(self.header())
+    }
+
+    /// Whether the key can be sealed anew: not one of P-256, whose policy and PIN are a
+    /// part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy).
+    #[cfg(feature = "tpm")]
+    pub fn check_resealable(&self) -> Result<(), Error> {
+        crate::backend::tpm::TpmBackend::check_resealable(self.did())
     }
 
     /// **Blocks** on device, scrypt and files, and while a person is asked.
@@ -79,6 +107,28 @@ impl<'h> LockedIdentity<'h> {
     /// As there.
     pub fn unlock(self, source: CredentialSource<'_>) -> Result<Opened, Error> {
         self.ask(source)?.unlock()
+    }
+}
+
+impl Home {
+    /// What can be known before a person is asked for a secret of the identity with this
+    /// header: that its payload can be read, and that its TPM would open it.
+    pub(super) fn check_opens(&self, header: &Header) -> Result<(), Error> {
+        self.store.payload_file()?;
+        self.check_device_opens(header)
+    }
+
+    /// The same, without a look at the files.
+    pub(super) fn check_device_opens(&self, header: &Header) -> Result<(), Error> {
+        #[cfg(feature = "tpm")]
+        if let (Some(tpm), Some(key), Storage::TpmSealed { object }) =
+            (self.backend()?.as_tpm(), header.tpm(), header.storage())
+        {
+            tpm.check_opens(header.did(), key, object)?;
+        }
+        #[cfg(not(feature = "tpm"))]
+        let _ = header;
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::found::Found;
-use super::wants::{Step, Wanted};
+use super::wants::{Step, Wanted, Wants};
 use crate::error::{CredentialError, Error};
 use crate::keystore::Place;
 use crate::secret::{LockedText, Passphrase, Pin};
@@ -71,6 +71,15 @@ pub(super) enum From<'a> {
 impl<'a> CredentialSource<'a> {
     const fn new(from: From<'a>) -> Self {
         Self { from, passphrase: None }
+    }
+
+    /// Whether a person is asked for what is wanted: whatever is known to be wrong is said
+    /// before.
+    pub(super) fn asks_somebody(&self, wants: &Wants) -> bool {
+        let is_person = |source: &Self| matches!(source.from, From::Prompt(_) | From::PinPad);
+        let for_passphrase = self.passphrase.as_deref().unwrap_or(self);
+        (wants.pin().is_some() && is_person(self))
+            || (wants.passphrase().is_some() && is_person(for_passphrase))
     }
 
     /// A file: one line of UTF-8, whose end is left out. It must be our own and readable

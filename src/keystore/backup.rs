@@ -100,6 +100,17 @@ impl Backup {
         Ok(Self::open(&file, keys)?)
     }
 
+    /// **Blocks** on files. Whether a file can be a backup, as far as that shows without
+    /// its key: so that nobody is asked for the passphrase of one in vain.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::NotAge`], [`BackupError::PassphraseFile`]; if it cannot be read.
+    pub fn check_file(path: &Path) -> Result<(), crate::Error> {
+        let file = file::read_foreign(path, MAX_LEN)?;
+        Ok(recipient::check_age(&file).map_or(Ok(()), Err)?)
+    }
+
     /// Decrypts with one of the keys, and verifies: the signature over the
     /// contents, that seed and DID are a pair, that header, binding,
     /// certificate, X25519 key, DID document and rotation chain are of this DID.

@@ -16,6 +16,7 @@ mod peer;
 mod pin;
 mod pkcs11;
 mod places;
+mod questions;
 mod rotation;
 mod secrets;
 mod standard;

@@ -107,15 +107,52 @@ impl TpmBackend {
             tpm(TpmError::Approval { reason })
         };
         for object in [key, storage] {
-            if object.policy.authorized.is_none() {
-                let reason = "this identity's policy takes none";
-                return Err(tpm(TpmError::Approval { reason }));
-            }
+            self.takes_approvals(object)?;
             if approval.did() != did || approval.signature_for(&object.policy).is_none() {
                 return Err(foreign());
             }
         }
         Ok(store::add(&self.access.home, approval.clone())?)
+    }
+
+    /// Whether the policy of an object takes approvals at all. No TPM is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmError::TakesNoApproval`].
+    pub fn takes_approvals(&self, object: &TpmObject) -> Result<(), Error> {
+        match object.policy.authorized {
+            Some(_) => Ok(()),
+            None => Err(tpm(TpmError::TakesNoApproval)),
+        }
+    }
+
+    /// Whether an identity opens now, given the right PIN, as far as that shows without
+    /// one: this is its TPM, which is not locked, and the PCRs are as both policies want
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// What opening it would say.
+    pub(crate) fn check_opens(
+        &self,
+        did: &Did,
+        key: &TpmObject,
+        storage: &TpmObject,
+    ) -> Result<(), Error> {
+        let check = self.check(did, key, storage, None)?;
+        match check.objects.into_iter().find(|object| !object.opens) {
+            Some(Outlook { differences, .. }) => {
+                let authorized = key.policy.authorized.is_some();
+                Err(tpm(TpmError::PcrMismatch { differences, authorized }))
+            }
+            None if key.policy.pin.is_some() => {
+                let lockout = self.access.lockout().map_err(tpm)?;
+                // The last try is for who sends it to judge.
+                lockout.check(true).map_err(tpm)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether the TPM takes the object at all. No policy is satisfied for it.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use icn_identity::Error;
 use icn_identity::error::BackupError;
 use icn_identity::keystore::backup::{
     BackedUp, Backup, BackupRequest, RecoveryKeys, RecoveryRecipient,
@@ -28,7 +29,16 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
     }
     BackedUp::check_vacant(&args.output)?;
     let keys = match &args.verify_with {
-        Some(path) => Some(recovery_keys(path, args.identity_passphrase_file.as_deref())?),
+        Some(path) => {
+            let keys = recovery_keys(path, args.identity_passphrase_file.as_deref())?;
+            request.check_opened_by(&keys).map_err(|error| match error {
+                Error::Backup(BackupError::OtherKey) => {
+                    CliError::KeyOfNoRecipient { path: path.clone() }
+                }
+                error => error.into(),
+            })?;
+            Some(keys)
+        }
         None => None,
     };
     let source = context.source_of(&identity);
@@ -100,7 +110,7 @@ pub(crate) fn recovery_keys(
     passphrase_file: Option<&Path>,
 ) -> Result<RecoveryKeys, CliError> {
     match RecoveryKeys::read(path) {
-        Err(icn_identity::Error::Backup(BackupError::KeyFileLocked { .. })) => {
+        Err(Error::Backup(BackupError::KeyFileLocked { .. })) => {
             let passphrase = recovery_passphrase(passphrase_file)?;
             Ok(RecoveryKeys::read_with_passphrase(path, &passphrase)?)
         }

@@ -137,8 +137,9 @@ impl Context {
     /// The configured TPM.
     #[cfg(feature = "tpm")]
     pub(crate) fn tpm(&self) -> Result<icn_identity::backend::tpm::TpmBackend, CliError> {
-        if self.config.identity.backend != BackendKind::Tpm {
-            return Err(CliError::OnlyForTpm);
+        let backend = self.config.identity.backend;
+        if backend != BackendKind::Tpm {
+            return Err(CliError::OnlyForTpm { backend });
         }
         let config = self.config.identity.tpm.clone().unwrap_or_default();
         Ok(icn_identity::backend::tpm::TpmBackend::open(&self.home, &config)?)

@@ -157,7 +157,11 @@ pub(crate) fn another_passphrase(
     file: Option<&Path>,
     prompt: &str,
 ) -> Result<Passphrase, CliError> {
-    let asked = Asked { flag, variable: "", ..PASSPHRASE };
+    let what = match flag {
+        "--export-passphrase-file" => "passphrase of the export",
+        _ => "new passphrase",
+    };
+    let asked = Asked { what, flag, variable: "" };
     Ok(asked.source(file, asked.at_terminal(prompt)).new_passphrase()?)
 }
 
@@ -165,6 +169,6 @@ pub(crate) fn another_passphrase(
 /// variable, which has the present one.
 #[cfg(feature = "tpm")]
 pub(crate) fn another_pin(file: Option<&Path>) -> Result<Pin, CliError> {
-    let asked = Asked { flag: "--new-pin-file", variable: "", ..PIN };
+    let asked = Asked { what: "new PIN", flag: "--new-pin-file", variable: "" };
     Ok(asked.source(file, asked.at_terminal("New PIN: ")).new_pin()?)
 }

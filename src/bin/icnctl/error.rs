@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use icn_identity::AlgorithmId;
 use icn_identity::Error;
 use icn_identity::backend::BackendKind;
-use icn_identity::error::CredentialError;
+use icn_identity::error::{CredentialError, KeystoreError};
 use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
@@ -117,8 +117,18 @@ pub(crate) enum CliError {
     #[error("the age backend has no device to be looked at")]
     NoDevice,
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
-    #[error("this identity is not in a TPM")]
-    OnlyForTpm,
+    #[error("this command is for a key in a TPM; that of this identity is {}", place(*backend))]
+    OnlyForTpm { backend: BackendKind },
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
+    #[error("{command} is for a key in a token; that of this identity is {}", place(*backend))]
+    OnlyForTokens { command: &'static str, backend: BackendKind },
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+    #[error("a new PIN is given, and {} says `pin = false`: the key has none", path.display())]
+    NoNewPin { path: PathBuf },
+    #[error("none of the recipients is that of the key in {}", path.display())]
+    KeyOfNoRecipient { path: PathBuf },
+    #[error("the successor cannot be used")]
+    Successor { home: PathBuf, source: Box<CliError> },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
     #[error("{what} cannot be read as PCR values")]
     PcrValues { what: String },
@@ -159,6 +169,15 @@ impl<E: Into<Error>> From<E> for CliError {
     }
 }
 
+fn place(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Age => "in a file",
+        BackendKind::Pkcs11 => "in a token",
+        BackendKind::Tpm => "in a TPM",
+        _ => "elsewhere",
+    }
+}
+
 impl CliError {
     pub(crate) fn is_wrong_credential(&self) -> bool {
         matches!(self, Self::Identity(error) if error.is_wrong_credential())
@@ -172,8 +191,12 @@ impl CliError {
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {
-                let or =
-                    if variable.is_empty() { String::new() } else { format!(" or in ${variable}") };
+                let or = match (*variable, *flag) {
+                    ("", "--new-passphrase-file") => "; $ICN_PASSPHRASE is the present one".into(),
+                    ("", "--new-pin-file") => "; $ICN_PIN is the present one".into(),
+                    ("", _) => String::new(),
+                    (variable, _) => format!(" or in ${variable}"),
+                };
                 return Some(format!("give it with {flag} FILE{or}"));
             }
             Self::NotTyped { what, flag, variable, problem } => {
@@ -227,7 +250,40 @@ impl CliError {
             }
             Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
             Self::OptionForTpm { .. } => "add --backend tpm",
-            Self::OnlyForTpm => "set `backend = \"tpm\"` in icn.toml, if the identity is in one",
+            Self::OnlyForTpm { backend: BackendKind::Age } => {
+                "nothing is sealed to a TPM here: its passphrase is changed by `icnctl id \
+                 change-passphrase`"
+            }
+            Self::OnlyForTpm { .. } => {
+                "nothing is sealed to a TPM here: its PIN is changed by the token's own tool"
+            }
+            Self::OnlyForTokens { .. } => {
+                "nothing has to be found again: its key is where its files are. To have it on another \
+                 machine, restore a backup there (`icnctl id restore`)"
+            }
+            Self::NoNewPin { .. } => {
+                "leave the new PIN out; or, to give the key one, set `pin = true` under \
+                 [identity.tpm], then run the command again"
+            }
+            Self::KeyOfNoRecipient { .. } => {
+                "add its public key (`age-keygen -y FILE`) with --recipient, or verify with the key \
+                 of one that you name"
+            }
+            Self::Successor { home, source } => {
+                let missing = matches!(
+                    source.as_ref(),
+                    Self::Identity(Error::Keystore(KeystoreError::NoIdentity { .. }))
+                );
+                return if missing {
+                    Some(format!(
+                        "make it first, in a home of its own: `icnctl --home {} id init`; or name \
+                         its home with --successor",
+                        home.display()
+                    ))
+                } else {
+                    source.help()
+                };
+            }
             Self::PcrValues { .. } => {
                 "give what `tpm2_pcrread sha256:7` prints, or {\"bank\": \"sha256\", \"values\": \
                  {\"7\": \"…\"}}"

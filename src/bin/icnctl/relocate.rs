@@ -20,7 +20,8 @@ use crate::show;
 pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), CliError> {
     let header = context.header()?;
     if header.backend() != BackendKind::Pkcs11 {
-        return Err(CliError::OptionForPkcs11 { option: "relocate" });
+        let (command, backend) = ("`id relocate`", header.backend());
+        return Err(CliError::OnlyForTokens { command, backend });
     }
     let (header, locator) = match search(context, header.did(), args.module.as_deref()) {
         Ok((moved, locator)) => {
@@ -46,7 +47,8 @@ pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
     let identity = home.locate()?;
     let header = identity.header().clone();
     let Some(locator) = header.locator() else {
-        return Err(CliError::OptionForPkcs11 { option: "write-public-key" });
+        let (command, backend) = ("`id write-public-key`", header.backend());
+        return Err(CliError::OnlyForTokens { command, backend });
     };
     let source = context.source_of(&identity);
     identity.ask(source)?.write_public_key()?;

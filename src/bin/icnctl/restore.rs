@@ -11,7 +11,7 @@ use icn_identity::config::Config;
 use icn_identity::error::BackupError;
 use icn_identity::home::{Home, Made};
 use icn_identity::keystore::Pinned;
-use icn_identity::keystore::backup::Backup;
+use icn_identity::keystore::backup::{BackedUp, Backup};
 use serde_json::json;
 
 use self::on_tpm::OnTpm;
@@ -30,6 +30,10 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
         context.store().check_vacant()?;
     }
     let named = args.did.as_deref().map(Did::parse).transpose()?;
+    Backup::check_file(&args.file)?;
+    if let Some(output) = args.output.as_ref().filter(|_| args.encryption_key_only) {
+        BackedUp::check_vacant(output)?;
+    }
     let keys = recovery_keys(&args.identity_file, args.identity_passphrase_file.as_deref())?;
     let backup = Backup::read(&args.file, &keys)?;
     // What is pinned here is of this home, which a drill does not concern.
@@ -142,7 +146,8 @@ fn relocated(
     config: Option<&str>,
 ) -> Result<Made, CliError> {
     if backup.backend() != BackendKind::Pkcs11 {
-        return Err(CliError::OptionForPkcs11 { option: "--relocate" });
+        let (command, backend) = ("--relocate", backup.backend());
+        return Err(CliError::OnlyForTokens { command, backend });
     }
     match crate::relocate::search(context, did, None) {
         Ok((moved, locator)) => {

@@ -44,7 +44,11 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     )?;
     // Whatever is wrong with either is found before a credential is used.
     let (old_home, new_home) = (old.home()?, new.home()?);
-    let (old_identity, new_identity) = (old_home.locate()?, new_home.locate()?);
+    let new_identity = new_home.locate().map_err(|error| CliError::Successor {
+        home: args.successor.clone(),
+        source: Box::new(error.into()),
+    })?;
+    let old_identity = old_home.locate()?;
     let (old_did, new_did) = (old_identity.did(), new_identity.did());
     if old_did.verifying_key() == new_did.verifying_key() {
         return Err(RotationError::SameKey { did: old_did.clone() }.into());
@@ -62,6 +66,9 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
             }
         }
         _ => {}
+    }
+    for identity in [&old_identity, &new_identity] {
+        identity.check_opens()?;
     }
     let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
     let (old_ready, new_ready) = (old_identity.ask(of_old)?, new_identity.ask(of_new)?);

@@ -54,6 +54,8 @@ pub(crate) fn approve(context: &Context, args: &ApproveArgs) -> Result<(), CliEr
 pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliError> {
     let (header, backend) = opened(context)?;
     let (key, storage) = objects(&header)?;
+    // Whatever is in the file.
+    backend.takes_approvals(key)?;
     let approval =
         Approval::from_json(&input::read_all(args.approval.as_deref(), "the approval")?)?;
     backend.install(&approval, header.did(), key, storage)?;
@@ -66,10 +68,15 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
     let home = context.home()?;
     let identity = home.locate()?;
-    let source = context.source_of(&identity);
-    let ready = identity.ask(source)?;
     let wants_pin = context.config.identity.tpm.as_ref().is_none_or(|config| config.pin);
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
+    // Before anybody is asked for a secret.
+    identity.check_resealable()?;
+    if !wants_pin && (args.new_pin || args.new_pin_file.is_some()) {
+        return Err(CliError::NoNewPin { path: context.config_path.clone() });
+    }
+    let source = context.source_of(&identity);
+    let ready = identity.ask(source)?;
     let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
         NewPin::To(another_pin(args.new_pin_file.as_deref())?)
     } else {
@@ -105,7 +112,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
 fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {
     let header = context.header()?;
     if header.tpm().is_none() {
-        return Err(CliError::OnlyForTpm);
+        return Err(CliError::OnlyForTpm { backend: header.backend() });
     }
     Ok((header, context.tpm()?))
 }
@@ -114,7 +121,7 @@ fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {
 fn objects(header: &Header) -> Result<(&TpmObject, &TpmObject), CliError> {
     match (header.tpm(), header.storage()) {
         (Some(key), Storage::TpmSealed { object }) => Ok((key, object)),
-        _ => Err(CliError::OnlyForTpm),
+        _ => Err(CliError::OnlyForTpm { backend: header.backend() }),
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::located::Located;
 use super::super::pinned::Pinned;
 use super::super::session::Session;
 use super::contents::{Contents, Envelope, Parts, Words};
-use super::recipient::{RecoveryRecipient, is_age_file};
+use super::recipient::{RecoveryKeys, RecoveryRecipient, is_age_file};
 use super::{MAX_LEN, statement};
 use crate::agefile;
 use crate::algorithm::X25519PublicKey;
@@ -65,6 +65,17 @@ impl BackupRequest {
     /// [`BackupError::OwnRecipient`].
     pub fn check(&self, header: &Header) -> Result<(), BackupError> {
         self.check_recipients(&header.x25519_public_key())
+    }
+
+    /// Whether one of these keys will open it. Asks for no credential.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::OtherKey`].
+    pub fn check_opened_by(&self, keys: &RecoveryKeys) -> Result<(), Error> {
+        let recipients: Vec<_> = self.recipients.iter().map(RecoveryRecipient::as_age).collect();
+        keys.decrypt(&agefile::encrypt(b"", &recipients)?)?;
+        Ok(())
     }
 
     fn check_recipients(&self, own: &X25519PublicKey) -> Result<(), BackupError> {

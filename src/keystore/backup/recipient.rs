@@ -11,7 +11,7 @@ use crate::agefile;
 use crate::algorithm::X25519PublicKey;
 use crate::bundle::unarmored;
 use crate::encoding::{self, text};
-use crate::error::BackupError;
+use crate::error::{BackupError, KeystoreError};
 use crate::file;
 use crate::secret::Passphrase;
 
@@ -92,7 +92,24 @@ impl RecoveryKeys {
     /// [`Self::read_with_passphrase`] takes it. Others if it is not a file of
     /// our own or root's that nobody else can read, or has no keys.
     pub fn read(path: &Path) -> Result<Self, crate::Error> {
-        let bytes = file::read_secret(path)?;
+        let bytes = match file::read_secret(path) {
+            Ok(bytes) => bytes,
+            // That others can read it is no matter then.
+            Err(error @ KeystoreError::Unsafe { .. }) => {
+                let is_public =
+                    file::read_foreign(path, MAX_KEY_FILE).is_ok_and(|it| is_public(&it));
+                let path = path.to_owned();
+                return Err(if is_public {
+                    BackupError::PublicKeyFile { path }.into()
+                } else {
+                    error.into()
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if is_public(&bytes) {
+            return Err(BackupError::PublicKeyFile { path: path.to_owned() }.into());
+        }
         if is_locked(&bytes) {
             return Err(BackupError::KeyFileLocked { path: path.to_owned() }.into());
         }
@@ -138,6 +155,9 @@ impl RecoveryKeys {
             let key: &dyn Identity = key.as_ref();
             key
         });
+        if let Some(error) = check_age(file) {
+            return Err(error);
+        }
         agefile::decrypt(file, keys).map_err(|error| match error {
             DecryptError::NoMatchingKeys => BackupError::OtherKey,
             error => BackupError::Damaged(error.into()),
@@ -151,10 +171,45 @@ impl fmt::Debug for RecoveryKeys {
     }
 }
 
+/// No file of keys is longer.
+const MAX_KEY_FILE: u64 = 64 * 1024;
+
+/// Whether it has recipients in it, and not a secret key beside them.
+fn is_public(file: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(file) else { return false };
+    let mut lines = text.lines().map(str::trim);
+    lines.clone().any(|line| line.parse::<RecoveryRecipient>().is_ok())
+        && !lines.any(|line| line.to_ascii_uppercase().contains("AGE-SECRET-KEY"))
+}
+
 /// Whether `age -p` has encrypted it, with or without `-a`.
 fn is_locked(file: &[u8]) -> bool {
     let start = text::after_mark(file).unwrap_or(file).trim_ascii_start();
     file.starts_with(b"age-encryption.org/") || start.starts_with(b"-----BEGIN AGE")
+}
+
+/// What can be told of a file that was given as a backup, without its key.
+pub(super) fn check_age(file: &[u8]) -> Option<BackupError> {
+    // Cut off before its first byte.
+    if file.is_empty() {
+        return None;
+    }
+    if file.starts_with(b"age-encryption.org/") {
+        // A damaged header is told when it is opened.
+        let is_scrypt = Decryptor::new_buffered(file).is_ok_and(|file| file.is_scrypt());
+        return is_scrypt.then_some(BackupError::PassphraseFile);
+    }
+    let text = std::str::from_utf8(file).map(str::trim_start);
+    let looks = match text {
+        // Ours are binary.
+        Ok(text) if text.starts_with("-----BEGIN AGE") => "armored (`age -a`)",
+        Ok(text) if text.contains("AGE-SECRET-KEY") => "a secret key of age",
+        Ok(text) if is_public(text.as_bytes()) => "a public key of age",
+        Ok(text) if text.starts_with(['{', '[']) => "JSON",
+        Ok(_) => "text",
+        Err(_) => "other data",
+    };
+    Some(BackupError::NotAge { looks })
 }
 
 /// What can be told of a backup without its key: that it is a whole header of

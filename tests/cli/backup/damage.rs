@@ -59,12 +59,15 @@ fn damaged_files_are_refused_in_plain_words_and_leave_nothing() {
     let good = std::fs::read(&drill.backup).unwrap();
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    for bad in [&flipped, &good[..good.len() / 2], &good[..0], b"no age file"] {
+    for bad in [&flipped, &good[..good.len() / 2], &good[..0]] {
         std::fs::write(&drill.backup, bad).unwrap();
         let args = drill.restore_args(&["--did", &did]);
         home.fails(&args, b"", &["damaged or cut off", "another copy"]);
         assert!(!home.path("").exists());
     }
+    std::fs::write(&drill.backup, b"no age file").unwrap();
+    let args = drill.restore_args(&["--did", &did]);
+    home.fails(&args, b"", &["not a backup: it is text", "icnctl id backup -o FILE"]);
     std::fs::remove_file(&drill.backup).unwrap();
     home.fails(&drill.restore_args(&["--did", &did]), b"", &["node.age"]);
     std::fs::create_dir(&drill.backup).unwrap();

@@ -115,7 +115,7 @@ fn commands_for_identities_in_a_tpm_refuse_others() {
     }
     home.ok(&["id", "init"], b"");
     for command in [&["tpm", "check"][..], &["tpm", "install"], &["id", "reseal"]] {
-        home.fails(command, b"{}", &["this identity is not in a TPM", "backend = \"tpm\""]);
+        home.fails(command, b"{}", &["this command is for a key in a TPM", "is in a file"]);
     }
 }
 

@@ -23,6 +23,9 @@ impl Help for BackupError {
                 "give its passphrase with --identity-passphrase-file FILE or in \
                  $ICN_RECOVERY_PASSPHRASE"
             }
+            Self::NotAge { .. } | Self::PassphraseFile => {
+                "give the file that `icnctl id backup -o FILE` wrote"
+            }
             Self::OtherKey => {
                 "`icnctl id backup` printed the recipients of each backup: give the file with the \
                  secret key of one of them"

@@ -170,6 +170,11 @@ impl Help for TpmError {
                  says"
             }
             Self::Attributes { .. } => "make a new key with `icnctl id init --backend tpm`",
+            Self::TakesNoApproval => {
+                "set `policy = \"authorized\"` and `approver` under [identity.tpm] in icn.toml, then run \
+                 `icnctl id reseal`; a P-256 key has its policy for good: make another identity \
+                 (`icnctl id init --policy authorized`)"
+            }
             Self::Approval { .. } => {
                 "make it anew from what `icnctl tpm check --format json` prints on this node"
             }

@@ -120,6 +120,7 @@ fn what_another_command_does_is_said_by_its_name() {
     assert_says(TpmError::NoBank { bank: "sha384" }, &["icnctl backend doctor", "pcr_bank"]);
     assert_says(TpmError::PolicyRefused { source: "x".into() }, &["icnctl backend doctor"]);
     assert_says(TpmError::Attributes { problem: "x" }, &["icnctl id init --backend tpm"]);
+    assert_says(TpmError::TakesNoApproval, &["icnctl id reseal", "policy = \"authorized\""]);
     assert_says(TpmError::Approval { reason: "x" }, &["icnctl tpm check --format json"]);
     assert_says(
         Pkcs11Error::NotConfiguredKey { configured: token(), found: token() },

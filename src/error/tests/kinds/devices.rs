@@ -198,6 +198,7 @@ fn of_tpms() {
             (E::Attributes { problem: "p" }, K::Requirement),
             (E::NoSuchPolicy { reason: "r" }, K::Configuration),
             (E::Approval { reason: "r" }, K::Untrusted),
+            (E::TakesNoApproval, K::Unsupported),
             (E::Command { doing: "sign", kind, source: boxed() }, kind),
             (E::Command { doing: "make a storage key", kind, source: boxed() }, kind),
         ],

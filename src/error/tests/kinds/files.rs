@@ -171,6 +171,9 @@ fn of_backups() {
     check(
         "error/backup.rs",
         vec![
+            (E::NotAge { looks: "text" }, K::InvalidInput),
+            (E::PassphraseFile, K::InvalidInput),
+            (E::PublicKeyFile { path: path() }, K::InvalidInput),
             (E::NoRecipient, K::InvalidInput),
             (E::NotARecipient { given: None, reason: "r" }, K::InvalidInput),
             (E::SecretAsRecipient, K::InvalidInput),
