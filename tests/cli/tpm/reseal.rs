@@ -198,7 +198,11 @@ fn a_policy_that_is_configured_anew_comes_into_force() {
     node.set("pin", "true");
     let missing = node.alone(&["id", "reseal"]);
     assert_eq!(missing.code, 1);
-    assert!(missing.err.contains("give it with --new-pin-file FILE; $ICN_PIN is the present one"), "{}", missing.err);
+    assert!(
+        missing.err.contains("give it with --new-pin-file FILE; $ICN_PIN is the present one"),
+        "{}",
+        missing.err
+    );
     let pin = node.file("new", PIN);
     node.ok(&["id", "reseal", "--new-pin-file", &pin]);
     assert_eq!(node.alone(&["sign"]).code, 1);
