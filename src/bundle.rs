@@ -22,7 +22,7 @@ pub use encryption::{
     DecryptError, EncryptedFile, NotContributory, Plaintext, RetiredDecryptionKey, SharedSecret,
 };
 pub(crate) use encryption::{RetiredKeys, unarmored};
-pub use error::BundleError;
+pub use error::{BundleError, check_clock};
 pub(crate) use renewal::{Decide, Keeper, NextEpoch};
 pub use renewal::{Renewal, RenewalError};
 #[cfg(feature = "tls")]
@@ -100,10 +100,10 @@ impl<S: DidSigner> IdentityBundle<S> {
         epoch: u64,
         x25519: impl FnOnce() -> Result<X25519Seed, NoRandomness>,
     ) -> Result<Self, Refused<S, BundleError>> {
-        let made = pin(&signer).and_then(|did| {
+        let now = SystemTime::now();
+        let made = error::check_clock_at(now).and_then(|()| pin(&signer)).and_then(|did| {
             let sign = |statement: &[u8]| state_pinned(&signer, &did, statement);
             let holder = Holder { instance: Instance::fresh()?, epoch };
-            let now = SystemTime::now();
             let companions = Companions::issue(&did, now, validity, holder, x25519()?, sign)?;
             Ok((did, Shared::new(companions, Kept::InMemory)))
         });

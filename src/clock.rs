@@ -14,6 +14,12 @@ pub(crate) fn is_set(at: SystemTime) -> bool {
     unix(at) >= FLOOR
 }
 
+/// What it shows, in Unix seconds, where that cannot be true: nothing is signed by it that
+/// has a time in it.
+pub(crate) fn check(at: SystemTime) -> Result<(), u64> {
+    if is_set(at) { Ok(()) } else { Err(unix(at)) }
+}
+
 /// Unix seconds; none before 1970.
 pub(crate) fn unix(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()

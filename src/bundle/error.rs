@@ -1,6 +1,9 @@
 //! Why a bundle was not made, or does not verify.
 
+use std::time::SystemTime;
+
 use crate::algorithm::{AlgorithmId, BadSignature};
+use crate::clock;
 use crate::did::{Did, InvalidDocument};
 use crate::evidence::ProvenanceKind;
 use crate::fault::{DeviceError, OpenError, SignError};
@@ -97,6 +100,21 @@ pub enum BundleError {
     /// The system's random generator failed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+}
+
+/// Whether the system's clock was set. By one that was not, nothing is signed that has a
+/// time in it: no identity is made, imported or restored, no binding renewed, no backup
+/// made. Each of these says so itself; this asks before a person is asked for anything.
+///
+/// # Errors
+///
+/// [`BundleError::ClockNotSet`].
+pub fn check_clock() -> Result<(), BundleError> {
+    check_clock_at(SystemTime::now())
+}
+
+pub(super) fn check_clock_at(at: SystemTime) -> Result<(), BundleError> {
+    clock::check(at).map_err(|now| BundleError::ClockNotSet { now })
 }
 
 explain!(BundleError);

@@ -10,6 +10,7 @@ pub use self::error::RenewalError;
 pub(super) use self::keeper::Kept;
 pub(crate) use self::keeper::{Decide, Keeper};
 use super::companions::Companions;
+use super::error::check_clock_at;
 use super::{BundleError, DEFAULT_VALIDITY, IdentityBundle, state_pinned};
 use crate::binding::{BindingNumber, Holder, Instance};
 use crate::clock;
@@ -259,9 +260,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         wanted: Wanted,
     ) -> Result<Companions, BundleError> {
         let Wanted { at, validity, epoch, .. } = wanted;
-        if !clock::is_set(at) {
-            return Err(BundleError::ClockNotSet { now: clock::unix(at) });
-        }
+        check_clock_at(at)?;
         let epoch = epoch.after(highest.epoch, at)?;
         let holder = Holder { instance: own.map_or_else(Instance::fresh, Ok)?, epoch };
         let validity = validity.or_else(|| last.validity()).unwrap_or(DEFAULT_VALIDITY);

@@ -7,6 +7,7 @@ use super::source::CredentialSource;
 use super::wants::{Step, Wanted, Wants};
 use crate::algorithm::AlgorithmId;
 use crate::backend::{Backend, BackendKind, Credentials, Locator, NewKey};
+use crate::bundle::check_clock;
 use crate::config::Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, KeystoreError};
@@ -17,12 +18,13 @@ use crate::secret::{Passphrase, Pin};
 
 impl Home {
     /// **Blocks** on files. Whether an identity can be made here: there is none, and
-    /// none is pinned. An identity that has lost a file is put back, and never
-    /// replaced.
+    /// none is pinned; and the clock is set. An identity that has lost a file is put
+    /// back, and never replaced.
     ///
     /// # Errors
     ///
-    /// [`KeystoreError::PinnedNotThere`] or [`KeystoreError::Exists`].
+    /// [`KeystoreError::PinnedNotThere`], [`KeystoreError::Exists`], or
+    /// [`BundleError::ClockNotSet`](crate::bundle::BundleError::ClockNotSet).
     pub fn check_vacant(&self) -> Result<(), Error> {
         self.check_vacant_for(None)
     }
@@ -45,7 +47,9 @@ impl Home {
             return Err(KeystoreError::PinnedNotThere { path, did, note, in_the_way }.into());
         }
         file::check_directory(self.directory())?;
-        Ok(self.store.check_vacant()?)
+        self.store.check_vacant()?;
+        // Whoever is made now signs when that was.
+        Ok(check_clock()?)
     }
 
     /// **Blocks** on files. The DID that is pinned, where an identity is to be made:

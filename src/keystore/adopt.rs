@@ -4,7 +4,7 @@ use super::draft::{Draft, New, stored};
 use super::identity::IdentityStore;
 use super::undo::Undo;
 use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
-use crate::bundle::IdentityBundle;
+use crate::bundle::{IdentityBundle, check_clock};
 use crate::did::Did;
 use crate::error::{DeviceError, Error};
 use crate::key::DidKey;
@@ -24,6 +24,7 @@ impl IdentityStore {
         did: &Did,
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
+        check_clock()?;
         let mut undo = Undo::begin(self)?;
         if !backend.makes_storage_keys() {
             credentials.want_passphrase_beside_pin()?;

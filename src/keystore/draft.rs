@@ -12,7 +12,7 @@ use super::payload::Payload;
 use super::undo::Undo;
 use super::unlock::{StorageSecret, new_storage};
 use crate::backend::{Backend, BackendKind, Credentials, Locator, NewKey, Plan};
-use crate::bundle::IdentityBundle;
+use crate::bundle::{IdentityBundle, check_clock};
 use crate::did::Did;
 use crate::error::Error;
 use crate::file;
@@ -107,6 +107,7 @@ impl IdentityStore {
         request: &NewKey,
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
+        check_clock()?;
         let mut undo = Undo::begin(self)?;
         if backend.kind() != BackendKind::Age && !backend.makes_storage_keys() {
             credentials.want_passphrase_beside_pin()?;

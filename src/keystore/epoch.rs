@@ -8,7 +8,7 @@ use super::located::Located;
 use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
 use crate::binding::Binding;
-use crate::bundle::{IdentityBundle, NextEpoch};
+use crate::bundle::{IdentityBundle, NextEpoch, check_clock};
 use crate::did::Did;
 use crate::error::Error;
 use crate::key::DidKey;
@@ -99,6 +99,7 @@ impl Located<'_> {
         credentials: &Credentials,
         epoch: NextEpoch,
     ) -> Result<IdentityBundle<DidKey>, Error> {
+        check_clock()?;
         let session = self.session(credentials)?;
         session.warn_if_handed_over();
         let (bundle, renewed) = session.renewed(SystemTime::now(), epoch)?;

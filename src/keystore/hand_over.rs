@@ -105,6 +105,7 @@ impl IdentityStore {
         successor: &Successor<'_>,
         terms: &RotationTerms,
     ) -> Result<Handover, Error> {
+        terms.check_clock()?;
         let new = successor.store.locate(successor.backend, successor.pinned)?;
         let old = self.locate(backend, pinned)?;
         let old = old.prepare_handover(credentials, new.header().did(), Earlier::Binds)?;
@@ -206,6 +207,7 @@ impl HandingOver {
         terms: &RotationTerms,
     ) -> Result<Handover, Error> {
         self.check_successor(successor.header().did())?;
+        terms.check_clock()?;
         if let Some(stated) = &self.stated {
             stated.last().check_terms(terms)?;
         }

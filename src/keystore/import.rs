@@ -10,7 +10,7 @@ use super::pinned::Pinned;
 use super::undo::Undo;
 use super::unlock::StorageSecret;
 use crate::backend::{AgeKeyStore, BackendKind, Credentials, Locator};
-use crate::bundle::IdentityBundle;
+use crate::bundle::{IdentityBundle, check_clock};
 use crate::error::{Error, LegacyError};
 use crate::file::names::previous;
 use crate::key::{DidKey, Software, Unlocked};
@@ -47,6 +47,7 @@ impl IdentityStore {
         passphrase: &Passphrase,
     ) -> Result<Draft<'static>, Error> {
         old.check_pinned(pinned)?;
+        check_clock()?;
         let mut undo = Undo::begin(self)?;
         let backend = AgeKeyStore::with_config(self.home(), &self.age);
         let epoch = self.epoch_left(old.did());

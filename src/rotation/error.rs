@@ -34,6 +34,12 @@ pub enum RotationError {
         /// Which field.
         what: &'static str,
     },
+    /// A statement made by this clock would have a time that cannot be true.
+    #[error("the clock is not set: it says {now} seconds after 1970, which is before 2026")]
+    ClockNotSet {
+        /// What it says, Unix seconds.
+        now: u64,
+    },
     /// Old and new key are the same.
     #[error("{did} cannot be rotated to its own key")]
     SameKey {
@@ -225,6 +231,7 @@ impl RotationError {
             | Self::DidIsNotItsKey { .. }
             | Self::NotThisIdentity { .. } => ErrorKind::OtherIdentity,
             Self::Sign { source, .. } => source.kind(),
+            Self::ClockNotSet { .. } => ErrorKind::Clock,
             Self::HandedOver { .. } | Self::StatedBefore { .. } | Self::AlreadyStored { .. } => {
                 ErrorKind::AlreadyExists
             }
@@ -277,6 +284,7 @@ impl RotationError {
                  successor instead. Only if that statement was never given to anybody, make another \
                  (`Earlier::NeverGivenOut`)"
             }
+            Self::ClockNotSet { .. } => "set the clock, then try again",
             Self::StatedBefore { .. } => {
                 "a statement that was signed cannot be changed: hand over on the terms that were \
                  stated, or rotate the successor"

@@ -1,13 +1,12 @@
 //! Making a statement: at the end of a chain, and signed by both keys.
 
-use std::time::UNIX_EPOCH;
-
 use super::body::{Body, Kind};
 use super::statement::{Signatures, Unverified};
 use super::{
     MAX_STATEMENTS, RotatedKey, RotationChain, RotationError, RotationRole, RotationStatement,
     RotationTerms, VERSION,
 };
+use crate::clock;
 use crate::did::Did;
 use crate::signer::{DidSigner, sign_statement};
 
@@ -38,8 +37,8 @@ impl RotationStatement {
     ///
     /// # Errors
     ///
-    /// [`RotationError`] if the keys are the same, the chain does not end in
-    /// `old`, has `new` in it already, is committed to another key, or a key does
+    /// [`RotationError`] if the clock was not set, the keys are the same, the chain does
+    /// not end in `old`, has `new` in it already, is committed to another key, or a key does
     /// not sign.
     pub fn sign_unguarded<O, N>(
         old: &O,
@@ -52,8 +51,8 @@ impl RotationStatement {
         N: DidSigner + ?Sized,
     {
         let (old_did, new_did) = (pinned(old)?, pinned(new)?);
-        let time = terms.time.duration_since(UNIX_EPOCH);
-        let time = time.map_err(|_| RotationError::OutOfRange { what: "time" })?.as_secs();
+        terms.check_clock()?;
+        let time = clock::unix(terms.time);
         let last = previous.map(RotationChain::last);
         let body = Body {
             kind: Kind::Rotation,
@@ -78,6 +77,18 @@ impl RotationStatement {
         signatures.new = signature(new, &body, RotationRole::New)?;
         signatures.old = signature(old, &body, RotationRole::Old)?;
         Unverified { statement: body, signatures }.verify()
+    }
+}
+
+impl RotationTerms {
+    /// Whether their time is that of a clock that was set. Whoever signs on these terms
+    /// asks as well.
+    ///
+    /// # Errors
+    ///
+    /// [`RotationError::ClockNotSet`].
+    pub fn check_clock(&self) -> Result<(), RotationError> {
+        clock::check(self.time).map_err(|now| RotationError::ClockNotSet { now })
     }
 }
 

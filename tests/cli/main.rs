@@ -5,6 +5,7 @@ mod age;
 mod backup;
 mod check;
 mod circles;
+mod clock;
 mod encryption;
 mod epoch;
 mod handed_over;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use icn_identity::Error;
+use icn_identity::bundle::check_clock;
 use icn_identity::error::BackupError;
 use icn_identity::keystore::backup::{
     BackedUp, Backup, BackupRequest, RecoveryKeys, RecoveryRecipient,
@@ -28,6 +29,7 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
         return Err(CliError::ToAFile);
     }
     BackedUp::check_vacant(&args.output)?;
+    check_clock()?;
     let keys = match &args.verify_with {
         Some(path) => {
             let keys = recovery_keys(path, args.identity_passphrase_file.as_deref())?;

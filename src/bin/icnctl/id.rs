@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::{BackendKind, Locator, NewKey, Pkcs11Locator};
+use icn_identity::bundle::check_clock;
 use icn_identity::home::{Home, Made};
 use icn_identity::keystore::Storage;
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
@@ -20,7 +21,10 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     // Before anybody is asked for a secret. Around the key of the DID that is pinned an
     // identity may be made anew: which key that is shows the token.
     match context.names_a_key() {
-        true => home.store().check_vacant()?,
+        true => {
+            home.store().check_vacant()?;
+            check_clock()?;
+        }
         false => home.check_vacant()?,
     }
     let algorithm = args.algorithm().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! `icnctl id import`
 
 use icn_identity::backend::BackendKind;
+use icn_identity::bundle::check_clock;
 use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
     let mut home = context.home()?;
     // Before anybody is asked for a secret.
     home.store().check_import(&args.file)?;
+    check_clock()?;
     let prompt = format!("Passphrase of {}: ", args.file.display());
     let passphrase = context.passphrase(&prompt)?;
     let options =

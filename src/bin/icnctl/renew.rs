@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use icn_identity::bundle::check_clock;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -13,6 +14,8 @@ use crate::output::{date, hex};
 pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError> {
     let home = context.home()?;
     let identity = home.locate()?;
+    // Before anybody is asked for a secret.
+    check_clock()?;
     let source = context.source_of(&identity);
     let ready = identity.ask(source)?;
     let bundle = match args.epoch {

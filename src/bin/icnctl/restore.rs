@@ -7,6 +7,7 @@ use std::path::Path;
 
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
+use icn_identity::bundle::check_clock;
 use icn_identity::config::Config;
 use icn_identity::error::BackupError;
 use icn_identity::home::{Home, Made};
@@ -28,6 +29,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
     if restores {
         // Before anybody is asked for a secret.
         context.store().check_vacant()?;
+        check_clock()?;
     }
     let named = args.did.as_deref().map(Did::parse).transpose()?;
     Backup::check_file(&args.file)?;

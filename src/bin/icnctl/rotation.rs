@@ -36,6 +36,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if let Some(next) = &next {
         terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
     }
+    terms.check_clock()?;
     let old = context.as_old();
     let new = context.successor(
         &args.successor,

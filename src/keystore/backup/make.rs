@@ -15,6 +15,7 @@ use super::{MAX_LEN, statement};
 use crate::agefile;
 use crate::algorithm::X25519PublicKey;
 use crate::backend::{Backend, Credentials};
+use crate::bundle::check_clock;
 use crate::clock;
 use crate::config;
 use crate::did::Did;
@@ -167,6 +168,7 @@ impl Located<'_> {
         request: &BackupRequest,
     ) -> Result<BackedUp, Error> {
         request.check(&self.header)?;
+        check_clock()?;
         let mut session = self.session(credentials)?;
         let Session { store, bundle, header, payload, .. } = &mut session;
         request.check_recipients(&bundle.x25519_public_key())?;

@@ -9,7 +9,7 @@ use super::super::unlock::{StorageSecret, stored_secret};
 use super::Backup;
 use super::contents::place;
 use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, Pkcs11Locator};
-use crate::bundle::{IdentityBundle, NextEpoch};
+use crate::bundle::{IdentityBundle, NextEpoch, check_clock};
 use crate::did::Did;
 use crate::error::{BackupError, DeviceError, Error};
 use crate::key::DidKey;
@@ -43,6 +43,7 @@ impl IdentityStore {
         if matches!(backup.header().storage(), Storage::Passphrase {}) {
             credentials.want_passphrase_beside_pin()?;
         }
+        check_clock()?;
         let mut undo = Undo::begin(self)?;
         let epoch = self.epoch_left(did);
         // A TPM may open the key by them only.

@@ -192,8 +192,26 @@ fn time_does_not_run_backwards() {
     let chain = RotationChain::from_json(&chain.to_json()).unwrap();
     let times: Vec<_> = chain.statements().map(|one| at(one.time())).collect();
     assert_eq!(times, [ahead, ahead, ahead + Duration::from_secs(1)]);
-    for time in [UNIX_EPOCH - Duration::from_secs(1), at(253_402_300_800)] {
-        let error = RotationStatement::sign_unguarded(&a, &b, None, &terms().at(time)).unwrap_err();
-        assert!(matches!(error, RotationError::OutOfRange { what: "time" }), "{error}");
+    let late = terms().at(at(253_402_300_800));
+    let error = RotationStatement::sign_unguarded(&a, &b, None, &late).unwrap_err();
+    assert!(matches!(error, RotationError::OutOfRange { what: "time" }), "{error}");
+}
+
+#[test]
+fn by_a_clock_that_was_never_set_nothing_is_stated() {
+    let [a, b, c] = software_keys();
+    let chain = first(&a, &b);
+    for time in [UNIX_EPOCH - Duration::from_secs(1), UNIX_EPOCH, at(3600), at(NEW_YEAR - 1)] {
+        let unset = terms().at(time);
+        for error in [
+            RotationStatement::sign_unguarded(&a, &b, None, &unset).unwrap_err(),
+            // Not even where the time of the statement before would stand in.
+            RotationStatement::sign_unguarded(&b, &c, Some(&chain), &unset).unwrap_err(),
+        ] {
+            assert!(matches!(error, RotationError::ClockNotSet { .. }), "{error}");
+            assert_eq!(error.kind(), icn_identity::ErrorKind::Clock);
+            assert!(error.to_string().contains("clock") && error.help().unwrap().contains("clock"));
+        }
     }
+    assert!(RotationStatement::sign_unguarded(&a, &b, None, &terms().at(at(NEW_YEAR))).is_ok());
 }

@@ -89,6 +89,7 @@ fn of_rotations() {
             (E::Version { found: 9 }, K::Unsupported),
             (E::Version { found: 0 }, K::Unsupported),
             (E::OutOfRange { what: "time" }, K::InvalidInput),
+            (E::ClockNotSet { now: 1 }, K::Clock),
             (E::SameKey { did: did() }, K::InvalidInput),
             (E::Signature { sequence, role, did: did() }, K::Untrusted),
             (E::Empty, K::InvalidInput),
