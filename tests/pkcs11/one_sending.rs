@@ -220,7 +220,7 @@ fn an_answer_that_says_nothing_is_a_credential_to_be_looked_at() {
         hsm.script("on C_Login 1 return CKR_ARGUMENTS_BAD");
         assert_shows(refused(sealed(), PIN), &["CKR_ARGUMENTS_BAD", "before you give the PIN again"]);
         hsm.script("on C_Login 1 return CKR_PIN_EXPIRED");
-        assert_shows(refused(sealed(), PIN), &["the PIN has expired", "vendor's tool"]);
+        assert_shows(refused(sealed(), PIN), &["the PIN has expired", "--change-pin"]);
     });
 }
 
