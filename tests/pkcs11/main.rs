@@ -34,6 +34,7 @@ mod hidden;
 mod home;
 mod keys;
 mod messages;
+mod model;
 mod modules;
 mod nethsm;
 mod nss;

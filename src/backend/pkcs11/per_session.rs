@@ -110,6 +110,14 @@ impl Connection {
 }
 
 impl Token {
+    /// Whether a session of it can be logged in now, by the PIN that was accepted.
+    pub(super) fn logs_sessions_in(&self) -> bool {
+        Connection::of(self).is_ok_and(|connection| {
+            let state = connection.lock();
+            state.login.is_some() && state.pins.to_send_again(self).is_ok()
+        })
+    }
+
     /// Whether a key of it is open, by all that is known here.
     pub(super) fn is_open(&self) -> bool {
         Connection::of(self).is_ok_and(|connection| connection.lock().login.is_some())

@@ -16,6 +16,7 @@ mod keys;
 mod lifetime;
 mod lists;
 mod per_session;
+mod pin;
 mod real;
 mod script;
 mod sight;

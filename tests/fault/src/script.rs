@@ -89,6 +89,8 @@ pub(crate) struct Script {
     pub(crate) clock: Option<String>,
     /// `wrong-pin CKR`: how a wrong PIN is answered.
     pub(crate) wrong_pin: Option<CK_RV>,
+    /// `pin-is TEXT`, see [`crate::pin`].
+    pub(crate) pin: Option<String>,
     /// `login-per-session`, see [`crate::per_session`].
     pub(crate) login_per_session: bool,
     /// `list-per-call`, see [`crate::lists`].
@@ -204,6 +206,7 @@ impl Script {
             ["one-slot"] => self.one_slot = true,
             ["clock", text] => self.clock = Some((*text).into()),
             ["wrong-pin", code] => self.wrong_pin = Some(codes::code(code)?),
+            ["pin-is", text] => self.pin = Some((*text).into()),
             ["login-per-session"] => self.login_per_session = true,
             ["list-per-call"] => self.list_per_call = true,
             ["strict-lengths"] => self.strict_lengths = true,

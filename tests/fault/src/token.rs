@@ -284,6 +284,10 @@ pub(crate) unsafe extern "C" fn C_Login(
             let flag = |name| state.script.flags.contains(name);
             (state.script.tries, flag("pin-locked"), flag("protected-path"))
         };
+        if state().script.pin.is_some() && !pad {
+            // SAFETY: the caller's own arguments, under the same contract.
+            return unsafe { crate::pin::login(real, (own, session), user, (pin, length)) };
+        }
         if locked || allowed.is_some_and(|allowed| wrong_tries() >= allowed) {
             return CKR_PIN_LOCKED;
         }
@@ -319,7 +323,7 @@ pub(crate) unsafe extern "C" fn C_Login(
     })
 }
 
-fn wrong_tries() -> u32 {
+pub(crate) fn wrong_tries() -> u32 {
     let text = fs::read_to_string(directory().join("tries")).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }
