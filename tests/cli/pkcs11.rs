@@ -1,5 +1,6 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 
+mod answers;
 mod doctor;
 mod half;
 mod hidden;

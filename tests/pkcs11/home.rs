@@ -280,3 +280,42 @@ fn that_a_key_is_not_there_within_a_login_is_final() {
         assert_shows(refused, &["no token has the key of", "node-2"]);
     });
 }
+
+/// The PIN is changed under a service. Whoever gave it, and from where, is told.
+#[test]
+fn a_pin_that_is_refused_under_an_open_identity_is_noted_for_each_file_that_it_came_from() {
+    alone(|hsm| {
+        let home = made(hsm);
+        let files = ["pin", "other"].map(|name| hsm.path(name));
+        files.iter().for_each(|file| write_private(file, PIN));
+        let unlock = |file: &Path| home.unlock(CredentialSource::file(file));
+        let (opened, sent) = logins(hsm, || files.each_ref().map(|file| unlock(file).unwrap()));
+        assert_eq!(sent, 1, "the second one is compared");
+        for (answer, refused) in [("CKR_GENERAL_ERROR", false), ("CKR_PIN_INCORRECT", true)] {
+            hsm.script(&format!("on C_SignInit 1 kill-all\non C_Login all return {answer}"));
+            let (_, sent) = logins(hsm, || opened[0].bundle.sign(b"hello").unwrap_err());
+            assert_eq!(sent, 1, "{answer}");
+            let noted = read(&hsm.path("home/refused.json"));
+            let noted: serde_json::Value = serde_json::from_str(&noted).unwrap();
+            assert_eq!(noted.as_array().unwrap().len(), 2, "{answer}: {noted}");
+            hsm.script("");
+            for file in &files {
+                let (error, sent) = logins(hsm, || unlock(file).unwrap_err());
+                assert_eq!(sent, 0, "{answer}: {error}");
+                let known = match error {
+                    Error::Keystore(KeystoreError::RefusedBefore { .. }) => refused,
+                    Error::Keystore(KeystoreError::PinInDoubt { .. }) => !refused,
+                    _ => false,
+                };
+                assert!(known, "{answer}: {error:?}");
+            }
+            if !refused {
+                // Given anew, by a person.
+                let given = home.unlock(CredentialSource::given(PIN.to_owned()));
+                drop(given.unwrap());
+                assert!(!hsm.path("home/refused.json").exists());
+                opened[0].bundle.sign(b"hello").unwrap();
+            }
+        }
+    });
+}

@@ -10,7 +10,7 @@ use icn_identity::backend::Pkcs11Locator;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{Did, DidKey, DidSigner as _, Error, Pin};
-use support::softhsm::{SoftHsm, alone};
+use support::softhsm::{SoftHsm, alone, alone_with};
 
 use crate::ed25519::KEY_TYPE;
 use crate::{TOKEN, did_at, faulty, faulty_config, find};
@@ -261,37 +261,60 @@ fn interleave(hsm: &SoftHsm, seed: u64, keys: &[(Pkcs11Locator, Did); 2], seen: 
     seen.judge(&std::fs::read_to_string(path).unwrap().lines().collect::<Vec<_>>(), &world.serial);
 }
 
+/// One interleaving again, by the number that was printed.
+const SEED: &str = "ICN_TEST_SEED";
+/// The first one of a quarter.
+const FIRST: &str = "ICN_TEST_FIRST_SEED";
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 #[test]
 fn of_a_thousand_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_loses_the_right_one()
  {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let make = ["--keypairgen", "--key-type", KEY_TYPE, "--id"];
-        hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["0a", "--label", "plain"]].concat());
-        let always = ["0b", "--label", "always", "--always-auth"];
-        hsm.pkcs11_tool_on(TOKEN, &[&make[..], &always].concat());
-        hsm.script("");
-        let backend = faulty(hsm);
-        let keys = ["plain", "always"].map(|label| {
-            let locator = backend.find_by_label(label).unwrap();
-            let did = did_at(&backend, &locator);
-            (locator, did)
-        });
-        drop(backend);
-        // Each time others; `ICN_TEST_SEED` has one again.
-        let given = std::env::var("ICN_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let first: u64 = given.unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            u64::try_from(now.unwrap().as_millis()).unwrap() * 1000
-        });
+    let work = |hsm: &SoftHsm| {
+        let keys = keys_of_all(hsm);
         let mut seen = Seen::default();
-        for seed in first..first + if given.is_some() { 1 } else { 1000 } {
-            println!("ICN_TEST_SEED={seed}");
-            interleave(hsm, seed, &keys, &mut seen);
+        match (number(SEED), number(FIRST)) {
+            (Some(seed), _) => interleave(hsm, seed, &keys, &mut seen),
+            (None, Some(first)) => {
+                for seed in first..first + 250 {
+                    println!("{SEED}={seed}");
+                    interleave(hsm, seed, &keys, &mut seen);
+                }
+                println!("{seen:?}");
+                assert!(seen.wrong > 75 && seen.right > 250 && seen.went_on > 75, "{seen:?}");
+            }
+            (None, None) => unreachable!(),
         }
-        println!("{seen:?}");
-        if given.is_none() {
-            assert!(seen.wrong > 300 && seen.right > 1000 && seen.went_on > 300, "{seen:?}");
+    };
+    if number(SEED).or(number(FIRST)).is_some() {
+        return alone(work);
+    }
+    // Each time others. Each quarter has a token and a process of its own.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
+    std::thread::scope(|scope| {
+        for quarter in 0..4 {
+            let first = (now + quarter * 250).to_string();
+            scope.spawn(move || alone_with(&[(FIRST, &first)], work));
         }
     });
+}
+
+/// One key that wants its PIN once, and one that wants it each time.
+fn keys_of_all(hsm: &SoftHsm) -> [(Pkcs11Locator, Did); 2] {
+    hsm.token(TOKEN);
+    let make = ["--keypairgen", "--key-type", KEY_TYPE, "--id"];
+    hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["0a", "--label", "plain"]].concat());
+    let always = ["0b", "--label", "always", "--always-auth"];
+    hsm.pkcs11_tool_on(TOKEN, &[&make[..], &always].concat());
+    hsm.script("");
+    let backend = faulty(hsm);
+    ["plain", "always"].map(|label| {
+        let locator = backend.find_by_label(label).unwrap();
+        let did = did_at(&backend, &locator);
+        (locator, did)
+    })
 }

@@ -1,0 +1,74 @@
+//! Whatever a token answers to a PIN: the next start sends it again only where it was not
+//! looked at.
+
+use support::home::write_private;
+use support::softhsm::{PIN, SoftHsm};
+
+/// What may mean that the PIN is wrong, or was counted as wrong.
+const REFUSALS: [&str; 13] = [
+    "CKR_PIN_INCORRECT",
+    "CKR_PIN_INVALID",
+    "CKR_PIN_LEN_RANGE",
+    // OpenSC of an OpenPGP card, and nethsm-pkcs11.
+    "CKR_USER_NOT_LOGGED_IN",
+    "CKR_USER_TYPE_INVALID",
+    // A YubiHSM of a malformed one.
+    "CKR_ARGUMENTS_BAD",
+    "CKR_FUNCTION_FAILED",
+    "CKR_GENERAL_ERROR",
+    "CKR_DEVICE_ERROR",
+    "CKR_DEVICE_MEMORY",
+    "CKR_FUNCTION_CANCELED",
+    "CKR_PIN_EXPIRED",
+    "0x80000042",
+];
+
+/// What says that it was not looked at, though it ends with 77 too.
+const NOT_LOOKED_AT: [&str; 3] =
+    ["CKR_PIN_LOCKED", "CKR_USER_ALREADY_LOGGED_IN", "CKR_USER_ANOTHER_ALREADY_LOGGED_IN"];
+
+const LOSSES: [&str; 4] = [
+    "CKR_DEVICE_REMOVED",
+    "CKR_TOKEN_NOT_PRESENT",
+    "CKR_SESSION_HANDLE_INVALID",
+    "CKR_TOKEN_NOT_RECOGNIZED",
+];
+
+#[test]
+fn every_answer_to_a_pin_but_a_loss_ends_with_77_and_what_may_have_counted_is_not_sent_again() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let file = home.beside("pin");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    let again = [&["--retry-pin"][..], &sign].concat();
+    write_private(&file, PIN);
+    let run = |args: &[&str]| {
+        let before = hsm.count("C_Login");
+        let ran = home.icnctl(args, b"hello");
+        assert!(!ran.err.contains(PIN), "{}", ran.err);
+        (ran.code, hsm.count("C_Login") - before, ran.err)
+    };
+    for code in REFUSALS {
+        hsm.script(&format!("on C_Login all return {code}"));
+        let (ended, sent, said) = run(&sign);
+        assert_eq!((ended, sent), (77, 1), "{code}: {said}");
+        hsm.script("");
+        let (ended, sent, said) = run(&sign);
+        assert_eq!((ended, sent), (77, 0), "{code}: {said}");
+        assert!(said.contains("--retry-pin"), "{code}: {said}");
+        let (ended, sent, said) = run(&again);
+        assert_eq!((ended, sent), (0, 1), "{code}: {said}");
+        assert!(!home.path("refused.json").exists(), "{code}");
+    }
+    for code in NOT_LOOKED_AT.into_iter().chain(LOSSES) {
+        hsm.script(&format!("on C_Login all return {code}"));
+        let (ended, sent, said) = run(&sign);
+        let is_loss = LOSSES.contains(&code);
+        assert_eq!((ended == 77, ended == 0, sent), (!is_loss, false, 1), "{code}: {said}");
+        assert!(!home.path("refused.json").exists(), "{code}");
+        // It is the right one, and nobody has to say so.
+        hsm.script("");
+        let (ended, _, said) = run(&sign);
+        assert_eq!(ended, 0, "{code}: {said}");
+    }
+}
