@@ -4,6 +4,7 @@
 //! the right PIN is taken in the end.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
 use icn_identity::backend::Pkcs11Locator;
@@ -31,6 +32,8 @@ impl Random {
         all[self.below(all.len())]
     }
 }
+
+const SESSIONS: NonZeroU16 = NonZeroU16::new(2).unwrap();
 
 /// How a wrong PIN is answered. The last ones say nothing: the flags do.
 const ANSWERS: [&str; 5] = [
@@ -112,7 +115,7 @@ impl World<'_> {
 
     /// Opens a key by a backend of its own.
     fn open(&self, key: usize, pin: &str) -> Result<Arc<DidKey>, Error> {
-        let config = faulty_config(self.hsm).with_sessions(2.try_into().unwrap());
+        let config = faulty_config(self.hsm).with_sessions(SESSIONS);
         let backend = Pkcs11Backend::open(&config)?;
         let (locator, did) = &self.keys[key];
         Ok(Arc::new(find(&backend, locator, did)?.unseal(&Pin::new(pin))?))
@@ -280,10 +283,10 @@ fn of_a_thousand_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or
             (Some(seed), _) => interleave(hsm, seed, &keys, &mut seen),
             (None, Some(first)) => {
                 for seed in first..first + 250 {
-                    println!("{SEED}={seed}");
+                    eprintln!("{SEED}={seed}");
                     interleave(hsm, seed, &keys, &mut seen);
                 }
-                println!("{seen:?}");
+                eprintln!("{seen:?}");
                 assert!(seen.wrong > 75 && seen.right > 250 && seen.went_on > 75, "{seen:?}");
             }
             (None, None) => unreachable!(),
