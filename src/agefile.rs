@@ -5,9 +5,11 @@
 
 mod file;
 mod header;
+mod memory;
 mod slow;
 mod stream;
 
+use std::io;
 use std::str::FromStr as _;
 
 use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
@@ -15,9 +17,10 @@ use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 pub(crate) use self::header::{HeaderLines, UnendedStanza};
-pub(crate) use self::slow::watched;
+pub(crate) use self::memory::NoMemory;
 use crate::fault::OpenError;
 use crate::secret::{LockedText, Passphrase, leaving_no_trace_of_much};
+use crate::waiting::{self, Wait};
 
 /// log2 of the scrypt work `N` (age v1, section "scrypt recipient stanza").
 /// 18, the default, costs about a second and 256 MiB.
@@ -67,7 +70,9 @@ pub(crate) fn open_with_passphrase(
     let open = |form| {
         let mut identity = scrypt::Identity::new(form);
         identity.set_max_work_factor(max_work_factor);
-        decrypt(file, std::iter::once::<&dyn Identity>(&identity))
+        let work = slow::work_of(file).filter(|work| *work <= max_work_factor);
+        costing_scrypt(work, || decrypt(file, std::iter::once::<&dyn Identity>(&identity)))
+            .unwrap_or_else(|error| Err(DecryptError::Io(io::Error::other(error))))
     };
     passphrase.open_with(open, is_wrong)
 }
@@ -88,7 +93,27 @@ pub(crate) fn encrypt_with_passphrase(
     }
     let mut recipient = scrypt::Recipient::new(passphrase.to_encrypt_with());
     recipient.set_work_factor(work_factor.0);
-    watched(Some(work_factor.0), || encrypt(plaintext, &[&recipient]))
+    costing_scrypt(Some(work_factor.0), || encrypt(plaintext, &[&recipient]))
+        .unwrap_or_else(|NoMemory(log_n)| Err(OpenError::NoMemory { log_n }))
+}
+
+/// Does work that costs scrypt with `N = 2^log_n` and `r = 8`, if there is memory for it,
+/// and says that it is waited for. `None`: it does not cost scrypt.
+pub(crate) fn costing_scrypt<T>(
+    log_n: Option<u8>,
+    work: impl FnOnce() -> T,
+) -> Result<T, NoMemory> {
+    let Some(work_factor) = log_n else { return Ok(work()) };
+    waiting::during(Wait::Scrypt { log_n: work_factor }, || {
+        memory::with_room(work_factor, || slow::watched(log_n, work))
+    })
+}
+
+/// Whether scrypt got no memory, and for which work.
+pub(crate) fn lacking_memory(error: &DecryptError) -> Option<u8> {
+    let DecryptError::Io(error) = error else { return None };
+    let NoMemory(log_n) = error.get_ref()?.downcast_ref()?;
+    Some(*log_n)
 }
 
 /// A storage key: an age X25519 identity (`AGE-SECRET-KEY-1…`), so that
@@ -149,7 +174,7 @@ pub(crate) fn decrypt<'a>(
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     check_header(file, ANY_HEADER)?;
-    watched(slow::work_of(file), || leaving_no_trace_of_much(|| file::open(file, identities)))
+    leaving_no_trace_of_much(|| file::open(file, identities))
 }
 
 /// Bytes of a header, at most. One of a megabyte would be parsed for hours, since
@@ -168,6 +193,9 @@ fn check_header(file: &[u8], max: usize) -> Result<(), DecryptError> {
 }
 
 fn refused(error: DecryptError) -> OpenError {
+    if let Some(log_n) = lacking_memory(&error) {
+        return OpenError::NoMemory { log_n };
+    }
     match error {
         error if is_wrong(&error) => OpenError::WrongPassphrase,
         DecryptError::ExcessiveWork { required, target } => {

@@ -24,3 +24,11 @@ pub use open::OpenError;
 pub use pkcs11::{ModuleProblem, PinProblem, Pkcs11Error};
 pub use sign::SignError;
 pub use tpm::{PcrDifference, TpmError, TpmState};
+
+/// What scrypt takes (`r = 8`).
+fn scrypt_memory(log_n: u8) -> String {
+    match log_n.saturating_sub(10) {
+        0 => format!("{} KiB", 1_u64.checked_shl(log_n.into()).unwrap_or(0)),
+        more => format!("{} MiB", 1_u64.checked_shl(more.into()).unwrap_or(u64::MAX)),
+    }
+}

@@ -95,6 +95,7 @@ pub mod sshsig;
 pub mod statement;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod waiting;
 
 pub use algorithm::{
     Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey, X25519PublicKey,

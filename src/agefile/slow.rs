@@ -8,7 +8,7 @@ static NOTICED: Notice = Notice::new();
 
 /// Does work that costs scrypt with `N = 2^log_n`, and warns if it is the first to
 /// take as long as unoptimised code takes. `None`: it does not cost scrypt.
-pub(crate) fn watched<T>(log_n: Option<u8>, work: impl FnOnce() -> T) -> T {
+pub(super) fn watched<T>(log_n: Option<u8>, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let result = work();
     if let Some(log_n) = log_n

@@ -39,6 +39,7 @@ impl OpenError {
             Self::Challenge(error) => error.kind(),
             Self::Device(error) => error.kind(),
             Self::NoRandomness(error) => error.kind(),
+            Self::NoMemory { .. } => ErrorKind::Busy,
             Self::Encrypt(_) => ErrorKind::Internal,
         }
     }
@@ -138,6 +139,7 @@ impl TpmError {
             Self::WrongPin { .. } | Self::PinKnownWrong | Self::PinInDoubt => {
                 ErrorKind::WrongCredential
             }
+            Self::NoMemory { .. } => ErrorKind::Busy,
             Self::PinMissing | Self::PinUnusable { .. } => ErrorKind::CredentialMissing,
             Self::FinalTry | Self::LockedOut { .. } => ErrorKind::LockedOut,
             Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use super::{DeviceError, FormatError, Pkcs11Error, SignError, TpmError};
+use super::{DeviceError, FormatError, Pkcs11Error, SignError, TpmError, scrypt_memory};
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
@@ -91,6 +91,15 @@ pub enum OpenError {
     /// The system's random generator failed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// scrypt needs memory that the system does not give.
+    #[error(
+        "there is no memory for the passphrase: scrypt with the work 2^{log_n} needs {}",
+        scrypt_memory(*log_n)
+    )]
+    NoMemory {
+        /// log2 of the work.
+        log_n: u8,
+    },
     /// Encryption failed.
     #[error("the key could not be encrypted")]
     Encrypt(#[source] Box<dyn StdError + Send + Sync>),
@@ -143,6 +152,15 @@ impl OpenError {
             Self::LessAssurance { .. } => {
                 "find out whether the device or its driver was replaced; if you know by what, open \
                  the key anew"
+            }
+            Self::NoMemory { log_n } => {
+                return Some(format!(
+                    "allow this process {} more (`ulimit -v`, or `MemoryMax=` of its service); or, \
+                     where there is that much, encrypt it anew with less work (`work_factor` under \
+                     [identity.age], and a change of passphrase): each step less halves the memory, \
+                     and what guessing costs",
+                    scrypt_memory(*log_n)
+                ));
             }
             Self::Encrypt(_) => "this should not be: report it, with the source of this error",
         };

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use super::scrypt_memory;
 use crate::kind::ErrorKind;
 
 /// Why a TPM did not do what was asked. The TPM's own code is in the source
@@ -118,6 +119,15 @@ pub enum TpmError {
     PinUnusable {
         /// Why not.
         reason: &'static str,
+    },
+    /// scrypt needs memory that the system does not give.
+    #[error(
+        "there is no memory for the PIN: scrypt with the work 2^{log_n} needs {}; it was not sent",
+        scrypt_memory(*log_n)
+    )]
+    NoMemory {
+        /// log2 of the work.
+        log_n: u8,
     },
     /// The next wrong PIN would lock the TPM.
     #[error("one wrong PIN more locks the TPM; the PIN was not sent")]
@@ -390,6 +400,14 @@ impl TpmError {
             }
             Self::PinMissing => "give the PIN of this key; no try was spent",
             Self::PinUnusable { .. } => "give a PIN of at least one character",
+            Self::NoMemory { log_n } => {
+                return Some(format!(
+                    "allow this process {} more (`ulimit -v`, or `MemoryMax=` of its service); or \
+                     make the identity with a lower `pin_work_factor` under [identity.tpm]: each \
+                     step less halves the memory, and what guessing costs",
+                    scrypt_memory(*log_n)
+                ));
+            }
             Self::FinalTry => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
                  [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`), or \

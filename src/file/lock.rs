@@ -15,6 +15,7 @@ use super::io_error;
 use super::names;
 use super::rule::{self, Rule};
 use crate::fault::KeystoreError;
+use crate::waiting::{self, Wait};
 
 /// How long another holder is waited for: several times what opening an
 /// identity takes, so that scripts can sign side by side.
@@ -139,14 +140,16 @@ fn holder_of(file: &mut File) -> String {
 
 fn wait_for(file: &File, patience: Duration) -> Result<(), TryLockError> {
     let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+    let mut locked = file.try_lock();
+    if matches!(locked, Err(TryLockError::WouldBlock)) {
+        waiting::during(Wait::Lock, || {
+            while matches!(locked, Err(TryLockError::WouldBlock)) && start.elapsed() < patience {
                 std::thread::sleep(Duration::from_millis(20));
+                locked = file.try_lock();
             }
-            locked => return locked,
-        }
+        });
     }
+    locked
 }
 
 /// Removes the new versions of a file that their writers did not finish, where the

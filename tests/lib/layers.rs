@@ -13,7 +13,7 @@ use self::house::{House, Module};
 
 /// From the ground up. What is in one line does not use each other.
 const ROOMS: [&[&str]; 16] = [
-    &["encoding", "clock", "statement", "private"],
+    &["encoding", "clock", "statement", "private", "waiting"],
     &["kind"],
     &["evidence"],
     &["locator", "algorithm"],

@@ -11,3 +11,4 @@ mod large_messages;
 mod memory;
 mod prompts;
 mod renewal;
+mod scrypt;

@@ -83,9 +83,10 @@ impl Stretched {
         // for one; hashes of them are two.
         let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(text.as_bytes())));
         LockedBox::try_new([0; 32], |out| {
-            agefile::watched(Some(how.log_n), || {
+            agefile::costing_scrypt(Some(how.log_n), || {
                 scrypt::scrypt(hashed.as_slice(), &how.salt, &params, out).map_err(|_| damaged())
             })
+            .unwrap_or_else(|agefile::NoMemory(log_n)| Err(TpmError::NoMemory { log_n }))
         })
         .map(Self)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use icn_identity::Passphrase;
 #[cfg(feature = "tpm")]
 use icn_identity::Pin;
+use icn_identity::backend::BackendKind;
 use icn_identity::home::{CredentialSource, LockedIdentity, Prompt, PromptError, Wanted};
 use icn_identity::keystore::Opened;
 use icn_identity::secret::LockedText;
@@ -13,6 +14,7 @@ use icn_identity::secret::LockedText;
 use crate::context::{Context, Part};
 use crate::error::CliError;
 use crate::output::{one_line, say};
+use crate::patience;
 use crate::report::warn;
 use crate::standard;
 use crate::terminal::{self, NotAnswered};
@@ -76,7 +78,7 @@ impl Prompt for Terminal {
             (None, None) => format!("Passphrase{whose}: "),
         };
         let Asked { what, flag, variable } = self.asked;
-        terminal::ask(&one_line(&text)).map_err(|error| match error {
+        patience::silently(|| terminal::ask(&one_line(&text))).map_err(|error| match error {
             NotAnswered::NoTerminal(source) => {
                 CliError::NoCredential { what, flag, variable, source }.into()
             }
@@ -130,11 +132,20 @@ impl Context {
     /// Opens an identity, and says when a renewal that was due has failed.
     pub(crate) fn open(&self, identity: LockedIdentity<'_>) -> Result<Opened, CliError> {
         let source = self.source_of(&identity);
-        let opened = identity.unlock(source)?;
+        let opened = self.waiting_for_device(|| identity.unlock(source))?;
         if let Some(error) = &opened.renewal_failed {
             warn("the TLS certificate is due for renewal, which failed", error);
         }
         Ok(opened)
+    }
+
+    /// Does something that the device of the identity has to answer to.
+    pub(crate) fn waiting_for_device<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.config.identity.backend {
+            BackendKind::Pkcs11 => patience::during("the token", work),
+            BackendKind::Tpm => patience::during("the TPM", work),
+            _ => work(),
+        }
     }
 
     /// The passphrase of something else, that the same options name.

@@ -18,6 +18,7 @@ mod import;
 mod input;
 mod new_file;
 mod output;
+mod patience;
 mod peer;
 #[cfg(feature = "tpm")]
 mod quiet;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     warnings::install();
+    patience::install();
 
     let args = match Args::try_parse() {
         Ok(args) => args,

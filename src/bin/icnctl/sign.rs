@@ -59,10 +59,12 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     // Its key alone: what opens the files, and the other keys, are wiped.
     let signer = context.open(identity)?.bundle.into_signer();
     // An armored signature ends with its line.
-    let signature = match &message {
-        Message::ForContext(message) => signer.sign_read_for(message)?.to_string(),
-        Message::Bare(message) => STANDARD.encode(signer.sign_read(message)?.as_bytes()),
-    };
+    let signature = context.waiting_for_device(|| match &message {
+        Message::ForContext(message) => signer.sign_read_for(message).map(|made| made.to_string()),
+        Message::Bare(message) => {
+            signer.sign_read(message).map(|made| STANDARD.encode(made.as_bytes()))
+        }
+    })?;
     context.format.print(
         || {
             json!({

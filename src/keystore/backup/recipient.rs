@@ -11,7 +11,7 @@ use crate::agefile;
 use crate::algorithm::X25519PublicKey;
 use crate::bundle::unarmored;
 use crate::encoding::{self, text};
-use crate::error::{BackupError, KeystoreError};
+use crate::error::{BackupError, KeystoreError, OpenError};
 use crate::file;
 use crate::secret::Passphrase;
 
@@ -129,11 +129,12 @@ impl RecoveryKeys {
         let bytes = file::read_secret(path)?;
         let bytes = unarmored(&bytes).map_err(|error| unusable(error.into()))?;
         let plain = agefile::open_with_passphrase(&bytes, passphrase, agefile::MAX_WORK_FACTOR)
-            .map_err(|error| match error {
-                DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
-                    BackupError::KeyFilePassphrase { path: path.to_owned() }
+            .map_err(|error| match (agefile::lacking_memory(&error), error) {
+                (Some(log_n), _) => crate::Error::from(OpenError::NoMemory { log_n }),
+                (_, DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed) => {
+                    BackupError::KeyFilePassphrase { path: path.to_owned() }.into()
                 }
-                error => unusable(error.into()),
+                (_, error) => unusable(error.into()).into(),
             })?;
         Ok(Self::parse(path, &plain)?)
     }

@@ -37,6 +37,7 @@ fn of_opening() {
             (E::NotItsKey, K::OtherIdentity),
             (E::Device(TpmError::FinalTry.into()), K::LockedOut),
             (E::NoRandomness(super::no_randomness()), K::Randomness),
+            (E::NoMemory { log_n: 18 }, K::Busy),
             (E::Encrypt(boxed()), K::Internal),
         ],
     );
@@ -185,6 +186,7 @@ fn of_tpms() {
             (E::PinInDoubt, K::WrongCredential),
             (E::PinMissing, K::CredentialMissing),
             (E::PinUnusable { reason: "r" }, K::CredentialMissing),
+            (E::NoMemory { log_n: 17 }, K::Busy),
             (E::FinalTry, K::LockedOut),
             (E::LockedOut { recovery_seconds: None, source: None }, K::LockedOut),
             (E::OtherTpm { expected: t(), found: t() }, K::OtherIdentity),
