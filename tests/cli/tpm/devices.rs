@@ -67,7 +67,11 @@ fn a_device_for_other_users_is_told_from_a_missing_one() {
     let told = |ran: &Ran| {
         quiet(ran);
         assert_eq!(ran.code, 1, "{}", ran.out);
-        assert!(ran.err.contains(&format!("no permission to use the TPM at {device}")));
+        assert!(
+            ran.err.contains(&format!("no permission to use the TPM at {device}")),
+            "{}",
+            ran.err
+        );
         assert!(ran.err.contains("usermod -aG tss USER"), "{}", ran.err);
     };
     if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
@@ -89,6 +93,8 @@ fn a_device_for_other_users_is_told_from_a_missing_one() {
     open_to_all(&icnctl);
     let home = dir.path().join("home");
     std::fs::create_dir(&home).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&home, private).unwrap();
     std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
     let as_nobody = |args: &[&str]| -> Ran {
         run(
