@@ -9,6 +9,7 @@ mod clock;
 mod encryption;
 mod epoch;
 mod handed_over;
+mod help;
 mod home;
 mod import;
 mod operator;

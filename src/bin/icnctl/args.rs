@@ -28,6 +28,9 @@ pub(crate) use self::tpm::TpmCommand;
 pub(crate) use self::value::PublicKeyFormat;
 use self::value::encoded;
 
+/// The heading of options that every command takes, after its own.
+const EVERY: &str = "Options of every command";
+
 /// Identity of a cooperative network node: keys in a file or in an HSM.
 #[derive(Debug, Parser)]
 #[command(
@@ -40,31 +43,31 @@ use self::value::encoded;
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]
-    #[arg(long, global = true, value_name = "DIR", value_parser = value::a_home())]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "DIR", value_parser = value::a_home())]
     pub(crate) home: Option<PathBuf>,
 
     /// Configuration file [default: icn.toml in the home directory]
-    #[arg(long, global = true, value_name = "FILE", value_parser = value::absolute())]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "FILE", value_parser = value::absolute())]
     pub(crate) config: Option<PathBuf>,
 
     /// How results are printed; did-document is for `id show`
-    #[arg(long, global = true, value_enum, default_value_t = AskedFormat::Text)]
+    #[arg(long, global = true, help_heading = EVERY, value_enum, default_value_t = AskedFormat::Text)]
     pub(crate) format: AskedFormat,
 
     /// File whose content is the passphrase (mode 0600) [or $ICN_PASSPHRASE, or a prompt]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 
     /// File whose content is the PIN of the token or TPM key (mode 0600) [or $ICN_PIN, or a prompt]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
 
     /// The key, or its token, as an RFC 7512 URI; as `id show` prints it
-    #[arg(long, global = true, value_name = "URI", value_parser = encoded())]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "URI", value_parser = encoded())]
     pub(crate) key: Option<String>,
 
     /// Send a PIN although the token refused one from the same file or variable before
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY)]
     pub(crate) retry_pin: bool,
 
     #[command(subcommand)]

@@ -9,9 +9,10 @@ mod verdicts;
 
 use icn_identity::backend::BackendKind;
 
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, ShowArgs};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::show;
 
 /// Prints the report; whether an identity works here.
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
@@ -21,6 +22,10 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
         (None, None, Some(_)) => BackendKind::Pkcs11,
         (None, None, None) => match context.config.identity.backend {
             BackendKind::Tpm => BackendKind::Tpm,
+            // A home without a device: its files are all that there is to be looked at.
+            BackendKind::Age if !args.probes() && context.store().header().is_ok() => {
+                return show::show(context, &ShowArgs { check: true, valid_for: 0 });
+            }
             // Without one, what is missing is said there.
             _ => BackendKind::Pkcs11,
         },

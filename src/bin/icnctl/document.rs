@@ -41,10 +41,17 @@ pub(crate) fn verify(context: &Context, args: &VerifyDocumentArgs) -> Result<Exi
         let error = format!("the DID document is that of {did}, not of {demanded}");
         return not_valid(context, &error, Some("ask the owner of that DID for its document"));
     }
+    if args.did.is_none() {
+        output::say(&format!(
+            "warning: whose document it has to be was not said: anybody can make one that is valid. \
+             Compare {did} with the DID that you know, or give that with --did"
+        ));
+    }
     context.format.print(
         || {
             json!({
                 "valid": true,
+                "did_was_named": args.did.is_some(),
                 "did": did,
                 "age_recipient": recipient,
                 "x25519_multibase": document.x25519_multibase(),

@@ -294,7 +294,8 @@ impl CliError {
                  \"authorized\""
             }
             Self::NoModule => {
-                "give --module PATH, or set `module` under [identity.pkcs11] in icn.toml"
+                "give the token's module: --module PATH, or `module` under [identity.pkcs11] in \
+                 icn.toml; for a TPM give --backend tpm"
             }
             Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {

@@ -97,10 +97,11 @@ fn secret(
         || {
             format!(
                 "{}\nThe private key is in {}, encrypted {}.\n\
-             Whoever can decrypt it is this identity. `age -d {}` prints it as PKCS#8 PEM.\n",
+             Whoever can decrypt it is this identity. `age -d {}{}` prints it as PKCS#8 PEM.\n",
                 header.did(),
                 output.display(),
                 by.map_or("with the passphrase of the export".into(), |to| format!("to {to}")),
+                if by.is_some() { "-i KEYFILE " } else { "" },
                 output.display(),
             )
         },

@@ -187,6 +187,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         "hardware_backed": claim.hardware_backed,
         "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
+        "key_id": header.locator().map(|key| hex(&key.id)),
         "tpm": header.tpm().map(|object| json!({
             "parent_handle": object.parent.handle.map(|handle| format!("{handle:#010x}")),
             "parent_name": hex(&object.parent.name),
@@ -229,6 +230,9 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
     if let Some(locator) = locator(header) {
         lines.push((label, evidence.device().unwrap_or_default().to_owned()));
         lines.push(("Key", locator));
+        if let Some(key) = header.locator() {
+            lines.push(("Key id", hex(&key.id)));
+        }
         lines.push(("Evidence", evidence_in_words(evidence)));
     }
     lines.push(("Storage", storage_in_words(header)));

@@ -72,6 +72,11 @@ pub(crate) struct TpmArgs {
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
 
+    /// Persistent handle of the storage key that the keys are made under, like 0x81000001 [default:
+    /// made from the owner's seed each time]
+    #[arg(long, value_name = "HANDLE", value_parser = handle)]
+    pub(crate) key_handle: Option<u32>,
+
     /// PCRs that the key is bound to, like 0,7 [default: 7]
     #[arg(long, value_name = "LIST", conflicts_with = "no_platform_binding")]
     pub(crate) pcr_indices: Option<String>,
@@ -104,6 +109,7 @@ impl TpmArgs {
     pub(crate) fn given(&self) -> Option<&'static str> {
         let given = [
             ("--device", self.device.is_some()),
+            ("--key-handle", self.key_handle.is_some()),
             ("--pcr-indices", self.pcr_indices.is_some()),
             ("--no-platform-binding", self.no_platform_binding),
             ("--policy", self.policy.is_some()),
@@ -117,6 +123,7 @@ impl TpmArgs {
         if let Some(device) = &self.device {
             config.device_path.clone_from(device);
         }
+        config.key_handle = self.key_handle.or(config.key_handle);
         if let Some(indices) = &self.pcr_indices {
             config.pcr_indices = PcrIndices::parse(indices).map_err(|_| CliError::PcrIndices)?;
             config.platform_binding = true;
@@ -136,4 +143,11 @@ impl TpmArgs {
         config.check()?;
         Ok(config)
     }
+}
+
+/// As `tpm2_evictcontrol` takes it.
+fn handle(text: &str) -> Result<u32, &'static str> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let handle = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    handle.ok_or("give it in hex, like 0x81000001")
 }

@@ -109,13 +109,13 @@ impl Help for Pkcs11Error {
             }
             Self::FoundTwice { .. } => "name one with --key URI",
             Self::LeftBehind { by_their_id: false, .. } => {
-                "destroy each of them (`pkcs11-tool --login --delete-object --id ID --type privkey`, \
+                "destroy each of them (`pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID --type privkey`, \
                  pubkey and secrkey; where the id is unknown, --label with the label that the key was \
                  to have): nothing uses them, and no later attempt removes them, since they show \
                  another id than they were given"
             }
             Self::ProbeLeft { .. } => {
-                "destroy each of them (`pkcs11-tool --login --delete-object --id ID --type privkey`, \
+                "destroy each of them (`pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID --type privkey`, \
                  pubkey and secrkey): nothing uses them"
             }
             Self::KeysInSlots { .. } => {

@@ -74,7 +74,7 @@ impl Help for KeystoreError {
             Self::Unfinished { path, .. } => {
                 return Some(format!(
                     "run the command with that token: what is left there is removed first; or \
-                     destroy each of these objects (`pkcs11-tool --login --delete-object --id ID \
+                     destroy each of these objects (`pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID \
                      --type privkey`, pubkey and secrkey), then remove {}, and `did` under \
                      [identity] in icn.toml",
                     path.display()
