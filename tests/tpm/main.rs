@@ -8,6 +8,7 @@ mod h2;
 mod home;
 mod identity;
 mod keys;
+mod model;
 mod policy;
 mod renewal;
 mod sendings;
