@@ -32,7 +32,7 @@ fn the_doctor_tells_what_is_there_without_a_pin() {
     let (code, report) = doctor(&hsm, &home, &[]);
     assert_eq!((code, hsm.count("C_Login")), (0, logins));
     let module = &report["module"];
-    assert!(module["description"].as_str().unwrap().contains("PKCS11"), "{module}");
+    assert!(module["description"].as_str().unwrap().contains("Forwards"), "{module}");
     assert!(module["interface"].as_str().unwrap().starts_with("2."), "{module}");
     let token = &module["tokens"][0];
     assert_eq!(token["label"], "node-1");

@@ -1,6 +1,6 @@
 //! PKCS#11 modules, each loaded and initialised once in a process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fmt;
 use std::fs;
@@ -46,6 +46,8 @@ pub(super) struct Module {
     /// What it is initialised with.
     parameters: Option<CString>,
     about: String,
+    /// The file names of the links by which it was opened.
+    links: Mutex<BTreeSet<String>>,
     /// The token that was selected last: where to look for it first.
     token: Mutex<Option<Seen>>,
 }
@@ -53,10 +55,10 @@ pub(super) struct Module {
 impl Module {
     /// The configured module: checked, then loaded, unless it is there already.
     pub(super) fn open(config: &Pkcs11Config) -> Result<Arc<Self>, Pkcs11Error> {
-        let (path, parameters) = (&config.module, config.init_args.as_deref());
+        let (given, parameters) = (&config.module, config.init_args.as_deref());
         PROCESS.get_or_init(std::process::id);
         check_process()?;
-        let path = check(path)?;
+        let path = check(given)?;
         let refused = |problem| Pkcs11Error::Module { path: path.clone(), problem, source: None };
         let parameters = parameters.map(CString::new).transpose();
         let parameters = parameters.map_err(|_| refused(ModuleProblem::Parameters))?;
@@ -64,11 +66,15 @@ impl Module {
         if let Some(module) = modules.get(&path) {
             // C_Initialize is called once in a process.
             return match module.parameters == parameters {
-                true => Ok(Arc::clone(module)),
+                true => {
+                    module.note_links(given);
+                    Ok(Arc::clone(module))
+                }
                 false => Err(refused(ModuleProblem::OtherParameters)),
             };
         }
         let module = Arc::new(Self::load(path.clone(), parameters)?);
+        module.note_links(given);
         modules.insert(path, Arc::clone(&module));
         Ok(module)
     }
@@ -92,6 +98,7 @@ impl Module {
             calls,
             parameters,
             about: String::new(),
+            links: Mutex::default(),
             token: Mutex::default(),
         };
         module.initialise()?;
@@ -122,10 +129,29 @@ impl Module {
         &self.about
     }
 
-    /// The file name of its canonical path.
-    pub(super) fn file_name(&self) -> String {
-        let name = self.path.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+    /// The file name of its canonical path, and those of the links to it by which it was
+    /// opened: who gives it another name may do so to hide what it is.
+    pub(super) fn file_names(&self) -> String {
+        let mut names = vec![name_of(&self.path)];
+        names.extend(self.links().iter().cloned());
+        names.join(", ")
+    }
+
+    fn links(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a path link by link; `check` has found its end.
+    fn note_links(&self, given: &Path) {
+        let mut at = given.to_owned();
+        for _ in 0..MAX_LINKS {
+            let name = name_of(&at);
+            if name != name_of(&self.path) {
+                self.links().insert(name);
+            }
+            let Ok(target) = fs::read_link(&at) else { break };
+            at = at.parent().unwrap_or(Path::new("/")).join(target);
+        }
     }
 
     /// The canonical path.
@@ -150,6 +176,13 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+/// As many symbolic links as Linux follows in one path.
+const MAX_LINKS: usize = 40;
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Loading a library runs its constructors before anyone can see what it is,

@@ -26,7 +26,8 @@ const SERVICE_FILES: [&str; 6] = [
 /// Modules that pass each call on to another machine or process, and its answers back,
 /// by a part of their file name: SUNET's pkcs11-proxy, pkcs11-proxy-ng, Caml Crush,
 /// p11-kit's client. Where the token is, and whether it is what it says, cannot be seen.
-const FORWARDERS: [&str; 4] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient"];
+/// OpenSC's `pkcs11-spy` passes them on to a module that a variable names.
+const FORWARDERS: [&str; 5] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient", "pkcs11spy"];
 
 /// Name in the strings of p11-kit's proxy and client (`CK_INFO`).
 pub(super) const PROXY: &str = "pkcs11kit";

@@ -23,12 +23,16 @@ enum Sign {
     Slot(&'static str),
     /// A name in the model of a maker's token.
     Of(&'static str, &'static str),
+    /// A name of the library itself, which is the token: its strings can be set.
+    Library(&'static str),
+    /// The same, by a part of the module's file name.
+    File(&'static str),
     /// All of the manufacturer, where the device is a TPM: its vendor id in the TCG
     /// vendor id registry. Elsewhere the same letters may be a maker of hardware.
     TpmVendor(&'static str),
 }
 
-const SOFTWARE: [Sign; 47] = [
+const SOFTWARE: [Sign; 58] = [
     // Soft tokens, by their own names.
     Sign::Name("softhsm"),
     Sign::Name("kryoptic"),
@@ -40,6 +44,18 @@ const SOFTWARE: [Sign; 47] = [
     Sign::Name("networksecurityservices"),
     Sign::Name("mozilla"),
     Sign::Numbered("nss"),
+    // Libraries that are soft tokens, whatever their tokens are called.
+    Sign::Library("softhsm"),
+    Sign::Library("kryoptic"),
+    Sign::Library("cratonhsm"),
+    Sign::Library("wolfpkcs11"),
+    Sign::Library("gnomekeyring"),
+    Sign::Library("mozilla"),
+    Sign::File("softhsm"),
+    Sign::File("softokn"),
+    Sign::File("kryopticpkcs11"),
+    Sign::File("cratonhsm"),
+    Sign::File("gnomekeyringpkcs11"),
     // openCryptoki's, which was called "IBM SoftTok"; Solaris' "Sun Crypto Softtoken" says
     // it of its slot.
     Sign::Model("soft"),
@@ -91,7 +107,8 @@ const SOFTWARE: [Sign; 47] = [
 
 /// Whether a device is known to be a program.
 pub(in super::super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bool {
-    let Strings { manufacturer, model, slot, .. } = Strings::of(device);
+    let Strings { manufacturer, model, slot, library, module } = Strings::of(device);
+    let file = module.squeezed();
     // A group of Luna HSMs, which are hardware, calls itself so.
     let is_group = model.names("lunavirtual");
     let is_tpm = is_tpm || tpm::is_tpm(device);
@@ -103,6 +120,8 @@ pub(in super::super) fn is_software(device: &DeviceIdentity, is_tpm: bool) -> bo
         Sign::Ending(end) => manufacturer.has_word_ending(end) || model.has_word_ending(end),
         Sign::Numbered(name) => model.begins_with_number_of(name),
         Sign::Slot(name) => device.hardware_slot && slot.names(name),
+        Sign::Library(name) => library.names(name),
+        Sign::File(part) => file.contains(part),
         Sign::Of(name, maker) => model.names(name) && manufacturer.names(maker),
         Sign::TpmVendor(vendor) => is_tpm && manufacturer.squeezed() == *vendor,
     })

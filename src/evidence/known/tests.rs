@@ -342,3 +342,37 @@ fn a_tpm_that_is_asked_directly_gives_its_own_word() {
     assert!(evidence.facts().all(|fact| fact.word == Word::Device));
     assert_eq!(evidence.facts().count(), 5);
 }
+
+/// Its token may be called anything.
+#[test]
+fn a_library_that_is_a_soft_token_is_known_by_its_own_name_and_file() {
+    for (library, file) in [
+        ("SoftHSM Implementation of PKCS11", ""),
+        ("Mozilla Foundation NSS Internal Crypto Services", ""),
+        ("Kryoptic", ""),
+        ("Acme", "libsofthsm2.so"),
+        ("Acme", "libsoftokn3.so"),
+        ("Acme", "libkryoptic_pkcs11.so"),
+    ] {
+        let mut soft = device("Acme", "HSM", library);
+        soft.module = file.into();
+        assert_eq!(as_token(&soft).assurance(), SoftToken, "{library} {file}");
+    }
+    for (library, file) in [("Acme", "libacme.so"), ("IBM openCryptoki", "libopencryptoki.so")] {
+        let mut other = device("Acme", "HSM", library);
+        other.module = file.into();
+        assert_eq!(as_token(&other).assurance(), Claimed, "{library} {file}");
+    }
+    // What a forwarder passes on is somebody else's word.
+    let mut spy = device("Acme", "HSM", "Acme");
+    spy.module = "pkcs11-spy.so".into();
+    assert_eq!(as_token(&spy).assurance(), Assurance::Unstated);
+}
+
+/// By a link, a file has two names.
+#[test]
+fn each_name_of_a_module_counts() {
+    let mut service = device("Acme", "HSM", "Acme");
+    service.module = "real.so.1.2, libvault-pkcs11.so".into();
+    assert_eq!(as_token(&service).assurance(), Assurance::RemoteService);
+}

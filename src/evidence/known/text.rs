@@ -56,9 +56,20 @@ impl Text {
 fn is_named(text: &str, name: &str) -> bool {
     let Some(version) = text.strip_prefix(name) else { return false };
     let number = version.strip_prefix('v').filter(|number| !number.is_empty()).unwrap_or(version);
+    let number = before_release(number);
     let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
     // Digits after digits are another number.
     is_number && (number.len() < version.len() || number.is_empty() || !ends_in_digit(name))
+}
+
+/// Without what is put behind a number before it is released: `2rc1`, `2beta`.
+fn before_release(version: &str) -> &str {
+    let rest = version.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    ["rc", "alpha", "beta", "pre", "dev"]
+        .iter()
+        .find_map(|mark| rest.strip_suffix(mark))
+        .filter(|number| number.ends_with(|digit: char| digit.is_ascii_digit()))
+        .unwrap_or(version)
 }
 
 fn ends_in_digit(name: &str) -> bool {
@@ -79,6 +90,8 @@ mod tests {
             "SoftHSM2-v3",
             "Soft HSM",
             "the soft_hsm!",
+            "SoftHSM2rc1",
+            "SoftHSM2beta",
             "SoftHSM slot ID 0x1c9b5a32",
             "SoftHSM project",
             "So\0ft\0HSM\0\0",

@@ -16,10 +16,11 @@ pub(crate) unsafe extern "C" fn C_GetInfo(info: *mut CK_INFO) -> CK_RV {
         // SAFETY: the caller's own arguments, under the same contract.
         let rv = unsafe { function(info) };
         // SAFETY: valid for a write, and was written if all went well.
-        if let (CKR_OK, Some(info)) = (rv, unsafe { info.as_mut() })
-            && let Some(library) = &state().script.library
-        {
-            pad(&mut info.manufacturerID, library);
+        if let (CKR_OK, Some(info)) = (rv, unsafe { info.as_mut() }) {
+            // It is not the library behind it, whose name says what that is.
+            let library = state().script.library.clone();
+            pad(&mut info.manufacturerID, &library.unwrap_or_else(|| "Fault".into()));
+            pad(&mut info.libraryDescription, "Forwards calls");
         }
         rv
     })

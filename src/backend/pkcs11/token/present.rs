@@ -79,7 +79,7 @@ pub(super) fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         serial: info.serial,
         label: info.label,
         library: module.about().to_owned(),
-        module: module.file_name(),
+        module: module.file_names(),
         slot: about.trim().to_owned(),
         firmware: info.firmware,
         hardware_slot,
