@@ -173,11 +173,18 @@ fn an_unclear_answer_after_which_the_token_counts_a_wrong_pin_is_a_wrong_pin() {
     alone(|hsm| {
         drop(open_key(hsm));
         let sealed = again(hsm, "icn-identity");
-        for (number, code) in
-            ["CKR_FUNCTION_FAILED", "CKR_ARGUMENTS_BAD", "CKR_DEVICE_ERROR", "0x80000042"]
-                .into_iter()
-                .enumerate()
-        {
+        let codes = [
+            "CKR_FUNCTION_FAILED",
+            "CKR_ARGUMENTS_BAD",
+            "CKR_DEVICE_ERROR",
+            "0x80000042",
+            "CKR_HOST_MEMORY",
+            // As of a loss, and it had looked at the PIN.
+            "CKR_SESSION_HANDLE_INVALID",
+            "CKR_DEVICE_REMOVED",
+            "CKR_TOKEN_NOT_PRESENT",
+        ];
+        for (number, code) in codes.into_iter().enumerate() {
             hsm.script(&format!("tries 5\nwrong-pin {code}"));
             let pin = format!("{WRONG}{number}");
             let (errors, calls) = hsm.calls(|| [(); 3].map(|()| refused(sealed(), &pin)));
@@ -202,6 +209,7 @@ fn an_answer_that_says_nothing_is_a_credential_to_be_looked_at() {
             "CKR_FUNCTION_FAILED",
             "CKR_GENERAL_ERROR",
             "CKR_DEVICE_ERROR",
+            "CKR_HOST_MEMORY",
             "CKR_FUNCTION_CANCELED",
             "CKR_PIN_EXPIRED",
             "0x80000042",

@@ -98,8 +98,10 @@ impl Refusal {
             | RvError::SlotIdInvalid
             | RvError::SessionHandleInvalid
             | RvError::SessionClosed
-            | RvError::CryptokiNotInitialized
-            | RvError::HostMemory => Self::Lost(token.failed("C_Login")(error)),
+            | RvError::CryptokiNotInitialized => match counted(token, before) {
+                Some(now) => Self::OfThisPin(wrong(token, now)),
+                None => Self::Lost(token.failed("C_Login")(error)),
+            },
             _ => unclear(token, before, error),
         }
     }
@@ -126,11 +128,7 @@ fn wrong(token: &Token, now: PinState) -> Pkcs11Error {
 
 /// A code that says nothing; the flags may.
 fn unclear(token: &Token, before: &TokenInfo, error: Error) -> Refusal {
-    let (before, now) = (before.pin(), flags(token));
-    let counted = (now.locked && !before.locked)
-        || (now.final_try && !before.final_try)
-        || (now.count_low && !before.count_low);
-    if counted {
+    if let Some(now) = counted(token, before) {
         return Refusal::OfThisPin(wrong(token, now));
     }
     let failure = Failure::from(error);
@@ -138,6 +136,15 @@ fn unclear(token: &Token, before: &TokenInfo, error: Error) -> Refusal {
     let (token, kind) = (token.name(), ErrorKind::WrongCredential);
     let error = Pkcs11Error::Call { call: "C_Login", token, kind, source: Box::new(failure) };
     Refusal::Unclear(Unclear::Answered(answer), error)
+}
+
+/// The flags, if they say that a wrong PIN was counted since `before`.
+fn counted(token: &Token, before: &TokenInfo) -> Option<PinState> {
+    let (before, now) = (before.pin(), flags(token));
+    let more = (now.locked && !before.locked)
+        || (now.final_try && !before.final_try)
+        || (now.count_low && !before.count_low);
+    more.then_some(now)
 }
 
 fn answered(answer: Error, error: Pkcs11Error) -> Refusal {
