@@ -41,7 +41,6 @@ pub(crate) struct DoctorArgs {
 
 impl DoctorArgs {
     /// Whether anything is tried out.
-    #[cfg(any(feature = "pkcs11", feature = "tpm"))]
     pub(crate) const fn probes(&self) -> bool {
         self.probe || self.probe_with_lasting_key
     }
