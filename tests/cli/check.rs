@@ -148,3 +148,20 @@ fn a_device_that_is_away_or_locked_fails_the_check() {
     assert!(ran.code == 1 && ran.out.contains("PROBLEM: the device: "), "{}", ran.out);
     assert_eq!(home.icnctl(&SHOW, b"").code, 0);
 }
+
+/// The device is there, and the file that it opens is missing, or is not read as it is.
+#[test]
+fn a_payload_that_no_command_would_read_fails_the_check() {
+    let hsm = SoftHsm::with_token("node-1");
+    for home in [identity(), hsm.identity("node-1")] {
+        home.chmod("identity.age", 0o644);
+        let ran = home.icnctl(&CHECK, b"");
+        assert!(ran.code == 1 && ran.out.contains("PROBLEM: "), "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("identity.age"), "{}", ran.out);
+        assert!(home.show()["problems"].to_string().contains("identity.age"));
+        home.chmod("identity.age", 0o600);
+        home.ok(&CHECK, b"");
+        std::fs::remove_file(home.path("identity.age")).unwrap();
+        home.fails(&CHECK, b"", &["identity.age is missing"]);
+    }
+}

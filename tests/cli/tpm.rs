@@ -13,6 +13,7 @@ mod pins;
 pub(crate) mod quick;
 mod reseal;
 mod sendings;
+mod shown;
 
 use node::{BOTH, Node};
 use serde_json::json;

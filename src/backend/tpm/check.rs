@@ -22,6 +22,11 @@ pub struct TpmCheck {
     pub objects: Vec<Outlook>,
     /// How many wrong PINs the TPM takes before it locks, where it tells.
     pub tries_left: Option<u32>,
+    /// Whether the TPM is locked: it takes no PIN, the right one neither. Objects without
+    /// a PIN open all the same.
+    pub locked: bool,
+    /// After how many seconds, at most, a TPM that is locked takes one more.
+    pub recovery_seconds: Option<u32>,
     /// What an approver would be asked to sign, where the policy takes
     /// approvals: the values that were looked at.
     pub request: Option<ApprovalRequest>,
@@ -78,12 +83,13 @@ impl TpmBackend {
             objects.push(outlook(&object.policy, purpose, found.as_ref(), approvals));
             looked_at = looked_at.or(found);
         }
+        let locked = lockout.tries_left() == Some(0);
         Ok(TpmCheck {
-            opens: objects.iter().all(|object| {
-                object.opens && !(object.wants_pin && lockout.tries_left() == Some(0))
-            }),
+            opens: objects.iter().all(|object| object.opens && !(object.wants_pin && locked)),
             objects,
             tries_left: lockout.tries_left(),
+            locked,
+            recovery_seconds: lockout.interval.filter(|_| locked),
             request: looked_at.and_then(|pcr| request(did, &key.policy, pcr)),
         })
     }

@@ -47,7 +47,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
     if args.check {
         let on_tpm = OnTpm::of(context, &backup);
         report(context, &backup, &on_tpm, expected.is_some())?;
-        return Ok(!on_tpm.is_stale());
+        return Ok(!on_tpm.is_bad());
     }
     let did = expected.ok_or_else(|| {
         let found = backup.did().clone();

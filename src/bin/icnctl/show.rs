@@ -1,23 +1,25 @@
 //! `icnctl id show`: from the public header, with a look at the device.
 
 mod check;
+mod device;
 mod handover;
 mod validity;
 mod words;
 
 use std::fmt::Write as _;
 
-use icn_identity::backend::{BackendKind, KeyAtRest, PinState};
+use icn_identity::backend::BackendKind;
 use icn_identity::bundle::Binding;
 use icn_identity::config::Pkcs11Config;
-use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::Fact;
-use icn_identity::keystore::{Header, Needs, Storage};
+use icn_identity::keystore::{Header, Storage};
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use self::check::Check;
+pub(crate) use self::device::Device;
+use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
 pub(crate) use self::words::assurance_warning;
@@ -26,26 +28,6 @@ use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line, public_key};
-
-/// What a look at the device brought. No PIN is used for it.
-pub(crate) enum Device {
-    /// There is none: a software key.
-    None,
-    /// `id init` has just made the key there.
-    JustMade,
-    /// It is there and shows the identity's public key. A token does not show its private
-    /// key without a login.
-    Present,
-    /// It is there, and shows no public key without a login. Whether the key is there
-    /// is not known.
-    NotSeen,
-    /// It could not be looked at: everything comes from the header.
-    Unreachable(String),
-    /// It is there, and the key is not.
-    Missing(String),
-    /// It is there, and something is wrong with it.
-    Wrong(String),
-}
 
 /// Whether nothing is wrong, if that was asked.
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
@@ -57,13 +39,14 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     store.check(&header, context.config.identity.backend, context.pinned())?;
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
-    let (device, pin) = look(context, &header);
+    let looked = Looked::at(context, &header);
+    let Looked { device, pin, .. } = &looked;
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
     let handover = Handover::of(&store, &header);
-    let check = Check::new(&Validity::of(&header), args.valid_for, &device, pin, &handover);
+    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
     context.format.print(
         || {
-            let mut json = json_of(&header, &device, claim);
+            let mut json = json_of(&header, device, claim);
             if let Some(fields) = json.as_object_mut() {
                 fields.insert("handed_over".into(), handover.as_json());
                 fields.insert("pin".into(), json!(pin));
@@ -72,7 +55,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
             json
         },
         || {
-            let shown = as_text(&header, &device, claim);
+            let shown = as_text(&header, device, claim);
             format!("{shown}{}{}", handover.as_text(), check.as_text(args.check))
         },
     )?;
@@ -118,32 +101,6 @@ impl Claim {
     }
 }
 
-/// The device, and what it says of its PIN.
-fn look(context: &Context, header: &Header) -> (Device, Option<PinState>) {
-    if header.device_locator().is_none() {
-        return (Device::None, None);
-    }
-    let home = match context.home() {
-        Ok(home) => home,
-        Err(error) => return (Device::Unreachable(error.to_string()), None),
-    };
-    let looked = home.backend().and_then(|backend| home.store().find(backend, header));
-    let device = match looked {
-        Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
-        Ok(_) => Device::Present,
-        Err(icn_identity::Error::Device(DeviceError::Pkcs11(
-            error @ (Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. }),
-        ))) => Device::Wrong(error.to_string()),
-        Err(icn_identity::Error::Device(DeviceError::Pkcs11(
-            error @ Pkcs11Error::NoKey { .. },
-        ))) => Device::Missing(error.to_string()),
-        // Of a device that is away there is nothing more to be asked.
-        Err(error) => return (Device::Unreachable(error.to_string()), None),
-    };
-    let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
-    (device, pin.filter(|_| Needs::of(header).pin()))
-}
-
 /// Of an identity that was just made, under the configuration that there is.
 pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
     json_of(header, device, Claim::of(header))
@@ -170,6 +127,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
         Device::Missing(detail) => ("missing", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
+        Device::Closed { reason, .. } => ("present", Some(reason)),
     };
     let (binding, validity) = (header.binding(), Validity::of(header));
     let seen = match device {
@@ -195,7 +153,14 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         })),
         "evidence": facts,
         "evidence_word": evidence.words(),
-        "device": { "state": state, "seen": seen, "detail": detail, "model": evidence.device() },
+        "device": {
+            "state": state,
+            "seen": seen,
+            // Of a TPM, as far as that shows without a PIN.
+            "opens": header.tpm().and_then(|_| device.opens()),
+            "detail": detail,
+            "model": evidence.device(),
+        },
         "source": "header",
         "generation": header.generation(),
         "tls": {
@@ -256,7 +221,17 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         Device::None => {}
         Device::JustMade | Device::Present if header.tpm().is_some() => {
             text.push_str(
-                "\nThe TPM is present; `icnctl tpm check` tells whether it opens this identity.\n",
+                "\nThe TPM is present: it is the one of this identity, its PCRs are as the policy wants \
+                 them, and it is not locked. No PIN was tried. `icnctl tpm check` tells whether it \
+                 opens this identity with other PCR values too.\n",
+            );
+        }
+        Device::Closed { reason, .. } => {
+            let _ = write!(
+                text,
+                "\nWARNING, the TPM does not open this identity now: {}. `icnctl tpm check` tells \
+                 more.\n",
+                one_line(reason)
             );
         }
         Device::JustMade => {
@@ -286,7 +261,7 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
             let _ = write!(text, "\nWARNING, the key is not there: {}\n", one_line(reason));
         }
         Device::Wrong(reason) => {
-            let _ = write!(text, "\nWARNING, do not use this token: {}\n", one_line(reason));
+            let _ = write!(text, "\nWARNING, do not use this {what}: {}\n", one_line(reason));
         }
     }
     text

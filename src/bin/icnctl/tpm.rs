@@ -133,12 +133,28 @@ fn pcr_values(path: &Path) -> Result<PcrValues, CliError> {
         .ok_or_else(|| CliError::PcrValues { what: path.display().to_string() })
 }
 
+/// That no PIN is taken, and for how long.
+pub(crate) fn lock(check: &TpmCheck) -> String {
+    let wait = check.recovery_seconds.map_or_else(String::new, |seconds| {
+        format!("; it takes one more in at most {seconds} seconds")
+    });
+    format!("the TPM takes no PIN now, after too many wrong ones{wait}")
+}
+
 fn as_text(check: &TpmCheck, did: &Did, given: bool) -> String {
     let mut text = String::new();
     let with = if given { "with the values given" } else { "now" };
+    let is_shut = check.locked && check.objects.iter().any(|object| object.wants_pin);
+    if is_shut {
+        let _ = writeln!(text, "{:<12} {}", "LOCKED", lock(check));
+    }
     for object in &check.objects {
         let name = if object.object == "key" { "Key" } else { "Storage key" };
-        let pin = if object.wants_pin { ", with its PIN" } else { "" };
+        let pin = match object.wants_pin {
+            true if check.locked => ", with its PIN, when the TPM is no longer locked",
+            true => ", with its PIN",
+            false => "",
+        };
         let _ = match (object.opens, object.by) {
             (true, Some("approval")) => {
                 writeln!(text, "{name:<12} opens {with}{pin} (approved values)")

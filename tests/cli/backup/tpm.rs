@@ -183,3 +183,37 @@ fn a_drill_elsewhere_says_that_the_tpm_is_not_here() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("That device was not asked"), "{}", ran.out);
 }
+
+/// It cannot be put back here, whatever the file is like: on the node that is the answer.
+#[test]
+fn a_drill_on_the_node_says_that_its_cleared_tpm_cannot_open_it() {
+    let (node, drill, _) = backed_up("ed25519", &[]);
+    drill.make(&node.home);
+    node.tpm.clear();
+    let texts = ["this is the home of that identity", "its TPM CANNOT open it", "lost for good"];
+    let told = drilled(&node, &drill, 1, &texts);
+    assert_eq!((&told["opens"], &told["is_home_of_identity"]), (&false.into(), &true.into()));
+    // Only the configuration is left, which pins the DID.
+    for name in ["identity.json", "identity.age"] {
+        std::fs::remove_file(node.home.path(name)).unwrap();
+    }
+    drilled(&node, &drill, 1, &texts);
+    // Nothing says that the node is here.
+    lose(&node.home);
+    let told = drilled(&node, &drill, 0, &["The TPM of this machine CANNOT open it", "cleared"]);
+    assert_eq!((&told["opens"], &told["is_home_of_identity"]), (&false.into(), &false.into()));
+}
+
+#[test]
+fn a_drill_on_a_locked_tpm_says_that_nothing_is_restored_now() {
+    let (node, drill, _) = backed_up("ed25519", &[]);
+    drill.make(&node.home);
+    let locks = node.tpm.other_program();
+    (0..3).for_each(|_| locks());
+    let texts = ["can be restored, with the PIN", "But not now: the TPM takes no PIN now"];
+    let told = drilled(&node, &drill, 1, &texts);
+    assert_eq!(
+        (&told["locked"], &told["opens"], &told["stale"]),
+        (&true.into(), &false.into(), &false.into())
+    );
+}

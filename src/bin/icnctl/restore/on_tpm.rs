@@ -9,6 +9,10 @@ use icn_identity::backend::BackendKind;
 use icn_identity::backend::tpm::{TpmBackend, TpmCheck};
 #[cfg(feature = "tpm")]
 use icn_identity::config::Config;
+#[cfg(feature = "tpm")]
+use icn_identity::error::{DeviceError, TpmError};
+#[cfg(feature = "tpm")]
+use icn_identity::keystore::Header;
 use icn_identity::keystore::backup::Backup;
 use serde_json::Value;
 #[cfg(feature = "tpm")]
@@ -21,7 +25,14 @@ pub(super) enum OnTpm {
     NotAsked,
     /// It is not here, or another one is.
     #[cfg(feature = "tpm")]
-    NotHere(icn_identity::Error),
+    NotHere {
+        error: icn_identity::Error,
+        /// The one that was asked is not the backup's: no TPM, or another one, may be
+        /// where the recovery key is.
+        is_other: bool,
+        /// This home is that of the backup's identity.
+        is_home: bool,
+    },
     #[cfg(feature = "tpm")]
     Asked {
         check: TpmCheck,
@@ -42,11 +53,17 @@ impl OnTpm {
         let (Some(config), BackendKind::Tpm) = (config, backup.backend()) else {
             return Self::NotAsked;
         };
-        let is_other = context.store().header().is_ok_and(|here| backup.is_other_seal_of(&here));
+        let here = context.store().header().ok();
+        let is_other = here.as_ref().is_some_and(|here| backup.is_other_seal_of(here));
         let tpm = TpmBackend::open(&context.home, &config.identity.tpm.unwrap_or_default());
         match tpm.map_err(icn_identity::Error::from).and_then(|tpm| backup.check_on(&tpm)) {
             Ok(check) => Self::Asked { check, is_other },
-            Err(error) => Self::NotHere(error),
+            Err(error) => {
+                let pinned = context.config.identity.did.as_ref();
+                let mut dids = here.iter().map(Header::did).chain(pinned);
+                let is_home = dids.any(|did| did == backup.did());
+                Self::NotHere { is_other: is_another(&error), is_home, error }
+            }
         }
     }
 
@@ -55,8 +72,20 @@ impl OnTpm {
         Self::NotAsked
     }
 
-    /// Whether it does not restore here now, or only with a PIN of the past.
-    pub(super) fn is_stale(&self) -> bool {
+    /// Whether something is wrong: it does not restore here now where it should, or
+    /// only with a PIN of the past.
+    pub(super) fn is_bad(&self) -> bool {
+        match self {
+            #[cfg(feature = "tpm")]
+            Self::NotHere { is_other: true, is_home: true, .. } => true,
+            #[cfg(feature = "tpm")]
+            Self::Asked { check, .. } if !check.opens => true,
+            _ => self.is_stale(),
+        }
+    }
+
+    /// Whether a newer backup would restore better.
+    fn is_stale(&self) -> bool {
         match self {
             #[cfg(feature = "tpm")]
             Self::Asked { check, is_other } => {
@@ -70,13 +99,19 @@ impl OnTpm {
         match self {
             Self::NotAsked => Value::Null,
             #[cfg(feature = "tpm")]
-            Self::NotHere(error) => json!({ "error": error.to_string() }),
+            Self::NotHere { error, is_other, is_home } => json!({
+                "error": error.to_string(),
+                // Nothing is known of one that was not asked.
+                "opens": is_other.then_some(false),
+                "is_home_of_identity": is_home,
+            }),
             #[cfg(feature = "tpm")]
             Self::Asked { check, is_other } => json!({
                 "stale": self.is_stale(),
                 "opens": check.opens,
                 "objects": check.objects,
                 "tries_left": check.tries_left,
+                "locked": check.locked,
                 "sealed_otherwise": is_other,
             }),
         }
@@ -87,11 +122,40 @@ impl OnTpm {
         match self {
             Self::NotAsked => ". That device was not asked.\n".to_owned(),
             #[cfg(feature = "tpm")]
-            Self::NotHere(error) => format!(". It is not here: {error}.\n"),
+            Self::NotHere { error, is_other: false, .. } => {
+                format!(". It is not here: {error}.\n")
+            }
+            #[cfg(feature = "tpm")]
+            Self::NotHere { error, is_home: true, .. } => format!(
+                ". It is not here: {error}.\nPROBLEM: this is the home of that identity, and its TPM \
+                 CANNOT open it: the identity cannot be restored here. If the TPM was cleared, its \
+                 keys are lost for good, and so is this identity.\ntry: tell peers by another way, \
+                 and make another identity; if the TPM was exchanged, put the old one back\n"
+            ),
+            #[cfg(feature = "tpm")]
+            Self::NotHere { error, .. } => format!(
+                ". It is not here: {error}.\nThe TPM of this machine CANNOT open it. Where the backup \
+                 is only kept, that is as it should be; on the node itself it says that the TPM \
+                 was cleared, and that the identity is lost.\n"
+            ),
             #[cfg(feature = "tpm")]
             Self::Asked { check, is_other } => asked(check, *is_other),
         }
     }
+}
+
+/// Whether a TPM was asked, and has not the storage key.
+#[cfg(feature = "tpm")]
+const fn is_another(error: &icn_identity::Error) -> bool {
+    matches!(
+        error,
+        icn_identity::Error::Device(DeviceError::Tpm(
+            TpmError::OtherTpm { .. }
+                | TpmError::ParentChanged { .. }
+                | TpmError::NoParent { .. }
+                | TpmError::NotAParent { .. }
+        ))
+    )
 }
 
 #[cfg(feature = "tpm")]
@@ -104,6 +168,9 @@ fn asked(check: &TpmCheck, is_other: bool) -> String {
     if check.objects.iter().all(|object| object.opens) {
         let _ =
             writeln!(text, "its PCRs are as this backup wants them, so it can be restored{pin}.");
+        if !check.opens {
+            let _ = writeln!(text, "But not now: {}.", crate::tpm::lock(check));
+        }
     } else {
         text.push_str(
             "its PCRs are NOT as this backup wants them, and it cannot be restored now.\n",

@@ -3,7 +3,7 @@
 use icn_identity::backend::PinState;
 use serde_json::{Value, json};
 
-use super::Device;
+use super::device::{Device, Looked};
 use super::handover::Handover;
 use super::validity::Validity;
 use crate::output::one_line;
@@ -19,22 +19,26 @@ impl Check {
     pub(super) fn new(
         validity: &Validity,
         hours: u64,
-        device: &Device,
-        pin: Option<PinState>,
+        looked: &Looked,
         handover: &Handover,
     ) -> Self {
         let mut problems: Vec<_> = validity.problem(hours).into_iter().collect();
-        match device {
+        match &looked.device {
             Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
             Device::Unreachable(reason) => problems.push(format!("the device: {reason}")),
-            Device::Missing(reason) | Device::Wrong(reason) => problems.push(reason.clone()),
+            Device::Missing(reason) | Device::Wrong(reason) | Device::Closed { reason, .. } => {
+                problems.push(reason.clone());
+            }
         }
-        let of_pin = pin.and_then(|pin| match pin {
+        let is_said = matches!(looked.device, Device::Closed { is_locked: true, .. });
+        let of_pin = looked.pin.and_then(|pin| match pin {
+            PinState { locked: true, .. } if is_said => None,
             PinState { locked: true, .. } => Some("the PIN is locked"),
             PinState { final_try: true, .. } => Some("one wrong PIN more locks the device"),
             _ => None,
         });
         problems.extend(of_pin.map(ToOwned::to_owned));
+        problems.extend(looked.payload.clone());
         if let Handover::Unknown(reason) = handover {
             problems.push(format!("handed-over.json cannot be read: {reason}"));
         }

@@ -1,0 +1,125 @@
+//! What a look at the device brings, without a credential.
+
+use icn_identity::backend::{KeyAtRest, PinState};
+use icn_identity::error::{DeviceError, Error, Pkcs11Error, TpmError};
+use icn_identity::home::Home;
+use icn_identity::keystore::{Header, Needs};
+
+use crate::context::Context;
+
+/// What a look at the device brought. No PIN is used for it.
+pub(crate) enum Device {
+    /// There is none: a software key.
+    None,
+    /// `id init` has just made the key there.
+    JustMade,
+    /// It is there and shows the identity's public key. A token does not show its private
+    /// key without a login.
+    Present,
+    /// It is there, and shows no public key without a login. Whether the key is there
+    /// is not known.
+    NotSeen,
+    /// It could not be looked at: everything comes from the header.
+    Unreachable(String),
+    /// It is there, and the key is not.
+    Missing(String),
+    /// It is there, and something is wrong with it.
+    Wrong(String),
+    /// It is there, and does not open the identity as it is now: a TPM with other PCR
+    /// values, or one that is locked.
+    Closed { reason: String, is_locked: bool },
+}
+
+impl Device {
+    /// Whether it opens the identity, where that shows without a credential.
+    pub(super) const fn opens(&self) -> Option<bool> {
+        match self {
+            Self::JustMade | Self::Present => Some(true),
+            Self::Missing(_) | Self::Wrong(_) | Self::Closed { .. } => Some(false),
+            Self::None | Self::NotSeen | Self::Unreachable(_) => None,
+        }
+    }
+
+    fn refused(error: &Error) -> Self {
+        let reason = error.to_string();
+        match error {
+            Error::Device(DeviceError::Pkcs11(
+                Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. },
+            )) => Self::Wrong(reason),
+            Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => Self::Missing(reason),
+            Error::Device(DeviceError::Tpm(error)) => Self::refused_by_tpm(error, reason),
+            _ => Self::Unreachable(reason),
+        }
+    }
+
+    fn refused_by_tpm(error: &TpmError, reason: String) -> Self {
+        match error {
+            TpmError::OtherTpm { .. }
+            | TpmError::ParentChanged { .. }
+            | TpmError::NoParent { .. }
+            | TpmError::NotAParent { .. } => Self::Missing(reason),
+            TpmError::PcrMismatch { .. } | TpmError::PolicyRefused { .. } => {
+                Self::Closed { reason, is_locked: false }
+            }
+            TpmError::LockedOut { .. } => Self::Closed { reason, is_locked: true },
+            TpmError::Damaged { .. }
+            | TpmError::ForeignPolicy { .. }
+            | TpmError::Attributes { .. } => Self::Wrong(reason),
+            _ => Self::Unreachable(reason),
+        }
+    }
+}
+
+/// What was seen, and what was not.
+pub(super) struct Looked {
+    pub(super) device: Device,
+    /// What the device says of the PIN that the identity wants.
+    pub(super) pin: Option<PinState>,
+    /// Why the file beside the header cannot be read.
+    pub(super) payload: Option<String>,
+}
+
+impl Looked {
+    /// No PIN is used, and no try spent.
+    pub(super) fn at(context: &Context, header: &Header) -> Self {
+        let home = match context.home() {
+            Ok(home) => home,
+            Err(error) => return Self::away(Device::Unreachable(error.to_string())),
+        };
+        let device = match header.device_locator() {
+            None => Device::None,
+            Some(_) => find(&home, header),
+        };
+        if matches!(device, Device::Unreachable(_)) {
+            // Of a device that is away there is nothing more to be asked.
+            return Self::away(device);
+        }
+        let (device, payload) = match (device, opens(&home)) {
+            (device, Err(Error::Keystore(error))) => (device, Some(error.to_string())),
+            // What a token says of the key was heard.
+            (Device::Present, Err(error)) if header.tpm().is_some() => {
+                (Device::refused(&error), None)
+            }
+            (device, _) => (device, None),
+        };
+        let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
+        Self { device, pin: pin.filter(|_| Needs::of(header).pin()), payload }
+    }
+
+    const fn away(device: Device) -> Self {
+        Self { device, pin: None, payload: None }
+    }
+}
+
+fn find(home: &Home, header: &Header) -> Device {
+    match home.backend().and_then(|backend| home.store().find(backend, header)) {
+        Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
+        Ok(_) => Device::Present,
+        Err(error) => Device::refused(&error),
+    }
+}
+
+/// What opening it would say before anybody is asked for a credential.
+fn opens(home: &Home) -> Result<(), Error> {
+    home.locate()?.check_opens()
+}
