@@ -1,8 +1,12 @@
 //! What can go wrong with a TPM.
 
-use std::error::Error as StdError;
-use std::fmt;
+mod pcr_difference;
+mod state;
 
+use std::error::Error as StdError;
+
+pub use self::pcr_difference::PcrDifference;
+pub use self::state::TpmState;
 use super::scrypt_memory;
 use crate::kind::ErrorKind;
 
@@ -240,70 +244,6 @@ pub enum TpmError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-}
-
-/// Why a TPM takes no commands (TPM 2.0 Library, part 2, section 6.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TpmState {
-    /// Nobody has sent `TPM2_Startup` since it was switched on (`TPM_RC_INITIALIZE`).
-    NotStarted,
-    /// A self-test has failed (`TPM_RC_FAILURE`).
-    Failure,
-    /// Its firmware is being replaced (`TPM_RC_UPGRADE`).
-    Upgrade,
-    /// It wants to be reset first (`TPM_RC_REBOOT`).
-    Reboot,
-}
-
-impl fmt::Display for TpmState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotStarted => "it was not started",
-            Self::Failure => "its self-test has failed",
-            Self::Upgrade => "its firmware is being replaced",
-            Self::Reboot => "it has to be reset first",
-        })
-    }
-}
-
-impl TpmState {
-    const fn advice(self) -> &'static str {
-        match self {
-            Self::NotStarted => {
-                "start it, as the firmware does when the machine starts (of a simulator, by \
-                 swtpm's flag startup-clear), or run: tpm2_startup -c"
-            }
-            Self::Failure => {
-                "switch the machine off and on again; if it stays so (`tpm2_gettestresult`), the \
-                 TPM is broken: restore from a backup on another machine, or hand over to another key"
-            }
-            Self::Upgrade => "finish the update of its firmware by the maker's tool",
-            Self::Reboot => "restart the machine",
-        }
-    }
-}
-
-/// A register whose value is not the one that a policy wants.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub struct PcrDifference {
-    /// The bank.
-    pub bank: &'static str,
-    /// The index, 0 to 23.
-    pub index: u8,
-    /// The value that is wanted, hex.
-    pub expected: String,
-    /// The value that is there, hex.
-    pub found: String,
-}
-
-impl fmt::Display for PcrDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |value: &str| value.get(..12).unwrap_or(value).to_owned();
-        let (expected, found) = (short(&self.expected), short(&self.found));
-        write!(f, "PCR {} ({}) is {found}…, wanted {expected}…", self.index, self.bank)
-    }
 }
 
 fn list(differences: &[PcrDifference]) -> String {

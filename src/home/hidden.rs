@@ -1,7 +1,6 @@
 //! Keys that a token shows within a login only: they are looked for with the PIN
 //! that opens them.
 
-use super::ask::Asked;
 use super::source::CredentialSource;
 use super::wants::Wants;
 use super::{Home, Made, pins};
@@ -57,9 +56,7 @@ impl Home {
         let header = self.header()?;
         let backend = self.backend()?;
         let wants = Wants::of(Needs::of(&header), || backend.describe());
-        let config = &self.config.identity;
-        let asked = Asked::ask(&self.store, config, &wants, source, self.retry_refused)?;
-        asked.send(|credentials| {
+        self.ask(&wants, source)?.send(|credentials| {
             let token = pkcs11(backend)?.log_in(credentials)?;
             let locator = token.search(header.did())?;
             let moved = self.again().moved_to(locator.clone());
