@@ -14,6 +14,7 @@ mod home;
 mod import;
 mod operator;
 mod p11_kit;
+mod pages;
 mod peer;
 mod pin;
 mod pkcs11;

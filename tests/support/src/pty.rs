@@ -116,6 +116,11 @@ impl Terminal {
         status.unwrap()
     }
 
+    /// How the shell ended, if it did.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        self.shell.try_wait().unwrap()
+    }
+
     /// Kills what is still in it.
     pub fn close(mut self) {
         let _ = self.shell.kill();

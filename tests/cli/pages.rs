@@ -1,0 +1,141 @@
+//! The pages of the repository: every block of commands is run, every other one is read by what
+//! reads it, and every command in the prose exists. docs/testing.md says how to write a page.
+
+mod commands;
+mod expected;
+mod markdown;
+mod readers;
+mod script;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use commands::{Commands, lines_of};
+use markdown::{Page, Said, pages, root};
+
+/// Each block that is not run, by the page and the reason that it gives.
+const NOT_RUN: &[(&str, &str, usize)] = &[];
+
+/// Options that a page names of another program than ours.
+const OF_OTHER_PROGRAMS: &[&str] = &[];
+
+/// The whole of one page; for a look at one alone, set `PAGE` to its name.
+fn wrong_with(page: &Page) -> Vec<String> {
+    let tests = readers::tests();
+    let mut wrong = page.complaints.clone();
+    for block in page.blocks().filter(|block| !block.is_run()) {
+        let complaint = readers::wrong_with(page, block, &tests);
+        wrong.extend(complaint.map(|what| format!("{}:{}: {what}", page.name, block.line)));
+    }
+    wrong.extend(session::run(page));
+    wrong
+}
+
+#[test]
+fn every_block_of_every_page_is_run_or_read() {
+    let mut pages = pages();
+    if let Ok(one) = std::env::var("PAGE") {
+        pages.retain(|page| page.name == one);
+    }
+    assert!(pages.len() > 20 || std::env::var("PAGE").is_ok(), "{}", pages.len());
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // Most of the time is waiting for devices.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(page) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = wrong_with(page);
+                    wrong.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} complaints\n\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn what_no_test_runs_is_listed_with_its_reason() {
+    let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for page in pages() {
+        for block in page.blocks() {
+            if let Said::NotRun(reason) = &block.said {
+                *found.entry((page.name.clone(), reason.clone())).or_default() += 1;
+            }
+        }
+    }
+    let listed = NOT_RUN
+        .iter()
+        .map(|(page, reason, count)| (((*page).to_owned(), (*reason).to_owned()), *count));
+    assert_eq!(found, listed.collect());
+}
+
+#[test]
+fn every_command_and_option_in_a_text_exists() {
+    let commands = Commands::ask();
+    let (mut wrong, mut strangers, mut seen) = (Vec::new(), Vec::new(), 0);
+    let mut look = |place: String, line: &str| {
+        seen += 1;
+        let complaint = commands.wrong_with(line);
+        wrong.extend(complaint.map(|what| format!("{place}: {what} (`icnctl {line}`)")));
+    };
+    for page in pages() {
+        for (line, code) in &page.inline {
+            let place = format!("{}:{line}", page.name);
+            let lines = lines_of(code);
+            if lines.is_empty() && commands.is_one(code) {
+                look(place, code);
+            } else {
+                lines.iter().for_each(|line| look(place.clone(), line));
+            }
+            let option = code.split([' ', '=']).next().unwrap();
+            if option.len() > 2
+                && option.starts_with("--")
+                && !commands.has_option(option)
+                && !OF_OTHER_PROGRAMS.contains(&option)
+            {
+                strangers.push(format!("{}:{line}: no command has `{option}`", page.name));
+            }
+        }
+        for block in page.blocks().filter(|block| block.language() != "rust") {
+            let place = format!("{}:{}", page.name, block.line);
+            lines_of(&block.text).iter().for_each(|line| look(place.clone(), line));
+        }
+    }
+    assert!(seen > 150, "{seen}");
+    wrong.extend(strangers);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the program itself advises.
+#[test]
+fn every_command_in_a_help_text_exists() {
+    let commands = Commands::ask();
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    let mut directories = vec![root().join("src/bin/icnctl")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            // A text goes on in the next line.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text: Vec<&str> = text.lines().map(str::trim).collect();
+            let text =
+                text.join(" ").replace("\\ ", "").replace(" /// ", " ").replace(" //! ", " ");
+            for code in text.split('`').skip(1).step_by(2) {
+                if let Some(line) = code.strip_prefix("icnctl ") {
+                    seen += 1;
+                    let complaint = commands.wrong_with(line);
+                    wrong.extend(complaint.map(|what| format!("{}: {what}", path.display())));
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,68 @@
+# What the pages of the manual find in their shell. $ROOT is this page's own
+# directory, $STEPS where the output of each step goes.
+set -eEu -o pipefail
+cd "$HOME"
+
+declare -A stand_in
+stood_for=()
+# From now on VALUE is run where the page says NAME. The newest comes first.
+stands_for() {
+    [ -n "${stand_in[$1]+set}" ] || stood_for=("$1" "${stood_for[@]}")
+    stand_in[$1]=$2
+}
+# A command that ends with another status than 0, as the page says.
+exits() {
+    stands_for "$2" "{ $2 && status=0 || status=\$?; [ \$status = $1 ]; }"
+}
+# An empty home, with work of scrypt that tests can afford.
+fresh_home() {
+    rm -rf ~/.icn
+    new_home ~/.icn
+}
+new_home() {
+    mkdir -p -m 700 "$1"
+    (umask 077; printf '%s' "$ICN_TOML" >"$1/icn.toml")
+}
+
+# The text of a page, with what stands for it.
+filled() {
+    local text=$1 name
+    for name in "${stood_for[@]}"; do text=${text//"$name"/"${stand_in[$name]}"}; done
+    case $text in *'did:icn:z…'*) text=${text//'did:icn:z…'/"$(icnctl id export --did-only)"} ;; esac
+    case $text in
+    *age1…*) text=${text//age1…/"$(icnctl --format json id show | jq -r .encryption.age_recipient)"} ;;
+    esac
+    printf '%s\n' "$text"
+}
+now() {
+    step=$1
+    echo "$1" >"$STEPS/now"
+    text=$(cat)
+}
+hidden() {
+    now "$1"
+    eval "$text" </dev/tty >"$STEPS/$step.out" 2>"$STEPS/$step.err"
+}
+save() {
+    now "$1"
+    filled "$text" >"$BLOCK"
+}
+block() {
+    now "$1"
+    text=$(filled "$text")
+    case $text in *…*) echo "what is … in: $text" >"$STEPS/$step.err"; exit 1 ;; esac
+    # Some programs show a question on a terminal only.
+    eval "$text" </dev/tty >/dev/tty 2>&1
+}
+console() {
+    now "$1"
+    text=$(filled "$text")
+    case $text in *…*) echo "what is … in: $text" >"$STEPS/$step.err"; exit 1 ;; esac
+    eval "$text" </dev/tty >"$STEPS/$step.out" 2>&1
+}
+ended() {
+    echo ended >"$STEPS/now"
+}
+trap 'echo "$BASH_COMMAND" >"$STEPS/failed"' ERR
+while IFS=$'\t' read -r name value; do stands_for "$name" "$value"; done <"$ROOT/stand-ins"
+fresh_home
