@@ -16,10 +16,23 @@ use commands::{Commands, lines_of};
 use markdown::{Page, Said, pages, root};
 
 /// Each block that is not run, by the page and the reason that it gives.
-const NOT_RUN: &[(&str, &str, usize)] = &[];
+const NOT_RUN: &[(&str, &str, usize)] = &[
+    ("README.md", "they are what these commands build and run", 1),
+    ("docs/backends/aws-cloudhsm.md", "it needs a cluster of AWS CloudHSM", 1),
+    ("docs/backends/cards.md", "it needs a card", 1),
+    (
+        "docs/backends/opencryptoki.md",
+        "it needs the service `pkcsslotd`, which changes the whole machine",
+        1,
+    ),
+    ("docs/backends/p11-kit.md", "it changes the whole machine", 1),
+    ("docs/backends/thales-luna.md", "it needs a Luna HSM", 1),
+    ("docs/backends/yubihsm2.md", "it needs a YubiHSM 2", 1),
+    ("tests/fixtures/legacy/README.md", "it writes the fixtures that they read", 1),
+];
 
 /// Options that a page names of another program than ours.
-const OF_OTHER_PROGRAMS: &[&str] = &[];
+const OF_OTHER_PROGRAMS: &[&str] = &["--features", "--init-pin"];
 
 /// The whole of one page; for a look at one alone, set `PAGE` to its name.
 fn wrong_with(page: &Page) -> Vec<String> {
@@ -107,6 +120,62 @@ fn every_command_and_option_in_a_text_exists() {
     assert!(seen > 150, "{seen}");
     wrong.extend(strangers);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A page that somebody might write, and what is said against it.
+fn against(page: &str) -> String {
+    wrong_with(&Page::parse("made-up.md", page)).join("\n")
+}
+
+#[test]
+fn a_block_that_does_not_do_what_its_page_says_is_told_by_its_line() {
+    for right in [
+        "```sh\nicnctl id init\n```\n```console\n$ icnctl id export --did-only\ndid:icn:z…\n```",
+        "```sh\ncd /tmp\nfound=$(pwd)\n```\ntext\n```console\n$ echo $found\n/tmp\n```",
+        "<!-- test: exits 3 '(exit 3)' -->\n```sh\n(exit 3)\necho on\n```",
+        "<!-- checked by: jq -e .a \"$BLOCK\" -->\n```json\n{\"a\": 1}\n```",
+        "<!-- tested by: the_readme_quotes_the_compiler -->\n```text\nsomething\n```",
+        "Not run by our tests: it needs a moon.\n\n```sh\nexit 1\n```",
+        "```toml\n[identity.age]\nwork_factor = 10\n```",
+    ] {
+        assert_eq!(against(right), "", "{right}");
+    }
+    for (wrong, line, why) in [
+        ("a\n```sh\nicnctl id show\n```", 2, "there is no identity"),
+        ("```sh\ntrue\n```\n```sh\ntrue\nfalse\ntrue\n```", 4, "the command: false"),
+        ("```sh\nfalse | cat\n```", 1, "the command: "),
+        ("```sh\nsed s/a/b/ … x\n```", 1, "what is …"),
+        ("```console\n$ echo a\na\n$ echo b\na\n```", 4, "and it prints\nb"),
+        ("```console\n$ echo a\n```", 2, "and it prints\na"),
+        ("<!-- test: exits 3 '(exit 4)' -->\n```sh\n(exit 4)\n```", 2, "the shell ended"),
+        (
+            "<!-- checked by: jq -e .b \"$BLOCK\" -->\n```json\n{\"a\": 1}\n```",
+            2,
+            "the shell ended",
+        ),
+        ("<!-- tested by: nothing_of_that_name -->\n```text\na\n```", 2, "no test"),
+        ("<!-- tested: by me -->", 1, "none of the tests'"),
+        ("<!-- checked by: true -->\nprose", 2, "right above a block"),
+        ("Not run by our tests: lazy.\n\n```sh\ntrue\n```", 3, "the reason is missing"),
+        (
+            "Not run by our tests: it needs a moon.\n\nMore.\n\n```json\n{}\n```",
+            5,
+            "nothing runs or reads",
+        ),
+        ("```text\nsomething\n```", 1, "nothing runs or reads"),
+        ("```\nicnctl id init\n```", 1, "nothing runs or reads"),
+        ("~~~yaml\na: 1\n~~~", 1, "nothing runs or reads"),
+        ("```sh\ntrue\n", 1, "has no end"),
+        ("```toml\n[identity.age]\nwork = 10\n```", 1, "work"),
+        ("```toml\n[other]\nwork = 10\n```", 1, "nothing here reads"),
+        ("```toml\n[profile.dev.package]\nage.opt-level = 3\n```", 1, "not in Cargo.toml"),
+        ("```rust\nfn main() {}\n```", 1, "src/lib.rs does not include"),
+        ("```rust,ignore\nfn main() {}\n```", 1, "`ignore`"),
+    ] {
+        let told = against(wrong);
+        let place = format!("made-up.md:{line}: ");
+        assert!(told.starts_with(&place) && told.contains(why), "{wrong}\n\n{told}");
+    }
 }
 
 /// What the program itself advises.

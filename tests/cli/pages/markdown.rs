@@ -98,7 +98,7 @@ impl Page {
                 let inside = inside.map(|line| line.get(indent..).unwrap_or_default());
                 let text = inside.map(|line| format!("{line}\n")).collect();
                 if let Some((_, reason)) = paragraph.split_once(NOT_RUN) {
-                    let reason = reason.trim().trim_end_matches(['.', ':']).to_owned();
+                    let reason = reason.trim().trim_end_matches(['.', ':', ')']).to_owned();
                     said = Said::NotRun(reason);
                 }
                 let said = std::mem::replace(&mut said, Said::Nothing);

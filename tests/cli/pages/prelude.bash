@@ -24,14 +24,30 @@ new_home() {
     (umask 077; printf '%s' "$ICN_TOML" >"$1/icn.toml")
 }
 
+# A token, with the PIN that the reader types.
+new_token() {
+    softhsm2-util --init-token --free --label "$1" --so-pin "$READERS_SO_PIN" --pin "$READERS_PIN"
+}
+# The passphrase that the reader types from now on.
+passphrase_is() {
+    printf '%s' "$1" >"$ROOT/passphrase"
+}
+
 # The text of a page, with what stands for it.
 filled() {
     local text=$1 name
     for name in "${stood_for[@]}"; do text=${text//"$name"/"${stand_in[$name]}"}; done
+    printf '%s\n' "$text"
+}
+# The same of a command, where an identity that is not named is the reader's own.
+to_run() {
+    local text
+    text=$(filled "$1")
     case $text in *'did:icn:z…'*) text=${text//'did:icn:z…'/"$(icnctl id export --did-only)"} ;; esac
     case $text in
     *age1…*) text=${text//age1…/"$(icnctl --format json id show | jq -r .encryption.age_recipient)"} ;;
     esac
+    case $text in *…*) echo "what is … in: $text" >&2 && return 1 ;; esac
     printf '%s\n' "$text"
 }
 now() {
@@ -49,15 +65,13 @@ save() {
 }
 block() {
     now "$1"
-    text=$(filled "$text")
-    case $text in *…*) echo "what is … in: $text" >"$STEPS/$step.err"; exit 1 ;; esac
+    text=$(to_run "$text")
     # Some programs show a question on a terminal only.
     eval "$text" </dev/tty >/dev/tty 2>&1
 }
 console() {
     now "$1"
-    text=$(filled "$text")
-    case $text in *…*) echo "what is … in: $text" >"$STEPS/$step.err"; exit 1 ;; esac
+    text=$(to_run "$text")
     eval "$text" </dev/tty >"$STEPS/$step.out" 2>&1
 }
 ended() {

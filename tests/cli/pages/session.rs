@@ -63,6 +63,8 @@ impl Machine {
         let stand_ins: String =
             this.stand_ins().iter().map(|(name, value)| format!("{name}\t{value}\n")).collect();
         fs::write(this.path("stand-ins"), stand_ins).unwrap();
+        fs::write(this.path("etc/machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        fs::write(this.path("passphrase"), PASSPHRASE).unwrap();
         this
     }
 
@@ -86,7 +88,7 @@ impl Machine {
             ("/usr/lib/softhsm/libsofthsm2.so", module().to_owned()),
             ("/path/of/the/module.so", module().to_owned()),
             ("/usr/lib/x86_64-linux-gnu/", format!("{libraries}/")),
-            ("/etc/icn/", below("etc/icn")),
+            ("/etc/", below("etc")),
             ("/var/lib/", below("var/lib")),
             ("/home/icn/", below("home/icn")),
         ];
@@ -112,6 +114,8 @@ impl Machine {
             .env("STEPS", self.path("steps"))
             .env("BLOCK", self.path("block"))
             .env("REPOSITORY", super::markdown::root())
+            .env("READERS_PIN", PIN)
+            .env("READERS_SO_PIN", SO_PIN)
             .env("ICN_TOML", self.configuration())
             .env("SOFTHSM2_CONF", self.hsm.conf())
             .env("LANG", "C.UTF-8")
@@ -163,7 +167,7 @@ impl Machine {
 
     /// Answers what is asked until the shell ends; tells how it did.
     fn attend(&self, terminal: &mut Terminal) -> String {
-        let (begin, mut asked, mut last) = (Instant::now(), Instant::now(), "");
+        let (begin, mut asked, mut last) = (Instant::now(), Instant::now(), String::new());
         // Up to which byte of which step's output was answered.
         let mut answered = String::new();
         loop {
@@ -177,7 +181,7 @@ impl Machine {
             let question = if echoes { None } else { self.question(terminal) };
             match question {
                 Some((place, line)) if place != answered => {
-                    if let Some(answer) = answer(&line, last) {
+                    if let Some(answer) = self.answer(&line, &last) {
                         terminal.types(format!("{answer}\n").as_bytes());
                         (answered, last, asked) = (place, answer, Instant::now());
                     } else if asked.elapsed() > PONDERING {
@@ -206,21 +210,21 @@ impl Machine {
         });
         asked.next()
     }
-}
 
-/// What the reader types. Who is asked "again" says the same as before.
-fn answer(question: &str, last: &'static str) -> Option<&'static str> {
-    let question = question.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| question.contains(word));
-    if has(&["so pin", "security officer"]) {
-        Some(SO_PIN)
-    } else if has(&["again", "re-enter", "confirm", "repeat"]) && !last.is_empty() {
-        Some(last)
-    } else if has(&["pin", "password"]) {
-        Some(PIN)
-    } else if has(&["passphrase"]) {
-        Some(PASSPHRASE)
-    } else {
-        None
+    /// What the reader types. Who is asked "again" says the same as before.
+    fn answer(&self, question: &str, last: &str) -> Option<String> {
+        let question = question.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| question.contains(word));
+        if has(&["so pin", "security officer"]) {
+            Some(SO_PIN.to_owned())
+        } else if has(&["again", "re-enter", "confirm", "repeat"]) && !last.is_empty() {
+            Some(last.to_owned())
+        } else if has(&["pin", "password"]) {
+            Some(PIN.to_owned())
+        } else if has(&["passphrase"]) {
+            Some(fs::read_to_string(self.path("passphrase")).unwrap())
+        } else {
+            None
+        }
     }
 }
