@@ -4,7 +4,6 @@ mod damage;
 pub(crate) mod drill;
 mod forgery;
 mod modules;
-mod page;
 mod recipients;
 mod software;
 mod terminal;

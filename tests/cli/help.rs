@@ -4,8 +4,6 @@ use serde_json::Value;
 use support::home::{Home, PASSPHRASE};
 use support::softhsm::{PIN, SoftHsm};
 
-use crate::tpm::node::Node;
-
 /// Every command, by what `--help` lists.
 fn commands(home: &Home, of: &[String]) -> Vec<Vec<String>> {
     let args: Vec<&str> = of.iter().map(String::as_str).chain(["--help"]).collect();
@@ -84,31 +82,4 @@ fn a_doctor_without_a_device_looks_at_the_home_and_names_both_kinds() {
     home.ok(&["id", "init"], b"");
     let told = home.ok(&["backend", "doctor"], b"");
     assert!(told.contains("No problem was found") && told.contains("did:icn:"), "{told}");
-}
-
-/// The set-up in docs/backends/tpm.md, from the persistent storage key on, as it is printed.
-#[test]
-fn the_storage_key_that_the_page_makes_is_the_one_that_init_uses() {
-    let page = include_str!("../../docs/backends/tpm.md");
-    let begin = page.find("tpm2_createprimary -C o").unwrap();
-    let block = page[begin..].split("```").next().unwrap();
-    assert!(block.contains("tpm2_evictcontrol") && block.contains("icnctl id init"), "{block}");
-    // This TPM has no resource manager, which would do so.
-    let script = block.replace("tpm2_evictcontrol", "tpm2_flushcontext -t; tpm2_evictcontrol");
-    let script = script.replace("icnctl", "tpm2_flushcontext -t; icnctl");
-    let node = Node::new();
-    let icnctl = node.home.command(&[]);
-    let directory = std::path::Path::new(icnctl.get_program()).parent().unwrap().to_owned();
-    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
-    let mut bash = std::process::Command::new("bash");
-    bash.args(["-e", "-c", &script]).current_dir(node.home.beside("")).env_clear();
-    for (name, value) in icnctl.get_envs() {
-        bash.env(name, value.unwrap());
-    }
-    bash.env("PATH", path).env("TPM2TOOLS_TCTI", node.tpm.tcti());
-    let ran = support::home::run(&mut bash, b"");
-    assert_eq!(ran.code, 0, "{script}\n{}{}", ran.out, ran.err);
-    assert_eq!(node.home.show()["tpm"]["parent_handle"], "0x81000001");
-    assert!(node.home.read("icn.toml").contains("key_handle = 0x81000001"));
-    node.home.ok(&["sign"], b"hello");
 }

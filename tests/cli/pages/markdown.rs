@@ -110,6 +110,12 @@ impl Page {
             let (mut prose, mut rest) = (String::new(), (*line).to_owned());
             while let Some((before, comment)) = rest.split_once("<!--") {
                 prose += before;
+                if prose.matches('`').count() % 2 == 1 {
+                    // Code that shows how a comment is written.
+                    prose += "<!--";
+                    rest = comment.to_owned();
+                    continue;
+                }
                 let mut comment = comment.to_owned();
                 while !comment.contains("-->") && at + 1 < lines.len() {
                     at += 1;
