@@ -58,7 +58,7 @@ pub use self::pkcs11::Pkcs11Config;
 pub(crate) use self::text::{ConfigText, for_backup, set, table};
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};
 use crate::did::Did;
-use crate::encoding::objects::Objects;
+use crate::encoding::objects::object_only;
 use crate::encoding::text::after_mark_of;
 use crate::evidence::Assurance;
 use crate::file;
@@ -66,27 +66,24 @@ use crate::locator::BackendKind;
 
 /// The part of `icn.toml` that this crate reads. Other top-level tables belong
 /// to other programs and are left alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Config {
     /// `[identity]`
-    #[serde(default)]
     pub identity: IdentityConfig,
 }
 
 /// `[identity]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct IdentityConfig {
     /// Where the key is.
-    #[serde(default)]
     pub backend: BackendKind,
     /// The DID that is expected; another one is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub did: Option<Did>,
     /// `[identity.age]`
-    #[serde(default, skip_serializing_if = "AgeConfig::is_default")]
+    #[serde(skip_serializing_if = "AgeConfig::is_default")]
     pub age: AgeConfig,
     /// `[identity.pkcs11]`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +93,32 @@ pub struct IdentityConfig {
     pub tpm: Option<TpmConfig>,
 }
 
+/// As they are read.
+mod read {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(remote = "Config")]
+    pub(super) struct Whole {
+        #[serde(default)]
+        identity: IdentityConfig,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(remote = "IdentityConfig", deny_unknown_fields)]
+    pub(super) struct Identity {
+        #[serde(default)]
+        backend: BackendKind,
+        did: Option<Did>,
+        #[serde(default)]
+        age: AgeConfig,
+        pkcs11: Option<Pkcs11Config>,
+        tpm: Option<TpmConfig>,
+    }
+}
+
+object_only!(Config as read::Whole, IdentityConfig as read::Identity);
+
 impl Config {
     /// Reads the text of an `icn.toml`.
     ///
@@ -104,9 +127,8 @@ impl Config {
     /// [`ConfigError`] with the line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let text = after_mark_of(text);
-        let config = text
-            .parse()
-            .and_then(|toml: toml_edit::de::Deserializer| Self::deserialize(Objects(toml)));
+        let config =
+            text.parse().and_then(|toml: toml_edit::de::Deserializer| Self::deserialize(toml));
         let config = config.map_err(|error| parse_error(text, &error))?;
         let age = &config.identity.age;
         if !(10..=22).contains(&age.work_factor) || age.max_work_factor < age.work_factor {

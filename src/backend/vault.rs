@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Credentials, Plan, TpmObject};
 use crate::did::Did;
-use crate::encoding::objects;
+use crate::encoding::objects::object_only;
 use crate::error::DeviceError;
 use crate::private;
 use crate::secret::LockedText;
@@ -67,11 +67,11 @@ pub trait StorageVault: private::OurBackend {
 #[non_exhaustive]
 pub enum WrappedKey {
     /// By an AES key on the token.
-    AesGcm(#[serde(deserialize_with = "objects::kept_apart")] AesGcmWrapped),
+    AesGcm(AesGcmWrapped),
     /// To a P-256 key on the token.
-    Ecdh(#[serde(deserialize_with = "objects::kept_apart")] EcdhWrapped),
+    Ecdh(EcdhWrapped),
     /// Sealed to a TPM, apart from the identity's key.
-    Tpm(#[serde(deserialize_with = "objects::kept_apart")] Box<TpmObject>),
+    Tpm(Box<TpmObject>),
 }
 
 impl From<AesGcmWrapped> for WrappedKey {
@@ -88,8 +88,7 @@ impl From<EcdhWrapped> for WrappedKey {
 
 /// A storage key, encrypted with AES-256-GCM by a key that cannot leave its
 /// token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AesGcmWrapped {
     /// `CKA_ID` of the AES key on the token.
     #[serde(with = "crate::encoding::hex")]
@@ -104,8 +103,7 @@ pub struct AesGcmWrapped {
 
 /// A storage key, encrypted to a P-256 key that cannot leave its token: by ECDH
 /// with an ephemeral key, HKDF-SHA256 and ChaCha20-Poly1305.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EcdhWrapped {
     /// `CKA_ID` of the P-256 pair on the token.
     #[serde(with = "crate::encoding::hex")]
@@ -117,3 +115,32 @@ pub struct EcdhWrapped {
     #[serde(with = "crate::encoding::hex")]
     pub(crate) ciphertext: Vec<u8>,
 }
+
+/// As they are read.
+mod fields {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(remote = "AesGcmWrapped", deny_unknown_fields)]
+    pub(super) struct AesGcm {
+        #[serde(with = "crate::encoding::hex")]
+        key_id: Vec<u8>,
+        #[serde(with = "crate::encoding::hex")]
+        iv: Vec<u8>,
+        #[serde(with = "crate::encoding::hex")]
+        ciphertext: Vec<u8>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(remote = "EcdhWrapped", deny_unknown_fields)]
+    pub(super) struct Ecdh {
+        #[serde(with = "crate::encoding::hex")]
+        key_id: Vec<u8>,
+        #[serde(with = "crate::encoding::hex")]
+        ephemeral: Vec<u8>,
+        #[serde(with = "crate::encoding::hex")]
+        ciphertext: Vec<u8>,
+    }
+}
+
+object_only!(AesGcmWrapped as fields::AesGcm, EcdhWrapped as fields::Ecdh);

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::objects::object_only;
 use crate::evidence::{Assurance, Trust};
 use crate::locator::Pkcs11Uri;
 
 /// `[identity.pkcs11]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pkcs11Config {
     /// Absolute path of the PKCS#11 module.
@@ -42,26 +42,52 @@ pub struct Pkcs11Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<NonZeroU16>,
     /// Whether a signature is verified before it is given out (default true).
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    #[serde(skip_serializing_if = "is_true")]
     pub verify_after_sign: bool,
     /// Whether a PIN may be sent when the token says that one try is left.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub allow_final_try: bool,
     /// Whether what the module says of a key's history counts: `CKA_LOCAL`,
     /// `CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE` (default true). If false, keys
     /// are `device-held` at most. What a module is known to make up counts in no case.
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    #[serde(skip_serializing_if = "is_true")]
     pub trust_key_history: bool,
     /// What the token is taken for at most: `soft-token`, `remote-service`, `unstated`
     /// or `claimed` (the default). Nothing becomes more than what is found.
-    #[serde(default = "claimed", skip_serializing_if = "is_claimed")]
+    #[serde(skip_serializing_if = "is_claimed")]
     pub assurance_at_most: Assurance,
     /// Whether keys may be made on a card that has a fixed number of places for them,
     /// where a new one may take the place of one that is there (default false): PIV by
     /// ykcs11, PIV and OpenPGP by OpenSC. Keys that are there work without it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub make_keys_in_slots: bool,
 }
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(remote = "Pkcs11Config", deny_unknown_fields)]
+struct Fields {
+    module: PathBuf,
+    init_args: Option<String>,
+    token: Option<String>,
+    serial: Option<String>,
+    key: Option<Pkcs11Uri>,
+    slot: Option<u64>,
+    key_label: Option<String>,
+    sessions: Option<NonZeroU16>,
+    #[serde(default = "yes")]
+    verify_after_sign: bool,
+    #[serde(default)]
+    allow_final_try: bool,
+    #[serde(default = "yes")]
+    trust_key_history: bool,
+    #[serde(default = "claimed")]
+    assurance_at_most: Assurance,
+    #[serde(default)]
+    make_keys_in_slots: bool,
+}
+
+object_only!(Pkcs11Config as Fields);
 
 const fn is_claimed(value: &Assurance) -> bool {
     matches!(value, Assurance::Claimed)

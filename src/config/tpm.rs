@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::pkcs11::is_false;
-use crate::encoding::hex;
+use crate::encoding::objects::object_only;
+use crate::encoding::{hex, named};
 use crate::locator::{InvalidPcrs, PcrBank};
 
 /// The kernel's resource manager of the first TPM.
@@ -22,8 +23,7 @@ const DEFAULT_PCR: u8 = 7;
 const PCR_COUNT: u8 = 24;
 
 /// `[identity.tpm]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TpmConfig {
     /// The TPM: a device node (default `/dev/tpmrm0`), or
@@ -32,18 +32,10 @@ pub struct TpmConfig {
     /// Persistent handle of the storage key that new keys are made under, like
     /// `0x81000001`; without one it is made anew each time from the owner's
     /// seed, which takes a while on most chips.
-    #[serde(
-        deserialize_with = "handle",
-        serialize_with = "write_handle",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(serialize_with = "write_handle", skip_serializing_if = "Option::is_none")]
     pub key_handle: Option<u32>,
     /// Name of that storage key, hex; pinned by `icnctl id init`.
-    #[serde(
-        deserialize_with = "name",
-        serialize_with = "write_name",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(serialize_with = "write_name", skip_serializing_if = "Option::is_none")]
     pub parent_name: Option<Vec<u8>>,
     /// Whether a key is bound to the values of PCRs (default true).
     pub platform_binding: bool,
@@ -69,6 +61,28 @@ pub struct TpmConfig {
     #[serde(skip_serializing_if = "is_false")]
     pub attestation: bool,
 }
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(remote = "TpmConfig", deny_unknown_fields, default = "TpmConfig::default")]
+struct Fields {
+    device_path: String,
+    #[serde(deserialize_with = "handle")]
+    key_handle: Option<u32>,
+    #[serde(deserialize_with = "name")]
+    parent_name: Option<Vec<u8>>,
+    platform_binding: bool,
+    pcr_bank: PcrBank,
+    pcr_indices: PcrIndices,
+    pin: bool,
+    policy: PcrPolicy,
+    approver: Option<PathBuf>,
+    pin_work_factor: u8,
+    allow_final_try: bool,
+    attestation: bool,
+}
+
+object_only!(TpmConfig as Fields);
 
 impl Default for TpmConfig {
     fn default() -> Self {
@@ -136,8 +150,7 @@ impl TpmConfig {
 }
 
 /// How PCR values are bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum PcrPolicy {
     /// To the very values at the time of `id init` or `id reseal`, and to those
@@ -146,6 +159,11 @@ pub enum PcrPolicy {
     Literal,
     /// To the same, and to others that an approver signs.
     Authorized,
+}
+
+named! {
+    /// The name used in `icn.toml`: `literal`, `authorized`.
+    PcrPolicy, "a way to bind PCR values": Literal => "literal", Authorized => "authorized"
 }
 
 /// Indices of PCRs, each once.

@@ -39,15 +39,6 @@ pub(crate) fn from_value<'de, T: Deserialize<'de>>(value: &'de Value) -> serde_j
     T::deserialize(Objects(value))
 }
 
-/// For a field whose enum is tagged or untagged: serde keeps the value apart then, and
-/// reads it from there by its own rules.
-#[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "for files of an identity"))]
-pub(crate) fn kept_apart<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    T::deserialize(Objects(deserializer))
-}
-
 /// For an enum with a tag among its fields.
 #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "for files of an identity"))]
 pub(crate) fn tagged<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -65,6 +56,20 @@ pub(crate) fn tagged<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     }
     Objects(deserializer).deserialize_map(Tagged(std::marker::PhantomData))
 }
+
+/// Has a public type read by these rules whoever reads it, by `serde_json` alone too: from
+/// the fields of a private one (`#[serde(remote = "…")]`), which are the same or do not
+/// compile.
+macro_rules! object_only {
+    ($($type:ident as $fields:path),+ $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                <$fields>::deserialize($crate::encoding::objects::Objects(from))
+            }
+        }
+    )+};
+}
+pub(crate) use object_only;
 
 /// A deserializer that reads by these rules, and so does everything in it.
 pub(crate) struct Objects<D>(pub(crate) D);

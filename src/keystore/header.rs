@@ -1,15 +1,15 @@
 //! The public header: what can be shown without a credential.
 
 mod evidence;
+mod storage;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use self::evidence::EvidenceSummary;
+pub use self::storage::Storage;
 use crate::algorithm::{AlgorithmId, X25519PublicKey};
-use crate::backend::{
-    AesGcmWrapped, BackendKind, EcdhWrapped, Locator, Pkcs11Locator, TpmObject, WrappedKey,
-};
+use crate::backend::{BackendKind, Locator, Pkcs11Locator, TpmObject};
 use crate::bundle::Companions;
 use crate::did::Did;
 use crate::encoding::{base64, hex, objects};
@@ -64,7 +64,6 @@ struct Claimed {
     locator: Option<DeviceLocator>,
     #[serde(with = "evidence::Claimed")]
     evidence: EvidenceSummary,
-    #[serde(deserialize_with = "objects::tagged")]
     storage: Storage,
     #[serde(with = "base64")]
     certificate: Vec<u8>,
@@ -79,69 +78,8 @@ struct Claimed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum DeviceLocator {
-    Pkcs11(#[serde(deserialize_with = "objects::kept_apart")] Pkcs11Locator),
-    Tpm(#[serde(deserialize_with = "objects::kept_apart")] Box<TpmObject>),
-}
-
-/// What opens `identity.age`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Storage {
-    /// A passphrase.
-    Passphrase {},
-    /// A storage key, which this AES-GCM key on the token releases.
-    Pkcs11AesGcm {
-        /// The encrypted storage key.
-        #[serde(deserialize_with = "objects::kept_apart")]
-        wrapped: AesGcmWrapped,
-    },
-    /// A storage key, which this P-256 key on the token releases.
-    Pkcs11Ecdh {
-        /// The encrypted storage key.
-        #[serde(deserialize_with = "objects::kept_apart")]
-        wrapped: EcdhWrapped,
-    },
-    /// A storage key that is sealed to the TPM.
-    TpmSealed {
-        /// The sealed object.
-        #[serde(deserialize_with = "objects::kept_apart")]
-        object: Box<TpmObject>,
-    },
-}
-
-impl From<WrappedKey> for Storage {
-    fn from(wrapped: WrappedKey) -> Self {
-        match wrapped {
-            WrappedKey::AesGcm(wrapped) => Self::Pkcs11AesGcm { wrapped },
-            WrappedKey::Ecdh(wrapped) => Self::Pkcs11Ecdh { wrapped },
-            WrappedKey::Tpm(object) => Self::TpmSealed { object },
-        }
-    }
-}
-
-impl Storage {
-    /// Its name in the header: `passphrase`, `pkcs11-aes-gcm`, `pkcs11-ecdh`,
-    /// `tpm-sealed`.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Passphrase {} => "passphrase",
-            Self::Pkcs11AesGcm { .. } => "pkcs11-aes-gcm",
-            Self::Pkcs11Ecdh { .. } => "pkcs11-ecdh",
-            Self::TpmSealed { .. } => "tpm-sealed",
-        }
-    }
-
-    /// What the device opens, unless a passphrase does.
-    pub(super) fn wrapped(&self) -> Option<WrappedKey> {
-        match self {
-            Self::Passphrase {} => None,
-            Self::Pkcs11AesGcm { wrapped } => Some(WrappedKey::AesGcm(wrapped.clone())),
-            Self::Pkcs11Ecdh { wrapped } => Some(WrappedKey::Ecdh(wrapped.clone())),
-            Self::TpmSealed { object } => Some(WrappedKey::Tpm(object.clone())),
-        }
-    }
+    Pkcs11(Pkcs11Locator),
+    Tpm(Box<TpmObject>),
 }
 
 impl Header {

@@ -5,13 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::uri::Pkcs11Uri;
+use crate::encoding::objects::object_only;
 
 /// A key pair on a token: the token by serial and label, the pair by `CKA_ID`.
 ///
 /// Slot numbers change when tokens are added; they are not part of it.
 /// `Display` prints the RFC 7512 URI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pkcs11Locator {
     /// Label of the token (`CK_TOKEN_INFO.label`, trimmed).
@@ -24,6 +24,19 @@ pub struct Pkcs11Locator {
     /// `CKA_LABEL` of the pair, for people. Not used to find it.
     pub label: String,
 }
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(remote = "Pkcs11Locator", deny_unknown_fields)]
+struct Fields {
+    token: String,
+    serial: String,
+    #[serde(with = "crate::encoding::hex")]
+    id: Vec<u8>,
+    label: String,
+}
+
+object_only!(Pkcs11Locator as Fields);
 
 impl Pkcs11Locator {
     /// A pair by the token's label and serial, and the pair's `CKA_ID`.

@@ -1,5 +1,7 @@
 //! An object of a TPM: the chip keeps nothing of it, so all of it is here.
 
+mod fields;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -15,8 +17,7 @@ use crate::kind::{ErrorKind, explain};
 /// Nothing here is secret, and nothing is trusted: the TPM loads the private
 /// blob only together with this very public part, under this very parent, and
 /// opens it only when the policy inside the public part is satisfied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TpmObject {
     /// The storage key above it.
@@ -32,8 +33,7 @@ pub struct TpmObject {
 }
 
 /// The storage key above an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TpmParent {
     /// Its persistent handle; without one it is made anew each time from the
@@ -45,8 +45,7 @@ pub struct TpmParent {
 }
 
 /// What a policy is made of. The TPM knows only its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TpmPolicy {
     /// The values that platform configuration registers had, or were said to
@@ -60,8 +59,7 @@ pub struct TpmPolicy {
 }
 
 /// Values of PCRs of one bank.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PcrValues {
     /// The bank.
@@ -69,6 +67,12 @@ pub struct PcrValues {
     /// Index (0 to 23) to value, lower-case hex.
     #[serde(with = "indices")]
     pub values: BTreeMap<u8, String>,
+}
+
+objects::object_only! {
+    TpmObject as fields::Object, TpmParent as fields::Parent, TpmPolicy as fields::Policy,
+    PcrValues as fields::Values, Authorized as fields::Approver,
+    PinStretching as fields::Stretching,
 }
 
 /// JSON's keys are text, and serde does not make numbers of them everywhere.
@@ -237,8 +241,7 @@ named! {
 }
 
 /// The key of an approver, and what its approvals are for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Authorized {
     /// P-256 public key of the approver, compressed, 33 bytes.
@@ -249,7 +252,7 @@ pub struct Authorized {
     pub policy_ref: [u8; 32],
     /// What `policy_ref` was made from in place of the DID: 32 random bytes for
     /// a P-256 key, whose DID is known only after its policy was chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
 }
 
@@ -260,8 +263,7 @@ pub struct Authorized {
 pub struct Owner(#[serde(with = "hex")] pub(crate) [u8; 32]);
 
 /// How a PIN is stretched: scrypt, once for all objects of an identity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PinStretching {
     /// Salt, 16 random bytes.

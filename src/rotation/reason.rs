@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::encoding::named;
 
 /// Why a key was rotated. The signers' word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RotationReason {
     /// By plan.
@@ -19,23 +20,11 @@ pub enum RotationReason {
     Manual,
 }
 
-impl RotationReason {
+named! {
     /// The name used in JSON: `scheduled`, `compromised`, `upgrade`, `manual`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::Compromised => "compromised",
-            Self::Upgrade => "upgrade",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for RotationReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+    RotationReason, "a reason for a rotation":
+    Scheduled => "scheduled", Compromised => "compromised", Upgrade => "upgrade",
+    Manual => "manual"
 }
 
 /// As which of the two a key signs. It is in the signed bytes, so that neither

@@ -2,6 +2,7 @@
 //! any order: in every format that somebody else may have written, and in ours.
 
 mod node;
+mod read;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,6 +21,7 @@ use icn_identity::{
 };
 
 use self::node::Node;
+pub(super) use self::read::READ;
 use super::ledger::files;
 
 fn software() -> Key<Software, Unlocked> {

@@ -3,11 +3,14 @@
 
 mod api;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use self::api::{Api, Use};
+use super::objects::READ;
 
 /// Whose types and traits may be in our signatures, where, and why. This list is in
 /// the front page's section "Types of other crates".
@@ -50,7 +53,12 @@ fn run(command: &mut Command) {
 
 /// Of the whole crate. A wrapper around rustdoc alone: the dependencies are built as
 /// always, and so not once more.
-fn ours() -> Api {
+fn ours() -> &'static Api {
+    static API: OnceLock<Api> = OnceLock::new();
+    API.get_or_init(read)
+}
+
+fn read() -> Api {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = scratch("public-api");
     let wrapper = directory.join("rustdoc");
@@ -78,6 +86,20 @@ fn no_type_of_a_crate_outside_the_list_is_in_the_public_api() {
             assert!(uses.iter().any(there), "{krate} is not used in {place:?}");
         }
     }
+}
+
+/// Which are read by whoever has serde, and by its own rules if nothing is done about it.
+#[test]
+fn each_public_type_that_can_be_read_is_read_by_our_rules() {
+    let uses = ours().uses();
+    let found: BTreeSet<&str> = uses
+        .iter()
+        .filter(|used| used.path.ends_with("::Deserialize"))
+        .filter_map(|used| used.place.strip_suffix(" (impl Deserialize)"))
+        .filter_map(|place| place.rsplit("::").next())
+        .collect();
+    let tried = READ.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(found, tried, "the list is in tests/lib/objects/read.rs");
 }
 
 #[test]

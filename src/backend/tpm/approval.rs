@@ -23,8 +23,7 @@ const FORMAT: &str = "icn-tpm-approval";
 
 /// What an approver is asked to sign: printed on the node, carried to the
 /// approver, changed there if other values are meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApprovalRequest {
     /// Whose key it is.
@@ -33,11 +32,40 @@ pub struct ApprovalRequest {
     #[serde(with = "hex")]
     pub approver: [u8; 33],
     /// What the policy of a P-256 key names in place of the DID.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
     /// The values to be approved.
     pub pcr: PcrValues,
 }
+
+/// As they are read.
+mod fields {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(remote = "ApprovalRequest", deny_unknown_fields)]
+    pub(super) struct Request {
+        did: Did,
+        #[serde(with = "hex")]
+        approver: [u8; 33],
+        #[serde(default)]
+        owner: Option<Owner>,
+        pcr: PcrValues,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(remote = "Approval", deny_unknown_fields)]
+    pub(super) struct Signatures {
+        format: String,
+        did: Did,
+        #[serde(with = "hex")]
+        approver: [u8; 33],
+        pcr: PcrValues,
+        signatures: Vec<Signed>,
+    }
+}
+
+objects::object_only!(ApprovalRequest as fields::Request, Approval as fields::Signatures);
 
 impl ApprovalRequest {
     /// Reads JSON: a request, or an object that has one as its member `request`.
@@ -76,8 +104,7 @@ struct PolicyRef(#[serde(with = "hex")] [u8; 32]);
 /// Signed PCR values, as somebody tells them: `TpmBackend::install` takes only
 /// signatures by the approver that the identity's own policy names, and the TPM verifies
 /// them once more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Approval {
     format: String,
     did: Did,

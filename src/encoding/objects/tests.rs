@@ -53,6 +53,12 @@ enum Which {
     Inner(#[serde(deserialize_with = "kept_apart")] Inner),
 }
 
+/// For an enum that is tagged or untagged: serde keeps the value apart then, and reads it
+/// from there by the rules of what it is.
+fn kept_apart<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(Objects(from))
+}
+
 fn tagged_option<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Kind>, D::Error> {
     tagged(from).map(Some)
 }
