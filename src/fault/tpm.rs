@@ -373,7 +373,8 @@ impl TpmError {
             }
             Self::Full { .. } => {
                 "use the kernel's resource manager (device_path = \"/dev/tpmrm0\"), or flush what \
-                 other programs left (`tpm2_flushcontext -t -l -s`)"
+                 other programs left: objects by `tpm2_flushcontext -t`, sessions by \
+                 `tpm2_flushcontext -l` and `tpm2_flushcontext -s`"
             }
             Self::PolicyRefused { .. } => {
                 "this should not be: report it, with the TPM's code and the doctor's `TpmReport`"

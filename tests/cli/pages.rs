@@ -3,6 +3,7 @@
 
 mod commands;
 mod expected;
+mod hints;
 mod markdown;
 mod readers;
 mod script;
@@ -13,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use commands::{Commands, lines_of};
-use markdown::{Page, Said, pages, root};
+use markdown::{Page, Said, pages};
 
 /// Each block that is not run, by the page and the reason that it gives.
 const NOT_RUN: &[(&str, &str, usize)] = &[
@@ -178,33 +179,18 @@ fn a_block_that_does_not_do_what_its_page_says_is_told_by_its_line() {
     }
 }
 
-/// What the program itself advises.
+/// What the program and the library's documentation advise.
 #[test]
 fn every_command_in_a_help_text_exists() {
     let commands = Commands::ask();
     let (mut wrong, mut seen) = (Vec::new(), 0);
-    let mut directories = vec![root().join("src/bin/icnctl")];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                directories.push(path);
-                continue;
-            }
-            // A text goes on in the next line.
-            let text = std::fs::read_to_string(&path).unwrap();
-            let text: Vec<&str> = text.lines().map(str::trim).collect();
-            let text =
-                text.join(" ").replace("\\ ", "").replace(" /// ", " ").replace(" //! ", " ");
-            for code in text.split('`').skip(1).step_by(2) {
-                if let Some(line) = code.strip_prefix("icnctl ") {
-                    seen += 1;
-                    let complaint = commands.wrong_with(line);
-                    wrong.extend(complaint.map(|what| format!("{}: {what}", path.display())));
-                }
-            }
+    for (place, code) in hints::code_in_sources() {
+        if let Some(line) = code.strip_prefix("icnctl ") {
+            seen += 1;
+            let complaint = commands.wrong_with(line);
+            wrong.extend(complaint.map(|what| format!("{place}: {what} (`{code}`)")));
         }
     }
-    assert!(seen > 20, "{seen}");
+    assert!(seen > 50, "{seen}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -325,7 +325,8 @@ impl TpmReport {
                 told(self.free_sessions)
             ),
             "use the kernel's resource manager (/dev/tpmrm0), or flush what other programs left: \
-             tpm2_flushcontext -t -l -s",
+             objects by `tpm2_flushcontext -t`, sessions by `tpm2_flushcontext -l` and \
+             `tpm2_flushcontext -s`",
         )
     }
 }

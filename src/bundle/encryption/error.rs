@@ -104,7 +104,7 @@ impl DecryptError {
             }
             Self::UnknownHeader => "get the file once more, or update this program",
             Self::PassphraseFile => {
-                "decrypt it with `age --decrypt`, which asks for the passphrase"
+                "decrypt it with `age --decrypt FILE`, which asks for the passphrase"
             }
             Self::DamagedHeader { .. } => "get the file once more, whole",
             Self::DamagedArmor { .. } | Self::CutShort { .. } => {

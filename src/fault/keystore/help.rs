@@ -33,8 +33,8 @@ impl KeystoreError {
             }
             Self::NotOpened { path, source } => return Some(restore(path, source)),
             Self::NoPassphrase { backend: BackendKind::Pkcs11 } => {
-                "change the PIN of the token by its own tool, like `pkcs11-tool --login \
-                 --change-pin`"
+                "change the PIN of the token by its own tool, like `pkcs11-tool --module \
+                 MODULE --token-label TOKEN --login --change-pin`"
             }
             Self::NoPassphrase { backend: BackendKind::Tpm } => {
                 "seal it under another PIN (`IdentityStore::reseal`); that of a P-256 key stays as it is"

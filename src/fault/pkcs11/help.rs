@@ -46,15 +46,16 @@ impl Pkcs11Error {
             Self::NoEd25519 { .. } => "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN",
             Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
             Self::NoKey { .. } => {
-                "check that this is the right token; `pkcs11-tool --list-objects` shows what it has"
+                "check that this is the right token; `pkcs11-tool --module MODULE --token-label TOKEN \
+                 --list-objects` shows what it has"
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows \
                  (`Pkcs11Backend::write_public_key`)"
             }
             Self::NoPublicKey { of_identity: false, .. } => {
-                "write its public key to the token, with the same id: `pkcs11-tool --login \
-                 --write-object FILE --type pubkey --id ID`"
+                "write its public key to the token, with the same id: `pkcs11-tool --module \
+                 MODULE --token-label TOKEN --login --write-object FILE --type pubkey --id ID`"
             }
             Self::NoPrivateKey { .. } => {
                 "restore the private key by the token's own backup, if there is one: nothing else \
@@ -122,7 +123,8 @@ impl Pkcs11Error {
                  [identity.pkcs11], or have the security officer reset it"
             }
             Self::PinLocked { .. } => {
-                "the security officer can set a new one (`pkcs11-tool --init-pin`)"
+                "the security officer can set a new one (`pkcs11-tool --module MODULE --token-label \
+                 TOKEN --login --init-pin`)"
             }
             Self::PinUnusable { problem, .. } | Self::PinNotTaken { problem, .. } => {
                 problem.advice()
@@ -153,8 +155,8 @@ impl Pkcs11Error {
                 "the token is write-protected: take that off, by its switch or its own tool"
             }
             Self::Call { kind: ErrorKind::Unsupported, .. } => {
-                "this token cannot do it as it is: see what it has (`pkcs11-tool \
-                 --list-mechanisms`), and whether its firmware is current"
+                "this token cannot do it as it is: see what it has (`pkcs11-tool --module \
+                 MODULE --token-label TOKEN --list-mechanisms`), and whether its firmware is current"
             }
             Self::Call { call: "C_Login", .. } => {
                 "look up the module's answer in its manual or log before you give the PIN again: it \

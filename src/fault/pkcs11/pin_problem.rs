@@ -53,9 +53,13 @@ impl fmt::Display for PinProblem {
 impl PinProblem {
     pub(super) const fn advice(self) -> &'static str {
         match self {
-            Self::NotSet => "set a user PIN as security officer (`pkcs11-tool --init-pin`)",
+            Self::NotSet => {
+                "set a user PIN as security officer (`pkcs11-tool --module MODULE --token-label \
+                 TOKEN --login --init-pin`)"
+            }
             Self::ToBeChanged | Self::Expired => {
-                "set another PIN (`pkcs11-tool --login --change-pin`), then give that one"
+                "set another PIN (`pkcs11-tool --module MODULE --token-label TOKEN --login \
+                 --change-pin`), then give that one"
             }
             Self::HasPinPad => "give no PIN here, and enter it at the token",
             Self::NoPinPad | Self::Empty | Self::TooLong => "give the PIN of the token",

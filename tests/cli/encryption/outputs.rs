@@ -134,7 +134,7 @@ fn what_is_no_regular_file_is_never_replaced() {
 fn what_no_identity_opens_is_refused_without_a_passphrase() {
     let home = identity().with("ICN_PASSPHRASE", "");
     let passphrase_file = std::fs::read(home.path("identity.age")).unwrap();
-    let wanted = ["encrypted with a passphrase", "try: decrypt it with `age --decrypt`"];
+    let wanted = ["encrypted with a passphrase", "try: decrypt it with `age --decrypt FILE`"];
     home.fails(&["decrypt"], &passphrase_file, &wanted);
     home.fails(&["decrypt"], b"hello, this is a text and not an age file", &["not an age file"]);
     home.fails(&["decrypt"], b"", &["its end is missing"]);

@@ -85,8 +85,12 @@ impl Page {
         };
         let lines: Vec<&str> = text.lines().collect();
         let (mut at, mut said, mut paragraph) = (0, Said::Nothing, String::new());
+        let mut together: Vec<(usize, String)> = Vec::new();
         while let Some(line) = lines.get(at) {
             let number = at + 1;
+            if line.trim().is_empty() || line.starts_with('#') || fence(line).is_some() {
+                page.look_for_code(&std::mem::take(&mut together));
+            }
             if let Some((fence, info)) = fence(line) {
                 let inside = lines[number..].iter().position(|line| line.trim() == fence);
                 let Some(length) = inside else {
@@ -151,7 +155,30 @@ impl Page {
             }
             at += 1;
         }
+        page.look_for_code(&together);
         page
+    }
+
+    /// Code can go on in the next line of a paragraph.
+    fn look_for_code(&mut self, paragraph: &[(usize, String)]) {
+        let mut code: Option<(usize, String)> = None;
+        for (line, text) in paragraph {
+            for (at, part) in text.split('`').enumerate() {
+                if at > 0 {
+                    code = match code.take() {
+                        None => Some((*line, String::new())),
+                        Some(code) => {
+                            self.inline.push(code);
+                            None
+                        }
+                    };
+                }
+                if let Some((_, code)) = &mut code {
+                    let space = if at == 0 { " " } else { "" };
+                    *code += &format!("{space}{part}");
+                }
+            }
+        }
     }
 
     fn comment(&mut self, line: usize, comment: &str) -> Said {

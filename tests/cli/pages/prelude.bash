@@ -5,9 +5,14 @@ cd "$HOME"
 
 declare -A stand_in
 stood_for=()
-# From now on VALUE is run where the page says NAME. The newest comes first.
+# From now on VALUE is run where the page says NAME: of several names the longest that fits.
 stands_for() {
-    [ -n "${stand_in[$1]+set}" ] || stood_for=("$1" "${stood_for[@]}")
+    local before=() after=() name
+    for name in "${stood_for[@]}"; do
+        [ "$name" != "$1" ] || continue
+        if [ ${#name} -ge ${#1} ]; then before+=("$name"); else after+=("$name"); fi
+    done
+    stood_for=("${before[@]}" "$1" "${after[@]}")
     stand_in[$1]=$2
 }
 # A command that ends with another status than 0, as the page says.

@@ -124,7 +124,8 @@ pub(crate) struct ExportArgs {
     pub(crate) public_key: Option<PublicKeyFormat>,
 
     /// Write the private key of a software identity to a new file: PKCS#8 PEM, encrypted with age.
-    /// `age -d FILE | openssl pkey -in /dev/stdin -text` reads it
+    /// `age -d FILE | openssl pkey -in /dev/stdin -noout -text` shows it (`age -d -i KEYFILE FILE`
+    /// where it is for a recipient)
     #[arg(long, group = "what", requires = "output")]
     pub(crate) secret: bool,
 
