@@ -81,12 +81,22 @@ fn a_signature_for_a_context_is_verified_by_openssh_and_by_verify() {
     assert_eq!(verify("login", b"100 to Ada"), 1);
     // One without the other means nothing.
     assert_eq!(home.icnctl(&["verify", "--did", &did, "--context", context], b"").code, 2);
-    let ran = home.icnctl(&["verify", "--did", &did, "--signature-file", file], b"");
-    assert_eq!(ran.code, 2);
+    let ran = home.icnctl(&["verify", "--did", &did, "--signature-file", file], b"100 to Ada");
+    assert!(ran.code == 2 && ran.err.contains("is a signature for a context"), "{}", ran.err);
+    assert!(ran.err.contains("--context CONTEXT"), "{}", ran.err);
     // A signature of plain bytes is for no context.
     let plain = home.ok(&["sign"], b"100 to Ada");
     let arguments = ["verify", "--did", &did, "--context", context, "--signature", plain.trim()];
     assert_eq!(home.icnctl(&arguments, b"100 to Ada").code, 2);
+    let bare = home.beside("bare");
+    std::fs::write(&bare, &plain).unwrap();
+    let bare = bare.to_str().unwrap();
+    let arguments = ["verify", "--did", &did, "--signature-file", bare];
+    assert_eq!(home.icnctl(&arguments, b"100 to Ada").code, 0);
+    assert_eq!(home.icnctl(&arguments, b"100 to Eve").code, 1);
+    let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", bare];
+    let ran = home.icnctl(&arguments, b"100 to Ada");
+    assert!(ran.code == 2 && ran.err.contains("is verified without --context"), "{}", ran.err);
     let arguments = ["verify", "--did", &did, "--context", context, "--signature-file", "-"];
     let ran = home.icnctl(&arguments, armored.as_bytes());
     assert!(ran.code != 0 && ran.err.contains("cannot both be read from"), "{}", ran.err);

@@ -24,9 +24,11 @@ fn the_options_of_a_command_come_before_those_of_every_command() {
     let home = Home::new();
     let all = commands(&home, &[]);
     assert!(all.len() > 25, "{all:?}");
+    assert_eq!(home.ok(&["--version"], b""), format!("icnctl {}\n", env!("CARGO_PKG_VERSION")));
     for command in all {
         let args: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
         let text = home.ok(&args, b"");
+        assert_eq!(text.matches("\nUsage: ").count(), 1, "once, and not twice: {text}");
         let (own, every) = text.split_once("\nOptions of every command:\n").unwrap();
         for option in [
             "--home <",

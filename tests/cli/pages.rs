@@ -194,3 +194,21 @@ fn every_command_in_a_help_text_exists() {
     assert!(seen > 50, "{seen}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The commands that `--help` shows, with what they take for granted.
+#[test]
+fn the_examples_in_the_help_of_commands_work() {
+    let before = |command: &[String]| match command.join(" ").as_str() {
+        "verify" => {
+            "icnctl id init; echo hello > message.txt\nstands_for DID \"$(icnctl id export --did-only)\""
+        }
+        "id backup" => "",
+        command => panic!("what does the help of `icnctl {command}` take for granted?"),
+    };
+    let examples = Commands::ask().examples;
+    assert_eq!(examples.values().map(Vec::len).sum::<usize>(), 5, "{examples:?}");
+    for (command, lines) in examples {
+        let page = format!("<!-- test: {} -->\n```sh\n{}\n```", before(&command), lines.join("\n"));
+        assert_eq!(against(&page), "", "{command:?}");
+    }
+}

@@ -105,7 +105,7 @@ fn two_keys_with_one_label_are_not_adopted() {
         );
         assert_shows(
             backend().find_by_label("none").unwrap_err(),
-            &["token node-1 has no key labelled \"none\"", "pkcs11-tool --list-objects"],
+            &["token node-1 has no key labelled \"none\"", "--list-objects"],
         );
     });
 }

@@ -76,6 +76,8 @@ pub(crate) enum CliError {
     RelativeVariable { variable: &'static str, value: PathBuf },
     #[error("{} is not an SSH signature", path.display())]
     SshSignature { path: PathBuf, source: InvalidSshSignature },
+    #[error("{} is a signature for a context", path.display())]
+    SignatureForContext { path: PathBuf },
     #[error("--format did-document is for `id show`")]
     FormatOfShow,
     #[error("this identity has no DID document yet")]
@@ -218,7 +220,11 @@ impl CliError {
                  signed for others: sign it for a context of your protocol, --context NAME"
             }
             Self::TwiceStandardInput { .. } => "name a file for one of them",
-            Self::SshSignature { .. } => "give the file that `icnctl sign --context` wrote",
+            Self::SshSignature { .. } => {
+                "give the file that `icnctl sign --context` wrote; what it wrote without --context is \
+                 for none, and is verified without --context"
+            }
+            Self::SignatureForContext { .. } => "name what it has to be for: --context CONTEXT",
             Self::FormatOfShow => "give --format text or --format json",
             Self::NoDocument => {
                 "open it once, for example by `icnctl sign`: that makes one and signs it"

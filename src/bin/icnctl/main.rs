@@ -62,9 +62,9 @@ fn main() -> ExitCode {
 
     let args = match Args::try_parse() {
         Ok(args) => args,
+        Err(wrong) if wrong.use_stderr() => wrong.exit(),
         // `--help` and `--version` are results as others are.
-        Err(text) if !text.use_stderr() && text.print().is_err() => return ExitCode::FAILURE,
-        Err(text) => text.exit(),
+        Err(text) => return yes(text.print().is_ok()),
     };
     let verifies = args.command.verifies();
     match run(args) {

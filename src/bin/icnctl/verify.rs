@@ -1,11 +1,12 @@
 //! `icnctl verify`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use icn_identity::error::SignError;
 use icn_identity::signer::{ReadForContext, ReadMessage};
-use icn_identity::{Did, Error, Signature};
+use icn_identity::{Did, Error, Signature, SshSignature};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
@@ -20,9 +21,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
     let mut message = Input::open(args.file.as_deref(), MESSAGE)?;
     let valid = match (&args.context, &args.signature_file) {
         (Some(context), Some(file)) => {
-            let text = String::from_utf8_lossy(&input::read_all(Some(file), "the signature")?)
-                .into_owned();
-            let signature = text
+            let signature = in_file(file)?
                 .parse()
                 .map_err(|source| CliError::SshSignature { path: file.clone(), source })?;
             let read = ReadForContext::read_to_verify(context, &mut message, &signature);
@@ -33,8 +32,14 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
                 Err(error) => return Err(error),
             }
         }
-        _ => {
-            let given = args.signature.as_deref().unwrap_or_default();
+        (_, file) => {
+            let given = match file {
+                Some(file) => in_file(file)?,
+                None => args.signature.clone().unwrap_or_default(),
+            };
+            if let (Some(path), Ok(_)) = (file, given.parse::<SshSignature>()) {
+                return Err(CliError::SignatureForContext { path: path.clone() });
+            }
             // `base64` breaks the line.
             let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
@@ -58,4 +63,9 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
         || if valid { "valid\n".into() } else { "not valid\n".into() },
     )?;
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn in_file(path: &Path) -> Result<String, CliError> {
+    let bytes = input::read_all(Some(path), "the signature")?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -7,11 +7,13 @@ use support::home::Home;
 /// Every command with its options, by what `--help` lists.
 pub(crate) struct Commands {
     options: BTreeMap<Vec<String>, BTreeSet<String>>,
+    /// The lines of `--help` that show a command to type.
+    pub(crate) examples: BTreeMap<Vec<String>, Vec<String>>,
 }
 
 impl Commands {
     pub(crate) fn ask() -> Self {
-        let mut this = Self { options: BTreeMap::new() };
+        let mut this = Self { options: BTreeMap::new(), examples: BTreeMap::new() };
         this.look_at(&Home::new(), &[]);
         this
     }
@@ -27,6 +29,12 @@ impl Commands {
             names.map(str::to_owned).collect::<Vec<_>>()
         });
         self.options.insert(of.to_vec(), options.collect());
+        let shown = |line: &&str| line.starts_with("  icnctl ") || line.starts_with("  age");
+        let examples: Vec<String> =
+            text.lines().filter(shown).map(|line| line.trim().into()).collect();
+        if !examples.is_empty() {
+            self.examples.insert(of.to_vec(), examples);
+        }
         let Some((_, list)) = text.split_once("\nCommands:\n") else { return };
         let list = list.split("\n\n").next().unwrap();
         let names = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));

@@ -18,22 +18,31 @@ pub(crate) struct SignArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A signature for a context, and one of the bare bytes:
+
+  icnctl sign --context payments@coop.example message.txt > message.sig
+  icnctl verify --did DID --context payments@coop.example --signature-file message.sig message.txt
+
+  icnctl sign message.txt > bare.sig
+  icnctl verify --did DID --signature-file bare.sig message.txt")]
 pub(crate) struct VerifyArgs {
     /// Whose signature it is
     #[arg(long, value_parser = encoded())]
     pub(crate) did: String,
 
-    /// The signature, 64 bytes in base64
+    /// The signature of the bare bytes, 64 bytes in base64: what `icnctl sign` prints without
+    /// --context
     #[arg(long, value_name = "BASE64", required_unless_present = "signature_file")]
     #[arg(value_parser = encoded())]
     pub(crate) signature: Option<String>,
 
-    /// What the signature must be for; it is in the file --signature-file
+    /// What the signature must be for, if it is for a context; it is in the file --signature-file
     #[arg(long, value_name = "CONTEXT", requires = "signature_file", conflicts_with = "signature")]
     pub(crate) context: Option<String>,
 
-    /// File with the SSH signature that `icnctl sign --context` printed
-    #[arg(long, value_name = "FILE", requires = "context", conflicts_with = "signature")]
+    /// File with what `icnctl sign` printed
+    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     pub(crate) signature_file: Option<PathBuf>,
 
     /// File that was signed; `-` or nothing for standard input
