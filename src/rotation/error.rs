@@ -1,6 +1,9 @@
 //! Why a rotation is not stated, or not believed.
 
-use super::{Fork, KeyCommitment, MAX_STATEMENTS, RotationReason, RotationRole, VERSION};
+use super::{
+    Fork, KeyCommitment, MAX_STATEMENTS, RotationReason, RotationRole, RotationTerms, VERSION,
+};
+use crate::clock::rfc3339;
 use crate::did::Did;
 use crate::encoding::InvalidJson;
 use crate::fault::SignError;
@@ -170,8 +173,12 @@ pub enum RotationError {
     },
     /// The identity has stated this rotation before, on other terms.
     #[error(
-        "{did} has stated before that it hands over to {to}, on other terms: {reason}, {}",
-        commitment_in_words(next_key.as_ref())
+        "{did} has stated before, on {}, that it hands over to {to}, on other terms: {reason}, {}; \
+         asked for now: {}, {}",
+        rfc3339(*time).unwrap_or_default(),
+        commitment_in_words(next_key.as_ref()),
+        asked.reason(),
+        commitment_in_words(asked.next_key())
     )]
     StatedBefore {
         /// The identity.
@@ -182,6 +189,10 @@ pub enum RotationError {
         reason: RotationReason,
         /// The commitment that was stated.
         next_key: Option<KeyCommitment>,
+        /// When, in Unix seconds.
+        time: u64,
+        /// What is asked for now.
+        asked: Box<RotationTerms>,
     },
     /// The identity has a chain already.
     #[error("{did} has taken over from another key already")]

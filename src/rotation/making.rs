@@ -105,7 +105,8 @@ impl RotationStatement {
             return Ok(());
         }
         let (did, to) = (self.old().did().clone(), self.new_key().did().clone());
-        Err(RotationError::StatedBefore { did, to, reason, next_key })
+        let (time, asked) = (self.time(), Box::new(terms.clone()));
+        Err(RotationError::StatedBefore { did, to, reason, next_key, time, asked })
     }
 }
 

@@ -33,6 +33,18 @@ impl RotationTerms {
         self
     }
 
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> RotationReason {
+        self.reason
+    }
+
+    /// The key that alone can come after the new one, if there is a commitment.
+    #[must_use]
+    pub const fn next_key(&self) -> Option<&KeyCommitment> {
+        self.next.as_ref()
+    }
+
     /// Commits to the key that comes after the new one: no other can.
     ///
     /// That key must exist already and be kept where a thief of the new key

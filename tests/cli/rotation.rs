@@ -1,5 +1,6 @@
 //! `icnctl id rotation`, as people and scripts use it.
 
+mod again;
 mod devices;
 mod handed_over;
 mod known;

@@ -47,6 +47,8 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    #[error("the reason for the rotation is missing")]
+    NoReason,
     #[error("the chain was made and stored, but not written to a file")]
     ChainFile {
         #[source]
@@ -245,6 +247,10 @@ impl CliError {
             }
             Self::ChainFile { .. } => {
                 "the chain is stored in the identity: `icnctl id rotation show -o FILE` writes it again"
+            }
+            Self::NoReason => {
+                "give --reason scheduled, compromised, upgrade or manual; only a rotation to this \
+                 successor that was stated before has its own"
             }
             Self::NoRotation { .. } => "make one first: icnctl id rotation create",
             Self::NoPeer { .. } | Self::NobodyFollowed => "`icnctl peer list` shows who is in it",

@@ -125,7 +125,8 @@ impl Help for RotationError {
                 };
                 return Some(format!(
                     "a statement that was signed cannot be changed: run the command with --reason \
-                     {reason} and {commitment}, or rotate the successor"
+                     {reason} and {commitment}, or with neither of the two, which takes what was \
+                     stated; or rotate the successor"
                 ));
             }
             Self::AlreadyStored { .. } => {

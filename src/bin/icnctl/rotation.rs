@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::keystore::{Earlier, Handover};
 use icn_identity::rotation::{
-    KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationTerms,
+    KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
 use icn_identity::{Did, RotationChain};
 
@@ -30,13 +30,8 @@ pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCo
 }
 
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
-    check_vacant(args.output.as_deref())?;
     let next = args.commit_next.as_deref().map(Did::parse).transpose()?;
-    let mut terms = RotationTerms::new(args.reason.into());
-    if let Some(next) = &next {
-        terms = terms.commit_to(KeyCommitment::to(next.verifying_key()));
-    }
-    terms.check_clock()?;
+    let next = next.map(|next| KeyCommitment::to(next.verifying_key()));
     let old = context.as_old();
     let new = context.successor(
         &args.successor,
@@ -56,18 +51,17 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     }
     let earlier = if args.again { Earlier::NeverGivenOut } else { Earlier::Binds };
     // So that nobody is asked for a credential in vain; it is checked again under the lock.
-    match old.store().handed_over(old_did)? {
-        Some(chain) if chain.current() != new_did && earlier == Earlier::Binds => {
+    let stated = match old.store().handed_over(old_did)? {
+        Some(chain) if chain.current() == new_did => Some(chain),
+        Some(chain) if earlier == Earlier::Binds => {
             let (did, to) = (old_did.clone(), chain.current().clone());
             return Err(RotationError::HandedOver { did, to }.into());
         }
-        Some(chain) if chain.current() == new_did => {
-            if let Some(stated) = chain.statements().last() {
-                stated.check_terms(&terms)?;
-            }
-        }
-        _ => {}
-    }
+        _ => None,
+    };
+    check_output(args.output.as_deref(), stated.as_ref())?;
+    let last = stated.as_ref().and_then(|chain| chain.statements().last());
+    let terms = terms(args.reason.map(Into::into), next, last)?;
     for identity in [&old_identity, &new_identity] {
         identity.check_opens()?;
     }
@@ -89,15 +83,40 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         );
     }
     let Handover { chain, decrypts_for, .. } = handover;
-    write(args.output.as_deref(), &chain)?;
+    if !is_written(args.output.as_deref(), &chain)? {
+        write(args.output.as_deref(), &chain)?;
+    }
     let report = Report::new(&chain, None, SystemTime::now())?;
     context.format.print(
         || report.with_chain_and_keys(&chain, &decrypts_for),
         || {
             let files = old_files(&old, &new, &chain, &decrypts_for);
-            format!("{}\n{}{files}", report.as_text(), what_now(&old, &new, args))
+            let reason = chain.statements().last().map(RotationStatement::reason);
+            format!("{}\n{}{files}", report.as_text(), what_now(&old, &new, args, reason))
         },
     )
+}
+
+/// What is asked for; where nothing is, and the rotation was stated before, what was stated.
+fn terms(
+    reason: Option<RotationReason>,
+    next: Option<KeyCommitment>,
+    stated: Option<&RotationStatement>,
+) -> Result<RotationTerms, CliError> {
+    let (reason, next) = match (reason, stated) {
+        (Some(reason), _) => (reason, next),
+        (None, Some(stated)) => (stated.reason(), next.or(stated.next_key().copied())),
+        (None, None) => return Err(CliError::NoReason),
+    };
+    let mut terms = RotationTerms::new(reason);
+    if let Some(next) = next {
+        terms = terms.commit_to(next);
+    }
+    match stated {
+        Some(stated) => stated.check_terms(&terms)?,
+        None => terms.check_clock()?,
+    }
+    Ok(terms)
 }
 
 /// What becomes of what was encrypted to the old identity.
@@ -122,14 +141,19 @@ fn old_files(old: &Context, new: &Context, chain: &RotationChain, decrypts_for: 
 }
 
 /// What a person has to do after a rotation.
-fn what_now(old: &Context, new: &Context, args: &CreateArgs) -> String {
+fn what_now(
+    old: &Context,
+    new: &Context,
+    args: &CreateArgs,
+    reason: Option<RotationReason>,
+) -> String {
     let (old, new) = (old.home.display(), new.home.display());
     let publish = match &args.output {
         Some(path) => format!("Publish {}.", path.display()),
         None => format!("Publish it: icnctl --home {new} id rotation show -o FILE"),
     };
-    let then = match args.reason.into() {
-        RotationReason::Compromised => {
+    let then = match reason {
+        Some(RotationReason::Compromised) => {
             "Stop every service that uses the old identity now, and tell peers by another way than \
              this chain: whoever has the old key can make a statement of their own."
         }
@@ -219,6 +243,31 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     Input::open(Some(path), "the chain")?.read_at_most(limit)
 }
 
+/// Before anything is signed or opened: a file that is there has to be the one that an
+/// earlier run, which was cut off later, has written.
+fn check_output(output: Option<&Path>, stated: Option<&RotationChain>) -> Result<(), CliError> {
+    match stated {
+        Some(stated) if is_written(output, stated)? => Ok(()),
+        _ => check_vacant(output),
+    }
+}
+
+/// Whether the file has this chain and nothing else, to the byte.
+fn is_written(output: Option<&Path>, chain: &RotationChain) -> Result<bool, CliError> {
+    match output {
+        Some(path) if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) => {
+            Ok(read(path)? == content(chain))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn content(chain: &RotationChain) -> Vec<u8> {
+    let mut text = chain.to_json();
+    text.push(b'\n');
+    text
+}
+
 /// Before anything is signed or opened.
 fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
     output.map_or(Ok(()), |path| new_file::check(path, Existing::Refuse))
@@ -227,8 +276,7 @@ fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
 /// A new file, which everybody may read: a chain is public.
 fn write(output: Option<&Path>, chain: &RotationChain) -> Result<(), CliError> {
     let Some(path) = output else { return Ok(()) };
-    let mut text = chain.to_json();
-    text.push(b'\n');
+    let text = content(chain);
     let written = || {
         let mut file = NewFile::create_public(path)?;
         file.put(&text)?;

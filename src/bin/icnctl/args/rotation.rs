@@ -35,9 +35,10 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "DIR", value_parser = a_home())]
     pub(crate) successor: PathBuf,
 
-    /// Why
+    /// Why. It may be left out, with --commit-next, where this rotation was stated before: what was
+    /// stated is taken then
     #[arg(long, value_enum)]
-    pub(crate) reason: Reason,
+    pub(crate) reason: Option<Reason>,
 
     /// Make another statement although this identity has handed over already: a fork for everybody who
     /// has seen the first one

@@ -114,6 +114,8 @@ fn of_rotations() {
                     to: did(),
                     reason: RotationReason::Manual,
                     next_key: None,
+                    time: 0,
+                    asked: Box::new(RotationTerms::new(RotationReason::Upgrade)),
                 },
                 K::AlreadyExists,
             ),
