@@ -126,6 +126,8 @@ mod readme {}
 pub mod manual {
     #[doc = include_str!("../docs/backup.md")]
     pub mod backup {}
+    #[doc = include_str!("../docs/configuration.md")]
+    pub mod configuration {}
     #[doc = include_str!("../docs/encryption.md")]
     pub mod encryption {}
     #[doc = include_str!("../docs/home.md")]

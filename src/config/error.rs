@@ -78,20 +78,24 @@ impl ConfigError {
         let help = match self {
             Self::File(error) => return error.help(),
             Self::Parse { .. } => {
-                "correct the line: the documentation of `icn_identity::config` lists every field \
-                 with an example. PINs and passphrases never go into this file"
+                "correct the line: docs/configuration.md lists every field with what it takes and \
+                 its default. PINs and passphrases never go into this file"
             }
             Self::NoPkcs11Section => {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
-            Self::Tpm { .. } => "correct [identity.tpm]; docs/backends/tpm.md explains each field",
+            Self::Tpm { .. } => {
+                "correct it; docs/configuration.md lists every field of [identity.tpm]"
+            }
             Self::NoAssurance => {
                 return Some(format!(
                     "set assurance_at_most to {ASSURANCES}; the first is the least"
                 ));
             }
             Self::NotText => "use paths that are UTF-8, and slot numbers below 2^63",
-            Self::NotATable => "write [identity], [identity.pkcs11] and so on as tables",
+            Self::NotATable => {
+                "write [identity], [identity.pkcs11] and so on as tables, as in docs/configuration.md"
+            }
             Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };

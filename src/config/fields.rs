@@ -110,6 +110,57 @@ mod tests {
                 }
                 let shown = format!("{shown} {error:?} {:?}", error.help());
                 assert!(!shown.contains("98765432"), "{shown}");
+                assert!(shown.contains("docs/configuration.md lists every field"), "{shown}");
+            }
+        }
+    }
+
+    /// The rows of docs/configuration.md: table, key, what it takes, default.
+    fn rows() -> Vec<[&'static str; 4]> {
+        let page = include_str!("../../docs/configuration.md");
+        let mut table = "";
+        let mut rows = Vec::new();
+        for line in page.lines() {
+            if let Some(name) = line.strip_prefix("## `[") {
+                table = name.strip_suffix("]`").unwrap();
+            } else if line.starts_with("| `") {
+                let cells: Vec<&str> = line.split(" | ").collect();
+                let [key, takes, default, _] = cells[..] else { panic!("{line}") };
+                let key = key.trim_matches(['|', ' ', '`']);
+                rows.push([table, key, takes, default]);
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn each_field_is_on_the_page_with_what_it_takes_and_its_default() {
+        let on_the_page: Vec<(String, &str)> = rows()
+            .iter()
+            .map(|[table, key, takes, _]| (format!("{table}.{key}"), *takes))
+            .collect();
+        let known: Vec<(String, &str)> = FIELDS
+            .iter()
+            .filter(|(_, takes)| !takes.starts_with("a table"))
+            .map(|(name, takes)| ((*name).to_owned(), *takes))
+            .collect();
+        assert_eq!(on_the_page, known);
+        for [table, key, _, default] in rows() {
+            let module = if table == "identity.pkcs11" { "module = \"/m.so\"\n" } else { "" };
+            let parse =
+                |line: &str| Config::parse(&format!("[{table}]\n{module}{line}\n")).unwrap();
+            let without = parse("");
+            match default {
+                "required" => {
+                    let error = Config::parse(&format!("[{table}]\n")).unwrap_err().to_string();
+                    assert!(error.contains(&format!("missing field `{key}`")), "{error}");
+                }
+                // That of one which is there differs, whatever it is.
+                "none" => assert!(!without.to_toml().unwrap().contains(&format!("\n{key} = "))),
+                value => {
+                    let value = value.trim_matches('`');
+                    assert_eq!(parse(&format!("{key} = {value}")), without, "{key} = {value}");
+                }
             }
         }
     }

@@ -380,7 +380,7 @@ impl TpmError {
                 "this should not be: report it, with the TPM's code and the doctor's `TpmReport`"
             }
             Self::NoSuchPolicy { .. } => {
-                "see [identity.tpm] in docs/backends/tpm.md for what there is"
+                "see [identity.tpm] in docs/configuration.md for what there is"
             }
             Self::Attributes { .. } => "make a new key in the TPM",
             Self::TakesNoApproval => {
