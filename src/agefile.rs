@@ -8,6 +8,7 @@ mod header;
 mod memory;
 mod slow;
 mod stream;
+mod turns;
 
 use std::io;
 use std::str::FromStr as _;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::header::{HeaderLines, UnendedStanza};
 pub(crate) use self::memory::NoMemory;
+pub(crate) use self::turns::sharing;
 use crate::fault::OpenError;
 use crate::secret::{LockedText, Passphrase, leaving_no_trace_of_much};
 use crate::waiting::{self, Wait};
@@ -105,6 +107,7 @@ pub(crate) fn costing_scrypt<T>(
 ) -> Result<T, NoMemory> {
     let Some(work_factor) = log_n else { return Ok(work()) };
     waiting::during(Wait::Scrypt { log_n: work_factor }, || {
+        let _turn = turns::wait(work_factor);
         memory::with_room(work_factor, || slow::watched(log_n, work))
     })
 }

@@ -19,6 +19,7 @@
 //! sessions = 4                    # most sessions in the pool (default: cores)
 //! verify_after_sign = true
 //! allow_final_try = false
+//! allow_unnoted_try = false       # where no disk takes the note of a try
 //! trust_key_history = true        # false: keys are device-held at most
 //! assurance_at_most = "claimed"   # soft-token | remote-service | unstated | claimed
 //!
@@ -34,6 +35,7 @@
 //! approver = "approver.pem"       # the approver's public key, for a new key
 //! pin_work_factor = 17            # log2 of scrypt's N, for the PIN
 //! allow_final_try = false
+//! allow_unnoted_try = false       # where no disk takes the note of a try
 //! ```
 //!
 //! The file is trusted (it names a library to load), so it must belong to root

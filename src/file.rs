@@ -7,6 +7,7 @@ pub(crate) mod names;
 mod new;
 mod repair;
 mod rule;
+mod turn;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -20,7 +21,8 @@ pub(crate) use self::inherited::is_inherited_pipe;
 pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub use self::new::{Existing, NewFile};
 use self::rule::{MAX_LEN, Rule, not_safe};
-pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd};
+pub(crate) use self::rule::{MAX_LENGTH, check_directory, is_from_systemd, name_in_kubernetes};
+pub(crate) use self::turn::Turn;
 use crate::encoding::text;
 use crate::fault::KeystoreError;
 use crate::secret::{LockedBytes, LockedText, TextProblem, without_line_end};

@@ -79,13 +79,15 @@ impl Home {
     }
 
     fn with_options(directory: PathBuf, options: HomeOptions) -> Result<Self, Error> {
-        let HomeOptions { config_file, config, unpinned, retry_refused } = options;
+        let HomeOptions { config_file, config, unpinned, retry_refused, state_directory } = options;
         let config_path = config_file.unwrap_or_else(|| directory.join(names::CONFIG));
         let config = match config {
             Some(config) => config,
             None => Config::load(&config_path)?,
         };
-        let store = IdentityStore::new(directory).with_age_config(config.identity.age.clone());
+        let store = IdentityStore::new(directory)
+            .with_age_config(config.identity.age.clone())
+            .with_state_directory(state_directory);
         let (backend, moved) = (OnceLock::new(), None);
         Ok(Self { store, config, config_path, unpinned, retry_refused, backend, moved })
     }

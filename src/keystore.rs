@@ -59,7 +59,7 @@ pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
 pub use open::Opened;
 pub use pinned::Pinned;
-pub(crate) use refusals::Place;
+pub(crate) use refusals::{PinOwner, Place, TriedDevice};
 pub use unfinished::Unfinished;
 
 /// The age files of keys and identities.

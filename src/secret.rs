@@ -34,8 +34,10 @@ mod text;
 pub(crate) use answer::PinAnswer;
 #[cfg(feature = "tpm")]
 pub(crate) use answer::Sending;
+#[cfg(any(feature = "pkcs11", feature = "tpm", all(test, feature = "keystore")))]
+pub(crate) use answer::WithoutNote;
 #[cfg(feature = "keystore")]
-pub(crate) use answer::TryNote;
+pub(crate) use answer::{NotNoted, TryNote};
 pub use credential::Pin;
 pub use line::TextProblem;
 #[cfg(feature = "keystore")]

@@ -3,7 +3,7 @@
 use toml_edit::{Document, TableLike};
 
 /// Each field, and what it takes.
-const FIELDS: [(&str, &str); 33] = [
+const FIELDS: [(&str, &str); 35] = [
     ("identity", "a table: [identity]"),
     ("identity.backend", "\"age\", \"pkcs11\" or \"tpm\""),
     ("identity.did", "a DID, as \"did:icn:z…\" or \"did:key:z…\""),
@@ -21,6 +21,7 @@ const FIELDS: [(&str, &str); 33] = [
     ("identity.pkcs11.sessions", "a number from 1 to 65535, without quotes"),
     ("identity.pkcs11.verify_after_sign", BOOLEAN),
     ("identity.pkcs11.allow_final_try", BOOLEAN),
+    ("identity.pkcs11.allow_unnoted_try", BOOLEAN),
     ("identity.pkcs11.trust_key_history", BOOLEAN),
     ("identity.pkcs11.assurance_at_most", ASSURANCES),
     ("identity.pkcs11.make_keys_in_slots", BOOLEAN),
@@ -42,6 +43,7 @@ const FIELDS: [(&str, &str); 33] = [
     ("identity.tpm.approver", "the path of a public key, in quotes"),
     ("identity.tpm.pin_work_factor", "a number from 10 to 20, without quotes"),
     ("identity.tpm.allow_final_try", BOOLEAN),
+    ("identity.tpm.allow_unnoted_try", BOOLEAN),
     ("identity.tpm.attestation", "false: there is no attestation yet"),
 ];
 

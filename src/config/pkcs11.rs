@@ -47,6 +47,11 @@ pub struct Pkcs11Config {
     /// Whether a PIN may be sent when the token says that one try is left.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_final_try: bool,
+    /// Whether a PIN may be sent where no disk takes the note that it is tried, and the
+    /// token does not show wrong ones (default false): a wrong one costs a try at each
+    /// start then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_unnoted_try: bool,
     /// Whether what the module says of a key's history counts: `CKA_LOCAL`,
     /// `CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE` (default true). If false, keys
     /// are `device-held` at most. What a module is known to make up counts in no case.
@@ -126,6 +131,7 @@ impl Pkcs11Config {
             sessions: None,
             verify_after_sign: true,
             allow_final_try: false,
+            allow_unnoted_try: false,
             trust_key_history: true,
             assurance_at_most: Assurance::Claimed,
             make_keys_in_slots: false,
@@ -176,6 +182,13 @@ impl Pkcs11Config {
     #[must_use]
     pub const fn with_allow_final_try(mut self, allow: bool) -> Self {
         self.allow_final_try = allow;
+        self
+    }
+
+    /// Whether a PIN may be sent where nothing tells the next process that it was.
+    #[must_use]
+    pub const fn with_allow_unnoted_try(mut self, allow: bool) -> Self {
+        self.allow_unnoted_try = allow;
         self
     }
 

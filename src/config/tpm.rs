@@ -57,6 +57,11 @@ pub struct TpmConfig {
     /// Whether a PIN may be sent when one more wrong one locks the TPM.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_final_try: bool,
+    /// Whether a PIN may be sent where no disk takes the note that it is tried, although
+    /// the TPM has counted wrong ones (default false): a wrong one costs a try at each
+    /// start then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_unnoted_try: bool,
     /// Proof by the TPM's maker: not there yet, so `true` is refused.
     #[serde(skip_serializing_if = "is_false")]
     pub attestation: bool,
@@ -98,6 +103,7 @@ impl Default for TpmConfig {
             approver: None,
             pin_work_factor: 17,
             allow_final_try: false,
+            allow_unnoted_try: false,
             attestation: false,
         }
     }

@@ -238,19 +238,16 @@ pub enum KeystoreError {
         /// The file.
         path: PathBuf,
     },
-    /// A token refused the PIN of this source before, and the source has not
-    /// changed since. It was not sent again.
+    /// A token refused this PIN before, from this source or another one. It was not sent
+    /// again. (Of 65,536 other PINs one is taken for it.)
     #[error("token {token} refused the PIN from {source_name} on {}, and it was not sent again", date(*at))]
     RefusedBefore {
         /// The token.
         token: String,
-        /// The source.
+        /// Where it comes from now.
         source_name: String,
         /// When it was refused, Unix time.
         at: u64,
-        /// Whether another PIN there would be noticed: of a file that stays, not of a
-        /// variable, nor of a credential that systemd makes anew with each start.
-        shows_change: bool,
         /// The file that says so.
         note: PathBuf,
     },

@@ -108,6 +108,7 @@ impl Pkcs11Error {
             | Self::PinKnownWrong { .. }
             | Self::PinDiffers { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
+            Self::PinNotNoted { source, .. } => not_noted(&**source),
             Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
             Self::PinUnusable { .. } | Self::NotOpen { .. } => ErrorKind::CredentialMissing,
             Self::NotReopened { source, .. } => {
@@ -140,6 +141,7 @@ impl TpmError {
                 ErrorKind::WrongCredential
             }
             Self::NoMemory { .. } => ErrorKind::Busy,
+            Self::PinNotNoted { source, .. } => not_noted(&**source),
             Self::PinMissing | Self::PinUnusable { .. } => ErrorKind::CredentialMissing,
             Self::FinalTry | Self::LockedOut { .. } => ErrorKind::LockedOut,
             Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {
@@ -220,6 +222,11 @@ impl KeystoreError {
             Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,
         }
     }
+}
+
+/// Of the file that could not be written.
+fn not_noted(source: &(dyn StdError + Send + Sync + 'static)) -> ErrorKind {
+    source.downcast_ref().map_or(ErrorKind::Io, KeystoreError::kind)
 }
 
 /// A file of a newer version is not damaged.

@@ -223,6 +223,18 @@ pub enum Pkcs11Error {
         /// The token.
         token: String,
     },
+    /// Nothing would tell the next process that the PIN was sent, neither a note on a disk
+    /// nor what the token says of itself: a wrong one would be sent at each start.
+    #[error("the PIN was not sent to token {token}, since it could not be noted that it is tried")]
+    PinNotNoted {
+        /// What to do so that it can be noted.
+        repair: String,
+        /// The token.
+        token: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The next wrong PIN would lock the token.
     #[error("token {token} has one PIN try left; the PIN was not sent")]
     FinalTry {

@@ -115,6 +115,16 @@ pub enum TpmError {
          sent again"
     )]
     PinInDoubt,
+    /// Nothing would tell the next process that the PIN was sent: no disk takes the note,
+    /// and the TPM has counted wrong ones already, of whatever program.
+    #[error("the PIN was not sent to the TPM, since it could not be noted that it is tried")]
+    PinNotNoted {
+        /// What to do so that it can be noted.
+        repair: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The key wants a PIN, and none was given.
     #[error("this key wants a PIN, and none was given")]
     PinMissing,
@@ -337,6 +347,14 @@ impl TpmError {
             Self::PinInDoubt => {
                 "make sure of the PIN, and look at how many tries are left (`TpmReport`); then have \
                  it tried once more (`HomeOptions::retry_refused`, or another process)"
+            }
+            Self::PinNotNoted { repair, .. } => {
+                return Some(format!(
+                    "{repair}; or, if that is to stay so, have the count of wrong PINs reset \
+                     (`tpm2_dictionarylockout -c`), or make sure of the PIN and set \
+                     `allow_unnoted_try = true` under [identity.tpm]: a wrong one costs a try at \
+                     each start then"
+                ));
             }
             Self::PinMissing => "give the PIN of this key; no try was spent",
             Self::PinUnusable { .. } => "give a PIN of at least one character",

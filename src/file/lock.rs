@@ -177,7 +177,7 @@ fn sweep(directory: &Path, is_left: impl Fn(&str) -> bool) {
     }
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     use io::ErrorKind::{NotFound, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK).bits().cast_signed();
     let mut made = OpenOptions::new();

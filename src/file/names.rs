@@ -24,6 +24,11 @@ pub(super) const NOTES_LOCK: &str = ".refused.lock";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 
+/// Locked by one of those who do scrypt now.
+pub(super) fn turn(number: usize) -> String {
+    format!(".scrypt.{number}")
+}
+
 /// The previous version of a file, while the new one is being verified.
 pub(crate) fn previous(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -200,6 +200,15 @@ fn is_from_kubernetes(path: &Path) -> bool {
     fs::read_link(path).is_ok_and(|target| target == Path::new("..data").join(name))
 }
 
+/// The name by which a file keeps in a volume of Kubernetes, of which this is the real
+/// path: `/run/pin` of `/run/..2024_05_01_10_00_00.123/pin`, where `..data` leads now.
+#[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "of credentials"))]
+pub(crate) fn name_in_kubernetes(real: &Path) -> Option<PathBuf> {
+    let (version, name) = (real.parent()?, real.file_name()?);
+    let is_one = version.file_name()?.as_encoded_bytes().starts_with(b"..");
+    is_one.then(|| version.parent().map(|volume| volume.join(name)))?
+}
+
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }

@@ -6,7 +6,7 @@ use super::wants::{Wanted, Wants};
 use crate::backend::Credentials;
 use crate::config::IdentityConfig;
 use crate::error::{Error, KeystoreError, PinProblem, Pkcs11Error};
-use crate::keystore::{IdentityStore, Place};
+use crate::keystore::{IdentityStore, Place, TriedDevice};
 use crate::secret::{Passphrase, Pin};
 
 /// Credentials that were asked for, and of which nothing was sent yet.
@@ -23,9 +23,9 @@ enum PinFrom {
     /// at the device.
     Nowhere,
     /// A person or the program.
-    Hand { device: String },
+    Hand { device: TriedDevice },
     /// Read when it is sent.
-    Kept { device: String, place: Place, wanted: Box<Wanted> },
+    Kept { device: TriedDevice, place: Place, wanted: Box<Wanted> },
 }
 
 impl Asked {
@@ -90,7 +90,7 @@ fn ask_pin(
     from: &mut From<'_>,
     retry_refused: bool,
 ) -> Result<(Option<Pin>, PinFrom), Error> {
-    let device = wanted.full_name();
+    let device = wanted.tried_device();
     match (wanted.is_at_pin_pad(), from) {
         (true, From::PinPad) => Ok((Some(Pin::at_pin_pad()), PinFrom::Nowhere)),
         (true, From::Prompt(prompt)) => {
@@ -101,12 +101,12 @@ fn ask_pin(
         (false, From::PinPad) => Err(unusable(wanted, PinProblem::NoPinPad)),
         (false, from) => match from.place()? {
             Some(place) => {
-                if !retry_refused {
-                    store.check_source(&device, &place)?;
-                }
                 // Before anybody is asked for something else. A pipe is read once.
                 if !place.is_a_pipe() {
-                    Found::at(&place)?.fit_for(wanted)?;
+                    let pin = Found::at(&place)?.fit_for(wanted)?.into_text();
+                    if !retry_refused {
+                        store.check_source(&device, &place, &pin)?;
+                    }
                 }
                 Ok((None, PinFrom::Kept { device, place, wanted: Box::new(wanted.clone()) }))
             }

@@ -21,6 +21,7 @@ pub struct HomeOptions {
     pub(super) config: Option<Config>,
     pub(super) unpinned: bool,
     pub(super) retry_refused: bool,
+    pub(super) state_directory: Option<PathBuf>,
 }
 
 impl HomeOptions {
@@ -57,6 +58,18 @@ impl HomeOptions {
     /// a try with each start.
     pub const fn retry_refused(mut self) -> Self {
         self.retry_refused = true;
+        self
+    }
+
+    /// What all homes of this user know together is kept in this directory, which is made
+    /// (0700) if it is not there: a lock for each device, and which PINs a token has
+    /// refused. So of many homes on one token, one sends a wrong PIN; and a home that is
+    /// read-only has where it is noted. `icnctl` takes
+    /// `$XDG_STATE_HOME/icn-identity`, or `~/.local/state/icn-identity`: name the same.
+    ///
+    /// Where it cannot be used, each home goes by itself.
+    pub fn with_state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(directory.into());
         self
     }
 

@@ -52,7 +52,7 @@ where
 /// other [`Self::and_passphrase`] adds the second.
 ///
 /// The PIN of a file or a variable that the device has refused is not sent again:
-/// not by this process, nor by the next, until the file changes.
+/// not by this process, nor by the next, wherever it comes from then.
 #[must_use]
 pub struct CredentialSource<'a> {
     pub(super) from: From<'a>,
@@ -90,8 +90,7 @@ impl<'a> CredentialSource<'a> {
         Self::new(From::Kept(Place::File(path.into())))
     }
 
-    /// A variable of the environment, read as a file is. It does not show whether it was changed since
-    /// it was refused: a file is better.
+    /// A variable of the environment, read as a file is.
     pub fn variable(name: impl Into<String>) -> Self {
         Self::new(From::Kept(Place::Variable(name.into())))
     }

@@ -6,7 +6,7 @@ use crate::backend::{BackendKind, Description, PinState};
 use crate::config::IdentityConfig;
 use crate::error::{Error, Pkcs11Error, TpmError};
 use crate::evidence::DeviceIdentity;
-use crate::keystore::Needs;
+use crate::keystore::{Needs, PinOwner, TriedDevice};
 
 /// What opens an identity, or will open one that is to be made.
 #[derive(Debug, Clone, Default)]
@@ -185,13 +185,16 @@ impl Wanted {
         self.device().map_or("(any)", |device| &device.label)
     }
 
-    /// Under which refusals are noted.
-    pub(super) fn full_name(&self) -> String {
+    /// By which refusals are noted.
+    pub(super) fn tried_device(&self) -> TriedDevice {
+        let is_tpm = self.device.as_ref().is_some_and(|device| device.kind == BackendKind::Tpm);
         match self.device() {
+            Some(device) if is_tpm => TriedDevice::new(&device.label, PinOwner::KeyOfTpm),
             Some(device) if !device.serial.is_empty() => {
-                format!("{} (serial {})", device.label, device.serial)
+                let name = format!("{} (serial {})", device.label, device.serial);
+                TriedDevice::new(name, PinOwner::Token)
             }
-            _ => self.label().to_owned(),
+            _ => TriedDevice::new(self.label(), PinOwner::Unknown),
         }
     }
 

@@ -17,19 +17,29 @@ use crate::secret::SigningSeed;
 pub struct IdentityStore {
     home: PathBuf,
     pub(super) age: AgeConfig,
+    /// Where this user's homes keep what they know together.
+    pub(super) state: Option<PathBuf>,
 }
 
 impl IdentityStore {
     /// A directory. Nothing is read or made yet.
     #[must_use]
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), age: AgeConfig::default() }
+        Self { home: home.into(), age: AgeConfig::default(), state: None }
     }
 
     /// With other scrypt work factors.
     #[must_use]
     pub const fn with_age_config(mut self, config: AgeConfig) -> Self {
         self.age = config;
+        self
+    }
+
+    /// With a directory that all homes of this user share. See
+    /// [`HomeOptions::with_state_directory`](crate::home::HomeOptions::with_state_directory).
+    #[must_use]
+    pub(crate) fn with_state_directory(mut self, directory: Option<PathBuf>) -> Self {
+        self.state = directory;
         self
     }
 

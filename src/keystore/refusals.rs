@@ -1,26 +1,31 @@
 //! PINs that a device refused, remembered across processes.
 //!
 //! A service that its supervisor starts again and again would spend a token's
-//! PIN tries, one with each start. So the *source* of a refused PIN (which
-//! file, last changed when) is written to `refused.json`, never the PIN or
-//! anything made of its text; nothing is sent from that source until it changes, or
-//! the operator says so. Where that cannot be written, this process at least
-//! remembers it.
+//! PIN tries, one with each start. So a refused PIN is noted in `refused.json`: where it
+//! came from, and a short tag that costs scrypt, by which it is known wherever it comes
+//! from next ([`tag`] says what that tells a thief). It is not sent again, unless the
+//! operator says so. Where the file cannot be written, this process at least remembers it.
 //!
 //! It is written before the PIN is sent, as one that is being tried, and taken back when
-//! the device has accepted it. What a process that was killed leaves there is in doubt.
+//! the device has accepted it. What a process that was killed leaves there is in doubt,
+//! and has no tag, since it may be right: it goes by the version of its source.
 //!
-//! Not even a slow hash of a refused PIN is kept: it is the right one with a slip, or
-//! the right one of another device, and whoever reads the note would guess its few
-//! digits in an hour.
+//! A PIN of which that cannot be written is not sent, unless the device itself keeps a
+//! count that the next process sees, and says that no wrong one is in it.
+//!
+//! Homes of one user that share a state directory share the lock of a device there, and
+//! what is noted of a token's PIN.
 
+mod device;
 mod noted;
 mod notes;
 mod one;
 mod source;
+mod tag;
 
 use std::sync::Arc;
 
+pub(crate) use self::device::{PinOwner, TriedDevice};
 use self::noted::Noted;
 use self::one::OneTry;
 pub(crate) use self::source::Place;
@@ -32,9 +37,8 @@ use crate::secret::{LockedText, Pin, TryNote};
 
 impl IdentityStore {
     /// Reads a PIN from where it is kept, sends it, and notes what came of it, in
-    /// one step for all threads and processes until the device has accepted it: the PIN
-    /// of a source that the device has refused is not sent again until the source
-    /// changes, or `again`.
+    /// one step for all threads and processes until the device has accepted it: a PIN
+    /// that the device has refused is not sent again, unless `again`.
     ///
     /// What the device said of the PIN is told by the PIN, not by what `send` makes of
     /// it, and is noted for as long as anybody has the PIN: also when a device that was
@@ -49,19 +53,16 @@ impl IdentityStore {
     /// [`KeystoreError::PinInDoubt`]: crate::error::KeystoreError::PinInDoubt
     pub(crate) fn try_once<T>(
         &self,
-        device: &str,
+        device: &TriedDevice,
         place: &Place,
         again: bool,
         read: impl Fn() -> Result<LockedText, Error>,
         send: impl FnOnce(Pin) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let one = self.begin()?;
+        let one = self.begin(device)?;
         // What is noted has to be the version that was sent.
         let mut mark = place.mark();
         let pin = loop {
-            if !again {
-                one.check(device, place, &mark)?;
-            }
             let pin = read()?;
             let now = place.mark();
             if now == mark {
@@ -69,14 +70,17 @@ impl IdentityStore {
             }
             mark = now;
         };
-        let noted = Arc::new(Noted::of_source(one, device, mark));
+        if !again {
+            one.check(place, &mark, &pin)?;
+        }
+        let noted = Arc::new(Noted::of_source(one, mark, pin.clone()));
         // Not later than when it was sent, whatever came of it.
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);
         send(Pin::from(pin).noted_by(note, again))
     }
 
-    /// The same with a PIN that is kept nowhere: a person, a pipe or the program has
+    /// The same with a PIN that is kept nowhere: a person or the program has
     /// given it. One at a time, so that what the device says of its tries is so when the
     /// PIN is sent; that one was refused is not noted, since the next may be another.
     ///
@@ -85,33 +89,38 @@ impl IdentityStore {
     /// Those of `send`.
     pub(crate) fn try_given<T>(
         &self,
-        device: &str,
+        device: &TriedDevice,
         credentials: Credentials,
         again: bool,
         send: impl FnOnce(&Credentials) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let noted = Arc::new(Noted::of_nothing(self.begin()?, device));
+        let noted = Arc::new(Noted::of_nothing(self.begin(device)?));
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);
         send(&credentials.noted_by(note, again))
     }
 
-    /// Whether [`Self::try_once`] would refuse the source, before anybody is asked
-    /// for something else.
+    /// Whether [`Self::try_once`] would refuse the PIN that was read there, before anybody
+    /// is asked for something else.
     ///
     /// # Errors
     ///
     /// As there.
-    pub(crate) fn check_source(&self, device: &str, place: &Place) -> Result<(), Error> {
-        Ok(OneTry::begin(self)?.check(device, place, &place.mark())?)
+    pub(crate) fn check_source(
+        &self,
+        device: &TriedDevice,
+        place: &Place,
+        pin: &LockedText,
+    ) -> Result<(), Error> {
+        Ok(OneTry::begin(self, device)?.check(place, &place.mark(), pin)?)
     }
 
-    fn begin(&self) -> Result<OneTry, Error> {
+    fn begin(&self, device: &TriedDevice) -> Result<OneTry, Error> {
         // There may be no identity yet, and a refusal has to be noted all the same.
         if let Err(error) = file::private_dir(self.home()) {
             log::debug!("{} cannot be made: {error}", self.home().display());
         }
-        Ok(OneTry::begin(self)?)
+        Ok(OneTry::begin(self, device)?)
     }
 }
 

@@ -11,11 +11,12 @@ use super::kept::Kept;
 use super::located::Located;
 use super::payload::Payload;
 use super::unlock::{StorageSecret, stored_secret};
+use crate::agefile;
 use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
 use crate::bundle::{Companions, IdentityBundle};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
-use crate::file::Lock;
+use crate::file::{Lock, Turn, names};
 use crate::key::DidKey;
 
 /// An identity that is open, and stays locked to other processes.
@@ -48,6 +49,12 @@ impl IdentityStore {
     /// Waits for other processes, and sweeps away what killed writers left.
     pub(super) fn lock(&self) -> Result<Lock, KeystoreError> {
         Lock::exclusive(self.home())
+    }
+
+    /// Does work whose scrypt is one of few that all processes do here at a time.
+    fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
+        let home = self.home().to_owned();
+        agefile::sharing(move |most| Turn::wait(&home, most, names::PAYLOAD), work)
     }
 }
 
@@ -96,7 +103,11 @@ impl Located<'_> {
         let lock = locked.then_some(lock);
         let is_there = || Ok::<_, KeystoreError>(store.read_header()?.1 == text);
         let found_anew = || Self::find(store.clone(), backend, pinned.clone(), moved.clone());
-        let unlocked = store.unlock(backend, &header, key, &file, credentials);
+        // Who has the lock is one, and is waited for.
+        let unlocked = match &lock {
+            Some(_) => store.unlock(backend, &header, key, &file, credentials),
+            None => store.in_turn(|| store.unlock(backend, &header, key, &file, credentials)),
+        };
         let (lock, (key, secret, payload)) = match (lock, unlocked) {
             (Some(lock), unlocked) => (lock, unlocked?),
             (None, Ok(unlocked)) => {

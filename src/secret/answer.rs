@@ -1,5 +1,6 @@
 //! What a device has answered to a PIN.
 
+use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keeps what becomes of a PIN where it outlives this process.
@@ -8,7 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// for somebody who waits for the device.
 pub(crate) trait TryNote: Send + Sync {
     /// It is sent next, and not known to be right.
-    fn trying(&self);
+    ///
+    /// # Errors
+    ///
+    /// Where no disk takes that note.
+    fn trying(&self) -> Result<(), NotNoted>;
     /// It was not sent after all, or the device did not look at it.
     fn not_sent(&self);
     /// The device took it.
@@ -17,6 +22,32 @@ pub(crate) trait TryNote: Send + Sync {
     fn refused(&self);
     /// It was sent, and nobody knows what came of it.
     fn in_doubt(&self);
+}
+
+/// Why it could not be written down that a PIN is being tried.
+#[derive(Debug)]
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "told by those backends")
+)]
+pub(crate) struct NotNoted {
+    /// What to do about it.
+    pub(crate) repair: String,
+    pub(crate) source: Box<dyn StdError + Send + Sync>,
+}
+
+/// Whether a PIN may be sent where nothing tells the next process that it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "said by those backends")
+)]
+pub(crate) enum WithoutNote {
+    /// The device itself says that no wrong PIN is counted, and will say so of one that is;
+    /// or the operator allows it.
+    MayBeSent,
+    /// A wrong one could be sent by each process that is started.
+    MayNot,
 }
 
 /// What was answered to a PIN and its copies, where somebody wants to know it. Noted
@@ -78,15 +109,23 @@ impl PinAnswer {
 
     /// The PIN goes to the device next. Unless it was accepted before, that is written
     /// down first: a process that is killed meanwhile leaves a PIN in doubt.
-    #[must_use = "what is dropped is in doubt"]
-    pub(crate) fn sending(&self) -> Sending {
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written down, and may not be left out. Whoever insists may.
+    pub(crate) fn sending(&self, without_note: WithoutNote) -> Result<Sending, NotNoted> {
         if let Some(cell) = &self.0 {
             let heard = cell.heard();
-            if *heard != Heard::Accepted && *heard != Heard::Refused {
-                cell.note.trying();
+            if *heard != Heard::Accepted
+                && *heard != Heard::Refused
+                && let Err(not_noted) = cell.note.trying()
+                && without_note == WithoutNote::MayNot
+                && !cell.insists
+            {
+                return Err(not_noted);
             }
         }
-        Sending { answer: Some(self.clone()) }
+        Ok(Sending { answer: Some(self.clone()) })
     }
 
     /// It is known to be right, by this sending or by another one.
@@ -99,7 +138,8 @@ impl PinAnswer {
         self.hear(Heard::Refused, |note| note.refused());
     }
 
-    fn in_doubt(&self) {
+    /// It was sent, by whomever, and nobody knows what came of it.
+    pub(crate) fn in_doubt(&self) {
         self.hear(Heard::InDoubt, |note| note.in_doubt());
     }
 
@@ -177,7 +217,7 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Said(Mutex<Vec<&'static str>>);
+    struct Said(Mutex<Vec<&'static str>>, bool);
 
     impl Said {
         fn say(&self, what: &'static str) {
@@ -186,8 +226,12 @@ mod tests {
     }
 
     impl TryNote for Said {
-        fn trying(&self) {
+        fn trying(&self) -> Result<(), NotNoted> {
             self.say("trying");
+            match self.1 {
+                true => Err(NotNoted { repair: String::new(), source: "the disk is full".into() }),
+                false => Ok(()),
+            }
         }
         fn not_sent(&self) {
             self.say("not sent");
@@ -212,23 +256,29 @@ mod tests {
 
     #[test]
     fn a_pin_is_noted_before_it_is_sent_until_it_is_known_to_be_right() {
-        let once = said(|answer| answer.sending().accepted());
+        let once = said(|answer| answer.sending(WithoutNote::MayNot).unwrap().accepted());
         assert_eq!(once, ["trying", "accepted"]);
         // Each signature of a key that wants its PIN costs no write.
         let often = said(|answer| {
             for _ in 0..3 {
-                answer.clone().sending().accepted();
+                answer.clone().sending(WithoutNote::MayNot).unwrap().accepted();
             }
         });
         assert_eq!(often, ["trying", "accepted"]);
-        assert_eq!(said(|answer| answer.sending().not_sent()), ["trying", "not sent"]);
+        assert_eq!(
+            said(|answer| answer.sending(WithoutNote::MayNot).unwrap().not_sent()),
+            ["trying", "not sent"]
+        );
     }
 
     #[test]
     fn what_is_not_said_is_in_doubt_and_what_is_refused_stays_so() {
-        assert_eq!(said(|answer| drop(answer.sending())), ["trying", "in doubt"]);
+        assert_eq!(
+            said(|answer| drop(answer.sending(WithoutNote::MayNot).unwrap())),
+            ["trying", "in doubt"]
+        );
         let panicked = said(|answer| {
-            let sending = answer.sending();
+            let sending = answer.sending(WithoutNote::MayNot).unwrap();
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let _sending = sending;
                 panic!("the module");
@@ -238,30 +288,50 @@ mod tests {
         assert_eq!(panicked, ["trying", "in doubt"]);
         // As a running service does whose PIN was changed under it.
         let later = said(|answer| {
-            answer.sending().accepted();
-            answer.sending().refused();
-            answer.sending().accepted();
-            answer.sending().in_doubt();
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.sending(WithoutNote::MayNot).unwrap().refused();
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.sending(WithoutNote::MayNot).unwrap().in_doubt();
         });
         assert_eq!(later, ["trying", "accepted", "refused"]);
         let doubted = said(|answer| {
-            answer.sending().accepted();
-            answer.sending().in_doubt();
-            answer.sending().accepted();
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.sending(WithoutNote::MayNot).unwrap().in_doubt();
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
         });
         assert_eq!(doubted, ["trying", "accepted", "in doubt", "trying", "accepted"]);
         // One that was accepted and then not sent is as good as it was.
         let away = said(|answer| {
-            answer.sending().accepted();
-            answer.sending().not_sent();
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.sending(WithoutNote::MayNot).unwrap().not_sent();
         });
         assert_eq!(away, ["trying", "accepted"]);
     }
 
     #[test]
+    fn a_pin_that_cannot_be_noted_is_sent_where_the_device_keeps_count_or_somebody_insists() {
+        let answer = |insists| {
+            let said: Arc<dyn TryNote> = Arc::new(Said(Mutex::default(), true));
+            PinAnswer::noted_by(said, insists)
+        };
+        assert!(answer(false).sending(WithoutNote::MayNot).is_err());
+        answer(false).sending(WithoutNote::MayBeSent).unwrap().refused();
+        answer(true).sending(WithoutNote::MayNot).unwrap().refused();
+        // What is known to be right needs no note.
+        let known = answer(false);
+        known.accepted();
+        known.sending(WithoutNote::MayNot).unwrap().accepted();
+        // What is not sent is not in doubt either.
+        let said = Arc::new(Said(Mutex::default(), true));
+        let note: Arc<dyn TryNote> = Arc::<Said>::clone(&said);
+        assert!(PinAnswer::noted_by(note, false).sending(WithoutNote::MayNot).is_err());
+        assert_eq!(*said.0.lock().unwrap(), ["trying"]);
+    }
+
+    #[test]
     fn a_pin_of_nobody_is_noted_nowhere() {
         let answer = PinAnswer::of_nobody();
-        answer.sending().refused();
+        answer.sending(WithoutNote::MayNot).unwrap().refused();
         answer.accepted();
         assert!(!answer.insists());
     }

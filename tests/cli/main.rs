@@ -25,4 +25,5 @@ mod secrets;
 mod standard;
 mod tpm;
 mod tpm2_pkcs11;
+mod tries;
 mod values;

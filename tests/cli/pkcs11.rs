@@ -178,15 +178,16 @@ fn a_variable_that_was_refused_is_tried_again_when_the_operator_says_so() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1").with("ICN_PIN", "11112222");
     home.refused(&["sign"], b"hello", &["tried once"]);
-    let home = home.with("ICN_PIN", PIN);
     home.refused(&["sign"], b"hello", &["from $ICN_PIN", "was not sent again"]);
-    home.ok(&["--retry-pin", "sign"], b"hello");
-    home.ok(&["sign"], b"hello");
+    home.refused(&["--retry-pin", "sign"], b"hello", &["tried once"]);
+    home.refused(&["sign"], b"hello", &["from $ICN_PIN", "was not sent again"]);
+    // Another PIN is tried without a word.
+    home.with("ICN_PIN", PIN).ok(&["sign"], b"hello");
 }
 
 /// systemd makes its credentials anew with each start.
 #[test]
-fn a_credential_of_systemd_is_known_by_its_name() {
+fn a_credential_of_systemd_that_is_made_anew_is_known() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1");
     let directory = home.beside("credentials");

@@ -136,3 +136,85 @@ fn a_wait_for_another_process_is_explained() {
     );
     assert!(other.wait().unwrap().success());
 }
+
+/// How many of these processes have the memory of a scrypt now.
+fn computing(pids: &[u32]) -> usize {
+    let resident = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    pids.iter().filter(|pid| resident(pid) > 150 * 1024).count()
+}
+
+/// Runs these until all have ended; gives how they ended, and how many did scrypt at once.
+fn all_at_once(commands: Vec<Command>, mut kill_one: bool) -> (Vec<Option<i32>>, usize) {
+    let mut running: Vec<_> = commands.into_iter().map(|mut run| run.spawn().unwrap()).collect();
+    let pids: Vec<u32> = running.iter().map(std::process::Child::id).collect();
+    let mut most = 0;
+    let mut ended = vec![None; running.len()];
+    while ended.iter().any(Option::is_none) {
+        most = most.max(computing(&pids));
+        for (child, ended) in running.iter_mut().zip(&mut ended) {
+            if kill_one && most > 0 && computing(&[child.id()]) == 1 {
+                kill_one = false;
+                child.kill().unwrap();
+            }
+            if ended.is_none() {
+                *ended = child.try_wait().unwrap().map(|status| status.code());
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    (ended.into_iter().flatten().collect(), most)
+}
+
+fn signers(home: &Home, count: usize, wrap: Option<&str>) -> Vec<Command> {
+    let one = || {
+        let sign = home.command(&["sign", "/dev/null"]);
+        let mut command = match wrap {
+            None => return silent(sign),
+            Some(script) => {
+                let mut sh = Command::new("unshare");
+                let is_root =
+                    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
+                        == 0;
+                sh.args(if is_root { &["-m"][..] } else { &["-U", "-r", "-m"] });
+                sh.args(["sh", "-c", &format!("{script} && exec \"$0\" \"$@\"")]);
+                sh
+            }
+        };
+        command.arg(sign.get_program()).args(sign.get_args()).env_clear();
+        command.envs(sign.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        silent(command)
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+fn silent(mut command: Command) -> Command {
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+    command
+}
+
+/// Each takes 256 MiB, and they took it all at the same time.
+#[test]
+fn of_many_signers_no_more_do_scrypt_at_once_than_there_are_cores() {
+    let home = costly();
+    home.ok(&["id", "init"], b"");
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let count = cores + 5;
+    // One is killed; whose turn it was does not matter.
+    let (ended, most) = all_at_once(signers(&home, count, None), true);
+    assert_eq!(ended.iter().filter(|code| **code == Some(0)).count(), count - 1, "{ended:?}");
+    assert!((1..=cores).contains(&most), "{most} at once");
+    // A home that nobody can write to, and that never had a turn: one.
+    for turn in 1..=cores {
+        let _ = std::fs::remove_file(home.path(&format!(".scrypt.{turn}")));
+    }
+    let directory = home.path("");
+    let directory = directory.to_str().unwrap();
+    let read_only =
+        format!("mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}");
+    let (ended, most) = all_at_once(signers(&home, 3, Some(&read_only)), false);
+    assert_eq!((ended, most), (vec![Some(0); 3], 1));
+}

@@ -74,6 +74,13 @@ impl TokenInfo {
         self.model.starts_with("YubiHSM")
     }
 
+    /// Whether `CKF_USER_PIN_COUNT_LOW` is known to be set by the first wrong PIN. The
+    /// standard leaves that to the token: Kryoptic sets it after the seventh of ten, and
+    /// others never do.
+    pub(super) fn shows_each_wrong_pin(&self) -> bool {
+        self.manufacturer.starts_with("SoftHSM")
+    }
+
     /// The flags of the user PIN.
     pub(super) const fn pin(&self) -> PinState {
         PinState {

@@ -15,7 +15,7 @@ use super::refusal::{Refusal, Unclear};
 use super::session::Session;
 use super::token::Token;
 use crate::error::Pkcs11Error;
-use crate::secret::{Pin, leaving_no_trace_of_much};
+use crate::secret::{NotNoted, Pin, WithoutNote, leaving_no_trace_of_much};
 
 /// Which key the PIN is sent for: it is compared before, where that is possible.
 #[derive(Clone, Copy)]
@@ -44,6 +44,7 @@ pub(super) struct Cleared<'a> {
     pin: Pin,
     hash: PinHash,
     before: TokenInfo,
+    without_note: WithoutNote,
 }
 
 /// A PIN that the token has just taken: its count of wrong ones has begun anew.
@@ -104,16 +105,20 @@ impl Pins {
         // Last, so that nothing lies between it and the PIN.
         let before = token.info()?;
         may_send(token, &before, &pin, policy.allow_final_try)?;
-        Ok(Cleared { pins: self, token, session, pin, hash, before })
+        let without_note = policy.without_note(&before);
+        Ok(Cleared { pins: self, token, session, pin, hash, before, without_note })
     }
 }
 
 impl<'a> Cleared<'a> {
-    /// Sends the PIN, once, and remembers what is answered to it. cryptoki wants a copy
-    /// on the ordinary heap, which it wipes.
+    /// Notes that the PIN is sent, sends it, once, and remembers what is answered to it.
+    /// cryptoki wants a copy on the ordinary heap, which it wipes.
     pub(super) fn send(self, user: UserType) -> Result<Taken<'a>, Refusal> {
-        let Self { pins, token, session, pin, hash, before } = self;
-        let sending = pin.answer().sending();
+        let Self { pins, token, session, pin, hash, before, without_note } = self;
+        let sending =
+            pin.answer().sending(without_note).map_err(|NotNoted { repair, source }| {
+                Refusal::NotNoted(Pkcs11Error::PinNotNoted { token: token.name(), repair, source })
+            })?;
         let sent = leaving_no_trace_of_much(|| {
             session.login(user, pin.text().map(AuthPin::from).as_ref())
         });
@@ -138,7 +143,9 @@ impl<'a> Cleared<'a> {
                             Unclear::Locked | Unclear::OfficerIsIn => sending.not_sent(),
                         }
                     }
-                    Refusal::AlreadyIn(_) | Refusal::Lost(_) => sending.not_sent(),
+                    Refusal::AlreadyIn(_) | Refusal::Lost(_) | Refusal::NotNoted(_) => {
+                        sending.not_sent();
+                    }
                 }
                 Err(refusal)
             }
@@ -155,6 +162,8 @@ impl<'a> Taken<'a> {
     /// The same PIN for one more session, in the same step.
     pub(super) fn also(self, session: &'a Session) -> Cleared<'a> {
         let Self { pins, token, pin, hash, before } = self;
-        Cleared { pins, token, session, pin, hash, before }
+        // It was taken just now.
+        let without_note = WithoutNote::MayBeSent;
+        Cleared { pins, token, session, pin, hash, before, without_note }
     }
 }

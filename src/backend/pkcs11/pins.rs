@@ -193,7 +193,7 @@ impl Pins {
         {
             accepted.in_doubt = true;
             if matches!(unclear, Unclear::Answered(_)) {
-                accepted.also_of.iter().for_each(|answer| drop(answer.sending()));
+                accepted.also_of.iter().for_each(PinAnswer::in_doubt);
             }
         }
         if !hash.of_pad {

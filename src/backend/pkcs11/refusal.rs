@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     AlreadyIn(Pkcs11Error),
     /// The device did not get as far as looking at it.
     Lost(Pkcs11Error),
+    /// It was not sent: nothing would tell the next process that it was.
+    NotNoted(Pkcs11Error),
 }
 
 /// An answer that is neither yes nor no.
@@ -39,7 +41,7 @@ impl Unclear {
     pub(super) fn told_to_another(&self, token: &Token, pin: &Pin) -> Pkcs11Error {
         if matches!(self, Self::Answered(_)) {
             // It is in doubt, whoever has sent it.
-            drop(pin.answer().sending());
+            pin.answer().in_doubt();
         }
         match self {
             Self::Locked => Pkcs11Error::PinLocked { token: token.name() },
@@ -60,7 +62,8 @@ impl Refusal {
             Self::OfThisPin(error)
             | Self::Unclear(_, error)
             | Self::AlreadyIn(error)
-            | Self::Lost(error) => error,
+            | Self::Lost(error)
+            | Self::NotNoted(error) => error,
         }
     }
 

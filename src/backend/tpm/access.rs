@@ -178,8 +178,7 @@ impl Access {
                         session::ends_with_the_next(context, session)?;
                         let unseal = |context: &mut Context| unseal(context, session, loaded);
                         let Some(pin) = &pin else { return unseal(context) };
-                        let allow_final_try = self.config.allow_final_try;
-                        MaySend::check(context, pin, answer, allow_final_try)?
+                        MaySend::check(context, pin, answer, &self.config)?
                             .send(context, loaded, &mut doubt, unseal)
                             .map(|(data, _)| data)
                     })

@@ -192,10 +192,7 @@ impl TpmSigner {
             };
             let may_send = match self.taken.get() {
                 Some(taken) => MaySend::taken(taken, pin, &self.answer),
-                None => {
-                    let allow_final_try = self.access.config.allow_final_try;
-                    MaySend::check(work.context, pin, &self.answer, allow_final_try)
-                }
+                None => MaySend::check(work.context, pin, &self.answer, &self.access.config),
             }?;
             loaded.satisfied = false;
             let sent = may_send

@@ -113,6 +113,19 @@ impl Lockout {
         }
     }
 
+    /// Whether no wrong PIN is counted, and there is a second try after one that would be;
+    /// or none is ever counted.
+    pub(super) fn is_clear(self) -> bool {
+        self.interval == Some(0)
+            || (self.counter == Some(0) && self.tries_left().is_some_and(|left| left > 1))
+    }
+
+    /// Whether one wrong PIN was counted since then, and not more.
+    pub(super) fn has_one_more_than(self, before: Self) -> bool {
+        let more = before.counter.and_then(|counter| counter.checked_add(1));
+        more.is_some() && self.counter == more
+    }
+
     /// Refuses to send a PIN that could lock the TPM, or that it would not
     /// look at.
     pub(super) fn check(self, allow_final_try: bool) -> Result<(), TpmError> {

@@ -16,8 +16,9 @@ use super::chip::{Chip, Reconnect};
 use super::failure::{Doing as _, Failed, Meaning};
 use super::pin::Stretched;
 use super::properties::Lockout;
+use crate::config::TpmConfig;
 use crate::error::TpmError;
-use crate::secret::{PinAnswer, Sending};
+use crate::secret::{NotNoted, PinAnswer, Sending, WithoutNote};
 
 /// More PINs than anybody tries; older ones are forgotten first.
 const MOST: usize = 256;
@@ -79,6 +80,14 @@ impl Known {
         self.doubted.drain(..self.doubted.len().saturating_sub(MOST));
     }
 
+    /// One more is counted, of a PIN that is known: so it is none of those in doubt.
+    fn explain_one(&mut self) {
+        for doubted in &mut self.doubted {
+            let counter = &mut doubted.before.counter;
+            *counter = counter.map(|counter| counter.saturating_add(1));
+        }
+    }
+
     fn clear(&mut self, mark: Mark) {
         self.doubted.retain(|doubted| doubted.mark != mark);
     }
@@ -95,6 +104,7 @@ pub(super) struct MaySend<'a> {
     answer: &'a PinAnswer,
     /// Keeps others from sending one; not needed for a PIN that is known to be right.
     checked: Option<Checked>,
+    without_note: WithoutNote,
 }
 
 struct Checked {
@@ -108,7 +118,7 @@ impl<'a> MaySend<'a> {
         context: &mut Context,
         pin: &'a Stretched,
         answer: &'a PinAnswer,
-        allow_final_try: bool,
+        config: &TpmConfig,
     ) -> Result<Self, Failed> {
         let mut known = Known::lock();
         known.check(pin, answer)?;
@@ -120,8 +130,12 @@ impl<'a> MaySend<'a> {
             }
             known.clear(mark);
         }
-        before.check(allow_final_try)?;
-        Ok(Self { pin, answer, checked: Some(Checked { known, before }) })
+        before.check(config.allow_final_try)?;
+        let without_note = match config.allow_unnoted_try || before.is_clear() {
+            true => WithoutNote::MayBeSent,
+            false => WithoutNote::MayNot,
+        };
+        Ok(Self { pin, answer, checked: Some(Checked { known, before }), without_note })
     }
 
     /// It was taken before: that costs no try, however many are left.
@@ -131,7 +145,7 @@ impl<'a> MaySend<'a> {
         answer: &'a PinAnswer,
     ) -> Result<Self, Failed> {
         Known::lock().check(pin, answer)?;
-        Ok(Self { pin, answer, checked: None })
+        Ok(Self { pin, answer, checked: None, without_note: WithoutNote::MayBeSent })
     }
 
     /// Sends it with the one command that uses this key. Where its answer is lost,
@@ -145,8 +159,14 @@ impl<'a> MaySend<'a> {
     ) -> Result<(T, Taken), Failed> {
         const DOING: &str = "use a PIN";
         let auth = Auth::try_from(self.pin.auth_value().as_slice()).doing(DOING)?;
-        context.tr_set_auth(key.into(), auth).doing(DOING)?;
-        let sending = self.answer.sending();
+        let sending = self
+            .answer
+            .sending(self.without_note)
+            .map_err(|NotNoted { repair, source }| TpmError::PinNotNoted { repair, source })?;
+        if let Err(failed) = context.tr_set_auth(key.into(), auth).doing(DOING) {
+            sending.not_sent();
+            return Err(failed);
+        }
         let done = command(context);
         // The library would keep it for as long as the key is loaded.
         let _ = context.tr_set_auth(key.into(), Auth::default());
@@ -169,9 +189,16 @@ impl<'a> MaySend<'a> {
         let mark = self.pin.mark();
         match (failed.meaning(), failed, self.checked) {
             (Some(Meaning::WrongAuth), Failed::Call(failure), checked) => {
-                checked.map_or_else(Known::lock, |checked| checked.known).refuse(mark);
+                let now = Lockout::read(context).ok();
+                let before = checked.as_ref().map(|checked| checked.before);
+                let mut known = checked.map_or_else(Known::lock, |checked| checked.known);
+                known.refuse(mark);
+                if before.zip(now).is_some_and(|(before, now)| now.has_one_more_than(before)) {
+                    known.explain_one();
+                }
+                drop(known);
                 sending.refused();
-                let tries_left = Lockout::read(context).ok().and_then(Lockout::tries_left);
+                let tries_left = now.and_then(Lockout::tries_left);
                 TpmError::WrongPin { tries_left, source: Box::new(failure) }.into()
             }
             // Locked meanwhile, by another program: the PIN was not looked at.
@@ -183,7 +210,7 @@ impl<'a> MaySend<'a> {
             (_, failed, Some(mut checked)) if failed.may_have_been_counted() => {
                 let doubted = Doubted { mark, before: checked.before, at: Instant::now() };
                 checked.known.doubt(doubted);
-                *doubt = Some(Doubt { sending, doubted });
+                *doubt = Some(Doubt { sending, mark });
                 failed
             }
             // The TPM gave another reason, or the PIN is known to be right.
@@ -202,18 +229,29 @@ pub(super) struct Taken(());
 #[must_use = "it stays in doubt"]
 pub(super) struct Doubt {
     sending: Sending,
-    doubted: Doubted,
+    mark: Mark,
 }
 
 impl Doubt {
     /// Asks the TPM for its count: where that has not grown, the PIN was not refused.
     pub(super) fn settle(self, chip: &Chip) {
-        let now = chip.work(Reconnect::Once, |work| Lockout::read(work.context));
-        match now {
-            Ok(now) if self.doubted.is_cleared_by(now) => {
-                Known::lock().clear(self.doubted.mark);
-                self.sending.not_sent();
+        let mark = self.mark;
+        let cleared = chip.work(Reconnect::Once, |work| {
+            // Nobody sends another PIN between the count and what explains it.
+            let mut known = Known::lock();
+            let now = Lockout::read(work.context)?;
+            let cleared = match known.doubted.iter().find(|doubted| doubted.mark == mark) {
+                Some(doubted) => doubted.is_cleared_by(now),
+                // Another thread has settled it.
+                None => !known.refused.contains(&mark),
+            };
+            if cleared {
+                known.clear(mark);
             }
+            Ok(cleared)
+        });
+        match cleared {
+            Ok(true) => self.sending.not_sent(),
             _ => self.sending.in_doubt(),
         }
     }
@@ -247,5 +285,20 @@ mod tests {
         assert!(late.is_cleared_by(count(Some(1), Some(600))));
         // Nothing is counted.
         assert!(one.is_cleared_by(count(Some(1), Some(0))));
+    }
+
+    /// Another thread sends a wrong PIN before anybody has looked at the count.
+    #[test]
+    fn what_another_pin_has_counted_leaves_no_right_one_in_doubt() {
+        let count = |counter| Lockout { counter, max_tries: Some(9), interval: Some(600) };
+        let mut known = Known { refused: Vec::new(), doubted: Vec::new() };
+        known.doubt(Doubted { mark: [0; 32], before: count(Some(1)), at: Instant::now() });
+        assert!(count(Some(2)).has_one_more_than(count(Some(1))));
+        assert!(!count(Some(1)).has_one_more_than(count(Some(1))));
+        assert!(!count(None).has_one_more_than(count(None)));
+        known.explain_one();
+        assert!(known.doubted[0].is_cleared_by(count(Some(2))));
+        // Both were counted.
+        assert!(!known.doubted[0].is_cleared_by(count(Some(3))));
     }
 }

@@ -27,6 +27,7 @@ fn full() -> Config {
         sessions: NonZeroU16::new(3),
         verify_after_sign: false,
         allow_final_try: true,
+        allow_unnoted_try: true,
         trust_key_history: false,
         assurance_at_most: Assurance::SoftToken,
         make_keys_in_slots: true,
@@ -43,6 +44,7 @@ fn full() -> Config {
         approver: Some("approver.pem".into()),
         pin_work_factor: 11,
         allow_final_try: true,
+        allow_unnoted_try: true,
         attestation: false,
     });
     config

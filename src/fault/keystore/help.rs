@@ -124,15 +124,10 @@ impl KeystoreError {
                  damaged: restore it from a backup"
             }
             Self::ReadBack { .. } => "check the disk, then try again",
-            Self::RefusedBefore { shows_change: true, .. } => {
-                "put the right PIN there: a file that is written anew is tried; if it is the right \
-                 one, have this refusal forgotten (`HomeOptions::retry_refused`)"
-            }
             Self::RefusedBefore { note, .. } => {
                 return Some(format!(
-                    "put the right PIN there; that it has changed does not show, so have this \
-                     refusal forgotten once: by `HomeOptions::retry_refused`, by a right PIN from \
-                     elsewhere, or by removing {}",
+                    "put the right PIN there: another one is tried; if this one is right now, have \
+                     it tried once (`HomeOptions::retry_refused`), or remove {}",
                     note.display()
                 ));
             }

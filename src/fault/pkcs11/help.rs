@@ -118,6 +118,14 @@ impl Pkcs11Error {
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong { .. } => "give another PIN",
             Self::PinDiffers { .. } => "give the PIN of this token",
+            Self::PinNotNoted { repair, .. } => {
+                return Some(format!(
+                    "{repair}; or, if that is to stay so, give a state directory \
+                     (`HomeOptions::with_state_directory`), or make sure of the PIN and set \
+                     `allow_unnoted_try = true` under [identity.pkcs11]: a wrong one costs a try \
+                     at each start then"
+                ));
+            }
             Self::FinalTry { .. } => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
                  [identity.pkcs11], or have the security officer reset it"

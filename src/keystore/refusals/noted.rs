@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::notes::Refusal;
+use super::notes::{Notes, Refusal};
 use super::one::{self, OneTry};
 use super::source::Mark;
+use super::tag::{self, Salt};
 use crate::clock;
 use crate::error::KeystoreError;
-use crate::keystore::IdentityStore;
-use crate::secret::TryNote;
+use crate::secret::{LockedText, NotNoted, TryNote};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {
-    store: IdentityStore,
-    /// The home, by its one name.
-    home: PathBuf,
+    /// Where it is noted.
+    notes: Vec<Notes>,
+    /// For what this process remembers.
+    noted_at: PathBuf,
     device: String,
     /// Where the PIN came from; `None` if it is kept nowhere.
     source: Option<Source>,
@@ -26,24 +27,27 @@ pub(super) struct Noted {
 
 struct Source {
     mark: Mark,
+    /// The one copy of it.
+    pin: LockedText,
+    salt: Option<Salt>,
     /// What was noted of it before: the operator wants it tried again.
     before: Option<Refusal>,
 }
 
 impl Noted {
-    pub(super) fn of_source(one: OneTry, device: &str, mark: Mark) -> Self {
-        let before = one.noted(device, &mark).unwrap_or_default();
-        Self::new(one, device, Some(Source { mark, before }))
+    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText) -> Self {
+        let (before, salt) = (one.noted(&mark).unwrap_or_default(), one.salt());
+        Self::new(one, Some(Source { mark, pin, salt, before }))
     }
 
-    pub(super) fn of_nothing(one: OneTry, device: &str) -> Self {
-        Self::new(one, device, None)
+    pub(super) fn of_nothing(one: OneTry) -> Self {
+        Self::new(one, None)
     }
 
-    fn new(one: OneTry, device: &str, source: Option<Source>) -> Self {
-        let (store, home) = (one.store().clone(), one.home().to_owned());
-        let (device, turn) = (device.to_owned(), Mutex::new(Some(one)));
-        Self { store, home, device, source, turn }
+    fn new(one: OneTry, source: Option<Source>) -> Self {
+        let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_owned());
+        let device = one.device().name().to_owned();
+        Self { notes, noted_at, device, source, turn: Mutex::new(Some(one)) }
     }
 
     /// Ends the turn when it is dropped.
@@ -61,55 +65,78 @@ impl Noted {
         drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    fn note(&self, in_doubt: bool) -> Option<Refusal> {
-        let mark = self.source.as_ref()?.mark.clone();
-        Some(Refusal { token: self.device.clone(), mark, at: clock::now(), in_doubt })
+    /// That it is not known what came, or will come, of it.
+    fn doubt(source: &Source, device: &str) -> Refusal {
+        let (token, mark) = (device.to_owned(), source.mark.clone());
+        Refusal { token, mark, at: clock::now(), in_doubt: true, pin: None }
     }
 
-    /// In the place of what was noted of this source.
-    fn put(&self, noted: Option<&Refusal>) -> Result<(), KeystoreError> {
-        let Some(source) = &self.source else { return Ok(()) };
-        self.store.change_refusals(|all| {
-            all.retain(|known| !known.is_of(&self.device, &source.mark));
-            all.extend(noted.cloned());
-        })
+    fn refusal(source: &Source, device: &str) -> Refusal {
+        let pin = tag::make(&source.pin, source.salt);
+        Refusal { in_doubt: false, pin, ..Self::doubt(source, device) }
+    }
+
+    /// In the place of what was noted of this source, in the first file that takes it.
+    fn put(&self, source: &Source, noted: Option<&Refusal>) -> Result<(), KeystoreError> {
+        let (mut noted, mut done) = (noted, None);
+        for notes in &self.notes {
+            let changed = notes.change(|all| {
+                all.retain(|known| !known.is_of(&self.device, &source.mark));
+                all.extend(noted.cloned());
+            });
+            match changed {
+                // In the other ones nothing is left of it.
+                Ok(()) => (noted, done) = (None, Some(Ok(()))),
+                Err(error) => {
+                    done.get_or_insert(Err(error));
+                }
+            }
+        }
+        done.unwrap_or(Ok(()))
+    }
+
+    fn forget(&self) {
+        for notes in &self.notes {
+            report(notes.change(|all| all.retain(|known| known.token != self.device)));
+        }
+        one::forget(&self.noted_at, &self.device);
     }
 }
 
 impl TryNote for Noted {
-    fn trying(&self) {
-        if let Some(noted) = self.note(true)
-            && let Err(error) = self.put(Some(&noted))
-        {
-            // Only a kill meanwhile goes unnoticed.
-            log::debug!("that a PIN is being tried could not be noted: {error}");
-        }
+    fn trying(&self) -> Result<(), NotNoted> {
+        let Some(source) = &self.source else { return Ok(()) };
+        self.put(source, Some(&Self::doubt(source, &self.device)))
+            .inspect_err(|error| log::debug!("that a PIN is tried could not be noted: {error}"))
+            .map_err(|error| NotNoted {
+                repair: error.help().unwrap_or_default(),
+                source: error.into(),
+            })
     }
 
     fn not_sent(&self) {
-        let before = self.source.as_ref().and_then(|source| source.before.as_ref());
-        report(self.put(before));
+        let Some(source) = &self.source else { return };
+        report(self.put(source, source.before.as_ref()));
     }
 
     /// What the device has refused before counts no longer.
     fn accepted(&self) {
-        report(self.store.change_refusals(|all| all.retain(|known| known.token != self.device)));
-        one::forget(&self.home, &self.device);
+        self.forget();
         self.end_turn();
     }
 
     fn refused(&self) {
-        if let Some(refusal) = self.note(false) {
-            report(self.put(Some(&refusal)));
-            one::remember(&self.home, refusal);
-        }
+        let Some(source) = &self.source else { return };
+        let refusal = Self::refusal(source, &self.device);
+        report(self.put(source, Some(&refusal)));
+        one::remember(&self.noted_at, refusal);
     }
 
     fn in_doubt(&self) {
-        if let Some(doubted) = self.note(true) {
-            report(self.put(Some(&doubted)));
-            one::remember(&self.home, doubted);
-        }
+        let Some(source) = &self.source else { return };
+        let doubted = Self::doubt(source, &self.device);
+        report(self.put(source, Some(&doubted)));
+        one::remember(&self.noted_at, doubted);
     }
 }
 

@@ -1,22 +1,26 @@
 //! One PIN at a time: who has begun a try is alone with the notes until the device has
 //! answered and that is written down.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::notes::{MOST, Refusal};
+use super::device::TriedDevice;
+use super::notes::{MOST, Notes, Refusal};
 use super::source::{Mark, Place};
+use super::tag::{self, Compared, Salt};
 use crate::error::KeystoreError;
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
+use crate::secret::LockedText;
 
 /// What the threads of this process know together.
 struct Here {
     /// Homes in which a try has begun.
     busy: BTreeSet<PathBuf>,
-    /// What was refused in which home: a disk may not take a note.
+    /// What was refused, and where it should be noted: a disk may not take it.
     refused: Vec<(PathBuf, Refusal)>,
 }
 
@@ -28,76 +32,110 @@ fn here() -> MutexGuard<'static, Here> {
 }
 
 /// Remembers it for this process.
-pub(super) fn remember(home: &Path, refusal: Refusal) {
+pub(super) fn remember(noted: &Path, refusal: Refusal) {
     let known = &mut here().refused;
-    known.retain(|(of, noted)| of != home || !noted.is_of(&refusal.token, &refusal.mark));
-    known.push((home.to_owned(), refusal));
+    known.retain(|(at, known)| at != noted || !known.is_of(&refusal.token, &refusal.mark));
+    known.push((noted.to_owned(), refusal));
     let too_many = known.len().saturating_sub(MOST);
     known.drain(..too_many);
 }
 
 /// Forgets what this process remembers of a device.
-pub(super) fn forget(home: &Path, device: &str) {
-    here().refused.retain(|(of, refusal)| of != home || refusal.token != device);
+pub(super) fn forget(noted: &Path, device: &str) {
+    here().refused.retain(|(at, refusal)| at != noted || refusal.token != device);
 }
 
-/// A try that has begun. Until it is dropped, no other one begins in this home.
+/// A try that has begun. Until it is dropped, no other one begins in this home; nor, where
+/// homes share a directory for it, at this device.
 pub(super) struct OneTry {
-    store: IdentityStore,
-    /// Keeps other processes out; freed before the turn.
-    _lock: Lock,
-    turn: Turn,
+    device: TriedDevice,
+    /// Where it is noted: each is looked at, and the first that takes a note has it.
+    notes: Vec<Notes>,
+    /// The directory of the first one, by its one name.
+    noted_at: PathBuf,
+    /// Keep other processes out; freed before the turn.
+    _locks: Vec<Lock>,
+    _turn: Turn,
 }
 
 impl OneTry {
-    pub(super) fn begin(store: &IdentityStore) -> Result<Self, KeystoreError> {
+    pub(super) fn begin(
+        store: &IdentityStore,
+        device: &TriedDevice,
+    ) -> Result<Self, KeystoreError> {
         let turn = Turn::wait(store.home())?;
-        let lock = Lock::of_tries(store.home())?;
-        Ok(Self { store: store.clone(), _lock: lock, turn })
+        // In this order everywhere.
+        let shared = device.directory(store.state.as_deref());
+        let directories = shared.iter().map(PathBuf::as_path).chain([store.home()]);
+        let locks = directories.map(Lock::of_tries).collect::<Result<_, _>>()?;
+        let of_all = shared.as_deref().filter(|_| device.has_one_pin());
+        let notes = of_all.into_iter().chain([store.home()]).map(Notes::of).collect();
+        let noted_at = of_all.map_or_else(|| turn.0.clone(), one_name);
+        Ok(Self { device: device.clone(), notes, noted_at, _locks: locks, _turn: turn })
     }
 
-    pub(super) const fn store(&self) -> &IdentityStore {
-        &self.store
+    pub(super) const fn device(&self) -> &TriedDevice {
+        &self.device
     }
 
-    /// By its one name.
-    pub(super) fn home(&self) -> &Path {
-        &self.turn.0
+    pub(super) fn notes(&self) -> &[Notes] {
+        &self.notes
     }
 
-    /// What is known of this version of the source.
-    pub(super) fn noted(
+    pub(super) fn noted_at(&self) -> &Path {
+        &self.noted_at
+    }
+
+    /// What is known of a PIN, and which file says so.
+    fn find(
         &self,
-        device: &str,
-        mark: &Mark,
-    ) -> Result<Option<Refusal>, KeystoreError> {
-        let noted = self.store.refusals()?.into_iter().find(|noted| noted.is_of(device, mark));
-        Ok(noted.or_else(|| {
-            let here = here();
-            let mut of_home = here.refused.iter().filter(|(home, _)| home == self.home());
-            of_home.find(|(_, noted)| noted.is_of(device, mark)).map(|(_, noted)| noted.clone())
-        }))
+        is_it: impl FnMut(&Refusal) -> bool + Copy,
+    ) -> Result<Option<(Refusal, PathBuf)>, KeystoreError> {
+        for notes in &self.notes {
+            if let Some(noted) = notes.read()?.into_iter().find(is_it) {
+                return Ok(Some((noted, notes.path())));
+            }
+        }
+        let here = here();
+        let mut known = here.refused.iter().filter(|(at, _)| *at == self.noted_at);
+        let mut is_it = is_it;
+        let noted = known.find(|(_, noted)| is_it(noted)).map(|(_, noted)| noted.clone());
+        Ok(noted.zip(self.notes.last().map(Notes::path)))
     }
 
-    /// Whether the device has refused this version of the source, or may have.
+    /// What is noted of this version of the source.
+    pub(super) fn noted(&self, mark: &Mark) -> Result<Option<Refusal>, KeystoreError> {
+        let device = self.device.name();
+        Ok(self.find(|noted| noted.is_of(device, mark))?.map(|(noted, _)| noted))
+    }
+
+    /// The salt of what is noted already, so that a PIN has one tag.
+    pub(super) fn salt(&self) -> Option<Salt> {
+        let noted = self.find(|noted| noted.pin.as_deref().and_then(tag::salt_of).is_some());
+        let (noted, _) = noted.ok()??;
+        tag::salt_of(&noted.pin?)
+    }
+
+    /// Whether the device has refused this PIN, or may have.
     pub(super) fn check(
         &self,
-        device: &str,
         place: &Place,
         mark: &Mark,
+        pin: &LockedText,
     ) -> Result<(), KeystoreError> {
-        let Some(Refusal { token, at, in_doubt, .. }) = self.noted(device, mark)? else {
-            return Ok(());
-        };
-        let (source_name, note) = (place.to_string(), self.store.refusals_path());
+        let (device, compared) = (self.device.name(), RefCell::new(Compared::new(pin)));
+        let known = self.find(|noted| noted.is_about(device, mark, &mut compared.borrow_mut()))?;
+        let Some((Refusal { token, at, in_doubt, .. }, note)) = known else { return Ok(()) };
+        let source_name = place.to_string();
         Err(match in_doubt {
             true => KeystoreError::PinInDoubt { token, source_name, at, note },
-            false => {
-                let shows_change = mark.shows_change();
-                KeystoreError::RefusedBefore { token, source_name, at, shows_change, note }
-            }
+            false => KeystoreError::RefusedBefore { token, source_name, at, note },
         })
     }
+}
+
+fn one_name(directory: &Path) -> PathBuf {
+    fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned())
 }
 
 /// The turn of one thread.
@@ -105,7 +143,7 @@ struct Turn(PathBuf);
 
 impl Turn {
     fn wait(home: &Path) -> Result<Self, KeystoreError> {
-        let name = fs::canonicalize(home).unwrap_or_else(|_| home.to_owned());
+        let name = one_name(home);
         let busy = |here: &mut Here| here.busy.contains(&name);
         let (mut here, waited) = ENDED
             .wait_timeout_while(here(), TRY_PATIENCE, busy)

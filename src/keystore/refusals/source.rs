@@ -23,13 +23,14 @@ impl Place {
         matches!(self, Self::File(path) if file::is_inherited_pipe(path))
     }
 
-    /// What tells this version of the source from a later one.
+    /// What tells this version of the source from a later one, where the PIN itself is not
+    /// compared: of one that is in doubt.
     ///
     /// A pipe is gone once it was read, and the next one goes by that it is one, too.
     /// A file is another one when it was written or replaced; not when it was looked at,
-    /// linked, or had its mode changed. Credentials that
-    /// systemd makes anew with each start (`$CREDENTIALS_DIRECTORY`) go by
-    /// their name.
+    /// linked, or had its mode changed. Files that others make anew with the same content
+    /// go by their name: credentials of systemd (`$CREDENTIALS_DIRECTORY`), with each
+    /// start, and secrets of Kubernetes, whenever `..data` is exchanged.
     pub(super) fn mark(&self) -> Mark {
         match self {
             Self::Variable(name) => Mark::Variable { name: name.clone() },
@@ -38,8 +39,13 @@ impl Place {
             }
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-                let made_anew = file::is_from_systemd(&path);
-                let version = fs::metadata(&path).ok().filter(|_| !made_anew).map(|metadata| {
+                if file::is_from_systemd(&path) {
+                    return Mark::File { path, version: None };
+                }
+                if let Some(path) = file::name_in_kubernetes(&path) {
+                    return Mark::File { path, version: None };
+                }
+                let version = fs::metadata(&path).ok().map(|metadata| {
                     let changed = (metadata.mtime(), metadata.mtime_nsec());
                     format!(
                         "{}:{}:{}:{}.{:09}",
@@ -70,11 +76,4 @@ impl fmt::Display for Place {
 pub(super) enum Mark {
     Variable { name: String },
     File { path: PathBuf, version: Option<String> },
-}
-
-impl Mark {
-    /// Whether another PIN in that place would make another mark.
-    pub(super) const fn shows_change(&self) -> bool {
-        matches!(self, Self::File { version: Some(_), .. })
-    }
 }

@@ -1,13 +1,19 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::notes::Notes;
 use super::*;
 use crate::error::{KeystoreError, Pkcs11Error};
 use crate::file::read_credential;
+use crate::secret::{NotNoted, WithoutNote};
 
 fn wrong() -> Error {
     Pkcs11Error::WrongPin { token: "t".into(), final_try: false, count_low: true }.into()
+}
+
+fn token() -> TriedDevice {
+    TriedDevice::new("token", PinOwner::Token)
 }
 
 struct Device {
@@ -29,6 +35,10 @@ impl Device {
         device
     }
 
+    fn note(&self) -> PathBuf {
+        Notes::of(self.store.home()).path()
+    }
+
     fn put(&self, pin: &str) {
         let _ = fs::remove_file(&self.source);
         file::write(&self.source, pin.as_bytes()).unwrap();
@@ -38,7 +48,7 @@ impl Device {
     fn attempt_in_silence(&self, answer: &Result<(), Error>) {
         let place = Place::File(self.source.clone());
         let read = || Ok(read_credential(&self.source)?);
-        let sent = self.store.try_once("token", &place, false, read, |pin| {
+        let sent = self.store.try_once(&token(), &place, false, read, |pin| {
             note(&pin, answer);
             match answer {
                 Ok(()) => Err(crate::error::DeviceError::NoPkcs11.into()),
@@ -49,9 +59,18 @@ impl Device {
     }
 
     fn attempt(&self, again: bool, answer: Result<(), Error>) -> Result<(), Error> {
-        let place = Place::File(self.source.clone());
-        let read = || Ok(read_credential(&self.source)?);
-        self.store.try_once("token", &place, again, read, |pin| {
+        self.attempt_at(&self.source, again, answer)
+    }
+
+    fn attempt_at(
+        &self,
+        source: &Path,
+        again: bool,
+        answer: Result<(), Error>,
+    ) -> Result<(), Error> {
+        let place = Place::File(source.to_owned());
+        let read = || Ok(read_credential(source)?);
+        self.store.try_once(&token(), &place, again, read, |pin| {
             self.sent.fetch_add(1, Ordering::SeqCst);
             // Long enough for others to come in between, if they could.
             std::thread::sleep(std::time::Duration::from_millis(30));
@@ -68,9 +87,11 @@ impl Device {
 /// As a backend does.
 fn note(pin: &Pin, answer: &Result<(), Error>) {
     match answer {
-        Ok(()) => pin.answer().sending().accepted(),
-        Err(error) if error.is_wrong_pin() => pin.answer().sending().refused(),
-        Err(_) => pin.answer().sending().not_sent(),
+        Ok(()) => pin.answer().sending(WithoutNote::MayNot).unwrap().accepted(),
+        Err(error) if error.is_wrong_pin() => {
+            pin.answer().sending(WithoutNote::MayNot).unwrap().refused()
+        }
+        Err(_) => pin.answer().sending(WithoutNote::MayNot).unwrap().not_sent(),
     }
 }
 
@@ -94,21 +115,21 @@ fn of_many_threads_one_sends_a_wrong_pin() {
 fn what_cannot_be_noted_is_remembered_by_this_process() {
     let device = Device::new();
     // No file takes the note: something else has its name.
-    fs::create_dir(device.store.refusals_path()).unwrap();
+    fs::create_dir(device.note()).unwrap();
     let unreadable = device.attempt(false, Err(wrong())).unwrap_err();
     assert!(matches!(unreadable, Error::Keystore(_)) && device.sent() == 0, "{unreadable}");
-    fs::remove_dir(device.store.refusals_path()).unwrap();
+    fs::remove_dir(device.note()).unwrap();
     // Or has it by the time that the device has answered.
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
-    let sent = device.store.try_once("token", &place, false, read, |pin| {
+    let sent = device.store.try_once(&token(), &place, false, read, |pin| {
         device.sent.fetch_add(1, Ordering::SeqCst);
-        fs::create_dir(device.store.refusals_path()).unwrap();
+        fs::create_dir(device.note()).unwrap();
         pin.answer().refused();
         Err::<(), _>(wrong())
     });
     assert!(sent.unwrap_err().is_wrong_pin());
-    fs::remove_dir(device.store.refusals_path()).unwrap();
+    fs::remove_dir(device.note()).unwrap();
     assert!(refused_before(&device.attempt(false, Ok(()))));
     assert_eq!(device.sent(), 1);
     // Another file is tried, and a right PIN has all forgotten.
@@ -135,7 +156,7 @@ fn what_is_noted_is_the_version_that_was_sent() {
     let device = Device::new();
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
-    let sent = device.store.try_once("token", &place, false, read, |pin| {
+    let sent = device.store.try_once(&token(), &place, false, read, |pin| {
         note(&pin, &Err(wrong()));
         device.put("the right one");
         Err::<(), _>(wrong())
@@ -154,7 +175,7 @@ fn what_is_noted_is_the_version_that_was_sent() {
     };
     let sent = device
         .store
-        .try_once("token", &place, false, read, |pin| Ok(pin.text().unwrap().to_owned()));
+        .try_once(&token(), &place, false, read, |pin| Ok(pin.text().unwrap().to_owned()));
     assert_eq!(sent.unwrap(), "the right one again");
 }
 
@@ -180,6 +201,226 @@ fn a_file_that_was_linked_or_had_its_mode_changed_is_the_same() {
     device.attempt(false, Ok(())).unwrap();
 }
 
+/// What is compared is the PIN.
+#[test]
+fn a_refused_pin_is_known_again_wherever_it_comes_from() {
+    let device = Device::new();
+    let beside = |name: &str| device.source.with_file_name(name);
+    device.attempt(false, Err(wrong())).unwrap_err();
+    // Written anew, and as another file.
+    device.put("wrong");
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    file::write(&device.source, b"wrong\n").unwrap();
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    // A copy, a hard link and a symbolic one.
+    fs::copy(&device.source, beside("copy")).unwrap();
+    fs::hard_link(&device.source, beside("hard")).unwrap();
+    std::os::unix::fs::symlink(&device.source, beside("soft")).unwrap();
+    for name in ["copy", "hard", "soft"] {
+        assert!(refused_before(&device.attempt_at(&beside(name), false, Ok(()))), "{name}");
+    }
+    // A variable. (A test sets none: only its name and what was read there count.)
+    let place = Place::Variable("PIN".to_owned());
+    let of_variable = |pin: &'static str| {
+        let read = || Ok(LockedText::from(pin));
+        device.store.try_once(&token(), &place, false, read, |_| Ok(()))
+    };
+    assert!(refused_before(&of_variable("wrong")));
+    assert_eq!(device.sent(), 1);
+    // And another one is another one, though nothing else has changed.
+    of_variable("another").unwrap();
+    let changed = fs::metadata(&device.source).unwrap().modified().unwrap();
+    fs::write(&device.source, "other\n").unwrap();
+    fs::File::open(&device.source).unwrap().set_modified(changed).unwrap();
+    device.attempt(false, Ok(())).unwrap();
+    assert_eq!(device.sent(), 2);
+}
+
+/// The kubelet writes a directory of another name, and exchanges the link to it.
+fn exchange(volume: &Path, version: &str, pin: &str) {
+    let directory = volume.join(version);
+    fs::create_dir(&directory).unwrap();
+    file::write(&directory.join("pin"), pin.as_bytes()).unwrap();
+    std::os::unix::fs::symlink(version, volume.join("..data_tmp")).unwrap();
+    fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+}
+
+#[test]
+fn a_secret_of_kubernetes_is_the_same_until_another_pin_is_in_it() {
+    let device = Device::new();
+    let volume = device.source.with_file_name("volume");
+    fs::create_dir(&volume).unwrap();
+    exchange(&volume, "..2024_01", "wrong");
+    std::os::unix::fs::symlink("..data/pin", volume.join("pin")).unwrap();
+    let attempt = |answer| device.attempt_at(&volume.join("pin"), false, answer);
+    attempt(Err(wrong())).unwrap_err();
+    exchange(&volume, "..2024_02", "wrong");
+    assert!(refused_before(&attempt(Ok(()))));
+    assert_eq!(device.sent(), 1);
+    exchange(&volume, "..2024_03", "right");
+    attempt(Ok(())).unwrap();
+    // What is in doubt has no tag, and is in doubt by its name.
+    let (place, read) = (Place::File(volume.join("pin")), || Ok("right".into()));
+    let lost = device.store.try_once(&token(), &place, false, read, |pin| {
+        drop(pin.answer().sending(WithoutNote::MayNot));
+        Err::<(), Error>(wrong())
+    });
+    lost.unwrap_err();
+    exchange(&volume, "..2024_04", "right");
+    assert!(in_doubt(&attempt(Ok(()))));
+}
+
+#[test]
+fn a_pin_in_doubt_may_be_right_and_nothing_of_it_is_noted() {
+    let device = Device::new();
+    let noted = || {
+        let noted: serde_json::Value =
+            serde_json::from_slice(&fs::read(device.note()).unwrap()).unwrap();
+        noted[0].clone()
+    };
+    let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
+    let sent = device.store.try_once(&token(), &place, false, read, |pin| {
+        let sending = pin.answer().sending(WithoutNote::MayNot).unwrap();
+        assert_eq!((noted()["in_doubt"].as_bool(), noted().get("pin")), (Some(true), None));
+        sending.in_doubt();
+        assert_eq!(noted().get("pin"), None);
+        Err::<(), Error>(wrong())
+    });
+    sent.unwrap_err();
+    device.attempt(true, Err(wrong())).unwrap_err();
+    // 16 bytes of salt, and two of the PIN's hash.
+    assert_eq!(noted()["pin"].as_str().unwrap().len(), 32 + 1 + 4);
+    // As earlier versions have noted it.
+    let mut old = noted();
+    old.as_object_mut().unwrap().remove("pin");
+    file::write(&device.note(), old_notes(&old).as_bytes()).unwrap();
+    one::forget(&fs::canonicalize(device.store.home()).unwrap(), "token");
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    device.put("wrong");
+    device.attempt(false, Ok(())).unwrap();
+}
+
+fn old_notes(note: &serde_json::Value) -> String {
+    serde_json::json!([note]).to_string()
+}
+
+/// Something else has the name of what the note is written under.
+fn cannot_be_noted(device: &Device) {
+    fs::create_dir(device.store.home().join(".refused.lock")).unwrap();
+}
+
+#[test]
+fn what_cannot_be_noted_is_not_sent_unless_the_device_keeps_count_or_an_operator_insists() {
+    let device = Device::new();
+    cannot_be_noted(&device);
+    let (place, read) = (Place::File(device.source.clone()), || Ok("pin".into()));
+    let sent = |without_note, again| {
+        device.store.try_once(&token(), &place, again, read, |pin| {
+            let NotNoted { source, .. } = match pin.answer().sending(without_note) {
+                Ok(sending) => {
+                    sending.accepted();
+                    return Ok(true);
+                }
+                Err(not_noted) => not_noted,
+            };
+            assert!(source.downcast_ref::<KeystoreError>().is_some(), "{source}");
+            Ok(false)
+        })
+    };
+    assert!(!sent(WithoutNote::MayNot, false).unwrap());
+    assert!(sent(WithoutNote::MayBeSent, false).unwrap());
+    assert!(sent(WithoutNote::MayNot, true).unwrap());
+    fs::remove_dir(device.store.home().join(".refused.lock")).unwrap();
+    assert!(sent(WithoutNote::MayNot, false).unwrap());
+}
+
+/// Two homes of one user, which share a directory.
+fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
+    let (mut one, mut other) = (Device::new(), Device::new());
+    let state = one.source.with_file_name("state");
+    for device in [&mut one, &mut other] {
+        device.store = device.store.clone().with_state_directory(Some(state.clone()));
+    }
+    (one, other, TriedDevice::new("token", owner))
+}
+
+#[test]
+fn of_two_homes_on_one_token_one_sends_a_wrong_pin() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    let sent = AtomicUsize::new(0);
+    let attempt = |device: &Device| {
+        let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
+        device.store.try_once(&token, &place, false, read, |pin| {
+            sent.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            note(&pin, &Err(wrong()));
+            Err::<(), _>(wrong())
+        })
+    };
+    std::thread::scope(|scope| {
+        for turn in 0..8 {
+            let device = if turn % 2 == 0 { &one } else { &other };
+            scope.spawn(|| attempt(device).unwrap_err());
+        }
+    });
+    assert_eq!(sent.load(Ordering::SeqCst), 1);
+    // And what one home has it accepted for, the other one may send.
+    other.attempt(true, Ok(())).unwrap();
+    one.attempt(false, Ok(())).unwrap();
+    assert!(!one.note().exists() && !other.note().exists());
+}
+
+/// Each key of a TPM has a PIN of its own; the count is one.
+#[test]
+fn two_homes_on_one_tpm_wait_for_each_other_and_know_nothing_of_each_others_pins() {
+    let (one, other, tpm) = two_homes(PinOwner::KeyOfTpm);
+    let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for device in [&one, &other] {
+            let (tpm, begun, ended) = (&tpm, &begun, &ended);
+            scope.spawn(move || {
+                let (place, read) = (Place::File(device.source.clone()), || Ok("same".into()));
+                let sent = device.store.try_once(tpm, &place, false, read, |pin| {
+                    let before = begun.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(before, ended.load(Ordering::SeqCst), "two at a time");
+                    std::thread::sleep(std::time::Duration::from_millis(30));
+                    ended.fetch_add(1, Ordering::SeqCst);
+                    note(&pin, &Err(wrong()));
+                    Err::<(), _>(wrong())
+                });
+                assert!(sent.unwrap_err().is_wrong_pin());
+            });
+        }
+    });
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+}
+
+/// A home that is read-only, and a disk that is full: what the device's own directory
+/// takes is noted.
+#[test]
+fn what_the_home_does_not_take_is_noted_beside_the_device() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    cannot_be_noted(&one);
+    cannot_be_noted(&other);
+    let (place, read) = (Place::File(one.source.clone()), || Ok("wrong".into()));
+    let attempt = |device: &Device| {
+        device.store.try_once(&token, &place, false, read, |pin| {
+            pin.answer().sending(WithoutNote::MayNot).unwrap().refused();
+            Err::<(), _>(wrong())
+        })
+    };
+    assert!(attempt(&one).unwrap_err().is_wrong_pin());
+    // Nor by what this process remembers.
+    one::forget(OneTry::begin(&one.store, &token).unwrap().noted_at(), "token");
+    for device in [&one, &other] {
+        let Err(Error::Keystore(KeystoreError::RefusedBefore { note, .. })) = attempt(device)
+        else {
+            panic!("sent again")
+        };
+        assert!(note.to_str().unwrap().contains("/state/token-"), "{}", note.display());
+    }
+}
+
 #[test]
 fn what_the_device_says_counts_and_not_what_is_made_of_it() {
     let device = Device::new();
@@ -187,7 +428,7 @@ fn what_the_device_says_counts_and_not_what_is_made_of_it() {
     assert!(refused_before(&device.attempt(false, Ok(()))));
     device.put("right");
     device.attempt_in_silence(&Ok(()));
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
 }
 
 fn in_doubt(result: &Result<(), Error>) -> bool {
@@ -199,33 +440,33 @@ fn in_doubt(result: &Result<(), Error>) -> bool {
 fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
     let device = Device::new();
     let (place, read) = (Place::File(device.source.clone()), || Ok("1".into()));
-    let killed = device.store.try_once("token", &place, false, read, |pin| {
-        let noted = fs::read_to_string(device.store.refusals_path());
+    let killed = device.store.try_once(&token(), &place, false, read, |pin| {
+        let noted = fs::read_to_string(device.note());
         assert!(noted.is_err(), "nothing was sent yet");
-        let sending = pin.answer().sending();
+        let sending = pin.answer().sending(WithoutNote::MayNot).unwrap();
         // As the kill leaves it.
-        let left = fs::read(device.store.refusals_path()).unwrap();
+        let left = fs::read(device.note()).unwrap();
         sending.accepted();
-        assert!(!device.store.refusals_path().exists());
+        assert!(!device.note().exists());
         Ok(left)
     });
-    file::write(&device.store.refusals_path(), &killed.unwrap()).unwrap();
+    file::write(&device.note(), &killed.unwrap()).unwrap();
     let refused = device.attempt(false, Ok(()));
     assert!(in_doubt(&refused) && device.sent() == 0, "{refused:?}");
     let error = refused.unwrap_err();
     assert!(error.is_wrong_credential() && !error.is_wrong_pin() && !error.is_transient());
-    assert!(in_doubt(&device.store.check_source("token", &place).map(drop)));
+    assert!(in_doubt(&device.store.check_source(&token(), &place, &"1".into()).map(drop)));
     // What is sent again and not looked at is as much in doubt as before.
     let locked = || Pkcs11Error::PinLocked { token: "t".into() };
     let place = Place::File(device.source.clone());
-    let again = device.store.try_once("token", &place, true, read, |pin| {
-        pin.answer().sending().not_sent();
+    let again = device.store.try_once(&token(), &place, true, read, |pin| {
+        pin.answer().sending(WithoutNote::MayNot).unwrap().not_sent();
         Err::<(), Error>(locked().into())
     });
     assert!(again.is_err() && in_doubt(&device.attempt(false, Ok(()))));
     device.attempt(true, Ok(())).unwrap();
     device.attempt(false, Ok(())).unwrap();
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
 }
 
 #[test]
@@ -234,14 +475,14 @@ fn a_pin_without_a_clear_answer_is_in_doubt_until_its_file_is_written_anew() {
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
     for _ in 0..2 {
-        let sent = device.store.try_once("token", &place, true, read, |pin| {
-            pin.answer().sending().in_doubt();
+        let sent = device.store.try_once(&token(), &place, true, read, |pin| {
+            pin.answer().sending(WithoutNote::MayNot).unwrap().in_doubt();
             Err::<(), Error>(crate::error::DeviceError::NoPkcs11.into())
         });
         assert!(!sent.unwrap_err().is_wrong_credential());
         assert!(in_doubt(&device.attempt(false, Ok(()))));
         // Also where no file takes the note.
-        fs::remove_file(device.store.refusals_path()).unwrap();
+        fs::remove_file(device.note()).unwrap();
         assert!(in_doubt(&device.attempt(false, Ok(()))));
     }
     device.put("written anew");
@@ -255,20 +496,20 @@ fn a_pin_that_is_refused_long_after_it_was_accepted_is_noted_for_the_next_proces
     let device = Device::new();
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
-    let kept = device.store.try_once("token", &place, false, read, |pin| {
-        pin.answer().sending().accepted();
+    let kept = device.store.try_once(&token(), &place, false, read, |pin| {
+        pin.answer().sending(WithoutNote::MayNot).unwrap().accepted();
         Ok(pin)
     });
     let kept = kept.unwrap();
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
     // Nobody is kept waiting, neither for the files nor for another try.
     let _opened = device.store.lock().unwrap();
-    let _trying = OneTry::begin(&device.store).unwrap();
+    let _trying = OneTry::begin(&device.store, &token()).unwrap();
     let begun = std::time::Instant::now();
-    kept.clone().answer().sending().refused();
+    kept.clone().answer().sending(WithoutNote::MayNot).unwrap().refused();
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     drop(_trying);
-    assert!(fs::read_to_string(device.store.refusals_path()).unwrap().contains("/pin"));
+    assert!(fs::read_to_string(device.note()).unwrap().contains("/pin"));
     assert!(refused_before(&device.attempt(false, Ok(()))));
     assert_eq!(device.sent(), 0);
 }
@@ -279,8 +520,8 @@ fn who_waits_for_a_try_goes_on_as_soon_as_the_device_has_accepted_it() {
     let device = Device::new();
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
-    let sent = device.store.try_once("token", &place, false, read, |pin| {
-        pin.answer().sending().accepted();
+    let sent = device.store.try_once(&token(), &place, false, read, |pin| {
+        pin.answer().sending(WithoutNote::MayNot).unwrap().accepted();
         std::thread::scope(|scope| scope.spawn(|| device.attempt(false, Ok(()))).join().unwrap())
     });
     sent.unwrap();
@@ -294,12 +535,12 @@ fn given_pins_are_sent_one_after_the_other_and_not_noted() {
     let sending = AtomicUsize::new(0);
     let given = || {
         let credentials = Credentials::pin(Pin::new("typed"));
-        device.store.try_given("token", credentials, false, |credentials| {
+        device.store.try_given(&token(), credentials, false, |credentials| {
             assert_eq!(sending.fetch_add(1, Ordering::SeqCst), 0, "two at a time");
             std::thread::sleep(std::time::Duration::from_millis(10));
             let sent = credentials.pin_for(crate::backend::BackendKind::Pkcs11)?;
             sending.fetch_sub(1, Ordering::SeqCst);
-            sent.answer().sending().refused();
+            sent.answer().sending(WithoutNote::MayNot).unwrap().refused();
             Err::<(), Error>(wrong())
         })
     };
@@ -308,17 +549,17 @@ fn given_pins_are_sent_one_after_the_other_and_not_noted() {
             scope.spawn(|| assert!(given().unwrap_err().is_wrong_pin()));
         }
     });
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
     // One that is accepted shows that there is nothing wrong with the device.
     device.attempt(false, Err(wrong())).unwrap_err();
     let credentials = Credentials::pin(Pin::new("typed"));
-    let accepted = device.store.try_given("token", credentials, false, |credentials| {
+    let accepted = device.store.try_given(&token(), credentials, false, |credentials| {
         let pin = credentials.pin_for(crate::backend::BackendKind::Pkcs11)?;
-        pin.answer().sending().accepted();
+        pin.answer().sending(WithoutNote::MayNot).unwrap().accepted();
         Ok(())
     });
     accepted.unwrap();
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
     device.attempt(false, Ok(())).unwrap();
 }
 
@@ -327,13 +568,13 @@ fn given_pins_are_sent_one_after_the_other_and_not_noted() {
 fn what_is_noted_is_forgotten_while_the_files_are_locked() {
     let device = Device::new();
     device.attempt(false, Err(wrong())).unwrap_err();
-    assert!(device.store.refusals_path().exists());
+    assert!(device.note().exists());
     device.put("the right one");
     let _opened = device.store.lock().unwrap();
     device.attempt(false, Ok(())).unwrap();
-    assert!(!device.store.refusals_path().exists());
+    assert!(!device.note().exists());
     device.attempt(false, Err(wrong())).unwrap_err();
-    assert!(device.store.refusals_path().exists());
+    assert!(device.note().exists());
 }
 
 /// Whoever takes the lock of the files may meet a note that is just being written.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::home::Home;
 
-use super::node::{Node, WRONG};
+use super::node::{NEW, Node, WRONG};
 
 /// As JSON, with its exit code. Nothing is left in the TPM, and no try spent.
 fn doctor(node: &Node, more: &[&str]) -> (i32, Value) {
@@ -125,14 +125,14 @@ fn a_locked_tpm_is_of_no_use_for_a_key_with_a_pin() {
     let node = Node::with_identity("ed25519", &[]);
     node.set("allow_final_try", "true");
     node.tpm.set_dictionary_attack(2, 777, 1000);
-    let wrong = || {
-        let file = node.pin_file(WRONG);
+    let wrong = |pin: &str| {
+        let file = node.pin_file(pin);
         node.ends(77, 1, &[&file[0], &file[1], "sign"], &["tried once"]);
     };
-    wrong();
+    wrong(WRONG);
     let (code, report) = doctor(&node, &[]);
     assert_eq!((code, &verdict(&report, "PIN tries")["state"]), (0, &json!("warning")));
-    wrong();
+    wrong(NEW);
     assert_fails(&node, "PIN tries", &["0 of 2 left; one comes back in 777 s", "-c"]);
     node.set("pin", "false");
     let (code, report) = doctor(&node, &["--probe"]);

@@ -108,6 +108,14 @@ impl Help for Pkcs11Error {
                  one before. Name another: --key 'pkcs11:token=LABEL'"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
+            Self::PinNotNoted { repair, .. } => {
+                return Some(format!(
+                    "{repair}; or, if that is to stay so, name a directory that can be written to in \
+                     $XDG_STATE_HOME, or make sure of the PIN and run the command once with \
+                     --retry-pin. A service needs `allow_unnoted_try = true` under \
+                     [identity.pkcs11]: a wrong PIN costs a try at each start then"
+                ));
+            }
             Self::LeftBehind { by_their_id: false, .. } => {
                 "destroy each of them (`pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID --type privkey`, \
                  pubkey and secrkey; where the id is unknown, --label with the label that the key was \
@@ -158,6 +166,14 @@ impl Help for TpmError {
                  use policy = \"authorized\"; if nothing was updated, find out what has changed"
             }
             Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",
+            Self::PinNotNoted { repair, .. } => {
+                return Some(format!(
+                    "{repair}; or, if that is to stay so, have the count of wrong PINs reset \
+                     (`tpm2_dictionarylockout -c`), or make sure of the PIN and run the command \
+                     once with --retry-pin. A service needs `allow_unnoted_try = true` under \
+                     [identity.tpm]: a wrong PIN costs a try at each start then"
+                ));
+            }
             Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
                 "nothing was sent to it: restore the storage key at that handle, or, for a new \

@@ -52,15 +52,10 @@ impl Help for KeystoreError {
             Self::Approvals { .. } => {
                 "move the file away, and install the approvals again with `icnctl tpm install`"
             }
-            Self::RefusedBefore { shows_change: true, .. } => {
-                "put the right PIN there: a file that is written anew is tried; if it is the right \
-                 one, run the command once with --retry-pin"
-            }
             Self::RefusedBefore { note, .. } => {
                 return Some(format!(
-                    "put the right PIN there; that it has changed does not show (a variable, or a \
-                     credential that systemd makes anew with each start), so run the command once \
-                     with --retry-pin, or remove {}",
+                    "put the right PIN there: another one is tried; if this one is right now, run \
+                     the command once with --retry-pin, or remove {}",
                     note.display()
                 ));
             }

@@ -50,19 +50,24 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
     assert_says(KeystoreError::NoIdentity { home: "/h".into() }, &["icnctl id init", "--home"]);
     assert_says(KeystoreError::Exists { path: "/h".into() }, &["--home", "never overwritten"]);
     assert_says(KeystoreError::NotADirectory { path: "/h".into() }, &["--home"]);
-    let refused = |shows_change| KeystoreError::RefusedBefore {
+    let refused = KeystoreError::RefusedBefore {
         token: token(),
         source_name: "x".into(),
         at: 0,
-        shows_change,
         note: "/h/refused.json".into(),
     };
-    assert_says(refused(true), &["written anew is tried", "--retry-pin"]);
-    assert_says(refused(false), &["does not show", "--retry-pin", "remove /h/refused.json"]);
+    assert_says(refused, &["another one is tried", "--retry-pin", "remove /h/refused.json"]);
     let (token_name, note) = (token(), "/h/refused.json".into());
     assert_says(
         KeystoreError::PinInDoubt { token: token_name, source_name: "x".into(), at: 0, note },
         &["make sure of the PIN", "tries are left", "--retry-pin", "remove /h/refused.json"],
+    );
+    let (full, repair) = (|| "the disk is full".into(), || "make room: df -h /h".to_owned());
+    let unnoted = ["make room: df -h", "--retry-pin", "allow_unnoted_try = true", "at each start"];
+    assert_says(TpmError::PinNotNoted { repair: repair(), source: full() }, &unnoted);
+    assert_says(
+        Pkcs11Error::PinNotNoted { token: token(), repair: repair(), source: full() },
+        &unnoted,
     );
     assert_says(Pkcs11Error::FoundTwice { did: did(), candidates: Vec::new() }, &["--key URI"]);
     let taken = |keys| Pkcs11Error::LabelTaken { token: token(), label: token(), keys };

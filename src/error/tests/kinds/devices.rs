@@ -1,11 +1,17 @@
 use super::{boxed, check, did};
 use crate::algorithm::{AlgorithmId, BadSignature};
 use crate::error::{
-    DeviceError, ErrorKind as K, FormatError, ModuleProblem, OpenError, PinProblem, Pkcs11Error,
-    SignError, TpmError, TpmState,
+    DeviceError, ErrorKind as K, FormatError, KeystoreError, ModuleProblem, OpenError, PinProblem,
+    Pkcs11Error, SignError, TpmError, TpmState,
 };
 use crate::evidence::{Assurance, Exposable, ProvenanceKind};
 use crate::locator::BackendKind;
+
+/// A disk that takes no note.
+fn boxed_full() -> Box<dyn std::error::Error + Send + Sync> {
+    let source = std::io::ErrorKind::StorageFull.into();
+    Box::new(KeystoreError::Io { action: "write", path: "/x".into(), source })
+}
 
 #[test]
 fn of_opening() {
@@ -138,6 +144,8 @@ fn of_tokens() {
             (E::PinKnownWrong { token: t() }, K::WrongCredential),
             (E::PinDiffers { token: t() }, K::WrongCredential),
             (E::FinalTry { token: t() }, K::LockedOut),
+            (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
+            (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
             (E::PinLocked { token: t() }, K::LockedOut),
             (E::PinUnusable { token: t(), problem: PinProblem::Empty }, K::CredentialMissing),
             (E::PinNotTaken { token: t(), problem: PinProblem::Expired }, K::WrongCredential),
@@ -188,6 +196,8 @@ fn of_tpms() {
             (E::PinUnusable { reason: "r" }, K::CredentialMissing),
             (E::NoMemory { log_n: 17 }, K::Busy),
             (E::FinalTry, K::LockedOut),
+            (E::PinNotNoted { repair: t(), source: boxed_full() }, K::Storage),
+            (E::PinNotNoted { repair: t(), source: boxed() }, K::Io),
             (E::LockedOut { recovery_seconds: None, source: None }, K::LockedOut),
             (E::OtherTpm { expected: t(), found: t() }, K::OtherIdentity),
             (E::ParentChanged { handle: 1, expected: t(), found: t() }, K::OtherIdentity),

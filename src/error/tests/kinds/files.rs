@@ -60,13 +60,8 @@ fn of_credentials() {
 fn of_the_keystore() {
     use KeystoreError as E;
     let path = || "/x".into();
-    let refused = |shows_change| E::RefusedBefore {
-        token: "t".into(),
-        source_name: "s".into(),
-        at: 0,
-        shows_change,
-        note: "/x".into(),
-    };
+    let refused =
+        E::RefusedBefore { token: "t".into(), source_name: "s".into(), at: 0, note: "/x".into() };
     let t = || "text".to_owned();
     let busy = Box::new(io(io::ErrorKind::ResourceBusy));
     check(
@@ -125,8 +120,7 @@ fn of_the_keystore() {
             (E::Replaced { home: path(), what: "DID" }, K::OtherIdentity),
             (E::Resealed { home: path() }, K::CredentialMissing),
             (E::ReadBack { path: path() }, K::Io),
-            (refused(true), K::WrongCredential),
-            (refused(false), K::WrongCredential),
+            (refused, K::WrongCredential),
             (
                 E::PinInDoubt { token: t(), source_name: t(), at: 0, note: path() },
                 K::WrongCredential,
