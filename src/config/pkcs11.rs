@@ -50,7 +50,7 @@ pub struct Pkcs11Config {
     /// Whether a PIN may be sent where no disk takes the note that it is tried, and the
     /// token does not show wrong ones (default false): a wrong one costs a try at each
     /// start then.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub allow_unnoted_try: bool,
     /// Whether what the module says of a key's history counts: `CKA_LOCAL`,
     /// `CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE` (default true). If false, keys
@@ -84,6 +84,8 @@ struct Fields {
     verify_after_sign: bool,
     #[serde(default)]
     allow_final_try: bool,
+    #[serde(default)]
+    allow_unnoted_try: bool,
     #[serde(default = "yes")]
     trust_key_history: bool,
     #[serde(default = "claimed")]

@@ -84,6 +84,7 @@ struct Fields {
     approver: Option<PathBuf>,
     pin_work_factor: u8,
     allow_final_try: bool,
+    allow_unnoted_try: bool,
     attestation: bool,
 }
 
