@@ -94,6 +94,8 @@ fn a_closed_standard_output_is_an_error() {
         ("icnctl id export --public-key=pem", 1),
         ("icnctl decrypt m", 1),
         ("icnctl peer list", 1),
+        ("icnctl --help", 1),
+        ("icnctl --version", 1),
         ("icnctl backend doctor", 1),
         (&format!("{VERIFY} m"), 2),
         ("icnctl id verify-document document", 2),

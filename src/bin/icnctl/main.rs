@@ -64,7 +64,13 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(wrong) if wrong.use_stderr() => wrong.exit(),
         // `--help` and `--version` are results as others are.
-        Err(text) => return yes(text.print().is_ok()),
+        Err(text) => {
+            if let Err(error) = standard::check_output() {
+                error.report();
+                return ExitCode::FAILURE;
+            }
+            return yes(text.print().is_ok());
+        }
     };
     let verifies = args.command.verifies();
     match run(args) {

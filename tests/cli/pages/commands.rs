@@ -58,6 +58,12 @@ impl Commands {
         self.options.contains_key(path)
     }
 
+    /// Whether what stands behind our name is a command, and no prose.
+    pub(crate) fn begins(&self, line: &str) -> bool {
+        let first = line.split(' ').next().unwrap_or_default();
+        first.starts_with("--") && first.len() > 2 || self.has(&[first.to_owned()])
+    }
+
     /// Whether a text in backticks is meant as a command of ours, without its name.
     pub(crate) fn is_one(&self, text: &str) -> bool {
         let words: Vec<String> = text.split_whitespace().take(2).map(str::to_owned).collect();

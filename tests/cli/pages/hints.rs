@@ -117,8 +117,8 @@ const NAMED: &[(&str, &str)] = &[
     ("ssh-keygen -Y verify -n CONTEXT", "docs/signing.md"),
 ];
 
-/// What stands in backticks in the pages and in the sources, with a space in it.
-pub(crate) fn code_in_sources() -> Vec<(String, String)> {
+/// The texts of the sources, without their tests: each on one line, by file.
+pub(crate) fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut directories = vec![root().join("src")];
     while let Some(directory) = directories.pop() {
@@ -135,22 +135,25 @@ pub(crate) fn code_in_sources() -> Vec<(String, String)> {
             }
             let text = std::fs::read_to_string(&path).unwrap();
             let place = path.strip_prefix(root()).unwrap().display().to_string();
-            found.extend(code_in(&text).into_iter().map(|code| (place.clone(), code)));
+            found.push((place, on_one_line(&text)));
         }
     }
     found
 }
 
 /// A text goes on in the next line, a comment too.
-fn code_in(source: &str) -> Vec<String> {
+fn on_one_line(source: &str) -> String {
     let lines = source.lines().map(|line| {
         let line = line.trim();
         ["//!", "///", "//"].iter().find_map(|begin| line.strip_prefix(begin)).unwrap_or(line)
     });
     let text = lines.map(str::trim).collect::<Vec<_>>().join("\n");
-    let text = text.replace("\\\n", "").replace('\n', " ");
-    // Backticks do not come in pairs in sources: each can begin code that has no other in it.
-    let parts: Vec<&str> = text.split('`').collect();
+    text.replace("\\\n", "").replace('\n', " ")
+}
+
+/// Backticks do not come in pairs in sources: each can begin code that has no other in it.
+fn code_in(source: &str) -> Vec<String> {
+    let parts: Vec<&str> = source.split('`').collect();
     let inner = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default();
     inner.iter().filter(|part| part.len() < 200).map(|part| (*part).to_owned()).collect()
 }
@@ -165,7 +168,7 @@ fn is_looked_for(code: &str) -> bool {
 #[test]
 fn what_is_advised_to_do_with_other_programs_works() {
     let in_pages = pages().into_iter().flat_map(|page| page.inline).map(|(_, code)| code);
-    let in_sources = code_in_sources().into_iter().map(|(_, code)| code);
+    let in_sources = sources().into_iter().flat_map(|(_, text)| code_in(&text));
     let found: BTreeSet<String> =
         in_pages.chain(in_sources).filter(|code| is_looked_for(code)).collect();
     let known =
