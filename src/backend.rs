@@ -115,6 +115,16 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     /// If the device failed.
     fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error>;
 
+    /// **Blocks** on the device. Whether the key at a locator, which is open, shows that an
+    /// identity was made around it before.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    fn had_identity(&self, _locator: &Locator, _did: &Did) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// The TPM, where the backend is one: for what only it can do.
     #[cfg(feature = "tpm")]
     fn as_tpm(&self) -> Option<&tpm::TpmBackend> {
@@ -226,6 +236,9 @@ pub struct PinState {
     pub to_be_changed: bool,
     /// `CKF_PROTECTED_AUTHENTICATION_PATH`: the PIN is entered at the token.
     pub pin_pad: bool,
+    /// None of the flags says that a wrong PIN was entered, or that the PIN is locked: the
+    /// module does not ask (tpm2-pkcs11).
+    pub silent: bool,
     /// How many wrong PINs a TPM takes before it locks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries_left: Option<u32>,

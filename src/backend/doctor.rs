@@ -33,6 +33,8 @@ pub enum Remedy {
     LastingProbe,
     /// One of several tokens: `Pkcs11Config::with_token`.
     NameToken,
+    /// A public key that was deleted: `LoggedIn::write_public_key`.
+    WritePublicKey,
 }
 
 /// Whether a requirement is met.

@@ -190,6 +190,11 @@ impl Pkcs11Backend {
     }
 }
 
+/// `CKA_LABEL` of what keeps the storage key beside the key of this label.
+fn storage_label(of_key: &str) -> String {
+    format!("{} storage", if of_key.is_empty() { DEFAULT_LABEL } else { of_key })
+}
+
 /// Whether no key is in danger, or the operator knows of it.
 fn may_make_keys(config: &Pkcs11Config, token: &Token) -> bool {
     config.make_keys_in_slots || !token.identity().makes_keys_in_slots()
@@ -333,6 +338,19 @@ impl Backend for Pkcs11Backend {
         Ok(removed?)
     }
 
+    fn had_identity(&self, locator: &Locator, did: &Did) -> Result<bool, Error> {
+        let locator = of_pkcs11(locator)?;
+        // As keys are named that were made here. Cards and pkcs11-tool choose shorter ones.
+        if locator.id.len() == template::ID_LENGTH {
+            return Ok(true);
+        }
+        let token = self.vault_token(did)?;
+        let _login = LoginGuard::join(&token)?;
+        let session = token.session()?;
+        let objects = Objects { token: &token, session: &session };
+        Ok(objects.is_anything_labelled(&storage_label(&locator.label))?)
+    }
+
     fn vault(&self) -> Option<&dyn StorageVault> {
         match self.token().and_then(|token| storage::is_possible(&token)) {
             Ok(false) => None,
@@ -367,8 +385,7 @@ impl StorageVault for Pkcs11Backend {
             return Ok(None);
         }
         let of_key = self.known().get(did.as_str()).map(|locator| locator.label.clone());
-        let label = of_key.filter(|label| !label.is_empty());
-        let label = format!("{} storage", label.as_deref().unwrap_or(DEFAULT_LABEL));
+        let label = storage_label(of_key.as_deref().unwrap_or_default());
         let (id, label, lifetime) = (id.as_slice(), label.as_str(), Lifetime::Token);
         storage::wrap(&token, ToKeep { id, label, lifetime, did, storage_key })
     }

@@ -109,7 +109,9 @@ impl Pkcs11Error {
             | Self::PinDiffers { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
             Self::PinNotNoted { source, .. } => not_noted(&**source),
-            Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
+            Self::FinalTry { .. } | Self::PinLocked { .. } | Self::TpmLocked { .. } => {
+                ErrorKind::LockedOut
+            }
             Self::PinUnusable { .. } | Self::NotOpen { .. } => ErrorKind::CredentialMissing,
             Self::NotReopened { source, .. } => {
                 source.downcast_ref().map_or(ErrorKind::DeviceFailed, OpenError::kind)

@@ -247,6 +247,13 @@ pub enum Pkcs11Error {
         /// The token.
         token: String,
     },
+    /// The TPM behind a token takes no PIN now, the right one neither: wrong ones were
+    /// entered, for this token or by another program.
+    #[error("the TPM behind token {token} is locked after wrong PINs, and takes none now")]
+    TpmLocked {
+        /// The token.
+        token: String,
+    },
     /// The token wants something else than this PIN.
     #[error("token {token} does not take this PIN: {problem}")]
     PinUnusable {
@@ -363,6 +370,12 @@ fn tries(final_try: bool, count_low: bool) -> &'static str {
 impl Pkcs11Error {
     /// Whether the token refused the PIN that was given.
     pub(super) const fn is_wrong_pin(&self) -> bool {
-        matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. })
+        matches!(
+            self,
+            Self::WrongPin { .. }
+                | Self::PinKnownWrong { .. }
+                | Self::PinLocked { .. }
+                | Self::TpmLocked { .. }
+        )
     }
 }

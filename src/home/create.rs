@@ -147,9 +147,10 @@ impl Home {
         source: CredentialSource<'_>,
     ) -> Result<Made, Error> {
         self.check_vacant_for(Some(did))?;
+        let was_known = self.config.identity.did.as_ref() == Some(did);
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
-            store.draft_around(backend, locator, did, credentials)
+            store.draft_around_known(backend, (locator, did), credentials, was_known)
         })
     }
 

@@ -27,17 +27,20 @@ impl Home {
         source: CredentialSource<'_>,
     ) -> Result<Made, Error> {
         let pinned = self.pinned_for_new()?.cloned();
+        let known = self.config.identity.did.clone();
         self.check_vacant_for(pinned.as_ref())?;
         let path = self.config_path().to_owned();
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
             let token = pkcs11(backend)?.log_in(credentials)?;
             let (locator, did) = find(&token)?;
+            let was_known = known.as_ref() == Some(&did);
             if let Some(pinned) = pinned.filter(|pinned| *pinned != did) {
                 return Err(KeystoreError::OtherPinned { path, pinned }.into());
             }
             // Opened before the login ends, the key keeps it.
-            store.draft_around(backend, &Locator::Pkcs11(locator), &did, credentials)
+            let place = Locator::Pkcs11(locator);
+            store.draft_around_known(backend, (&place, &did), credentials, was_known)
         })
     }
 

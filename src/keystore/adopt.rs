@@ -24,6 +24,17 @@ impl IdentityStore {
         did: &Did,
         credentials: &Credentials,
     ) -> Result<Draft<'a>, Error> {
+        self.draft_around_known(backend, (locator, did), credentials, false)
+    }
+
+    /// The same, of a DID that may have had an identity before.
+    pub(crate) fn draft_around_known<'a>(
+        &self,
+        backend: &'a dyn Backend,
+        (locator, did): (&Locator, &Did),
+        credentials: &Credentials,
+        was_known: bool,
+    ) -> Result<Draft<'a>, Error> {
         check_clock()?;
         let mut undo = Undo::begin(self)?;
         if !backend.makes_storage_keys() {
@@ -36,15 +47,19 @@ impl IdentityStore {
         undo.clear(backend, Some((did, locator)), credentials)?;
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
         let bundle = IdentityBundle::issue_around(key, epoch, None)?;
+        let is_second = was_known || self.has_left(did) || backend.had_identity(locator, did)?;
         let plan = backend.plan(Some(did))?;
         undo.announce(&plan)?;
         undo.will_remove(backend, &plan, credentials);
         let stored = stored(backend, &plan, did, locator.clone(), credentials)?;
-        log::warn!(
-            "{did} gets a new X25519 key and a DID document of its own, since its key was there \
-             before: if it has an identity elsewhere, or had one, what was encrypted to that one \
-             does not open here, and peers may know two documents; restore a backup of it instead"
-        );
+        if is_second {
+            log::warn!(
+                "{did} gets a new X25519 key and a DID document of its own, since its key was there \
+                 before: if it has an identity elsewhere, or had one, what was encrypted to that \
+                 one does not open here, and peers may know two documents; restore a backup of it \
+                 instead"
+            );
+        }
         let new = New::first(self, bundle, stored, None)?;
         Ok(Draft::new(new, undo).with_new_did())
     }

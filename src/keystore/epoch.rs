@@ -48,9 +48,18 @@ impl IdentityStore {
     /// The epoch that a header shows which an earlier identity of this DID has left
     /// here: what comes in its place is in no earlier one.
     pub(super) fn epoch_left(&self, did: &Did) -> u64 {
+        self.binding_left(did).map_or(0, |binding| binding.epoch())
+    }
+
+    /// Whether an earlier identity of this DID has left its header here.
+    pub(super) fn has_left(&self, did: &Did) -> bool {
+        self.binding_left(did).is_some()
+    }
+
+    fn binding_left(&self, did: &Did) -> Option<Binding> {
         let left = self.read_header_at(&self.header_path()).ok().flatten();
         let binding = left.and_then(|(header, _)| header.binding());
-        binding.filter(|binding| binding.did() == did).map_or(0, |binding| binding.epoch())
+        binding.filter(|binding| binding.did() == did)
     }
 }
 

@@ -132,9 +132,13 @@ fn a_device_that_is_away_or_locked_fails_the_check() {
     let home = hsm.faulty_identity("node-1");
     assert_eq!(home.icnctl(&CHECK, b"").code, 0);
     let logins = hsm.count("C_Login");
-    for (script, problem) in
-        [("flag pin-locked", "the PIN is locked"), ("flag final-try", "one wrong PIN more locks")]
-    {
+    for (script, problem) in [
+        ("flag pin-locked", "the PIN is locked"),
+        ("flag final-try", "one wrong PIN more locks"),
+        ("flag count-low", "a wrong PIN was entered since the last right one"),
+        ("flag to-be-changed", "the PIN has to be changed"),
+        ("flag pin-uninitialized", "no PIN is set"),
+    ] {
         hsm.script(script);
         let ran = home.icnctl(&CHECK, b"");
         assert!(ran.code == 1 && ran.out.contains(problem), "{}{}", ran.out, ran.err);
@@ -164,4 +168,21 @@ fn a_payload_that_no_command_would_read_fails_the_check() {
         std::fs::remove_file(home.path("identity.age")).unwrap();
         home.fails(&CHECK, b"", &["identity.age is missing"]);
     }
+}
+
+/// SoftHSM2 as it is: it never locks, and tells that a wrong PIN was entered.
+#[test]
+fn a_wrong_pin_fails_the_check_until_the_right_one_was_entered() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    home.ok(&CHECK, b"");
+    let wrong = ["--login", "--pin", "11112222", "--list-objects"];
+    assert_ne!(hsm.pkcs11_tool(&wrong).code, 0);
+    let ran = home.icnctl(&CHECK, b"");
+    let problem = "PROBLEM: a wrong PIN was entered since the last right one";
+    assert!(ran.code == 1 && ran.out.contains(problem), "{}{}", ran.out, ran.err);
+    assert!(home.ok(&SHOW, b"").contains(problem));
+    assert_eq!(home.show()["pin"]["count_low"], true);
+    home.ok(&["sign"], b"hello");
+    home.ok(&CHECK, b"");
 }

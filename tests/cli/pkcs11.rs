@@ -1,7 +1,9 @@
 //! `icnctl` with a token (SoftHSM2: a soft token, and shown as one).
 
+mod again;
 mod answers;
 mod doctor;
+mod full;
 mod half;
 mod hidden;
 mod naming;

@@ -78,6 +78,40 @@ fn a_wrong_pin_is_sent_to_tpm2_pkcs11_once() {
     signs(&home);
 }
 
+/// A lock of the TPM, which no flag tells of, and which a new PIN does not end.
+#[test]
+fn a_locked_tpm_behind_tpm2_pkcs11_is_said_to_be_one_and_opens_when_its_count_is_reset() {
+    let token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    token.tpm.set_dictionary_attack(3, 1000, 1000);
+    for _ in 0..4 {
+        let wrong = ["--token-label", "node-1", "--login", "--pin", WRONG, "--list-objects"];
+        assert_ne!(token.pkcs11_tool(&wrong).code, 0);
+    }
+    let texts = [
+        "the TPM behind token node-1 is locked after wrong PINs",
+        "wait, with the machine running",
+        "tpm2_dictionarylockout -c",
+    ];
+    let ran = home.refused(&["sign"], b"hello", &texts);
+    assert!(!ran.err.contains("init-pin") && !ran.err.contains("security officer"), "{}", ran.err);
+    // Nor does the security officer get in.
+    let officer = ["--login", "--login-type", "so", "--so-pin", support::softhsm::SO_PIN];
+    let officer = [&["--token-label", "node-1"][..], &officer, &["--init-pin"]].concat();
+    let ran = token.pkcs11_tool(&[&officer[..], &["--pin", WRONG]].concat());
+    assert!(ran.code != 0 && ran.err.contains("CKR_PIN_LOCKED"), "{}{}", ran.out, ran.err);
+    // What cannot be seen is not said to be well.
+    let checked = home.ok(&["id", "show", "--check"], b"");
+    assert!(checked.contains("does not tell whether its PIN is locked"), "{checked}");
+    assert!(checked.contains("tpm2_getcap properties-variable"), "{checked}");
+    assert_eq!(home.show()["pin"]["silent"], true);
+    let report = home.ok(&["backend", "doctor"], b"");
+    assert!(report.contains("does not tell of wrong tries, nor of a lock"), "{report}");
+
+    token.tpm.clear_lockout();
+    signs(&home);
+}
+
 #[test]
 fn the_doctor_says_of_tpm2_pkcs11_that_it_is_a_soft_token() {
     let token = Tpm2Token::new("node-1");

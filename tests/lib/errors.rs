@@ -37,6 +37,11 @@ fn every_pin_state_has_its_own_words() {
             "security officer",
         ),
         (
+            Pkcs11Error::TpmLocked { token: token() },
+            "the TPM behind token node-1 is locked after wrong PINs, and takes none now",
+            "tpm2_dictionarylockout -c",
+        ),
+        (
             Pkcs11Error::PinNotTaken { token: token(), problem: PinProblem::Expired },
             "token node-1 was sent the PIN once and does not log in with it: the PIN has expired",
             "--change-pin",

@@ -84,6 +84,8 @@ pub struct TokenReport {
     pub mechanisms: Vec<String>,
     /// Public keys, Ed25519 and P-256, that are shown without a login.
     pub keys: Vec<KeyReport>,
+    /// Whether any public key is shown without a login, of whatever kind.
+    pub shows_public_keys: bool,
     /// Why the keys could not be listed.
     pub keys_error: Option<String>,
     /// Why its mechanisms or the state of its PIN could not be read.
@@ -136,9 +138,9 @@ fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenRepor
     let unread = [info.as_ref().err(), mechanisms.as_ref().err()];
     let unreadable = unread.into_iter().flatten().map(|error| in_full(error)).next();
     let info = info.ok();
-    let (keys, keys_error) = match keys(token) {
+    let ((keys, shows_public_keys), keys_error) = match keys(token) {
         Ok(keys) => (keys, None),
-        Err(error) => (Vec::new(), Some(in_full(&error))),
+        Err(error) => ((Vec::new(), false), Some(in_full(&error))),
     };
     TokenReport {
         uri: super::locator(token, Vec::new(), "").token_uri(),
@@ -153,6 +155,7 @@ fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenRepor
         unreadable,
         keys_in_slots: !super::may_make_keys(config, token),
         keys,
+        shows_public_keys,
         keys_error,
         label: identity.label,
         serial: identity.serial,
@@ -162,11 +165,13 @@ fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenRepor
     }
 }
 
-fn keys(token: &Token) -> Result<Vec<KeyReport>, Pkcs11Error> {
+/// Those that an identity can have, and whether any are shown.
+fn keys(token: &Token) -> Result<(Vec<KeyReport>, bool), Pkcs11Error> {
     let session = token.session()?;
     let objects = Objects { token, session: &session };
     let public = objects.all_public()?;
-    public
+    let any = !public.is_empty() || objects.shows_public_keys()?;
+    let reports: Result<_, _> = public
         .into_iter()
         .map(|object| {
             let (label, id) = (objects.label(object)?, objects.id(object)?);
@@ -178,5 +183,6 @@ fn keys(token: &Token) -> Result<Vec<KeyReport>, Pkcs11Error> {
             };
             Ok(KeyReport { label, uri: uri.to_string(), did, problem })
         })
-        .collect()
+        .collect();
+    Ok((reports?, any))
 }

@@ -94,6 +94,26 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The same, of a call that makes an object; and that the token is full, where the
+/// answer may mean that.
+pub(super) fn in_full_of_making(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = in_full(error);
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref() {
+            Some(Failure::Returned(RvError::DeviceMemory)) => {
+                return format!("{text} (the token is full)");
+            }
+            // SoftHSM answers so.
+            Some(Failure::Returned(RvError::FunctionFailed | RvError::GeneralError)) => {
+                return format!("{text} (it may be full)");
+            }
+            _ => cause = error.source(),
+        }
+    }
+    text
+}
+
 /// `DeviceRemoved` → `CKR_DEVICE_REMOVED`.
 fn ckr_name(variant: &str) -> String {
     let mut name = String::from("CKR");

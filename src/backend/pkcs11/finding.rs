@@ -106,6 +106,21 @@ impl Pkcs11Backend {
         let session = token.session()?;
         Ok(!Objects { token: &token, session: &session }.all_public()?.is_empty())
     }
+
+    /// **Blocks** on the device. Whether the token of a locator shows public keys, of
+    /// whatever kind, before a login. One that does, and does not show the key there
+    /// ([`SealedKey::is_shown`](crate::key::SealedKey::is_shown)), has lost its public
+    /// object, or the key; of one that shows none, nothing follows.
+    ///
+    /// # Errors
+    ///
+    /// If the token is not there, or cannot be searched.
+    pub fn shows_public_keys(&self, locator: &Pkcs11Locator) -> Result<bool, Pkcs11Error> {
+        let wanted = self.wanted().narrowed_to(locator, &self.module)?;
+        let token = Token::select(&self.module, &wanted)?;
+        let session = token.session()?;
+        Objects { token: &token, session: &session }.shows_public_keys()
+    }
 }
 
 /// The one public key with a label.

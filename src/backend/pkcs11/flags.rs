@@ -1,6 +1,7 @@
 //! Whether a PIN may be sent, by what the token says of itself.
 
 use super::info::TokenInfo;
+use super::refusal::locked;
 use super::token::Token;
 use crate::error::{PinProblem, Pkcs11Error};
 use crate::secret::Pin;
@@ -20,7 +21,7 @@ pub(super) fn may_send(
     token.must_be(info)?;
     let state = info.pin();
     if state.locked {
-        return Err(Pkcs11Error::PinLocked { token: token.name() });
+        return Err(locked(token));
     }
     if !state.initialized {
         return unusable(PinProblem::NotSet);

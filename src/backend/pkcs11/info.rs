@@ -90,6 +90,7 @@ impl TokenInfo {
             locked: self.has(CKF_USER_PIN_LOCKED),
             to_be_changed: self.has(CKF_USER_PIN_TO_BE_CHANGED),
             pin_pad: self.has(CKF_PROTECTED_AUTHENTICATION_PATH),
+            silent: false,
             tries_left: None,
         }
     }

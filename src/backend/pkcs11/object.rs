@@ -85,7 +85,19 @@ impl Objects<'_> {
         self.public_with(&[])
     }
 
-    /// Those of them with this `CKA_LABEL`.
+    /// Whether any public key is shown, of whatever kind.
+    pub(super) fn shows_public_keys(self) -> Result<bool, Pkcs11Error> {
+        let any = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Token(true)];
+        Ok(!self.find(&any)?.is_empty())
+    }
+
+    /// Whether any object on the token has this `CKA_LABEL`.
+    pub(super) fn is_anything_labelled(self, label: &str) -> Result<bool, Pkcs11Error> {
+        let named = [Attribute::Label(label.into()), Attribute::Token(true)];
+        Ok(!self.find(&named)?.is_empty())
+    }
+
+    /// Those that may be an identity's, with this `CKA_LABEL`.
     pub(super) fn public_labelled(self, label: &str) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         self.public_with(&[Attribute::Label(label.into())])
     }

@@ -44,7 +44,7 @@ impl Unclear {
             pin.answer().in_doubt();
         }
         match self {
-            Self::Locked => Pkcs11Error::PinLocked { token: token.name() },
+            Self::Locked => locked(token),
             Self::OfficerIsIn => officer_is_in(token),
             Self::Answered(answer) => Pkcs11Error::Call {
                 call: "C_Login",
@@ -86,9 +86,7 @@ impl Refusal {
             | RvError::PinLenRange
             | RvError::UserTypeInvalid
             | RvError::UserNotLoggedIn => Self::OfThisPin(wrong(token, flags(token))),
-            RvError::PinLocked => {
-                Self::Unclear(Unclear::Locked, Pkcs11Error::PinLocked { token: token.name() })
-            }
+            RvError::PinLocked => Self::Unclear(Unclear::Locked, locked(token)),
             RvError::PinExpired => answered(error, not_taken(PinProblem::Expired)),
             RvError::UserPinNotInitialized => answered(error, not_taken(PinProblem::NotSet)),
             RvError::UserAlreadyLoggedIn => Self::AlreadyIn(not_taken(PinProblem::OtherLogin)),
@@ -120,13 +118,19 @@ fn flags(token: &Token) -> PinState {
 }
 
 fn wrong(token: &Token, now: PinState) -> Pkcs11Error {
-    let token = token.name();
     match now {
-        PinState { locked: true, .. } => Pkcs11Error::PinLocked { token },
+        PinState { locked: true, .. } => locked(token),
         PinState { final_try, count_low, .. } => {
-            Pkcs11Error::WrongPin { token, final_try, count_low }
+            Pkcs11Error::WrongPin { token: token.name(), final_try, count_low }
         }
     }
+}
+
+/// The security officer of a TPM's token cannot help: its PIN goes to the TPM, too.
+pub(super) fn locked(token: &Token) -> Pkcs11Error {
+    let is_tpm = token.identity().is_of_tpm2_pkcs11();
+    let token = token.name();
+    if is_tpm { Pkcs11Error::TpmLocked { token } } else { Pkcs11Error::PinLocked { token } }
 }
 
 /// A code that says nothing; the flags may.

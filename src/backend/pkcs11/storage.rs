@@ -4,6 +4,8 @@
 //! the associated data, so that what was wrapped for one identity does not
 //! open another one.
 
+use std::fmt;
+
 use cryptoki::error::Error;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::{Mechanism, MechanismType};
@@ -13,7 +15,7 @@ use cryptoki::types::Ulong;
 use subtle::ConstantTimeEq as _;
 
 use super::connection::LoginGuard;
-use super::failure::{Failure, in_full};
+use super::failure::{Failure, in_full_of_making};
 use super::keep::ToKeep;
 use super::keygen::Lifetime;
 use super::object::{Objects, with_id};
@@ -55,6 +57,15 @@ impl Way {
     }
 }
 
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AesGcm => "AES-GCM",
+            Self::Ecdh => "ECDH on P-256",
+        })
+    }
+}
+
 /// Whether a token may be able to keep storage keys.
 pub(super) fn is_possible(token: &Token) -> Result<bool, Pkcs11Error> {
     let present = token.mechanisms()?;
@@ -75,6 +86,7 @@ pub(super) enum NotKept {
 /// Encrypts to the token in the first way that works; leaves nothing if it fails.
 /// `None` if none does.
 pub(super) fn wrap(token: &Token, keep: ToKeep<'_>) -> Result<Option<WrappedKey>, DeviceError> {
+    let mut refused = Vec::new();
     for way in Way::ALL {
         if !way.is_listed(token)? {
             continue;
@@ -82,12 +94,20 @@ pub(super) fn wrap(token: &Token, keep: ToKeep<'_>) -> Result<Option<WrappedKey>
         match wrap_by(token, way, keep) {
             Ok(wrapped) => return Ok(Some(wrapped)),
             Err(NotKept::Failed(error)) => return Err(error),
-            Err(NotKept::Refused(error)) => log::info!(
-                "token {} lists {way:?} and does not keep a storage key by it: {}",
-                token.name(),
-                in_full(&error)
-            ),
+            Err(NotKept::Refused(error)) => {
+                let why = in_full_of_making(&error);
+                let name = token.name();
+                log::info!("token {name} lists {way} and does not keep a storage key by it: {why}");
+                refused.push(format!("{way}: {why}"));
+            }
         }
+    }
+    if !refused.is_empty() {
+        log::warn!(
+            "token {} does not keep a storage key, so a passphrase is wanted beside the PIN: {}",
+            token.name(),
+            refused.join("; ")
+        );
     }
     Ok(None)
 }

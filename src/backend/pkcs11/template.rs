@@ -6,10 +6,13 @@ use cryptoki::object::Attribute;
 use crate::error::Pkcs11Error;
 use crate::evidence::DeviceIdentity;
 
+/// Bytes of the `CKA_ID` of what is made here; also where it was planned before.
+pub(super) const ID_LENGTH: usize = 16;
+
 /// A random `CKA_ID` of 16 bytes: no other object has it, so whatever has it
 /// was made by us.
 pub(super) fn random_id(token: &str) -> Result<Vec<u8>, Pkcs11Error> {
-    let mut id = vec![0; 16];
+    let mut id = vec![0; ID_LENGTH];
     crate::secret::fill_random(&mut id).map_err(|error| Pkcs11Error::Call {
         call: "getrandom",
         token: token.to_owned(),

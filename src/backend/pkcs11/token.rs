@@ -177,7 +177,8 @@ impl Token {
 
     /// The flags of its PIN, as they were a moment ago.
     pub(super) fn pin_state(&self) -> Result<PinState, Pkcs11Error> {
-        if self.is_recent() { Ok(self.seen.pin) } else { Ok(self.info()?.pin()) }
+        let told = if self.is_recent() { self.seen.pin } else { self.info()?.pin() };
+        Ok(PinState { silent: self.identity().is_of_tpm2_pkcs11(), ..told })
     }
 
     /// To log in by it; for callers that hold the connection's lock.

@@ -144,6 +144,7 @@ impl Lockout {
             locked: self.tries_left() == Some(0),
             to_be_changed: false,
             pin_pad: false,
+            silent: false,
             tries_left: self.tries_left(),
         }
     }

@@ -124,6 +124,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         Device::None => ("none", None),
         Device::JustMade | Device::Present => ("present", None),
         Device::NotSeen => ("not-seen", None),
+        Device::NotShown(detail) => ("not-shown", Some(detail)),
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
         Device::Missing(detail) => ("missing", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
@@ -248,6 +249,15 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
             text.push_str(
                 "\nThe token is present. It shows no public key without a login, so this key was \
                  not seen. Sign something to see whether it is there: `icnctl sign`.\n",
+            );
+        }
+        Device::NotShown(reason) => {
+            let _ = write!(
+                text,
+                "\nWARNING, the token does not show this key: {}. If it has the private key, write \
+                 the public key back: `icnctl id write-public-key`. If the key is on another token \
+                 now: `icnctl id relocate`.\n",
+                one_line(reason)
             );
         }
         Device::Unreachable(reason) => {

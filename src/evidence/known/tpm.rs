@@ -19,7 +19,6 @@ const VENDORS: [&str; 32] = [
 impl DeviceIdentity {
     /// Whether the token is one of tpm2-pkcs11. Behind a module that hides its library it
     /// is recognised by its token: no other is known to have both.
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn is_of_tpm2_pkcs11(&self) -> bool {
         if Text::of(&self.library).names(LIBRARY) {
             return true;

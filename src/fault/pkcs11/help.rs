@@ -51,7 +51,7 @@ impl Pkcs11Error {
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows \
-                 (`Pkcs11Backend::write_public_key`)"
+                 (`LoggedIn::write_public_key`)"
             }
             Self::NoPublicKey { of_identity: false, .. } => {
                 "write its public key to the token, with the same id: `pkcs11-tool --module \
@@ -134,6 +134,11 @@ impl Pkcs11Error {
                 "the security officer can set a new one (`pkcs11-tool --module MODULE --token-label \
                  TOKEN --login --init-pin`)"
             }
+            Self::TpmLocked { .. } => {
+                "wait, with the machine running, until the TPM forgets wrong PINs one by one, or have \
+                 its owner reset the count (`tpm2_dictionarylockout -c`); a new PIN cannot be set \
+                 before that"
+            }
             Self::PinUnusable { problem, .. } | Self::PinNotTaken { problem, .. } => {
                 problem.advice()
             }
@@ -166,6 +171,11 @@ impl Pkcs11Error {
                 "this token cannot do it as it is: see what it has (`pkcs11-tool --module \
                  MODULE --token-label TOKEN --list-mechanisms`), and whether its firmware is current"
             }
+            // SoftHSM answers so when it is full.
+            Self::Call { call, kind: ErrorKind::DeviceFailed, .. } if makes(call) => {
+                "see whether the token is full, and delete keys on it that nothing uses; else look up \
+                 the module's answer in its manual or log"
+            }
             Self::Call { call: "C_Login", .. } => {
                 "look up the module's answer in its manual or log before you give the PIN again: it \
                  may have been counted as a wrong one"
@@ -177,6 +187,10 @@ impl Pkcs11Error {
         };
         Some(help.to_owned())
     }
+}
+
+fn makes(call: &str) -> bool {
+    ["C_GenerateKeyPair", "C_GenerateKey", "C_CreateObject"].contains(&call)
 }
 
 /// `did:icn:z… at pkcs11:…`

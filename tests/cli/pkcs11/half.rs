@@ -1,6 +1,7 @@
 //! Tokens that have one half of a pair, or something else under its name.
 
-use support::home::openssl_verifies;
+use serde_json::{Value, json};
+use support::home::{Home, openssl_verifies};
 use support::softhsm::{PIN, SoftHsm, count, module};
 
 fn delete(hsm: &SoftHsm, kind: &str) {
@@ -151,4 +152,92 @@ fn a_module_that_does_not_start_has_the_advice_for_that() {
     let empty = SoftHsm::new();
     let home = home.with("SOFTHSM2_CONF", empty.conf().to_str().unwrap());
     home.fails(&["sign"], b"", &["no token matches", "SOFTHSM2_CONF"]);
+}
+
+/// The verdict on the identity's key; the exit code.
+fn doctor(home: &Home, how: &[&str]) -> (i32, Value, String) {
+    let ran = home.icnctl(&[&["--format", "json", "backend", "doctor"][..], how].concat(), b"");
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err));
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let verdict = verdicts.iter().find(|it| it["requirement"] == "the identity's key");
+    let conclusion = report["conclusion"].as_str().unwrap();
+    (ran.code, verdict.unwrap().clone(), conclusion.to_owned())
+}
+
+/// A token that shows public keys shows that of the identity, if it is there.
+#[test]
+fn a_key_that_is_not_shown_among_others_is_not_said_to_be_hidden() {
+    let other = |kind| ["--keypairgen", "--key-type", kind, "--label", "other", "--id", "07"];
+    for (script, kind) in [
+        ("", Some("EC:edwards25519")),
+        ("", Some("EC:prime256v1")),
+        // One that no identity can have.
+        ("", Some("RSA:1024")),
+        ("", Some("EC:secp384r1")),
+        // Nothing but the storage key of the identity.
+        ("no-mechanism CKM_AES_GCM", None),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(script);
+        let home = hsm.faulty_identity("node-1");
+        if let Some(kind) = kind {
+            hsm.pkcs11_tool_on("node-1", &other(kind));
+        }
+        home.ok(&["id", "show", "--check"], b"");
+        delete(&hsm, "pubkey");
+
+        let shown = home.show();
+        assert_eq!(shown["device"]["state"], "not-shown", "{kind:?}: {shown}");
+        assert_eq!(shown["device"]["seen"], Value::Null);
+        assert!(shown["device"]["detail"].as_str().unwrap().contains("token node-1 shows"));
+        assert_eq!(shown["problems"].as_array().unwrap().len(), 1, "{shown}");
+        let text = home.ok(&["id", "show"], b"");
+        assert!(text.contains("WARNING, the token does not show this key"), "{text}");
+        for command in ["icnctl id write-public-key", "icnctl id relocate"] {
+            assert!(text.contains(command), "{text}");
+        }
+        assert!(!text.contains("shows no public key") && !text.contains("not seen"), "{text}");
+        let checked = home.icnctl(&["id", "show", "--check"], b"");
+        assert_eq!(checked.code, 1, "{}", checked.out);
+        assert!(checked.out.contains("PROBLEM: token node-1 shows public keys"), "{}", checked.out);
+        assert!(checked.out.contains("icnctl id write-public-key"), "{}", checked.out);
+
+        let (code, verdict, conclusion) = doctor(&home, &[]);
+        assert_eq!((code, &verdict["state"]), (1, &json!("fail")), "{verdict}");
+        assert!(verdict["found"].as_str().unwrap().contains("and not this one"), "{verdict}");
+        let advice = verdict["advice"].as_str().unwrap();
+        assert!(advice.contains("icnctl id write-public-key"), "{advice}");
+        assert!(advice.contains("icnctl id relocate"), "{advice}");
+        assert_eq!(conclusion, "This identity does not work here.");
+        // A login shows which half is left.
+        let (code, verdict, _) = doctor(&home, &["--probe"]);
+        assert_eq!((code, &verdict["state"]), (1, &json!("fail")), "{verdict}");
+        assert!(verdict["found"].as_str().unwrap().contains("and not its public key"), "{verdict}");
+        assert!(verdict["advice"].as_str().unwrap().contains("icnctl id write-public-key"));
+        home.fails(&["id", "relocate"], b"", &["no token has the key", "id write-public-key"]);
+
+        home.ok(&["id", "write-public-key"], b"");
+        home.ok(&["id", "show", "--check"], b"");
+        assert_eq!(home.show()["device"]["state"], "present");
+        let (code, verdict, _) = doctor(&home, &["--probe"]);
+        assert_eq!((code, &verdict["state"]), (0, &json!("ok")), "{verdict}");
+    }
+}
+
+/// Whatever it shows: its files are lost, and the pin is left.
+#[test]
+fn a_pinned_key_is_said_to_be_unseen_by_a_token_that_shows_nothing_only() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    delete(&hsm, "pubkey");
+    for file in ["identity.json", "identity.age"] {
+        std::fs::remove_file(home.path(file)).unwrap();
+    }
+    let (code, verdict, _) = doctor(&home, &[]);
+    assert_eq!((code, &verdict["state"]), (0, &json!("warning")), "{verdict}");
+    assert!(verdict["found"].as_str().unwrap().contains("was not seen"), "{verdict}");
+    let make = ["--keypairgen", "--key-type", "RSA:1024", "--label", "other", "--id", "07"];
+    hsm.pkcs11_tool_on("node-1", &make);
+    let (code, verdict, _) = doctor(&home, &[]);
+    assert_eq!((code, &verdict["state"]), (1, &json!("fail")), "{verdict}");
 }

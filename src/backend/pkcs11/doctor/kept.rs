@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::failure::in_full;
+use super::super::failure::in_full_of_making;
 use super::super::keep::ToKeep;
 use super::super::keygen::Lifetime;
 use super::super::object::Objects;
@@ -116,13 +116,13 @@ fn kept_for(token: &Token, way: Way, lifetime: Lifetime) -> Result<Option<String
         let keep = ToKeep { id, label, lifetime, did, storage_key: &storage_key };
         match wrap_by(token, way, keep) {
             Ok(_) => Ok(None),
-            Err(NotKept::Refused(error)) => Ok(Some(in_full(&error))),
+            Err(NotKept::Refused(error)) => Ok(Some(in_full_of_making(&error))),
             // What is left is named when it cannot be removed here either.
             Err(NotKept::Failed(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
                 id: left,
                 source,
                 ..
-            }))) if left == hex::encode(id) => Ok(Some(in_full(source.as_ref()))),
+            }))) if left == hex::encode(id) => Ok(Some(in_full_of_making(source.as_ref()))),
             Err(NotKept::Failed(error)) => Err(error.into()),
         }
     })
@@ -132,5 +132,5 @@ fn refusal(token: &Token, error: DeviceError) -> Result<Option<String>, Error> {
     if was_lost(token, &error) {
         return Err(error.into());
     }
-    Ok(Some(in_full(&error)))
+    Ok(Some(in_full_of_making(&error)))
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::options::KnownKey;
 use super::{ModuleReport, in_full};
-use crate::backend::doctor::{Outcome, Verdict, verdict};
+use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::backend::pkcs11::Pkcs11Backend;
 use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, StorageVault as _};
 use crate::config::Pkcs11Config;
@@ -37,6 +37,8 @@ pub struct KnownKeyReport {
     pub more_than_before: Vec<Claim>,
     /// Why it did not open.
     pub problem: Option<String>,
+    /// The token has the private key, and not its public key.
+    pub lacks_public_key: bool,
     /// Whether the token opens the storage key of its identity; why not.
     pub storage_key: Option<Opens>,
 }
@@ -79,14 +81,31 @@ impl KnownKey {
                 "the token shows its public key; the private key was not looked for",
                 "",
             ),
-            Ok(_) => verdict(
-                requirement,
-                Outcome::Warning,
-                "the token shows no public key without a login, so it was not seen",
-                "a probe opens it",
-            ),
-            Err(error) => verdict(requirement, Outcome::Fail, in_full(&error), &advice(&error)),
+            Ok(_) => match self.others_are_shown(config) {
+                Ok(false) => verdict(
+                    requirement,
+                    Outcome::Warning,
+                    "the token shows no public key without a login, so it was not seen",
+                    "a probe opens it",
+                ),
+                Ok(true) => verdict(
+                    requirement,
+                    Outcome::Fail,
+                    "the token shows public keys without a login, and not this one: it was \
+                     deleted, or the key is gone",
+                    "find the token that has the key; if this one has the private key, write the \
+                     public key back",
+                )
+                .remedied_by(Remedy::WritePublicKey),
+                Err(error) => failed(requirement, &error),
+            },
+            Err(error) => failed(requirement, &error),
         }
+    }
+
+    fn others_are_shown(&self, config: &Pkcs11Config) -> Result<bool, Error> {
+        let shows = backend(config)?.shows_public_keys(&self.locator);
+        Ok(shows.map_err(DeviceError::from)?)
     }
 
     fn find(&self, backend: &Pkcs11Backend) -> Result<KeyAtRest, Error> {
@@ -113,7 +132,14 @@ impl KnownKey {
                 ..self.compared(&key, config)
             }),
             Err(error) if error.is_wrong_pin() => Err(error),
-            Err(error) => Ok(KnownKeyReport { problem: Some(in_full(&error)), ..self.report() }),
+            Err(error) => Ok(KnownKeyReport {
+                problem: Some(in_full(&error)),
+                lacks_public_key: matches!(
+                    error.device(),
+                    Some(DeviceError::Pkcs11(Pkcs11Error::NoPublicKey { .. }))
+                ),
+                ..self.report()
+            }),
         }
     }
 
@@ -124,6 +150,7 @@ impl KnownKey {
             provenance: None,
             more_than_before: Vec::new(),
             problem: None,
+            lacks_public_key: false,
             storage_key: None,
         }
     }
@@ -172,6 +199,11 @@ impl KnownKeyReport {
         let requirement = if self.is_identitys { IDENTITYS_KEY } else { NAMED_KEY };
         let Some(provenance) = self.provenance else {
             let problem = self.problem.clone().unwrap_or_default();
+            if self.lacks_public_key && self.is_identitys {
+                let advice = "write the public key back, which the header knows";
+                return verdict(requirement, Outcome::Fail, problem, advice)
+                    .remedied_by(Remedy::WritePublicKey);
+            }
             return verdict(
                 requirement,
                 Outcome::Fail,
@@ -230,11 +262,13 @@ impl ModuleReport {
             let seen = "the token shows its public key; the private key was not looked for";
             return verdict(IDENTITYS_KEY, Outcome::Ok, seen, "");
         }
-        if keys.is_some_and(Vec::is_empty) {
+        if self.selected().is_some_and(|token| !token.shows_public_keys) {
             return verdict(
                 IDENTITYS_KEY,
                 Outcome::Warning,
-                format!("the token shows no key without a login, so that of {did} was not seen"),
+                format!(
+                    "the token shows no public key without a login, so that of {did} was not seen"
+                ),
                 "the identity's files say where it is: restore them",
             );
         }
@@ -256,6 +290,10 @@ pub fn unfinished(objects: &str) -> Verdict {
         format!("an identity that was begun may have left objects on {objects}"),
         "make the identity again with that token: what is left there is removed first",
     )
+}
+
+fn failed(requirement: &'static str, error: &Error) -> Verdict {
+    verdict(requirement, Outcome::Fail, in_full(error), &advice(error))
 }
 
 fn advice(error: &Error) -> String {

@@ -4,7 +4,7 @@ use cryptoki::object::AttributeType;
 use serde::Serialize;
 
 use super::super::connection::LoginGuard;
-use super::super::failure::in_full;
+use super::super::failure::in_full_of_making;
 use super::super::keygen::{Generated, Lifetime};
 use super::super::module::Module;
 use super::super::object::{Objects, with_id};
@@ -143,9 +143,9 @@ fn made(token: &Token, options: &ProbeOptions) -> Result<Result<MadeReport, NotM
         }
         Ok(made) => Ok(made),
         Err(NoKey::Refused(error)) if options.lasting_key || write_protected => {
-            Err(NotMade::Refused(in_full(&error)))
+            Err(NotMade::Refused(in_full_of_making(&error)))
         }
-        Err(NoKey::Refused(error)) => Err(NotMade::NoSessionKeys(in_full(&error))),
+        Err(NoKey::Refused(error)) => Err(NotMade::NoSessionKeys(in_full_of_making(&error))),
         Err(NoKey::Failed(error)) => return Err(error),
     })
 }

@@ -72,9 +72,7 @@ impl TokenReport {
     fn health(&self) -> Verdict {
         let (state, found) = match (self.error_state, self.write_protected) {
             (true, _) => (Outcome::Fail, "the token reports a failed self-test"),
-            (_, true) => {
-                (Outcome::Warning, "it is write-protected: keys on it work, none can be made")
-            }
+            (_, true) => (Outcome::Warning, "it is write-protected: no key can be made on it"),
             _ => (Outcome::Ok, "the token reports no error"),
         };
         verdict("health", state, found, "see the vendor's manual")
@@ -187,8 +185,10 @@ impl TokenReport {
                 "it is entered at the token's PIN pad",
                 "a service cannot do that alone",
             )
+        } else if pin.silent {
+            (Outcome::Ok, "set; this token does not tell of wrong tries, nor of a lock", "")
         } else {
-            (Outcome::Ok, "set, and no wrong tries", "")
+            (Outcome::Ok, "set, and the token tells of no wrong tries", "")
         };
         verdict("user PIN", state, found, advice)
     }
@@ -248,18 +248,12 @@ fn there(requirement: &'static str, found: String, keys: usize) -> Verdict {
             format!("{found}; and there is no key that an identity can have"),
             "make a key with the token's own tool, then adopt it; or use another token",
         ),
-        1 => {
-            adopt(requirement, format!("{found}; one key is there"), "the key that is there works")
-        }
-        keys => adopt(
-            requirement,
-            format!("{found}; {keys} keys are there"),
-            "keys that are there work",
-        ),
+        1 => adopt(requirement, format!("{found}; one key is there")),
+        keys => adopt(requirement, format!("{found}; {keys} keys are there")),
     }
 }
 
-fn adopt(requirement: &'static str, found: String, advice: &str) -> Verdict {
-    let advice = format!("{advice}: adopt one");
-    verdict(requirement, Outcome::Warning, found, &advice).remedied_by(Remedy::Adopt)
+fn adopt(requirement: &'static str, found: String) -> Verdict {
+    let advice = "use a key that is there: try it, then adopt it";
+    verdict(requirement, Outcome::Warning, found, advice).remedied_by(Remedy::Adopt)
 }

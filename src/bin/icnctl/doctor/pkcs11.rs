@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
-use icn_identity::backend::doctor::{Outcome, Verdict};
+use icn_identity::backend::doctor::{Outcome, Remedy, Verdict};
 use icn_identity::backend::pkcs11::doctor::{
     KnownKey, MadeReport, ModuleReport, ProbeOptions, ProbeReport, TokenReport, examine, probe,
     unfinished,
@@ -29,7 +29,11 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
     let ours = Ours::find(context, args, &config, &report)?;
     verdicts.extend(ours.verdict);
-    let usable = worst_of(&verdicts) != Outcome::Fail;
+    // Of a key that is not shown a login tells more.
+    let in_the_way = |verdict: &Verdict| {
+        verdict.state == Outcome::Fail && verdict.remedy != Some(Remedy::WritePublicKey)
+    };
+    let usable = !verdicts.iter().any(in_the_way);
     let probed = if args.probes() && usable {
         let probed = tried_out(context, &config, args, ours.known)?;
         Verdict::put_in_place(&mut verdicts, probed.verdicts());
@@ -114,8 +118,15 @@ fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) ->
                  --probe-with-lasting-key"
             );
         }
-        (None, None) => {
+        (None, None) if probed.may_make_one() => {
             return format!("Nothing speaks against an identity. Not tried: {not_tried}.");
+        }
+        // Else nothing would work here.
+        (None, None) => {
+            return format!(
+                "No new key can be made here. Nothing speaks against an identity with a key that is \
+                 there, which was not tried: --probe --key URI. Not tried: {not_tried}."
+            );
         }
     };
     match not_tried.is_empty() {

@@ -17,10 +17,19 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
         if let (Some(advice), Some(remedy)) = (&mut verdict.advice, verdict.remedy) {
             let _ = match remedy {
                 Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
-                Remedy::Adopt => write!(advice, ": icnctl id init --key URI"),
+                Remedy::Adopt => write!(
+                    advice,
+                    ": icnctl backend doctor --probe --key URI, then icnctl id init --key URI"
+                ),
                 Remedy::LastingProbe => write!(advice, ": --probe-with-lasting-key"),
                 Remedy::NameToken => {
                     write!(advice, "; or by --token LABEL, or --key 'pkcs11:serial=SERIAL'")
+                }
+                Remedy::WritePublicKey => {
+                    write!(
+                        advice,
+                        ": icnctl id write-public-key (icnctl id relocate finds another)"
+                    )
                 }
                 _ => Ok(()),
             };

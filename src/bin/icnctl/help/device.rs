@@ -105,7 +105,12 @@ impl Help for Pkcs11Error {
             Self::NotFound { logged_in: false, .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \
                  with the PIN if it is the only one, and has the label or the serial number of the \
-                 one before. Name another: --key 'pkcs11:token=LABEL'"
+                 one before. Name another: --key 'pkcs11:token=LABEL'. If the token has the private \
+                 key and lost the public one, run `icnctl id write-public-key`"
+            }
+            Self::NotFound { logged_in: true, .. } => {
+                "check that this is the right token: within a login it shows every key that it has; \
+                 if it has the private key and lost the public one, run `icnctl id write-public-key`"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
             Self::PinNotNoted { repair, .. } => {

@@ -211,6 +211,7 @@ fn where_no_command_does_it_the_library_is_right() {
         Error::from(OpenError::WrongPassphrase),
         KeystoreError::Io { action: "write", path, source }.into(),
         Pkcs11Error::PinLocked { token: token() }.into(),
+        Pkcs11Error::TpmLocked { token: token() }.into(),
         BundleError::ClockNotSet { now: 9 }.into(),
         BackupError::OwnRecipient.into(),
     ] {

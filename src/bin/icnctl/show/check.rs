@@ -13,6 +13,8 @@ pub(super) struct Check {
     problems: Vec<String>,
     /// Of these, what is shown nowhere else.
     of_pin: Option<&'static str>,
+    /// The device does not tell whether its PIN is locked.
+    is_silent: bool,
 }
 
 impl Check {
@@ -25,16 +27,29 @@ impl Check {
         let mut problems: Vec<_> = validity.problem(hours).into_iter().collect();
         match &looked.device {
             Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
+            Device::NotShown(reason) => problems.push(format!(
+                "{reason}: icnctl id write-public-key writes it back, icnctl id relocate finds it \
+                 on another token"
+            )),
             Device::Unreachable(reason) => problems.push(format!("the device: {reason}")),
             Device::Missing(reason) | Device::Wrong(reason) | Device::Closed { reason, .. } => {
                 problems.push(reason.clone());
             }
         }
+        let is_token = looked.is_token;
         let is_said = matches!(looked.device, Device::Closed { is_locked: true, .. });
         let of_pin = looked.pin.and_then(|pin| match pin {
             PinState { locked: true, .. } if is_said => None,
             PinState { locked: true, .. } => Some("the PIN is locked"),
+            PinState { initialized: false, .. } if is_token => Some("no PIN is set"),
+            PinState { to_be_changed: true, .. } => {
+                Some("the PIN has to be changed before it is taken")
+            }
             PinState { final_try: true, .. } => Some("one wrong PIN more locks the device"),
+            // A TPM counts the times too that it was switched off.
+            PinState { count_low: true, .. } if is_token => {
+                Some("a wrong PIN was entered since the last right one")
+            }
             _ => None,
         });
         problems.extend(of_pin.map(ToOwned::to_owned));
@@ -42,7 +57,11 @@ impl Check {
         if let Handover::Unknown(reason) = handover {
             problems.push(format!("handed-over.json cannot be read: {reason}"));
         }
-        Self { problems: problems.iter().map(|problem| one_line(problem)).collect(), of_pin }
+        Self {
+            problems: problems.iter().map(|problem| one_line(problem)).collect(),
+            of_pin,
+            is_silent: looked.pin.is_some_and(|pin| pin.silent),
+        }
     }
 
     pub(super) const fn is_good(&self) -> bool {
@@ -60,7 +79,14 @@ impl Check {
         };
         match (asked, self.of_pin) {
             (true, _) if self.is_good() => {
-                "\nNo problem was found; the key was not used.\n".to_owned()
+                let silent = match self.is_silent {
+                    true => {
+                        "The token does not tell whether its PIN is locked. The TPM behind it does: \
+                         tpm2_getcap properties-variable (inLockout)\n"
+                    }
+                    false => "",
+                };
+                format!("\nNo problem was found; the key was not used.\n{silent}")
             }
             (true, _) => format!("\n{}", lines(&self.problems)),
             (false, Some(pin)) => format!("\nPROBLEM: {pin}\n"),

@@ -6,6 +6,8 @@ use icn_identity::home::Home;
 use icn_identity::keystore::{Header, Needs};
 
 use crate::context::Context;
+#[cfg(feature = "pkcs11")]
+use crate::output::hex;
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -19,6 +21,9 @@ pub(crate) enum Device {
     /// It is there, and shows no public key without a login. Whether the key is there
     /// is not known.
     NotSeen,
+    /// It is there, and shows public keys without a login, but not this one: that was
+    /// deleted, or the key is gone.
+    NotShown(String),
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
     /// It is there, and the key is not.
@@ -36,7 +41,7 @@ impl Device {
         match self {
             Self::JustMade | Self::Present => Some(true),
             Self::Missing(_) | Self::Wrong(_) | Self::Closed { .. } => Some(false),
-            Self::None | Self::NotSeen | Self::Unreachable(_) => None,
+            Self::None | Self::NotSeen | Self::NotShown(_) | Self::Unreachable(_) => None,
         }
     }
 
@@ -75,6 +80,8 @@ pub(super) struct Looked {
     pub(super) device: Device,
     /// What the device says of the PIN that the identity wants.
     pub(super) pin: Option<PinState>,
+    /// It is a token: its flags are all that it says of its PIN.
+    pub(super) is_token: bool,
     /// Why the file beside the header cannot be read.
     pub(super) payload: Option<String>,
 }
@@ -103,20 +110,44 @@ impl Looked {
             (device, _) => (device, None),
         };
         let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
-        Self { device, pin: pin.filter(|_| Needs::of(header).pin()), payload }
+        let is_token = header.locator().is_some();
+        Self { device, pin: pin.filter(|_| Needs::of(header).pin()), is_token, payload }
     }
 
     const fn away(device: Device) -> Self {
-        Self { device, pin: None, payload: None }
+        Self { device, pin: None, is_token: false, payload: None }
     }
 }
 
 fn find(home: &Home, header: &Header) -> Device {
     match home.backend().and_then(|backend| home.store().find(backend, header)) {
-        Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => Device::NotSeen,
+        Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => {
+            not_seen(home, header)
+        }
         Ok(_) => Device::Present,
         Err(error) => Device::refused(&error),
     }
+}
+
+/// Whether a token that does not show the key shows any.
+#[cfg(feature = "pkcs11")]
+fn not_seen(home: &Home, header: &Header) -> Device {
+    let backend = home.backend().ok().and_then(|backend| backend.as_pkcs11());
+    let Some((backend, locator)) = backend.zip(header.locator()) else { return Device::NotSeen };
+    match backend.shows_public_keys(locator) {
+        Ok(false) => Device::NotSeen,
+        Ok(true) => Device::NotShown(format!(
+            "token {} shows public keys without a login, and not that of this identity (id {})",
+            locator.token,
+            hex(&locator.id)
+        )),
+        Err(error) => Device::refused(&error.into()),
+    }
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn not_seen(_: &Home, _: &Header) -> Device {
+    Device::NotSeen
 }
 
 /// What opening it would say before anybody is asked for a credential.

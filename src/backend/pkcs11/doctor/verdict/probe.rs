@@ -28,8 +28,10 @@ impl ProbeReport {
     #[must_use]
     pub fn not_tried(&self) -> Vec<&'static str> {
         let mut not_tried = Vec::new();
-        if self.made.is_none() && !matches!(self.not_made, Some(NotMade::Refused(_))) {
-            not_tried.push("making a key");
+        if self.made.is_none() {
+            if !matches!(self.not_made, Some(NotMade::Refused(_))) {
+                not_tried.push("making a key");
+            }
             if !self.uses_known_key() {
                 not_tried.push("signing");
             }
@@ -44,6 +46,12 @@ impl ProbeReport {
             not_tried.push("keeping the storage key");
         }
         not_tried
+    }
+
+    /// Whether a new key may work all the same, where the probe has made none.
+    #[must_use]
+    pub const fn may_make_one(&self) -> bool {
+        !matches!(self.not_made, Some(NotMade::Refused(_) | NotMade::NoMechanism))
     }
 
     /// Whether the key that was there signs.
