@@ -56,8 +56,8 @@ pub(crate) enum IdCommand {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// For monitoring: exit 1 if there is a problem, and name each. The certificate has expired or
-    /// is not valid yet, the device is not there, does not have the key or is locked, or one wrong
-    /// PIN more locks it
+    /// is not valid yet, the device is not there, does not have the key or is locked, one wrong PIN
+    /// more locks it, or a token was given a wrong one
     #[arg(long)]
     pub(crate) check: bool,
 
