@@ -4,6 +4,7 @@
 mod commands;
 mod expected;
 mod hints;
+mod links;
 mod markdown;
 mod readers;
 mod script;
