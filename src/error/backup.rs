@@ -85,10 +85,12 @@ pub enum BackupError {
     #[error("this file is not a backup: it is encrypted with a passphrase, not to a recovery key")]
     PassphraseFile,
     /// The file has public keys, and no secret one.
-    #[error("{} has a public key (age1…) in it, and no secret one", path.display())]
+    #[error("{} has a public key ({kind}) in it, and no secret one", path.display())]
     PublicKeyFile {
         /// The file.
         path: PathBuf,
+        /// How the key begins.
+        kind: &'static str,
     },
     /// The decrypted file is no backup.
     #[error("what is in the age file is not a backup: {reason}")]

@@ -115,6 +115,15 @@ pub enum KeystoreError {
         #[source]
         source: Box<OpenError>,
     },
+    /// The header was saved by a program that changes what it saves, like an editor of
+    /// another system. It is kept to the byte, so no payload belongs to it as it is.
+    #[error("the header {} was saved by another program: {how}", path.display())]
+    HeaderResaved {
+        /// The header.
+        path: PathBuf,
+        /// What shows it.
+        how: &'static str,
+    },
     /// Header and payload are not of the same write.
     #[error("the header {} does not belong to this identity's payload", path.display())]
     HeaderMismatch {

@@ -203,6 +203,7 @@ impl KeystoreError {
             Self::NotOpened { source, .. } => source.kind(),
             Self::Incomplete { .. }
             | Self::HeaderMismatch { .. }
+            | Self::HeaderResaved { .. }
             | Self::Unrepaired { .. }
             | Self::Unfinished { .. }
             | Self::UnfinishedUnreadable { .. } => ErrorKind::Damaged,

@@ -4,12 +4,20 @@
 use std::fs;
 use std::path::Path;
 
+use super::rule::is_unmapped;
 use crate::fault::quoted;
 
 /// For a file or a directory that belongs to somebody else.
 pub(super) fn owner(path: &Path, owner: u32, me: u32) -> String {
     if let Some(repair) = keeps_no_modes(path, me) {
         return repair;
+    }
+    if is_unmapped(owner) {
+        return format!(
+            "its owner is unknown here, as in a container without that user: run this where the \
+             user is known; or, if it is to be yours, run outside: sudo chown {me} {}",
+            quoted(path)
+        );
     }
     let run_as = format!("run this as user {owner}, who owns it: sudo -u {}", user(owner));
     // Root could take it, and its owner would be locked out.
@@ -20,6 +28,28 @@ pub(super) fn owner(path: &Path, owner: u32, me: u32) -> String {
     match owner {
         0 => format!("if it was made with sudo by mistake, run: sudo chown {me} {shown}"),
         _ => format!("{run_as} …; or, if it is to be yours, run: sudo chown {me} {shown}"),
+    }
+}
+
+/// For a file that is only read, as one with a passphrase: whoever is to use it can have
+/// one of his own.
+pub(super) fn credential(path: &Path, owner: u32, me: u32) -> String {
+    let shown = quoted(path);
+    let copy = match me {
+        0 => format!("install -m 600 {shown} COPY"),
+        _ => format!("sudo install -m 600 -o {me} {shown} COPY"),
+    };
+    match owner {
+        0 => format!("give the user who runs this one of his own: {copy}"),
+        _ if is_unmapped(owner) => format!(
+            "its owner is unknown here, as in a container without that user; have one of your own: \
+             {copy}"
+        ),
+        _ => format!(
+            "have one of your own: {copy}; or, if the identity is theirs too, run this as user \
+             {owner}: sudo -u {} …",
+            user(owner)
+        ),
     }
 }
 

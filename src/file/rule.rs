@@ -45,7 +45,11 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     }
     if owner != me && (rule == Rule::Private || owner != 0) {
         let problem = format!("it belongs to user {owner}, not to user {me}");
-        return Err(not_safe(path, problem, repair::owner(path, owner, me)));
+        let repair = match rule {
+            Rule::Credential => repair::credential(path, owner, me),
+            Rule::Private | Rule::Trusted => repair::owner(path, owner, me),
+        };
+        return Err(not_safe(path, problem, repair));
     }
     let forbidden = match rule {
         Rule::Trusted => 0o022,
@@ -63,7 +67,8 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
                  context unless it runs as root"
                     .into()
             }
-            Rule::Credential if owner != me => repair::mode(path, me, "sudo chmod 640"),
+            // With a tighter mode it would be root's alone.
+            Rule::Credential if owner != me => repair::credential(path, owner, me),
             Rule::Private | Rule::Credential => repair::mode(path, me, "chmod 600"),
         };
         return Err(not_safe(path, format!("its mode is {mode:04o}"), repair));
@@ -174,7 +179,7 @@ fn is_strangers(owner: u32) -> bool {
 
 /// Whether an owner is none of this user namespace: what is shown in his place
 /// (`nobody`) says nothing. The machine's root, nearly always.
-fn is_unmapped(owner: u32) -> bool {
+pub(super) fn is_unmapped(owner: u32) -> bool {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     read("/proc/sys/kernel/overflowuid").trim() == owner.to_string()
         && !read("/proc/self/uid_map").lines().any(|line| {

@@ -6,6 +6,7 @@ use super::header::Header;
 use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
+use crate::encoding::text;
 use crate::error::{Error, KeystoreError};
 use crate::file;
 use crate::file::names::{self, previous};
@@ -90,6 +91,15 @@ impl IdentityStore {
     ) -> Result<Option<(Header, String)>, KeystoreError> {
         let invalid = |source| KeystoreError::Header { path: path.to_owned(), source };
         let Some(bytes) = file::read_private(path)? else { return Ok(None) };
+        let read = text::after_mark(&bytes).map_err(|error| invalid(error.into()))?;
+        let how = match read.len() == bytes.len() {
+            false => Some("it begins with a byte order mark"),
+            // Nothing that is written here has any.
+            true => bytes.contains(&b'\r').then_some("its lines end in CR LF"),
+        };
+        if let Some(how) = how {
+            return Err(KeystoreError::HeaderResaved { path: path.to_owned(), how });
+        }
         let text = String::from_utf8(bytes).map_err(|error| invalid(error.into()))?;
         let header = Header::parse(&text).map_err(invalid)?;
         Ok(Some((header, text)))

@@ -126,3 +126,37 @@ fn around_the_key_of_the_did_that_is_pinned_an_identity_is_made_anew() {
     let ran = home.icnctl(&["id", "init", "--key", other], b"");
     assert!(ran.code == 1 && ran.err.contains(&format!("pins {lost}")), "{}", ran.err);
 }
+
+/// As an editor of another system saves it: it is kept to the byte.
+#[test]
+fn a_header_that_an_editor_has_saved_is_named_with_what_takes_it_back() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let header = home.read("identity.json");
+    let marked = format!("\u{feff}{header}");
+    let lines = header.replace('\n', "\r\n");
+    let both = format!("\u{feff}{lines}");
+    for (saved, how) in [
+        (&marked, "it begins with a byte order mark"),
+        (&lines, "its lines end in CR LF"),
+        (&both, "it begins with a byte order mark"),
+    ] {
+        std::fs::write(home.path("identity.json"), saved).unwrap();
+        for command in [&["id", "show"][..], &["id", "show", "--check"], &["sign"]] {
+            let ran = home.fails(command, b"x", &["was saved by another program", how]);
+            let (_, repair) = ran.err.split_once("change nothing else: ").unwrap();
+            let (repair, _) = repair.split_once("; or restore it").unwrap();
+            assert!(repair.starts_with("sed -i "), "{repair}");
+            if command == ["sign"] {
+                let ran = run(Command::new("sh").args(["-c", repair]), b"");
+                assert_eq!(ran.code, 0, "{repair}: {}", ran.err);
+                assert_eq!(home.read("identity.json"), header, "{repair}");
+            }
+        }
+        home.ok(&["sign"], b"x");
+    }
+    let wide: Vec<u8> =
+        [0xfe_ff].into_iter().chain(header.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+    std::fs::write(home.path("identity.json"), wide).unwrap();
+    home.fails(&["sign"], b"x", &["the text is UTF-16, not UTF-8"]);
+}

@@ -173,6 +173,21 @@ fn what_is_no_backup_is_said_before_the_passphrase_of_the_recovery_key_is_asked_
     // A public key may be read by everybody, and is none for all that.
     run(Command::new("chmod").args(["644", &public]), b"");
     says(&home, &["id", "restore", &note, "--identity-file", &public], &["has a public key"]);
+    // Of whatever tool: what it is goes before who may read it.
+    for line in [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@here",
+        "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB",
+        "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHA=",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----",
+        "\u{feff}ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA",
+    ] {
+        let other = beside(&home, "other.pub", line);
+        for mode in ["600", "644"] {
+            run(Command::new("chmod").args([mode, &other]), b"");
+            let restore = ["id", "restore", &note, "--identity-file", &other];
+            says(&home, &restore, &["has a public key (", "one line of it begins with AGE-SECRET"]);
+        }
+    }
 }
 
 #[test]

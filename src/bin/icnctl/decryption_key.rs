@@ -36,7 +36,11 @@ fn list(context: &Context) -> Result<(), CliError> {
             })
         },
         || {
-            let mut text = format!("{}  {}\n", bundle.did(), bundle.age_recipient());
+            let mut text = format!(
+                "{}  {}  present: encrypt to this one\n",
+                bundle.did(),
+                bundle.age_recipient()
+            );
             for key in retired {
                 let (did, on) = (key.did(), retired_on(key));
                 let _ = writeln!(text, "{did}  retired {on}: opens old files, nothing else");

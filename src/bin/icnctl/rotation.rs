@@ -30,6 +30,10 @@ pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCo
 }
 
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
+    // Before anything else is looked at.
+    if !args.output.as_deref().is_some_and(is_a_chain) {
+        check_vacant(args.output.as_deref())?;
+    }
     let next = args.commit_next.as_deref().map(Did::parse).transpose()?;
     let next = next.map(|next| KeyCommitment::to(next.verifying_key()));
     let old = context.as_old();
@@ -250,6 +254,12 @@ fn check_output(output: Option<&Path>, stated: Option<&RotationChain>) -> Result
         Some(stated) if is_written(output, stated)? => Ok(()),
         _ => check_vacant(output),
     }
+}
+
+/// Whether it can be what an earlier run has written.
+fn is_a_chain(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+        && read(path).is_ok_and(|json| RotationChain::from_json(&json).is_ok())
 }
 
 /// Whether the file has this chain and nothing else, to the byte.

@@ -43,6 +43,14 @@ impl KeystoreError {
                 let repair = format!("run: rm -f {}; or open the identity once", quoted(path));
                 return Some(repair);
             }
+            Self::HeaderResaved { path, .. } => {
+                let repair = r"sed -i '1s/^\xef\xbb\xbf//; s/\r$//'";
+                return Some(format!(
+                    "take that out again, and change nothing else: {repair} {}; or restore it (with \
+                     identity.age) from a backup",
+                    quoted(path)
+                ));
+            }
             Self::Header { .. } | Self::HeaderMismatch { .. } => {
                 "the header was changed or belongs to another write: restore identity.json (with \
                  identity.age) from a backup"

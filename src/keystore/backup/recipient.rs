@@ -96,19 +96,16 @@ impl RecoveryKeys {
             Ok(bytes) => bytes,
             // That others can read it is no matter then.
             Err(error @ KeystoreError::Unsafe { .. }) => {
-                let is_public =
-                    file::read_foreign(path, MAX_KEY_FILE).is_ok_and(|it| is_public(&it));
-                let path = path.to_owned();
-                return Err(if is_public {
-                    BackupError::PublicKeyFile { path }.into()
-                } else {
-                    error.into()
+                let read = file::read_foreign(path, MAX_KEY_FILE);
+                return Err(match read.ok().and_then(|read| public_key(&read)) {
+                    Some(kind) => BackupError::PublicKeyFile { path: path.to_owned(), kind }.into(),
+                    None => error.into(),
                 });
             }
             Err(error) => return Err(error.into()),
         };
-        if is_public(&bytes) {
-            return Err(BackupError::PublicKeyFile { path: path.to_owned() }.into());
+        if let Some(kind) = public_key(&bytes) {
+            return Err(BackupError::PublicKeyFile { path: path.to_owned(), kind }.into());
         }
         if is_locked(&bytes) {
             return Err(BackupError::KeyFileLocked { path: path.to_owned() }.into());
@@ -175,12 +172,26 @@ impl fmt::Debug for RecoveryKeys {
 /// No file of keys is longer.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// Whether it has recipients in it, and not a secret key beside them.
-fn is_public(file: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(file) else { return false };
-    let mut lines = text.lines().map(str::trim);
-    lines.clone().any(|line| line.parse::<RecoveryRecipient>().is_ok())
-        && !lines.any(|line| line.to_ascii_uppercase().contains("AGE-SECRET-KEY"))
+/// How the public key in a file begins, where there is no secret one: of whatever tool.
+fn public_key(file: &[u8]) -> Option<&'static str> {
+    let text = std::str::from_utf8(text::after_mark(file).ok()?).ok()?;
+    if text.to_ascii_uppercase().contains("AGE-SECRET-KEY") || text.contains(" PRIVATE KEY-----") {
+        return None;
+    }
+    let lines = || text.lines().map(str::trim);
+    if lines().any(|line| line.parse::<RecoveryRecipient>().is_ok()) {
+        return Some("age1…");
+    }
+    [
+        ("ssh-ed25519 ", "ssh-ed25519 …"),
+        ("ssh-rsa ", "ssh-rsa …"),
+        ("ecdsa-sha2-", "ecdsa-sha2-…"),
+        ("sk-ssh-", "sk-ssh-…"),
+        ("-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----"),
+        ("-----BEGIN SSH2 PUBLIC KEY-----", "-----BEGIN SSH2 PUBLIC KEY-----"),
+    ]
+    .into_iter()
+    .find_map(|(start, kind)| lines().any(|line| line.starts_with(start)).then_some(kind))
 }
 
 /// Whether `age -p` has encrypted it, with or without `-a`.
@@ -205,7 +216,8 @@ pub(super) fn check_age(file: &[u8]) -> Option<BackupError> {
         // Ours are binary.
         Ok(text) if text.starts_with("-----BEGIN AGE") => "armored (`age -a`)",
         Ok(text) if text.contains("AGE-SECRET-KEY") => "a secret key of age",
-        Ok(text) if is_public(text.as_bytes()) => "a public key of age",
+        Ok(text) if public_key(text.as_bytes()) == Some("age1…") => "a public key of age",
+        Ok(text) if public_key(text.as_bytes()).is_some() => "a public key",
         Ok(text) if text.starts_with(['{', '[']) => "JSON",
         Ok(_) => "text",
         Err(_) => "other data",

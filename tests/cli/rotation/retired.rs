@@ -109,6 +109,7 @@ fn lives_until_it_is_removed(new: &Successor<'_>, changes: &[&[&str]]) {
     does_not_open(new.home, &first);
     let listed = new.home.ok(&["id", "decryption-key", "list"], b"");
     assert!(!listed.contains("retired"), "{listed}");
+    assert!(listed.lines().all(|line| line.ends_with("present: encrypt to this one")), "{listed}");
 
     // Asked for later: the same statement, and the key.
     let carry = ["--carry-decryption-key", "--format", "json"];

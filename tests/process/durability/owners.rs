@@ -138,6 +138,47 @@ fn files_of_others_are_refused_to_a_user_who_is_not_root() {
     assert_eq!(signed.code, 0, "{}", signed.err);
 }
 
+/// What is advised does it: the file is copied, and the copy is taken.
+#[test]
+fn a_passphrase_file_of_somebody_else_is_copied_as_advised() {
+    if !is_root() {
+        // As a user on a file of root's that everybody may read.
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
+        command.arg("--home").arg(directory.path().join("home"));
+        let ran = run(command.args(["id", "init", "--passphrase-file", "/etc/passwd"]), b"");
+        refused(&ran, &["/etc/passwd is not safe to use", "sudo install -m 600 -o "]);
+        return;
+    }
+    let place = Place::new();
+    place.init();
+    let path = place.path("passphrase");
+    let copy = place.path("home/copy");
+    for owner in [0, STRANGER] {
+        place.own("passphrase", owner);
+        mode(&path, 0o644);
+        let ran = place.passphrase_from("passphrase");
+        refused(&ran, &["is not safe to use", "install -m 600 -o 65534 "]);
+        assert!(!ran.err.contains("chmod 640"), "{}", ran.err);
+        let (_, advised) = ran.err.split_once("sudo ").unwrap();
+        let (advised, _) = advised.split_once(" COPY").unwrap();
+        let command = format!("{advised} {}", copy.display());
+        let ran = run(Command::new("sh").args(["-c", &command]), b"");
+        assert_eq!(ran.code, 0, "{command}: {}", ran.err);
+        let signed = place.passphrase_from("home/copy");
+        assert_eq!(signed.code, 0, "{}", signed.err);
+        std::fs::remove_file(&copy).unwrap();
+    }
+    // Root, on a file of a user: as it is not root's identity that is opened by running as him.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
+    command.arg("--home").arg(place.path("of-root")).args(["id", "init", "--passphrase-file"]);
+    let ran = run(command.arg(&path), b"");
+    refused(
+        &ran,
+        &["belongs to user 65533, not to user 0", "have one of your own: install -m 600"],
+    );
+}
+
 /// It would lock its owner out.
 #[test]
 fn root_is_told_to_run_as_the_owner_of_an_identity() {

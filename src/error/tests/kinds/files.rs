@@ -87,6 +87,7 @@ fn of_the_keystore() {
             (E::Format(FormatError::Older { what: "x", found: 3 }), K::Unsupported),
             (E::NotOpened { path: path(), source: OpenError::NoSeed.into() }, K::Configuration),
             (E::HeaderMismatch { path: path() }, K::Damaged),
+            (E::HeaderResaved { path: path(), how: "" }, K::Damaged),
             (E::NotPinned { pinned: did(), found: did() }, K::OtherIdentity),
             (E::NotConfigured { what: "w", found: t(), configured: t() }, K::Configuration),
             (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
@@ -167,7 +168,7 @@ fn of_backups() {
         vec![
             (E::NotAge { looks: "text" }, K::InvalidInput),
             (E::PassphraseFile, K::InvalidInput),
-            (E::PublicKeyFile { path: path() }, K::InvalidInput),
+            (E::PublicKeyFile { path: path(), kind: "age1…" }, K::InvalidInput),
             (E::NoRecipient, K::InvalidInput),
             (E::NotARecipient { given: None, reason: "r" }, K::InvalidInput),
             (E::SecretAsRecipient, K::InvalidInput),
