@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 
-use super::rule::is_unmapped;
 use crate::fault::quoted;
 
 /// For a file or a directory that belongs to somebody else.
@@ -72,6 +71,18 @@ pub(super) fn way(directory: &Path, owner: u32, me: u32) -> String {
 /// For a file or a directory that others may use too. `command` is what sets its mode.
 pub(super) fn mode(path: &Path, me: u32, command: &str) -> String {
     keeps_no_modes(path, me).unwrap_or_else(|| format!("run: {command} {}", quoted(path)))
+}
+
+/// Whether an owner is none of this user namespace: what is shown in his place
+/// (`nobody`) says nothing. The machine's root, nearly always.
+pub(super) fn is_unmapped(owner: u32) -> bool {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    read("/proc/sys/kernel/overflowuid").trim() == owner.to_string()
+        && !read("/proc/self/uid_map").lines().any(|line| {
+            let numbers: Vec<u32> = line.split_whitespace().flat_map(str::parse).collect();
+            let [first, _, count] = numbers[..] else { return false };
+            owner.checked_sub(first).is_some_and(|offset| offset < count)
+        })
 }
 
 /// What a shell takes for a user: a name where there is one.

@@ -174,19 +174,7 @@ fn check_above(path: &Path) -> Result<(), KeystoreError> {
 }
 
 fn is_strangers(owner: u32) -> bool {
-    owner != 0 && owner != me() && !is_unmapped(owner)
-}
-
-/// Whether an owner is none of this user namespace: what is shown in his place
-/// (`nobody`) says nothing. The machine's root, nearly always.
-pub(super) fn is_unmapped(owner: u32) -> bool {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    read("/proc/sys/kernel/overflowuid").trim() == owner.to_string()
-        && !read("/proc/self/uid_map").lines().any(|line| {
-            let numbers: Vec<u32> = line.split_whitespace().flat_map(str::parse).collect();
-            let [first, _, count] = numbers[..] else { return false };
-            owner.checked_sub(first).is_some_and(|offset| offset < count)
-        })
+    owner != 0 && owner != me() && !repair::is_unmapped(owner)
 }
 
 /// Whether systemd made it for this service (`LoadCredential=` and the like).
