@@ -73,7 +73,7 @@ impl IdentityStore {
         if !again {
             one.check(place, &mark, &pin)?;
         }
-        let noted = Arc::new(Noted::of_source(one, mark, pin.clone()));
+        let noted = Arc::new(Noted::of_source(one, mark, pin.clone(), self.age.work_factor));
         // Not later than when it was sent, whatever came of it.
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);

@@ -16,8 +16,10 @@ pub(crate) trait TryNote: Send + Sync {
     fn trying(&self) -> Result<(), NotNoted>;
     /// It was not sent after all, or the device did not look at it.
     fn not_sent(&self);
-    /// The device took it.
+    /// The device took it, and so has begun to count anew.
     fn accepted(&self);
+    /// It is the one that the device took, and was not sent.
+    fn compared(&self);
     /// The device refused it.
     fn refused(&self);
     /// It was sent, and nobody knows what came of it.
@@ -128,8 +130,12 @@ impl PinAnswer {
         Ok(Sending { answer: Some(self.clone()) })
     }
 
-    /// It is known to be right, by this sending or by another one.
-    pub(crate) fn accepted(&self) {
+    /// It is the one that the device took when it was sent by somebody else.
+    pub(crate) fn compared(&self) {
+        self.hear(Heard::Accepted, |note| note.compared());
+    }
+
+    fn accepted(&self) {
         self.hear(Heard::Accepted, |note| note.accepted());
     }
 
@@ -239,6 +245,9 @@ mod tests {
         fn accepted(&self) {
             self.say("accepted");
         }
+        fn compared(&self) {
+            self.say("compared");
+        }
         fn refused(&self) {
             self.say("refused");
         }
@@ -319,7 +328,7 @@ mod tests {
         answer(true).sending(WithoutNote::MayNot).unwrap().refused();
         // What is known to be right needs no note.
         let known = answer(false);
-        known.accepted();
+        known.compared();
         known.sending(WithoutNote::MayNot).unwrap().accepted();
         // What is not sent is not in doubt either.
         let said = Arc::new(Said(Mutex::default(), true));
@@ -332,7 +341,7 @@ mod tests {
     fn a_pin_of_nobody_is_noted_nowhere() {
         let answer = PinAnswer::of_nobody();
         answer.sending(WithoutNote::MayNot).unwrap().refused();
-        answer.accepted();
+        answer.compared();
         assert!(!answer.insists());
     }
 }

@@ -44,6 +44,7 @@ mod p256;
 mod pin_states;
 mod pins;
 mod pool;
+mod processes;
 mod recovery;
 mod renewal;
 mod storage;

@@ -152,7 +152,7 @@ impl Pins {
         if let Some(accepted) = &mut self.accepted {
             accepted.in_doubt = false;
             accepted.given_by(pin);
-            pin.answer().accepted();
+            pin.answer().compared();
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::notes::{Notes, Refusal};
 use super::one::{self, OneTry};
 use super::source::Mark;
-use super::tag::{self, Salt};
+use super::tag::Stretching;
 use crate::clock;
 use crate::error::KeystoreError;
 use crate::secret::{LockedText, NotNoted, TryNote};
@@ -29,15 +29,16 @@ struct Source {
     mark: Mark,
     /// The one copy of it.
     pin: LockedText,
-    salt: Option<Salt>,
+    stretching: Option<Stretching>,
     /// What was noted of it before: the operator wants it tried again.
     before: Option<Refusal>,
 }
 
 impl Noted {
-    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText) -> Self {
-        let (before, salt) = (one.noted(&mark).unwrap_or_default(), one.salt());
-        Self::new(one, Some(Source { mark, pin, salt, before }))
+    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText, work_factor: u8) -> Self {
+        let before = one.noted(&mark).unwrap_or_default();
+        let stretching = one.stretching(work_factor);
+        Self::new(one, Some(Source { mark, pin, stretching, before }))
     }
 
     pub(super) fn of_nothing(one: OneTry) -> Self {
@@ -72,7 +73,7 @@ impl Noted {
     }
 
     fn refusal(source: &Source, device: &str) -> Refusal {
-        let pin = tag::make(&source.pin, source.salt);
+        let pin = source.stretching.and_then(|stretching| stretching.tag(&source.pin));
         Refusal { in_doubt: false, pin, ..Self::doubt(source, device) }
     }
 
@@ -122,6 +123,15 @@ impl TryNote for Noted {
     /// What the device has refused before counts no longer.
     fn accepted(&self) {
         self.forget();
+        self.end_turn();
+    }
+
+    /// What the device has refused before counts there as before.
+    fn compared(&self) {
+        if let Some(source) = &self.source {
+            report(self.put(source, None));
+            one::forget_source(&self.noted_at, &self.device, &source.mark);
+        }
         self.end_turn();
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::device::TriedDevice;
 use super::notes::{MOST, Notes, Refusal};
 use super::source::{Mark, Place};
-use super::tag::{self, Compared, Salt};
+use super::tag::{Compared, Stretching};
 use crate::error::KeystoreError;
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
@@ -43,6 +43,11 @@ pub(super) fn remember(noted: &Path, refusal: Refusal) {
 /// Forgets what this process remembers of a device.
 pub(super) fn forget(noted: &Path, device: &str) {
     here().refused.retain(|(at, refusal)| at != noted || refusal.token != device);
+}
+
+/// Forgets what this process remembers of one version of a source.
+pub(super) fn forget_source(noted: &Path, device: &str, mark: &Mark) {
+    here().refused.retain(|(at, refusal)| at != noted || !refusal.is_of(device, mark));
 }
 
 /// A try that has begun. Until it is dropped, no other one begins in this home; nor, where
@@ -109,11 +114,14 @@ impl OneTry {
         Ok(self.find(|noted| noted.is_of(device, mark))?.map(|(noted, _)| noted))
     }
 
-    /// The salt of what is noted already, so that a PIN has one tag.
-    pub(super) fn salt(&self) -> Option<Salt> {
-        let noted = self.find(|noted| noted.pin.as_deref().and_then(tag::salt_of).is_some());
-        let (noted, _) = noted.ok()??;
-        tag::salt_of(&noted.pin?)
+    /// How tags are made here: as those that are noted already.
+    pub(super) fn stretching(&self, work_factor: u8) -> Option<Stretching> {
+        let of = |noted: &Refusal| noted.pin.as_deref().and_then(Stretching::of);
+        let noted = self.find(|noted| of(noted).is_some()).unwrap_or_default();
+        match noted.and_then(|(noted, _)| of(&noted)) {
+            Some(known) => Some(known),
+            None => Stretching::generate(work_factor),
+        }
     }
 
     /// Whether the device has refused this PIN, or may have.

@@ -6,6 +6,7 @@
 //! nobody has refused (one that is being tried, or in doubt) may be right: it has none.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -15,8 +16,12 @@ use crate::agefile;
 use crate::encoding::hex;
 use crate::secret::{LockedText, leaving_no_trace_of_much};
 
-/// log2 of scrypt's `N`: 32 MiB, and about a tenth of a second.
+/// Most log2 of scrypt's `N` for a new tag: 32 MiB, and about a tenth of a second. Less
+/// where the passphrase has less.
 const LOG_N: u8 = 15;
+
+/// What a note may ask for.
+const ALLOWED: RangeInclusive<u8> = 10..=18;
 
 /// Bytes of the salt.
 const SALT: usize = 16;
@@ -24,29 +29,39 @@ const SALT: usize = 16;
 /// Bytes of a tag. Longer ones would tell more of the PIN.
 const LENGTH: usize = 2;
 
-pub(super) type Salt = [u8; SALT];
-
-/// `SALT:TAG`, in hex.
-pub(super) fn make(pin: &LockedText, salt: Option<Salt>) -> Option<String> {
-    let salt = match salt {
-        Some(salt) => salt,
-        None => {
-            let mut salt = [0; SALT];
-            crate::secret::fill_random(&mut salt).ok()?;
-            salt
-        }
-    };
-    Some(format!("{}:{}", hex::encode(&salt), hex::encode(&stretched(pin, &salt)?)))
+/// How tags are made: all of one PIN in the same way, so that many tell no more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stretching {
+    log_n: u8,
+    salt: [u8; SALT],
 }
 
-pub(super) fn salt_of(tag: &str) -> Option<Salt> {
-    hex::decode(tag.split_once(':')?.0)?.try_into().ok()
+impl Stretching {
+    /// With a new salt, and no more work than a passphrase has.
+    pub(super) fn generate(work_factor: u8) -> Option<Self> {
+        let mut salt = [0; SALT];
+        crate::secret::fill_random(&mut salt).ok()?;
+        Some(Self { log_n: work_factor.clamp(*ALLOWED.start(), LOG_N), salt })
+    }
+
+    /// Of a tag: `LOG_N:SALT:TAG`, the last two in hex.
+    pub(super) fn of(tag: &str) -> Option<Self> {
+        let (log_n, rest) = tag.split_once(':')?;
+        let log_n = log_n.parse().ok().filter(|log_n| ALLOWED.contains(log_n))?;
+        let salt = hex::decode(rest.split_once(':')?.0)?.try_into().ok()?;
+        Some(Self { log_n, salt })
+    }
+
+    pub(super) fn tag(self, pin: &LockedText) -> Option<String> {
+        let tag = hex::encode(&stretched(pin, self)?);
+        Some(format!("{}:{}:{tag}", self.log_n, hex::encode(&self.salt)))
+    }
 }
 
 /// A PIN that is compared with what is noted: scrypt once for each salt.
 pub(super) struct Compared<'a> {
     pin: &'a LockedText,
-    known: BTreeMap<Salt, Option<[u8; LENGTH]>>,
+    known: BTreeMap<Stretching, Option<[u8; LENGTH]>>,
 }
 
 impl<'a> Compared<'a> {
@@ -56,21 +71,21 @@ impl<'a> Compared<'a> {
 
     /// Whether it has this tag; `None` if that cannot be told.
     pub(super) fn has(&mut self, tag: &str) -> Option<bool> {
-        let (salt, tag) = (salt_of(tag)?, hex::decode(tag.split_once(':')?.1)?);
-        let own = *self.known.entry(salt).or_insert_with(|| stretched(self.pin, &salt));
+        let (how, tag) = (Stretching::of(tag)?, hex::decode(tag.rsplit_once(':')?.1)?);
+        let own = *self.known.entry(how).or_insert_with(|| stretched(self.pin, how));
         Some(own?.as_slice().ct_eq(&tag).into())
     }
 }
 
-fn stretched(pin: &LockedText, salt: &Salt) -> Option<[u8; LENGTH]> {
-    let params = scrypt::Params::new(LOG_N, 8, 1, 32).ok()?;
+fn stretched(pin: &LockedText, how: Stretching) -> Option<[u8; LENGTH]> {
+    let params = scrypt::Params::new(how.log_n, 8, 1, 32).ok()?;
     let mut out = Zeroizing::new([0; 32]);
-    let done = agefile::costing_scrypt(Some(LOG_N), || {
+    let done = agefile::costing_scrypt(Some(how.log_n), || {
         leaving_no_trace_of_much(|| {
             // HMAC takes a text and the same one with zeros after it for one.
             let text = pin.expose_secret().as_bytes();
             let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(text)));
-            scrypt::scrypt(hashed.as_slice(), salt, &params, out.as_mut_slice())
+            scrypt::scrypt(hashed.as_slice(), &how.salt, &params, out.as_mut_slice())
         })
     });
     done.ok()?.ok()?;
@@ -84,15 +99,21 @@ mod tests {
     #[test]
     fn a_tag_is_that_of_one_pin_and_tells_little_of_it() {
         let pin = LockedText::from("1234");
-        let tag = make(&pin, Some([7; SALT])).unwrap();
-        assert_eq!(tag.len(), 2 * SALT + 1 + 2 * LENGTH);
+        let how = Stretching { log_n: 11, salt: [7; SALT] };
+        let tag = how.tag(&pin).unwrap();
+        assert_eq!(tag.len(), "11:".len() + 2 * SALT + ":".len() + 2 * LENGTH);
         assert_eq!(Compared::new(&pin).has(&tag), Some(true));
-        // Each note of one PIN is the same, so that many tell no more than one.
-        assert_eq!(make(&pin, salt_of(&tag)), Some(tag.clone()));
+        assert_eq!(Stretching::of(&tag), Some(how));
         let mut others = ["123", "12345", "1234\0"]
             .into_iter()
             .filter(|other| Compared::new(&LockedText::from(*other)).has(&tag) == Some(true));
         assert_eq!(others.next(), None);
-        assert_eq!(Compared::new(&pin).has("no tag"), None);
+        // A note that was made up costs nobody hours.
+        for none in ["no tag", &tag.replacen("11", "30", 1), &tag.replacen("11", "9", 1)] {
+            assert_eq!(Compared::new(&pin).has(none), None);
+        }
+        for (work_factor, log_n) in [(18, 15), (12, 12), (1, 10)] {
+            assert_eq!(Stretching::generate(work_factor).unwrap().log_n, log_n);
+        }
     }
 }

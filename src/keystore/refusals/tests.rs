@@ -288,8 +288,8 @@ fn a_pin_in_doubt_may_be_right_and_nothing_of_it_is_noted() {
     });
     sent.unwrap_err();
     device.attempt(true, Err(wrong())).unwrap_err();
-    // 16 bytes of salt, and two of the PIN's hash.
-    assert_eq!(noted()["pin"].as_str().unwrap().len(), 32 + 1 + 4);
+    // The work, 16 bytes of salt, and two of the PIN's hash.
+    assert_eq!(noted()["pin"].as_str().unwrap().len(), 3 + 32 + 1 + 4);
     // As earlier versions have noted it.
     let mut old = noted();
     old.as_object_mut().unwrap().remove("pin");
@@ -561,6 +561,29 @@ fn given_pins_are_sent_one_after_the_other_and_not_noted() {
     accepted.unwrap();
     assert!(!device.note().exists());
     device.attempt(false, Ok(())).unwrap();
+}
+
+/// A service has the token open, and others give the right PIN, which is compared: the
+/// token does not begin to count anew.
+#[test]
+fn a_pin_that_was_not_sent_has_nothing_forgotten_but_what_was_noted_of_it() {
+    let device = Device::new();
+    device.attempt(false, Err(wrong())).unwrap_err();
+    let other = device.source.with_file_name("other");
+    file::write(&other, b"right").unwrap();
+    let (place, read) = (Place::File(other.clone()), || Ok("right".into()));
+    for answer in [
+        |pin: Pin| drop(pin.answer().sending(WithoutNote::MayNot)),
+        |pin: Pin| {
+            pin.answer().compared();
+        },
+    ] {
+        device.store.try_once(&token(), &place, true, read, |pin| Ok(answer(pin))).unwrap();
+    }
+    assert!(refused_before(&device.attempt(false, Ok(()))));
+    device.attempt_at(&other, false, Ok(())).unwrap();
+    assert_eq!(device.sent(), 2);
+    device.attempt(false, Err(wrong())).unwrap_err();
 }
 
 /// As a handover that is prepared does, which goes on after the PIN was accepted.

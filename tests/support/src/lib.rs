@@ -18,3 +18,4 @@ pub mod ssh_keygen;
 pub mod swtpm;
 pub mod tpm2_pkcs11;
 pub mod wire;
+pub mod workers;
