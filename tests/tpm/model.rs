@@ -5,8 +5,9 @@
 //! - the last try is never spent;
 //! - the right PIN opens, unless nothing may be sent, and always afterwards.
 //!
-//! As many interleavings as fit in [`TIME`]; `ICN_TEST_INTERLEAVINGS=1000` has so many.
-//! Each is told by its seed; `ICN_TEST_SEED` begins with another one.
+//! A thousand interleavings, a quarter of them in each of four processes with a TPM of their
+//! own. Each is told by its seed: `ICN_TEST_SEED` runs one again, or as many from it on as
+//! `ICN_TEST_INTERLEAVINGS` says.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -20,7 +21,10 @@ use support::wire::Wire;
 
 use super::*;
 
-const TIME: Duration = Duration::from_secs(20);
+const SEED: &str = "ICN_TEST_SEED";
+/// The first one of a quarter.
+const FIRST: &str = "ICN_TEST_FIRST_SEED";
+const QUARTER: u64 = 250;
 
 /// Not random enough for anything but this (SplitMix64).
 struct Dice(u64);
@@ -290,26 +294,45 @@ impl Model {
     }
 }
 
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 #[test]
-#[allow(clippy::print_stdout, reason = "how many there were")]
+#[allow(clippy::print_stderr, reason = "which one it was")]
 fn of_random_interleavings_none_sends_a_refused_pin_twice_or_spends_the_last_try() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let wanted = number("ICN_TEST_INTERLEAVINGS");
-    let first = number("ICN_TEST_SEED").unwrap_or(1);
-    let (model, begun) = (Model::new(), Instant::now());
-    let (mut done, mut seen) = (0, BTreeMap::<&str, usize>::new());
-    while wanted.map_or(begun.elapsed() < TIME, |wanted| done < wanted) {
-        for (what, times) in model.run(first + done) {
-            *seen.entry(what).or_default() += times;
+    let work = || {
+        let wanted = number("ICN_TEST_INTERLEAVINGS").unwrap_or(1);
+        let (first, count) = match (number(SEED), number(FIRST)) {
+            (Some(seed), _) => (seed, wanted),
+            (None, Some(first)) => (first, QUARTER),
+            (None, None) => unreachable!(),
+        };
+        let (model, begun) = (Model::new(), Instant::now());
+        let mut seen = BTreeMap::<&str, usize>::new();
+        for seed in first..first + count {
+            for (what, times) in model.run(seed) {
+                *seen.entry(what).or_default() += times;
+            }
         }
-        done += 1;
+        eprintln!("{count} interleavings in {:.1} s: {seen:?}", begun.elapsed().as_secs_f64());
+        if count >= QUARTER {
+            for what in ["opened", "refused", "known", "last try", "lost"] {
+                assert!(seen.contains_key(what), "no {what} among {count}: {seen:?}");
+            }
+        }
+        model.node.assert_tidy();
+    };
+    if number(SEED).or(number(FIRST)).is_some() {
+        return support::alone::alone(work);
     }
-    println!("{done} interleavings in {:.1} s: {seen:?}", begun.elapsed().as_secs_f64());
-    assert!(done >= 10, "only {done} interleavings");
-    for what in ["opened", "refused", "known", "last try"] {
-        assert!(seen.contains_key(what), "no {what} among {done}: {seen:?}");
-    }
-    // One in six.
-    assert!(done < 60 || seen.contains_key("lost"), "nothing was lost among {done}: {seen:?}");
-    model.node.assert_tidy();
+    // Each time others.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
+    std::thread::scope(|scope| {
+        for quarter in 0..4 {
+            let first = (now + quarter * QUARTER).to_string();
+            scope.spawn(move || support::alone::alone_with(&[(FIRST, &first)], work));
+        }
+    });
 }
