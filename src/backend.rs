@@ -11,6 +11,7 @@ pub mod doctor;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod plan;
+mod seed_import;
 #[cfg(feature = "tpm")]
 pub mod tpm;
 mod vault;
@@ -25,6 +26,7 @@ pub use self::config::BackendConfig;
 pub use self::credentials::Credentials;
 pub(crate) use self::plan::ObjectNames;
 pub use self::plan::Plan;
+pub use self::seed_import::{Imported, ImportedKey, SeedImport};
 pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 use crate::algorithm::AlgorithmId;
 use crate::did::{Did, DidMethod};
@@ -139,6 +141,11 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
 
     /// The power to keep a storage key, where the backend has it.
     fn vault(&self) -> Option<&dyn StorageVault> {
+        None
+    }
+
+    /// The power to take a key that was in a file, where the backend has it.
+    fn importer(&self) -> Option<&dyn SeedImport> {
         None
     }
 

@@ -125,6 +125,19 @@ impl Evidence {
         Ok(Self(Source::Tpm { device: Box::new(device), attributes, provenance }))
     }
 
+    /// The same of a key that is known to have been written into its device: what is said
+    /// of its birth is nobody's word.
+    pub(crate) fn of_imported(self) -> Self {
+        match self.0 {
+            Source::Pkcs11 { device, attributes, words, assurance, .. } => {
+                let words = words.without_history();
+                let (attributes, provenance) = (attributes.by(words), ProvenanceKind::DeviceHeld);
+                Self(Source::Pkcs11 { device, attributes, words, assurance, provenance })
+            }
+            source => Self(source),
+        }
+    }
+
     /// What follows from the evidence about the key's provenance.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {

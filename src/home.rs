@@ -29,6 +29,7 @@ mod create;
 mod found;
 #[cfg(feature = "pkcs11")]
 mod hidden;
+mod import;
 mod locked;
 mod options;
 mod pins;
@@ -39,6 +40,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use self::import::ImportFrom;
 pub use self::locked::{LockedIdentity, NewPin, Ready};
 pub use self::options::HomeOptions;
 pub use self::pins::Made;

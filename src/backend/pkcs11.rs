@@ -13,6 +13,7 @@ mod ecdh;
 mod failure;
 mod finding;
 mod flags;
+mod import;
 mod info;
 mod keep;
 mod key;
@@ -57,7 +58,7 @@ use self::scheme::Scheme;
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
-    ObjectNames, Pkcs11Locator, Plan, StorageVault, WrappedKey,
+    ObjectNames, Pkcs11Locator, Plan, SeedImport, StorageVault, WrappedKey,
 };
 use crate::config::Pkcs11Config;
 use crate::did::Did;
@@ -185,8 +186,11 @@ impl Pkcs11Backend {
     }
 
     fn label_of<'a>(&'a self, request: &'a NewKey) -> &'a str {
-        let label = request.label.as_ref().or(self.config.key_label.as_ref());
-        label.map_or(DEFAULT_LABEL, String::as_str)
+        self.label_or_default(request.label.as_deref())
+    }
+
+    fn label_or_default<'a>(&'a self, label: Option<&'a str>) -> &'a str {
+        label.or(self.config.key_label.as_deref()).unwrap_or(DEFAULT_LABEL)
     }
 }
 
@@ -357,6 +361,10 @@ impl Backend for Pkcs11Backend {
             // Which token it is may only be known by the DID.
             Ok(true) | Err(_) => Some(self),
         }
+    }
+
+    fn importer(&self) -> Option<&dyn SeedImport> {
+        Some(self)
     }
 
     fn makes_storage_keys(&self) -> bool {

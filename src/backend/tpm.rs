@@ -25,6 +25,7 @@ mod check;
 mod chip;
 pub mod doctor;
 mod failure;
+mod import;
 mod key;
 mod make;
 mod object;
@@ -57,7 +58,7 @@ use self::pin::Purpose;
 use self::seed::TpmSeed;
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey, Plan,
-    StorageVault, WrappedKey,
+    SeedImport, StorageVault, WrappedKey,
 };
 use crate::algorithm::AlgorithmId;
 use crate::config::{PcrPolicy, TpmConfig};
@@ -90,6 +91,14 @@ impl TpmBackend {
 
     fn config(&self) -> &TpmConfig {
         &self.access.config
+    }
+
+    fn warn_if_open_to_its_machine(&self) {
+        if self.config().platform_binding && !self.config().pin {
+            log::warn!(
+                "without a PIN, whoever has this machine and boots it unchanged has the key"
+            );
+        }
     }
 }
 
@@ -125,11 +134,7 @@ impl Backend for TpmBackend {
         credentials: &Credentials,
     ) -> Result<Created, Error> {
         let (pin, states) = (&credentials.pin_for(self.kind())?, States::planned(plan));
-        if self.config().platform_binding && !self.config().pin {
-            log::warn!(
-                "without a PIN, whoever has this machine and boots it unchanged has the key"
-            );
-        }
+        self.warn_if_open_to_its_machine();
         match request.algorithm {
             AlgorithmId::Ed25519 => self.create_sealed(states, request, pin),
             AlgorithmId::P256 => {
@@ -178,6 +183,10 @@ impl Backend for TpmBackend {
     }
 
     fn as_tpm(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn SeedImport> {
         Some(self)
     }
 

@@ -80,7 +80,6 @@ impl Companions {
     }
 
     /// The same companions once more.
-    #[cfg(test)]
     pub(crate) fn copy(&self) -> Self {
         Self {
             tls_key: Arc::clone(&self.tls_key),

@@ -20,6 +20,12 @@ pub struct Pkcs11Attributes {
 }
 
 impl Pkcs11Attributes {
+    /// Whether somebody says that the key was born in the device.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn claim_birth(&self, device: &DeviceIdentity) -> bool {
+        self.by(known::words(device)).local == Fact::True
+    }
+
     pub(super) fn judge(&self) -> Result<ProvenanceKind, Exposable> {
         if self.extractable == Fact::True {
             return Err(Exposable::Extractable);

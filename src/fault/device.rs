@@ -30,6 +30,12 @@ pub enum DeviceError {
         /// What was asked for.
         algorithm: AlgorithmId,
     },
+    /// The backend takes no key that was in memory.
+    #[error("the {backend} backend is no device that takes a key which was in a file")]
+    NoSeedImport {
+        /// The backend.
+        backend: BackendKind,
+    },
     /// The stored storage key cannot be opened by this token.
     #[error("token {token} does not open the storage key of this identity")]
     StorageKey {
@@ -75,6 +81,7 @@ impl DeviceError {
             Self::NoAlgorithm { .. } => {
                 "P-256 keys are for devices: use the backend pkcs11 or tpm, or an Ed25519 key"
             }
+            Self::NoSeedImport { .. } => "use the backend pkcs11 or tpm",
             Self::StorageKey { .. } => {
                 "this may be a copy or replacement of the token: restore identity.age and \
                  identity.json from a backup made for it"

@@ -284,6 +284,13 @@ pub enum KeystoreError {
         /// What has the key.
         backend: BackendKind,
     },
+    /// The key is in a device, which gives no key out: there is nothing to import
+    /// elsewhere.
+    #[error("the key of this identity cannot be imported elsewhere: {}", keeper(*backend))]
+    NoSeed {
+        /// What has the key.
+        backend: BackendKind,
+    },
     /// The passphrase was changed, but a version under the old one is left.
     #[error("the passphrase was changed, but {} may still be there, under the old one", path.display())]
     PreviousKept {
@@ -316,6 +323,14 @@ fn opener(backend: BackendKind) -> &'static str {
         BackendKind::Pkcs11 => "its token opens it, by the token's PIN",
         BackendKind::Tpm => "its TPM opens it",
         BackendKind::Age => "it was made without one",
+    }
+}
+
+fn keeper(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Pkcs11 => "its token does not give it out",
+        BackendKind::Tpm => "its TPM gives it to nobody else",
+        BackendKind::Age => "its file does not hold it",
     }
 }
 

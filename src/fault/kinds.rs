@@ -66,7 +66,9 @@ impl DeviceError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoPkcs11 | Self::NoTpm | Self::NoAlgorithm { .. } => ErrorKind::Unsupported,
+            Self::NoPkcs11 | Self::NoTpm | Self::NoAlgorithm { .. } | Self::NoSeedImport { .. } => {
+                ErrorKind::Unsupported
+            }
             Self::Pkcs11(error) => error.kind(),
             Self::Tpm(error) => error.kind(),
             Self::StorageKey { .. } => ErrorKind::OtherIdentity,
@@ -92,6 +94,7 @@ impl Pkcs11Error {
             | Self::NotFound { logged_in: false, .. } => ErrorKind::DeviceAbsent,
             Self::NoEd25519 { .. }
             | Self::NoP256 { .. }
+            | Self::TakesNoKey { .. }
             | Self::KeysInSlots { .. }
             | Self::PinPerSignature { .. } => ErrorKind::Unsupported,
             Self::NoKey { .. }
@@ -117,6 +120,7 @@ impl Pkcs11Error {
                 source.downcast_ref().map_or(ErrorKind::DeviceFailed, OpenError::kind)
             }
             Self::Forked => ErrorKind::Misuse,
+            Self::ClaimsBirth { .. } => ErrorKind::Untrusted,
             Self::Call { kind, .. } => *kind,
         }
     }
@@ -220,7 +224,7 @@ impl KeystoreError {
             // The passphrase is another one now: the same call does not succeed.
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
             Self::RefusedBefore { .. } | Self::PinInDoubt { .. } => ErrorKind::WrongCredential,
-            Self::NoPassphrase { .. } => ErrorKind::Unsupported,
+            Self::NoPassphrase { .. } | Self::NoSeed { .. } => ErrorKind::Unsupported,
             Self::NoRetiredKey { .. } => ErrorKind::NotFound,
             Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,
         }

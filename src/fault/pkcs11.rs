@@ -327,6 +327,25 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The module says that a key which was written into the token was made there
+    /// (`CKA_LOCAL`). What it says of any key is worth nothing then. The key was removed.
+    #[error(
+        "token {token} says that it has made a key which was written into it (CKA_LOCAL is true): its \
+         module tells lies; the key was removed"
+    )]
+    ClaimsBirth {
+        /// The token.
+        token: String,
+    },
+    /// The token takes no private key that was made elsewhere.
+    #[error("token {token} takes no key that was made elsewhere")]
+    TakesNoKey {
+        /// The token.
+        token: String,
+        /// What it answered to the last way that was tried.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The token has a fixed number of places for keys, and a new one may take the
     /// place of one that is there.
     #[error("a key made on token {token} may take the place of one that is there; none was made")]

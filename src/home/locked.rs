@@ -22,7 +22,9 @@ use crate::key::DidKey;
 #[cfg(feature = "tpm")]
 use crate::keystore::Storage;
 use crate::keystore::backup::{BackedUp, BackupRequest};
-use crate::keystore::{Change, Earlier, HandingOver, Handover, Header, Located, Opened};
+use crate::keystore::{
+    Change, Earlier, HandingOver, Handover, Header, Importable, Located, Opened,
+};
 use crate::rotation::RotationTerms;
 use crate::secret::{Passphrase, Pin};
 
@@ -155,10 +157,16 @@ pub enum NewPin {
 }
 
 impl<'h> Ready<'h> {
+    /// The header. It is **not** verified: that takes the credential.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        self.located.header()
+    }
+
     /// Whose identity it is.
     #[must_use]
     pub const fn did(&self) -> &Did {
-        self.located.header().did()
+        self.header().did()
     }
 
     /// **Blocks** on device, scrypt and files. Opens it, and renews its certificate
@@ -217,6 +225,16 @@ impl<'h> Ready<'h> {
     /// As [`Located::backup`].
     pub fn backup(self, request: &BackupRequest) -> Result<BackedUp, Error> {
         self.with(|located, credentials| located.backup(credentials, request))
+    }
+
+    /// **Blocks** on scrypt and files. Opens the identity of an age file, to import it into
+    /// a device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::prepare_import`].
+    pub fn prepare_import(self) -> Result<Importable, Error> {
+        self.with(Located::prepare_import)
     }
 
     /// **Blocks** on device, scrypt and files. Puts it under another passphrase.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::device::{OpenedDevice, OpenedMaterial};
-use super::tpm_sealed::{self, SealedSeed};
 use super::{DeviceHeld, External, Hardware, Key, Public, Software, TpmSealed, Unlocked};
 use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
@@ -12,7 +11,6 @@ use crate::evidence::{Evidence, ProvenanceKind};
 use crate::fault::{OpenError, SignError};
 use crate::kind::{ErrorKind, explain};
 use crate::private::Token;
-use crate::secret::SigningSeed;
 use crate::signer::DidSigner;
 
 /// An unlocked key whose provenance is known at run time only: what code gets
@@ -88,21 +86,34 @@ impl DidKey {
         Self::of_device(provenance, public, material)
     }
 
-    /// A seed that a backend has just sealed, checked like any other.
-    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "called by that backend"))]
-    pub(crate) fn from_new_sealed_seed(
-        did: &Did,
-        handle: Arc<dyn SealedSeed>,
-        seed: SigningSeed,
-        evidence: Evidence,
-    ) -> Result<Self, OpenError> {
-        tpm_sealed::checked(did, handle, seed, evidence).map(Self::TpmSealed)
+    /// A key that was in a file is not born in its device, whatever the device says of it.
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "called by the keystore"))]
+    pub(crate) fn known_to_be_imported(self) -> Self {
+        match self {
+            Self::Hardware(Key { public, material }) => {
+                Self::DeviceHeld(Key::new(as_imported(&public), material))
+            }
+            Self::HardwareP256(Key { public, material }) => {
+                Self::DeviceHeldP256(Key::new(as_imported(&public), material))
+            }
+            key => key,
+        }
     }
 
     /// The same key, named by a DID of another method.
     pub fn with_did_method(self, method: DidMethod) -> Self {
         each!(self, key => key.with_did_method(method).into())
     }
+}
+
+fn as_imported(public: &Public) -> Arc<Public> {
+    log::warn!(
+        "the device says that it has made the key of {}, which was written into it: its word is \
+         not taken",
+        public.did
+    );
+    let evidence = public.evidence.clone().map(Evidence::of_imported);
+    Arc::new(Public::new(public.did.clone(), evidence))
 }
 
 impl DidSigner for DidKey {

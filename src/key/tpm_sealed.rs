@@ -68,7 +68,8 @@ pub(super) fn open(
 }
 
 /// A key from its seed, however it was come by: unsealed, or just sealed.
-pub(super) fn checked(
+#[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "called by that backend"))]
+pub(crate) fn checked(
     did: &Did,
     handle: Arc<dyn SealedSeed>,
     seed: SigningSeed,

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, New, stored};
 use super::identity::IdentityStore;
+use super::payload::Payload;
 use super::undo::Undo;
 use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
 use crate::bundle::{IdentityBundle, check_clock};
@@ -10,6 +11,13 @@ use crate::error::{DeviceError, Error};
 use crate::key::DidKey;
 
 impl IdentityStore {
+    /// What a header says which an earlier identity of this DID has left here.
+    fn in_file_until_left(&self, did: &Did) -> Option<u64> {
+        let left = self.read_header_at(&self.header_path()).ok().flatten();
+        let (header, _) = left.filter(|(header, _)| header.did() == did)?;
+        header.in_file_until()
+    }
+
     /// **Blocks** on device and files. Opens the key at a locator, and makes
     /// companions for it. The key itself is left as it is, whatever happens; its
     /// evidence says what it is.
@@ -43,10 +51,11 @@ impl IdentityStore {
         let KeyAtRest::Device(key) = backend.find(locator, did)? else {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
-        let epoch = self.epoch_left(did);
+        let (epoch, in_file_until) = (self.epoch_left(did), self.in_file_until_left(did));
         undo.clear(backend, Some((did, locator)), credentials)?;
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
-        let bundle = IdentityBundle::issue_around(key, epoch, None)?;
+        let payload = Payload::empty(did.clone()).with_in_file_until(in_file_until);
+        let bundle = IdentityBundle::issue_around(payload.judge(key), epoch, None)?;
         let is_second = was_known || self.has_left(did) || backend.had_identity(locator, did)?;
         let plan = backend.plan(Some(did))?;
         undo.announce(&plan)?;
@@ -60,7 +69,7 @@ impl IdentityStore {
                  instead"
             );
         }
-        let new = New::first(self, bundle, stored, None)?;
+        let new = New::of(self, bundle, payload, stored, 1)?;
         Ok(Draft::new(new, undo).with_new_did())
     }
 

@@ -77,7 +77,8 @@ impl New {
         let bundle = bundle.kept_by(kept);
         let companions = &*bundle.companions();
         let signer = bundle.signer();
-        let header = Header::new(signer, backend, &place, storage, companions, generation);
+        let written = (generation, payload.in_file_until());
+        let header = Header::new(signer, backend, &place, storage, companions, written);
         let text = header.to_json()?;
         payload.renew(seed_of(signer), companions, header::hash(&text));
         let sealed = secret.seal(&payload, &store.age)?;

@@ -36,6 +36,9 @@ pub struct Header {
     backend: BackendKind,
     locator: Option<DeviceLocator>,
     evidence: EvidenceSummary,
+    /// Of a key that was imported into its device: Unix time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_file_until: Option<u64>,
     storage: Storage,
     #[serde(with = "base64")]
     certificate: Vec<u8>,
@@ -64,6 +67,8 @@ struct Claimed {
     locator: Option<DeviceLocator>,
     #[serde(with = "evidence::Claimed")]
     evidence: EvidenceSummary,
+    #[serde(default)]
+    in_file_until: Option<u64>,
     storage: Storage,
     #[serde(with = "base64")]
     certificate: Vec<u8>,
@@ -89,7 +94,7 @@ impl Header {
         locator: &Locator,
         storage: Storage,
         companions: &Companions,
-        generation: u64,
+        (generation, in_file_until): (u64, Option<u64>),
     ) -> Self {
         Self {
             format: FORMAT.into(),
@@ -104,6 +109,7 @@ impl Header {
                 Locator::Tpm(object) => Some(DeviceLocator::Tpm(object.clone())),
             },
             evidence: EvidenceSummary::of(signer),
+            in_file_until,
             storage,
             certificate: companions.certificate().to_vec(),
             tls_not_after: companions.binding().not_after(),
@@ -246,6 +252,14 @@ impl Header {
     #[must_use]
     pub const fn claimed_evidence(&self) -> &EvidenceSummary {
         &self.evidence
+    }
+
+    /// Until when the key was in a file, if it was imported into its device: Unix time,
+    /// seconds. Copies of that file may exist, which sign as this DID. Once said it is kept,
+    /// whatever is made of the identity.
+    #[must_use]
+    pub const fn in_file_until(&self) -> Option<u64> {
+        self.in_file_until
     }
 
     /// What opens the payload.

@@ -11,7 +11,9 @@ use crate::backend::BackendKind;
 use crate::bundle::{Companions, RetiredDecryptionKey, RetiredKeys, UnverifiedBinding};
 use crate::did::{Did, DidDocument};
 use crate::encoding::base64;
+use crate::error::LegacyError;
 use crate::fault::{FormatError, OpenError};
+use crate::key::DidKey;
 use crate::key::seed_payload::{self, VERSION};
 use crate::rotation::{RotationChain, RotationError, StoredChain};
 use crate::secret::{SigningSeed, X25519Seed, json, leaving_no_trace_of_much};
@@ -37,6 +39,9 @@ pub(crate) struct Payload {
     rotation_chain: StoredChain,
     #[serde(default)]
     did_document: Option<Value>,
+    /// Until when the key of a device was in a file: Unix time. Kept for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_file_until: Option<u64>,
     /// The X25519 keys of identities that have handed over to this one.
     #[serde(default, skip_serializing_if = "RetiredKeys::is_empty")]
     retired_decryption_keys: RetiredKeys,
@@ -69,6 +74,7 @@ impl Payload {
             binding: None,
             rotation_chain: StoredChain::default(),
             did_document: None,
+            in_file_until: None,
             retired_decryption_keys: RetiredKeys::default(),
             legacy: None,
             carried: Map::new(),
@@ -108,6 +114,35 @@ impl Payload {
     /// The same with what an older keystore held.
     pub(super) fn with_legacy(self, legacy: Option<Carried>) -> Self {
         Self { legacy, ..self }
+    }
+
+    /// The same of a key that was in a file until now, at least.
+    pub(super) fn with_import_at(self, now: u64) -> Self {
+        // A clock that was set back takes nothing back.
+        let until = self.in_file_until.map_or(now, |until| until.max(now));
+        Self { in_file_until: Some(until), ..self }
+    }
+
+    /// The same without a copy of the seed in what was carried along: for an identity whose
+    /// key is in a device from now on.
+    pub(super) fn without_seed(self, seed: &[u8; 32]) -> Result<Self, LegacyError> {
+        let legacy = self.legacy.map(|carried| carried.without_seed(seed)).transpose()?;
+        Ok(Self { seed: None, legacy, ..self })
+    }
+
+    /// The same with what a header has of it.
+    pub(super) fn with_in_file_until(self, until: Option<u64>) -> Self {
+        Self { in_file_until: self.in_file_until.max(until), ..self }
+    }
+
+    /// Until when the key of a device was in a file, if it was: Unix time.
+    pub(super) const fn in_file_until(&self) -> Option<u64> {
+        self.in_file_until
+    }
+
+    /// The key as what it is by what is known of it, whatever its device says.
+    pub(super) fn judge(&self, key: DidKey) -> DidKey {
+        if self.in_file_until.is_some() { key.known_to_be_imported() } else { key }
     }
 
     /// The same under another header.

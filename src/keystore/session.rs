@@ -38,7 +38,7 @@ pub(super) struct Session {
     /// What the header says of what opens the payload.
     pub(super) storage: Storage,
     /// Freed when the session is dropped.
-    _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 /// How often an identity is opened anew because it was written meanwhile, before it is
@@ -134,6 +134,8 @@ impl Located<'_> {
         } else {
             opened_at(backend, &place, header.did(), key, credentials)?
         };
+        payload = payload.with_in_file_until(header.in_file_until());
+        let key = payload.judge(key);
         if let Err(error) = store.settle(&header) {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }
@@ -143,17 +145,7 @@ impl Located<'_> {
             .with_retired(payload.retired_keys().clone())
             .kept_by(kept);
         let storage = header.storage().clone();
-        Ok(Ok(Session {
-            store,
-            bundle,
-            header,
-            payload,
-            secret,
-            place,
-            recorded,
-            storage,
-            _lock: lock,
-        }))
+        Ok(Ok(Session { store, bundle, header, payload, secret, place, recorded, storage, lock }))
     }
 }
 
@@ -189,7 +181,7 @@ impl Session {
             &self.recorded,
             self.storage.clone(),
             companions,
-            self.header.generation().saturating_add(1),
+            (self.header.generation().saturating_add(1), self.payload.in_file_until()),
         )
     }
 

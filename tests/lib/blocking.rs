@@ -9,9 +9,9 @@ use super::ledger::files;
 const MARK: &str = "**Blocks** ";
 
 /// Types and traits of which every public function blocks, but those that are named.
-const TYPES: [(&str, &str); 17] = [
+const TYPES: [(&str, &str); 18] = [
     ("AtRest", ""),
-    ("Backend", "kind as_tpm as_pkcs11 vault"),
+    ("Backend", "kind as_tpm as_pkcs11 vault importer"),
     ("BackedUp", ""),
     ("Change", "header"),
     (
@@ -27,7 +27,8 @@ const TYPES: [(&str, &str); 17] = [
     ("NewFile", ""),
     ("PeerBook", "directory verifier"),
     ("Pkcs11Backend", ""),
-    ("Ready", "did"),
+    ("Ready", "did header"),
+    ("SeedImport", ""),
     ("SequenceStore", ""),
     ("StorageVault", ""),
 ];

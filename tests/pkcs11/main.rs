@@ -32,6 +32,7 @@ mod ecdh;
 mod ed25519;
 mod hidden;
 mod home;
+mod import;
 mod keys;
 mod messages;
 mod model;

@@ -59,7 +59,12 @@ impl LoggedIn<'_> {
 
 impl Objects<'_> {
     /// Creates a public key's object, in the encoding that the token reads back right.
-    fn create_public(self, key: &VerifyingKey, id: &[u8], label: &str) -> Result<(), Pkcs11Error> {
+    pub(super) fn create_public(
+        self,
+        key: &VerifyingKey,
+        id: &[u8],
+        label: &str,
+    ) -> Result<ObjectHandle, Pkcs11Error> {
         let scheme = Scheme::of(key.algorithm());
         let raw = match key {
             VerifyingKey::Ed25519(key) => key.as_bytes().to_vec(),
@@ -71,7 +76,7 @@ impl Objects<'_> {
         for point in [der, raw] {
             let created = self.create_public_as(scheme.key_type, scheme.oid(), point, id, label);
             match created.and_then(|object| Ok((object, self.point(object)?))) {
-                Ok((_, Some(shown))) if shown == *key => return Ok(()),
+                Ok((object, Some(shown))) if shown == *key => return Ok(object),
                 Ok((object, _)) => {
                     let destroyed = self.session.destroy_object(object);
                     destroyed.map_err(self.token.failed("C_DestroyObject"))?;

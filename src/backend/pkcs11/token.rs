@@ -208,6 +208,12 @@ impl Token {
         Ok(mechanisms.iter().all(|mechanism| present.contains(mechanism)))
     }
 
+    /// Whether it says that a mechanism unwraps keys.
+    pub(super) fn unwraps(&self, mechanism: MechanismType) -> bool {
+        let told = self.module.context().get_mechanism_info(self.seen.slot, mechanism);
+        told.is_ok_and(|told| told.unwrap())
+    }
+
     pub(super) fn mechanisms(&self) -> Result<Vec<MechanismType>, Pkcs11Error> {
         if let Some(known) = self.seen.mechanisms.get() {
             return Ok(known.clone());

@@ -14,8 +14,8 @@ use crate::backend::{
 use crate::config::PcrPolicy;
 use crate::did::Did;
 use crate::error::{Error, TpmError};
-use crate::key::DidKey;
 use crate::key::device::DeviceKey as _;
+use crate::key::{DidKey, Key, TpmSealed, Unlocked, tpm_sealed};
 use crate::secret::{LockedText, Pin, SigningSeed};
 
 /// The states of the machine that a new policy is for.
@@ -166,12 +166,24 @@ impl TpmBackend {
     ) -> Result<Created, Error> {
         let seed = SigningSeed::generate()?;
         let did = Did::fitting(request.did_method, &seed.verifying_key().into());
+        let (key, object) = self.seal_seed(states, did, seed, pin)?;
+        Ok(Created { key: key.into(), locator: Locator::Tpm(Box::new(object)) })
+    }
+
+    /// A seed is sealed under the policy that is configured.
+    pub(super) fn seal_seed(
+        &self,
+        states: States<'_>,
+        did: Did,
+        seed: SigningSeed,
+        pin: &Pin,
+    ) -> Result<(Key<TpmSealed, Unlocked>, TpmObject), Error> {
         let policy = self.new_policy(&Named::Did(&did), Purpose::Key, pin, states)?;
         let object = self.make(&policy, Purpose::Key, pin, Some((&did, seed.as_bytes())))?;
         let handle = TpmSeed { access: Arc::clone(&self.access), object: object.clone(), did };
         let (did, evidence) = (handle.did.clone(), handle.evidence()?);
-        let key = DidKey::from_new_sealed_seed(&did, Arc::new(handle), seed, evidence)?;
-        Ok(Created { key, locator: Locator::Tpm(Box::new(object)) })
+        let key = tpm_sealed::checked(&did, Arc::new(handle), seed, evidence)?;
+        Ok((key, object))
     }
 
     pub(super) fn create_p256(

@@ -146,6 +146,9 @@ impl KeystoreError {
                     note.display()
                 ));
             }
+            Self::NoSeed { .. } => {
+                "make a new key in the other device, and rotate to it (`Ready::hand_over`)"
+            }
             Self::NoRetiredKey { .. } => {
                 "see of which it has one: `IdentityBundle::retired_decryption_keys`"
             }

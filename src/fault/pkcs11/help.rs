@@ -90,6 +90,14 @@ impl Pkcs11Error {
             Self::ProbeLeft { .. } => {
                 "destroy each object with this CKA_ID by the token's own tool: nothing uses them"
             }
+            Self::ClaimsBirth { .. } => {
+                "update the module, or use another token; or make a new key in this one, and rotate to \
+                 it, and take its evidence for no more than its word"
+            }
+            Self::TakesNoKey { .. } => {
+                "make a new key in the token, and rotate to it; or allow the token to take keys (some \
+                 have a policy or a mode for it)"
+            }
             Self::KeysInSlots { .. } => {
                 "make the key with the card's own tool and adopt it (`IdentityStore::adopt`); or \
                  set `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card \

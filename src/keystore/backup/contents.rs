@@ -118,10 +118,19 @@ impl Words {
             None => contains.push(format!(
                 "the private key of {did}: whoever opens this backup can sign as this DID"
             )),
-            Some(place) => does_not_contain.push(format!(
-                "the private key of {did}: it is in {place}, and only there. Without that very \
-                 device this backup does not restore the DID"
-            )),
+            Some(place) => {
+                let copies = match header.in_file_until() {
+                    None => "and only there".to_owned(),
+                    Some(until) => format!(
+                        "and it was in a file until {}: copies of it may exist",
+                        clock::rfc3339(until).unwrap_or_else(|| format!("Unix time {until}"))
+                    ),
+                };
+                does_not_contain.push(format!(
+                    "the private key of {did}: it is in {place}, {copies}. Without that very \
+                     device this backup does not restore the DID"
+                ));
+            }
         }
         contains.push(
             "the X25519 key (opens what was encrypted to this identity), the TLS key and \

@@ -59,8 +59,9 @@ impl IdentityStore {
             None => self.open_device(&mut undo, backend, &backup.header, credentials)?,
         };
         let Backup { header: old, companions, payload, handed_over, .. } = backup;
+        let payload = payload.with_in_file_until(old.in_file_until());
         let epoch = companions.binding().epoch().max(epoch);
-        let bundle = IdentityBundle::from_companions(key, companions)?
+        let bundle = IdentityBundle::from_companions(payload.judge(key), companions)?
             .with_retired(payload.retired_keys().clone());
         bundle.renew_apart(NextEpoch::Joined(epoch))?;
         let generation = old.generation().saturating_add(1);

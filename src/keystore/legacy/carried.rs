@@ -3,6 +3,7 @@
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::fields::Fields;
@@ -24,25 +25,68 @@ struct Text(Zeroizing<String>);
 
 impl Carried {
     pub(super) fn new(format: &str, fields: &Fields<'_>) -> Result<Self, LegacyError> {
-        // What `"name":value,` takes, were every character of a name escaped.
-        let bound = |(name, value): (&str, &RawValue)| name.len() * 6 + value.get().len() + 4;
-        let length = fields.iter().map(bound).sum::<usize>() + 2;
+        let length = bound(fields);
         if length > LIMIT {
             return Err(LegacyError::TooLong { found: length, limit: LIMIT });
         }
-        let mut text = Zeroizing::new(String::with_capacity(length));
-        for (index, (name, value)) in fields.iter().enumerate() {
-            text.push(if index == 0 { '{' } else { ',' });
-            text.push_str(&serde_json::Value::from(name).to_string());
-            text.push(':');
-            text.push_str(value.get());
-        }
-        if text.is_empty() {
-            text.push('{');
-        }
-        text.push('}');
-        Ok(Self { format: format.into(), fields: Text(text) })
+        Ok(Self { format: format.into(), fields: Text(object(fields)) })
     }
+
+    /// The same without the secret halves of key bundles that are this very seed.
+    pub(crate) fn without_seed(self, seed: &[u8; 32]) -> Result<Self, LegacyError> {
+        let mut fields = Fields::parse(self.fields.0.as_bytes())?;
+        let Some(bundles) = fields.peek(BUNDLES) else { return Ok(self) };
+        let mut kept = Vec::new();
+        for bundle in bundles.objects()? {
+            let mut bundle = Fields::parse(bundle.get().as_bytes())?;
+            let secret = bundle.peek(SECRET).map(|secret| secret.bytes()).transpose()?;
+            if secret.is_some_and(|secret| bool::from(secret.ct_eq(seed))) {
+                bundle.remove(SECRET);
+            }
+            kept.push(object(&bundle));
+        }
+        let length = kept.iter().map(|bundle| bundle.len() + 1).sum::<usize>() + 2;
+        let mut list = Zeroizing::new(String::with_capacity(length));
+        list.push('[');
+        for (index, bundle) in kept.iter().enumerate() {
+            if index > 0 {
+                list.push(',');
+            }
+            list.push_str(bundle);
+        }
+        list.push(']');
+        let list: &RawValue = serde_json::from_str(&list)
+            .map_err(|error| LegacyError::Json { line: error.line(), column: error.column() })?;
+        fields.replace(BUNDLES, list);
+        let fields = Text(object(&fields));
+        Ok(Self { format: self.format, fields })
+    }
+}
+
+const BUNDLES: &str = "keybundles";
+const SECRET: &str = "classical_secret";
+
+/// No text of these fields is longer.
+fn bound(fields: &Fields<'_>) -> usize {
+    // What `"name":value,` takes, were every character of a name escaped.
+    let bound = |(name, value): (&str, &RawValue)| name.len() * 6 + value.get().len() + 4;
+    fields.iter().map(bound).sum::<usize>() + 2
+}
+
+/// Fields as a JSON object, in one allocation.
+fn object(fields: &Fields<'_>) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(bound(fields)));
+    for (index, (name, value)) in fields.iter().enumerate() {
+        text.push(if index == 0 { '{' } else { ',' });
+        text.push_str(&serde_json::Value::from(name).to_string());
+        text.push(':');
+        text.push_str(value.get());
+    }
+    if text.is_empty() {
+        text.push('{');
+    }
+    text.push('}');
+    text
 }
 
 impl Serialize for Text {

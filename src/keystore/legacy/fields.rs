@@ -68,6 +68,13 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
+    /// Another value in the place of one.
+    pub(super) fn replace(&mut self, name: &str, other: &'a RawValue) {
+        for (_, value) in self.0.iter_mut().filter(|(field, _)| field == name) {
+            *value = other;
+        }
+    }
+
     pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|(field, _)| field != name);
     }

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use crate::forward::{forward, forward_plain};
-use crate::{attributes, keys, lifetime, per_session, strict, token};
+use crate::{attributes, keys, lifetime, per_session, strict, token, unwrap};
 
 forward! {
     C_GetOperationState(state: *mut CK_BYTE, length: *mut CK_ULONG);
@@ -129,7 +129,7 @@ pub(crate) const FUNCTIONS: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     C_SignEncryptUpdate: None,
     C_DecryptVerifyUpdate: None,
     C_WrapKey: None,
-    C_UnwrapKey: None,
+    C_UnwrapKey: Some(unwrap::C_UnwrapKey),
     C_SeedRandom: None,
     C_GetFunctionStatus: None,
     C_CancelFunction: None,

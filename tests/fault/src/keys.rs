@@ -78,7 +78,7 @@ pub(crate) unsafe extern "C" fn C_Sign(
 /// # Safety
 ///
 /// `count` attributes must be valid.
-unsafe fn refusal(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Option<CK_RV> {
+pub(crate) unsafe fn refusal(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Option<CK_RV> {
     if count == 0 {
         return None;
     }
@@ -90,6 +90,30 @@ unsafe fn refusal(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Option<CK_R
         .filter(|(name, _)| asked.iter().any(|attribute| attribute.type_ == *name))
         .map(|(_, code)| *code)
         .next()
+}
+
+/// How a private key is refused that was made elsewhere.
+///
+/// # Safety
+///
+/// `count` attributes must be valid.
+pub(crate) unsafe fn refuses_private(
+    template: *const CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> Option<CK_RV> {
+    if count == 0 {
+        return None;
+    }
+    // SAFETY: by contract.
+    let asked = unsafe { std::slice::from_raw_parts(template, count as usize) };
+    let class = asked.iter().find(|attribute| attribute.type_ == CKA_CLASS)?;
+    // SAFETY: a number by the standard.
+    if unsafe { class.pValue.cast::<CK_ULONG>().read_unaligned() } != CKO_PRIVATE_KEY {
+        return None;
+    }
+    let takes_none = state().script.takes_no_key;
+    // SAFETY: by contract.
+    takes_none.or_else(|| unsafe { refusal(template, count) })
 }
 
 pub(crate) unsafe extern "C" fn C_GenerateKey(
@@ -116,6 +140,7 @@ pub(crate) unsafe extern "C" fn C_GenerateKey(
                 Ok(asked) => asked,
                 Err(code) => return code,
             };
+            crate::unwrap::let_it_decrypt(&mut asked);
             let generate = real.C_GenerateKey;
             generate.map_or(CKR_FUNCTION_NOT_SUPPORTED, |f| {
                 f(session, mechanism, asked.as_mut_ptr(), count, key)

@@ -23,6 +23,7 @@ mod sight;
 mod state;
 mod strict;
 mod token;
+mod unwrap;
 
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKR_ARGUMENTS_BAD, CKR_OK};
 

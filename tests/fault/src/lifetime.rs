@@ -3,6 +3,7 @@
 use cryptoki_sys::*;
 
 use crate::effects::on_session;
+use crate::keys;
 use crate::state::state;
 
 static LASTING: CK_BBOOL = CK_TRUE;
@@ -66,6 +67,10 @@ pub(crate) unsafe extern "C" fn C_CreateObject(
     on_session("C_CreateObject", session, |real, session, _| {
         if read_only {
             return CKR_SESSION_READ_ONLY;
+        }
+        // SAFETY: `count` attributes by the standard.
+        if let Some(code) = unsafe { keys::refuses_private(template, count) } {
+            return code;
         }
         // SAFETY: `count` attributes by the standard.
         let mut asked = match unsafe { taken(template, count) } {

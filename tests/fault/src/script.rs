@@ -40,6 +40,11 @@ pub(crate) struct Script {
     pub(crate) slot_ids: bool,
     /// `refuse ATTRIBUTE CKR`: no key is made with it.
     pub(crate) refused: Vec<(CK_ATTRIBUTE_TYPE, CK_RV)>,
+    /// `takes-no-key CKR`: no private key is created, and this is the answer.
+    pub(crate) takes_no_key: Option<CK_RV>,
+    /// `unwraps-cbc` and `unwraps-wrapped`, see [`crate::unwrap`].
+    pub(crate) unwraps_cbc: bool,
+    pub(crate) unwraps_wrapped: bool,
     /// `curve oid|printable|luna`: the only form of CKA_EC_PARAMS of Ed25519 that is taken.
     pub(crate) curve: Option<String>,
     /// `private-only`: no key is made but as a private object.
@@ -177,6 +182,9 @@ impl Script {
             ["refuse", name, code] => {
                 self.refused.push((codes::attribute(name)?, codes::code(code)?));
             }
+            ["takes-no-key", code] => self.takes_no_key = Some(codes::code(code)?),
+            ["unwraps-cbc"] => self.unwraps_cbc = true,
+            ["unwraps-wrapped"] => self.unwraps_wrapped = true,
             ["curve", form @ ("oid" | "printable" | "luna")] => self.curve = Some((*form).into()),
             ["private-only"] => self.private_only = true,
             ["login-to-see"] => self.login_to_see = true,

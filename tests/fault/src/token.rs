@@ -219,7 +219,15 @@ pub(crate) unsafe extern "C" fn C_GetMechanismInfo(
         }
         let Some(function) = real.C_GetMechanismInfo else { return CKR_FUNCTION_NOT_SUPPORTED };
         // SAFETY: the caller's own arguments, under the same contract.
-        unsafe { function(slot, mechanism, info) }
+        let rv = unsafe { function(slot, mechanism, info) };
+        // SAFETY: valid for a write by the standard.
+        if let Some(info) = unsafe { info.as_mut() }
+            && mechanism == CKM_AES_CBC_PAD
+            && state().script.unwraps_cbc
+        {
+            info.flags |= CKF_UNWRAP;
+        }
+        rv
     })
 }
 

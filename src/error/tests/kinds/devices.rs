@@ -84,6 +84,7 @@ fn of_devices() {
             (E::NoAlgorithm { backend, algorithm: AlgorithmId::P256 }, K::Unsupported),
             (E::StorageKey { token: "t".into(), source: None }, K::OtherIdentity),
             (E::WrongCredential { backend, wanted: "passphrase" }, K::CredentialMissing),
+            (E::NoSeedImport { backend }, K::Unsupported),
             (E::ForeignLocator { backend }, K::Misuse),
         ],
     );
@@ -161,6 +162,8 @@ fn of_tokens() {
                 K::Damaged,
             ),
             (E::ProbeLeft { token: t(), ids: vec![t()], source: boxed() }, K::Damaged),
+            (E::ClaimsBirth { token: t() }, K::Untrusted),
+            (E::TakesNoKey { token: t(), source: boxed() }, K::Unsupported),
             (E::KeysInSlots { token: t() }, K::Unsupported),
             (call(K::Busy), K::Busy),
             (call(K::DeviceAbsent), K::DeviceAbsent),
