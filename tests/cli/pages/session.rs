@@ -172,8 +172,6 @@ impl Machine {
         let mut answered = String::new();
         loop {
             if let Some(status) = terminal.end() {
-                // What was written last arrives.
-                std::thread::sleep(Duration::from_millis(if status.success() { 0 } else { 200 }));
                 return format!("the shell ended with {status}");
             }
             if begin.elapsed() > PATIENCE {

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Terminal {
     master: File,
     /// The other end stays open, so that the terminal stays as it was left.
-    _held: File,
+    held: File,
     pub before: Termios,
     shell: Child,
     seen: Arc<Mutex<Vec<u8>>>,
@@ -59,7 +59,7 @@ impl Terminal {
                 sink.lock().unwrap().extend(&bytes[..length]);
             }
         });
-        Self { master: File::from(master), _held: held, before, shell, seen }
+        Self { master: File::from(master), held, before, shell, seen }
     }
 
     pub fn seen(&self) -> String {
@@ -111,14 +111,30 @@ impl Terminal {
             },
             seen,
         );
-        // What it has written last arrives.
-        std::thread::sleep(Duration::from_millis(100));
+        self.catch_up();
         status.unwrap()
     }
 
-    /// How the shell ended, if it did.
+    /// How the shell ended, if it did; all that it has written was seen then.
     pub fn end(&mut self) -> Option<ExitStatus> {
-        self.shell.try_wait().unwrap()
+        let status = self.shell.try_wait().unwrap();
+        if status.is_some() {
+            self.catch_up();
+        }
+        status
+    }
+
+    /// Waits until all that was written before is seen: a terminal keeps the order.
+    fn catch_up(&self) {
+        const LAST: &[u8] = b"\x1b[the last]";
+        (&self.held).write_all(LAST).unwrap();
+        let place = || {
+            let seen = self.seen.lock().unwrap();
+            seen.windows(LAST.len()).position(|bytes| bytes == LAST)
+        };
+        until("what was written last", || place().is_some(), || self.seen());
+        let at = place().unwrap();
+        self.seen.lock().unwrap().drain(at..at + LAST.len());
     }
 
     /// Kills what is still in it.
