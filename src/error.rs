@@ -24,8 +24,8 @@ use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::{InvalidJson, UnknownName};
 use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
-    CredentialError, DeviceError, FormatError, KeystoreError, ModuleProblem, OpenError,
-    PcrDifference, PinProblem, Pkcs11Error, SignError, TpmError, TpmState,
+    CredentialError, DeviceError, FormatError, KeystoreError, MigrationError, ModuleProblem,
+    OpenError, PcrDifference, PinProblem, Pkcs11Error, SignError, TpmError, TpmState,
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};
@@ -182,6 +182,12 @@ impl From<RenewalError> for Error {
             RenewalError::Keystore(error) => error.into(),
             RenewalError::Open(error) => error.into(),
         }
+    }
+}
+
+impl From<MigrationError> for Error {
+    fn from(error: MigrationError) -> Self {
+        Self::Keystore(error.into())
     }
 }
 

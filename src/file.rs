@@ -252,6 +252,25 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), KeystoreError> {
     }
 }
 
+/// Renames from one directory to another of the same file system, durably in both. A
+/// missing source is no error.
+pub(crate) fn move_over(from: &Path, to: &Path) -> Result<(), KeystoreError> {
+    if !is_there(from)? {
+        return Ok(());
+    }
+    rename(from, to)?;
+    sync_dir(parent(from))
+}
+
+/// Removes a directory of ours that is empty, durably. A missing one is no error.
+pub(crate) fn remove_dir(path: &Path) -> Result<(), KeystoreError> {
+    match fs::remove_dir(path) {
+        Ok(()) => sync_dir(parent(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error("remove", path)(error)),
+    }
+}
+
 /// Whether there is anything of that name.
 pub(crate) fn is_there(path: &Path) -> Result<bool, KeystoreError> {
     match fs::symlink_metadata(path) {

@@ -34,6 +34,7 @@ mod locked;
 mod options;
 mod pins;
 mod source;
+mod staged;
 mod wants;
 
 use std::fmt;
@@ -90,6 +91,7 @@ impl Home {
         let store = IdentityStore::new(directory)
             .with_age_config(config.identity.age.clone())
             .with_state_directory(state_directory);
+        store.settle_switch(config.identity.backend, config.identity.did.as_ref())?;
         let (backend, moved) = (OnceLock::new(), None);
         Ok(Self { store, config, config_path, unpinned, retry_refused, backend, moved })
     }

@@ -6,6 +6,7 @@
 //! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
 //! | `identity.age` | the payload: age v1, JSON version 5 | yes |
 //! | `refused.json` | sources of PINs that a token refused | no |
+//! | `migration.json` | how far a move to another backend is | no |
 //! | `unfinished.json` | what an attempt to make an identity may leave ([`Unfinished`]) | no |
 //! | `tpm-approvals.json` | PCR values that an approver signed | no |
 //! | `*.prev` | the previous version, while a new one is being verified | as above |
@@ -29,9 +30,11 @@ mod header;
 mod identity;
 mod import;
 mod into_device;
+mod journal;
 mod kept;
 pub mod legacy;
 mod located;
+mod migration;
 mod open;
 mod passphrase;
 mod payload;
@@ -57,8 +60,11 @@ pub use hand_over::{Earlier, HandingOver, Handover, Successor};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
 pub use into_device::Importable;
+pub(crate) use journal::{Backup as JournalBackup, During, Journal, Side};
+pub use journal::{MigrationMode, MigrationState};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
+pub(crate) use migration::check_did;
 pub use open::Opened;
 pub use pinned::Pinned;
 pub(crate) use refusals::{PinOwner, Place, TriedDevice};

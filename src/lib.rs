@@ -84,6 +84,8 @@ pub mod key;
 pub mod keystore;
 mod kind;
 mod locator;
+#[cfg(feature = "keystore")]
+pub mod migrate;
 #[cfg(feature = "tokio")]
 pub mod nonblocking;
 pub mod peer;
@@ -138,6 +140,8 @@ pub mod manual {
     pub mod import {}
     #[doc = include_str!("../docs/keystore.md")]
     pub mod keystore {}
+    #[doc = include_str!("../docs/migration.md")]
+    pub mod migration {}
     #[doc = include_str!("../docs/rotation.md")]
     pub mod rotation {}
     #[doc = include_str!("../docs/signing.md")]

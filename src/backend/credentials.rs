@@ -1,5 +1,6 @@
 //! What a person gives to open an identity.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::BackendKind;
@@ -45,6 +46,17 @@ impl Credentials {
     pub(crate) fn noted_by(mut self, note: Arc<dyn TryNote>, insists: bool) -> Self {
         self.pin = self.pin.map(|pin| pin.noted_by(note, insists));
         self
+    }
+
+    /// Writes both for another process of ours: a line each, empty where there is none.
+    pub(crate) fn write_lines(&self, to: &mut impl Write) -> io::Result<()> {
+        // Never in a buffer of the writer's: each goes out as it is in locked memory.
+        let pin = self.pin.as_ref().and_then(Pin::text).unwrap_or_default();
+        let passphrase = self.passphrase.as_ref().map(Passphrase::expose).unwrap_or_default();
+        for text in [pin, "\n", passphrase, "\n"] {
+            to.write_all(text.as_bytes())?;
+        }
+        to.flush()
     }
 
     /// The PIN, for a backend that asks for one.

@@ -107,6 +107,14 @@ impl ConfigText {
         table(self.0.as_table_mut(), "identity").ok_or(ConfigError::NotATable)
     }
 
+    /// With `[identity]` of another text in the place of its own.
+    pub(crate) fn take_identity(&mut self, other: Self) {
+        let mut other = other.0;
+        if let Some(identity) = other.remove("identity") {
+            self.0.insert("identity", identity);
+        }
+    }
+
     /// Without the tables of other programs.
     pub(crate) fn retain_identity(&mut self) {
         self.0.retain(|name, _| name == "identity");

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
-use super::{FormatError, OpenError};
+use super::{FormatError, MigrationError, OpenError};
 use crate::clock;
 use crate::did::Did;
 use crate::locator::BackendKind;
@@ -306,9 +306,18 @@ pub enum KeystoreError {
         /// The DID that was named.
         did: Did,
     },
+    /// The identity is being moved to another backend.
+    #[error(transparent)]
+    Migration(Box<MigrationError>),
     /// A passphrase is needed beside the device's PIN.
     #[error("the token cannot keep the storage key, so a passphrase is needed as well")]
     PassphraseNeeded,
+}
+
+impl From<MigrationError> for KeystoreError {
+    fn from(error: MigrationError) -> Self {
+        Self::Migration(error.into())
+    }
 }
 
 fn attempt(did: Option<&Did>, objects: Option<&str>) -> String {

@@ -204,6 +204,7 @@ impl KeystoreError {
             Self::InUse { .. } => ErrorKind::InUse,
             Self::Header { source, .. } | Self::Approvals { source, .. } => format_of(&**source),
             Self::Format(error) => error.kind(),
+            Self::Migration(error) => error.kind(),
             Self::NotOpened { source, .. } => source.kind(),
             Self::Incomplete { .. }
             | Self::HeaderMismatch { .. }

@@ -82,6 +82,12 @@ impl Lock {
         Self::of_file(home, names::NOTES_LOCK)
     }
 
+    /// Held for all the steps of a move to another backend: each of them takes the
+    /// other locks as well.
+    pub(crate) fn of_migration(home: &Path) -> Result<Self, KeystoreError> {
+        Self::of_file(home, names::MIGRATION_LOCK)
+    }
+
     fn of_directory(home: &Path) -> Result<Self, KeystoreError> {
         Self::of_file(home, names::LOCK)
     }

@@ -17,10 +17,18 @@ pub(crate) const APPROVALS: &str = "tpm-approvals.json";
 pub(crate) const HANDED_OVER: &str = "handed-over.json";
 /// What an attempt to make an identity may leave.
 pub(crate) const UNFINISHED: &str = "unfinished.json";
+/// How far a move to another backend is.
+pub(crate) const MIGRATION: &str = "migration.json";
+/// The new identity of such a move, until it takes the place of the old one.
+pub(crate) const STAGING: &str = "migration";
+/// The old one, from then on.
+pub(crate) const OLD: &str = "previous";
 /// The configuration, unless it is elsewhere.
 pub(crate) const CONFIG: &str = "icn.toml";
 /// Held while it is written down what became of a PIN.
 pub(super) const NOTES_LOCK: &str = ".refused.lock";
+/// Held while an identity is moved to another backend, step by step.
+pub(super) const MIGRATION_LOCK: &str = ".migration.lock";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 
@@ -28,6 +36,22 @@ pub(super) const LOCK: &str = ".lock";
 pub(super) fn turn(number: usize) -> String {
     format!(".scrypt.{number}")
 }
+
+/// All that there may be in the directory of an identity, in the order in which it is
+/// removed: what holds its secrets first.
+pub(crate) const OF_IDENTITY: [&str; 11] = [
+    PAYLOAD,
+    "identity.age.prev",
+    HEADER,
+    "identity.json.prev",
+    APPROVALS,
+    HANDED_OVER,
+    UNFINISHED,
+    REFUSED,
+    CONFIG,
+    NOTES_LOCK,
+    LOCK,
+];
 
 /// The previous version of a file, while the new one is being verified.
 pub(crate) fn previous(path: &Path) -> PathBuf {
@@ -39,7 +63,7 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 const PREVIOUS: &str = ".prev";
 
 /// What is written under the lock.
-const WRITTEN: [&str; 6] = [HEADER, PAYLOAD, APPROVALS, HANDED_OVER, UNFINISHED, CONFIG];
+const WRITTEN: [&str; 7] = [HEADER, PAYLOAD, APPROVALS, HANDED_OVER, UNFINISHED, MIGRATION, CONFIG];
 
 /// Whether a file of this name is a new version of one that is written under the
 /// lock: under it, one that its writer did not finish.

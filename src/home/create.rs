@@ -117,11 +117,7 @@ impl Home {
     ) -> Result<Made, Error> {
         self.check_vacant()?;
         self.check_algorithm(request.algorithm)?;
-        let mut request = request.clone();
-        if request.label.is_none() {
-            let token = self.config.identity.pkcs11.as_ref();
-            request.label = token.and_then(|token| token.key_label.clone());
-        }
+        let request = self.labelled(request);
         let wants = self.wants_for_new()?;
         // Before anybody is asked for a secret. What an earlier attempt has left is removed
         // first, and is in nobody's way.
@@ -262,6 +258,16 @@ impl Home {
             pins::make(self, draft(&self.store, backend, credentials)?, &if_none)
         })?;
         Ok(self.take(made))
+    }
+
+    /// With the label that is configured.
+    pub(super) fn labelled(&self, request: &NewKey) -> NewKey {
+        let mut request = request.clone();
+        if request.label.is_none() {
+            let token = self.config.identity.pkcs11.as_ref();
+            request.label = token.and_then(|token| token.key_label.clone());
+        }
+        request
     }
 
     /// The text of a configuration that is not there yet.

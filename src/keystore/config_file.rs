@@ -139,6 +139,21 @@ impl Pin<'_> {
 }
 
 impl IdentityStore {
+    /// Replaces the configuration of an identity by that of another, which takes its place.
+    pub(super) fn exchange_config(
+        &self,
+        path: &Path,
+        edit: impl FnOnce(&str) -> Result<String, Cause>,
+    ) -> Result<(), KeystoreError> {
+        let _lock = self.lock_beside(path)?;
+        let not_edited =
+            |source: Cause| KeystoreError::ConfigNotEdited { path: path.to_owned(), source };
+        let before = String::from_utf8(read(path)?.unwrap_or_default());
+        let before = before.map_err(|error| not_edited(error.into()))?;
+        let after = edit(&before).map_err(not_edited)?;
+        if after == before { Ok(()) } else { put(path, after.as_bytes()) }
+    }
+
     /// **Blocks** on files. Whether a configuration is in the identity's directory:
     /// then whoever can write there can change it anyway. Elsewhere it is believed,
     /// and what is in the directory is not.

@@ -4,6 +4,7 @@
 use std::time::SystemTime;
 
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
@@ -108,6 +109,7 @@ impl Located<'_> {
         credentials: &Credentials,
         epoch: NextEpoch,
     ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.store.check_unmoved(During::Switched)?;
         check_clock()?;
         let session = self.session(credentials)?;
         session.warn_if_handed_over();

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::payload::Payload;
 use super::pinned::Pinned;
@@ -139,6 +140,17 @@ impl Located<'_> {
     ///
     /// As [`IdentityStore::hand_over`], for the old identity.
     pub fn prepare_handover(
+        self,
+        credentials: &Credentials,
+        successor: &Did,
+        earlier: Earlier,
+    ) -> Result<HandingOver, Error> {
+        self.store.check_unmoved(During::Nothing)?;
+        self.prepare_handover_as_moved(credentials, successor, earlier)
+    }
+
+    /// The same, as a step of a migration.
+    pub(crate) fn prepare_handover_as_moved(
         self,
         credentials: &Credentials,
         successor: &Did,

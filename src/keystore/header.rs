@@ -169,6 +169,15 @@ impl Header {
         }
     }
 
+    /// The `CKA_ID` of what keeps the storage key on a token.
+    pub(crate) fn storage_key_id(&self) -> Option<&[u8]> {
+        match &self.storage {
+            Storage::Pkcs11AesGcm { wrapped } => Some(&wrapped.key_id),
+            Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
+            Storage::Passphrase {} | Storage::TpmSealed { .. } => None,
+        }
+    }
+
     /// **Blocks** on scrypt. Whether a passphrase opens the payload.
     ///
     /// # Errors

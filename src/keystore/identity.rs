@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::header::Header;
+use super::journal::{self, During};
 use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
@@ -16,7 +17,7 @@ use crate::secret::SigningSeed;
 /// The directory of one identity.
 #[derive(Debug, Clone)]
 pub struct IdentityStore {
-    home: PathBuf,
+    pub(super) home: PathBuf,
     pub(super) age: AgeConfig,
     /// Where this user's homes keep what they know together.
     pub(super) state: Option<PathBuf>,
@@ -42,6 +43,10 @@ impl IdentityStore {
     pub(crate) fn with_state_directory(mut self, directory: Option<PathBuf>) -> Self {
         self.state = directory;
         self
+    }
+
+    pub(crate) fn state_directory(&self) -> Option<&Path> {
+        self.state.as_deref()
     }
 
     /// The directory.
@@ -121,6 +126,8 @@ impl IdentityStore {
     /// [`KeystoreError::Exists`] if there is one, or a payload without its
     /// header; `Io` if it cannot be told.
     pub fn check_vacant(&self) -> Result<(), KeystoreError> {
+        // Between two renames of a switch there is none, and it is not gone.
+        journal::check_unmoved(&self.home, During::Nothing)?;
         if file::is_there(&self.payload_path())? {
             let header = self.header_path();
             let path = if file::is_there(&header)? { header } else { self.payload_path() };

@@ -89,6 +89,7 @@ impl IdentityStore {
         backend: &'a dyn Backend,
         pinned: Pinned<'_>,
     ) -> Result<Located<'a>, Error> {
+        self.settle_switch(backend.kind(), pinned.did())?;
         Located::find(self.clone(), backend, pinned.did().cloned(), None)
     }
 }

@@ -1,6 +1,7 @@
 //! An identity under another passphrase, and other scrypt work.
 
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::pinned::Pinned;
 use super::unlock::StorageSecret;
@@ -54,6 +55,7 @@ impl Located<'_> {
         if new.is_empty() {
             return Err(OpenError::EmptyPassphrase.into());
         }
+        self.store.check_unmoved(During::Nothing)?;
         self.header.check_passphrase()?;
         let mut session = self.session(credentials)?;
         session.secret = StorageSecret::Passphrase(new.clone());

@@ -3,6 +3,7 @@
 
 use super::change::Change;
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials, Locator, Pkcs11Locator};
@@ -55,6 +56,7 @@ impl Located<'_> {
     ///
     /// As [`IdentityStore::relocate`].
     pub fn prepare_relocation(self, credentials: &Credentials) -> Result<Change, Error> {
+        self.store.check_unmoved(During::Switched)?;
         let mut session = self.session(credentials)?;
         if session.recorded == session.place {
             return Ok(Change::none(session));

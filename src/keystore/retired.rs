@@ -1,5 +1,6 @@
 //! The decryption keys of older identities, dropped when they are no longer needed.
 
+use super::journal::During;
 use super::located::Located;
 use crate::backend::Credentials;
 use crate::did::Did;
@@ -20,6 +21,7 @@ impl Located<'_> {
         credentials: &Credentials,
         did: &Did,
     ) -> Result<(), Error> {
+        self.store.check_unmoved(During::Nothing)?;
         let mut session = self.session(credentials)?;
         if session.payload.remove_retired_keys(did) == 0 {
             return Err(KeystoreError::NoRetiredKey { did: did.clone() }.into());

@@ -2,6 +2,7 @@
 //! over.
 
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
@@ -67,6 +68,7 @@ impl Located<'_> {
         credentials: &Credentials,
         make: impl FnOnce(&IdentityBundle<DidKey>) -> Result<RotationChain, Error>,
     ) -> Result<(IdentityBundle<DidKey>, RotationChain), Error> {
+        self.store.check_unmoved(During::Nothing)?;
         let mut session = self.session(credentials)?;
         if session.payload.rotation_chain().read()?.is_some() {
             let did = session.bundle.did().clone();

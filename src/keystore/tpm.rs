@@ -4,6 +4,7 @@
 use super::change::Change;
 use super::header::Storage;
 use super::identity::IdentityStore;
+use super::journal::During;
 use super::located::Located;
 use super::pinned::Pinned;
 use super::unlock::StorageSecret;
@@ -57,6 +58,7 @@ impl Located<'_> {
         new_pin: &Pin,
         values: Option<&PcrValues>,
     ) -> Result<Change, Error> {
+        self.store.check_unmoved(During::Switched)?;
         TpmBackend::check_resealable(self.header.did())?;
         let mut session = self.session(credentials)?;
         let (Some(object), StorageSecret::Key(storage_key)) =

@@ -193,6 +193,9 @@ impl<'a> Undo<'a> {
         write(&self.store)?;
         self.done = true;
         self.config.keep();
+        if self.store.is_staged() {
+            return Ok(());
+        }
         // The identity is there: the next that opens it tries again.
         if let Err(error) = self.store.write_unfinished(&Unfinished::default()) {
             log::warn!("a note of how the identity was made could not be removed: {error}");

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::header::{Header, Storage};
+use super::header::Header;
 use super::identity::IdentityStore;
 use crate::backend::{Backend, Credentials, Locator, ObjectNames, Plan};
 use crate::did::Did;
@@ -76,11 +76,7 @@ impl Unfinished {
     /// Whether objects that a header names may be left on a token.
     pub(super) fn names(&self, header: &Header) -> bool {
         self.device.as_ref().is_some_and(|names| {
-            let storage = match header.storage() {
-                Storage::Pkcs11AesGcm { wrapped } => Some(&wrapped.key_id),
-                Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
-                Storage::Passphrase {} | Storage::TpmSealed { .. } => None,
-            };
+            let storage = header.storage_key_id();
             header.locator().is_some_and(|locator| locator.id == names.key_id())
                 || storage.is_some_and(|id| *id == names.storage_id())
         })
@@ -115,7 +111,7 @@ impl IdentityStore {
     /// killed just after its last step. The payload has vouched for the header.
     pub(super) fn settle(&self, vouched: &Header) -> Result<(), KeystoreError> {
         let left = self.read_unfinished()?;
-        if left.is_nothing() || !left.began(vouched) {
+        if left.is_nothing() || !left.began(vouched) || self.is_staged() {
             return Ok(());
         }
         self.write_unfinished(&Unfinished::default())
@@ -156,6 +152,22 @@ impl IdentityStore {
             KeystoreError::UnfinishedUnreadable { path: path.clone(), source: source.into() }
         })?;
         file::write(&path, &json)
+    }
+
+    /// Removes the objects that the note names: those of an identity that was made, and is
+    /// given up.
+    pub(crate) fn discard_noted(
+        &self,
+        backend: &dyn Backend,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let mut left = self.read_unfinished()?;
+        self.remove_unfinished_objects(&mut left, backend, None, credentials)
+    }
+
+    /// Whether the note names objects on a token.
+    pub(crate) fn names_objects(&self) -> Result<bool, KeystoreError> {
+        Ok(self.read_unfinished()?.device.is_some())
     }
 
     /// Removes the objects that are left on the token of the next attempt.

@@ -12,6 +12,7 @@ mod handed_over;
 mod help;
 mod home;
 mod import;
+mod migrate;
 mod operator;
 mod p11_kit;
 mod pages;

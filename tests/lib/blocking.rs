@@ -9,7 +9,7 @@ use super::ledger::files;
 const MARK: &str = "**Blocks** ";
 
 /// Types and traits of which every public function blocks, but those that are named.
-const TYPES: [(&str, &str); 18] = [
+const TYPES: [(&str, &str); 20] = [
     ("AtRest", ""),
     ("Backend", "kind as_tpm as_pkcs11 vault importer"),
     ("BackedUp", ""),
@@ -24,7 +24,9 @@ const TYPES: [(&str, &str); 18] = [
     ("Located", "header describe needs"),
     ("LockedIdentity", "header did check_resealable"),
     ("LoggedIn", ""),
+    ("Migration", ""),
     ("NewFile", ""),
+    ("Operator", ""),
     ("PeerBook", "directory verifier"),
     ("Pkcs11Backend", ""),
     ("Ready", "did header"),
@@ -34,7 +36,7 @@ const TYPES: [(&str, &str); 18] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 31] = [
+const FUNCTIONS: [(&str, &str); 34] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
@@ -56,6 +58,9 @@ const FUNCTIONS: [(&str, &str); 31] = [
     ("LegacyIdentity", "read decrypt"),
     ("Plaintext", "save copy_to"),
     ("Prompt", "ask"),
+    ("", "read_credentials"),
+    ("MigrationRequest", "going_on"),
+    ("Staged", "write_credentials"),
     ("ReadForContext", "read read_to_verify"),
     ("ReadMessage", "read whole"),
     ("DidSignerExt", "sign_read sign_read_for"),

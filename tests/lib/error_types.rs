@@ -44,6 +44,7 @@ fn known() -> BTreeSet<String> {
         error::FormatError,
         error::KeystoreError,
         error::LegacyError,
+        error::MigrationError,
         error::OpenError,
         error::Pkcs11Error,
         error::SignError,

@@ -7,6 +7,7 @@ mod disks;
 mod faults;
 mod killed;
 mod lock;
+mod migration;
 mod order;
 mod owners;
 mod passphrase;

@@ -10,6 +10,7 @@ mod craft;
 mod flips;
 mod holders;
 mod live;
+mod migration;
 mod pairs;
 mod refusals;
 mod rotation;

@@ -57,6 +57,38 @@ impl LoggedIn<'_> {
     }
 }
 
+impl LoggedIn<'_> {
+    /// Destroys the objects with these ids, those of a key that is given up: both halves, and
+    /// what kept its storage key. That there is none is no error.
+    pub(crate) fn destroy(
+        &self,
+        locator: &Pkcs11Locator,
+        did: &Did,
+        storage: Option<&[u8]>,
+    ) -> Result<(), Pkcs11Error> {
+        self.must_be_at(locator)?;
+        let session = self.token().writing_session()?;
+        let objects = Objects { token: self.token(), session: &session };
+        // Somebody may have put another there since.
+        for public in objects.pair(&locator.id)?.public {
+            match objects.point(public)? {
+                Some(found) if found != *did.verifying_key() => {
+                    return Err(Pkcs11Error::KeyReplaced {
+                        token: self.token().name(),
+                        key: objects.name_of(public),
+                        expected: did.clone(),
+                        found: Did::fitting(did.method(), &found),
+                    });
+                }
+                _ => {}
+            }
+        }
+        let removed = storage.map_or(Ok(()), |id| objects.remove(id));
+        // Both, although one fails.
+        removed.and(objects.remove(&locator.id))
+    }
+}
+
 impl Objects<'_> {
     /// Creates a public key's object, in the encoding that the token reads back right.
     pub(super) fn create_public(

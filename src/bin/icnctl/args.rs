@@ -5,6 +5,7 @@ mod backup;
 pub(crate) mod id;
 mod init;
 mod message;
+pub(crate) mod migrate;
 pub(crate) mod peer;
 pub(crate) mod rotation;
 pub(crate) mod tpm;

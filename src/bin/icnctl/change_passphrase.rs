@@ -6,8 +6,10 @@ use crate::args::ChangePassphraseArgs;
 use crate::context::Context;
 use crate::credential::another_passphrase;
 use crate::error::CliError;
+use icn_identity::migrate::Migration;
 
 pub(crate) fn change(context: &Context, args: &ChangePassphraseArgs) -> Result<(), CliError> {
+    Migration::check_none(&context.store())?;
     let home = context.home()?;
     let identity = home.locate()?;
     // Before anybody is asked for a secret.

@@ -50,6 +50,11 @@ impl Context {
             return Err(CliError::NoConfig { path: config_path });
         }
         let config = if needs_files { Config::load(&config_path)? } else { Config::default() };
+        if needs_files {
+            // A switch to another identity that was cut off, if the configuration names it.
+            let (backend, did) = (config.identity.backend, config.identity.did.as_ref());
+            IdentityStore::new(&home).settle_switch(backend, did)?;
+        }
         let key = args.key.as_ref().map(|key| key.parse()).transpose();
         let key: Option<Pkcs11Uri> = key.map_err(|source| CliError::Key { source })?;
         let mut pin_file = args.pin_file.clone();

@@ -1,6 +1,8 @@
 //! Where a passphrase or PIN comes from: a file, the environment, a prompt.
 //! Never the command line, where every process can read it.
 
+mod once;
+
 use std::path::Path;
 
 use icn_identity::Passphrase;
@@ -11,6 +13,8 @@ use icn_identity::home::{CredentialSource, LockedIdentity, Prompt, PromptError, 
 use icn_identity::keystore::Opened;
 use icn_identity::secret::LockedText;
 
+pub(crate) use self::once::Kept;
+use self::once::{FromPipe, Once};
 use crate::context::{Context, Part};
 use crate::error::CliError;
 use crate::output::{one_line, say};
@@ -37,6 +41,27 @@ const RECOVERY: Asked = Asked {
 const PIN: Asked = Asked { what: "PIN", flag: "--pin-file", variable: "ICN_PIN" };
 
 impl Asked {
+    /// The same, for several steps: what can be had once is kept.
+    fn source_kept(
+        self,
+        file: Option<&Path>,
+        terminal: Terminal,
+        kept: &Kept,
+    ) -> CredentialSource<'static> {
+        let once = |prompt| CredentialSource::prompter(Once::new(prompt, kept));
+        match file {
+            Some(file) if standard::is_input(file) => match standard::take(self.flag) {
+                Ok(()) => once(Box::new(FromPipe("/dev/stdin".into()))),
+                Err(error) => CredentialSource::prompter(Refusing(Some(error))),
+            },
+            Some(file) if FromPipe::is_one(file) => once(Box::new(FromPipe(file.to_owned()))),
+            None if self.variable.is_empty() || std::env::var_os(self.variable).is_none() => {
+                once(Box::new(terminal))
+            }
+            file => self.source(file, terminal),
+        }
+    }
+
     /// The file that was named, else the variable if it is set, else a prompt.
     fn source(self, file: Option<&Path>, terminal: Terminal) -> CredentialSource<'static> {
         let variable = Some(self.variable).filter(|name| !name.is_empty());
@@ -73,7 +98,7 @@ impl Prompt for Terminal {
         let text = match (&self.text, wanted.whose()) {
             _ if wanted.is_repeated() => "Again: ".to_owned(),
             (Some(text), _) => text.clone(),
-            (None, _) if wanted.is_new() => format!("New {}: ", wanted.what()),
+            (None, _) if wanted.is_new() => format!("New {}{whose}: ", wanted.what()),
             (None, Some(device)) => format!("PIN of {device}{whose}{warning}: "),
             (None, None) => format!("Passphrase{whose}: "),
         };
@@ -108,20 +133,53 @@ impl Context {
     /// Where the credentials of the identity come from. A PIN pad is used whatever is
     /// given.
     pub(crate) fn source(&self, wanted: Option<&Wanted>) -> CredentialSource<'static> {
-        let asked = |asked: Asked, of_the_successor| match self.part {
+        let (pin, passphrase) = (self.asked(PIN), self.asked(PASSPHRASE));
+        let (pin_file, file) = (self.pin_file.as_deref(), self.passphrase_file.as_deref());
+        let at_pad = wanted.is_some_and(Wanted::is_at_pin_pad);
+        let source = match at_pad {
+            true => CredentialSource::prompter(self.terminal(pin)),
+            false => pin.source(pin_file, self.terminal(pin)),
+        };
+        source.and_passphrase(passphrase.source(file, self.terminal(passphrase)))
+    }
+
+    /// The same, for several steps: what a person types or a pipe brings is kept.
+    pub(crate) fn source_kept(
+        &self,
+        wanted: Option<&Wanted>,
+        kept_pin: &Kept,
+        kept_passphrase: &Kept,
+    ) -> CredentialSource<'static> {
+        let (pin, passphrase) = (self.asked(PIN), self.asked(PASSPHRASE));
+        let (pin_file, file) = (self.pin_file.as_deref(), self.passphrase_file.as_deref());
+        let source = match wanted.is_some_and(Wanted::is_at_pin_pad) {
+            true => CredentialSource::prompter(self.terminal(pin)),
+            false => pin.source_kept(pin_file, self.terminal(pin), kept_pin),
+        };
+        let terminal = self.terminal(passphrase);
+        source.and_passphrase(passphrase.source_kept(file, terminal, kept_passphrase))
+    }
+
+    fn terminal(&self, asked: Asked) -> Terminal {
+        Terminal { asked, whose: self.whose(), text: None }
+    }
+
+    /// Under which names it is given, where there are two identities.
+    fn asked(&self, asked: Asked) -> Asked {
+        let is_pin = asked.what == PIN.what;
+        let flag = |of_pin, of_passphrase| if is_pin { of_pin } else { of_passphrase };
+        match self.part {
             // Its credentials are in no variable.
-            Part::Successor => Asked { flag: of_the_successor, variable: "", ..asked },
+            Part::Successor => {
+                let flag = flag("--successor-pin-file", "--successor-passphrase-file");
+                Asked { flag, variable: "", ..asked }
+            }
+            Part::Target { has_the_variable: true } if is_pin => asked,
+            Part::Target { .. } => {
+                Asked { flag: flag("--to-pin-file", "--to-passphrase-file"), variable: "", ..asked }
+            }
             Part::Only | Part::Old => asked,
-        };
-        let terminal = |asked| Terminal { asked, whose: self.whose(), text: None };
-        let pin = asked(PIN, "--successor-pin-file");
-        let pin = match wanted.is_some_and(Wanted::is_at_pin_pad) {
-            true => CredentialSource::prompter(terminal(pin)),
-            false => pin.source(self.pin_file.as_deref(), terminal(pin)),
-        };
-        let passphrase = asked(PASSPHRASE, "--successor-passphrase-file");
-        let file = self.passphrase_file.as_deref();
-        pin.and_passphrase(passphrase.source(file, terminal(passphrase)))
+        }
     }
 
     /// The same, of an identity that was found.

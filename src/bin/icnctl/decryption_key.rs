@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use icn_identity::Did;
 use icn_identity::bundle::RetiredDecryptionKey;
+use icn_identity::migrate::Migration;
 use serde_json::json;
 
 use crate::args::DecryptionKeyCommand;
@@ -51,6 +52,7 @@ fn list(context: &Context) -> Result<(), CliError> {
 }
 
 fn remove(context: &Context, did: &Did) -> Result<(), CliError> {
+    Migration::check_none(&context.store())?;
     let home = context.home()?;
     let identity = home.locate()?;
     let source = context.source_of(&identity);

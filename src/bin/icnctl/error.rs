@@ -148,6 +148,17 @@ pub(crate) enum CliError {
     },
     #[error("a backup goes to a file, from where it is read back, not to standard output")]
     ToAFile,
+    #[error("it is not said where the identity goes, and no migration is under way")]
+    NowhereTo,
+    #[error("--key names a key, and a migration makes a new one")]
+    NamesAKey,
+    #[error("nobody has said yes")]
+    NotConfirmed {
+        #[source]
+        source: Option<io::Error>,
+    },
+    #[error("the process ended with {status}")]
+    Child { status: String },
     #[error("no PKCS#11 module is given")]
     NoModule,
     #[error("the path of the PKCS#11 module, {}, is not UTF-8: icn.toml cannot name it", path.display())]
@@ -305,6 +316,15 @@ impl CliError {
                 "give what `icnctl --format json tpm check` prints on the node; its policy must be \
                  \"authorized\""
             }
+            Self::NowhereTo => {
+                "name it: --to pkcs11 or --to tpm, with the options of `icnctl id init`"
+            }
+            Self::NamesAKey => {
+                "name only its token; or make an identity around that key in a home of its own \
+                 (icnctl id init --key), and hand over to it (icnctl id rotation create)"
+            }
+            Self::NotConfirmed { .. } => "run it on a terminal and type yes, or give --yes",
+            Self::Child { .. } => "see what it has said above",
             Self::NoModule => {
                 "give the token's module: --module PATH, or `module` under [identity.pkcs11] in \
                  icn.toml; for a TPM give --backend tpm"

@@ -6,6 +6,7 @@
 mod backup;
 mod device;
 mod keystore;
+mod migration;
 #[cfg(test)]
 mod tests;
 

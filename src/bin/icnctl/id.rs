@@ -93,7 +93,7 @@ fn on_its_token(context: &Context, locator: &Pkcs11Locator) -> Result<Home, CliE
 }
 
 /// The configuration with what the command line says on top.
-fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
+pub(crate) fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
     let mut config = context.config.clone();
     let identity = &mut config.identity;
     if let Some(backend) = args.backend {

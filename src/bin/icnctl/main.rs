@@ -16,6 +16,7 @@ mod help;
 mod id;
 mod import;
 mod input;
+mod migrate;
 mod new_file;
 mod output;
 mod patience;
@@ -116,6 +117,8 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Command::Id { command: IdCommand::DecryptionKey { command } } => {
             decryption_key::run(&context, &command)?;
         }
+        Command::Id { command: IdCommand::Migrate(args) } => migrate::migrate(&context, &args)?,
+        Command::Id { command: IdCommand::ProveStaged } => migrate::prove(&context)?,
         Command::Id { command: IdCommand::Renew(args) } => renew::renew(&context, &args)?,
         Command::Id { command: IdCommand::ChangePassphrase(change) } => {
             change_passphrase::change(&context, &change)?;

@@ -8,6 +8,7 @@ use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::DeviceIdentity;
 use icn_identity::home::{Home, Wanted};
 use icn_identity::keystore::Header;
+use icn_identity::migrate::Migration;
 use icn_identity::{Did, Error};
 
 use crate::args::id::RelocateArgs;
@@ -18,6 +19,7 @@ use crate::show;
 /// Looks for the key of the identity's DID on every token, opens it there, and
 /// records where it is.
 pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), CliError> {
+    Migration::check_none_before_switch(&context.store())?;
     let header = context.header()?;
     if header.backend() != BackendKind::Pkcs11 {
         let (command, backend) = ("`id relocate`", header.backend());

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use icn_identity::bundle::check_clock;
+use icn_identity::migrate::Migration;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +13,7 @@ use crate::error::CliError;
 use crate::output::{date, hex};
 
 pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError> {
+    Migration::check_none_before_switch(&context.store())?;
     let home = context.home()?;
     let identity = home.locate()?;
     // Before anybody is asked for a secret.

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::keystore::{Earlier, Handover};
+use icn_identity::migrate::Migration;
 use icn_identity::rotation::{
     KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
@@ -30,6 +31,7 @@ pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCo
 }
 
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
+    Migration::check_none(&context.store())?;
     // Before anything else is looked at.
     if !args.output.as_deref().is_some_and(is_a_chain) {
         check_vacant(args.output.as_deref())?;

@@ -3,6 +3,7 @@
 mod check;
 mod device;
 mod handover;
+pub(crate) mod migration;
 mod validity;
 mod words;
 
@@ -13,6 +14,7 @@ use icn_identity::bundle::Binding;
 use icn_identity::config::Pkcs11Config;
 use icn_identity::evidence::Fact;
 use icn_identity::keystore::{Header, Storage};
+use icn_identity::migrate::Migration;
 use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -22,8 +24,8 @@ pub(crate) use self::device::Device;
 use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
-pub(crate) use self::words::assurance_warning;
-use self::words::{assurance_in_words, evidence_in_words, nobodys_word, provenance_in_words};
+use self::words::{assurance_in_words, evidence_in_words, nobodys_word};
+pub(crate) use self::words::{assurance_warning, provenance_in_words};
 use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -41,6 +43,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     header.did_document()?;
     let looked = Looked::at(context, &header);
     let Looked { device, pin, .. } = &looked;
+    let migration = Migration::status(&store)?;
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
     let handover = Handover::of(&store, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
@@ -49,6 +52,8 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
             let mut json = json_of(&header, device, claim);
             if let Some(fields) = json.as_object_mut() {
                 fields.insert("handed_over".into(), handover.as_json());
+                fields
+                    .insert("migration".into(), json!(migration.as_ref().map(migration::as_json)));
                 fields.insert("pin".into(), json!(pin));
                 fields.insert("problems".into(), check.as_json());
             }
@@ -56,7 +61,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
         },
         || {
             let shown = as_text(&header, device, claim);
-            format!("{shown}{}{}", handover.as_text(), check.as_text(args.check))
+            let moved = migration.as_ref().map(|it| format!("\n{}", migration::in_words(it)));
+            let moved = moved.unwrap_or_default();
+            format!("{shown}{}{moved}{}", handover.as_text(), check.as_text(args.check))
         },
     )?;
     Ok(!args.check || check.is_good())
@@ -144,6 +151,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         "provenance": claim.provenance,
         "assurance": claim.assurance,
         "hardware_backed": claim.hardware_backed,
+        "in_file_until": header.in_file_until().map(date),
         "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
         "key_id": header.locator().map(|key| hex(&key.id)),
@@ -192,6 +200,9 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         ("Provenance", provenance_in_words(claim.provenance)),
         ("Assurance", assurance_in_words(claim.assurance)),
     ];
+    if let Some(until) = header.in_file_until() {
+        lines.push(("Copies", format!("may exist: the key was in a file until {}", date(until))));
+    }
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {
         lines.push((label, evidence.device().unwrap_or_default().to_owned()));

@@ -7,7 +7,7 @@
 mod signals;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 
 use icn_identity::secret::LockedText;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -97,6 +97,17 @@ pub(crate) fn ask(prompt: &str) -> Result<LockedText, NotAnswered> {
         return Err(NotAnswered::TooLong);
     }
     std::str::from_utf8(text).map(LockedText::from).map_err(|_| NotAnswered::NotUtf8)
+}
+
+/// Says what will be done (which has nothing foreign in it), and tells whether the answer
+/// was yes.
+pub(crate) fn confirms(what: &str) -> io::Result<bool> {
+    let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    wait_for_foreground(&tty)?;
+    (&tty).write_all(format!("{what}\nType yes to go on: ").as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(&tty).take(64).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Stops us while the terminal is somebody else's, as reading from it would.

@@ -7,6 +7,7 @@ use icn_identity::backend::tpm::{Approval, ApprovalRequest, ApproverKey, TpmBack
 use icn_identity::backend::{PcrValues, TpmObject};
 use icn_identity::home::NewPin;
 use icn_identity::keystore::{Header, Storage};
+use icn_identity::migrate::Migration;
 use icn_identity::{AlgorithmId, Did};
 use serde_json::json;
 
@@ -64,6 +65,7 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
 }
 
 pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {
+    Migration::check_none_before_switch(&context.store())?;
     let (header, _) = opened(context)?;
     let values = args.pcr_values.as_deref().map(pcr_values).transpose()?;
     let home = context.home()?;

@@ -59,6 +59,7 @@ impl KeystoreError {
                 "move the file away, and install the approvals again (`TpmBackend::install`)"
             }
             Self::Format(error) => return error.help(),
+            Self::Migration(error) => return error.help(),
             Self::NotPinned { .. } => {
                 "somebody changed identity.json or icn.toml: restore the one that is wrong; no \
                  passphrase or PIN was used"

@@ -14,9 +14,19 @@ use crate::state::{AT_WORK, Session, log, state};
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) after: Option<CK_RV>,
+    pub(crate) dies: bool,
     pub(crate) flip: bool,
     pub(crate) zero: bool,
     pub(crate) length: Option<CK_ULONG>,
+}
+
+impl Changes {
+    /// The program ends when the call is done, and before it has the answer.
+    fn die_if_so(&self) {
+        if self.dies {
+            std::process::abort();
+        }
+    }
 }
 
 /// A call on a session: rules, then the real function with the real handle.
@@ -44,6 +54,7 @@ pub(crate) fn on_session_with(
                 Some(handle) => {
                     let _at_work = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
                     let rv = go(real(), handle, &changes);
+                    changes.die_if_so();
                     changes.after.unwrap_or(rv)
                 }
             }
@@ -63,6 +74,7 @@ pub(crate) fn without_session(
         Ok(changes) => {
             let _at_work = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
             let rv = go(real());
+            changes.die_if_so();
             changes.after.unwrap_or(rv)
         }
     };
@@ -97,6 +109,8 @@ fn before(function: &str, session: Option<CK_SESSION_HANDLE>) -> Result<Changes,
         match effect {
             Effect::Return(rv) => return Err(rv),
             Effect::After(rv) => changes.after = Some(rv),
+            Effect::Abort => std::process::abort(),
+            Effect::AbortAfter => changes.dies = true,
             Effect::Flip => changes.flip = true,
             Effect::Zero => changes.zero = true,
             Effect::Length(length) => changes.length = Some(length),

@@ -4,6 +4,7 @@
 //! since the script was loaded: `3`, `2..4`, `all`, or `random 1/200 seed 7
 //! gap 300` (each with that probability, but not within `gap` calls of any
 //! function after the last random rule that held). EFFECT: `return CKR` (nothing real is called), `after CKR`,
+//! `abort` and `abort-after` (the program ends before or after the real call),
 //! `kill-session`, `kill-all`, `logout`, `remove-token`, `finalize`, `sleep MS`,
 //! `flip`, `zero` and `length N` (all of a signature).
 //!
@@ -123,6 +124,8 @@ pub(crate) enum When {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
+    Abort,
+    AbortAfter,
     Return(CK_RV),
     After(CK_RV),
     KillSession,
@@ -243,6 +246,8 @@ fn rule(function: &str, words: &[&str]) -> Result<Rule, String> {
     let effect = match effect {
         ["return", code] => Effect::Return(codes::code(code)?),
         ["after", code] => Effect::After(codes::code(code)?),
+        ["abort"] => Effect::Abort,
+        ["abort-after"] => Effect::AbortAfter,
         ["kill-session"] => Effect::KillSession,
         ["kill-all"] => Effect::KillAll,
         ["logout"] => Effect::Logout,

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::backup::{BackupArgs, RestoreArgs};
 use super::init::InitArgs;
+use super::migrate::MigrateArgs;
 use super::rotation::RotationCommand;
 use super::tpm::ResealArgs;
 use super::value::{PublicKeyFormat, a_file, absolute, encoded, number};
@@ -40,6 +41,12 @@ pub(crate) enum IdCommand {
     /// Write the public key back to the token that has only the private key left; the private key
     /// has to sign for it first
     WritePublicKey,
+    /// Move the identity into a token or TPM, or from one to another, step by step; look at how far
+    /// that is, undo it, or end it
+    Migrate(Box<MigrateArgs>),
+    /// A step of `id migrate`, in a process of its own: the credential comes on standard input
+    #[command(hide = true)]
+    ProveStaged,
     /// Replace the TLS key and certificate now, though they are not due: after a suspected theft of
     /// the TLS key, or where peers say that a later number or epoch was seen
     Renew(RenewArgs),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icn_identity::backend::Pkcs11Uri;
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::Config;
 
 use super::Context;
@@ -16,6 +16,8 @@ pub(crate) enum Part {
     Old,
     /// The one that takes over.
     Successor,
+    /// The one that a migration makes. Its PIN is that of the command if the old one has none.
+    Target { has_the_variable: bool },
 }
 
 impl Context {
@@ -51,12 +53,29 @@ impl Context {
         })
     }
 
+    /// What a migration makes, in the same home.
+    pub(crate) fn target(
+        &self,
+        backend: BackendKind,
+        pin_file: Option<&Path>,
+        passphrase_file: Option<&Path>,
+        has_the_variable: bool,
+    ) -> Self {
+        let mut target = self.clone();
+        target.config.identity.backend = backend;
+        target.pin_file = pin_file.map(Path::to_owned);
+        target.passphrase_file = passphrase_file.map(Path::to_owned);
+        target.part = Part::Target { has_the_variable };
+        target
+    }
+
     /// For prompts: ` of the successor in /home/icn/next`, where there are two.
     pub(crate) fn whose(&self) -> String {
         let which = match self.part {
             Part::Only => return String::new(),
             Part::Old => "old identity",
             Part::Successor => "successor",
+            Part::Target { .. } => return " of the new identity".to_owned(),
         };
         format!(" of the {which} in {}", self.home.display())
     }

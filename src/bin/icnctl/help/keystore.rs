@@ -40,6 +40,7 @@ impl Help for KeystoreError {
             Self::Exists { .. } => {
                 "an identity is never overwritten: use another --home, or move the old one away"
             }
+            Self::Migration(error) => return error.on_the_command_line(),
             Self::NotADirectory { .. } => "name another one with --home",
             Self::Format(FormatError::Older { .. }) => IMPORT,
             Self::NotOpened { source, .. } => match source.as_ref() {

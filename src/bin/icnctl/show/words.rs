@@ -4,7 +4,7 @@ use icn_identity::evidence::Word;
 use icn_identity::keystore::EvidenceSummary;
 use icn_identity::{Assurance, ProvenanceKind};
 
-pub(super) fn provenance_in_words(provenance: ProvenanceKind) -> String {
+pub(crate) fn provenance_in_words(provenance: ProvenanceKind) -> String {
     let words = match provenance {
         ProvenanceKind::Software => "in a file, and in memory while unlocked",
         ProvenanceKind::DeviceHeld => {

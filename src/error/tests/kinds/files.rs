@@ -5,7 +5,7 @@ use crate::bundle::DecryptError;
 use crate::config::ConfigError;
 use crate::error::{
     BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
-    KeystoreError, LegacyError, OpenError, Pkcs11Error,
+    KeystoreError, LegacyError, MigrationError, OpenError, Pkcs11Error,
 };
 use crate::evidence::ProvenanceKind;
 use crate::locator::BackendKind;
@@ -135,7 +135,38 @@ fn of_the_keystore() {
             (E::NoPassphrase { backend: BackendKind::Tpm }, K::Unsupported),
             // Not to be tried again: the passphrase is another one now.
             (E::PreviousKept { path: path(), source: busy }, K::Io),
+            (MigrationError::NotUnderWay { home: path() }.into(), K::NotFound),
             (E::PassphraseNeeded, K::CredentialMissing),
+        ],
+    );
+}
+
+#[test]
+fn of_migrations() {
+    use MigrationError as E;
+    let home = || "/x".into();
+    let under_way =
+        |switched| E::UnderWay { home: home(), to: BackendKind::Tpm, state: "planned", switched };
+    let other = || "text".to_owned();
+    let (from, to) = (BackendKind::Age, BackendKind::Tpm);
+    check(
+        "fault/migration.rs",
+        vec![
+            (under_way(false), K::AlreadyExists),
+            (under_way(true), K::AlreadyExists),
+            (E::NotUnderWay { home: home() }, K::NotFound),
+            (E::Other { what: "w", found: other(), asked: other() }, K::InvalidInput),
+            (E::RollingBack { home: home() }, K::AlreadyExists),
+            (E::Finishing { home: home() }, K::AlreadyExists),
+            (E::NotSwitched { home: home(), state: "planned" }, K::InvalidInput),
+            (E::Unreadable { path: home(), source: boxed() }, K::Damaged),
+            (E::InTheWay { path: home() }, K::AlreadyExists),
+            (E::NoBackupSaid, K::InvalidInput),
+            (E::Impossible { from, to, reason: "r" }, K::Unsupported),
+            (E::Committed { did: did() }, K::InvalidInput),
+            (E::OtherIdentity { expected: did(), found: did() }, K::OtherIdentity),
+            (E::NotProved { did: did(), source: boxed() }, K::External),
+            (E::NotCompleted { home: home(), source: boxed() }, K::Storage),
         ],
     );
 }

@@ -1,0 +1,165 @@
+//! `icnctl id migrate`
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::init::{InitArgs, Method};
+use super::tpm::TpmArgs;
+use super::value::{Algorithm, Backend, a_file, absolute, encoded};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Run again, it goes on where it was cut off; without options, as they were written down. The old \
+identity is in use until all else is done, and is kept whole in HOME/previous until --finish.
+
+The credential of a file comes from --passphrase-file, that of the device from --pin-file. From one \
+device to another, --pin-file is for the one that the identity is in, and --to-pin-file for the one \
+that it goes to.")]
+pub(crate) struct MigrateArgs {
+    /// Where the identity goes
+    #[arg(long, value_enum)]
+    pub(crate) to: Option<To>,
+
+    /// rotate: a key is born there, with a new DID that peers follow. import: the key is written
+    /// into it, with the same DID; copies may exist
+    #[arg(long, value_enum, requires = "to", default_value_t = Mode::Rotate)]
+    #[arg(hide_default_value = true)]
+    pub(crate) mode: Mode,
+
+    /// Only print the steps and what will be lost: uses no credential, changes nothing
+    #[arg(long, group = "what")]
+    pub(crate) plan: bool,
+
+    /// Say how far a migration is; uses no credential, changes nothing
+    #[arg(long, group = "what", conflicts_with = "to")]
+    pub(crate) status: bool,
+
+    /// Undo it: the old identity is in use again, and the new key is removed
+    #[arg(long, group = "what", conflicts_with = "to")]
+    pub(crate) roll_back: bool,
+
+    /// End it: the old identity is removed, and there is no way back
+    #[arg(long, group = "what", conflicts_with = "to")]
+    pub(crate) finish: bool,
+
+    /// --finish: leave an old key on its token, where it is destroyed otherwise (with its PIN)
+    #[arg(long, requires = "finish")]
+    pub(crate) keep_old_key: bool,
+
+    /// Do not ask before the old identity is removed, or the new one given up that is in use
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Back the old identity up first, to this public key of a recovery key, age1…
+    #[arg(long = "recipient", value_name = "RECIPIENT", requires = "output", group = "backs_up")]
+    #[arg(value_parser = encoded())]
+    pub(crate) recipients: Vec<String>,
+
+    /// File that the backup is written to; never overwritten
+    #[arg(short, long, value_name = "FILE", value_parser = a_file(), requires = "recipients")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// There is a backup of this identity: it is opened with --identity-file
+    #[arg(long, value_name = "FILE", value_parser = absolute(), requires = "identity_file")]
+    #[arg(group = "backs_up")]
+    pub(crate) backup: Option<PathBuf>,
+
+    /// The recovery key that opens the backup: an age identity file
+    #[arg(long, value_name = "KEYFILE", alias = "verify-with", requires = "backs_up")]
+    pub(crate) identity_file: Option<PathBuf>,
+
+    /// File whose content is the passphrase of KEYFILE, if it has one (mode 0600) [or
+    /// $ICN_RECOVERY_PASSPHRASE, or a prompt]
+    #[arg(long, value_name = "FILE", requires = "identity_file")]
+    pub(crate) identity_passphrase_file: Option<PathBuf>,
+
+    /// Make no backup
+    #[arg(long, group = "backs_up")]
+    pub(crate) no_backup: bool,
+
+    /// There is no identity yet: make it of this keystore of an older version first (v1, v2, v2.1,
+    /// v3 or v4; it is only read), under the same passphrase
+    #[arg(long, value_name = "FILE", value_parser = absolute(), requires = "to")]
+    #[arg(conflicts_with = "plan")]
+    pub(crate) from_keystore: Option<PathBuf>,
+
+    /// rotate: commit to the key that comes after the new one. It must exist already, be kept apart
+    /// from it, and not get lost
+    #[arg(long, value_name = "DID", value_parser = encoded())]
+    pub(crate) commit_next: Option<String>,
+
+    /// rotate: make another statement although this identity has handed over already: a fork for
+    /// everybody who has seen the first one
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    /// File whose content is the PIN of the device that it goes to (mode 0600) [default: --pin-file,
+    /// unless that is of the present device; or a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_pin_file: Option<PathBuf>,
+
+    /// File whose content is the passphrase beside that PIN, for a token that keeps no storage key
+    /// (mode 0600) [or a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_passphrase_file: Option<PathBuf>,
+
+    /// Algorithm of the new key [default: ed25519]
+    #[arg(long, value_enum)]
+    pub(crate) algorithm: Option<Algorithm>,
+
+    /// How the new key is written as a DID [default: icn; key for p256, which has no other]
+    #[arg(long, value_enum)]
+    pub(crate) did_method: Option<Method>,
+
+    /// PKCS#11 module (absolute path)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// Label of the token
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) token: Option<String>,
+
+    /// Label of the new key on the token [default: icn-identity]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) key_label: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tpm: TpmArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum To {
+    Pkcs11,
+    Tpm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    Rotate,
+    Import,
+}
+
+impl From<To> for Backend {
+    fn from(to: To) -> Self {
+        match to {
+            To::Pkcs11 => Self::Pkcs11,
+            To::Tpm => Self::Tpm,
+        }
+    }
+}
+
+impl MigrateArgs {
+    /// The same device, as `id init` is told of it.
+    pub(crate) fn as_init(&self, to: To) -> InitArgs {
+        InitArgs {
+            backend: Some(to.into()),
+            algorithm: self.algorithm,
+            did_method: self.did_method,
+            module: self.module.clone(),
+            token: self.token.clone(),
+            key_label: self.key_label.clone(),
+            tpm: self.tpm.clone(),
+        }
+    }
+}

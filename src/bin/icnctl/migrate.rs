@@ -1,0 +1,236 @@
+//! `icnctl id migrate`
+
+mod operator;
+mod report;
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use icn_identity::Did;
+use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::config::Config;
+use icn_identity::error::MigrationError;
+use icn_identity::home::Home;
+use icn_identity::keystore::backup::{Backup, BackupRequest};
+use icn_identity::migrate::{
+    BackupFirst, Migrated, Migration, MigrationMode, MigrationRequest, MigrationState,
+    MigrationStatus, OldKey, read_credentials,
+};
+use icn_identity::rotation::{KeyCommitment, RotationError};
+use serde_json::json;
+
+use self::operator::Person;
+use crate::args::migrate::{MigrateArgs, Mode, To};
+use crate::backup::recovery_keys;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::safe;
+use crate::terminal;
+use crate::{id, import};
+
+pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliError> {
+    let status = Migration::status(&context.store())?;
+    if args.status {
+        return report::status(context, status.as_ref());
+    }
+    if args.roll_back {
+        return roll_back(context, args, status.as_ref());
+    }
+    if args.finish {
+        return finish(context, args, status.as_ref());
+    }
+    let imported = match &args.from_keystore {
+        Some(file) if status.is_none() => import::first(context, file)?,
+        _ => context.clone(),
+    };
+    let context = &imported;
+    let old = Context { key: None, ..context.as_old() };
+    let home = old.home()?;
+    let is_done = status.as_ref().is_some_and(|status| status.state == MigrationState::Switched);
+    let request = match args.to {
+        // What was asked for is done, or something else is under way, which is said.
+        Some(_) if is_done => going_on(&home, args)?,
+        Some(to) => asked(context, args, to)?,
+        None => going_on(&home, args)?,
+    };
+    if args.plan {
+        return report::plan(context, &Migration::plan(&home, &request)?);
+    }
+    let mut person = Person::new(&old, &target(context, args, &request, status.as_ref()));
+    let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person))?;
+    done(context, &migrated)
+}
+
+/// What the command line asks for.
+fn asked(context: &Context, args: &MigrateArgs, to: To) -> Result<MigrationRequest, CliError> {
+    let mode = match args.mode {
+        Mode::Rotate => MigrationMode::Rotate,
+        Mode::Import => MigrationMode::Import,
+    };
+    let init = args.as_init(to);
+    let configured = id::configured(&unkeyed(context, args), &init)?;
+    if configured.names_a_key() {
+        return Err(CliError::NamesAKey);
+    }
+    let algorithm = init.algorithm().unwrap_or_default();
+    let key = NewKey::new(init.did_method(algorithm)?).with_algorithm(algorithm);
+    let request = MigrationRequest::new(configured.config, mode, backup(args)?).with_key(key);
+    with_terms(request, args)
+}
+
+/// Of an identity that is in a token, what names that token and its key is not said of the
+/// one that it goes to.
+fn unkeyed(context: &Context, args: &MigrateArgs) -> Context {
+    let mut context = context.clone();
+    if context.config.identity.backend == BackendKind::Pkcs11
+        && let Some(pkcs11) = &mut context.config.identity.pkcs11
+    {
+        (pkcs11.token, pkcs11.serial, pkcs11.slot, pkcs11.key) = (None, None, None, None);
+        if args.module.as_ref().is_some_and(|module| *module != pkcs11.module) {
+            pkcs11.init_args = None;
+        }
+    }
+    context
+}
+
+/// What was written down when it was begun.
+fn going_on(home: &Home, args: &MigrateArgs) -> Result<MigrationRequest, CliError> {
+    match MigrationRequest::going_on(home) {
+        Ok(request) => with_terms(request.with_backup(backup(args)?), args),
+        Err(_) if args.to.is_none() => Err(CliError::NowhereTo),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn with_terms(
+    mut request: MigrationRequest,
+    args: &MigrateArgs,
+) -> Result<MigrationRequest, CliError> {
+    if let Some(next) = &args.commit_next {
+        request = request.commit_to(KeyCommitment::to(Did::parse(next)?.verifying_key()));
+    }
+    Ok(if args.again { request.although_handed_over() } else { request })
+}
+
+fn backup(args: &MigrateArgs) -> Result<BackupFirst, CliError> {
+    let keys = || {
+        let file = args.identity_file.as_deref();
+        let keys = file.map(|file| recovery_keys(file, args.identity_passphrase_file.as_deref()));
+        keys.transpose()
+    };
+    if let Some(output) = &args.output {
+        let recipients: Result<Vec<_>, icn_identity::error::BackupError> =
+            args.recipients.iter().map(|recipient| recipient.parse()).collect();
+        let request = BackupRequest::new(recipients?)?;
+        if let Some(keys) = keys()? {
+            request.check_opened_by(&keys)?;
+        }
+        return Ok(BackupFirst::Make { request, output: output.clone() });
+    }
+    if let Some(file) = &args.backup {
+        Backup::check_file(file)?;
+        let keys = keys()?.ok_or(MigrationError::NoBackupSaid)?;
+        return Ok(BackupFirst::Opened(Backup::read(file, &keys)?.into()));
+    }
+    Ok(if args.no_backup { BackupFirst::None } else { BackupFirst::Unsaid })
+}
+
+/// Whose PIN and passphrase are asked for, of the identity that is to be.
+fn target(
+    context: &Context,
+    args: &MigrateArgs,
+    request: &MigrationRequest,
+    status: Option<&MigrationStatus>,
+) -> Context {
+    let from = status.map_or(context.config.identity.backend, |status| status.from);
+    let pin = context.pin_file.as_deref();
+    context.target(
+        request.to(),
+        args.to_pin_file.as_deref().or(pin.filter(|_| from == BackendKind::Age)),
+        args.to_passphrase_file.as_deref(),
+        from == BackendKind::Age,
+    )
+}
+
+fn roll_back(
+    context: &Context,
+    args: &MigrateArgs,
+    status: Option<&MigrationStatus>,
+) -> Result<(), CliError> {
+    let home = context.home()?;
+    let Some(status) = status else {
+        return Err(MigrationError::NotUnderWay { home: context.home.clone() }.into());
+    };
+    let in_use = [MigrationState::Switched, MigrationState::Returning].contains(&status.state);
+    if in_use && !args.yes {
+        confirm(&report::before_roll_back(status))?;
+    }
+    // The device that it was to go to is the present one then.
+    let is_one_pin = in_use || status.from == BackendKind::Age;
+    let pin = args.to_pin_file.as_deref().or(context.pin_file.as_deref().filter(|_| is_one_pin));
+    let passphrase = args.to_passphrase_file.as_deref();
+    let new = context.target(status.to, pin, passphrase, is_one_pin);
+    let mut person = Person::new(&context.as_old(), &new);
+    let undone = Migration::roll_back(&home, &mut person)?;
+    report::rolled_back(context, status, &undone)
+}
+
+fn finish(
+    context: &Context,
+    args: &MigrateArgs,
+    status: Option<&MigrationStatus>,
+) -> Result<(), CliError> {
+    let home = context.home()?;
+    let Some(status) = status else {
+        return Err(MigrationError::NotUnderWay { home: context.home.clone() }.into());
+    };
+    let is_ready = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
+    if is_ready && !args.yes {
+        confirm(&report::before_finish(context, args, status))?;
+    }
+    // Its PIN is that of the command: no other is wanted.
+    let mut old = context.as_old();
+    old.config.identity.backend = status.from;
+    let mut person = Person::new(&old, &context.target(status.to, None, None, false));
+    let old_key = if args.keep_old_key { OldKey::Keep } else { OldKey::Destroy };
+    let finished = Migration::finish(&home, old_key, &mut person)?;
+    report::finished(context, status, &finished)
+}
+
+fn confirm(what: &str) -> Result<(), CliError> {
+    match terminal::confirms(&safe::lines(what)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CliError::NotConfirmed { source: None }),
+        Err(source) => Err(CliError::NotConfirmed { source: Some(source) }),
+    }
+}
+
+/// The identity is another one now, and so is its configuration.
+fn done(context: &Context, migrated: &Migrated) -> Result<(), CliError> {
+    let config = Config::load(&context.config_path)?;
+    let now = Context { config, key: None, ..context.clone() };
+    let status = Migration::status(&now.store())?;
+    report::done(&now, migrated, status.as_ref())
+}
+
+/// What a migration runs in a process of its own.
+pub(crate) fn prove(context: &Context) -> Result<(), CliError> {
+    let home = context.home()?;
+    let identity = home.locate()?;
+    let did = identity.did().clone();
+    let wants = identity.wants();
+    let source = match wants.pin() {
+        Some(pin) if pin.is_at_pin_pad() => context.source(Some(pin)),
+        _ => read_credentials(Path::new("/dev/stdin"))?,
+    };
+    let bundle = identity.ask(source)?.unlock_without_renewal()?.bundle;
+    let (label, message) = ("migration@icn-identity.invalid", bundle.certificate_der().to_vec());
+    let signature = bundle.sign_for(label, &message)?;
+    did.verifying_key().verify_for(label, &message, &signature)?;
+    if bundle.did() != &did {
+        let (expected, found) = (did, bundle.did().clone());
+        return Err(RotationError::NotThisIdentity { expected, found }.into());
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    context.format.print(|| json!({ "did": did, "at": now.as_secs() }), || format!("{did}\n"))
+}

@@ -1,0 +1,228 @@
+//! What is said of a migration, in words and in JSON.
+
+use std::fmt::Write as _;
+
+use icn_identity::backend::BackendKind;
+use icn_identity::migrate::{Finished, Migrated, MigrationMode, MigrationStatus, Plan, RolledBack};
+use serde_json::json;
+
+use crate::args::migrate::MigrateArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::output::one_line;
+use crate::show;
+use crate::show::migration::{as_json, in_words, known, place};
+
+pub(super) fn plan(context: &Context, plan: &Plan) -> Result<(), CliError> {
+    context.format.print(|| json!(plan), || {
+        let mut text = format!(
+            "{}\nfrom {} to {} ({})\n\nDID          {}\nCopies       {}\nProvenance   {}\n\nSteps:\n",
+            plan.did,
+            place(plan.from),
+            place(plan.to),
+            plan.mode,
+            if plan.keeps_did { "the same" } else { "a new one, which peers have to follow to" },
+            if plan.copies_may_exist { "may exist" } else { "of the new key: none" },
+            plan.provenance
+                .iter()
+                .map(|kind| show::provenance_in_words(*kind))
+                .collect::<Vec<_>>()
+                .join(", or what the device shows: "),
+        );
+        for (number, step) in (1..).zip(&plan.steps) {
+            let done = if step.done { " (done)" } else { "" };
+            let _ = writeln!(text, "  {number}. {}: {}{done}", step.name, one_line(&step.what));
+        }
+        text.push_str("\nWhat is lost, or stays as it is:\n");
+        for lost in &plan.lost {
+            let _ = writeln!(text, "  - {}", one_line(lost));
+        }
+        text.push_str("\nNothing was changed, and no credential was used.\n");
+        text
+    })
+}
+
+pub(super) fn status(context: &Context, status: Option<&MigrationStatus>) -> Result<(), CliError> {
+    context.format.print(
+        || json!({ "migration": status.map(as_json) }),
+        || match status {
+            None => "No migration is under way.\n".to_owned(),
+            Some(status) => {
+                let mut text = in_words(status);
+                for (label, did) in [("Old DID", &status.from_did), ("New DID", &status.to_did)] {
+                    if let Some(did) = did {
+                        let _ = writeln!(text, "{label:<11} {did}");
+                    }
+                }
+                if let Some(backup) = &status.backup {
+                    let _ = writeln!(text, "{:<11} {}", "Backup", backup.display());
+                }
+                text
+            }
+        },
+    )
+}
+
+pub(super) fn done(
+    context: &Context,
+    migrated: &Migrated,
+    status: Option<&MigrationStatus>,
+) -> Result<(), CliError> {
+    let header = &migrated.header;
+    let (home, previous) = (context.home.display(), migrated.previous.display());
+    context.format.print(
+        || {
+            let mut shown = show::as_json(header, &show::Device::JustMade);
+            if let Some(fields) = shown.as_object_mut() {
+                fields.insert("migration".into(), json!(status.map(as_json)));
+                fields.insert("rotation_chain".into(), json!(migrated.chain));
+            }
+            shown
+        },
+        || {
+            let evidence = header.claimed_evidence();
+            let mut text = format!(
+                "{}\nThe identity in {home} is in {} now: {}.\n",
+                header.did(),
+                place(header.backend()),
+                show::provenance_in_words(evidence.provenance()),
+            );
+            if let Some(warning) =
+                show::assurance_warning(evidence.assurance(), header.tpm().is_some())
+            {
+                let _ = writeln!(text, "{warning}");
+            }
+            let _ = writeln!(text, "The old one is whole in {previous}, and signs from there.");
+            text.push_str(match migrated.mode {
+                MigrationMode::Rotate => {
+                    "Its key has handed over to the new one: publish the chain (icnctl id rotation \
+                     show -o FILE), and let peers follow. What was encrypted to the old one \
+                     decrypts with the new one.\n"
+                }
+                _ => {
+                    "It is the same DID: peers need do nothing. The key was in a file: copies of it \
+                     may exist, whatever is removed now.\n"
+                }
+            });
+            text.push_str(
+                "Make a backup of the new one (icnctl id backup). When all is well: icnctl id \
+                 migrate --finish; to go back: icnctl id migrate --roll-back\n",
+            );
+            text
+        },
+    )
+}
+
+pub(super) fn before_finish(
+    context: &Context,
+    args: &MigrateArgs,
+    status: &MigrationStatus,
+) -> String {
+    let previous = context.home.join("previous");
+    format!(
+        "The old identity {} in {} will be removed, and there is no way back. {}",
+        known(status.from_did.as_ref()),
+        previous.display(),
+        copies(status, args.keep_old_key)
+    )
+}
+
+/// What no command can take back.
+fn copies(status: &MigrationStatus, keeps_key: bool) -> &'static str {
+    match (status.from, keeps_key) {
+        (BackendKind::Age, _) => {
+            "Backups and copies of it still sign as that DID, and an SSD forgets nothing for \
+             certain: whoever has one of them and its passphrase has the key."
+        }
+        (BackendKind::Tpm, _) => {
+            "Backups of it still open on that TPM, and an SSD forgets nothing for certain: clear \
+             the TPM to be sure."
+        }
+        (_, true) => "Its key stays on its token, and nothing here names it any more.",
+        _ => {
+            "Its key is destroyed on its token; copies of it that were made by the token's own \
+             means still sign as that DID."
+        }
+    }
+}
+
+pub(super) fn finished(
+    context: &Context,
+    status: &MigrationStatus,
+    finished: &Finished,
+) -> Result<(), CliError> {
+    let Finished { did, removed, previous, key_on_token, .. } = finished;
+    context.format.print(
+        || {
+            json!({
+                "finished": true, "did": did, "removed": removed, "previous": previous,
+                "key_on_token": key_on_token,
+            })
+        },
+        || {
+            let mut text = format!(
+                "{}\nThe old identity {} was removed from {}.\n{}\n",
+                known(did.as_ref()),
+                known(removed.as_ref()),
+                previous.display(),
+                copies(status, key_on_token.is_some())
+            );
+            if let Some(key) = key_on_token {
+                let _ = writeln!(text, "It is at {}.", one_line(key));
+            }
+            text
+        },
+    )
+}
+
+pub(super) fn before_roll_back(status: &MigrationStatus) -> String {
+    let what = format!(
+        "The identity {} that is in use will be given up, and its key removed.",
+        known(status.to_did.as_ref())
+    );
+    match status.mode {
+        MigrationMode::Rotate => format!("{what} {}", followed(status)),
+        _ => what,
+    }
+}
+
+/// Of peers.
+fn followed(status: &MigrationStatus) -> String {
+    format!(
+        "Peers that have followed to it do not come back by themselves: each has to be told to pin \
+         {} again.",
+        known(status.from_did.as_ref())
+    )
+}
+
+pub(super) fn rolled_back(
+    context: &Context,
+    status: &MigrationStatus,
+    undone: &RolledBack,
+) -> Result<(), CliError> {
+    let RolledBack { did, given_up, was_in_use, .. } = undone;
+    context.format.print(
+        || {
+            json!({
+                "rolled_back": true, "did": did, "given_up": given_up, "was_in_use": was_in_use,
+            })
+        },
+        || {
+            let mut text = format!(
+                "{}\nThe identity in {} is the old one again, in {}.\n",
+                known(did.as_ref()),
+                context.home.display(),
+                place(status.from)
+            );
+            if *was_in_use && status.mode == MigrationMode::Rotate {
+                let _ = writeln!(
+                    text,
+                    "{}\nThat it has handed over stays noted: another statement of its key would be a \
+                     fork for whoever has seen the first one.",
+                    followed(status)
+                );
+            }
+            text
+        },
+    )
+}

@@ -1,0 +1,72 @@
+//! Whether the identity is being moved to another backend, and what goes on with that.
+
+use std::fmt::Write as _;
+
+use icn_identity::Did;
+use icn_identity::backend::BackendKind;
+use icn_identity::migrate::{MigrationState, MigrationStatus};
+use serde_json::{Value, json};
+
+use crate::output::date;
+
+/// As `id show` and `--status` have it.
+pub(crate) fn as_json(status: &MigrationStatus) -> Value {
+    let mut value = json!(status);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("begun".into(), date(status.begun).into());
+        fields.insert("next".into(), json!(next(status.state)));
+    }
+    value
+}
+
+/// The commands that go on from there.
+const fn next(state: MigrationState) -> &'static [&'static str] {
+    match state {
+        MigrationState::Switched => {
+            &["icnctl id migrate --finish", "icnctl id migrate --roll-back"]
+        }
+        MigrationState::Returning | MigrationState::RollingBack => {
+            &["icnctl id migrate --roll-back"]
+        }
+        MigrationState::Finishing => &["icnctl id migrate --finish"],
+        _ => &["icnctl id migrate", "icnctl id migrate --roll-back"],
+    }
+}
+
+/// A line or two for people.
+pub(crate) fn in_words(status: &MigrationStatus) -> String {
+    let (mode, to) = (status.mode, place(status.to));
+    let mut text = match (status.state, &status.previous) {
+        (MigrationState::Switched, Some(previous)) => format!(
+            "MIGRATED to {to} ({mode}). The old identity {} is kept whole in {}",
+            known(status.from_did.as_ref()),
+            previous.display()
+        ),
+        (MigrationState::Finishing, _) => {
+            format!("MIGRATED to {to} ({mode}). The old identity is being removed")
+        }
+        (MigrationState::Returning | MigrationState::RollingBack, _) => {
+            format!("A MIGRATION to {to} ({mode}) is being rolled back")
+        }
+        (state, _) => format!(
+            "A MIGRATION to {to} ({mode}) is under way since {} (state: {state}). The old identity \
+             is in use",
+            date(status.begun)
+        ),
+    };
+    let _ = write!(text, ".\n  next: {}\n", next(status.state).join("\n    or: "));
+    text
+}
+
+pub(crate) fn known(did: Option<&Did>) -> String {
+    did.map_or_else(String::new, ToString::to_string)
+}
+
+pub(crate) const fn place(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Age => "a file",
+        BackendKind::Pkcs11 => "a token",
+        BackendKind::Tpm => "a TPM",
+        _ => "another backend",
+    }
+}

@@ -1,0 +1,220 @@
+//! What can go wrong with the move of an identity to another backend.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use super::io::quoted;
+use crate::did::Did;
+use crate::kind::{ErrorKind, explain};
+use crate::locator::BackendKind;
+
+explain!(MigrationError);
+
+/// Why an identity was not moved to another backend, or not changed since it is being moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrationError {
+    /// The identity is being moved, and nothing else changes it meanwhile.
+    #[error("the identity in {} is being moved to {to} (state: {state})", home.display())]
+    UnderWay {
+        /// The directory.
+        home: PathBuf,
+        /// To which backend.
+        to: BackendKind,
+        /// How far it is.
+        state: &'static str,
+        /// Whether the new identity is in use.
+        switched: bool,
+    },
+    /// There is no migration under way that could be gone on with, ended or undone.
+    #[error("no migration of the identity in {} is under way", home.display())]
+    NotUnderWay {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// Something else is asked for than what is under way.
+    #[error("a migration is under way with {what} {found}, and {asked} is asked for")]
+    Other {
+        /// Which part of it.
+        what: &'static str,
+        /// What is under way.
+        found: String,
+        /// What is asked for.
+        asked: String,
+    },
+    /// It is being undone, and cannot be gone on with.
+    #[error("the migration of the identity in {} is being rolled back", home.display())]
+    RollingBack {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// The old identity is being removed, and there is no way back.
+    #[error("the migration of the identity in {} is being finished", home.display())]
+    Finishing {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// The new identity is not in use yet: the old one cannot be removed.
+    #[error("the identity in {} was not switched to its new key yet (state: {state})", home.display())]
+    NotSwitched {
+        /// The directory.
+        home: PathBuf,
+        /// How far it is.
+        state: &'static str,
+    },
+    /// The journal cannot be read.
+    #[error("{} cannot be read: it says how far a migration is", path.display())]
+    Unreadable {
+        /// The journal.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A directory that the migration needs is there, and is not of it.
+    #[error("{} is there, and no migration is under way", path.display())]
+    InTheWay {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It is not said what is done for the case that both keys are lost.
+    #[error("nothing is said of a backup of the old identity")]
+    NoBackupSaid,
+    /// A key cannot be moved so.
+    #[error("a key {from} is not moved {to}: {reason}", from = place(*from), to = into(*to))]
+    Impossible {
+        /// Where it is.
+        from: BackendKind,
+        /// Where it is to be.
+        to: BackendKind,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The identity has committed to its next key, and a key that is born now is another.
+    #[error("{did} has committed to the key that comes after it, which a new key is not")]
+    Committed {
+        /// The identity.
+        did: Did,
+    },
+    /// Another identity is there than the one that the journal names.
+    #[error("the migration is of {expected}, and the identity that is there is {found}")]
+    OtherIdentity {
+        /// The DID of the journal.
+        expected: Did,
+        /// The DID of the header.
+        found: Did,
+    },
+    /// A new process could not use the key that is to take over.
+    #[error("a new process did not open and use the key of {did}")]
+    NotProved {
+        /// The new identity.
+        did: Did,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The files could not be put in the place of the old ones.
+    #[error("the switch to the new identity in {} was cut off and cannot be completed now", home.display())]
+    NotCompleted {
+        /// The directory.
+        home: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+const fn place(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Age => "in a file",
+        BackendKind::Pkcs11 => "in a token",
+        BackendKind::Tpm => "in a TPM",
+    }
+}
+
+const fn into(backend: BackendKind) -> &'static str {
+    match backend {
+        BackendKind::Age => "into a file",
+        BackendKind::Pkcs11 => "into a token",
+        BackendKind::Tpm => "into a TPM",
+    }
+}
+
+impl MigrationError {
+    /// What it means for the program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnderWay { .. }
+            | Self::RollingBack { .. }
+            | Self::Finishing { .. }
+            | Self::InTheWay { .. } => ErrorKind::AlreadyExists,
+            Self::NotUnderWay { .. } => ErrorKind::NotFound,
+            Self::Other { .. }
+            | Self::NotSwitched { .. }
+            | Self::NoBackupSaid
+            | Self::Committed { .. } => ErrorKind::InvalidInput,
+            Self::Unreadable { .. } => ErrorKind::Damaged,
+            Self::Impossible { .. } => ErrorKind::Unsupported,
+            Self::OtherIdentity { .. } => ErrorKind::OtherIdentity,
+            Self::NotProved { .. } => ErrorKind::External,
+            Self::NotCompleted { .. } => ErrorKind::Storage,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::UnderWay { switched: false, .. } => {
+                "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
+            Self::UnderWay { switched: true, .. } => {
+                "end it once peers have followed (`Migration::finish`), or undo it \
+                 (`Migration::roll_back`)"
+            }
+            Self::NotUnderWay { .. } => "name the directory of an identity that is being moved",
+            Self::Other { .. } => {
+                "ask for what is under way, or undo that first (`Migration::roll_back`)"
+            }
+            Self::NoBackupSaid => {
+                "have one made (`BackupFirst::Make`), open the one that there is \
+                 (`BackupFirst::Opened`), or say that there is to be none (`BackupFirst::None`)"
+            }
+            Self::RollingBack { .. } => "undo it to the end (`Migration::roll_back`)",
+            Self::Finishing { .. } => "finish it (`Migration::finish`)",
+            Self::NotSwitched { .. } => {
+                "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
+            Self::Unreadable { path, .. } => {
+                return Some(format!(
+                    "look at which identity is in that directory, and which objects are on the \
+                     token; only then remove {}",
+                    quoted(path)
+                ));
+            }
+            Self::InTheWay { path } => {
+                return Some(format!("look at what it holds, then move it away: {}", quoted(path)));
+            }
+            Self::Impossible { .. } => {
+                "make a new key there and hand over to it (`MigrationMode::Rotate`)"
+            }
+            Self::Committed { .. } => {
+                "hand over to the key that was committed to (`IdentityStore::hand_over`), and move \
+                 that identity"
+            }
+            Self::OtherIdentity { .. } => {
+                "find out who has put another identity there; if it is right, undo the migration \
+                 (`Migration::roll_back`)"
+            }
+            Self::NotProved { .. } => {
+                "the old identity is as it was: mend what the cause names and go on \
+                 (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
+            Self::NotCompleted { .. } => {
+                "make the directory writable, and open the identity again: that completes it"
+            }
+        };
+        Some(help.to_owned())
+    }
+}

@@ -1,0 +1,136 @@
+//! The home of an identity that is to take the place of another.
+
+use std::path::Path;
+
+use super::ask::Asked;
+use super::source::CredentialSource;
+use super::wants::{Step, Wanted, Wants};
+use super::{Home, HomeOptions};
+use crate::backend::NewKey;
+use crate::config::Config;
+use crate::error::Error;
+use crate::file::{self, names};
+use crate::keystore::IdentityStore;
+
+impl Home {
+    /// That of the new identity, with this configuration in the place of the one that is
+    /// written there.
+    pub(crate) fn staging(&self, config: Option<Config>) -> Result<Self, Error> {
+        let options = HomeOptions { config, ..self.options() };
+        options.open(self.store.staging().home())
+    }
+
+    /// That of the old identity, once the new one is in use.
+    pub(crate) fn previous(&self) -> Result<Self, Error> {
+        self.options().open(self.store.old().home())
+    }
+
+    /// As this one was opened, but for its configuration.
+    fn options(&self) -> HomeOptions {
+        HomeOptions {
+            retry_refused: self.retry_refused,
+            state_directory: self.store.state_directory().map(Path::to_owned),
+            ..HomeOptions::new()
+        }
+    }
+
+    /// The configuration for a new identity, as it is written in its own home.
+    pub(crate) fn staged_config(&self, to: &Config) -> Result<String, Error> {
+        let text = self.identity_config()?.unwrap_or_default();
+        Ok(Config::edit(&text, |config| {
+            config.identity = to.identity.clone();
+            config.identity.did = None;
+        })?)
+    }
+
+    /// Whether the configured device could make such a key, as far as that shows without a
+    /// credential.
+    pub(crate) fn check_device_for(&self, key: &NewKey) -> Result<(), Error> {
+        self.backend()?.check_new(&self.labelled(key))
+    }
+
+    /// The label of a new key that is configured.
+    pub(crate) fn key_label(&self) -> Option<String> {
+        self.config.identity.pkcs11.as_ref().and_then(|token| token.key_label.clone())
+    }
+
+    /// Removes from its device what a note names that stays as long as the identity can be
+    /// given up. No credential is asked for where there is nothing.
+    pub(crate) fn discard_noted(
+        &self,
+        source: impl FnOnce(&Wants) -> CredentialSource<'static>,
+    ) -> Result<(), Error> {
+        if !self.store.names_objects()? {
+            return Ok(());
+        }
+        let backend = self.backend()?;
+        let wants = Wants::new(Some(Wanted::pin(backend.describe(), Step::Present)), None);
+        let source = source(&wants);
+        let asked: Asked = self.ask(&wants, source)?;
+        asked.send(|credentials| self.store.discard_noted(backend, credentials))
+    }
+
+    /// Destroys the key of the identity on its token, and what keeps its storage key there: of
+    /// one that is given up. That is only `checked` at first: it opens, so that its header
+    /// names nobody else's objects, and the PIN is right.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn destroy_key(
+        &self,
+        checked: bool,
+        source: impl FnOnce(&Wants) -> CredentialSource<'static>,
+    ) -> Result<(), Error> {
+        use crate::backend::BackendKind;
+        use crate::error::DeviceError;
+        use crate::keystore::Needs;
+
+        let header = self.store.header()?;
+        let Some(locator) = header.locator() else { return Ok(()) };
+        let backend = self.backend()?;
+        let kind = BackendKind::Pkcs11;
+        let pkcs11 = backend.as_pkcs11().ok_or(DeviceError::ForeignLocator { backend: kind })?;
+        let wants = Wants::of(Needs::of(&header), || backend.describe());
+        let source = source(&wants);
+        self.ask(&wants, source)?.send(|credentials| {
+            if checked {
+                let located = self.store.locate(backend, self.pinned()?)?;
+                return located.open_without_renewal(credentials).map(drop);
+            }
+            let token = pkcs11.log_in(credentials)?;
+            Ok(token.destroy(locator, header.did(), header.storage_key_id())?)
+        })
+    }
+
+    /// Removes the files of an identity, the one that holds its secrets first, and then
+    /// the directory if nothing else is in it.
+    pub(crate) fn remove_files_of(store: &IdentityStore) -> Result<(), Error> {
+        let home = store.home();
+        if !file::is_there(home)? {
+            return Ok(());
+        }
+        file::check_directory(home)?;
+        file::sweep_all(home);
+        for name in names::OF_IDENTITY {
+            file::remove(&home.join(name))?;
+        }
+        // What an attempt that was cut off has left and was put aside, and locks.
+        for entry in std::fs::read_dir(home).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let is_aside =
+                [names::HEADER, names::HANDED_OVER].iter().any(|file| is_put_aside(name, file));
+            if is_aside || name.starts_with(".scrypt.") {
+                file::remove(&entry.path())?;
+            }
+        }
+        if let Err(error) = file::remove_dir(home) {
+            log::warn!("{} stays, with what others have put there: {error}", home.display());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name is that of a file with a hash behind it.
+fn is_put_aside(name: &str, file: &str) -> bool {
+    let hash = name.strip_prefix(file).and_then(|rest| rest.strip_prefix('.'));
+    hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+}

@@ -1,0 +1,265 @@
+//! How far a migration is, written down.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::algorithm::AlgorithmId;
+use crate::backend::BackendKind;
+use crate::did::Did;
+use crate::encoding::{named, objects};
+use crate::error::{FormatError, KeystoreError, MigrationError};
+use crate::file::{self, names};
+use crate::rotation::KeyCommitment;
+
+const FORMAT: &str = "icn-identity-migration";
+const VERSION: u64 = 1;
+
+/// How an identity is moved to another backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum MigrationMode {
+    /// A key is born there, and the old one hands over to it: another DID, which peers
+    /// follow, and the provenance that the device's evidence shows.
+    #[default]
+    Rotate,
+    /// The key itself is written into the device: the same DID. Copies of the key may exist,
+    /// and its type says so for ever.
+    Import,
+}
+
+named! {
+    /// The name used in files and on the command line: `rotate`, `import`.
+    MigrationMode, "a mode of migration": Rotate => "rotate", Import => "import"
+}
+
+/// How far a migration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MigrationState {
+    /// Begun: nothing is made.
+    Planned,
+    /// The old identity has opened, and its backup is there, if one is wanted.
+    BackedUp,
+    /// The new identity is whole, in a directory of its own.
+    Made,
+    /// A new process has opened and used it.
+    Proved,
+    /// The old key has handed over to it.
+    Stated,
+    /// It takes the place of the old one, as soon as the configuration names it.
+    Switching,
+    /// It is in use, and the old one is kept.
+    Switched,
+    /// The old one takes its place again, as soon as the configuration names it.
+    Returning,
+    /// What was made is being removed.
+    RollingBack,
+    /// The old identity is being removed.
+    Finishing,
+}
+
+named! {
+    /// The name used in files and in JSON: `planned`, `backed-up`, …
+    MigrationState, "a state of a migration":
+    Planned => "planned",
+    BackedUp => "backed-up",
+    Made => "made",
+    Proved => "proved",
+    Stated => "stated",
+    Switching => "switching",
+    Switched => "switched",
+    Returning => "returning",
+    RollingBack => "rolling-back",
+    Finishing => "finishing"
+}
+
+/// One of the two identities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Side {
+    pub(crate) backend: BackendKind,
+    /// Of the new one, once it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) did: Option<Did>,
+}
+
+/// The backup that was made first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    pub(crate) file: PathBuf,
+    /// Of the file, in hex.
+    pub(crate) sha256: String,
+}
+
+/// What is written down of a migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Journal {
+    format: String,
+    version: u64,
+    pub(crate) mode: MigrationMode,
+    pub(crate) state: MigrationState,
+    /// Unix time.
+    pub(crate) begun: u64,
+    pub(crate) from: Side,
+    pub(crate) to: Side,
+    /// Of the new key.
+    pub(crate) algorithm: AlgorithmId,
+    /// The new identity has a `did:key`, whatever its key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) did_key: bool,
+    /// The configuration, for people: which one is changed is the caller's to say.
+    pub(crate) config: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) backup: Option<Backup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit_next: Option<KeyCommitment>,
+    /// The new identity was in use: its statement may have been given to others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) was_in_use: bool,
+}
+
+/// The fields that are read before all others.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
+    version: u64,
+}
+
+impl Journal {
+    /// Of a migration that begins.
+    pub(crate) fn new(
+        mode: MigrationMode,
+        from: Side,
+        to: BackendKind,
+        config: &Path,
+        begun: u64,
+    ) -> Self {
+        let (algorithm, did_key) = (AlgorithmId::Ed25519, false);
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            mode,
+            state: MigrationState::Planned,
+            begun,
+            from,
+            to: Side { backend: to, did: None },
+            algorithm,
+            did_key,
+            config: config.display().to_string(),
+            backup: None,
+            commit_next: None,
+            was_in_use: false,
+        }
+    }
+
+    /// The same in another state.
+    pub(super) fn with_state(&self, state: MigrationState) -> Self {
+        Self { state, ..self.clone() }
+    }
+
+    /// For whoever would change the identity meanwhile.
+    pub(crate) fn under_way(&self, home: &Path) -> MigrationError {
+        MigrationError::UnderWay {
+            home: home.to_owned(),
+            to: self.to.backend,
+            state: self.state.as_str(),
+            switched: self.state == MigrationState::Switched,
+        }
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self, KeystoreError> {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
+            KeystoreError::from(MigrationError::Unreadable { path: path.to_owned(), source })
+        };
+        let Version { format, version: found } =
+            objects::from_slice(bytes).map_err(|error| unreadable(error.into()))?;
+        if format != FORMAT {
+            return Err(unreadable(format!("its format is {format:?}, not {FORMAT:?}").into()));
+        }
+        if found != VERSION {
+            let what = names::MIGRATION;
+            return Err(FormatError::Newer { what, found, known: VERSION }.into());
+        }
+        objects::from_slice(bytes).map_err(|error| unreadable(error.into()))
+    }
+}
+
+/// Where it is, beside an identity.
+pub(crate) fn path(home: &Path) -> PathBuf {
+    home.join(names::MIGRATION)
+}
+
+/// What is written down of a migration of the identity in a directory, if one is under way.
+pub(crate) fn read(home: &Path) -> Result<Option<Journal>, KeystoreError> {
+    let path = path(home);
+    let Some(bytes) = file::read_private(&path)? else { return Ok(None) };
+    Journal::parse(&bytes, &path).map(Some)
+}
+
+/// Writes it down, under the lock of the directory.
+pub(super) fn put(home: &Path, journal: &Journal) -> Result<(), KeystoreError> {
+    let path = path(home);
+    let json = serde_json::to_vec_pretty(journal).map_err(|source| MigrationError::Unreadable {
+        path: path.clone(),
+        source: source.into(),
+    })?;
+    file::write(&path, &json)
+}
+
+/// What changes an identity while it is being moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum During {
+    /// What may be urgent in the weeks that peers take to follow: a new certificate, other
+    /// PCR values, another token. The new identity is in use then, and it concerns no other.
+    Switched,
+    /// Nothing of it.
+    Nothing,
+}
+
+/// That the identity in a directory is not being moved, or that this may be done all the
+/// same.
+pub(crate) fn check_unmoved(home: &Path, allowed: During) -> Result<(), KeystoreError> {
+    let Some(journal) = read(home)? else { return Ok(()) };
+    if journal.state == MigrationState::Switched && allowed == During::Switched {
+        return Ok(());
+    }
+    Err(journal.under_way(home).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> Journal {
+        let from = Side { backend: BackendKind::Age, did: None };
+        let path = Path::new("/etc/icn.toml");
+        Journal::new(MigrationMode::Rotate, from, BackendKind::Pkcs11, path, 1)
+    }
+
+    #[test]
+    fn a_journal_of_another_version_or_with_an_unknown_field_is_refused() {
+        let (path, good) = (Path::new("/x"), serde_json::to_value(journal()).unwrap());
+        let parse =
+            |value: &serde_json::Value| Journal::parse(&serde_json::to_vec(value).unwrap(), path);
+        assert_eq!(parse(&good).unwrap(), journal());
+        for (field, value) in [
+            ("format", "other".into()),
+            ("state", "elsewhere".into()),
+            ("mode", "copy".into()),
+            ("unknown", true.into()),
+        ] {
+            let mut changed = good.clone();
+            changed[field] = value;
+            let error = parse(&changed).unwrap_err();
+            assert!(matches!(&error, KeystoreError::Migration(_)), "{field}: {error:?}");
+        }
+        let mut newer = good;
+        newer["version"] = 2.into();
+        let error = parse(&newer).unwrap_err();
+        assert!(error.to_string().contains("migration.json"), "{error}");
+        assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+    }
+}

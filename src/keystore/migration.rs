@@ -1,0 +1,132 @@
+//! The journal of a move to another backend, and the one step of it that the files of an
+//! identity must complete by themselves: the switch.
+//!
+//! `migration.json` is there from before anything is made until the old identity is
+//! removed, or the move is undone. It holds no secret, and names no object: those are in
+//! the `unfinished.json` of the new identity's directory, which stays as long as the
+//! journal does.
+//!
+//! | directory | holds |
+//! |---|---|
+//! | the home | the identity in use |
+//! | `migration/` | the new identity, until it is in use; then what undoes the move |
+//! | `previous/` | the old identity, from then on |
+//!
+//! The configuration decides which of both is in use. It is replaced in one step, when all
+//! else of the switch is renames: whoever finds it naming the one, and the files of the
+//! other in the home, does these renames. So at each moment one identity opens.
+
+mod switch;
+
+use std::path::PathBuf;
+
+pub(crate) use self::switch::check_did;
+use super::identity::IdentityStore;
+use super::journal::{self, During, Journal, MigrationState};
+use crate::backend::BackendKind;
+use crate::config::{Config, ConfigError};
+use crate::did::Did;
+use crate::error::{KeystoreError, MigrationError};
+use crate::file::{self, Lock, names};
+
+impl IdentityStore {
+    /// **Blocks** on files. Held for all the steps of a migration.
+    pub(crate) fn migration_lock(&self) -> Result<Lock, KeystoreError> {
+        file::private_dir(self.home())?;
+        Lock::of_migration(self.home())
+    }
+
+    /// What a migration is to make, as it was written down in the new identity's own home.
+    pub(crate) fn staged_config(&self) -> Result<Option<Config>, ConfigError> {
+        let text = Config::read(&self.staging().home().join(names::CONFIG))?;
+        text.map(|text| Config::parse(&text)).transpose()
+    }
+
+    /// The new identity, while this one is being moved.
+    pub(crate) fn staging(&self) -> Self {
+        self.beside(names::STAGING)
+    }
+
+    /// The old identity, after the switch.
+    pub(crate) fn old(&self) -> Self {
+        self.beside(names::OLD)
+    }
+
+    fn beside(&self, directory: &str) -> Self {
+        Self { home: self.home.join(directory), ..self.clone() }
+    }
+
+    /// Whether this is the new identity of a migration: the note of what its making may
+    /// have left stays as long as that can be undone.
+    pub(super) fn is_staged(&self) -> bool {
+        let journal = self.home().parent().map(|home| home.join(names::MIGRATION));
+        self.home().file_name().is_some_and(|name| name == names::STAGING)
+            && journal.is_some_and(|path| file::is_there(&path).unwrap_or(true))
+    }
+
+    /// That the identity is not being moved, or that this may be done all the same.
+    pub(crate) fn check_unmoved(&self, allowed: During) -> Result<(), KeystoreError> {
+        journal::check_unmoved(self.home(), allowed)
+    }
+
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        journal::path(self.home())
+    }
+
+    /// What is written down of a migration of this identity, if one is under way.
+    pub(crate) fn journal(&self) -> Result<Option<Journal>, KeystoreError> {
+        journal::read(self.home())
+    }
+
+    /// Durably, before the step that it announces, or after the one that it reports.
+    pub(crate) fn write_journal(&self, journal: &Journal) -> Result<(), KeystoreError> {
+        let _lock = self.lock()?;
+        journal::put(self.home(), journal)
+    }
+
+    /// The migration is over.
+    pub(crate) fn remove_journal(&self) -> Result<(), KeystoreError> {
+        let _lock = self.lock()?;
+        file::remove(&self.journal_path())
+    }
+
+    /// **Blocks** on files. Completes a switch from one identity to another that was cut
+    /// off, if the configuration names the other one. Everything that opens the identity
+    /// does so.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::NotCompleted`], on a disk that is read-only;
+    /// [`MigrationError::Unreadable`].
+    #[doc(hidden)]
+    pub fn settle_switch(
+        &self,
+        backend: BackendKind,
+        pinned: Option<&Did>,
+    ) -> Result<(), KeystoreError> {
+        let is_cut_off = |journal: &Journal| {
+            let state = journal.state;
+            [MigrationState::Switching, MigrationState::Returning].contains(&state)
+        };
+        if self.journal()?.as_ref().is_none_or(|journal| !is_cut_off(journal)) {
+            return Ok(());
+        }
+        let settle = || {
+            let _lock = self.lock()?;
+            // Its own process may have done it meanwhile.
+            match self.journal()?.filter(is_cut_off) {
+                Some(journal) if self.is_decided(&journal, backend, pinned)? => {
+                    self.complete(journal).map(drop)
+                }
+                _ => Ok(()),
+            }
+        };
+        settle().map_err(|error| match error {
+            KeystoreError::Migration(_) | KeystoreError::InUse { .. } => error,
+            error => {
+                let (home, source) = (self.home().to_owned(), error.into());
+                MigrationError::NotCompleted { home, source }.into()
+            }
+        })
+    }
+}

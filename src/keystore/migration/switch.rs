@@ -1,0 +1,165 @@
+//! One identity takes the place of another: the configuration first, in one step, then
+//! the files, by renames that anybody goes on with.
+
+use std::path::{Path, PathBuf};
+
+use crate::backend::BackendKind;
+use crate::config::{Config, ConfigText};
+use crate::did::Did;
+use crate::error::{Error, KeystoreError, MigrationError};
+use crate::file::names::{self, previous};
+use crate::file::{self, Lock};
+use crate::keystore::IdentityStore;
+use crate::keystore::config_file::Cause;
+use crate::keystore::journal::{self, Journal, MigrationState, Side};
+
+/// The files of an identity, in the order in which they are moved: with its header it is
+/// there, and gone.
+fn files_of(home: &Path) -> [PathBuf; 6] {
+    let path = |name| home.join(name);
+    [
+        path(names::APPROVALS),
+        path(names::HANDED_OVER),
+        previous(&path(names::PAYLOAD)),
+        previous(&path(names::HEADER)),
+        path(names::PAYLOAD),
+        path(names::HEADER),
+    ]
+}
+
+/// Moves all of an identity, if that is not done yet.
+fn move_all(from: &Path, to: &Path) -> Result<(), KeystoreError> {
+    if file::is_there(&to.join(names::HEADER))? {
+        return Ok(());
+    }
+    files_of(from).iter().zip(&files_of(to)).try_for_each(|(from, to)| file::move_over(from, to))
+}
+
+impl IdentityStore {
+    /// Puts the new identity in the place of the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::PinNotWritten`] if the configuration cannot be changed: the old one
+    /// is in use then.
+    pub(crate) fn switch(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
+        let _locks = self.locks_of_both()?;
+        let did = self.read_header()?.0.did().clone();
+        check_did(&journal.from, &did)?;
+        let (old, new) = (self.old(), self.staging());
+        let before = Config::read(config)?.unwrap_or_default();
+        let mut kept = ConfigText::parse(&before)?;
+        kept.retain_identity();
+        // In a home of its own, it says whose it is.
+        let kept = Config::edit(&kept.to_string(), |config| {
+            config.identity.backend = journal.from.backend;
+            config.identity.did = Some(did);
+        })?;
+        file::private_dir(old.home())?;
+        file::write(&old.home().join(names::CONFIG), kept.as_bytes())?;
+        let switching = journal.with_state(MigrationState::Switching);
+        self.exchange(&journal, switching, config, &new)
+    }
+
+    /// Puts the old identity back in its place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::switch`]: the new one is in use then.
+    pub(crate) fn switch_back(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
+        let _locks = self.locks_of_both()?;
+        let mut returning = journal.with_state(MigrationState::Returning);
+        returning.was_in_use = true;
+        self.exchange(&journal, returning, config, &self.old())
+    }
+
+    /// Of this home and the new identity's: in the order in which handing over takes them.
+    fn locks_of_both(&self) -> Result<[Lock; 2], KeystoreError> {
+        file::private_dir(self.staging().home())?;
+        Ok([self.lock()?, self.staging().lock()?])
+    }
+
+    /// From the moment that the configuration is written, the other one is in use.
+    fn exchange(
+        &self,
+        before: &Journal,
+        announced: Journal,
+        config: &Path,
+        other: &Self,
+    ) -> Result<Journal, Error> {
+        let theirs = Config::read(&other.home().join(names::CONFIG))?.unwrap_or_default();
+        journal::put(self.home(), &announced)?;
+        let edit = |text: &str| -> Result<String, Cause> {
+            let mut text = ConfigText::parse(text)?;
+            text.take_identity(ConfigText::parse(&theirs)?);
+            Ok(text.to_string())
+        };
+        if let Err(error) = self.exchange_config(config, edit) {
+            // It may be written all the same, if the directory could not be synced.
+            let is_written = Config::load(config).is_ok_and(|now| {
+                let identity = now.identity;
+                self.is_decided(&announced, identity.backend, identity.did.as_ref())
+                    .unwrap_or(false)
+            });
+            if !is_written {
+                if let Err(error) = journal::put(self.home(), before) {
+                    log::warn!("{} stays: {error}", self.journal_path().display());
+                }
+                let (path, source) = (config.to_owned(), error.into());
+                return Err(KeystoreError::PinNotWritten { path, lines: None, source }.into());
+            }
+        }
+        self.complete(announced).map_err(|error| {
+            let (home, source) = (self.home().to_owned(), error.into());
+            MigrationError::NotCompleted { home, source }.into()
+        })
+    }
+
+    /// Whether the configuration names the identity that is to be in use, or files were
+    /// moved already: then it did.
+    pub(super) fn is_decided(
+        &self,
+        journal: &Journal,
+        backend: BackendKind,
+        pinned: Option<&Did>,
+    ) -> Result<bool, KeystoreError> {
+        let (side, away) = match journal.state {
+            MigrationState::Switching => (&journal.to, self.old()),
+            _ => (&journal.from, self.staging()),
+        };
+        if side.backend == backend && side.did.as_ref() == pinned && pinned.is_some() {
+            return Ok(true);
+        }
+        for path in files_of(away.home()) {
+            if file::is_there(&path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Under the lock. Each rename may have been done before.
+    pub(super) fn complete(&self, mut journal: Journal) -> Result<Journal, KeystoreError> {
+        let (out, into, next) = match journal.state {
+            MigrationState::Switching => (self.old(), self.staging(), MigrationState::Switched),
+            MigrationState::Returning => (self.staging(), self.old(), MigrationState::RollingBack),
+            _ => return Ok(journal),
+        };
+        move_all(self.home(), out.home())?;
+        move_all(into.home(), self.home())?;
+        journal.state = next;
+        journal::put(self.home(), &journal)?;
+        Ok(journal)
+    }
+}
+
+/// That the identity in the home is the one that is being moved.
+pub(crate) fn check_did(side: &Side, found: &Did) -> Result<(), MigrationError> {
+    match &side.did {
+        Some(expected) if expected != found => {
+            let (expected, found) = (expected.clone(), found.clone());
+            Err(MigrationError::OtherIdentity { expected, found })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,386 @@
+//! The steps, each of which is written down and can be done again.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Migration;
+use super::plan::Plan;
+use super::request::{BackupFirst, MigrationRequest};
+use crate::backend::Credentials;
+use crate::clock;
+use crate::did::{Did, DidMethod};
+use crate::encoding::hex;
+use crate::error::{Error, KeystoreError, MigrationError};
+use crate::file::{self, names};
+use crate::home::{CredentialSource, Home, Wants};
+use crate::keystore::backup::BackupRequest;
+use crate::keystore::{
+    Earlier, Header, Journal, JournalBackup, MigrationMode, MigrationState, Side, check_did,
+};
+use crate::rotation::{RotationChain, RotationReason, RotationTerms};
+
+/// Why a new process did not use the new key.
+pub type ProofError = Box<dyn StdError + Send + Sync>;
+
+/// Who gives the credentials of both identities, and starts the process that proves the
+/// new one.
+pub trait Operator {
+    /// **Blocks** while a person is asked. Where the credential of the old identity comes
+    /// from. It is wanted for several steps: the same one each time.
+    fn old_credential(&mut self, wants: &Wants) -> CredentialSource<'static>;
+
+    /// **Blocks** while a person is asked. Where the credential of the new identity comes
+    /// from, which is to be chosen at first where the device has none.
+    fn new_credential(&mut self, wants: &Wants) -> CredentialSource<'static>;
+
+    /// **Blocks** on another process. Has **a new process** open the identity that is in
+    /// [`Staged::directory`] (with [`Home::open`] and [`read_credentials`]), sign something
+    /// with it, and verify that.
+    ///
+    /// # Errors
+    ///
+    /// If it did not.
+    ///
+    /// [`read_credentials`]: super::read_credentials
+    fn prove(&mut self, staged: &Staged<'_>) -> Result<(), ProofError>;
+}
+
+/// A new identity that is not in use yet.
+pub struct Staged<'a> {
+    directory: &'a Path,
+    did: &'a Did,
+    credentials: &'a Credentials,
+}
+
+impl Staged<'_> {
+    /// Its home, with a configuration of its own.
+    #[must_use]
+    pub const fn directory(&self) -> &Path {
+        self.directory
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn did(&self) -> &Did {
+        self.did
+    }
+
+    /// **Blocks** on the pipe. Writes what opens it, for
+    /// [`read_credentials`](super::read_credentials) at the other end: into a pipe that the
+    /// process inherits, which nobody else can read, and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// Those of the pipe.
+    pub fn write_credentials(&self, pipe: &mut impl Write) -> io::Result<()> {
+        self.credentials.write_lines(pipe)
+    }
+}
+
+impl fmt::Debug for Staged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged")
+            .field("directory", &self.directory)
+            .field("did", self.did)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A migration that is done, but for its end.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Migrated {
+    /// How.
+    pub mode: MigrationMode,
+    /// The identity that is in use now.
+    pub header: Header,
+    /// The home of the old one, which stays whole until [`Migration::finish`].
+    pub previous: PathBuf,
+    /// What leads peers from the old DID to the new one.
+    pub chain: Option<RotationChain>,
+}
+
+impl Migration {
+    /// **Blocks** on devices, scrypt and files, on another process, and while a person is
+    /// asked. Moves the identity of a home to another backend, or goes on with that where it
+    /// was cut off; until the switch, the old one is in use and whole.
+    ///
+    /// The home is opened again afterwards, to read the configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan`]; [`MigrationError::Other`] if something else is under way;
+    /// [`MigrationError::Committed`]; [`MigrationError::NotProved`]; those of each step. What
+    /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
+    pub fn run(
+        home: &Home,
+        request: &MigrationRequest,
+        operator: &mut dyn Operator,
+    ) -> Result<Migrated, Error> {
+        let _lock = home.store().migration_lock()?;
+        let mut journal = begin(home, request)?;
+        loop {
+            journal = match journal.state {
+                MigrationState::Planned => back_up(home, request, operator, journal)?,
+                MigrationState::BackedUp => make(home, request, operator, journal)?,
+                MigrationState::Made => prove(home, operator, journal)?,
+                MigrationState::Proved if journal.mode == MigrationMode::Rotate => {
+                    state(home, request, operator, journal)?
+                }
+                MigrationState::Proved | MigrationState::Stated | MigrationState::Switching => {
+                    home.store().switch(journal, home.config_path())?
+                }
+                MigrationState::Switched => return migrated(home, &journal),
+                MigrationState::Returning | MigrationState::RollingBack => {
+                    let home = home.directory().to_owned();
+                    return Err(MigrationError::RollingBack { home }.into());
+                }
+                MigrationState::Finishing => {
+                    let home = home.directory().to_owned();
+                    return Err(MigrationError::Finishing { home }.into());
+                }
+            };
+        }
+    }
+}
+
+/// Before anything is done, it is written down what will be.
+fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
+    let store = home.store();
+    if let Some(journal) = store.journal()? {
+        check_same(&journal, home, request)?;
+        if journal.state < MigrationState::Switching {
+            check_did(&journal.from, home.header()?.did())?;
+            let _: Plan = Migration::plan(home, request)?;
+        }
+        return Ok(journal);
+    }
+    let _: Plan = Migration::plan(home, request)?;
+    if matches!(request.backup, BackupFirst::Unsaid) {
+        return Err(MigrationError::NoBackupSaid.into());
+    }
+    let header = home.header()?;
+    let from = Side { backend: header.backend(), did: Some(header.did().clone()) };
+    let (mode, to) = (request.mode, request.to());
+    let mut journal = Journal::new(mode, from, to, home.config_path(), clock::now());
+    journal.commit_next.clone_from(&request.commit_next);
+    journal.algorithm = request.key.algorithm;
+    journal.did_key = request.key.did_method == DidMethod::Key;
+    store.write_journal(&journal)?;
+    // So that nobody has to say it once more.
+    write_config(home, request)?;
+    Ok(journal)
+}
+
+/// What is under way is gone on with, and nothing else is done in its place.
+fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Result<(), Error> {
+    let other = |what, found: &str, asked: &str| {
+        let (found, asked) = (found.to_owned(), asked.to_owned());
+        Err(MigrationError::Other { what, found, asked }.into())
+    };
+    let config = home.config_path().display().to_string();
+    let (mode, to) = (journal.mode, journal.to.backend);
+    if mode != request.mode {
+        return other("the mode", mode.as_str(), request.mode.as_str());
+    }
+    if to != request.to() {
+        return other("the backend", to.as_str(), request.to().as_str());
+    }
+    if journal.algorithm != request.key.algorithm {
+        let (found, asked) = (journal.algorithm, request.key.algorithm);
+        return other("the algorithm", found.as_str(), asked.as_str());
+    }
+    if journal.config != config {
+        return other("the configuration", &journal.config, &config);
+    }
+    // A statement that was signed cannot be changed.
+    if journal.state < MigrationState::Switching && journal.commit_next != request.commit_next {
+        let word = |next: &Option<_>| if next.is_some() { "to a next key" } else { "none" };
+        return other("the commitment", word(&journal.commit_next), "another one");
+    }
+    Ok(())
+}
+
+/// That of the new identity, in its own home.
+fn write_config(home: &Home, request: &MigrationRequest) -> Result<(), Error> {
+    let directory = home.store().staging().home().to_owned();
+    file::private_dir(&directory)?;
+    let text = home.staged_config(&request.to)?;
+    Ok(file::write(&directory.join(names::CONFIG), text.as_bytes())?)
+}
+
+fn to(home: &Home, mut journal: Journal, state: MigrationState) -> Result<Journal, Error> {
+    journal.state = state;
+    home.store().write_journal(&journal)?;
+    Ok(journal)
+}
+
+/// The old identity opens: its credential is right, and what is known by it only is known
+/// before anything is made.
+fn back_up(
+    home: &Home,
+    request: &MigrationRequest,
+    operator: &mut dyn Operator,
+    journal: Journal,
+) -> Result<Journal, Error> {
+    // Before anybody is asked for a secret.
+    let is_done = match &request.backup {
+        BackupFirst::Make { output, .. } => {
+            let is_done = is_backed_up(&journal, output)?;
+            if !is_done {
+                crate::keystore::backup::BackedUp::check_vacant(output)?;
+            }
+            is_done
+        }
+        BackupFirst::Opened(_) | BackupFirst::None => true,
+        BackupFirst::Unsaid => return Err(MigrationError::NoBackupSaid.into()),
+    };
+    let identity = home.locate()?;
+    let source = operator.old_credential(&identity.wants());
+    let opened = identity.ask(source)?.unlock_without_renewal()?;
+    if request.mode == MigrationMode::Rotate
+        && let Some(chain) = opened.rotation_chain()?
+        && chain.commitment().is_some()
+    {
+        let did = opened.bundle.did().clone();
+        return Err(MigrationError::Committed { did }.into());
+    }
+    drop(opened);
+    match &request.backup {
+        BackupFirst::Make { request, output } if !is_done => {
+            let journal = write_backup(home, operator, journal, request, output)?;
+            to(home, journal, MigrationState::BackedUp)
+        }
+        _ => to(home, journal, MigrationState::BackedUp),
+    }
+}
+
+/// The file that the journal names is there, as it was written.
+fn is_backed_up(journal: &Journal, output: &Path) -> Result<bool, Error> {
+    let Some(backup) = &journal.backup else { return Ok(false) };
+    if backup.file != *output || !file::is_there(output)? {
+        return Ok(false);
+    }
+    let bytes = file::read_foreign(output, MAX_BACKUP)?;
+    Ok(hex::encode(&Sha256::digest(bytes)) == backup.sha256)
+}
+
+/// More than a backup can be.
+const MAX_BACKUP: u64 = 8 * 1024 * 1024;
+
+fn write_backup(
+    home: &Home,
+    operator: &mut dyn Operator,
+    mut journal: Journal,
+    request: &BackupRequest,
+    output: &Path,
+) -> Result<Journal, Error> {
+    let identity = home.locate()?;
+    let source = operator.old_credential(&identity.wants());
+    let made = identity.ask(source)?.backup(request)?;
+    // Which file is ours, before it is there.
+    let (file, sha256) = (output.to_owned(), hex::encode(&Sha256::digest(&made.file)));
+    journal.backup = Some(JournalBackup { file, sha256 });
+    home.store().write_journal(&journal)?;
+    made.write(output)?;
+    Ok(journal)
+}
+
+/// The new identity, whole, in a home of its own.
+fn make(
+    home: &Home,
+    request: &MigrationRequest,
+    operator: &mut dyn Operator,
+    mut journal: Journal,
+) -> Result<Journal, Error> {
+    let store = home.store().staging();
+    let header = match store.header() {
+        // It was made just before it could be written down.
+        Ok(header) => header,
+        Err(KeystoreError::NoIdentity { .. } | KeystoreError::NeverMade { .. }) => {
+            // What an earlier attempt has left on a token is removed by its configuration.
+            if !store.names_objects()? {
+                write_config(home, request)?;
+            }
+            let mut staging = home.staging(None)?;
+            match request.mode {
+                MigrationMode::Rotate => {
+                    let source = operator.new_credential(&staging.wants_for_new()?);
+                    staging.create(&request.key, source)?.header
+                }
+                MigrationMode::Import => {
+                    let identity = home.locate()?;
+                    let source = operator.old_credential(&identity.wants());
+                    let old = identity.ask(source)?;
+                    let label = staging.key_label();
+                    let source = operator.new_credential(&staging.wants_for_new()?);
+                    staging.create_imported(old, label.as_deref(), source)?.header
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    journal.to.did = Some(header.did().clone());
+    to(home, journal, MigrationState::Made)
+}
+
+fn prove(home: &Home, operator: &mut dyn Operator, journal: Journal) -> Result<Journal, Error> {
+    let staging = home.staging(None)?;
+    let identity = staging.locate()?;
+    check_did(&journal.to, identity.did())?;
+    let did = identity.did().clone();
+    let source = operator.new_credential(&identity.wants());
+    identity.ask(source)?.with(|located, credentials| {
+        // The credential is right: what the other process says is of something else.
+        drop(located.open_without_renewal(credentials)?);
+        let staged = Staged { directory: staging.directory(), did: &did, credentials };
+        operator
+            .prove(&staged)
+            .map_err(|source| MigrationError::NotProved { did: did.clone(), source }.into())
+    })?;
+    to(home, journal, MigrationState::Proved)
+}
+
+/// What leads peers from the old DID to the new one, by both keys.
+fn state(
+    home: &Home,
+    request: &MigrationRequest,
+    operator: &mut dyn Operator,
+    journal: Journal,
+) -> Result<Journal, Error> {
+    let staging = home.staging(None)?;
+    let (old, new) = (home.locate()?, staging.locate()?);
+    check_did(&journal.to, new.did())?;
+    let of_old = operator.old_credential(&old.wants());
+    let old = old.ask(of_old)?;
+    let of_new = operator.new_credential(&new.wants());
+    let new = new.ask(of_new)?;
+    let mut terms = RotationTerms::new(RotationReason::Upgrade);
+    if let Some(next) = journal.commit_next {
+        terms = terms.commit_to(next);
+    }
+    let earlier = if request.again { Earlier::NeverGivenOut } else { Earlier::Binds };
+    let handing_over = old.with(|located, credentials| {
+        located.prepare_handover_as_moved(credentials, new.did(), earlier)
+    })?;
+    // What was encrypted to the old identity opens with the new one.
+    let handover = new.take_over(handing_over.carrying_decryption_key(), &terms)?;
+    log::debug!("handed over to {}", handover.chain.current());
+    to(home, journal, MigrationState::Stated)
+}
+
+fn migrated(home: &Home, journal: &Journal) -> Result<Migrated, Error> {
+    let (store, previous) = (home.store(), home.store().old());
+    let header = store.header()?;
+    check_did(&journal.to, header.did())?;
+    let chain = match (journal.mode, &journal.from.did) {
+        (MigrationMode::Rotate, Some(did)) => previous.handed_over(did)?,
+        _ => None,
+    };
+    Ok(Migrated { mode: journal.mode, header, previous: previous.home().to_owned(), chain })
+}

@@ -1,0 +1,86 @@
+//! How far a migration is, for people and programs.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Migration;
+use crate::backend::BackendKind;
+use crate::did::Did;
+use crate::error::Error;
+use crate::keystore::{During, IdentityStore, Journal, MigrationMode, MigrationState};
+
+/// A migration that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MigrationStatus {
+    /// How.
+    pub mode: MigrationMode,
+    /// How far.
+    pub state: MigrationState,
+    /// When it was begun, Unix time.
+    pub begun: u64,
+    /// Where the key is that it moves away from.
+    pub from: BackendKind,
+    /// The DID of the old identity.
+    pub from_did: Option<Did>,
+    /// Where the new one is.
+    pub to: BackendKind,
+    /// The DID of the new identity, once it is made.
+    pub to_did: Option<Did>,
+    /// The backup that was made first.
+    pub backup: Option<PathBuf>,
+    /// Where the old identity is, whole, once the new one is in use.
+    pub previous: Option<PathBuf>,
+}
+
+impl MigrationStatus {
+    pub(super) fn of(store: &IdentityStore, journal: Journal) -> Self {
+        let is_in_use = [MigrationState::Switched, MigrationState::Finishing];
+        let previous = is_in_use.contains(&journal.state).then(|| store.old().home().to_owned());
+        Self {
+            mode: journal.mode,
+            state: journal.state,
+            begun: journal.begun,
+            from: journal.from.backend,
+            from_did: journal.from.did,
+            to: journal.to.backend,
+            to_did: journal.to.did,
+            backup: journal.backup.map(|backup| backup.file),
+            previous,
+        }
+    }
+}
+
+impl Migration {
+    /// **Blocks** on files. That the identity is not being moved: nothing else changes it
+    /// meanwhile, and nobody is asked for a credential in vain.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::UnderWay`](crate::error::MigrationError::UnderWay).
+    pub fn check_none(store: &IdentityStore) -> Result<(), Error> {
+        Ok(store.check_unmoved(During::Nothing)?)
+    }
+
+    /// **Blocks** on files. The same, but that the new identity may be in use already: it is
+    /// renewed, sealed anew and found again also while the old one is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_none`].
+    pub fn check_none_before_switch(store: &IdentityStore) -> Result<(), Error> {
+        Ok(store.check_unmoved(During::Switched)?)
+    }
+
+    /// **Blocks** on files. The migration of the identity in a home, if one is under way.
+    /// Uses no credential.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::Unreadable`](crate::error::MigrationError::Unreadable), or if the
+    /// journal is of a newer version.
+    pub fn status(store: &IdentityStore) -> Result<Option<MigrationStatus>, Error> {
+        Ok(store.journal()?.map(|journal| MigrationStatus::of(store, journal)))
+    }
+}

@@ -1,0 +1,130 @@
+//! The same DID, with the key written into the device; also from an older keystore in one go.
+
+use super::*;
+
+/// What holds after each: the same DID, a key that may have copies, and that it signs.
+fn is_the_same_in_its_device(home: &Home, old: &str, provenance: &str, file: &std::path::Path) {
+    let shown = home.show();
+    assert_eq!((shown["did"].as_str(), &shown["provenance"]), (Some(old), &provenance.into()));
+    assert!(shown["in_file_until"].as_str().unwrap().starts_with("20"), "{shown}");
+    assert!(shown["handed_over"].is_null());
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("may exist: the key was in a file until"), "{text}");
+    signs(home);
+    old_signs(home);
+    decrypts(home, file);
+}
+
+/// A backup of the result says the same of the key.
+fn is_backed_up_and_restored(home: &Home, old: &str) {
+    let ((key, recipient), pin) = (recovery_key(home), text(home, "pin"));
+    let backup = text(home, "backup-of-new.age");
+    let words = ["id", "backup", "--recipient", &recipient, "-o", &backup, "--verify-with", &key];
+    home.ok(&[&["--pin-file", &pin][..], &words].concat(), b"");
+    let restored = text(home, "restored");
+    let mut words = vec!["--home", &restored, "--pin-file", &pin, "id", "restore", &backup];
+    words.extend(["--identity-file", &key, "--did", old]);
+    if home.show()["backend"] == "pkcs11" {
+        words.extend(["--module", module()]);
+    }
+    home.ok(&words, b"");
+    let shown = home.ok(&["--home", &restored, "--format", "json", "id", "show"], b"");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["in_file_until"], home.show()["in_file_until"]);
+}
+
+#[test]
+fn a_file_is_imported_into_a_token_with_its_did_and_may_have_copies_for_ever() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (old, file) = (did(&home), encrypted(&home));
+    let how = [&to_token()[..], &["--mode", "import"]].concat();
+    let plan = home.ok(&[&["--format", "json", "id", "migrate", "--plan"][..], &how].concat(), b"");
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!((&plan["keeps_did"], &plan["copies_may_exist"]), (&true.into(), &true.into()));
+    assert_eq!(plan["provenance"], serde_json::json!(["device-held"]));
+    assert_eq!(ids(&hsm), 0);
+    let told = migrates(&home, &[&how[..], &["--no-backup"]].concat());
+    assert!(told.contains("It is the same DID") && told.contains("copies of it"), "{told}");
+    is_the_same_in_its_device(&home, &old, "device-held", &file);
+    is_backed_up_and_restored(&home, &old);
+    migrates(&home, &["--finish", "--yes"]);
+    signs(&home);
+    assert_eq!((did(&home), ids(&hsm)), (old, 3));
+    assert!(home.show()["in_file_until"].is_string());
+}
+
+#[test]
+fn a_file_is_imported_into_a_tpm_with_its_did() {
+    let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());
+    let home = identity(&hsm);
+    let (old, file, device) = (did(&home), encrypted(&home), tpm.tcti());
+    migrates(&home, &[&to_tpm(&device)[..], &["--mode", "import", "--no-backup"]].concat());
+    is_the_same_in_its_device(&home, &old, "tpm-sealed", &file);
+    is_backed_up_and_restored(&home, &old);
+    migrates(&home, &["--finish", "--yes"]);
+    signs(&home);
+}
+
+#[test]
+fn an_import_is_rolled_back_to_the_file_and_its_key_is_removed_from_the_token() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let before = ["identity.json", "identity.age"].map(|name| std::fs::read(home.path(name)));
+    let before = before.map(Result::unwrap);
+    migrates(&home, &[&to_token()[..], &["--mode", "import", "--no-backup"]].concat());
+    migrates(&home, &["--roll-back", "--yes"]);
+    let after = ["identity.json", "identity.age"].map(|name| std::fs::read(home.path(name)));
+    assert_eq!((after.map(Result::unwrap), ids(&hsm)), (before, 0));
+    home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+    // Nothing was stated: it is moved again, by either mode.
+    migrates(&home, &[&to_token()[..], &["--no-backup"]].concat());
+    signs(&home);
+}
+
+/// A module that says to have made a key that was written into it tells lies.
+#[test]
+fn a_module_that_claims_a_written_key_as_its_own_is_refused_and_the_old_identity_stays() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (old, module) = (did(&home), hsm.fault_module());
+    hsm.script("say CKA_LOCAL true\n");
+    let to = ["--to", "pkcs11", "--module", &module, "--token", TOKEN];
+    let refused = migrate(&home, &[&to[..], &["--mode", "import", "--no-backup"]].concat());
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("CKA_LOCAL is true"), "{}", refused.err);
+    assert_eq!((did(&home), ids(&hsm)), (old, 0));
+    home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+    hsm.script("");
+    migrates(&home, &["--roll-back"]);
+}
+
+/// The oldest and the newest of them, by each mode.
+#[test]
+fn an_older_keystore_moves_into_a_token_in_one_go() {
+    for (version, mode) in [("v1", "import"), ("v4", "import"), ("v1", "rotate"), ("v4", "rotate")]
+    {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let home = hsm.home();
+        write_private(&home.beside("passphrase"), "an old passphrase");
+        write_private(&home.beside("pin"), PIN);
+        let keystore = home.beside("old.age");
+        let fixture = format!("{}/tests/fixtures/legacy/{version}.age", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(fixture, &keystore).unwrap();
+        run(Command::new("chmod").arg("600").arg(&keystore), b"");
+        let before = std::fs::read(&keystore).unwrap();
+        let from = ["--from-keystore", keystore.to_str().unwrap(), "--mode", mode, "--no-backup"];
+        migrates(&home, &[&to_token()[..], &from].concat());
+        signs(&home);
+        let shown = home.show();
+        assert_eq!(shown["in_file_until"].is_string(), mode == "import", "{version}");
+        let status = status(&home);
+        assert_eq!(status["from_did"] == status["to_did"], mode == "import", "{version}");
+        assert_eq!(std::fs::read(&keystore).unwrap(), before);
+        // Once more, it is done.
+        migrates(&home, &[&to_token()[..], &from].concat());
+        migrates(&home, &["--finish", "--yes"]);
+        signs(&home);
+        assert_eq!(ids(&hsm), 3);
+    }
+}
