@@ -88,6 +88,7 @@ twins! {
     holding_a_locked_tpm_sealed_key,
     holding_a_software_p256_key,
     holding_a_tpm_sealed_p256_key,
+    imported_key_where_never_exposed_is_demanded,
     issuing_a_statement_from_a_bundle,
     making_a_hardware_key_from_a_seed,
     making_a_p256_key_from_a_seed,

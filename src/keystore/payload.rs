@@ -308,6 +308,18 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_takes_nothing_back() {
+        let imported = payload().with_import_at(2_000);
+        assert_eq!(imported.in_file_until(), Some(2_000));
+        let again = imported.with_import_at(1_000);
+        assert_eq!(again.in_file_until(), Some(2_000));
+        let later = again.with_import_at(3_000).with_in_file_until(None);
+        assert_eq!(later.in_file_until(), Some(3_000));
+        let json = later.with_in_file_until(Some(4_000)).to_json().unwrap();
+        assert_eq!(Payload::from_json(&json).unwrap().in_file_until(), Some(4_000));
+    }
+
+    #[test]
     fn errors_do_not_quote_the_payload() {
         let json = String::from_utf8(payload().to_json().unwrap().to_vec()).unwrap();
         let seed = base64::encode(&[7; 32]);

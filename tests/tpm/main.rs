@@ -7,6 +7,7 @@ mod counter;
 mod h2;
 mod home;
 mod identity;
+mod import;
 mod keys;
 mod model;
 mod policy;

@@ -24,7 +24,7 @@ pub(crate) use self::device::Device;
 use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
-use self::words::{assurance_in_words, evidence_in_words, nobodys_word};
+use self::words::{assurance_in_words, evidence_in_words, in_file_until, nobodys_word};
 pub(crate) use self::words::{assurance_warning, provenance_in_words};
 use crate::args::ShowArgs;
 use crate::context::Context;
@@ -170,6 +170,8 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
             "detail": detail,
             "model": evidence.device(),
         },
+        // Of a key that was imported: copies may exist.
+        "in_file_until": header.in_file_until().map(date),
         "source": "header",
         "generation": header.generation(),
         "tls": {
@@ -211,6 +213,9 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
             lines.push(("Key id", hex(&key.id)));
         }
         lines.push(("Evidence", evidence_in_words(evidence)));
+    }
+    if let Some(until) = header.in_file_until() {
+        lines.push(("History", in_file_until(until)));
     }
     lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));

@@ -104,3 +104,33 @@ impl<'de> Deserialize<'de> for Text {
         Ok(Self(Zeroizing::new(raw.get().to_owned())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried(json: &str) -> Carried {
+        Carried::new("v4", &Fields::parse(json.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_copy_of_the_seed_in_a_key_bundle_is_not_carried_into_a_device() {
+        let (seed, other) = ([7_u8; 32], [8_u8; 32]);
+        let list = |bytes: &[u8; 32]| serde_json::to_string(bytes).unwrap();
+        let json = format!(
+            r#"{{"anchor":1.50,"keybundles":[{{"version":1,"classical_secret":{}}},{{"classical_secret":{},"x":"y"}}],"z":null}}"#,
+            list(&seed),
+            list(&other)
+        );
+        let kept = carried(&json).without_seed(&seed).unwrap();
+        let wanted = format!(
+            r#"{{"anchor":1.50,"keybundles":[{{"version":1}},{{"classical_secret":{},"x":"y"}}],"z":null}}"#,
+            list(&other)
+        );
+        assert_eq!(*kept.fields.0, wanted);
+        // What is there without one stays to the letter.
+        for json in [r#"{"keybundles":[],"a":1}"#, r#"{"a":1.0}"#, "{}"] {
+            assert_eq!(*carried(json).without_seed(&seed).unwrap().fields.0, json);
+        }
+    }
+}

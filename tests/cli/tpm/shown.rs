@@ -1,9 +1,12 @@
 //! `id show --check`: whether the TPM opens the identity, as far as that shows without
 //! a PIN, for a monitor.
 
+use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::config::{Config, PcrIndices, TpmConfig};
+use icn_identity::home::{CredentialSource, HomeOptions};
 use serde_json::json;
 
-use super::node::{BOTH, Node, WRONG};
+use super::node::{BOTH, Node, PIN, WRONG};
 
 const CHECK: [&str; 3] = ["id", "show", "--check"];
 
@@ -109,4 +112,43 @@ fn the_last_try_is_a_problem_and_the_identity_opens() {
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("PROBLEM: one wrong PIN more locks the device"), "{}", ran.out);
     assert_eq!(node.json(&["id", "show"])["device"]["opens"], true);
+}
+
+/// In words and in JSON, after whatever is made of the identity.
+#[test]
+fn id_show_says_of_an_imported_key_that_copies_may_exist() {
+    let node = Node::new();
+    let given = |secret: &str| CredentialSource::given(secret.to_owned());
+    let mut config = Config::default();
+    config.identity.age.work_factor = 10;
+    let options = HomeOptions::new().with_config(config.clone());
+    let mut old = options.open(node.home.beside("old")).unwrap();
+    drop(old.create(&NewKey::default(), given("a passphrase")).unwrap());
+    let mut tpm = TpmConfig::new(node.tpm.tcti());
+    tpm.pcr_indices = PcrIndices::new([16]).unwrap();
+    tpm.pin_work_factor = 10;
+    config.identity.backend = BackendKind::Tpm;
+    config.identity.tpm = Some(tpm);
+    let mut new = HomeOptions::new().with_config(config).open(node.home.path("")).unwrap();
+    let ready = old.locate().unwrap().ask(given("a passphrase")).unwrap();
+    let did = new.create_imported(ready, None, given(PIN)).unwrap().header.did().to_string();
+    for command in [None, Some(["id", "renew"])] {
+        if let Some(command) = command {
+            node.ok(&command);
+        }
+        let shown = node.home.show();
+        assert_eq!(
+            (shown["did"].as_str(), &shown["provenance"]),
+            (Some(&*did), &json!("tpm-sealed"))
+        );
+        let until = shown["in_file_until"].as_str().unwrap();
+        assert!(until.ends_with('Z'), "{until}");
+        let text = node.ok(&["id", "show"]);
+        let line = format!("History     in a file until {until}: copies may exist");
+        assert!(text.contains(&line), "{text}");
+    }
+    // Of others nothing is said.
+    let born = Node::with_identity("ed25519", &[]);
+    assert!(born.home.show()["in_file_until"].is_null());
+    assert!(!born.ok(&["id", "show"]).contains("in a file until"));
 }

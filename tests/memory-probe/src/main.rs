@@ -29,6 +29,7 @@ fn main() {
         "identity" => software::identity(&secrets),
         "credential" => software::credential(&secrets),
         "token" => token::token(&secrets),
+        "import" => token::import(&secrets),
         "refused" => token::refused(&secrets),
         other => panic!("no case {other}"),
     }

@@ -3,9 +3,11 @@
 use std::env;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, NewKey};
+use icn_identity::backend::{
+    Backend as _, Credentials, ImportedKey, KeyAtRest, NewKey, SeedImport as _,
+};
 use icn_identity::config::Pkcs11Config;
-use icn_identity::{DidMethod, DidSigner as _, Pin, SealedKey};
+use icn_identity::{DidMethod, DidSigner as _, Key, Pin, SealedKey};
 
 use crate::secrets::Secrets;
 use crate::stop;
@@ -46,6 +48,23 @@ pub(crate) fn token(secrets: &Secrets) {
     stop("one is open");
     drop(second);
     stop("dropped");
+}
+
+/// A key of a seed is written into the token, and is nowhere else once it is dropped.
+pub(crate) fn import(secrets: &Secrets) {
+    let backend = backend();
+    let credential = Credentials::pin(Pin::new(secrets.text("pin")));
+    let key = secrets.with_bytes("seed", Key::from_seed);
+    stop("in memory");
+    let imported = backend.import(&key, None, &credential).expect("it is written");
+    stop("imported");
+    drop((key, credential));
+    stop("source dropped");
+    let ImportedKey::DeviceHeld(held) = imported.key else { panic!("it is held by the token") };
+    held.sign(b"message").expect("it signs");
+    stop("signed");
+    drop(held);
+    stop("closed");
 }
 
 /// A wrong PIN is remembered, but not kept.

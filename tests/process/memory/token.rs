@@ -4,7 +4,7 @@
 use support::softhsm::{SoftHsm, module};
 
 use super::probe::Probe;
-use super::secret::{forms, text};
+use super::secret::{forms, key, seed, text};
 
 /// A token with this PIN, and SoftHSM's configuration.
 fn token(pin: &str) -> (SoftHsm, String) {
@@ -45,4 +45,21 @@ fn a_refused_pin_is_remembered_but_not_kept() {
     probe.expect("dropped", &[]);
     probe.expect("dropped again", &[]);
     probe.expect_leaks(&["wrong"]);
+}
+
+/// The module has it then, and wipes what it had of it, as it does with a PIN.
+#[test]
+fn a_seed_that_was_written_into_a_token_is_nowhere_in_memory_once_its_source_is_dropped() {
+    let (pin, seed) = (text(), seed());
+    let (_hsm, conf) = token(&pin);
+    let variables = [("SOFTHSM2_CONF", &*conf), ("PROBE_MODULE", module())];
+    let secrets: [(&str, &[u8]); 2] = [("pin", pin.as_bytes()), ("seed", &seed)];
+    let patterns = [key("seed", &seed), forms("pin", pin.as_bytes())].concat();
+    let mut probe = Probe::start("import", &variables, &secrets, patterns);
+    probe.expect("in memory", &["seed", "seed scalar", "seed prefix", "pin"]);
+    probe.expect("imported", &["seed", "seed scalar", "seed prefix", "pin"]);
+    probe.expect("source dropped", &["pin"]);
+    probe.expect("signed", &["pin"]);
+    probe.expect("closed", &[]);
+    probe.expect_leaks(&["pin", "seed"]);
 }

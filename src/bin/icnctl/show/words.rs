@@ -4,6 +4,8 @@ use icn_identity::evidence::Word;
 use icn_identity::keystore::EvidenceSummary;
 use icn_identity::{Assurance, ProvenanceKind};
 
+use crate::output::date;
+
 pub(crate) fn provenance_in_words(provenance: ProvenanceKind) -> String {
     let words = match provenance {
         ProvenanceKind::Software => "in a file, and in memory while unlocked",
@@ -72,6 +74,11 @@ pub(super) fn evidence_in_words(evidence: &EvidenceSummary) -> String {
         parts.push(word.map_or_else(|| facts.clone(), |word| format!("{word}: {facts}")));
     }
     parts.join("; ")
+}
+
+/// What nothing takes back from a key that was imported.
+pub(super) fn in_file_until(until: u64) -> String {
+    format!("in a file until {}: copies may exist, which sign as this DID", date(until))
 }
 
 /// Why a key counts as less than its module says.
