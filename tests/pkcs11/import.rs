@@ -250,8 +250,12 @@ fn whatever_call_fails_nothing_is_left_or_it_is_named() {
                 if apart.contains(&function) || function == "C_GetMechanismInfo" {
                     continue;
                 }
+                let changes = ["C_CreateObject", "C_UnwrapKey", "C_GenerateKey", "C_DestroyObject"];
+                // What only reads has no effect that it could have had before.
+                let both = changes.contains(&function) || function.starts_with("C_Sign");
+                let how: &[&str] = if both { &["return", "after"] } else { &["return"] };
                 for nth in 1..=times {
-                    for how in ["return", "after"] {
+                    for how in how {
                         hsm.script(&format!("{way}on {function} {nth} {how} CKR_DEVICE_ERROR\n"));
                         let made = import(&backend, &new_key());
                         hsm.script("");
@@ -284,7 +288,7 @@ fn whatever_call_fails_nothing_is_left_or_it_is_named() {
                     }
                 }
             }
-            assert!(tried > 60 && failed > 30, "{tried} {failed} {left}");
+            assert!(tried > 40 && failed > 20, "{tried} {failed} {left}");
         }
     });
 }

@@ -43,6 +43,11 @@ impl Find {
     pub(crate) fn is_whole_copy(&self) -> bool {
         self.form == Form::Plain && self.bytes == (0..32)
     }
+
+    /// In the heap of C code: that of Rust is in a mapping of its own.
+    pub(crate) fn is_in_heap_of_c(&self) -> bool {
+        self.place == Place::Other && self.mapping.starts_with("[heap] ")
+    }
 }
 
 impl fmt::Debug for Find {
