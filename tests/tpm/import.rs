@@ -7,7 +7,7 @@ use icn_identity::config::Config;
 use icn_identity::error::ErrorKind;
 use icn_identity::home::{CredentialSource, Home, HomeOptions, Made, NewPin};
 use icn_identity::keystore::IdentityStore;
-use icn_identity::{DidSigner as _, DidSignerExt as _, Key, Requirement, Software, Unlocked};
+use icn_identity::{DidSignerExt as _, Key, Requirement, Software, Unlocked};
 
 use super::*;
 
