@@ -252,3 +252,66 @@ fn two_at_the_same_time_make_one_new_identity() {
     signs(&home);
     old_signs(&home);
 }
+
+#[test]
+fn a_tpm_that_is_cleared_between_two_steps_leaves_the_old_identity() {
+    for mode in ["rotate", "import"] {
+        let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());
+        let home = identity(&hsm);
+        let (old, device) = (did(&home), tpm.tcti());
+        let (passphrase, pin) = (text(&home, "passphrase"), text(&home, "pin"));
+        // Cut off when the new key is made, and its process is waited for.
+        let to = [&to_tpm(&device)[..], &["--no-backup", "--mode", mode]].concat();
+        let words = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
+        let inner = home.command(&[&words[..], &to].concat());
+        let mut strace = Command::new("strace");
+        strace.args(["-e", "trace=wait4", "-e", "inject=wait4:signal=SIGKILL:when=1"]);
+        strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
+        for (name, value) in inner.get_envs() {
+            value.map(|value| strace.env(name, value));
+        }
+        let cut = run(&mut strace, b"");
+        assert_ne!(cut.code, 0, "{}", cut.err);
+        assert_eq!(status(&home)["state"], "made", "{}", cut.err);
+        tpm.clear();
+        let failed = migrate(&home, &to);
+        assert_eq!(failed.code, 1, "{}", failed.err);
+        assert!(failed.err.contains("try: "), "{}", failed.err);
+        home.ok(&["--passphrase-file", &passphrase, "sign"], b"hello");
+        migrates(&home, &["--roll-back"]);
+        assert_eq!(did(&home), old);
+        migrates(&home, &to);
+        signs(&home);
+    }
+}
+
+fn by_the_clock(home: &Home, time: &str, words: &[&str]) -> Ran {
+    let inner = home.command(words);
+    let mut faketime = Command::new("faketime");
+    faketime.args(["-f", time]).arg(inner.get_program()).args(inner.get_args()).env_clear();
+    for (name, value) in inner.get_envs() {
+        value.map(|value| faketime.env(name, value));
+    }
+    run(&mut faketime, b"")
+}
+
+#[test]
+fn a_clock_that_was_never_set_is_said_before_anything_is_done_and_one_ahead_leaves_no_trap() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (passphrase, pin) = (text(&home, "passphrase"), text(&home, "pin"));
+    let words = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
+    let words = [&words[..], &to_token(), &["--no-backup"]].concat();
+    let before = tree(&home);
+    let never_set = by_the_clock(&home, "@1970-01-02 00:00:00", &words);
+    assert_eq!(never_set.code, 1, "{}", never_set.err);
+    assert!(never_set.err.contains("clock"), "{}", never_set.err);
+    assert_eq!((tree(&home), ids(&hsm)), (before, 0));
+    let ahead = by_the_clock(&home, "+400d", &words);
+    assert_eq!(ahead.code, 0, "{}", ahead.err);
+    // By the right clock it signs, is renewed, and can be undone.
+    signs(&home);
+    home.ok(&["--pin-file", &pin, "id", "renew"], b"");
+    migrates(&home, &["--roll-back", "--yes"]);
+    home.ok(&["--passphrase-file", &passphrase, "sign"], b"hello");
+}
