@@ -151,7 +151,6 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         "provenance": claim.provenance,
         "assurance": claim.assurance,
         "hardware_backed": claim.hardware_backed,
-        "in_file_until": header.in_file_until().map(date),
         "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
         "key_id": header.locator().map(|key| hex(&key.id)),
@@ -202,9 +201,6 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         ("Provenance", provenance_in_words(claim.provenance)),
         ("Assurance", assurance_in_words(claim.assurance)),
     ];
-    if let Some(until) = header.in_file_until() {
-        lines.push(("Copies", format!("may exist: the key was in a file until {}", date(until))));
-    }
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {
         lines.push((label, evidence.device().unwrap_or_default().to_owned()));

@@ -9,7 +9,7 @@ fn is_the_same_in_its_device(home: &Home, old: &str, provenance: &str, file: &st
     assert!(shown["in_file_until"].as_str().unwrap().starts_with("20"), "{shown}");
     assert!(shown["handed_over"].is_null());
     let text = home.ok(&["id", "show"], b"");
-    assert!(text.contains("may exist: the key was in a file until"), "{text}");
+    assert!(text.contains("copies may exist, which sign as this DID"), "{text}");
     signs(home);
     old_signs(home);
     decrypts(home, file);
