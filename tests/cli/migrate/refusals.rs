@@ -315,3 +315,37 @@ fn a_clock_that_was_never_set_is_said_before_anything_is_done_and_one_ahead_leav
     migrates(&home, &["--roll-back", "--yes"]);
     home.ok(&["--passphrase-file", &passphrase, "sign"], b"hello");
 }
+
+/// Where the configuration is elsewhere, whoever can write to the directory alone does not
+/// change whose identity is in use, nor which library is loaded.
+#[test]
+fn a_forged_journal_does_not_change_a_configuration_that_is_elsewhere() {
+    let hsm = SoftHsm::new();
+    let home = identity(&hsm);
+    let (config, passphrase) = (text(&home, "elsewhere.toml"), text(&home, "passphrase"));
+    std::fs::rename(home.path("icn.toml"), &config).unwrap();
+    let old = std::fs::read_to_string(&config).unwrap();
+    let theirs = text(&home, "theirs");
+    home.ok(&["--home", &theirs, "--passphrase-file", &passphrase, "id", "init"], b"");
+    std::fs::rename(&theirs, home.path("migration")).unwrap();
+    let header = home.read("migration/identity.json");
+    let header: Value = serde_json::from_str(&header).unwrap();
+    let ours: Value = serde_json::from_str(&home.read("identity.json")).unwrap();
+    for state in ["switching", "returning"] {
+        let forged = serde_json::json!({
+            "format": "icn-identity-migration", "version": 1, "mode": "rotate", "state": state,
+            "begun": 1, "from": { "backend": "age", "did": ours["did"] },
+            "to": { "backend": "age", "did": header["did"] }, "algorithm": "ed25519",
+            "config": config,
+        });
+        home.write("migration.json", &forged.to_string());
+        let signed =
+            home.icnctl(&["--config", &config, "--passphrase-file", &passphrase, "sign"], b"hello");
+        // As ours, or not at all.
+        assert_eq!(std::fs::read_to_string(&config).unwrap(), old, "{state}");
+        match state {
+            "switching" => assert_eq!(signed.code, 0, "{}", signed.err),
+            _ => assert!(signed.code == 0 || signed.err.contains("try: "), "{}", signed.err),
+        }
+    }
+}
