@@ -162,6 +162,30 @@ fn a_pin_that_one_session_is_refused_is_sent_by_no_other() {
     });
 }
 
+/// Between the two sessions of one login, while a wrong PIN was counted before: the answer
+/// says nothing, and the flags are to be compared with those after the first one.
+#[test]
+fn a_pin_that_is_changed_between_two_sessions_of_a_login_is_sent_once_more_at_most() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script("");
+        let backend = faulty(hsm);
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        drop(key);
+        let wrong = "tries 9\nwrong-pin CKR_FUNCTION_FAILED";
+        hsm.script(&format!("{NETHSM}\npin-is {PIN}\n{wrong}\non C_Login 2 change-pin"));
+        std::fs::write(hsm.path("tries"), "1").unwrap();
+        let sealed = find(&backend, &locator, &did).unwrap();
+        let (sealed, _) = sealed.unseal(&Pin::new(PIN)).unwrap_err().into_parts();
+        let again = sealed.unseal(&Pin::new(PIN)).unwrap_err();
+        assert_shows(again, &["was refused by token node-1 before and was not tried again"]);
+        let sent = std::fs::read_to_string(hsm.path("pins")).unwrap();
+        let wrong = sent.lines().filter(|line| line.ends_with(" false")).count();
+        assert_eq!((sent.lines().count(), wrong), (2, 1), "{sent}");
+    });
+}
+
 #[test]
 fn a_login_by_session_that_is_lost_is_made_again() {
     alone(|hsm| {

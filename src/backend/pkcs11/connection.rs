@@ -299,7 +299,7 @@ impl State {
         let sent = cleared.map(|cleared| match cleared.send(UserType::User) {
             Ok(taken) => {
                 let info = taken.info().clone();
-                Ok((Some(info), is_by_session.then(|| one_more(taken, &token)).flatten()))
+                Ok((Some(info), is_by_session.then(|| one_more(taken, &token, policy)).flatten()))
             }
             // A PIN was accepted before: here it is enough to be logged in.
             Err(Refusal::AlreadyIn(_)) if matches!(with, With::Accepted) => Ok((None, None)),
@@ -342,13 +342,16 @@ impl State {
 }
 
 /// One more session that is logged in, beside the one that keeps the login.
-fn one_more(taken: Taken<'_>, token: &Token) -> Option<Session> {
+fn one_more(taken: Taken<'_>, token: &Token, policy: Policy) -> Option<Session> {
     let session = token.open_session().ok()?;
     session.note_pin_sent();
-    match taken.also(&session).send(UserType::User).map(drop) {
+    let sent = taken
+        .also(&session, policy)
+        .and_then(|cleared| cleared.send(UserType::User).map(drop).map_err(Refusal::into_error));
+    match sent {
         Ok(()) => Some(session),
-        Err(refusal) => {
-            log::warn!("a session could not be logged in: {}", refusal.into_error());
+        Err(error) => {
+            log::warn!("a session could not be logged in: {error}");
             close(session);
             None
         }

@@ -114,6 +114,7 @@ fn before(function: &str, session: Option<CK_SESSION_HANDLE>) -> Result<Changes,
             Effect::Flip => changes.flip = true,
             Effect::Zero => changes.zero = true,
             Effect::Length(length) => changes.length = Some(length),
+            Effect::ChangePin => state().script.pin = Some("changed".into()),
             Effect::Sleep(time) => std::thread::sleep(Duration::from_millis(time)),
             Effect::KillSession => {
                 let gone = session.and_then(|session| state().sessions.remove(&session));

@@ -137,6 +137,8 @@ pub(crate) enum Effect {
     Flip,
     Zero,
     Length(CK_ULONG),
+    /// Somebody changes the PIN that `pin-is` has set.
+    ChangePin,
 }
 
 impl Script {
@@ -257,6 +259,7 @@ fn rule(function: &str, words: &[&str]) -> Result<Rule, String> {
         ["flip"] => Effect::Flip,
         ["zero"] => Effect::Zero,
         ["length", length] => Effect::Length(number(length)?),
+        ["change-pin"] => Effect::ChangePin,
         _ => return Err("no such effect".into()),
     };
     Ok(Rule { function: function.into(), when, effect, calls: 0 })
