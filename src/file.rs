@@ -63,20 +63,22 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError>
 /// # Errors
 ///
 /// [`KeystoreError::Unsafe`] with the command that repairs it, or if there is more than
-/// one line, a control character or a byte order mark; or `Io`.
+/// one line, or what else keeps it from being one ([`TextProblem`]); or `Io`.
 pub fn read_credential(path: &Path) -> Result<LockedText, KeystoreError> {
-    let text = read_secret_text(path)?;
-    match TextProblem::of(text.expose_secret()) {
+    let fit = |text: LockedText| match TextProblem::of(text.expose_secret()) {
         None => Ok(text),
-        Some(problem) => {
-            let repair = "put the passphrase or PIN there alone, on one line";
-            Err(not_safe(path, problem.to_string(), repair))
-        }
-    }
+        Some(problem) => Err(problem),
+    };
+    read_secret_text(path)?.and_then(fit).map_err(|problem| {
+        let repair = "put the passphrase or PIN there alone, on one line of UTF-8";
+        not_safe(path, problem.to_string(), repair)
+    })
 }
 
 /// As [`read_credential`], whatever the text is: 1 MiB at most.
-pub(crate) fn read_secret_text(path: &Path) -> Result<LockedText, KeystoreError> {
+pub(crate) fn read_secret_text(
+    path: &Path,
+) -> Result<Result<LockedText, TextProblem>, KeystoreError> {
     let mut bytes = match inherited::find(path)? {
         Some(Inherited::Pipe(pipe)) => inherited::read(path, pipe)?,
         Some(Inherited::Named) | None => {
@@ -87,11 +89,8 @@ pub(crate) fn read_secret_text(path: &Path) -> Result<LockedText, KeystoreError>
         }
     };
     bytes.truncate(without_line_end(&bytes));
-    let is_utf16 = matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff"));
-    LockedText::from_utf8(bytes).ok_or_else(|| {
-        let problem = if is_utf16 { "it is UTF-16, and not UTF-8" } else { "it is not UTF-8" };
-        io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, problem))
-    })
+    let problem = TextProblem::of_bytes(&bytes);
+    Ok(LockedText::from_utf8(bytes).ok_or(problem))
 }
 
 /// Reads all of a file that holds a secret, under the rules of

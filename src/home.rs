@@ -105,8 +105,10 @@ impl Home {
             token.token = Some(locator.token.clone());
             token.serial = Some(locator.serial.clone());
             token.key = token.key.take().map(|key| key.at(&locator));
-            // The key has moved: so it is no longer in the slot it was in.
+            // The key has moved: so it is no longer in the slot it was in, and what the token
+            // that it was on has shown says nothing.
             token.slot = None;
+            token.key_shown = false;
         }
         Self { config, backend: OnceLock::new(), moved: Some(locator), ..self }
     }

@@ -28,8 +28,8 @@ use crate::encoding::{InvalidJson, UnknownName};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A passphrase or PIN was refused: now, or before, so that it was not sent again; or a
-    /// PIN was sent, and the answer may mean that.
+    /// A passphrase or PIN was refused: now, or before, so that it was not sent again; or it
+    /// has a form that cannot be right; or a PIN was sent, and the answer may mean that.
     /// Ask for another one. Never give the same one again: each wrong PIN counts.
     WrongCredential,
     /// The device takes no PIN: it is locked, or has one try left, for which the PIN

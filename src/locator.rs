@@ -26,3 +26,21 @@ pub enum Locator {
     /// An object of a TPM.
     Tpm(Box<TpmObject>),
 }
+
+impl Locator {
+    /// Whether its token has shown the key without a login.
+    #[cfg(feature = "keystore")]
+    pub(crate) const fn is_shown(&self) -> bool {
+        matches!(self, Self::Pkcs11(locator) if locator.shown)
+    }
+
+    /// The same, where `now` says whether a token has shown the key without a login. What it
+    /// has shown once, it is known to show.
+    #[cfg(feature = "keystore")]
+    pub(crate) fn seen(mut self, now: bool) -> Self {
+        if let Self::Pkcs11(locator) = &mut self {
+            locator.shown |= now;
+        }
+        self
+    }
+}

@@ -28,7 +28,7 @@ pub use self::request::{BackupFirst, MigrationRequest};
 pub use self::roll_back::{Finished, OldKey, RolledBack};
 pub use self::run::{Migrated, Operator, ProofError, Staged};
 pub use self::status::MigrationStatus;
-use crate::error::Error;
+use crate::error::{CredentialError, Error};
 use crate::file;
 use crate::home::CredentialSource;
 pub use crate::keystore::{MigrationMode, MigrationState};
@@ -46,7 +46,13 @@ pub struct Migration;
 ///
 /// If it cannot be read.
 pub fn read_credentials(pipe: &Path) -> Result<CredentialSource<'static>, Error> {
-    let text = file::read_secret_text(pipe)?;
+    let odd = |problem| CredentialError::NotOneLine {
+        what: "PIN or passphrase",
+        origin: format!(" in {}", pipe.display()),
+        problem,
+        is_new: false,
+    };
+    let text = file::read_secret_text(pipe)?.map_err(odd)?;
     let (pin, passphrase) = text.expose_secret().split_once('\n').unwrap_or_default();
     let source = match pin {
         // Of a PIN pad, or none is wanted.

@@ -30,14 +30,12 @@ mod seed;
 mod stack;
 mod text;
 
-#[cfg(any(feature = "pkcs11", feature = "tpm"))]
-pub(crate) use answer::PinAnswer;
-#[cfg(feature = "tpm")]
-pub(crate) use answer::Sending;
 #[cfg(any(feature = "pkcs11", feature = "tpm", all(test, feature = "keystore")))]
 pub(crate) use answer::WithoutNote;
 #[cfg(feature = "keystore")]
 pub(crate) use answer::{NotNoted, TryNote};
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+pub(crate) use answer::{PinAnswer, Sending};
 pub use credential::Pin;
 pub use line::TextProblem;
 #[cfg(feature = "keystore")]

@@ -142,6 +142,7 @@ impl Pkcs11Backend {
             verify_after_sign: self.config.verify_after_sign,
             public: Mutex::default(),
             shown_to_anybody: AtomicBool::default(),
+            must_be_shown: locator.shown || self.config.key_shown,
         }))
     }
 
@@ -319,7 +320,12 @@ impl Backend for Pkcs11Backend {
         let place = self.place(of_pkcs11(locator)?, did)?;
         let (token, session) = place.session()?;
         Scheme::of(did.verifying_key().algorithm()).needs_to_sign(&token)?;
-        place.check(Objects { token: &token, session: &session })?;
+        let objects = Objects { token: &token, session: &session };
+        // Within a login a token shows more.
+        match token.is_open() {
+            true => place.check(objects).map(drop)?,
+            false => place.check_from_outside(objects)?,
+        }
         drop(session);
         self.remember(did, place.locator.clone());
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))

@@ -3,7 +3,7 @@
 use toml_edit::{Document, TableLike};
 
 /// Each field, and what it takes.
-const FIELDS: [(&str, &str); 35] = [
+const FIELDS: [(&str, &str); 36] = [
     ("identity", "a table: [identity]"),
     ("identity.backend", "\"age\", \"pkcs11\" or \"tpm\""),
     ("identity.did", "a DID, as \"did:icn:z…\" or \"did:key:z…\""),
@@ -16,6 +16,7 @@ const FIELDS: [(&str, &str); 35] = [
     ("identity.pkcs11.token", "the label of a token, in quotes"),
     ("identity.pkcs11.serial", "the serial number of a token, in quotes"),
     ("identity.pkcs11.key", "an RFC 7512 URI, as \"pkcs11:token=LABEL;id=%01\""),
+    ("identity.pkcs11.key_shown", BOOLEAN),
     ("identity.pkcs11.slot", "the number of a slot, without quotes"),
     ("identity.pkcs11.key_label", "the label of a new key, in quotes"),
     ("identity.pkcs11.sessions", "a number from 1 to 65535, without quotes"),

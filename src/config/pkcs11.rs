@@ -30,6 +30,11 @@ pub struct Pkcs11Config {
     /// `serial`, all must agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Pkcs11Uri>,
+    /// Whether the token shows the public key of the identity without a login (default
+    /// false: not known). Then one that does not show it gets no PIN. Written when the
+    /// identity is made or found.
+    #[serde(skip_serializing_if = "is_false")]
+    pub key_shown: bool,
     /// Slot number; only where neither label nor serial will do. Slot numbers
     /// change when tokens are added.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +82,8 @@ struct Fields {
     token: Option<String>,
     serial: Option<String>,
     key: Option<Pkcs11Uri>,
+    #[serde(default)]
+    key_shown: bool,
     slot: Option<u64>,
     key_label: Option<String>,
     sessions: Option<NonZeroU16>,
@@ -128,6 +135,7 @@ impl Pkcs11Config {
             token: None,
             serial: None,
             key: None,
+            key_shown: false,
             slot: None,
             key_label: None,
             sessions: None,

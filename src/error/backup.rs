@@ -203,6 +203,7 @@ impl BackupError {
                     | Pkcs11Error::NoKey { .. }
                     | Pkcs11Error::NotFound { .. }
                     | Pkcs11Error::KeyReplaced { .. }
+                    | Pkcs11Error::KeyNotShown { .. }
             ) | DeviceError::Tpm(
                 TpmError::NoDevice { .. }
                     | TpmError::OtherTpm { .. }
@@ -211,6 +212,20 @@ impl BackupError {
                     | TpmError::Damaged { .. }
             )
         )
+    }
+
+    /// What to try first where its token does not show the key: there is no identity yet
+    /// that could write the public key back.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn if_not_shown(source: &Error) -> Option<String> {
+        let not_shown =
+            matches!(source.device(), Some(DeviceError::Pkcs11(Pkcs11Error::KeyNotShown { .. })));
+        not_shown.then(|| {
+            "another may have its label and serial number; if it is that very one and its public \
+             key was deleted, write that to it again by its own tool"
+                .to_owned()
+        })
     }
 
     /// What to try next.
@@ -271,7 +286,8 @@ impl BackupError {
                  set `did` under [identity]"
             }
             Self::KeyNotThere { source, .. } => {
-                let try_first = source.help().map(|help| format!(" ({help})")).unwrap_or_default();
+                let try_first = Self::if_not_shown(source).or_else(|| source.help());
+                let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();
                 return Some(format!(
                     "bring that very device back{try_first}, and try again; if the device's own \
                      means have copied the key to another token, say where (`Backup::at`). Else its \

@@ -47,12 +47,6 @@ pub enum CredentialError {
         /// The variable.
         variable: String,
     },
-    /// What the environment has is not UTF-8.
-    #[error("${variable} is not UTF-8")]
-    NotUtf8 {
-        /// The variable.
-        variable: String,
-    },
     /// It is not one line that a person could type. It was not used or sent.
     #[error("the {what}{origin} was not used: {problem}")]
     NotOneLine {
@@ -62,6 +56,9 @@ pub enum CredentialError {
         origin: String,
         /// What is wrong with it.
         problem: TextProblem,
+        /// It was to be chosen now. One that is in use cannot be right like this, whoever
+        /// tries again.
+        is_new: bool,
     },
 }
 
@@ -85,10 +82,9 @@ impl CredentialError {
                 "set it to a path that begins with `/`, as systemd does for its services"
             }
             Self::NotOneLine { .. } => {
-                "give it alone, on one line: without further lines, control characters and byte \
-                 order mark"
+                "give it alone, on one line of UTF-8: without further lines, control characters, \
+                 byte order mark, and white space at its ends that is no blank"
             }
-            Self::NotUtf8 { .. } => "give it in a file, as UTF-8",
         };
         Some(help.to_owned())
     }

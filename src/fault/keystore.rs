@@ -247,11 +247,11 @@ pub enum KeystoreError {
         /// The file.
         path: PathBuf,
     },
-    /// A token refused this PIN before, from this source or another one. It was not sent
+    /// A token or TPM refused this PIN before, from this source or another one. It was not sent
     /// again. (Of 65,536 other PINs one is taken for it.)
-    #[error("token {token} refused the PIN from {source_name} on {}, and it was not sent again", date(*at))]
+    #[error("{token} refused the PIN from {source_name} on {}, and it was not sent again", date(*at))]
     RefusedBefore {
-        /// The token.
+        /// The device, as it calls itself.
         token: String,
         /// Where it comes from now.
         source_name: String,
@@ -264,12 +264,12 @@ pub enum KeystoreError {
     /// device has given no clear answer, or the process was killed. It was not sent
     /// again.
     #[error(
-        "the PIN from {source_name} was sent to token {token} on {}, and whether it was refused is \
+        "the PIN from {source_name} was sent to {token} on {}, and whether it was refused is \
          not known; it was not sent again",
         date(*at)
     )]
     PinInDoubt {
-        /// The token.
+        /// The device, as it calls itself.
         token: String,
         /// The source.
         source_name: String,

@@ -4,8 +4,8 @@
 use std::error::Error as StdError;
 
 use super::{
-    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, Pkcs11Error, SignError,
-    TpmError,
+    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, PinProblem, Pkcs11Error,
+    SignError, TpmError,
 };
 use crate::kind::{ErrorKind, explain};
 
@@ -102,7 +102,9 @@ impl Pkcs11Error {
             | Self::NotFound { logged_in: true, .. } => ErrorKind::NotFound,
             Self::OtherKind { .. } => ErrorKind::InvalidInput,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
-            Self::KeyReplaced { .. } => ErrorKind::OtherIdentity,
+            Self::KeyReplaced { .. } | Self::KeyNotShown { .. } | Self::OtherPrivateKey { .. } => {
+                ErrorKind::OtherIdentity
+            }
             Self::PublicKey { .. }
             | Self::NoPublicKey { .. }
             | Self::LeftBehind { .. }
@@ -115,6 +117,9 @@ impl Pkcs11Error {
             Self::FinalTry { .. } | Self::PinLocked { .. } | Self::TpmLocked { .. } => {
                 ErrorKind::LockedOut
             }
+            Self::PinUnusable {
+                problem: PinProblem::TooLong | PinProblem::NotOfYubiHsm, ..
+            } => ErrorKind::WrongCredential,
             Self::PinUnusable { .. } | Self::NotOpen { .. } => ErrorKind::CredentialMissing,
             Self::NotReopened { source, .. } => {
                 source.downcast_ref().map_or(ErrorKind::DeviceFailed, OpenError::kind)
@@ -172,10 +177,11 @@ impl CredentialError {
             | Self::NotAsked { .. }
             | Self::NotSet { .. }
             | Self::Empty { .. } => ErrorKind::CredentialMissing,
+            // It cannot be right, and is not to be tried again.
+            Self::NotOneLine { is_new: false, .. } => ErrorKind::WrongCredential,
             Self::Differ { .. }
-            | Self::NotUtf8 { .. }
             | Self::NotAbsolute { .. }
-            | Self::NotOneLine { .. } => ErrorKind::InvalidInput,
+            | Self::NotOneLine { is_new: true, .. } => ErrorKind::InvalidInput,
         }
     }
 }

@@ -115,8 +115,9 @@ impl OpenError {
                  is right, the file is damaged: restore identity.age from a backup"
             }
             Self::OddPassphrase { .. } => {
-                "give the passphrase alone, on one line: without further lines, control characters \
-                 and byte order mark, unless the file was encrypted with them"
+                "give the passphrase alone, on one line: without further lines, control characters, \
+                 byte order mark and white space at its ends that is no blank, unless the file was \
+                 encrypted with them"
             }
             Self::EmptyPassphrase => "give a passphrase of at least one character",
             Self::ExcessiveWork { .. } => {

@@ -193,6 +193,31 @@ pub enum Pkcs11Error {
         /// Whose key is there.
         found: Did,
     },
+    /// The token shows no public key without a login, where the identity's has shown it: it
+    /// is another token of the same names, or has lost the public key. No PIN was sent.
+    #[error(
+        "token {token} does not show the public key {key}, which it showed without a login before; no \
+         PIN was sent"
+    )]
+    KeyNotShown {
+        /// The token.
+        token: String,
+        /// `with id …`
+        key: String,
+    },
+    /// Beside the public key that was to be written back lies another private key than the
+    /// identity's.
+    #[error(
+        "the private key {key} on token {token} is not the identity's, but {found}; nothing was written"
+    )]
+    OtherPrivateKey {
+        /// The token.
+        token: String,
+        /// `with id …`
+        key: String,
+        /// What it is: `an RSA key`, `another one of its kind`.
+        found: String,
+    },
     /// The public key is in no encoding that is known, or no acceptable point.
     #[error("the public key on token {token} cannot be read: {reason}")]
     PublicKey {

@@ -345,7 +345,7 @@ impl TpmError {
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong => "give another PIN",
             Self::PinInDoubt => {
-                "make sure of the PIN, and look at how many tries are left (`TpmReport`); then have \
+                "make sure of the PIN, and look at how many tries are left (that uses no PIN); then have \
                  it tried once more (`HomeOptions::retry_refused`, or another process)"
             }
             Self::PinNotNoted { repair, .. } => {
@@ -369,7 +369,7 @@ impl TpmError {
             Self::FinalTry => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
                  [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`), or \
-                 wait: the TPM forgets wrong PINs one by one (`TpmReport` says after how many seconds)"
+                 wait: the TPM forgets wrong PINs one by one (a look at the TPM, which uses no PIN, says after how many seconds)"
             }
             Self::LockedOut { .. } => {
                 "wait, with the machine running, or have the owner reset the count \

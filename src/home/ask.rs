@@ -75,7 +75,7 @@ impl Asked {
             PinFrom::Nowhere => work(&credentials),
             PinFrom::Hand { device } => store.try_given(&device, credentials, retry_refused, work),
             PinFrom::Kept { device, place, wanted } => {
-                let read = || Ok(Found::at(&place)?.fit_for(&wanted)?.into_text());
+                let read = || Ok(Found::at(&place, &wanted)?.into_text());
                 store.try_once(&device, &place, retry_refused, read, |pin| {
                     work(&credentials.and_pin(pin))
                 })
@@ -103,7 +103,7 @@ fn ask_pin(
             Some(place) => {
                 // Before anybody is asked for something else. A pipe is read once.
                 if !place.is_a_pipe() {
-                    let pin = Found::at(&place)?.fit_for(wanted)?.into_text();
+                    let pin = Found::at(&place, wanted)?.into_text();
                     if !retry_refused {
                         store.check_source(&device, &place, &pin)?;
                     }

@@ -1,5 +1,7 @@
 //! What was read where a passphrase or PIN is kept, before it is used.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::wants::Wanted;
 use crate::error::{CredentialError, Error};
 use crate::file::read_secret_text;
@@ -21,39 +23,43 @@ impl Found {
         Self { text, earlier: None, origin: String::new() }
     }
 
-    /// Of a file or a variable, without the end of the last line.
-    pub(super) fn at(place: &Place) -> Result<Self, Error> {
+    /// Of a file or a variable, without the end of the last line, if it is fit for that.
+    pub(super) fn at(place: &Place, wanted: &Wanted) -> Result<Self, Error> {
         let origin = format!(" in {place}");
-        match place {
-            Place::File(path) => Ok(Self { text: read_secret_text(path)?, earlier: None, origin }),
+        let no_text = |problem| not_one_line(wanted, origin.clone(), problem);
+        let found = match place {
+            Place::File(path) => {
+                let text = read_secret_text(path)?.map_err(no_text)?;
+                Self { text, earlier: None, origin }
+            }
             Place::Variable(variable) => {
-                let variable = variable.clone();
-                let Some(value) = std::env::var_os(&variable) else {
-                    return Err(CredentialError::NotSet { variable }.into());
+                let Some(value) = std::env::var_os(variable) else {
+                    return Err(CredentialError::NotSet { variable: variable.clone() }.into());
                 };
-                let text =
-                    value.into_string().map_err(|_| CredentialError::NotUtf8 { variable })?;
+                let text = value
+                    .into_string()
+                    .map_err(|value| no_text(TextProblem::of_bytes(value.as_bytes())))?;
                 let all = LockedText::from(text);
                 let whole = all.expose_secret();
                 let line = whole.get(..without_line_end(whole.as_bytes())).unwrap_or(whole);
-                if line.len() == whole.len() {
-                    return Ok(Self { text: all, earlier: None, origin });
+                match line.len() == whole.len() {
+                    true => Self { text: all, earlier: None, origin },
+                    false => Self { text: line.into(), earlier: Some(all), origin },
                 }
-                Ok(Self { text: line.into(), earlier: Some(all), origin })
             }
-        }
+        };
+        found.fit_for(wanted)
     }
 
     /// If it is not empty, and a line: but for a passphrase that is in use, of which
     /// earlier versions took any, and which costs nothing to try.
     pub(super) fn fit_for(self, wanted: &Wanted) -> Result<Self, Error> {
-        let what = wanted.what();
         if self.text.is_empty() {
-            return Err(CredentialError::Empty { what }.into());
+            return Err(CredentialError::Empty { what: wanted.what() }.into());
         }
         match TextProblem::of(self.text.expose_secret()) {
             Some(problem) if wanted.is_pin() || wanted.is_new() => {
-                Err(CredentialError::NotOneLine { what, origin: self.origin, problem }.into())
+                Err(not_one_line(wanted, self.origin, problem).into())
             }
             _ => Ok(self),
         }
@@ -70,4 +76,9 @@ impl Found {
     pub(super) fn into_passphrase(self) -> Passphrase {
         Passphrase::from(self.text).or_earlier(self.earlier)
     }
+}
+
+fn not_one_line(wanted: &Wanted, origin: String, problem: TextProblem) -> CredentialError {
+    let (what, is_new) = (wanted.what(), wanted.is_new());
+    CredentialError::NotOneLine { what, origin, problem, is_new }
 }

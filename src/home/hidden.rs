@@ -32,7 +32,7 @@ impl Home {
         let path = self.config_path().to_owned();
         let asked = self.ask(&self.wants_for_new()?, source)?;
         self.make(asked, None, |store, backend, credentials| {
-            let token = pkcs11(backend)?.log_in(credentials)?;
+            let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
             let (locator, did) = find(&token)?;
             let was_known = known.as_ref() == Some(&did);
             if let Some(pinned) = pinned.filter(|pinned| *pinned != did) {
@@ -60,7 +60,7 @@ impl Home {
         let backend = self.backend()?;
         let wants = Wants::of(Needs::of(&header), || backend.describe());
         self.ask(&wants, source)?.send(|credentials| {
-            let token = pkcs11(backend)?.log_in(credentials)?;
+            let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
             let locator = token.search(header.did())?;
             let moved = self.again().moved_to(locator.clone());
             let (backend, pinned) = (moved.backend()?, moved.pinned()?);
@@ -88,7 +88,7 @@ impl Home {
         backup.is_of(did)?;
         let asked = self.ask(&self.wants_to_restore(&backup)?, source)?;
         self.make(asked, config, |store, backend, credentials| {
-            let token = pkcs11(backend)?.log_in(credentials)?;
+            let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
             let locator = token.search(did).map_err(|error| backup.explain(error.into()))?;
             // Opened before the login ends, the key keeps it.
             store.draft_restored(backend, backup.at(locator), did, credentials)

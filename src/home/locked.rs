@@ -70,12 +70,16 @@ impl<'h> LockedIdentity<'h> {
     /// [`Pkcs11Error::PinLocked`]: crate::error::Pkcs11Error::PinLocked
     /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
     pub fn ask(self, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
-        let Home { store, config, retry_refused, .. } = self.home;
         let wants = self.wants();
         if source.asks_somebody(&wants) {
             self.check_opens()?;
         }
-        let asked = Asked::ask(store, &config.identity, &wants, source, *retry_refused)?;
+        self.ask_for(&wants, source)
+    }
+
+    fn ask_for(self, wants: &Wants, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
+        let Home { store, config, retry_refused, .. } = self.home;
+        let asked = Asked::ask(store, &config.identity, wants, source, *retry_refused)?;
         Ok(Ready { home: self.home, located: self.located, asked })
     }
 
@@ -87,6 +91,7 @@ impl<'h> LockedIdentity<'h> {
     ///
     /// What opening it would say.
     pub fn check_opens(&self) -> Result<(), Error> {
+        self.located.check_shown()?;
         self.home.check_opens(self.header())
     }
 
@@ -109,6 +114,28 @@ impl<'h> LockedIdentity<'h> {
     /// As there.
     pub fn unlock(self, source: CredentialSource<'_>) -> Result<Opened, Error> {
         self.ask(source)?.unlock()
+    }
+
+    /// **Blocks** on the device, and while a person is asked. Writes the public key back to
+    /// the token, where only the private one is left: see
+    /// [`Pkcs11Backend::write_public_key`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Self::ask`].
+    ///
+    /// [`Pkcs11Backend::write_public_key`]: crate::backend::pkcs11::Pkcs11Backend::write_public_key
+    #[cfg(feature = "pkcs11")]
+    pub fn write_public_key(self, source: CredentialSource<'_>) -> Result<(), Error> {
+        let (backend, wants) = (self.home.backend()?, self.wants());
+        // That it is not shown is no reason to ask nobody: it is the reason for this.
+        self.ask_for(&wants, source)?.with(|located, credentials| {
+            let header = located.header();
+            let found = backend.as_pkcs11().zip(header.locator());
+            let (backend, locator) =
+                found.ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })?;
+            Ok(backend.write_public_key(locator, header.did(), credentials)?)
+        })
     }
 }
 
@@ -299,26 +326,6 @@ impl<'h> Ready<'h> {
     /// [`KeystoreError::PinNotWritten`]: crate::error::KeystoreError::PinNotWritten
     pub fn relocate(self) -> Result<Header, Error> {
         self.change(|located, credentials| located.prepare_relocation(credentials))
-    }
-
-    /// **Blocks** on the device. Writes the public key back to the token, where only the
-    /// private one is left: see [`LoggedIn::write_public_key`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// [`LoggedIn::write_public_key`]: crate::backend::pkcs11::LoggedIn::write_public_key
-    #[cfg(feature = "pkcs11")]
-    pub fn write_public_key(self) -> Result<(), Error> {
-        let backend = self.home.backend()?;
-        self.with(|located, credentials| {
-            let header = located.header();
-            let found = backend.as_pkcs11().zip(header.locator());
-            let (backend, locator) =
-                found.ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })?;
-            Ok(backend.log_in(credentials)?.write_public_key(locator, header.did())?)
-        })
     }
 
     /// **Blocks** on device, scrypt and files. Seals its keys to the TPM anew, under

@@ -183,8 +183,8 @@ impl From<'_> {
     pub(super) fn read(&mut self, wanted: &Wanted) -> Result<Found, Error> {
         let what = wanted.what();
         match self {
-            Self::Kept(place) => Found::at(place)?.fit_for(wanted),
-            Self::Systemd(_) => Found::at(&self.place()?.ok_or(none(what))?)?.fit_for(wanted),
+            Self::Kept(place) => Found::at(place, wanted),
+            Self::Systemd(_) => Found::at(&self.place()?.ok_or(none(what))?, wanted),
             Self::Prompt(prompt) => {
                 let mut ask = |wanted: &Wanted| {
                     let answer = prompt.ask(wanted);

@@ -119,6 +119,19 @@ impl SealedKey {
         }
     }
 
+    /// That its device has shown what it has to, so that a credential may be sent: by what
+    /// was seen when the key was looked for. It is looked at again when one is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Pkcs11Error::KeyNotShown`](crate::error::Pkcs11Error::KeyNotShown).
+    pub fn check_shown(&self) -> Result<(), OpenError> {
+        match &self.place {
+            Place::Device(SealedMaterial(device)) => device.check_sendable(),
+            Place::Tpm(_) => Ok(()),
+        }
+    }
+
     /// As an Ed25519 key that must turn out to be `Hardware`.
     ///
     /// # Errors

@@ -23,6 +23,12 @@ pub(crate) trait DeviceKey: fmt::Debug + Send + Sync {
     fn is_shown(&self) -> bool {
         false
     }
+
+    /// That nothing speaks against sending a credential, by what was seen when the key was
+    /// found. It is asked again when one is sent.
+    fn check_sendable(&self) -> Result<(), OpenError> {
+        Ok(())
+    }
 }
 
 /// A private key in an open session.

@@ -52,15 +52,18 @@ impl IdentityStore {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
         let (epoch, in_file_until) = (self.epoch_left(did), self.in_file_until_left(did));
-        undo.clear(backend, Some((did, locator)), credentials)?;
+        let place = locator.clone().seen(key.is_shown());
+        undo.check_clear(backend, (did, locator))?;
+        // Opened first: there the key is compared before the PIN is sent.
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
+        undo.clear(backend, Some((did, locator)), credentials)?;
         let payload = Payload::empty(did.clone()).with_in_file_until(in_file_until);
         let bundle = IdentityBundle::issue_around(payload.judge(key), epoch, None)?;
         let is_second = was_known || self.has_left(did) || backend.had_identity(locator, did)?;
         let plan = backend.plan(Some(did))?;
         undo.announce(&plan)?;
         undo.will_remove(backend, &plan, credentials);
-        let stored = stored(backend, &plan, did, locator.clone(), credentials)?;
+        let stored = stored(backend, &plan, did, place, credentials)?;
         if is_second {
             log::warn!(
                 "{did} gets a new X25519 key and a DID document of its own, since its key was there \

@@ -33,7 +33,7 @@ impl Change {
 
     /// Everything is as it should be.
     pub(super) fn none(session: Session) -> Self {
-        let next = session.header.clone();
+        let next = session.header.clone().seen(session.place.is_shown());
         Self { session, next, config: ConfigFile::default(), changes: false }
     }
 

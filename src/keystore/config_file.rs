@@ -166,6 +166,21 @@ impl IdentityStore {
         }
     }
 
+    /// **Blocks** on files. Changes the configuration of an identity that is there, in one
+    /// step for all who take the lock.
+    pub(crate) fn edit_config(
+        &self,
+        did: &Did,
+        path: &Path,
+        edit: impl FnOnce(Option<&str>) -> Result<String, Cause>,
+    ) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        let mut config = ConfigFile::default();
+        config.write(&Pin { store: self, did, never_made: &[] }, path, edit)?;
+        config.keep();
+        Ok(())
+    }
+
     /// The lock of the directory that the configuration is in; `None` where that
     /// is the home, whose lock is held.
     fn lock_beside(&self, path: &Path) -> Result<Option<Lock>, KeystoreError> {

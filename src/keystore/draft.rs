@@ -73,7 +73,7 @@ impl New {
         Stored { backend, place, storage, secret }: Stored,
         generation: u64,
     ) -> Result<Self, Error> {
-        let kept = Kept::of(store, backend, &secret);
+        let kept = Kept::of(store, backend, &secret).at(&place);
         let bundle = bundle.kept_by(kept);
         let companions = &*bundle.companions();
         let signer = bundle.signer();

@@ -35,6 +35,9 @@ pub struct Header {
     algorithm: AlgorithmId,
     backend: BackendKind,
     locator: Option<DeviceLocator>,
+    /// What the locator says of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    key_shown: bool,
     evidence: EvidenceSummary,
     /// Of a key that was imported into its device: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +68,9 @@ struct Claimed {
     algorithm: AlgorithmId,
     backend: BackendKind,
     locator: Option<DeviceLocator>,
+    /// Not known to headers from before it was kept.
+    #[serde(default)]
+    key_shown: bool,
     #[serde(with = "evidence::Claimed")]
     evidence: EvidenceSummary,
     #[serde(default)]
@@ -108,6 +114,7 @@ impl Header {
                 Locator::Pkcs11(locator) => Some(DeviceLocator::Pkcs11(locator.clone())),
                 Locator::Tpm(object) => Some(DeviceLocator::Tpm(object.clone())),
             },
+            key_shown: false,
             evidence: EvidenceSummary::of(signer),
             in_file_until,
             storage,
@@ -116,6 +123,7 @@ impl Header {
             x25519_public: *companions.binding().x25519_public_key().as_bytes(),
             did_document: companions.document_value(),
         }
+        .seen(false)
     }
 
     /// The next generation, around other companions.
@@ -156,14 +164,16 @@ impl Header {
         if !fits {
             return Err("its locator does not fit its backend".into());
         }
-        Ok(header)
+        let shown = header.key_shown;
+        Ok(header.seen(shown))
     }
 
     /// This header, with the key on a token where it is now.
     pub(super) fn at(&self, locator: Pkcs11Locator) -> Self {
         match self.locator {
             Some(DeviceLocator::Pkcs11(_)) => {
-                Self { locator: Some(DeviceLocator::Pkcs11(locator)), ..self.clone() }
+                let locator = Some(DeviceLocator::Pkcs11(locator));
+                Self { locator, ..self.clone() }.seen(false)
             }
             _ => self.clone(),
         }
@@ -176,6 +186,15 @@ impl Header {
             Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
             Storage::Passphrase {} | Storage::TpmSealed { .. } => None,
         }
+    }
+
+    /// This header, where `now` says whether its token has shown the key without a login.
+    pub(super) fn seen(mut self, now: bool) -> Self {
+        if let Some(DeviceLocator::Pkcs11(locator)) = &mut self.locator {
+            locator.shown |= now;
+            self.key_shown = locator.shown;
+        }
+        self
     }
 
     /// **Blocks** on scrypt. Whether a passphrase opens the payload.

@@ -8,7 +8,7 @@ use super::identity::IdentityStore;
 use super::payload::Payload;
 use super::unlock::StorageSecret;
 use crate::agefile;
-use crate::backend::BackendKind;
+use crate::backend::{BackendKind, Locator, Pkcs11Locator};
 use crate::bundle::{BundleError, Companions, Decide, Keeper, RenewalError};
 use crate::did::Did;
 use crate::error::{Error, FormatError, KeystoreError, OpenError};
@@ -19,15 +19,22 @@ pub(super) struct Kept {
     store: IdentityStore,
     backend: BackendKind,
     secret: StorageSecret,
+    /// Where the key was opened, if its token has shown it without a login.
+    shown_at: Option<Pkcs11Locator>,
 }
 
 impl Kept {
-    pub(super) fn of(
-        store: &IdentityStore,
-        backend: BackendKind,
-        secret: &StorageSecret,
-    ) -> Arc<dyn Keeper> {
-        Arc::new(Self { store: store.clone(), backend, secret: secret.clone() })
+    pub(super) fn of(store: &IdentityStore, backend: BackendKind, secret: &StorageSecret) -> Self {
+        Self { store: store.clone(), backend, secret: secret.clone(), shown_at: None }
+    }
+
+    /// With a key that was opened there.
+    pub(super) fn at(mut self, place: &Locator) -> Arc<dyn Keeper> {
+        self.shown_at = match place {
+            Locator::Pkcs11(locator) => Some(locator.clone()).filter(|locator| locator.shown),
+            Locator::AgeFile(_) | Locator::Tpm(_) => None,
+        };
+        Arc::new(self)
     }
 
     /// Under the lock: header, payload and companions as they are now.
@@ -78,7 +85,10 @@ impl Kept {
         let (header, mut payload, there) = self.read(did)?;
         let Some(next) = decide(&there)? else { return Ok(there) };
         // All else as it is there: where the key is, what opens the payload, the chain.
-        let text = header.renewed(&next).to_json()?;
+        // It may be elsewhere by now.
+        let shown = self.shown_at.as_ref().zip(header.locator());
+        let shown = shown.is_some_and(|(seen, there)| seen == there);
+        let text = header.renewed(&next).seen(shown).to_json()?;
         payload.rebind(&next, header::hash(&text));
         self.store.replace(&text, &payload, &self.secret)?;
         Ok(next)

@@ -7,7 +7,7 @@ use super::identity::{IdentityStore, check_header};
 use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, Description, KeyAtRest, Locator};
 use crate::did::Did;
-use crate::error::Error;
+use crate::error::{Error, OpenError};
 
 /// An identity whose header was read and checked, and whose key was found.
 ///
@@ -119,6 +119,14 @@ impl<'a> Located<'a> {
             return Ok(self);
         }
         Self::find(self.store, self.backend, self.pinned, self.moved)
+    }
+
+    /// That the token has shown the key, if it has ever shown it without a login.
+    pub(crate) fn check_shown(&self) -> Result<(), OpenError> {
+        match &self.key {
+            KeyAtRest::Device(key) => key.check_shown(),
+            KeyAtRest::Software(_) => Ok(()),
+        }
     }
 
     /// The header. It is **not** verified: that takes the credential.

@@ -58,7 +58,9 @@ impl Located<'_> {
     pub fn prepare_relocation(self, credentials: &Credentials) -> Result<Change, Error> {
         self.store.check_unmoved(During::Switched)?;
         let mut session = self.session(credentials)?;
-        if session.recorded == session.place {
+        // What it shows is not what it was known to show: that is to be known, too.
+        let shows_less = session.recorded.is_shown() && !session.place.is_shown();
+        if session.recorded == session.place && !shows_less {
             return Ok(Change::none(session));
         }
         session.recorded = session.place.clone();

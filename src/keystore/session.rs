@@ -100,6 +100,7 @@ impl Located<'_> {
             KeyAtRest::Device(_) => store.payload_file()?,
         };
         let is_software = matches!(key, KeyAtRest::Software(_));
+        let is_shown = matches!(&key, KeyAtRest::Device(key) if key.is_shown());
         let lock = locked.then_some(lock);
         let is_there = || Ok::<_, KeystoreError>(store.read_header()?.1 == text);
         let found_anew = || Self::find(store.clone(), backend, pinned.clone(), moved.clone());
@@ -128,6 +129,7 @@ impl Located<'_> {
         let (header, mut payload) = store.matching_header(header, &text, payload, &secret)?;
         // Where a header said that nobody vouches for counts for nothing from here on.
         let recorded = store.locator_of(&header);
+        let is_moved = moved.is_some();
         let place = moved.unwrap_or_else(|| recorded.clone());
         let key = if place == tried {
             key
@@ -139,8 +141,11 @@ impl Located<'_> {
         if let Err(error) = store.settle(&header) {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }
+        // From now on known of this token, which has just released what it keeps.
+        let recorded = recorded.seen(is_shown && !is_moved);
+        let place = place.seen(is_shown);
         let companions = store.companions(&header, &mut payload)?;
-        let kept = Kept::of(&store, header.backend(), &secret);
+        let kept = Kept::of(&store, header.backend(), &secret).at(&recorded);
         let bundle = IdentityBundle::from_companions(key, companions)?
             .with_retired(payload.retired_keys().clone())
             .kept_by(kept);

@@ -61,6 +61,15 @@ impl<'a> Undo<'a> {
         })
     }
 
+    /// What [`Self::clear`] can refuse before a PIN is sent.
+    pub(super) fn check_clear(
+        &self,
+        backend: &dyn Backend,
+        found: (&Did, &Locator),
+    ) -> Result<(), Error> {
+        self.store.check_unfinished_is_there(&self.note, backend, Some(found))
+    }
+
     /// Removes what earlier attempts have left: the header, then what is on a
     /// token, which the note names until it is gone. A key that was found stays.
     pub(super) fn clear(

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::config_file::Cause;
 use super::header::Header;
 use super::identity::IdentityStore;
 use crate::backend::{Backend, Credentials, Locator, ObjectNames, Plan};
@@ -170,6 +171,26 @@ impl IdentityStore {
         Ok(self.read_unfinished()?.device.is_some())
     }
 
+    /// That what is left is on the token of the next attempt, which removes it there.
+    pub(super) fn check_unfinished_is_there(
+        &self,
+        left: &Unfinished,
+        backend: &dyn Backend,
+        found: Option<(&Did, &Locator)>,
+    ) -> Result<(), Error> {
+        let Some(names) = &left.device else { return Ok(()) };
+        let planned = backend.plan(found.map(|(did, _)| did))?;
+        match planned.names.is_some_and(|planned| planned.is_on_same_token(names)) {
+            true => Ok(()),
+            false => Err(self.stays(names, None).into()),
+        }
+    }
+
+    fn stays(&self, names: &ObjectNames, source: Option<Cause>) -> KeystoreError {
+        let (path, objects) = (self.unfinished_path(), names.to_string());
+        KeystoreError::Unfinished { path, objects, source }
+    }
+
     /// Removes the objects that are left on the token of the next attempt.
     pub(super) fn remove_unfinished_objects(
         &self,
@@ -178,15 +199,8 @@ impl IdentityStore {
         found: Option<(&Did, &Locator)>,
         credentials: &Credentials,
     ) -> Result<(), Error> {
+        self.check_unfinished_is_there(left, backend, found)?;
         let Some(names) = &left.device else { return Ok(()) };
-        let stays = |source| {
-            let (path, objects) = (self.unfinished_path(), names.to_string());
-            KeystoreError::Unfinished { path, objects, source }
-        };
-        let planned = backend.plan(found.map(|(did, _)| did))?;
-        if !planned.names.is_some_and(|planned| planned.is_on_same_token(names)) {
-            return Err(stays(None).into());
-        }
         log::warn!("what an interrupted attempt may have left is removed: {names}");
         // The key that is about to be opened may be one that was left.
         let kept = found.and_then(|(_, place)| match place {
@@ -198,7 +212,7 @@ impl IdentityStore {
             Ok(()) => {}
             // The objects are still there, and the PIN is the matter.
             Err(error) if error.is_wrong_credential() => return Err(error),
-            Err(error) => return Err(stays(Some(error.into())).into()),
+            Err(error) => return Err(self.stays(names, Some(error.into())).into()),
         }
         left.device = None;
         Ok(self.write_unfinished(left)?)

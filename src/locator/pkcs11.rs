@@ -11,7 +11,9 @@ use crate::encoding::objects::object_only;
 ///
 /// Slot numbers change when tokens are added; they are not part of it.
 /// `Display` prints the RFC 7512 URI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+///
+/// Two are equal that are of one place, whatever is known of it (`shown`).
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Pkcs11Locator {
     /// Label of the token (`CK_TOKEN_INFO.label`, trimmed).
@@ -23,6 +25,11 @@ pub struct Pkcs11Locator {
     pub id: Vec<u8>,
     /// `CKA_LABEL` of the pair, for people. Not used to find it.
     pub label: String,
+    /// Whether the token has shown the public key while nobody was logged in: one that does
+    /// not show it is another token, or has lost it, and gets no PIN. False where it did not,
+    /// or where that is not known.
+    #[serde(skip)]
+    pub shown: bool,
 }
 
 /// As it is read.
@@ -34,6 +41,8 @@ struct Fields {
     #[serde(with = "crate::encoding::hex")]
     id: Vec<u8>,
     label: String,
+    #[serde(skip)]
+    shown: bool,
 }
 
 object_only!(Pkcs11Locator as Fields);
@@ -42,7 +51,8 @@ impl Pkcs11Locator {
     /// A pair by the token's label and serial, and the pair's `CKA_ID`.
     #[must_use]
     pub fn new(token: impl Into<String>, serial: impl Into<String>, id: Vec<u8>) -> Self {
-        Self { token: token.into(), serial: serial.into(), id, label: String::new() }
+        let (token, serial, label) = (token.into(), serial.into(), String::new());
+        Self { token, serial, id, label, shown: false }
     }
 }
 
@@ -53,6 +63,15 @@ impl Pkcs11Locator {
         Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
     }
 }
+
+impl PartialEq for Pkcs11Locator {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { token, serial, id, label, shown: _ } = self;
+        (token, serial, id, label) == (&other.token, &other.serial, &other.id, &other.label)
+    }
+}
+
+impl Eq for Pkcs11Locator {}
 
 /// What a field of fixed length says.
 fn unpadded(field: &str) -> &str {

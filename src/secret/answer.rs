@@ -24,6 +24,9 @@ pub(crate) trait TryNote: Send + Sync {
     fn refused(&self);
     /// It was sent, and nobody knows what came of it.
     fn in_doubt(&self);
+    /// It is as good as it was when the device took it: it has done so once more, or was
+    /// not sent.
+    fn still_good(&self);
 }
 
 /// Why it could not be written down that a PIN is being tried.
@@ -68,8 +71,17 @@ enum Heard {
     Nothing,
     Accepted,
     InDoubt,
+    /// It is on its way, and this was known before.
+    Trying(Before),
     /// Stays: for one key, or by one device.
     Refused,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Accepted,
+    InDoubt,
 }
 
 impl Cell {
@@ -109,25 +121,51 @@ impl PinAnswer {
         self.0.as_ref().is_some_and(|cell| cell.insists && *cell.heard() != Heard::Refused)
     }
 
-    /// The PIN goes to the device next. Unless it was accepted before, that is written
-    /// down first: a process that is killed meanwhile leaves a PIN in doubt.
+    /// The PIN goes to the device next. That is written down first: a process that is
+    /// killed meanwhile leaves a PIN in doubt. So it is with one that was accepted before,
+    /// and may have been changed since.
     ///
     /// # Errors
     ///
-    /// If that cannot be written down, and may not be left out. Whoever insists may.
+    /// If that cannot be written down, and may not be left out. Whoever insists may; and of
+    /// one that was accepted it may.
     pub(crate) fn sending(&self, without_note: WithoutNote) -> Result<Sending, NotNoted> {
         if let Some(cell) = &self.0 {
-            let heard = cell.heard();
-            if *heard != Heard::Accepted
-                && *heard != Heard::Refused
-                && let Err(not_noted) = cell.note.trying()
-                && without_note == WithoutNote::MayNot
-                && !cell.insists
-            {
-                return Err(not_noted);
+            let mut heard = cell.heard();
+            let before = match *heard {
+                Heard::Nothing => Some(Before::Nothing),
+                Heard::Accepted => Some(Before::Accepted),
+                Heard::InDoubt => Some(Before::InDoubt),
+                Heard::Trying(_) | Heard::Refused => None,
+            };
+            if let Some(before) = before {
+                if let Err(not_noted) = cell.note.trying()
+                    && before != Before::Accepted
+                    && without_note == WithoutNote::MayNot
+                    && !cell.insists
+                {
+                    return Err(not_noted);
+                }
+                *heard = Heard::Trying(before);
             }
         }
         Ok(Sending { answer: Some(self.clone()) })
+    }
+
+    /// The same to a device that cannot have changed it since it took it: then nothing is
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sending`].
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "said by that backend"))]
+    pub(crate) fn sending_unchanged(&self, without_note: WithoutNote) -> Result<Sending, NotNoted> {
+        match &self.0 {
+            Some(cell) if *cell.heard() == Heard::Accepted => {
+                Ok(Sending { answer: Some(self.clone()) })
+            }
+            _ => self.sending(without_note),
+        }
     }
 
     /// It is the one that the device took when it was sent by somebody else.
@@ -151,19 +189,32 @@ impl PinAnswer {
 
     fn not_sent(&self) {
         let Some(cell) = &self.0 else { return };
-        let heard = cell.heard();
-        if *heard == Heard::Nothing {
-            cell.note.not_sent();
+        let mut heard = cell.heard();
+        let Heard::Trying(before) = *heard else { return };
+        match before {
+            Before::Nothing => {
+                *heard = Heard::Nothing;
+                cell.note.not_sent();
+            }
+            Before::Accepted => {
+                *heard = Heard::Accepted;
+                cell.note.still_good();
+            }
+            // As it is noted.
+            Before::InDoubt => *heard = Heard::InDoubt,
         }
     }
 
     fn hear(&self, what: Heard, note: impl FnOnce(&dyn TryNote)) {
         let Some(cell) = &self.0 else { return };
         let mut heard = cell.heard();
-        if *heard != Heard::Refused && *heard != what {
-            *heard = what;
-            note(&*cell.note);
+        match (*heard, what) {
+            (Heard::Refused, _) => return,
+            (before, now) if before == now => return,
+            (Heard::Trying(Before::Accepted), Heard::Accepted) => cell.note.still_good(),
+            _ => note(&*cell.note),
         }
+        *heard = what;
     }
 }
 
@@ -254,6 +305,9 @@ mod tests {
         fn in_doubt(&self) {
             self.say("in doubt");
         }
+        fn still_good(&self) {
+            self.say("still good");
+        }
     }
 
     fn said(work: impl FnOnce(&PinAnswer)) -> Vec<&'static str> {
@@ -267,10 +321,17 @@ mod tests {
     fn a_pin_is_noted_before_it_is_sent_until_it_is_known_to_be_right() {
         let once = said(|answer| answer.sending(WithoutNote::MayNot).unwrap().accepted());
         assert_eq!(once, ["trying", "accepted"]);
-        // Each signature of a key that wants its PIN costs no write.
+        // Each time: it may have been changed since.
+        let again = said(|answer| {
+            answer.sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.clone().sending(WithoutNote::MayNot).unwrap().accepted();
+            answer.accepted();
+        });
+        assert_eq!(again, ["trying", "accepted", "trying", "still good"]);
+        // Where it cannot have been, it costs no write.
         let often = said(|answer| {
             for _ in 0..3 {
-                answer.clone().sending(WithoutNote::MayNot).unwrap().accepted();
+                answer.clone().sending_unchanged(WithoutNote::MayNot).unwrap().accepted();
             }
         });
         assert_eq!(often, ["trying", "accepted"]);
@@ -302,19 +363,26 @@ mod tests {
             answer.sending(WithoutNote::MayNot).unwrap().accepted();
             answer.sending(WithoutNote::MayNot).unwrap().in_doubt();
         });
-        assert_eq!(later, ["trying", "accepted", "refused"]);
+        assert_eq!(later, ["trying", "accepted", "trying", "refused"]);
         let doubted = said(|answer| {
             answer.sending(WithoutNote::MayNot).unwrap().accepted();
             answer.sending(WithoutNote::MayNot).unwrap().in_doubt();
             answer.sending(WithoutNote::MayNot).unwrap().accepted();
         });
-        assert_eq!(doubted, ["trying", "accepted", "in doubt", "trying", "accepted"]);
+        let each = ["trying", "accepted", "trying", "in doubt", "trying", "accepted"];
+        assert_eq!(doubted, each);
+        // What is not sent is as much in doubt as before.
+        let away = said(|answer| {
+            answer.sending(WithoutNote::MayNot).unwrap().in_doubt();
+            answer.sending(WithoutNote::MayNot).unwrap().not_sent();
+        });
+        assert_eq!(away, ["trying", "in doubt", "trying"]);
         // One that was accepted and then not sent is as good as it was.
         let away = said(|answer| {
             answer.sending(WithoutNote::MayNot).unwrap().accepted();
             answer.sending(WithoutNote::MayNot).unwrap().not_sent();
         });
-        assert_eq!(away, ["trying", "accepted"]);
+        assert_eq!(away, ["trying", "accepted", "trying", "still good"]);
     }
 
     #[test]

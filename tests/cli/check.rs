@@ -107,11 +107,13 @@ fn of_a_private_key_that_was_deleted_only_what_was_seen_is_said() {
     assert_ne!(home.icnctl(&["sign"], b"x").code, 0);
     delete("pubkey");
     let shown = home.show();
-    // Nothing is there to be told from a token that shows nothing.
+    // Nothing is there to be told from a token that shows nothing; but it has shown the key.
     assert_eq!(
         (&shown["device"]["state"], &shown["device"]["seen"]),
-        (&json!("not-seen"), &Value::Null)
+        (&json!("not-shown"), &Value::Null)
     );
+    let ran = home.icnctl(&CHECK, b"");
+    assert!(ran.code == 1 && ran.out.contains("does not show the public key"), "{}", ran.out);
 }
 
 /// The header names another object than the token has.

@@ -44,7 +44,7 @@ impl Kept {
 }
 
 /// What no prompt can take, and how it is named.
-const ODD: [(&[u8], &str); 10] = [
+const ODD: [(&[u8], &str); 14] = [
     (b"1234\n\n", "it has more than one line"),
     (b"1234\n5678\n", "it has more than one line"),
     (b"\n1234\n", "it has more than one line"),
@@ -53,6 +53,10 @@ const ODD: [(&[u8], &str); 10] = [
     (b"1234\x7f", "it has a control character, U+007F"),
     (b"12\xc2\x8534", "it has a control character, U+0085"),
     (b"\xef\xbb\xbf1234\n", "it has a byte order mark, U+FEFF"),
+    (b"\xc2\xa01234\n", "begins or ends with a character that nobody sees, U+00A0 (no-break"),
+    (b"1234\xe2\x80\x8b\n", "ends with a character that nobody sees, U+200B (zero width space)"),
+    (b"1234\xe3\x80\x80", "ends with a character that nobody sees, U+3000"),
+    (b"1234\xef\xbb\xbf", "it has a byte order mark, U+FEFF"),
     (b"caf\xe9\n", "not UTF-8"),
     (b"\xff\xfe1\x002\0\n\0", "UTF-"),
 ];
@@ -104,15 +108,16 @@ fn a_pin_that_is_not_one_line_is_never_sent() {
         write_private(&file, "");
         std::fs::write(&file, bytes).unwrap();
         let ran = home.icnctl(&["--pin-file", &path, "sign"], b"x");
-        // A PIN that was refused ends with 77.
-        assert_eq!(ran.code, 1, "{named}: {}", ran.err);
+        // It cannot be right: a unit with `RestartPreventExitStatus=77` does not try it again.
+        assert_eq!(ran.code, 77, "{named}: {}", ran.err);
         assert!(ran.err.contains(named), "{named}: {}", ran.err);
+        assert!(ran.err.contains("was not used"), "{named}: {}", ran.err);
         assert!(!home.path("refused.json").exists());
         if !bytes.contains(&0) {
             use std::os::unix::ffi::OsStrExt as _;
             let value = std::ffi::OsStr::from_bytes(bytes);
             let ran = run(home.command(&["sign"]).env("ICN_PIN", value), b"x");
-            assert_eq!(ran.code, 1, "{named}: {}", ran.err);
+            assert_eq!(ran.code, 77, "{named}: {}", ran.err);
             assert!(ran.err.contains("$ICN_PIN") && ran.err.contains(named), "{}", ran.err);
         }
     }
@@ -120,6 +125,38 @@ fn a_pin_that_is_not_one_line_is_never_sent() {
     assert!(shown.contains("token flags"), "{shown}");
     assert!(!shown.contains("user PIN count low"), "a try was spent: {shown}");
     home.ok(&["sign"], b"x");
+}
+
+/// Two that are no text, and so are tried in no form.
+#[test]
+fn a_passphrase_that_cannot_be_right_ends_with_77() {
+    let kept = Kept::new();
+    assert_eq!(kept.with_variable(b"pass", &["id", "init"]).code, 0);
+    for bytes in [&b"caf\xe9\n"[..], b"\xff\xfep\0a\0s\0s\0"] {
+        let ran = kept.with_file(bytes, &["sign"]);
+        assert_eq!(ran.code, 77, "{}", ran.err);
+        assert!(ran.err.contains("not UTF-8") && ran.err.contains("secret"), "{}", ran.err);
+    }
+    let ran = kept.with_variable(b"caf\xe9", &["sign"]);
+    assert_eq!(ran.code, 77, "{}", ran.err);
+    assert!(ran.err.contains("$ICN_PASSPHRASE was not used: it is not UTF-8"), "{}", ran.err);
+}
+
+/// Longer than any token takes; and not of the form that a YubiHSM takes.
+#[test]
+fn a_pin_that_its_token_cannot_take_ends_with_77() {
+    let hsm = SoftHsm::with_token("secrets");
+    let home = hsm.faulty_identity("secrets");
+    for (script, pin, named) in [
+        ("", "1".repeat(256), "longer than 255 bytes"),
+        ("model YubiHSM", "12345678".to_owned(), "a YubiHSM wants"),
+    ] {
+        hsm.script(script);
+        let before = hsm.count("C_Login");
+        let ran = run(home.command(&["sign"]).env("ICN_PIN", &pin), b"x");
+        assert!(ran.code == 77 && ran.err.contains(named), "{} {}", ran.code, ran.err);
+        assert_eq!(hsm.count("C_Login"), before);
+    }
 }
 
 /// A file and a variable with the same bytes are one passphrase.

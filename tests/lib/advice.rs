@@ -79,6 +79,16 @@ fn of_tokens() -> Vec<Row> {
         row(half(true), &["write_public_key"], &["generate"]),
         row(half(false), &["--write-object"], &["generate", "write_public_key"]),
         row(
+            Pkcs11Error::KeyNotShown { token: t(), key: t() },
+            &["another token", "write_public_key", "relocate"],
+            &["generate", "plug"],
+        ),
+        row(
+            Pkcs11Error::OtherPrivateKey { token: t(), key: t(), found: t() },
+            &["own backup", "bring the token"],
+            &["generate", "stray", "write_public_key"],
+        ),
+        row(
             Pkcs11Error::NoPrivateKey { token: t(), key: t() },
             &["own backup"],
             &["generate", "plug"],

@@ -52,6 +52,44 @@ fn a_storage_key_is_kept_where_a_login_is_that_of_a_session() {
     });
 }
 
+/// A wrong PIN was entered before, and the right one has set the count back: a second session
+/// of the same step is refused it, by a code that says nothing and by the count.
+#[test]
+fn a_pin_that_is_changed_between_two_sessions_of_one_login_is_sent_no_more() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script(NETHSM);
+        let backend = faulty(hsm);
+        let (key, locator) = generate(&backend);
+        let did = key.did().clone();
+        drop(key);
+        let is = |pin: &str, more: &str| {
+            let wrong = "wrong-pin CKR_FUNCTION_FAILED";
+            hsm.script(&format!("{NETHSM}\ntries 3\n{wrong}\npin-is {pin}\n{more}"));
+        };
+        let open = |pin: &str| find(&backend, &locator, &did).unwrap().unseal(&Pin::new(pin));
+        is("right-1", "");
+        assert_shows(open("guess-1").unwrap_err(), &["refused the PIN"]);
+        is("right-1", "on C_Login 2 sleep 600");
+        let (_, calls) = hsm.calls(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !std::fs::read_to_string(hsm.path("pins")).unwrap().contains("right-1") {
+                        std::thread::sleep(std::time::Duration::from_millis(5));
+                    }
+                    is("right-2", "");
+                });
+                let _ = open("right-1");
+            });
+        });
+        assert_eq!(count(&calls, "C_Login"), 2, "{calls:?}");
+        let (refused, calls) = hsm.calls(|| open("right-1").unwrap_err());
+        assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+        assert_shows(refused, &["was refused by token node-1 before"]);
+        drop(open("right-2").unwrap());
+    });
+}
+
 #[test]
 fn a_wrong_pin_that_is_answered_by_another_code_is_sent_once() {
     alone(|hsm| {

@@ -329,7 +329,7 @@ fn after_a_loss_the_key_is_compared_before_the_pin_is_sent() {
         hsm.script("on C_SignInit 1 kill-all");
         let (error, calls) = hsm.calls(|| sign().unwrap_err());
         assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
-        assert!(matches!(of_token(error), Pkcs11Error::NoKey { .. }));
+        assert!(matches!(of_token(error), Pkcs11Error::KeyNotShown { .. }));
     });
 }
 

@@ -1,13 +1,14 @@
 //! Identities that are renewed while their key is open on the token.
 
+use icn_identity::backend::NewKey;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::bundle::Renewal;
 use icn_identity::config::Pkcs11Config;
 use icn_identity::keystore::{IdentityStore, Pinned};
-use support::softhsm::{alone, alone_with, module};
+use support::softhsm::{alone, alone_with, count as count_calls, module};
 
 use crate::calls::{calls, count, spy};
-use crate::{TOKEN, faulty, pin};
+use crate::{TOKEN, assert_shows, faulty, pin};
 
 for_both_algorithms! {
 
@@ -63,5 +64,41 @@ fn what_another_process_has_relocated_is_not_put_back_by_a_renewal() {
         assert_eq!(header.storage(), moved.storage());
         assert_eq!(header.generation(), moved.generation() + 1);
         assert_eq!(header.binding(), Some(bundle.binding()));
+    });
+}
+
+/// Of a new key it is not known, since it was made within a login.
+#[test]
+fn what_an_open_identity_knows_of_its_token_is_written_when_it_renews_itself() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let store = IdentityStore::new(hsm.path("home"));
+        drop(store.create(&faulty(hsm), &NewKey::default(), &pin()).unwrap());
+        let is_shown = || store.header().unwrap().locator().unwrap().shown;
+        let open = || store.open(&faulty(hsm), Pinned::Nobody, &pin());
+        let bundle = open().unwrap().bundle;
+        assert!(!is_shown());
+        bundle.renew().unwrap();
+        assert!(is_shown());
+        drop(bundle);
+        // From now on it has to be seen.
+        hsm.script("login-to-see");
+        let (refused, calls) = hsm.calls(|| open().unwrap_err());
+        assert_eq!(count_calls(&calls, "C_Login"), 0, "{calls:?}");
+        assert_shows(refused, &["does not show the public key", "no PIN was sent"]);
+        // The key is where it was, and its token hides it from now on: whoever says so.
+        let backend = faulty(hsm);
+        let login = backend.log_in(&pin()).unwrap();
+        let at = login.search(store.header().unwrap().did()).unwrap();
+        let moved = store.relocate(&backend, &at, Pinned::Nobody, &pin()).unwrap();
+        drop((login, moved));
+        assert!(!is_shown());
+        drop(open().unwrap());
+        // One that hides its keys is not held to have shown one since it was open here.
+        let bundle = open().unwrap().bundle;
+        let second = open().unwrap().bundle;
+        second.renew().unwrap();
+        drop((bundle, second));
+        assert!(!is_shown());
     });
 }

@@ -129,7 +129,7 @@ impl LoginGuard {
         state.holders += 1;
         drop(state);
         let guard = Self(connection);
-        if let (true, Meant::Key(place)) = (joined, meant) {
+        if let (true, Meant::Key(place) | Meant::KeyNotShown(place)) = (joined, meant) {
             // Where a PIN was sent, the key was compared before.
             let session = token.session()?;
             place.check(Objects { token, session: &session })?;

@@ -27,7 +27,11 @@ pub(super) struct TokenKey(pub(super) Arc<Place>);
 
 impl DeviceKey for TokenKey {
     fn is_shown(&self) -> bool {
-        self.0.is_shown()
+        self.0.is_shown_to_anybody()
+    }
+
+    fn check_sendable(&self) -> Result<(), OpenError> {
+        Ok(self.0.must_have_shown_itself(self.0.locator.token.clone())?)
     }
 
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError> {

@@ -6,6 +6,7 @@ use cryptoki::object::ObjectHandle;
 
 use super::connection::LoginGuard;
 use super::finding::{labelled, meant, of_did, shown_at, the_only};
+use super::login::Meant;
 use super::object::Objects;
 use super::session::Session;
 use super::token::{Token, Wanted};
@@ -22,9 +23,9 @@ use crate::error::{DeviceError, Pkcs11Error};
 /// PIN is not sent again.
 #[must_use = "dropped, it ends the login"]
 pub struct LoggedIn<'a> {
-    backend: &'a Pkcs11Backend,
-    token: Token,
-    login: LoginGuard,
+    pub(super) backend: &'a Pkcs11Backend,
+    pub(super) token: Token,
+    pub(super) login: LoginGuard,
 }
 
 impl Pkcs11Backend {
@@ -36,9 +37,26 @@ impl Pkcs11Backend {
     /// [`Pkcs11Error::AmbiguousToken`] if several match, and no PIN is sent; as when a
     /// key is opened, if the PIN is not taken.
     pub fn log_in(&self, credentials: &Credentials) -> Result<LoggedIn<'_>, DeviceError> {
+        self.log_in_for(Meant::None, credentials)
+    }
+
+    /// The same, to look for a key that is hidden without a login: the PIN is not sent where
+    /// other keys are shown.
+    pub(crate) fn log_in_where_hidden(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<LoggedIn<'_>, DeviceError> {
+        self.log_in_for(Meant::Hidden, credentials)
+    }
+
+    fn log_in_for(
+        &self,
+        meant: Meant<'_>,
+        credentials: &Credentials,
+    ) -> Result<LoggedIn<'_>, DeviceError> {
         let pin = credentials.want_pin(self.kind())?;
         let token = self.token()?;
-        let login = LoginGuard::enter(&token, pin, self.policy())?;
+        let login = LoginGuard::enter_for(meant, &token, pin, self.policy())?;
         Ok(LoggedIn { backend: self, token, login })
     }
 }
@@ -81,12 +99,8 @@ impl LoggedIn<'_> {
     ///
     /// As there.
     pub fn public_key(&self, locator: &Pkcs11Locator) -> Result<VerifyingKey, Pkcs11Error> {
-        self.must_be_at(locator)?;
+        self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)?;
         self.with(|objects| shown_at(objects, locator))
-    }
-
-    pub(super) fn must_be_at(&self, locator: &Pkcs11Locator) -> Result<(), Pkcs11Error> {
-        self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)
     }
 
     pub(super) fn token(&self) -> &Token {
@@ -106,7 +120,7 @@ impl LoggedIn<'_> {
         self.login.confirm(Objects { token: &self.token, session }, self.backend.policy())
     }
 
-    fn must_be(&self, wanted: &Wanted) -> Result<(), Pkcs11Error> {
+    pub(super) fn must_be(&self, wanted: &Wanted) -> Result<(), Pkcs11Error> {
         if wanted.matches(&self.token) {
             return Ok(());
         }

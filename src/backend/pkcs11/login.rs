@@ -24,8 +24,14 @@ pub(super) enum Meant<'a> {
     Key(&'a Place),
     /// This one, after a loss: the token that showed it before must show it again.
     KeyAgain(&'a Place),
+    /// This one, whose public key was deleted and is to be written back: whoever asks for
+    /// that has the PIN sent to a token that does not show it. To one that shows another
+    /// key it is not sent either.
+    KeyNotShown(&'a Place),
     /// One that was found and compared within the login that lasts.
     KeyOfThisLogin,
+    /// One that is shown within a login only: not by a token that shows others without.
+    Hidden,
     /// None yet: one is to be made, looked for or removed.
     None,
 }
@@ -100,6 +106,8 @@ impl Pins {
         match meant {
             Meant::Key(place) => place.check_before_pin(objects)?,
             Meant::KeyAgain(place) => place.check_again(objects)?,
+            Meant::KeyNotShown(place) => place.check_from_outside(objects)?,
+            Meant::Hidden => token_hides_keys(objects)?,
             Meant::KeyOfThisLogin | Meant::None => {}
         }
         // Last, so that nothing lies between it and the PIN.
@@ -110,13 +118,24 @@ impl Pins {
     }
 }
 
+/// That a token may show a key within a login that it does not show without.
+fn token_hides_keys(objects: Objects<'_>) -> Result<(), Pkcs11Error> {
+    match objects.all_public()?.is_empty() || objects.session.says_logged_in() {
+        true => Ok(()),
+        false => Err(Pkcs11Error::NoKey {
+            token: objects.token.name(),
+            wanted: "that is hidden without a login: it shows others".to_owned(),
+        }),
+    }
+}
+
 impl<'a> Cleared<'a> {
     /// Notes that the PIN is sent, sends it, once, and remembers what is answered to it.
     /// cryptoki wants a copy on the ordinary heap, which it wipes.
     pub(super) fn send(self, user: UserType) -> Result<Taken<'a>, Refusal> {
         let Self { pins, token, session, pin, hash, before, without_note } = self;
         let sending =
-            pin.answer().sending(without_note).map_err(|NotNoted { repair, source }| {
+            pins.sending((&hash, &pin), without_note).map_err(|NotNoted { repair, source }| {
                 Refusal::NotNoted(Pkcs11Error::PinNotNoted { token: token.name(), repair, source })
             })?;
         let sent = leaving_no_trace_of_much(|| {

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use super::refusal::Unclear;
 use super::token::Token;
 use crate::error::Pkcs11Error;
-use crate::secret::{Pin, PinAnswer, leaving_no_trace_of_much};
+use crate::secret::{NotNoted, Pin, PinAnswer, Sending, WithoutNote, leaving_no_trace_of_much};
 
 /// More PINs than anybody tries; older answers are dropped first.
 const MOST: usize = 64;
@@ -156,6 +156,30 @@ impl Pins {
         }
     }
 
+    /// This PIN goes to the token next: noted for each of those who gave it.
+    pub(super) fn sending(
+        &self,
+        (hash, pin): (&PinHash, &Pin),
+        without_note: WithoutNote,
+    ) -> Result<Sendings, NotNoted> {
+        let accepted = self.accepted.as_ref().filter(|accepted| accepted.hash.same(hash));
+        let others = accepted
+            .into_iter()
+            .flat_map(|accepted| accepted.also_of.iter().chain([accepted.pin.answer()]))
+            .filter(|other| !other.is(pin.answer()));
+        let mut all = Sendings(Vec::new());
+        for answer in [pin.answer()].into_iter().chain(others) {
+            match answer.sending(without_note) {
+                Ok(sending) => all.0.push(sending),
+                Err(not_noted) => {
+                    all.not_sent();
+                    return Err(not_noted);
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// The token has taken a PIN.
     pub(super) fn accept(&mut self, hash: &PinHash, pin: &Pin) {
         self.accepted_was_refused = false;
@@ -177,8 +201,8 @@ impl Pins {
     /// a PIN pad a person may type right the next time.
     pub(super) fn refuse(&mut self, hash: &PinHash) {
         if let Some(accepted) = self.accepted.take_if(|accepted| accepted.hash.same(hash)) {
+            drop(accepted);
             self.accepted_was_refused = true;
-            accepted.also_of.iter().for_each(PinAnswer::refused);
         }
         if !hash.of_pad {
             self.refused.retain(|(known, _)| !known.same(hash));
@@ -192,9 +216,6 @@ impl Pins {
             && accepted.hash.same(hash)
         {
             accepted.in_doubt = true;
-            if matches!(unclear, Unclear::Answered(_)) {
-                accepted.also_of.iter().for_each(PinAnswer::in_doubt);
-            }
         }
         if !hash.of_pad {
             self.unclear.retain(|(known, ..)| !known.same(hash));
@@ -207,6 +228,28 @@ impl Pins {
     pub(super) fn forget_accepted(&mut self) {
         self.accepted = None;
         self.accepted_was_refused = false;
+    }
+}
+
+/// A PIN on its way, for each of those who gave it. Dropped, it is in doubt.
+#[must_use = "what is dropped is in doubt"]
+pub(super) struct Sendings(Vec<Sending>);
+
+impl Sendings {
+    pub(super) fn accepted(self) {
+        self.0.into_iter().for_each(Sending::accepted);
+    }
+
+    pub(super) fn refused(self) {
+        self.0.into_iter().for_each(Sending::refused);
+    }
+
+    pub(super) fn not_sent(self) {
+        self.0.into_iter().for_each(Sending::not_sent);
+    }
+
+    pub(super) fn in_doubt(self) {
+        self.0.into_iter().for_each(Sending::in_doubt);
     }
 }
 

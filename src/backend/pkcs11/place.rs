@@ -39,6 +39,8 @@ pub(super) struct Place {
     pub(super) public: Mutex<Option<ObjectHandle>>,
     /// Whether the token has shown it while nobody was logged in.
     pub(super) shown_to_anybody: AtomicBool,
+    /// It has before, as the configuration or the header says.
+    pub(super) must_be_shown: bool,
 }
 
 impl Place {
@@ -109,30 +111,44 @@ impl Place {
         }
     }
 
-    /// The same before a PIN is sent, on a session in which nobody is logged in.
-    pub(super) fn check_before_pin(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
-        if self.check(objects)?.is_some() {
+    /// The same, and remembers whether the token shows the key to whoever is not logged in.
+    pub(super) fn check_from_outside(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
+        let shown = self.check(objects)?.is_some();
+        if shown && !self.is_shown_to_anybody() && !objects.session.says_logged_in() {
             self.shown_to_anybody.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
+    /// The same before a PIN is sent: a token that has shown the key, today or years ago,
+    /// has to show it now. Another one can have its names.
+    pub(super) fn check_before_pin(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
+        self.check_from_outside(objects)?;
+        self.must_have_shown_itself(objects.token.name())
+    }
+
     /// The same after a loss. Another token may have come under the name of the one that
-    /// was there: nothing that is known of that one is a hint, and what it showed before
-    /// it has to show again.
+    /// was there: nothing that is known of that one is a hint.
     pub(super) fn check_again(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
         *self.public.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let was_shown = self.shown_to_anybody.load(Ordering::Relaxed);
-        self.check_before_pin(objects)?;
+        self.check_before_pin(objects)
+    }
+
+    /// By the last check.
+    pub(super) fn must_have_shown_itself(&self, token: String) -> Result<(), Pkcs11Error> {
+        let was_shown = self.must_be_shown || self.is_shown_to_anybody();
         if was_shown && !self.is_shown() {
-            let (token, wanted) = (objects.token.name(), with_id(&self.locator.id));
-            return Err(Pkcs11Error::NoKey { token, wanted });
+            return Err(Pkcs11Error::KeyNotShown { token, key: with_id(&self.locator.id) });
         }
         Ok(())
     }
 
+    pub(super) fn is_shown_to_anybody(&self) -> bool {
+        self.shown_to_anybody.load(Ordering::Relaxed)
+    }
+
     /// Whether the last check saw the public key.
-    pub(super) fn is_shown(&self) -> bool {
+    fn is_shown(&self) -> bool {
         self.public.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 

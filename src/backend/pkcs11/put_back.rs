@@ -1,30 +1,48 @@
 //! Writing a public key back to the token that has only the private one left.
 
-use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 
-use super::LoggedIn;
-use super::object::{Objects, with_id};
+use super::connection::LoginGuard;
+use super::login::Meant;
+use super::object::{Objects, number, with_id};
 use super::point::OCTET_STRING;
-use super::scheme::Scheme;
-use crate::algorithm::VerifyingKey;
-use crate::backend::Pkcs11Locator;
+use super::scheme::{Scheme, kind_of, of_key_type};
+use super::{LoggedIn, Pkcs11Backend};
+use crate::algorithm::{AlgorithmId, VerifyingKey};
+use crate::backend::{Backend as _, Credentials, Pkcs11Locator};
 use crate::did::Did;
 use crate::error::{OpenError, Pkcs11Error, SignError};
 use crate::key::challenge::prove_possession;
 
-impl LoggedIn<'_> {
+impl Pkcs11Backend {
     /// **Blocks** on the device. Writes the public key of a DID to the token beside its
     /// private key, where the public object was deleted; does nothing where it is there.
-    /// Before that, the private key signs a challenge which this very public key verifies.
+    /// The PIN is sent, once, although the token does not show the key: to the token of the
+    /// locator, and not where that shows another key. Before the key is written, the
+    /// private key signs a challenge which this very public key verifies.
     ///
     /// # Errors
     ///
-    /// [`Pkcs11Error::NoKey`] if the private key is not there either,
-    /// [`Pkcs11Error::KeyReplaced`] if another public key is there,
-    /// [`OpenError::NotItsKey`] if the private key is another one.
-    pub fn write_public_key(&self, locator: &Pkcs11Locator, did: &Did) -> Result<(), OpenError> {
+    /// As when a key is opened; [`Pkcs11Error::NoKey`] if the private key is not there
+    /// either, [`Pkcs11Error::KeyReplaced`] if another public key is there,
+    /// [`Pkcs11Error::OtherPrivateKey`] if the private key is another one.
+    pub fn write_public_key(
+        &self,
+        locator: &Pkcs11Locator,
+        did: &Did,
+        credentials: &Credentials,
+    ) -> Result<(), OpenError> {
+        let pin = credentials.want_pin(self.kind())?;
+        let place = self.place(locator, did)?;
+        let token = place.token_to_open()?;
+        let login = LoginGuard::enter_for(Meant::KeyNotShown(&place), &token, pin, self.policy())?;
+        LoggedIn { backend: self, token, login }.put_back(locator, did)
+    }
+}
+
+impl LoggedIn<'_> {
+    fn put_back(&self, locator: &Pkcs11Locator, did: &Did) -> Result<(), OpenError> {
         let (key, id) = (did.verifying_key(), locator.id.as_slice());
-        self.must_be_at(locator)?;
         let session = self.token().writing_session()?;
         let objects = Objects { token: self.token(), session: &session };
         let pair = objects.pair(id)?;
@@ -44,14 +62,27 @@ impl LoggedIn<'_> {
                 _ => Ok(()),
             };
         }
-        prove_possession(key, |challenge| {
+        let is_another = |found: &str| {
+            let (token, key, found) = (self.token().name(), with_id(id), found.to_owned());
+            OpenError::from(Pkcs11Error::OtherPrivateKey { token, key, found })
+        };
+        // Before it is asked to sign: what another key answers to that says little.
+        if let Some(found) = objects.other_kind(private, key.algorithm())? {
+            return Err(is_another(found));
+        }
+        let proved = prove_possession(key, |challenge| {
             // In a session of its own: one that failed to sign is of no use any more.
             let session = self.token().session().map_err(SignError::from)?;
             let calls = self.token().module().calls();
             let confirm = || self.confirm(&session, private);
             let signed = calls.sign_once(key.algorithm(), &session, private, challenge, confirm);
             Ok(signed.map_err(|error| error.into_error(self.token().name()))?)
-        })?;
+        });
+        match proved {
+            Ok(()) => {}
+            Err(OpenError::NotItsKey) => return Err(is_another("another one of its kind")),
+            Err(error) => return Err(error),
+        }
         objects.create_public(key, id, &locator.label)?;
         Ok(())
     }
@@ -66,7 +97,7 @@ impl LoggedIn<'_> {
         did: &Did,
         storage: Option<&[u8]>,
     ) -> Result<(), Pkcs11Error> {
-        self.must_be_at(locator)?;
+        self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)?;
         let session = self.token().writing_session()?;
         let objects = Objects { token: self.token(), session: &session };
         // Somebody may have put another there since.
@@ -90,6 +121,27 @@ impl LoggedIn<'_> {
 }
 
 impl Objects<'_> {
+    /// What a key is, by its type and its curve, if it is none of this algorithm.
+    fn other_kind(
+        self,
+        key: ObjectHandle,
+        algorithm: AlgorithmId,
+    ) -> Result<Option<&'static str>, Pkcs11Error> {
+        let asked = [AttributeType::KeyType, AttributeType::EcParams];
+        let [key_type, curve] = self.values(key, asked)?;
+        let key_type = key_type.and_then(number);
+        // Not every token shows the curve of a private key.
+        let may_be = |curve: Vec<u8>| {
+            Scheme::of(algorithm).curves.iter().any(|(_, known)| *known == curve.as_slice())
+        };
+        Ok(match key_type.and_then(of_key_type) {
+            None => Some(kind_of(key_type)),
+            Some(found) if found != algorithm => Some("one on another curve"),
+            Some(_) if curve.is_none_or(may_be) => None,
+            Some(_) => Some("one on another curve"),
+        })
+    }
+
     /// Creates a public key's object, in the encoding that the token reads back right.
     pub(super) fn create_public(
         self,

@@ -161,7 +161,7 @@ impl<'a> MaySend<'a> {
         let auth = Auth::try_from(self.pin.auth_value().as_slice()).doing(DOING)?;
         let sending = self
             .answer
-            .sending(self.without_note)
+            .sending_unchanged(self.without_note)
             .map_err(|NotNoted { repair, source }| TpmError::PinNotNoted { repair, source })?;
         if let Err(failed) = context.tr_set_auth(key.into(), auth).doing(DOING) {
             sending.not_sent();

@@ -40,16 +40,21 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         );
     }
     let source = context.source(home.wants_for_new()?.pin());
-    let Made { bundle, header, .. } = match adopted {
+    let Made { header, bundle, .. } = match adopted {
         Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
         #[cfg(feature = "pkcs11")]
         Named::Hidden => adopt::hidden(&mut home, args, source)?,
         Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
     };
+    let provenance = bundle.signer().provenance();
+    // Within a login a token shows more.
+    drop(bundle);
+    #[cfg(feature = "pkcs11")]
+    crate::relocate::record_shown(&mut home);
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || {
-            let place = match (bundle.signer().provenance(), header.locator()) {
+            let place = match (provenance, header.locator()) {
                 (_, Some(locator)) => {
                     format!("in token {} ({locator})", one_line(&locator.token))
                 }
@@ -61,8 +66,8 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 }
                 (_, None) => "in the TPM, and never leaves it".into(),
             };
-            let mut text = format!("{}\nThe key is {place}.\n", bundle.did());
-            if bundle.signer().provenance() == ProvenanceKind::DeviceHeld {
+            let mut text = format!("{}\nThe key is {place}.\n", header.did());
+            if provenance == ProvenanceKind::DeviceHeld {
                 text.push_str("It is not shown to be born there: there may be copies.\n");
             }
             if header.locator().is_some() && matches!(header.storage(), Storage::Passphrase {}) {

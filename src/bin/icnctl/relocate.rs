@@ -43,9 +43,17 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
     )
 }
 
+/// Has it known which token shows the key, now that nobody is logged in any more.
+pub(crate) fn record_shown(home: &mut Home) {
+    if let Err(error) = home.record_shown() {
+        let path = home.config_path().display();
+        log::warn!("that the token shows the key could not be recorded in {path}: {error}");
+    }
+}
+
 /// `icnctl id write-public-key`
 pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
-    let home = context.home()?;
+    let mut home = context.home()?;
     let identity = home.locate()?;
     let header = identity.header().clone();
     let Some(locator) = header.locator() else {
@@ -53,7 +61,8 @@ pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
         return Err(CliError::OnlyForTokens { command, backend });
     };
     let source = context.source_of(&identity);
-    identity.ask(source)?.write_public_key()?;
+    identity.write_public_key(source)?;
+    record_shown(&mut home);
     context.format.print(
         || show::as_json(&header, &show::Device::JustMade),
         || format!("The public key of {} is on the token, at {locator}.\n", header.did()),
@@ -94,13 +103,19 @@ pub(crate) fn hiding(
     }
     let mut config = context.pkcs11(module)?;
     (config.token, config.serial, config.slot) = (None, None, None);
+    config.key_shown = false;
     config.key = Some(context.key.clone().unwrap_or_default());
     // No token at all, or several: that the key was not found says more.
     let Some(token) = Pkcs11Backend::open(&config).ok().and_then(|one| hides_keys(&one)) else {
         return Ok(None);
     };
+    // One that has shown the key shows it still: a token that does not is another one, whatever
+    // it is called.
+    let has_shown = header.locator().is_some_and(|before| before.shown)
+        || context.config.identity.pkcs11.as_ref().is_some_and(|pkcs11| pkcs11.key_shown);
     let is_named = context.key.as_ref().is_some_and(|key| key.token().or(key.serial()).is_some());
-    if !is_named && !header.locator().is_some_and(|before| may_be(&token, before)) {
+    let is_likely = !has_shown && header.locator().is_some_and(|before| may_be(&token, before));
+    if !is_named && !is_likely {
         return Ok(None);
     }
     // Another may be there by the time that the PIN is sent.

@@ -30,6 +30,7 @@ fn full() -> Config {
         allow_unnoted_try: true,
         trust_key_history: false,
         assurance_at_most: Assurance::SoftToken,
+        key_shown: true,
         make_keys_in_slots: true,
     });
     identity.tpm = Some(TpmConfig {

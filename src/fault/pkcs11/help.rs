@@ -51,7 +51,7 @@ impl Pkcs11Error {
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows \
-                 (`LoggedIn::write_public_key`)"
+                 (`LockedIdentity::write_public_key`)"
             }
             Self::NoPublicKey { of_identity: false, .. } => {
                 "write its public key to the token, with the same id: `pkcs11-tool --module \
@@ -116,6 +116,16 @@ impl Pkcs11Error {
             Self::KeyReplaced { .. } => {
                 "nothing was signed and no PIN was sent: find out who replaced the key, and \
                  restore it or the token"
+            }
+            Self::OtherPrivateKey { .. } => {
+                "the identity's private key is not there: put it back from the token's own backup, \
+                 under its id; or bring the token that has it"
+            }
+            Self::KeyNotShown { .. } => {
+                "find out whether it is another token with the same label and serial number. If it \
+                 is yours and its public key was deleted, write that back \
+                 (`LockedIdentity::write_public_key`, which sends the PIN); if the key is on another token \
+                 now, record where it is (`IdentityStore::relocate`)"
             }
             Self::PublicKey { .. } => {
                 "this key cannot be used here: generate another in the device"

@@ -99,10 +99,13 @@ impl IdentityStore {
         let KeyAtRest::Device(key) = backend.find(&place, did).map_err(gone)? else {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
-        undo.spare(header)?;
-        undo.clear(backend, Some((did, &place)), credentials)?;
+        let place = place.seen(key.is_shown());
         let pin = credentials.pin_for(backend.kind())?;
+        undo.spare(header)?;
+        undo.check_clear(backend, (did, &place))?;
+        // Opened first: there the key is compared before the PIN is sent.
         let key = key.unseal(&pin).map_err(|error| gone(error.into()))?;
+        undo.clear(backend, Some((did, &place)), credentials)?;
         match stored_secret(backend, header, credentials) {
             Ok(secret) => {
                 let storage = header.storage().clone();

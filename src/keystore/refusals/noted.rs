@@ -142,6 +142,12 @@ impl TryNote for Noted {
         one::remember(&self.noted_at, refusal);
     }
 
+    /// What others have tried meanwhile is not touched.
+    fn still_good(&self) {
+        let Some(source) = &self.source else { return };
+        report(self.put(source, None));
+    }
+
     fn in_doubt(&self) {
         let Some(source) = &self.source else { return };
         let doubted = Self::doubt(source, &self.device);

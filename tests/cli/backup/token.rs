@@ -94,7 +94,11 @@ fn a_key_that_is_gone_from_its_token_is_said_in_plain_words() {
         assert_eq!(ran.code, 0, "{}", ran.err);
     }
     let restore = ["--did", &did, "--module", module()];
-    drill.fails(&home, &restore, &["is not in this backup", "because: token node-1 has no key"]);
+    drill.fails(
+        &home,
+        &restore,
+        &["is not in this backup", "because: token node-1 does not show the"],
+    );
 }
 
 #[test]

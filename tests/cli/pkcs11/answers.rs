@@ -72,3 +72,39 @@ fn every_answer_to_a_pin_but_a_loss_ends_with_77_and_what_may_have_counted_is_no
         assert_eq!(ended, 0, "{code}: {said}");
     }
 }
+
+/// The PIN that is sent for one signature, or after a loss, is noted as that of the first login
+/// is: it may have been changed since.
+#[test]
+fn a_pin_whose_process_was_killed_in_any_login_is_in_doubt_until_it_is_tried_again_on_purpose() {
+    let hsm = SoftHsm::with_token("node-1");
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--always-auth"];
+    hsm.pkcs11_tool_on("node-1", &[&make[..], &["--label", "each", "--id", "07"]].concat());
+    let each = hsm.home();
+    let key = format!("pkcs11:token=node-1;object=each?module-path={}", hsm.fault_module());
+    each.ok(&["id", "init", "--key", &key], b"");
+    let once = hsm.faulty_identity("node-1");
+    for (home, dies) in [
+        (&once, "on C_Login 1 die"),
+        (&each, "on C_Login 1 die"),
+        // For the challenge, and for the signature.
+        (&each, "on C_Login 2 die"),
+        (&each, "on C_Login 3 die"),
+        (&once, "on C_SignInit 2 kill-all\non C_Login 2 die"),
+    ] {
+        let file = home.beside("pin");
+        write_private(&file, PIN);
+        let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+        hsm.script(dies);
+        assert_eq!(home.icnctl(&sign, b"hello").code, -1, "{dies}");
+        hsm.script("");
+        let before = hsm.count("C_Login");
+        let texts = ["whether it was refused is not known", "--retry-pin"];
+        home.refused(&sign, b"hello", &texts);
+        assert_eq!(hsm.count("C_Login"), before, "{dies}");
+        assert!(!home.read("refused.json").contains(PIN));
+        home.ok(&[&["--retry-pin"][..], &sign].concat(), b"hello");
+        assert!(!home.path("refused.json").exists(), "{dies}");
+        home.ok(&sign, b"hello");
+    }
+}

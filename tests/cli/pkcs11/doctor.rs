@@ -322,7 +322,18 @@ fn an_identity_whose_key_is_gone_does_not_work_here() {
     for class in ["privkey", "pubkey"] {
         hsm.pkcs11_tool(&["--delete-object", "--type", class, "--label", "icn-identity"]);
     }
-    // A token may show nothing without a login, whether the key is there or not.
+    // It has shown its key before: a probe sends no PIN to one that does not.
+    for more in [&[][..], &["--probe"]] {
+        let before = hsm.count("C_Login");
+        let (code, report) = doctor(&hsm, &home, more);
+        assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
+        assert!(said(&report, "the identity's key", "found").contains("does not show the public"));
+        assert_eq!(conclusion(&report), "This identity does not work here.");
+        assert_eq!(hsm.count("C_Login"), before);
+    }
+    // Where that is not known, it may show nothing without a login.
+    let text = home.read("icn.toml").replace("key_shown = true\n", "");
+    home.write("icn.toml", &text);
     let (code, report) = doctor(&hsm, &home, &[]);
     assert_eq!((code, state(&report, "the identity's key")), (0, "warning"), "{report}");
     assert!(said(&report, "the identity's key", "found").contains("it was not seen"), "{report}");

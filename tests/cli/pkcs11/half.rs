@@ -27,8 +27,8 @@ fn a_public_key_that_was_deleted_is_named_and_written_back() {
             &["sign"],
             b"hello",
             &[
-                "has the private key with id ",
-                ", and not its public key",
+                "does not show the public key with id ",
+                "no PIN was sent",
                 "icnctl id write-public-key",
             ],
         );
@@ -49,22 +49,41 @@ fn a_public_key_that_was_deleted_is_named_and_written_back() {
     }
 }
 
+/// Nothing is wrong with a public object, which there is none of, and a new key is another DID.
 #[test]
 fn a_public_key_is_not_written_beside_the_private_key_of_another() {
-    let hsm = SoftHsm::with_token("node-1");
-    let home = hsm.identity("node-1");
-    let locator = home.show()["locator"].as_str().unwrap().to_owned();
-    let id = locator.split(";id=%").nth(1).unwrap().replace('%', "");
-    let id = id.split(';').next().unwrap();
-    for kind in ["pubkey", "privkey"] {
-        delete(&hsm, kind);
+    for (algorithm, kind, found) in [
+        ("ed25519", "EC:edwards25519", "another one of its kind"),
+        ("ed25519", "EC:prime256v1", "one on another curve"),
+        ("ed25519", "RSA:1024", "an RSA key"),
+        ("p256", "EC:prime256v1", "another one of its kind"),
+        ("p256", "EC:secp384r1", "one on another curve"),
+        ("p256", "EC:edwards25519", "one on another curve"),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home();
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        home.ok(&[&init[..], &["--algorithm", algorithm]].concat(), b"");
+        let locator = home.show()["locator"].as_str().unwrap().to_owned();
+        let id = locator.split(";id=%").nth(1).unwrap().replace('%', "");
+        let id = id.split(';').next().unwrap();
+        for kind in ["pubkey", "privkey"] {
+            delete(&hsm, kind);
+        }
+        let make = ["--keypairgen", "--key-type", kind, "--label", "other", "--id", id];
+        hsm.pkcs11_tool_on("node-1", &make);
+        let public = ["--delete-object", "--type", "pubkey", "--label", "other"];
+        hsm.pkcs11_tool_on("node-1", &public);
+        let before = hsm.objects("node-1");
+        let says = ["is not the identity's, but ", found, "own backup"];
+        let (ran, calls) = hsm.calls(|| home.fails(&["id", "write-public-key"], b"", &says));
+        assert!(!ran.err.contains("stray") && !ran.err.contains("generate"), "{}", ran.err);
+        // One of another kind is not asked to sign.
+        let signs = usize::from(found.starts_with("another"));
+        assert_eq!(count(&calls, "C_Sign"), signs, "{kind}: {calls:?}");
+        assert_eq!(hsm.objects("node-1"), before);
     }
-    let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--label", "other", "--id", id];
-    hsm.pkcs11_tool_on("node-1", &make);
-    hsm.pkcs11_tool_on("node-1", &["--delete-object", "--type", "pubkey", "--label", "other"]);
-    let before = hsm.objects("node-1");
-    home.fails(&["id", "write-public-key"], b"", &["public key", "private key"]);
-    assert_eq!(hsm.objects("node-1"), before);
 }
 
 #[test]
@@ -209,11 +228,9 @@ fn a_key_that_is_not_shown_among_others_is_not_said_to_be_hidden() {
         assert!(advice.contains("icnctl id write-public-key"), "{advice}");
         assert!(advice.contains("icnctl id relocate"), "{advice}");
         assert_eq!(conclusion, "This identity does not work here.");
-        // A login shows which half is left.
-        let (code, verdict, _) = doctor(&home, &["--probe"]);
-        assert_eq!((code, &verdict["state"]), (1, &json!("fail")), "{verdict}");
-        assert!(verdict["found"].as_str().unwrap().contains("and not its public key"), "{verdict}");
-        assert!(verdict["advice"].as_str().unwrap().contains("icnctl id write-public-key"));
+        // It has shown the key before: a probe sends it no PIN.
+        let texts = ["does not show the public key", "no PIN was sent", "id write-public-key"];
+        home.fails(&["backend", "doctor", "--probe"], b"", &texts);
         home.fails(&["id", "relocate"], b"", &["no token has the key", "id write-public-key"]);
 
         home.ok(&["id", "write-public-key"], b"");

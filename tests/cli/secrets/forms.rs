@@ -85,7 +85,16 @@ fn a_changed_passphrase_is_composed() {
 /// As earlier versions took them from a file or a variable.
 #[test]
 fn an_existing_passphrase_that_no_prompt_can_take_still_opens() {
-    for made in ["one\ntwo", "one\n", "tab\tbed", "\u{feff}mark", "\r"] {
+    for made in [
+        "one\ntwo",
+        "one\n",
+        "tab\tbed",
+        "\u{feff}mark",
+        "\u{a0}one",
+        "two\u{200b}",
+        "\u{3000}",
+        "\r",
+    ] {
         let kept = reencrypted(made);
         let in_file = format!("{made}\n");
         if made != "\r" {
@@ -108,6 +117,7 @@ fn an_existing_passphrase_that_is_odd_and_wrong_is_named() {
         (&b"pass\n\n"[..], "it has more than one line"),
         (b"\xef\xbb\xbfpass\n", "it has a byte order mark, U+FEFF"),
         (b"pass\t", "it has a control character, U+0009"),
+        (b"pass\xc2\xa0", "begins or ends with a character that nobody sees, U+00A0"),
     ] {
         let ran = kept.with_file(bytes, &["sign"]);
         assert_eq!(ran.code, 77, "{}", ran.err);

@@ -17,6 +17,9 @@ fn a_wrong_pin_costs_one_try_and_is_not_sent_again() {
         for _ in 0..3 {
             node.ends(77, 0, &["sign"], &again);
         }
+        // A TPM is no token.
+        let said = node.icnctl(&["sign"]).err;
+        assert!(!said.contains("token"), "{said}");
         let noted = node.home.read("refused.json");
         assert!(!noted.contains(WRONG) && !noted.contains(PIN), "{noted}");
         // Another one is tried.

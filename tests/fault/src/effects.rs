@@ -115,6 +115,8 @@ fn before(function: &str, session: Option<CK_SESSION_HANDLE>) -> Result<Changes,
             Effect::Zero => changes.zero = true,
             Effect::Length(length) => changes.length = Some(length),
             Effect::ChangePin => state().script.pin = Some("changed".into()),
+            // As by a kill: nothing is undone, and nobody is told.
+            Effect::Die => std::process::abort(),
             Effect::Sleep(time) => std::thread::sleep(Duration::from_millis(time)),
             Effect::KillSession => {
                 let gone = session.and_then(|session| state().sessions.remove(&session));

@@ -6,7 +6,7 @@
 //! function after the last random rule that held). EFFECT: `return CKR` (nothing real is called), `after CKR`,
 //! `abort` and `abort-after` (the program ends before or after the real call),
 //! `kill-session`, `kill-all`, `logout`, `remove-token`, `finalize`, `sleep MS`,
-//! `flip`, `zero` and `length N` (all of a signature).
+//! `die` (the process ends at once), `flip`, `zero` and `length N` (all of a signature).
 //!
 //! Everything else holds as long as the script does, see [`Script`].
 
@@ -133,6 +133,7 @@ pub(crate) enum Effect {
     Logout,
     RemoveToken,
     Finalize,
+    Die,
     Sleep(u64),
     Flip,
     Zero,
@@ -255,6 +256,7 @@ fn rule(function: &str, words: &[&str]) -> Result<Rule, String> {
         ["logout"] => Effect::Logout,
         ["remove-token"] => Effect::RemoveToken,
         ["finalize"] => Effect::Finalize,
+        ["die"] => Effect::Die,
         ["sleep", time] => Effect::Sleep(number(time)?),
         ["flip"] => Effect::Flip,
         ["zero"] => Effect::Zero,

@@ -1,8 +1,11 @@
 //! The identity's own key: whether it is there, and whether the token claims more of it
 //! than it did.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::super::place::Place;
 use super::options::KnownKey;
 use super::{ModuleReport, in_full};
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
@@ -10,7 +13,7 @@ use crate::backend::pkcs11::Pkcs11Backend;
 use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, StorageVault as _};
 use crate::config::Pkcs11Config;
 use crate::did::Did;
-use crate::error::{DeviceError, Error, Pkcs11Error};
+use crate::error::{DeviceError, Error, OpenError, Pkcs11Error};
 use crate::evidence::{Attribute, Fact, ProvenanceKind, Word};
 use crate::key::DidKey;
 use crate::secret::Pin;
@@ -74,20 +77,28 @@ impl KnownKey {
     #[must_use]
     pub fn look(&self, config: &Pkcs11Config) -> Verdict {
         let requirement = self.requirement();
-        match backend(config).and_then(|backend| self.find(&backend)) {
-            Ok(KeyAtRest::Device(key)) if key.is_shown() => verdict(
+        let found = backend(config).and_then(|backend| self.find(&backend));
+        let shown = found.map(|found| match found {
+            KeyAtRest::Device(key) => (key.is_shown(), key.check_shown().err().map(Error::from)),
+            KeyAtRest::Software(_) => (false, None),
+        });
+        match shown {
+            Ok((true, _)) => verdict(
                 requirement,
                 Outcome::Ok,
                 "the token shows its public key; the private key was not looked for",
                 "",
             ),
-            Ok(_) => match self.others_are_shown(config) {
-                Ok(false) => verdict(
-                    requirement,
-                    Outcome::Warning,
-                    "the token shows no public key without a login, so it was not seen",
-                    "a probe opens it",
-                ),
+            Ok((_, unshown)) => match self.others_are_shown(config) {
+                Ok(false) => match unshown {
+                    Some(error) => failed(requirement, &error),
+                    None => verdict(
+                        requirement,
+                        Outcome::Warning,
+                        "the token shows no public key without a login, so it was not seen",
+                        "a probe opens it",
+                    ),
+                },
                 Ok(true) => verdict(
                     requirement,
                     Outcome::Fail,
@@ -106,6 +117,11 @@ impl KnownKey {
     fn others_are_shown(&self, config: &Pkcs11Config) -> Result<bool, Error> {
         let shows = backend(config)?.shows_public_keys(&self.locator);
         Ok(shows.map_err(DeviceError::from)?)
+    }
+
+    /// Where it is: its public key is compared there before a PIN is sent.
+    pub(super) fn place(&self, config: &Pkcs11Config) -> Result<Arc<Place>, Error> {
+        Ok(backend(config)?.place(&self.locator, &self.did).map_err(DeviceError::from)?)
     }
 
     fn find(&self, backend: &Pkcs11Backend) -> Result<KeyAtRest, Error> {
@@ -300,6 +316,13 @@ fn advice(error: &Error) -> String {
     match error {
         Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => {
             "the key is gone from this token: find the token that has it, or restore it".into()
+        }
+        Error::Open(OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::KeyNotShown {
+            ..
+        }))) => {
+            "find out whether it is another token with the same label and serial number; if it is \
+             yours and its public key was deleted, write that back"
+                .into()
         }
         error => error.help().unwrap_or_else(|| "see whether it is the right token".into()),
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::super::connection::LoginGuard;
 use super::super::failure::in_full_of_making;
 use super::super::keygen::{Generated, Lifetime};
+use super::super::login::Meant;
 use super::super::module::Module;
 use super::super::object::{Objects, with_id};
 use super::super::policy::Policy;
@@ -102,7 +103,9 @@ pub fn probe(
 ) -> Result<ProbeReport, Error> {
     let module = Module::open(config)?;
     let token = Token::select(&module, &Wanted::from_config(config))?;
-    let _login = LoginGuard::enter(&token, pin, Policy::of(config))?;
+    let place = options.known.as_ref().map(|key| key.place(config)).transpose()?;
+    let meant = place.as_ref().map_or(Meant::None, |place| Meant::Key(place));
+    let _login = LoginGuard::enter_for(meant, &token, pin, Policy::of(config))?;
     let session = token.session()?;
     let keys = Objects { token: &token, session: &session }.all_public()?.len();
     drop(session);

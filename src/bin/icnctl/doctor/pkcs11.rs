@@ -140,6 +140,7 @@ fn configured(context: &Context, args: &DoctorArgs) -> Result<Pkcs11Config, CliE
     if let Some(token) = &args.token {
         // Another token than the configured one has another serial number.
         config.serial = None;
+        config.key_shown = false;
         config.token = Some(token.clone());
     }
     Ok(config)

@@ -39,7 +39,7 @@ impl Help for BackupError {
                  command again with --did DID"
             }
             Self::KeyNotThere { source, .. } => {
-                let try_first = source.on_the_command_line();
+                let try_first = Self::if_not_shown(source).or_else(|| source.on_the_command_line());
                 let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();
                 return Some(format!(
                     "bring that very device back{try_first}, and run the command again; if the \

@@ -102,6 +102,11 @@ impl Help for Pkcs11Error {
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows: icnctl id write-public-key"
             }
+            Self::KeyNotShown { .. } => {
+                "find out whether it is another token with the same label and serial number. If it \
+                 is yours and its public key was deleted, write that back, which sends the PIN: \
+                 icnctl id write-public-key. If the key is on another token now: icnctl id relocate"
+            }
             Self::NotFound { logged_in: false, .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \
                  with the PIN if it is the only one, and has the label or the serial number of the \

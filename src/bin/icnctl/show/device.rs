@@ -22,7 +22,7 @@ pub(crate) enum Device {
     /// is not known.
     NotSeen,
     /// It is there, and shows public keys without a login, but not this one: that was
-    /// deleted, or the key is gone.
+    /// deleted, or the key is gone. Or it shows none, and has shown this one before.
     NotShown(String),
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
@@ -122,7 +122,10 @@ impl Looked {
 fn find(home: &Home, header: &Header) -> Device {
     match home.backend().and_then(|backend| home.store().find(backend, header)) {
         Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => {
-            not_seen(home, header)
+            match (not_seen(home, header), key.check_shown()) {
+                (Device::NotSeen, Err(error)) => Device::NotShown(error.to_string()),
+                (seen, _) => seen,
+            }
         }
         Ok(_) => Device::Present,
         Err(error) => Device::refused(&error),

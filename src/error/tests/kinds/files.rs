@@ -42,15 +42,24 @@ fn of_credentials() {
             (E::Differ { what: "PIN" }, K::InvalidInput),
             (E::NotSet { variable: variable() }, K::CredentialMissing),
             (E::NotSet { variable: "CREDENTIALS_DIRECTORY".into() }, K::CredentialMissing),
-            (E::NotUtf8 { variable: variable() }, K::InvalidInput),
             (E::NotAbsolute { variable: variable() }, K::InvalidInput),
             (
                 E::NotOneLine {
                     what: "PIN",
                     origin: String::new(),
                     problem: crate::secret::TextProblem::Lines,
+                    is_new: true,
                 },
                 K::InvalidInput,
+            ),
+            (
+                E::NotOneLine {
+                    what: "PIN",
+                    origin: String::new(),
+                    problem: crate::secret::TextProblem::NotUtf8,
+                    is_new: false,
+                },
+                K::WrongCredential,
             ),
         ],
     );
