@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod model;
 mod policy;
+mod processes;
 mod renewal;
 mod sendings;
 mod tools;

@@ -5,8 +5,8 @@
 //! - the last try is never spent;
 //! - the right PIN opens, unless nothing may be sent, and always afterwards.
 //!
-//! A thousand interleavings, a quarter of them in each of four processes with a TPM of their
-//! own. Each is told by its seed: `ICN_TEST_SEED` runs one again, or as many from it on as
+//! Six hundred interleavings, a quarter of them in each of four processes with a TPM of
+//! their own; four hundred more, of processes on one TPM, are in [`super::processes`]. Each is told by its seed: `ICN_TEST_SEED` runs one again, or as many from it on as
 //! `ICN_TEST_INTERLEAVINGS` says.
 
 use std::collections::BTreeMap;
@@ -24,13 +24,13 @@ use super::*;
 const SEED: &str = "ICN_TEST_SEED";
 /// The first one of a quarter.
 const FIRST: &str = "ICN_TEST_FIRST_SEED";
-const QUARTER: u64 = 250;
+const QUARTER: u64 = 150;
 
 /// Not random enough for anything but this (SplitMix64).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -41,7 +41,7 @@ impl Dice {
 
 /// Commands with the empty password of the lock-out hierarchy (part 3, section 25), by
 /// hand: a tool for each would take most of the time.
-fn lockout(tpm: &Swtpm, code: u32, parameters: &[u32]) {
+pub(crate) fn lockout(tpm: &Swtpm, code: u32, parameters: &[u32]) {
     let password = [0x40, 0, 0, 9, 0, 0, 0, 0, 0];
     let mut body = [code, 0x4000_000a, 9].map(u32::to_be_bytes).concat();
     body.extend(password);
@@ -52,7 +52,7 @@ fn lockout(tpm: &Swtpm, code: u32, parameters: &[u32]) {
     assert_eq!(answer[6..10], [0; 4], "{code:#x}");
 }
 
-fn counted(tpm: &Swtpm) -> u32 {
+pub(crate) fn counted(tpm: &Swtpm) -> u32 {
     let words = [0x17a, 6, 0x20e, 1].map(u32::to_be_bytes);
     let answer = ask(tpm, &[&[0x80, 1, 0, 0, 0, 22], words.as_flattened()].concat());
     u32::from_be_bytes(answer[23..27].try_into().unwrap())
@@ -294,7 +294,7 @@ impl Model {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 

@@ -41,6 +41,8 @@ struct State {
     /// What was said, by connection and direction.
     heard: BTreeMap<usize, Vec<u8>>,
     commands: Vec<u32>,
+    /// Commands that got an answer, with its code.
+    answered: Vec<(u32, u32)>,
     /// After so many commands, between two connections.
     hook: Option<(usize, Box<dyn FnOnce() + Send>)>,
 }
@@ -83,11 +85,17 @@ impl Wire {
         self.commands().into_iter().map(command_name).collect()
     }
 
+    /// Those that the TPM has answered, in order, each with the response code.
+    pub fn answered(&self) -> Vec<(u32, u32)> {
+        lock(&self.state).answered.clone()
+    }
+
     /// Forgets what was heard.
     pub fn clear(&self) {
         let mut state = lock(&self.state);
         state.heard.clear();
         state.commands.clear();
+        state.answered.clear();
     }
 
     /// All that was said on both channels: connection after connection, first
@@ -316,7 +324,12 @@ fn answers(
             let mut state = lock(state);
             state.hear(stream, &bytes);
             if channel == COMMANDS {
-                state.waiting = false;
+                if std::mem::take(&mut state.waiting)
+                    && let (Some(command), Some(code)) = (state.commands.last(), bytes.get(6..10))
+                {
+                    let answer = (*command, big_endian(code));
+                    state.answered.push(answer);
+                }
                 if std::mem::take(&mut state.deaf) {
                     break;
                 }
