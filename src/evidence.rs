@@ -18,6 +18,8 @@ pub use assurance::Assurance;
 pub(crate) use assurance::Trust;
 pub use device::DeviceIdentity;
 pub use fact::{Attribute, Fact, Word};
+#[cfg(feature = "pkcs11")]
+pub(crate) use pkcs11::HISTORY;
 pub use pkcs11::Pkcs11Attributes;
 pub use requirement::{Requirement, Unmet};
 pub use tpm::TpmAttributes;
@@ -135,6 +137,24 @@ impl Evidence {
                 Self(Source::Pkcs11 { device, attributes, words, assurance, provenance })
             }
             source => Self(source),
+        }
+    }
+
+    /// The same of a key of which `earlier` tells, by name, what was said and whose word it
+    /// was: a no stays a no. With what is claimed now and was not then.
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "called by the keystore"))]
+    pub(crate) fn remembering(
+        self,
+        earlier: impl Fn(&str) -> Option<(Fact, Word)>,
+    ) -> (Self, Vec<&'static str>) {
+        match self.0 {
+            Source::Pkcs11 { device, attributes, words, assurance, .. } => {
+                let (attributes, words, claimed) = attributes.remembering(words, earlier);
+                let provenance = attributes.judge().unwrap_or(ProvenanceKind::DeviceHeld);
+                let source = Source::Pkcs11 { device, attributes, words, assurance, provenance };
+                (Self(source), claimed)
+            }
+            source => (Self(source), Vec::new()),
         }
     }
 

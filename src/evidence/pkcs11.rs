@@ -1,7 +1,10 @@
 //! The five attributes of PKCS#11, and what stands behind a token.
 
 use super::fact::{Attribute, Words};
-use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, Trust, known};
+use super::{Assurance, DeviceIdentity, Exposable, Fact, ProvenanceKind, Trust, Word, known};
+
+/// What an honest device never turns from no into yes.
+pub(crate) const HISTORY: [&str; 3] = ["local", "always_sensitive", "never_extractable"];
 
 /// `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`, `CKA_EXTRACTABLE` and
 /// `CKA_NEVER_EXTRACTABLE` of a private key (PKCS#11 v3.0, sections 4.9 and 4.10).
@@ -24,6 +27,36 @@ impl Pkcs11Attributes {
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn claim_birth(&self, device: &DeviceIdentity) -> bool {
         self.by(known::words(device)).local == Fact::True
+    }
+
+    /// What counts of a key of which `earlier` tells what was said: what of its history was
+    /// not true then is not now, whatever is said. With the names of what is claimed anew.
+    pub(super) fn remembering(
+        mut self,
+        mut words: Words,
+        earlier: impl Fn(&str) -> Option<(Fact, Word)>,
+    ) -> (Self, Words, Vec<&'static str>) {
+        let mut claimed = Vec::new();
+        let [local, always_sensitive, never_extractable] = HISTORY;
+        for (name, fact, word) in [
+            (local, &mut self.local, &mut words.local),
+            (always_sensitive, &mut self.always_sensitive, &mut words.always_sensitive),
+            (never_extractable, &mut self.never_extractable, &mut words.never_extractable),
+        ] {
+            match earlier(name) {
+                // A no is not taken back, nor is it forgotten where nothing is said now.
+                Some((before, whose))
+                    if whose != Word::Nobody && before != Fact::True && *fact != Fact::False =>
+                {
+                    if *fact == Fact::True {
+                        claimed.push(name);
+                    }
+                    (*fact, *word) = (before, whose);
+                }
+                _ => {}
+            }
+        }
+        (self, words, claimed)
     }
 
     pub(super) fn judge(&self) -> Result<ProvenanceKind, Exposable> {

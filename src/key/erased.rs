@@ -7,7 +7,7 @@ use super::device::{OpenedDevice, OpenedMaterial};
 use super::{DeviceHeld, External, Hardware, Key, Public, Software, TpmSealed, Unlocked};
 use crate::algorithm::{Algorithm, AlgorithmId, Ed25519, P256, Signature, VerifyingKey};
 use crate::did::{Did, DidMethod};
-use crate::evidence::{Evidence, ProvenanceKind};
+use crate::evidence::{Evidence, Fact, ProvenanceKind, Word};
 use crate::fault::{OpenError, SignError};
 use crate::kind::{ErrorKind, explain};
 use crate::private::Token;
@@ -100,10 +100,51 @@ impl DidKey {
         }
     }
 
+    /// The key as what it is by what was said of it before, whatever its device says now.
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "called by the keystore"))]
+    pub(crate) fn remembering(self, earlier: impl Fn(&str) -> Option<(Fact, Word)>) -> Self {
+        match self {
+            Self::Hardware(Key { public, material }) => match remembered(public, earlier) {
+                (public, true) => Self::Hardware(Key { public, material }),
+                (public, false) => Self::DeviceHeld(Key::new(public, material)),
+            },
+            Self::HardwareP256(Key { public, material }) => match remembered(public, earlier) {
+                (public, true) => Self::HardwareP256(Key { public, material }),
+                (public, false) => Self::DeviceHeldP256(Key::new(public, material)),
+            },
+            Self::DeviceHeld(Key { public, material }) => {
+                Self::DeviceHeld(Key::new(remembered(public, earlier).0, material))
+            }
+            Self::DeviceHeldP256(Key { public, material }) => {
+                Self::DeviceHeldP256(Key::new(remembered(public, earlier).0, material))
+            }
+            key => key,
+        }
+    }
+
     /// The same key, named by a DID of another method.
     pub fn with_did_method(self, method: DidMethod) -> Self {
         each!(self, key => key.with_did_method(method).into())
     }
+}
+
+/// With what was said before, and whether it is `hardware` by that.
+fn remembered(
+    public: Arc<Public>,
+    earlier: impl Fn(&str) -> Option<(Fact, Word)>,
+) -> (Arc<Public>, bool) {
+    let Some(evidence) = public.evidence.clone() else { return (public, false) };
+    let (evidence, claimed) = evidence.remembering(earlier);
+    if !claimed.is_empty() {
+        log::warn!(
+            "the device says of the key of {} what it did not say of it before ({}): its word is \
+             not taken; find out what has changed",
+            public.did,
+            claimed.join(", ")
+        );
+    }
+    let is_hardware = evidence.provenance() == ProvenanceKind::Hardware;
+    (Arc::new(Public::new(public.did.clone(), Some(evidence))), is_hardware)
 }
 
 fn as_imported(public: &Public) -> Arc<Public> {

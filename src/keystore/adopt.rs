@@ -1,6 +1,7 @@
 //! An identity around a key that its device has already.
 
 use super::draft::{Draft, New, stored};
+use super::header::Header;
 use super::identity::IdentityStore;
 use super::payload::Payload;
 use super::undo::Undo;
@@ -11,11 +12,10 @@ use crate::error::{DeviceError, Error};
 use crate::key::DidKey;
 
 impl IdentityStore {
-    /// What a header says which an earlier identity of this DID has left here.
-    fn in_file_until_left(&self, did: &Did) -> Option<u64> {
+    /// The header that an earlier identity of this DID has left here.
+    fn header_left(&self, did: &Did) -> Option<Header> {
         let left = self.read_header_at(&self.header_path()).ok().flatten();
-        let (header, _) = left.filter(|(header, _)| header.did() == did)?;
-        header.in_file_until()
+        left.map(|(header, _)| header).filter(|header| header.did() == did)
     }
 
     /// **Blocks** on device and files. Opens the key at a locator, and makes
@@ -51,14 +51,20 @@ impl IdentityStore {
         let KeyAtRest::Device(key) = backend.find(locator, did)? else {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
-        let (epoch, in_file_until) = (self.epoch_left(did), self.in_file_until_left(did));
+        let (epoch, left) = (self.epoch_left(did), self.header_left(did));
+        let in_file_until = left.as_ref().and_then(Header::in_file_until);
         let place = locator.clone().seen(key.is_shown());
         undo.check_clear(backend, (did, locator))?;
         // Opened first: there the key is compared before the PIN is sent.
         let key = key.unseal(&credentials.pin_for(backend.kind())?)?;
         undo.clear(backend, Some((did, locator)), credentials)?;
         let payload = Payload::empty(did.clone()).with_in_file_until(in_file_until);
-        let bundle = IdentityBundle::issue_around(payload.judge(key), epoch, None)?;
+        let key = payload.judge(key);
+        let key = match left {
+            Some(left) => left.judge(key),
+            None => key,
+        };
+        let bundle = IdentityBundle::issue_around(key, epoch, None)?;
         let is_second = was_known || self.has_left(did) || backend.had_identity(locator, did)?;
         let plan = backend.plan(Some(did))?;
         undo.announce(&plan)?;

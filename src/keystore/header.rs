@@ -14,6 +14,7 @@ use crate::bundle::Companions;
 use crate::did::Did;
 use crate::encoding::{base64, hex, objects};
 use crate::error::{FormatError, KeystoreError};
+use crate::key::DidKey;
 use crate::peer::Certificate;
 use crate::signer::DidSigner;
 
@@ -186,6 +187,11 @@ impl Header {
             Storage::Pkcs11Ecdh { wrapped } => Some(&wrapped.key_id),
             Storage::Passphrase {} | Storage::TpmSealed { .. } => None,
         }
+    }
+
+    /// The key as what it is by what is written here of it, whatever its device says now.
+    pub(super) fn judge(&self, key: DidKey) -> DidKey {
+        key.remembering(|name| self.evidence.said(name))
     }
 
     /// This header, where `now` says whether its token has shown the key without a login.

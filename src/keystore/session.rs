@@ -137,7 +137,7 @@ impl Located<'_> {
             opened_at(backend, &place, header.did(), key, credentials)?
         };
         payload = payload.with_in_file_until(header.in_file_until());
-        let key = payload.judge(key);
+        let key = header.judge(payload.judge(key));
         if let Err(error) = store.settle(&header) {
             log::warn!("a note of how the identity was made could not be removed: {error}");
         }

@@ -6,6 +6,7 @@ mod doctor;
 mod full;
 mod half;
 mod hidden;
+mod lies;
 mod names;
 mod naming;
 mod p256;

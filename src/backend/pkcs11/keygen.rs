@@ -120,6 +120,10 @@ impl Objects<'_> {
                         self.shows_its_id([public, private], id, "C_GenerateKeyPair")?;
                         return Ok(Generated { public, private, curve, template });
                     }
+                    // Then none of it was made, and nothing of it is found.
+                    Err(error @ Error::Pkcs11(RvError::UserNotLoggedIn, _)) => {
+                        return Err(self.token.failed("C_GenerateKeyPair")(error));
+                    }
                     Err(error) => {
                         // Some modules leave half a pair behind.
                         self.remove(id)?;
@@ -200,10 +204,32 @@ impl Objects<'_> {
         if id.is_empty() {
             return Ok(());
         }
+        // All are looked at first: the halves of a pair may go together.
+        let found = self.keys_named(id)?;
+        self.destroy_all(&found, id, || self.keys_named(id))
+    }
+
+    /// The same with what has this label and shows this id, where no search by the id finds
+    /// it.
+    pub(super) fn remove_labelled(self, id: &[u8], label: &str) -> Result<(), Pkcs11Error> {
+        let named = || -> Result<Vec<_>, Pkcs11Error> {
+            let labelled = self.find(&[Attribute::Label(label.into())])?;
+            Ok(labelled.into_iter().filter(|object| self.shows_id(*object, id)).collect())
+        };
+        self.destroy_all(&named()?, id, named)
+    }
+
+    /// Destroys these objects, and looks whether they are gone: by what `still` finds, and by
+    /// their handles. Some modules say that they have destroyed what they have not.
+    fn destroy_all(
+        self,
+        objects: &[ObjectHandle],
+        id: &[u8],
+        still: impl Fn() -> Result<Vec<ObjectHandle>, Pkcs11Error>,
+    ) -> Result<(), Pkcs11Error> {
         let mut result = Ok(());
         let mut gone = None;
-        // All are looked at first: the halves of a pair may go together.
-        for object in self.keys_named(id)? {
+        for &object in objects {
             match self.within_login(|| self.session.destroy_object(object)) {
                 Ok(()) => {}
                 // With the other half of its pair: in a YubiHSM 2 they are one object.
@@ -216,21 +242,50 @@ impl Objects<'_> {
         result?;
         // Unless the token shows it still, or would not if it were there.
         let logged_in = self.session.says_logged_in();
+        let left = || -> Result<bool, Pkcs11Error> {
+            let shown = objects.iter().copied().filter(|object| self.shows_id(*object, id));
+            Ok(!objects.is_empty()
+                && still()?.into_iter().chain(shown).any(|left| self.lasts(left)))
+        };
         match gone {
-            Some(error) if !logged_in || !self.keys_named(id)?.is_empty() => {
+            Some(error) if !logged_in || left()? => {
                 Err(self.token.failed("C_DestroyObject")(error))
             }
             _ if !logged_in => Err(Pkcs11Error::NotOpen { token: self.token.name() }),
+            None if left()? => Err(Pkcs11Error::Call {
+                call: "C_DestroyObject",
+                token: self.token.name(),
+                kind: ErrorKind::Damaged,
+                source: "the token says that it has removed what it still shows".into(),
+            }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an object shows this `CKA_ID`.
+    fn shows_id(self, object: ObjectHandle, id: &[u8]) -> bool {
+        self.read(object, AttributeType::Id).is_ok_and(|shown| shown.as_deref() == Some(id))
+    }
+
+    /// Whether an object stays when its session is closed, as far as it tells.
+    fn lasts(self, object: ObjectHandle) -> bool {
+        !self.read(object, AttributeType::Token).is_ok_and(|lasts| lasts.as_deref() == Some(&[0]))
     }
 
     /// The same in a session of its own: this one may have an operation
     /// pending, beside which a token does nothing else. A login that was lost is made
     /// again for it.
     pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), Pkcs11Error> {
+        self.afresh(|objects| objects.remove(id))
+    }
+
+    /// Does work in a session of its own, for writing.
+    pub(super) fn afresh<T>(
+        self,
+        work: impl FnOnce(Objects<'_>) -> Result<T, Pkcs11Error>,
+    ) -> Result<T, Pkcs11Error> {
         self.token.reopen()?;
         let session = self.token.writing_session()?;
-        Objects { token: self.token, session: &session }.remove(id)
+        work(Objects { token: self.token, session: &session })
     }
 }

@@ -32,11 +32,18 @@ const FORWARDERS: [&str; 5] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitcli
 /// Name in the strings of p11-kit's proxy and client (`CK_INFO`).
 pub(super) const PROXY: &str = "pkcs11kit";
 
+/// The model of openCryptoki's token that keeps its keys on z/OS, behind LDAP
+/// (`usr/lib/icsf_stdll/icsf_specific.c`), and its maker.
+const ICSF: (&str, &str) = ("icsf", "ibm");
+
 /// Whether a token is a service elsewhere.
 pub(in super::super) fn is_remote_service(device: &DeviceIdentity) -> bool {
     let Strings { manufacturer, model, library, module, .. } = Strings::of(device);
+    let is_icsf =
+        model.squeezed() == ICSF.0 && (manufacturer.names(ICSF.1) || library.names("opencryptoki"));
     let (fields, file) = ([manufacturer, model, library], module.squeezed());
-    SERVICES.iter().any(|name| fields.iter().any(|field| field.names(name)))
+    is_icsf
+        || SERVICES.iter().any(|name| fields.iter().any(|field| field.names(name)))
         || SERVICE_FILES.iter().any(|part| file.contains(part))
 }
 

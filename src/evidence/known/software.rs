@@ -32,7 +32,7 @@ enum Sign {
     TpmVendor(&'static str),
 }
 
-const SOFTWARE: [Sign; 58] = [
+const SOFTWARE: [Sign; 62] = [
     // Soft tokens, by their own names.
     Sign::Name("softhsm"),
     Sign::Name("kryoptic"),
@@ -40,6 +40,10 @@ const SOFTWARE: [Sign; 58] = [
     Sign::Name("cratonhsm"),
     Sign::Name("wolfpkcs11"),
     Sign::Name("gnomekeyring"),
+    // A simulator of a HSM (`BouncyHsm.Pkcs11Lib`: manufacturer of token and library).
+    Sign::Name("bouncyhsm"),
+    // `pkcs11-mock`, whose token is called "Mock token".
+    Sign::Name("pkcs11interop"),
     // NSS, whose strings are parameters: the letters alone may be anybody's.
     Sign::Name("networksecurityservices"),
     Sign::Name("mozilla"),
@@ -50,12 +54,14 @@ const SOFTWARE: [Sign; 58] = [
     Sign::Library("cratonhsm"),
     Sign::Library("wolfpkcs11"),
     Sign::Library("gnomekeyring"),
+    Sign::Library("bouncyhsm"),
     Sign::Library("mozilla"),
     Sign::File("softhsm"),
     Sign::File("softokn"),
     Sign::File("kryopticpkcs11"),
     Sign::File("cratonhsm"),
     Sign::File("gnomekeyringpkcs11"),
+    Sign::File("bouncyhsm"),
     // openCryptoki's, which was called "IBM SoftTok"; Solaris' "Sun Crypto Softtoken" says
     // it of its slot.
     Sign::Model("soft"),

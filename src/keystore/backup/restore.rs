@@ -61,7 +61,7 @@ impl IdentityStore {
         let Backup { header: old, companions, payload, handed_over, .. } = backup;
         let payload = payload.with_in_file_until(old.in_file_until());
         let epoch = companions.binding().epoch().max(epoch);
-        let bundle = IdentityBundle::from_companions(payload.judge(key), companions)?
+        let bundle = IdentityBundle::from_companions(old.judge(payload.judge(key)), companions)?
             .with_retired(payload.retired_keys().clone());
         bundle.renew_apart(NextEpoch::Joined(epoch))?;
         let generation = old.generation().saturating_add(1);

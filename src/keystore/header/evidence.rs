@@ -50,6 +50,13 @@ impl EvidenceSummary {
         }
     }
 
+    /// What was said of an attribute, and whose word it was. One without a word is taken for
+    /// the module's.
+    pub(super) fn said(&self, name: &str) -> Option<(Fact, Word)> {
+        let word = self.words.get(name).copied().unwrap_or(Word::Module);
+        self.facts.get(name).map(|fact| (*fact, word))
+    }
+
     /// How the key came to be and where it can be.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {

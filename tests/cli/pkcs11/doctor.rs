@@ -9,12 +9,12 @@ use support::softhsm::{PIN, SoftHsm};
 
 use super::quiet;
 
-const LASTING: &str = "--probe-with-lasting-key";
+pub(super) const LASTING: &str = "--probe-with-lasting-key";
 const NO_GCM: &str = "on C_Encrypt all return CKR_BUFFER_TOO_SMALL\n";
 const LASTS: &str = "making a key that lasts";
 
 /// As JSON, with its exit code.
-fn doctor(hsm: &SoftHsm, home: &Home, more: &[&str]) -> (i32, Value) {
+pub(super) fn doctor(hsm: &SoftHsm, home: &Home, more: &[&str]) -> (i32, Value) {
     let module = hsm.fault_module();
     let args = ["--format", "json", "backend", "doctor", "--module", &module];
     let ran = home.icnctl(&[&args[..], more].concat(), b"");
@@ -30,24 +30,24 @@ fn verdict<'a>(report: &'a Value, requirement: &str) -> &'a Value {
     verdict
 }
 
-fn state<'a>(report: &'a Value, requirement: &str) -> &'a str {
+pub(super) fn state<'a>(report: &'a Value, requirement: &str) -> &'a str {
     verdict(report, requirement)["state"].as_str().unwrap()
 }
 
-fn said<'a>(report: &'a Value, requirement: &str, field: &str) -> &'a str {
+pub(super) fn said<'a>(report: &'a Value, requirement: &str, field: &str) -> &'a str {
     verdict(report, requirement)[field].as_str().unwrap()
 }
 
-fn conclusion(report: &Value) -> &str {
+pub(super) fn conclusion(report: &Value) -> &str {
     report["conclusion"].as_str().unwrap()
 }
 
 /// Everything on the token, private objects too.
-fn objects(hsm: &SoftHsm) -> String {
+pub(super) fn objects(hsm: &SoftHsm) -> String {
     hsm.pkcs11_tool(&["--list-objects"]).out
 }
 
-fn made(hsm: &SoftHsm) -> usize {
+pub(super) fn made(hsm: &SoftHsm) -> usize {
     ["C_GenerateKey", "C_GenerateKeyPair", "C_CreateObject"]
         .map(|call| hsm.count(call))
         .iter()
@@ -295,6 +295,12 @@ fn a_token_that_has_found_its_tongue_is_not_believed() {
     let (code, report) = doctor(&hsm, &home, &["--probe"]);
     assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
     assert!(said(&report, "the identity's key", "found").contains("local (was unknown)"));
+
+    // Nor is it once the identity was written anew.
+    home.ok(&["id", "renew"], b"");
+    assert_eq!(home.show()["provenance"], "device-held");
+    let (code, report) = doctor(&hsm, &home, &["--probe"]);
+    assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{report}");
 
     // What the operator did not trust was nobody's word, and cannot be compared.
     let hsm = SoftHsm::with_token("node-1");

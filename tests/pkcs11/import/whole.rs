@@ -177,7 +177,8 @@ fn a_module_that_begins_to_lie_later_makes_no_hardware_key_of_it() {
         assert!(Requirement::any().never_exposed().check(opened.signer()).is_err());
         let facts = opened.signer().evidence().unwrap().facts();
         let local = facts.into_iter().find(|shown| shown.name == "local").unwrap();
-        assert_eq!(local.fact, Fact::Unknown);
+        // As it was said when it was written in.
+        assert_eq!(local.fact, Fact::False);
         drop(opened);
         drop(home.locate().unwrap().ask(given(PIN)).unwrap().renew().unwrap());
         let summary = home.header().unwrap().claimed_evidence().provenance();

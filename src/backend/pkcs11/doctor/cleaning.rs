@@ -18,7 +18,10 @@ pub(super) fn cleaned<T>(
     let done = work(&id);
     // They may go with the session; not every module is known to do so. And this
     // session may be the one that was lost, or have an operation pending.
-    match objects.remove(&id).or_else(|_| objects.remove_afresh(&id)) {
+    let remove = |objects: Objects<'_>| {
+        objects.remove(&id).and_then(|()| objects.remove_labelled(&id, LABEL))
+    };
+    match remove(objects).or_else(|_| objects.afresh(remove)) {
         Ok(()) => done.map_err(|error| match error {
             // It has another id.
             Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {

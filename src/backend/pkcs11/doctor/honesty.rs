@@ -67,6 +67,12 @@ impl Honesty {
             .all(|told| *told != Told::Shows(ProvenanceKind::Hardware))
     }
 
+    /// Whether it has let the probe make keys of which it could have lied.
+    #[must_use]
+    pub fn is_tried(&self) -> bool {
+        [self.written_in, self.once_extractable].iter().any(|told| *told != Told::Refuses)
+    }
+
     pub(super) fn in_words(&self) -> String {
         let Self { born_inside, written_in, once_extractable } = self;
         format!(

@@ -14,7 +14,7 @@ use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, StorageVault
 use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, OpenError, Pkcs11Error};
-use crate::evidence::{Attribute, Fact, ProvenanceKind, Word};
+use crate::evidence::{Attribute, Fact, HISTORY, ProvenanceKind, Word};
 use crate::key::DidKey;
 use crate::secret::Pin;
 use crate::signer::DidSignerExt as _;
@@ -22,8 +22,6 @@ use crate::signer::DidSignerExt as _;
 const IDENTITYS_KEY: &str = "the identity's key";
 const IDENTITYS_STORAGE: &str = "the identity's storage key";
 const NAMED_KEY: &str = "the key that is there";
-/// What an honest token never turns from no into yes.
-const HISTORY: [&str; 3] = ["local", "always_sensitive", "never_extractable"];
 
 /// What came of opening a key that is there.
 #[derive(Debug, Clone, Serialize)]
@@ -65,6 +63,8 @@ pub struct Claim {
     pub name: &'static str,
     /// The answer then.
     pub before: Fact,
+    /// Whose word that was. If nobody's, it says nothing against the claim.
+    pub word: Word,
 }
 
 impl KnownKey {
@@ -179,7 +179,7 @@ impl KnownKey {
 
     fn compared(&self, key: &DidKey, config: &Pkcs11Config) -> KnownKeyReport {
         let facts = key.evidence().into_iter().flat_map(|evidence| evidence.facts());
-        let more_than_before = facts.filter_map(|now| self.claimed_anew(&now)).collect();
+        let more_than_before = facts.filter_map(|now| self.claimed_anew(&now, config)).collect();
         // As it opens here: a history that is not trusted is none.
         let provenance = match key.provenance() {
             ProvenanceKind::Hardware if !config.trust_key_history => ProvenanceKind::DeviceHeld,
@@ -188,12 +188,13 @@ impl KnownKey {
         KnownKeyReport { provenance: Some(provenance), more_than_before, ..self.report() }
     }
 
-    /// What was nobody's word then cannot be compared.
-    fn claimed_anew(&self, now: &Attribute) -> Option<Claim> {
+    /// What was nobody's word then cannot be compared, and is told where it counts now.
+    fn claimed_anew(&self, now: &Attribute, config: &Pkcs11Config) -> Option<Claim> {
         let (before, word) = *self.earlier.as_ref()?.get(now.name)?;
-        let counts = HISTORY.contains(&now.name) && word != Word::Nobody;
+        let counts = word != Word::Nobody || config.trust_key_history;
         let is_new = now.fact == Fact::True && before != Fact::True;
-        (counts && is_new).then_some(Claim { name: now.name, before })
+        let is_told = HISTORY.contains(&now.name) && counts && is_new;
+        is_told.then_some(Claim { name: now.name, before, word })
     }
 }
 
@@ -207,8 +208,8 @@ impl KnownKeyReport {
     #[must_use]
     pub fn is_claimed_too_much(&self) -> bool {
         let hardware = self.provenance == Some(ProvenanceKind::Hardware);
-        let was_denied = self.more_than_before.iter().any(|claim| claim.before == Fact::False);
-        was_denied || (hardware && !self.more_than_before.is_empty())
+        let mut said = self.more_than_before.iter().filter(|claim| claim.word != Word::Nobody);
+        said.any(|claim| claim.before == Fact::False || hardware)
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -241,15 +242,15 @@ impl KnownKeyReport {
                     "it signs, and the token claims more of it than it did: {provenance} by {claims}"
                 ),
                 "nothing that happens to a key makes these true: find out what has changed, the \
-                 token, its module or what stands between; then have the identity written anew",
+                 token, its module or what stands between; the identity stays as it was written",
             );
         }
         if !claims.is_empty() {
             return verdict(
                 requirement,
                 Outcome::Warning,
-                format!("it signs; the token says more of it than it did: {claims}"),
-                "see whether module or firmware were updated",
+                format!("it signs; the token says more of it than it did: {claims}; {provenance}"),
+                "see whether module, firmware or configuration were changed",
             );
         }
         verdict(requirement, Outcome::Ok, format!("it signs; {provenance}"), "")

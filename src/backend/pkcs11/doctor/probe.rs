@@ -1,10 +1,11 @@
 //! What a token really does, tried out.
 
+use cryptoki::error::RvError;
 use cryptoki::object::AttributeType;
 use serde::Serialize;
 
 use super::super::connection::LoginGuard;
-use super::super::failure::in_full_of_making;
+use super::super::failure::{Failure, in_full_of_making};
 use super::super::keygen::{Generated, Lifetime};
 use super::super::login::Meant;
 use super::super::module::Module;
@@ -176,11 +177,23 @@ fn made_for(token: &Token, scheme: &Scheme, lifetime: Lifetime) -> Result<MadeRe
             Ok(None)
         }
     });
-    match (measured.map_err(NoKey::Failed)?, refusal) {
-        (Some(measured), _) => Ok(measured),
-        (None, Some(error)) => Err(refused(error)),
-        (None, None) => Err(NoKey::Failed(Pkcs11Error::NotOpen { token: token.name() }.into())),
+    match (measured, refusal) {
+        // Of which nothing can be left, although nothing of it is found.
+        (_, Some(error)) if answers_that_nobody_is_logged_in(&error) => {
+            Err(NoKey::Failed(error.into()))
+        }
+        (Ok(Some(measured)), _) => Ok(measured),
+        (Err(error), _) => Err(NoKey::Failed(error)),
+        (Ok(None), Some(error)) => Err(refused(error)),
+        (Ok(None), None) => Err(NoKey::Failed(Pkcs11Error::NotOpen { token: token.name() }.into())),
     }
+}
+
+/// So nothing was made.
+fn answers_that_nobody_is_logged_in(error: &Pkcs11Error) -> bool {
+    let source = std::error::Error::source(error);
+    let failure = source.and_then(|source| source.downcast_ref::<Failure>());
+    matches!(failure, Some(Failure::Returned(RvError::UserNotLoggedIn)))
 }
 
 /// A new pair. One that is to last is found again after the session that made it is closed.

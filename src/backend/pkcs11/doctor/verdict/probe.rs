@@ -36,6 +36,9 @@ impl ProbeReport {
                 not_tried.push("signing");
             }
         }
+        if self.made.as_ref().is_some_and(|made| !made.evidence.is_tried()) {
+            not_tried.push("whether it tells the truth of keys that were not born in it");
+        }
         // As every key of an identity has to.
         if self.made.as_ref().is_some_and(|made| !made.lasting) {
             not_tried.push("making a key that lasts");
@@ -109,8 +112,6 @@ impl MadeReport {
                 self.algorithm
             ),
         };
-        let honest = self.evidence.is_honest();
-        let full = self.evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
         vec![
             verdict(MAKES, Outcome::Ok, makes, ""),
             verdict(
@@ -119,22 +120,41 @@ impl MadeReport {
                 format!("CKA_EC_PARAMS {}, CKA_EC_POINT {}", self.curve, self.point),
                 "do not use this token: its signatures do not verify",
             ),
-            verdict(
-                "tells where keys come from",
-                match (honest, full) {
-                    (false, _) => Outcome::Fail,
-                    (true, false) => Outcome::Warning,
-                    (true, true) => Outcome::Ok,
-                },
-                self.evidence.in_words(),
-                if honest {
-                    "keys on it are `device-held`, never `hardware`: it does not show that they \
-                     were born there"
-                } else {
-                    "its word about the origin of keys is worth nothing: use another token, or \
-                     tell its maker"
-                },
-            ),
+            self.tells(),
         ]
+    }
+
+    fn tells(&self) -> Verdict {
+        let evidence = &self.evidence;
+        let full = evidence.born_inside == Told::Shows(ProvenanceKind::Hardware);
+        let (outcome, advice) = if matches!(evidence.born_inside, Told::Exposable(_)) {
+            // As when an identity is made.
+            (
+                Outcome::Fail,
+                "it would hand out the keys that it makes, so no identity can have one: use \
+                 another token",
+            )
+        } else if !evidence.is_honest() {
+            (
+                Outcome::Fail,
+                "its word about the origin of keys is worth nothing: use another token, or \
+                 tell its maker",
+            )
+        } else if !full {
+            (
+                Outcome::Warning,
+                "keys on it are `device-held`, never `hardware`: it does not show that they \
+                 were born there",
+            )
+        } else if !evidence.is_tried() {
+            (
+                Outcome::Warning,
+                "it takes no key from outside, so whether it would tell was not tried: ask its \
+                 maker what it says of a key that was imported",
+            )
+        } else {
+            (Outcome::Ok, "")
+        };
+        verdict("tells where keys come from", outcome, evidence.in_words(), advice)
     }
 }

@@ -1,0 +1,170 @@
+//! Tokens that lie about a key, or about what they have done.
+
+use serde_json::Value;
+use support::softhsm::SoftHsm;
+
+use super::doctor::{LASTING, conclusion, doctor, made, objects, said, state};
+
+const TELLS: &str = "tells where keys come from";
+/// It says that it has removed everything, and removes nothing.
+const KEEPS_ALL: &str = "on C_DestroyObject all return CKR_OK\n";
+
+/// A key that was imported stays one, whatever is said of it later and by whomever the
+/// identity is written: a renewal on purpose, one that was due, a restored backup, a key
+/// that is adopted anew, and one whose history was not trusted meanwhile.
+#[test]
+fn what_a_token_has_denied_of_a_key_is_not_believed_later() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware");
+    hsm.import("node-1", "imported", "ab01");
+    let home = hsm.home();
+    let module = hsm.fault_module();
+    let adopt = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+    let adopt = [&adopt[..], &["--key", "pkcs11:object=imported"]].concat();
+    home.ok(&adopt, b"");
+    hsm.script("hardware\nlie ab01");
+    let stays = |after: &str| {
+        let shown = home.show();
+        assert_eq!(shown["provenance"], "device-held", "{after}: {shown}");
+        assert_eq!(shown["evidence"]["local"], false, "{after}: {shown}");
+        let (code, report) = doctor(&hsm, &home, &["--probe"]);
+        assert_eq!((code, state(&report, "the identity's key")), (1, "fail"), "{after}: {report}");
+    };
+    let renewed = home.icnctl(&["id", "renew"], b"");
+    assert_eq!(renewed.code, 0, "{}", renewed.err);
+    assert!(renewed.err.contains("its word is not taken"), "{}", renewed.err);
+    stays("a renewal");
+    home.ok(&["sign"], b"hello");
+    stays("signing");
+
+    // Nobody's word in between makes nobody forget.
+    let config = home.read("icn.toml");
+    let distrusting = format!("{config}trust_key_history = false\n");
+    home.write("icn.toml", &distrusting);
+    home.ok(&["id", "renew"], b"");
+    home.write("icn.toml", &config);
+    home.ok(&["id", "renew"], b"");
+    stays("a time without trust");
+    hsm.script("hardware\nlie ab01\nlibrary OpenSC_Project");
+    home.ok(&["id", "renew"], b"");
+    hsm.script("hardware\nlie ab01");
+    home.ok(&["id", "renew"], b"");
+    stays("another library");
+
+    // The key is adopted anew beside the header that was left.
+    for file in ["identity.age", "icn.toml"] {
+        std::fs::remove_file(home.path(file)).unwrap();
+    }
+    home.ok(&adopt, b"");
+    stays("an adoption");
+}
+
+/// As `id init` refuses them.
+#[test]
+fn a_token_that_would_hand_out_the_keys_that_it_makes_is_not_fit() {
+    for script in ["say CKA_EXTRACTABLE true", "say CKA_SENSITIVE false"] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(&format!("hardware\n{script}"));
+        let home = hsm.home();
+        for probe in [LASTING, "--probe"] {
+            let (code, report) = doctor(&hsm, &home, &[probe]);
+            assert_eq!((code, state(&report, TELLS)), (1, "fail"), "{script}: {report}");
+            assert!(said(&report, TELLS, "found").contains("born inside: refused"), "{report}");
+            assert_eq!(conclusion(&report), "No identity works here.", "{script}: {report}");
+        }
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        home.fails(&init, b"", &["the key is not confined to its device"]);
+    }
+}
+
+#[test]
+fn whether_a_token_lies_of_keys_from_outside_is_not_known_where_it_takes_none() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script(
+        "hardware\nsay CKA_LOCAL true\nsay CKA_ALWAYS_SENSITIVE true\n\
+         say CKA_NEVER_EXTRACTABLE true\non C_CreateObject all return CKR_FUNCTION_NOT_SUPPORTED\n\
+         on C_SetAttributeValue all return CKR_FUNCTION_NOT_SUPPORTED",
+    );
+    let (code, report) = doctor(&hsm, &hsm.home(), &[LASTING]);
+    assert_eq!((code, state(&report, TELLS)), (0, "warning"), "{report}");
+    let untried = "whether it tells the truth of keys that were not born in it";
+    let not_tried = report["not_tried"].as_array().unwrap();
+    assert!(not_tried.contains(&Value::from(untried)), "{report}");
+}
+
+/// The ids of all objects on the token.
+fn ids(hsm: &SoftHsm) -> Vec<String> {
+    let listed = objects(hsm);
+    let ids = listed.lines().filter_map(|line| line.trim().strip_prefix("ID:"));
+    let mut ids: Vec<_> = ids.map(|id| id.trim().to_owned()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+#[test]
+fn what_a_token_only_says_that_it_has_removed_is_named() {
+    for (script, probe) in [("", LASTING), ("session-objects last", "--probe")] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(&format!("hardware\n{script}\n{KEEPS_ALL}"));
+        let module = hsm.fault_module();
+        let args = ["backend", "doctor", "--module", &module, probe];
+        let ran = hsm.home().fails(&args, b"", &["what a probe has made is still on token node-1"]);
+        let ids = ids(&hsm);
+        assert!(!ids.is_empty(), "{script}: {}", ran.err);
+        for id in ids {
+            assert!(ran.err.contains(&id), "{script}: {id}: {}", ran.err);
+        }
+    }
+    // What goes with its session is gone with it.
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script(&format!("hardware\n{KEEPS_ALL}"));
+    let (code, report) = doctor(&hsm, &hsm.home(), &["--probe"]);
+    assert_eq!((code, ids(&hsm)), (0, Vec::new()), "{report}");
+}
+
+#[test]
+fn what_an_identity_that_failed_has_made_is_named_where_it_is_only_said_to_be_removed() {
+    let hsm = SoftHsm::with_token("node-1");
+    let broken = "on C_Encrypt all return CKR_DEVICE_ERROR\non C_DeriveKey all return \
+                  CKR_DEVICE_ERROR\n";
+    hsm.script(&format!("hardware\n{broken}{KEEPS_ALL}"));
+    let module = hsm.fault_module();
+    let home = hsm.home();
+    let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+    let ran = home.fails(&init, b"", &["is still on token node-1"]);
+    let left = ids(&hsm);
+    assert!(!left.is_empty(), "{}", ran.err);
+    // Named now, or by the note that the next attempt goes by.
+    hsm.script("hardware");
+    let again = home.icnctl(&init, b"");
+    assert_eq!(again.code, 0, "{}", again.err);
+    for id in left.iter().filter(|id| ids(&hsm).contains(id)) {
+        assert!(ran.err.contains(id.as_str()), "{id} is left: {}", ran.err);
+    }
+}
+
+/// What is labelled as the probe's and shows its id is its own.
+#[test]
+fn what_a_loose_search_does_not_find_is_removed_by_its_label() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware\nslot-ids");
+    let module = hsm.fault_module();
+    let ran = hsm.home().icnctl(&["backend", "doctor", "--module", &module, LASTING], b"");
+    assert!(made(&hsm) > 0, "{}", ran.err);
+    assert_eq!(ids(&hsm), Vec::<String>::new(), "{} {}", ran.out, ran.err);
+}
+
+#[test]
+fn where_nobody_is_logged_in_nothing_is_said_to_be_left() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware\non C_Login all return CKR_OK");
+    let module = hsm.fault_module();
+    for probe in [LASTING, "--probe"] {
+        let args = ["backend", "doctor", "--module", &module, probe];
+        let ran = hsm.home().fails(&args, b"", &["CKR_USER_NOT_LOGGED_IN"]);
+        assert!(!ran.err.contains("still on token"), "{}", ran.err);
+    }
+    assert_eq!(ids(&hsm), Vec::<String>::new());
+}
