@@ -168,3 +168,22 @@ fn where_nobody_is_logged_in_nothing_is_said_to_be_left() {
     }
     assert_eq!(ids(&hsm), Vec::<String>::new());
 }
+
+/// Of a probe that was killed, say.
+#[test]
+fn a_key_that_a_probe_has_left_is_told_of_and_never_offered() {
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("hardware\nmodel YubiKey_YK5");
+    let home = hsm.home();
+    let (_, report) = doctor(&hsm, &home, &[]);
+    assert!(!report.to_string().contains("left of a probe"), "{report}");
+    let p256 = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    hsm.import_made_by(&p256, "node-1", "icn-identity probe", "07");
+    for probe in [&[][..], &["--probe"]] {
+        let (code, report) = doctor(&hsm, &home, probe);
+        assert_eq!((code, state(&report, "makes a key")), (1, "fail"), "not adopted: {report}");
+        assert_eq!(state(&report, "nothing is left of a probe"), "warning", "{report}");
+        let found = said(&report, "nothing is left of a probe", "found");
+        assert!(found.contains("icn-identity%20probe"), "{found}");
+    }
+}

@@ -108,7 +108,9 @@ pub fn probe(
     let meant = place.as_ref().map_or(Meant::None, |place| Meant::Key(place));
     let _login = LoginGuard::enter_for(meant, &token, pin, Policy::of(config))?;
     let session = token.session()?;
-    let keys = Objects { token: &token, session: &session }.all_public()?.len();
+    let objects = Objects { token: &token, session: &session };
+    // Those of an earlier probe are no identity's.
+    let keys = objects.all_public()?.len().saturating_sub(objects.public_labelled(LABEL)?.len());
     drop(session);
     // First, since nothing is made for it.
     let known = options.known.as_ref().map(|key| key.open(config, pin)).transpose()?;

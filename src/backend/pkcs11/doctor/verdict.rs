@@ -2,6 +2,7 @@
 
 mod probe;
 
+use super::cleaning::LABEL;
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
@@ -57,6 +58,24 @@ impl TokenReport {
             self.session_room(),
             self.hardware(),
         ]
+        .into_iter()
+        .chain(self.left_by_a_probe())
+        .collect()
+    }
+
+    /// Keys of an earlier probe, which was killed or could not remove them.
+    fn left_by_a_probe(&self) -> Option<Verdict> {
+        let left = self.keys.iter().filter(|key| key.label == LABEL);
+        let uris: Vec<_> = left.map(|key| key.uri.as_str()).collect();
+        (!uris.is_empty()).then(|| {
+            verdict(
+                "nothing is left of a probe",
+                Outcome::Warning,
+                format!("an earlier probe has left {}", uris.join(", ")),
+                "once no probe runs, remove what is labelled `icn-identity probe` with the token's \
+                 own tool; it is no identity's key",
+            )
+        })
     }
 
     fn has(&self, name: &str) -> bool {
@@ -130,7 +149,8 @@ impl TokenReport {
             AlgorithmId::Ed25519 => self.has("CKM_EDDSA"),
             AlgorithmId::P256 => self.has("CKM_ECDSA"),
         };
-        let dids = self.keys.iter().filter_map(|key| key.did.as_ref());
+        let keys = self.keys.iter().filter(|key| key.label != LABEL);
+        let dids = keys.filter_map(|key| key.did.as_ref());
         dids.filter(|did| signs(did.verifying_key().algorithm())).count()
     }
 
