@@ -19,6 +19,7 @@ pub(crate) trait TryNote: Send + Sync {
     /// The device took it, and so has begun to count anew.
     fn accepted(&self);
     /// It is the one that the device took, and was not sent.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     fn compared(&self);
     /// The device refused it.
     fn refused(&self);
@@ -32,7 +33,7 @@ pub(crate) trait TryNote: Send + Sync {
 /// Why it could not be written down that a PIN is being tried.
 #[derive(Debug)]
 #[cfg_attr(
-    not(any(feature = "pkcs11", feature = "tpm", test)),
+    not(any(feature = "pkcs11", feature = "tpm")),
     allow(dead_code, reason = "told by those backends")
 )]
 pub(crate) struct NotNoted {
@@ -169,6 +170,7 @@ impl PinAnswer {
     }
 
     /// It is the one that the device took when it was sent by somebody else.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn compared(&self) {
         self.hear(Heard::Accepted, |note| note.compared());
     }

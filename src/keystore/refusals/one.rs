@@ -46,6 +46,7 @@ pub(super) fn forget(noted: &Path, device: &str) {
 }
 
 /// Forgets what this process remembers of one version of a source.
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
 pub(super) fn forget_source(noted: &Path, device: &str, mark: &Mark) {
     here().refused.retain(|(at, refusal)| at != noted || !refusal.is_of(device, mark));
 }
