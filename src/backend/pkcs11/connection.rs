@@ -299,7 +299,7 @@ impl State {
         let sent = cleared.map(|cleared| match cleared.send(UserType::User) {
             Ok(taken) => {
                 let info = taken.info().clone();
-                Ok((Some(info), is_by_session.then(|| one_more(taken, &token, policy)).flatten()))
+                Ok((Some(info), is_by_session.then(|| one_more(taken, &token)).flatten()))
             }
             // A PIN was accepted before: here it is enough to be logged in.
             Err(Refusal::AlreadyIn(_)) if matches!(with, With::Accepted) => Ok((None, None)),
@@ -342,16 +342,13 @@ impl State {
 }
 
 /// One more session that is logged in, beside the one that keeps the login.
-fn one_more(taken: Taken<'_>, token: &Token, policy: Policy) -> Option<Session> {
+fn one_more(taken: Taken<'_>, token: &Token) -> Option<Session> {
     let session = token.open_session().ok()?;
     session.note_pin_sent();
-    let sent = taken
-        .also(&session, policy)
-        .and_then(|cleared| cleared.send(UserType::User).map(drop).map_err(Refusal::into_error));
-    match sent {
+    match taken.also(&session).send(UserType::User).map(drop) {
         Ok(()) => Some(session),
-        Err(error) => {
-            log::warn!("a session could not be logged in: {error}");
+        Err(refusal) => {
+            log::warn!("a session could not be logged in: {}", refusal.into_error());
             close(session);
             None
         }

@@ -81,6 +81,12 @@ impl TokenInfo {
         self.manufacturer.starts_with("SoftHSM")
     }
 
+    /// As it is once a right PIN was taken: wrong ones are counted anew.
+    pub(super) const fn counting_anew(mut self) -> Self {
+        self.flags &= !(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED);
+        self
+    }
+
     /// The flags of the user PIN.
     pub(super) const fn pin(&self) -> PinState {
         PinState {

@@ -178,21 +178,13 @@ impl<'a> Taken<'a> {
         &self.before
     }
 
-    /// The same PIN for one more session, in the same step. The flags are read again: the
-    /// count of before has ended, and an answer that says nothing is told by the new one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pins::clear`].
-    pub(super) fn also(
-        self,
-        session: &'a Session,
-        policy: Policy,
-    ) -> Result<Cleared<'a>, Pkcs11Error> {
-        let Self { pins, token, pin, hash, .. } = self;
-        let objects = Objects { token, session };
-        let cleared = pins.cleared(objects, (pin, hash), policy, Meant::KeyOfThisLogin)?;
+    /// The same PIN for one more session, in the same step.
+    pub(super) fn also(self, session: &'a Session) -> Cleared<'a> {
+        let Self { pins, token, pin, hash, before } = self;
+        // The count of before has ended: else a wrong one would not be seen in the flags.
+        let before = before.counting_anew();
         // It was taken just now.
-        Ok(Cleared { without_note: WithoutNote::MayBeSent, ..cleared })
+        let without_note = WithoutNote::MayBeSent;
+        Cleared { pins, token, session, pin, hash, before, without_note }
     }
 }
