@@ -35,6 +35,8 @@ pub enum Remedy {
     NameToken,
     /// A public key that was deleted: `LoggedIn::write_public_key`.
     WritePublicKey,
+    /// A key that is elsewhere now, or under another label: `IdentityStore::relocate`.
+    Relocate,
 }
 
 /// Whether a requirement is met.

@@ -76,6 +76,20 @@ fn a_client_without_its_server_says_that_no_token_is_there() {
     let server = P11KitServer::start(module(), "node-1", [("SOFTHSM2_CONF", conf)]);
     let home = server.home().with("ICN_PIN", PIN);
     drop(server);
+    home.write(
+        "icn.toml",
+        &format!("[identity]\nbackend = \"pkcs11\"\n[identity.pkcs11]\nmodule = \"{}\"\ntoken = \"node-1\"\n", client()),
+    );
+    let doctor = home.icnctl(&["backend", "doctor"], b"");
+    let (_, verdicts) = doctor.out.split_once("\nVerdict\n").unwrap();
+    assert!(verdicts.contains("out of reach: the server of p11-kit's client"), "{verdicts}");
+    assert!(verdicts.contains("P11_KIT_SERVER_ADDRESS"), "{verdicts}");
+    assert!(!verdicts.contains("plug") && !verdicts.contains("initialise"), "{verdicts}");
+    std::fs::remove_file(home.path("icn.toml")).unwrap();
     let init = ["id", "init", "--backend", "pkcs11", "--algorithm", "p256", "--module", &client()];
-    home.fails(&[&init[..], &["--token", "node-1"]].concat(), b"", &["no token matches"]);
+    home.fails(
+        &[&init[..], &["--token", "node-1"]].concat(),
+        b"",
+        &["no token matches", "P11_KIT_SERVER_ADDRESS"],
+    );
 }

@@ -57,7 +57,7 @@ fn an_identity_in_tpm2_pkcs11_opens_again_after_its_tpm_was_restarted() {
     token.tpm.power_off();
     let shown = home.show();
     assert_eq!(shown["device"]["state"], "unreachable");
-    home.fails(&["sign"], b"hello", &["cannot be used: it does not start"]);
+    home.fails(&["sign"], b"hello", &["cannot be used: it does not start", "TPM2_PKCS11_TCTI"]);
     token.tpm.power_on();
     signs(&home);
 }

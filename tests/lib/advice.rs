@@ -61,6 +61,15 @@ fn of_modules() -> Vec<Row> {
         ),
         row(module(P::NotLoaded), &["ldd /opt/hsm/module.so", "architecture"], set_it),
         row(module(P::NotInitialized), &["SOFTHSM2_CONF", "`init_args`"], set_it),
+        row(
+            Pkcs11Error::Module {
+                path: "/usr/lib/pkcs11/libtpm2_pkcs11.so.1".into(),
+                problem: P::NotInitialized,
+                source: None,
+            },
+            &["TPM2_PKCS11_TCTI", "TPM answers"],
+            &["SOFTHSM2_CONF", "`init_args`"],
+        ),
         row(module(P::Silent), &["its manual"], set_it),
         row(module(P::Parameters), &["`init_args`"], set_it),
         row(module(P::OtherParameters), &["same `init_args`"], set_it),

@@ -25,7 +25,7 @@ use super::failure::in_full;
 use super::info::TokenInfo;
 use super::module::Module;
 use super::object::Objects;
-use super::token::{Token, Wanted, present};
+use super::token::{Token, Wanted, out_of_reach, present, renamed};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
@@ -48,6 +48,11 @@ pub struct ModuleReport {
     pub interface: String,
     /// Every initialised token.
     pub tokens: Vec<TokenReport>,
+    /// The label of a token that is the configured one but for its label.
+    pub renamed: Option<String>,
+    /// What does not answer between the module and a device, where the configuration means
+    /// no token that is there.
+    pub out_of_reach: Vec<String>,
 }
 
 /// A token, by its own word.
@@ -122,6 +127,11 @@ pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
     })?;
     let wanted = Wanted::from_config(config);
     let tokens = present(&module)?;
+    let is_there = tokens.iter().any(|token| wanted.matches(token));
+    let (renamed, out_of_reach) = match is_there {
+        true => (None, Vec::new()),
+        false => (renamed(&wanted, &tokens), out_of_reach(&module)),
+    };
     Ok(ModuleReport {
         path: module.path().display().to_string(),
         description: info.library_description().trim().to_owned(),
@@ -129,6 +139,8 @@ pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
         version: info.library_version().to_string(),
         interface: info.cryptoki_version().to_string(),
         tokens: tokens.iter().map(|token| of_token(token, config, &wanted)).collect(),
+        renamed,
+        out_of_reach,
     })
 }
 

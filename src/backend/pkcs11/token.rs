@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
 
-pub(super) use self::present::present;
-use self::present::{names, out_of_reach, read};
+use self::present::{names, read};
+pub(super) use self::present::{out_of_reach, present};
 pub(super) use self::wanted::Wanted;
 use super::failure::Failure;
 use super::info::{Seen, TokenInfo};
@@ -237,7 +237,7 @@ impl fmt::Debug for Token {
 }
 
 /// The label of a token that is the wanted one but for its label.
-fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
+pub(super) fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
     let found = present.iter().find(|token| wanted.is_renamed(token));
     found.map(|token| token.seen.identity.label.clone())
 }

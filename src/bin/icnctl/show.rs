@@ -24,8 +24,10 @@ pub(crate) use self::device::Device;
 use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
-use self::words::{assurance_in_words, evidence_in_words, in_file_until, nobodys_word};
-pub(crate) use self::words::{assurance_warning, provenance_in_words};
+use self::words::{
+    assurance_in_words, assurance_word, evidence_in_words, in_file_until, nobodys_word,
+};
+pub(crate) use self::words::{assurance_warning, provenance_in_words, speaker};
 use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -160,6 +162,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
             "policy": object.policy,
         })),
         "evidence": facts,
+        "assurance_word": assurance_word(claim.assurance, header.tpm().is_some()),
         "evidence_word": evidence.words(),
         "device": {
             "state": state,
@@ -198,8 +201,8 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         ("DID", header.did().to_string()),
         ("Algorithm", header.algorithm().to_string()),
         ("Backend", header.backend().to_string()),
-        ("Provenance", provenance_in_words(claim.provenance)),
-        ("Assurance", assurance_in_words(claim.assurance)),
+        ("Provenance", provenance_in_words(claim.provenance, speaker(evidence))),
+        ("Assurance", assurance_in_words(claim.assurance, header.tpm().is_some())),
     ];
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
     if let Some(locator) = locator(header) {

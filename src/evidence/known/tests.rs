@@ -275,8 +275,9 @@ fn what_a_library_makes_up_is_nobodys_word_and_never_hardware() {
         // have a library that makes things up.
         ("piv_II", "PKCS#15 emulated", P11_KIT, Nobody),
         ("www.CardContact.de", "any", P11_KIT, Nobody),
-        ("SoftHSM project", "SoftHSM v2", P11_KIT, Device),
-        (yubico, "YubiHSM", P11_KIT, Device),
+        ("SoftHSM project", "SoftHSM v2", P11_KIT, Module),
+        (yubico, "YubiHSM", P11_KIT, Module),
+        (yubico, "YubiKey YK5", P11_KIT, Module),
         ("Acme", "HSM", P11_KIT, Nobody),
     ];
     for (manufacturer, model, library, word) in table {
@@ -293,6 +294,35 @@ fn what_a_library_makes_up_is_nobodys_word_and_never_hardware() {
         let hardware = evidence.provenance() == ProvenanceKind::Hardware;
         assert_eq!(hardware, word != Nobody, "{manufacturer} {model} {library}");
     }
+}
+
+/// Known by its own name behind p11-kit or another forwarder, whatever that is called.
+#[test]
+fn what_is_passed_on_is_the_modules_word_at_most() {
+    let tokens = [
+        ("SoftHSM project", "SoftHSM v2"),
+        ("Kryoptic Project", "v1"),
+        ("Yubico (www.yubico.com)", "YubiHSM"),
+        ("Yubico (www.yubico.com)", "YubiKey YK5"),
+        ("piv_II", "PKCS#15 emulated"),
+        ("Acme", "HSM"),
+    ];
+    for (library, module) in [
+        (P11_KIT, "p11-kit-client.so"),
+        (P11_KIT, "p11-kit-proxy.so"),
+        ("Acme", "libpkcs11-proxy.so.0"),
+        ("Acme", "pkcs11-spy.so"),
+    ] {
+        for (manufacturer, model) in tokens {
+            let token =
+                DeviceIdentity { module: module.into(), ..device(manufacturer, model, library) };
+            for fact in as_token(&token).facts() {
+                assert_ne!(fact.word, Word::Device, "{model} by {module}: {fact:?}");
+            }
+        }
+    }
+    let direct = as_token(&device("SoftHSM project", "SoftHSM v2", "SoftHSM"));
+    assert!(direct.facts().all(|fact| fact.word == Word::Device));
 }
 
 /// Services elsewhere, and modules that pass calls on, however their strings are.

@@ -7,7 +7,7 @@ use super::super::DeviceIdentity;
 use super::super::fact::Word::{self, Device, Module, Nobody};
 use super::super::fact::Words;
 use super::Strings;
-use super::place::PROXY;
+use super::place::{PROXY, is_somewhere_else};
 
 /// By what a library is recognised.
 enum Sign {
@@ -66,10 +66,14 @@ pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
     });
     // What makes up the answers may be behind it, unless the token is known.
     let hidden = library.names(PROXY);
-    let [local, sensitive, always_sensitive, extractable, never_extractable] = match known {
+    let words = match known {
         Some((_, words)) => *words,
         None if hidden => MADE_UP,
         None => [Module; 5],
     };
+    // Whether it asks the device cannot be seen of what answers behind a forwarder.
+    let passed_on = is_somewhere_else(device);
+    let [local, sensitive, always_sensitive, extractable, never_extractable] =
+        words.map(|word| if passed_on && word == Device { Module } else { word });
     Words { local, sensitive, always_sensitive, extractable, never_extractable }
 }

@@ -21,7 +21,7 @@ impl Pkcs11Error {
             }
             Self::OutOfReach { .. } => {
                 "start the connector or server in front of the device, or correct its address in \
-                 the module's own configuration"
+                 the module's own configuration (of p11-kit's client: P11_KIT_SERVER_ADDRESS)"
             }
             Self::NoToken { present, .. } if present.is_empty() => {
                 "plug the token in; if it is one in software, name its own configuration by the \

@@ -101,6 +101,12 @@ impl ModuleProblem {
                  this machine's architecture; if this is no library, name the vendor's by its \
                  absolute path"
             ),
+            Self::NotInitialized if is_tpm2_pkcs11(path) => {
+                "see whether its TPM answers (`tpm2_getcap properties-fixed`): start it, or the resource \
+                 manager in front of it, or correct TPM2_PKCS11_TCTI, which names the way to it; and \
+                 whether this user may read the module's store (TPM2_PKCS11_STORE)"
+                    .into()
+            }
             Self::Silent | Self::NotInitialized => {
                 "give it what its manual asks for: a configuration file that this user may read, a \
                  variable that names it (as SOFTHSM2_CONF does), or `init_args` under \
@@ -114,4 +120,10 @@ impl ModuleProblem {
             }
         }
     }
+}
+
+/// `libtpm2_pkcs11.so.1`, the module of the TPM's own software.
+fn is_tpm2_pkcs11(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains("tpm2_pkcs11") || name.contains("tpm2-pkcs11")
 }

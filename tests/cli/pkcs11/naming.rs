@@ -126,6 +126,35 @@ fn a_renamed_token_whose_key_is_configured_by_uri_is_relocated_as_advised() {
     }
 }
 
+/// Nothing is to be initialised, which would destroy the key.
+#[test]
+fn of_a_renamed_token_doctor_and_show_say_relocate_and_nothing_that_harms() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    hsm.script("label renamed");
+    let doctor = home.icnctl(&["backend", "doctor"], b"");
+    assert_eq!(doctor.code, 1, "{}", doctor.out);
+    let (_, verdicts) = doctor.out.split_once("\nVerdict\n").unwrap();
+    for text in [
+        "one token",
+        "labelled \"renamed\" now",
+        "leave the token as it is",
+        ": icnctl id relocate",
+    ] {
+        assert!(verdicts.contains(text), "{text}: {verdicts}");
+    }
+    for wrong in ["initialise", "plug", "IdentityStore", "::"] {
+        assert!(!verdicts.contains(wrong), "{wrong}: {verdicts}");
+    }
+    let shown = home.ok(&["id", "show"], b"");
+    assert!(shown.contains("`icnctl id relocate`"), "{shown}");
+    let checked = home.icnctl(&["id", "show", "--check"], b"");
+    assert!(checked.code == 1 && checked.out.contains("`icnctl id relocate`"), "{}", checked.out);
+    home.ok(&["id", "relocate"], b"");
+    home.ok(&["sign"], b"hello");
+    home.ok(&["backend", "doctor"], b"");
+}
+
 fn said_of_a_new_key(home: &Home, args: &[&str]) -> bool {
     let ran = home.icnctl(args, b"");
     assert_eq!(ran.code, 0, "{}", ran.err);

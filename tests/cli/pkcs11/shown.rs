@@ -60,7 +60,7 @@ fn a_token_that_says_nothing_of_itself_and_facts_that_nobody_vouches_for_are_sho
 /// By `id init`, `id show` and the doctor, in words and in JSON.
 #[test]
 fn each_assurance_is_told_alike_by_init_show_and_doctor() {
-    let claimed = "the device's own word that it is hardware";
+    let claimed = "the module's word that the device is hardware";
     for (script, assurance, made, shown, state, found) in [
         (
             "hardware\nmanufacturer IBM\nmodel Soft",
@@ -86,7 +86,14 @@ fn each_assurance_is_told_alike_by_init_show_and_doctor() {
             "warning",
             "the token does not say whether it is hardware",
         ),
-        ("hardware\nlibrary Acme", "claimed", "", claimed, "ok", "the token claims to be hardware"),
+        (
+            "hardware\nlibrary Acme",
+            "claimed",
+            "",
+            claimed,
+            "ok",
+            "the module says that it is hardware",
+        ),
     ] {
         let hsm = SoftHsm::with_token("node-1");
         hsm.script(script);
@@ -102,6 +109,8 @@ fn each_assurance_is_told_alike_by_init_show_and_doctor() {
         let json = home.show();
         assert_eq!(json["assurance"], assurance);
         assert_eq!(json["hardware_backed"], assurance == "claimed");
+        let word = if assurance == "claimed" { "module".into() } else { serde_json::Value::Null };
+        assert_eq!(json["assurance_word"], word);
         let text = home.ok(&["id", "show"], b"");
         let line = format!("Assurance   {assurance} ({shown}");
         assert!(text.contains(&line), "{line}: {text}");
@@ -144,4 +153,27 @@ fn what_the_configuration_does_not_trust_is_not_shown() {
         (&shown["assurance"], &shown["hardware_backed"]),
         (&"remote-service".into(), &false.into())
     );
+}
+
+/// Above the facts themselves, which say whose each is.
+#[test]
+fn who_says_that_a_key_was_born_in_its_device_is_who_said_it() {
+    for (script, says) in [
+        ("", "by all that the device says)"),
+        ("library PKCS#11_Kit", "by all that its module says)"),
+        ("manufacturer Acme\nmodel HSM\nlibrary Acme", "by all that its module says)"),
+        (
+            "manufacturer Yubico_(www.yubico.com)\nmodel YubiHSM\nlibrary Yubico",
+            "by all that the device and its module say)",
+        ),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(script);
+        let home = hsm.faulty_identity("node-1");
+        let text = home.ok(&["id", "show"], b"");
+        assert!(
+            text.contains("Provenance  hardware (born in the device") && text.contains(says),
+            "{says}: {text}"
+        );
+    }
 }

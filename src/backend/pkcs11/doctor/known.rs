@@ -310,7 +310,23 @@ pub fn unfinished(objects: &str) -> Verdict {
 }
 
 fn failed(requirement: &'static str, error: &Error) -> Verdict {
-    verdict(requirement, Outcome::Fail, in_full(error), &advice(error))
+    let failed = verdict(requirement, Outcome::Fail, in_full(error), &advice(error));
+    match remedy(error) {
+        Some(remedy) => failed.remedied_by(remedy),
+        None => failed,
+    }
+}
+
+/// What does as the advice says, which then names nothing that does it.
+fn remedy(error: &Error) -> Option<Remedy> {
+    match error.device() {
+        Some(DeviceError::Pkcs11(
+            Pkcs11Error::NotConfiguredToken { .. }
+            | Pkcs11Error::NotConfiguredKey { .. }
+            | Pkcs11Error::NoToken { renamed: Some(_), .. },
+        )) => Some(Remedy::Relocate),
+        _ => None,
+    }
 }
 
 fn advice(error: &Error) -> String {
@@ -318,6 +334,17 @@ fn advice(error: &Error) -> String {
         Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => {
             "the key is gone from this token: find the token that has it, or restore it".into()
         }
+        Error::Device(DeviceError::Pkcs11(
+            Pkcs11Error::NoToken { renamed: Some(label), .. }
+            | Pkcs11Error::NotConfiguredToken { renamed: Some(label), .. },
+        )) => format!(
+            "leave the token as it is: it is labelled {label:?} now. Record where the key is"
+        ),
+        Error::Device(DeviceError::Pkcs11(
+            Pkcs11Error::NotConfiguredToken { .. } | Pkcs11Error::NotConfiguredKey { .. },
+        )) => "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
+               record where it is"
+            .into(),
         Error::Open(OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::KeyNotShown {
             ..
         }))) => {

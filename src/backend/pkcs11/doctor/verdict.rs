@@ -24,6 +24,9 @@ impl ModuleReport {
     #[must_use]
     pub fn selection(&self) -> Verdict {
         let count = self.tokens.iter().filter(|token| token.selected).count();
+        if let Some(away) = self.away().filter(|_| count == 0) {
+            return away;
+        }
         let verdict = verdict(
             "one token",
             if count == 1 { Outcome::Ok } else { Outcome::Fail },
@@ -41,6 +44,25 @@ impl ModuleReport {
             },
         );
         if count > 1 { verdict.remedied_by(Remedy::NameToken) } else { verdict }
+    }
+
+    /// Why the token that is meant is not seen, where that is known: nothing is to be
+    /// plugged in or initialised then.
+    fn away(&self) -> Option<Verdict> {
+        let fail = |found: String, advice| verdict("one token", Outcome::Fail, found, advice);
+        match &self.renamed {
+            Some(label) => Some(
+                fail(
+                    format!("the token of this serial number is labelled {label:?} now"),
+                    "leave the token as it is: correct `token` under [identity.pkcs11], or, if an                      identity has its key there, record where the key is",
+                )
+                .remedied_by(Remedy::Relocate),
+            ),
+            None if self.out_of_reach.is_empty() => None,
+            None => {
+                Some(fail(format!("out of reach: {}", self.out_of_reach.join(", ")), START_SERVER))
+            }
+        }
     }
 }
 
@@ -228,7 +250,7 @@ impl TokenReport {
 
     fn hardware(&self) -> Verdict {
         let (state, found, advice) = match self.assurance {
-            Assurance::Claimed => (Outcome::Ok, "the token claims to be hardware", ""),
+            Assurance::Claimed => (Outcome::Ok, "the module says that it is hardware", ""),
             Assurance::Unstated => (
                 Outcome::Warning,
                 "the token does not say whether it is hardware",
@@ -250,6 +272,10 @@ impl TokenReport {
         verdict("hardware", state, found, advice)
     }
 }
+
+const START_SERVER: &str = "start the connector or server in front of the device, or correct its \
+                            address in the module's own configuration (of p11-kit's client: \
+                            P11_KIT_SERVER_ADDRESS)";
 
 const ELSEWHERE: &str = "a firmware update or another configuration of the token may bring it; \
                          else use another token";

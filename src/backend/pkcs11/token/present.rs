@@ -33,7 +33,7 @@ pub(in super::super) fn present(module: &Arc<Module>) -> Result<Vec<Token>, Pkcs
 
 /// Slots whose token is away because something in front of it does not answer: a
 /// connector, a server. What can be plugged in is not among them.
-pub(super) fn out_of_reach(module: &Arc<Module>) -> Vec<String> {
+pub(in super::super) fn out_of_reach(module: &Arc<Module>) -> Vec<String> {
     let context = module.context();
     let slots = context.get_all_slots().unwrap_or_default();
     let away = slots.into_iter().filter_map(|slot| {
@@ -51,7 +51,15 @@ pub(super) fn out_of_reach(module: &Arc<Module>) -> Vec<String> {
             Err(error) => Some(format!("{name} ({})", Failure::from(error))),
         }
     });
-    away.collect()
+    away.chain(without_server(module)).collect()
+}
+
+/// p11-kit's client has no slot then, and no error: it says so in `CK_INFO` alone.
+fn without_server(module: &Arc<Module>) -> Option<String> {
+    let info = module.context().get_library_info().ok()?;
+    let name = trimmed(info.library_description());
+    name.contains("no connection")
+        .then(|| "the server of p11-kit's client (P11_KIT_SERVER_ADDRESS)".to_owned())
 }
 
 /// "YubiHSM Connector http://127.0.0.1:12345"

@@ -31,6 +31,7 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                         ": icnctl id write-public-key (icnctl id relocate finds another)"
                     )
                 }
+                Remedy::Relocate => write!(advice, ": icnctl id relocate"),
                 _ => Ok(()),
             };
         }

@@ -25,7 +25,7 @@ pub(super) fn plan(context: &Context, plan: &Plan) -> Result<(), CliError> {
             if plan.copies_may_exist { "may exist" } else { "of the new key: none" },
             plan.provenance
                 .iter()
-                .map(|kind| show::provenance_in_words(*kind))
+                .map(|kind| show::provenance_in_words(*kind, "is said of it"))
                 .collect::<Vec<_>>()
                 .join(", or what the device shows: "),
         );
@@ -85,7 +85,7 @@ pub(super) fn done(
                 "{}\nThe identity in {home} is in {} now: {}.\n",
                 header.did(),
                 place(header.backend()),
-                show::provenance_in_words(evidence.provenance()),
+                show::provenance_in_words(evidence.provenance(), show::speaker(evidence)),
             );
             if let Some(warning) =
                 show::assurance_warning(evidence.assurance(), header.tpm().is_some())

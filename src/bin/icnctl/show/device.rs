@@ -6,6 +6,7 @@ use icn_identity::home::Home;
 use icn_identity::keystore::{Header, Needs};
 
 use crate::context::Context;
+use crate::help::Help as _;
 #[cfg(feature = "pkcs11")]
 use crate::output::hex;
 
@@ -53,7 +54,11 @@ impl Device {
             )) => Self::Wrong(reason),
             Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => Self::Missing(reason),
             Error::Device(DeviceError::Tpm(error)) => Self::refused_by_tpm(error, reason),
-            _ => Self::Unreachable(reason),
+            // Nothing else says what would bring it back.
+            _ => Self::Unreachable(match error.on_the_command_line() {
+                Some(help) => format!("{reason}; try: {help}"),
+                None => reason,
+            }),
         }
     }
 

@@ -6,22 +6,33 @@ use icn_identity::{Assurance, ProvenanceKind};
 
 use crate::output::date;
 
-pub(crate) fn provenance_in_words(provenance: ProvenanceKind) -> String {
+/// Whose word the facts about a key are, taken together; older headers do not say.
+pub(crate) fn speaker(evidence: &EvidenceSummary) -> &'static str {
+    let said_by = |word| evidence.words().values().any(|whose| *whose == word);
+    match (said_by(Word::Device), said_by(Word::Module)) {
+        (true, true) => "the device and its module say",
+        (true, false) => "the device says",
+        (false, true) => "its module says",
+        (false, false) => "is said of it",
+    }
+}
+
+/// With who says so, as [`speaker`] has it.
+pub(crate) fn provenance_in_words(provenance: ProvenanceKind, speaker: &str) -> String {
+    let born = format!("born in the device and never out of it, by all that {speaker}");
     let words = match provenance {
         ProvenanceKind::Software => "in a file, and in memory while unlocked",
         ProvenanceKind::DeviceHeld => {
             "held by the device, not shown to be born there: there may be copies"
         }
-        ProvenanceKind::Hardware => {
-            "born in the device and never out of it, by all the device says"
-        }
+        ProvenanceKind::Hardware => &born,
         ProvenanceKind::TpmSealed => "sealed to a TPM, in memory while unlocked",
         _ => "kept by a foreign signer",
     };
     format!("{provenance} ({words})")
 }
 
-pub(super) fn assurance_in_words(assurance: Assurance) -> String {
+pub(super) fn assurance_in_words(assurance: Assurance, is_tpm: bool) -> String {
     let words = match assurance {
         Assurance::SoftToken => {
             "soft token, for tests: whoever can read its files, or runs its host, can copy the key"
@@ -30,7 +41,9 @@ pub(super) fn assurance_in_words(assurance: Assurance) -> String {
             "a service elsewhere keeps the key: what it keeps keys in cannot be seen from here"
         }
         Assurance::Unstated => "the device does not say whether it is hardware",
-        Assurance::Claimed => "the device's own word that it is hardware",
+        Assurance::Claimed if is_tpm => "the TPM's own word that it is hardware",
+        // `CKF_HW_SLOT` is what a module says of a slot.
+        Assurance::Claimed => "the module's word that the device is hardware",
         _ => "no device stands behind this key",
     };
     format!("{assurance} ({words})")
@@ -53,6 +66,15 @@ pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'
              is software or a service elsewhere, set assurance_at_most under [identity.pkcs11] to \
              \"soft-token\" or \"remote-service\".",
         ),
+        _ => None,
+    }
+}
+
+/// Whose word an assurance is, if it is anybody's.
+pub(super) const fn assurance_word(assurance: Assurance, is_tpm: bool) -> Option<Word> {
+    match assurance {
+        Assurance::Claimed if is_tpm => Some(Word::Device),
+        Assurance::Claimed => Some(Word::Module),
         _ => None,
     }
 }
