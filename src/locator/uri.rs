@@ -100,6 +100,12 @@ impl Pkcs11Uri {
         Self { module_path: None, ..self }
     }
 
+    /// Whether it names a token, by label or serial number.
+    #[must_use]
+    pub fn names_a_token(&self) -> bool {
+        self.token().or(self.serial()).is_some()
+    }
+
     /// Whether it names a key, and not only a token.
     #[must_use]
     pub const fn names_a_key(&self) -> bool {

@@ -13,6 +13,7 @@ mod p256;
 mod shown;
 mod traffic;
 mod unfinished;
+mod unseen;
 mod walk;
 
 use serde_json::json;

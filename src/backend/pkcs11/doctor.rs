@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use self::honesty::{Honesty, Told};
 pub use self::kept::{Kept, StorageReport};
-pub use self::known::{Claim, KnownKeyReport, Opens, unfinished};
+pub use self::known::{Claim, KnownKeyReport, Opens, hidden, unfinished};
 pub use self::measure::Latency;
 pub use self::options::{KnownKey, ProbeOptions};
 pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};

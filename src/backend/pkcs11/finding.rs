@@ -108,18 +108,29 @@ impl Pkcs11Backend {
     }
 
     /// **Blocks** on the device. Whether the token of a locator shows public keys, of
-    /// whatever kind, before a login. One that does, and does not show the key there
-    /// ([`SealedKey::is_shown`](crate::key::SealedKey::is_shown)), has lost its public
-    /// object, or the key; of one that shows none, nothing follows.
+    /// whatever kind and with another id, before a login. One that does, and has shown the
+    /// key there before ([`SealedKey::check_shown`](crate::key::SealedKey::check_shown)),
+    /// has lost its public object, or the key.
     ///
     /// # Errors
     ///
     /// If the token is not there, or cannot be searched.
-    pub fn shows_public_keys(&self, locator: &Pkcs11Locator) -> Result<bool, Pkcs11Error> {
+    pub fn shows_other_public_keys(&self, locator: &Pkcs11Locator) -> Result<bool, Pkcs11Error> {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
         let session = token.session()?;
-        Objects { token: &token, session: &session }.shows_public_keys()
+        Objects { token: &token, session: &session }.shows_public_keys_but(&locator.id)
+    }
+
+    /// **Blocks** on the device. Whether the token of a locator says that a self-test of it
+    /// has failed (`CKF_ERROR_STATE`).
+    ///
+    /// # Errors
+    ///
+    /// If the token is not there, or says nothing.
+    pub fn has_failed_self_test(&self, locator: &Pkcs11Locator) -> Result<bool, Pkcs11Error> {
+        let wanted = self.wanted().narrowed_to(locator, &self.module)?;
+        Ok(Token::select(&self.module, &wanted)?.info()?.error_state())
     }
 }
 

@@ -41,12 +41,13 @@ impl Pkcs11Backend {
     }
 
     /// The same, to look for a key that is hidden without a login: the PIN is not sent where
-    /// other keys are shown.
+    /// other keys are shown, unless `key` of the configuration names the token.
     pub(crate) fn log_in_where_hidden(
         &self,
         credentials: &Credentials,
     ) -> Result<LoggedIn<'_>, DeviceError> {
-        self.log_in_for(Meant::Hidden, credentials)
+        let is_named = self.config.key.as_ref().is_some_and(Pkcs11Uri::names_a_token);
+        self.log_in_for(if is_named { Meant::None } else { Meant::Hidden }, credentials)
     }
 
     fn log_in_for(

@@ -91,6 +91,17 @@ impl Objects<'_> {
         Ok(!self.find(&any)?.is_empty())
     }
 
+    /// Whether any is shown whose `CKA_ID` is not this one.
+    pub(super) fn shows_public_keys_but(self, id: &[u8]) -> Result<bool, Pkcs11Error> {
+        let any = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Token(true)];
+        for object in self.find(&any)? {
+            if self.id(object)? != id {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether any object on the token has this `CKA_LABEL`.
     pub(super) fn is_anything_labelled(self, label: &str) -> Result<bool, Pkcs11Error> {
         let named = [Attribute::Label(label.into()), Attribute::Token(true)];

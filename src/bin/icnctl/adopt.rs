@@ -37,7 +37,10 @@ pub(crate) fn named(context: &Context, args: &InitArgs) -> Result<Named, CliErro
     let backend = Pkcs11Backend::open(config)?;
     let locator = match backend.locate(key) {
         Ok(locator) => locator,
-        Err(Pkcs11Error::NoKey { .. }) if !backend.shows_a_key()? => return Ok(Named::Hidden),
+        // By its name the PIN is meant for this token, whatever it shows.
+        Err(Pkcs11Error::NoKey { .. }) if key.names_a_token() || !backend.shows_a_key()? => {
+            return Ok(Named::Hidden);
+        }
         Err(error) => return Err(error.into()),
     };
     let did = did_of(args, &backend.public_key(&locator)?)?;

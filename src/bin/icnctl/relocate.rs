@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::{Backend as _, BackendKind, Pkcs11Locator};
+use icn_identity::backend::{Backend as _, BackendKind, Pkcs11Locator, Pkcs11Uri};
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::DeviceIdentity;
 use icn_identity::home::{Home, Wanted};
@@ -85,9 +85,9 @@ pub(crate) fn search(
 }
 
 /// The one token that may show the key within a login, where nothing was found
-/// without one. If several could, the PIN is sent to none of them; nor to a token
-/// that shows other keys: it would show this one too; nor to a stranger's, unless it
-/// is named: the PIN is not its own.
+/// without one. If several could, the PIN is sent to none of them; nor, unless it is
+/// named, to a token that shows other keys, which most likely shows this one too, or to
+/// a stranger's: the PIN is not its own.
 pub(crate) fn hiding(
     context: &Context,
     module: Option<&Path>,
@@ -106,14 +106,15 @@ pub(crate) fn hiding(
     config.key_shown = false;
     config.key = Some(context.key.clone().unwrap_or_default());
     // No token at all, or several: that the key was not found says more.
-    let Some(token) = Pkcs11Backend::open(&config).ok().and_then(|one| hides_keys(&one)) else {
+    let is_named = context.key.as_ref().is_some_and(Pkcs11Uri::names_a_token);
+    let one = Pkcs11Backend::open(&config).ok();
+    let Some(token) = one.and_then(|one| may_hide_keys(&one, is_named)) else {
         return Ok(None);
     };
     // One that has shown the key shows it still: a token that does not is another one, whatever
     // it is called.
     let has_shown = header.locator().is_some_and(|before| before.shown)
         || context.config.identity.pkcs11.as_ref().is_some_and(|pkcs11| pkcs11.key_shown);
-    let is_named = context.key.as_ref().is_some_and(|key| key.token().or(key.serial()).is_some());
     let is_likely = !has_shown && header.locator().is_some_and(|before| may_be(&token, before));
     if !is_named && !is_likely {
         return Ok(None);
@@ -128,10 +129,10 @@ pub(crate) fn hiding(
     Ok(Some((home, wanted)))
 }
 
-/// The one token that is there, if it shows no key.
-fn hides_keys(one: &Pkcs11Backend) -> Option<DeviceIdentity> {
+/// The one token that is there, if it is named or shows no key.
+fn may_hide_keys(one: &Pkcs11Backend, is_named: bool) -> Option<DeviceIdentity> {
     let token = one.describe().device?;
-    (!one.shows_a_key().ok()?).then_some(token)
+    (is_named || !one.shows_a_key().ok()?).then_some(token)
 }
 
 /// Whether a token is, by its names, the one where the key was: restored it has

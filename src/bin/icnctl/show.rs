@@ -262,8 +262,8 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
         }
         Device::NotSeen => {
             text.push_str(
-                "\nThe token is present. It shows no public key without a login, so this key was \
-                 not seen. Sign something to see whether it is there: `icnctl sign`.\n",
+                "\nThe token is present. It does not show this key without a login, so it was not \
+                 seen. Sign something to see whether it is there: `icnctl sign`.\n",
             );
         }
         Device::NotShown(reason) => {

@@ -22,7 +22,7 @@ pub(super) fn doctor(hsm: &SoftHsm, home: &Home, more: &[&str]) -> (i32, Value) 
     (ran.code, serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err)))
 }
 
-fn verdict<'a>(report: &'a Value, requirement: &str) -> &'a Value {
+pub(super) fn verdict<'a>(report: &'a Value, requirement: &str) -> &'a Value {
     let verdicts = report["verdicts"].as_array().unwrap();
     let mut found = verdicts.iter().filter(|verdict| verdict["requirement"] == requirement);
     let verdict = found.next().unwrap_or_else(|| panic!("{requirement}: {report}"));

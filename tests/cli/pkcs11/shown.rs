@@ -22,7 +22,7 @@ fn a_key_that_a_token_does_not_show_is_not_said_to_be_there() {
         }
         assert_eq!(home.show()["device"]["state"], "not-seen");
         let text = home.ok(&["id", "show"], b"");
-        assert!(text.contains("shows no public key without a login"), "{text}");
+        assert!(text.contains("does not show this key without a login"), "{text}");
         assert!(!text.contains("shows this key"), "{text}");
     }
     home.fails(&["sign"], b"hello", &["has no key"]);

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::super::finding::{meant, shown_at};
+use super::super::object::Objects;
 use super::super::place::Place;
+use super::super::token::Token;
 use super::options::KnownKey;
 use super::{ModuleReport, in_full};
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::backend::pkcs11::Pkcs11Backend;
-use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, StorageVault as _};
+use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, Pkcs11Uri, StorageVault as _};
 use crate::config::Pkcs11Config;
-use crate::did::Did;
+use crate::did::{Did, DidMethod};
 use crate::error::{DeviceError, Error, OpenError, Pkcs11Error};
 use crate::evidence::{Attribute, Fact, HISTORY, ProvenanceKind, Word};
 use crate::key::DidKey;
@@ -27,8 +30,8 @@ const NAMED_KEY: &str = "the key that is there";
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct KnownKeyReport {
-    /// Whose it is.
-    pub did: Did,
+    /// Whose it is. `None` where it was not found.
+    pub did: Option<Did>,
     /// Whether it is that of an identity, of which it was written down what was said.
     pub is_identitys: bool,
     /// Its provenance, by what the token says now and the configuration trusts. It has
@@ -89,16 +92,9 @@ impl KnownKey {
                 "the token shows its public key; the private key was not looked for",
                 "",
             ),
-            Ok((_, unshown)) => match self.others_are_shown(config) {
-                Ok(false) => match unshown {
-                    Some(error) => failed(requirement, &error),
-                    None => verdict(
-                        requirement,
-                        Outcome::Warning,
-                        "the token shows no public key without a login, so it was not seen",
-                        "a probe opens it",
-                    ),
-                },
+            Ok((_, None)) => unseen(requirement),
+            Ok((_, Some(error))) => match self.others_are_shown(config) {
+                Ok(false) => failed(requirement, &error),
                 Ok(true) => verdict(
                     requirement,
                     Outcome::Fail,
@@ -115,7 +111,7 @@ impl KnownKey {
     }
 
     fn others_are_shown(&self, config: &Pkcs11Config) -> Result<bool, Error> {
-        let shows = backend(config)?.shows_public_keys(&self.locator);
+        let shows = backend(config)?.shows_other_public_keys(&self.locator);
         Ok(shows.map_err(DeviceError::from)?)
     }
 
@@ -161,7 +157,7 @@ impl KnownKey {
 
     fn report(&self) -> KnownKeyReport {
         KnownKeyReport {
-            did: self.did.clone(),
+            did: Some(self.did.clone()),
             is_identitys: self.earlier.is_some(),
             provenance: None,
             more_than_before: Vec::new(),
@@ -195,6 +191,55 @@ impl KnownKey {
         let is_new = now.fact == Fact::True && before != Fact::True;
         let is_told = HISTORY.contains(&now.name) && counts && is_new;
         is_told.then_some(Claim { name: now.name, before, word })
+    }
+}
+
+/// Of a key that its token may show within a login only.
+#[must_use]
+pub fn hidden() -> Verdict {
+    unseen(NAMED_KEY)
+}
+
+fn unseen(requirement: &'static str) -> Verdict {
+    verdict(
+        requirement,
+        Outcome::Warning,
+        "the token does not show it without a login, so it was not seen",
+        "a probe opens it",
+    )
+}
+
+/// Opens, within the login that there is, the key that a URI means, which has it sign a
+/// challenge.
+///
+/// # Errors
+///
+/// What is no matter of the key: a wrong PIN.
+pub(super) fn opened_hidden(
+    token: &Token,
+    uri: &Pkcs11Uri,
+    config: &Pkcs11Config,
+    pin: &Pin,
+) -> Result<KnownKeyReport, Error> {
+    let session = token.session()?;
+    let objects = Objects { token, session: &session };
+    let found = meant(objects, uri)
+        .and_then(|locator| shown_at(objects, &locator).map(|public| (locator, public)));
+    drop(session);
+    match found {
+        Ok((locator, public)) => {
+            let did = Did::fitting(DidMethod::Icn, &public);
+            KnownKey::new(locator, did).open(config, pin)
+        }
+        Err(error) => Ok(KnownKeyReport {
+            did: None,
+            is_identitys: false,
+            provenance: None,
+            more_than_before: Vec::new(),
+            problem: Some(in_full(&error)),
+            lacks_public_key: false,
+            storage_key: None,
+        }),
     }
 }
 
@@ -331,6 +376,12 @@ fn remedy(error: &Error) -> Option<Remedy> {
 
 fn advice(error: &Error) -> String {
     match error {
+        Error::Device(DeviceError::Pkcs11(
+            Pkcs11Error::OtherKind { .. } | Pkcs11Error::PublicKey { .. },
+        )) => {
+            "something else has the id of the key: find the token that has the key, or restore it"
+                .into()
+        }
         Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => {
             "the key is gone from this token: find the token that has it, or restore it".into()
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::keygen::Lifetime;
-use crate::backend::{Pkcs11Locator, WrappedKey};
+use crate::backend::{Pkcs11Locator, Pkcs11Uri, WrappedKey};
 use crate::did::Did;
 use crate::evidence::{Fact, Word};
 
@@ -13,6 +13,7 @@ use crate::evidence::{Fact, Word};
 pub struct ProbeOptions {
     pub(super) lasting_key: bool,
     pub(super) known: Option<KnownKey>,
+    pub(super) hidden: Option<Pkcs11Uri>,
 }
 
 impl ProbeOptions {
@@ -35,6 +36,14 @@ impl ProbeOptions {
     #[must_use]
     pub fn with_known_key(mut self, key: KnownKey) -> Self {
         self.known = Some(key);
+        self
+    }
+
+    /// A key that its token may show within a login only: the probe looks for it there,
+    /// opens it, and has it sign a challenge.
+    #[must_use]
+    pub fn with_hidden_key(mut self, uri: Pkcs11Uri) -> Self {
+        self.hidden = Some(uri);
         self
     }
 }

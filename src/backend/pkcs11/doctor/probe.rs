@@ -18,7 +18,7 @@ use super::super::{may_make_keys, point};
 use super::cleaning::{LABEL, cleaned};
 use super::honesty::{Honesty, judged, once_extractable, written_in};
 use super::kept::{StorageReport, WRITE_PROTECTED, tried};
-use super::known::KnownKeyReport;
+use super::known::{KnownKeyReport, opened_hidden};
 use super::measure::{self, Latency};
 use super::options::ProbeOptions;
 use crate::algorithm::AlgorithmId;
@@ -113,7 +113,11 @@ pub fn probe(
     let keys = objects.all_public()?.len().saturating_sub(objects.public_labelled(LABEL)?.len());
     drop(session);
     // First, since nothing is made for it.
-    let known = options.known.as_ref().map(|key| key.open(config, pin)).transpose()?;
+    let known = match (&options.known, &options.hidden) {
+        (Some(key), _) => Some(key.open(config, pin)?),
+        (None, Some(uri)) => Some(opened_hidden(&token, uri, config, pin)?),
+        (None, None) => None,
+    };
     let allowed = may_make_keys(config, &token);
     let (made, not_made) = match allowed {
         true => match made(&token, options)? {

@@ -27,6 +27,7 @@ impl ModuleReport {
         if let Some(away) = self.away().filter(|_| count == 0) {
             return away;
         }
+        let named_alike = self.are_named_alike();
         let verdict = verdict(
             "one token",
             if count == 1 { Outcome::Ok } else { Outcome::Fail },
@@ -39,11 +40,25 @@ impl ModuleReport {
             if count == 0 {
                 "plug the token in or initialise it, or correct `token`, `serial` or `key` under \
                  [identity.pkcs11]"
+            } else if named_alike {
+                "name one by `slot` under [identity.pkcs11]: they have one label and one serial \
+                 number"
             } else {
                 "name one by `token` or `serial` under [identity.pkcs11], beside `module`"
             },
         );
-        if count > 1 { verdict.remedied_by(Remedy::NameToken) } else { verdict }
+        let is_remedied = count > 1 && !named_alike;
+        if is_remedied { verdict.remedied_by(Remedy::NameToken) } else { verdict }
+    }
+
+    /// Whether two of the tokens that the configuration means have the same names.
+    fn are_named_alike(&self) -> bool {
+        let selected = self.tokens.iter().filter(|token| token.selected);
+        let mut names: Vec<_> = selected.map(|token| (&token.label, &token.serial)).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        names.len() < count
     }
 
     /// Why the token that is meant is not seen, where that is known: nothing is to be
@@ -54,7 +69,7 @@ impl ModuleReport {
             Some(label) => Some(
                 fail(
                     format!("the token of this serial number is labelled {label:?} now"),
-                    "leave the token as it is: correct `token` under [identity.pkcs11], or, if an                      identity has its key there, record where the key is",
+                    "leave the token as it is: correct `token` under [identity.pkcs11], or, if an identity has its key there, record where the key is",
                 )
                 .remedied_by(Remedy::Relocate),
             ),
@@ -70,7 +85,7 @@ impl TokenReport {
     /// What the token's own word means, requirement by requirement.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
-        vec![
+        [
             self.health(),
             self.listed(),
             self.signs(),
@@ -144,7 +159,7 @@ impl TokenReport {
             true if self.has("CKM_EC_KEY_PAIR_GEN") && !self.keys_in_slots => {
                 p256(requirement, found)
             }
-            true => there(requirement, found, self.usable_keys()),
+            true => self.there(requirement, found),
             false => verdict(requirement, Outcome::Fail, found, ELSEWHERE),
         }
     }
@@ -152,7 +167,7 @@ impl TokenReport {
     fn makes(&self) -> Verdict {
         if self.keys_in_slots {
             let found = "a key made on it may take the place of one that is there, so none is";
-            return there(MAKES, found.to_owned(), self.usable_keys());
+            return self.there(MAKES, found.to_owned());
         }
         let name = "CKM_EC_EDWARDS_KEY_PAIR_GEN";
         if self.has(name) && self.has("CKM_EDDSA") {
@@ -161,8 +176,17 @@ impl TokenReport {
         let found = self.instead_of(name);
         match self.has("CKM_EC_KEY_PAIR_GEN") && self.has("CKM_ECDSA") {
             true => p256(MAKES, found),
-            false => there(MAKES, found, self.usable_keys()),
+            false => self.there(MAKES, found),
         }
+    }
+
+    /// A token that makes no key is fit if there are some. One that shows nothing may have
+    /// some all the same.
+    fn there(&self, requirement: &'static str, found: String) -> Verdict {
+        if self.shows_public_keys || self.keys_error.is_some() {
+            return there(requirement, found, self.usable_keys());
+        }
+        adopt(requirement, format!("{found}; it shows no key without a login: there may be some"))
     }
 
     /// Keys that are shown, and that the token can sign with.
@@ -237,14 +261,19 @@ impl TokenReport {
 
     fn session_room(&self) -> Verdict {
         match self.max_sessions {
-            Some(limit) if limit < 3 => verdict(
-                "room for sessions",
-                Outcome::Warning,
-                format!("{limit} in all"),
-                "let nothing else use this token",
+            Some(limit) if limit < FOR_A_KEY => verdict(
+                ROOM,
+                Outcome::Fail,
+                format!("{limit} in all, and a key that is used takes {FOR_A_KEY}"),
+                "see whether the token can be configured for more; else use another",
             ),
-            Some(limit) => verdict("room for sessions", Outcome::Ok, format!("{limit} in all"), ""),
-            None => verdict("room for sessions", Outcome::Ok, "the token names no limit", ""),
+            Some(limit) if limit < FOR_A_NEW_KEY => {
+                let found =
+                    format!("{limit} in all: no new key can be made, which takes {FOR_A_NEW_KEY}");
+                adopt(ROOM, found)
+            }
+            Some(limit) => verdict(ROOM, Outcome::Ok, format!("{limit} in all"), ""),
+            None => verdict(ROOM, Outcome::Ok, "the token names no limit", ""),
         }
     }
 
@@ -276,6 +305,11 @@ impl TokenReport {
 const START_SERVER: &str = "start the connector or server in front of the device, or correct its \
                             address in the module's own configuration (of p11-kit's client: \
                             P11_KIT_SERVER_ADDRESS)";
+const ROOM: &str = "room for sessions";
+/// The login, and the key that is open.
+const FOR_A_KEY: u64 = 2;
+/// And one to make it in.
+const FOR_A_NEW_KEY: u64 = 3;
 
 const ELSEWHERE: &str = "a firmware update or another configuration of the token may bring it; \
                          else use another token";

@@ -5,12 +5,12 @@ mod identity;
 use std::fmt::Write as _;
 
 use icn_identity::Did;
-use icn_identity::backend::BackendKind;
-use icn_identity::backend::doctor::{Outcome, Remedy, Verdict};
+use icn_identity::backend::doctor::{Outcome, Verdict};
 use icn_identity::backend::pkcs11::doctor::{
     KnownKey, MadeReport, ModuleReport, ProbeOptions, ProbeReport, TokenReport, examine, probe,
     unfinished,
 };
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
@@ -29,13 +29,9 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
     let ours = Ours::find(context, args, &config, &report)?;
     verdicts.extend(ours.verdict);
-    // Of a key that is not shown a login tells more.
-    let in_the_way = |verdict: &Verdict| {
-        verdict.state == Outcome::Fail && verdict.remedy != Some(Remedy::WritePublicKey)
-    };
-    let usable = !verdicts.iter().any(in_the_way);
+    let usable = worst_of(&verdicts) != Outcome::Fail;
     let probed = if args.probes() && usable {
-        let probed = tried_out(context, &config, args, ours.known)?;
+        let probed = tried_out(context, &config, args, (ours.known, ours.hidden))?;
         Verdict::put_in_place(&mut verdicts, probed.verdicts());
         Some(probed)
     } else {
@@ -90,11 +86,17 @@ fn everything() -> Vec<&'static str> {
 
 /// Says that something works only where it was tried.
 fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) -> String {
-    let mut failed = verdicts.iter().filter(|verdict| verdict.state == Outcome::Fail).peekable();
-    if failed.peek().is_some() {
-        return match failed.all(|verdict| verdict.requirement.starts_with("the identity's ")) {
-            true => "This identity does not work here.".into(),
-            false => "No identity works here.".into(),
+    let failed = verdicts.iter().filter(|verdict| verdict.state == Outcome::Fail);
+    let failed: Vec<_> = failed.map(|verdict| verdict.requirement).collect();
+    if !failed.is_empty() {
+        return match () {
+            () if failed.iter().all(|it| it.starts_with("the identity's ")) => {
+                "This identity does not work here.".into()
+            }
+            () if failed == ["the key that is there"] => {
+                "No identity with this key works here.".into()
+            }
+            () => "No identity works here.".into(),
         };
     }
     if left {
@@ -150,11 +152,14 @@ fn tried_out(
     context: &Context,
     config: &Pkcs11Config,
     args: &DoctorArgs,
-    known: Option<KnownKey>,
+    (known, hidden): (Option<KnownKey>, Option<Pkcs11Uri>),
 ) -> Result<ProbeReport, CliError> {
     let mut options = ProbeOptions::default().with_lasting_key(args.probe_with_lasting_key);
     if let Some(known) = known {
         options = options.with_known_key(known);
+    }
+    if let Some(uri) = hidden {
+        options = options.with_hidden_key(uri);
     }
     let mut context = context.clone();
     context.config.identity.backend = BackendKind::Pkcs11;

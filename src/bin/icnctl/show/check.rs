@@ -12,7 +12,7 @@ use crate::output::one_line;
 pub(super) struct Check {
     problems: Vec<String>,
     /// Of these, what is shown nowhere else.
-    of_pin: Option<&'static str>,
+    of_device: Vec<&'static str>,
     /// The device does not tell whether its PIN is locked.
     is_silent: bool,
 }
@@ -52,14 +52,17 @@ impl Check {
             }
             _ => None,
         });
-        problems.extend(of_pin.map(ToOwned::to_owned));
+        let failed = "the token reports a failed self-test: see the vendor's manual";
+        let self_test = looked.failed_self_test.then_some(failed);
+        let of_device: Vec<_> = self_test.into_iter().chain(of_pin).collect();
+        problems.extend(of_device.iter().map(|problem| (*problem).to_owned()));
         problems.extend(looked.payload.clone());
         if let Handover::Unknown(reason) = handover {
             problems.push(format!("handed-over.json cannot be read: {reason}"));
         }
         Self {
             problems: problems.iter().map(|problem| one_line(problem)).collect(),
-            of_pin,
+            of_device,
             is_silent: looked.pin.is_some_and(|pin| pin.silent),
         }
     }
@@ -77,8 +80,8 @@ impl Check {
         let lines = |problems: &[String]| -> String {
             problems.iter().map(|problem| format!("PROBLEM: {problem}\n")).collect()
         };
-        match (asked, self.of_pin) {
-            (true, _) if self.is_good() => {
+        match asked {
+            true if self.is_good() => {
                 let silent = match self.is_silent {
                     true => {
                         "The token does not tell whether its PIN is locked. The TPM behind it does: \
@@ -88,9 +91,8 @@ impl Check {
                 };
                 format!("\nNo problem was found; the key was not used.\n{silent}")
             }
-            (true, _) => format!("\n{}", lines(&self.problems)),
-            (false, Some(pin)) => format!("\nPROBLEM: {pin}\n"),
-            (false, None) => String::new(),
+            true => format!("\n{}", lines(&self.problems)),
+            false => self.of_device.iter().map(|it| format!("\nPROBLEM: {it}\n")).collect(),
         }
     }
 }

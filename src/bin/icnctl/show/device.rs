@@ -19,11 +19,11 @@ pub(crate) enum Device {
     /// It is there and shows the identity's public key. A token does not show its private
     /// key without a login.
     Present,
-    /// It is there, and shows no public key without a login. Whether the key is there
-    /// is not known.
+    /// It is there, and does not show the key without a login, nor ever has. Whether the
+    /// key is there is not known.
     NotSeen,
-    /// It is there, and shows public keys without a login, but not this one: that was
-    /// deleted, or the key is gone. Or it shows none, and has shown this one before.
+    /// It is there, and does not show the key any more, which it has shown before: that
+    /// was deleted, or the key is gone.
     NotShown(String),
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
@@ -50,7 +50,11 @@ impl Device {
         let reason = error.to_string();
         match error {
             Error::Device(DeviceError::Pkcs11(
-                Pkcs11Error::KeyReplaced { .. } | Pkcs11Error::AmbiguousKey { .. },
+                Pkcs11Error::KeyReplaced { .. }
+                | Pkcs11Error::AmbiguousKey { .. }
+                // What has the identity's id is no key of an identity.
+                | Pkcs11Error::OtherKind { .. }
+                | Pkcs11Error::PublicKey { .. },
             )) => Self::Wrong(reason),
             Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => Self::Missing(reason),
             Error::Device(DeviceError::Tpm(error)) => Self::refused_by_tpm(error, reason),
@@ -87,6 +91,8 @@ pub(super) struct Looked {
     pub(super) pin: Option<PinState>,
     /// It is a token: its flags are all that it says of its PIN.
     pub(super) is_token: bool,
+    /// It says that a self-test of it has failed.
+    pub(super) failed_self_test: bool,
     /// Why the file beside the header cannot be read.
     pub(super) payload: Option<String>,
 }
@@ -116,20 +122,23 @@ impl Looked {
         };
         let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
         let is_token = header.locator().is_some();
-        Self { device, pin: pin.filter(|_| Needs::of(header).pin()), is_token, payload }
+        let pin = pin.filter(|_| Needs::of(header).pin());
+        let failed_self_test = has_failed_self_test(&home, header);
+        Self { device, pin, is_token, failed_self_test, payload }
     }
 
     const fn away(device: Device) -> Self {
-        Self { device, pin: None, is_token: false, payload: None }
+        Self { device, pin: None, is_token: false, failed_self_test: false, payload: None }
     }
 }
 
 fn find(home: &Home, header: &Header) -> Device {
     match home.backend().and_then(|backend| home.store().find(backend, header)) {
         Ok(KeyAtRest::Device(key)) if header.tpm().is_none() && !key.is_shown() => {
-            match (not_seen(home, header), key.check_shown()) {
-                (Device::NotSeen, Err(error)) => Device::NotShown(error.to_string()),
-                (seen, _) => seen,
+            match key.check_shown() {
+                // It has never shown the key: what else it shows says nothing of this one.
+                Ok(()) => Device::NotSeen,
+                Err(error) => shown_before(home, header, error.to_string()),
             }
         }
         Ok(_) => Device::Present,
@@ -137,13 +146,15 @@ fn find(home: &Home, header: &Header) -> Device {
     }
 }
 
-/// Whether a token that does not show the key shows any.
+/// That a token does not show the key any more: whether it shows others.
 #[cfg(feature = "pkcs11")]
-fn not_seen(home: &Home, header: &Header) -> Device {
+fn shown_before(home: &Home, header: &Header, reason: String) -> Device {
     let backend = home.backend().ok().and_then(|backend| backend.as_pkcs11());
-    let Some((backend, locator)) = backend.zip(header.locator()) else { return Device::NotSeen };
-    match backend.shows_public_keys(locator) {
-        Ok(false) => Device::NotSeen,
+    let Some((backend, locator)) = backend.zip(header.locator()) else {
+        return Device::NotShown(reason);
+    };
+    match backend.shows_other_public_keys(locator) {
+        Ok(false) => Device::NotShown(reason),
         Ok(true) => Device::NotShown(format!(
             "token {} shows public keys without a login, and not that of this identity (id {})",
             locator.token,
@@ -154,8 +165,21 @@ fn not_seen(home: &Home, header: &Header) -> Device {
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn not_seen(_: &Home, _: &Header) -> Device {
-    Device::NotSeen
+fn shown_before(_: &Home, _: &Header, reason: String) -> Device {
+    Device::NotShown(reason)
+}
+
+/// As the token of a locator says. What it does not say is told by other ways.
+#[cfg(feature = "pkcs11")]
+fn has_failed_self_test(home: &Home, header: &Header) -> bool {
+    let backend = home.backend().ok().and_then(|backend| backend.as_pkcs11());
+    let told = backend.zip(header.locator()).map(|(backend, it)| backend.has_failed_self_test(it));
+    matches!(told, Some(Ok(true)))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+const fn has_failed_self_test(_: &Home, _: &Header) -> bool {
+    false
 }
 
 /// What opening it would say before anybody is asked for a credential.

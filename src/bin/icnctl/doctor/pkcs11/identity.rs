@@ -1,9 +1,9 @@
 //! The identity of this home, on the token that a doctor looks at.
 
-use icn_identity::backend::BackendKind;
 use icn_identity::backend::doctor::Verdict;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
-use icn_identity::backend::pkcs11::doctor::{KnownKey, ModuleReport};
+use icn_identity::backend::pkcs11::doctor::{KnownKey, ModuleReport, hidden};
+use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::error::Pkcs11Error;
 use icn_identity::keystore::{Header, Storage};
@@ -18,6 +18,8 @@ use crate::error::CliError;
 pub(super) struct Ours {
     pub(super) did: Option<Did>,
     pub(super) known: Option<KnownKey>,
+    /// A key that is named and may be shown within a login only.
+    pub(super) hidden: Option<Pkcs11Uri>,
     pub(super) verdict: Option<Verdict>,
 }
 
@@ -81,7 +83,9 @@ impl Ours {
         let locator = match backend.locate(uri) {
             Ok(locator) => locator,
             // It may be shown within a login.
-            Err(Pkcs11Error::NoKey { .. }) if !backend.shows_a_key()? => return Ok(self),
+            Err(Pkcs11Error::NoKey { .. }) if uri.names_a_token() || !backend.shows_a_key()? => {
+                return Ok(Self { verdict: Some(hidden()), hidden: Some(uri.clone()), ..self });
+            }
             Err(error) => return Err(error.into()),
         };
         let public = backend.public_key(&locator)?;
