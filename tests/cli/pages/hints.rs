@@ -61,6 +61,7 @@ const RUN: &[(&str, &str, &str)] = &[
         "/usr/bin/tpm2_startauthsession -S session.ctx; [ \"$(objects saved-session)\" = 1 ]",
         "[ \"$(objects saved-session)\" = 0 ]",
     ),
+    ("tpm2_getcap properties-fixed", "", ""),
     ("tpm2_getcap properties-variable", "", ""),
     ("tpm2_pcrread sha256", "", ""),
     ("tpm2_pcrread sha256:7", "", ""),

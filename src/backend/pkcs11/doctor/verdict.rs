@@ -69,7 +69,8 @@ impl ModuleReport {
             Some(label) => Some(
                 fail(
                     format!("the token of this serial number is labelled {label:?} now"),
-                    "leave the token as it is: correct `token` under [identity.pkcs11], or, if an identity has its key there, record where the key is",
+                    "leave the token as it is: correct `token` under [identity.pkcs11], or, if an \
+                     identity has its key there, record where the key is",
                 )
                 .remedied_by(Remedy::Relocate),
             ),
