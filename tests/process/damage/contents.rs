@@ -183,11 +183,11 @@ fn a_header_that_is_none_is_an_error_before_the_passphrase_is_used() {
         assert!(told.contains("identity.json"), "{what}: {told}");
         assert!(!told.contains("identity.age cannot be opened"), "{what}: {told}");
     }
-    // A byte order mark is no part of a text, and of this very one the payload has the hash.
+    // An editor's byte order mark: of this very file the payload has the hash.
     victim.put("identity.age", &good.age);
     victim.put("identity.json", &[b"\xef\xbb\xbf", text.as_bytes()].concat());
     let told = victim.refused("a mark of byte order");
-    assert!(told.contains("does not belong to this identity's payload"), "{told}");
+    assert!(told.contains("it begins with a byte order mark"), "{told}");
 }
 
 trait Replacen {
