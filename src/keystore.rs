@@ -64,7 +64,7 @@ pub(crate) use journal::{Backup as JournalBackup, During, Journal, Side};
 pub use journal::{MigrationMode, MigrationState};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
-pub(crate) use migration::check_did;
+pub(crate) use migration::{check_did, check_side};
 pub use open::Opened;
 pub use pinned::Pinned;
 pub(crate) use refusals::{PinOwner, Place, TriedDevice};

@@ -104,6 +104,15 @@ pub enum MigrationError {
         /// The DID of the header.
         found: Did,
     },
+    /// What is in the directory does not fit its journal: one of both is of another time.
+    /// Nothing is removed then.
+    #[error("the files in {} are not what the journal there says (state: {state})", home.display())]
+    Disagrees {
+        /// The directory.
+        home: PathBuf,
+        /// How far it is by the journal.
+        state: &'static str,
+    },
     /// A new process could not use the key that is to take over.
     #[error("a new process did not open and use the key of {did}")]
     NotProved {
@@ -156,7 +165,7 @@ impl MigrationError {
             | Self::Committed { .. } => ErrorKind::InvalidInput,
             Self::Unreadable { .. } => ErrorKind::Damaged,
             Self::Impossible { .. } => ErrorKind::Unsupported,
-            Self::OtherIdentity { .. } => ErrorKind::OtherIdentity,
+            Self::OtherIdentity { .. } | Self::Disagrees { .. } => ErrorKind::OtherIdentity,
             Self::NotProved { .. } => ErrorKind::External,
             Self::NotCompleted { .. } => ErrorKind::Storage,
         }
@@ -206,6 +215,10 @@ impl MigrationError {
             Self::OtherIdentity { .. } => {
                 "find out who has put another identity there; if it is right, undo the migration \
                  (`Migration::roll_back`)"
+            }
+            Self::Disagrees { .. } => {
+                "nothing was removed: put the files and the journal back from one copy of the \
+                 directory"
             }
             Self::NotProved { .. } => {
                 "the old identity is as it was: mend what the cause names and go on \

@@ -170,6 +170,11 @@ impl Journal {
         }
     }
 
+    /// For files that are not what this says.
+    pub(crate) fn disagrees(&self, home: &Path) -> MigrationError {
+        MigrationError::Disagrees { home: home.to_owned(), state: self.state.as_str() }
+    }
+
     fn parse(bytes: &[u8], path: &Path) -> Result<Self, KeystoreError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
             KeystoreError::from(MigrationError::Unreadable { path: path.to_owned(), source })
@@ -222,11 +227,25 @@ pub(crate) enum During {
 /// That the identity in a directory is not being moved, or that this may be done all the
 /// same.
 pub(crate) fn check_unmoved(home: &Path, allowed: During) -> Result<(), KeystoreError> {
+    if allowed == During::Nothing {
+        check_not_kept(home)?;
+    }
     let Some(journal) = read(home)? else { return Ok(()) };
     if journal.state == MigrationState::Switched && allowed == During::Switched {
         return Ok(());
     }
     Err(journal.under_way(home).into())
+}
+
+/// That a directory is not the one in which a migration keeps the old identity whole. What
+/// would change that one, or move it on, is refused in the name of the migration.
+pub(crate) fn check_not_kept(home: &Path) -> Result<(), KeystoreError> {
+    let is_named_so = home.file_name().is_some_and(|name| name == names::OLD);
+    let Some(moved) = home.parent().filter(|_| is_named_so) else { return Ok(()) };
+    match read(moved)? {
+        Some(journal) => Err(journal.under_way(moved).into()),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod switch;
 
 use std::path::PathBuf;
 
-pub(crate) use self::switch::check_did;
+pub(crate) use self::switch::{check_did, check_side};
 use super::identity::IdentityStore;
 use super::journal::{self, During, Journal, MigrationState};
 use crate::backend::BackendKind;
@@ -67,6 +67,11 @@ impl IdentityStore {
     /// That the identity is not being moved, or that this may be done all the same.
     pub(crate) fn check_unmoved(&self, allowed: During) -> Result<(), KeystoreError> {
         journal::check_unmoved(self.home(), allowed)
+    }
+
+    /// That this is not the old identity of a migration that is under way.
+    pub(crate) fn check_not_kept(&self) -> Result<(), KeystoreError> {
+        journal::check_not_kept(self.home())
     }
 
     pub(crate) fn journal_path(&self) -> PathBuf {

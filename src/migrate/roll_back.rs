@@ -8,7 +8,7 @@ use crate::did::Did;
 use crate::error::{Error, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
-use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_did};
+use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_side};
 
 /// A migration that was undone.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ impl Migration {
     /// # Errors
     ///
     /// [`MigrationError::NotUnderWay`], [`MigrationError::Finishing`];
+    /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
+    /// what the journal says: nothing is removed then;
     /// [`KeystoreError::PinNotWritten`]; [`KeystoreError::Unfinished`] if the key cannot be
     /// removed: the old identity is in use by then, and the journal stays until it is.
     ///
@@ -67,6 +69,7 @@ impl Migration {
         let store = home.store();
         let _lock = store.migration_lock()?;
         let mut journal = under_way(store)?;
+        check_before(store, &journal)?;
         journal = match journal.state {
             MigrationState::Finishing => {
                 let home = home.directory().to_owned();
@@ -82,6 +85,8 @@ impl Migration {
                 journal
             }
         };
+        // The one that stays is there; and so it is the new one whose key is removed.
+        check_side(&journal, &journal.from, store)?;
         // The old identity is as it was, also where the device is not there now.
         forget_statement(store, &journal)?;
         let staging = store.staging();
@@ -102,7 +107,9 @@ impl Migration {
     /// # Errors
     ///
     /// [`MigrationError::NotUnderWay`]; [`MigrationError::NotSwitched`] if the new identity is
-    /// not in use; those of a token that does not let go of the old key: nothing is removed
+    /// not in use; [`MigrationError::UnderWay`] if the old one is being moved itself;
+    /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
+    /// what the journal says; those of a token that does not let go of the old key: nothing is removed
     /// then.
     pub fn finish(
         home: &Home,
@@ -118,8 +125,15 @@ impl Migration {
             return Err(MigrationError::NotSwitched { home, state }.into());
         }
         // The one that stays is there.
-        check_did(&journal.to, home.header()?.did())?;
+        check_side(&journal, &journal.to, store)?;
         let old = store.old();
+        if let Some(nested) = old.journal()? {
+            return Err(nested.under_way(old.home()).into());
+        }
+        // And so is the one that is removed, if it is there.
+        if !begun && file::is_there(&old.home().join(names::HEADER))? {
+            check_side(&journal, &journal.from, &old)?;
+        }
         let locator = old.header().ok().and_then(|header| header.locator().cloned());
         let is_left = locator.is_some() && old_key == OldKey::Keep;
         let mut destroy = |only_checked| -> Result<(), Error> {
@@ -156,6 +170,22 @@ fn destroy_key(old: &Home, checked: bool, operator: &mut dyn Operator) -> Result
 #[cfg(not(feature = "pkcs11"))]
 fn destroy_key(_: &Home, _: bool, _: &mut dyn Operator) -> Result<(), Error> {
     Err(crate::error::DeviceError::NoPkcs11.into())
+}
+
+/// That the files are what the journal says, before anything is removed: one of both may be
+/// of another time. A switch that was cut off is looked at when it is completed.
+fn check_before(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
+    match journal.state {
+        MigrationState::Finishing | MigrationState::Returning => Ok(()),
+        MigrationState::Switched => {
+            check_side(journal, &journal.to, store)?;
+            Ok(check_side(journal, &journal.from, &store.old())?)
+        }
+        _ if file::is_there(&store.old().home().join(names::HEADER))? => {
+            Err(journal.disagrees(store.home()).into())
+        }
+        _ => Ok(check_side(journal, &journal.from, store)?),
+    }
 }
 
 fn under_way(store: &IdentityStore) -> Result<Journal, Error> {

@@ -122,6 +122,8 @@ impl Migration {
         request: &MigrationRequest,
         operator: &mut dyn Operator,
     ) -> Result<Migrated, Error> {
+        // Without a lock's file in a directory that is to be removed; and under it, below.
+        home.store().check_not_kept()?;
         let _lock = home.store().migration_lock()?;
         let mut journal = begin(home, request)?;
         loop {
@@ -160,6 +162,7 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
         }
         return Ok(journal);
     }
+    store.check_not_kept()?;
     let _: Plan = Migration::plan(home, request)?;
     if matches!(request.backup, BackupFirst::Unsaid) {
         return Err(MigrationError::NoBackupSaid.into());

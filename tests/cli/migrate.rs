@@ -2,6 +2,7 @@
 
 mod devices;
 mod imports;
+mod previous;
 mod refusals;
 mod ways;
 

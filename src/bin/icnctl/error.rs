@@ -152,6 +152,8 @@ pub(crate) enum CliError {
     NowhereTo,
     #[error("--key names a key, and a migration makes a new one")]
     NamesAKey,
+    #[error("--commit-next is given, and an import makes no statement that could hold it")]
+    ImportStatesNothing,
     #[error("nobody has said yes")]
     NotConfirmed {
         #[source]
@@ -322,6 +324,9 @@ impl CliError {
             Self::NamesAKey => {
                 "name only its token; or make an identity around that key in a home of its own \
                  (icnctl id init --key), and hand over to it (icnctl id rotation create)"
+            }
+            Self::ImportStatesNothing => {
+                "leave it out; or make a new key, which commits to the next: --mode rotate"
             }
             Self::NotConfirmed { .. } => "run it on a terminal and type yes, or give --yes",
             Self::Child { .. } => "see what it has said above",

@@ -29,6 +29,9 @@ use crate::terminal;
 use crate::{id, import};
 
 pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliError> {
+    if args.mode == Mode::Import && args.commit_next.is_some() {
+        return Err(CliError::ImportStatesNothing);
+    }
     let status = Migration::status(&context.store())?;
     if args.status {
         return report::status(context, status.as_ref());
@@ -46,12 +49,15 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     let context = &imported;
     let old = Context { key: None, ..context.as_old() };
     let home = old.home()?;
-    let is_done = status.as_ref().is_some_and(|status| status.state == MigrationState::Switched);
-    let request = match args.to {
+    let done_so_far = status.as_ref().filter(|status| status.state == MigrationState::Switched);
+    let request = match (args.to, done_so_far) {
         // What was asked for is done, or something else is under way, which is said.
-        Some(_) if is_done => going_on(&home, args)?,
-        Some(to) => asked(context, args, to)?,
-        None => going_on(&home, args)?,
+        (Some(to), Some(done)) => {
+            check_same(done, args.mode.into(), to.into())?;
+            going_on(&home, args)?
+        }
+        (Some(to), None) => asked(context, args, to)?,
+        (None, _) => going_on(&home, args)?,
     };
     if args.plan {
         return report::plan(context, &Migration::plan(&home, &request)?);
@@ -61,12 +67,27 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     done(context, &migrated)
 }
 
+/// What is done already is not taken for something else that is asked for.
+fn check_same(
+    done: &MigrationStatus,
+    mode: MigrationMode,
+    to: BackendKind,
+) -> Result<(), MigrationError> {
+    let other = |what, found: &str, asked: &str| {
+        Err(MigrationError::Other { what, found: found.to_owned(), asked: asked.to_owned() })
+    };
+    if done.to != to {
+        return other("the backend", done.to.as_str(), to.as_str());
+    }
+    if done.mode != mode {
+        return other("the mode", done.mode.as_str(), mode.as_str());
+    }
+    Ok(())
+}
+
 /// What the command line asks for.
 fn asked(context: &Context, args: &MigrateArgs, to: To) -> Result<MigrationRequest, CliError> {
-    let mode = match args.mode {
-        Mode::Rotate => MigrationMode::Rotate,
-        Mode::Import => MigrationMode::Import,
-    };
+    let mode = args.mode.into();
     let init = args.as_init(to);
     let configured = id::configured(&unkeyed(context, args), &init)?;
     if configured.names_a_key() {

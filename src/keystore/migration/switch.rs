@@ -163,3 +163,18 @@ pub(crate) fn check_did(side: &Side, found: &Did) -> Result<(), MigrationError> 
         _ => Ok(()),
     }
 }
+
+/// That an identity is the one of this side, in its backend too: after an import both sides
+/// have one DID.
+pub(crate) fn check_side(
+    journal: &Journal,
+    side: &Side,
+    store: &IdentityStore,
+) -> Result<(), KeystoreError> {
+    let header = store.header()?;
+    check_did(side, header.did())?;
+    match header.backend() == side.backend {
+        true => Ok(()),
+        false => Err(journal.disagrees(store.home()).into()),
+    }
+}

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use icn_identity::backend::BackendKind;
+use icn_identity::migrate::MigrationMode;
 
 use super::init::{InitArgs, Method};
 use super::tpm::TpmArgs;
@@ -138,6 +140,21 @@ pub(crate) enum To {
 pub(crate) enum Mode {
     Rotate,
     Import,
+}
+
+impl From<To> for BackendKind {
+    fn from(to: To) -> Self {
+        Backend::from(to).into()
+    }
+}
+
+impl From<Mode> for MigrationMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Rotate => Self::Rotate,
+            Mode::Import => Self::Import,
+        }
+    }
 }
 
 impl From<To> for Backend {

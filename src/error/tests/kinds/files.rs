@@ -174,6 +174,7 @@ fn of_migrations() {
             (E::Impossible { from, to, reason: "r" }, K::Unsupported),
             (E::Committed { did: did() }, K::InvalidInput),
             (E::OtherIdentity { expected: did(), found: did() }, K::OtherIdentity),
+            (E::Disagrees { home: home(), state: "stated" }, K::OtherIdentity),
             (E::NotProved { did: did(), source: boxed() }, K::External),
             (E::NotCompleted { home: home(), source: boxed() }, K::Storage),
         ],
