@@ -32,12 +32,18 @@ pub struct MigrationStatus {
     pub backup: Option<PathBuf>,
     /// Where the old identity is, whole, once the new one is in use.
     pub previous: Option<PathBuf>,
+    /// The old key was in a file until then, before it came into its device (Unix time):
+    /// copies of that file still sign, whatever becomes of the device.
+    pub in_file_until: Option<u64>,
 }
 
 impl MigrationStatus {
     pub(super) fn of(store: &IdentityStore, journal: Journal) -> Self {
         let is_in_use = [MigrationState::Switched, MigrationState::Finishing];
-        let previous = is_in_use.contains(&journal.state).then(|| store.old().home().to_owned());
+        let is_in_use = is_in_use.contains(&journal.state);
+        let previous = is_in_use.then(|| store.old().home().to_owned());
+        let old = if is_in_use { store.old() } else { store.clone() };
+        let in_file_until = old.header().ok().and_then(|header| header.in_file_until());
         Self {
             mode: journal.mode,
             state: journal.state,
@@ -48,6 +54,7 @@ impl MigrationStatus {
             to_did: journal.to.did,
             backup: journal.backup.map(|backup| backup.file),
             previous,
+            in_file_until,
         }
     }
 }

@@ -36,7 +36,8 @@ fn a_token_hands_over_to_a_tpm_and_back() {
     signs(&home);
     decrypts(&home, &file);
     let finished = home.ok(&["id", "migrate", "--finish", "--yes"], b"");
-    assert!(finished.contains("clear the TPM"), "{finished}");
+    assert!(finished.contains("a TPM that is cleared"), "{finished}");
+    assert!(!finished.contains("in a file until"), "{finished}");
     let chain = text(&home, "chain.json");
     home.ok(&["--pin-file", &pin, "id", "rotation", "show", "-o", &chain], b"");
     let verify = ["--format", "json", "id", "rotation", "verify", &chain, "--from", &first];

@@ -128,3 +128,18 @@ fn an_older_keystore_moves_into_a_token_in_one_go() {
         assert_eq!(ids(&hsm), 3);
     }
 }
+
+/// What becomes of a device says nothing of the file that its key was in.
+#[test]
+fn the_end_of_a_move_of_an_imported_key_says_that_copies_of_its_file_still_sign() {
+    let (hsm, tpm) = (SoftHsm::with_token(TOKEN), Swtpm::start());
+    let home = identity(&hsm);
+    migrates(&home, &[&to_token()[..], &["--mode", "import", "--no-backup"]].concat());
+    let first = migrates(&home, &["--finish", "--yes"]);
+    assert!(first.contains("Backups and copies of it still sign"), "{first}");
+    let device = tpm.tcti();
+    migrates(&home, &[&to_tpm(&device)[..], &["--no-backup", "--no-pin"]].concat());
+    let second = migrates(&home, &["--finish", "--yes"]);
+    assert!(second.contains("Its key was in a file until 20"), "{second}");
+    assert!(second.contains("copies and backups of that file still sign"), "{second}");
+}

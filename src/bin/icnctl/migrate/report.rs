@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::migrate::MigrateArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::one_line;
+use crate::output::{date, one_line};
 use crate::show;
 use crate::show::migration::{as_json, in_words, known, place};
 
@@ -128,15 +128,28 @@ pub(super) fn before_finish(
 }
 
 /// What no command can take back.
-fn copies(status: &MigrationStatus, keeps_key: bool) -> &'static str {
+fn copies(status: &MigrationStatus, keeps_key: bool) -> String {
+    let of_device = of_its_key(status, keeps_key);
+    match status.in_file_until {
+        Some(until) => format!(
+            "Its key was in a file until {}: copies and backups of that file still sign as that \
+             DID, and nothing takes that back. {of_device}",
+            date(until)
+        ),
+        None => of_device.to_owned(),
+    }
+}
+
+const fn of_its_key(status: &MigrationStatus, keeps_key: bool) -> &'static str {
     match (status.from, keeps_key) {
         (BackendKind::Age, _) => {
             "Backups and copies of it still sign as that DID, and an SSD forgets nothing for \
              certain: whoever has one of them and its passphrase has the key."
         }
         (BackendKind::Tpm, _) => {
-            "Backups of it still open on that TPM, and an SSD forgets nothing for certain: clear \
-             the TPM to be sure."
+            "Backups of it that were made since still open on that TPM, and an SSD forgets nothing \
+             for certain. Only a TPM that is cleared opens none of them; that destroys every other \
+             key in it, too."
         }
         (_, true) => "Its key stays on its token, and nothing here names it any more.",
         _ => {
