@@ -108,6 +108,12 @@ fn of_tokens() -> Vec<Row> {
             &["generate"],
         ),
         row(call("C_GenerateKeyPair", ErrorKind::Storage), &["the token is full"], counted),
+        // An answer that nobody understands costs no key.
+        row(
+            call("C_CreateObject", ErrorKind::DeviceFailed),
+            &["manual or log", "full may answer so"],
+            &["delete"],
+        ),
         row(call("C_CreateObject", ErrorKind::Permission), &["write-protected"], counted),
         row(call("C_SignInit", ErrorKind::Unsupported), &["--list-mechanisms"], counted),
         row(call("C_OpenSession", ErrorKind::Busy), &["`sessions`"], counted),

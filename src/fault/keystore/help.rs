@@ -142,8 +142,8 @@ impl KeystoreError {
             }
             Self::PinInDoubt { note, .. } => {
                 return Some(format!(
-                    "make sure of the PIN, and look at how many tries are left (the device was not \
-                     asked); then have it tried once (`HomeOptions::retry_refused`), or remove {}",
+                    "make sure of the PIN, and look whether wrong ones were counted, where the \
+                     device tells that (it was not asked); then have it tried once (`HomeOptions::retry_refused`), or remove {}",
                     note.display()
                 ));
             }

@@ -191,8 +191,8 @@ impl Pkcs11Error {
             }
             // SoftHSM answers so when it is full.
             Self::Call { call, kind: ErrorKind::DeviceFailed, .. } if makes(call) => {
-                "see whether the token is full, and delete keys on it that nothing uses; else look up \
-                 the module's answer in its manual or log"
+                "look up the module's answer in its manual or log; a token that is full may answer so, \
+                 which its own tool tells"
             }
             Self::Call { call: "C_Login", .. } => {
                 "look up the module's answer in its manual or log before you give the PIN again: it \

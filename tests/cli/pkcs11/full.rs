@@ -81,7 +81,7 @@ fn a_full_token_without_a_key_is_not_fit() {
         assert!(verdict(&report, "makes a key")["found"].as_str().unwrap().contains(hint));
         let module = hsm.fault_module();
         let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
-        home.fails(&init, b"", &[answer, "full", "delete keys on it that nothing uses"]);
+        home.fails(&init, b"", &[answer, "token", " full"]);
         assert!(!home.path("identity.json").exists());
     }
 }
