@@ -104,6 +104,21 @@ fn a_device_whose_connector_is_down_is_not_to_be_plugged_in() {
     });
 }
 
+/// SoftHSM cannot say what a token is while another process writes a flag of it.
+#[test]
+fn a_token_that_cannot_be_read_for_a_moment_is_read_again() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        hsm.script("on C_GetTokenInfo 1..3 return CKR_GENERAL_ERROR");
+        let (opened, calls) = hsm.calls(|| Pkcs11Backend::open(&faulty_config(hsm)));
+        opened.unwrap();
+        assert!(count(&calls, "C_GetTokenInfo") > 3, "{calls:?}");
+        hsm.script("on C_GetTokenInfo all return CKR_GENERAL_ERROR");
+        let error = Pkcs11Backend::open(&faulty_config(hsm)).unwrap_err();
+        assert_shows(error, &["out of reach: ", "(CKR_GENERAL_ERROR)"]);
+    });
+}
+
 #[test]
 fn the_mechanism_that_lacks_is_named_as_the_list_names_it() {
     alone(|hsm| {

@@ -20,14 +20,20 @@ mod sign;
 use std::ffi::CStr;
 use std::path::Path;
 use std::ptr::{self, NonNull};
+use std::thread::sleep;
+use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
-use cryptoki::error::{Error, Rv};
+use cryptoki::error::{Error, Rv, RvError};
 use cryptoki::slot::Slot;
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_INTERFACE, CK_TOKEN_INFO, CKR_OK};
 
 pub(super) use self::sign::NotSigned;
 use super::info::TokenInfo;
+
+/// How long a token that could not say what it is gets before it is asked again.
+const BETWEEN_READINGS: [Duration; 3] =
+    [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(80)];
 
 /// Functions of a module, and the library that they are in.
 pub(super) struct Calls {
@@ -60,8 +66,20 @@ impl Calls {
         self.own.is_some()
     }
 
-    /// What a token says of itself now, whatever its clock shows.
+    /// What a token says of itself now, whatever its clock shows. A token that
+    /// cannot say it at this moment is asked again, which costs nothing: SoftHSM
+    /// fails like that while another process writes a flag into its file.
     pub(super) fn token_info(&self, context: &Pkcs11, slot: Slot) -> Result<TokenInfo, Error> {
+        let mut pauses = BETWEEN_READINGS.into_iter();
+        loop {
+            match (self.token_info_once(context, slot), pauses.next()) {
+                (Err(Error::Pkcs11(RvError::GeneralError, _)), Some(pause)) => sleep(pause),
+                (answer, _) => return answer,
+            }
+        }
+    }
+
+    fn token_info_once(&self, context: &Pkcs11, slot: Slot) -> Result<TokenInfo, Error> {
         let Some(functions) = &self.own else {
             return context.get_token_info(slot).map(TokenInfo::from);
         };

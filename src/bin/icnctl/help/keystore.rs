@@ -63,7 +63,8 @@ impl Help for KeystoreError {
             Self::PinInDoubt { note, .. } => {
                 return Some(format!(
                     "make sure of the PIN, and look whether wrong ones were counted, where the \
-                     device tells that (`icnctl backend doctor`); then run the command once with --retry-pin, or remove {}",
+                     device tells that (`icnctl backend doctor`); then run the command once with \
+                     --retry-pin, or remove {}",
                     note.display()
                 ));
             }

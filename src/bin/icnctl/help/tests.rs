@@ -60,7 +60,12 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
     let (token_name, note) = (token(), "/h/refused.json".into());
     assert_says(
         KeystoreError::PinInDoubt { token: token_name, source_name: "x".into(), at: 0, note },
-        &["make sure of the PIN", "tries are left", "--retry-pin", "remove /h/refused.json"],
+        &[
+            "make sure of the PIN",
+            "wrong ones were counted",
+            "--retry-pin",
+            "remove /h/refused.json",
+        ],
     );
     let (full, repair) = (|| "the disk is full".into(), || "make room: df -h /h".to_owned());
     let unnoted = ["make room: df -h", "--retry-pin", "allow_unnoted_try = true", "at each start"];
