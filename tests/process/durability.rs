@@ -3,13 +3,16 @@
 
 mod credentials;
 mod device;
+mod devices;
 mod disks;
 mod faults;
+pub(crate) mod kill;
 mod killed;
 mod lock;
 mod migration;
 mod order;
 mod owners;
 mod passphrase;
+pub(crate) mod shares;
 mod subject;
-mod trace;
+pub(crate) mod trace;

@@ -1,11 +1,13 @@
 //! Handing over, cut off at every step, and by two processes at once.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 
 use icn_identity::RotationChain;
 use serde_json::Value;
 use support::home::{FAST, Home, PASSPHRASE, Ran, run, write_private};
+
+use crate::durability::trace::Call;
+use crate::durability::{kill, shares};
 
 fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -44,63 +46,65 @@ fn stored(new: &Home) -> Option<RotationChain> {
 
 /// Under `strace`, killed at the `nth` call of a name; whether it was.
 fn killed_at(command: &Command, log: &std::path::Path, name: &str, nth: usize) -> (bool, Ran) {
-    let mut traced = Command::new("strace");
-    traced
-        .args(["-f", "-o", log.to_str().unwrap(), "-e", &format!("trace={name}")])
-        .args(["-e", &format!("inject={name}:signal=SIGKILL:when={nth}")])
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
-    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let ran = run(&mut traced, b"");
-    let log = std::fs::read_to_string(log).expect("strace is needed: apt-get install strace");
-    (log.contains("+++ killed by SIGKILL +++"), ran)
+    let call = Call { name: name.to_owned(), nth, text: String::new() };
+    let (ran, killed) = kill::before(&call, None, log, |options| {
+        let mut traced = Command::new("strace");
+        traced.args(["-o", log.to_str().unwrap()]).args(options);
+        traced.arg(command.get_program()).args(command.get_args()).env_clear();
+        traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        run(&mut traced, b"")
+    });
+    (killed, ran)
 }
 
 /// A key makes one statement, wherever it is cut off: what is noted, what is stored, what
 /// was given out and what a second try gives are the same.
 #[test]
 fn a_handover_killed_at_any_step_goes_on_with_the_same_statement() {
-    let (mut kills, mut left) = (0, BTreeSet::new());
-    for name in ["fsync", "rename", "unlink", "link"] {
-        for nth in 1.. {
-            let (old, new, other) = (identity(), identity(), identity());
-            let log = old.beside("log");
-            let (killed, ran) = killed_at(&rotate(&old, &new, "chain.json"), &log, name, nth);
-            if !killed {
-                assert_eq!(ran.code, 0, "{name} {nth}: {}", ran.err);
-                break;
-            }
-            kills += 1;
-            let (note, given) = (noted(&old), published(&new, "chain.json"));
-            // Nothing is anywhere that is not noted.
-            let kept = stored(&new);
-            for seen in [&kept, &given].into_iter().flatten() {
-                assert_eq!(Some(seen), note.as_ref(), "{name} {nth}");
-            }
-            left.insert((note.is_some(), kept.is_some(), given.is_some()));
-            if note.is_some() {
-                let refused = run(&mut rotate(&old, &other, "other.json"), b"");
-                assert_eq!(refused.code, 1, "{name} {nth}");
-                assert!(refused.err.contains("has handed over to"), "{}", refused.err);
-                assert_eq!(published(&other, "other.json"), None);
-            }
-            let ran = run(&mut rotate(&old, &new, "again.json"), b"");
-            assert_eq!(ran.code, 0, "{name} {nth}: {}", ran.err);
-            assert_eq!(ran.err.contains("was stated before"), note.is_some(), "{name} {nth}");
-            let again = published(&new, "again.json").unwrap();
-            if let Some(note) = note {
-                assert_eq!(again, note, "{name} {nth}");
-            }
-            assert_eq!(noted(&old), Some(again.clone()));
-            assert_eq!(stored(&new), Some(again));
-        }
-    }
+    let names = ["fsync", "rename", "unlink", "link"];
+    let left = shares::for_each(&names, || (), |(), name| killed_at_each(name)).concat();
     // Before the statement, between the stores, and before it is given out.
     for expected in [(false, false, false), (true, false, false), (true, true, false)] {
         assert!(left.contains(&expected), "{expected:?} is not in {left:?}");
     }
-    assert!(kills >= 12, "{kills}");
+    assert!(left.len() >= 12, "{left:?}");
+}
+
+/// Of each kill whether it was noted, stored and given out.
+fn killed_at_each(name: &str) -> Vec<(bool, bool, bool)> {
+    let mut left = vec![];
+    for nth in 1.. {
+        let (old, new, other) = (identity(), identity(), identity());
+        let log = old.beside("log");
+        let (killed, ran) = killed_at(&rotate(&old, &new, "chain.json"), &log, name, nth);
+        if !killed {
+            assert_eq!(ran.code, 0, "{name} {nth}: {}", ran.err);
+            break;
+        }
+        let (note, given) = (noted(&old), published(&new, "chain.json"));
+        // Nothing is anywhere that is not noted.
+        let kept = stored(&new);
+        for seen in [&kept, &given].into_iter().flatten() {
+            assert_eq!(Some(seen), note.as_ref(), "{name} {nth}");
+        }
+        left.push((note.is_some(), kept.is_some(), given.is_some()));
+        if note.is_some() {
+            let refused = run(&mut rotate(&old, &other, "other.json"), b"");
+            assert_eq!(refused.code, 1, "{name} {nth}");
+            assert!(refused.err.contains("has handed over to"), "{}", refused.err);
+            assert_eq!(published(&other, "other.json"), None);
+        }
+        let ran = run(&mut rotate(&old, &new, "again.json"), b"");
+        assert_eq!(ran.code, 0, "{name} {nth}: {}", ran.err);
+        assert_eq!(ran.err.contains("was stated before"), note.is_some(), "{name} {nth}");
+        let again = published(&new, "again.json").unwrap();
+        if let Some(note) = note {
+            assert_eq!(again, note, "{name} {nth}");
+        }
+        assert_eq!(noted(&old), Some(again.clone()));
+        assert_eq!(stored(&new), Some(again));
+    }
+    left
 }
 
 /// They ask at the same time, for two successors, and each twice.

@@ -5,7 +5,6 @@
 //! at each of those: killed at any other call it leaves what it leaves at the
 //! next of them. A TPM is told something by each write to its socket.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,9 +14,10 @@ use support::softhsm::{PIN, SoftHsm, module};
 use support::swtpm::Swtpm;
 use tempfile::TempDir;
 
+use super::devices::{Device, TOKEN, copy, tells_a_tpm, window};
 use super::trace::{Call, calls};
+use super::{kill, shares};
 
-const TOKEN: &str = "node-1";
 const CUT_OFF: &str = "inject=rename:signal=SIGKILL:when=5";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,6 @@ enum Kind {
     /// One that is there is taken.
     Adopted,
     Tpm,
-}
-
-enum Device {
-    Token(SoftHsm),
-    Tpm(Swtpm),
 }
 
 /// A home, and a device of its own.
@@ -50,7 +45,7 @@ impl Node {
     fn new(kind: Kind) -> Self {
         let device = match kind {
             Kind::Tpm => Device::Tpm(Swtpm::start()),
-            Kind::Token | Kind::Again => Device::Token(SoftHsm::with_token(TOKEN)),
+            Kind::Token | Kind::Again => Device::token(),
             Kind::Adopted => {
                 let hsm = SoftHsm::with_token(TOKEN);
                 hsm.import(TOKEN, "theirs", "0a0b");
@@ -58,13 +53,13 @@ impl Node {
             }
         };
         let mut node = Self { kind, dir: tempfile::tempdir().unwrap(), device, before: vec![] };
-        node.before = node.ids();
+        node.before = node.device.ids();
         write_private(&node.path("pin"), PIN);
         write_private(&node.path("icn.toml"), FAST);
         if kind == Kind::Again {
             // The PIN that is tried, the note, once more with the DID, the configuration,
             // the header.
-            let (ran, _) = node.traced(&["-e", "trace=rename", "-e", CUT_OFF]);
+            let (ran, _) = node.traced(&["-f", "-e", "trace=rename", "-e", CUT_OFF]);
             assert_ne!(ran.code, 0, "{}", ran.err);
             assert_eq!(node.new_ids().len(), 3);
             node.unpin();
@@ -81,9 +76,7 @@ impl Node {
         if self.home().exists() {
             copy(&self.home(), &self.path("kept/home"));
         }
-        if let Device::Token(hsm) = &self.device {
-            copy(&hsm.tokens(), &self.path("kept/tokens"));
-        }
+        self.device.keep(&self.path("kept"));
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -117,22 +110,7 @@ impl Node {
             copy(&self.path("kept/home"), &self.home());
         }
         copy(&self.path("kept/icn.toml"), &self.path("icn.toml"));
-        match &self.device {
-            Device::Token(hsm) => {
-                fs::remove_dir_all(hsm.tokens()).unwrap();
-                copy(&self.path("kept/tokens"), &hsm.tokens());
-            }
-            // What a kernel's resource manager does when its client is gone.
-            Device::Tpm(_) => self.flush(),
-        }
-    }
-
-    fn flush(&self) {
-        if let Device::Tpm(tpm) = &self.device {
-            for kind in ["-t", "-l", "-s"] {
-                let _ = tpm.try_tool("tpm2_flushcontext", &[kind]);
-            }
-        }
+        self.device.reset(&self.path("kept"));
     }
 
     fn init(&self) -> Vec<String> {
@@ -187,9 +165,10 @@ impl Node {
     }
 
     /// `id init` under `strace`; gives what came of it and what was called.
-    fn traced(&self, options: &[&str]) -> (Ran, Vec<Call>) {
+    fn traced<T: AsRef<str>>(&self, options: &[T]) -> (Ran, Vec<Call>) {
         let log = self.path("log");
-        let strace = [&["-f", "-y", "-o", log.to_str().unwrap()], options].concat();
+        let mut strace = vec!["-o", log.to_str().unwrap()];
+        strace.extend(options.iter().map(AsRef::as_ref));
         let init = self.init();
         let args: Vec<&str> = init.iter().map(String::as_str).collect();
         let ran = run(&mut self.command("strace", &strace, &args), b"");
@@ -199,56 +178,15 @@ impl Node {
     /// What can make a difference: calls that change a file of the home, the
     /// configuration or the token, and what is told to a TPM.
     fn counts(&self, call: &Call) -> bool {
-        // SoftHSM empties `token.object` before it writes it anew: a kill between
-        // costs the whole token, whoever logs in.
-        let token = match &self.device {
+        let of_token = self.device.is_changed_by(call)
             // How an object is made is the same then.
-            Device::Token(hsm) if self.kind == Kind::Again => {
-                call.names(&hsm.tokens()) && call.name == "unlink"
-            }
-            Device::Token(hsm) => call.names(&hsm.tokens()) && !call.text.contains("/token.object"),
-            Device::Tpm(_) => false,
-        };
-        let told = matches!(call.name.as_str(), "write" | "sendto" | "connect")
-            && (call.text.contains("<TCP")
-                || call.text.contains("<socket:")
-                || call.name == "connect");
-        (call.mutates() && (call.names(self.dir.path()) || token)) || told
-    }
-
-    /// `CKA_ID`s on the token, and what has none is no key.
-    fn ids(&self) -> Vec<String> {
-        let Device::Token(hsm) = &self.device else { return vec![] };
-        let listed = hsm.objects(TOKEN);
-        let mut ids = vec![];
-        for object in listed.split_inclusive("\n").fold(Vec::<String>::new(), |mut all, line| {
-            match (line.starts_with("  "), all.last_mut()) {
-                (true, Some(last)) => last.push_str(line),
-                _ => all.push(line.to_owned()),
-            }
-            all
-        }) {
-            let field = |name: &str| {
-                let line = object.lines().find_map(|line| line.trim().strip_prefix(name));
-                line.map(str::trim)
-                    .filter(|value| !["", "<empty>"].contains(value))
-                    .map(str::to_owned)
-            };
-            match field("ID:") {
-                Some(id) => ids.push(id),
-                // SoftHSM writes objects attribute by attribute: a shell.
-                None => {
-                    assert!(field("label:").is_none() && field("EC_POINT:").is_none(), "{object}")
-                }
-            }
-        }
-        ids.sort();
-        ids
+            && (self.kind != Kind::Again || call.name == "unlink");
+        (call.mutates() && call.names(self.dir.path())) || of_token || tells_a_tpm(call)
     }
 
     /// What `id init` has put on the token.
     fn new_ids(&self) -> Vec<String> {
-        self.ids().into_iter().filter(|id| !self.before.contains(id)).collect()
+        self.device.ids().into_iter().filter(|id| !self.before.contains(id)).collect()
     }
 
     /// The DID of the header, if it is the pinned one, and the identity signs.
@@ -323,37 +261,14 @@ impl Node {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    let copied = run(Command::new("cp").arg("-a").args([from, to]), b"");
-    assert_eq!(copied.code, 0, "{}", copied.err);
-}
-
 fn killed_everywhere(kind: Kind) {
     let node = Node::new(kind);
-    let (ran, calls) = node.traced(&[]);
+    let (ran, calls) = node.traced(&["-f", "-y"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     node.assert_whole_and_pinned("undisturbed");
-    let mut opened = BTreeSet::new();
-    let window: Vec<&Call> = calls
-        .iter()
-        .filter(|call| node.counts(call))
-        // A file is made once.
-        .filter(|call| call.name != "openat" || opened.insert(call.quoted()[0]))
-        .collect();
+    let window = window(&calls, |call| node.counts(call));
     assert!(window.len() > 20, "{window:#?}");
-    let share = window.len().div_ceil(4);
-    let made: Vec<bool> = std::thread::scope(|scope| {
-        let threads: Vec<_> = window
-            .chunks(share)
-            .map(|part| {
-                scope.spawn(move || {
-                    let node = Node::new(kind);
-                    part.iter().map(|call| killed_at(&node, call)).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
+    let made = shares::for_each(&window, || Node::new(kind), |node, call| killed_at(node, call));
     let whole = made.iter().filter(|made| **made).count();
     println!("{kind:?}: killed at {} calls; {whole} times there was an identity", made.len());
     assert!(whole > 0 && whole < made.len() / 2, "{made:?}");
@@ -361,13 +276,10 @@ fn killed_everywhere(kind: Kind) {
 
 fn killed_at(node: &Node, call: &Call) -> bool {
     node.reset();
-    let (name, nth) = (&call.name, call.nth);
-    let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
-    let trace = format!("trace={name}");
-    let (ran, _) = node.traced(&["-e", &trace, "-e", &inject]);
-    let killed = node.read(&node.path("log")).contains("+++ killed by SIGKILL +++");
+    let ((ran, _), killed) =
+        kill::before(call, None, &node.path("log"), |options| node.traced(options));
     assert!(killed, "{:?}: not killed at {}: {}", node.kind, call.text, ran.err);
-    node.flush();
+    node.device.flush();
     node.judge(&format!("{:?}: killed at {}", node.kind, call.text))
 }
 

@@ -13,6 +13,7 @@ use support::home::{FAST, Ran, run, write_private};
 use tempfile::TempDir;
 
 use super::trace::{Call, calls};
+use super::{kill, shares};
 
 pub(crate) const OLD: &str = "the old passphrase";
 pub(crate) const NEW: &str = "the new passphrase";
@@ -97,14 +98,14 @@ impl Subject {
     }
 
     /// The deed, under `strace` with these options.
-    pub(crate) fn command(&self, options: &[&str]) -> Command {
+    fn command<T: AsRef<str>>(&self, options: &[T]) -> Command {
         let mut words = vec![];
         if self.deed == Deed::Renewal {
             words.extend(["faketime", "+5 days"]);
         }
         let (log, config) = (self.path("log"), self.path("icn.toml"));
-        words.extend(["strace", "-f", "-y", "-o", log.to_str().unwrap()]);
-        words.extend(options);
+        words.extend(["strace", "-o", log.to_str().unwrap()]);
+        words.extend(options.iter().map(AsRef::as_ref));
         words.extend([env!("CARGO_BIN_EXE_icnctl"), "--config", config.to_str().unwrap()]);
         let new = self.path("new");
         words.extend(match self.deed {
@@ -125,7 +126,7 @@ impl Subject {
     }
 
     /// Does it under `strace`; gives what came of it and what was called.
-    pub(crate) fn traced(&self, options: &[&str]) -> (Ran, Vec<Call>) {
+    pub(crate) fn traced<T: AsRef<str>>(&self, options: &[T]) -> (Ran, Vec<Call>) {
         let ran = run(&mut self.command(options), b"hello");
         let log = std::fs::read_to_string(self.path("log")).unwrap_or_else(|error| {
             panic!("apt-get install strace faketime: {error}: {}", ran.err)
@@ -135,15 +136,16 @@ impl Subject {
 
     /// The calls of the deed when nothing is done to it.
     pub(crate) fn undisturbed(&self) -> Vec<Call> {
-        let (ran, calls) = self.traced(&[]);
+        let (ran, calls) = self.traced(&["-f", "-y"]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert_eq!(self.state(), State::New, "{:?}: {}", self.deed, ran.err);
         self.reset();
         calls
     }
 
-    pub(crate) fn was_killed(&self) -> bool {
-        std::fs::read_to_string(self.path("log")).unwrap().contains("+++ killed by SIGKILL +++")
+    /// And whether it was killed. The log tells of renames, too.
+    pub(crate) fn killed_before(&self, call: &Call) -> ((Ran, Vec<Call>), bool) {
+        kill::before(call, Some("rename"), &self.path("log"), |options| self.traced(options))
     }
 
     pub(crate) fn store(&self) -> IdentityStore {
@@ -169,7 +171,10 @@ impl Subject {
     /// What is there; anything but the old or the new is a failure. Whatever was
     /// left behind is gone afterwards.
     pub(crate) fn state(&self) -> State {
-        let (old, new) = (self.opened(OLD), self.opened(NEW));
+        let old = self.opened(OLD);
+        // Of the others there is no new one.
+        let is_changed = matches!(self.deed, Deed::Change | Deed::Again);
+        let new = is_changed.then(|| self.opened(NEW));
         let state = match (self.deed, &old, &new) {
             (Deed::Init, Ok(_), _) => {
                 self.assert_pinned();
@@ -188,12 +193,15 @@ impl Subject {
                 self.made_after_all();
                 State::Old
             }
-            (Deed::Renewal, Ok(false), Err(_)) | (Deed::Change | Deed::Again, Ok(_), Err(_)) => {
-                State::Old
+            (Deed::Renewal, Ok(renewed), _) => {
+                if *renewed {
+                    State::New
+                } else {
+                    State::Old
+                }
             }
-            (Deed::Renewal, Ok(true), Err(_)) | (Deed::Change | Deed::Again, Err(_), Ok(_)) => {
-                State::New
-            }
+            (Deed::Change | Deed::Again, Ok(_), Some(Err(_))) => State::Old,
+            (Deed::Change | Deed::Again, Err(_), Some(Ok(_))) => State::New,
             _ => panic!("{:?}: old {old:?}, new {new:?}, {:?}", self.deed, self.names()),
         };
         assert_eq!(self.names(), [".lock", "identity.age", "identity.json"], "{:?}", self.deed);
@@ -202,7 +210,7 @@ impl Subject {
 
     /// The operator tries again, whatever is pinned by now.
     fn made_after_all(&self) {
-        let traced = self.command(&[]);
+        let traced = self.command::<&str>(&[]);
         let words = traced.get_args().skip_while(|word| *word != env!("CARGO_BIN_EXE_icnctl"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_icnctl"));
         command.args(words.skip(1)).env_clear();
@@ -247,35 +255,18 @@ fn age_config() -> icn_identity::config::AgeConfig {
     Config::parse(FAST).unwrap().identity.age
 }
 
-/// Does something for each of many calls, on a few subjects at once; the
-/// results are in the order of the calls.
+/// Does something for each of many, on a few subjects at once.
 pub(crate) fn for_each<C: Sync, R: Send>(
     deed: Deed,
-    calls: &[C],
+    many: &[C],
     work: impl Fn(&Subject, &C) -> R + Sync,
 ) -> Vec<R> {
-    const THREADS: usize = 4;
-    let share = calls.len().div_ceil(THREADS);
-    std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = calls
-            .chunks(share.max(1))
-            .map(|part| {
-                scope.spawn(move || {
-                    let subject = Subject::new(deed);
-                    let done = |call| {
-                        subject.reset();
-                        work(&subject, call)
-                    };
-                    part.iter().map(done).collect::<Vec<R>>()
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    })
+    shares::for_each(
+        many,
+        || Subject::new(deed),
+        |subject, one| {
+            subject.reset();
+            work(subject, one)
+        },
+    )
 }

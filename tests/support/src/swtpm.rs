@@ -35,6 +35,8 @@ use crate::child::inherits_nothing;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 const READ_CLOCK: [u8; 10] = [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x81];
+/// Transient objects, loaded sessions, saved sessions.
+const LEFT: [u32; 3] = [0x8000_0000, 0x0200_0000, 0x0300_0000];
 const SHUTDOWN_CLEAR: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0];
 
 /// What PCRs are extended by.
@@ -73,10 +75,10 @@ impl Swtpm {
     /// Shuts down cleanly and leaves: connections to it are refused.
     pub fn power_off(&mut self) {
         assert!(self.child.is_some(), "it is off already");
-        let answer = self.send(&SHUTDOWN_CLEAR).unwrap_or_else(|error| {
+        let answer = self.answer(&SHUTDOWN_CLEAR).unwrap_or_else(|error| {
             panic!("no TPM2_Shutdown ({error}): does a client hold the connection?")
         });
-        assert_eq!(answer[6..], [0; 4], "TPM2_Shutdown");
+        assert_eq!(answer[6..10], [0; 4], "TPM2_Shutdown");
         self.cut_power();
     }
 
@@ -195,6 +197,23 @@ impl Swtpm {
         }
     }
 
+    /// Of all objects and sessions that clients have left.
+    pub fn flush(&self) {
+        for first in LEFT {
+            // TPM2_GetCapability: up to 32 handles.
+            let mut ask = vec![0x80, 1, 0, 0, 0, 22, 0, 0, 1, 0x7a, 0, 0, 0, 1];
+            ask.extend(first.to_be_bytes());
+            ask.extend(32_u32.to_be_bytes());
+            let answer = self.answer(&ask).unwrap();
+            assert_eq!(answer[6..10], [0; 4], "TPM2_GetCapability: {answer:?}");
+            for handle in answer[19..].chunks(4) {
+                let flush = [&[0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x65][..], handle].concat();
+                let answer = self.answer(&flush).unwrap();
+                assert_eq!(answer[6..], [0; 4], "TPM2_FlushContext: {handle:?}");
+            }
+        }
+    }
+
     /// A new owner: new storage seed, no objects of the old one.
     pub fn clear(&self) {
         self.tool("tpm2_clear", &[]);
@@ -276,20 +295,23 @@ impl Swtpm {
     fn answers(&self) -> bool {
         let control = next_port(self.address);
         TcpStream::connect_timeout(&control.into(), PATIENCE).is_ok()
-            && self.send(&READ_CLOCK).is_ok_and(|answer| {
+            && self.answer(&READ_CLOCK).is_ok_and(|answer| {
                 // TPM_RC_INITIALIZE
-                answer[6..] == if self.started { [0; 4] } else { [0, 0, 1, 0] }
+                answer[6..10] == if self.started { [0; 4] } else { [0, 0, 1, 0] }
             })
     }
 
-    /// The header of the answer to a raw command.
-    fn send(&self, command: &[u8]) -> io::Result<[u8; 10]> {
+    /// The answer to a raw command.
+    fn answer(&self, command: &[u8]) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.address.into(), PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(command)?;
-        let mut header = [0; 10];
-        stream.read_exact(&mut header)?;
-        Ok(header)
+        let mut answer = vec![0; 10];
+        stream.read_exact(&mut answer)?;
+        let length = answer[2..6].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        answer.resize(length, 0);
+        stream.read_exact(&mut answer[10..])?;
+        Ok(answer)
     }
 
     fn log_path(&self) -> PathBuf {

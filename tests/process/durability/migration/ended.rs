@@ -1,0 +1,74 @@
+//! Ended by the module, right before and right after each call that it gets.
+
+use support::softhsm::SoftHsm;
+
+use super::node::{Deed, Node};
+use crate::durability::devices::{Device, TOKEN};
+use crate::durability::shares;
+
+/// The calls by which something on the token is changed, opened or used.
+const CALLS: [&str; 11] = [
+    "C_Login",
+    "C_GenerateKeyPair",
+    "C_GenerateKey",
+    "C_CreateObject",
+    "C_DestroyObject",
+    "C_SignInit",
+    "C_Sign",
+    "C_Encrypt",
+    "C_Decrypt",
+    "C_OpenSession",
+    "C_CloseSession",
+];
+
+/// The program ends as often as it makes each of those calls: this one, or the one that it
+/// starts.
+fn aborted_at_every_call(deed: Deed) {
+    let cases: Vec<(&str, &str)> = CALLS
+        .into_iter()
+        .flat_map(|call| ["abort", "abort-after"].map(|effect| (call, effect)))
+        .collect();
+    let node = || {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let fault = hsm.fault_module();
+        Node::on(deed, Device::Token(hsm), fault)
+    };
+    let ends =
+        shares::for_each(&cases, node, |node, (call, effect)| aborted_at(node, call, effect));
+    let old: Vec<bool> = ends.into_iter().flatten().collect();
+    let count = old.iter().filter(|old| **old).count();
+    println!("{deed:?}: aborted {} times; {count} times it was the old one", old.len());
+    assert!(old.len() > 20, "{old:?}");
+}
+
+/// Of each time whether it was the old one.
+fn aborted_at(node: &Node, call: &str, effect: &str) -> Vec<bool> {
+    let Device::Token(hsm) = &node.device else { return vec![] };
+    let words = node.deed();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut old = vec![];
+    for nth in 1.. {
+        node.reset();
+        hsm.script(&format!("on {call} {nth} {effect}\n"));
+        let ran = node.icnctl(&words);
+        hsm.script("");
+        if ran.code == 0 {
+            break;
+        }
+        let what = format!("{:?}: {effect} at {call} {nth}: {}", node.deed, ran.err);
+        // Itself, or the process that it has started.
+        assert!(ran.code == -1 || ran.err.contains("a new process did not"), "{what}");
+        old.push(node.judge(&what, nth % 2 == 1, false));
+    }
+    old
+}
+
+#[test]
+fn a_migration_into_a_token_that_ends_at_any_call_of_its_module_leaves_one_that_opens() {
+    aborted_at_every_call(Deed::Token);
+}
+
+#[test]
+fn an_import_into_a_token_that_ends_at_any_call_of_its_module_leaves_one_that_opens() {
+    aborted_at_every_call(Deed::Import);
+}

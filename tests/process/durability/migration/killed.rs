@@ -1,0 +1,74 @@
+//! Killed before each call that makes a difference.
+
+use super::node::{Deed, Node};
+use crate::durability::shares;
+use crate::durability::trace::Call;
+
+fn killed_everywhere(deed: Deed) {
+    let node = Node::new(deed);
+    let calls = node.undisturbed();
+    let window = node.kills(&calls);
+    assert!(window.len() > 8, "{window:#?}");
+    let cases: Vec<(&Call, bool)> = window
+        .iter()
+        .enumerate()
+        .flat_map(|(at, call)| {
+            // One way each; where a file takes its place, both.
+            let both = call.name == "rename";
+            [true, false].map(|on| (both || on == (at % 2 == 0)).then_some((*call, on)))
+        })
+        .flatten()
+        .collect();
+    let ends = shares::for_each(
+        &cases,
+        || Node::new(deed),
+        |node, (call, goes_on)| killed_at(node, call, *goes_on),
+    );
+    let old: Vec<bool> = ends.iter().copied().flatten().collect();
+    assert!(old.len() + 3 >= ends.len(), "{ends:?}");
+    let count = old.iter().filter(|old| **old).count();
+    println!("{deed:?}: killed {} times; {count} times it was the old one", old.len());
+    match deed {
+        Deed::Token | Deed::Tpm | Deed::Import | Deed::Back => {
+            assert!(count > 0 && count < old.len())
+        }
+        Deed::Finish => assert_eq!(count, 0),
+    }
+}
+
+fn killed_at(node: &Node, call: &Call, goes_on: bool) -> Option<bool> {
+    node.reset();
+    let (ran, killed) = node.killed_before(call);
+    let what = format!("{:?}, on: {goes_on}: killed at {}", node.deed, call.text);
+    if !killed {
+        // How much it prints differs, on a machine that has more to do.
+        assert!(call.name == "write" && ran.code == 0, "not {what}: {}", ran.err);
+        return None;
+    }
+    Some(node.judge(&what, goes_on, call.name == "rename"))
+}
+
+#[test]
+fn a_migration_into_a_token_that_is_killed_leaves_the_old_identity_or_the_new_one() {
+    killed_everywhere(Deed::Token);
+}
+
+#[test]
+fn a_migration_into_a_tpm_that_is_killed_leaves_the_old_identity_or_the_new_one() {
+    killed_everywhere(Deed::Tpm);
+}
+
+#[test]
+fn an_import_into_a_token_that_is_killed_leaves_the_old_identity_or_the_new_one() {
+    killed_everywhere(Deed::Import);
+}
+
+#[test]
+fn a_rollback_that_is_killed_leaves_the_old_identity_or_the_new_one() {
+    killed_everywhere(Deed::Back);
+}
+
+#[test]
+fn the_end_of_a_migration_that_is_killed_leaves_the_new_identity() {
+    killed_everywhere(Deed::Finish);
+}
