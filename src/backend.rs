@@ -117,6 +117,16 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     /// If the device failed.
     fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error>;
 
+    /// **Blocks** on device and files. That [`Self::discard`] could remove what was made by
+    /// this plan: the device is there, and takes the credential. Removes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn check_discard(&self, _plan: &Plan, _credentials: &Credentials) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// **Blocks** on the device. Whether the key at a locator, which is open, shows that an
     /// identity was made around it before.
     ///

@@ -6,6 +6,7 @@
 //! | `identity.json` | the [`Header`]: DID, locator, evidence summary, certificate | no, and **not** trusted |
 //! | `identity.age` | the payload: age v1, JSON version 5 | yes |
 //! | `refused.json` | sources of PINs that a token refused | no |
+//! | `given-up.json` | successors that a rollback has given up | no |
 //! | `migration.json` | how far a move to another backend is | no |
 //! | `unfinished.json` | what an attempt to make an identity may leave ([`Unfinished`]) | no |
 //! | `tpm-approvals.json` | PCR values that an approver signed | no |
@@ -25,6 +26,7 @@ mod document;
 mod draft;
 mod epoch;
 mod export;
+mod given_up;
 mod hand_over;
 mod header;
 mod identity;

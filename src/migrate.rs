@@ -13,9 +13,14 @@
 //!
 //! Each step is written down before the next one begins, and can be done again: a second
 //! [`Migration::run`] goes on where the first one ended, whatever ended it.
-//! [`Migration::roll_back`] undoes all of it, also after the switch.
+//! [`Migration::roll_back`] undoes all of it, also after the switch. Where a device is gone
+//! that either end wants, its key is given up by name ([`KeyOnToken::Keep`]); where the journal
+//! is lost, it is written again from the files ([`Migration::recover`]).
 
+mod backup;
+mod finish;
 mod plan;
+mod recover;
 mod request;
 mod roll_back;
 mod run;
@@ -23,14 +28,16 @@ mod status;
 
 use std::path::Path;
 
+pub use self::finish::{BackupAtEnd, Finished};
 pub use self::plan::{Plan, PlannedStep};
 pub use self::request::{BackupFirst, MigrationRequest};
-pub use self::roll_back::{Finished, OldKey, RolledBack};
+pub use self::roll_back::{KeyOnToken, RolledBack};
 pub use self::run::{Migrated, Operator, ProofError, Staged};
 pub use self::status::MigrationStatus;
 use crate::error::{CredentialError, Error};
 use crate::file;
 use crate::home::CredentialSource;
+pub use crate::home::KeyLeft;
 pub use crate::keystore::{MigrationMode, MigrationState};
 use crate::secret::LockedText;
 

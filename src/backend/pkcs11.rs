@@ -348,6 +348,13 @@ impl Backend for Pkcs11Backend {
         Ok(removed?)
     }
 
+    fn check_discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error> {
+        let Some(names) = &plan.names else { return Ok(()) };
+        let token = self.token_of(names)?;
+        LoginGuard::enter(&token, credentials.want_pin(self.kind())?, self.policy())?;
+        Ok(())
+    }
+
     fn had_identity(&self, locator: &Locator, did: &Did) -> Result<bool, Error> {
         let locator = of_pkcs11(locator)?;
         // As keys are named that were made here. Cards and pkcs11-tool choose shorter ones.

@@ -51,6 +51,11 @@ impl ObjectNames {
         Ok(Self { token: token.to_owned(), serial: serial.to_owned(), number })
     }
 
+    /// The same on another token: the objects were brought there.
+    pub(crate) fn on_token(&self, token: &str, serial: &str) -> Self {
+        Self { token: token.to_owned(), serial: serial.to_owned(), ..self.clone() }
+    }
+
     /// `CKA_ID` of the key, both halves.
     pub(crate) fn key_id(&self) -> Vec<u8> {
         self.id(b"key")

@@ -10,6 +10,42 @@ use crate::locator::BackendKind;
 
 explain!(MigrationError);
 
+/// What can be done with a migration that is under way, by how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaysOut {
+    /// The old identity is in use: it is gone on with, or undone.
+    OnOrBack,
+    /// The new identity is in use: it is ended, or undone.
+    FinishOrBack,
+    /// It is being undone.
+    Back,
+    /// It is being ended.
+    Finish,
+}
+
+impl WaysOut {
+    const fn help(self) -> &'static str {
+        match self {
+            Self::OnOrBack => {
+                "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
+            Self::FinishOrBack => {
+                "end it once peers have followed (`Migration::finish`), or undo it \
+                 (`Migration::roll_back`)"
+            }
+            Self::Back => {
+                "undo it to the end (`Migration::roll_back`); if the device of the new key is gone, \
+                 give that up (`KeyOnToken::Keep`)"
+            }
+            Self::Finish => {
+                "finish it (`Migration::finish`); if the device of the old key is gone, give that up \
+                 (`KeyOnToken::Keep`)"
+            }
+        }
+    }
+}
+
 /// Why an identity was not moved to another backend, or not changed since it is being moved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,8 +59,8 @@ pub enum MigrationError {
         to: BackendKind,
         /// How far it is.
         state: &'static str,
-        /// Whether the new identity is in use.
-        switched: bool,
+        /// What can be done with it.
+        ways: WaysOut,
     },
     /// There is no migration under way that could be gone on with, ended or undone.
     #[error("no migration of the identity in {} is under way", home.display())]
@@ -61,6 +97,72 @@ pub enum MigrationError {
         home: PathBuf,
         /// How far it is.
         state: &'static str,
+        /// What can be done with it.
+        ways: WaysOut,
+    },
+    /// The configuration is another file than the one that the move has begun with, and
+    /// changes.
+    #[error(
+        "the migration is of the configuration {}, and {} was given",
+        expected.display(),
+        found.display()
+    )]
+    OtherConfig {
+        /// The file that the journal names.
+        expected: PathBuf,
+        /// The file that was given.
+        found: PathBuf,
+    },
+    /// The backup of the old identity that was made or opened first is not there any more,
+    /// or is another file now.
+    #[error(
+        "the backup of the old identity, {}, {}",
+        file.display(),
+        if *missing { "is not there any more" } else { "is not the file that it was" }
+    )]
+    BackupLost {
+        /// Where it was.
+        file: PathBuf,
+        /// It is not there; otherwise something else is.
+        missing: bool,
+        /// The old identity was about to be removed; otherwise it is still in use.
+        at_the_end: bool,
+    },
+    /// The key that is to be removed from its token cannot be.
+    #[error(
+        "the key of the {} identity cannot be removed from {key}",
+        if *is_new { "new" } else { "old" }
+    )]
+    KeyStays {
+        /// Where it is: the token, and what to look for there.
+        key: String,
+        /// That of the new identity, which is undone; otherwise the old one, which is removed.
+        is_new: bool,
+        /// What the cause means for the program.
+        kind: ErrorKind,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The journal is lost, and the files tell how far the migration was.
+    #[error("the identity in {} was being moved, and the journal is lost", home.display())]
+    JournalLost {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// The journal is lost, and the files do not tell how far the migration was.
+    #[error("the files in {} do not tell of a migration: {found}", home.display())]
+    NotTold {
+        /// The directory.
+        home: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A journal is there, and is not written again.
+    #[error("{} is there, and says how far a migration is", path.display())]
+    JournalThere {
+        /// The journal.
+        path: PathBuf,
     },
     /// The journal cannot be read.
     #[error("{} cannot be read: it says how far a migration is", path.display())]
@@ -157,13 +259,19 @@ impl MigrationError {
             Self::UnderWay { .. }
             | Self::RollingBack { .. }
             | Self::Finishing { .. }
+            | Self::JournalThere { .. }
             | Self::InTheWay { .. } => ErrorKind::AlreadyExists,
             Self::NotUnderWay { .. } => ErrorKind::NotFound,
             Self::Other { .. }
             | Self::NotSwitched { .. }
             | Self::NoBackupSaid
             | Self::Committed { .. } => ErrorKind::InvalidInput,
-            Self::Unreadable { .. } => ErrorKind::Damaged,
+            Self::Unreadable { .. }
+            | Self::BackupLost { .. }
+            | Self::JournalLost { .. }
+            | Self::NotTold { .. } => ErrorKind::Damaged,
+            Self::OtherConfig { .. } => ErrorKind::Configuration,
+            Self::KeyStays { kind, .. } => *kind,
             Self::Impossible { .. } => ErrorKind::Unsupported,
             Self::OtherIdentity { .. } | Self::Disagrees { .. } => ErrorKind::OtherIdentity,
             Self::NotProved { .. } => ErrorKind::External,
@@ -175,13 +283,7 @@ impl MigrationError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::UnderWay { switched: false, .. } => {
-                "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
-            }
-            Self::UnderWay { switched: true, .. } => {
-                "end it once peers have followed (`Migration::finish`), or undo it \
-                 (`Migration::roll_back`)"
-            }
+            Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways.help(),
             Self::NotUnderWay { .. } => "name the directory of an identity that is being moved",
             Self::Other { .. } => {
                 "ask for what is under way, or undo that first (`Migration::roll_back`)"
@@ -190,20 +292,53 @@ impl MigrationError {
                 "have one made (`BackupFirst::Make`), open the one that there is \
                  (`BackupFirst::Opened`), or say that there is to be none (`BackupFirst::None`)"
             }
-            Self::RollingBack { .. } => "undo it to the end (`Migration::roll_back`)",
-            Self::Finishing { .. } => "finish it (`Migration::finish`)",
-            Self::NotSwitched { .. } => {
-                "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
-            }
-            Self::Unreadable { path, .. } => {
+            Self::RollingBack { .. } => WaysOut::Back.help(),
+            Self::Finishing { .. } => WaysOut::Finish.help(),
+            Self::OtherConfig { expected, .. } => {
                 return Some(format!(
-                    "look at which identity is in that directory, and which objects are on the \
-                     token; only then remove {}",
-                    quoted(path)
+                    "name that file; if it was moved since, leave a symbolic link to it at {}",
+                    quoted(expected)
                 ));
             }
+            Self::BackupLost { at_the_end: false, .. } => {
+                "nothing was switched: put it back, or go on with another one \
+                 (`BackupFirst::Make`, `BackupFirst::Opened`) or with none (`BackupFirst::None`); or \
+                 undo the migration (`Migration::roll_back`)"
+            }
+            Self::BackupLost { at_the_end: true, .. } => {
+                "nothing was removed: say where it is now (`BackupAtEnd::At`), or that there is to \
+                 be none (`BackupAtEnd::None`)"
+            }
+            Self::KeyStays { is_new: true, .. } => {
+                "see to the cause and call again; if its device is gone for good, give the key up \
+                 (`KeyOnToken::Keep`): it is named once more then"
+            }
+            Self::KeyStays { is_new: false, .. } => {
+                "nothing was removed: see to the cause and call again; if its device is gone for \
+                 good, leave the key there (`KeyOnToken::Keep`)"
+            }
+            Self::JournalLost { .. } => {
+                "put it back from a copy of the directory, or have it written again from the files \
+                 (`Migration::recover`)"
+            }
+            Self::NotTold { .. } => {
+                "look at which identity is in each of these directories; one that is of no move is \
+                 moved away, and is an identity like any other"
+            }
+            Self::JournalThere { .. } => {
+                "go on by what it says (`Migration::status`); if it does not fit the files, put the \
+                 right one back, or move it away and have it written again"
+            }
+            Self::Unreadable { .. } => {
+                "have it written again from the files (`Migration::recover`): what is there is put \
+                 aside"
+            }
             Self::InTheWay { path } => {
-                return Some(format!("look at what it holds, then move it away: {}", quoted(path)));
+                return Some(format!(
+                    "if a migration was under way and its journal is lost, have that written again \
+                     (`Migration::recover`); otherwise look at what it holds, then move it away: {}",
+                    quoted(path)
+                ));
             }
             Self::Impossible { .. } => {
                 "make a new key there and hand over to it (`MigrationMode::Rotate`)"
@@ -218,7 +353,8 @@ impl MigrationError {
             }
             Self::Disagrees { .. } => {
                 "nothing was removed: put the files and the journal back from one copy of the \
-                 directory"
+                 directory; or move the journal away and have it written again \
+                 (`Migration::recover`)"
             }
             Self::NotProved { .. } => {
                 "the old identity is as it was: mend what the cause names and go on \

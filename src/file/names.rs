@@ -15,6 +15,8 @@ pub(crate) const REFUSED: &str = "refused.json";
 pub(crate) const APPROVALS: &str = "tpm-approvals.json";
 /// The chain whose last statement the identity has made.
 pub(crate) const HANDED_OVER: &str = "handed-over.json";
+/// Successors that were given up: the statement to them leads nowhere.
+pub(crate) const GIVEN_UP: &str = "given-up.json";
 /// What an attempt to make an identity may leave.
 pub(crate) const UNFINISHED: &str = "unfinished.json";
 /// How far a move to another backend is.
@@ -39,13 +41,14 @@ pub(super) fn turn(number: usize) -> String {
 
 /// All that there may be in the directory of an identity, in the order in which it is
 /// removed: what holds its secrets first.
-pub(crate) const OF_IDENTITY: [&str; 11] = [
+pub(crate) const OF_IDENTITY: [&str; 12] = [
     PAYLOAD,
     "identity.age.prev",
     HEADER,
     "identity.json.prev",
     APPROVALS,
     HANDED_OVER,
+    GIVEN_UP,
     UNFINISHED,
     REFUSED,
     CONFIG,
@@ -63,7 +66,8 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 const PREVIOUS: &str = ".prev";
 
 /// What is written under the lock.
-const WRITTEN: [&str; 7] = [HEADER, PAYLOAD, APPROVALS, HANDED_OVER, UNFINISHED, MIGRATION, CONFIG];
+const WRITTEN: [&str; 8] =
+    [HEADER, PAYLOAD, APPROVALS, HANDED_OVER, GIVEN_UP, UNFINISHED, MIGRATION, CONFIG];
 
 /// Whether a file of this name is a new version of one that is written under the
 /// lock: under it, one that its writer did not finish.

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::ask::Asked;
 use super::source::CredentialSource;
-use super::wants::{Step, Wanted, Wants};
+use super::wants::Wants;
 use super::{Home, HomeOptions};
 use crate::backend::NewKey;
 use crate::config::Config;
@@ -52,22 +51,6 @@ impl Home {
     /// The label of a new key that is configured.
     pub(crate) fn key_label(&self) -> Option<String> {
         self.config.identity.pkcs11.as_ref().and_then(|token| token.key_label.clone())
-    }
-
-    /// Removes from its device what a note names that stays as long as the identity can be
-    /// given up. No credential is asked for where there is nothing.
-    pub(crate) fn discard_noted(
-        &self,
-        source: impl FnOnce(&Wants) -> CredentialSource<'static>,
-    ) -> Result<(), Error> {
-        if !self.store.names_objects()? {
-            return Ok(());
-        }
-        let backend = self.backend()?;
-        let wants = Wants::new(Some(Wanted::pin(backend.describe(), Step::Present)), None);
-        let source = source(&wants);
-        let asked: Asked = self.ask(&wants, source)?;
-        asked.send(|credentials| self.store.discard_noted(backend, credentials))
     }
 
     /// Destroys the key of the identity on its token, and what keeps its storage key there: of

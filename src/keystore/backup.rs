@@ -41,7 +41,7 @@ mod recipient;
 mod restore;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -86,6 +86,8 @@ pub struct Backup {
     approvals: Option<String>,
     /// By which it had handed over when the backup was made.
     handed_over: Option<RotationChain>,
+    /// Where it was read, and the SHA-256 of what was there.
+    read_from: Option<(PathBuf, [u8; 32])>,
 }
 
 impl Backup {
@@ -97,7 +99,8 @@ impl Backup {
     /// [`BackupError`] names the first check that failed.
     pub fn read(path: &Path, keys: &RecoveryKeys) -> Result<Self, crate::Error> {
         let file = file::read_foreign(path, MAX_LEN)?;
-        Ok(Self::open(&file, keys)?)
+        let read_from = Some((path.to_owned(), Sha256::digest(&file).into()));
+        Ok(Self { read_from, ..Self::open(&file, keys)? })
     }
 
     /// **Blocks** on files. Whether a file can be a backup, as far as that shows without
@@ -191,6 +194,7 @@ impl Backup {
             approvals: contents.tpm_approvals.map(|json| json.get().to_owned()),
             handed_over,
             did,
+            read_from: None,
         })
     }
 
@@ -251,6 +255,11 @@ impl Backup {
     #[must_use]
     pub fn config(&self) -> Option<&str> {
         self.config.as_deref()
+    }
+
+    /// The file that it was read from, and the SHA-256 of that.
+    pub(crate) fn file(&self) -> Option<(&Path, &[u8; 32])> {
+        self.read_from.as_ref().map(|(path, sha256)| (path.as_path(), sha256))
     }
 
     /// The software key, if it is inside.

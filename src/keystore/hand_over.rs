@@ -124,7 +124,8 @@ impl IdentityStore {
             Some(noted) if noted.current() == successor => Ok(Some(noted)),
             Some(noted) if earlier == Earlier::Binds => {
                 let (did, to) = (did.clone(), noted.current().clone());
-                Err(RotationError::HandedOver { did, to }.into())
+                let given_up = self.gave_up(&to);
+                Err(RotationError::HandedOver { did, to, given_up }.into())
             }
             _ => Ok(None),
         }

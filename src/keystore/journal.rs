@@ -8,7 +8,7 @@ use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::encoding::{named, objects};
-use crate::error::{FormatError, KeystoreError, MigrationError};
+use crate::error::{FormatError, KeystoreError, MigrationError, WaysOut};
 use crate::file::{self, names};
 use crate::rotation::KeyCommitment;
 
@@ -74,6 +74,24 @@ named! {
     Finishing => "finishing"
 }
 
+impl MigrationState {
+    /// What can be done from there.
+    #[must_use]
+    pub const fn ways_out(self) -> WaysOut {
+        match self {
+            Self::Planned
+            | Self::BackedUp
+            | Self::Made
+            | Self::Proved
+            | Self::Stated
+            | Self::Switching => WaysOut::OnOrBack,
+            Self::Switched => WaysOut::FinishOrBack,
+            Self::Returning | Self::RollingBack => WaysOut::Back,
+            Self::Finishing => WaysOut::Finish,
+        }
+    }
+}
+
 /// One of the two identities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,7 +128,8 @@ pub(crate) struct Journal {
     /// The new identity has a `did:key`, whatever its key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) did_key: bool,
-    /// The configuration, for people: which one is changed is the caller's to say.
+    /// The configuration, from the home on: which one is changed is the caller's to say, and
+    /// has to be this one.
     pub(crate) config: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<Backup>,
@@ -134,7 +153,7 @@ impl Journal {
         mode: MigrationMode,
         from: Side,
         to: BackendKind,
-        config: &Path,
+        config: String,
         begun: u64,
     ) -> Self {
         let (algorithm, did_key) = (AlgorithmId::Ed25519, false);
@@ -148,7 +167,7 @@ impl Journal {
             to: Side { backend: to, did: None },
             algorithm,
             did_key,
-            config: config.display().to_string(),
+            config,
             backup: None,
             commit_next: None,
             was_in_use: false,
@@ -166,7 +185,32 @@ impl Journal {
             home: home.to_owned(),
             to: self.to.backend,
             state: self.state.as_str(),
-            switched: self.state == MigrationState::Switched,
+            ways: self.state.ways_out(),
+        }
+    }
+
+    /// That a configuration is the one that the move has begun with: whatever is done by
+    /// another one leaves both half changed.
+    pub(crate) fn check_config(&self, home: &Path, found: &Path) -> Result<(), MigrationError> {
+        let expected = home.join(&self.config);
+        let is_same = absolute(&expected) == absolute(found)
+            // By another way, or a name that is no text.
+            || expected.display().to_string() == found.display().to_string()
+            || matches!(
+                (expected.canonicalize(), found.canonicalize()),
+                (Ok(expected), Ok(found)) if expected == found
+            );
+        match is_same {
+            true => Ok(()),
+            false => Err(MigrationError::OtherConfig { expected, found: found.to_owned() }),
+        }
+    }
+
+    /// The configuration, as it is written down: one that is in the home moves with it.
+    pub(crate) fn name_of_config(home: &Path, config: &Path) -> String {
+        match config == home.join(names::CONFIG) {
+            true => names::CONFIG.to_owned(),
+            false => absolute(config).display().to_string(),
         }
     }
 
@@ -190,6 +234,10 @@ impl Journal {
         }
         objects::from_slice(bytes).map_err(|error| unreadable(error.into()))
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Where it is, beside an identity.
@@ -254,8 +302,52 @@ mod tests {
 
     fn journal() -> Journal {
         let from = Side { backend: BackendKind::Age, did: None };
-        let path = Path::new("/etc/icn.toml");
-        Journal::new(MigrationMode::Rotate, from, BackendKind::Pkcs11, path, 1)
+        let config = Journal::name_of_config(Path::new("/h"), Path::new("/etc/icn.toml"));
+        Journal::new(MigrationMode::Rotate, from, BackendKind::Pkcs11, config, 1)
+    }
+
+    #[test]
+    fn the_configuration_of_a_home_moves_with_it_and_another_one_does_not() {
+        let [old, new] = ["/h", "/srv/h"].map(Path::new);
+        let of = |path: &str| Journal {
+            config: Journal::name_of_config(old, Path::new(path)),
+            ..journal()
+        };
+        let own = of("/h/icn.toml");
+        assert!(own.check_config(old, &old.join("icn.toml")).is_ok());
+        assert!(own.check_config(new, &new.join("icn.toml")).is_ok());
+        assert!(own.check_config(new, &old.join("icn.toml")).is_err());
+        let elsewhere = of("/etc/icn.toml");
+        assert!(elsewhere.check_config(new, Path::new("/etc/icn.toml")).is_ok());
+        let error = elsewhere.check_config(old, &old.join("icn.toml")).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("/etc/icn.toml") && said.contains("/h/icn.toml"), "{said}");
+    }
+
+    /// Whoever is told of a state is told the ways out of that state, and of no other.
+    #[test]
+    fn each_state_has_its_ways_out() {
+        use MigrationState as S;
+        let [on, back, finish] =
+            ["`Migration::run`", "`Migration::roll_back`", "`Migration::finish`"];
+        let keep = "`KeyOnToken::Keep`";
+        for (state, ways, others) in [
+            (S::Planned, vec![on, back], vec![finish, keep]),
+            (S::BackedUp, vec![on, back], vec![finish, keep]),
+            (S::Made, vec![on, back], vec![finish, keep]),
+            (S::Proved, vec![on, back], vec![finish, keep]),
+            (S::Stated, vec![on, back], vec![finish, keep]),
+            (S::Switching, vec![on, back], vec![finish, keep]),
+            (S::Switched, vec![finish, back], vec![on, keep]),
+            (S::Returning, vec![back, keep], vec![on, finish]),
+            (S::RollingBack, vec![back, keep], vec![on, finish]),
+            (S::Finishing, vec![finish, keep], vec![on, back]),
+        ] {
+            let error = journal().with_state(state).under_way(Path::new("/h"));
+            let help = error.help().unwrap();
+            assert!(ways.iter().all(|way| help.contains(way)), "{state}: {help}");
+            assert!(!others.iter().any(|other| help.contains(other)), "{state}: {help}");
+        }
     }
 
     #[test]

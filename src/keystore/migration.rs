@@ -21,6 +21,7 @@ mod switch;
 use std::path::PathBuf;
 
 pub(crate) use self::switch::{check_did, check_side};
+use super::header::Header;
 use super::identity::IdentityStore;
 use super::journal::{self, During, Journal, MigrationState};
 use crate::backend::BackendKind;
@@ -50,6 +51,11 @@ impl IdentityStore {
     /// The old identity, after the switch.
     pub(crate) fn old(&self) -> Self {
         self.beside(names::OLD)
+    }
+
+    /// The lock of its files, if there is a directory that has them.
+    pub(crate) fn lock_if_there(&self) -> Result<Option<Lock>, KeystoreError> {
+        if file::is_there(self.home())? { self.lock().map(Some) } else { Ok(None) }
     }
 
     fn beside(&self, directory: &str) -> Self {
@@ -89,9 +95,30 @@ impl IdentityStore {
         journal::put(self.home(), journal)
     }
 
-    /// The migration is over.
+    /// The same, under the lock that is held.
+    pub(crate) fn put_journal(&self, journal: &Journal) -> Result<(), KeystoreError> {
+        journal::put(self.home(), journal)
+    }
+
+    /// One that cannot be read stays beside the one that takes its place.
+    pub(crate) fn put_journal_aside(&self) -> Result<(), KeystoreError> {
+        let path = self.journal_path();
+        let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
+        file::rename(&path, &self.aside(names::MIGRATION, &bytes))
+    }
+
+    /// The header, also where the payload is not beside it.
+    pub(crate) fn header_alone(&self) -> Result<Option<Header>, KeystoreError> {
+        Ok(self.read_header_at(&self.header_path())?.map(|(header, _)| header))
+    }
+
+    /// Whether the note of what its making may have left is of this header.
+    pub(crate) fn began(&self, header: &Header) -> Result<bool, KeystoreError> {
+        Ok(self.read_unfinished()?.began(header))
+    }
+
+    /// The migration is over. Under the lock that is held, or in nobody's way.
     pub(crate) fn remove_journal(&self) -> Result<(), KeystoreError> {
-        let _lock = self.lock()?;
         file::remove(&self.journal_path())
     }
 

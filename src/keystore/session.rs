@@ -47,7 +47,7 @@ const UNDISTURBED: usize = 3;
 
 impl IdentityStore {
     /// Waits for other processes, and sweeps away what killed writers left.
-    pub(super) fn lock(&self) -> Result<Lock, KeystoreError> {
+    pub(crate) fn lock(&self) -> Result<Lock, KeystoreError> {
         Lock::exclusive(self.home())
     }
 

@@ -289,7 +289,7 @@ impl IdentityStore {
     }
 
     /// Where a file goes that is in the way and may still be wanted.
-    fn aside(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(super) fn aside(&self, name: &str, bytes: &[u8]) -> PathBuf {
         self.home().join(format!("{name}.{}", short_hash(bytes)))
     }
 

@@ -155,15 +155,16 @@ impl IdentityStore {
         file::write(&path, &json)
     }
 
-    /// Removes the objects that the note names: those of an identity that was made, and is
-    /// given up.
-    pub(crate) fn discard_noted(
-        &self,
-        backend: &dyn Backend,
-        credentials: &Credentials,
-    ) -> Result<(), Error> {
+    /// The objects that the note names.
+    pub(crate) fn noted_objects(&self) -> Result<Option<ObjectNames>, KeystoreError> {
+        Ok(self.read_unfinished()?.device)
+    }
+
+    /// They are gone.
+    pub(crate) fn forget_objects(&self) -> Result<(), KeystoreError> {
         let mut left = self.read_unfinished()?;
-        self.remove_unfinished_objects(&mut left, backend, None, credentials)
+        left.device = None;
+        self.write_unfinished(&left)
     }
 
     /// Whether the note names objects on a token.

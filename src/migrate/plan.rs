@@ -125,7 +125,8 @@ fn check_device(home: &Home, header: &Header, request: &MigrationRequest) -> Res
         let (did, to) = (header.did().clone(), chain.current().clone());
         let staged = home.store().staging().header();
         if staged.is_err() || staged.is_ok_and(|staged| staged.did() != chain.current()) {
-            return Err(RotationError::HandedOver { did, to }.into());
+            let given_up = home.store().gave_up(&to);
+            return Err(RotationError::HandedOver { did, to, given_up }.into());
         }
     }
     if let BackupFirst::Opened(backup) = &request.backup {

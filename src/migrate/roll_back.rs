@@ -1,13 +1,11 @@
-//! The two ends of a migration: undone, or finished.
-
-use std::path::PathBuf;
+//! A migration undone.
 
 use super::Migration;
 use super::run::Operator;
 use crate::did::Did;
-use crate::error::{Error, MigrationError};
-use crate::file::{self, names};
-use crate::home::Home;
+use crate::error::{Error, ErrorKind, MigrationError};
+use crate::file::{self, Lock, names};
+use crate::home::{Home, KeyLeft, OnToken};
 use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_side};
 
 /// A migration that was undone.
@@ -20,27 +18,19 @@ pub struct RolledBack {
     pub given_up: Option<Did>,
     /// The new one was in use, and peers may have followed to it: they do not come back.
     pub was_in_use: bool,
+    /// Where its key was removed, if it was on a token.
+    pub removed: Option<KeyLeft>,
+    /// Where its key, or a copy of it, still may be: nothing here names it any more.
+    pub left: Vec<KeyLeft>,
 }
 
-/// A migration whose old identity was removed.
-#[derive(Debug)]
+/// What becomes of a key on a token that is given up: the new one when a migration is undone,
+/// the old one when it is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Finished {
-    /// The identity that is in use: the new one.
-    pub did: Option<Did>,
-    /// The one whose files were removed.
-    pub removed: Option<Did>,
-    /// The directory that they were in.
-    pub previous: PathBuf,
-    /// Where the old key still is, if it is on a token: nothing here names it any more.
-    pub key_on_token: Option<String>,
-}
-
-/// What becomes of an old key that is on a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OldKey {
+pub enum KeyOnToken {
     /// It is destroyed there, for which its PIN is wanted.
+    #[default]
     Destroy,
     /// It stays there, and nothing names it any more: the token is gone, or others use it.
     Keep,
@@ -48,128 +38,142 @@ pub enum OldKey {
 
 impl Migration {
     /// **Blocks** on the device and files, and while a person is asked. Undoes a migration:
-    /// the old identity is in use afterwards, as it was, and the new key is removed from its
-    /// device, for which a token wants its PIN.
+    /// the old identity is in use afterwards, as it was, and the new key is removed from the
+    /// token that it is on by then, for which that wants its PIN. It is asked for first: as
+    /// long as the token is away or the PIN is wrong, nothing is changed.
     ///
     /// Before the switch, nobody has been given anything of it. After the switch peers may
     /// have followed to the new DID, and do not come back; so the note that the old identity
-    /// has handed over stays then.
+    /// has handed over stays then, and says that the successor was given up.
     ///
     /// # Errors
     ///
-    /// [`MigrationError::NotUnderWay`], [`MigrationError::Finishing`];
+    /// [`MigrationError::NotUnderWay`], [`MigrationError::Finishing`],
+    /// [`MigrationError::OtherConfig`];
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
     /// what the journal says: nothing is removed then;
-    /// [`KeystoreError::PinNotWritten`]; [`KeystoreError::Unfinished`] if the key cannot be
-    /// removed: the old identity is in use by then, and the journal stays until it is.
+    /// [`KeystoreError::PinNotWritten`]; [`MigrationError::KeyStays`] if the key cannot be
+    /// removed, which [`KeyOnToken::Keep`] gives up.
     ///
     /// [`KeystoreError::PinNotWritten`]: crate::error::KeystoreError::PinNotWritten
-    /// [`KeystoreError::Unfinished`]: crate::error::KeystoreError::Unfinished
-    pub fn roll_back(home: &Home, operator: &mut dyn Operator) -> Result<RolledBack, Error> {
+    pub fn roll_back(
+        home: &Home,
+        new_key: KeyOnToken,
+        operator: &mut dyn Operator,
+    ) -> Result<RolledBack, Error> {
         let store = home.store();
         let _lock = store.migration_lock()?;
-        let mut journal = under_way(store)?;
+        let journal = under_way(home)?;
         check_before(store, &journal)?;
-        journal = match journal.state {
-            MigrationState::Finishing => {
-                let home = home.directory().to_owned();
-                return Err(MigrationError::Finishing { home }.into());
-            }
-            MigrationState::Switched | MigrationState::Returning => {
-                store.switch_back(journal, home.config_path())?
-            }
-            MigrationState::RollingBack => journal,
-            _ => {
-                journal.state = MigrationState::RollingBack;
-                store.write_journal(&journal)?;
-                journal
-            }
-        };
+        let journal = begin(home, journal, new_key, operator)?;
+        // Under the locks of both, from the last look at them to the end.
+        let locks = store.locks_of_both()?;
         // The one that stays is there; and so it is the new one whose key is removed.
         check_side(&journal, &journal.from, store)?;
         // The old identity is as it was, also where the device is not there now.
-        forget_statement(store, &journal)?;
+        leave_statement(store, &journal)?;
         let staging = store.staging();
-        if file::is_there(&staging.home().join(names::CONFIG))? {
-            home.staging(None)?.discard_noted(|wants| operator.new_credential(wants))?;
+        let key = new_key_of(home, false)?;
+        if let Some((of, key)) = &key
+            && new_key == KeyOnToken::Destroy
+        {
+            of.remove_key(key, &staging, |wants| operator.new_credential(wants))
+                .map_err(|error| stays(error, &key.at, true))?;
         }
         Home::remove_files_of(&staging)?;
         Home::remove_files_of(&store.old())?;
         store.remove_journal()?;
+        let [_home, _staging]: [Lock; 2] = locks;
+        let (mut removed, mut left) = (None, Vec::new());
+        if let Some((_, OnToken { at, before, .. })) = key {
+            match new_key {
+                KeyOnToken::Destroy => removed = Some(at),
+                KeyOnToken::Keep => left.push(at),
+            }
+            left.extend(before);
+        }
         let Journal { from, to, was_in_use, .. } = journal;
-        Ok(RolledBack { did: from.did, given_up: to.did, was_in_use })
+        Ok(RolledBack { did: from.did, given_up: to.did, was_in_use, removed, left })
     }
 
-    /// **Blocks** on files, and on a token that has the old key. Ends a migration: the old
-    /// identity is removed, and there is no way back. Backups and copies of it still sign, and
-    /// what a disk keeps of removed files is not known.
+    /// **Blocks** on files. Where the new key of the migration under way is, if it is on a
+    /// token: what [`Self::roll_back`] removes. Uses no credential, and asks no device.
     ///
     /// # Errors
     ///
-    /// [`MigrationError::NotUnderWay`]; [`MigrationError::NotSwitched`] if the new identity is
-    /// not in use; [`MigrationError::UnderWay`] if the old one is being moved itself;
-    /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
-    /// what the journal says; those of a token that does not let go of the old key: nothing is removed
-    /// then.
-    pub fn finish(
-        home: &Home,
-        old_key: OldKey,
-        operator: &mut dyn Operator,
-    ) -> Result<Finished, Error> {
-        let store = home.store();
-        let _lock = store.migration_lock()?;
-        let mut journal = under_way(store)?;
-        let begun = journal.state == MigrationState::Finishing;
-        if !begun && journal.state != MigrationState::Switched {
-            let (home, state) = (home.directory().to_owned(), journal.state.as_str());
-            return Err(MigrationError::NotSwitched { home, state }.into());
-        }
-        // The one that stays is there.
-        check_side(&journal, &journal.to, store)?;
-        let old = store.old();
-        if let Some(nested) = old.journal()? {
-            return Err(nested.under_way(old.home()).into());
-        }
-        // And so is the one that is removed, if it is there.
-        if !begun && file::is_there(&old.home().join(names::HEADER))? {
-            check_side(&journal, &journal.from, &old)?;
-        }
-        let locator = old.header().ok().and_then(|header| header.locator().cloned());
-        let is_left = locator.is_some() && old_key == OldKey::Keep;
-        let mut destroy = |only_checked| -> Result<(), Error> {
-            if locator.is_none() || is_left {
-                return Ok(());
+    /// If the files cannot be read.
+    pub fn new_key(home: &Home) -> Result<Option<KeyLeft>, Error> {
+        let Some(journal) = home.store().journal()? else { return Ok(None) };
+        let key = match journal.state {
+            MigrationState::Switched => home.key_on_token(&home.store().staging(), true)?,
+            MigrationState::Finishing => None,
+            state => {
+                let is_begun = state >= MigrationState::Returning;
+                new_key_of(home, !is_begun)?.map(|(_, key)| key)
             }
-            destroy_key(&home.previous()?, only_checked, operator)
         };
-        if !begun {
-            // Whose PIN is wrong, or whose token is away, removes nothing.
-            destroy(true)?;
-            // Before the first object is gone: from then on there is no way back.
-            journal.state = MigrationState::Finishing;
-            store.write_journal(&journal)?;
-        }
-        destroy(false)?;
-        Home::remove_files_of(&old)?;
-        Home::remove_files_of(&store.staging())?;
-        store.remove_journal()?;
-        Ok(Finished {
-            did: journal.to.did,
-            removed: journal.from.did,
-            previous: old.home().to_owned(),
-            key_on_token: locator.filter(|_| is_left).map(|locator| locator.to_string()),
-        })
+        Ok(key.map(|key| key.at))
     }
 }
 
-#[cfg(feature = "pkcs11")]
-fn destroy_key(old: &Home, checked: bool, operator: &mut dyn Operator) -> Result<(), Error> {
-    old.destroy_key(checked, |wants| operator.old_credential(wants))
+/// From here on the old identity is in use, and there is no way but back.
+fn begin(
+    home: &Home,
+    mut journal: Journal,
+    new_key: KeyOnToken,
+    operator: &mut dyn Operator,
+) -> Result<Journal, Error> {
+    let store = home.store();
+    let mut check = |of: &Home, key: &OnToken| match new_key {
+        KeyOnToken::Keep => Ok(()),
+        KeyOnToken::Destroy => of
+            .check_removable(key, |wants| operator.new_credential(wants))
+            .map_err(|error| stays(error, &key.at, true)),
+    };
+    match journal.state {
+        MigrationState::Finishing => {
+            let home = home.directory().to_owned();
+            Err(MigrationError::Finishing { home }.into())
+        }
+        MigrationState::Switched => {
+            if let Some(key) = home.key_on_token(&store.staging(), true)? {
+                check(home, &key)?;
+            }
+            store.switch_back(journal, home.config_path())
+        }
+        MigrationState::Returning => store.switch_back(journal, home.config_path()),
+        MigrationState::RollingBack => Ok(journal),
+        _ => {
+            if let Some((of, key)) = new_key_of(home, true)? {
+                check(&of, &key)?;
+            }
+            journal.state = MigrationState::RollingBack;
+            store.write_journal(&journal)?;
+            Ok(journal)
+        }
+    }
 }
 
-#[cfg(not(feature = "pkcs11"))]
-fn destroy_key(_: &Home, _: bool, _: &mut dyn Operator) -> Result<(), Error> {
-    Err(crate::error::DeviceError::NoPkcs11.into())
+/// The key of the new identity in its own home, as long as it is not in use.
+fn new_key_of(home: &Home, whole: bool) -> Result<Option<(Home, OnToken)>, Error> {
+    let staging = home.store().staging();
+    if !file::is_there(&staging.home().join(names::CONFIG))? {
+        return Ok(None);
+    }
+    let of = home.staging(None)?;
+    Ok(of.key_on_token(&staging, whole)?.map(|key| (of, key)))
+}
+
+/// What a device says that is not of its credential: the key is named, and so is the way out.
+pub(super) fn stays(error: Error, key: &KeyLeft, is_new: bool) -> Error {
+    let kind = error.kind();
+    if error.is_wrong_credential()
+        || matches!(kind, ErrorKind::CredentialMissing | ErrorKind::InUse | ErrorKind::InvalidInput)
+    {
+        return error;
+    }
+    let (key, source) = (key.to_string(), error.into());
+    MigrationError::KeyStays { key, is_new, kind, source }.into()
 }
 
 /// That the files are what the journal says, before anything is removed: one of both may be
@@ -188,17 +192,31 @@ fn check_before(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
     }
 }
 
-fn under_way(store: &IdentityStore) -> Result<Journal, Error> {
-    let home = || store.home().to_owned();
-    Ok(store.journal()?.ok_or_else(|| MigrationError::NotUnderWay { home: home() })?)
+/// The journal of the migration of a home, which is of its configuration.
+pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
+    let store = home.store();
+    let Some(journal) = store.journal()? else {
+        let lost = Migration::lost_journal(store, home.config_path());
+        let home = store.home().to_owned();
+        return Err(match lost {
+            Ok(Some(_)) => MigrationError::JournalLost { home },
+            _ => MigrationError::NotUnderWay { home },
+        }
+        .into());
+    };
+    journal.check_config(store.home(), home.config_path())?;
+    Ok(journal)
 }
 
-/// The statement to a key that is given up, which nobody was given: the old identity is as
-/// if it had made none.
-fn forget_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
+/// The statement to a key that is given up. If nobody was given it, the old identity is as if
+/// it had made none; otherwise it stays, and it is written down that it leads nowhere.
+fn leave_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
     let (Some(old), Some(new)) = (&journal.from.did, &journal.to.did) else { return Ok(()) };
-    if journal.mode != MigrationMode::Rotate || journal.was_in_use {
+    if journal.mode != MigrationMode::Rotate {
         return Ok(());
+    }
+    if journal.was_in_use {
+        return Ok(store.give_up(new)?);
     }
     match store.handed_over(old)? {
         Some(chain) if chain.current() == new => {

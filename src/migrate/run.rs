@@ -5,22 +5,17 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use super::Migration;
+use super::backup;
 use super::plan::Plan;
 use super::request::{BackupFirst, MigrationRequest};
 use crate::backend::Credentials;
 use crate::clock;
 use crate::did::{Did, DidMethod};
-use crate::encoding::hex;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::{CredentialSource, Home, Wants};
-use crate::keystore::backup::BackupRequest;
-use crate::keystore::{
-    Earlier, Header, Journal, JournalBackup, MigrationMode, MigrationState, Side, check_did,
-};
+use crate::keystore::{Earlier, Header, Journal, MigrationMode, MigrationState, Side, check_did};
 use crate::rotation::{RotationChain, RotationReason, RotationTerms};
 
 /// Why a new process did not use the new key.
@@ -115,7 +110,8 @@ impl Migration {
     /// # Errors
     ///
     /// As [`Self::plan`]; [`MigrationError::Other`] if something else is under way;
-    /// [`MigrationError::Committed`]; [`MigrationError::NotProved`]; those of each step. What
+    /// [`MigrationError::OtherConfig`]; [`MigrationError::Committed`];
+    /// [`MigrationError::NotProved`]; [`MigrationError::BackupLost`]; those of each step. What
     /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
     pub fn run(
         home: &Home,
@@ -135,6 +131,7 @@ impl Migration {
                     state(home, request, operator, journal)?
                 }
                 MigrationState::Proved | MigrationState::Stated | MigrationState::Switching => {
+                    let journal = backup::check_before_switch(home, request, operator, journal)?;
                     home.store().switch(journal, home.config_path())?
                 }
                 MigrationState::Switched => return migrated(home, &journal),
@@ -170,7 +167,8 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let header = home.header()?;
     let from = Side { backend: header.backend(), did: Some(header.did().clone()) };
     let (mode, to) = (request.mode, request.to());
-    let mut journal = Journal::new(mode, from, to, home.config_path(), clock::now());
+    let config = Journal::name_of_config(home.directory(), home.config_path());
+    let mut journal = Journal::new(mode, from, to, config, clock::now());
     journal.commit_next.clone_from(&request.commit_next);
     journal.algorithm = request.key.algorithm;
     journal.did_key = request.key.did_method == DidMethod::Key;
@@ -186,7 +184,7 @@ fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Res
         let (found, asked) = (found.to_owned(), asked.to_owned());
         Err(MigrationError::Other { what, found, asked }.into())
     };
-    let config = home.config_path().display().to_string();
+    journal.check_config(home.directory(), home.config_path())?;
     let (mode, to) = (journal.mode, journal.to.backend);
     if mode != request.mode {
         return other("the mode", mode.as_str(), request.mode.as_str());
@@ -197,9 +195,6 @@ fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Res
     if journal.algorithm != request.key.algorithm {
         let (found, asked) = (journal.algorithm, request.key.algorithm);
         return other("the algorithm", found.as_str(), asked.as_str());
-    }
-    if journal.config != config {
-        return other("the configuration", &journal.config, &config);
     }
     // A statement that was signed cannot be changed.
     if journal.state < MigrationState::Switching && journal.commit_next != request.commit_next {
@@ -232,17 +227,11 @@ fn back_up(
     journal: Journal,
 ) -> Result<Journal, Error> {
     // Before anybody is asked for a secret.
-    let is_done = match &request.backup {
-        BackupFirst::Make { output, .. } => {
-            let is_done = is_backed_up(&journal, output)?;
-            if !is_done {
-                crate::keystore::backup::BackedUp::check_vacant(output)?;
-            }
-            is_done
-        }
-        BackupFirst::Opened(_) | BackupFirst::None => true,
+    match &request.backup {
+        BackupFirst::Make { output, .. } => drop(backup::is_made(&journal, output)?),
+        BackupFirst::Opened(_) | BackupFirst::None => {}
         BackupFirst::Unsaid => return Err(MigrationError::NoBackupSaid.into()),
-    };
+    }
     let identity = home.locate()?;
     let source = operator.old_credential(&identity.wants());
     let opened = identity.ask(source)?.unlock_without_renewal()?;
@@ -254,44 +243,8 @@ fn back_up(
         return Err(MigrationError::Committed { did }.into());
     }
     drop(opened);
-    match &request.backup {
-        BackupFirst::Make { request, output } if !is_done => {
-            let journal = write_backup(home, operator, journal, request, output)?;
-            to(home, journal, MigrationState::BackedUp)
-        }
-        _ => to(home, journal, MigrationState::BackedUp),
-    }
-}
-
-/// The file that the journal names is there, as it was written.
-fn is_backed_up(journal: &Journal, output: &Path) -> Result<bool, Error> {
-    let Some(backup) = &journal.backup else { return Ok(false) };
-    if backup.file != *output || !file::is_there(output)? {
-        return Ok(false);
-    }
-    let bytes = file::read_foreign(output, MAX_BACKUP)?;
-    Ok(hex::encode(&Sha256::digest(bytes)) == backup.sha256)
-}
-
-/// More than a backup can be.
-const MAX_BACKUP: u64 = 8 * 1024 * 1024;
-
-fn write_backup(
-    home: &Home,
-    operator: &mut dyn Operator,
-    mut journal: Journal,
-    request: &BackupRequest,
-    output: &Path,
-) -> Result<Journal, Error> {
-    let identity = home.locate()?;
-    let source = operator.old_credential(&identity.wants());
-    let made = identity.ask(source)?.backup(request)?;
-    // Which file is ours, before it is there.
-    let (file, sha256) = (output.to_owned(), hex::encode(&Sha256::digest(&made.file)));
-    journal.backup = Some(JournalBackup { file, sha256 });
-    home.store().write_journal(&journal)?;
-    made.write(output)?;
-    Ok(journal)
+    let journal = backup::see_to(home, request, operator, journal)?;
+    to(home, journal, MigrationState::BackedUp)
 }
 
 /// The new identity, whole, in a home of its own.

@@ -1,6 +1,6 @@
 //! How far a migration is, for people and programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -35,6 +35,8 @@ pub struct MigrationStatus {
     /// The old key was in a file until then, before it came into its device (Unix time):
     /// copies of that file still sign, whatever becomes of the device.
     pub in_file_until: Option<u64>,
+    /// The journal is lost: this is what the files tell ([`Migration::lost_journal`]).
+    pub journal_lost: bool,
 }
 
 impl MigrationStatus {
@@ -55,6 +57,7 @@ impl MigrationStatus {
             backup: journal.backup.map(|backup| backup.file),
             previous,
             in_file_until,
+            journal_lost: false,
         }
     }
 }
@@ -78,6 +81,19 @@ impl Migration {
     /// As [`Self::check_none`].
     pub fn check_none_before_switch(store: &IdentityStore) -> Result<(), Error> {
         Ok(store.check_unmoved(During::Switched)?)
+    }
+
+    /// **Blocks** on files. That a configuration is the one that the migration under way has
+    /// begun with, if one is: what is said and done by another one is not of it.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::OtherConfig`](crate::error::MigrationError::OtherConfig).
+    pub fn check_config(store: &IdentityStore, config: &Path) -> Result<(), Error> {
+        match store.journal()? {
+            Some(journal) => Ok(journal.check_config(store.home(), config)?),
+            None => Ok(()),
+        }
     }
 
     /// **Blocks** on files. The migration of the identity in a home, if one is under way.

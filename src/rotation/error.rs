@@ -164,12 +164,17 @@ pub enum RotationError {
         found: Did,
     },
     /// The identity has stated a rotation already.
-    #[error("{did} has handed over to {to} already")]
+    #[error(
+        "{did} has handed over to {to} already{}",
+        if *given_up { ", which was given up since" } else { "" }
+    )]
     HandedOver {
         /// The identity.
         did: Did,
         /// Its successor.
         to: Did,
+        /// That one was given up since: the move to it was rolled back.
+        given_up: bool,
     },
     /// The identity has stated this rotation before, on other terms.
     #[error(
@@ -289,6 +294,11 @@ impl RotationError {
             Self::NotAContinuation { .. } => {
                 "do not follow it: statements were left out or put in another's place; get the \
                  whole chain from its owner, and if it is this one, ask by another way"
+            }
+            Self::HandedOver { given_up: true, .. } => {
+                "whoever has followed to that one has to be told to pin this DID again: a second \
+                 statement of its key would be a fork for them. Only if that statement was never \
+                 given to anybody, make another (`Earlier::NeverGivenOut`)"
             }
             Self::HandedOver { .. } => {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \

@@ -1,7 +1,9 @@
 //! `icnctl id migrate`, as people and scripts use it.
 
 mod devices;
+mod ends;
 mod imports;
+mod lost;
 mod previous;
 mod refusals;
 mod ways;

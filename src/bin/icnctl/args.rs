@@ -116,6 +116,12 @@ impl Args {
         let Command::Id { command } = &self.command else { return false };
         matches!(command, IdCommand::Init(_) | IdCommand::Restore(_) | IdCommand::Import(_))
     }
+
+    /// Whether the command is there for a journal that cannot be read.
+    pub(crate) fn recovers(&self) -> bool {
+        let Command::Id { command: IdCommand::Migrate(args) } = &self.command else { return false };
+        args.recover
+    }
 }
 
 impl Command {

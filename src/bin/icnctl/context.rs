@@ -50,7 +50,7 @@ impl Context {
             return Err(CliError::NoConfig { path: config_path });
         }
         let config = if needs_files { Config::load(&config_path)? } else { Config::default() };
-        if needs_files {
+        if needs_files && !args.recovers() {
             // A switch to another identity that was cut off, if the configuration names it.
             let (backend, did) = (config.identity.backend, config.identity.did.as_ref());
             IdentityStore::new(&home).settle_switch(backend, did)?;

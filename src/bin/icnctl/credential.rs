@@ -105,7 +105,10 @@ impl Prompt for Terminal {
         let Asked { what, flag, variable } = self.asked;
         patience::silently(|| terminal::ask(&one_line(&text))).map_err(|error| match error {
             NotAnswered::NoTerminal(source) => {
-                CliError::NoCredential { what, flag, variable, source }.into()
+                let whose = wanted.whose().filter(|_| wanted.is_pin());
+                let whose = whose.map(|whose| format!(" of {}", one_line(&whose)));
+                let whose = whose.unwrap_or_default();
+                CliError::NoCredential { what, whose, flag, variable, source }.into()
             }
             problem => CliError::NotTyped { what, flag, variable, problem }.into(),
         })

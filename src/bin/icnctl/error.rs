@@ -21,14 +21,21 @@ pub(crate) enum CliError {
     NoHome,
     #[error("the configuration {} does not exist", path.display())]
     NoConfig { path: PathBuf },
-    #[error("no {what} was given, and there is no terminal to ask on")]
+    #[error("no {what}{whose} was given, and there is no terminal to ask on")]
     NoCredential {
         what: &'static str,
+        /// ` of token node-1`, or nothing.
+        whose: String,
         flag: &'static str,
         variable: &'static str,
         #[source]
         source: io::Error,
     },
+    #[error(
+        "the PIN of {device} is wanted, which the key was moved to; --pin-file is of the device that \
+         it moves away from"
+    )]
+    PinOfWhich { device: String },
     #[error("no {what} was entered: {problem}")]
     NotTyped {
         what: &'static str,
@@ -205,6 +212,7 @@ impl CliError {
             Self::Identity(error) => return error.on_the_command_line(),
             Self::Key { source } => return source.on_the_command_line(),
             Self::KnownChain { source, .. } => return source.on_the_command_line(),
+            Self::PinOfWhich { .. } => "give it with --to-pin-file FILE",
             Self::NoHome => "name one with --home or $ICN_HOME",
             Self::NoConfig { .. } => "check the path given with --config",
             Self::NoCredential { flag, variable, .. } => {

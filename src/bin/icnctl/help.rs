@@ -115,6 +115,11 @@ impl Help for RotationError {
             Self::Format(_) | Self::TooLong { .. } => {
                 "give the file that `icnctl id rotation show -o FILE` writes"
             }
+            Self::HandedOver { given_up: true, .. } => {
+                "whoever has followed to that one has to be told to pin this DID again: a second \
+                 statement of its key would be a fork for them. Only if that statement was never \
+                 given to anybody, or all of them are told so: --again"
+            }
             Self::HandedOver { .. } => {
                 "a second statement of its key would be a fork, and peers refuse both: rotate the \
                  successor instead. Only if that statement was never given to anybody: --again"

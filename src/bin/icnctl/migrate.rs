@@ -7,14 +7,14 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use icn_identity::Did;
-use icn_identity::backend::{BackendKind, NewKey};
+use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
 use icn_identity::config::Config;
 use icn_identity::error::MigrationError;
 use icn_identity::home::Home;
 use icn_identity::keystore::backup::{Backup, BackupRequest};
 use icn_identity::migrate::{
-    BackupFirst, Migrated, Migration, MigrationMode, MigrationRequest, MigrationState,
-    MigrationStatus, OldKey, read_credentials,
+    BackupAtEnd, BackupFirst, KeyOnToken, Migrated, Migration, MigrationMode, MigrationRequest,
+    MigrationState, MigrationStatus, read_credentials,
 };
 use icn_identity::rotation::{KeyCommitment, RotationError};
 use serde_json::json;
@@ -32,9 +32,15 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     if args.mode == Mode::Import && args.commit_next.is_some() {
         return Err(CliError::ImportStatesNothing);
     }
-    let status = Migration::status(&context.store())?;
+    let store = context.store();
+    if args.recover {
+        return report::recovered(context, &Migration::recover(&store, &context.config_path)?);
+    }
+    Migration::check_config(&store, &context.config_path)?;
+    let status = Migration::status(&store)?;
     if args.status {
-        return report::status(context, status.as_ref());
+        let lost = Migration::lost_journal(&store, &context.config_path)?;
+        return report::status(context, status.or(lost).as_ref());
     }
     if args.roll_back {
         return roll_back(context, args, status.as_ref());
@@ -179,21 +185,65 @@ fn roll_back(
     status: Option<&MigrationStatus>,
 ) -> Result<(), CliError> {
     let home = context.home()?;
-    let Some(status) = status else {
-        return Err(MigrationError::NotUnderWay { home: context.home.clone() }.into());
-    };
+    let Some(status) = status else { return Err(none_under_way(context)) };
+    let key = Migration::new_key(&home)?;
+    let new_key = if args.keep_new_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
+    let removes = key.filter(|_| new_key == KeyOnToken::Destroy);
     let in_use = [MigrationState::Switched, MigrationState::Returning].contains(&status.state);
-    if in_use && !args.yes {
-        confirm(&report::before_roll_back(status))?;
+    let pin = pin_of_new(context, args, status);
+    if let (Some(key), Pin::OfWhich) = (&removes, &pin) {
+        return Err(CliError::PinOfWhich { device: format!("token {}", key.token) });
     }
-    // The device that it was to go to is the present one then.
-    let is_one_pin = in_use || status.from == BackendKind::Age;
-    let pin = args.to_pin_file.as_deref().or(context.pin_file.as_deref().filter(|_| is_one_pin));
+    if in_use && !args.yes {
+        confirm(&report::before_roll_back(status, removes.as_ref(), new_key))?;
+    }
+    let pin = if let Pin::In(file) = pin { Some(file) } else { None };
     let passphrase = args.to_passphrase_file.as_deref();
-    let new = context.target(status.to, pin, passphrase, is_one_pin);
+    let new = context.target(status.to, pin, passphrase, status.from == BackendKind::Age);
     let mut person = Person::new(&context.as_old(), &new);
-    let undone = Migration::roll_back(&home, &mut person)?;
+    let undone = new.waiting_for_device(|| Migration::roll_back(&home, new_key, &mut person))?;
     report::rolled_back(context, status, &undone)
+}
+
+/// Where the PIN of the device is that it was to go to.
+enum Pin<'a> {
+    In(&'a Path),
+    /// Asked for.
+    Nowhere,
+    /// A file was named that is of the other device.
+    OfWhich,
+}
+
+/// `--pin-file` is of the only device that there is, and of two of them of the one that the
+/// key moves away from, whichever is in use.
+fn pin_of_new<'a>(
+    context: &'a Context,
+    args: &'a MigrateArgs,
+    status: &MigrationStatus,
+) -> Pin<'a> {
+    let pin = context.pin_file.as_deref();
+    let is_in_use = status.state == MigrationState::Switched;
+    match (args.to_pin_file.as_deref(), pin) {
+        (Some(file), _) => Pin::In(file),
+        (None, None) => Pin::Nowhere,
+        (None, Some(file)) if status.from == BackendKind::Age => Pin::In(file),
+        // The configuration is that of the new one by then.
+        (None, Some(file)) if pin == configured_pin(&context.config) && is_in_use => Pin::In(file),
+        (None, Some(_)) if pin == configured_pin(&context.config) => Pin::Nowhere,
+        (None, Some(_)) => Pin::OfWhich,
+    }
+}
+
+fn configured_pin(config: &Config) -> Option<&Path> {
+    config.identity.pkcs11.as_ref()?.key.as_ref().and_then(Pkcs11Uri::pin_source)
+}
+
+fn none_under_way(context: &Context) -> CliError {
+    let home = context.home.clone();
+    match Migration::lost_journal(&context.store(), &context.config_path) {
+        Ok(Some(_)) => MigrationError::JournalLost { home }.into(),
+        _ => MigrationError::NotUnderWay { home }.into(),
+    }
 }
 
 fn finish(
@@ -202,19 +252,29 @@ fn finish(
     status: Option<&MigrationStatus>,
 ) -> Result<(), CliError> {
     let home = context.home()?;
-    let Some(status) = status else {
-        return Err(MigrationError::NotUnderWay { home: context.home.clone() }.into());
+    let Some(status) = status else { return Err(none_under_way(context)) };
+    let backup = match (&args.backup, args.no_backup) {
+        (Some(file), _) => BackupAtEnd::At(file.clone()),
+        (None, true) => BackupAtEnd::None,
+        (None, false) => BackupAtEnd::Intact,
     };
     let is_ready = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
     if is_ready && !args.yes {
         confirm(&report::before_finish(context, args, status))?;
     }
-    // Its PIN is that of the command: no other is wanted.
     let mut old = context.as_old();
     old.config.identity.backend = status.from;
+    if let Some(previous) = &status.previous {
+        // What the configuration names by now is of the new one.
+        let kept = Config::load(&previous.join("icn.toml"))?;
+        let is_configured = old.pin_file.as_deref() == configured_pin(&context.config);
+        if is_configured {
+            old.pin_file = configured_pin(&kept).map(Path::to_owned);
+        }
+    }
     let mut person = Person::new(&old, &context.target(status.to, None, None, false));
-    let old_key = if args.keep_old_key { OldKey::Keep } else { OldKey::Destroy };
-    let finished = Migration::finish(&home, old_key, &mut person)?;
+    let old_key = if args.keep_old_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
+    let finished = Migration::finish(&home, old_key, &backup, &mut person)?;
     report::finished(context, status, &finished)
 }
 

@@ -61,7 +61,8 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         Some(chain) if chain.current() == new_did => Some(chain),
         Some(chain) if earlier == Earlier::Binds => {
             let (did, to) = (old_did.clone(), chain.current().clone());
-            return Err(RotationError::HandedOver { did, to }.into());
+            let given_up = old.store().gave_up(&to);
+            return Err(RotationError::HandedOver { did, to, given_up }.into());
         }
         _ => None,
     };

@@ -45,7 +45,10 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     header.did_document()?;
     let looked = Looked::at(context, &header);
     let Looked { device, pin, .. } = &looked;
-    let migration = Migration::status(&store)?;
+    let migration = match Migration::status(&store)? {
+        None => Migration::lost_journal(&store, &context.config_path).unwrap_or_default(),
+        known => known,
+    };
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
     let handover = Handover::of(&store, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);

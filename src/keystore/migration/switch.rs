@@ -15,10 +15,11 @@ use crate::keystore::journal::{self, Journal, MigrationState, Side};
 
 /// The files of an identity, in the order in which they are moved: with its header it is
 /// there, and gone.
-fn files_of(home: &Path) -> [PathBuf; 6] {
+fn files_of(home: &Path) -> [PathBuf; 7] {
     let path = |name| home.join(name);
     [
         path(names::APPROVALS),
+        path(names::GIVEN_UP),
         path(names::HANDED_OVER),
         previous(&path(names::PAYLOAD)),
         previous(&path(names::HEADER)),
@@ -46,19 +47,23 @@ impl IdentityStore {
         let _locks = self.locks_of_both()?;
         let did = self.read_header()?.0.did().clone();
         check_did(&journal.from, &did)?;
-        let (old, new) = (self.old(), self.staging());
+        self.old().keep_config(config, journal.from.backend, did)?;
+        let switching = journal.with_state(MigrationState::Switching);
+        self.exchange(&journal, switching, config, &self.staging())
+    }
+
+    /// What the configuration says of the identity that is in use, in the home of its own that
+    /// this is: there it also says whose it is.
+    fn keep_config(&self, config: &Path, backend: BackendKind, did: Did) -> Result<(), Error> {
         let before = Config::read(config)?.unwrap_or_default();
         let mut kept = ConfigText::parse(&before)?;
         kept.retain_identity();
-        // In a home of its own, it says whose it is.
         let kept = Config::edit(&kept.to_string(), |config| {
-            config.identity.backend = journal.from.backend;
+            config.identity.backend = backend;
             config.identity.did = Some(did);
         })?;
-        file::private_dir(old.home())?;
-        file::write(&old.home().join(names::CONFIG), kept.as_bytes())?;
-        let switching = journal.with_state(MigrationState::Switching);
-        self.exchange(&journal, switching, config, &new)
+        file::private_dir(self.home())?;
+        Ok(file::write(&self.home().join(names::CONFIG), kept.as_bytes())?)
     }
 
     /// Puts the old identity back in its place.
@@ -68,13 +73,19 @@ impl IdentityStore {
     /// As [`Self::switch`]: the new one is in use then.
     pub(crate) fn switch_back(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
+        if journal.state == MigrationState::Switched {
+            // Its key may be on another token than the one that it was made on.
+            let did = self.read_header()?.0.did().clone();
+            check_did(&journal.to, &did)?;
+            self.staging().keep_config(config, journal.to.backend, did)?;
+        }
         let mut returning = journal.with_state(MigrationState::Returning);
         returning.was_in_use = true;
         self.exchange(&journal, returning, config, &self.old())
     }
 
     /// Of this home and the new identity's: in the order in which handing over takes them.
-    fn locks_of_both(&self) -> Result<[Lock; 2], KeystoreError> {
+    pub(crate) fn locks_of_both(&self) -> Result<[Lock; 2], KeystoreError> {
         file::private_dir(self.staging().home())?;
         Ok([self.lock()?, self.staging().lock()?])
     }

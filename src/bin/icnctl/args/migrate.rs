@@ -10,14 +10,39 @@ use super::init::{InitArgs, Method};
 use super::tpm::TpmArgs;
 use super::value::{Algorithm, Backend, a_file, absolute, encoded};
 
+/// What only a move is told.
+const OF_MOVE: [&str; 11] = [
+    "to",
+    "mode",
+    "from_keystore",
+    "commit_next",
+    "again",
+    "algorithm",
+    "did_method",
+    "module",
+    "token",
+    "key_label",
+    "TpmArgs",
+];
+
+/// What makes or opens a backup.
+const OF_NEW_BACKUP: [&str; 4] =
+    ["recipients", "output", "identity_file", "identity_passphrase_file"];
+
+const OF_BACKUP: [&str; 6] =
+    ["recipients", "output", "identity_file", "identity_passphrase_file", "backup", "no_backup"];
+
+/// The credential of the device that it goes to.
+const OF_DEVICE: [&str; 2] = ["to_pin_file", "to_passphrase_file"];
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Run again, it goes on where it was cut off; without options, as they were written down. The old \
 identity is in use until all else is done, and is kept whole in HOME/previous until --finish.
 
 The credential of a file comes from --passphrase-file, that of the device from --pin-file. From one \
-device to another, --pin-file is for the one that the identity is in, and --to-pin-file for the one \
-that it goes to.")]
+device to another, --pin-file is for the one that the key moves away from and --to-pin-file for the \
+one that it goes to, at every step: --roll-back wants that, and --finish the other.")]
 pub(crate) struct MigrateArgs {
     /// Where the identity goes
     #[arg(long, value_enum)]
@@ -34,19 +59,28 @@ pub(crate) struct MigrateArgs {
     pub(crate) plan: bool,
 
     /// Say how far a migration is; uses no credential, changes nothing
-    #[arg(long, group = "what", conflicts_with = "to")]
+    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP, &OF_DEVICE].concat())]
     pub(crate) status: bool,
 
-    /// Undo it: the old identity is in use again, and the new key is removed
-    #[arg(long, group = "what", conflicts_with = "to")]
+    /// Undo it: the old identity is in use again, and the new key is removed (with the PIN of its
+    /// token, which is asked for first)
+    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP].concat())]
     pub(crate) roll_back: bool,
 
     /// End it: the old identity is removed, and there is no way back
-    #[arg(long, group = "what", conflicts_with = "to")]
+    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_NEW_BACKUP, &OF_DEVICE].concat())]
     pub(crate) finish: bool,
 
+    /// migration.json is lost or cannot be read: write it again from the files
+    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP, &OF_DEVICE].concat())]
+    pub(crate) recover: bool,
+
+    /// --roll-back: leave the new key on its token, where that is gone for good; it is named
+    #[arg(long, requires = "roll_back", conflicts_with_all = ["plan", "status", "finish", "recover"])]
+    pub(crate) keep_new_key: bool,
+
     /// --finish: leave an old key on its token, where it is destroyed otherwise (with its PIN)
-    #[arg(long, requires = "finish")]
+    #[arg(long, requires = "finish", conflicts_with_all = ["plan", "status", "roll_back", "recover"])]
     pub(crate) keep_old_key: bool,
 
     /// Do not ask before the old identity is removed, or the new one given up that is in use
@@ -62,9 +96,9 @@ pub(crate) struct MigrateArgs {
     #[arg(short, long, value_name = "FILE", value_parser = a_file(), requires = "recipients")]
     pub(crate) output: Option<PathBuf>,
 
-    /// There is a backup of this identity: it is opened with --identity-file
-    #[arg(long, value_name = "FILE", value_parser = absolute(), requires = "identity_file")]
-    #[arg(group = "backs_up")]
+    /// There is a backup of this identity: it is opened with --identity-file. --finish: the backup
+    /// that was made first is here now
+    #[arg(long, value_name = "FILE", value_parser = absolute(), group = "backs_up")]
     pub(crate) backup: Option<PathBuf>,
 
     /// The recovery key that opens the backup: an age identity file
@@ -76,7 +110,7 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "FILE", requires = "identity_file")]
     pub(crate) identity_passphrase_file: Option<PathBuf>,
 
-    /// Make no backup
+    /// Make no backup. --finish: the one that was made first is gone, or cannot be looked at
     #[arg(long, group = "backs_up")]
     pub(crate) no_backup: bool,
 

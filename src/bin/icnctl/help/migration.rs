@@ -1,21 +1,36 @@
 //! What to try next with a migration.
 
-use icn_identity::error::MigrationError;
+use icn_identity::error::{MigrationError, WaysOut};
 
 use super::Help;
+use crate::output::word;
 
-/// Before the new identity is in use.
-const ON_OR_BACK: &str =
-    "go on with it: icnctl id migrate; or undo it: icnctl id migrate --roll-back";
+/// What can be done with a migration that is under way.
+const fn ways_out(ways: WaysOut) -> &'static str {
+    match ways {
+        WaysOut::OnOrBack => {
+            "go on with it: icnctl id migrate; or undo it: icnctl id migrate --roll-back"
+        }
+        WaysOut::FinishOrBack => {
+            "finish it when peers have followed: icnctl id migrate --finish; or undo it: icnctl id \
+             migrate --roll-back"
+        }
+        WaysOut::Back => {
+            "undo it to the end: icnctl id migrate --roll-back; if the token of the new key is gone \
+             for good: icnctl id migrate --roll-back --keep-new-key"
+        }
+        WaysOut::Finish => {
+            "finish it: icnctl id migrate --finish; if the token of the old key is gone for good: \
+             icnctl id migrate --finish --keep-old-key"
+        }
+        _ => "look at how far it is: icnctl id migrate --status",
+    }
+}
 
 impl Help for MigrationError {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
-            Self::UnderWay { switched: false, .. } | Self::NotSwitched { .. } => ON_OR_BACK,
-            Self::UnderWay { switched: true, .. } => {
-                "finish it when peers have followed: icnctl id migrate --finish; or undo it: icnctl \
-                 id migrate --roll-back"
-            }
+            Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways_out(*ways),
             Self::NotUnderWay { .. } => {
                 "name the --home of an identity that is being moved; `icnctl id migrate --status` \
                  tells"
@@ -28,8 +43,54 @@ impl Help for MigrationError {
                 "have one made: --recipient age1… -o FILE; or name the one that there is: --backup \
                  FILE --identity-file KEYFILE; or say that there is to be none: --no-backup"
             }
-            Self::RollingBack { .. } => "undo it to the end: icnctl id migrate --roll-back",
-            Self::Finishing { .. } => "finish it: icnctl id migrate --finish",
+            Self::RollingBack { .. } => ways_out(WaysOut::Back),
+            Self::Finishing { .. } => ways_out(WaysOut::Finish),
+            Self::OtherConfig { expected, .. } => {
+                return Some(format!(
+                    "name that file: --config {}; if it was moved since, leave a symbolic link to \
+                     it there",
+                    word(&expected.display().to_string())
+                ));
+            }
+            Self::BackupLost { at_the_end: false, .. } => {
+                "nothing was switched: put it back and run the command again; or have another one \
+                 made: --recipient age1… -o FILE; or name one: --backup FILE --identity-file \
+                 KEYFILE; or go on without one: --no-backup; or undo the migration: icnctl id \
+                 migrate --roll-back"
+            }
+            Self::BackupLost { at_the_end: true, .. } => {
+                "nothing was removed, and the old identity can be backed up once more. Say where \
+                 the backup is now: icnctl id migrate --finish --backup FILE; or that there is to be \
+                 none: icnctl id migrate --finish --no-backup"
+            }
+            Self::KeyStays { is_new: true, .. } => {
+                "see to the cause and run the command again; if the token is gone for good, give the \
+                 key up, which is named once more then: icnctl id migrate --roll-back --keep-new-key"
+            }
+            Self::KeyStays { is_new: false, .. } => {
+                "nothing was removed: see to the cause and run the command again; if the token is \
+                 gone for good, leave the key there: icnctl id migrate --finish --keep-old-key"
+            }
+            Self::JournalThere { .. } => {
+                "go on by what it says: icnctl id migrate --status; if it does not fit the files, \
+                 put the right one back, or move it away and run the command again"
+            }
+            Self::Unreadable { .. } | Self::JournalLost { .. } => {
+                "put it back from a copy of the directory; or have it written again from the files: \
+                 icnctl id migrate --recover"
+            }
+            Self::Disagrees { .. } => {
+                "nothing was removed: put the files and the journal back from one copy of the \
+                 directory; or move migration.json away, and have it written again: icnctl id \
+                 migrate --recover"
+            }
+            Self::InTheWay { path } => {
+                return Some(format!(
+                    "if a migration was under way, and migration.json is lost: icnctl id migrate \
+                     --recover; otherwise look at what it holds, then move it away: {}",
+                    word(&path.display().to_string())
+                ));
+            }
             Self::Impossible { .. } => {
                 "leave --mode out: a new key is made there, and the old one hands over to it"
             }
@@ -47,5 +108,57 @@ impl Help for MigrationError {
             _ => return self.help(),
         };
         Some(help.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icn_identity::Did;
+    use icn_identity::migrate::MigrationState;
+    use icn_identity::rotation::RotationError;
+
+    use super::*;
+
+    /// From each state the ways that lead out of it, and no other.
+    #[test]
+    fn each_state_of_a_migration_is_answered_by_its_own_ways_out() {
+        use MigrationState as S;
+        let on = "icnctl id migrate;";
+        let [back, keep_new] = ["icnctl id migrate --roll-back", "--keep-new-key"];
+        let [finish, keep_old] = ["icnctl id migrate --finish", "--keep-old-key"];
+        let before: (&[&str], &[&str]) = (&[on, back], &[finish, keep_new, keep_old]);
+        let undone: (&[&str], &[&str]) = (&[back, keep_new], &[on, finish, keep_old]);
+        for (state, (ways, others)) in [
+            (S::Planned, before),
+            (S::BackedUp, before),
+            (S::Made, before),
+            (S::Proved, before),
+            (S::Stated, before),
+            (S::Switching, before),
+            (S::Switched, (&[finish, back], &[on, keep_new, keep_old])),
+            (S::Returning, undone),
+            (S::RollingBack, undone),
+            (S::Finishing, (&[finish, keep_old], &[on, back, keep_new])),
+        ] {
+            let (home, to, ways_out) = ("/h".into(), state.as_str(), state.ways_out());
+            let error = MigrationError::NotSwitched { home, state: to, ways: ways_out };
+            let said = error.on_the_command_line().unwrap();
+            assert!(ways.iter().all(|way| said.contains(way)), "{state}: {said}");
+            assert!(!others.iter().any(|other| said.contains(other)), "{state}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_successor_that_was_given_up_is_not_advised() {
+        let did = Did::parse("did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp").unwrap();
+        for (given_up, says, not) in [
+            (false, "rotate the successor", "pin this DID again"),
+            (true, "pin this DID again", "rotate the successor"),
+        ] {
+            let error = RotationError::HandedOver { did: did.clone(), to: did.clone(), given_up };
+            for said in [error.help().unwrap(), error.on_the_command_line().unwrap()] {
+                assert!(said.contains(says) && !said.contains(not), "{said}");
+            }
+        }
     }
 }

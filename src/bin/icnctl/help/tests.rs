@@ -100,7 +100,8 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
     for provenance in [ProvenanceKind::TpmSealed, ProvenanceKind::Hardware] {
         assert_says(ExportError::NoSecret { provenance }, &["--did-only"]);
     }
-    assert_says(RotationError::HandedOver { did: did(), to: did() }, &["--again", "fork"]);
+    let over = RotationError::HandedOver { did: did(), to: did(), given_up: false };
+    assert_says(over, &["--again", "fork"]);
     let said = InvalidPkcs11Uri::PinValue.on_the_command_line().unwrap();
     assert!(said.contains("--pin-file") && said.contains("pin-source"), "{said}");
 }

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
-use icn_identity::migrate::{Finished, Migrated, MigrationMode, MigrationStatus, Plan, RolledBack};
+use icn_identity::migrate::{
+    Finished, KeyLeft, KeyOnToken, Migrated, MigrationMode, MigrationStatus, Plan, RolledBack,
+};
 use serde_json::json;
 
 use crate::args::migrate::MigrateArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{date, one_line};
+use crate::output::{date, one_line, word};
 use crate::show;
 use crate::show::migration::{as_json, in_words, known, place};
 
@@ -60,6 +62,14 @@ pub(super) fn status(context: &Context, status: Option<&MigrationStatus>) -> Res
                 text
             }
         },
+    )
+}
+
+pub(super) fn recovered(context: &Context, status: &MigrationStatus) -> Result<(), CliError> {
+    let backup = "Which backup was made first is not in the files: it is not looked at again.";
+    context.format.print(
+        || json!({ "migration": as_json(status) }),
+        || format!("migration.json was written again. {backup}\n{}", in_words(status)),
     )
 }
 
@@ -188,15 +198,51 @@ pub(super) fn finished(
     )
 }
 
-pub(super) fn before_roll_back(status: &MigrationStatus) -> String {
+pub(super) fn before_roll_back(
+    status: &MigrationStatus,
+    removes: Option<&KeyLeft>,
+    new_key: KeyOnToken,
+) -> String {
+    let key = match (removes, new_key) {
+        (Some(key), _) => {
+            format!(
+                "its key removed from {} (for which its PIN is wanted)",
+                one_line(&key.to_string())
+            )
+        }
+        (None, KeyOnToken::Keep) => "its key left where it is".to_owned(),
+        (None, _) => "its key removed".to_owned(),
+    };
     let what = format!(
-        "The identity {} that is in use will be given up, and its key removed.",
+        "The identity {} that is in use will be given up, and {key}.",
         known(status.to_did.as_ref())
     );
     match status.mode {
         MigrationMode::Rotate => format!("{what} {}", followed(status)),
         _ => what,
     }
+}
+
+/// A key that nothing here names any more, and how it is removed by hand.
+fn left(key: &KeyLeft) -> String {
+    let mut text = format!(
+        "It, or a copy of it, may still be on {}: nothing here names it any more. Where that token \
+         is in use, remove what of it is there:\n",
+        one_line(&key.to_string())
+    );
+    let module = key.module.as_ref().map_or("MODULE".into(), |path| path.display().to_string());
+    let (module, token) = (word(&one_line(&module)), word(&one_line(&key.token)));
+    for (at, id) in key.ids.iter().enumerate() {
+        let kinds: &[&str] = if at == 0 { &["privkey", "pubkey"] } else { &["secrkey"] };
+        for kind in kinds {
+            let _ = writeln!(
+                text,
+                "  pkcs11-tool --module {module} --token-label {token} --login --delete-object --id \
+                 {id} --type {kind}"
+            );
+        }
+    }
+    text
 }
 
 /// Of peers.
@@ -213,11 +259,12 @@ pub(super) fn rolled_back(
     status: &MigrationStatus,
     undone: &RolledBack,
 ) -> Result<(), CliError> {
-    let RolledBack { did, given_up, was_in_use, .. } = undone;
+    let RolledBack { did, given_up, was_in_use, removed, left: still_there, .. } = undone;
     context.format.print(
         || {
             json!({
                 "rolled_back": true, "did": did, "given_up": given_up, "was_in_use": was_in_use,
+                "removed": removed, "left": still_there,
             })
         },
         || {
@@ -227,6 +274,10 @@ pub(super) fn rolled_back(
                 context.home.display(),
                 place(status.from)
             );
+            if let Some(key) = removed {
+                let _ = writeln!(text, "The new key was removed from {}.", one_line(&key.to_string()));
+            }
+            still_there.iter().for_each(|key| text.push_str(&left(key)));
             if *was_in_use && status.mode == MigrationMode::Rotate {
                 let _ = writeln!(
                     text,

@@ -10,6 +10,8 @@ pub(super) enum Handover {
     /// Not that it is known here.
     Not,
     To(Box<RotationChain>),
+    /// The move to it was rolled back since.
+    GivenUp(Box<RotationChain>),
     /// The note cannot be read.
     Unknown(String),
 }
@@ -18,6 +20,7 @@ impl Handover {
     pub(super) fn of(store: &IdentityStore, header: &Header) -> Self {
         match store.handed_over(header.did()) {
             Ok(None) => Self::Not,
+            Ok(Some(chain)) if store.gave_up(chain.current()) => Self::GivenUp(chain.into()),
             Ok(Some(chain)) => Self::To(chain.into()),
             Err(error) => Self::Unknown(error.to_string()),
         }
@@ -26,7 +29,11 @@ impl Handover {
     pub(super) fn as_json(&self) -> Value {
         match self {
             Self::Not => Value::Null,
-            Self::To(chain) => json!({ "did": chain.current(), "time": when(chain) }),
+            Self::To(chain) | Self::GivenUp(chain) => json!({
+                "did": chain.current(),
+                "time": when(chain),
+                "given_up": matches!(self, Self::GivenUp(_)),
+            }),
             Self::Unknown(error) => json!({ "error": error }),
         }
     }
@@ -37,6 +44,13 @@ impl Handover {
             Self::To(chain) => format!(
                 "\nHANDED OVER on {} to {}: use this identity only until peers have followed, and \
                  do not rotate it again.\n",
+                when(chain).unwrap_or_default(),
+                chain.current()
+            ),
+            Self::GivenUp(chain) => format!(
+                "\nHANDED OVER on {} to {}, which was given up since: this identity goes on. Peers \
+                 that have followed to it have to be told to pin this DID again; for them a \
+                 statement to another successor is a fork.\n",
                 when(chain).unwrap_or_default(),
                 chain.current()
             ),

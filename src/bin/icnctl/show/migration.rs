@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
+use icn_identity::error::WaysOut;
 use icn_identity::migrate::{MigrationState, MigrationStatus};
 use serde_json::{Value, json};
 
@@ -14,21 +15,18 @@ pub(crate) fn as_json(status: &MigrationStatus) -> Value {
     let mut value = json!(status);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("begun".into(), date(status.begun).into());
-        fields.insert("next".into(), json!(next(status.state)));
+        fields.insert("next".into(), json!(next(status)));
     }
     value
 }
 
 /// The commands that go on from there.
-const fn next(state: MigrationState) -> &'static [&'static str] {
-    match state {
-        MigrationState::Switched => {
-            &["icnctl id migrate --finish", "icnctl id migrate --roll-back"]
-        }
-        MigrationState::Returning | MigrationState::RollingBack => {
-            &["icnctl id migrate --roll-back"]
-        }
-        MigrationState::Finishing => &["icnctl id migrate --finish"],
+fn next(status: &MigrationStatus) -> &'static [&'static str] {
+    match status.state.ways_out() {
+        _ if status.journal_lost => &["icnctl id migrate --recover"],
+        WaysOut::FinishOrBack => &["icnctl id migrate --finish", "icnctl id migrate --roll-back"],
+        WaysOut::Back => &["icnctl id migrate --roll-back"],
+        WaysOut::Finish => &["icnctl id migrate --finish"],
         _ => &["icnctl id migrate", "icnctl id migrate --roll-back"],
     }
 }
@@ -37,6 +35,10 @@ const fn next(state: MigrationState) -> &'static [&'static str] {
 pub(crate) fn in_words(status: &MigrationStatus) -> String {
     let (mode, to) = (status.mode, place(status.to));
     let mut text = match (status.state, &status.previous) {
+        (state, _) if status.journal_lost => format!(
+            "A MIGRATION to {to} was under way, and migration.json is lost. By the files, its state \
+             is: {state}"
+        ),
         (MigrationState::Switched, Some(previous)) => format!(
             "MIGRATED to {to} ({mode}). The old identity {} is kept whole in {}",
             known(status.from_did.as_ref()),
@@ -54,7 +56,7 @@ pub(crate) fn in_words(status: &MigrationStatus) -> String {
             date(status.begun)
         ),
     };
-    let _ = write!(text, ".\n  next: {}\n", next(status.state).join("\n    or: "));
+    let _ = write!(text, ".\n  next: {}\n", next(status).join("\n    or: "));
     text
 }
 

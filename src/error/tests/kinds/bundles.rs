@@ -107,7 +107,7 @@ fn of_rotations() {
             (E::DidIsNotItsKey { did: did() }, K::OtherIdentity),
             (E::Sign { role, source: SignError::InvalidContext }, K::InvalidInput),
             (E::NotThisIdentity { expected: did(), found: did() }, K::OtherIdentity),
-            (E::HandedOver { did: did(), to: did() }, K::AlreadyExists),
+            (E::HandedOver { did: did(), to: did(), given_up: false }, K::AlreadyExists),
             (
                 E::StatedBefore {
                     did: did(),

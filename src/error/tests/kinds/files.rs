@@ -5,7 +5,7 @@ use crate::bundle::DecryptError;
 use crate::config::ConfigError;
 use crate::error::{
     BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
-    KeystoreError, LegacyError, MigrationError, OpenError, Pkcs11Error,
+    KeystoreError, LegacyError, MigrationError, OpenError, Pkcs11Error, WaysOut,
 };
 use crate::evidence::ProvenanceKind;
 use crate::locator::BackendKind;
@@ -155,19 +155,33 @@ fn of_migrations() {
     use MigrationError as E;
     let home = || "/x".into();
     let under_way =
-        |switched| E::UnderWay { home: home(), to: BackendKind::Tpm, state: "planned", switched };
+        |ways| E::UnderWay { home: home(), to: BackendKind::Tpm, state: "planned", ways };
+    let backup = |at_the_end| E::BackupLost { file: home(), missing: true, at_the_end };
+    let stays =
+        |is_new| E::KeyStays { key: "k".into(), is_new, kind: K::DeviceAbsent, source: boxed() };
     let other = || "text".to_owned();
     let (from, to) = (BackendKind::Age, BackendKind::Tpm);
     check(
         "fault/migration.rs",
         vec![
-            (under_way(false), K::AlreadyExists),
-            (under_way(true), K::AlreadyExists),
+            (under_way(WaysOut::OnOrBack), K::AlreadyExists),
+            (under_way(WaysOut::FinishOrBack), K::AlreadyExists),
+            (E::OtherConfig { expected: home(), found: home() }, K::Configuration),
+            (backup(false), K::Damaged),
+            (backup(true), K::Damaged),
+            (stays(false), K::DeviceAbsent),
+            (stays(true), K::DeviceAbsent),
+            (E::JournalLost { home: home() }, K::Damaged),
+            (E::NotTold { home: home(), found: "f" }, K::Damaged),
+            (E::JournalThere { path: home() }, K::AlreadyExists),
             (E::NotUnderWay { home: home() }, K::NotFound),
             (E::Other { what: "w", found: other(), asked: other() }, K::InvalidInput),
             (E::RollingBack { home: home() }, K::AlreadyExists),
             (E::Finishing { home: home() }, K::AlreadyExists),
-            (E::NotSwitched { home: home(), state: "planned" }, K::InvalidInput),
+            (
+                E::NotSwitched { home: home(), state: "planned", ways: WaysOut::OnOrBack },
+                K::InvalidInput,
+            ),
             (E::Unreadable { path: home(), source: boxed() }, K::Damaged),
             (E::InTheWay { path: home() }, K::AlreadyExists),
             (E::NoBackupSaid, K::InvalidInput),

@@ -1,0 +1,221 @@
+//! The journal is lost or cannot be read: what is there is told from the files, and the move
+//! is gone on with, undone or ended.
+
+use super::*;
+
+/// Killed at the first call of this sort on this file.
+fn killed_at(home: &Home, words: &[&str], call: &str, nth: usize) {
+    let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
+    let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
+    let inner = home.command(&[&with[..], words].concat());
+    let (trace, inject) =
+        (format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={nth}"));
+    let mut strace = Command::new("strace");
+    strace.args(["-e", &trace, "-e", &inject]);
+    strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
+    for (name, value) in inner.get_envs() {
+        value.map(|value| strace.env(name, value));
+    }
+    assert_ne!(run(&mut strace, b"").code, 0);
+}
+
+/// What both commands say, and that nothing else is done by them.
+fn is_told(home: &Home, state: &str) {
+    let before = tree(home);
+    let said = home.ok(&["id", "migrate", "--status"], b"");
+    for part in ["migration.json is lost", "icnctl id migrate --recover", state] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(status(home)["state"], state);
+    assert_eq!(status(home)["journal_lost"], true);
+    assert_eq!(tree(home), before);
+}
+
+fn recovered(home: &Home, state: &str) {
+    let said = home.ok(&["id", "migrate", "--recover"], b"");
+    assert!(said.contains("migration.json was written again"), "{said}");
+    assert_eq!(status(home)["state"], state);
+    assert_eq!(status(home)["journal_lost"], false);
+}
+
+#[test]
+fn a_lost_journal_is_written_again_from_the_files_and_each_way_is_open() {
+    for mode in ["rotate", "import"] {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let home = identity(&hsm);
+        let old = did(&home);
+        let to = [&to_token()[..], &["--mode", mode, "--no-backup"]].concat();
+        // Nothing was lost where there is nothing.
+        home.fails(&["id", "migrate", "--recover"], b"", &["no migration of the identity"]);
+
+        killed_at(&home, &to, "wait4", 1);
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        is_told(&home, "made");
+        recovered(&home, "made");
+        // Undone, there is the old one only.
+        migrates(&home, &["--roll-back", "--yes"]);
+        assert_eq!((did(&home), ids(&hsm)), (old.clone(), 0));
+
+        killed_at(&home, &to, "wait4", 1);
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        recovered(&home, "made");
+        migrates(&home, &[]);
+        signs(&home);
+        let journal = std::fs::read(home.path("migration.json")).unwrap();
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        is_told(&home, "switched");
+        let shown = home.ok(&["id", "show"], b"");
+        assert!(shown.contains("icnctl id migrate --recover"), "{shown}");
+        signs(&home);
+        recovered(&home, "switched");
+        let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+        let (was, is) =
+            (parse(&journal), parse(&std::fs::read(home.path("migration.json")).unwrap()));
+        for field in ["mode", "state", "from", "to", "algorithm", "config"] {
+            assert_eq!(was[field], is[field], "{field}");
+        }
+        // A journal is not replaced.
+        home.fails(&["id", "migrate", "--recover"], b"", &["is there"]);
+        match mode {
+            "rotate" => {
+                migrates(&home, &["--roll-back", "--yes"]);
+                assert_eq!((did(&home), ids(&hsm)), (old, 0));
+                home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+            }
+            _ => {
+                migrates(&home, &["--finish", "--yes"]);
+                assert!(!home.path("previous").exists());
+                signs(&home);
+            }
+        }
+    }
+}
+
+/// One that was cut or overwritten is put aside, and one of a newer version is not touched.
+#[test]
+fn a_journal_that_cannot_be_read_is_put_aside_and_written_again() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    migrates(&home, &[&to_token()[..], &["--no-backup"]].concat());
+    let whole = home.read("migration.json");
+    home.write("migration.json", &whole[..whole.len() / 2]);
+    home.fails(&["id", "show"], b"", &["migration.json", "icnctl id migrate --recover"]);
+    recovered(&home, "switched");
+    let aside: Vec<_> = std::fs::read_dir(home.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("migration.json."))
+        .collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    home.write("migration.json", &whole.replace("\"version\": 1", "\"version\": 2"));
+    let newer = home.fails(&["id", "migrate", "--recover"], b"", &["migration.json", "2"]);
+    assert!(newer.err.contains("try: "), "{}", newer.err);
+    home.write("migration.json", &whole);
+    migrates(&home, &["--finish", "--yes"]);
+    signs(&home);
+}
+
+/// Begun, and nothing is made: the way back is open, and no other.
+#[test]
+fn a_lost_journal_of_a_move_that_has_made_nothing_is_rolled_back() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let old = did(&home);
+    write_private(&home.beside("pin"), "86429731");
+    let cut = migrate(&home, &[&to_token()[..], &["--no-backup"]].concat());
+    assert_eq!(cut.code, 77, "{}", cut.err);
+    write_private(&home.beside("pin"), PIN);
+    std::fs::remove_file(home.path("migration.json")).unwrap();
+    is_told(&home, "rolling-back");
+    recovered(&home, "rolling-back");
+    migrates(&home, &["--roll-back", "--yes"]);
+    assert_eq!((did(&home), ids(&hsm)), (old, 0));
+    assert!(!home.path("migration").exists());
+}
+
+/// What is in `previous` or `migration` and is of no move of this identity is not taken for it.
+#[test]
+fn another_identity_beside_it_is_not_taken_for_one_that_is_moved() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let passphrase = text(&home, "passphrase");
+    for place in ["previous", "migration"] {
+        let beside = home.path(place);
+        let other = ["--home", beside.to_str().unwrap(), "--passphrase-file", &passphrase];
+        home.ok(&[&other[..], &["id", "init"]].concat(), b"");
+        let before = tree(&home);
+        let refused = home.icnctl(&["id", "migrate", "--recover"], b"");
+        assert_eq!(refused.code, 1, "{place}: {} {}", refused.out, refused.err);
+        assert!(refused.err.contains("do not tell"), "{place}: {}", refused.err);
+        for end in ["--finish", "--roll-back"] {
+            assert_eq!(migrate(&home, &[end, "--yes"]).code, 1);
+        }
+        assert_eq!(tree(&home), before);
+        std::fs::remove_dir_all(&beside).unwrap();
+    }
+}
+
+/// The renames of a move that were done to files of these identities, by their number.
+fn renames(home: &Home, words: &[&str]) -> Vec<usize> {
+    let log = text(home, "log");
+    let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
+    let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
+    let inner = home.command(&[&with[..], words].concat());
+    let mut strace = Command::new("strace");
+    strace.args(["-e", "trace=rename", "-o", &log]);
+    strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
+    for (name, value) in inner.get_envs() {
+        value.map(|value| strace.env(name, value));
+    }
+    let ran = run(&mut strace, b"");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let log = std::fs::read_to_string(log).unwrap();
+    let calls = log.lines().filter(|line| line.starts_with("rename("));
+    (1..)
+        .zip(calls)
+        .filter(|(_, line)| {
+            let moved = ["previous/identity.", "migration/identity."];
+            !line.contains("/.identity.") && moved.iter().any(|it| line.contains(it))
+        })
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// At each rename of the switch and of the way back, where neither identity is whole in one
+/// place.
+#[test]
+fn a_lost_journal_of_a_switch_that_was_cut_off_is_told_by_the_configuration_and_the_files() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    fn to(label: &str) -> Vec<&str> {
+        [&to_token()[..], &["--no-backup", "--key-label", label]].concat()
+    }
+    let whole = identity(&hsm);
+    let forth = renames(&whole, &to("whole"));
+    let back = renames(&whole, &["--roll-back", "--yes"]);
+    assert!(forth.len() >= 4 && back.len() >= 4, "{forth:?} {back:?}");
+    for at in forth {
+        let home = identity(&hsm);
+        let (old, label) = (did(&home), format!("forth-{at}"));
+        killed_at(&home, &to(&label), "rename", at);
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        is_told(&home, "switching");
+        home.ok(&["id", "migrate", "--recover"], b"");
+        // Whatever opens it completes it.
+        signs(&home);
+        assert_ne!(did(&home), old);
+        migrates(&home, &["--roll-back", "--yes"]);
+        assert_eq!((did(&home), ids(&hsm)), (old, 0));
+    }
+    for at in back {
+        let home = identity(&hsm);
+        let (old, label) = (did(&home), format!("back-{at}"));
+        migrates(&home, &to(&label));
+        killed_at(&home, &["--roll-back", "--yes"], "rename", at);
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        is_told(&home, "returning");
+        home.ok(&["id", "migrate", "--recover"], b"");
+        home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+        migrates(&home, &["--roll-back", "--yes"]);
+        assert_eq!((did(&home), ids(&hsm)), (old, 0));
+    }
+}
