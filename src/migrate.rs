@@ -19,6 +19,7 @@
 
 mod backup;
 mod finish;
+mod operator;
 mod plan;
 mod recover;
 mod request;
@@ -28,11 +29,13 @@ mod status;
 
 use std::path::Path;
 
-pub use self::finish::{BackupAtEnd, Finished};
+pub use self::backup::BackupAtEnd;
+pub use self::finish::Finished;
+pub use self::operator::{Operator, ProofError, Staged};
 pub use self::plan::{Plan, PlannedStep};
 pub use self::request::{BackupFirst, MigrationRequest};
 pub use self::roll_back::{KeyOnToken, RolledBack};
-pub use self::run::{Migrated, Operator, ProofError, Staged};
+pub use self::run::Migrated;
 pub use self::status::MigrationStatus;
 use crate::error::{CredentialError, Error};
 use crate::file;

@@ -25,7 +25,7 @@ pub enum WaysOut {
 }
 
 impl WaysOut {
-    const fn help(self) -> &'static str {
+    const fn advice(self) -> &'static str {
         match self {
             Self::OnOrBack => {
                 "go on with it (`Migration::run`), or undo it (`Migration::roll_back`)"
@@ -283,7 +283,7 @@ impl MigrationError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways.help(),
+            Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways.advice(),
             Self::NotUnderWay { .. } => "name the directory of an identity that is being moved",
             Self::Other { .. } => {
                 "ask for what is under way, or undo that first (`Migration::roll_back`)"
@@ -292,8 +292,8 @@ impl MigrationError {
                 "have one made (`BackupFirst::Make`), open the one that there is \
                  (`BackupFirst::Opened`), or say that there is to be none (`BackupFirst::None`)"
             }
-            Self::RollingBack { .. } => WaysOut::Back.help(),
-            Self::Finishing { .. } => WaysOut::Finish.help(),
+            Self::RollingBack { .. } => WaysOut::Back.advice(),
+            Self::Finishing { .. } => WaysOut::Finish.advice(),
             Self::OtherConfig { expected, .. } => {
                 return Some(format!(
                     "name that file; if it was moved since, leave a symbolic link to it at {}",

@@ -5,15 +5,28 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::finish::BackupAtEnd;
+use super::operator::Operator;
 use super::request::{BackupFirst, MigrationRequest};
-use super::run::Operator;
 use crate::encoding::hex;
 use crate::error::{Error, MigrationError};
 use crate::file;
 use crate::home::Home;
 use crate::keystore::backup::{BackedUp, BackupRequest};
 use crate::keystore::{Journal, JournalBackup};
+
+/// What is known of the backup that was made before the migration, when the old identity is
+/// removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackupAtEnd {
+    /// It is where it was made, if one was made.
+    #[default]
+    Intact,
+    /// It is in another place, where it is looked at.
+    At(PathBuf),
+    /// There is none any more, or none that could be looked at: somebody has said so.
+    None,
+}
 
 /// How a backup is, that was made or opened before.
 #[derive(Clone, Copy, PartialEq, Eq)]

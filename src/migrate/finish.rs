@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::Migration;
-use super::backup;
+use super::backup::{self, BackupAtEnd};
+use super::operator::Operator;
 use super::roll_back::{KeyOnToken, stays, under_way};
-use super::run::Operator;
 use crate::did::Did;
 use crate::error::{Error, MigrationError};
 use crate::file::{self, names};
@@ -24,20 +24,6 @@ pub struct Finished {
     pub previous: PathBuf,
     /// Where the old key still is, if it is on a token: nothing here names it any more.
     pub key_on_token: Option<String>,
-}
-
-/// What is known of the backup that was made before the migration, when the old identity is
-/// removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BackupAtEnd {
-    /// It is where it was made, if one was made.
-    #[default]
-    Intact,
-    /// It is in another place, where it is looked at.
-    At(PathBuf),
-    /// There is none any more, or none that could be looked at: somebody has said so.
-    None,
 }
 
 impl Migration {

@@ -1,7 +1,7 @@
 //! A migration undone.
 
 use super::Migration;
-use super::run::Operator;
+use super::operator::Operator;
 use crate::did::Did;
 use crate::error::{Error, ErrorKind, MigrationError};
 use crate::file::{self, Lock, names};

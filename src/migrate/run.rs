@@ -1,89 +1,19 @@
 //! The steps, each of which is written down and can be done again.
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Migration;
 use super::backup;
+use super::operator::{Operator, Staged};
 use super::plan::Plan;
 use super::request::{BackupFirst, MigrationRequest};
-use crate::backend::Credentials;
 use crate::clock;
-use crate::did::{Did, DidMethod};
+use crate::did::DidMethod;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
-use crate::home::{CredentialSource, Home, Wants};
+use crate::home::Home;
 use crate::keystore::{Earlier, Header, Journal, MigrationMode, MigrationState, Side, check_did};
 use crate::rotation::{RotationChain, RotationReason, RotationTerms};
-
-/// Why a new process did not use the new key.
-pub type ProofError = Box<dyn StdError + Send + Sync>;
-
-/// Who gives the credentials of both identities, and starts the process that proves the
-/// new one.
-pub trait Operator {
-    /// **Blocks** while a person is asked. Where the credential of the old identity comes
-    /// from. It is wanted for several steps: the same one each time.
-    fn old_credential(&mut self, wants: &Wants) -> CredentialSource<'static>;
-
-    /// **Blocks** while a person is asked. Where the credential of the new identity comes
-    /// from, which is to be chosen at first where the device has none.
-    fn new_credential(&mut self, wants: &Wants) -> CredentialSource<'static>;
-
-    /// **Blocks** on another process. Has **a new process** open the identity that is in
-    /// [`Staged::directory`] (with [`Home::open`] and [`read_credentials`]), sign something
-    /// with it, and verify that.
-    ///
-    /// # Errors
-    ///
-    /// If it did not.
-    ///
-    /// [`read_credentials`]: super::read_credentials
-    fn prove(&mut self, staged: &Staged<'_>) -> Result<(), ProofError>;
-}
-
-/// A new identity that is not in use yet.
-pub struct Staged<'a> {
-    directory: &'a Path,
-    did: &'a Did,
-    credentials: &'a Credentials,
-}
-
-impl Staged<'_> {
-    /// Its home, with a configuration of its own.
-    #[must_use]
-    pub const fn directory(&self) -> &Path {
-        self.directory
-    }
-
-    /// Whose it is.
-    #[must_use]
-    pub const fn did(&self) -> &Did {
-        self.did
-    }
-
-    /// **Blocks** on the pipe. Writes what opens it, for
-    /// [`read_credentials`](super::read_credentials) at the other end: into a pipe that the
-    /// process inherits, which nobody else can read, and nowhere else.
-    ///
-    /// # Errors
-    ///
-    /// Those of the pipe.
-    pub fn write_credentials(&self, pipe: &mut impl Write) -> io::Result<()> {
-        self.credentials.write_lines(pipe)
-    }
-}
-
-impl fmt::Debug for Staged<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Staged")
-            .field("directory", &self.directory)
-            .field("did", self.did)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A migration that is done, but for its end.
 #[derive(Debug)]

@@ -46,15 +46,6 @@ pub(crate) fn public_key(key: &VerifyingKey) -> Value {
     })
 }
 
-/// A text as a shell takes it, in a command that is advised.
-pub(crate) fn word(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@,=%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Prints a text, whatever format was asked for.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     standard::print(&safe::lines(text))

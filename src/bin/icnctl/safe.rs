@@ -51,6 +51,15 @@ pub(crate) fn json(text: &str) -> String {
     safe
 }
 
+/// A text as a shell takes it, in a command that is advised.
+pub(crate) fn word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@,=%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

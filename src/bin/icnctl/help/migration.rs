@@ -3,7 +3,7 @@
 use icn_identity::error::{MigrationError, WaysOut};
 
 use super::Help;
-use crate::output::word;
+use crate::safe::word;
 
 /// What can be done with a migration that is under way.
 const fn ways_out(ways: WaysOut) -> &'static str {

@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::args::migrate::MigrateArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{date, one_line, word};
+use crate::output::{date, one_line};
+use crate::safe::word;
 use crate::show;
 use crate::show::migration::{as_json, in_words, known, place};
 
