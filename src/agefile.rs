@@ -13,7 +13,7 @@ mod turns;
 use std::io;
 use std::str::FromStr as _;
 
-use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
+use ::age::{DecryptError, Decryptor, Identity, Recipient, scrypt, x25519};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
@@ -63,7 +63,15 @@ pub(crate) fn decrypt_with_passphrase(
     })
 }
 
-/// The same, with the error of age. Each form of the passphrase is tried.
+/// That a file is one of age that a passphrase opens, as far as its header shows.
+pub(crate) fn check_passphrase_file(file: &[u8]) -> Result<(), OpenError> {
+    match Decryptor::new_buffered(file).map_err(refused)?.is_scrypt() {
+        true => Ok(()),
+        false => Err(refused(DecryptError::NoMatchingKeys)),
+    }
+}
+
+/// As [`decrypt_with_passphrase`], with the error of age. Each form of the passphrase is tried.
 pub(crate) fn open_with_passphrase(
     file: &[u8],
     passphrase: &Passphrase,

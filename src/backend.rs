@@ -8,6 +8,7 @@ mod age;
 mod config;
 mod credentials;
 pub mod doctor;
+pub(crate) mod mark;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod plan;

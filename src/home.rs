@@ -85,7 +85,14 @@ impl Home {
     }
 
     fn with_options(directory: PathBuf, options: HomeOptions) -> Result<Self, Error> {
-        let HomeOptions { config_file, config, unpinned, retry_refused, state_directory } = options;
+        let HomeOptions {
+            config_file,
+            config,
+            unpinned,
+            retry_refused,
+            state_directory,
+            of_migration,
+        } = options;
         let config_path = config_file.unwrap_or_else(|| directory.join(names::CONFIG));
         let config = match config {
             Some(config) => config,
@@ -93,7 +100,8 @@ impl Home {
         };
         let store = IdentityStore::new(directory)
             .with_age_config(config.identity.age.clone())
-            .with_state_directory(state_directory);
+            .with_state_directory(state_directory)
+            .of_migration(of_migration);
         store.settle_switch(config.identity.backend, config.identity.did.as_ref())?;
         let (backend, moved) = (OnceLock::new(), None);
         Ok(Self { store, config, config_path, unpinned, retry_refused, backend, moved })

@@ -63,7 +63,7 @@ pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
 pub use into_device::Importable;
 pub(crate) use journal::{Backup as JournalBackup, During, Journal, Side};
-pub use journal::{MigrationMode, MigrationState};
+pub use journal::{MigrationMode, MigrationPart, MigrationState};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
 pub(crate) use migration::{check_did, check_side};

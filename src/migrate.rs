@@ -3,7 +3,7 @@
 //!
 //! | step | what it does | until then |
 //! |---|---|---|
-//! | [`Migration::plan`] | says what will happen and what will be lost; uses no credential, changes nothing | – |
+//! | [`Migration::plan`] ([`plan_of_keystore`](Migration::plan_of_keystore)) | says what will happen and what will be lost; uses no credential, changes nothing | – |
 //! | backup | opens the old identity, and backs it up to where you say | nothing is made |
 //! | make | a key is born in the device ([`MigrationMode::Rotate`]), or the key is written into it ([`MigrationMode::Import`]); companions are sealed for it, in a directory of their own | the old one is in use |
 //! | prove | **a new process** opens it by its locator, signs and verifies | the old one is in use |
@@ -19,8 +19,11 @@
 
 mod backup;
 mod finish;
+mod from_keystore;
 mod operator;
+mod part;
 mod plan;
+mod prove;
 mod recover;
 mod request;
 mod roll_back;
@@ -32,7 +35,8 @@ use std::path::Path;
 pub use self::backup::BackupAtEnd;
 pub use self::finish::Finished;
 pub use self::operator::{Operator, ProofError, Staged};
-pub use self::plan::{Plan, PlannedStep};
+pub use self::part::PartOfMigration;
+pub use self::plan::{Plan, PlannedOpening, PlannedStep};
 pub use self::request::{BackupFirst, MigrationRequest};
 pub use self::roll_back::{KeyOnToken, RolledBack};
 pub use self::run::Migrated;
@@ -41,7 +45,7 @@ use crate::error::{CredentialError, Error};
 use crate::file;
 use crate::home::CredentialSource;
 pub use crate::home::KeyLeft;
-pub use crate::keystore::{MigrationMode, MigrationState};
+pub use crate::keystore::{MigrationMode, MigrationPart, MigrationState};
 use crate::secret::LockedText;
 
 /// The move of one identity to another backend.

@@ -64,7 +64,7 @@ use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{DidKey, SealedKey};
-use crate::secret::LockedText;
+use crate::secret::{LockedText, Pin};
 
 /// `CKA_LABEL` of a new key where none is given.
 const DEFAULT_LABEL: &str = "icn-identity";
@@ -186,6 +186,36 @@ impl Pkcs11Backend {
         Ok(scheme)
     }
 
+    /// That no other key on a token has the label.
+    fn check_label_on(&self, token: &Token, label: Option<&str>) -> Result<(), Error> {
+        let session = token.session()?;
+        let label = self.label_or_default(label);
+        Ok(Objects { token, session: &session }.label_is_free(label)?)
+    }
+
+    /// Puts a key on a token, under a label that no other key there has. What a failed attempt
+    /// has made is removed again.
+    fn putting<T>(
+        &self,
+        token: &Token,
+        (id, label): (&[u8], &str),
+        pin: &Pin,
+        put: impl FnOnce(Objects<'_>, LoginGuard) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        // First without a login, so that no PIN is spent on a taken label.
+        let session = token.writing_session()?;
+        let objects = Objects { token, session: &session };
+        objects.label_is_free(label)?;
+        let login = LoginGuard::enter(token, pin, self.policy())?;
+        objects.label_is_free(label)?;
+        // Held until a failed attempt has been cleaned up.
+        let cleaning = LoginGuard::join(token)?;
+        let done = put(objects, login).map_err(|error| cleaned_up(objects, id, error));
+        drop(session);
+        drop(cleaning);
+        done
+    }
+
     fn label_of<'a>(&'a self, request: &'a NewKey) -> &'a str {
         self.label_or_default(request.label.as_deref())
     }
@@ -282,8 +312,7 @@ impl Backend for Pkcs11Backend {
     fn check_new(&self, request: &NewKey) -> Result<(), Error> {
         let token = self.token()?;
         self.check_new_on(&token, request)?;
-        let session = token.session()?;
-        Ok(Objects { token: &token, session: &session }.label_is_free(self.label_of(request))?)
+        self.check_label_on(&token, request.label.as_deref())
     }
 
     fn create_as(
@@ -300,20 +329,10 @@ impl Backend for Pkcs11Backend {
             None => template::random_id(&token.name())?,
         };
         let scheme = self.check_new_on(&token, request)?;
-        // First without a login, so that no PIN is spent on a taken label.
-        let session = token.writing_session()?;
-        let objects = Objects { token: &token, session: &session };
-        objects.label_is_free(label)?;
-        let login = LoginGuard::enter(&token, pin, self.policy())?;
-        objects.label_is_free(label)?;
-        // Held until a failed attempt has been cleaned up.
-        let cleaning = LoginGuard::join(&token)?;
-        let generated = objects.generate(scheme, &id, label).map_err(Error::from);
-        let created = generated.and_then(|()| self.adopt(objects, (&id, label), request, login));
-        let created = created.map_err(|error| cleaned_up(objects, &id, error));
-        drop(session);
-        drop(cleaning);
-        created
+        self.putting(&token, (&id, label), pin, |objects, login| {
+            objects.generate(scheme, &id, label)?;
+            self.adopt(objects, (&id, label), request, login)
+        })
     }
 
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error> {

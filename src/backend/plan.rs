@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::PcrValues;
+use super::{PcrValues, mark};
 use crate::encoding::hex;
 use crate::secret::{NoRandomness, random};
 
@@ -26,6 +26,14 @@ pub struct Plan {
     pub(crate) kept: Option<Vec<u8>>,
 }
 
+impl Plan {
+    /// The same for a key that was in a file until then, Unix time.
+    #[cfg_attr(not(feature = "keystore"), allow(dead_code, reason = "called by the keystore"))]
+    pub(crate) fn of_imported(self, in_file_until: u64) -> Self {
+        Self { names: self.names.map(|names| names.of_imported(in_file_until)), ..self }
+    }
+}
+
 /// The `CKA_ID`s of what is about to be made on a token.
 ///
 /// Each is the hash of a random number. Whoever knows that number shows that the
@@ -38,6 +46,8 @@ pub(crate) struct ObjectNames {
     pub(crate) token: String,
     pub(crate) serial: String,
     number: [u8; 32],
+    /// Of a key that was in a file until then (Unix time): its id says so.
+    in_file_until: Option<u64>,
 }
 
 const CONTEXT: &[u8] = b"icn-identity/unfinished/v1\0";
@@ -48,7 +58,13 @@ impl ObjectNames {
     pub(crate) fn new(token: &str, serial: &str) -> Result<Self, NoRandomness> {
         let mut number = [0; 32];
         random::fill(&mut number)?;
-        Ok(Self { token: token.to_owned(), serial: serial.to_owned(), number })
+        Ok(Self { token: token.to_owned(), serial: serial.to_owned(), number, in_file_until: None })
+    }
+
+    /// The same for a key that was in a file until then, Unix time.
+    pub(crate) const fn of_imported(mut self, in_file_until: u64) -> Self {
+        self.in_file_until = Some(in_file_until);
+        self
     }
 
     /// The same on another token: the objects were brought there.
@@ -58,7 +74,8 @@ impl ObjectNames {
 
     /// `CKA_ID` of the key, both halves.
     pub(crate) fn key_id(&self) -> Vec<u8> {
-        self.id(b"key")
+        let unique = self.id(b"key");
+        self.in_file_until.map_or_else(|| unique.clone(), |until| mark::id(until, &unique))
     }
 
     /// `CKA_ID` of what keeps its storage key.
@@ -102,13 +119,16 @@ struct Stored {
     key_id: String,
     storage_id: String,
     number: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_file_until: Option<u64>,
 }
 
 impl From<ObjectNames> for Stored {
     fn from(names: ObjectNames) -> Self {
         let (key_id, storage_id) = (hex::encode(&names.key_id()), hex::encode(&names.storage_id()));
         let number = hex::encode(&names.number);
-        Self { token: names.token, serial: names.serial, key_id, storage_id, number }
+        let ObjectNames { token, serial, in_file_until, .. } = names;
+        Self { token, serial, key_id, storage_id, number, in_file_until }
     }
 }
 
@@ -118,7 +138,9 @@ impl TryFrom<Stored> for ObjectNames {
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
         let number = hex::decode(&stored.number).and_then(|bytes| bytes.try_into().ok());
         let number = number.ok_or("its number is not 32 bytes in hex")?;
-        let names = Self { token: stored.token, serial: stored.serial, number };
+        let Stored { token, serial, in_file_until, .. } = &stored;
+        let (token, serial) = (token.clone(), serial.clone());
+        let names = Self { token, serial, number, in_file_until: *in_file_until };
         let ids = (hex::encode(&names.key_id()), hex::encode(&names.storage_id()));
         if ids != (stored.key_id, stored.storage_id) {
             return Err("its ids do not follow from its number");
@@ -139,6 +161,11 @@ mod tests {
         assert!(serde_json::from_str::<ObjectNames>(&json).unwrap() == names);
         assert_ne!(names.key_id(), names.storage_id());
         assert_eq!(names.key_id().len(), 16);
+        let imported = names.clone().of_imported(1_800_000_000);
+        let json = serde_json::to_string(&imported).unwrap();
+        assert!(serde_json::from_str::<ObjectNames>(&json).unwrap() == imported);
+        assert_eq!(mark::in_file_until(&imported.key_id()), Some(1_800_000_000));
+        assert_eq!(mark::in_file_until(&names.key_id()), None);
     }
 
     /// Nobody can have a key destroyed whose number he does not know.

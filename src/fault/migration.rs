@@ -62,6 +62,24 @@ pub enum MigrationError {
         /// What can be done with it.
         ways: WaysOut,
     },
+    /// The new identity of a migration, which does nothing before it is in use; or what is left
+    /// in its directory.
+    #[error(
+        "{} belongs to the move of the identity in {} to {to} (state: {state}): what is in it is \
+         not in use", directory.display(), home.display()
+    )]
+    NotInUse {
+        /// Where it is.
+        directory: PathBuf,
+        /// The directory of the identity that is being moved.
+        home: PathBuf,
+        /// To which backend.
+        to: BackendKind,
+        /// How far it is.
+        state: &'static str,
+        /// What can be done with the migration.
+        ways: WaysOut,
+    },
     /// There is no migration under way that could be gone on with, ended or undone.
     #[error("no migration of the identity in {} is under way", home.display())]
     NotUnderWay {
@@ -257,6 +275,7 @@ impl MigrationError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnderWay { .. }
+            | Self::NotInUse { .. }
             | Self::RollingBack { .. }
             | Self::Finishing { .. }
             | Self::JournalThere { .. }
@@ -284,6 +303,10 @@ impl MigrationError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways.advice(),
+            Self::NotInUse { home, ways, .. } => {
+                let (home, ways) = (quoted(home), ways.advice());
+                return Some(format!("use the identity in {home}. Of its move: {ways}"));
+            }
             Self::NotUnderWay { .. } => "name the directory of an identity that is being moved",
             Self::Other { .. } => {
                 "ask for what is under way, or undo that first (`Migration::roll_back`)"

@@ -63,7 +63,16 @@ impl Home {
     /// that this very DID may be pinned; as
     /// [`SeedImport::check_import`](crate::backend::SeedImport::check_import).
     pub fn check_import(&self, did: &Did, label: Option<&str>) -> Result<(), Error> {
-        self.check_vacant_for(Some(did))?;
+        self.check_import_of(Some(did), label)
+    }
+
+    /// The same, of a key whose DID may not be known yet.
+    pub(crate) fn check_import_of(
+        &self,
+        did: Option<&Did>,
+        label: Option<&str>,
+    ) -> Result<(), Error> {
+        self.check_vacant_for(did)?;
         let backend = self.config().identity.backend;
         if backend == BackendKind::Age {
             return Err(DeviceError::NoSeedImport { backend }.into());

@@ -22,6 +22,7 @@ pub struct HomeOptions {
     pub(super) unpinned: bool,
     pub(super) retry_refused: bool,
     pub(super) state_directory: Option<PathBuf>,
+    pub(super) of_migration: bool,
 }
 
 impl HomeOptions {

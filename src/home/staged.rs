@@ -15,8 +15,20 @@ impl Home {
     /// That of the new identity, with this configuration in the place of the one that is
     /// written there.
     pub(crate) fn staging(&self, config: Option<Config>) -> Result<Self, Error> {
-        let options = HomeOptions { config, ..self.options() };
+        let options = HomeOptions { config, of_migration: true, ..self.options() };
         options.open(self.store.staging().home())
+    }
+
+    /// This home, as the migration opens it whose new identity it has.
+    pub(crate) fn as_staged(&self) -> Result<Self, Error> {
+        let options = HomeOptions {
+            config_file: Some(self.config_path.clone()),
+            config: Some(self.config.clone()),
+            unpinned: self.unpinned,
+            of_migration: true,
+            ..self.options()
+        };
+        options.open(self.directory())
     }
 
     /// That of the old identity, once the new one is in use.

@@ -5,7 +5,7 @@ use super::header::Header;
 use super::identity::IdentityStore;
 use super::payload::Payload;
 use super::undo::Undo;
-use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
+use crate::backend::{Backend, Credentials, KeyAtRest, Locator, mark};
 use crate::bundle::{IdentityBundle, check_clock};
 use crate::did::Did;
 use crate::error::{DeviceError, Error};
@@ -52,7 +52,9 @@ impl IdentityStore {
             return Err(DeviceError::ForeignLocator { backend: backend.kind() }.into());
         };
         let (epoch, left) = (self.epoch_left(did), self.header_left(did));
-        let in_file_until = left.as_ref().and_then(Header::in_file_until);
+        // What is left here says it, or the key itself.
+        let left_until = left.as_ref().and_then(Header::in_file_until);
+        let in_file_until = left_until.max(mark::of_locator(locator));
         let place = locator.clone().seen(key.is_shown());
         undo.check_clear(backend, (did, locator))?;
         // Opened first: there the key is compared before the PIN is sent.

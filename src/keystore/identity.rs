@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::header::Header;
-use super::journal::{self, During};
+use super::journal::During;
 use super::pinned::Pinned;
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
@@ -21,13 +21,15 @@ pub struct IdentityStore {
     pub(super) age: AgeConfig,
     /// Where this user's homes keep what they know together.
     pub(super) state: Option<PathBuf>,
+    /// Opened by the migration that makes it, before it is in use.
+    pub(super) of_migration: bool,
 }
 
 impl IdentityStore {
     /// A directory. Nothing is read or made yet.
     #[must_use]
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), age: AgeConfig::default(), state: None }
+        Self { home: home.into(), age: AgeConfig::default(), state: None, of_migration: false }
     }
 
     /// With other scrypt work factors.
@@ -43,6 +45,12 @@ impl IdentityStore {
     pub(crate) fn with_state_directory(mut self, directory: Option<PathBuf>) -> Self {
         self.state = directory;
         self
+    }
+
+    /// As the migration opens it whose new identity this is.
+    #[must_use]
+    pub(crate) fn of_migration(self, of_migration: bool) -> Self {
+        Self { of_migration, ..self }
     }
 
     pub(crate) fn state_directory(&self) -> Option<&Path> {
@@ -127,7 +135,7 @@ impl IdentityStore {
     /// header; `Io` if it cannot be told.
     pub fn check_vacant(&self) -> Result<(), KeystoreError> {
         // Between two renames of a switch there is none, and it is not gone.
-        journal::check_unmoved(&self.home, During::Nothing)?;
+        self.check_unmoved(During::Nothing)?;
         if file::is_there(&self.payload_path())? {
             let header = self.header_path();
             let path = if file::is_there(&header)? { header } else { self.payload_path() };

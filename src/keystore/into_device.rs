@@ -6,6 +6,7 @@
 //! | X25519 key, retired decryption keys, rotation chain, what was carried along | as they were |
 //! | TLS key, certificate, binding | new, as those of another instance: where the old files are still used, they are not shut out |
 //! | `in_file_until` of the header | the time of the import; one that is there is never made earlier |
+//! | `CKA_ID` of a key on a token | says the same, for whoever makes an identity around the key anew |
 //! | `handed-over.json` | copied, so that nothing is stated twice |
 
 use std::fmt;
@@ -140,10 +141,11 @@ impl IdentityStore {
         }
         let epoch = self.epoch_left(from.did());
         undo.clear(backend, None, credentials)?;
-        let plan = backend.plan(None)?;
+        let now = clock::now();
+        let plan = backend.plan(None)?.of_imported(now);
         undo.announce(&plan)?;
         let Taken { key: old, with, payload, generation, handed_over, lock } = from.0.take()?;
-        let payload = payload.without_seed(old.expose_secret())?.with_import_at(clock::now());
+        let payload = payload.without_seed(old.expose_secret())?.with_import_at(now);
         let imported = importer.import_as(&plan, &old, label, credentials);
         drop(old);
         let imported = undo.making(backend, &plan, credentials, imported)?;

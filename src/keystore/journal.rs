@@ -92,6 +92,21 @@ impl MigrationState {
     }
 }
 
+/// Which of the two identities of a migration one is, that is not in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MigrationPart {
+    /// The old one, which is kept whole after the switch.
+    Old,
+    /// The new one, before the switch.
+    New,
+}
+
+named! {
+    /// The name used in JSON: `old`, `new`.
+    MigrationPart, "a part of a migration": Old => "old", New => "new"
+}
+
 /// One of the two identities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -288,12 +303,34 @@ pub(crate) fn check_unmoved(home: &Path, allowed: During) -> Result<(), Keystore
 /// That a directory is not the one in which a migration keeps the old identity whole. What
 /// would change that one, or move it on, is refused in the name of the migration.
 pub(crate) fn check_not_kept(home: &Path) -> Result<(), KeystoreError> {
-    let is_named_so = home.file_name().is_some_and(|name| name == names::OLD);
-    let Some(moved) = home.parent().filter(|_| is_named_so) else { return Ok(()) };
-    match read(moved)? {
-        Some(journal) => Err(journal.under_way(moved).into()),
+    let Some(moved) = home_around(home, names::OLD) else { return Ok(()) };
+    match read(&moved)? {
+        Some(journal) => Err(journal.under_way(&moved).into()),
         None => Ok(()),
     }
+}
+
+/// That a directory is not the one in which a migration makes the new identity: that one does
+/// nothing before it is in use.
+pub(crate) fn check_not_staged(home: &Path) -> Result<(), KeystoreError> {
+    let Some(moved) = home_around(home, names::STAGING) else { return Ok(()) };
+    let Some(journal) = read(&moved)? else { return Ok(()) };
+    Err(MigrationError::NotInUse {
+        directory: home.to_owned(),
+        home: moved,
+        to: journal.to.backend,
+        state: journal.state.as_str(),
+        ways: journal.state.ways_out(),
+    }
+    .into())
+}
+
+/// The home that a directory of this name is in: by where it is, whatever it is called (`.`, or
+/// a link to it).
+pub(super) fn home_around(directory: &Path, name: &str) -> Option<PathBuf> {
+    let real = directory.canonicalize().or_else(|_| std::path::absolute(directory)).ok()?;
+    let is_named_so = real.file_name().is_some_and(|found| found == name);
+    real.parent().filter(|_| is_named_so).map(Path::to_owned)
 }
 
 #[cfg(test)]

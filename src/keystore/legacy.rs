@@ -144,6 +144,18 @@ impl LegacyIdentity {
         Self::decrypt(&file::read(path)?, passphrase, options)
     }
 
+    /// **Blocks** on files. What can be told of a file without its passphrase: that it is one
+    /// that a passphrase opens.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`], but for what the passphrase shows.
+    pub(crate) fn check_file(path: &Path) -> Result<(), Error> {
+        let file = file::read(path)?;
+        check_not_armored(&file)?;
+        Ok(agefile::check_passphrase_file(&file)?)
+    }
+
     /// **Blocks** on scrypt. Decrypts and checks a file.
     ///
     /// # Errors
@@ -155,9 +167,7 @@ impl LegacyIdentity {
         passphrase: &Passphrase,
         options: &LegacyOptions,
     ) -> Result<Self, Error> {
-        if file.starts_with(b"-----BEGIN AGE") {
-            return Err(LegacyError::Armored.into());
-        }
+        check_not_armored(file)?;
         let json = agefile::decrypt_with_passphrase(file, passphrase, options.max_work_factor)?;
         Self::parse(&json, options.discard_tls)
     }
@@ -232,6 +242,13 @@ impl fmt::Debug for LegacyIdentity {
             .field("format", &self.format)
             .field("did", self.did())
             .finish_non_exhaustive()
+    }
+}
+
+fn check_not_armored(file: &[u8]) -> Result<(), LegacyError> {
+    match file.starts_with(b"-----BEGIN AGE") {
+        true => Err(LegacyError::Armored),
+        false => Ok(()),
     }
 }
 

@@ -101,6 +101,7 @@ impl<'a> Located<'a> {
         pinned: Option<Did>,
         moved: Option<Locator>,
     ) -> Result<Self, Error> {
+        store.check_not_staged()?;
         let (header, text) = store.read_header()?;
         check_header(&header, backend.kind(), pinned.as_ref().map_or(Pinned::Nobody, Pinned::To))?;
         let place = moved.clone().unwrap_or_else(|| store.locator_of(&header));

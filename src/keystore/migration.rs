@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub(crate) use self::switch::{check_did, check_side};
 use super::header::Header;
 use super::identity::IdentityStore;
-use super::journal::{self, During, Journal, MigrationState};
+use super::journal::{self, During, Journal, MigrationPart, MigrationState};
 use crate::backend::BackendKind;
 use crate::config::{Config, ConfigError};
 use crate::did::Did;
@@ -45,7 +45,7 @@ impl IdentityStore {
 
     /// The new identity, while this one is being moved.
     pub(crate) fn staging(&self) -> Self {
-        self.beside(names::STAGING)
+        self.beside(names::STAGING).of_migration(true)
     }
 
     /// The old identity, after the switch.
@@ -72,12 +72,28 @@ impl IdentityStore {
 
     /// That the identity is not being moved, or that this may be done all the same.
     pub(crate) fn check_unmoved(&self, allowed: During) -> Result<(), KeystoreError> {
+        self.check_not_staged()?;
         journal::check_unmoved(self.home(), allowed)
     }
 
-    /// That this is not the old identity of a migration that is under way.
+    /// That this is neither the old identity of a migration that is under way nor the new one.
     pub(crate) fn check_not_kept(&self) -> Result<(), KeystoreError> {
+        self.check_not_staged()?;
         journal::check_not_kept(self.home())
+    }
+
+    /// That this is not the new identity of a migration that is under way, unless it is opened
+    /// for a step of that.
+    pub(super) fn check_not_staged(&self) -> Result<(), KeystoreError> {
+        if self.of_migration { Ok(()) } else { journal::check_not_staged(self.home()) }
+    }
+
+    /// The identity whose migration this one is a part of, and as which.
+    pub(crate) fn moved_identity(&self) -> Option<(Self, MigrationPart)> {
+        let part = |name, part| Some((journal::home_around(self.home(), name)?, part));
+        let (home, part) = part(names::OLD, MigrationPart::Old)
+            .or_else(|| part(names::STAGING, MigrationPart::New))?;
+        Some((Self { home, of_migration: false, ..self.clone() }, part))
     }
 
     pub(crate) fn journal_path(&self) -> PathBuf {

@@ -12,7 +12,7 @@ use super::located::Located;
 use super::payload::Payload;
 use super::unlock::{StorageSecret, stored_secret};
 use crate::agefile;
-use crate::backend::{Backend, Credentials, KeyAtRest, Locator};
+use crate::backend::{Backend, Credentials, KeyAtRest, Locator, mark};
 use crate::bundle::{Companions, IdentityBundle};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError};
@@ -136,7 +136,8 @@ impl Located<'_> {
         } else {
             opened_at(backend, &place, header.did(), key, credentials)?
         };
-        payload = payload.with_in_file_until(header.in_file_until());
+        let in_file_until = header.in_file_until().max(mark::of_locator(&place));
+        payload = payload.with_in_file_until(in_file_until);
         let key = header.judge(payload.judge(key));
         if let Err(error) = store.settle(&header) {
             log::warn!("a note of how the identity was made could not be removed: {error}");

@@ -203,6 +203,17 @@ impl IdentityStore {
         self.check_unfinished_is_there(left, backend, found)?;
         let Some(names) = &left.device else { return Ok(()) };
         log::warn!("what an interrupted attempt may have left is removed: {names}");
+        self.remove_noted_objects(left, backend, found, credentials)
+    }
+
+    fn remove_noted_objects(
+        &self,
+        left: &mut Unfinished,
+        backend: &dyn Backend,
+        found: Option<(&Did, &Locator)>,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let Some(names) = &left.device else { return Ok(()) };
         // The key that is about to be opened may be one that was left.
         let kept = found.and_then(|(_, place)| match place {
             Locator::Pkcs11(locator) => Some(locator.id.clone()),

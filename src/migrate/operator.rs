@@ -25,8 +25,8 @@ pub trait Operator {
     fn new_credential(&mut self, wants: &Wants) -> CredentialSource<'static>;
 
     /// **Blocks** on another process. Has **a new process** open the identity that is in
-    /// [`Staged::directory`] (with [`Home::open`] and [`read_credentials`]), sign something
-    /// with it, and verify that.
+    /// [`Staged::directory`], sign something with it, and verify that, by
+    /// [`Migration::prove_staged`] with [`read_credentials`].
     ///
     /// # Errors
     ///

@@ -1,30 +1,49 @@
 //! What a migration will do, and what will be lost: nothing is changed for it.
 
+pub(super) mod checks;
+mod words;
+
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use self::checks::{check_device, check_possible};
 use super::Migration;
-use super::request::{BackupFirst, MigrationRequest};
+use super::request::MigrationRequest;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::bundle::check_clock;
+use crate::config::{PcrIndices, PcrPolicy};
 use crate::did::Did;
 use crate::error::{Error, MigrationError};
 use crate::evidence::ProvenanceKind;
 use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::{Header, MigrationMode, MigrationState};
-use crate::rotation::RotationError;
+use crate::rotation::RotationReason;
 
 /// One step that will be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PlannedStep {
-    /// Its name: `backup`, `make`, `prove`, `state`, `switch`, `finish`.
+    /// Its name: `import`, `backup`, `make`, `prove`, `state`, `switch`, `finish`.
     pub name: &'static str,
     /// In words.
     pub what: String,
     /// It was done before.
     pub done: bool,
+}
+
+/// What will open the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PlannedOpening {
+    /// A PIN: that of the token, or one that is chosen for a key in a TPM.
+    pub pin: bool,
+    /// The PCRs of a TPM whose present values it will be bound to.
+    pub pcrs: Option<PcrIndices>,
+    /// How they are bound.
+    pub policy: Option<PcrPolicy>,
 }
 
 /// What a migration will do, and what will be lost.
@@ -35,8 +54,10 @@ pub struct Plan {
     pub mode: MigrationMode,
     /// How far it is, if it is under way.
     pub state: Option<MigrationState>,
-    /// The identity.
-    pub did: Did,
+    /// The identity; `None` for an older keystore, which shows it under its passphrase only.
+    pub did: Option<Did>,
+    /// The older keystore of which the identity is made first.
+    pub keystore: Option<PathBuf>,
     /// Where its key is.
     pub from: BackendKind,
     /// Where it will be.
@@ -49,10 +70,39 @@ pub struct Plan {
     pub copies_may_exist: bool,
     /// What the key can be shown to be afterwards: one of these, by what the device shows.
     pub provenance: Vec<ProvenanceKind>,
+    /// What will open it.
+    pub opens_with: PlannedOpening,
+    /// What the statement to peers gives as its reason, if the device shows the first of
+    /// [`Self::provenance`]; `None` for an import, which makes no statement.
+    pub reason: Option<RotationReason>,
     /// The steps, in order.
     pub steps: Vec<PlannedStep>,
     /// What will be lost, or will not be what one might expect, in words.
     pub lost: Vec<String>,
+}
+
+/// What is moved.
+pub(super) struct Moved {
+    pub(super) did: Option<Did>,
+    pub(super) keystore: Option<PathBuf>,
+    pub(super) backend: BackendKind,
+    pub(super) algorithm: AlgorithmId,
+    pub(super) provenance: ProvenanceKind,
+    /// Before it came into its device.
+    pub(super) in_file_until: Option<u64>,
+}
+
+impl From<&Header> for Moved {
+    fn from(header: &Header) -> Self {
+        Self {
+            did: Some(header.did().clone()),
+            keystore: None,
+            backend: header.backend(),
+            algorithm: header.algorithm(),
+            provenance: header.claimed_evidence().provenance(),
+            in_file_until: header.in_file_until(),
+        }
+    }
 }
 
 impl Migration {
@@ -65,94 +115,77 @@ impl Migration {
     /// asked for: that the device is not there, has no such keys or has the label already;
     /// that the identity has handed over to another one; that the clock is not set.
     pub fn plan(home: &Home, request: &MigrationRequest) -> Result<Plan, Error> {
+        home.store().check_not_kept()?;
         let header = home.header()?;
         let journal = home.store().journal()?;
         let state = journal.as_ref().map(|journal| journal.state);
-        check_possible(&header, request)?;
+        let moved = Moved::from(&header);
+        check_possible(&moved, request)?;
         check_clock()?;
         if journal.is_none() {
-            for name in [names::STAGING, names::OLD] {
-                let path = home.directory().join(name);
-                if file::is_there(&path)? {
-                    return Err(MigrationError::InTheWay { path }.into());
-                }
-            }
+            check_begins(home, request)?;
         }
         // It may be made, and not be written down yet.
         let is_made = state.is_some_and(|state| state >= MigrationState::Made)
             || home.store().staging().header().is_ok();
         if !is_made {
-            check_device(home, &header, request)?;
+            check_device(home, &moved, Some(&header), request)?;
         }
-        Ok(Plan::of(&header, request, state))
+        Ok(Plan::of(&moved, request, state))
     }
 }
 
-/// What no device can do, and what this identity has done already.
-fn check_possible(header: &Header, request: &MigrationRequest) -> Result<(), Error> {
-    let (from, to) = (header.backend(), request.to());
-    let impossible = |reason| Err(MigrationError::Impossible { from, to, reason }.into());
-    match (from, to, request.mode) {
-        (BackendKind::Age, BackendKind::Age, _) => {
-            impossible("that is where it is; a backup moves it to another machine")
+/// That nothing is in the way of one that begins.
+pub(super) fn check_begins(home: &Home, request: &MigrationRequest) -> Result<(), Error> {
+    for name in [names::STAGING, names::OLD] {
+        let path = home.directory().join(name);
+        if file::is_there(&path)? {
+            return Err(MigrationError::InTheWay { path }.into());
         }
-        (_, BackendKind::Age, _) => {
-            impossible("no device gives a key out, and a file keeps it less well")
-        }
-        (BackendKind::Tpm, BackendKind::Tpm, _) => {
-            impossible("that is where it is; it is sealed anew there under another policy or PIN")
-        }
-        (BackendKind::Pkcs11 | BackendKind::Tpm, _, MigrationMode::Import) => {
-            impossible("no device gives a key out: there is nothing to import")
-        }
-        (_, BackendKind::Tpm, MigrationMode::Import)
-            if request.key.algorithm == AlgorithmId::P256 =>
-        {
-            impossible("a P-256 key in a TPM is made there, and cannot be written into it")
-        }
-        (_, _, MigrationMode::Import) if request.key.algorithm != header.algorithm() => {
-            impossible("an import keeps the key, and the key is of another algorithm")
-        }
-        _ => Ok(()),
+    }
+    request.backup.check_vacant()
+}
+
+/// How well a key is kept.
+const fn rank(provenance: ProvenanceKind) -> u8 {
+    match provenance {
+        ProvenanceKind::Software | ProvenanceKind::External => 0,
+        ProvenanceKind::TpmSealed => 1,
+        ProvenanceKind::DeviceHeld => 2,
+        ProvenanceKind::Hardware => 3,
     }
 }
 
-fn check_device(home: &Home, header: &Header, request: &MigrationRequest) -> Result<(), Error> {
-    if request.mode == MigrationMode::Rotate
-        && !request.again
-        && let Some(chain) = home.store().handed_over(header.did())?
-    {
-        let (did, to) = (header.did().clone(), chain.current().clone());
-        let staged = home.store().staging().header();
-        if staged.is_err() || staged.is_ok_and(|staged| staged.did() != chain.current()) {
-            let given_up = home.store().gave_up(&to);
-            return Err(RotationError::HandedOver { did, to, given_up }.into());
-        }
+/// Why a key hands over to one of this provenance: a worse place is no upgrade.
+pub(super) const fn reason(old: ProvenanceKind, new: ProvenanceKind) -> RotationReason {
+    match rank(new) >= rank(old) {
+        true => RotationReason::Upgrade,
+        false => RotationReason::Manual,
     }
-    if let BackupFirst::Opened(backup) = &request.backup {
-        backup.is_of(header.did())?;
-    }
-    if let BackupFirst::Make { request, .. } = &request.backup {
-        request.check(header)?;
-    }
-    let staging = home.staging(Some(request.to.clone()))?;
-    staging.check_algorithm(request.key.algorithm)?;
-    // What an earlier attempt has left is in nobody's way.
-    if staging.store().unfinished()?.is_none_or(|left| left.objects().is_none()) {
-        match request.mode {
-            MigrationMode::Rotate => staging.check_device_for(&request.key)?,
-            MigrationMode::Import => {
-                staging.check_import(header.did(), staging.key_label().as_deref())?;
+}
+
+impl PlannedOpening {
+    fn of(request: &MigrationRequest) -> Self {
+        let tpm = request.to.identity.tpm.clone().unwrap_or_default();
+        match request.to() {
+            BackendKind::Tpm if tpm.platform_binding => {
+                Self { pin: tpm.pin, pcrs: Some(tpm.pcr_indices), policy: Some(tpm.policy) }
+            }
+            BackendKind::Tpm => Self { pin: tpm.pin, pcrs: None, policy: None },
+            BackendKind::Age | BackendKind::Pkcs11 => {
+                Self { pin: request.to() == BackendKind::Pkcs11, pcrs: None, policy: None }
             }
         }
     }
-    Ok(())
 }
 
 impl Plan {
-    fn of(header: &Header, request: &MigrationRequest, state: Option<MigrationState>) -> Self {
-        let (from, to, mode) = (header.backend(), request.to(), request.mode);
-        let algorithm = request.key.algorithm;
+    pub(super) fn of(
+        moved: &Moved,
+        request: &MigrationRequest,
+        state: Option<MigrationState>,
+    ) -> Self {
+        let (to, mode, algorithm) = (request.to(), request.mode, request.key.algorithm);
         let rotates = mode == MigrationMode::Rotate;
         let provenance = match (mode, to, algorithm) {
             (_, BackendKind::Tpm, AlgorithmId::Ed25519) => vec![ProvenanceKind::TpmSealed],
@@ -162,115 +195,43 @@ impl Plan {
             }
             (MigrationMode::Import, _, _) => vec![ProvenanceKind::DeviceHeld],
         };
+        let best = provenance.first().filter(|_| rotates);
         let mut plan = Self {
             mode,
             state,
-            did: header.did().clone(),
-            from,
+            did: moved.did.clone(),
+            keystore: moved.keystore.clone(),
+            from: moved.backend,
             to,
             algorithm,
             keeps_did: !rotates,
             copies_may_exist: !rotates,
+            reason: best.map(|best| reason(moved.provenance, *best)),
             provenance,
+            opens_with: PlannedOpening::of(request),
             steps: Vec::new(),
-            lost: lost(from, to, mode),
+            lost: Vec::new(),
         };
-        plan.add_steps(request);
+        plan.add_steps(&request.backup);
+        plan.lost = plan.losses(moved);
         plan
     }
+}
 
-    fn add_steps(&mut self, request: &MigrationRequest) {
-        use MigrationState::{BackedUp, Made, Proved, Stated, Switched};
-        let rotates = self.mode == MigrationMode::Rotate;
-        let reached = self.state.filter(|state| *state <= Switched);
-        let mut add = |name, reaches: MigrationState, what: String| {
-            let done = reached.is_some_and(|state| state >= reaches);
-            self.steps.push(PlannedStep { name, what, done });
-        };
-        add(
-            "backup",
-            BackedUp,
-            match &request.backup {
-                BackupFirst::Make { output, .. } => {
-                    format!("the old identity is opened, and backed up to {}", output.display())
-                }
-                BackupFirst::Opened(backup) => format!(
-                    "the old identity is opened; the backup of {} has opened, and is of it",
-                    backup.created()
-                ),
-                BackupFirst::Unsaid => {
-                    "the old identity is opened, and backed up as you have to say".into()
-                }
-                BackupFirst::None => "the old identity is opened; no backup is made".into(),
-            },
-        );
-        let (place, algorithm) = (place(self.to), self.algorithm);
-        add(
-            "make",
-            Made,
-            match rotates {
-                true => format!("a new {algorithm} key is made in {place}, with companions"),
-                false => format!("the key is written into {place}, with companions"),
-            },
-        );
-        add("prove", Proved, "a new process opens it, signs and verifies".into());
-        if rotates {
-            add(
-                "state",
-                Stated,
-                "the old key hands over to the new one, for peers to follow; its decryption key \
-                 is taken along"
-                    .into(),
-            );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_to_a_worse_place_is_no_upgrade() {
+        use ProvenanceKind::{DeviceHeld, Hardware, Software, TpmSealed};
+        for better in [TpmSealed, DeviceHeld, Hardware] {
+            assert_eq!(reason(Software, better), RotationReason::Upgrade);
+            assert_eq!(reason(better, better), RotationReason::Upgrade);
         }
-        add(
-            "switch",
-            Switched,
-            "the new identity is in use from then on; the old one stays whole in `previous`".into(),
-        );
-        self.steps.push(PlannedStep {
-            name: "finish",
-            what: "the old identity is removed: later, and only when you say so".into(),
-            done: false,
-        });
-    }
-}
-
-/// For people, whom nobody tells otherwise.
-fn lost(from: BackendKind, to: BackendKind, mode: MigrationMode) -> Vec<String> {
-    let mut lost: Vec<String> = match mode {
-        MigrationMode::Rotate => vec![
-            "the DID: the new identity has another one, and peers who know the old one have to \
-             follow the chain"
-                .into(),
-            "the TLS and age public keys of the old identity: the new one has others; what was \
-             encrypted to the old one still decrypts"
-                .into(),
-        ],
-        MigrationMode::Import => vec![
-            "nothing makes the key one that was born there: it was in a file, copies of it may \
-             exist, and its type says so for ever"
-                .into(),
-        ],
-    };
-    if from == BackendKind::Age {
-        lost.push(
-            "backups and copies of the file still sign as the old DID, also after the end of the \
-             migration"
-                .into(),
-        );
-    }
-    lost.push(format!(
-        "a backup of the new identity does not hold its key: that is in {}, and only there",
-        place(to)
-    ));
-    lost
-}
-
-const fn place(backend: BackendKind) -> &'static str {
-    match backend {
-        BackendKind::Age => "a file",
-        BackendKind::Pkcs11 => "the token",
-        BackendKind::Tpm => "the TPM",
+        for (old, new) in [(Hardware, TpmSealed), (Hardware, DeviceHeld), (DeviceHeld, TpmSealed)] {
+            assert_eq!(reason(old, new), RotationReason::Manual);
+            assert_eq!(reason(new, old), RotationReason::Upgrade);
+        }
     }
 }

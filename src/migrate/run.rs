@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Migration;
 use super::backup;
 use super::operator::{Operator, Staged};
-use super::plan::Plan;
+use super::plan::{Plan, reason};
 use super::request::{BackupFirst, MigrationRequest};
 use crate::clock;
 use crate::did::DidMethod;
@@ -13,7 +13,7 @@ use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::{Earlier, Header, Journal, MigrationMode, MigrationState, Side, check_did};
-use crate::rotation::{RotationChain, RotationReason, RotationTerms};
+use crate::rotation::{RotationChain, RotationTerms};
 
 /// A migration that is done, but for its end.
 #[derive(Debug)]
@@ -242,11 +242,13 @@ fn state(
     let staging = home.staging(None)?;
     let (old, new) = (home.locate()?, staging.locate()?);
     check_did(&journal.to, new.did())?;
+    let [was, is] = [&old, &new].map(|side| side.header().claimed_evidence().provenance());
+    let why = reason(was, is);
     let of_old = operator.old_credential(&old.wants());
     let old = old.ask(of_old)?;
     let of_new = operator.new_credential(&new.wants());
     let new = new.ask(of_new)?;
-    let mut terms = RotationTerms::new(RotationReason::Upgrade);
+    let mut terms = RotationTerms::new(why);
     if let Some(next) = journal.commit_next {
         terms = terms.commit_to(next);
     }

@@ -3,9 +3,12 @@
 mod devices;
 mod ends;
 mod imports;
+mod keystores;
 mod lost;
+mod plans;
 mod previous;
 mod refusals;
+mod staged;
 mod ways;
 
 use std::process::Command;

@@ -21,9 +21,12 @@ use super::connection::LoginGuard;
 use super::object::{Objects, with_id};
 use super::scheme::Scheme;
 use super::token::Token;
-use super::{Pkcs11Backend, cleaned_up, may_make_keys, planned_on, template as templates};
+use super::{Pkcs11Backend, may_make_keys, planned_on, template as templates};
 use crate::algorithm::AlgorithmId;
-use crate::backend::{Backend as _, Credentials, Imported, ImportedKey, NewKey, Plan, SeedImport};
+use crate::backend::{
+    Backend as _, Credentials, Imported, ImportedKey, NewKey, Plan, SeedImport, mark,
+};
+use crate::clock;
 use crate::error::{DeviceError, Error, ErrorKind, OpenError, Pkcs11Error};
 use crate::key::{DeviceHeld, Key, Software, Unlocked};
 use crate::signer::DidSigner as _;
@@ -32,9 +35,7 @@ impl SeedImport for Pkcs11Backend {
     fn check_import(&self, label: Option<&str>) -> Result<(), Error> {
         let token = self.token()?;
         self.check_import_on(&token)?;
-        let session = token.session()?;
-        let label = self.label_or_default(label);
-        Ok(Objects { token: &token, session: &session }.label_is_free(label)?)
+        self.check_label_on(&token, label)
     }
 
     fn import_as(
@@ -49,25 +50,13 @@ impl SeedImport for Pkcs11Backend {
         let token = self.token()?;
         let id = match &plan.names {
             Some(names) => planned_on(&token, names)?.key_id(),
-            None => templates::random_id(&token.name())?,
+            None => mark::id(clock::now(), &templates::random_id(&token.name())?),
         };
         self.check_import_on(&token)?;
-        // First without a login, so that no PIN is spent on a taken label.
-        let session = token.writing_session()?;
-        let objects = Objects { token: &token, session: &session };
-        objects.label_is_free(label)?;
-        let login = LoginGuard::enter(&token, pin, self.policy())?;
-        objects.label_is_free(label)?;
-        // Held until a failed attempt has been cleaned up.
-        let cleaning = LoginGuard::join(&token)?;
-        let imported = objects
-            .write_pair(key, &id, label)
-            .map_err(Error::from)
-            .and_then(|()| self.adopt_imported(objects, (&id, label), key, login))
-            .map_err(|error| cleaned_up(objects, &id, error));
-        drop(session);
-        drop(cleaning);
-        imported
+        self.putting(&token, (&id, label), pin, |objects, login| {
+            objects.write_pair(key, &id, label)?;
+            self.adopt_imported(objects, (&id, label), key, login)
+        })
     }
 }
 

@@ -11,11 +11,11 @@ use super::policy::Policy;
 use super::session::OwnSession;
 use super::token::{Token, Wanted};
 use crate::algorithm::VerifyingKey;
-use crate::backend::Pkcs11Locator;
+use crate::backend::{Pkcs11Locator, mark};
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{OpenError, Pkcs11Error};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, ProvenanceKind};
 
 /// A key as a session sees it.
 pub(super) struct Seen {
@@ -198,6 +198,12 @@ impl Place {
             return Err(Pkcs11Error::PinPerSignature { token, module }.into());
         }
         let evidence = objects.token.judge(attributes, self.wanted.trust())?;
+        // One that was in a file is not born here, whatever is said.
+        let was_in_file = mark::in_file_until(&self.locator.id).is_some();
+        let evidence = match evidence.provenance() {
+            ProvenanceKind::Hardware if was_in_file => evidence.of_imported(),
+            _ => evidence,
+        };
         Ok(Seen { private, shown, evidence, always_pin })
     }
 

@@ -3,7 +3,7 @@
 use icn_identity::Did;
 use icn_identity::backend::Pkcs11Locator;
 
-use crate::args::InitArgs;
+use crate::args::DeviceArgs;
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -21,7 +21,7 @@ pub(crate) enum Named {
 
 /// Looks for it. A key's algorithm is what it is. No PIN is used.
 #[cfg(feature = "pkcs11")]
-pub(crate) fn named(context: &Context, args: &InitArgs) -> Result<Named, CliError> {
+pub(crate) fn named(context: &Context, args: &DeviceArgs) -> Result<Named, CliError> {
     use icn_identity::backend::BackendKind;
     use icn_identity::backend::pkcs11::Pkcs11Backend;
     use icn_identity::error::Pkcs11Error;
@@ -48,7 +48,7 @@ pub(crate) fn named(context: &Context, args: &InitArgs) -> Result<Named, CliErro
 }
 
 #[cfg(not(feature = "pkcs11"))]
-pub(crate) fn named(_: &Context, _: &InitArgs) -> Result<Named, CliError> {
+pub(crate) fn named(_: &Context, _: &DeviceArgs) -> Result<Named, CliError> {
     Ok(Named::NoKey)
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn named(_: &Context, _: &InitArgs) -> Result<Named, CliError> {
 #[cfg(feature = "pkcs11")]
 pub(crate) fn hidden(
     home: &mut icn_identity::home::Home,
-    args: &InitArgs,
+    args: &DeviceArgs,
     source: icn_identity::home::CredentialSource<'_>,
 ) -> Result<icn_identity::home::Made, CliError> {
     use icn_identity::backend::BackendKind;
@@ -84,7 +84,7 @@ pub(crate) fn hidden(
 }
 
 #[cfg(feature = "pkcs11")]
-fn did_of(args: &InitArgs, key: &icn_identity::VerifyingKey) -> Result<Did, CliError> {
+fn did_of(args: &DeviceArgs, key: &icn_identity::VerifyingKey) -> Result<Did, CliError> {
     let found = key.algorithm();
     if let Some(demanded) = args.algorithm()
         && demanded != found

@@ -2,6 +2,7 @@
 
 mod backend;
 mod backup;
+mod device;
 pub(crate) mod id;
 mod init;
 mod message;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
+pub(crate) use self::device::DeviceArgs;
 pub(crate) use self::id::{
     ChangePassphraseArgs, DecryptionKeyCommand, ExportArgs, IdCommand, ImportArgs, RenewArgs,
     ShowArgs, VerifyDocumentArgs,
@@ -26,8 +28,8 @@ pub(crate) use self::message::{DecryptArgs, SignArgs, VerifyArgs};
 pub(crate) use self::peer::PeerArgs;
 pub(crate) use self::rotation::RotationCommand;
 pub(crate) use self::tpm::TpmCommand;
-pub(crate) use self::value::PublicKeyFormat;
 use self::value::encoded;
+pub(crate) use self::value::{Backend, PublicKeyFormat};
 
 /// The heading of options that every command takes, after its own.
 const EVERY: &str = "Options of every command";

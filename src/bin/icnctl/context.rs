@@ -12,7 +12,7 @@ use icn_identity::keystore::{Header, IdentityStore, Pinned};
 
 pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
-use crate::error::CliError;
+use crate::error::{Asking, CliError};
 use crate::output::{self, Format};
 
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Context {
         if config.identity.backend == BackendKind::Pkcs11 {
             config.identity.pkcs11 = Some(self.pkcs11(None)?);
         } else if self.key.is_some() {
-            return Err(CliError::OptionForPkcs11 { option: "--key" });
+            return Err(CliError::OptionForPkcs11 { option: "--key", asking: Asking::Init });
         }
         self.home_with(config)
     }
@@ -126,7 +126,7 @@ impl Context {
             }
             (Some(config), None) => config,
             (None, Some(module)) => Pkcs11Config::new(module),
-            (None, None) => return Err(CliError::NoModule),
+            (None, None) => return Err(CliError::NoModule { asking: Asking::Init }),
         };
         if let Some(key) = &self.key {
             config.key = Some(key.clone());

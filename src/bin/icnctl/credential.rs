@@ -163,6 +163,28 @@ impl Context {
         source.and_passphrase(passphrase.source_kept(file, terminal, kept_passphrase))
     }
 
+    /// That a PIN can be had where it will come from, as far as that shows before it is wanted.
+    pub(crate) fn check_pin_source(&self) -> Result<(), CliError> {
+        let Asked { what, flag, variable } = self.asked(PIN);
+        match self.pin_file.as_deref() {
+            Some(file) if standard::is_input(file) || FromPipe::is_one(file) => Ok(()),
+            Some(file) => {
+                let what = file.display().to_string();
+                std::fs::File::open(file)
+                    .map(drop)
+                    .map_err(|source| CliError::Input { what, source })
+            }
+            None if !variable.is_empty() && std::env::var_os(variable).is_some() => Ok(()),
+            None => terminal::check_there().map_err(|source| CliError::NoCredential {
+                what,
+                whose: String::new(),
+                flag,
+                variable,
+                source,
+            }),
+        }
+    }
+
     fn terminal(&self, asked: Asked) -> Terminal {
         Terminal { asked, whose: self.whose(), text: None }
     }

@@ -122,9 +122,9 @@ pub(crate) enum CliError {
     #[error("the key that --key names is {found}, --algorithm says {demanded}")]
     OtherAlgorithm { found: AlgorithmId, demanded: AlgorithmId },
     #[error("{option} is for the pkcs11 backend")]
-    OptionForPkcs11 { option: &'static str },
+    OptionForPkcs11 { option: &'static str, asking: Asking },
     #[error("{option} is for the tpm backend")]
-    OptionForTpm { option: &'static str },
+    OptionForTpm { option: &'static str, asking: Asking },
     #[error("the age backend has no device to be looked at")]
     NoDevice,
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
@@ -161,7 +161,7 @@ pub(crate) enum CliError {
     NamesAKey,
     #[error("--commit-next is given, and an import makes no statement that could hold it")]
     ImportStatesNothing,
-    #[error("nobody has said yes")]
+    #[error("it was not confirmed, so nothing was done")]
     NotConfirmed {
         #[source]
         source: Option<io::Error>,
@@ -169,11 +169,20 @@ pub(crate) enum CliError {
     #[error("the process ended with {status}")]
     Child { status: String },
     #[error("no PKCS#11 module is given")]
-    NoModule,
+    NoModule { asking: Asking },
     #[error("the path of the PKCS#11 module, {}, is not UTF-8: icn.toml cannot name it", path.display())]
     ModuleNotUtf8 { path: PathBuf },
     #[error("a backup does not say which library is loaded, and there is no icn.toml")]
     ModuleNotNamed { was: String },
+}
+
+/// Which command names a device, and so by which option its kind is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// `id init` and others: `--backend`.
+    Init,
+    /// `id migrate`: `--to`.
+    Migrate,
 }
 
 impl<E: Into<Error>> From<E> for CliError {
@@ -263,8 +272,9 @@ impl CliError {
             }
             Self::SignatureEncoding => "give it exactly as `icnctl sign` prints it",
             Self::ImportsSoftware { .. } => {
-                "set `backend = \"age\"` under [identity] in icn.toml, or name another --home; a key \
-                 that was in a file is not moved into a device by an import"
+                "name another --home, or set `backend = \"age\"` under [identity] in icn.toml: an older \
+                 keystore becomes an identity in a file first, which `icnctl id migrate` moves into a \
+                 device"
             }
             Self::ChainFile { .. } => {
                 "the chain is stored in the identity: `icnctl id rotation show -o FILE` writes it again"
@@ -278,11 +288,17 @@ impl CliError {
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
             Self::OtherAlgorithm { .. } => "leave --algorithm out, or name another key",
-            Self::OptionForPkcs11 { .. } => {
+            Self::OptionForPkcs11 { asking: Asking::Init, .. } => {
                 "it is for keys in tokens; `id init` takes it with --backend pkcs11"
             }
+            Self::OptionForPkcs11 { asking: Asking::Migrate, .. } => {
+                "it is for keys in tokens: leave it out, or give --to pkcs11"
+            }
             Self::NoDevice => "name one: --backend pkcs11 or --backend tpm",
-            Self::OptionForTpm { .. } => "add --backend tpm",
+            Self::OptionForTpm { asking: Asking::Init, .. } => "add --backend tpm",
+            Self::OptionForTpm { asking: Asking::Migrate, .. } => {
+                "it is for keys in a TPM: leave it out, or give --to tpm"
+            }
             Self::OnlyForTpm { backend: BackendKind::Age } => {
                 "nothing is sealed to a TPM here: its passphrase is changed by `icnctl id \
                  change-passphrase`"
@@ -336,11 +352,16 @@ impl CliError {
             Self::ImportStatesNothing => {
                 "leave it out; or make a new key, which commits to the next: --mode rotate"
             }
-            Self::NotConfirmed { .. } => "run it on a terminal and type yes, or give --yes",
+            Self::NotConfirmed { .. } => {
+                "run it again, and type yes where it asks; without a terminal give --yes"
+            }
             Self::Child { .. } => "see what it has said above",
-            Self::NoModule => {
+            Self::NoModule { asking: Asking::Init } => {
                 "give the token's module: --module PATH, or `module` under [identity.pkcs11] in \
                  icn.toml; for a TPM give --backend tpm"
+            }
+            Self::NoModule { asking: Asking::Migrate } => {
+                "give the module of the token that it goes to: --module PATH; for a TPM give --to tpm"
             }
             Self::ModuleNotUtf8 { .. } => "give the module a path that is UTF-8",
             Self::ModuleNotNamed { was } => {

@@ -9,14 +9,15 @@ use icn_identity::keystore::Storage;
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use crate::adopt::Named;
-use crate::args::InitArgs;
+use crate::args::{Backend, DeviceArgs, InitArgs};
 use crate::context::{Context, check_module};
-use crate::error::CliError;
+use crate::error::{Asking, CliError};
 use crate::output::{self, one_line};
 use crate::{adopt, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
-    let context = configured(context, args)?;
+    let context = configured(context, args.backend, &args.device, Asking::Init)?;
+    let args = &args.device;
     let mut home = context.home()?;
     // Before anybody is asked for a secret. Around the key of the DID that is pinned an
     // identity may be made anew: which key that is shows the token.
@@ -67,7 +68,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
                 (_, None) => "in the TPM, and never leaves it".into(),
             };
             let mut text = format!("{}\nThe key is {place}.\n", header.did());
-            if provenance == ProvenanceKind::DeviceHeld {
+            if let Some(until) = header.in_file_until() {
+                let _ = writeln!(text, "It was {}.", show::in_file_until(until));
+            } else if provenance == ProvenanceKind::DeviceHeld {
                 text.push_str("It is not shown to be born there: there may be copies.\n");
             }
             if header.locator().is_some() && matches!(header.storage(), Storage::Passphrase {}) {
@@ -98,17 +101,25 @@ fn on_its_token(context: &Context, locator: &Pkcs11Locator) -> Result<Home, CliE
 }
 
 /// The configuration with what the command line says on top.
-pub(crate) fn configured(context: &Context, args: &InitArgs) -> Result<Context, CliError> {
+pub(crate) fn configured(
+    context: &Context,
+    backend: Option<Backend>,
+    args: &DeviceArgs,
+    asking: Asking,
+) -> Result<Context, CliError> {
     let mut config = context.config.clone();
     let identity = &mut config.identity;
-    if let Some(backend) = args.backend {
+    if let Some(backend) = backend {
         identity.backend = backend.into();
     }
-    if context.key.is_some() && args.backend.is_none() {
+    if context.key.is_some() && backend.is_none() {
         identity.backend = BackendKind::Pkcs11;
     }
     if identity.backend == BackendKind::Pkcs11 {
-        let mut pkcs11 = context.pkcs11(args.module.as_deref())?;
+        let mut pkcs11 = context.pkcs11(args.module.as_deref()).map_err(|error| match error {
+            CliError::NoModule { .. } => CliError::NoModule { asking },
+            error => error,
+        })?;
         if let Some(key) = &context.key {
             // What it names goes before what is configured.
             pkcs11.token = pkcs11.token.filter(|_| key.token().is_none());
@@ -133,14 +144,14 @@ pub(crate) fn configured(context: &Context, args: &InitArgs) -> Result<Context, 
             ("--key-label", args.key_label.is_some()),
         ];
         if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
-            return Err(CliError::OptionForPkcs11 { option });
+            return Err(CliError::OptionForPkcs11 { option, asking });
         }
     }
     if identity.backend == BackendKind::Tpm {
         let config = identity.tpm.take().unwrap_or_default();
         identity.tpm = Some(args.tpm.over(config)?);
     } else if let Some(option) = args.tpm.given() {
-        return Err(CliError::OptionForTpm { option });
+        return Err(CliError::OptionForTpm { option, asking });
     }
     Ok(Context { config, ..context.clone() })
 }

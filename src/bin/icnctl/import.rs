@@ -1,11 +1,8 @@
 //! `icnctl id import`
 
-use std::path::Path;
-
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::check_clock;
-use icn_identity::config::Config;
-use icn_identity::keystore::{LegacyIdentity, LegacyOptions, Pinned};
+use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
 use serde_json::json;
 
 use crate::args::ImportArgs;
@@ -71,27 +68,4 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
             )
         },
     )
-}
-
-/// The identity that another command goes on with. One that is here already is taken, if it
-/// is of this file.
-pub(crate) fn first(context: &Context, file: &Path) -> Result<Context, CliError> {
-    let backend = context.config.identity.backend;
-    if backend != BackendKind::Age {
-        return Err(CliError::ImportsSoftware { backend });
-    }
-    let mut home = context.home()?;
-    let there = home.store().header().ok();
-    if there.is_none() {
-        home.store().check_import(file)?;
-    }
-    check_clock()?;
-    let passphrase = context.passphrase(&format!("Passphrase of {}: ", file.display()))?;
-    let options = LegacyOptions::new(&context.config.identity.age);
-    let old = LegacyIdentity::read(file, &passphrase, &options)?;
-    match there {
-        Some(header) => old.check_pinned(Pinned::To(header.did()))?,
-        None => drop(home.import(old, &passphrase)?),
-    }
-    Ok(Context { config: Config::load(&context.config_path)?, ..context.clone() })
 }

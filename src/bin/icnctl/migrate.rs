@@ -1,10 +1,10 @@
 //! `icnctl id migrate`
 
+mod from_keystore;
 mod operator;
 mod report;
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
@@ -16,17 +16,17 @@ use icn_identity::migrate::{
     BackupAtEnd, BackupFirst, KeyOnToken, Migrated, Migration, MigrationMode, MigrationRequest,
     MigrationState, MigrationStatus, read_credentials,
 };
-use icn_identity::rotation::{KeyCommitment, RotationError};
+use icn_identity::rotation::KeyCommitment;
 use serde_json::json;
 
 use self::operator::Person;
 use crate::args::migrate::{MigrateArgs, Mode, To};
 use crate::backup::recovery_keys;
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{Asking, CliError};
+use crate::id;
 use crate::safe;
 use crate::terminal;
-use crate::{id, import};
 
 pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliError> {
     if args.mode == Mode::Import && args.commit_next.is_some() {
@@ -40,37 +40,63 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     let status = Migration::status(&store)?;
     if args.status {
         let lost = Migration::lost_journal(&store, &context.config_path)?;
-        return report::status(context, status.or(lost).as_ref());
+        let part = Migration::part_of(&store)?;
+        return report::status(context, status.or(lost).as_ref(), part.as_ref());
     }
-    if args.roll_back {
-        return roll_back(context, args, status.as_ref());
+    if args.roll_back || args.finish {
+        let Some(status) = &status else {
+            // Of the old identity that is kept, or of the new one, it is the home's to say.
+            Migration::check_none(&store)?;
+            return Err(none_under_way(context));
+        };
+        let end = if args.roll_back { roll_back } else { finish };
+        return end(context, args, status);
     }
-    if args.finish {
-        return finish(context, args, status.as_ref());
-    }
-    let imported = match &args.from_keystore {
-        Some(file) if status.is_none() => import::first(context, file)?,
-        _ => context.clone(),
-    };
-    let context = &imported;
-    let old = Context { key: None, ..context.as_old() };
-    let home = old.home()?;
-    let done_so_far = status.as_ref().filter(|status| status.state == MigrationState::Switched);
-    let request = match (args.to, done_so_far) {
-        // What was asked for is done, or something else is under way, which is said.
-        (Some(to), Some(done)) => {
-            check_same(done, args.mode.into(), to.into())?;
-            going_on(&home, args)?
+    let keystore = args.from_keystore.as_deref().filter(|_| status.is_none());
+    let (context, request) = match (keystore, args.to) {
+        (Some(file), Some(to)) => {
+            let request = asked(context, args, to)?;
+            match from_keystore::import(context, args, file, &request)? {
+                Some(imported) => (imported, request),
+                None => return Ok(()),
+            }
         }
-        (Some(to), None) => asked(context, args, to)?,
-        (None, _) => going_on(&home, args)?,
+        _ => (context.clone(), requested(context, args, status.as_ref())?),
     };
+    let context = &context;
+    let old = as_old(context);
+    let home = old.home()?;
     if args.plan {
         return report::plan(context, &Migration::plan(&home, &request)?);
     }
     let mut person = Person::new(&old, &target(context, args, &request, status.as_ref()));
-    let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person))?;
-    done(context, &migrated)
+    let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person));
+    if let (Err(_), Some(file)) = (&migrated, keystore) {
+        from_keystore::say_what_stays(context, file);
+    }
+    done(context, &migrated?)
+}
+
+fn as_old(context: &Context) -> Context {
+    Context { key: None, ..context.as_old() }
+}
+
+fn requested(
+    context: &Context,
+    args: &MigrateArgs,
+    status: Option<&MigrationStatus>,
+) -> Result<MigrationRequest, CliError> {
+    let home = as_old(context).home()?;
+    let done_so_far = status.filter(|status| status.state == MigrationState::Switched);
+    match (args.to, done_so_far) {
+        // What was asked for is done, or something else is under way, which is said.
+        (Some(to), Some(done)) => {
+            check_same(done, args.mode.into(), to.into())?;
+            going_on(&home, args)
+        }
+        (Some(to), None) => asked(context, args, to),
+        (None, _) => going_on(&home, args),
+    }
 }
 
 /// What is done already is not taken for something else that is asked for.
@@ -94,13 +120,13 @@ fn check_same(
 /// What the command line asks for.
 fn asked(context: &Context, args: &MigrateArgs, to: To) -> Result<MigrationRequest, CliError> {
     let mode = args.mode.into();
-    let init = args.as_init(to);
-    let configured = id::configured(&unkeyed(context, args), &init)?;
+    let (backend, device) = (Some(to.into()), &args.device);
+    let configured = id::configured(&unkeyed(context, args), backend, device, Asking::Migrate)?;
     if configured.names_a_key() {
         return Err(CliError::NamesAKey);
     }
-    let algorithm = init.algorithm().unwrap_or_default();
-    let key = NewKey::new(init.did_method(algorithm)?).with_algorithm(algorithm);
+    let algorithm = device.algorithm().unwrap_or_default();
+    let key = NewKey::new(device.did_method(algorithm)?).with_algorithm(algorithm);
     let request = MigrationRequest::new(configured.config, mode, backup(args)?).with_key(key);
     with_terms(request, args)
 }
@@ -113,7 +139,7 @@ fn unkeyed(context: &Context, args: &MigrateArgs) -> Context {
         && let Some(pkcs11) = &mut context.config.identity.pkcs11
     {
         (pkcs11.token, pkcs11.serial, pkcs11.slot, pkcs11.key) = (None, None, None, None);
-        if args.module.as_ref().is_some_and(|module| *module != pkcs11.module) {
+        if args.device.module.as_ref().is_some_and(|module| *module != pkcs11.module) {
             pkcs11.init_args = None;
         }
     }
@@ -182,10 +208,9 @@ fn target(
 fn roll_back(
     context: &Context,
     args: &MigrateArgs,
-    status: Option<&MigrationStatus>,
+    status: &MigrationStatus,
 ) -> Result<(), CliError> {
     let home = context.home()?;
-    let Some(status) = status else { return Err(none_under_way(context)) };
     let key = Migration::new_key(&home)?;
     let new_key = if args.keep_new_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
     let removes = key.filter(|_| new_key == KeyOnToken::Destroy);
@@ -194,9 +219,7 @@ fn roll_back(
     if let (Some(key), Pin::OfWhich) = (&removes, &pin) {
         return Err(CliError::PinOfWhich { device: format!("token {}", key.token) });
     }
-    if in_use && !args.yes {
-        confirm(&report::before_roll_back(status, removes.as_ref(), new_key))?;
-    }
+    confirm(args, in_use, || report::before_roll_back(status, removes.as_ref(), new_key))?;
     let pin = if let Pin::In(file) = pin { Some(file) } else { None };
     let passphrase = args.to_passphrase_file.as_deref();
     let new = context.target(status.to, pin, passphrase, status.from == BackendKind::Age);
@@ -246,22 +269,15 @@ fn none_under_way(context: &Context) -> CliError {
     }
 }
 
-fn finish(
-    context: &Context,
-    args: &MigrateArgs,
-    status: Option<&MigrationStatus>,
-) -> Result<(), CliError> {
+fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Result<(), CliError> {
     let home = context.home()?;
-    let Some(status) = status else { return Err(none_under_way(context)) };
     let backup = match (&args.backup, args.no_backup) {
         (Some(file), _) => BackupAtEnd::At(file.clone()),
         (None, true) => BackupAtEnd::None,
         (None, false) => BackupAtEnd::Intact,
     };
     let is_ready = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
-    if is_ready && !args.yes {
-        confirm(&report::before_finish(context, args, status))?;
-    }
+    confirm(args, is_ready, || report::before_finish(context, args, status))?;
     let mut old = context.as_old();
     old.config.identity.backend = status.from;
     if let Some(previous) = &status.previous {
@@ -278,8 +294,12 @@ fn finish(
     report::finished(context, status, &finished)
 }
 
-fn confirm(what: &str) -> Result<(), CliError> {
-    match terminal::confirms(&safe::lines(what)) {
+/// Asks, where there is something to lose and nobody has said yes already.
+fn confirm(args: &MigrateArgs, loses: bool, what: impl FnOnce() -> String) -> Result<(), CliError> {
+    if !loses || args.yes {
+        return Ok(());
+    }
+    match terminal::confirms(&safe::lines(&what())) {
         Ok(true) => Ok(()),
         Ok(false) => Err(CliError::NotConfirmed { source: None }),
         Err(source) => Err(CliError::NotConfirmed { source: Some(source) }),
@@ -296,22 +316,9 @@ fn done(context: &Context, migrated: &Migrated) -> Result<(), CliError> {
 
 /// What a migration runs in a process of its own.
 pub(crate) fn prove(context: &Context) -> Result<(), CliError> {
-    let home = context.home()?;
-    let identity = home.locate()?;
-    let did = identity.did().clone();
-    let wants = identity.wants();
-    let source = match wants.pin() {
-        Some(pin) if pin.is_at_pin_pad() => context.source(Some(pin)),
-        _ => read_credentials(Path::new("/dev/stdin"))?,
-    };
-    let bundle = identity.ask(source)?.unlock_without_renewal()?.bundle;
-    let (label, message) = ("migration@icn-identity.invalid", bundle.certificate_der().to_vec());
-    let signature = bundle.sign_for(label, &message)?;
-    did.verifying_key().verify_for(label, &message, &signature)?;
-    if bundle.did() != &did {
-        let (expected, found) = (did, bundle.did().clone());
-        return Err(RotationError::NotThisIdentity { expected, found }.into());
-    }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    context.format.print(|| json!({ "did": did, "at": now.as_secs() }), || format!("{did}\n"))
+    let did = Migration::prove_staged(&context.home()?, |wants| match wants.pin() {
+        Some(pin) if pin.is_at_pin_pad() => Ok(context.source(Some(pin))),
+        _ => read_credentials(Path::new("/dev/stdin")),
+    })?;
+    context.format.print(|| json!({ "did": did }), || format!("{did}\n"))
 }

@@ -25,9 +25,9 @@ use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
 use self::words::{
-    assurance_in_words, assurance_word, evidence_in_words, in_file_until, nobodys_word,
+    assurance_in_words, assurance_word, evidence_in_words, is_not_born_there, nobodys_word,
 };
-pub(crate) use self::words::{assurance_warning, provenance_in_words, speaker};
+pub(crate) use self::words::{assurance_warning, in_file_until, provenance_in_words, speaker};
 use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -49,6 +49,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
         None => Migration::lost_journal(&store, &context.config_path).unwrap_or_default(),
         known => known,
     };
+    let part = Migration::part_of(&store)?;
     let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
     let handover = Handover::of(&store, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
@@ -59,6 +60,8 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
                 fields.insert("handed_over".into(), handover.as_json());
                 fields
                     .insert("migration".into(), json!(migration.as_ref().map(migration::as_json)));
+                let part = part.as_ref().map(migration::part_as_json);
+                fields.insert("part_of_migration".into(), json!(part));
                 fields.insert("pin".into(), json!(pin));
                 fields.insert("problems".into(), check.as_json());
             }
@@ -68,7 +71,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
             let shown = as_text(&header, device, claim);
             let moved = migration.as_ref().map(|it| format!("\n{}", migration::in_words(it)));
             let moved = moved.unwrap_or_default();
-            format!("{shown}{}{moved}{}", handover.as_text(), check.as_text(args.check))
+            let part = part.as_ref().map(|it| format!("\n{}", migration::part_in_words(it)));
+            let part = part.unwrap_or_default();
+            format!("{shown}{}{moved}{part}{}", handover.as_text(), check.as_text(args.check))
         },
     )?;
     Ok(!args.check || check.is_good())
@@ -218,6 +223,8 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
     }
     if let Some(until) = header.in_file_until() {
         lines.push(("History", in_file_until(until)));
+    } else if is_not_born_there(evidence) {
+        lines.push(("History", "written into the token, not born there: copies may exist".into()));
     }
     lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));

@@ -43,6 +43,11 @@ pub(crate) enum NotAnswered {
     TooLong,
 }
 
+/// Whether there is one to ask on.
+pub(crate) fn check_there() -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty").map(drop)
+}
+
 /// Asks for one line.
 pub(crate) fn ask(prompt: &str) -> Result<LockedText, NotAnswered> {
     let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;

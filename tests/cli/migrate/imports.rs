@@ -54,6 +54,68 @@ fn a_file_is_imported_into_a_token_with_its_did_and_may_have_copies_for_ever() {
     assert!(home.show()["in_file_until"].is_string());
 }
 
+/// Around the key on the token, in a home that knows nothing of the move.
+#[test]
+fn an_identity_that_is_made_anew_around_an_imported_key_says_that_it_was_in_a_file() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    migrates(&home, &[&to_token()[..], &["--mode", "import", "--no-backup"]].concat());
+    migrates(&home, &["--finish", "--yes"]);
+    let (until, old) = (home.show()["in_file_until"].clone(), did(&home));
+    let key = format!("pkcs11:token={TOKEN};object=icn-identity");
+    let (there, pin) = (text(&home, "elsewhere"), text(&home, "pin"));
+    let init = ["--home", &there, "--key", &key, "--pin-file", &pin, "id", "init"];
+    let told = home.ok(&[&init[..], &["--module", module()]].concat(), b"");
+    assert!(told.contains(&old) && told.contains("copies may exist"), "{told}");
+    let shown = home.ok(&["--home", &there, "--format", "json", "id", "show"], b"");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["in_file_until"], shown["did"].as_str()), (&until, Some(&*old)));
+    assert!(until.is_string());
+    // Another key that was written in, of which no file tells: its token does.
+    hsm.import(TOKEN, "theirs", "0badcafe");
+    let (there, key) = (text(&home, "theirs"), format!("pkcs11:token={TOKEN};object=theirs"));
+    let init = ["--home", &there, "--key", &key, "--pin-file", &pin, "id", "init"];
+    home.ok(&[&init[..], &["--module", module()]].concat(), b"");
+    let shown = home.ok(&["--home", &there, "id", "show"], b"");
+    assert!(shown.contains("written into the token, not born there: copies may exist"), "{shown}");
+}
+
+/// Found again under another name, moved away from, and come back to.
+#[test]
+fn an_imported_key_is_known_after_a_relocation_and_a_move_away_and_back() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (module, pin) = (hsm.fault_module(), text(&home, "pin"));
+    let to = ["--to", "pkcs11", "--module", &module, "--token", TOKEN, "--no-backup"];
+    migrates(&home, &[&to[..], &["--mode", "import"]].concat());
+    migrates(&home, &["--finish", "--yes"]);
+    let (until, old) = (home.show()["in_file_until"].clone(), did(&home));
+    assert!(until.is_string());
+    for (script, token) in [("label renamed\n", "renamed"), ("", TOKEN)] {
+        hsm.script(script);
+        home.ok(&["--pin-file", &pin, "id", "relocate"], b"");
+        let shown = home.show();
+        assert!(shown["locator"].as_str().unwrap().contains(&format!("token={token};")), "{shown}");
+        assert_eq!(shown["in_file_until"], until, "{token}");
+    }
+    // To a key beside it, and back.
+    let beside = [&to[..], &["--key-label", "second", "--to-pin-file", &pin]].concat();
+    migrates(&home, &beside);
+    assert_eq!(home.show()["in_file_until"], Value::Null);
+    migrates(&home, &["--roll-back", "--yes", "--to-pin-file", &pin]);
+    assert_eq!((did(&home), &home.show()["in_file_until"]), (old.clone(), &until));
+    // For good, but that the key is left on its token.
+    migrates(&home, &[&beside[..], &["--again"]].concat());
+    migrates(&home, &["--finish", "--yes", "--keep-old-key"]);
+    let key = format!("pkcs11:token={TOKEN};object=icn-identity");
+    let there = text(&home, "elsewhere");
+    let init = ["--home", &there, "--key", &key, "--pin-file", &pin, "id", "init"];
+    home.ok(&[&init[..], &["--module", &module]].concat(), b"");
+    let shown = home.ok(&["--home", &there, "--format", "json", "id", "show"], b"");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((shown["did"].as_str(), &shown["in_file_until"]), (Some(&*old), &until));
+}
+
 #[test]
 fn a_file_is_imported_into_a_tpm_with_its_did() {
     let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());

@@ -178,6 +178,10 @@ fn a_backup_that_does_not_open_or_is_anothers_is_refused_before_anything_is_done
     home.ok(&[&["--passphrase-file", &text(&home, "passphrase")][..], &backup].concat(), b"");
     let refused = file(&ours, &other_key);
     assert!(refused.code == 1 && refused.err.contains("try: "), "{}", refused.err);
+    // Nor is another file in the place of the one that is to be written.
+    let over = ["--recipient", &recipient, "-o", &ours];
+    let refused = migrate(&home, &[&to_token()[..], &over].concat());
+    assert!(refused.code == 1 && refused.err.contains("already"), "{}", refused.err);
     assert_eq!((tree(&home), ids(&hsm)), (before, 0));
     let done = file(&ours, &key);
     assert_eq!(done.code, 0, "{}", done.err);

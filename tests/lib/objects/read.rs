@@ -11,7 +11,7 @@ use icn_identity::config::{
     AgeConfig, Config, IdentityConfig, PcrIndices, PcrPolicy, Pkcs11Config, TpmConfig,
 };
 use icn_identity::evidence::{Fact, Word};
-use icn_identity::keystore::{MigrationMode, MigrationState, Storage};
+use icn_identity::keystore::{MigrationMode, MigrationPart, MigrationState, Storage};
 use icn_identity::rotation::{KeyCommitment, RotationReason};
 use icn_identity::{
     AlgorithmId, Assurance, Did, DidMethod, IdentityBundle, Key, ProvenanceKind, Software, Unlocked,
@@ -168,6 +168,7 @@ pub(crate) const READ: &[Row] = &[
     ("Pkcs11Uri", reads::<Pkcs11Uri>, || "pkcs11:token=t".into(), &[]),
     ("ProvenanceKind", reads::<ProvenanceKind>, || "hardware".into(), &[]),
     ("MigrationMode", reads::<MigrationMode>, || "rotate".into(), &[]),
+    ("MigrationPart", reads::<MigrationPart>, || "old".into(), &[]),
     ("MigrationState", reads::<MigrationState>, || "planned".into(), &[]),
     ("RotationReason", reads::<RotationReason>, || "scheduled".into(), &[]),
     (

@@ -157,6 +157,44 @@ fn a_backup_has_it_and_so_has_what_is_restored_or_adopted() {
     });
 }
 
+/// An identity is made around the key anew, in a home that has nothing of the first one: the key
+/// itself tells, also where its module has begun to lie, or hides what it knows.
+#[test]
+fn a_key_tells_by_its_own_id_that_it_was_in_a_file_wherever_an_identity_is_made_around_it() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        let (old, mut new) = (aged(hsm, "old"), vacant(hsm, "new"));
+        let made = moved(&old, &mut new, PASSPHRASE, PIN).unwrap();
+        let (until, did) = (made.header.in_file_until(), made.header.did().clone());
+        let locator = Locator::Pkcs11(made.header.locator().unwrap().clone());
+        drop(made);
+        assert!(until.is_some());
+        for (name, script) in [
+            ("as-it-is", ""),
+            (
+                "lying",
+                "say CKA_LOCAL true\nsay CKA_ALWAYS_SENSITIVE true\n\
+                 say CKA_NEVER_EXTRACTABLE true\n",
+            ),
+            ("silent", "hide CKA_LOCAL\n"),
+        ] {
+            hsm.script(script);
+            let mut again = vacant(hsm, name);
+            let made = again.adopt(&locator, &did, given(PIN)).unwrap();
+            assert!(matches!(made.bundle.signer(), DidKey::DeviceHeld(_)), "{name}");
+            assert_eq!(made.header.in_file_until(), until, "{name}");
+            drop(made);
+            let home = Home::open(again.directory()).unwrap();
+            drop(home.locate().unwrap().ask(given(PIN)).unwrap().renew().unwrap());
+            assert_eq!(home.header().unwrap().in_file_until(), until, "{name}");
+            // Without a keystore, too.
+            let key = opened(&faulty(hsm), &locator, &did);
+            assert!(matches!(key, DidKey::DeviceHeld(_)), "{name}: {key:?}");
+        }
+        hsm.script("");
+    });
+}
+
 /// The day after, the module says that all its keys are its own.
 #[test]
 fn a_module_that_begins_to_lie_later_makes_no_hardware_key_of_it() {

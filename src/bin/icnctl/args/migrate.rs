@@ -6,9 +6,8 @@ use clap::ValueEnum;
 use icn_identity::backend::BackendKind;
 use icn_identity::migrate::MigrationMode;
 
-use super::init::{InitArgs, Method};
-use super::tpm::TpmArgs;
-use super::value::{Algorithm, Backend, a_file, absolute, encoded};
+use super::device::DeviceArgs;
+use super::value::{Backend, a_file, absolute, encoded};
 
 /// What only a move is told.
 const OF_MOVE: [&str; 11] = [
@@ -62,8 +61,8 @@ pub(crate) struct MigrateArgs {
     #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP, &OF_DEVICE].concat())]
     pub(crate) status: bool,
 
-    /// Undo it: the old identity is in use again, and the new key is removed (with the PIN of its
-    /// token, which is asked for first)
+    /// Undo it: the old identity is in use again, and the new key is removed from its token (with its
+    /// PIN, which is asked for first); of one that is sealed to a TPM, the files are
     #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP].concat())]
     pub(crate) roll_back: bool,
 
@@ -117,7 +116,6 @@ pub(crate) struct MigrateArgs {
     /// There is no identity yet: make it of this keystore of an older version first (v1, v2, v2.1,
     /// v3 or v4; it is only read), under the same passphrase
     #[arg(long, value_name = "FILE", value_parser = absolute(), requires = "to")]
-    #[arg(conflicts_with = "plan")]
     pub(crate) from_keystore: Option<PathBuf>,
 
     /// rotate: commit to the key that comes after the new one. It must exist already, be kept apart
@@ -125,8 +123,8 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) commit_next: Option<String>,
 
-    /// rotate: make another statement although this identity has handed over already: a fork for
-    /// everybody who has seen the first one
+    /// rotate: make another statement although this identity has handed over already. Whoever has
+    /// seen the first one sees two that contradict each other (a fork), and refuses both
     #[arg(long)]
     pub(crate) again: bool,
 
@@ -140,28 +138,8 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) to_passphrase_file: Option<PathBuf>,
 
-    /// Algorithm of the new key [default: ed25519]
-    #[arg(long, value_enum)]
-    pub(crate) algorithm: Option<Algorithm>,
-
-    /// How the new key is written as a DID [default: icn; key for p256, which has no other]
-    #[arg(long, value_enum)]
-    pub(crate) did_method: Option<Method>,
-
-    /// PKCS#11 module (absolute path)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) module: Option<PathBuf>,
-
-    /// Label of the token
-    #[arg(long, value_name = "LABEL")]
-    pub(crate) token: Option<String>,
-
-    /// Label of the new key on the token [default: icn-identity]
-    #[arg(long, value_name = "LABEL")]
-    pub(crate) key_label: Option<String>,
-
     #[command(flatten)]
-    pub(crate) tpm: TpmArgs,
+    pub(crate) device: DeviceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,21 +174,6 @@ impl From<To> for Backend {
         match to {
             To::Pkcs11 => Self::Pkcs11,
             To::Tpm => Self::Tpm,
-        }
-    }
-}
-
-impl MigrateArgs {
-    /// The same device, as `id init` is told of it.
-    pub(crate) fn as_init(&self, to: To) -> InitArgs {
-        InitArgs {
-            backend: Some(to.into()),
-            algorithm: self.algorithm,
-            did_method: self.did_method,
-            module: self.module.clone(),
-            token: self.token.clone(),
-            key_label: self.key_label.clone(),
-            tpm: self.tpm.clone(),
         }
     }
 }

@@ -61,8 +61,8 @@ impl Help for LegacyError {
         let help = match self {
             Self::Binding => {
                 "import an older backup; or, as the old TLS key and certificate are replaced in \
-                 any case, leave them out with --discard-tls (the key, its DID and the X25519 key \
-                 are checked as before)"
+                 any case, leave them out: `icnctl id import --discard-tls FILE` (the key, its DID and \
+                 the X25519 key are checked as before)"
             }
             Self::NotPinned { .. } => {
                 "name the home of that identity with --home, or remove the line `did` from the \

@@ -31,6 +31,12 @@ impl Help for MigrationError {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
             Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways_out(*ways),
+            Self::NotInUse { home, ways, .. } => {
+                let home = home.display();
+                let there = format!("icnctl --home {home} id migrate");
+                let ways = ways_out(*ways).replace("icnctl id migrate", &there);
+                return Some(format!("use the identity that is in {home}. Of its move: {ways}"));
+            }
             Self::NotUnderWay { .. } => {
                 "name the --home of an identity that is being moved; `icnctl id migrate --status` \
                  tells"

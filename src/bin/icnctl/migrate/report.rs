@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
+use icn_identity::config::PcrPolicy;
 use icn_identity::migrate::{
-    Finished, KeyLeft, KeyOnToken, Migrated, MigrationMode, MigrationStatus, Plan, RolledBack,
+    Finished, KeyLeft, KeyOnToken, Migrated, MigrationMode, MigrationStatus, PartOfMigration, Plan,
+    PlannedOpening, RolledBack,
 };
 use serde_json::json;
 
@@ -14,45 +16,97 @@ use crate::error::CliError;
 use crate::output::{date, one_line};
 use crate::safe::word;
 use crate::show;
-use crate::show::migration::{as_json, in_words, known, place};
+use crate::show::migration::{as_json, in_words, known, part_as_json, part_in_words, place};
 
 pub(super) fn plan(context: &Context, plan: &Plan) -> Result<(), CliError> {
-    context.format.print(|| json!(plan), || {
-        let mut text = format!(
-            "{}\nfrom {} to {} ({})\n\nDID          {}\nCopies       {}\nProvenance   {}\n\nSteps:\n",
-            plan.did,
-            place(plan.from),
-            place(plan.to),
-            plan.mode,
-            if plan.keeps_did { "the same" } else { "a new one, which peers have to follow to" },
-            if plan.copies_may_exist { "may exist" } else { "of the new key: none" },
-            plan.provenance
-                .iter()
-                .map(|kind| show::provenance_in_words(*kind, "is said of it"))
-                .collect::<Vec<_>>()
-                .join(", or what the device shows: "),
-        );
-        for (number, step) in (1..).zip(&plan.steps) {
-            let done = if step.done { " (done)" } else { "" };
-            let _ = writeln!(text, "  {number}. {}: {}{done}", step.name, one_line(&step.what));
-        }
-        text.push_str("\nWhat is lost, or stays as it is:\n");
-        for lost in &plan.lost {
-            let _ = writeln!(text, "  - {}", one_line(lost));
-        }
-        text.push_str("\nNothing was changed, and no credential was used.\n");
-        text
-    })
+    context.format.print(
+        || json!(plan),
+        || {
+            let mut text = format!(
+                "{}\nfrom {} to {} ({})\n\nDID          {}\nCopies       {}\nProvenance   {}\n\
+             Opens with   {}\n\nSteps:\n",
+                whose(plan),
+                place(plan.from),
+                place(plan.to),
+                plan.mode,
+                if plan.keeps_did {
+                    "the same"
+                } else {
+                    "a new one, which peers have to follow to"
+                },
+                if plan.copies_may_exist { "may exist" } else { "of the new key: none" },
+                plan.provenance
+                    .iter()
+                    .map(|kind| show::provenance_in_words(*kind, "is said of it"))
+                    .collect::<Vec<_>>()
+                    .join(", or what the device shows: "),
+                opens_with(plan),
+            );
+            for (number, step) in (1..).zip(&plan.steps) {
+                let done = if step.done { " (done)" } else { "" };
+                let _ = writeln!(text, "  {number}. {}: {}{done}", step.name, one_line(&step.what));
+            }
+            text.push_str("\nWhat is lost, or stays as it is:\n");
+            for lost in &plan.lost {
+                let _ = writeln!(text, "  - {}", one_line(lost));
+            }
+            text.push_str("\nNothing was changed, and no credential was used.\n");
+            text
+        },
+    )
 }
 
-pub(super) fn status(context: &Context, status: Option<&MigrationStatus>) -> Result<(), CliError> {
+fn whose(plan: &Plan) -> String {
+    match (&plan.did, &plan.keystore) {
+        (Some(did), _) => did.to_string(),
+        (None, Some(keystore)) => format!(
+            "the identity in {} (its DID shows with its passphrase)",
+            one_line(&keystore.display().to_string())
+        ),
+        (None, None) => String::new(),
+    }
+}
+
+fn opens_with(plan: &Plan) -> String {
+    let PlannedOpening { pin, pcrs, policy, .. } = &plan.opens_with;
+    let pin = match (plan.to, pin) {
+        (BackendKind::Tpm, true) => Some("a PIN that is chosen for it".to_owned()),
+        (_, true) => Some("the PIN of the token".to_owned()),
+        (_, false) => None,
+    };
+    let pcrs = pcrs.as_ref().map(|pcrs| {
+        let approved = match policy {
+            Some(PcrPolicy::Authorized) => ", or others that the approver signs",
+            _ => "",
+        };
+        format!("PCRs {pcrs} of this machine as they are when it is made{approved}")
+    });
+    let all: Vec<_> = pin.into_iter().chain(pcrs).collect();
+    all.join(", and ")
+}
+
+pub(super) fn status(
+    context: &Context,
+    status: Option<&MigrationStatus>,
+    part: Option<&PartOfMigration>,
+) -> Result<(), CliError> {
     context.format.print(
-        || json!({ "migration": status.map(as_json) }),
-        || match status {
-            None => "No migration is under way.\n".to_owned(),
-            Some(status) => {
+        || {
+            json!({
+                "migration": status.map(as_json), "part_of_migration": part.map(part_as_json),
+            })
+        },
+        || match (status, part) {
+            (None, None) => "No migration is under way.\n".to_owned(),
+            (None, Some(part)) => part_in_words(part),
+            (Some(status), _) => {
                 let mut text = in_words(status);
-                for (label, did) in [("Old DID", &status.from_did), ("New DID", &status.to_did)] {
+                let (old, new) = (&status.from_did, &status.to_did);
+                let dids = match status.mode {
+                    MigrationMode::Import => [("DID", old), ("", &None)],
+                    _ => [("Old DID", old), ("New DID", new)],
+                };
+                for (label, did) in dids {
                     if let Some(did) = did {
                         let _ = writeln!(text, "{label:<11} {did}");
                     }
@@ -106,9 +160,9 @@ pub(super) fn done(
             let _ = writeln!(text, "The old one is whole in {previous}, and signs from there.");
             text.push_str(match migrated.mode {
                 MigrationMode::Rotate => {
-                    "Its key has handed over to the new one: publish the chain (icnctl id rotation \
-                     show -o FILE), and let peers follow. What was encrypted to the old one \
-                     decrypts with the new one.\n"
+                    "Its key has handed over to the new one: give peers the statement of that, with \
+                     any before it (the chain: icnctl id rotation show -o FILE), and let them follow. \
+                     What was encrypted to the old one decrypts with the new one.\n"
                 }
                 _ => {
                     "It is the same DID: peers need do nothing. The key was in a file: copies of it \
@@ -199,6 +253,10 @@ pub(super) fn finished(
     )
 }
 
+/// Of a key that was in use, and is given up.
+const ON_TPM: &str = "The TPM itself keeps nothing of it. Backups of it that were made since the \
+                      move still open on that TPM.";
+
 pub(super) fn before_roll_back(
     status: &MigrationStatus,
     removes: Option<&KeyLeft>,
@@ -212,15 +270,19 @@ pub(super) fn before_roll_back(
             )
         }
         (None, KeyOnToken::Keep) => "its key left where it is".to_owned(),
+        (None, _) if status.to == BackendKind::Tpm => {
+            format!("the files that open its key removed. {ON_TPM}")
+        }
         (None, _) => "its key removed".to_owned(),
     };
-    let what = format!(
-        "The identity {} that is in use will be given up, and {key}.",
-        known(status.to_did.as_ref())
-    );
+    let key = key.trim_end_matches('.');
     match status.mode {
-        MigrationMode::Rotate => format!("{what} {}", followed(status)),
-        _ => what,
+        MigrationMode::Rotate => format!(
+            "The identity {} that is in use will be given up, and {key}. {}",
+            known(status.to_did.as_ref()),
+            followed(status)
+        ),
+        _ => format!("What is in use will be given up for the key in the file, and {key}."),
     }
 }
 
@@ -249,8 +311,9 @@ fn left(key: &KeyLeft) -> String {
 /// Of peers.
 fn followed(status: &MigrationStatus) -> String {
     format!(
-        "Peers that have followed to it do not come back by themselves: each has to be told to pin \
+        "Peers that have followed to {} do not come back by themselves: tell each of them to expect \
          {} again.",
+        known(status.to_did.as_ref()),
         known(status.from_did.as_ref())
     )
 }
@@ -279,11 +342,14 @@ pub(super) fn rolled_back(
                 let _ = writeln!(text, "The new key was removed from {}.", one_line(&key.to_string()));
             }
             still_there.iter().for_each(|key| text.push_str(&left(key)));
+            if *was_in_use && status.to == BackendKind::Tpm {
+                let _ = writeln!(text, "{ON_TPM}");
+            }
             if *was_in_use && status.mode == MigrationMode::Rotate {
                 let _ = writeln!(
                     text,
-                    "{}\nThat it has handed over stays noted: another statement of its key would be a \
-                     fork for whoever has seen the first one.",
+                    "{}\nThat the old key has handed over stays noted: a second statement, to another \
+                     key, would contradict the first (a fork), and peers refuse both.",
                     followed(status)
                 );
             }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use icn_identity::Did;
 use icn_identity::backend::BackendKind;
 use icn_identity::error::WaysOut;
-use icn_identity::migrate::{MigrationState, MigrationStatus};
+use icn_identity::migrate::{MigrationPart, MigrationState, MigrationStatus, PartOfMigration};
 use serde_json::{Value, json};
 
 use crate::output::date;
@@ -29,6 +29,44 @@ fn next(status: &MigrationStatus) -> &'static [&'static str] {
         WaysOut::Finish => &["icnctl id migrate --finish"],
         _ => &["icnctl id migrate", "icnctl id migrate --roll-back"],
     }
+}
+
+/// Of the identity that is kept, or not in use yet.
+pub(crate) fn part_as_json(part: &PartOfMigration) -> Value {
+    let mut value = as_json(&part.status);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("part".into(), json!(part.part));
+        fields.insert("home".into(), json!(part.home));
+        fields.insert("next".into(), json!(next_in(part)));
+    }
+    value
+}
+
+/// The same commands, of the identity in use.
+fn next_in(part: &PartOfMigration) -> Vec<String> {
+    let there = format!("icnctl --home {} ", part.home.display());
+    next(&part.status).iter().map(|command| command.replacen("icnctl ", &there, 1)).collect()
+}
+
+/// What the identity is that is shown, for people.
+pub(crate) fn part_in_words(part: &PartOfMigration) -> String {
+    let PartOfMigration { status, home, .. } = part;
+    let (mode, to, home) = (status.mode, place(status.to), home.display());
+    let mut text = match part.part {
+        MigrationPart::Old => format!(
+            "This is the OLD identity of a move to {to} ({mode}). The identity in use is {} in \
+             {home}. This one is kept whole, and signs, until the move is finished",
+            known(status.to_did.as_ref())
+        ),
+        _ => format!(
+            "This is the NEW identity of a move to {to} ({mode}, state: {}), and is not in use: it \
+             signs nothing before the switch. The identity in use is {} in {home}",
+            status.state,
+            known(status.from_did.as_ref())
+        ),
+    };
+    let _ = write!(text, ".\n  next: {}\n", next_in(part).join("\n    or: "));
+    text
 }
 
 /// A line or two for people.

@@ -1,6 +1,6 @@
 //! What a key is, and who says so, in words.
 
-use icn_identity::evidence::Word;
+use icn_identity::evidence::{Fact, Word};
 use icn_identity::keystore::EvidenceSummary;
 use icn_identity::{Assurance, ProvenanceKind};
 
@@ -56,7 +56,7 @@ pub(crate) fn assurance_warning(assurance: Assurance, is_tpm: bool) -> Option<&'
             Some("This TPM is a virtual one: for tests, not for a node of value.")
         }
         (Assurance::SoftToken, false) => {
-            Some("This token is a soft token: for tests, not for a node of value.")
+            Some("This token is software, a soft token: for tests, not for a node of value.")
         }
         (Assurance::RemoteService, _) => {
             Some("A service elsewhere keeps this key. It does not count as hardware.")
@@ -99,8 +99,14 @@ pub(super) fn evidence_in_words(evidence: &EvidenceSummary) -> String {
 }
 
 /// What nothing takes back from a key that was imported.
-pub(super) fn in_file_until(until: u64) -> String {
+pub(crate) fn in_file_until(until: u64) -> String {
     format!("in a file until {}: copies may exist, which sign as this DID", date(until))
+}
+
+/// Whether its token says so of a key, of which no file tells more.
+pub(crate) fn is_not_born_there(evidence: &EvidenceSummary) -> bool {
+    let is_said = evidence.words().get("local").is_some_and(|word| *word != Word::Nobody);
+    is_said && evidence.facts().get("local") == Some(&Fact::False)
 }
 
 /// Why a key counts as less than its module says.

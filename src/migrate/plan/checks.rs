@@ -1,0 +1,98 @@
+//! What can be refused before a credential is asked for.
+
+use super::Moved;
+use crate::algorithm::AlgorithmId;
+use crate::backend::BackendKind;
+use crate::error::{Error, MigrationError};
+use crate::home::Home;
+use crate::keystore::backup::BackedUp;
+use crate::keystore::{Header, MigrationMode};
+use crate::migrate::request::{BackupFirst, MigrationRequest};
+use crate::rotation::RotationError;
+
+/// What no device can do.
+pub(in crate::migrate) fn check_possible(
+    moved: &Moved,
+    request: &MigrationRequest,
+) -> Result<(), Error> {
+    let (from, to) = (moved.backend, request.to());
+    let impossible = |reason| Err(MigrationError::Impossible { from, to, reason }.into());
+    match (from, to, request.mode) {
+        (BackendKind::Age, BackendKind::Age, _) => {
+            impossible("that is where it is; a backup moves it to another machine")
+        }
+        (_, BackendKind::Age, _) => {
+            impossible("no device gives a key out, and a file keeps it less well")
+        }
+        (BackendKind::Tpm, BackendKind::Tpm, _) => {
+            impossible("that is where it is; it is sealed anew there under another policy or PIN")
+        }
+        (BackendKind::Pkcs11 | BackendKind::Tpm, _, MigrationMode::Import) => {
+            impossible("no device gives a key out: there is nothing to import")
+        }
+        (_, BackendKind::Tpm, MigrationMode::Import)
+            if request.key.algorithm == AlgorithmId::P256 =>
+        {
+            impossible("a P-256 key in a TPM is made there, and cannot be written into it")
+        }
+        (_, _, MigrationMode::Import) if request.key.algorithm != moved.algorithm => {
+            impossible("an import keeps the key, and the key is of another algorithm")
+        }
+        (_, _, MigrationMode::Import) if request.commit_next.is_some() => {
+            impossible("an import makes no statement, which could commit to the next key")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What this identity has done already, what a backup is not fit for, and what the device is
+/// not; `header` is there if the identity is.
+pub(in crate::migrate) fn check_device(
+    home: &Home,
+    moved: &Moved,
+    header: Option<&Header>,
+    request: &MigrationRequest,
+) -> Result<(), Error> {
+    if request.mode == MigrationMode::Rotate
+        && !request.again
+        && let Some(did) = &moved.did
+        && let Some(chain) = home.store().handed_over(did)?
+    {
+        let (did, to) = (did.clone(), chain.current().clone());
+        let staged = home.store().staging().header();
+        if staged.is_err() || staged.is_ok_and(|staged| staged.did() != chain.current()) {
+            let given_up = home.store().gave_up(&to);
+            return Err(RotationError::HandedOver { did, to, given_up }.into());
+        }
+    }
+    if let BackupFirst::Opened(backup) = &request.backup
+        && let Some(did) = &moved.did
+    {
+        backup.is_of(did)?;
+    }
+    if let (BackupFirst::Make { request, .. }, Some(header)) = (&request.backup, header) {
+        request.check(header)?;
+    }
+    let staging = home.staging(Some(request.to.clone()))?;
+    staging.check_algorithm(request.key.algorithm)?;
+    // What an earlier attempt has left is in nobody's way.
+    if staging.store().unfinished()?.is_none_or(|left| left.objects().is_none()) {
+        match request.mode {
+            MigrationMode::Rotate => staging.check_device_for(&request.key)?,
+            MigrationMode::Import => {
+                staging.check_import_of(moved.did.as_ref(), staging.key_label().as_deref())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl BackupFirst {
+    /// That no other file is where the backup is to be written.
+    pub(in crate::migrate) fn check_vacant(&self) -> Result<(), Error> {
+        match self {
+            Self::Make { output, .. } => Ok(BackedUp::check_vacant(output)?),
+            Self::Opened(_) | Self::None | Self::Unsaid => Ok(()),
+        }
+    }
+}
