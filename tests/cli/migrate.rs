@@ -14,7 +14,7 @@ mod ways;
 use std::process::Command;
 
 use serde_json::Value;
-use support::home::{Home, PASSPHRASE, Ran, openssl_verifies, run, write_private};
+use support::home::{FAST, Home, PASSPHRASE, Ran, openssl_verifies, run, write_private};
 use support::softhsm::{PIN, SoftHsm, module};
 use support::swtpm::Swtpm;
 
@@ -23,6 +23,7 @@ const TOKEN: &str = "node-1";
 /// A software identity, with the passphrase and the PIN in files, and the tokens of a SoftHSM.
 fn identity(hsm: &SoftHsm) -> Home {
     let home = hsm.home();
+    home.write("icn.toml", &format!("{FAST}[identity.tpm]\npin_work_factor = 10\n"));
     write_private(&home.beside("passphrase"), PASSPHRASE);
     write_private(&home.beside("pin"), PIN);
     home.ok(&["--passphrase-file", &text(&home, "passphrase"), "id", "init"], b"");
