@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+#[cfg(feature = "pkcs11")]
 use super::source::CredentialSource;
+#[cfg(feature = "pkcs11")]
 use super::wants::Wants;
 use super::{Home, HomeOptions};
 use crate::backend::NewKey;

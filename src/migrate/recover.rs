@@ -163,8 +163,10 @@ impl Told<'_> {
         // What is made and not in use yet has a note that stays as long as it can be undone.
         let is_noted = self.store.staging().began(new)?;
         let is_of_it = match (mode, state) {
-            (_, MigrationState::Made | MigrationState::RollingBack) => is_noted || chain.is_some(),
             (MigrationMode::Import, _) => new.in_file_until().is_some(),
+            (MigrationMode::Rotate, MigrationState::Made | MigrationState::RollingBack) => {
+                is_noted || chain.is_some()
+            }
             (MigrationMode::Rotate, _) => chain.is_some(),
         };
         // Nothing moves into a file, and an import is no move within a backend.

@@ -188,7 +188,12 @@ fn make(
     let header = match store.header() {
         // It was made just before it could be written down.
         Ok(header) => header,
-        Err(KeystoreError::NoIdentity { .. } | KeystoreError::NeverMade { .. }) => {
+        // Cut off between its two files, it is made anew.
+        Err(
+            KeystoreError::NoIdentity { .. }
+            | KeystoreError::NeverMade { .. }
+            | KeystoreError::Incomplete { .. },
+        ) => {
             // What an earlier attempt has left on a token is removed by its configuration.
             if !store.names_objects()? {
                 write_config(home, request)?;

@@ -38,6 +38,42 @@ fn a_rollback_removes_the_key_where_it_is_now_and_names_where_it_was() {
     }
 }
 
+/// Brought onto another token under another `CKA_ID`: what is removed is what the identity was
+/// found by, and the first one is named.
+#[test]
+fn a_rollback_removes_a_key_that_was_brought_elsewhere_under_another_id() {
+    // No token keeps a storage key that could be brought along.
+    let hsm = SoftHsm::with_token(TOKEN)
+        .configured("slots.mechanisms = -CKM_DES_ECB,CKM_AES_GCM,CKM_ECDH1_DERIVE");
+    hsm.token("node-2");
+    let home = identity(&hsm);
+    let (passphrase, pin, key) =
+        (text(&home, "passphrase"), text(&home, "pin"), text(&home, "key"));
+    let to = ["--mode", "import", "--no-backup", "--to-passphrase-file", &passphrase];
+    migrates(&home, &[&to_token()[..], &to].concat());
+    // The file that it was imported from still has it.
+    let previous = home.path("previous").to_str().unwrap().to_owned();
+    let of_old = ["--home", &previous, "--passphrase-file", &passphrase];
+    let (recovery, recipient) = recovery_key(&home);
+    let export = ["id", "export", "--secret", "--recipient", &recipient, "-o", &key];
+    home.ok(&[&of_old[..], &export].concat(), b"");
+    let pem = text(&home, "key.pem");
+    let age = ["-d", "-i", &recovery, "-o", &pem, &key];
+    assert_eq!(run(Command::new("age").args(age), b"").code, 0);
+    let import = ["--import", &pem, "--token", "node-2", "--label", "brought", "--id", "77"];
+    hsm.softhsm2_util(&[&import[..], &["--pin", PIN]].concat());
+    let with = ["--pin-file", &pin, "--passphrase-file", &passphrase];
+    let relocate = ["id", "relocate", "--key", "pkcs11:token=node-2;id=%77"];
+    home.ok(&[&with[..], &relocate].concat(), b"");
+    home.ok(&[&with[..], &["sign"]].concat(), b"hello");
+    let undone = migrates(&home, &["--roll-back", "--yes", "--to-passphrase-file", &passphrase]);
+    assert!(undone.contains("removed from token node-2 (serial "), "{undone}");
+    assert!(undone.contains("--token-label node-1 --login --delete-object"), "{undone}");
+    assert_eq!(hsm.objects("node-2").trim(), "", "{undone}");
+    assert!(hsm.objects(TOKEN).contains("ID:"));
+    in_use_is_the_file(&home);
+}
+
 /// Only its name is another one: it is there once.
 #[test]
 fn a_rollback_from_a_token_that_was_renamed_leaves_no_key_and_names_none() {

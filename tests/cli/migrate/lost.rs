@@ -219,3 +219,23 @@ fn a_lost_journal_of_a_switch_that_was_cut_off_is_told_by_the_configuration_and_
         assert_eq!((did(&home), ids(&hsm)), (old, 0));
     }
 }
+
+/// The same key, sealed to a TPM: no object has a name by which it could be known.
+#[test]
+fn a_lost_journal_of_an_import_into_a_tpm_is_told_by_the_did_and_the_header() {
+    let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());
+    let home = identity(&hsm);
+    let device = tpm.tcti();
+    let to = [&to_tpm(&device)[..], &["--mode", "import", "--no-backup"]].concat();
+    killed_at(&home, &to, "wait4", 1);
+    std::fs::remove_file(home.path("migration.json")).unwrap();
+    is_told(&home, "made");
+    recovered(&home, "made");
+    migrates(&home, &[]);
+    signs(&home);
+    std::fs::remove_file(home.path("migration.json")).unwrap();
+    recovered(&home, "switched");
+    migrates(&home, &["--roll-back", "--yes"]);
+    home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+    assert!(!home.path("migration").exists() && !home.path("previous").exists());
+}

@@ -21,6 +21,10 @@ pub(crate) enum Deed {
     Tpm,
     /// The same key, written into a token.
     Import,
+    /// The same key, sealed to a TPM.
+    TpmImport,
+    /// From a token to another key on it.
+    Between,
     /// Undone after the switch, from a token.
     Back,
     /// Ended.
@@ -39,7 +43,7 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(deed: Deed) -> Self {
         let device = match deed {
-            Deed::Tpm => Device::Tpm(Swtpm::start()),
+            Deed::Tpm | Deed::TpmImport => Device::Tpm(Swtpm::start()),
             _ => Device::token(),
         };
         Self::on(deed, device, module().to_owned())
@@ -55,10 +59,13 @@ impl Node {
         let fast = format!("{FAST}[identity.tpm]\npin_work_factor = 10\n");
         write_private(&node.home().join("icn.toml"), &fast);
         node.ok(&["id", "init"]);
+        if matches!(deed, Deed::Between) {
+            node.moves();
+            node.ok(&["id", "migrate", "--finish", "--yes"]);
+        }
         node.old = node.did();
         if matches!(deed, Deed::Back | Deed::Finish) {
-            let migrate = node.migrate();
-            node.ok(&migrate.iter().map(String::as_str).collect::<Vec<_>>());
+            node.moves();
         }
         fs::create_dir(node.path("kept")).unwrap();
         copy(&node.home(), &node.path("kept/home"));
@@ -70,6 +77,10 @@ impl Node {
         self.dir.path().join(name)
     }
 
+    fn pin(&self) -> String {
+        self.path("pin").to_str().unwrap().to_owned()
+    }
+
     fn home(&self) -> PathBuf {
         self.path("home")
     }
@@ -79,6 +90,11 @@ impl Node {
         fs::remove_dir_all(self.home()).unwrap();
         copy(&self.path("kept/home"), &self.home());
         self.device.reset(&self.path("kept"));
+    }
+
+    fn moves(&self) {
+        let migrate = self.migrate();
+        self.ok(&migrate.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     fn migrate(&self) -> Vec<String> {
@@ -97,7 +113,13 @@ impl Node {
     pub(crate) fn deed(&self) -> Vec<String> {
         match self.deed {
             Deed::Token | Deed::Tpm => self.migrate(),
-            Deed::Import => [self.migrate(), ["--mode", "import"].map(Into::into).into()].concat(),
+            Deed::Between => {
+                let beside = ["--key-label", "second", "--to-pin-file", &self.pin()];
+                [self.migrate(), beside.map(Into::into).into()].concat()
+            }
+            Deed::Import | Deed::TpmImport => {
+                [self.migrate(), ["--mode", "import"].map(Into::into).into()].concat()
+            }
             Deed::Back => ["id", "migrate", "--roll-back", "--yes"].map(Into::into).into(),
             Deed::Finish => ["id", "migrate", "--finish", "--yes"].map(Into::into).into(),
         }
@@ -228,10 +250,13 @@ impl Node {
         self.forget_doubts();
         let found = self.assert_opens(what);
         let was_in_file = self.is_in_file();
-        let deed = self.deed();
+        let (deed, pin) = (self.deed(), self.pin());
         let mut words: Vec<&str> = deed.iter().map(String::as_str).collect();
         if !goes_on {
             words = vec!["id", "migrate", "--roll-back", "--yes"];
+            if self.deed == Deed::Between {
+                words.extend(["--to-pin-file", &pin]);
+            }
         }
         let ran = self.icnctl(&words);
         let is_over = ran.err.contains("no migration of the identity");
@@ -242,13 +267,10 @@ impl Node {
             assert!(ran.code == 0 || is_over, "{what}: {}", ran.err);
         }
         let now = self.assert_opens(what);
-        let is_old = if self.deed == Deed::Import {
-            now == self.old && self.is_in_file()
-        } else {
-            now == self.old
-        };
+        let keeps_did = matches!(self.deed, Deed::Import | Deed::TpmImport);
+        let is_old = if keeps_did { now == self.old && self.is_in_file() } else { now == self.old };
         match (self.deed, goes_on) {
-            (Deed::Token | Deed::Tpm, true) => {
+            (Deed::Token | Deed::Tpm | Deed::Between, true) => {
                 assert!(!is_old, "{what}");
                 if thoroughly {
                     let previous = self.home().join("previous");
@@ -264,7 +286,7 @@ impl Node {
                 self.ok(&["id", "migrate", "--finish", "--yes"]);
                 self.assert_opens(what);
             }
-            (Deed::Import, true) => {
+            (Deed::Import | Deed::TpmImport, true) => {
                 assert!(!is_old && now == self.old, "{what}");
                 self.ok(&["id", "migrate", "--finish", "--yes"]);
                 self.assert_opens(what);
@@ -279,6 +301,6 @@ impl Node {
         for left in ["migration", "previous", "migration.json", "unfinished.json"] {
             assert!(!self.home().join(left).exists(), "{what}: {left} is left");
         }
-        found == self.old && (was_in_file || self.deed != Deed::Import)
+        found == self.old && (was_in_file || !keeps_did)
     }
 }
