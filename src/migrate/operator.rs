@@ -32,6 +32,7 @@ pub trait Operator {
     ///
     /// If it did not.
     ///
+    /// [`Home::open`]: crate::home::Home::open
     /// [`read_credentials`]: super::read_credentials
     fn prove(&mut self, staged: &Staged<'_>) -> Result<(), ProofError>;
 }
