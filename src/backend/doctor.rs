@@ -35,6 +35,8 @@ pub enum Remedy {
     NameToken,
     /// A public key that was deleted: `LoggedIn::write_public_key`.
     WritePublicKey,
+    /// What a probe has left: the token's own tool.
+    RemoveProbeKeys,
     /// A key that is elsewhere now, or under another label: `IdentityStore::relocate`.
     Relocate,
 }

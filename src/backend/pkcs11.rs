@@ -39,6 +39,7 @@ mod storage;
 mod strays;
 mod template;
 mod token;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,28 +47,24 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connection::LoginGuard;
-use self::keep::ToKeep;
 use self::key::TokenKey;
-use self::keygen::Lifetime;
 pub use self::logged_in::LoggedIn;
 use self::module::Module;
 use self::object::{Objects, with_id};
 use self::place::Place;
 use self::policy::Policy;
 use self::scheme::Scheme;
+use self::template::{DEFAULT_LABEL, storage_label};
 use self::token::{Token, Wanted};
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey,
-    ObjectNames, Pkcs11Locator, Plan, SeedImport, StorageVault, WrappedKey,
+    ObjectNames, Pkcs11Locator, Plan, SeedImport, StorageVault,
 };
 use crate::config::Pkcs11Config;
 use crate::did::Did;
 use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{DidKey, SealedKey};
-use crate::secret::{LockedText, Pin};
-
-/// `CKA_LABEL` of a new key where none is given.
-const DEFAULT_LABEL: &str = "icn-identity";
+use crate::secret::Pin;
 
 /// A PKCS#11 module, and the token of it that is configured.
 pub struct Pkcs11Backend {
@@ -106,16 +103,6 @@ impl Pkcs11Backend {
 
     fn token(&self) -> Result<Token, Pkcs11Error> {
         Token::select(&self.module, &self.wanted())
-    }
-
-    /// The token that keeps, or will keep, the storage key of a DID.
-    fn vault_token(&self, did: &Did) -> Result<Token, Pkcs11Error> {
-        let known = self.known().get(did.as_str()).cloned();
-        let wanted = match known {
-            Some(locator) => self.wanted().narrowed_to(&locator, &self.module)?,
-            None => self.wanted(),
-        };
-        Token::select(&self.module, &wanted)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, Pkcs11Locator>> {
@@ -223,11 +210,6 @@ impl Pkcs11Backend {
     fn label_or_default<'a>(&'a self, label: Option<&'a str>) -> &'a str {
         label.or(self.config.key_label.as_deref()).unwrap_or(DEFAULT_LABEL)
     }
-}
-
-/// `CKA_LABEL` of what keeps the storage key beside the key of this label.
-fn storage_label(of_key: &str) -> String {
-    format!("{} storage", if of_key.is_empty() { DEFAULT_LABEL } else { of_key })
 }
 
 /// Whether no key is in danger, or the operator knows of it.
@@ -404,42 +386,6 @@ impl Backend for Pkcs11Backend {
         // Which token it is may only be known by the DID.
         self.vault().is_some()
             && self.token().map_or(true, |token| may_make_keys(&self.config, &token))
-    }
-}
-
-impl StorageVault for Pkcs11Backend {
-    fn wrap_as(
-        &self,
-        plan: &Plan,
-        did: &Did,
-        storage_key: &LockedText,
-        _: &Credentials,
-    ) -> Result<Option<WrappedKey>, DeviceError> {
-        let token = self.vault_token(did)?;
-        let id = match &plan.names {
-            Some(names) => planned_on(&token, names)?.storage_id(),
-            None => template::random_id(&token.name())?,
-        };
-        let _login = LoginGuard::join(&token)?;
-        if !may_make_keys(&self.config, &token) {
-            return Ok(None);
-        }
-        let of_key = self.known().get(did.as_str()).map(|locator| locator.label.clone());
-        let label = storage_label(of_key.as_deref().unwrap_or_default());
-        let (id, label, lifetime) = (id.as_slice(), label.as_str(), Lifetime::Token);
-        storage::wrap(&token, ToKeep { id, label, lifetime, did, storage_key })
-    }
-
-    fn unwrap(
-        &self,
-        did: &Did,
-        wrapped: &WrappedKey,
-        _: &Credentials,
-    ) -> Result<LockedText, DeviceError> {
-        let token = self.vault_token(did)?;
-        let _login = LoginGuard::join(&token)?;
-        let session = token.session()?;
-        Objects { token: &token, session: &session }.unwrap(did, wrapped)
     }
 }
 

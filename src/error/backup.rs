@@ -199,6 +199,7 @@ impl BackupError {
             device,
             DeviceError::Pkcs11(
                 Pkcs11Error::NoToken { .. }
+                    | Pkcs11Error::OtherSerial { .. }
                     | Pkcs11Error::NotConfiguredToken { .. }
                     | Pkcs11Error::NoKey { .. }
                     | Pkcs11Error::NotFound { .. }

@@ -90,6 +90,7 @@ impl Pkcs11Error {
             | Self::NotConfiguredToken { .. }
             | Self::FoundTwice { .. } => ErrorKind::Configuration,
             Self::NoToken { .. }
+            | Self::OtherSerial { .. }
             | Self::OutOfReach { .. }
             | Self::NotFound { logged_in: false, .. } => ErrorKind::DeviceAbsent,
             Self::NoEd25519 { .. }
@@ -101,6 +102,7 @@ impl Pkcs11Error {
             | Self::NoPrivateKey { .. }
             | Self::NotFound { logged_in: true, .. } => ErrorKind::NotFound,
             Self::OtherKind { .. } => ErrorKind::InvalidInput,
+            Self::PublicKeyHidden { .. } => ErrorKind::Configuration,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
             Self::KeyReplaced { .. } | Self::KeyNotShown { .. } | Self::OtherPrivateKey { .. } => {
                 ErrorKind::OtherIdentity

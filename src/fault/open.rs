@@ -138,8 +138,8 @@ impl OpenError {
                  does)"
             }
             Self::NotItsKey => {
-                "the token pairs a wrong public key with this private key: remove the stray public \
-                 object, or generate a new key"
+                "do not use this device: it signs with another key than it shows, or wrongly; find out \
+                 why, then make a new key"
             }
             Self::Device(error) => return error.help(),
             Self::Challenge(error) => return error.help(),

@@ -38,6 +38,15 @@ pub enum Pkcs11Error {
         /// The label of a token that is there, and is the wanted one but for its label.
         renamed: Option<String>,
     },
+    /// No token matches, and one that is there has the wanted label, and another serial number:
+    /// it is another one, or was initialised anew.
+    #[error("no token matches {wanted}; present: {}", list(present))]
+    OtherSerial {
+        /// What was looked for.
+        wanted: String,
+        /// What is there.
+        present: Vec<String>,
+    },
     /// No token matches, and something between the module and a device does not
     /// answer.
     #[error("no token matches {wanted}; out of reach: {}", list(slots))]
@@ -205,18 +214,28 @@ pub enum Pkcs11Error {
         /// `with id …`
         key: String,
     },
-    /// Beside the public key that was to be written back lies another private key than the
-    /// identity's.
-    #[error(
-        "the private key {key} on token {token} is not the identity's, but {found}; nothing was written"
-    )]
+    /// The token has the public key, and shows it within a login only: it is a private object
+    /// (`CKA_PRIVATE`), or the token hides all. It has shown it without a login before, so
+    /// without that no PIN is sent there.
+    #[error("token {token} has the public key {key}, and shows it within a login only")]
+    PublicKeyHidden {
+        /// The token.
+        token: String,
+        /// `with id …`
+        key: String,
+    },
+    /// Another private key lies where that of a DID should be, although its public key may
+    /// still be beside it.
+    #[error("the private key {key} on token {token} is not that of {did}, but {found}")]
     OtherPrivateKey {
         /// The token.
         token: String,
         /// `with id …`
         key: String,
+        /// Whose key was expected.
+        did: Did,
         /// What it is: `an RSA key`, `another one of its kind`.
-        found: String,
+        found: &'static str,
     },
     /// The public key is in no encoding that is known, or no acceptable point.
     #[error("the public key on token {token} cannot be read: {reason}")]

@@ -38,6 +38,11 @@ pub(crate) trait DeviceSigner: fmt::Debug + Send + Sync {
 
     /// Signs a SHA-256 as ECDSA does. Of P-256 keys alone.
     fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError>;
+
+    /// Why the key did not prove that it is the one of its DID, as far as the device tells.
+    fn explain(&self, failed: OpenError) -> OpenError {
+        failed
+    }
 }
 
 /// What opening a device key brought: nothing here is believed until
@@ -58,20 +63,28 @@ impl OpenedDevice {
         self,
         did: &Did,
     ) -> Result<(Arc<Public>, OpenedMaterial), OpenError> {
+        self.prove(did)?;
+        Ok(self.into_proved(did))
+    }
+
+    fn prove(&self, did: &Did) -> Result<(), OpenError> {
         if self.shown != *did.verifying_key() {
             return Err(OpenError::WrongKey {
                 expected: did.clone(),
                 found: Did::fitting(did.method(), &self.shown),
             });
         }
-        prove_possession(&self.shown, |challenge| self.signer.sign(challenge))?;
+        prove_possession(&self.shown, |challenge| self.signer.sign(challenge))
+    }
+
+    fn into_proved(self, did: &Did) -> (Arc<Public>, OpenedMaterial) {
         let public = Arc::new(Public::new(did.clone(), Some(self.evidence)));
         let opened = Opened {
             handle: self.handle,
             signer: self.signer,
             verify_after_sign: self.verify_after_sign,
         };
-        Ok((public, OpenedMaterial(Box::new(opened))))
+        (public, OpenedMaterial(Box::new(opened)))
     }
 }
 
@@ -136,7 +149,8 @@ pub(super) fn open(
 ) -> Result<(ProvenanceKind, Arc<Public>, OpenedMaterial), OpenError> {
     let opened = material.0.open(pin)?;
     let provenance = opened.evidence.provenance();
-    let (public, material) = opened.into_material(&public.did)?;
+    opened.prove(&public.did).map_err(|failed| opened.signer.explain(failed))?;
+    let (public, material) = opened.into_proved(&public.did);
     Ok((provenance, public, material))
 }
 

@@ -10,9 +10,11 @@ mod lies;
 mod names;
 mod naming;
 mod p256;
+mod replaced;
 mod shown;
 mod traffic;
 mod unfinished;
+mod unfit;
 mod unseen;
 mod walk;
 

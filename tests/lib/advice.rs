@@ -7,10 +7,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use icn_identity::ErrorKind;
 use icn_identity::error::{
     Explain, KeystoreError, ModuleProblem, PinProblem, Pkcs11Error, TpmError, TpmState,
 };
+use icn_identity::{Did, ErrorKind, Key};
 
 struct Row {
     error: Box<dyn Explain>,
@@ -24,6 +24,10 @@ fn row(
     not: &'static [&'static str],
 ) -> Row {
     Row { error: Box::new(error), says, not }
+}
+
+fn did() -> Did {
+    Key::generate().unwrap().did().clone()
 }
 
 fn t() -> String {
@@ -78,6 +82,7 @@ fn of_modules() -> Vec<Row> {
 
 fn of_tokens() -> Vec<Row> {
     let no_token = |present| Pkcs11Error::NoToken { wanted: t(), present, renamed: None };
+    let namesake = Pkcs11Error::OtherSerial { wanted: t(), present: vec![t()] };
     let half = |of_identity| Pkcs11Error::NoPublicKey { token: t(), key: t(), of_identity };
     let pin = |problem| Pkcs11Error::PinUnusable { token: t(), problem };
     let not_taken = |problem| Pkcs11Error::PinNotTaken { token: t(), problem };
@@ -85,6 +90,17 @@ fn of_tokens() -> Vec<Row> {
     vec![
         row(no_token(vec![]), &["SOFTHSM2_CONF", "plug the token in"], &["`serial`"]),
         row(no_token(vec![t()]), &["correct `token` or `serial`"], &["SOFTHSM2_CONF"]),
+        row(namesake, &["initialised anew", "own backup", "relocate"], &["plug", "generate"]),
+        row(
+            Pkcs11Error::NoKey { token: t(), wanted: t() },
+            &["--login --list-objects"],
+            &["generate", "--list-objects` shows what it has;"],
+        ),
+        row(
+            Pkcs11Error::PublicKeyHidden { token: t(), key: t() },
+            &["relocate", "your token"],
+            &["generate", "write_public_key", "delete"],
+        ),
         row(half(true), &["write_public_key"], &["generate"]),
         row(half(false), &["--write-object"], &["generate", "write_public_key"]),
         row(
@@ -93,7 +109,7 @@ fn of_tokens() -> Vec<Row> {
             &["generate", "plug"],
         ),
         row(
-            Pkcs11Error::OtherPrivateKey { token: t(), key: t(), found: t() },
+            Pkcs11Error::OtherPrivateKey { token: t(), key: t(), did: did(), found: "f" },
             &["own backup", "bring the token"],
             &["generate", "stray", "write_public_key"],
         ),

@@ -177,7 +177,8 @@ fn a_mismatched_pair_signs_nothing_but_the_challenge() {
         assert_eq!(locator.id, [0xaa]);
         let did = did_at(&backend, &locator);
         let refused = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN)).unwrap_err();
-        assert_shows(refused, &["the private key does not belong to the public key"]);
+        let said = ["private key with id aa on token node-1", "is not that of", did.as_str()];
+        assert_shows(refused, &said);
     });
 }
 

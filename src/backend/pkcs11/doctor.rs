@@ -4,6 +4,7 @@
 //! gone afterwards, and with one that is there. Both only report; what it means for an
 //! identity is said by [`TokenReport::verdicts`] and [`ProbeReport::verdicts`].
 
+mod advice;
 mod cleaning;
 mod honesty;
 mod kept;
@@ -17,15 +18,16 @@ use serde::Serialize;
 
 pub use self::honesty::{Honesty, Told};
 pub use self::kept::{Kept, StorageReport};
-pub use self::known::{Claim, KnownKeyReport, Opens, hidden, unfinished};
+pub use self::known::{Claim, KnownKeyReport, Opens};
 pub use self::measure::Latency;
 pub use self::options::{KnownKey, ProbeOptions};
 pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};
+pub use self::verdict::{hidden, unfinished};
 use super::failure::in_full;
 use super::info::TokenInfo;
 use super::module::Module;
 use super::object::Objects;
-use super::token::{Token, Wanted, out_of_reach, present, renamed};
+use super::token::{Token, Wanted, has_namesake, out_of_reach, present, renamed};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
@@ -50,6 +52,9 @@ pub struct ModuleReport {
     pub tokens: Vec<TokenReport>,
     /// The label of a token that is the configured one but for its label.
     pub renamed: Option<String>,
+    /// Whether a token has the configured label, and another serial number than the configured
+    /// one: it is another one, or was initialised anew.
+    pub namesake: bool,
     /// What does not answer between the module and a device, where the configuration means
     /// no token that is there.
     pub out_of_reach: Vec<String>,
@@ -132,6 +137,7 @@ pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
         true => (None, Vec::new()),
         false => (renamed(&wanted, &tokens), out_of_reach(&module)),
     };
+    let namesake = !is_there && has_namesake(&wanted, &tokens);
     Ok(ModuleReport {
         path: module.path().display().to_string(),
         description: info.library_description().trim().to_owned(),
@@ -140,6 +146,7 @@ pub fn examine(config: &Pkcs11Config) -> Result<ModuleReport, Pkcs11Error> {
         interface: info.cryptoki_version().to_string(),
         tokens: tokens.iter().map(|token| of_token(token, config, &wanted)).collect(),
         renamed,
+        namesake,
         out_of_reach,
     })
 }
@@ -189,6 +196,9 @@ fn keys(token: &Token) -> Result<(Vec<KeyReport>, bool), Pkcs11Error> {
             let (label, id) = (objects.label(object)?, objects.id(object)?);
             let uri = Pkcs11Locator { label: label.clone(), ..super::locator(token, id, "") };
             let (did, problem) = match objects.point(object) {
+                _ if objects.keeps_storage(object)? => {
+                    (None, Some("it keeps the storage key of an identity".to_owned()))
+                }
                 Ok(Some(key)) => (Some(Did::fitting(DidMethod::Icn, &key)), None),
                 Ok(None) => (None, Some("it shows no CKA_EC_POINT".to_owned())),
                 Err(error) => (None, Some(in_full(&error))),

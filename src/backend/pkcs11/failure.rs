@@ -82,6 +82,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What the module answered, if that is the cause of an error.
+pub(super) fn answer<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a RvError> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(Failure::Returned(answer)) = error.downcast_ref() {
+            return Some(answer);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// An error with its causes, in one line.
 pub(super) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

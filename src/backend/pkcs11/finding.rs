@@ -104,7 +104,13 @@ impl Pkcs11Backend {
     pub fn shows_a_key(&self) -> Result<bool, Pkcs11Error> {
         let token = self.token()?;
         let session = token.session()?;
-        Ok(!Objects { token: &token, session: &session }.all_public()?.is_empty())
+        let objects = Objects { token: &token, session: &session };
+        for public in objects.all_public()? {
+            if !objects.keeps_storage(public)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// **Blocks** on the device. Whether the token of a locator shows public keys, of

@@ -11,6 +11,7 @@ use super::login::Meant;
 use super::object::Objects;
 use super::place::{Place, Seen, with_name};
 use super::pool::{Condition, Lease, NoLease};
+use super::put_back::ANOTHER;
 use super::raw::NotSigned;
 use super::recovery::{Doubt, judge};
 use super::token::Token;
@@ -125,6 +126,15 @@ impl DeviceSigner for TokenSigner {
     fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError> {
         self.sign_input(digest)
     }
+
+    fn explain(&self, failed: OpenError) -> OpenError {
+        let found = match &failed {
+            OpenError::NotItsKey => Some(self.other_kind().unwrap_or(ANOTHER)),
+            OpenError::Challenge(SignError::Device(_)) => self.other_kind(),
+            _ => None,
+        };
+        found.map_or(failed, |found| self.place.other_private_key(found).into())
+    }
 }
 
 impl TokenSigner {
@@ -185,6 +195,16 @@ impl TokenSigner {
         }
         lease.spoil(condition);
         Err(Failed { error, lost })
+    }
+
+    /// What lies there, if it is no key of this algorithm. Looked at only when something is
+    /// wrong: not every module tells the type of a key right.
+    fn other_kind(&self) -> Option<&'static str> {
+        let lease = self.lease().ok()?;
+        let objects = lease.objects()?;
+        let private = objects.pair(&self.place.locator.id).ok()?.private;
+        let [private] = private.as_slice() else { return None };
+        objects.other_kind(*private, self.algorithm()).ok()?
     }
 
     fn algorithm(&self) -> AlgorithmId {

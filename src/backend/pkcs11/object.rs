@@ -10,6 +10,7 @@ use cryptoki_sys::{CK_ULONG, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 use super::point;
 use super::scheme::{self, P256_OID};
 use super::session::Session;
+use super::template::{ID_LENGTH, is_storage_label, storage_label};
 use super::token::Token;
 use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::backend::Pkcs11Uri;
@@ -161,6 +162,17 @@ impl Objects<'_> {
         let on_curve = curve.is_some_and(|curve| curve == P256_OID)
             || encoded.is_some_and(|point| point::decode(AlgorithmId::P256, &point).is_ok());
         Ok(on_curve && verify.and_then(|told| boolean(&told)) != Some(false))
+    }
+
+    /// Whether a public key is that of a pair which keeps the storage key of an identity, by
+    /// the names that it was made with: on a token that takes no usages it looks like one that
+    /// signs.
+    pub(super) fn keeps_storage(self, public: ObjectHandle) -> Result<bool, Pkcs11Error> {
+        let label = self.label(public)?;
+        Ok(is_storage_label(&label)
+            && self.id(public)?.len() == ID_LENGTH
+            // An identity's may be called so, and then has one of its own.
+            && !self.is_anything_labelled(&storage_label(&label))?)
     }
 
     /// All objects that match.

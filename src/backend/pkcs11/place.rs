@@ -120,6 +120,16 @@ impl Place {
         Ok(())
     }
 
+    /// Whether the token does not show the key to whoever is not logged in, as it has before.
+    pub(super) fn hides_what_it_showed(&self) -> Result<bool, Pkcs11Error> {
+        let (token, session) = self.session()?;
+        if session.says_logged_in() {
+            return Ok(false);
+        }
+        let shown = self.check(Objects { token: &token, session: &session })?.is_some();
+        Ok(self.must_be_shown && !shown)
+    }
+
     /// The same before a PIN is sent: a token that has shown the key, today or years ago,
     /// has to show it now. Another one can have its names.
     pub(super) fn check_before_pin(&self, objects: Objects<'_>) -> Result<(), Pkcs11Error> {
@@ -178,6 +188,16 @@ impl Place {
             key,
             expected: self.did.clone(),
             found: Did::fitting(self.did.method(), found),
+        }
+    }
+
+    /// That another private key lies where that of the DID should be.
+    pub(super) fn other_private_key(&self, found: &'static str) -> Pkcs11Error {
+        Pkcs11Error::OtherPrivateKey {
+            token: self.locator.token.clone(),
+            key: with_id(&self.locator.id),
+            did: self.did.clone(),
+            found,
         }
     }
 

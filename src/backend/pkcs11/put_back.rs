@@ -14,18 +14,23 @@ use crate::did::Did;
 use crate::error::{OpenError, Pkcs11Error, SignError};
 use crate::key::challenge::prove_possession;
 
+/// What lies where a private key should be, whose signatures its public key does not verify.
+pub(super) const ANOTHER: &str = "another one of its kind: what it signs does not verify";
+
 impl Pkcs11Backend {
     /// **Blocks** on the device. Writes the public key of a DID to the token beside its
-    /// private key, where the public object was deleted; does nothing where it is there.
+    /// private key, where the public object was deleted; writes nothing where it is there.
     /// The PIN is sent, once, although the token does not show the key: to the token of the
-    /// locator, and not where that shows another key. Before the key is written, the
-    /// private key signs a challenge which this very public key verifies.
+    /// locator, and not where that shows another key. First, the private key signs a
+    /// challenge which this very public key verifies.
     ///
     /// # Errors
     ///
     /// As when a key is opened; [`Pkcs11Error::NoKey`] if the private key is not there
     /// either, [`Pkcs11Error::KeyReplaced`] if another public key is there,
-    /// [`Pkcs11Error::OtherPrivateKey`] if the private key is another one.
+    /// [`Pkcs11Error::OtherPrivateKey`] if the private key is another one;
+    /// [`Pkcs11Error::PublicKeyHidden`] if the token has the public key then and does not show
+    /// it without a login, as it has before.
     pub fn write_public_key(
         &self,
         locator: &Pkcs11Locator,
@@ -36,7 +41,19 @@ impl Pkcs11Backend {
         let place = self.place(locator, did)?;
         let token = place.token_to_open()?;
         let login = LoginGuard::enter_for(Meant::KeyNotShown(&place), &token, pin, self.policy())?;
-        LoggedIn { backend: self, token, login }.put_back(locator, did)
+        LoggedIn { backend: self, token, login }.put_back(locator, did)?;
+        // Nobody is logged in any more, unless another key is open.
+        match place.hides_what_it_showed() {
+            Ok(true) => {
+                let (token, key) = (locator.token.clone(), with_id(&locator.id));
+                Err(Pkcs11Error::PublicKeyHidden { token, key }.into())
+            }
+            Ok(false) => Ok(()),
+            Err(error) => {
+                log::debug!("whether the public key is shown was not seen: {error}");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -50,21 +67,21 @@ impl LoggedIn<'_> {
         let Some(private) = objects.at_most_one(&pair.private, || with_id(id))? else {
             return Err(objects.no_private_key(id, public)?.into());
         };
-        if let Some(public) = public {
-            return match objects.point(public)? {
-                Some(found) if found != *key => Err(Pkcs11Error::KeyReplaced {
-                    token: self.token().name(),
-                    key: objects.name_of(public),
-                    expected: did.clone(),
-                    found: Did::fitting(did.method(), &found),
-                }
-                .into()),
-                _ => Ok(()),
-            };
+        if let Some(public) = public
+            && let Some(found) = objects.point(public)?
+            && found != *key
+        {
+            return Err(Pkcs11Error::KeyReplaced {
+                token: self.token().name(),
+                key: objects.name_of(public),
+                expected: did.clone(),
+                found: Did::fitting(did.method(), &found),
+            }
+            .into());
         }
-        let is_another = |found: &str| {
-            let (token, key, found) = (self.token().name(), with_id(id), found.to_owned());
-            OpenError::from(Pkcs11Error::OtherPrivateKey { token, key, found })
+        let is_another = |found: &'static str| {
+            let (token, key, did) = (self.token().name(), with_id(id), did.clone());
+            OpenError::from(Pkcs11Error::OtherPrivateKey { token, key, did, found })
         };
         // Before it is asked to sign: what another key answers to that says little.
         if let Some(found) = objects.other_kind(private, key.algorithm())? {
@@ -80,10 +97,12 @@ impl LoggedIn<'_> {
         });
         match proved {
             Ok(()) => {}
-            Err(OpenError::NotItsKey) => return Err(is_another("another one of its kind")),
+            Err(OpenError::NotItsKey) => return Err(is_another(ANOTHER)),
             Err(error) => return Err(error),
         }
-        objects.create_public(key, id, &locator.label)?;
+        if public.is_none() {
+            objects.create_public(key, id, &locator.label)?;
+        }
         Ok(())
     }
 }
@@ -122,7 +141,7 @@ impl LoggedIn<'_> {
 
 impl Objects<'_> {
     /// What a key is, by its type and its curve, if it is none of this algorithm.
-    fn other_kind(
+    pub(super) fn other_kind(
         self,
         key: ObjectHandle,
         algorithm: AlgorithmId,

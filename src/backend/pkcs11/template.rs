@@ -9,6 +9,22 @@ use crate::evidence::DeviceIdentity;
 /// Bytes of the `CKA_ID` of what is made here; also where it was planned before.
 pub(super) const ID_LENGTH: usize = 16;
 
+/// `CKA_LABEL` of a new key where none is given.
+pub(super) const DEFAULT_LABEL: &str = "icn-identity";
+
+/// The end of the `CKA_LABEL` of what keeps a storage key.
+const STORAGE: &str = " storage";
+
+/// `CKA_LABEL` of what keeps the storage key beside the key of this label.
+pub(super) fn storage_label(of_key: &str) -> String {
+    format!("{}{STORAGE}", if of_key.is_empty() { DEFAULT_LABEL } else { of_key })
+}
+
+/// Whether it is one of those.
+pub(super) fn is_storage_label(label: &str) -> bool {
+    label.strip_suffix(STORAGE).is_some_and(|of_key| !of_key.is_empty())
+}
+
 /// A random `CKA_ID` of 16 bytes: no other object has it, so whatever has it
 /// was made by us.
 pub(super) fn random_id(token: &str) -> Result<Vec<u8>, Pkcs11Error> {

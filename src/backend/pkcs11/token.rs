@@ -93,7 +93,11 @@ impl Token {
                 if renamed.is_none() && !slots.is_empty() {
                     return Err(Pkcs11Error::OutOfReach { wanted: text, slots });
                 }
-                Err(Pkcs11Error::NoToken { wanted: text, present: names(&others), renamed })
+                let (is_namesake, present) = (has_namesake(wanted, &others), names(&others));
+                Err(match is_namesake && renamed.is_none() {
+                    true => Pkcs11Error::OtherSerial { wanted: text, present },
+                    false => Pkcs11Error::NoToken { wanted: text, present, renamed },
+                })
             }
             (Some(token), false) => {
                 matching.push(token);
@@ -240,6 +244,11 @@ impl fmt::Debug for Token {
 pub(super) fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
     let found = present.iter().find(|token| wanted.is_renamed(token));
     found.map(|token| token.seen.identity.label.clone())
+}
+
+/// Whether one has the label of the wanted token, and another serial number.
+pub(super) fn has_namesake(wanted: &Wanted, present: &[Token]) -> bool {
+    present.iter().any(|token| wanted.is_namesake(token))
 }
 
 /// The field of the configuration by which these tokens differ.

@@ -281,7 +281,7 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
                 text,
                 "\nWARNING, the token does not show this key: {}. If it has the private key, write \
                  the public key back: `icnctl id write-public-key`. If the key is on another token \
-                 now: `icnctl id relocate`.\n",
+                 now: `icnctl id relocate`. If it is gone, put the token's own backup back.\n",
                 one_line(reason)
             );
         }

@@ -27,6 +27,12 @@ impl Pkcs11Error {
                 "plug the token in; if it is one in software, name its own configuration by the \
                  variable that it wants (as SOFTHSM2_CONF), also for a service and under sudo"
             }
+            Self::OtherSerial { .. } => {
+                "the token of that label has another serial number than the one that is meant. If it \
+                 was initialised anew, its keys are gone: put the token's own backup back. Else bring \
+                 the token that is meant; if the key is on another now, record where it is \
+                 (`IdentityStore::relocate`)"
+            }
             Self::NoToken { .. } => {
                 "plug the token in, or correct `token` or `serial` (or `key`) under [identity.pkcs11]"
             }
@@ -46,8 +52,8 @@ impl Pkcs11Error {
             Self::NoEd25519 { .. } => "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN",
             Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
             Self::NoKey { .. } => {
-                "check that this is the right token; `pkcs11-tool --module MODULE --token-label TOKEN \
-                 --list-objects` shows what it has"
+                "check that this is the right token: `pkcs11-tool --module MODULE --token-label TOKEN \
+                 --login --list-objects` shows what it has, private keys too"
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows \
@@ -118,14 +124,19 @@ impl Pkcs11Error {
                  restore it or the token"
             }
             Self::OtherPrivateKey { .. } => {
-                "the identity's private key is not there: put it back from the token's own backup, \
-                 under its id; or bring the token that has it"
+                "the private key of this DID is not there: put it back from the token's own backup, \
+                 under its id, or bring the token that has it; and find out who put another there"
             }
             Self::KeyNotShown { .. } => {
                 "find out whether it is another token with the same label and serial number. If it \
                  is yours and its public key was deleted, write that back \
                  (`LockedIdentity::write_public_key`, which sends the PIN); if the key is on another token \
                  now, record where it is (`IdentityStore::relocate`)"
+            }
+            Self::PublicKeyHidden { .. } => {
+                "if it is your token, record that it does not show the key any more \
+                 (`IdentityStore::relocate`, with the token named by its URI): until then no PIN is \
+                 sent to it"
             }
             Self::PublicKey { .. } => {
                 "this key cannot be used here: generate another in the device"

@@ -95,8 +95,6 @@ fn a_token_on_which_no_key_lasts_is_not_fit_although_keys_of_a_session_work() {
         ("lasting-objects CKR_DEVICE_MEMORY", "CKR_DEVICE_MEMORY"),
         // It says that it made one, which goes with the session.
         ("lasting-objects pass", "which was made to last"),
-        // `id init` wants three, too: the login, the key that is open, and one to make.
-        ("max-sessions 2", "CKR_SESSION_COUNT"),
     ] {
         hsm.script(script);
         let (code, report) = doctor(&hsm, &home, &["--probe"]);

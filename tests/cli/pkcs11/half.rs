@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use support::home::{Home, openssl_verifies};
 use support::softhsm::{PIN, SoftHsm, count, module};
 
-fn delete(hsm: &SoftHsm, kind: &str) {
+pub(super) fn delete(hsm: &SoftHsm, kind: &str) {
     let label = ["--label", "icn-identity"];
     let args = [&["--delete-object", "--type", kind][..], &label].concat();
     hsm.pkcs11_tool_on("node-1", &args);
@@ -76,7 +76,7 @@ fn a_public_key_is_not_written_beside_the_private_key_of_another() {
         let public = ["--delete-object", "--type", "pubkey", "--label", "other"];
         hsm.pkcs11_tool_on("node-1", &public);
         let before = hsm.objects("node-1");
-        let says = ["is not the identity's, but ", found, "own backup"];
+        let says = ["is not that of did:", ", but ", found, "own backup"];
         let (ran, calls) = hsm.calls(|| home.fails(&["id", "write-public-key"], b"", &says));
         assert!(!ran.err.contains("stray") && !ran.err.contains("generate"), "{}", ran.err);
         // One of another kind is not asked to sign.
@@ -174,7 +174,7 @@ fn a_module_that_does_not_start_has_the_advice_for_that() {
 }
 
 /// The verdict on the identity's key; the exit code.
-fn doctor(home: &Home, how: &[&str]) -> (i32, Value, String) {
+pub(super) fn doctor(home: &Home, how: &[&str]) -> (i32, Value, String) {
     let ran = home.icnctl(&[&["--format", "json", "backend", "doctor"][..], how].concat(), b"");
     let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err));
     let verdicts = report["verdicts"].as_array().unwrap();

@@ -169,6 +169,44 @@ fn where_nobody_is_logged_in_nothing_is_said_to_be_left() {
     assert_eq!(ids(&hsm), Vec::<String>::new());
 }
 
+/// On a token that hides them, or as private objects.
+#[test]
+fn what_a_probe_has_left_and_only_a_login_shows_is_named_by_the_next() {
+    for (script, kind) in
+        [("login-to-see", "EC:prime256v1"), ("private-only", "EC:edwards25519"), ("", "AES:32")]
+    {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home();
+        let make = if kind.starts_with("AES") { "--keygen" } else { "--keypairgen" };
+        let label = ["--label", "icn-identity probe"];
+        let make = [make, "--key-type", kind, "--id", "0b57ac1e"];
+        hsm.pkcs11_tool_on("node-1", &[&make[..], &label].concat());
+        if script == "private-only" {
+            // Its private half alone.
+            let public = ["--delete-object", "--type", "pubkey"];
+            hsm.pkcs11_tool_on("node-1", &[&public[..], &label].concat());
+        }
+        hsm.script(script);
+        let (_, report) = doctor(&hsm, &home, &[]);
+        assert!(!report.to_string().contains("left of a probe"), "{report}");
+        let left = hsm.objects("node-1");
+        for probe in ["--probe", LASTING] {
+            let (code, report) = doctor(&hsm, &home, &[probe]);
+            assert_eq!(code, 0, "{report}");
+            assert_eq!(report["probe"]["left"], serde_json::json!(["0b57ac1e"]), "{report}");
+            assert_eq!(report["probe"]["keys"], 0, "{report}");
+            assert_eq!(state(&report, "nothing is left of a probe"), "warning", "{report}");
+            let found = said(&report, "nothing is left of a probe", "found");
+            assert!(found.contains("CKA_ID 0b57ac1e"), "{found}");
+            let advice = said(&report, "nothing is left of a probe", "advice");
+            let command = "--login --delete-object --label 'icn-identity probe' --type privkey";
+            assert!(advice.contains(command), "{advice}");
+            // Another probe may be at work: it is for the operator to remove.
+            assert_eq!(hsm.objects("node-1"), left);
+        }
+    }
+}
+
 /// Of a probe that was killed, say.
 #[test]
 fn a_key_that_a_probe_has_left_is_told_of_and_never_offered() {

@@ -57,6 +57,8 @@ pub(crate) struct Script {
     /// `read-only-makes-nothing`: keys are made in a writing session only, those too that
     /// go with it.
     pub(crate) read_only_makes_nothing: bool,
+    /// `writing-sessions CKR`: none are opened, and this is the answer.
+    pub(crate) writing_sessions: Option<CK_RV>,
     /// `session-objects CKR`: none are made, and this is the answer.
     pub(crate) session_objects: Option<CK_RV>,
     /// `session-objects last`: they are made as lasting ones.
@@ -196,6 +198,7 @@ impl Script {
             ["login-to-see"] => self.login_to_see = true,
             ["no-null-sign"] => self.no_null_sign = true,
             ["read-only-makes-nothing"] => self.read_only_makes_nothing = true,
+            ["writing-sessions", code] => self.writing_sessions = Some(codes::code(code)?),
             ["session-objects", "last"] => self.session_objects_last = true,
             ["session-objects", code] => self.session_objects = Some(codes::code(code)?),
             ["lasting-objects", "pass"] => self.lasting_objects_pass = true,

@@ -247,6 +247,10 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
             if state.script.max_sessions.is_some_and(|max| state.sessions.len() as u64 >= max) {
                 return CKR_SESSION_COUNT;
             }
+            if let Some(rv) = state.script.writing_sessions.filter(|_| flags & CKF_RW_SESSION != 0)
+            {
+                return rv;
+            }
         }
         let Some(function) = real.C_OpenSession else { return CKR_FUNCTION_NOT_SUPPORTED };
         let mut opened = 0;

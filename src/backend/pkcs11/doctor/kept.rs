@@ -1,8 +1,9 @@
 //! Whether a token keeps a storage key: tried in both ways.
 
+use cryptoki::error::RvError;
 use serde::Serialize;
 
-use super::super::failure::in_full_of_making;
+use super::super::failure::{answer, in_full_of_making};
 use super::super::keep::ToKeep;
 use super::super::keygen::Lifetime;
 use super::super::object::Objects;
@@ -42,6 +43,8 @@ pub enum Kept {
     /// It does not do it with a key that goes with its session, and the probe was not
     /// allowed a lasting one ([`ProbeOptions::with_lasting_key`]).
     NotInSession(String),
+    /// No session was left to try it in.
+    NoSession(String),
     /// A new key may take the place of one that is there: it was not tried.
     KeysInSlots,
 }
@@ -68,6 +71,7 @@ impl Kept {
             Self::NotInSession(reason) => {
                 format!("not with a key that goes with its session: {reason}")
             }
+            Self::NoSession(reason) => format!("no session was left to try it: {reason}"),
             Self::KeysInSlots => {
                 "not tried, since its key may take the place of one that is there".into()
             }
@@ -96,13 +100,15 @@ fn tried_by(token: &Token, way: Way, allowed: bool, options: &ProbeOptions) -> R
     Ok(match kept_for(token, way, options.lifetime())? {
         None if write_protected && !options.lasting_key => Kept::Fails(WRITE_PROTECTED.into()),
         None => Kept::Works,
-        Some(refused) if write_protected || options.lasting_key => Kept::Fails(refused),
-        Some(refused) => Kept::NotInSession(refused),
+        Some((Some(RvError::SessionCount), refused)) => Kept::NoSession(refused),
+        Some((Some(RvError::TokenWriteProtected), refused)) => Kept::Fails(refused),
+        Some((_, refused)) if write_protected || options.lasting_key => Kept::Fails(refused),
+        Some((_, refused)) => Kept::NotInSession(refused),
     })
 }
 
-/// Why it does not work; `None` if it does.
-fn kept_for(token: &Token, way: Way, lifetime: Lifetime) -> Result<Option<String>, Error> {
+/// Why it does not work, and what the token has answered; `None` if it does.
+fn kept_for(token: &Token, way: Way, lifetime: Lifetime) -> Result<Option<Refused>, Error> {
     // Whose it is does not matter: what is kept belongs to some DID.
     let key = Key::<Software, _>::generate()?;
     let storage_key = LockedText::from("a storage key of a probe, which opens nothing");
@@ -116,21 +122,28 @@ fn kept_for(token: &Token, way: Way, lifetime: Lifetime) -> Result<Option<String
         let keep = ToKeep { id, label, lifetime, did, storage_key: &storage_key };
         match wrap_by(token, way, keep) {
             Ok(_) => Ok(None),
-            Err(NotKept::Refused(error)) => Ok(Some(in_full_of_making(&error))),
+            Err(NotKept::Refused(error)) => Ok(Some(said(&error))),
             // What is left is named when it cannot be removed here either.
             Err(NotKept::Failed(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
                 id: left,
                 source,
                 ..
-            }))) if left == hex::encode(id) => Ok(Some(in_full_of_making(source.as_ref()))),
+            }))) if left == hex::encode(id) => Ok(Some(said(source.as_ref()))),
             Err(NotKept::Failed(error)) => Err(error.into()),
         }
     })
 }
 
-fn refusal(token: &Token, error: DeviceError) -> Result<Option<String>, Error> {
+fn refusal(token: &Token, error: DeviceError) -> Result<Option<Refused>, Error> {
     if was_lost(token, &error) {
         return Err(error.into());
     }
-    Ok(Some(in_full_of_making(&error)))
+    Ok(Some(said(&error)))
+}
+
+/// The answer of the token, and the whole of what went wrong.
+type Refused = (Option<RvError>, String);
+
+fn said(error: &(dyn std::error::Error + 'static)) -> Refused {
+    (answer(error).copied(), in_full_of_making(error))
 }

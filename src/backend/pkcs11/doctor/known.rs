@@ -9,22 +9,19 @@ use super::super::finding::{meant, shown_at};
 use super::super::object::Objects;
 use super::super::place::Place;
 use super::super::token::Token;
+use super::advice::{IDENTITYS_KEY, NAMED_KEY, advice, failed, remedy, unseen};
+use super::in_full;
 use super::options::KnownKey;
-use super::{ModuleReport, in_full};
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::backend::pkcs11::Pkcs11Backend;
 use crate::backend::{Backend as _, Credentials, KeyAtRest, Locator, Pkcs11Uri, StorageVault as _};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
-use crate::error::{DeviceError, Error, OpenError, Pkcs11Error};
+use crate::error::{DeviceError, Error};
 use crate::evidence::{Attribute, Fact, HISTORY, ProvenanceKind, Word};
 use crate::key::DidKey;
 use crate::secret::Pin;
 use crate::signer::DidSignerExt as _;
-
-const IDENTITYS_KEY: &str = "the identity's key";
-const IDENTITYS_STORAGE: &str = "the identity's storage key";
-const NAMED_KEY: &str = "the key that is there";
 
 /// What came of opening a key that is there.
 #[derive(Debug, Clone, Serialize)]
@@ -41,8 +38,11 @@ pub struct KnownKeyReport {
     pub more_than_before: Vec<Claim>,
     /// Why it did not open.
     pub problem: Option<String>,
-    /// The token has the private key, and not its public key.
-    pub lacks_public_key: bool,
+    /// What to do then.
+    pub advice: Option<String>,
+    /// What does as the advice says, where that is one thing.
+    #[serde(skip)]
+    pub remedy: Option<Remedy>,
     /// Whether the token opens the storage key of its identity; why not.
     pub storage_key: Option<Opens>,
 }
@@ -146,10 +146,8 @@ impl KnownKey {
             Err(error) if error.is_wrong_pin() => Err(error),
             Err(error) => Ok(KnownKeyReport {
                 problem: Some(in_full(&error)),
-                lacks_public_key: matches!(
-                    error.device(),
-                    Some(DeviceError::Pkcs11(Pkcs11Error::NoPublicKey { .. }))
-                ),
+                advice: Some(advice(&error, self.requirement())),
+                remedy: remedy(&error, self.requirement()),
                 ..self.report()
             }),
         }
@@ -162,7 +160,8 @@ impl KnownKey {
             provenance: None,
             more_than_before: Vec::new(),
             problem: None,
-            lacks_public_key: false,
+            advice: None,
+            remedy: None,
             storage_key: None,
         }
     }
@@ -194,21 +193,6 @@ impl KnownKey {
     }
 }
 
-/// Of a key that its token may show within a login only.
-#[must_use]
-pub fn hidden() -> Verdict {
-    unseen(NAMED_KEY)
-}
-
-fn unseen(requirement: &'static str) -> Verdict {
-    verdict(
-        requirement,
-        Outcome::Warning,
-        "the token does not show it without a login, so it was not seen",
-        "a probe opens it",
-    )
-}
-
 /// Opens, within the login that there is, the key that a URI means, which has it sign a
 /// challenge.
 ///
@@ -237,7 +221,8 @@ pub(super) fn opened_hidden(
             provenance: None,
             more_than_before: Vec::new(),
             problem: Some(in_full(&error)),
-            lacks_public_key: false,
+            advice: Some(advice(&error.into(), NAMED_KEY)),
+            remedy: None,
             storage_key: None,
         }),
     }
@@ -245,164 +230,4 @@ pub(super) fn opened_hidden(
 
 fn backend(config: &Pkcs11Config) -> Result<Pkcs11Backend, Error> {
     Ok(Pkcs11Backend::open(config).map_err(DeviceError::from)?)
-}
-
-impl KnownKeyReport {
-    /// Whether the token claims of it what its history does not allow: a no has become
-    /// a yes, or it is `hardware` now and was not.
-    #[must_use]
-    pub fn is_claimed_too_much(&self) -> bool {
-        let hardware = self.provenance == Some(ProvenanceKind::Hardware);
-        let mut said = self.more_than_before.iter().filter(|claim| claim.word != Word::Nobody);
-        said.any(|claim| claim.before == Fact::False || hardware)
-    }
-
-    pub(super) fn verdict(&self) -> Verdict {
-        let requirement = if self.is_identitys { IDENTITYS_KEY } else { NAMED_KEY };
-        let Some(provenance) = self.provenance else {
-            let problem = self.problem.clone().unwrap_or_default();
-            if self.lacks_public_key && self.is_identitys {
-                let advice = "write the public key back, which the header knows";
-                return verdict(requirement, Outcome::Fail, problem, advice)
-                    .remedied_by(Remedy::WritePublicKey);
-            }
-            return verdict(
-                requirement,
-                Outcome::Fail,
-                problem,
-                "see whether it is the right token",
-            );
-        };
-        let claims: Vec<_> = self
-            .more_than_before
-            .iter()
-            .map(|claim| format!("{} (was {})", claim.name, claim.before))
-            .collect();
-        let claims = claims.join(", ");
-        if self.is_claimed_too_much() {
-            return verdict(
-                requirement,
-                Outcome::Fail,
-                format!(
-                    "it signs, and the token claims more of it than it did: {provenance} by {claims}"
-                ),
-                "nothing that happens to a key makes these true: find out what has changed, the \
-                 token, its module or what stands between; the identity stays as it was written",
-            );
-        }
-        if !claims.is_empty() {
-            return verdict(
-                requirement,
-                Outcome::Warning,
-                format!("it signs; the token says more of it than it did: {claims}; {provenance}"),
-                "see whether module, firmware or configuration were changed",
-            );
-        }
-        verdict(requirement, Outcome::Ok, format!("it signs; {provenance}"), "")
-    }
-
-    pub(super) fn storage_verdict(&self) -> Option<Verdict> {
-        Some(match self.storage_key.as_ref()? {
-            Opens::Yes => verdict(IDENTITYS_STORAGE, Outcome::Ok, "the token opens it", ""),
-            Opens::No(said) => verdict(
-                IDENTITYS_STORAGE,
-                Outcome::Fail,
-                said,
-                "without it the token opens the key and not the identity: restore it from a backup",
-            ),
-        })
-    }
-}
-
-impl ModuleReport {
-    /// Whether the selected token shows the key of a DID, of which nothing else is known.
-    #[must_use]
-    pub fn shows_key_of(&self, did: &Did) -> Verdict {
-        let keys = self.selected().map(|token| &token.keys);
-        let shown = keys.is_some_and(|keys| keys.iter().any(|key| key.did.as_ref() == Some(did)));
-        if shown {
-            let seen = "the token shows its public key; the private key was not looked for";
-            return verdict(IDENTITYS_KEY, Outcome::Ok, seen, "");
-        }
-        if self.selected().is_some_and(|token| !token.shows_public_keys) {
-            return verdict(
-                IDENTITYS_KEY,
-                Outcome::Warning,
-                format!(
-                    "the token shows no public key without a login, so that of {did} was not seen"
-                ),
-                "the identity's files say where it is: restore them",
-            );
-        }
-        verdict(
-            IDENTITYS_KEY,
-            Outcome::Fail,
-            format!("the token does not show the key of {did}, which the configuration pins"),
-            "find the token that has it",
-        )
-    }
-}
-
-/// That an attempt to make an identity was cut off, and has left objects.
-#[must_use]
-pub fn unfinished(objects: &str) -> Verdict {
-    verdict(
-        "nothing is unfinished",
-        Outcome::Warning,
-        format!("an identity that was begun may have left objects on {objects}"),
-        "make the identity again with that token: what is left there is removed first",
-    )
-}
-
-fn failed(requirement: &'static str, error: &Error) -> Verdict {
-    let failed = verdict(requirement, Outcome::Fail, in_full(error), &advice(error));
-    match remedy(error) {
-        Some(remedy) => failed.remedied_by(remedy),
-        None => failed,
-    }
-}
-
-/// What does as the advice says, which then names nothing that does it.
-fn remedy(error: &Error) -> Option<Remedy> {
-    match error.device() {
-        Some(DeviceError::Pkcs11(
-            Pkcs11Error::NotConfiguredToken { .. }
-            | Pkcs11Error::NotConfiguredKey { .. }
-            | Pkcs11Error::NoToken { renamed: Some(_), .. },
-        )) => Some(Remedy::Relocate),
-        _ => None,
-    }
-}
-
-fn advice(error: &Error) -> String {
-    match error {
-        Error::Device(DeviceError::Pkcs11(
-            Pkcs11Error::OtherKind { .. } | Pkcs11Error::PublicKey { .. },
-        )) => {
-            "something else has the id of the key: find the token that has the key, or restore it"
-                .into()
-        }
-        Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoKey { .. })) => {
-            "the key is gone from this token: find the token that has it, or restore it".into()
-        }
-        Error::Device(DeviceError::Pkcs11(
-            Pkcs11Error::NoToken { renamed: Some(label), .. }
-            | Pkcs11Error::NotConfiguredToken { renamed: Some(label), .. },
-        )) => format!(
-            "leave the token as it is: it is labelled {label:?} now. Record where the key is"
-        ),
-        Error::Device(DeviceError::Pkcs11(
-            Pkcs11Error::NotConfiguredToken { .. } | Pkcs11Error::NotConfiguredKey { .. },
-        )) => "correct `token`, `serial` or `key` under [identity.pkcs11]; if the key has moved, \
-               record where it is"
-            .into(),
-        Error::Open(OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::KeyNotShown {
-            ..
-        }))) => {
-            "find out whether it is another token with the same label and serial number; if it is \
-             yours and its public key was deleted, write that back"
-                .into()
-        }
-        error => error.help().unwrap_or_else(|| "see whether it is the right token".into()),
-    }
 }

@@ -72,6 +72,15 @@ impl KnownKey {
         self
     }
 
+    /// `CKA_ID` of what keeps that.
+    pub(super) fn storage_id(&self) -> Option<&[u8]> {
+        match self.storage_key.as_ref()? {
+            WrappedKey::AesGcm(wrapped) => Some(&wrapped.key_id),
+            WrappedKey::Ecdh(wrapped) => Some(&wrapped.key_id),
+            WrappedKey::Tpm(_) => None,
+        }
+    }
+
     /// What was said of it when that was last written down, by name, and whose word it
     /// was. One without a word is taken for the module's.
     #[must_use]

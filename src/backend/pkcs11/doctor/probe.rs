@@ -1,11 +1,11 @@
 //! What a token really does, tried out.
 
 use cryptoki::error::RvError;
-use cryptoki::object::AttributeType;
+use cryptoki::object::{Attribute, AttributeType};
 use serde::Serialize;
 
 use super::super::connection::LoginGuard;
-use super::super::failure::{Failure, in_full_of_making};
+use super::super::failure::{Failure, answer, in_full_of_making};
 use super::super::keygen::{Generated, Lifetime};
 use super::super::login::Meant;
 use super::super::module::Module;
@@ -13,6 +13,7 @@ use super::super::object::{Objects, with_id};
 use super::super::policy::Policy;
 use super::super::scheme::{self, Scheme};
 use super::super::storage::was_lost;
+use super::super::strays;
 use super::super::token::{Token, Wanted};
 use super::super::{may_make_keys, point};
 use super::cleaning::{LABEL, cleaned};
@@ -20,7 +21,7 @@ use super::honesty::{Honesty, judged, once_extractable, written_in};
 use super::kept::{StorageReport, WRITE_PROTECTED, tried};
 use super::known::{KnownKeyReport, opened_hidden};
 use super::measure::{self, Latency};
-use super::options::ProbeOptions;
+use super::options::{KnownKey, ProbeOptions};
 use crate::algorithm::AlgorithmId;
 use crate::config::Pkcs11Config;
 use crate::error::{DeviceError, Error, Pkcs11Error};
@@ -43,6 +44,8 @@ pub struct ProbeReport {
     pub keys: usize,
     /// How many sessions can be open. `None` if more than 64.
     pub session_limit: Option<usize>,
+    /// Each `CKA_ID`, hex, of what an earlier probe has left, shown within a login.
+    pub left: Vec<String>,
 }
 
 /// What was measured with a key that the probe made.
@@ -85,7 +88,11 @@ pub enum NotMade {
     /// The token makes no key that goes with its session, and the probe was not allowed
     /// a lasting one ([`ProbeOptions::with_lasting_key`]).
     NoSessionKeys(String),
-    /// The token makes no lasting key, or is write-protected.
+    /// No session was left to make one in.
+    NoSession(String),
+    /// The token is write-protected: it says so itself, or by its answer.
+    WriteProtected(String),
+    /// The token makes no lasting key.
     Refused(String),
 }
 
@@ -109,8 +116,8 @@ pub fn probe(
     let _login = LoginGuard::enter_for(meant, &token, pin, Policy::of(config))?;
     let session = token.session()?;
     let objects = Objects { token: &token, session: &session };
-    // Those of an earlier probe are no identity's.
-    let keys = objects.all_public()?.len().saturating_sub(objects.public_labelled(LABEL)?.len());
+    let keys = of_identities(objects, options)?;
+    let left = left_before(objects)?;
     drop(session);
     // First, since nothing is made for it.
     let known = match (&options.known, &options.hidden) {
@@ -133,7 +140,37 @@ pub fn probe(
         known,
         keys,
         session_limit: measure::session_limit(&token)?,
+        left,
     })
+}
+
+/// How many keys an identity can have: none of an earlier probe, and none that keeps a storage
+/// key.
+fn of_identities(objects: Objects<'_>, options: &ProbeOptions) -> Result<usize, Pkcs11Error> {
+    let known = options.known.as_ref().and_then(KnownKey::storage_id);
+    let mut count = 0;
+    for public in objects.all_public()? {
+        let is_ours = || -> Result<bool, Pkcs11Error> {
+            let is_known = known.is_some_and(|known| !known.is_empty());
+            Ok(is_known && Some(objects.id(public)?.as_slice()) == known)
+        };
+        let is_none =
+            objects.label(public)? == LABEL || objects.keeps_storage(public)? || is_ours()?;
+        count += usize::from(!is_none);
+    }
+    Ok(count)
+}
+
+/// The ids of what an earlier probe has left. (Nothing was made yet, and what goes with the
+/// session of another process is not seen in this one.)
+fn left_before(objects: Objects<'_>) -> Result<Vec<String>, Pkcs11Error> {
+    let mut ids = Vec::new();
+    for object in objects.find(&[Attribute::Label(LABEL.into())])? {
+        ids.push(strays::shown(&objects.id(object)?));
+    }
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
 }
 
 /// Ed25519; or P-256 where that is all there is.
@@ -149,13 +186,19 @@ fn made(token: &Token, options: &ProbeOptions) -> Result<Result<MadeReport, NotM
     let write_protected = token.info()?.write_protected();
     Ok(match made_for(token, scheme, options.lifetime()) {
         Ok(made) if !made.lasting && write_protected => {
-            Err(NotMade::Refused(WRITE_PROTECTED.into()))
+            Err(NotMade::WriteProtected(WRITE_PROTECTED.into()))
         }
         Ok(made) => Ok(made),
-        Err(NoKey::Refused(error)) if options.lasting_key || write_protected => {
-            Err(NotMade::Refused(in_full_of_making(&error)))
+        Err(NoKey::Refused(error)) => {
+            let said = in_full_of_making(&error);
+            Err(match answer(&error) {
+                Some(RvError::SessionCount) => NotMade::NoSession(said),
+                _ if write_protected => NotMade::WriteProtected(said),
+                Some(RvError::TokenWriteProtected) => NotMade::WriteProtected(said),
+                _ if options.lasting_key => NotMade::Refused(said),
+                _ => NotMade::NoSessionKeys(said),
+            })
         }
-        Err(NoKey::Refused(error)) => Err(NotMade::NoSessionKeys(in_full_of_making(&error))),
         Err(NoKey::Failed(error)) => return Err(error),
     })
 }

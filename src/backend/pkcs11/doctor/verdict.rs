@@ -1,7 +1,9 @@
 //! What a report means for an identity, one requirement at a time.
 
+mod known;
 mod probe;
 
+pub use self::known::{hidden, unfinished};
 use super::cleaning::LABEL;
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
@@ -37,7 +39,11 @@ impl ModuleReport {
                 (0, _) => "the configuration means none of the tokens".to_owned(),
                 (several, _) => format!("the configuration means {several} tokens"),
             },
-            if count == 0 {
+            if count == 0 && self.namesake {
+                "the token of the configured label has another serial number than the configured \
+                 one: if it was initialised anew, its keys are gone, else bring the one that is \
+                 meant; or correct `serial` under [identity.pkcs11]"
+            } else if count == 0 {
                 "plug the token in or initialise it, or correct `token`, `serial` or `key` under \
                  [identity.pkcs11]"
             } else if named_alike {
@@ -105,15 +111,7 @@ impl TokenReport {
     fn left_by_a_probe(&self) -> Option<Verdict> {
         let left = self.keys.iter().filter(|key| key.label == LABEL);
         let uris: Vec<_> = left.map(|key| key.uri.as_str()).collect();
-        (!uris.is_empty()).then(|| {
-            verdict(
-                "nothing is left of a probe",
-                Outcome::Warning,
-                format!("an earlier probe has left {}", uris.join(", ")),
-                "once no probe runs, remove what is labelled `icn-identity probe` with the token's \
-                 own tool; it is no identity's key",
-            )
-        })
+        (!uris.is_empty()).then(|| left_by_a_probe(&uris.join(", ")))
     }
 
     fn has(&self, name: &str) -> bool {
@@ -132,7 +130,14 @@ impl TokenReport {
             (_, true) => (Outcome::Warning, "it is write-protected: no key can be made on it"),
             _ => (Outcome::Ok, "the token reports no error"),
         };
-        verdict("health", state, found, "see the vendor's manual")
+        let advice = match self.error_state {
+            true => "see the vendor's manual",
+            false => {
+                "before a key is made, take the protection off, by its switch or its own tool; keys \
+                 that are there work as they are"
+            }
+        };
+        verdict("health", state, found, advice)
     }
 
     fn listed(&self) -> Verdict {
@@ -170,6 +175,9 @@ impl TokenReport {
             let found = "a key made on it may take the place of one that is there, so none is";
             return self.there(MAKES, found.to_owned());
         }
+        if self.write_protected {
+            return self.write_protected();
+        }
         let name = "CKM_EC_EDWARDS_KEY_PAIR_GEN";
         if self.has(name) && self.has("CKM_EDDSA") {
             return verdict(MAKES, Outcome::Ok, name, "");
@@ -188,6 +196,16 @@ impl TokenReport {
             return there(requirement, found, self.usable_keys());
         }
         adopt(requirement, format!("{found}; it shows no key without a login: there may be some"))
+    }
+
+    fn write_protected(&self) -> Verdict {
+        let found = "none can be made while it is write-protected".to_owned();
+        match self.shows_public_keys || self.keys_error.is_some() {
+            true => write_protected(found, self.usable_keys()),
+            false => {
+                write_protected(format!("{found}; keys that it does not show may be there"), 1)
+            }
+        }
     }
 
     /// Keys that are shown, and that the token can sign with.
@@ -229,6 +247,10 @@ impl TokenReport {
         let state = if gcm || ecdh { Outcome::Ok } else { Outcome::Warning };
         if self.keys_in_slots {
             let found = "not on this card: its key may take the place of one that is there";
+            return verdict(STORAGE, Outcome::Warning, found, advice);
+        }
+        if self.write_protected {
+            let found = "a new one cannot be kept while it is write-protected";
             return verdict(STORAGE, Outcome::Warning, found, advice);
         }
         verdict(STORAGE, state, found, advice)
@@ -303,6 +325,17 @@ impl TokenReport {
     }
 }
 
+fn left_by_a_probe(what: &str) -> Verdict {
+    verdict(
+        "nothing is left of a probe",
+        Outcome::Warning,
+        format!("an earlier probe has left {what}"),
+        "once no probe runs, remove what is labelled `icn-identity probe` with the token's own \
+         tool; it is no identity's key",
+    )
+    .remedied_by(Remedy::RemoveProbeKeys)
+}
+
 const START_SERVER: &str = "start the connector or server in front of the device, or correct its \
                             address in the module's own configuration (of p11-kit's client: \
                             P11_KIT_SERVER_ADDRESS)";
@@ -331,6 +364,26 @@ fn there(requirement: &'static str, found: String, keys: usize) -> Verdict {
         ),
         1 => adopt(requirement, format!("{found}; one key is there")),
         keys => adopt(requirement, format!("{found}; {keys} keys are there")),
+    }
+}
+
+/// Nor can its own tool make one then.
+fn write_protected(found: String, keys: usize) -> Verdict {
+    match keys {
+        0 => verdict(
+            MAKES,
+            Outcome::Fail,
+            format!("{found}; and there is no key that an identity can have"),
+            "take the protection off, by its switch or its own tool; or use another token",
+        ),
+        _ => verdict(
+            MAKES,
+            Outcome::Warning,
+            found,
+            "take the protection off, by its switch or its own tool; or use a key that is there: \
+             try it, then adopt it",
+        )
+        .remedied_by(Remedy::Adopt),
     }
 }
 

@@ -68,6 +68,15 @@ impl Wanted {
             && but_for_the_label.matches(token)
     }
 
+    /// Whether this token has the wanted label, and another serial number.
+    pub(super) fn is_namesake(&self, token: &Token) -> bool {
+        let of_uri = |part: fn(&Pkcs11Uri) -> Option<&str>| self.uri.as_ref().and_then(part);
+        let identity = &token.seen.identity;
+        let label = self.label.as_deref().or(of_uri(Pkcs11Uri::token));
+        let serial = self.serial.as_deref().or(of_uri(Pkcs11Uri::serial));
+        label == Some(&identity.label) && serial.is_some_and(|serial| serial != identity.serial)
+    }
+
     pub(in super::super) const fn trust(&self) -> Trust {
         self.trust
     }

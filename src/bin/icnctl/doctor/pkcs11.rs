@@ -113,7 +113,7 @@ fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) ->
         (Some(made), _) if made.lasting => "An identity works here",
         (_, Some(known)) if known.is_identitys => "This identity works here",
         (_, Some(_)) => "An identity with this key works here",
-        (Some(_), None) => {
+        (Some(_), None) if probed.may_make_one() => {
             return format!(
                 "Nothing speaks against an identity here{restricted}. Tried with a key that went \
                  with its session. Not tried: {not_tried}, as an identity needs one: \
@@ -124,11 +124,13 @@ fn conclusion(verdicts: &[Verdict], probed: Option<&ProbeReport>, left: bool) ->
             return format!("Nothing speaks against an identity. Not tried: {not_tried}.");
         }
         // Else nothing would work here.
-        (None, None) => {
-            return format!(
-                "No new key can be made here. Nothing speaks against an identity with a key that is \
-                 there, which was not tried: --probe --key URI. Not tried: {not_tried}."
-            );
+        (_, None) => {
+            let none = "No new key can be made here. Nothing speaks against an identity with a key \
+                        that is there, which was not tried: --probe --key URI.";
+            return match not_tried.is_empty() {
+                true => none.into(),
+                false => format!("{none} Not tried: {not_tried}."),
+            };
         }
     };
     match not_tried.is_empty() {

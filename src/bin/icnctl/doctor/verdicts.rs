@@ -31,6 +31,11 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                         ": icnctl id write-public-key (icnctl id relocate finds another)"
                     )
                 }
+                Remedy::RemoveProbeKeys => write!(
+                    advice,
+                    ": pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --label \
+                     'icn-identity probe' --type privkey (then pubkey and secrkey)"
+                ),
                 Remedy::Relocate => write!(advice, ": icnctl id relocate"),
                 _ => Ok(()),
             };

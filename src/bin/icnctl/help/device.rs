@@ -70,6 +70,12 @@ impl Help for Pkcs11Error {
                      label from its certificate): run `icnctl id relocate`"
                 ));
             }
+            Self::OtherSerial { .. } => {
+                "the token of that label has another serial number than the one that is meant. If it \
+                 was initialised anew, its keys are gone: put the token's own backup back. Else bring \
+                 the token that is meant, or correct `serial` under [identity.pkcs11]; if the key is \
+                 on another token now, run `icnctl id relocate`"
+            }
             Self::NoToken { present, .. } if !present.is_empty() => {
                 "plug the token in, or correct `token` or `serial` (or `key`) under [identity.pkcs11] \
                  (--token, --key); if the key of an identity is on another token now, or its token \
@@ -99,6 +105,11 @@ impl Help for Pkcs11Error {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
             }
+            Self::NoKey { .. } => {
+                "check that this is the right token: `pkcs11-tool --module MODULE --token-label TOKEN \
+                 --login --list-objects` shows what it has. If the key is on another token, run \
+                 `icnctl id relocate`"
+            }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows: icnctl id write-public-key"
             }
@@ -106,6 +117,10 @@ impl Help for Pkcs11Error {
                 "find out whether it is another token with the same label and serial number. If it \
                  is yours and its public key was deleted, write that back, which sends the PIN: \
                  icnctl id write-public-key. If the key is on another token now: icnctl id relocate"
+            }
+            Self::PublicKeyHidden { .. } => {
+                "if it is your token, record that it does not show the key any more, which sends the \
+                 PIN: icnctl id relocate --key 'pkcs11:token=LABEL'; until then no PIN is sent to it"
             }
             Self::NotFound { logged_in: false, .. } => {
                 "plug in or restore the token; one that shows no key without a login is searched \

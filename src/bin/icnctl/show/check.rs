@@ -29,7 +29,7 @@ impl Check {
             Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
             Device::NotShown(reason) => problems.push(format!(
                 "{reason}: icnctl id write-public-key writes it back, icnctl id relocate finds it \
-                 on another token"
+                 on another token; if the key is gone, put the token's own backup back"
             )),
             Device::Unreachable(reason) => problems.push(format!("the device: {reason}")),
             Device::Missing(reason) | Device::Wrong(reason) | Device::Closed { reason, .. } => {

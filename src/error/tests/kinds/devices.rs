@@ -113,6 +113,7 @@ fn of_tokens() {
             ),
             (E::NoToken { wanted: t(), present: none(), renamed: None }, K::DeviceAbsent),
             (E::NoToken { wanted: t(), present: none(), renamed: Some(t()) }, K::DeviceAbsent),
+            (E::OtherSerial { wanted: t(), present: none() }, K::DeviceAbsent),
             (E::OutOfReach { wanted: t(), slots: none() }, K::DeviceAbsent),
             (
                 E::AmbiguousToken { wanted: t(), candidates: none(), differ_by: "serial" },
@@ -141,7 +142,8 @@ fn of_tokens() {
                 K::OtherIdentity,
             ),
             (E::KeyNotShown { token: t(), key: t() }, K::OtherIdentity),
-            (E::OtherPrivateKey { token: t(), key: t(), found: t() }, K::OtherIdentity),
+            (E::OtherPrivateKey { token: t(), key: t(), did: did(), found: "f" }, K::OtherIdentity),
+            (E::PublicKeyHidden { token: t(), key: t() }, K::Configuration),
             (E::PublicKey { token: t(), reason: t() }, K::Damaged),
             (E::WrongPin { token: t(), final_try: true, count_low: true }, K::WrongCredential),
             (E::WrongPin { token: t(), final_try: false, count_low: false }, K::WrongCredential),

@@ -3,7 +3,7 @@
 use super::super::honesty::Told;
 use super::super::kept::Kept;
 use super::super::probe::{MadeReport, NotMade, ProbeReport};
-use super::{MAKES, STORAGE, there};
+use super::{FOR_A_NEW_KEY, MAKES, ROOM, STORAGE, left_by_a_probe, there, write_protected};
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::evidence::ProvenanceKind;
 
@@ -19,6 +19,11 @@ impl ProbeReport {
             (None, None) => {}
         }
         verdicts.push(self.keeps());
+        verdicts.extend(self.no_room());
+        if !self.left.is_empty() {
+            let ids = self.left.join(", ");
+            verdicts.push(left_by_a_probe(&format!("objects with CKA_ID {ids}")));
+        }
         verdicts.extend(self.known.iter().map(|known| known.verdict()));
         verdicts.extend(self.known.iter().filter_map(|known| known.storage_verdict()));
         verdicts
@@ -29,7 +34,7 @@ impl ProbeReport {
     pub fn not_tried(&self) -> Vec<&'static str> {
         let mut not_tried = Vec::new();
         if self.made.is_none() {
-            if !matches!(self.not_made, Some(NotMade::Refused(_))) {
+            if !matches!(self.not_made, Some(NotMade::Refused(_) | NotMade::WriteProtected(_))) {
                 not_tried.push("making a key");
             }
             if !self.uses_known_key() {
@@ -40,7 +45,7 @@ impl ProbeReport {
             not_tried.push("whether it tells the truth of keys that were not born in it");
         }
         // As every key of an identity has to.
-        if self.made.as_ref().is_some_and(|made| !made.lasting) {
+        if self.made.as_ref().is_some_and(|made| !made.lasting) && self.has_room() {
             not_tried.push("making a key that lasts");
         }
         let untried = |kept: &Kept| matches!(kept, Kept::KeysInSlots | Kept::NotInSession(_));
@@ -51,10 +56,28 @@ impl ProbeReport {
         not_tried
     }
 
-    /// Whether a new key may work all the same, where the probe has made none.
+    /// Whether a new key may work, as far as the probe has seen.
     #[must_use]
-    pub const fn may_make_one(&self) -> bool {
-        !matches!(self.not_made, Some(NotMade::Refused(_) | NotMade::NoMechanism))
+    pub fn may_make_one(&self) -> bool {
+        let is_refused = matches!(
+            self.not_made,
+            Some(NotMade::Refused(_) | NotMade::NoMechanism | NotMade::WriteProtected(_))
+        );
+        !is_refused && self.has_room()
+    }
+
+    /// For the sessions that a new key takes.
+    fn has_room(&self) -> bool {
+        let limit = self.session_limit.and_then(|limit| u64::try_from(limit).ok());
+        limit.is_none_or(|limit| limit >= FOR_A_NEW_KEY)
+    }
+
+    fn no_room(&self) -> Option<Verdict> {
+        let limit = self.session_limit.filter(|_| !self.has_room())?;
+        let found = format!(
+            "{limit} could be opened in all: no new key can be made, which takes {FOR_A_NEW_KEY}"
+        );
+        Some(there(ROOM, found, self.keys))
     }
 
     /// Whether the key that was there signs.
@@ -73,6 +96,17 @@ impl ProbeReport {
                 format!("none that goes with its session: {said}"),
                 Some("allow the probe a lasting key, which it removes"),
             ),
+            NotMade::NoSession(said) => {
+                let found = format!("no session was left for it: {said}");
+                let advice = "close what else uses the token, then probe again; if nothing does, it \
+                              has too few sessions for a new key";
+                let nothing_works = self.keys == 0 && !self.has_room();
+                let state = if nothing_works { Outcome::Fail } else { Outcome::Warning };
+                return verdict(MAKES, state, found, advice);
+            }
+            NotMade::WriteProtected(said) => {
+                return write_protected(format!("it makes none: {said}"), self.keys);
+            }
             NotMade::Refused(said) => (format!("it makes none: {said}"), None),
         };
         match advice {
