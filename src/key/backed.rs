@@ -1,4 +1,5 @@
-//! The demand that a device is not known to be software, as a type.
+//! The demand that a device says that it is hardware, and is not known to be software, as a
+//! type.
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use crate::signer::{DidSigner, DidSignerExt as _};
 use crate::sshsig::SshSignature;
 
 /// A signer whose device says that it is hardware, and is not known to be software.
+/// Refused are soft tokens, remote services, and devices that do not say what they are.
 ///
 /// A provenance says where a key is, and not what that is made of: the key in a
 /// SoftHSM token is `Hardware`, and whoever copies the token's files has it. This type

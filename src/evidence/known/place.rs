@@ -10,24 +10,28 @@ use super::Strings;
 /// the token's model), Google's `libkmsp11` (`kmsp11/provider.cc`, `kmsp11/token.cc`),
 /// Cosmian's KMS (`crate/clients/pkcs11/provider/src/backend.rs`), Keyfactor's SignServer
 /// (`pkcs11.c`).
-const SERVICES: [&str; 5] = ["awskms", "azurekeyvault", "cloudkms", "cosmian", "signserver"];
+pub(super) const SERVICES: [&str; 5] =
+    ["awskms", "azurekeyvault", "cloudkms", "cosmian", "signserver"];
 
 /// The same, by a part of the module's file name: of one the strings are not known
-/// (HashiCorp Vault's), others may be given new ones.
-const SERVICE_FILES: [&str; 6] = [
+/// (HashiCorp Vault's; Oracle Solaris' `pkcs11_kmip.so`, by its manual page), others may be
+/// given new ones.
+pub(super) const SERVICE_FILES: [&str; 7] = [
     "awskmspkcs11",
     "azurekeyvaultpkcs11",
     "kmsp11",
     "cosmianpkcs11",
     "signserverpkcs11",
     "vaultpkcs11",
+    "pkcs11kmip",
 ];
 
 /// Modules that pass each call on to another machine or process, and its answers back,
 /// by a part of their file name: SUNET's pkcs11-proxy, pkcs11-proxy-ng, Caml Crush,
 /// p11-kit's client. Where the token is, and whether it is what it says, cannot be seen.
 /// OpenSC's `pkcs11-spy` passes them on to a module that a variable names.
-const FORWARDERS: [&str; 5] = ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient", "pkcs11spy"];
+pub(super) const FORWARDERS: [&str; 5] =
+    ["pkcs11proxy", "p11client", "p11clnt", "p11kitclient", "pkcs11spy"];
 
 /// Name in the strings of p11-kit's proxy and client (`CK_INFO`).
 pub(super) const PROXY: &str = "pkcs11kit";

@@ -32,7 +32,7 @@ enum Sign {
     TpmVendor(&'static str),
 }
 
-const SOFTWARE: [Sign; 62] = [
+const SOFTWARE: [Sign; 65] = [
     // Soft tokens, by their own names.
     Sign::Name("softhsm"),
     Sign::Name("kryoptic"),
@@ -44,6 +44,10 @@ const SOFTWARE: [Sign; 62] = [
     Sign::Name("bouncyhsm"),
     // `pkcs11-mock`, whose token is called "Mock token".
     Sign::Name("pkcs11interop"),
+    // ProtectToolkit-C in its software-only mode, which needs no HSM: the token's model is
+    // "SW:SWEMUL", the library `libctsw.so` (Thales' administration guide calls its place `sw`).
+    Sign::Name("swemul"),
+    Sign::File("libctsw"),
     // NSS, whose strings are parameters: the letters alone may be anybody's.
     Sign::Name("networksecurityservices"),
     Sign::Name("mozilla"),
@@ -56,6 +60,8 @@ const SOFTWARE: [Sign; 62] = [
     Sign::Library("gnomekeyring"),
     Sign::Library("bouncyhsm"),
     Sign::Library("mozilla"),
+    // Heimdal's (`lib/hx509/softp11.c`), which may have the flag of hardware.
+    Sign::Library("softtoken"),
     Sign::File("softhsm"),
     Sign::File("softokn"),
     Sign::File("kryopticpkcs11"),

@@ -113,6 +113,11 @@ fn a_token_is_soft_by_its_name_and_not_by_its_makers_initials() {
         ("Acme", "HSM", "BouncyHsm BouncyHsm.Pkcs11Lib", SoftToken),
         ("Pkcs11Interop Project", "Mock token", "Pkcs11Interop Project Mock module", SoftToken),
         ("google", "software", "google", SoftToken),
+        ("Eracom Technologies", "SW:SWEMUL", "SafeNet Inc.", SoftToken),
+        ("SafeNet Inc.", "PSI-E2:PL220", "SafeNet Inc.", Claimed),
+        ("Heimdal hx509 SoftToken (token)", "Heimdal hx509 So", "Acme", SoftToken),
+        ("Acme", "HSM", "Heimdal hx509 SoftToken Heimdal hx509 SoftToken", SoftToken),
+        ("Fortanix", "Fortanix DSM", "Fortanix", Claimed),
         ("Acme", "Software Token 4", "Acme", SoftToken),
         ("Acme Soft-Token", "v1", "Acme", SoftToken),
         ("Acme", "SoftToken", "Acme", SoftToken),
@@ -339,6 +344,8 @@ fn a_token_that_is_not_here_does_not_count_as_hardware() {
         ("Acme", "ICSF", "Acme", "libacme.so", Claimed),
         ("Acme", "HSM", "Acme", "libvault-pkcs11.so", RemoteService),
         ("Acme", "HSM", "Acme", "libkmsp11.so", RemoteService),
+        ("Acme", "HSM", "Acme", "pkcs11_kmip.so.1", RemoteService),
+        ("Acme", "HSM", "Acme", "kmip2pkcs11.so", Claimed),
         ("Acme", "HSM", "Acme", "libpkcs11-proxy.so.0", Unstated),
         ("Acme", "HSM", "Acme", "libpkcs11_proxy_ng_shim.so", Unstated),
         ("Acme", "HSM", P11_KIT, "p11-kit-client.so", Unstated),
@@ -388,6 +395,7 @@ fn a_library_that_is_a_soft_token_is_known_by_its_own_name_and_file() {
         ("Acme", "libsofthsm2.so"),
         ("Acme", "libsoftokn3.so"),
         ("Acme", "libkryoptic_pkcs11.so"),
+        ("SafeNet Inc.", "libctsw.so"),
     ] {
         let mut soft = device("Acme", "HSM", library);
         soft.module = file.into();
@@ -410,4 +418,17 @@ fn each_name_of_a_module_counts() {
     let mut service = device("Acme", "HSM", "Acme");
     service.module = "real.so.1.2, libvault-pkcs11.so".into();
     assert_eq!(as_token(&service).assurance(), Assurance::RemoteService);
+}
+
+/// So that an operator can look up what the key behind a module counts as.
+#[test]
+fn each_known_service_and_forwarder_stands_on_the_page_of_pkcs11() {
+    let page = include_str!("../../../docs/backends/pkcs11.md");
+    let table = page.split("## Known services and soft tokens").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let squeezed: String =
+        table.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase();
+    for name in place::SERVICES.iter().chain(&place::SERVICE_FILES).chain(&place::FORWARDERS) {
+        assert!(squeezed.contains(name), "{name} stands on no page");
+    }
 }
