@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 8] = [
 
 /// Each command as it stands in a text; what it takes for granted; what is so afterwards.
 const RUN: &[(&str, &str, &str)] = &[
-    ("pkcs11-tool --module MODULE --token-label TOKEN --list-objects", TOKEN, ""),
+    ("pkcs11-tool --module MODULE --token-label TOKEN --login --list-objects", TOKEN, ""),
     ("pkcs11-tool --module MODULE --token-label TOKEN --list-mechanisms", TOKEN, ""),
     ("pkcs11-tool --module MODULE --token-label TOKEN --login --init-pin", TOKEN, "icnctl id init $new"),
     ("pkcs11-tool --module MODULE --token-label TOKEN --login --change-pin", TOKEN, "icnctl id init $new"),
@@ -39,6 +39,14 @@ const RUN: &[(&str, &str, &str)] = &[
         "pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --type privkey --id \
          ID",
         KEY,
+        "$tool --list-objects | grep -q 'Private Key' && exit 1 || true",
+    ),
+    (
+        "pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --label \
+         'icn-identity probe' --type privkey",
+        "new_token TOKEN
+        tool=\"pkcs11-tool --module $(filled MODULE) --token-label TOKEN --login --pin $READERS_PIN\"
+        $tool --keypairgen --key-type EC:prime256v1 --id 01 --label 'icn-identity probe'",
         "$tool --list-objects | grep -q 'Private Key' && exit 1 || true",
     ),
     ("pkcs11-tool --module MODULE --slot-index 0 --init-token --label node-1", "", ""),

@@ -33,8 +33,8 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                 }
                 Remedy::RemoveProbeKeys => write!(
                     advice,
-                    ": pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --label \
-                     'icn-identity probe' --type privkey (then pubkey and secrkey)"
+                    ": `pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --label \
+                     'icn-identity probe' --type privkey` (then pubkey and secrkey)"
                 ),
                 Remedy::Relocate => write!(advice, ": icnctl id relocate"),
                 _ => Ok(()),
