@@ -4,6 +4,7 @@
 //! stock `age` tool opens these files.
 
 mod file;
+mod form;
 mod header;
 mod memory;
 mod slow;
@@ -17,6 +18,7 @@ use ::age::{DecryptError, Decryptor, Identity, Recipient, scrypt, x25519};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
+pub(crate) use self::form::check_form;
 pub(crate) use self::header::{HeaderLines, UnendedStanza};
 pub(crate) use self::memory::NoMemory;
 pub(crate) use self::turns::sharing;

@@ -56,6 +56,7 @@ use self::make::States;
 use self::object::Stored;
 use self::pin::Purpose;
 use self::seed::TpmSeed;
+pub(crate) use self::store::push as push_approval;
 use super::{
     Backend, BackendKind, Created, Credentials, Description, KeyAtRest, Locator, NewKey, Plan,
     SeedImport, StorageVault, WrappedKey,

@@ -215,6 +215,20 @@ impl BackupError {
         )
     }
 
+    /// Whether it is only the persistent storage key of a TPM that is not at its handle:
+    /// that can be made again.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn storage_key_let_go(source: &Error) -> bool {
+        let (Error::Device(device) | Error::Open(OpenError::Device(device))) = source else {
+            return false;
+        };
+        matches!(
+            device,
+            DeviceError::Tpm(TpmError::ParentChanged { .. } | TpmError::NoParent { .. })
+        )
+    }
+
     /// What to try first where its token does not show the key: there is no identity yet
     /// that could write the public key back.
     #[doc(hidden)]
@@ -285,6 +299,10 @@ impl BackupError {
             Self::NotNamed { .. } => {
                 "compare it with your own records, or with what your peers know: then name it, or \
                  set `did` under [identity]"
+            }
+            Self::KeyNotThere { source, .. } if Self::storage_key_let_go(source) => {
+                let help = source.help().unwrap_or_default();
+                return Some(format!("{help}. Then try again"));
             }
             Self::KeyNotThere { source, .. } => {
                 let try_first = Self::if_not_shown(source).or_else(|| source.help());

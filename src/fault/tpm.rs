@@ -381,10 +381,12 @@ impl TpmError {
                  identity on this TPM remove `parent_name` under [identity.tpm]"
             }
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
-                "nothing was sent to it: restore the storage key at that handle, or, for a new \
-                 identity, correct `key_handle` under [identity.tpm]; to move an Ed25519 identity \
-                 to another storage key, remove `parent_name` there and seal it anew \
-                 (`IdentityStore::reseal`); if the TPM was cleared, its keys are lost"
+                "nothing was sent to it: make the storage key at that handle again, by the commands \
+                 that made it; the same TPM makes the same key (tpm2_createprimary and \
+                 tpm2_evictcontrol, docs/backends/tpm.md, \"Set-up\"). For a new identity, correct \
+                 `key_handle` under [identity.tpm]; to move an Ed25519 identity to another storage \
+                 key, remove `parent_name` there and seal it anew (`IdentityStore::reseal`). Only if \
+                 the TPM was cleared or exchanged, its keys are lost"
             }
             Self::Damaged { .. } | Self::ForeignPolicy { .. } => {
                 "restore identity.json (with identity.age) from a backup"

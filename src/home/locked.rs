@@ -143,7 +143,7 @@ impl Home {
     /// What can be known before a person is asked for a secret of the identity with this
     /// header: that its payload can be read, and that its TPM would open it.
     pub(super) fn check_opens(&self, header: &Header) -> Result<(), Error> {
-        self.store.payload_file()?;
+        self.store.check_payload(header)?;
         self.check_device_opens(header)
     }
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::header::Header;
+use super::header::{Header, Storage};
 use super::journal::During;
 use super::pinned::Pinned;
+use crate::agefile;
 use crate::backend::{Backend, BackendKind, KeyAtRest, Locator};
 use crate::config::AgeConfig;
 use crate::encoding::text;
@@ -121,6 +122,22 @@ impl IdentityStore {
     pub(crate) fn payload_file(&self) -> Result<Vec<u8>, KeystoreError> {
         file::read_private(&self.payload_path())?
             .ok_or_else(|| KeystoreError::Incomplete { missing: self.payload_path() })
+    }
+
+    /// **Blocks** on files. Whether the payload can be that of this header, as far as shows
+    /// without its secret: it is there, is a whole age file, and wants the passphrase or the
+    /// storage key that the header says.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Incomplete`], [`KeystoreError::NotOpened`].
+    #[doc(hidden)]
+    pub fn check_payload(&self, header: &Header) -> Result<(), KeystoreError> {
+        let file = self.payload_file()?;
+        let has_passphrase = matches!(header.storage(), Storage::Passphrase {});
+        agefile::check_form(&file, has_passphrase, self.age.max_work_factor).map_err(|source| {
+            KeystoreError::NotOpened { path: self.payload_path(), source: source.into() }
+        })
     }
 
     /// **Blocks** on files. Whether an identity can be made here.

@@ -188,3 +188,63 @@ fn a_wrong_pin_fails_the_check_until_the_right_one_was_entered() {
     home.ok(&["sign"], b"hello");
     home.ok(&CHECK, b"");
 }
+
+/// What is not whole opens no identity, and shows without a secret.
+#[test]
+fn a_payload_that_is_none_fails_the_check() {
+    let hsm = SoftHsm::with_token("node-1");
+    let (software, token) = (identity(), hsm.identity("node-1"));
+    let locked = std::fs::read(software.path("identity.age")).unwrap();
+    let of_token = std::fs::read(token.path("identity.age")).unwrap();
+    let noise: Vec<u8> =
+        (0..3000_u32).map(|it| it.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    for (home, whole, other) in [(&software, &locked, &of_token), (&token, &of_token, &locked)] {
+        let body = whole.windows(5).position(|it| it == b"\n--- ").unwrap() + 49;
+        for (file, why) in [
+            (&[][..], "it is empty"),
+            (&whole[..100], "its header is damaged or cut short"),
+            (&whole[..body - 1], "its header is damaged or cut short"),
+            (&whole[..body + 20], "cut short"),
+            (&noise, "it does not begin like an age file"),
+            (b"hello\n", "it does not begin like an age file"),
+            (other, "it was encrypted "),
+        ] {
+            std::fs::write(home.path("identity.age"), file).unwrap();
+            let ran = home.icnctl(&CHECK, b"");
+            assert_eq!(ran.code, 1, "{why}: {}{}", ran.out, ran.err);
+            let problem = ran.out.lines().find(|line| line.starts_with("PROBLEM: ")).unwrap();
+            assert!(problem.contains("identity.age cannot be opened: "), "{problem}");
+            assert!(problem.contains(why), "wanted {why:?}: {problem}");
+            assert_eq!(home.show()["problems"].as_array().unwrap().len(), 1);
+            assert_ne!(home.icnctl(&["sign"], b"x").code, 0);
+        }
+        std::fs::write(home.path("identity.age"), whole).unwrap();
+        assert_eq!(home.icnctl(&CHECK, b"").code, 0);
+    }
+    // More work than is allowed: nothing opens it as it is configured.
+    let config = software.read("icn.toml");
+    let limited = config.replace("work_factor = 10", "work_factor = 10\nmax_work_factor = 10");
+    software.write("icn.toml", &limited);
+    assert_eq!(software.icnctl(&CHECK, b"").code, 0);
+    let stanza = locked.windows(4).position(|it| it == b" 10\n").unwrap();
+    let mut costly = locked.clone();
+    costly[stanza + 2] = b'1';
+    std::fs::write(software.path("identity.age"), costly).unwrap();
+    let ran = software.icnctl(&CHECK, b"");
+    assert!(ran.code == 1 && ran.out.contains("2^11"), "{}", ran.out);
+}
+
+/// Whatever the certificate: by such a clock nothing can be told, and nothing renewed.
+#[test]
+fn a_clock_that_was_never_set_fails_the_check_and_is_named() {
+    let home = identity();
+    let ran = at("@1970-01-02 00:00:00", &home, &CHECK);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    for text in ["the clock of this machine is not set, it shows 1970-01-0", "Set it"] {
+        assert!(ran.out.contains(text), "{}", ran.out);
+    }
+    assert!(!ran.out.contains("id renew"), "{}", ran.out);
+    let shown = json_at("@1970-01-02 00:00:00", &home);
+    assert_eq!(shown["tls"]["clock_set"], false);
+    assert_eq!(home.show()["tls"]["clock_set"], true);
+}

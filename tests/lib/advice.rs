@@ -47,6 +47,19 @@ fn failed(errno: i32) -> KeystoreError {
     KeystoreError::Io { action, path, source: io::Error::from_raw_os_error(errno) }
 }
 
+const CONFIGURATION: &str = "/etc/icn/icn.toml";
+const NOTE: &str = "/srv/icn/unfinished.json";
+/// What helps where it is the configuration alone that is not written.
+const CONFIG: &[&str] = &["make it writable"];
+
+/// The configuration is not written since this file is not.
+fn not_pinned(errno: i32, file: &str) -> KeystoreError {
+    let source = io::Error::from_raw_os_error(errno);
+    let source = KeystoreError::Io { action: "write", path: file.into(), source };
+    let path = PathBuf::from(CONFIGURATION);
+    KeystoreError::PinNotWritten { path, lines: None, source: source.into() }
+}
+
 fn of_modules() -> Vec<Row> {
     use ModuleProblem as P;
     let set_it = &["set `module` under [identity.pkcs11]"];
@@ -191,6 +204,10 @@ fn of_disks() -> Vec<Row> {
         row(failed(libc_code::EACCES), &["run this as a user who may"], &["chown", "chmod"]),
         row(failed(libc_code::EPERM), &["lsattr"], &["chown", "chmod"]),
         row(failed(libc_code::EIO), &["the disk fails"], &["try again"]),
+        row(not_pinned(libc_code::ENOSPC, NOTE), &["make room", "df -h /srv/icn"], CONFIG),
+        row(not_pinned(libc_code::ENOSPC, CONFIGURATION), &["make room"], CONFIG),
+        row(not_pinned(libc_code::EROFS, NOTE), &["mount it for writing"], CONFIG),
+        row(not_pinned(libc_code::EROFS, CONFIGURATION), CONFIG, &["make room"]),
     ]
 }
 

@@ -13,7 +13,7 @@ use super::approver::ApproverKey;
 use super::pin::Purpose;
 use super::policy;
 use crate::algorithm::{AlgorithmId, P256VerifyingKey, Signature, VerifyingKey};
-use crate::backend::{Owner, PcrValues, TpmPolicy};
+use crate::backend::{Owner, PcrValues, TpmObject, TpmPolicy};
 use crate::did::Did;
 use crate::encoding::{hex, objects};
 use crate::error::{DeviceError, TpmError};
@@ -185,6 +185,21 @@ impl Approval {
     #[must_use]
     pub const fn pcr(&self) -> &PcrValues {
         &self.pcr
+    }
+
+    /// Whether it opens the key and the storage key of this identity.
+    pub(crate) fn check_for(&self, did: &Did, objects: [&TpmObject; 2]) -> Result<(), TpmError> {
+        for object in objects {
+            if object.policy.authorized.is_none() {
+                return Err(TpmError::TakesNoApproval);
+            }
+            if self.did() != did || self.signature_for(&object.policy).is_none() {
+                let reason =
+                    "it is for another identity or other PCRs, by another approver, or changed";
+                return Err(TpmError::Approval { reason });
+            }
+        }
+        Ok(())
     }
 
     /// The signature for an object of this policy, if there is one and it

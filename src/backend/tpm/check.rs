@@ -107,17 +107,7 @@ impl TpmBackend {
         key: &TpmObject,
         storage: &TpmObject,
     ) -> Result<(), Error> {
-        let foreign = || {
-            let reason =
-                "it is for another identity or other PCRs, by another approver, or changed";
-            tpm(TpmError::Approval { reason })
-        };
-        for object in [key, storage] {
-            self.takes_approvals(object)?;
-            if approval.did() != did || approval.signature_for(&object.policy).is_none() {
-                return Err(foreign());
-            }
-        }
+        approval.check_for(did, [key, storage]).map_err(tpm)?;
         Ok(store::add(&self.access.home, approval.clone())?)
     }
 

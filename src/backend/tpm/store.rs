@@ -32,15 +32,20 @@ fn try_read(home: &Path) -> Result<Vec<Approval>, KeystoreError> {
         .map_err(|source| KeystoreError::Approvals { path, source: source.into() })
 }
 
+/// Adds one as the newest, and drops the oldest of too many.
+pub(crate) fn push(approvals: &mut Vec<Approval>, approval: Approval) {
+    approvals.retain(|known| *known != approval);
+    approvals.drain(..approvals.len().saturating_sub(MOST - 1));
+    approvals.push(approval);
+}
+
 /// Adds one as the newest.
 pub(super) fn add(home: &Path, approval: Approval) -> Result<(), KeystoreError> {
     let _lock = Lock::exclusive(home)?;
     let path = path(home);
     // Not over a file that cannot be read: there may be approvals in it.
     let mut approvals = try_read(home)?;
-    approvals.retain(|known| *known != approval);
-    approvals.drain(..approvals.len().saturating_sub(MOST - 1));
-    approvals.push(approval);
+    push(&mut approvals, approval);
     let text = serde_json::to_vec_pretty(&approvals)
         .map_err(|source| KeystoreError::Approvals { path: path.clone(), source: source.into() })?;
     file::write(&path, &text)

@@ -133,6 +133,11 @@ pub(crate) enum CliError {
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
     #[error("{command} is for a key in a token; that of this identity is {}", place(*backend))]
     OnlyForTokens { command: &'static str, backend: BackendKind },
+    #[error(transparent)]
+    NotApproved(Error),
+    #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
+    #[error("an approval is for a key in a TPM; that of this backup is {}", place(*backend))]
+    ApprovalOfNoTpm { backend: BackendKind },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
     #[error("a new PIN is given, and {} says `pin = false`: the key has none", path.display())]
     NoNewPin { path: PathBuf },
@@ -305,6 +310,17 @@ impl CliError {
             }
             Self::OnlyForTpm { .. } => {
                 "nothing is sealed to a TPM here: its PIN is changed by the token's own tool"
+            }
+            Self::NotApproved(_) => {
+                "if firmware or boot loader were updated, have these values approved: `icnctl --format \
+                 json id restore FILE --identity-file KEYFILE --check > request.json` prints the \
+                 request for `icnctl tpm approve`; run this command again with --approval and the \
+                 file that that prints. If nothing was updated, find out what has changed"
+            }
+            Self::ApprovalOfNoTpm { .. } => "leave --approval out",
+            Self::OnlyForTokens { backend: BackendKind::Tpm, .. } => {
+                "nothing has to be found again: only this TPM opens the key. Where the TPM is another \
+                 one, or was cleared, make another identity; there is no way to another TPM"
             }
             Self::OnlyForTokens { .. } => {
                 "nothing has to be found again: its key is where its files are. To have it on another \

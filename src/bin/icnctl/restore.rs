@@ -5,14 +5,14 @@ mod on_tpm;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use icn_identity::Did;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::bundle::check_clock;
 use icn_identity::config::Config;
-use icn_identity::error::BackupError;
+use icn_identity::error::{BackupError, DeviceError, OpenError, TpmError};
 use icn_identity::home::{Home, Made};
 use icn_identity::keystore::Pinned;
 use icn_identity::keystore::backup::{BackedUp, Backup};
+use icn_identity::{Did, Error};
 use serde_json::json;
 
 use self::on_tpm::OnTpm;
@@ -31,6 +31,12 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
         context.store().check_vacant()?;
         check_clock()?;
     }
+    #[cfg(feature = "tpm")]
+    let approval = args.approval.as_deref().map(crate::tpm::approval).transpose()?;
+    #[cfg(not(feature = "tpm"))]
+    if args.approval.is_some() {
+        return Err(icn_identity::error::DeviceError::NoTpm.into());
+    }
     let named = args.did.as_deref().map(Did::parse).transpose()?;
     Backup::check_file(&args.file)?;
     if let Some(output) = args.output.as_ref().filter(|_| args.encryption_key_only) {
@@ -44,6 +50,14 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
         backup.is_of(did)?;
     }
     let expected = named.or(pinned);
+    #[cfg(feature = "tpm")]
+    let backup = match approval {
+        Some(_) if backup.backend() != BackendKind::Tpm => {
+            return Err(CliError::ApprovalOfNoTpm { backend: backup.backend() });
+        }
+        Some(approval) => backup.with_approval(&approval)?,
+        None => backup,
+    };
     if args.check {
         let on_tpm = OnTpm::of(context, &backup);
         report(context, &backup, &on_tpm, expected.is_some())?;
@@ -135,8 +149,23 @@ fn put_back(
     did: &Did,
     config: Option<&str>,
 ) -> Result<Made, CliError> {
-    let source = context.source(home.wants_for_restored(&backup)?.pin());
-    Ok(home.restore(backup, did, config, source)?)
+    let wants = home.wants_for_restored(&backup).map_err(not_approved)?;
+    let source = context.source(wants.pin());
+    home.restore(backup, did, config, source).map_err(not_approved)
+}
+
+/// There is no identity yet that an approval could be installed for.
+fn not_approved(error: Error) -> CliError {
+    let cause = match &error {
+        Error::Device(error) | Error::Open(OpenError::Device(error)) => error,
+        _ => return error.into(),
+    };
+    match cause {
+        DeviceError::Tpm(TpmError::PcrMismatch { authorized: true, .. }) => {
+            CliError::NotApproved(error)
+        }
+        _ => error.into(),
+    }
 }
 
 /// With the key, and the configuration, on the token that has the key now.
@@ -197,6 +226,8 @@ fn report(
                 "contains": backup.contains(),
                 "does_not_contain": backup.does_not_contain(),
                 "on_its_tpm": on_tpm.as_json(),
+                // Where `tpm approve` looks for it.
+                "request": on_tpm.request(),
             })
         },
         || report_text(backup, on_tpm, did_was_named),

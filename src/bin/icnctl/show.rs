@@ -193,6 +193,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
             "not_after": date(validity.not_after()),
             "status": validity.status(),
             "expired": validity.is_expired(),
+            "clock_set": validity.clock_is_set(),
         },
         "storage": header.storage().kind(),
         "encryption": {

@@ -57,11 +57,35 @@ pub(crate) fn install(context: &Context, args: &InstallArgs) -> Result<(), CliEr
     let (key, storage) = objects(&header)?;
     // Whatever is in the file.
     backend.takes_approvals(key)?;
-    let approval =
-        Approval::from_json(&input::read_all(args.approval.as_deref(), "the approval")?)?;
+    let approval = read_approval(args.approval.as_deref())?;
     backend.install(&approval, header.did(), key, storage)?;
     let check = backend.check(header.did(), key, storage, None)?;
-    context.format.print(|| json!(check), || as_text(&check, header.did(), false))
+    context.format.print(
+        || {
+            let mut shown = json!(check);
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("new_backup_needed".into(), true.into());
+            }
+            shown
+        },
+        || {
+            format!(
+                "{}\nBackups that were made before do not have this approval: make a new one now \
+                 (`icnctl id backup --recipient age1… -o FILE`), which restores directly. An older one \
+                 is restored with the approval beside it: id restore --approval FILE\n",
+                as_text(&check, header.did(), false)
+            )
+        },
+    )
+}
+
+fn read_approval(path: Option<&Path>) -> Result<Approval, CliError> {
+    Ok(Approval::from_json(&input::read_all(path, "the approval")?)?)
+}
+
+/// For a backup that was made before it.
+pub(crate) fn approval(path: &Path) -> Result<Approval, CliError> {
+    read_approval(Some(path))
 }
 
 pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliError> {

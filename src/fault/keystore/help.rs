@@ -1,5 +1,7 @@
 //! What to try next with the files of an identity.
 
+use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::KeystoreError;
@@ -11,6 +13,9 @@ impl KeystoreError {
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
+        if let Some(help) = self.no_room() {
+            return Some(help);
+        }
         let help = match self {
             Self::NoIdentity { .. } => {
                 "make one (`IdentityStore::create`), or name the directory of one"
@@ -160,6 +165,28 @@ impl KeystoreError {
             }
         };
         Some(help.to_owned())
+    }
+}
+
+impl KeystoreError {
+    /// What to do where the configuration is not written since the disk of another file
+    /// refuses, or is full: to write the configuration elsewhere is no help then.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn no_room(&self) -> Option<String> {
+        let Self::PinNotWritten { path: config, source, .. } = self else { return None };
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&**source);
+        while let Some(error) = cause {
+            if let Some(Self::Io { path, source, .. }) = error.downcast_ref() {
+                let is_full = matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+                );
+                return (is_full || path != config).then(|| io_help(path, source));
+            }
+            cause = error.source();
+        }
+        None
     }
 }
 

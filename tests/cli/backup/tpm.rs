@@ -217,3 +217,111 @@ fn a_drill_on_a_locked_tpm_says_that_nothing_is_restored_now() {
         (&true.into(), &false.into(), &false.into())
     );
 }
+
+/// There is no identity that an approval could be installed for.
+#[test]
+fn a_backup_from_before_an_update_is_restored_with_an_approval() {
+    for algorithm in BOTH {
+        let (approver, stranger) = (Approver::new(), Approver::new());
+        let public = approver.public();
+        let (node, drill, did) =
+            backed_up(algorithm, &["--policy", "authorized", "--approver", &public]);
+        drill.make(&node.home);
+        node.tpm.extend_pcr(16);
+        lose(&node.home);
+        let said = [
+            "the TPM's PCRs have changed",
+            "`icnctl --format json id restore FILE --identity-file KEYFILE --check > request.json`",
+            "--approval",
+        ];
+        node.spends(0, || drill.fails(&node.home, &["--did", &did], &said));
+        let texts = ["cannot be restored now", "id restore FILE --identity-file KEYFILE --check"];
+        drilled(&node, &drill, 1, &texts);
+        let json = [&["--format", "json"][..], &drill.restore_args(&["--check"])].concat();
+        let request = node.spends(0, || drill.run(&node.home, &json)).out;
+        let mut foreign = approver.approve(&request, &[]);
+        let approval = node.file("approval.json", &foreign.to_string());
+        foreign["did"] = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".into();
+        let foreign = node.file("foreign.json", &foreign.to_string());
+        stranger.refuses(&request, &[], &["names another approver"]);
+        for file in [&foreign, &node.file("garbage", "{}")] {
+            let more = ["--did", &did, "--approval", file];
+            node.spends(0, || drill.fails(&node.home, &more, &["approval"]));
+            assert!(everything(&node.home).is_empty());
+        }
+        // The drill takes it too.
+        let drilled =
+            drill.run(&node.home, &drill.restore_args(&["--check", "--approval", &approval]));
+        assert_eq!(drilled.code, 0, "{}{}", drilled.out, drilled.err);
+        node.spends(0, || drill.ok(&node.home, &["--did", &did, "--approval", &approval]));
+        signs_as(&node.home, &did.as_str().into());
+        // It is in the next backup, which restores directly.
+        std::fs::remove_file(&drill.backup).unwrap();
+        drill.make(&node.home);
+        lose(&node.home);
+        drill.ok(&node.home, &["--did", &did]);
+        node.signs();
+    }
+}
+
+#[test]
+fn an_approval_is_of_no_use_to_a_backup_of_another_kind() {
+    let home = support::home::Home::new().with("ICN_PASSPHRASE", support::home::PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let drill = Drill::new(&home);
+    drill.make(&home);
+    let approver = Approver::new();
+    let public = approver.public();
+    let node = Node::with_identity("ed25519", &["--policy", "authorized", "--approver", &public]);
+    let approval = approver.approve(&node.ok(&["--format", "json", "tpm", "check"]), &[]);
+    let file = node.file("approval.json", &approval.to_string());
+    let told = ["an approval is for a key in a TPM", "leave --approval out"];
+    drill.fails(&home, &["--check", "--approval", &file], &told);
+}
+
+/// The same TPM makes the same key: nothing is lost.
+#[test]
+fn a_storage_key_that_was_evicted_is_made_again_and_no_identity_given_up() {
+    for algorithm in BOTH {
+        let tpm = Swtpm::start();
+        let node = Node { home: home_on(&tpm), tpm };
+        make_storage_key(&node);
+        node.init(algorithm, &["--key-handle", "0x81000001"]);
+        let did = node.home.show()["did"].as_str().unwrap().to_owned();
+        let drill = Drill::new(&node.home);
+        drill.make(&node.home);
+        node.tpm.tool("tpm2_evictcontrol", &["-C", "o", "-c", "0x81000001"]);
+        let again = "make the storage key at that handle again";
+        let ran = drill.run(&node.home, &drill.restore_args(&["--check"]));
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        for text in ["PROBLEM: this is the home", again, "docs/backends/tpm.md"] {
+            assert!(ran.out.contains(text), "{}", ran.out);
+        }
+        for text in ["CANNOT", "make another identity", "tell peers"] {
+            assert!(!ran.out.contains(text), "{text}: {}", ran.out);
+        }
+        node.fails(&["sign"], &[again]);
+        lose(&node.home);
+        let ran = drill.fails(&node.home, &["--did", &did], &[again]);
+        assert!(!ran.err.contains("its key is gone"), "{}", ran.err);
+        let elsewhere = drill.run(&node.home, &drill.restore_args(&["--check"]));
+        assert_eq!(elsewhere.code, 0, "{}", elsewhere.out);
+        assert!(elsewhere.out.contains(again), "{}", elsewhere.out);
+        make_storage_key(&node);
+        drill.ok(&node.home, &["--did", &did]);
+        signs_as(&node.home, &did.as_str().into());
+    }
+}
+
+/// By the commands of docs/backends/tpm.md.
+fn make_storage_key(node: &Node) {
+    let context = node.home.beside("srk.ctx");
+    let context = context.to_str().unwrap();
+    let attributes =
+        "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt";
+    let algorithm = ["-C", "o", "-g", "sha256", "-G", "ecc256:null:aes128cfb"];
+    node.tpm
+        .tool("tpm2_createprimary", &[&algorithm[..], &["-c", context, "-a", attributes]].concat());
+    node.tpm.tool("tpm2_evictcontrol", &["-C", "o", "-c", context, "0x81000001"]);
+    node.tpm.tool("tpm2_flushcontext", &["-t"]);
+}

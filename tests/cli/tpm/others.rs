@@ -127,7 +127,7 @@ fn a_storage_key_that_is_gone_is_named_by_its_handle() {
     for algorithm in BOTH {
         let node = at_handle(algorithm);
         evict(&node);
-        let wanted = ["there is no storage key at 0x81000001", "restore the storage key at that"];
+        let wanted = ["there is no storage key at 0x81000001", "make the storage key at that"];
         node.fails(&["sign"], &wanted);
         node.fails(&["tpm", "check"], &wanted);
         node.tpm.make_storage_root(HANDLE);
@@ -201,4 +201,13 @@ fn the_owners_password_stands_in_the_way_of_a_key_made_from_its_seed_only() {
     node.fails(&["sign"], &wanted);
     handle.signs();
     assert_eq!(handle.home.show()["device"]["state"], json!("present"));
+}
+
+/// What helps with a file or a token does not help with a TPM.
+#[test]
+fn relocate_does_not_send_the_key_of_a_tpm_to_another_machine() {
+    let node = Node::with_identity("ed25519", &[]);
+    let ran =
+        node.fails(&["id", "relocate"], &["that of this identity is in a TPM", "only this TPM"]);
+    assert!(!ran.err.contains("another machine"), "{}", ran.err);
 }

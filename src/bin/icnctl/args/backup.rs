@@ -40,7 +40,11 @@ is not: that very device must be there, and its PIN is needed.
 
 Anybody can encrypt a file to your recovery key. So nothing is restored but under a DID that you \
 name with --did (or that icn.toml pins), and that has signed the backup. Never run two nodes with \
-one identity.")]
+one identity.
+
+Where the PCRs of a TPM with an approver have changed since the backup, \
+`icnctl --format json id restore FILE --identity-file KEYFILE --check` prints the request for \
+`icnctl tpm approve`, and --approval takes what that prints.")]
 pub(crate) struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
@@ -58,6 +62,11 @@ pub(crate) struct RestoreArgs {
     /// Whose identity it must be, from your own records [default: `did` in icn.toml]
     #[arg(long, value_parser = encoded())]
     pub(crate) did: Option<String>,
+
+    /// What `icnctl tpm approve` printed, for a backup that was made before it: where the PCRs are not
+    /// as the backup wants them
+    #[arg(long, value_name = "FILE", conflicts_with = "encryption_key_only")]
+    pub(crate) approval: Option<PathBuf>,
 
     /// Only decrypt and verify, and say what would be restored; write nothing, use no PIN. A TPM
     /// that is here is asked whether it opens the backup now (exit code 1: not any more)

@@ -38,6 +38,10 @@ impl Help for BackupError {
                 "compare it with your own records, or with what your peers know: then run the \
                  command again with --did DID"
             }
+            Self::KeyNotThere { source, .. } if Self::storage_key_let_go(source) => {
+                let help = source.on_the_command_line().unwrap_or_default();
+                return Some(format!("{help}. Then run the command again"));
+            }
             Self::KeyNotThere { source, .. } => {
                 let try_first = Self::if_not_shown(source).or_else(|| source.on_the_command_line());
                 let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();

@@ -201,10 +201,12 @@ impl Help for TpmError {
             }
             Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
-                "nothing was sent to it: restore the storage key at that handle, or, for a new \
-                 identity, correct `key_handle` under [identity.tpm]; to move an Ed25519 identity \
-                 to another storage key, remove `parent_name` there and run `icnctl id reseal`; if \
-                 the TPM was cleared, its keys are lost"
+                "nothing was sent to it: make the storage key at that handle again, by the commands \
+                 that made it; the same TPM makes the same key (tpm2_createprimary and \
+                 tpm2_evictcontrol, docs/backends/tpm.md, \"Set-up\"). For a new identity, correct \
+                 `key_handle` under [identity.tpm]; to move an Ed25519 identity to another storage \
+                 key, remove `parent_name` there and run `icnctl id reseal`. Only if the TPM was \
+                 cleared or exchanged, its keys are lost"
             }
             Self::PolicyRefused { .. } => {
                 "this should not be: report it, with the TPM's code and what `icnctl backend doctor` \

@@ -14,6 +14,9 @@ const IMPORT: &str = "`icnctl id import` reads it";
 
 impl Help for KeystoreError {
     fn on_the_command_line(&self) -> Option<String> {
+        if let Some(help) = self.no_room() {
+            return Some(help);
+        }
         let help = match self {
             Self::NoIdentity { .. } => {
                 "make one with `icnctl id init`, or name its directory with --home"

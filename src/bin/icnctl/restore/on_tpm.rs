@@ -117,6 +117,15 @@ impl OnTpm {
         }
     }
 
+    /// What an approver would be asked, so that the backup opens now.
+    pub(super) fn request(&self) -> Value {
+        match self {
+            #[cfg(feature = "tpm")]
+            Self::Asked { check, .. } => json!(check.request),
+            _ => Value::Null,
+        }
+    }
+
     /// After the device was named.
     pub(super) fn as_text(&self) -> String {
         match self {
@@ -124,6 +133,10 @@ impl OnTpm {
             #[cfg(feature = "tpm")]
             Self::NotHere { error, is_other: false, .. } => {
                 format!(". It is not here: {error}.\n")
+            }
+            #[cfg(feature = "tpm")]
+            Self::NotHere { error, is_home, .. } if let_go(error) => {
+                format!(". It is not here: {error}.\n{}", storage_key(*is_home))
             }
             #[cfg(feature = "tpm")]
             Self::NotHere { error, is_home: true, .. } => format!(
@@ -158,6 +171,40 @@ const fn is_another(error: &icn_identity::Error) -> bool {
     )
 }
 
+/// Whether it is only the persistent storage key that is not at its handle: it is no loss,
+/// as the same TPM makes the same key again.
+#[cfg(feature = "tpm")]
+const fn let_go(error: &icn_identity::Error) -> bool {
+    matches!(
+        error,
+        icn_identity::Error::Device(DeviceError::Tpm(
+            TpmError::ParentChanged { .. }
+                | TpmError::NoParent { .. }
+                | TpmError::NotAParent { .. }
+        ))
+    )
+}
+
+#[cfg(feature = "tpm")]
+fn storage_key(is_home: bool) -> String {
+    let what = match is_home {
+        true => {
+            "PROBLEM: this is the home of that identity, and it is not opened without that storage \
+             key.\ntry: "
+        }
+        false => {
+            "Where the backup is only kept, that is as it should be. On the node itself it is not \
+             opened without that storage key: "
+        }
+    };
+    format!(
+        "{what}make the storage key at that handle again, by the commands that made it: the same TPM \
+         makes the same key (tpm2_createprimary and tpm2_evictcontrol, docs/backends/tpm.md, \
+         \"Set-up\"). Only if the TPM was cleared or exchanged, or the key was made elsewhere and \
+         nobody has it, the identity is lost\n"
+    )
+}
+
 #[cfg(feature = "tpm")]
 fn asked(check: &TpmCheck, is_other: bool) -> String {
     let mut text = ". It was asked, without a PIN:\n".to_owned();
@@ -189,8 +236,19 @@ fn asked(check: &TpmCheck, is_other: bool) -> String {
              the backup wants the PCR values and the PIN of then.\n",
         );
     }
-    if is_other || check.objects.iter().any(|object| !object.opens) {
-        text.push_str("try: make a new backup while the identity opens: icnctl id backup\n");
+    let is_closed = check.objects.iter().any(|object| !object.opens);
+    if is_closed && check.request.is_some() {
+        text.push_str(
+            "try: have these values approved: icnctl --format json id restore FILE --identity-file \
+             KEYFILE --check > request.json, then `icnctl tpm approve` on the approver's machine; \
+             what that prints is for --approval here. Where the identity opens, make a new backup: \
+             icnctl id backup --recipient age1… -o FILE\n",
+        );
+    } else if is_other || is_closed {
+        text.push_str(
+            "try: make a new backup while the identity opens: icnctl id backup --recipient age1… -o \
+             FILE\n",
+        );
     }
     text
 }

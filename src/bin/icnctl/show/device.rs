@@ -1,5 +1,7 @@
 //! What a look at the device brings, without a credential.
 
+use std::error::Error as StdError;
+
 use icn_identity::backend::{KeyAtRest, PinState};
 use icn_identity::error::{DeviceError, Error, Pkcs11Error, TpmError};
 use icn_identity::home::Home;
@@ -100,6 +102,13 @@ pub(super) struct Looked {
 impl Looked {
     /// No PIN is used, and no try spent.
     pub(super) fn at(context: &Context, header: &Header) -> Self {
+        let payload = context.store().check_payload(header).err();
+        let looked = Self::at_device(context, header);
+        // Said in full: nothing else says what is wrong with it.
+        Self { payload: payload.map(|error| in_full(&error)).or(looked.payload), ..looked }
+    }
+
+    fn at_device(context: &Context, header: &Header) -> Self {
         let home = match context.home() {
             Ok(home) => home,
             Err(error) => return Self::away(Device::Unreachable(error.to_string())),
@@ -130,6 +139,18 @@ impl Looked {
     const fn away(device: Device) -> Self {
         Self { device, pin: None, is_token: false, failed_self_test: false, payload: None }
     }
+}
+
+/// With what it comes from.
+fn in_full(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn find(home: &Home, header: &Header) -> Device {

@@ -1,6 +1,6 @@
 //! Whether the TLS certificate is valid now.
 
-use icn_identity::bundle::Binding;
+use icn_identity::bundle::{Binding, check_clock};
 use icn_identity::keystore::Header;
 use time::OffsetDateTime;
 
@@ -10,6 +10,8 @@ pub(super) struct Validity {
     begin: Option<u64>,
     end: u64,
     now: u64,
+    /// Whether the clock shows a time that can be true.
+    clock_is_set: bool,
 }
 
 impl Validity {
@@ -22,7 +24,12 @@ impl Validity {
             begin: binding.as_ref().map(Binding::not_before).or(header.tls_not_before()),
             end: binding.as_ref().map_or(header.tls_not_after(), Binding::not_after),
             now,
+            clock_is_set: check_clock().is_ok(),
         }
+    }
+
+    pub(super) const fn clock_is_set(&self) -> bool {
+        self.clock_is_set
     }
 
     pub(super) const fn not_before(&self) -> Option<u64> {
@@ -52,6 +59,13 @@ impl Validity {
     /// Until when; and from when, where that is still to come.
     pub(super) fn in_words(&self) -> String {
         let end = date(self.end);
+        if !self.clock_is_set {
+            return format!(
+                "certificate valid until {end}; whether it is valid now cannot be told: the clock of \
+                 this machine is not set, it shows {}. Set it",
+                date(self.now)
+            );
+        }
         match self.begin {
             Some(begin) if self.is_to_come() => format!(
                 "certificate not valid before {} (until {end}): if this clock is right, it was ahead \
@@ -70,6 +84,7 @@ impl Validity {
     pub(super) fn problem(&self, hours: u64) -> Option<String> {
         let soon = self.now.saturating_add(hours.saturating_mul(3600));
         match self.status() {
+            _ if !self.clock_is_set => Some(format!("TLS {}", self.in_words())),
             "valid" if hours > 0 && soon > self.end => Some(format!(
                 "the TLS certificate ends within {hours} hours, on {}: nothing has renewed it",
                 date(self.end)
@@ -86,7 +101,12 @@ mod tests {
 
     #[test]
     fn the_second_of_each_end_is_inside() {
-        let at = |now| Validity { begin: Some(1_800_000_000), end: 1_800_360_000, now };
+        let at = |now| Validity {
+            begin: Some(1_800_000_000),
+            end: 1_800_360_000,
+            now,
+            clock_is_set: true,
+        };
         for (now, status) in [
             (0, "not-yet-valid"),
             (1_799_999_999, "not-yet-valid"),
