@@ -149,8 +149,11 @@ fn wait_for(file: &File, patience: Duration) -> Result<(), TryLockError> {
     let mut locked = file.try_lock();
     if matches!(locked, Err(TryLockError::WouldBlock)) {
         waiting::during(Wait::Lock, || {
+            // Most are held for an instant.
+            let mut pause = Duration::from_millis(1);
             while matches!(locked, Err(TryLockError::WouldBlock)) && start.elapsed() < patience {
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
                 locked = file.try_lock();
             }
         });

@@ -1,7 +1,8 @@
-//! A thousand random interleavings: threads with several backends and keys, wrong PINs,
+//! Five hundred random interleavings: threads with several backends and keys, wrong PINs,
 //! PINs that are changed, losses, answers that say nothing and flags that cannot be read.
 //! The module counts what it is sent: a PIN that it refused once, the last try never; and
-//! the right PIN is taken in the end.
+//! the right PIN is taken in the end. Five hundred more, of processes, are in
+//! [`crate::processes`].
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -11,27 +12,13 @@ use icn_identity::backend::Pkcs11Locator;
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
 use icn_identity::{Did, DidKey, DidSigner as _, Error, Pin};
-use support::softhsm::{SoftHsm, alone, alone_with};
+use support::interleavings::{self, Dice};
+use support::softhsm::{SoftHsm, alone_with};
 
 use crate::ed25519::KEY_TYPE;
 use crate::{TOKEN, did_at, faulty, faulty_config, find};
 
-/// xorshift64*
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let mixed = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(mixed).unwrap() % end
-    }
-
-    pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
-}
+const COUNT: u64 = 500;
 
 const SESSIONS: NonZeroU16 = NonZeroU16::new(2).unwrap();
 
@@ -121,7 +108,7 @@ impl World<'_> {
         Ok(Arc::new(find(&backend, locator, did)?.unseal(&Pin::new(pin))?))
     }
 
-    fn act(&self, random: &mut Random) {
+    fn act(&self, random: &mut Dice) {
         match random.below(12) {
             0..=2 => {
                 if let Ok(key) = self.open(random.below(2), &self.right()) {
@@ -230,7 +217,7 @@ impl Seen {
 }
 
 fn interleave(hsm: &SoftHsm, seed: u64, keys: &[(Pkcs11Locator, Did); 2], seen: &mut Seen) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Dice(seed);
     let serial = format!("{seed:016x}");
     let keys = keys.clone().map(|(mut locator, did)| {
         locator.serial.clone_from(&serial);
@@ -252,8 +239,7 @@ fn interleave(hsm: &SoftHsm, seed: u64, keys: &[(Pkcs11Locator, Did); 2], seen: 
     let _ = std::fs::remove_file(&path);
     std::thread::scope(|scope| {
         for _ in 0..2 + random.below(3) {
-            let mut random =
-                Random(random.0 ^ (u64::try_from(random.below(1 << 30)).unwrap() << 20) | 1);
+            let mut random = random.fork();
             let world = &world;
             scope.spawn(move || {
                 for _ in 0..2 + random.below(4) {
@@ -266,46 +252,23 @@ fn interleave(hsm: &SoftHsm, seed: u64, keys: &[(Pkcs11Locator, Did); 2], seen: 
     seen.judge(&std::fs::read_to_string(path).unwrap().lines().collect::<Vec<_>>(), &world.serial);
 }
 
-/// One interleaving again, by the number that was printed.
-const SEED: &str = "ICN_TEST_SEED";
-/// The first one of a quarter.
-const FIRST: &str = "ICN_TEST_FIRST_SEED";
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
-fn of_a_thousand_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_loses_the_right_one()
+fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_loses_the_right_one()
  {
     let work = |hsm: &SoftHsm| {
         let keys = keys_of_all(hsm);
         let mut seen = Seen::default();
-        match (number(SEED), number(FIRST)) {
-            (Some(seed), _) => interleave(hsm, seed, &keys, &mut seen),
-            (None, Some(first)) => {
-                for seed in first..first + 250 {
-                    eprintln!("{SEED}={seed}");
-                    interleave(hsm, seed, &keys, &mut seen);
-                }
-                eprintln!("{seen:?}");
-                assert!(seen.wrong > 75 && seen.right > 250 && seen.went_on > 75, "{seen:?}");
-            }
-            (None, None) => unreachable!(),
+        let (seeds, whole) = interleavings::these(COUNT);
+        for seed in seeds {
+            eprintln!("seed {seed}");
+            interleave(hsm, seed, &keys, &mut seen);
+        }
+        eprintln!("{seen:?}");
+        if whole {
+            assert!(seen.wrong > 40 && seen.right > 125 && seen.went_on > 40, "{seen:?}");
         }
     };
-    if number(SEED).or(number(FIRST)).is_some() {
-        return alone(work);
-    }
-    // Each time others. Each quarter has a token and a process of its own.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
-    std::thread::scope(|scope| {
-        for quarter in 0..4 {
-            let first = (now + quarter * 250).to_string();
-            scope.spawn(move || alone_with(&[(FIRST, &first)], work));
-        }
-    });
+    interleavings::run(COUNT, |variables| alone_with(variables, work));
 }
 
 /// One key that wants its PIN once, and one that wants it each time.

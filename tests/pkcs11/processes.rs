@@ -1,4 +1,4 @@
-//! A thousand random interleavings of threads and processes on two homes of one token: wrong
+//! Five hundred random interleavings of threads and processes on two homes of one token: wrong
 //! PINs and right ones from files, losses, answers that say nothing, flags that cannot be
 //! read, and processes that are killed while they send. The module writes down what it is
 //! sent: a refused PIN once (until a right one is taken), the last try never; and the right
@@ -17,16 +17,15 @@ use icn_identity::config::Config;
 use icn_identity::error::{DeviceError, ErrorKind, KeystoreError, Pkcs11Error};
 use icn_identity::home::{CredentialSource, HomeOptions};
 use support::home::write_private;
-use support::softhsm::{PIN, SoftHsm, alone, alone_with};
+use support::interleavings::{self, Dice};
+use support::softhsm::{PIN, SoftHsm, alone_with};
 use support::workers::{Worker, serve};
 
-use crate::model::Random;
 use crate::{TOKEN, faulty_config};
 
-const FIRST: &str = "ICN_TEST_FIRST_SEED";
-const SEED: &str = "ICN_TEST_SEED";
+const COUNT: u64 = 500;
 const NAME: &str =
-    "processes::of_a_thousand_interleavings_of_processes_none_sends_a_refused_pin_twice";
+    "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice";
 
 /// What a process is told first.
 const BEGIN: &str = "begin";
@@ -162,7 +161,7 @@ impl<'a> Model<'a> {
     }
 
     fn interleave(&mut self, seed: u64) {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Dice(seed);
         let killing = random.below(6) == 0;
         let fault = if !killing && random.below(3) == 0 { random.of(&FAULTS) } else { "" };
         // A PIN in doubt goes by its file: then each comes from one.
@@ -195,7 +194,7 @@ impl<'a> Model<'a> {
         let came = self.run(seed, &threads, &of_workers, killing);
         self.hsm.script(&script);
         self.judge(seed, &came, killing || !fault.is_empty());
-        self.end(seed);
+        self.end(seed, random.of(&[None, Some(0), Some(1)]));
         if killing {
             self.workers[0] = Self::worker();
         }
@@ -287,26 +286,24 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// In the end the right PIN opens, by every process that was left.
-    fn end(&mut self, seed: u64) {
+    /// In the end the right PIN opens, by a process that was left.
+    fn end(&mut self, seed: u64, by: Option<usize>) {
         self.reset();
         write_private(&self.hsm.path("pin-end"), &Self::pin(seed, 0));
-        let opens = |this: &Self, home: &str, at: Option<usize>| match at {
-            None => attempt(this.hsm, home, "pin-end", false),
-            Some(worker) => this.workers[worker]
+        let home = if by == Some(0) { "two" } else { "one" };
+        let opened = match by {
+            None => attempt(self.hsm, home, "pin-end", false),
+            Some(worker) => self.workers[worker]
                 .ask(&format!("{home} pin-end"))
                 .map_or(KILLED, |answer| outcome(&answer)),
         };
-        for at in [None].into_iter().chain((0..WORKERS).map(Some)) {
-            let home = if at == Some(0) { "two" } else { "one" };
-            match opens(self, home, at) {
-                OPENED | KILLED => {}
-                KNOWN => {
-                    self.by_chance += 1;
-                    assert_eq!(attempt(self.hsm, home, "pin-end", true), OPENED, "seed {seed}");
-                }
-                came => panic!("seed {seed}: the right PIN is lost: {came} by {at:?}"),
+        match opened {
+            OPENED | KILLED => {}
+            KNOWN => {
+                self.by_chance += 1;
+                assert_eq!(attempt(self.hsm, home, "pin-end", true), OPENED, "seed {seed}");
             }
+            came => panic!("seed {seed}: the right PIN is lost: {came} by {by:?}"),
         }
     }
 }
@@ -316,12 +313,8 @@ fn outcome(answer: &str) -> &'static str {
     all.into_iter().find(|it| *it == answer).unwrap_or_else(|| panic!("{answer:?}"))
 }
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
-fn of_a_thousand_interleavings_of_processes_none_sends_a_refused_pin_twice() {
+fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice() {
     let work = |hsm: &SoftHsm| {
         let is_worker = serve(|line| {
             if line == BEGIN {
@@ -334,34 +327,20 @@ fn of_a_thousand_interleavings_of_processes_none_sends_a_refused_pin_twice() {
         if is_worker {
             return;
         }
+        let (seeds, whole) = interleavings::these(COUNT);
         let mut model = Model::new(hsm);
-        match (number(SEED), number(FIRST)) {
-            (Some(seed), _) => model.interleave(seed),
-            (None, Some(first)) => {
-                for seed in first..first + 250 {
-                    eprintln!("{SEED}={seed}");
-                    model.interleave(seed);
-                }
-                let seen = &model.seen;
-                eprintln!("{seen:?}");
-                for came in [OPENED, REFUSED, KNOWN, IN_DOUBT, LAST_TRY, OTHER, KILLED] {
-                    assert!(seen.contains_key(came), "no {came}: {seen:?}");
-                }
-                assert!(model.by_chance <= 2, "{} by chance", model.by_chance);
+        for seed in seeds {
+            eprintln!("seed {seed}");
+            model.interleave(seed);
+        }
+        let seen = &model.seen;
+        eprintln!("{seen:?}");
+        if whole {
+            for came in [OPENED, REFUSED, KNOWN, IN_DOUBT, LAST_TRY, OTHER, KILLED] {
+                assert!(seen.contains_key(came), "no {came}: {seen:?}");
             }
-            (None, None) => unreachable!(),
+            assert!(model.by_chance <= 2, "{} by chance", model.by_chance);
         }
     };
-    if number(SEED).or(number(FIRST)).is_some() {
-        return alone(work);
-    }
-    // Each time others. Each quarter has a token and processes of its own.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
-    std::thread::scope(|scope| {
-        for quarter in 0..4 {
-            let first = (now + quarter * 250).to_string();
-            scope.spawn(move || alone_with(&[(FIRST, &first)], work));
-        }
-    });
+    interleavings::run(COUNT, |variables| alone_with(variables, work));
 }

@@ -12,6 +12,7 @@ mod keys;
 mod model;
 mod policy;
 mod processes;
+mod raw;
 mod renewal;
 mod sendings;
 mod tools;

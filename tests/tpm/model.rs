@@ -5,71 +5,22 @@
 //! - the last try is never spent;
 //! - the right PIN opens, unless nothing may be sent, and always afterwards.
 //!
-//! Six hundred interleavings, a quarter of them in each of four processes with a TPM of
-//! their own; four hundred more, of processes on one TPM, are in [`super::processes`]. Each is told by its seed: `ICN_TEST_SEED` runs one again, or as many from it on as
-//! `ICN_TEST_INTERLEAVINGS` says.
+//! Seven hundred interleavings, each told by its seed (see [`support::interleavings`]);
+//! three hundred more, of processes on one TPM, are in [`super::processes`].
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::{Barrier, PoisonError, RwLock};
+use std::sync::{Barrier, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use icn_identity::DidSigner as _;
 use icn_identity::error::TpmError;
+use support::alone::alone_with;
+use support::interleavings::{self, Dice};
 use support::wire::Wire;
 
 use super::*;
 
-const SEED: &str = "ICN_TEST_SEED";
-/// The first one of a quarter.
-const FIRST: &str = "ICN_TEST_FIRST_SEED";
-const QUARTER: u64 = 150;
-
-/// Not random enough for anything but this (SplitMix64).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
-
-/// Commands with the empty password of the lock-out hierarchy (part 3, section 25), by
-/// hand: a tool for each would take most of the time.
-pub(crate) fn lockout(tpm: &Swtpm, code: u32, parameters: &[u32]) {
-    let password = [0x40, 0, 0, 9, 0, 0, 0, 0, 0];
-    let mut body = [code, 0x4000_000a, 9].map(u32::to_be_bytes).concat();
-    body.extend(password);
-    body.extend(parameters.iter().flat_map(|word| word.to_be_bytes()));
-    let length = u32::try_from(body.len() + 6).unwrap().to_be_bytes();
-    let command = [&[0x80, 2][..], &length, &body].concat();
-    let answer = ask(tpm, &command);
-    assert_eq!(answer[6..10], [0; 4], "{code:#x}");
-}
-
-pub(crate) fn counted(tpm: &Swtpm) -> u32 {
-    let words = [0x17a, 6, 0x20e, 1].map(u32::to_be_bytes);
-    let answer = ask(tpm, &[&[0x80, 1, 0, 0, 0, 22], words.as_flattened()].concat());
-    u32::from_be_bytes(answer[23..27].try_into().unwrap())
-}
-
-fn ask(tpm: &Swtpm, command: &[u8]) -> Vec<u8> {
-    let tcti = tpm.tcti();
-    let (host, port) = tcti.strip_prefix("swtpm:host=").unwrap().split_once(",port=").unwrap();
-    let mut stream = TcpStream::connect((host, port.parse().unwrap())).unwrap();
-    stream.write_all(command).unwrap();
-    let mut answer = vec![0; 10];
-    stream.read_exact(&mut answer).unwrap();
-    let size = u32::from_be_bytes(answer[2..6].try_into().unwrap());
-    answer.resize(usize::try_from(size).unwrap(), 0);
-    stream.read_exact(&mut answer[10..]).unwrap();
-    answer
-}
+const COUNT: u64 = 700;
 
 /// Which PIN of which key; 0 is the right one.
 type Pins = (usize, u64);
@@ -117,8 +68,47 @@ struct Model {
     config: TpmConfig,
     by_wire: TpmConfig,
     keys: [(Locator, Did); 2],
-    /// Held alone by who flushes what a lost command has left behind.
-    using: RwLock<()>,
+    room: Room,
+}
+
+/// Places for those who use the TPM at the same time. Who flushes what a lost command has
+/// left behind takes all of them.
+#[derive(Default)]
+struct Room {
+    places: Mutex<Places>,
+    freed: Condvar,
+}
+
+#[derive(Default)]
+struct Places {
+    all: usize,
+    taken: usize,
+}
+
+impl Room {
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for one place, or for all.
+    fn take(&self, all: bool) -> impl Drop + '_ {
+        struct Taken<'a>(&'a Room, usize);
+        impl Drop for Taken<'_> {
+            fn drop(&mut self) {
+                self.0.places().taken -= self.1;
+                self.0.freed.notify_all();
+            }
+        }
+        let places = |places: &Places| if all { places.all } else { 1 };
+        let too_few = |now: &mut Places| now.taken + places(now) > now.all;
+        let mut now = self
+            .freed
+            .wait_while(self.places(), too_few)
+            .unwrap_or_else(PoisonError::into_inner);
+        let places = places(&now);
+        now.taken += places;
+        Taken(self, places)
+    }
 }
 
 impl Model {
@@ -136,7 +126,8 @@ impl Model {
             let (key, locator) = create(&node.open(&config), &config, algorithm);
             (locator, key.did().clone())
         });
-        let this = Self { node, wire, config, by_wire, keys, using: RwLock::new(()) };
+        let this = Self { node, wire, config, by_wire, keys, room: Room::default() };
+        this.room.places().all = 1;
         // The TPM asks for the first use of a PIN again.
         this.all_open(&this.node.open(&this.config), 0);
         this
@@ -147,7 +138,7 @@ impl Model {
         let (locator, did) = &self.keys[key];
         let begun = Instant::now();
         loop {
-            let using = self.using.read().unwrap_or_else(PoisonError::into_inner);
+            let using = self.room.take(false);
             let error = match backend.find(locator, did) {
                 Ok(KeyAtRest::Device(key)) => match key.unseal(&Pin::new(pin.as_str())) {
                     Ok(key) => {
@@ -172,24 +163,24 @@ impl Model {
         }
     }
 
-    /// As a resource manager does when a connection ends.
     fn flush(&self) {
-        let _alone = self.using.write().unwrap();
-        self.node.tpm.try_tool("tpm2_flushcontext", &["-t"]);
-        self.node.tpm.try_tool("tpm2_flushcontext", &["-l"]);
+        let _alone = self.room.take(true);
+        raw::flush(&self.node.tpm);
     }
 
     fn all_open(&self, backend: &TpmBackend, seed: u64) {
-        for key in 0..self.keys.len() {
-            let opened = self.unseal(backend, (key, 0), seed);
-            assert!(opened.is_ok(), "seed {seed}: the right PIN is lost: {opened:?}");
-        }
+        (0..self.keys.len()).for_each(|key| self.opens(key, backend, seed));
+    }
+
+    fn opens(&self, key: usize, backend: &TpmBackend, seed: u64) {
+        let opened = self.unseal(backend, (key, 0), seed);
+        assert!(opened.is_ok(), "seed {seed}: the right PIN is lost: {opened:?}");
     }
 
     fn run(&self, seed: u64) -> BTreeMap<&'static str, usize> {
         let mut dice = Dice(seed);
         let most = 2 + u32::try_from(dice.roll(4)).unwrap();
-        lockout(&self.node.tpm, 0x13a, &[most, 6000, 6000]);
+        raw::allow(&self.node.tpm, most);
         let loses = dice.roll(3) == 0;
         let way = |dice: &mut Dice| match dice.roll(if loses { 4 } else { 3 }) {
             0 => Way::Shared,
@@ -215,6 +206,8 @@ impl Model {
         }
         let shared = self.node.open(&self.config);
         let by_wire = self.node.open(&self.by_wire);
+        // The TPM itself has room for two; with more, some find none.
+        self.room.places().all = if dice.roll(4) == 0 { threads.len() } else { 2 };
         let begin = Barrier::new(threads.len());
         let came: Vec<(Step, Came)> = std::thread::scope(|scope| {
             let running: Vec<_> = threads
@@ -242,11 +235,11 @@ impl Model {
         self.wire.lose_answer_of(0);
         self.wire.break_at(0);
         self.judge(seed, most, loses, &came);
-        lockout(&self.node.tpm, 0x139, &[]);
+        raw::clear(&self.node.tpm);
         if came.iter().any(|(_, came)| *came == Came::Lost) {
             self.flush();
         }
-        self.all_open(&shared, seed);
+        self.opens(dice.below(self.keys.len()), &shared, seed);
         let mut seen = BTreeMap::new();
         for (_, came) in came {
             let name = match came {
@@ -263,7 +256,7 @@ impl Model {
     }
 
     fn judge(&self, seed: u64, most: u32, loses: bool, came: &[(Step, Came)]) {
-        let counted = counted(&self.node.tpm);
+        let counted = raw::counted(&self.node.tpm);
         let what = || format!("seed {seed}, {most} tries, {counted} counted: {came:?}");
         assert!(counted < most, "the last try was spent: {}", what());
         let mut refused = BTreeMap::<Pins, u32>::new();
@@ -294,45 +287,25 @@ impl Model {
     }
 }
 
-pub(crate) fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
 #[allow(clippy::print_stderr, reason = "which one it was")]
 fn of_random_interleavings_none_sends_a_refused_pin_twice_or_spends_the_last_try() {
     let work = || {
-        let wanted = number("ICN_TEST_INTERLEAVINGS").unwrap_or(1);
-        let (first, count) = match (number(SEED), number(FIRST)) {
-            (Some(seed), _) => (seed, wanted),
-            (None, Some(first)) => (first, QUARTER),
-            (None, None) => unreachable!(),
-        };
+        let (seeds, whole) = interleavings::these(COUNT);
         let (model, begun) = (Model::new(), Instant::now());
         let mut seen = BTreeMap::<&str, usize>::new();
-        for seed in first..first + count {
+        for seed in seeds {
             for (what, times) in model.run(seed) {
                 *seen.entry(what).or_default() += times;
             }
         }
-        eprintln!("{count} interleavings in {:.1} s: {seen:?}", begun.elapsed().as_secs_f64());
-        if count >= QUARTER {
+        eprintln!("{:.1} s: {seen:?}", begun.elapsed().as_secs_f64());
+        if whole {
             for what in ["opened", "refused", "known", "last try", "lost"] {
-                assert!(seen.contains_key(what), "no {what} among {count}: {seen:?}");
+                assert!(seen.contains_key(what), "no {what}: {seen:?}");
             }
         }
         model.node.assert_tidy();
     };
-    if number(SEED).or(number(FIRST)).is_some() {
-        return support::alone::alone(work);
-    }
-    // Each time others.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
-    std::thread::scope(|scope| {
-        for quarter in 0..4 {
-            let first = (now + quarter * QUARTER).to_string();
-            scope.spawn(move || support::alone::alone_with(&[(FIRST, &first)], work));
-        }
-    });
+    interleavings::run(COUNT, |variables| alone_with(variables, work));
 }

@@ -3,7 +3,7 @@
 //! TPM was sent and answered: between two right PINs no more wrong ones than there are, the
 //! last try never; and the right PIN is taken in the end.
 //!
-//! Four hundred, beside the six hundred of threads and lost answers in [`super::model`].
+//! Three hundred, beside the seven hundred of threads and lost answers in [`super::model`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,16 +15,15 @@ use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
 use icn_identity::error::{KeystoreError, TpmError};
 use icn_identity::home::{CredentialSource, HomeOptions};
+use support::alone::alone_with;
 use support::home::write_private;
+use support::interleavings::{self, Dice};
 use support::wire::Wire;
 use support::workers::{Worker, serve};
 
-use super::model::{Dice, counted, lockout, number};
 use super::*;
 
-const FIRST: &str = "ICN_TEST_FIRST_SEED";
-const SEED: &str = "ICN_TEST_SEED";
-const QUARTER: u64 = 100;
+const COUNT: u64 = 300;
 const NAME: &str =
     "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm";
 
@@ -128,7 +127,7 @@ impl Model {
     fn interleave(&mut self, seed: u64) {
         let mut dice = Dice(seed);
         let most = 2 + u32::try_from(dice.roll(6)).unwrap();
-        lockout(&self.node.tpm, 0x13a, &[most, 6000, 6000]);
+        raw::allow(&self.node.tpm, most);
         // After so many commands.
         let kill = (dice.roll(5) == 0).then(|| 1 + usize::try_from(dice.roll(60)).unwrap());
         let wrong_ones = 1 + dice.roll(2);
@@ -142,7 +141,8 @@ impl Model {
                 self.write(&format!("pin-{pin}-{copy}"), &format!("wrong-{seed}-{pin}"));
             }
         }
-        let actors: Vec<(Option<usize>, Vec<Step>)> = [None, None]
+        let threads = vec![None; 1 + dice.below(2)];
+        let actors: Vec<(Option<usize>, Vec<Step>)> = threads
             .into_iter()
             .chain((0..WORKERS).map(Some))
             .map(|worker| {
@@ -163,20 +163,17 @@ impl Model {
         self.wire.clear();
         let came = self.run(&actors, kill);
         self.judge(seed, most, &came, kill.is_some());
-        lockout(&self.node.tpm, 0x139, &[]);
+        raw::clear(&self.node.tpm);
         if kill.is_some() {
             self.workers[0].kill();
             self.workers[0] = Worker::start(NAME, &[]);
-            // As a resource manager does when a connection ends.
-            self.node.tpm.try_tool("tpm2_flushcontext", &["-t"]);
-            self.node.tpm.try_tool("tpm2_flushcontext", &["-l"]);
+            raw::flush(&self.node.tpm);
         }
         // A new file: nothing of an older one is known of it.
         self.write("pin-end", PIN);
-        for (home, worker) in [("one", None), ("two", Some(0)), ("one", Some(1))] {
-            let came = self.try_by(worker, home, "pin-end");
-            assert_eq!(came, OPENED, "seed {seed}: the right PIN is lost, by {worker:?}");
-        }
+        let (home, worker) = dice.of(&[("one", None), ("two", Some(0)), ("one", Some(1))]);
+        let last = self.try_by(worker, home, "pin-end");
+        assert_eq!(last, OPENED, "seed {seed}: the right PIN is lost, by {worker:?}");
         for (_, came) in came {
             *self.seen.entry(came).or_default() += 1;
         }
@@ -220,7 +217,7 @@ impl Model {
     }
 
     fn judge(&mut self, seed: u64, most: u32, came: &[(Step, &'static str)], killed: bool) {
-        let counted = counted(&self.node.tpm);
+        let counted = raw::counted(&self.node.tpm);
         let answered = self.wire.answered();
         let sent: Vec<u32> =
             answered.into_iter().filter(|(code, _)| *code == UNSEAL).map(|(_, rc)| rc).collect();
@@ -284,15 +281,12 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
         if is_worker {
             return;
         }
-        let (first, count) = match (number(SEED), number(FIRST)) {
-            (Some(seed), _) => (seed, 1),
-            (None, first) => (first.unwrap(), QUARTER),
-        };
+        let (seeds, whole) = interleavings::these(COUNT);
         let (mut model, begun) = (Model::new(), Instant::now());
-        (first..first + count).for_each(|seed| model.interleave(seed));
+        seeds.for_each(|seed| model.interleave(seed));
         let (seen, took) = (&model.seen, begun.elapsed().as_secs_f64());
-        eprintln!("{count} interleavings of processes in {took:.1} s: {seen:?}");
-        if count == QUARTER {
+        eprintln!("{took:.1} s: {seen:?}");
+        if whole {
             for came in [OPENED, REFUSED, KNOWN, LAST_TRY, KILLED] {
                 assert!(seen.contains_key(came), "no {came}: {seen:?}");
             }
@@ -300,16 +294,5 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
         assert!(model.by_chance <= 1, "{} by chance", model.by_chance);
         model.node.assert_tidy();
     };
-    if number(SEED).or(number(FIRST)).is_some() {
-        return support::alone::alone(work);
-    }
-    // Each time others. Each quarter has a TPM and processes of its own.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = u64::try_from(now.unwrap().as_millis()).unwrap() * 1000;
-    std::thread::scope(|scope| {
-        for quarter in 0..4 {
-            let first = (now + quarter * QUARTER).to_string();
-            scope.spawn(move || support::alone::alone_with(&[(FIRST, &first)], work));
-        }
-    });
+    interleavings::run(COUNT, |variables| alone_with(variables, work));
 }

@@ -5,8 +5,8 @@
 //! What swtpm 0.7 with the TCTI `swtpm` of tss2 3.2 does, as tests may rely on:
 //!
 //! - swtpm serves one connection at a time on the command port, and one on the
-//!   control port. It queues two more; the next has to wait for a SYN to be
-//!   sent again, one second.
+//!   control port. It queues two more; the next would have to wait for a SYN to be
+//!   sent again, one second, so its queues are made longer.
 //! - The TCTI opens a connection for every single command and closes it when it
 //!   has the answer. So an idle ESYS context holds none, several contexts can
 //!   take turns, and a context that is made before a power cycle still gets
@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::child::inherits_nothing;
+use crate::queue;
 
 /// For all that has to happen soon.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -274,6 +275,7 @@ impl Swtpm {
             }
             sleep(Duration::from_millis(5));
         }
+        self.child.as_ref().into_iter().for_each(queue::lengthen);
     }
 
     fn spawn(&self) -> Child {
