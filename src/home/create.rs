@@ -183,7 +183,9 @@ impl Home {
     /// The same, wherever its key is.
     pub(super) fn wants_to_restore(&self, backup: &Backup) -> Result<Wants, Error> {
         let (backend, needs) = (self.backend()?, Needs::of(backup.header()));
-        let pin = needs.pin().then(|| Wanted::pin(backend.describe(), Step::Present));
+        let pin = needs
+            .pin()
+            .then(|| Wanted::pin(backend.describe(), Step::Present).of_key(backup.header()));
         Ok(Wants::new(pin, needs.passphrase().then(|| Wanted::passphrase(Step::New))))
     }
 

@@ -11,7 +11,7 @@ use crate::did::Did;
 use crate::error::BackupError;
 use crate::error::{DeviceError, Error, KeystoreError};
 use crate::keystore::backup::Backup;
-use crate::keystore::{Header, Needs};
+use crate::keystore::Header;
 
 impl Home {
     /// **Blocks** on device, scrypt and files. As [`Self::adopt`], around a key that
@@ -58,7 +58,7 @@ impl Home {
     ) -> Result<(Header, Pkcs11Locator), Error> {
         let header = self.header()?;
         let backend = self.backend()?;
-        let wants = Wants::of(Needs::of(&header), || backend.describe());
+        let wants = Wants::of(&header, || backend.describe());
         self.ask(&wants, source)?.send(|credentials| {
             let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
             let locator = token.search(header.did())?;

@@ -55,7 +55,7 @@ impl<'h> LockedIdentity<'h> {
     /// **Blocks** on the device. What opens it: which credential of which device, and
     /// how many tries are left. Asks the device anew at each call.
     pub fn wants(&self) -> Wants {
-        Wants::of(self.located.needs(), || self.located.describe())
+        Wants::of(self.header(), || self.located.describe())
     }
 
     /// **Blocks** while a person is asked. Asks for the credential, and sends

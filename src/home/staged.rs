@@ -78,14 +78,13 @@ impl Home {
     ) -> Result<(), Error> {
         use crate::backend::BackendKind;
         use crate::error::DeviceError;
-        use crate::keystore::Needs;
 
         let header = self.store.header()?;
         let Some(locator) = header.locator() else { return Ok(()) };
         let backend = self.backend()?;
         let kind = BackendKind::Pkcs11;
         let pkcs11 = backend.as_pkcs11().ok_or(DeviceError::ForeignLocator { backend: kind })?;
-        let wants = Wants::of(Needs::of(&header), || backend.describe());
+        let wants = Wants::of(&header, || backend.describe());
         let source = source(&wants);
         self.ask(&wants, source)?.send(|credentials| {
             if checked {

@@ -6,7 +6,7 @@ use crate::backend::{BackendKind, Description, PinState};
 use crate::config::IdentityConfig;
 use crate::error::{Error, Pkcs11Error, TpmError};
 use crate::evidence::DeviceIdentity;
-use crate::keystore::{Needs, PinOwner, TriedDevice};
+use crate::keystore::{Header, Needs, PinOwner, TriedDevice};
 
 /// What opens an identity, or will open one that is to be made.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +19,10 @@ pub struct Wants {
 }
 
 impl Wants {
-    pub(super) fn of(needs: Needs, describe: impl FnOnce() -> Description) -> Self {
+    pub(super) fn of(header: &Header, describe: impl FnOnce() -> Description) -> Self {
+        let needs = Needs::of(header);
         Self {
-            pin: needs.pin().then(|| Wanted::pin(describe(), Step::Present)),
+            pin: needs.pin().then(|| Wanted::pin(describe(), Step::Present).of_key(header)),
             passphrase: needs.passphrase().then(|| Wanted::passphrase(Step::Present)),
             passphrase_may_do: false,
         }
@@ -66,6 +67,8 @@ pub struct Wanted {
     is_pin: bool,
     step: Step,
     device: Option<Description>,
+    /// By which one PIN of a key of a TPM is told from a later one.
+    salt: Option<[u8; 16]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,15 +80,20 @@ pub(super) enum Step {
 
 impl Wanted {
     pub(super) const fn pin(device: Description, step: Step) -> Self {
-        Self { is_pin: true, step, device: Some(device) }
+        Self { is_pin: true, step, device: Some(device), salt: None }
     }
 
     pub(super) const fn new_pin() -> Self {
-        Self { is_pin: true, step: Step::New, device: None }
+        Self { is_pin: true, step: Step::New, device: None, salt: None }
     }
 
     pub(super) const fn passphrase(step: Step) -> Self {
-        Self { is_pin: false, step, device: None }
+        Self { is_pin: false, step, device: None, salt: None }
+    }
+
+    pub(super) fn of_key(self, header: &Header) -> Self {
+        let how = header.tpm().and_then(|object| object.policy.pin.as_ref());
+        Self { salt: how.map(|how| how.salt), ..self }
     }
 
     pub(super) fn again(&self) -> Self {
@@ -189,10 +197,13 @@ impl Wanted {
     pub(super) fn tried_device(&self) -> TriedDevice {
         let is_tpm = self.device.as_ref().is_some_and(|device| device.kind == BackendKind::Tpm);
         match self.device() {
-            Some(device) if is_tpm => TriedDevice::new(&device.label, PinOwner::KeyOfTpm),
+            Some(device) if is_tpm => TriedDevice::new(&device.label, PinOwner::KeyOfTpm)
+                .with_salt(self.salt.as_ref().map(<[u8; 16]>::as_slice)),
             Some(device) if !device.serial.is_empty() => {
                 let name = format!("{} (serial {})", device.label, device.serial);
-                TriedDevice::new(name, PinOwner::Token)
+                let is_of_tpm = device.is_of_tpm2_pkcs11();
+                let owner = if is_of_tpm { PinOwner::TokenOfTpm } else { PinOwner::Token };
+                TriedDevice::new(name, owner)
             }
             _ => TriedDevice::new(self.label(), PinOwner::Unknown),
         }

@@ -6,6 +6,10 @@
 //! from next ([`tag`] says what that tells a thief). It is not sent again, unless the
 //! operator says so. Where the file cannot be written, this process at least remembers it.
 //!
+//! A token that takes a right PIN begins to count anew, and what it refused before is
+//! forgotten: others change its PIN. A TPM forgets wrong ones with time alone: there a PIN
+//! stays refused until its key is sealed anew with another one.
+//!
 //! It is written before the PIN is sent, as one that is being tried, and taken back when
 //! the device has accepted it. What a process that was killed leaves there is in doubt,
 //! and has no tag, since it may be right: it goes by the version of its source.
@@ -73,7 +77,7 @@ impl IdentityStore {
         if !again {
             one.check(place, &mark, &pin)?;
         }
-        let noted = Arc::new(Noted::of_source(one, mark, pin.clone(), self.age.work_factor));
+        let noted = Arc::new(Noted::of_source(one, mark, pin.clone(), again, self.age.work_factor));
         // Not later than when it was sent, whatever came of it.
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);

@@ -58,7 +58,30 @@ fn a_home_on_a_tpm_tells_how_many_tries_are_left_and_spends_one_for_a_wrong_pin(
     assert_eq!(home.wants().unwrap().pin().unwrap().tries_left(), Some(before - 1));
     write_private(&file, PIN);
     drop(home.unlock(CredentialSource::file(&file)).unwrap());
-    assert!(!node.home().join("refused.json").exists());
+}
+
+/// The count of a TPM does not fall by a right PIN: each time would spend a try.
+#[test]
+fn a_right_pin_has_a_tpm_sent_no_refused_one_again() {
+    let node = Node::new();
+    let home = made(&node, node.with_pin(), CredentialSource::given(PIN.to_owned()));
+    let (right, wrong) = (node.tpm.path("right"), node.tpm.path("wrong"));
+    write_private(&right, PIN);
+    write_private(&wrong, WRONG);
+    for round in 0..3 {
+        drop(home.unlock(CredentialSource::file(&right)).unwrap());
+        let refused = home.unlock(CredentialSource::file(&wrong)).unwrap_err();
+        let part = if round == 0 { "was refused" } else { "was not sent again" };
+        assert_shows(refused, &[part]);
+    }
+    assert_eq!(node.tpm.lockout_counter(), 1);
+    // With the PIN that was given too early.
+    let new = NewPin::To(Pin::new(WRONG));
+    let given = CredentialSource::given(PIN.to_owned());
+    home.locate().unwrap().ask(given).unwrap().reseal(&new, None).unwrap();
+    let home = Home::open(node.home()).unwrap();
+    drop(home.unlock(CredentialSource::file(&wrong)).unwrap());
+    assert_eq!(node.tpm.lockout_counter(), 1);
 }
 
 #[test]
@@ -79,7 +102,7 @@ fn a_refusal_by_a_tpm_that_the_callers_work_keeps_to_itself_is_noted() {
         let kept = ready.with(|located, pin| Ok(located.open(pin).map(drop))).unwrap();
         assert_eq!(kept.unwrap_err().kind(), ErrorKind::WrongCredential);
         assert!(note.exists(), "{algorithm:?}");
-        // Accepted, whatever comes of it.
+        // One that is accepted forgets nothing, whatever comes of it.
         let given = CredentialSource::given(PIN.to_owned());
         let ready = home.locate().unwrap().ask(given).unwrap();
         let failed = ready.with(|located, pin| {
@@ -87,7 +110,9 @@ fn a_refusal_by_a_tpm_that_the_callers_work_keeps_to_itself_is_noted() {
             Err::<(), _>(icn_identity::error::DeviceError::NoPkcs11.into())
         });
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unsupported);
-        assert!(!note.exists(), "{algorithm:?}");
+        let again = home.unlock(CredentialSource::file(&file)).unwrap_err();
+        assert_shows(again, &["was not sent again"]);
+        assert_eq!(node.tpm.lockout_counter(), 1);
     }
 }
 

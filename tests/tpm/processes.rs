@@ -1,7 +1,7 @@
 //! Random interleavings of threads and processes on two homes of one TPM: wrong PINs and
 //! right ones from files, and processes that are killed meanwhile. The wire says what the
-//! TPM was sent and answered: between two right PINs no more wrong ones than there are, the
-//! last try never; and the right PIN is taken in the end.
+//! TPM was sent and answered: each wrong PIN of a home once, whatever right ones are taken
+//! meanwhile, the last try never; and the right PIN is taken in the end.
 //!
 //! Three hundred, beside the seven hundred of threads and lost answers in [`super::model`].
 
@@ -42,10 +42,11 @@ const IN_DOUBT: &str = "in doubt";
 const LAST_TRY: &str = "last try";
 const KILLED: &str = "killed";
 
-fn attempt(directory: &Path, home: &str, file: &str) -> &'static str {
+fn attempt(directory: &Path, home: &str, file: &str, insists: bool) -> &'static str {
     let begun = Instant::now();
     loop {
         let options = HomeOptions::new().with_state_directory(directory.join("state"));
+        let options = if insists { options.retry_refused() } else { options };
         let opened = options
             .open(directory.join(home))
             .and_then(|home| home.unlock(CredentialSource::file(directory.join(file))).map(drop));
@@ -105,7 +106,7 @@ impl Model {
         this.write("pin-0-0", PIN);
         // The TPM asks for the first use of a PIN again.
         for home in ["one", "two"] {
-            assert_eq!(attempt(this.node.home(), home, "pin-0-0"), OPENED);
+            assert_eq!(attempt(this.node.home(), home, "pin-0-0", false), OPENED);
         }
         this
     }
@@ -116,7 +117,7 @@ impl Model {
 
     /// By a thread, or by one of the workers.
     fn try_by(&self, worker: Option<usize>, home: &str, file: &str) -> &'static str {
-        let Some(worker) = worker else { return attempt(self.node.home(), home, file) };
+        let Some(worker) = worker else { return attempt(self.node.home(), home, file, false) };
         let line = format!("{} {home} {file}", self.node.home().display());
         let all = [OPENED, REFUSED, KNOWN, IN_DOUBT, LAST_TRY];
         self.workers[worker].ask(&line).map_or(KILLED, |answer| {
@@ -131,7 +132,6 @@ impl Model {
         // After so many commands.
         let kill = (dice.roll(5) == 0).then(|| 1 + usize::try_from(dice.roll(60)).unwrap());
         let wrong_ones = 1 + dice.roll(2);
-        // With a right one in a home, what was noted there is forgotten.
         let with_right = dice.roll(3) == 0;
         // A PIN in doubt goes by its file: then each comes from one.
         let copies = if kill.is_some() { 1 } else { 2 };
@@ -172,7 +172,11 @@ impl Model {
         // A new file: nothing of an older one is known of it.
         self.write("pin-end", PIN);
         let (home, worker) = dice.of(&[("one", None), ("two", Some(0)), ("one", Some(1))]);
-        let last = self.try_by(worker, home, "pin-end");
+        let mut last = self.try_by(worker, home, "pin-end");
+        if last == KNOWN {
+            self.by_chance += 1;
+            last = attempt(self.node.home(), home, "pin-end", true);
+        }
         assert_eq!(last, OPENED, "seed {seed}: the right PIN is lost, by {worker:?}");
         for (_, came) in came {
             *self.seen.entry(came).or_default() += 1;
@@ -226,33 +230,19 @@ impl Model {
         assert!(!sent.contains(&LOCKOUT), "a PIN was sent to a TPM that is locked, {}", what());
         let wrong_ones: std::collections::BTreeSet<_> =
             came.iter().filter(|(step, _)| step.pin > 0).map(|(s, _)| (s.home, s.pin)).collect();
-        let (mut wrong, mut all) = (0, 0);
-        for code in &sent {
-            match code & 0xbf {
-                // What was noted in this home is forgotten.
-                0 => wrong = 0,
-                AUTH_FAIL => (wrong, all) = (wrong + 1, all + 1),
-                _ => {}
-            }
-            assert!(wrong <= wrong_ones.len(), "one was sent again, {}", what());
-        }
+        let all = sent.iter().filter(|code| **code & 0xbf == AUTH_FAIL).count();
         // What a killed process has sent may have no answer.
-        assert!(killed || all == counted, "{all} were refused, {}", what());
+        let counted_ones = usize::try_from(counted).unwrap();
+        assert!(killed || all == counted_ones, "{all} were refused, {}", what());
+        assert!(counted_ones <= wrong_ones.len(), "one was sent again, {}", what());
         let mut by_chance = 0;
-        let (mut opened, mut refused) = (BTreeMap::new(), BTreeMap::new());
-        for (step, came) in came {
-            match *came {
-                OPENED => *opened.entry(step.home).or_insert(0_u32) += 1,
-                REFUSED => *refused.entry((step.home, step.pin)).or_insert(0_u32) += 1,
-                _ => {}
-            }
+        let mut refused = BTreeMap::new();
+        for (step, _) in came.iter().filter(|(_, came)| *came == REFUSED) {
+            *refused.entry((step.home, step.pin)).or_insert(0_u32) += 1;
         }
         // Each sending is somebody's.
         assert!(killed || refused.values().sum::<u32>() == counted, "{}", what());
-        for ((home, _), times) in refused {
-            let forgotten = opened.get(home).copied().unwrap_or(0);
-            assert!(times <= 1 + forgotten, "one was sent again, {}", what());
-        }
+        assert!(refused.values().all(|times| *times == 1), "one was sent again, {}", what());
         for (step, came) in came {
             match (step.pin, *came) {
                 (0, OPENED) | (1.., REFUSED | KNOWN) => {}
@@ -276,7 +266,7 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
             let [directory, home, file] = line.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("{line}")
             };
-            attempt(&PathBuf::from(directory), home, file).to_owned()
+            attempt(&PathBuf::from(directory), home, file, false).to_owned()
         });
         if is_worker {
             return;
@@ -291,7 +281,8 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
                 assert!(seen.contains_key(came), "no {came}: {seen:?}");
             }
         }
-        assert!(model.by_chance <= 1, "{} by chance", model.by_chance);
+        // One shows for as long as nobody insists.
+        assert!(model.by_chance <= 6, "{} by chance", model.by_chance);
         model.node.assert_tidy();
     };
     interleavings::run(COUNT, |variables| alone_with(variables, work));

@@ -1,12 +1,14 @@
 //! What becomes of one PIN, written down where the next process finds it.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use super::device::TriedDevice;
 use super::notes::{Notes, Refusal};
 use super::one::{self, OneTry};
 use super::source::Mark;
-use super::tag::Stretching;
+use super::tag::{Compared, Stretching};
 use crate::clock;
 use crate::error::KeystoreError;
 use crate::secret::{LockedText, NotNoted, TryNote};
@@ -17,7 +19,7 @@ pub(super) struct Noted {
     notes: Vec<Notes>,
     /// For what this process remembers.
     noted_at: PathBuf,
-    device: String,
+    device: TriedDevice,
     /// Where the PIN came from; `None` if it is kept nowhere.
     source: Option<Source>,
     /// Nobody else tries a PIN in this home, until this one was accepted or its turn
@@ -30,15 +32,17 @@ struct Source {
     /// The one copy of it.
     pin: LockedText,
     stretching: Option<Stretching>,
-    /// What was noted of it before: the operator wants it tried again.
+    /// The operator wants it tried, whatever was noted of it before.
+    insisted: bool,
     before: Option<Refusal>,
 }
 
 impl Noted {
-    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText, work_factor: u8) -> Self {
-        let before = one.noted(&mark).unwrap_or_default();
+    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText, insisted: bool, work_factor: u8) -> Self {
+        // Otherwise nothing is, or it would not be tried.
+        let before = if insisted { one.noted(&mark, &pin).unwrap_or_default() } else { None };
         let stretching = one.stretching(work_factor);
-        Self::new(one, Some(Source { mark, pin, stretching, before }))
+        Self::new(one, Some(Source { mark, pin, stretching, insisted, before }))
     }
 
     pub(super) fn of_nothing(one: OneTry) -> Self {
@@ -47,7 +51,7 @@ impl Noted {
 
     fn new(one: OneTry, source: Option<Source>) -> Self {
         let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_owned());
-        let device = one.device().name().to_owned();
+        let device = one.device().clone();
         Self { notes, noted_at, device, source, turn: Mutex::new(Some(one)) }
     }
 
@@ -67,22 +71,30 @@ impl Noted {
     }
 
     /// That it is not known what came, or will come, of it.
-    fn doubt(source: &Source, device: &str) -> Refusal {
-        let (token, mark) = (device.to_owned(), source.mark.clone());
-        Refusal { token, mark, at: clock::now(), in_doubt: true, pin: None }
+    fn doubt(source: &Source, device: &TriedDevice) -> Refusal {
+        let (token, salt) = (device.name().to_owned(), device.salt().map(str::to_owned));
+        let (mark, at) = (source.mark.clone(), clock::now());
+        Refusal { token, salt, mark, at, in_doubt: true, pin: None }
     }
 
-    fn refusal(source: &Source, device: &str) -> Refusal {
+    fn refusal(source: &Source, device: &TriedDevice) -> Refusal {
         let pin = source.stretching.and_then(|stretching| stretching.tag(&source.pin));
         Refusal { in_doubt: false, pin, ..Self::doubt(source, device) }
     }
 
-    /// In the place of what was noted of this source, in the first file that takes it.
+    /// In the place of what was noted of this PIN from this source, in the first file that
+    /// takes it. A variable may have had another one, which stays refused.
     fn put(&self, source: &Source, noted: Option<&Refusal>) -> Result<(), KeystoreError> {
         let (mut noted, mut done) = (noted, None);
+        let compared = RefCell::new(Compared::new(&source.pin));
+        let is_it = |known: &Refusal| {
+            let mut compared = compared.borrow_mut();
+            known.is_of(&self.device, &source.mark)
+                && known.is_about(&self.device, &source.mark, &mut compared)
+        };
         for notes in &self.notes {
             let changed = notes.change(|all| {
-                all.retain(|known| !known.is_of(&self.device, &source.mark));
+                all.retain(|known| !is_it(known));
                 all.extend(noted.cloned());
             });
             match changed {
@@ -96,11 +108,23 @@ impl Noted {
         done.unwrap_or(Ok(()))
     }
 
-    fn forget(&self) {
+    fn forget(&self, which: impl Fn(&Refusal) -> bool) {
         for notes in &self.notes {
-            report(notes.change(|all| all.retain(|known| known.token != self.device)));
+            report(notes.change(|all| all.retain(|known| !which(known))));
         }
-        one::forget(&self.noted_at, &self.device);
+        one::forget(&self.noted_at, which);
+    }
+
+    /// What is known of this PIN, wherever it came from; and nothing of another one.
+    fn forget_this_one(&self) {
+        let Some(source) = &self.source else { return };
+        let compared = RefCell::new(Compared::new(&source.pin));
+        self.forget(|known| {
+            let mut compared = compared.borrow_mut();
+            // What another source is noted for is this PIN only if somebody insisted.
+            (source.insisted || known.is_of(&self.device, &source.mark))
+                && known.is_about(&self.device, &source.mark, &mut compared)
+        });
     }
 }
 
@@ -120,18 +144,18 @@ impl TryNote for Noted {
         report(self.put(source, source.before.as_ref()));
     }
 
-    /// What the device has refused before counts no longer.
+    /// What a device that counts anew has refused before counts no longer.
     fn accepted(&self) {
-        self.forget();
+        match self.device.counts_anew() {
+            true => self.forget(|known| known.is_by(&self.device)),
+            false => self.forget_this_one(),
+        }
         self.end_turn();
     }
 
     /// What the device has refused before counts there as before.
     fn compared(&self) {
-        if let Some(source) = &self.source {
-            report(self.put(source, None));
-            one::forget_source(&self.noted_at, &self.device, &source.mark);
-        }
+        self.forget_this_one();
         self.end_turn();
     }
 

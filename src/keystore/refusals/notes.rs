@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::device::TriedDevice;
 use super::source::Mark;
 use super::tag::Compared;
 use crate::encoding::objects;
@@ -18,6 +19,9 @@ pub(super) const MOST: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct Refusal {
     pub(super) token: String,
+    /// Which PIN of a key of a TPM, see [`TriedDevice`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) salt: Option<String>,
     /// Where it came from.
     #[serde(deserialize_with = "objects::tagged")]
     pub(super) mark: Mark,
@@ -32,15 +36,21 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Whether it is of this device; and of the PIN that this one has, if it says of which.
+    pub(super) fn is_by(&self, device: &TriedDevice) -> bool {
+        self.token == device.name()
+            && (self.salt.is_none() || self.salt.as_deref() == device.salt())
+    }
+
     /// Whether it is of this version of a source, by this device.
-    pub(super) fn is_of(&self, device: &str, mark: &Mark) -> bool {
-        self.token == device && self.mark == *mark
+    pub(super) fn is_of(&self, device: &TriedDevice, mark: &Mark) -> bool {
+        self.is_by(device) && self.mark == *mark
     }
 
     /// Whether it speaks of this PIN, from wherever it comes now; or, where it does not
     /// know the PIN, of this version of a source.
-    pub(super) fn is_about(&self, device: &str, mark: &Mark, pin: &mut Compared<'_>) -> bool {
-        self.token == device
+    pub(super) fn is_about(&self, device: &TriedDevice, mark: &Mark, pin: &mut Compared<'_>) -> bool {
+        self.is_by(device)
             && self
                 .pin
                 .as_deref()

@@ -34,21 +34,19 @@ fn here() -> MutexGuard<'static, Here> {
 /// Remembers it for this process.
 pub(super) fn remember(noted: &Path, refusal: Refusal) {
     let known = &mut here().refused;
-    known.retain(|(at, known)| at != noted || !known.is_of(&refusal.token, &refusal.mark));
+    known.retain(|(at, known)| {
+        let is_it = known.token == refusal.token && known.mark == refusal.mark;
+        let is_another = known.pin.is_some() && known.pin != refusal.pin;
+        at != noted || known.salt != refusal.salt || !is_it || is_another
+    });
     known.push((noted.to_owned(), refusal));
     let too_many = known.len().saturating_sub(MOST);
     known.drain(..too_many);
 }
 
-/// Forgets what this process remembers of a device.
-pub(super) fn forget(noted: &Path, device: &str) {
-    here().refused.retain(|(at, refusal)| at != noted || refusal.token != device);
-}
-
-/// Forgets what this process remembers of one version of a source.
-#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
-pub(super) fn forget_source(noted: &Path, device: &str, mark: &Mark) {
-    here().refused.retain(|(at, refusal)| at != noted || !refusal.is_of(device, mark));
+/// Forgets some of what this process remembers.
+pub(super) fn forget(noted: &Path, mut which: impl FnMut(&Refusal) -> bool) {
+    here().refused.retain(|(at, refusal)| at != noted || !which(refusal));
 }
 
 /// A try that has begun. Until it is dropped, no other one begins in this home; nor, where
@@ -109,10 +107,18 @@ impl OneTry {
         Ok(noted.zip(self.notes.last().map(Notes::path)))
     }
 
-    /// What is noted of this version of the source.
-    pub(super) fn noted(&self, mark: &Mark) -> Result<Option<Refusal>, KeystoreError> {
-        let device = self.device.name();
-        Ok(self.find(|noted| noted.is_of(device, mark))?.map(|(noted, _)| noted))
+    /// What is noted of a PIN, from this version of its source.
+    pub(super) fn noted(
+        &self,
+        mark: &Mark,
+        pin: &LockedText,
+    ) -> Result<Option<Refusal>, KeystoreError> {
+        let compared = RefCell::new(Compared::new(pin));
+        let is_it = |noted: &Refusal| {
+            noted.is_of(&self.device, mark)
+                && noted.is_about(&self.device, mark, &mut compared.borrow_mut())
+        };
+        Ok(self.find(is_it)?.map(|(noted, _)| noted))
     }
 
     /// How tags are made here: as those that are noted already.
@@ -132,7 +138,7 @@ impl OneTry {
         mark: &Mark,
         pin: &LockedText,
     ) -> Result<(), KeystoreError> {
-        let (device, compared) = (self.device.name(), RefCell::new(Compared::new(pin)));
+        let (device, compared) = (&self.device, RefCell::new(Compared::new(pin)));
         let known = self.find(|noted| noted.is_about(device, mark, &mut compared.borrow_mut()))?;
         let Some((Refusal { token, at, in_doubt, .. }, note)) = known else { return Ok(()) };
         let source_name = place.to_string();

@@ -1,0 +1,90 @@
+//! Several homes on one device.
+
+use super::*;
+
+/// Two homes of one user, which share a directory.
+fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
+    let (mut one, mut other) = (Device::new(), Device::new());
+    let state = one.source.with_file_name("state");
+    for device in [&mut one, &mut other] {
+        device.store = device.store.clone().with_state_directory(Some(state.clone()));
+    }
+    (one, other, TriedDevice::new("token", owner))
+}
+
+#[test]
+fn of_two_homes_on_one_token_one_sends_a_wrong_pin() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    let sent = AtomicUsize::new(0);
+    let attempt = |device: &Device| {
+        let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
+        device.store.try_once(&token, &place, false, read, |pin| {
+            sent.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            note(&pin, &Err(wrong()));
+            Err::<(), _>(wrong())
+        })
+    };
+    std::thread::scope(|scope| {
+        for turn in 0..8 {
+            let device = if turn % 2 == 0 { &one } else { &other };
+            scope.spawn(|| attempt(device).unwrap_err());
+        }
+    });
+    assert_eq!(sent.load(Ordering::SeqCst), 1);
+    // And what one home has it accepted for, the other one may send.
+    other.attempt(true, Ok(())).unwrap();
+    one.attempt(false, Ok(())).unwrap();
+    assert!(!one.note().exists() && !other.note().exists());
+}
+
+/// Each key of a TPM has a PIN of its own; the count is one.
+#[test]
+fn two_homes_on_one_tpm_wait_for_each_other_and_know_nothing_of_each_others_pins() {
+    let (one, other, tpm) = two_homes(PinOwner::KeyOfTpm);
+    let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for device in [&one, &other] {
+            let (tpm, begun, ended) = (&tpm, &begun, &ended);
+            scope.spawn(move || {
+                let (place, read) = (Place::File(device.source.clone()), || Ok("same".into()));
+                let sent = device.store.try_once(tpm, &place, false, read, |pin| {
+                    let before = begun.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(before, ended.load(Ordering::SeqCst), "two at a time");
+                    std::thread::sleep(std::time::Duration::from_millis(30));
+                    ended.fetch_add(1, Ordering::SeqCst);
+                    note(&pin, &Err(wrong()));
+                    Err::<(), _>(wrong())
+                });
+                assert!(sent.unwrap_err().is_wrong_pin());
+            });
+        }
+    });
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+}
+
+/// A home that is read-only, and a disk that is full: what the device's own directory
+/// takes is noted.
+#[test]
+fn what_the_home_does_not_take_is_noted_beside_the_device() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    cannot_be_noted(&one);
+    cannot_be_noted(&other);
+    let (place, read) = (Place::File(one.source.clone()), || Ok("wrong".into()));
+    let attempt = |device: &Device| {
+        device.store.try_once(&token, &place, false, read, |pin| {
+            pin.answer().sending(WithoutNote::MayNot).unwrap().refused();
+            Err::<(), _>(wrong())
+        })
+    };
+    assert!(attempt(&one).unwrap_err().is_wrong_pin());
+    // Nor by what this process remembers.
+    one::forget(OneTry::begin(&one.store, &token).unwrap().noted_at(), |_| true);
+    for device in [&one, &other] {
+        let Err(Error::Keystore(KeystoreError::RefusedBefore { note, .. })) = attempt(device)
+        else {
+            panic!("sent again")
+        };
+        assert!(note.to_str().unwrap().contains("/state/token-"), "{}", note.display());
+    }
+}
