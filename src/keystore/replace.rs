@@ -104,9 +104,12 @@ impl IdentityStore {
             }
             Err(error) => {
                 // Both or none is needed to open. The payload goes first, as
-                // below; the first error is the one that matters.
-                let put_back = file::rename(&previous(&age), &age)
-                    .and_then(|()| file::rename(&previous(&header), &header));
+                // below; the first error is the one that matters. What was not
+                // kept was not changed either.
+                let put_back = [&age, &header].into_iter().try_for_each(|path| {
+                    let kept = previous(path);
+                    if file::is_there(&kept)? { file::rename(&kept, path) } else { Ok(()) }
+                });
                 if let Err(error) = put_back {
                     log::warn!("the previous version was not put back, and is still good: {error}");
                 }

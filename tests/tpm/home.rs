@@ -71,7 +71,7 @@ fn a_right_pin_has_a_tpm_sent_no_refused_one_again() {
     for round in 0..3 {
         drop(home.unlock(CredentialSource::file(&right)).unwrap());
         let refused = home.unlock(CredentialSource::file(&wrong)).unwrap_err();
-        let part = if round == 0 { "was refused" } else { "was not sent again" };
+        let part = if round == 0 { "refused the PIN" } else { "was not sent again" };
         assert_shows(refused, &[part]);
     }
     assert_eq!(node.tpm.lockout_counter(), 1);

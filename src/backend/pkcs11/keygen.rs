@@ -276,15 +276,16 @@ impl Objects<'_> {
     /// pending, beside which a token does nothing else. A login that was lost is made
     /// again for it.
     pub(super) fn remove_afresh(self, id: &[u8]) -> Result<(), Pkcs11Error> {
-        self.afresh(|objects| objects.remove(id))
+        self.afresh(id, |objects| objects.remove(id))
     }
 
-    /// Does work in a session of its own, for writing.
+    /// Does work in a session of its own, for writing, on what was made with this id.
     pub(super) fn afresh<T>(
         self,
+        made: &[u8],
         work: impl FnOnce(Objects<'_>) -> Result<T, Pkcs11Error>,
     ) -> Result<T, Pkcs11Error> {
-        self.token.reopen()?;
+        self.token.reopen(made)?;
         let session = self.token.writing_session()?;
         work(Objects { token: self.token, session: &session })
     }

@@ -32,8 +32,11 @@ pub(super) enum Meant<'a> {
     KeyOfThisLogin,
     /// One that is shown within a login only: not by a token that shows others without.
     Hidden,
-    /// None yet: one is to be made, looked for or removed.
+    /// None yet: one is to be made or looked for.
     None,
+    /// What was made with this `CKA_ID` before the login was lost, and is to be removed.
+    /// Another token with these names does not show it.
+    Made(&'a [u8]),
 }
 
 /// Word that a PIN may be sent now, on one session of one token: it is not known as
@@ -108,6 +111,7 @@ impl Pins {
             Meant::KeyAgain(place) => place.check_again(objects)?,
             Meant::KeyNotShown(place) => place.check_from_outside(objects)?,
             Meant::Hidden => token_hides_keys(objects)?,
+            Meant::Made(id) => token_shows_again(objects, id)?,
             Meant::KeyOfThisLogin | Meant::None => {}
         }
         // Last, so that nothing lies between it and the PIN.
@@ -126,6 +130,14 @@ fn token_hides_keys(objects: Objects<'_>) -> Result<(), Pkcs11Error> {
             token: objects.token.name(),
             wanted: "that is hidden without a login: it shows others".to_owned(),
         }),
+    }
+}
+
+/// That a token is the one on which this was made: by its public half, or by its slot.
+fn token_shows_again(objects: Objects<'_>, id: &[u8]) -> Result<(), Pkcs11Error> {
+    match objects.token.is_told_by_slot() || !objects.public(id)?.is_empty() {
+        true => Ok(()),
+        false => Err(Pkcs11Error::NotOpen { token: objects.token.name() }),
     }
 }
 

@@ -100,15 +100,16 @@ impl Connection {
 }
 
 impl Token {
-    /// Brings back a login that was lost while something was made on the token, so that
-    /// it can be removed.
-    pub(super) fn reopen(&self) -> Result<(), Pkcs11Error> {
+    /// Brings back a login that was lost while something was made on the token with this
+    /// `CKA_ID`, so that it can be removed. To a token that does not show it, and may be
+    /// another one of the same names, no PIN is sent.
+    pub(super) fn reopen(&self, made: &[u8]) -> Result<(), Pkcs11Error> {
         let connection = Connection::of(self)?;
         let (epoch, policy) = {
             let state = connection.lock();
             (state.epoch, state.policy())
         };
         let policy = policy.ok_or_else(|| Pkcs11Error::NotOpen { token: self.name() })?;
-        connection.revive_by((epoch, Doubt::Asks), (policy, Meant::None), || Ok(self.clone()))
+        connection.revive_by((epoch, Doubt::Asks), (policy, Meant::Made(made)), || Ok(self.clone()))
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn cleaned<T>(
     let remove = |objects: Objects<'_>| {
         objects.remove(&id).and_then(|()| objects.remove_labelled(&id, LABEL))
     };
-    match remove(objects).or_else(|_| objects.afresh(remove)) {
+    match remove(objects).or_else(|_| objects.afresh(&id, remove)) {
         Ok(()) => done.map_err(|error| match error {
             // It has another id.
             Error::Device(DeviceError::Pkcs11(Pkcs11Error::LeftBehind {
