@@ -10,7 +10,7 @@ use icn_identity::secret::LockedText;
 use icn_identity::{Did, DidMethod, Error, Key, Pin, Software};
 use support::softhsm::{PIN, SoftHsm, alone, count, module};
 
-use crate::{TOKEN, assert_shows, faulty, faulty_config, pin};
+use crate::{TOKEN, assert_shows, faulty, faulty_config, pin, shown};
 
 /// Whatever is looked for by an id of ours, the key with id 07 is found; and none is made.
 const LOOSE: &str = "slot-ids\n\
@@ -252,6 +252,28 @@ fn what_shows_another_id_than_it_was_given_is_destroyed_at_once_or_named() {
                 other => panic!("{other}"),
             }
             drop(login);
+        }
+    });
+}
+
+/// The login is lost within the generation. Another token may have its names by then: the PIN
+/// goes once more only to one that shows what was made.
+#[test]
+fn what_was_made_is_removed_by_another_login_only_where_the_token_shows_it() {
+    alone(|hsm| {
+        hsm.token(TOKEN);
+        for (dialect, is_shown) in [("", true), ("private-only\n", false)] {
+            hsm.script(&format!("{dialect}on C_GetAttributeValue 1 kill-all"));
+            let (made, calls) = hsm.calls(|| faulty(hsm).create(&NewKey::default(), &pin()));
+            let text = shown(made.map(drop).unwrap_err());
+            hsm.script("");
+            let left = hsm.objects(TOKEN);
+            let logins = if is_shown { 2 } else { 1 };
+            assert_eq!(count(&calls, "C_Login"), logins, "{dialect}{text}: {calls:?}");
+            match text.split("with CKA_ID ").nth(1) {
+                None => assert!(is_shown && left.is_empty(), "{text}\n{left}"),
+                Some(id) => assert!(!is_shown && left.contains(&id[..32]), "{text}\n{left}"),
+            }
         }
     });
 }

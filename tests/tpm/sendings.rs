@@ -201,16 +201,11 @@ fn a_pin_whose_answer_is_lost_is_settled_by_the_count_of_the_tpm() {
         let backend = node.open(&config);
         let key = new(&backend, &config, algorithm);
         unseal(&backend, &key, PIN).unwrap();
-        let flush = || {
-            // As a resource manager does when a connection ends.
-            node.tpm.try_tool("tpm2_flushcontext", &["-t"]);
-            node.tpm.try_tool("tpm2_flushcontext", &["-l"]);
-        };
         let lost = |pin: &str| {
             wire.lose_answer_of(command(algorithm));
             let error = unseal(&backend, &key, pin).unwrap_err();
             assert!(!error.is_wrong_credential() && !error.is_transient(), "{error}");
-            flush();
+            raw::flush(&node.tpm);
         };
         lost(PIN);
         unseal(&backend, &key, PIN).unwrap();
@@ -219,13 +214,13 @@ fn a_pin_whose_answer_is_lost_is_settled_by_the_count_of_the_tpm() {
         assert_eq!(node.tpm.lockout_counter(), 1);
         for backend in [&backend, &node.open(&config)] {
             let error = unseal(backend, &key, WRONG).unwrap_err();
-            assert!(matches!(error.tpm(), Some(TpmError::PinInDoubt)), "{error}");
+            assert!(matches!(error.tpm(), Some(TpmError::PinInDoubt)), "{error:?}");
             assert!(error.is_wrong_credential() && !error.is_wrong_pin());
             assert_shows(error, &["whether it was refused is not known", "was not sent again"]);
         }
         assert_eq!(node.tpm.lockout_counter(), 1);
         unseal(&backend, &key, PIN).unwrap();
-        flush();
+        raw::flush(&node.tpm);
         node.assert_tidy();
     }
 }
