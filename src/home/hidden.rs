@@ -10,8 +10,8 @@ use crate::did::Did;
 #[cfg(doc)]
 use crate::error::BackupError;
 use crate::error::{DeviceError, Error, KeystoreError};
-use crate::keystore::backup::Backup;
 use crate::keystore::Header;
+use crate::keystore::backup::Backup;
 
 impl Home {
     /// **Blocks** on device, scrypt and files. As [`Self::adopt`], around a key that

@@ -253,8 +253,7 @@ fn interleave(hsm: &SoftHsm, seed: u64, keys: &[(Pkcs11Locator, Did); 2], seen: 
 }
 
 #[test]
-fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_loses_the_right_one()
- {
+fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_loses_the_right_one() {
     let work = |hsm: &SoftHsm| {
         let keys = keys_of_all(hsm);
         let mut seen = Seen::default();

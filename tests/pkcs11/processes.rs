@@ -24,8 +24,7 @@ use support::workers::{Worker, serve};
 use crate::{TOKEN, faulty_config};
 
 const COUNT: u64 = 500;
-const NAME: &str =
-    "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice";
+const NAME: &str = "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice";
 
 /// What a process is told first.
 const BEGIN: &str = "begin";

@@ -101,10 +101,8 @@ impl Room {
         }
         let places = |places: &Places| if all { places.all } else { 1 };
         let too_few = |now: &mut Places| now.taken + places(now) > now.all;
-        let mut now = self
-            .freed
-            .wait_while(self.places(), too_few)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut now =
+            self.freed.wait_while(self.places(), too_few).unwrap_or_else(PoisonError::into_inner);
         let places = places(&now);
         now.taken += places;
         Taken(self, places)

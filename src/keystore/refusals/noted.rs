@@ -38,7 +38,13 @@ struct Source {
 }
 
 impl Noted {
-    pub(super) fn of_source(one: OneTry, mark: Mark, pin: LockedText, insisted: bool, work_factor: u8) -> Self {
+    pub(super) fn of_source(
+        one: OneTry,
+        mark: Mark,
+        pin: LockedText,
+        insisted: bool,
+        work_factor: u8,
+    ) -> Self {
         // Otherwise nothing is, or it would not be tried.
         let before = if insisted { one.noted(&mark, &pin).unwrap_or_default() } else { None };
         let stretching = one.stretching(work_factor);

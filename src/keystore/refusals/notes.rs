@@ -49,7 +49,12 @@ impl Refusal {
 
     /// Whether it speaks of this PIN, from wherever it comes now; or, where it does not
     /// know the PIN, of this version of a source.
-    pub(super) fn is_about(&self, device: &TriedDevice, mark: &Mark, pin: &mut Compared<'_>) -> bool {
+    pub(super) fn is_about(
+        &self,
+        device: &TriedDevice,
+        mark: &Mark,
+        pin: &mut Compared<'_>,
+    ) -> bool {
         self.is_by(device)
             && self
                 .pin

@@ -25,12 +25,18 @@ impl Turns {
         right: &str,
         again: bool,
     ) -> Result<(), Error> {
-        self.device.store.try_once(&self.tried, place, again, || Ok(pin.into()), |given| {
-            self.device.sent.fetch_add(1, Ordering::SeqCst);
-            let answer = if pin == right { Ok(()) } else { Err(wrong()) };
-            note(&given, &answer);
-            answer
-        })
+        self.device.store.try_once(
+            &self.tried,
+            place,
+            again,
+            || Ok(pin.into()),
+            |given| {
+                self.device.sent.fetch_add(1, Ordering::SeqCst);
+                let answer = if pin == right { Ok(()) } else { Err(wrong()) };
+                note(&given, &answer);
+                answer
+            },
+        )
     }
 }
 
