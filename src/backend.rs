@@ -32,7 +32,7 @@ pub use self::vault::{AesGcmWrapped, EcdhWrapped, StorageVault, WrappedKey};
 use crate::algorithm::AlgorithmId;
 use crate::did::{Did, DidMethod};
 use crate::error::Error;
-use crate::evidence::DeviceIdentity;
+use crate::evidence::{DeviceIdentity, Lockout};
 use crate::key::{DidKey, Key, Locked, SealedKey, Software};
 pub use crate::locator::{
     Authorized, BackendKind, InvalidPcrs, Locator, Owner, PcrBank, PcrValues, PinStretching,
@@ -254,9 +254,12 @@ pub struct PinState {
     pub to_be_changed: bool,
     /// `CKF_PROTECTED_AUTHENTICATION_PATH`: the PIN is entered at the token.
     pub pin_pad: bool,
-    /// None of the flags says that a wrong PIN was entered, or that the PIN is locked: the
-    /// module does not ask (tpm2-pkcs11).
+    /// None of the flags ever says that a wrong PIN was entered, or that the PIN is locked:
+    /// the module is known to set none (tpm2-pkcs11, NSS).
     pub silent: bool,
+    /// What wrong PINs lead to, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lockout: Option<Lockout>,
     /// How many wrong PINs a TPM takes before it locks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries_left: Option<u32>,

@@ -18,7 +18,10 @@ pub use assurance::Assurance;
 pub(crate) use assurance::Trust;
 pub use device::DeviceIdentity;
 pub use fact::{Attribute, Fact, Word};
+pub use known::Lockout;
 #[cfg(feature = "pkcs11")]
+pub(crate) use known::{Tells, WrongPins};
+#[cfg(any(feature = "pkcs11", feature = "keystore"))]
 pub(crate) use pkcs11::HISTORY;
 pub use pkcs11::Pkcs11Attributes;
 pub use requirement::{Requirement, Unmet};

@@ -22,7 +22,7 @@ pub struct Verdict {
 }
 
 /// What does as a verdict advises, for whoever has a name for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
     /// A key of this algorithm.
@@ -37,6 +37,12 @@ pub enum Remedy {
     WritePublicKey,
     /// What a probe has left: the token's own tool.
     RemoveProbeKeys,
+    /// A key that its token does not show any more, and never will: `Home::relocate_within_login`
+    /// with this as `key`.
+    RecordNotShown {
+        /// The token, as a URI.
+        uri: String,
+    },
     /// A key that is elsewhere now, or under another label: `IdentityStore::relocate`.
     Relocate,
 }

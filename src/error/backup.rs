@@ -205,6 +205,7 @@ impl BackupError {
                     | Pkcs11Error::NotFound { .. }
                     | Pkcs11Error::KeyReplaced { .. }
                     | Pkcs11Error::KeyNotShown { .. }
+                    | Pkcs11Error::NoPublicKey { .. }
             ) | DeviceError::Tpm(
                 TpmError::NoDevice { .. }
                     | TpmError::OtherTpm { .. }
@@ -234,13 +235,18 @@ impl BackupError {
     #[doc(hidden)]
     #[must_use]
     pub fn if_not_shown(source: &Error) -> Option<String> {
-        let not_shown =
-            matches!(source.device(), Some(DeviceError::Pkcs11(Pkcs11Error::KeyNotShown { .. })));
-        not_shown.then(|| {
-            "another may have its label and serial number; if it is that very one and its public \
-             key was deleted, write that to it again by its own tool"
-                .to_owned()
-        })
+        let Some(DeviceError::Pkcs11(error)) = source.device() else { return None };
+        let advice = match error {
+            Pkcs11Error::KeyNotShown { .. } => {
+                "another may have its label and serial number; if it is that very one and its public \
+                 key was deleted, write that to it again by its own tool"
+            }
+            Pkcs11Error::NoPublicKey { .. } => {
+                "write its public key to the token again, with the same id, by its own tool"
+            }
+            _ => return None,
+        };
+        Some(advice.to_owned())
     }
 
     /// What to try next.

@@ -44,10 +44,18 @@ fn wrapped(make: impl Fn() -> DeviceError) -> Vec<Error> {
 fn a_refused_pin_is_one_however_deep_it_is() {
     let token = || "node-1".to_owned();
     let wrong: [&dyn Fn() -> DeviceError; 5] = [
-        &|| Pkcs11Error::WrongPin { token: token(), final_try: false, count_low: true }.into(),
+        &|| {
+            Pkcs11Error::WrongPin {
+                token: token(),
+                final_try: false,
+                count_low: true,
+                lockout: None,
+            }
+            .into()
+        },
         &|| Pkcs11Error::PinKnownWrong { token: token() }.into(),
-        &|| Pkcs11Error::PinLocked { token: token() }.into(),
-        &|| Pkcs11Error::TpmLocked { token: token() }.into(),
+        &|| Pkcs11Error::PinLocked { token: token(), of_tpm: false }.into(),
+        &|| Pkcs11Error::PinLocked { token: token(), of_tpm: true }.into(),
         &|| TpmError::PinKnownWrong.into(),
     ];
     for make in wrong {

@@ -6,6 +6,7 @@
 //! What is not known here claims what it claims, and the operator can take it for
 //! less.
 
+mod pins;
 mod place;
 mod slots;
 mod software;
@@ -13,6 +14,9 @@ mod text;
 mod tpm;
 mod words;
 
+pub use self::pins::Lockout;
+#[cfg_attr(not(feature = "pkcs11"), allow(unused_imports, reason = "used by that backend"))]
+pub(crate) use self::pins::{Tells, WrongPins};
 pub(super) use self::place::is_remote_service;
 pub(super) use self::place::is_somewhere_else;
 pub(super) use self::software::is_software;

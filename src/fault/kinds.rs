@@ -79,6 +79,11 @@ impl DeviceError {
 }
 
 impl Pkcs11Error {
+    /// Whether the token refused the PIN that was given.
+    pub(super) const fn is_wrong_pin(&self) -> bool {
+        matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong { .. } | Self::PinLocked { .. })
+    }
+
     /// What it means for the program.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -93,8 +98,8 @@ impl Pkcs11Error {
             | Self::OtherSerial { .. }
             | Self::OutOfReach { .. }
             | Self::NotFound { logged_in: false, .. } => ErrorKind::DeviceAbsent,
-            Self::NoEd25519 { .. }
-            | Self::NoP256 { .. }
+            Self::NoMechanism { .. }
+            | Self::TakesNoPublicKey { .. }
             | Self::TakesNoKey { .. }
             | Self::KeysInSlots { .. }
             | Self::PinPerSignature { .. } => ErrorKind::Unsupported,
@@ -116,9 +121,7 @@ impl Pkcs11Error {
             | Self::PinDiffers { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
             Self::PinNotNoted { source, .. } => not_noted(&**source),
-            Self::FinalTry { .. } | Self::PinLocked { .. } | Self::TpmLocked { .. } => {
-                ErrorKind::LockedOut
-            }
+            Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
             Self::PinUnusable {
                 problem: PinProblem::TooLong | PinProblem::NotOfYubiHsm, ..
             } => ErrorKind::WrongCredential,
@@ -134,6 +137,11 @@ impl Pkcs11Error {
 }
 
 impl TpmError {
+    /// Whether the TPM refused the PIN that was given.
+    pub(super) const fn is_wrong_pin(&self) -> bool {
+        matches!(self, Self::WrongPin { .. } | Self::PinKnownWrong)
+    }
+
     /// What it means for the program.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -3,13 +3,17 @@
 mod help;
 mod module;
 mod pin_problem;
+mod words;
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
 pub use self::module::ModuleProblem;
 pub use self::pin_problem::PinProblem;
+use self::words::{list, locked, of, seen, spoken, tries};
+use crate::algorithm::AlgorithmId;
 use crate::did::Did;
+use crate::evidence::Lockout;
 use crate::kind::ErrorKind;
 use crate::locator::Pkcs11Locator;
 
@@ -77,27 +81,19 @@ pub enum Pkcs11Error {
         /// The field under `[identity.pkcs11]` by which they differ.
         differ_by: &'static str,
     },
-    /// The token cannot generate or use Ed25519 keys.
-    #[error("token {token} has no Ed25519 ({missing}); it has {}", list(mechanisms))]
-    NoEd25519 {
+    /// The token cannot generate or use keys of an algorithm.
+    #[error("token {token} has no {} ({missing}); it has {}", spoken(*algorithm), list(mechanisms))]
+    NoMechanism {
         /// The token.
         token: String,
+        /// The algorithm.
+        algorithm: AlgorithmId,
         /// The mechanism that it lacks.
         missing: &'static str,
         /// Elliptic-curve mechanisms that it has.
         mechanisms: Vec<String>,
-        /// Whether it can make and use P-256 keys.
-        p256: bool,
-    },
-    /// The token cannot generate or use P-256 keys.
-    #[error("token {token} has no P-256 ({missing}); it has {}", list(mechanisms))]
-    NoP256 {
-        /// The token.
-        token: String,
-        /// The mechanism that it lacks.
-        missing: &'static str,
-        /// Elliptic-curve mechanisms that it has.
-        mechanisms: Vec<String>,
+        /// An algorithm of which it can make and use keys.
+        instead: Option<AlgorithmId>,
     },
     /// No key matches.
     #[error("token {token} has no key {wanted}")]
@@ -160,14 +156,13 @@ pub enum Pkcs11Error {
         found: String,
     },
     /// No token of the module has the key; or the one that was logged in to has not.
-    #[error("no token has the key of {did}; looked at {}", list(tokens))]
+    #[error("no token has the key of {did}{}; looked at {}", seen(*logged_in), list(tokens))]
     NotFound {
         /// Whose key was looked for.
         did: Did,
         /// Where it was looked for.
         tokens: Vec<String>,
-        /// It was looked for within a login, which shows every key: to try again would
-        /// send the PIN again, and find no more.
+        /// It was looked for within a login, which shows every key.
         logged_in: bool,
     },
     /// Several tokens, or several places of one, have the key.
@@ -185,8 +180,7 @@ pub enum Pkcs11Error {
         token: String,
         /// The label.
         label: String,
-        /// The keys of that label that could be those of an identity, as far as the token
-        /// shows them: their DIDs, and where they are.
+        /// The keys of that label that could be an identity's, as far as they are shown.
         keys: Vec<(Did, Pkcs11Locator)>,
     },
     /// Another key lies where the identity's key should be. Seen before any
@@ -246,7 +240,7 @@ pub enum Pkcs11Error {
         reason: String,
     },
     /// The PIN was refused. It was tried once.
-    #[error("token {token} refused the PIN; it was tried once{}", tries(*final_try, *count_low))]
+    #[error("token {token} refused the PIN; it was tried once{}", tries(*final_try, *count_low, *lockout))]
     WrongPin {
         /// The token.
         token: String,
@@ -254,6 +248,8 @@ pub enum Pkcs11Error {
         final_try: bool,
         /// The token says that wrong PINs have been entered.
         count_low: bool,
+        /// What they lead to, where that is known.
+        lockout: Option<Lockout>,
     },
     /// This PIN was refused before in this process, and is not tried again.
     #[error("this PIN was refused by token {token} before and was not tried again")]
@@ -285,18 +281,14 @@ pub enum Pkcs11Error {
         /// The token.
         token: String,
     },
-    /// The PIN is locked.
-    #[error("the user PIN of token {token} is locked")]
+    /// The PIN is locked. Where the TPM behind a token is, it takes none now, the right one
+    /// neither: wrong ones were entered, for this token or by another program.
+    #[error("{}", locked(token, *of_tpm))]
     PinLocked {
         /// The token.
         token: String,
-    },
-    /// The TPM behind a token takes no PIN now, the right one neither: wrong ones were
-    /// entered, for this token or by another program.
-    #[error("the TPM behind token {token} is locked after wrong PINs, and takes none now")]
-    TpmLocked {
-        /// The token.
-        token: String,
+        /// It is the TPM behind the token that is locked.
+        of_tpm: bool,
     },
     /// The token wants something else than this PIN.
     #[error("token {token} does not take this PIN: {problem}")]
@@ -350,11 +342,9 @@ pub enum Pkcs11Error {
     LeftBehind {
         /// The token.
         token: String,
-        /// `CKA_ID` of the objects, hex; or `unknown`, if they show none. Several are
-        /// separated by commas.
+        /// `CKA_ID` of the objects, hex, separated by commas; or `unknown`.
         id: String,
-        /// Whether that is the id that they were given, by which the next attempt finds
-        /// and removes them.
+        /// It is the id that they were given, by which the next attempt removes them.
         by_their_id: bool,
         /// Why the key was not made.
         #[source]
@@ -390,6 +380,19 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The token takes no public key. The identity's private key is there, and has signed.
+    #[error("token {token} has the private key of the identity, and takes no public key")]
+    TakesNoPublicKey {
+        /// The token.
+        token: String,
+        /// Its URI.
+        uri: String,
+        /// The private key shows its public key within a login, and works so.
+        shown_by_private: bool,
+        /// What the token answered.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The token has a fixed number of places for keys, and a new one may take the
     /// place of one that is there.
     #[error("a key made on token {token} may take the place of one that is there; none was made")]
@@ -406,39 +409,10 @@ pub enum Pkcs11Error {
         token: String,
         /// What the answer means for the program.
         kind: ErrorKind,
+        /// A TPM is behind the module: one answer for whatever is wrong with it.
+        of_tpm: bool,
         /// What the module said.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-}
-
-/// ` (that of did:icn:z…)`
-fn of(keys: &[(Did, Pkcs11Locator)]) -> String {
-    let dids: Vec<_> = keys.iter().map(|(did, _)| did.to_string()).collect();
-    if dids.is_empty() { String::new() } else { format!(" (that of {})", dids.join(", ")) }
-}
-
-fn list(items: &[String]) -> String {
-    if items.is_empty() { "none".into() } else { items.join(", ") }
-}
-
-fn tries(final_try: bool, count_low: bool) -> &'static str {
-    match (final_try, count_low) {
-        (true, _) => ", and one try is left",
-        (false, true) => ", and the token counts wrong PINs",
-        (false, false) => "",
-    }
-}
-
-impl Pkcs11Error {
-    /// Whether the token refused the PIN that was given.
-    pub(super) const fn is_wrong_pin(&self) -> bool {
-        matches!(
-            self,
-            Self::WrongPin { .. }
-                | Self::PinKnownWrong { .. }
-                | Self::PinLocked { .. }
-                | Self::TpmLocked { .. }
-        )
-    }
 }

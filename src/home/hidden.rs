@@ -61,7 +61,7 @@ impl Home {
         let wants = Wants::of(&header, || backend.describe());
         self.ask(&wants, source)?.send(|credentials| {
             let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
-            let locator = token.search(header.did())?;
+            let locator = token.search_for(header.did(), header.locator())?;
             let moved = self.again().moved_to(locator.clone());
             let (backend, pinned) = (moved.backend()?, moved.pinned()?);
             let located = moved.store.locate_at(backend, &locator, pinned)?;
@@ -89,7 +89,8 @@ impl Home {
         let asked = self.ask(&self.wants_to_restore(&backup)?, source)?;
         self.make(asked, config, |store, backend, credentials| {
             let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
-            let locator = token.search(did).map_err(|error| backup.explain(error.into()))?;
+            let found = token.search_for(did, backup.locator());
+            let locator = found.map_err(|error| backup.explain(error.into()))?;
             // Opened before the login ends, the key keeps it.
             store.draft_restored(backend, backup.at(locator), did, credentials)
         })

@@ -225,12 +225,8 @@ impl Wanted {
         let allowed = config.pkcs11.as_ref().is_some_and(|config| config.allow_final_try);
         match state {
             PinState { locked: true, .. } => {
-                let is_tpm = self.device().is_some_and(DeviceIdentity::is_of_tpm2_pkcs11);
-                let token = token();
-                Err(match is_tpm {
-                    true => Pkcs11Error::TpmLocked { token }.into(),
-                    false => Pkcs11Error::PinLocked { token }.into(),
-                })
+                let of_tpm = self.device().is_some_and(DeviceIdentity::is_of_tpm2_pkcs11);
+                Err(Pkcs11Error::PinLocked { token: token(), of_tpm }.into())
             }
             PinState { final_try: true, .. } if !allowed => {
                 Err(Pkcs11Error::FinalTry { token: token() }.into())

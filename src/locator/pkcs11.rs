@@ -58,8 +58,8 @@ impl Pkcs11Locator {
 
 impl Pkcs11Locator {
     /// RFC 7512 URI of the token alone.
-    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "called by that backend"))]
-    pub(crate) fn token_uri(&self) -> String {
+    #[must_use]
+    pub fn token_uri(&self) -> String {
         Pkcs11Uri::from(&Self { id: Vec::new(), label: String::new(), ..self.clone() }).to_string()
     }
 }

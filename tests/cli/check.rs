@@ -187,6 +187,54 @@ fn a_wrong_pin_fails_the_check_until_the_right_one_was_entered() {
     assert_eq!(home.show()["pin"]["count_low"], true);
     home.ok(&["sign"], b"hello");
     home.ok(&CHECK, b"");
+    let report = home.ok(&["backend", "doctor"], b"");
+    assert!(report.contains("set; no wrong try since the right PIN was entered"), "{report}");
+    // What that leads to is said where a PIN is refused.
+    let file = home.beside("wrong");
+    support::home::write_private(&file, "11112222");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    let ran = home.refused(&sign, b"hello", &["tried once; wrong PINs do not lock this token"]);
+    assert!(!ran.err.contains("counts wrong PINs"), "{}", ran.err);
+}
+
+/// As their sources say. What cannot be seen is not said to be well.
+#[test]
+fn a_token_that_never_tells_of_wrong_pins_is_said_not_to() {
+    for (dialect, lockout, words, verdict) in [
+        (
+            "manufacturer Mozilla_Foundation\nmodel NSS_3",
+            json!("never"),
+            "The token does not tell of wrong PINs. They do not lock it",
+            "does not tell of wrong tries, and they do not lock it",
+        ),
+        (
+            "manufacturer Yubico\nmodel YubiHSM",
+            Value::Null,
+            "The token does not tell whether its PIN is locked, nor of wrong PINs.",
+            "does not tell of wrong tries, nor of a lock",
+        ),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(dialect);
+        let home = hsm.faulty_identity("node-1");
+        let pin = &home.show()["pin"];
+        assert_eq!((&pin["silent"], &pin["lockout"]), (&json!(true), &lockout), "{pin}");
+        let text = home.ok(&CHECK, b"");
+        assert!(text.contains(words) && !text.contains("tpm2"), "{text}");
+        let report = home.ok(&["backend", "doctor"], b"");
+        assert!(report.contains(verdict), "{report}");
+    }
+    // Of one that is not known, nothing is claimed.
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("manufacturer Acme\nmodel HSM\nlibrary Acme");
+    let home = hsm.faulty_identity("node-1");
+    assert_eq!(home.show()["pin"]["silent"], false);
+    let report = home.ok(&["backend", "doctor"], b"");
+    assert!(report.contains("set; the token does not tell of a wrong try"), "{report}");
+    let file = home.beside("wrong");
+    support::home::write_private(&file, "11112222");
+    let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
+    home.refused(&sign, b"hello", &["tried once, and the token counts wrong PINs"]);
 }
 
 /// What is not whole opens no identity, and shows without a secret.

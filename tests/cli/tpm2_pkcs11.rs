@@ -70,7 +70,11 @@ fn a_wrong_pin_is_sent_to_tpm2_pkcs11_once() {
     support::home::write_private(&file, WRONG);
     let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
     let before = quick::lockout_counter(&token.tpm);
-    let ran = home.refused(&sign, b"hello", &["refused the PIN; it was tried once"]);
+    let texts = [
+        "refused the PIN; it was tried once, and the TPM behind the token counts wrong PINs",
+        "tpm2_getcap properties-variable",
+    ];
+    let ran = home.refused(&sign, b"hello", &texts);
     assert!(!ran.err.contains(WRONG), "{}", ran.err);
     assert_eq!(quick::lockout_counter(&token.tpm) - before, 1);
     home.refused(&sign, b"hello", &["was not sent again"]);
@@ -104,7 +108,8 @@ fn a_locked_tpm_behind_tpm2_pkcs11_is_said_to_be_one_and_opens_when_its_count_is
     let checked = home.ok(&["id", "show", "--check"], b"");
     assert!(checked.contains("does not tell whether its PIN is locked"), "{checked}");
     assert!(checked.contains("tpm2_getcap properties-variable"), "{checked}");
-    assert_eq!(home.show()["pin"]["silent"], true);
+    let pin = &home.show()["pin"];
+    assert_eq!((&pin["silent"], &pin["lockout"]), (&json!(true), &json!("tpm")));
     let report = home.ok(&["backend", "doctor"], b"");
     assert!(report.contains("does not tell of wrong tries, nor of a lock"), "{report}");
 
@@ -145,16 +150,88 @@ fn a_probe_of_tpm2_pkcs11_offers_a_lasting_key_and_leaves_nothing() {
         "Template           plain",
         "made for p256: a key that lasted, and was removed",
         "An identity works here, with the restrictions above.",
+        "nothing of it is left on the token",
+        "leaves nothing in the TPM",
+        "try: run `tpm2_flushcontext -t`",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     // The module leaves objects loaded in the TPM. Where there is a resource manager
     // (`/dev/tpmrm0`), it flushes what a process leaves.
+    let loaded = token.tpm.tool("tpm2_getcap", &["handles-transient"]);
+    assert!(loaded.matches("0x8").count() >= 2, "{loaded}");
+    // No room, which the module tells by the answer to everything.
+    let args = ["backend", "doctor", "--module", module(), "--token", "node-1", "--probe"];
+    let texts = ["CKR_GENERAL_ERROR", "`tpm2_flushcontext -t`", "--retry-pin"];
+    let ran = home.icnctl(&args, b"");
+    for text in texts {
+        assert!(ran.err.contains(text), "{text}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("full"), "{}", ran.err);
     token.tpm.tool("tpm2_flushcontext", &["-t"]);
+    home.ok(&[&["--retry-pin"], &args[..]].concat(), b"");
     // One key that is there, to see that what is there is listed.
     let _identity = identity(&token);
     let login = ["--token-label", "node-1", "--login", "--pin", support::softhsm::PIN];
     let listed = token.pkcs11_tool(&[&login[..], &["--list-objects"]].concat()).out;
     assert_eq!(listed.matches("Private Key Object").count(), 1, "{listed}");
     assert_eq!(listed.matches("Public Key Object").count(), 1, "{listed}");
+}
+
+/// The module takes no public key of an elliptic curve; its private keys show theirs within a
+/// login, and work so.
+#[test]
+fn an_identity_whose_public_object_was_deleted_from_tpm2_pkcs11_works_without_it() {
+    let token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    let shown = home.show();
+    let login = ["--token-label", "node-1", "--login", "--pin", support::softhsm::PIN];
+    let delete = ["--delete-object", "--type", "pubkey", "--label", "icn-identity"];
+    let ran = token.pkcs11_tool(&[&login[..], &delete].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let relocate = "icnctl id relocate --key 'pkcs11:token=node-1;serial=0000000000000000'";
+    // Whoever looks is told of the way, at once.
+    let checked = home.icnctl(&["id", "show", "--check"], b"");
+    assert_eq!(checked.code, 1, "{}", checked.out);
+    let doctor = home.icnctl(&["backend", "doctor"], b"");
+    assert_eq!(doctor.code, 1, "{}", doctor.out);
+    for text in [&checked.out, &doctor.out] {
+        assert!(text.contains(relocate) && text.contains("takes no public key"), "{text}");
+        assert!(!text.contains("write-public-key"), "{text}");
+    }
+    home.fails(&["sign"], b"hello", &["does not show the public key", "no PIN was sent"]);
+    home.fails(
+        &["id", "write-public-key"],
+        b"",
+        &["has the private key of the identity, and takes no public key", relocate],
+    );
+    let uri = "pkcs11:token=node-1;serial=0000000000000000";
+    home.ok(&["id", "relocate", "--key", uri], b"");
+    let checked = home.ok(&["id", "show", "--check"], b"");
+    assert!(checked.contains("does not show this key without a login"), "{checked}");
+    signs(&home);
+    assert_eq!(home.show()["did"], shown["did"]);
+    assert_eq!(home.show()["device"]["state"], "not-seen");
+    home.ok(&["id", "renew"], b"");
+    home.ok(&["id", "show", "--check"], b"");
+    home.ok(&["backend", "doctor"], b"");
+    signs(&home);
+}
+
+/// It is there, and its TPM is not.
+#[test]
+fn the_doctor_reports_a_tpm_that_is_away_behind_tpm2_pkcs11() {
+    let mut token = Tpm2Token::new("node-1");
+    let home = identity(&token);
+    token.tpm.power_off();
+    for how in [&[][..], &["--probe"], &["--module", module(), "--token", "node-1"]] {
+        let ran = home.icnctl(&[&["backend", "doctor"], how].concat(), b"");
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        for text in ["FAIL", "it does not start", "TPM2_PKCS11_TCTI", "No identity works here."] {
+            assert!(ran.out.contains(text), "{text}: {}", ran.out);
+        }
+        assert!(!ran.out.contains("full"), "{}", ran.out);
+    }
+    token.tpm.power_on();
+    home.ok(&["backend", "doctor"], b"");
 }

@@ -39,7 +39,7 @@ fn module(problem: ModuleProblem) -> Pkcs11Error {
 }
 
 fn call(call: &'static str, kind: ErrorKind) -> Pkcs11Error {
-    Pkcs11Error::Call { call, token: t(), kind, source: "CKR_X".into() }
+    Pkcs11Error::Call { call, token: t(), kind, of_tpm: false, source: "CKR_X".into() }
 }
 
 fn failed(errno: i32) -> KeystoreError {

@@ -4,6 +4,7 @@
 use icn_identity::error::{
     DeviceError, FormatError, OpenError, PinProblem, Pkcs11Error, SignError,
 };
+use icn_identity::evidence::Lockout;
 use icn_identity::{Error, ErrorKind};
 
 fn token() -> String {
@@ -12,17 +13,36 @@ fn token() -> String {
 
 #[test]
 fn every_pin_state_has_its_own_words() {
-    let wrong =
-        |final_try, count_low| Pkcs11Error::WrongPin { token: token(), final_try, count_low };
+    let wrong = |final_try, count_low, lockout| Pkcs11Error::WrongPin {
+        token: token(),
+        final_try,
+        count_low,
+        lockout,
+    };
     for (error, message, help) in [
-        (wrong(false, false), "token node-1 refused the PIN; it was tried once", "never retried"),
         (
-            wrong(false, true),
+            wrong(false, false, None),
+            "token node-1 refused the PIN; it was tried once",
+            "never retried",
+        ),
+        (
+            wrong(false, true, None),
             "token node-1 refused the PIN; it was tried once, and the token counts wrong PINs",
             "never retried",
         ),
         (
-            wrong(true, true),
+            wrong(false, true, Some(Lockout::Never)),
+            "token node-1 refused the PIN; it was tried once; wrong PINs do not lock this token",
+            "never retried",
+        ),
+        (
+            wrong(false, false, Some(Lockout::Tpm)),
+            "token node-1 refused the PIN; it was tried once, and the TPM behind the token counts \
+             wrong PINs",
+            "inLockout",
+        ),
+        (
+            wrong(true, true, Some(Lockout::Token)),
             "token node-1 refused the PIN; it was tried once, and one try is left",
             "do not guess",
         ),
@@ -32,12 +52,12 @@ fn every_pin_state_has_its_own_words() {
             "allow_final_try",
         ),
         (
-            Pkcs11Error::PinLocked { token: token() },
+            Pkcs11Error::PinLocked { token: token(), of_tpm: false },
             "the user PIN of token node-1 is locked",
             "security officer",
         ),
         (
-            Pkcs11Error::TpmLocked { token: token() },
+            Pkcs11Error::PinLocked { token: token(), of_tpm: true },
             "the TPM behind token node-1 is locked after wrong PINs, and takes none now",
             "tpm2_dictionarylockout -c",
         ),
@@ -60,10 +80,11 @@ fn every_pin_state_has_its_own_words() {
 
 #[test]
 fn a_wrong_credential_is_told_apart_from_everything_else() {
-    let wrong = Pkcs11Error::WrongPin { token: token(), final_try: false, count_low: false };
+    let (final_try, count_low, lockout) = (false, false, None);
+    let wrong = Pkcs11Error::WrongPin { token: token(), final_try, count_low, lockout };
     assert!(Error::from(OpenError::from(wrong)).is_wrong_credential());
     assert!(Error::from(OpenError::WrongPassphrase).is_wrong_credential());
-    let locked = Pkcs11Error::PinLocked { token: token() };
+    let locked = Pkcs11Error::PinLocked { token: token(), of_tpm: false };
     assert!(Error::from(OpenError::from(locked)).is_wrong_credential());
     let last = Pkcs11Error::FinalTry { token: token() };
     assert!(Error::from(last).is_wrong_credential());
@@ -78,6 +99,7 @@ fn a_layer_prints_itself_and_its_cause_is_its_source() {
         call: "C_Sign",
         token: token(),
         kind: ErrorKind::DeviceAbsent,
+        of_tpm: false,
         source: "CKR_DEVICE_REMOVED".into(),
     }));
     let first = error.source().map(ToString::to_string);

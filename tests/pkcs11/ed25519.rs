@@ -56,7 +56,13 @@ fn a_token_without_ed25519_is_told_with_what_it_has() {
                 hsm.calls(|| faulty(hsm).create(&NewKey::default(), &pin()).unwrap_err());
             assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
             assert!(
-                matches!(error, Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoEd25519 { .. }))),
+                matches!(
+                    error,
+                    Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoMechanism {
+                        algorithm: icn_identity::AlgorithmId::Ed25519,
+                        ..
+                    }))
+                ),
                 "{error:?}"
             );
             assert_shows(

@@ -108,7 +108,8 @@ fn a_pin_that_locks_the_token_says_so() {
         let error = refusal(sealed, &Pin::new(WRONG));
         assert!(
             Error::from(OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::PinLocked {
-                token: TOKEN.into()
+                token: TOKEN.into(),
+                of_tpm: false,
             })))
             .is_wrong_credential()
         );

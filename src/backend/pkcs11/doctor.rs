@@ -32,7 +32,7 @@ use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
 use crate::error::Pkcs11Error;
-use crate::evidence::Assurance;
+use crate::evidence::{Assurance, Tells};
 
 /// A module: its library and its tokens.
 #[derive(Debug, Clone, Serialize)]
@@ -90,6 +90,8 @@ pub struct TokenReport {
     pub max_sessions: Option<u64>,
     /// State of the user PIN.
     pub pin: PinState,
+    /// The token is known to show the first wrong PIN, until the right one is entered.
+    pub tells_each_wrong_pin: bool,
     /// `CKM_` names of every mechanism.
     pub mechanisms: Vec<String>,
     /// Public keys, Ed25519 and P-256, that are shown without a login.
@@ -170,6 +172,7 @@ fn of_token(token: &Token, config: &Pkcs11Config, wanted: &Wanted) -> TokenRepor
         error_state: info.as_ref().is_some_and(TokenInfo::error_state),
         max_sessions: info.as_ref().and_then(|info| info.max_sessions),
         pin: token.pin_state().unwrap_or_default(),
+        tells_each_wrong_pin: identity.wrong_pins().tells == Tells::FromTheFirst,
         mechanisms: mechanisms.unwrap_or_default().iter().map(ToString::to_string).collect(),
         unreadable,
         keys_in_slots: !super::may_make_keys(config, token),

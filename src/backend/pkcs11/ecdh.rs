@@ -154,6 +154,7 @@ impl Objects<'_> {
                     call: "getrandom",
                     token: self.token.name(),
                     kind: error.kind(),
+                    of_tpm: false,
                     source: Box::new(error),
                 }
             })?;
@@ -204,8 +205,7 @@ impl Objects<'_> {
     fn gives_nothing(self, call: &'static str, error: Error) -> DeviceError {
         let failure = Failure::from(error);
         let lost = matches!(judge(&failure), (_, Condition::Dead));
-        let token = self.token.name();
-        let failed = failure.into_error(call, token);
+        let failed = failure.into_error(call, self.token.named());
         if lost { failed.into() } else { self.refuses(Some(failed.into())) }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cryptoki::error::{Error, RvError};
 
-use crate::error::{ErrorKind, Pkcs11Error};
+use crate::error::{DeviceError, ErrorKind, Pkcs11Error};
 
 /// Why a call into a module failed: prints the `CKR_` name and nothing else.
 /// (cryptoki's own text is a paragraph of the standard.)
@@ -20,6 +20,21 @@ pub(super) enum Failure {
     SignatureRange,
 }
 
+/// What failed, as messages name it.
+pub(super) struct Named {
+    /// The token, or the module before one is chosen.
+    pub(super) token: String,
+    /// A TPM is behind it.
+    pub(super) of_tpm: bool,
+}
+
+/// By a name alone nobody knows what is behind it.
+impl From<String> for Named {
+    fn from(token: String) -> Self {
+        Self { token, of_tpm: false }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
@@ -31,13 +46,14 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// The error of a call.
-    pub(super) fn into_error(self, call: &'static str, token: String) -> Pkcs11Error {
+    pub(super) fn into_error(self, call: &'static str, of: impl Into<Named>) -> Pkcs11Error {
         // Whether a login that failed was counted as a wrong PIN, nobody knows.
         let kind = match call {
             "C_Login" => ErrorKind::DeviceFailed,
             _ => self.kind(),
         };
-        Pkcs11Error::Call { call, token, kind, source: Box::new(self) }
+        let Named { token, of_tpm } = of.into();
+        Pkcs11Error::Call { call, token, kind, of_tpm, source: Box::new(self) }
     }
 
     const fn kind(&self) -> ErrorKind {
@@ -110,20 +126,33 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
 /// answer may mean that.
 pub(super) fn in_full_of_making(error: &(dyn std::error::Error + 'static)) -> String {
     let text = in_full(error);
-    let mut cause = Some(error);
+    let (mut cause, mut is_tpm) = (Some(error), false);
     while let Some(error) = cause {
+        is_tpm |= is_of_tpm(error);
         match error.downcast_ref() {
             Some(Failure::Returned(RvError::DeviceMemory)) => {
                 return format!("{text} (the token is full)");
             }
-            // SoftHSM answers so.
             Some(Failure::Returned(RvError::FunctionFailed | RvError::GeneralError)) => {
-                return format!("{text} (it may be full)");
+                // SoftHSM answers so when it is full, and a module in front of a TPM
+                // whatever is wrong with that.
+                return match is_tpm {
+                    true => format!("{text} (its TPM may be away, locked, or have no room)"),
+                    false => format!("{text} (it may be full)"),
+                };
             }
             _ => cause = error.source(),
         }
     }
     text
+}
+
+fn is_of_tpm(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_call = |error: &Pkcs11Error| matches!(error, Pkcs11Error::Call { of_tpm: true, .. });
+    match error.downcast_ref() {
+        Some(DeviceError::Pkcs11(error)) => of_call(error),
+        _ => error.downcast_ref().is_some_and(of_call),
+    }
 }
 
 /// `DeviceRemoved` → `CKR_DEVICE_REMOVED`.
@@ -165,10 +194,30 @@ mod tests {
             (RvError::GeneralError, ErrorKind::DeviceFailed),
             (RvError::MechanismInvalid, ErrorKind::Unsupported),
         ] {
-            let failed = Failure::Returned(error).into_error("C_Sign", "node-1".into());
+            let failed = Failure::Returned(error).into_error("C_Sign", "node-1".to_owned());
             assert_eq!(failed.kind(), kind, "{error:?}");
-            let login = Failure::Returned(error).into_error("C_Login", "node-1".into());
+            let login = Failure::Returned(error).into_error("C_Login", "node-1".to_owned());
             assert!(!login.kind().is_transient(), "{error:?}");
+        }
+    }
+
+    /// One answer for whatever is wrong with it.
+    #[test]
+    fn what_a_tpm_answers_is_not_said_to_mean_that_the_token_is_full() {
+        for (answer, of_tpm, says) in [
+            (RvError::GeneralError, false, "CKR_GENERAL_ERROR (it may be full)"),
+            (RvError::FunctionFailed, false, "CKR_FUNCTION_FAILED (it may be full)"),
+            (RvError::GeneralError, true, "(its TPM may be away, locked, or have no room)"),
+            (RvError::FunctionFailed, true, "(its TPM may be away, locked, or have no room)"),
+            (RvError::DeviceMemory, true, "CKR_DEVICE_MEMORY (the token is full)"),
+            (RvError::DeviceError, true, "CKR_DEVICE_ERROR"),
+        ] {
+            let named = Named { token: "node-1".into(), of_tpm };
+            let error = Failure::Returned(answer).into_error("C_GenerateKeyPair", named);
+            for text in [in_full_of_making(&error), in_full_of_making(&DeviceError::from(error))] {
+                assert!(text.ends_with(says), "{text}");
+                assert!(!of_tpm || !text.contains("may be full"), "{text}");
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Finding keys without a PIN: by label, by URI, by DID.
 
+use cryptoki::object::ObjectHandle;
+
 use super::module::Module;
 use super::object::{Objects, with_id};
 use super::token::{self, Token, Wanted};
@@ -164,13 +166,31 @@ pub(super) fn of_did(
     did: &Did,
     uri: &Pkcs11Uri,
 ) -> Result<Vec<Pkcs11Locator>, Pkcs11Error> {
+    showing(objects, did, objects.public_of(uri)?)
+}
+
+/// The same by private keys, within a login: some modules have them show the public key,
+/// also where its own object was deleted.
+pub(super) fn shown_by_private(
+    objects: Objects<'_>,
+    did: &Did,
+    uri: &Pkcs11Uri,
+) -> Result<Vec<Pkcs11Locator>, Pkcs11Error> {
+    showing(objects, did, objects.private_of(uri)?)
+}
+
+fn showing(
+    objects: Objects<'_>,
+    did: &Did,
+    keys: Vec<ObjectHandle>,
+) -> Result<Vec<Pkcs11Locator>, Pkcs11Error> {
     let mut found = Vec::new();
-    for public in objects.public_of(uri)? {
+    for object in keys {
         // A key in an unknown encoding is none of ours.
-        if let Ok(Some(key)) = objects.point(public)
+        if let Ok(Some(key)) = objects.point(object)
             && key == *did.verifying_key()
         {
-            found.push(locator(objects.token, objects.id(public)?, &objects.label(public)?));
+            found.push(locator(objects.token, objects.id(object)?, &objects.label(object)?));
         }
     }
     Ok(found)

@@ -166,6 +166,7 @@ impl Objects<'_> {
                 call: "C_CreateObject",
                 token: self.token.name(),
                 kind: ErrorKind::Requirement,
+                of_tpm: false,
                 source: "the key is there for everybody (CKA_PRIVATE is false)".into(),
             });
         }

@@ -15,7 +15,7 @@ use cryptoki_sys::{
 };
 
 use crate::backend::PinState;
-use crate::evidence::DeviceIdentity;
+use crate::evidence::{DeviceIdentity, WrongPins};
 
 /// `CK_TOKEN_INFO`, as far as it is of use here.
 #[derive(Debug, Clone)]
@@ -74,11 +74,11 @@ impl TokenInfo {
         self.model.starts_with("YubiHSM")
     }
 
-    /// Whether `CKF_USER_PIN_COUNT_LOW` is known to be set by the first wrong PIN. The
-    /// standard leaves that to the token: Kryoptic sets it after the seventh of ten, and
-    /// others never do.
-    pub(super) fn shows_each_wrong_pin(&self) -> bool {
-        self.manufacturer.starts_with("SoftHSM")
+    /// What is known of the wrong PINs of the token with this name, which says this of
+    /// itself now.
+    pub(super) fn wrong_pins(&self, token: &DeviceIdentity) -> WrongPins {
+        let (manufacturer, model) = (self.manufacturer.clone(), self.model.clone());
+        DeviceIdentity { manufacturer, model, ..token.clone() }.wrong_pins()
     }
 
     /// As it is once a right PIN was taken: wrong ones are counted anew.
@@ -97,6 +97,7 @@ impl TokenInfo {
             to_be_changed: self.has(CKF_USER_PIN_TO_BE_CHANGED),
             pin_pad: self.has(CKF_PROTECTED_AUTHENTICATION_PATH),
             silent: false,
+            lockout: None,
             tries_left: None,
         }
     }

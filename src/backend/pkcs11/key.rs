@@ -184,8 +184,7 @@ impl TokenSigner {
             Err(NotSigned::NotConfirmed(error)) => (error, false, Condition::Doubtful),
             Err(NotSigned::Failed { call, failure }) => {
                 let (lost, condition) = judge(&failure);
-                let token = objects.token.name();
-                let error = failure.into_error(call, token);
+                let error = failure.into_error(call, objects.token.named());
                 (error, lost, condition)
             }
         };
@@ -274,7 +273,7 @@ impl TokenSigner {
                 };
                 objects
                     .within_login(sign)
-                    .map_err(|error| error.into_error(objects.token.name()).into())
+                    .map_err(|error| error.into_error(objects.token.named()).into())
             })
             .map_err(|error| not_reopened(objects.token, error))?;
         }

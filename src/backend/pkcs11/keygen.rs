@@ -187,6 +187,7 @@ impl Objects<'_> {
                 call,
                 token,
                 kind: ErrorKind::Unsupported,
+                of_tpm: false,
                 source: "the new key does not show the CKA_ID that it was given".into(),
             }),
         }
@@ -256,6 +257,7 @@ impl Objects<'_> {
                 call: "C_DestroyObject",
                 token: self.token.name(),
                 kind: ErrorKind::Damaged,
+                of_tpm: false,
                 source: "the token says that it has removed what it still shows".into(),
             }),
             _ => Ok(()),

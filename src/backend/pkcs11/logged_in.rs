@@ -5,7 +5,7 @@ use std::fmt;
 use cryptoki::object::ObjectHandle;
 
 use super::connection::LoginGuard;
-use super::finding::{labelled, meant, of_did, shown_at, the_only};
+use super::finding::{labelled, meant, of_did, shown_at, shown_by_private, the_only};
 use super::login::Meant;
 use super::object::Objects;
 use super::session::Session;
@@ -89,9 +89,29 @@ impl LoggedIn<'_> {
     ///
     /// As there.
     pub fn search(&self, did: &Did) -> Result<Pkcs11Locator, Pkcs11Error> {
+        self.search_for(did, None)
+    }
+
+    /// The same, of a key that was at a locator: what has its id there may be its private
+    /// half alone.
+    pub(crate) fn search_for(
+        &self,
+        did: &Did,
+        before: Option<&Pkcs11Locator>,
+    ) -> Result<Pkcs11Locator, Pkcs11Error> {
         let uri = self.backend.config.key.clone().unwrap_or_default();
-        let found = self.with(|objects| of_did(objects, did, &uri))?;
-        the_only(found, did, vec![self.token.full_name()], true)
+        self.with(|objects| {
+            let mut found = of_did(objects, did, &uri)?;
+            if found.is_empty() {
+                found = shown_by_private(objects, did, &uri)?;
+            }
+            if found.is_empty()
+                && let Some(before) = before
+            {
+                objects.must_not_be_half(&before.id)?;
+            }
+            the_only(found, did, vec![self.token.full_name()], true)
+        })
     }
 
     /// **Blocks** on the device. As [`Pkcs11Backend::public_key`].

@@ -117,7 +117,7 @@ impl Pins {
         // Last, so that nothing lies between it and the PIN.
         let before = token.info()?;
         may_send(token, &before, &pin, policy.allow_final_try)?;
-        let without_note = policy.without_note(&before);
+        let without_note = policy.without_note(token.identity(), &before);
         Ok(Cleared { pins: self, token, session, pin, hash, before, without_note })
     }
 }

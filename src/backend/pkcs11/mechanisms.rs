@@ -24,8 +24,7 @@ impl Scheme {
 
     /// # Errors
     ///
-    /// [`Pkcs11Error::NoEd25519`] or [`Pkcs11Error::NoP256`] unless the token
-    /// has all of these mechanisms.
+    /// [`Pkcs11Error::NoMechanism`] unless the token has all of these mechanisms.
     fn needs(&self, token: &Token, mechanisms: &[MechanismType]) -> Result<(), Pkcs11Error> {
         let present = token.mechanisms()?;
         let missing = mechanisms.iter().find(|mechanism| !present.contains(mechanism));
@@ -33,16 +32,11 @@ impl Scheme {
         let elliptic = present.iter().map(|present| name(*present));
         let elliptic = elliptic.filter(|name| name.contains("_EC") || name.contains("EDDSA"));
         let (token, mechanisms) = (token.name(), elliptic.collect());
-        Err(match self.algorithm {
-            AlgorithmId::Ed25519 => {
-                let p256 = Self::of(AlgorithmId::P256)
-                    .to_make
-                    .iter()
-                    .all(|mechanism| present.contains(mechanism));
-                Pkcs11Error::NoEd25519 { token, missing, mechanisms, p256 }
-            }
-            AlgorithmId::P256 => Pkcs11Error::NoP256 { token, missing, mechanisms },
-        })
+        let algorithm = self.algorithm;
+        let p256 = Self::of(AlgorithmId::P256);
+        let has_p256 = p256.to_make.iter().all(|mechanism| present.contains(mechanism));
+        let instead = (algorithm != AlgorithmId::P256 && has_p256).then_some(AlgorithmId::P256);
+        Err(Pkcs11Error::NoMechanism { token, algorithm, missing, mechanisms, instead })
     }
 }
 

@@ -116,43 +116,63 @@ impl Objects<'_> {
 
     /// Those of them that a URI means.
     pub(super) fn public_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
-        let id = uri.id().map(|id| Attribute::Id(id.to_owned()));
-        let mut found = self.public_with(&id.into_iter().collect::<Vec<_>>())?;
-        if let Some(wanted) = uri.object() {
-            // Not by a search: what pads a label is no part of it.
-            let mut labelled = Vec::new();
-            for object in found {
-                if self.label(object)? == wanted {
-                    labelled.push(object);
-                }
+        self.labelled_as(self.public_with(&id_of(uri))?, uri)
+    }
+
+    fn labelled_as(
+        self,
+        found: Vec<ObjectHandle>,
+        uri: &Pkcs11Uri,
+    ) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+        let Some(wanted) = uri.object() else { return Ok(found) };
+        // Not by a search: what pads a label is no part of it.
+        let mut labelled = Vec::new();
+        for object in found {
+            if self.label(object)? == wanted {
+                labelled.push(object);
             }
-            found = labelled;
         }
-        Ok(found)
+        Ok(labelled)
+    }
+
+    /// The same of private keys, within a login.
+    pub(super) fn private_of(self, uri: &Pkcs11Uri) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+        let mut private = Vec::new();
+        for scheme in scheme::ALL {
+            private.extend(self.of_type(ObjectClass::PRIVATE_KEY, scheme, &id_of(uri))?);
+        }
+        self.labelled_as(private, uri)
     }
 
     fn public_with(self, more: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
         let mut public = Vec::new();
         for scheme in scheme::ALL {
-            let mut template = vec![
-                Attribute::Class(ObjectClass::PUBLIC_KEY),
-                Attribute::KeyType(scheme.key_type),
-                Attribute::Token(true),
-            ];
-            template.extend_from_slice(more);
-            let found = match self.search(&template) {
-                Ok(found) => found,
-                // A token that does not know a type has no key of it.
-                Err(Error::Pkcs11(RvError::AttributeValueInvalid, _)) => continue,
-                Err(error) => return Err(self.token.failed("C_FindObjects")(error)),
-            };
-            for object in found {
+            for object in self.of_type(ObjectClass::PUBLIC_KEY, scheme, more)? {
                 if scheme.algorithm != AlgorithmId::P256 || self.is_for_p256_signatures(object)? {
                     public.push(object);
                 }
             }
         }
         Ok(public)
+    }
+
+    fn of_type(
+        self,
+        class: ObjectClass,
+        scheme: &scheme::Scheme,
+        more: &[Attribute],
+    ) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
+        let mut template = vec![
+            Attribute::Class(class),
+            Attribute::KeyType(scheme.key_type),
+            Attribute::Token(true),
+        ];
+        template.extend_from_slice(more);
+        match self.search(&template) {
+            // A token that does not know a type has no key of it.
+            Err(Error::Pkcs11(RvError::AttributeValueInvalid, _)) => Ok(Vec::new()),
+            found => found.map_err(self.token.failed("C_FindObjects")),
+        }
     }
 
     /// Keys of type EC may be on other curves, and ours keep storage keys.
@@ -308,8 +328,12 @@ impl Objects<'_> {
     ) -> Result<[Option<Vec<u8>>; N], Pkcs11Error> {
         let calls = self.token.module().calls();
         self.within_login(|| calls.attributes(self.session, object, asked))
-            .map_err(|failure| failure.into_error("C_GetAttributeValue", self.token.name()))
+            .map_err(|failure| failure.into_error("C_GetAttributeValue", self.token.named()))
     }
+}
+
+fn id_of(uri: &Pkcs11Uri) -> Vec<Attribute> {
+    uri.id().map(|id| Attribute::Id(id.to_owned())).into_iter().collect()
 }
 
 /// A `CK_BBOOL`. What is neither true nor false is not known.

@@ -76,6 +76,7 @@ impl Pins {
                     call: "getrandom",
                     token: token.name(),
                     kind: error.kind(),
+                    of_tpm: false,
                     source: Box::new(error),
                 })?;
                 *self.salt.insert(salt)

@@ -1,8 +1,10 @@
 //! Writing a public key back to the token that has only the private one left.
 
+use cryptoki::error::RvError;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 
 use super::connection::LoginGuard;
+use super::failure::Failure;
 use super::login::Meant;
 use super::object::{Objects, number, with_id};
 use super::point::OCTET_STRING;
@@ -30,7 +32,8 @@ impl Pkcs11Backend {
     /// either, [`Pkcs11Error::KeyReplaced`] if another public key is there,
     /// [`Pkcs11Error::OtherPrivateKey`] if the private key is another one;
     /// [`Pkcs11Error::PublicKeyHidden`] if the token has the public key then and does not show
-    /// it without a login, as it has before.
+    /// it without a login, as it has before;
+    /// [`Pkcs11Error::TakesNoPublicKey`] if the token takes no such object.
     pub fn write_public_key(
         &self,
         locator: &Pkcs11Locator,
@@ -93,18 +96,47 @@ impl LoggedIn<'_> {
             let calls = self.token().module().calls();
             let confirm = || self.confirm(&session, private);
             let signed = calls.sign_once(key.algorithm(), &session, private, challenge, confirm);
-            Ok(signed.map_err(|error| error.into_error(self.token().name()))?)
+            Ok(signed.map_err(|error| error.into_error(self.token().named()))?)
         });
         match proved {
             Ok(()) => {}
             Err(OpenError::NotItsKey) => return Err(is_another(ANOTHER)),
             Err(error) => return Err(error),
         }
-        if public.is_none() {
-            objects.create_public(key, id, &locator.label)?;
+        if public.is_some() {
+            return Ok(());
         }
-        Ok(())
+        match objects.create_public(key, id, &locator.label) {
+            Ok(_) => Ok(()),
+            Err(error) if is_refused(&error) => Err(Pkcs11Error::TakesNoPublicKey {
+                token: self.token().name(),
+                uri: super::locator(self.token(), Vec::new(), "").token_uri(),
+                shown_by_private: objects.point(private)?.is_some_and(|shown| shown == *key),
+                source: Box::new(error),
+            }
+            .into()),
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// Whether a token takes no such object, whatever state it is in. A token that has no room, or
+/// cannot be written to, takes it another time.
+fn is_refused(error: &Pkcs11Error) -> bool {
+    let Pkcs11Error::Call { call: "C_CreateObject", source, .. } = error else { return false };
+    matches!(
+        source.downcast_ref(),
+        Some(Failure::Returned(
+            RvError::AttributeValueInvalid
+                | RvError::AttributeTypeInvalid
+                | RvError::AttributeReadOnly
+                | RvError::TemplateInconsistent
+                | RvError::TemplateIncomplete
+                | RvError::FunctionNotSupported
+                | RvError::ActionProhibited
+                | RvError::CurveNotSupported
+        ))
+    )
 }
 
 impl LoggedIn<'_> {

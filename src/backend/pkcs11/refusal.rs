@@ -50,6 +50,7 @@ impl Unclear {
                 call: "C_Login",
                 token: token.name(),
                 kind: ErrorKind::WrongCredential,
+                of_tpm: token.identity().is_of_tpm2_pkcs11(),
                 source: format!("another thread has sent this PIN just now: {answer}").into(),
             },
         }
@@ -121,16 +122,16 @@ fn wrong(token: &Token, now: PinState) -> Pkcs11Error {
     match now {
         PinState { locked: true, .. } => locked(token),
         PinState { final_try, count_low, .. } => {
-            Pkcs11Error::WrongPin { token: token.name(), final_try, count_low }
+            let lockout = token.identity().wrong_pins().lockout;
+            Pkcs11Error::WrongPin { token: token.name(), final_try, count_low, lockout }
         }
     }
 }
 
 /// The security officer of a TPM's token cannot help: its PIN goes to the TPM, too.
 pub(super) fn locked(token: &Token) -> Pkcs11Error {
-    let is_tpm = token.identity().is_of_tpm2_pkcs11();
-    let token = token.name();
-    if is_tpm { Pkcs11Error::TpmLocked { token } } else { Pkcs11Error::PinLocked { token } }
+    let of_tpm = token.identity().is_of_tpm2_pkcs11();
+    Pkcs11Error::PinLocked { token: token.name(), of_tpm }
 }
 
 /// A code that says nothing; the flags may.
@@ -140,8 +141,9 @@ fn unclear(token: &Token, before: &TokenInfo, error: Error) -> Refusal {
     }
     let failure = Failure::from(error);
     let answer = failure.to_string();
-    let (token, kind) = (token.name(), ErrorKind::WrongCredential);
-    let error = Pkcs11Error::Call { call: "C_Login", token, kind, source: Box::new(failure) };
+    let of_tpm = token.identity().is_of_tpm2_pkcs11();
+    let (call, token, kind) = ("C_Login", token.name(), ErrorKind::WrongCredential);
+    let error = Pkcs11Error::Call { call, token, kind, of_tpm, source: Box::new(failure) };
     Refusal::Unclear(Unclear::Answered(answer), error)
 }
 

@@ -289,6 +289,7 @@ impl Objects<'_> {
                 call,
                 token: self.token.name(),
                 kind: exposable.kind(),
+                of_tpm: false,
                 source: Box::new(exposable),
             }),
         }

@@ -33,6 +33,7 @@ pub(super) fn random_id(token: &str) -> Result<Vec<u8>, Pkcs11Error> {
         call: "getrandom",
         token: token.to_owned(),
         kind: error.kind(),
+        of_tpm: false,
         source: Box::new(error),
     })?;
     Ok(id)

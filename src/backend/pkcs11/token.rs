@@ -13,13 +13,15 @@ use cryptoki::mechanism::MechanismType;
 use self::present::{names, read};
 pub(super) use self::present::{out_of_reach, present};
 pub(super) use self::wanted::Wanted;
-use super::failure::Failure;
+use super::failure::{Failure, Named};
 use super::info::{Seen, TokenInfo};
 use super::module::Module;
 use super::session::Session;
 use crate::backend::PinState;
 use crate::error::Pkcs11Error;
-use crate::evidence::{DeviceIdentity, Evidence, Exposable, Pkcs11Attributes, Trust};
+use crate::evidence::{
+    DeviceIdentity, Evidence, Exposable, Pkcs11Attributes, Tells, Trust, WrongPins,
+};
 
 /// How long what a token has said of itself is not asked for again. On a network
 /// each answer is a round trip, and one command needs it several times.
@@ -164,6 +166,11 @@ impl Token {
         if label.is_empty() { format!("(serial {serial})") } else { label.clone() }
     }
 
+    /// For the errors of its module.
+    pub(super) fn named(&self) -> Named {
+        Named { token: self.name(), of_tpm: self.identity().is_of_tpm2_pkcs11() }
+    }
+
     /// The state of the token now, with its PIN flags.
     pub(super) fn info(&self) -> Result<TokenInfo, Pkcs11Error> {
         let calls = self.module.calls();
@@ -182,7 +189,8 @@ impl Token {
     /// The flags of its PIN, as they were a moment ago.
     pub(super) fn pin_state(&self) -> Result<PinState, Pkcs11Error> {
         let told = if self.is_recent() { self.seen.pin } else { self.info()?.pin() };
-        Ok(PinState { silent: self.identity().is_of_tpm2_pkcs11(), ..told })
+        let WrongPins { tells, lockout } = self.identity().wrong_pins();
+        Ok(PinState { silent: tells == Tells::Never, lockout, ..told })
     }
 
     /// To log in by it; for callers that hold the connection's lock.
@@ -229,8 +237,8 @@ impl Token {
 
     /// The error of a call on this token.
     pub(super) fn failed(&self, call: &'static str) -> impl FnOnce(Error) -> Pkcs11Error + use<> {
-        let token = self.name();
-        move |error| Failure::from(error).into_error(call, token)
+        let named = self.named();
+        move |error| Failure::from(error).into_error(call, named)
     }
 }
 

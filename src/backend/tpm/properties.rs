@@ -145,6 +145,7 @@ impl Lockout {
             to_be_changed: false,
             pin_pad: false,
             silent: false,
+            lockout: None,
             tries_left: self.tries_left(),
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     #[cfg(feature = "pkcs11")]
     crate::relocate::record_shown(&mut home);
     context.format.print(
-        || show::as_json(&header, &show::Device::JustMade),
+        || show::as_json(&context, &header, &show::Device::JustMade),
         || {
             let place = match (provenance, header.locator()) {
                 (_, Some(locator)) => {

@@ -38,7 +38,7 @@ pub(crate) fn relocate(context: &Context, args: &RelocateArgs) -> Result<(), Cli
         },
     };
     context.format.print(
-        || show::as_json(&header, &show::Device::JustMade),
+        || show::as_json(context, &header, &show::Device::JustMade),
         || format!("The key is at {locator}.\n"),
     )
 }
@@ -64,7 +64,7 @@ pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
     identity.write_public_key(source)?;
     record_shown(&mut home);
     context.format.print(
-        || show::as_json(&header, &show::Device::JustMade),
+        || show::as_json(context, &header, &show::Device::JustMade),
         || format!("The public key of {} is on the token, at {locator}.\n", header.did()),
     )
 }

@@ -82,7 +82,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
         (true, backup) => relocated(&context, backup, &did, config)?,
         (false, backup) => put_back(&context, context.home()?, backup, &did, config)?,
     };
-    context.format.print(|| show::as_json(&header, &show::Device::JustMade), || format!(
+    context.format.print(|| show::as_json(&context, &header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \
              its key, end it now: icnctl id renew --all-instances\n",

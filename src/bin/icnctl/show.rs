@@ -1,6 +1,7 @@
 //! `icnctl id show`: from the public header, with a look at the device.
 
 mod check;
+mod claim;
 mod device;
 mod handover;
 pub(crate) mod migration;
@@ -11,21 +12,21 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::Binding;
-use icn_identity::config::Pkcs11Config;
 use icn_identity::evidence::Fact;
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::migrate::Migration;
-use icn_identity::{Assurance, ProvenanceKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use self::check::Check;
+use self::claim::Claim;
 pub(crate) use self::device::Device;
 use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
 use self::words::{
-    assurance_in_words, assurance_word, evidence_in_words, is_not_born_there, nobodys_word,
+    assurance_in_words, assurance_word, evidence_in_words, is_not_born_there, limits_in_words,
+    nobodys_word,
 };
 pub(crate) use self::words::{assurance_warning, in_file_until, provenance_in_words, speaker};
 use crate::args::ShowArgs;
@@ -50,12 +51,12 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
         known => known,
     };
     let part = Migration::part_of(&store)?;
-    let claim = Claim::limited(&header, context.config.identity.pkcs11.as_ref());
+    let claim = Claim::of(context, &header).seen(looked.makes_up_history);
     let handover = Handover::of(&store, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
     context.format.print(
         || {
-            let mut json = json_of(&header, device, claim);
+            let mut json = json_of(&header, device, &claim);
             if let Some(fields) = json.as_object_mut() {
                 fields.insert("handed_over".into(), handover.as_json());
                 fields
@@ -68,7 +69,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
             json
         },
         || {
-            let shown = as_text(&header, device, claim);
+            let shown = as_text(&header, device, &claim);
             let moved = migration.as_ref().map(|it| format!("\n{}", migration::in_words(it)));
             let moved = moved.unwrap_or_default();
             let part = part.as_ref().map(|it| format!("\n{}", migration::part_in_words(it)));
@@ -79,52 +80,13 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     Ok(!args.check || check.is_good())
 }
 
-/// What is said of the key at most: what the header says, as far as the configuration
-/// believes it.
-#[derive(Clone, Copy)]
-struct Claim {
-    provenance: ProvenanceKind,
-    assurance: Assurance,
-    hardware_backed: bool,
+/// Of an identity that was just opened or made.
+pub(crate) fn as_json(context: &Context, header: &Header, device: &Device) -> Value {
+    json_of(header, device, &Claim::of(context, header))
 }
 
-impl Claim {
-    fn of(header: &Header) -> Self {
-        let evidence = header.claimed_evidence();
-        let (provenance, assurance) = (evidence.provenance(), evidence.assurance());
-        // Older headers do not say whose word it was.
-        let hardware_backed = evidence.is_hardware_backed() && !evidence.words().is_empty();
-        Self { provenance, assurance, hardware_backed }
-    }
-
-    fn limited(header: &Header, config: Option<&Pkcs11Config>) -> Self {
-        let claim = Self::of(header);
-        let Some(config) = config.filter(|_| header.backend() == BackendKind::Pkcs11) else {
-            return claim;
-        };
-        let provenance = match claim.provenance {
-            ProvenanceKind::Hardware if !config.trust_key_history => ProvenanceKind::DeviceHeld,
-            provenance => provenance,
-        };
-        let assurance = claim.assurance.min(config.assurance_at_most);
-        let hardware_backed = claim.hardware_backed && assurance >= Assurance::Claimed;
-        Self { provenance, assurance, hardware_backed }
-    }
-
-    /// Where the configuration believes less than the header says.
-    fn is_less_than(self, header: &Header) -> bool {
-        let whole = Self::of(header);
-        self.provenance != whole.provenance || self.assurance != whole.assurance
-    }
-}
-
-/// Of an identity that was just made, under the configuration that there is.
-pub(crate) fn as_json(header: &Header, device: &Device) -> Value {
-    json_of(header, device, Claim::of(header))
-}
-
-fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
-    let evidence = header.claimed_evidence();
+fn json_of(header: &Header, device: &Device, claim: &Claim) -> Value {
+    let evidence = &claim.evidence;
     let facts: serde_json::Map<String, Value> = evidence
         .facts()
         .iter()
@@ -141,7 +103,7 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         Device::None => ("none", None),
         Device::JustMade | Device::Present => ("present", None),
         Device::NotSeen => ("not-seen", None),
-        Device::NotShown(detail) => ("not-shown", Some(detail)),
+        Device::NotShown { reason, .. } => ("not-shown", Some(reason)),
         Device::Unreachable(detail) => ("unreachable", Some(detail)),
         Device::Missing(detail) => ("missing", Some(detail)),
         Device::Wrong(detail) => ("wrong", Some(detail)),
@@ -158,9 +120,11 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
         "did": header.did(),
         "algorithm": header.algorithm(),
         "backend": header.backend(),
-        "provenance": claim.provenance,
+        "provenance": evidence.provenance(),
         "assurance": claim.assurance,
         "hardware_backed": claim.hardware_backed,
+        // Settings that take the device for less than it says.
+        "limited_by": claim.limits,
         "public_key": public_key(header.did().verifying_key()),
         "locator": locator(header),
         "key_id": header.locator().map(|key| hex(&key.id)),
@@ -204,13 +168,13 @@ fn json_of(header: &Header, device: &Device, claim: Claim) -> Value {
     })
 }
 
-fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
-    let evidence = header.claimed_evidence();
+fn as_text(header: &Header, device: &Device, claim: &Claim) -> String {
+    let evidence = &claim.evidence;
     let mut lines: Vec<(&str, String)> = vec![
         ("DID", header.did().to_string()),
         ("Algorithm", header.algorithm().to_string()),
         ("Backend", header.backend().to_string()),
-        ("Provenance", provenance_in_words(claim.provenance, speaker(evidence))),
+        ("Provenance", provenance_in_words(evidence.provenance(), speaker(evidence))),
         ("Assurance", assurance_in_words(claim.assurance, header.tpm().is_some())),
     ];
     let (label, what) = if header.tpm().is_some() { ("TPM", "TPM") } else { ("Token", "token") };
@@ -237,13 +201,8 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
     for (name, value) in lines {
         let _ = writeln!(text, "{name:<11} {}", one_line(&value));
     }
-    text.push_str(&nobodys_word(evidence).unwrap_or_default());
-    if claim.is_less_than(header) {
-        text.push_str(
-            "\nThe device said more than is shown here: trust_key_history or assurance_at_most \
-             under [identity.pkcs11] takes it for less, and the key opens as what is shown.\n",
-        );
-    }
+    text.push_str(&nobodys_word(claim).unwrap_or_default());
+    text.push_str(&limits_in_words(claim).unwrap_or_default());
     match device {
         Device::None => {}
         Device::JustMade | Device::Present if header.tpm().is_some() => {
@@ -277,7 +236,17 @@ fn as_text(header: &Header, device: &Device, claim: Claim) -> String {
                  seen. Sign something to see whether it is there: `icnctl sign`.\n",
             );
         }
-        Device::NotShown(reason) => {
+        Device::NotShown { reason, takes_none: Some(uri) } => {
+            let _ = write!(
+                text,
+                "\nWARNING, the token does not show this key: {}. It takes no public key back. If it \
+                 has the private key, have it recorded that it does not show the key, which sends \
+                 the PIN: `icnctl id relocate --key '{uri}'`. If the key is on another token now: \
+                 `icnctl id relocate`.\n",
+                one_line(reason)
+            );
+        }
+        Device::NotShown { reason, takes_none: None } => {
             let _ = write!(
                 text,
                 "\nWARNING, the token does not show this key: {}. If it has the private key, write \

@@ -112,7 +112,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let (key, _) = objects(&header)?;
     context.format.print(
         || {
-            let mut shown = show::as_json(&header, &show::Device::JustMade);
+            let mut shown = show::as_json(context, &header, &show::Device::JustMade);
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("new_backup_needed".into(), true.into());
             }

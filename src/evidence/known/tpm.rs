@@ -28,6 +28,16 @@ impl DeviceIdentity {
     }
 }
 
+impl DeviceIdentity {
+    /// Whether the token is known to take no public key that was deleted from it: of those
+    /// tpm2-pkcs11 takes RSA's only (`src/lib/object.c`, `object_create`).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn takes_no_public_key(&self) -> bool {
+        self.is_of_tpm2_pkcs11()
+    }
+}
+
 /// Whether a token is a TPM: by the library in front of it, or since its model says so.
 pub(super) fn is_tpm(device: &DeviceIdentity) -> bool {
     device.is_of_tpm2_pkcs11() || Strings::of(device).model.squeezed().contains("tpm")

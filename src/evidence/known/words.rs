@@ -57,6 +57,16 @@ const KNOWN: [(Sign, [Word; 5]); 14] = [
 const MADE_UP: [Word; 5] = [Nobody, Module, Nobody, Module, Nobody];
 const ITSELF: [Word; 5] = [Device; 5];
 
+impl DeviceIdentity {
+    /// Whether nobody's word is what this token's module says of the history of a key, whatever
+    /// the operator believes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn makes_up_history(&self) -> bool {
+        words(self).local == Nobody
+    }
+}
+
 pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
     let Strings { manufacturer, model, library, .. } = Strings::of(device);
     let known = KNOWN.iter().find(|(sign, _)| match sign {

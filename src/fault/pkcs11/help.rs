@@ -1,7 +1,9 @@
 //! What to try next with a token and its PKCS#11 module.
 
 use super::Pkcs11Error;
+use crate::algorithm::AlgorithmId;
 use crate::did::Did;
+use crate::evidence::Lockout;
 use crate::kind::ErrorKind;
 use crate::locator::Pkcs11Locator;
 
@@ -45,12 +47,16 @@ impl Pkcs11Error {
                     "name one by `{differ_by}` under [identity.pkcs11], beside `module`"
                 ));
             }
-            Self::NoEd25519 { p256: true, .. } => {
+            Self::NoMechanism { instead: Some(AlgorithmId::P256), .. } => {
                 "for a new identity use P-256, which this token has; or use a \
                  token with CKM_EDDSA"
             }
-            Self::NoEd25519 { .. } => "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN",
-            Self::NoP256 { .. } => "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN",
+            Self::NoMechanism { algorithm: AlgorithmId::Ed25519, .. } => {
+                "use a token with CKM_EDDSA and CKM_EC_EDWARDS_KEY_PAIR_GEN"
+            }
+            Self::NoMechanism { algorithm: AlgorithmId::P256, .. } => {
+                "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN"
+            }
             Self::NoKey { .. } => {
                 "check that this is the right token: `pkcs11-tool --module MODULE --token-label TOKEN \
                  --login --list-objects` shows what it has, private keys too"
@@ -104,6 +110,16 @@ impl Pkcs11Error {
                 "make a new key in the token, and rotate to it; or allow the token to take keys (some \
                  have a policy or a mode for it)"
             }
+            Self::TakesNoPublicKey { shown_by_private: true, uri, .. } => {
+                return Some(format!(
+                    "do without the public object: have it recorded that this token does not show \
+                     the key without a login (`Home::relocate_within_login`, with `key` = {uri:?})"
+                ));
+            }
+            Self::TakesNoPublicKey { .. } => {
+                "restore the public object by the token's own backup, or have the token's own tool \
+                 make it anew"
+            }
             Self::KeysInSlots { .. } => {
                 "make the key with the card's own tool and adopt it (`IdentityStore::adopt`); or \
                  set `make_keys_in_slots = true` under [identity.pkcs11] if no key on the card \
@@ -144,6 +160,10 @@ impl Pkcs11Error {
             Self::WrongPin { final_try: true, .. } => {
                 "do not guess: the next wrong PIN locks the token; ask whoever set it up"
             }
+            Self::WrongPin { lockout: Some(Lockout::Tpm), .. } => {
+                "check the PIN; it is never retried for you: each wrong one counts against every key \
+                 of the TPM (`tpm2_getcap properties-variable` shows how many, and by inLockout whether it is locked)"
+            }
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong { .. } => "give another PIN",
             Self::PinDiffers { .. } => "give the PIN of this token",
@@ -159,11 +179,11 @@ impl Pkcs11Error {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
                  [identity.pkcs11], or have the security officer reset it"
             }
-            Self::PinLocked { .. } => {
+            Self::PinLocked { of_tpm: false, .. } => {
                 "the security officer can set a new one (`pkcs11-tool --module MODULE --token-label \
                  TOKEN --login --init-pin`)"
             }
-            Self::TpmLocked { .. } => {
+            Self::PinLocked { .. } => {
                 "wait, with the machine running, until the TPM forgets wrong PINs one by one, or have \
                  its owner reset the count (`tpm2_dictionarylockout -c`); a new PIN cannot be set \
                  before that"
@@ -199,6 +219,22 @@ impl Pkcs11Error {
             Self::Call { kind: ErrorKind::Unsupported, .. } => {
                 "this token cannot do it as it is: see what it has (`pkcs11-tool --module \
                  MODULE --token-label TOKEN --list-mechanisms`), and whether its firmware is current"
+            }
+            Self::Call {
+                call: "C_Login",
+                kind: ErrorKind::WrongCredential | ErrorKind::DeviceFailed,
+                of_tpm: true,
+                ..
+            } => {
+                "see whether the TPM answers and is not locked (`tpm2_getcap properties-variable`), and \
+                 whether it has room (`tpm2_flushcontext -t` removes what programs have left in it, \
+                 while none of them runs); then give the PIN again: it may have been counted as a \
+                 wrong one"
+            }
+            Self::Call { kind: ErrorKind::DeviceFailed, of_tpm: true, .. } => {
+                "see whether the TPM answers and is not locked (`tpm2_getcap properties-variable`), and \
+                 whether it has room (`tpm2_flushcontext -t` removes what programs have left in it, \
+                 while none of them runs)"
             }
             // SoftHSM answers so when it is full.
             Self::Call { call, kind: ErrorKind::DeviceFailed, .. } if makes(call) => {

@@ -152,6 +152,12 @@ impl Backup {
         self
     }
 
+    /// Where the key was, if it is on a token.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) const fn locator(&self) -> Option<&Pkcs11Locator> {
+        self.header.locator()
+    }
+
     /// The backend that has or had the key.
     #[must_use]
     pub const fn backend(&self) -> BackendKind {

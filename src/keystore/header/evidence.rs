@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Assurance, Evidence, Fact, ProvenanceKind, Word};
+use crate::evidence::{Assurance, Evidence, Fact, HISTORY, ProvenanceKind, Word};
 use crate::signer::{DidSigner, DidSignerExt as _};
 
 /// What the evidence was when the header was written. A memory of it, not the
@@ -55,6 +55,23 @@ impl EvidenceSummary {
     pub(super) fn said(&self, name: &str) -> Option<(Fact, Word)> {
         let word = self.words.get(name).copied().unwrap_or(Word::Module);
         self.facts.get(name).map(|fact| (*fact, word))
+    }
+
+    /// The same as it counts where the history of keys is not trusted (`trust_key_history`):
+    /// what a key was before is nobody's word then, and unknown.
+    #[must_use]
+    pub fn without_history(&self) -> Self {
+        let mut less = self.clone();
+        for name in HISTORY {
+            if let Some(fact) = less.facts.get_mut(name) {
+                *fact = Fact::Unknown;
+                less.words.insert(name.into(), Word::Nobody);
+                if less.provenance == ProvenanceKind::Hardware {
+                    less.provenance = ProvenanceKind::DeviceHeld;
+                }
+            }
+        }
+        less
     }
 
     /// How the key came to be and where it can be.
@@ -132,5 +149,21 @@ mod tests {
             let error = read(&forged).unwrap_err().to_string();
             assert!(error.contains(name), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn a_history_that_is_not_trusted_is_nobodys_word() {
+        let born = concat!(
+            r#"{"provenance":"hardware","assurance":"claimed","hardware_backed":true,"#,
+            r#""device":null,"facts":{"local":"true","sensitive":"true"}}"#
+        );
+        let less = read(born).unwrap().without_history();
+        assert_eq!(less.provenance, ProvenanceKind::DeviceHeld);
+        assert_eq!((less.facts["local"], less.words["local"]), (Fact::Unknown, Word::Nobody));
+        assert_eq!(less.facts["sensitive"], Fact::True);
+        // Of a TPM's key, and of one in a file, that says nothing.
+        let sealed = r#"{"provenance":"tpm-sealed","assurance":"claimed","hardware_backed":false,"device":null,"facts":{"fixed_tpm":"true"}}"#;
+        let sealed = read(sealed).unwrap();
+        assert_eq!(sealed.without_history(), sealed);
     }
 }

@@ -12,7 +12,8 @@ use crate::file::read_credential;
 use crate::secret::{NotNoted, WithoutNote};
 
 fn wrong() -> Error {
-    Pkcs11Error::WrongPin { token: "t".into(), final_try: false, count_low: true }.into()
+    Pkcs11Error::WrongPin { token: "t".into(), final_try: false, count_low: true, lockout: None }
+        .into()
 }
 
 fn token() -> TriedDevice {
@@ -373,7 +374,7 @@ fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
     assert!(error.is_wrong_credential() && !error.is_wrong_pin() && !error.is_transient());
     assert!(in_doubt(&device.store.check_source(&token(), &place, &"1".into()).map(drop)));
     // What is sent again and not looked at is as much in doubt as before.
-    let locked = || Pkcs11Error::PinLocked { token: "t".into() };
+    let locked = || Pkcs11Error::PinLocked { token: "t".into(), of_tpm: false };
     let place = Place::File(device.source.clone());
     let again = device.store.try_once(&token(), &place, true, read, |pin| {
         pin.answer().sending(WithoutNote::MayNot).unwrap().not_sent();

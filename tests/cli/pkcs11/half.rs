@@ -163,10 +163,26 @@ fn a_token_that_is_full_or_write_protected_is_said_to_be() {
 fn a_module_that_does_not_start_has_the_advice_for_that() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.identity("node-1").with("SOFTHSM2_CONF", "/nonexist/softhsm2.conf");
-    for args in [&["sign"][..], &["backend", "doctor"], &["id", "relocate"]] {
+    for args in [&["sign"][..], &["id", "relocate"]] {
         let ran = home.fails(args, b"", &["it does not start", "SOFTHSM2_CONF"]);
         assert!(!ran.err.contains("set `module`"), "{}", ran.err);
     }
+    // A doctor reports it.
+    for how in [&[][..], &["--probe"]] {
+        let ran = home.icnctl(&[&["backend", "doctor"], how].concat(), b"");
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        for text in ["FAIL", "it does not start", "SOFTHSM2_CONF", "No identity works here."] {
+            assert!(ran.out.contains(text), "{text}: {}", ran.out);
+        }
+        assert!(!ran.out.contains("set `module`"), "{}", ran.out);
+    }
+    let ran = home.icnctl(&["--format", "json", "backend", "doctor"], b"");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (ran.code, &report["module"], &report["verdict"]),
+        (1, &Value::Null, &json!("fail"))
+    );
+    assert!(report["verdicts"][0]["advice"].as_str().unwrap().contains("SOFTHSM2_CONF"));
     // One that starts, and has no tokens.
     let empty = SoftHsm::new();
     let home = home.with("SOFTHSM2_CONF", empty.conf().to_str().unwrap());
@@ -258,4 +274,58 @@ fn a_pinned_key_is_said_to_be_unseen_by_a_token_that_shows_nothing_only() {
     hsm.pkcs11_tool_on("node-1", &make);
     let (code, verdict, _) = doctor(&home, &[]);
     assert_eq!((code, &verdict["state"]), (1, &json!("fail")), "{verdict}");
+}
+
+/// Without a login only what is seen is said; within one, what is there.
+#[test]
+fn a_move_to_a_token_that_has_the_private_half_alone_says_what_is_missing() {
+    let half = ["has the private key with id ", ", and not its public key"];
+    for algorithm in ["ed25519", "p256"] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home();
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        home.ok(&[&init[..], &["--algorithm", algorithm]].concat(), b"");
+        delete(&hsm, "pubkey");
+        let seen = ["as far as is seen without a login", "icnctl id write-public-key"];
+        let (_, calls) = hsm.calls(|| home.fails(&["id", "relocate"], b"", &seen));
+        assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
+        let named = ["id", "relocate", "--key", "pkcs11:token=node-1"];
+        let texts = [&half[..], &["icnctl id write-public-key"]].concat();
+        let (ran, calls) = hsm.calls(|| home.fails(&named, b"", &texts));
+        assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
+        assert!(!ran.err.contains("no token has the key"), "{}", ran.err);
+        // As an older version has left it: such a token may hide its keys.
+        let text = home.read("icn.toml").replace("key_shown = true\n", "");
+        support::home::write_private(&home.path("icn.toml"), &text);
+        let ran = home.fails(&["id", "relocate"], b"", &texts);
+        assert!(!ran.err.contains("no token has the key"), "{}", ran.err);
+        home.ok(&["id", "write-public-key"], b"");
+        home.ok(&["id", "relocate"], b"");
+        // Neither half: that is no half key.
+        for kind in ["pubkey", "privkey"] {
+            delete(&hsm, kind);
+        }
+        home.fails(&named, b"", &["no token has the key of", "within a login"]);
+    }
+}
+
+/// What it refuses is another matter than that it is full.
+#[test]
+fn a_token_that_takes_no_public_key_is_said_to_take_none() {
+    for (code, texts) in [
+        ("CKR_ATTRIBUTE_VALUE_INVALID", &["takes no public key", "own backup"][..]),
+        ("CKR_TEMPLATE_INCONSISTENT", &["takes no public key", "own backup"]),
+        ("CKR_FUNCTION_NOT_SUPPORTED", &["takes no public key", "own backup"]),
+        ("CKR_DEVICE_MEMORY", &["the token is full"]),
+        ("CKR_TOKEN_WRITE_PROTECTED", &["write-protected"]),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.faulty_identity("node-1");
+        delete(&hsm, "pubkey");
+        hsm.script(&format!("on C_CreateObject all return {code}"));
+        let ran = home.fails(&["id", "write-public-key"], b"", texts);
+        assert_eq!(ran.err.contains("takes no public key"), texts.len() == 2, "{}", ran.err);
+        assert!(!ran.err.contains("id relocate --key"), "{}", ran.err);
+    }
 }

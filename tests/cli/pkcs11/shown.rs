@@ -1,5 +1,6 @@
 //! What `id show` says of a token that it has looked at.
 
+use serde_json::{Value, json};
 use support::softhsm::SoftHsm;
 
 /// Whether the key is there cannot be seen, and is not claimed.
@@ -109,13 +110,13 @@ fn each_assurance_is_told_alike_by_init_show_and_doctor() {
         let json = home.show();
         assert_eq!(json["assurance"], assurance);
         assert_eq!(json["hardware_backed"], assurance == "claimed");
-        let word = if assurance == "claimed" { "module".into() } else { serde_json::Value::Null };
+        let word = if assurance == "claimed" { "module".into() } else { Value::Null };
         assert_eq!(json["assurance_word"], word);
         let text = home.ok(&["id", "show"], b"");
         let line = format!("Assurance   {assurance} ({shown}");
         assert!(text.contains(&line), "{line}: {text}");
         let report = home.ok(&["--format", "json", "backend", "doctor"], b"");
-        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
         assert_eq!(report["module"]["tokens"][0]["assurance"], assurance, "{report}");
         let verdicts = report["verdicts"].as_array().unwrap();
         let verdict = verdicts.iter().find(|verdict| verdict["requirement"] == "hardware").unwrap();
@@ -143,16 +144,48 @@ fn what_the_configuration_does_not_trust_is_not_shown() {
         let text = config.replace("[identity.pkcs11]", &format!("[identity.pkcs11]\n{line}"));
         support::home::write_private(&home.path("icn.toml"), &text);
     };
+    assert_eq!(shown["limited_by"], json!([]));
     with("trust_key_history = false");
-    assert_eq!(home.show()["provenance"], "device-held");
-    let text = home.ok(&["id", "show"], b"");
-    assert!(text.contains("takes it for less"), "{text}");
+    let history = ["local", "always_sensitive", "never_extractable"];
+    // Before the next write of the header, and after it.
+    for is_written in [false, true] {
+        if is_written {
+            home.ok(&["id", "renew"], b"");
+        }
+        let shown = home.show();
+        assert_eq!(shown["provenance"], "device-held");
+        for fact in history {
+            assert_eq!(shown["evidence"][fact], "unknown", "{fact}: {shown}");
+            assert_eq!(shown["evidence_word"][fact], "nobody", "{fact}: {shown}");
+        }
+        assert_eq!(shown["evidence"]["sensitive"], true);
+        let text = home.ok(&["id", "show"], b"");
+        assert!(text.contains("Nobody vouches for always_sensitive, local"), "{text}");
+        assert!(text.contains("trust_key_history = false under [identity.pkcs11]"), "{text}");
+        assert!(!text.contains("local=true") && !text.contains("assurance_at_most"), "{text}");
+        // This module is not known for anything of the kind.
+        assert!(!text.contains("known to answer"), "{text}");
+        assert_eq!(text.contains("takes it for less"), !is_written, "{text}");
+        let limits = if is_written { json!([]) } else { json!(["trust_key_history = false"]) };
+        assert_eq!(shown["limited_by"], limits);
+    }
+    // What is printed by what opens it is no other.
+    let moved = home.ok(&["--format", "json", "id", "relocate"], b"");
+    let moved: Value = serde_json::from_str(&moved).unwrap();
+    assert_eq!(moved["evidence"]["local"], "unknown", "{moved}");
     with("assurance_at_most = \"remote-service\"");
     let shown = home.show();
     assert_eq!(
         (&shown["assurance"], &shown["hardware_backed"]),
         (&"remote-service".into(), &false.into())
     );
+    let text = home.ok(&["id", "show"], b"");
+    let setting = "assurance_at_most = \"remote-service\" under [identity.pkcs11]";
+    assert!(text.contains(setting), "{text}");
+    assert!(!text.contains("trust_key_history = false"), "{text}");
+    with("trust_key_history = false\nassurance_at_most = \"soft-token\"");
+    let text = home.ok(&["id", "show"], b"");
+    assert!(text.contains("assurance_at_most = \"soft-token\" under"), "{text}");
 }
 
 /// Above the facts themselves, which say whose each is.

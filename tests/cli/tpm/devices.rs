@@ -19,9 +19,22 @@ fn refused(device: &str, texts: &[&str]) {
     node.fails(&["sign"], texts);
     node.fails(&["tpm", "check"], texts);
     node.fails(&["id", "reseal"], texts);
-    node.fails(&["backend", "doctor"], texts);
-    node.fails(&["backend", "doctor", "--device", device], texts);
+    reported(&node, &["backend", "doctor"], texts);
+    reported(&node, &["backend", "doctor", "--device", device], texts);
     assert_eq!(node.home.show()["device"]["state"], "unreachable");
+}
+
+/// A doctor reports what it cannot examine, too.
+fn reported(node: &Node, doctor: &[&str], texts: &[&str]) {
+    let ran = node.icnctl(doctor);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    for text in [&["FAIL", "try: ", "No identity works here."], texts].concat() {
+        assert!(ran.out.contains(text), "wanted {text:?} in:\n{}", ran.out);
+    }
+    let ran = node.icnctl(&[&["--format", "json"], doctor].concat());
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&report["tpm"], &report["verdict"]), (&serde_json::Value::Null, &"fail".into()));
+    assert_eq!(report["verdicts"][0]["state"], "fail", "{report}");
 }
 
 #[test]
@@ -67,12 +80,10 @@ fn a_device_for_other_users_is_told_from_a_missing_one() {
     let told = |ran: &Ran| {
         quiet(ran);
         assert_eq!(ran.code, 1, "{}", ran.out);
-        assert!(
-            ran.err.contains(&format!("no permission to use the TPM at {device}")),
-            "{}",
-            ran.err
-        );
-        assert!(ran.err.contains("usermod -aG tss USER"), "{}", ran.err);
+        // A doctor reports it.
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains(&format!("no permission to use the TPM at {device}")), "{said}");
+        assert!(said.contains("usermod -aG tss USER"), "{said}");
     };
     if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
         // What this user may not open is no device, but that is not looked at first.
@@ -127,9 +138,10 @@ fn a_tpm_that_nobody_started_is_named_as_such() {
     node.tpm.restart_without_startup();
     let texts =
         ["the TPM takes no commands: it was not started", "TPM_RC_INITIALIZE", "tpm2_startup"];
-    for args in [&["sign"][..], &["backend", "doctor"], &["id", "reseal"]] {
+    for args in [&["sign"][..], &["id", "reseal"]] {
         node.home.fails(args, b"", &texts);
     }
+    reported(&node, &["backend", "doctor"], &texts);
     node.tpm.tool("tpm2_startup", &["-c"]);
     node.signs();
 }

@@ -137,7 +137,13 @@ fn a_token_without_p256_is_told_with_what_it_has() {
             let (error, calls) = hsm.calls(|| faulty(hsm).create(&new_key(), &pin()).unwrap_err());
             assert_eq!(count(&calls, "C_Login"), 0, "{calls:?}");
             assert!(
-                matches!(error, Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoP256 { .. }))),
+                matches!(
+                    error,
+                    Error::Device(DeviceError::Pkcs11(Pkcs11Error::NoMechanism {
+                        algorithm: AlgorithmId::P256,
+                        ..
+                    }))
+                ),
                 "{error:?}"
             );
             assert_shows(error, &["token node-1 has no P-256", "CKM_EDDSA", "use a token with"]);

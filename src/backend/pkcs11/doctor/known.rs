@@ -93,6 +93,14 @@ impl KnownKey {
                 "",
             ),
             Ok((_, None)) => unseen(requirement),
+            Ok((_, Some(error))) if self.cannot_be_shown_again(config) => verdict(
+                requirement,
+                Outcome::Fail,
+                in_full(&error),
+                "this token takes no public key back: if it is the identity's, have it recorded that \
+                 it does not show the key",
+            )
+            .remedied_by(Remedy::RecordNotShown { uri: self.locator.token_uri() }),
             Ok((_, Some(error))) => match self.others_are_shown(config) {
                 Ok(false) => failed(requirement, &error),
                 Ok(true) => verdict(
@@ -108,6 +116,11 @@ impl KnownKey {
             },
             Err(error) => failed(requirement, &error),
         }
+    }
+
+    fn cannot_be_shown_again(&self, config: &Pkcs11Config) -> bool {
+        let device = backend(config).ok().and_then(|backend| backend.describe().device);
+        device.is_some_and(|token| token.takes_no_public_key())
     }
 
     fn others_are_shown(&self, config: &Pkcs11Config) -> Result<bool, Error> {

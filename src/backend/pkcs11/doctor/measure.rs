@@ -68,7 +68,7 @@ fn sign(
     let calls = objects.token.module().calls();
     objects
         .within_login(|| calls.sign_once(algorithm, objects.session, key, message, || Ok(())))
-        .map_err(|error: NotSigned| error.into_error(objects.token.name()))
+        .map_err(|error: NotSigned| error.into_error(objects.token.named()))
 }
 
 /// How many times as much two threads sign as one, in the same time.

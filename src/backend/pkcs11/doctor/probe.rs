@@ -1,5 +1,7 @@
 //! What a token really does, tried out.
 
+use std::path::Path;
+
 use cryptoki::error::RvError;
 use cryptoki::object::{Attribute, AttributeType};
 use serde::Serialize;
@@ -46,6 +48,8 @@ pub struct ProbeReport {
     pub session_limit: Option<usize>,
     /// Each `CKA_ID`, hex, of what an earlier probe has left, shown within a login.
     pub left: Vec<String>,
+    /// What was made is removed, and stays loaded in the TPM behind the module.
+    pub stays_loaded: bool,
 }
 
 /// What was measured with a key that the probe made.
@@ -133,7 +137,9 @@ pub fn probe(
         },
         false => (None, Some(NotMade::KeysInSlots)),
     };
+    let is_lasting = made.as_ref().is_some_and(|made| made.lasting);
     Ok(ProbeReport {
+        stays_loaded: is_lasting && leaves_loaded(&module, &token),
         made,
         not_made,
         storage: tried(&token, allowed, options)?,
@@ -171,6 +177,25 @@ fn left_before(objects: Objects<'_>) -> Result<Vec<String>, Pkcs11Error> {
     ids.sort();
     ids.dedup();
     Ok(ids)
+}
+
+/// Whether the token is one of tpm2-pkcs11 before 1.10, which does not flush what it destroys
+/// (`src/lib/object.c`, `object_destroy`), with no resource manager that does.
+fn leaves_loaded(module: &Module, token: &Token) -> bool {
+    if !token.identity().is_of_tpm2_pkcs11() {
+        return false;
+    }
+    // A module in front of it gives its own version.
+    let itself = module.about().contains("tpm2").then(|| module.context().get_library_info());
+    let version = itself.and_then(Result::ok).map(|info| info.library_version());
+    let is_mended = version.is_some_and(|it| (it.major(), it.minor()) >= (1, 10));
+    let way = std::env::var("TPM2_PKCS11_TCTI").ok();
+    !is_mended && !has_resource_manager(way.as_deref(), Path::new("/dev/tpmrm0").exists())
+}
+
+/// By the way to its TPM that the module is told; it looks for one itself where it is told none.
+fn has_resource_manager(way: Option<&str>, is_there: bool) -> bool {
+    way.map_or(is_there, |way| ["tpmrm", "tabrmd"].iter().any(|name| way.contains(name)))
 }
 
 /// Ed25519; or P-256 where that is all there is.
@@ -299,4 +324,23 @@ fn measured(
             once_extractable: once_extractable(objects, scheme, lifetime)?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_resource_manager;
+
+    #[test]
+    fn a_resource_manager_is_known_by_the_way_to_the_tpm() {
+        for (way, is_there, expected) in [
+            (Some("device:/dev/tpmrm0"), false, true),
+            (Some("tabrmd:bus_type=session"), false, true),
+            (Some("device:/dev/tpm0"), true, false),
+            (Some("swtpm:port=2321"), true, false),
+            (None, true, true),
+            (None, false, false),
+        ] {
+            assert_eq!(has_resource_manager(way, is_there), expected, "{way:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::cleaning::LABEL;
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
-use crate::evidence::Assurance;
+use crate::evidence::{Assurance, Lockout};
 
 /// Requirements that a token's own word answers, and a probe better.
 const MAKES: &str = "makes a key";
@@ -274,10 +274,18 @@ impl TokenReport {
                 "it is entered at the token's PIN pad",
                 "a service cannot do that alone",
             )
-        } else if pin.silent {
-            (Outcome::Ok, "set; this token does not tell of wrong tries, nor of a lock", "")
         } else {
-            (Outcome::Ok, "set, and the token tells of no wrong tries", "")
+            let found = match (pin.silent, pin.lockout) {
+                (true, Some(Lockout::Never)) => {
+                    "set; the token does not tell of wrong tries, and they do not lock it"
+                }
+                (true, _) => "set; the token does not tell of wrong tries, nor of a lock",
+                (false, _) if self.tells_each_wrong_pin => {
+                    "set; no wrong try since the right PIN was entered"
+                }
+                (false, _) => "set; the token does not tell of a wrong try",
+            };
+            (Outcome::Ok, found, "")
         };
         verdict("user PIN", state, found, advice)
     }

@@ -218,6 +218,7 @@ fn random<const N: usize>(token: &Token) -> Result<Zeroizing<[u8; N]>, Pkcs11Err
         call: "getrandom",
         token: token.name(),
         kind: error.kind(),
+        of_tpm: false,
         source: Box::new(error),
     })?;
     Ok(bytes)

@@ -8,7 +8,7 @@ use cryptoki::session::Session;
 use cryptoki_sys::{CK_MECHANISM, CK_RV, CK_ULONG};
 use sha2::{Digest as _, Sha256};
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, Named};
 use super::super::scheme::signing_mechanism;
 use super::{Calls, proxied};
 use crate::algorithm::{AlgorithmId, Signature};
@@ -24,10 +24,10 @@ pub(in super::super) enum NotSigned {
 }
 
 impl NotSigned {
-    pub(in super::super) fn into_error(self, token: String) -> Pkcs11Error {
+    pub(in super::super) fn into_error(self, of: Named) -> Pkcs11Error {
         match self {
             Self::NotConfirmed(error) => error,
-            Self::Failed { call, failure } => failure.into_error(call, token),
+            Self::Failed { call, failure } => failure.into_error(call, of),
         }
     }
 }

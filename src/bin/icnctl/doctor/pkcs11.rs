@@ -15,7 +15,7 @@ use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
 use self::identity::Ours;
-use super::verdicts::{NOTHING_TRIED, name_options, row, worst_of, write_verdicts};
+use super::verdicts::{NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -24,7 +24,10 @@ use crate::output::one_line;
 /// Prints the report; whether an identity works here.
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliError> {
     let config = configured(context, args)?;
-    let report = examine(&config)?;
+    let report = match examine(&config) {
+        Ok(report) => report,
+        Err(error) => return not_examined(context, "module", &error),
+    };
     let mut verdicts = vec![report.selection()];
     verdicts.extend(report.selected().into_iter().flat_map(TokenReport::verdicts));
     let ours = Ours::find(context, args, &config, &report)?;
@@ -226,7 +229,8 @@ fn write_token(text: &mut String, token: &TokenReport, ours: Option<&Did>) {
 }
 
 fn write_probe(text: &mut String, probed: &ProbeReport) {
-    let _ = writeln!(text, "\nProbe (nothing of it is left)");
+    let left = if probed.stays_loaded { " on the token" } else { "" };
+    let _ = writeln!(text, "\nProbe (nothing of it is left{left})");
     if let Some(made) = &probed.made {
         write_made(text, made);
     }

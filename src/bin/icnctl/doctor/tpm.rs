@@ -7,7 +7,7 @@ use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;
 
-use super::verdicts::{NOTHING_TRIED, name_options, row, worst_of, write_verdicts};
+use super::verdicts::{NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -18,7 +18,10 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     if let Some(device) = &args.device {
         config.device_path.clone_from(device);
     }
-    let report = examine(&config, args.probes())?;
+    let report = match examine(&config, args.probes()) {
+        Ok(report) => report,
+        Err(error) => return not_examined(context, "tpm", &error),
+    };
     let mut verdicts = report.verdicts(&config);
     name_options(&mut verdicts);
     let worst = worst_of(&verdicts);

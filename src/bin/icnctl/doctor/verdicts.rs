@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::doctor::{Outcome, Remedy, Verdict};
+use serde_json::json;
 
+use crate::context::Context;
+use crate::error::CliError;
+use crate::help::Help;
 use crate::output::one_line;
 
 pub(crate) fn row(text: &mut String, name: &str, value: &str) {
@@ -14,7 +18,7 @@ pub(crate) fn row(text: &mut String, name: &str, value: &str) {
 /// Adds the option that does what the library advises.
 pub(crate) fn name_options(verdicts: &mut [Verdict]) {
     for verdict in verdicts {
-        if let (Some(advice), Some(remedy)) = (&mut verdict.advice, verdict.remedy) {
+        if let (Some(advice), Some(remedy)) = (&mut verdict.advice, &verdict.remedy) {
             let _ = match remedy {
                 Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
                 Remedy::Adopt => write!(
@@ -36,6 +40,9 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                     ": `pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --label \
                      'icn-identity probe' --type privkey` (then pubkey and secrkey)"
                 ),
+                Remedy::RecordNotShown { uri } => {
+                    write!(advice, ": icnctl id relocate --key '{uri}'")
+                }
                 Remedy::Relocate => write!(advice, ": icnctl id relocate"),
                 _ => Ok(()),
             };
@@ -51,13 +58,22 @@ pub(crate) fn write_verdicts(text: &mut String, verdicts: &[Verdict], conclusion
             Outcome::Warning => "warning",
             _ => "FAIL",
         };
-        let _ =
-            writeln!(text, "  {sign:<8} {:<28} {}", verdict.requirement, one_line(&verdict.found));
-        if let Some(advice) = &verdict.advice {
-            let _ = writeln!(text, "           try: {advice}");
-        }
+        let advice = verdict.advice.as_deref();
+        write_verdict(text, (sign, verdict.requirement), &verdict.found, advice);
     }
     let _ = writeln!(text, "{conclusion}");
+}
+
+fn write_verdict(
+    text: &mut String,
+    (sign, requirement): (&str, &str),
+    found: &str,
+    advice: Option<&str>,
+) {
+    let _ = writeln!(text, "  {sign:<8} {requirement:<28} {}", one_line(found));
+    if let Some(advice) = advice {
+        let _ = writeln!(text, "           try: {advice}");
+    }
 }
 
 /// What is said where nothing was tried.
@@ -66,4 +82,49 @@ pub(crate) const NOTHING_TRIED: &str = "Nothing speaks against an identity here,
 
 pub(crate) fn worst_of(verdicts: &[Verdict]) -> Outcome {
     verdicts.iter().map(|verdict| verdict.state).max().unwrap_or(Outcome::Ok)
+}
+
+/// A report of what could not be examined at all: that it failed, and what to try.
+pub(crate) fn not_examined<E: Help + std::error::Error>(
+    context: &Context,
+    what: &'static str,
+    error: &E,
+) -> Result<bool, CliError> {
+    let found = in_full(error);
+    let advice = error.on_the_command_line().unwrap_or_default();
+    let conclusion = "No identity works here. Nothing was examined.";
+    context.format.print(
+        || {
+            let verdict = json!({
+                "requirement": "it can be examined",
+                "state": Outcome::Fail,
+                "found": found,
+                "advice": advice,
+            });
+            json!({
+                what: null,
+                "verdicts": [verdict],
+                "verdict": Outcome::Fail,
+                "conclusion": conclusion,
+            })
+        },
+        || {
+            let mut text = String::from("Verdict\n");
+            write_verdict(&mut text, ("FAIL", "it can be examined"), &found, Some(&advice));
+            let _ = writeln!(text, "{conclusion}");
+            text
+        },
+    )?;
+    Ok(false)
+}
+
+/// With its causes, in one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
 }

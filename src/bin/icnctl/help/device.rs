@@ -1,6 +1,7 @@
 //! What to try next with a token or a TPM.
 
 use icn_identity::error::{DeviceError, OpenError, Pkcs11Error, SignError, TpmError};
+use icn_identity::{AlgorithmId, ErrorKind};
 
 use super::Help;
 
@@ -59,7 +60,7 @@ impl Help for DeviceError {
 impl Help for Pkcs11Error {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
-            Self::NoEd25519 { p256: true, .. } => {
+            Self::NoMechanism { instead: Some(AlgorithmId::P256), .. } => {
                 "for a new identity use P-256, which this token has: --algorithm p256; or use a \
                  token with CKM_EDDSA"
             }
@@ -112,6 +113,23 @@ impl Help for Pkcs11Error {
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows: icnctl id write-public-key"
+            }
+            Self::TakesNoPublicKey { shown_by_private: true, uri, .. } => {
+                return Some(format!(
+                    "do without the public object: have it recorded that this token does not show \
+                     the key without a login, which sends the PIN: icnctl id relocate --key '{uri}'"
+                ));
+            }
+            Self::Call {
+                call: "C_Login",
+                kind: ErrorKind::WrongCredential | ErrorKind::DeviceFailed,
+                of_tpm: true,
+                ..
+            } => {
+                "see whether the TPM answers and is not locked (`tpm2_getcap properties-variable`), and \
+                 whether it has room (`tpm2_flushcontext -t` removes what programs have left in it, \
+                 while none of them runs). Then run the command once with --retry-pin: the PIN may \
+                 have been counted as a wrong one"
             }
             Self::KeyNotShown { .. } => {
                 "find out whether it is another token with the same label and serial number. If it \

@@ -115,7 +115,13 @@ fn an_algorithm_that_will_not_do_is_answered_by_the_one_that_will() {
     );
     let (token, mechanisms) = (token(), Vec::new());
     assert_says(
-        Pkcs11Error::NoEd25519 { token, missing: "CKM_EDDSA", mechanisms, p256: true },
+        Pkcs11Error::NoMechanism {
+            token,
+            algorithm: AlgorithmId::Ed25519,
+            missing: "CKM_EDDSA",
+            mechanisms,
+            instead: Some(AlgorithmId::P256),
+        },
         &["--algorithm p256", "CKM_EDDSA"],
     );
 }
@@ -216,8 +222,8 @@ fn where_no_command_does_it_the_library_is_right() {
     for error in [
         Error::from(OpenError::WrongPassphrase),
         KeystoreError::Io { action: "write", path, source }.into(),
-        Pkcs11Error::PinLocked { token: token() }.into(),
-        Pkcs11Error::TpmLocked { token: token() }.into(),
+        Pkcs11Error::PinLocked { token: token(), of_tpm: false }.into(),
+        Pkcs11Error::PinLocked { token: token(), of_tpm: true }.into(),
         BundleError::ClockNotSet { now: 9 }.into(),
         BackupError::OwnRecipient.into(),
     ] {

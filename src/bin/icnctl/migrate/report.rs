@@ -137,7 +137,7 @@ pub(super) fn done(
     let (home, previous) = (context.home.display(), migrated.previous.display());
     context.format.print(
         || {
-            let mut shown = show::as_json(header, &show::Device::JustMade);
+            let mut shown = show::as_json(context, header, &show::Device::JustMade);
             if let Some(fields) = shown.as_object_mut() {
                 fields.insert("migration".into(), json!(status.map(as_json)));
                 fields.insert("rotation_chain".into(), json!(migrated.chain));

@@ -1,6 +1,7 @@
 //! What an operator should be told of, for monitoring.
 
 use icn_identity::backend::PinState;
+use icn_identity::evidence::Lockout;
 use serde_json::{Value, json};
 
 use super::device::{Device, Looked};
@@ -13,8 +14,8 @@ pub(super) struct Check {
     problems: Vec<String>,
     /// Of these, what is shown nowhere else.
     of_device: Vec<&'static str>,
-    /// The device does not tell whether its PIN is locked.
-    is_silent: bool,
+    /// What the device does not tell of its PIN.
+    not_told: &'static str,
 }
 
 impl Check {
@@ -27,7 +28,11 @@ impl Check {
         let mut problems: Vec<_> = validity.problem(hours).into_iter().collect();
         match &looked.device {
             Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
-            Device::NotShown(reason) => problems.push(format!(
+            Device::NotShown { reason, takes_none: Some(uri) } => problems.push(format!(
+                "{reason}: this token takes no public key back; icnctl id relocate --key '{uri}' \
+                 records that it does not show the key"
+            )),
+            Device::NotShown { reason, takes_none: None } => problems.push(format!(
                 "{reason}: icnctl id write-public-key writes it back, icnctl id relocate finds it \
                  on another token; if the key is gone, put the token's own backup back"
             )),
@@ -63,7 +68,7 @@ impl Check {
         Self {
             problems: problems.iter().map(|problem| one_line(problem)).collect(),
             of_device,
-            is_silent: looked.pin.is_some_and(|pin| pin.silent),
+            not_told: looked.pin.filter(|pin| pin.silent).map_or("", |pin| not_told(pin.lockout)),
         }
     }
 
@@ -82,17 +87,24 @@ impl Check {
         };
         match asked {
             true if self.is_good() => {
-                let silent = match self.is_silent {
-                    true => {
-                        "The token does not tell whether its PIN is locked. The TPM behind it does: \
-                         tpm2_getcap properties-variable (inLockout)\n"
-                    }
-                    false => "",
-                };
-                format!("\nNo problem was found; the key was not used.\n{silent}")
+                format!("\nNo problem was found; the key was not used.\n{}", self.not_told)
             }
             true => format!("\n{}", lines(&self.problems)),
             false => self.of_device.iter().map(|it| format!("\nPROBLEM: {it}\n")).collect(),
         }
+    }
+}
+
+/// Of a token whose flags say nothing of wrong PINs.
+const fn not_told(lockout: Option<Lockout>) -> &'static str {
+    match lockout {
+        Some(Lockout::Tpm) => {
+            "The token does not tell whether its PIN is locked, nor of wrong PINs. The TPM behind it \
+             does: tpm2_getcap properties-variable (inLockout)\n"
+        }
+        Some(Lockout::Never) => {
+            "The token does not tell of wrong PINs. They do not lock it, however many are entered.\n"
+        }
+        _ => "The token does not tell whether its PIN is locked, nor of wrong PINs.\n",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use icn_identity::backend::{KeyAtRest, PinState};
+use icn_identity::backend::{Backend, KeyAtRest, PinState};
 use icn_identity::error::{DeviceError, Error, Pkcs11Error, TpmError};
 use icn_identity::home::Home;
 use icn_identity::keystore::{Header, Needs};
@@ -11,6 +11,8 @@ use crate::context::Context;
 use crate::help::Help as _;
 #[cfg(feature = "pkcs11")]
 use crate::output::hex;
+#[cfg(feature = "pkcs11")]
+use icn_identity::evidence::DeviceIdentity;
 
 /// What a look at the device brought. No PIN is used for it.
 pub(crate) enum Device {
@@ -26,7 +28,11 @@ pub(crate) enum Device {
     NotSeen,
     /// It is there, and does not show the key any more, which it has shown before: that
     /// was deleted, or the key is gone.
-    NotShown(String),
+    NotShown {
+        reason: String,
+        /// The token as a URI, if it takes no public key back.
+        takes_none: Option<String>,
+    },
     /// It could not be looked at: everything comes from the header.
     Unreachable(String),
     /// It is there, and the key is not.
@@ -44,7 +50,7 @@ impl Device {
         match self {
             Self::JustMade | Self::Present => Some(true),
             Self::Missing(_) | Self::Wrong(_) | Self::Closed { .. } => Some(false),
-            Self::None | Self::NotSeen | Self::NotShown(_) | Self::Unreachable(_) => None,
+            Self::None | Self::NotSeen | Self::NotShown { .. } | Self::Unreachable(_) => None,
         }
     }
 
@@ -97,6 +103,9 @@ pub(super) struct Looked {
     pub(super) failed_self_test: bool,
     /// Why the file beside the header cannot be read.
     pub(super) payload: Option<String>,
+    /// Whether the module of its token is known to make up what a key was before, where it
+    /// was seen.
+    pub(super) makes_up_history: Option<bool>,
 }
 
 impl Looked {
@@ -129,15 +138,25 @@ impl Looked {
             }
             (device, _) => (device, None),
         };
-        let pin = home.backend().ok().and_then(|backend| backend.describe().pin);
+        let described = home.backend().ok().map(Backend::describe);
+        let pin = described.as_ref().and_then(|described| described.pin);
+        let device_identity = described.and_then(|described| described.device);
+        let makes_up_history = device_identity.map(|token| token.makes_up_history());
         let is_token = header.locator().is_some();
         let pin = pin.filter(|_| Needs::of(header).pin());
         let failed_self_test = has_failed_self_test(&home, header);
-        Self { device, pin, is_token, failed_self_test, payload }
+        Self { device, pin, is_token, failed_self_test, payload, makes_up_history }
     }
 
     const fn away(device: Device) -> Self {
-        Self { device, pin: None, is_token: false, failed_self_test: false, payload: None }
+        Self {
+            device,
+            pin: None,
+            is_token: false,
+            failed_self_test: false,
+            payload: None,
+            makes_up_history: None,
+        }
     }
 }
 
@@ -167,27 +186,34 @@ fn find(home: &Home, header: &Header) -> Device {
     }
 }
 
-/// That a token does not show the key any more: whether it shows others.
+/// That a token does not show the key any more: whether it shows others, and what is left to
+/// do.
 #[cfg(feature = "pkcs11")]
 fn shown_before(home: &Home, header: &Header, reason: String) -> Device {
     let backend = home.backend().ok().and_then(|backend| backend.as_pkcs11());
     let Some((backend, locator)) = backend.zip(header.locator()) else {
-        return Device::NotShown(reason);
+        return Device::NotShown { reason, takes_none: None };
     };
+    let device = backend.describe().device;
+    let takes_none = device.filter(DeviceIdentity::takes_no_public_key);
+    let takes_none = takes_none.map(|_| locator.token_uri());
     match backend.shows_other_public_keys(locator) {
-        Ok(false) => Device::NotShown(reason),
-        Ok(true) => Device::NotShown(format!(
-            "token {} shows public keys without a login, and not that of this identity (id {})",
-            locator.token,
-            hex(&locator.id)
-        )),
+        Ok(false) => Device::NotShown { reason, takes_none },
+        Ok(true) => Device::NotShown {
+            reason: format!(
+                "token {} shows public keys without a login, and not that of this identity (id {})",
+                locator.token,
+                hex(&locator.id)
+            ),
+            takes_none,
+        },
         Err(error) => Device::refused(&error.into()),
     }
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn shown_before(_: &Home, _: &Header, reason: String) -> Device {
-    Device::NotShown(reason)
+const fn shown_before(_: &Home, _: &Header, reason: String) -> Device {
+    Device::NotShown { reason, takes_none: None }
 }
 
 /// As the token of a locator says. What it does not say is told by other ways.

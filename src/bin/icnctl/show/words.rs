@@ -4,6 +4,7 @@ use icn_identity::evidence::{Fact, Word};
 use icn_identity::keystore::EvidenceSummary;
 use icn_identity::{Assurance, ProvenanceKind};
 
+use super::claim::Claim;
 use crate::output::date;
 
 /// Whose word the facts about a key are, taken together; older headers do not say.
@@ -109,16 +110,37 @@ pub(crate) fn is_not_born_there(evidence: &EvidenceSummary) -> bool {
     is_said && evidence.facts().get("local") == Some(&Fact::False)
 }
 
-/// Why a key counts as less than its module says.
-pub(super) fn nobodys_word(evidence: &EvidenceSummary) -> Option<String> {
-    let nobodys = evidence.words().iter().filter(|(_, word)| **word == Word::Nobody);
+/// Whose word what a key was before is not, and why.
+pub(super) fn nobodys_word(claim: &Claim) -> Option<String> {
+    let nobodys = claim.evidence.words().iter().filter(|(_, word)| **word == Word::Nobody);
     let names: Vec<_> = nobodys.map(|(name, _)| name.as_str()).collect();
-    (!names.is_empty()).then(|| {
+    let (made_up, distrusted) = (
+        "this module is known to answer without asking the device",
+        "trust_key_history = false under [identity.pkcs11]",
+    );
+    let why = match (claim.distrusts_history, claim.makes_up_history) {
+        (true, Some(true)) => format!("{made_up}, and {distrusted} says the same of every module"),
+        (true, _) => distrusted.to_owned(),
+        _ if claim.was_in_file => "the key was in a file before it came into this token".to_owned(),
+        (false, Some(true)) => made_up.to_owned(),
+        (false, Some(false)) => {
+            "that was so by its module or by trust_key_history when the header was written; `icnctl \
+             id renew` writes it anew"
+                .to_owned()
+        }
+        (false, None) => format!("{made_up}, or trust_key_history was false when it was last opened"),
+    };
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!("\nNobody vouches for {names}: {why}. So the key counts as device-held.\n"))
+}
+
+/// Which settings take the device for less than it says.
+pub(super) fn limits_in_words(claim: &Claim) -> Option<String> {
+    (!claim.limits.is_empty()).then(|| {
         format!(
-            "\nNobody vouches for {}: this module is known to answer without asking the device, \
-             or {} is set to false. So the key counts as device-held.\n",
-            names.join(", "),
-            "trust_key_history under [identity.pkcs11]"
+            "\nThe device said more than is shown here: {} under [identity.pkcs11] takes it for less, \
+             and the key opens as what is shown.\n",
+            claim.limits.join(" and ")
         )
     })
 }

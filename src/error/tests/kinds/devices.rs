@@ -4,7 +4,7 @@ use crate::error::{
     DeviceError, ErrorKind as K, FormatError, KeystoreError, ModuleProblem, OpenError, PinProblem,
     Pkcs11Error, SignError, TpmError, TpmState,
 };
-use crate::evidence::{Assurance, Exposable, ProvenanceKind};
+use crate::evidence::{Assurance, Exposable, Lockout, ProvenanceKind};
 use crate::locator::BackendKind;
 
 /// A disk that takes no note.
@@ -78,8 +78,8 @@ fn of_devices() {
         vec![
             (E::NoPkcs11, K::Unsupported),
             (E::NoTpm, K::Unsupported),
-            (E::Pkcs11(Pkcs11Error::PinLocked { token: "t".into() }), K::LockedOut),
-            (E::Pkcs11(Pkcs11Error::TpmLocked { token: "t".into() }), K::LockedOut),
+            (E::Pkcs11(Pkcs11Error::PinLocked { token: "t".into(), of_tpm: false }), K::LockedOut),
+            (E::Pkcs11(Pkcs11Error::PinLocked { token: "t".into(), of_tpm: true }), K::LockedOut),
             (E::Tpm(TpmError::PinMissing), K::CredentialMissing),
             (E::NoAlgorithm { backend, algorithm: AlgorithmId::P256 }, K::Unsupported),
             (E::StorageKey { token: "t".into(), source: None }, K::OtherIdentity),
@@ -94,10 +94,24 @@ fn of_devices() {
 fn of_tokens() {
     use Pkcs11Error as E;
     let t = || "node-1".to_owned();
-    let call = |kind| E::Call { call: "C_Sign", token: t(), kind, source: boxed() };
+    let call = |kind| E::Call { call: "C_Sign", token: t(), kind, of_tpm: false, source: boxed() };
+    let of_tpm = |call, kind| E::Call { call, token: t(), kind, of_tpm: true, source: boxed() };
+    let takes_no_public = |shown_by_private| E::TakesNoPublicKey {
+        token: t(),
+        uri: t(),
+        shown_by_private,
+        source: boxed(),
+    };
+    let wrong =
+        |final_try, count_low, lockout| E::WrongPin { token: t(), final_try, count_low, lockout };
     let none = Vec::new;
-    let no_ed25519 =
-        |p256| E::NoEd25519 { token: t(), missing: "CKM_EDDSA", mechanisms: none(), p256 };
+    let lacks = |algorithm, instead| E::NoMechanism {
+        token: t(),
+        algorithm,
+        missing: "CKM_X",
+        mechanisms: none(),
+        instead,
+    };
     check(
         "fault/pkcs11.rs",
         vec![
@@ -119,9 +133,9 @@ fn of_tokens() {
                 E::AmbiguousToken { wanted: t(), candidates: none(), differ_by: "serial" },
                 K::Configuration,
             ),
-            (no_ed25519(true), K::Unsupported),
-            (no_ed25519(false), K::Unsupported),
-            (E::NoP256 { token: t(), missing: "CKM_ECDSA", mechanisms: none() }, K::Unsupported),
+            (lacks(AlgorithmId::Ed25519, Some(AlgorithmId::P256)), K::Unsupported),
+            (lacks(AlgorithmId::Ed25519, None), K::Unsupported),
+            (lacks(AlgorithmId::P256, None), K::Unsupported),
             (E::PinPerSignature { token: t(), module: "/m.so".into() }, K::Unsupported),
             (E::NoKey { token: t(), wanted: t() }, K::NotFound),
             (
@@ -145,15 +159,16 @@ fn of_tokens() {
             (E::OtherPrivateKey { token: t(), key: t(), did: did(), found: "f" }, K::OtherIdentity),
             (E::PublicKeyHidden { token: t(), key: t() }, K::Configuration),
             (E::PublicKey { token: t(), reason: t() }, K::Damaged),
-            (E::WrongPin { token: t(), final_try: true, count_low: true }, K::WrongCredential),
-            (E::WrongPin { token: t(), final_try: false, count_low: false }, K::WrongCredential),
+            (wrong(true, true, None), K::WrongCredential),
+            (wrong(false, false, None), K::WrongCredential),
+            (wrong(false, false, Some(Lockout::Tpm)), K::WrongCredential),
             (E::PinKnownWrong { token: t() }, K::WrongCredential),
             (E::PinDiffers { token: t() }, K::WrongCredential),
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
-            (E::PinLocked { token: t() }, K::LockedOut),
-            (E::TpmLocked { token: t() }, K::LockedOut),
+            (E::PinLocked { token: t(), of_tpm: false }, K::LockedOut),
+            (E::PinLocked { token: t(), of_tpm: true }, K::LockedOut),
             (E::PinUnusable { token: t(), problem: PinProblem::Empty }, K::CredentialMissing),
             (E::PinUnusable { token: t(), problem: PinProblem::NotSet }, K::CredentialMissing),
             (E::PinUnusable { token: t(), problem: PinProblem::TooLong }, K::WrongCredential),
@@ -172,6 +187,10 @@ fn of_tokens() {
             (E::ClaimsBirth { token: t() }, K::Untrusted),
             (E::TakesNoKey { token: t(), source: boxed() }, K::Unsupported),
             (E::KeysInSlots { token: t() }, K::Unsupported),
+            (takes_no_public(true), K::Unsupported),
+            (takes_no_public(false), K::Unsupported),
+            (of_tpm("C_Login", K::WrongCredential), K::WrongCredential),
+            (of_tpm("C_GenerateKeyPair", K::DeviceFailed), K::DeviceFailed),
             (call(K::Busy), K::Busy),
             (call(K::DeviceAbsent), K::DeviceAbsent),
             (call(K::DeviceFailed), K::DeviceFailed),

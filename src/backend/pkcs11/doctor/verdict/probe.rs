@@ -26,6 +26,16 @@ impl ProbeReport {
         }
         verdicts.extend(self.known.iter().map(|known| known.verdict()));
         verdicts.extend(self.known.iter().filter_map(|known| known.storage_verdict()));
+        verdicts.extend(self.stays_loaded.then(|| {
+            verdict(
+                "leaves nothing in the TPM",
+                Outcome::Warning,
+                "this version of the module leaves the keys that the probe has removed loaded in the \
+                 TPM, which may have no room for the next command",
+                "run `tpm2_flushcontext -t` before that, while no other program uses the TPM; or let \
+                 the module use a resource manager (TPM2_PKCS11_TCTI=device:/dev/tpmrm0)",
+            )
+        }));
         verdicts
     }
 
