@@ -44,6 +44,8 @@ pub(crate) struct WrongPins {
 
 /// By what a token is recognised.
 enum Sign {
+    /// A name in its manufacturer.
+    Maker(&'static str),
     /// A name in its manufacturer or model, whatever is in front of it.
     Token(&'static str),
     /// The start of its model, and a number.
@@ -64,7 +66,7 @@ const NEVER: Option<Lockout> = Some(Lockout::Never);
 const KNOWN: [(Sign, Tells, Option<Lockout>); 13] = [
     // `src/lib/slot_mgr/Token.cpp`: set by a wrong PIN, reset by a right one; no other flag
     // is ever set, and nothing is counted.
-    (Sign::Token("softhsm"), Tells::FromTheFirst, NEVER),
+    (Sign::Maker("softhsm"), Tells::FromTheFirst, NEVER),
     // Sets none (`src/lib/token.c`, `token_get_info`). The objects that hold its PINs are
     // under the TPM's protection against guessing (`src/lib/tpm.c`).
     (Sign::Tpm2, Tells::Never, Some(Lockout::Tpm)),
@@ -98,6 +100,7 @@ impl DeviceIdentity {
         let Strings { manufacturer, model, library, module, .. } = Strings::of(self);
         let file = module.squeezed();
         let known = KNOWN.iter().find(|(sign, ..)| match sign {
+            Sign::Maker(name) => manufacturer.names(name),
             Sign::Token(name) => manufacturer.names(name) || model.names(name),
             Sign::Numbered(name) => model.begins_with_number_of(name),
             Sign::Library(name) => library.names(name),
@@ -139,6 +142,7 @@ mod tests {
             (yubico, "YubiHSM", yubico, "", Never, None),
             ("Nitrokey GmbH", "NetHSM", "Nitrokey", "", Never, None),
             ("Acme", "HSM", "Acme", "", Unknown, None),
+            ("Acme", "SoftHSM v2", "Acme", "", Unknown, None),
             ("NSS Security", "Token", "NSS", "", Unknown, None),
         ] {
             let token = DeviceIdentity {
