@@ -188,7 +188,7 @@ fn as_text(header: &Header, device: &Device, claim: &Claim) -> String {
     }
     if let Some(until) = header.in_file_until() {
         lines.push(("History", in_file_until(until)));
-    } else if is_not_born_there(evidence) {
+    } else if is_not_born_there(header.claimed_evidence()) {
         lines.push(("History", "written into the token, not born there: copies may exist".into()));
     }
     lines.push(("Storage", storage_in_words(header)));
