@@ -29,8 +29,8 @@ impl KnownKeyReport {
             let problem = self.problem.clone().unwrap_or_default();
             let advice = self.advice.clone().unwrap_or_default();
             let failed = verdict(requirement, Outcome::Fail, problem, &advice);
-            return match self.remedy {
-                Some(remedy) => failed.remedied_by(remedy),
+            return match &self.remedy {
+                Some(remedy) => failed.remedied_by(remedy.clone()),
                 None => failed,
             };
         };
