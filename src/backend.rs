@@ -233,6 +233,8 @@ pub struct Description {
     pub location: PathBuf,
     /// The device, where there is one.
     pub device: Option<DeviceIdentity>,
+    /// Whether another token was seen with the label and serial number of this one.
+    pub shares_name: bool,
     /// The state of its PIN, where there is a device.
     pub pin: Option<PinState>,
 }

@@ -20,7 +20,7 @@ pub use credential::CredentialError;
 pub use device::DeviceError;
 pub use format::FormatError;
 pub(crate) use io::quoted;
-pub use keystore::KeystoreError;
+pub use keystore::{KeystoreError, NotCompared};
 pub use migration::{MigrationError, WaysOut};
 pub use open::OpenError;
 pub use pkcs11::{ModuleProblem, PinProblem, Pkcs11Error};

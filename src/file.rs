@@ -186,6 +186,11 @@ fn open(path: &Path, rule: Rule) -> Result<Option<(File, usize)>, KeystoreError>
     Ok(Some((file, length)))
 }
 
+/// Whether a file is longer than any of ours.
+pub(crate) fn is_too_long(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > MAX_LEN)
+}
+
 /// Makes a directory of ours (0700 whatever the umask) durably, or checks the
 /// one that is there.
 pub(crate) fn private_dir(path: &Path) -> Result<(), KeystoreError> {

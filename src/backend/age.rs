@@ -55,6 +55,7 @@ impl Backend for AgeKeyStore {
             kind: BackendKind::Age,
             location: self.home().to_owned(),
             device: None,
+            shares_name: false,
             pin: None,
         }
     }

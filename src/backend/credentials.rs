@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::BackendKind;
 use crate::error::{DeviceError, KeystoreError};
-use crate::secret::{Passphrase, Pin, TryNote};
+use crate::secret::{LockedText, Passphrase, Pin, TryNote};
 
 /// What opens an identity: a passphrase, a PIN, or a PIN and a passphrase for
 /// tokens that cannot keep a storage key.
@@ -40,6 +40,11 @@ impl Credentials {
     pub fn and_pin(mut self, pin: Pin) -> Self {
         self.pin = Some(pin);
         self
+    }
+
+    /// The PIN, if there is one and it is not entered at the device.
+    pub(crate) fn text_of_pin(&self) -> Option<&LockedText> {
+        self.pin.as_ref()?.locked_text()
     }
 
     /// The same; what a device answers to the PIN is noted there.

@@ -277,6 +277,7 @@ impl Backend for Pkcs11Backend {
             kind: BackendKind::Pkcs11,
             location: self.module.path().to_owned(),
             pin: token.as_ref().and_then(|token| token.pin_state().ok()),
+            shares_name: token.as_ref().is_some_and(|token| !token.is_alone()),
             device: token.map(|token| token.identity().clone()),
         }
     }

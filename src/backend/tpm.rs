@@ -120,6 +120,7 @@ impl Backend for TpmBackend {
             kind: BackendKind::Tpm,
             location: self.config().device_path.clone().into(),
             device: self.access.chip.identity().ok(),
+            shares_name: false,
             pin: self.access.lockout().ok().map(|lockout| lockout.pin_state(has_pin)),
         }
     }

@@ -1,11 +1,13 @@
 //! What can go wrong with the files of an identity.
 
 mod help;
+mod not_compared;
 
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
+pub use self::not_compared::NotCompared;
 use super::{FormatError, MigrationError, OpenError};
 use crate::clock;
 use crate::did::Did;
@@ -277,6 +279,42 @@ pub enum KeystoreError {
         at: u64,
         /// The file that says so.
         note: PathBuf,
+    },
+    /// A token or TPM has refused PINs, and whether this is one of them cannot be told. It
+    /// was not sent.
+    #[error(
+        "the PIN from {source_name} may be one that {token} refused before, and was not sent: \
+         {problem}"
+    )]
+    PinNotCompared {
+        /// The device, as it calls itself.
+        token: String,
+        /// Where it comes from.
+        source_name: String,
+        /// The file that says what was refused.
+        note: PathBuf,
+        /// Why it cannot be told.
+        problem: NotCompared,
+    },
+    /// The file that says which PINs were refused is damaged, or of a newer version. No PIN
+    /// was sent.
+    #[error("{} says which PINs were refused, and cannot be understood; no PIN was sent", path.display())]
+    Refusals {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Another process or thread sends a PIN to this device. This one was not sent.
+    #[error(
+        "{holder} is sending a PIN to {token}, which has not answered yet; this one was not sent"
+    )]
+    PinBeingTried {
+        /// The device, as it calls itself.
+        token: String,
+        /// Who sends it.
+        holder: String,
     },
     /// There is no passphrase that could be changed.
     #[error("this identity has no passphrase: {}", opener(*backend))]

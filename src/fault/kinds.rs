@@ -4,8 +4,8 @@
 use std::error::Error as StdError;
 
 use super::{
-    CredentialError, DeviceError, FormatError, KeystoreError, OpenError, PinProblem, Pkcs11Error,
-    SignError, TpmError,
+    CredentialError, DeviceError, FormatError, KeystoreError, NotCompared, OpenError, PinProblem,
+    Pkcs11Error, SignError, TpmError,
 };
 use crate::kind::{ErrorKind, explain};
 
@@ -241,6 +241,10 @@ impl KeystoreError {
             // The passphrase is another one now: the same call does not succeed.
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
             Self::RefusedBefore { .. } | Self::PinInDoubt { .. } => ErrorKind::WrongCredential,
+            Self::PinNotCompared { problem: NotCompared::NoMemory { .. }, .. } => ErrorKind::Busy,
+            Self::PinNotCompared { .. } => ErrorKind::WrongCredential,
+            Self::Refusals { source, .. } => format_of(&**source),
+            Self::PinBeingTried { .. } => ErrorKind::InUse,
             Self::NoPassphrase { .. } | Self::NoSeed { .. } => ErrorKind::Unsupported,
             Self::NoRetiredKey { .. } => ErrorKind::NotFound,
             Self::PassphraseNeeded | Self::Resealed { .. } => ErrorKind::CredentialMissing,

@@ -63,12 +63,12 @@ impl HomeOptions {
     }
 
     /// What all homes of this user know together is kept in this directory, which is made
-    /// (0700) if it is not there: a lock for each device, and which PINs a token has
+    /// (0700) if it is not there: a lock for each device, and which PINs it has
     /// refused. So of many homes on one token, one sends a wrong PIN; and a home that is
     /// read-only has where it is noted. `icnctl` takes
     /// `$XDG_STATE_HOME/icn-identity`, or `~/.local/state/icn-identity`: name the same.
     ///
-    /// Where it cannot be used, each home goes by itself.
+    /// Where it cannot be made, each home goes by itself.
     pub fn with_state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
         self

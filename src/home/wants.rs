@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::backend::{BackendKind, Description, PinState};
 use crate::config::IdentityConfig;
+use crate::did::Did;
 use crate::error::{Error, Pkcs11Error, TpmError};
 use crate::evidence::DeviceIdentity;
 use crate::keystore::{Header, Needs, PinOwner, TriedDevice};
@@ -67,7 +68,17 @@ pub struct Wanted {
     is_pin: bool,
     step: Step,
     device: Option<Description>,
-    /// By which one PIN of a key of a TPM is told from a later one.
+    /// The key that it opens.
+    key: Option<WantedFor>,
+}
+
+/// Tells one PIN from another one that is wanted by a device of the same name.
+#[derive(Debug, Clone)]
+struct WantedFor {
+    did: Did,
+    /// The Name of the storage key above a key of a TPM.
+    parent: Option<Vec<u8>>,
+    /// Of the PIN of a key of a TPM: another one has another salt.
     salt: Option<[u8; 16]>,
 }
 
@@ -80,20 +91,26 @@ pub(super) enum Step {
 
 impl Wanted {
     pub(super) const fn pin(device: Description, step: Step) -> Self {
-        Self { is_pin: true, step, device: Some(device), salt: None }
+        Self { is_pin: true, step, device: Some(device), key: None }
     }
 
     pub(super) const fn new_pin() -> Self {
-        Self { is_pin: true, step: Step::New, device: None, salt: None }
+        Self { is_pin: true, step: Step::New, device: None, key: None }
     }
 
     pub(super) const fn passphrase(step: Step) -> Self {
-        Self { is_pin: false, step, device: None, salt: None }
+        Self { is_pin: false, step, device: None, key: None }
     }
 
     pub(super) fn of_key(self, header: &Header) -> Self {
-        let how = header.tpm().and_then(|object| object.policy.pin.as_ref());
-        Self { salt: how.map(|how| how.salt), ..self }
+        let object = header.tpm();
+        let how = object.and_then(|object| object.policy.pin.as_ref());
+        let key = WantedFor {
+            did: header.did().clone(),
+            parent: object.map(|object| object.parent.name.clone()),
+            salt: how.map(|how| how.salt),
+        };
+        Self { key: Some(key), ..self }
     }
 
     pub(super) fn again(&self) -> Self {
@@ -195,18 +212,25 @@ impl Wanted {
 
     /// By which refusals are noted.
     pub(super) fn tried_device(&self) -> TriedDevice {
-        let is_tpm = self.device.as_ref().is_some_and(|device| device.kind == BackendKind::Tpm);
-        match self.device() {
+        let (described, key) = (self.device.as_ref(), self.key.as_ref());
+        let is_tpm = described.is_some_and(|device| device.kind == BackendKind::Tpm);
+        let device = match self.device() {
             Some(device) if is_tpm => TriedDevice::new(&device.label, PinOwner::KeyOfTpm)
-                .with_salt(self.salt.as_ref().map(<[u8; 16]>::as_slice)),
-            Some(device) if !device.serial.is_empty() => {
-                let name = format!("{} (serial {})", device.label, device.serial);
+                .with_parent(key.and_then(|key| key.parent.as_deref()))
+                .with_salt(key.and_then(|key| key.salt.as_ref()).map(<[u8; 16]>::as_slice)),
+            Some(device) => {
+                let serial = device.serial.as_str();
                 let is_of_tpm = device.is_of_tpm2_pkcs11();
+                // tpm2-pkcs11 has one serial number for all tokens, and others have none.
+                let tells_little = serial.chars().all(|digit| serial.starts_with(digit));
+                let shares_name = described.is_some_and(|device| device.shares_name);
                 let owner = if is_of_tpm { PinOwner::TokenOfTpm } else { PinOwner::Token };
-                TriedDevice::new(name, owner)
+                TriedDevice::new(format!("{} (serial {serial})", device.label), owner)
+                    .with_serial(serial, shares_name || is_of_tpm || tells_little)
             }
-            _ => TriedDevice::new(self.label(), PinOwner::Unknown),
-        }
+            None => TriedDevice::new(self.label(), PinOwner::Unknown),
+        };
+        device.with_key(key.map(|key| &key.did))
     }
 
     /// That the device is not locked, and not one wrong PIN away from it, unless

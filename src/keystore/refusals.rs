@@ -4,7 +4,14 @@
 //! PIN tries, one with each start. So a refused PIN is noted in `refused.json`: where it
 //! came from, and a short tag that costs scrypt, by which it is known wherever it comes
 //! from next ([`tag`] says what that tells a thief). It is not sent again, unless the
-//! operator says so. Where the file cannot be written, this process at least remembers it.
+//! operator says so. Where no file can be written, this process at least remembers it.
+//!
+//! It is noted in the home and in a directory that the user's homes share, each with a
+//! lock: who shares either of them finds it. A note has a name, by which one file says that
+//! the other's counts no longer.
+//!
+//! What cannot be compared is not sent: where a file is not understood, a tag or the memory
+//! for one is missing, or as many PINs were refused as are noted.
 //!
 //! A token that takes a right PIN begins to count anew, and what it refused before is
 //! forgotten: others change its PIN. A TPM forgets wrong ones with time alone: there a PIN
@@ -16,9 +23,6 @@
 //!
 //! A PIN of which that cannot be written is not sent, unless the device itself keeps a
 //! count that the next process sees, and says that no wrong one is in it.
-//!
-//! Homes of one user that share a state directory share the lock of a device there, and
-//! what is noted of a token's PIN.
 
 mod device;
 mod noted;
@@ -33,11 +37,15 @@ pub(crate) use self::device::{PinOwner, TriedDevice};
 use self::noted::Noted;
 use self::one::OneTry;
 pub(crate) use self::source::Place;
+use self::tag::Compared;
 use super::identity::IdentityStore;
 use crate::backend::Credentials;
 use crate::error::Error;
 use crate::file;
 use crate::secret::{LockedText, Pin, TryNote};
+
+/// Where a PIN comes from that is kept nowhere.
+const BY_HAND: &str = "a prompt or the program";
 
 impl IdentityStore {
     /// Reads a PIN from where it is kept, sends it, and notes what came of it, in
@@ -63,21 +71,28 @@ impl IdentityStore {
         read: impl Fn() -> Result<LockedText, Error>,
         send: impl FnOnce(Pin) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let one = self.begin(device)?;
         // What is noted has to be the version that was sent.
-        let mut mark = place.mark();
-        let pin = loop {
+        let read = || loop {
+            let mark = place.mark();
             let pin = read()?;
-            let now = place.mark();
-            if now == mark {
-                break pin;
+            if place.mark() == mark {
+                return Ok::<_, Error>((mark, pin));
             }
-            mark = now;
         };
-        if !again {
-            one.check(place, &mark, &pin)?;
+        // Before anybody is kept waiting: a pipe is written to by a program that may ask
+        // a person.
+        let (mut mark, mut pin) = read()?;
+        let one = self.begin(device)?;
+        if !place.is_a_pipe() && place.mark() != mark {
+            (mark, pin) = read()?;
         }
-        let noted = Arc::new(Noted::of_source(one, mark, pin.clone(), again, self.age.work_factor));
+        let mut compared = Compared::default();
+        if !again {
+            one.known()?.check(place, Some(&mark), &pin, &mut compared)?;
+        }
+        let pin_compared = (pin.clone(), compared);
+        let noted =
+            Arc::new(Noted::of_source(one, mark, pin_compared, again, self.age.work_factor));
         // Not later than when it was sent, whatever came of it.
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);
@@ -90,7 +105,8 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// Those of `send`.
+    /// As [`Self::try_once`], of what was noted of a PIN that was kept somewhere; and those of
+    /// `send`.
     pub(crate) fn try_given<T>(
         &self,
         device: &TriedDevice,
@@ -98,7 +114,12 @@ impl IdentityStore {
         again: bool,
         send: impl FnOnce(&Credentials) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let noted = Arc::new(Noted::of_nothing(self.begin(device)?));
+        let one = self.begin(device)?;
+        let pin = credentials.text_of_pin();
+        if let (false, Some(pin)) = (again, pin) {
+            one.check(BY_HAND, None, pin)?;
+        }
+        let noted = Arc::new(Noted::of_given(one, pin, again));
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);
         send(&credentials.noted_by(note, again))
@@ -116,7 +137,7 @@ impl IdentityStore {
         place: &Place,
         pin: &LockedText,
     ) -> Result<(), Error> {
-        Ok(OneTry::begin(self, device)?.check(place, &place.mark(), pin)?)
+        Ok(OneTry::begin(self, device)?.check(place, Some(&place.mark()), pin)?)
     }
 
     fn begin(&self, device: &TriedDevice) -> Result<OneTry, Error> {

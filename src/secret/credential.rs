@@ -50,6 +50,15 @@ impl Pin {
         Self::of(Entry::None)
     }
 
+    /// Its text, unless it is entered at the device.
+    #[cfg(feature = "keystore")]
+    pub(crate) const fn locked_text(&self) -> Option<&LockedText> {
+        match &self.entry {
+            Entry::Text(text) => Some(text),
+            Entry::AtPinPad | Entry::None => None,
+        }
+    }
+
     const fn of(entry: Entry) -> Self {
         Self {
             entry,

@@ -21,6 +21,7 @@ mod pin;
 mod pkcs11;
 mod places;
 mod questions;
+mod refused;
 mod rotation;
 mod secrets;
 mod standard;

@@ -162,6 +162,24 @@ fn a_tpm_keeps_count_where_no_disk_takes_a_note() {
     }
 }
 
+#[test]
+fn what_a_read_only_home_does_not_take_of_a_pin_of_a_tpm_a_state_directory_does() {
+    let tpm = Swtpm::start();
+    let home = node::home_on(&tpm);
+    home.ok(&["id", "init"], b"");
+    let state = home.beside("state");
+    let home = home.with("XDG_STATE_HOME", state.to_str().unwrap());
+    let [option, right] = pin_file(&home, "right", node::PIN);
+    let [_, wrong] = pin_file(&home, "wrong", node::WRONG);
+    for _ in 0..3 {
+        let ran = on(Disk::ReadOnly, &home, &[&option, &wrong, "sign"]);
+        assert_eq!((ran.code, tpm.lockout_counter()), (77, 1), "{}", ran.err);
+        // One is counted, and the right one is noted, too.
+        let ran = on(Disk::ReadOnly, &home, &[&option, &right, "sign"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+}
+
 /// Whatever makes the file anew, with the same content.
 #[test]
 fn a_refused_pin_is_not_sent_again_from_another_file_variable_or_pipe() {

@@ -125,10 +125,21 @@ impl Model {
         })
     }
 
+    /// As an operator does: no more are sent once so many were refused.
+    fn forget(&self) {
+        let state = self.node.home().join("state");
+        let shared = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().path());
+        let homes = ["one", "two"].map(|home| self.node.home().join(home));
+        for directory in shared.chain(homes) {
+            let _ = std::fs::remove_file(directory.join("refused.json"));
+        }
+    }
+
     fn interleave(&mut self, seed: u64) {
         let mut dice = Dice(seed);
         let most = 2 + u32::try_from(dice.roll(6)).unwrap();
         raw::allow(&self.node.tpm, most);
+        self.forget();
         // After so many commands.
         let kill = (dice.roll(5) == 0).then(|| 1 + usize::try_from(dice.roll(60)).unwrap());
         let wrong_ones = 1 + dice.roll(2);

@@ -8,6 +8,7 @@ use super::info::TokenInfo;
 use super::token::Token;
 use crate::backend::PinState;
 use crate::error::{ErrorKind, PinProblem, Pkcs11Error};
+use crate::evidence::Tells;
 use crate::secret::Pin;
 
 /// Why a token did not let us in.
@@ -19,7 +20,7 @@ pub(super) enum Refusal {
     Unclear(Unclear, Pkcs11Error),
     /// The token was logged in already, by somebody; the PIN was not looked at.
     AlreadyIn(Pkcs11Error),
-    /// The device did not get as far as looking at it.
+    /// The device was lost, and shows now that it has counted no wrong PIN.
     Lost(Pkcs11Error),
     /// It was not sent: nothing would tell the next process that it was.
     NotNoted(Pkcs11Error),
@@ -100,9 +101,9 @@ impl Refusal {
             | RvError::SlotIdInvalid
             | RvError::SessionHandleInvalid
             | RvError::SessionClosed
-            | RvError::CryptokiNotInitialized => match counted(token, before) {
-                Some(now) => Self::OfThisPin(wrong(token, now)),
-                None => Self::Lost(token.failed("C_Login")(error)),
+            | RvError::CryptokiNotInitialized => match shows_none_counted(token, before) {
+                true => Self::Lost(token.failed("C_Login")(error)),
+                false => unclear(token, before, error),
             },
             _ => unclear(token, before, error),
         }
@@ -154,6 +155,17 @@ fn counted(token: &Token, before: &TokenInfo) -> Option<PinState> {
         || (now.final_try && !before.final_try)
         || (now.count_low && !before.count_low);
     more.then_some(now)
+}
+
+/// Whether the flags say that no wrong PIN was counted since `before`: of a token that is
+/// there, and is known to show each one.
+fn shows_none_counted(token: &Token, before: &TokenInfo) -> bool {
+    let is_clear = |info: &TokenInfo| {
+        let pin = info.pin();
+        let tells = info.wrong_pins(token.identity()).tells;
+        tells == Tells::FromTheFirst && !(pin.locked || pin.final_try || pin.count_low)
+    };
+    is_clear(before) && token.info().is_ok_and(|now| is_clear(&now))
 }
 
 fn answered(answer: Error, error: Pkcs11Error) -> Refusal {

@@ -150,6 +150,11 @@ impl Token {
         self.seen.slot.id()
     }
 
+    /// Whether no other token had its label and serial number, when all were looked at.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.seen.is_alone
+    }
+
     pub(super) const fn is_told_by_slot(&self) -> bool {
         self.told_by_slot
     }

@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::KeystoreError;
+use super::{KeystoreError, NotCompared};
 use crate::fault::io::{io_help, quoted};
-use crate::fault::{FormatError, OpenError};
+use crate::fault::{FormatError, OpenError, scrypt_memory};
 use crate::locator::BackendKind;
 
 impl KeystoreError {
@@ -152,6 +152,20 @@ impl KeystoreError {
                     note.display()
                 ));
             }
+            Self::PinNotCompared { note, problem: NotCompared::NoMemory { log_n }, .. } => {
+                return Some(format!(
+                    "allow this process {} more (`ulimit -v`, or `MemoryMax=` of its service); or \
+                     make sure of the PIN, and {}",
+                    scrypt_memory(*log_n),
+                    try_once(note)
+                ));
+            }
+            Self::PinNotCompared { note, .. } | Self::Refusals { path: note, .. } => {
+                return Some(format!("make sure of the PIN; then {}", try_once(note)));
+            }
+            Self::PinBeingTried { .. } => {
+                "wait until the device has answered, and try again; nothing has to be removed"
+            }
             Self::NoSeed { .. } => {
                 "make a new key in the other device, and rotate to it (`Ready::hand_over`)"
             }
@@ -227,4 +241,9 @@ fn restore(path: &Path, source: &OpenError) -> String {
         _ => None,
     };
     known.unwrap_or_else(|| format!("restore {} from a backup", quoted(path)))
+}
+
+/// Has a PIN tried whatever is noted.
+fn try_once(note: &Path) -> String {
+    format!("have it tried once (`HomeOptions::retry_refused`), or remove {}", note.display())
 }

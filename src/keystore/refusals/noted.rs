@@ -1,15 +1,15 @@
 //! What becomes of one PIN, written down where the next process finds it.
 
-use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::device::TriedDevice;
 use super::notes::{Notes, Refusal};
-use super::one::{self, OneTry};
+use super::one::{self, Known, OneTry};
 use super::source::Mark;
 use super::tag::{Compared, Stretching};
-use crate::clock;
+use crate::encoding::hex;
 use crate::error::KeystoreError;
 use crate::secret::{LockedText, NotNoted, TryNote};
 
@@ -18,47 +18,77 @@ pub(super) struct Noted {
     /// Where it is noted.
     notes: Vec<Notes>,
     /// For what this process remembers.
-    noted_at: PathBuf,
+    noted_at: Vec<PathBuf>,
     device: TriedDevice,
     /// Where the PIN came from; `None` if it is kept nowhere.
     source: Option<Source>,
+    insisted: Option<Insisted>,
     /// Nobody else tries a PIN in this home, until this one was accepted or its turn
     /// has ended.
     turn: Mutex<Option<OneTry>>,
 }
 
 struct Source {
+    /// Of what is noted of it.
+    id: String,
     mark: Mark,
     /// The one copy of it.
     pin: LockedText,
+    compared: Mutex<Compared>,
     stretching: Option<Stretching>,
-    /// The operator wants it tried, whatever was noted of it before.
-    insisted: bool,
-    before: Option<Refusal>,
+}
+
+/// The operator wants it tried, whatever was noted.
+#[derive(Default)]
+struct Insisted {
+    /// What was noted of it, or may have been.
+    before: Vec<Refusal>,
+    /// So many were refused that no other one is tried.
+    makes_room: bool,
+}
+
+impl Insisted {
+    fn on(
+        known: Option<&Known>,
+        mark: Option<&Mark>,
+        pin: &LockedText,
+        compared: &mut Compared,
+    ) -> Self {
+        let Some(known) = known else { return Self::default() };
+        Self { before: known.about(mark, pin, compared), makes_room: known.is_full() }
+    }
 }
 
 impl Noted {
     pub(super) fn of_source(
         one: OneTry,
         mark: Mark,
-        pin: LockedText,
+        (pin, mut compared): (LockedText, Compared),
         insisted: bool,
         work_factor: u8,
     ) -> Self {
-        // Otherwise nothing is, or it would not be tried.
-        let before = if insisted { one.noted(&mark, &pin).unwrap_or_default() } else { None };
-        let stretching = one.stretching(work_factor);
-        Self::new(one, Some(Source { mark, pin, stretching, insisted, before }))
+        let known = one.known().ok();
+        let stretching = known.as_ref().and_then(|known| known.stretching());
+        let stretching = stretching.or_else(|| Stretching::generate(work_factor));
+        // Otherwise nothing is noted of it, or it would not be tried.
+        let insisted =
+            insisted.then(|| Insisted::on(known.as_ref(), Some(&mark), &pin, &mut compared));
+        let source = Source { id: new_id(), mark, pin, compared: Mutex::new(compared), stretching };
+        Self::new(one, Some(source), insisted)
     }
 
-    pub(super) fn of_nothing(one: OneTry) -> Self {
-        Self::new(one, None)
+    /// Of one that is kept nowhere.
+    pub(super) fn of_given(one: OneTry, pin: Option<&LockedText>, insisted: bool) -> Self {
+        let insisted = pin.filter(|_| insisted).map(|pin| {
+            Insisted::on(one.known().ok().as_ref(), None, pin, &mut Compared::default())
+        });
+        Self::new(one, None, insisted)
     }
 
-    fn new(one: OneTry, source: Option<Source>) -> Self {
-        let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_owned());
+    fn new(one: OneTry, source: Option<Source>, insisted: Option<Insisted>) -> Self {
+        let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_vec());
         let device = one.device().clone();
-        Self { notes, noted_at, device, source, turn: Mutex::new(Some(one)) }
+        Self { notes, noted_at, device, source, insisted, turn: Mutex::new(Some(one)) }
     }
 
     /// Ends the turn when it is dropped.
@@ -77,82 +107,136 @@ impl Noted {
     }
 
     /// That it is not known what came, or will come, of it.
-    fn doubt(source: &Source, device: &TriedDevice) -> Refusal {
-        let (token, salt) = (device.name().to_owned(), device.salt().map(str::to_owned));
-        let (mark, at) = (source.mark.clone(), clock::now());
-        Refusal { token, salt, mark, at, in_doubt: true, pin: None }
+    fn doubt(&self, source: &Source) -> Refusal {
+        Refusal::doubt(&source.id, self.notes.len(), &self.device, &source.mark)
     }
 
-    fn refusal(source: &Source, device: &TriedDevice) -> Refusal {
-        let pin = source.stretching.and_then(|stretching| stretching.tag(&source.pin));
-        Refusal { in_doubt: false, pin, ..Self::doubt(source, device) }
+    /// Without memory for a tag it may be any PIN.
+    fn refusal(&self, source: &Source) -> Refusal {
+        let mut compared = source.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Others may have noted some since this one was given.
+        let kept = self.notes.iter().filter_map(|notes| notes.read().ok());
+        let how = kept.flat_map(|kept| kept.refused).filter(|noted| noted.is_by(&self.device));
+        let how = how.filter_map(|noted| Stretching::of(noted.pin.as_deref()?)).next();
+        let pin = how.or(source.stretching).and_then(|how| compared.tag(how, &source.pin));
+        Refusal { in_doubt: false, pin, ..self.doubt(source) }
     }
 
-    /// In the place of what was noted of this PIN from this source, in the first file that
-    /// takes it. A variable may have had another one, which stays refused.
-    fn put(&self, source: &Source, noted: Option<&Refusal>) -> Result<(), KeystoreError> {
-        let (mut noted, mut done) = (noted, None);
-        let compared = RefCell::new(Compared::new(&source.pin));
-        let is_it = |known: &Refusal| {
-            let mut compared = compared.borrow_mut();
-            known.is_of(&self.device, &source.mark)
-                && known.is_about(&self.device, &source.mark, &mut compared)
-        };
-        for notes in &self.notes {
-            let changed = notes.change(|all| {
-                all.retain(|known| !is_it(known));
-                all.extend(noted.cloned());
-            });
-            match changed {
-                // In the other ones nothing is left of it.
-                Ok(()) => (noted, done) = (None, Some(Ok(()))),
-                Err(error) => {
-                    done.get_or_insert(Err(error));
-                }
-            }
+    /// In each file, in the place of what was noted of this try. It is well if one of them
+    /// takes it.
+    fn put(&self, noted: &Refusal) -> Result<(), KeystoreError> {
+        let put = self.notes.iter().map(|notes| {
+            notes
+                .change(|kept| kept.put(&self.device, noted))
+                .inspect_err(|error| log::debug!("a file takes no note of a PIN: {error}"))
+        });
+        // All of them, also after the first that did.
+        let put: Vec<_> = put.collect();
+        match put.iter().any(Result::is_ok) {
+            true => Ok(()),
+            false => put.into_iter().collect(),
         }
-        done.unwrap_or(Ok(()))
     }
 
+    /// What a file has is forgotten with it, by whomever.
+    fn put_or_remember(&self, noted: &Refusal) {
+        if let Err(error) = self.put(noted) {
+            report(Err(error));
+            one::remember(&self.noted_at, noted);
+        }
+    }
+
+    /// What was noted of this try.
+    fn take_back(&self, source: &Source) {
+        for notes in &self.notes {
+            report(notes.change(|kept| kept.refused.retain(|known| !known.is(&source.id))));
+        }
+        one::forget(&self.noted_at, |known| known.is(&source.id));
+    }
+
+    /// In each file. Of what was noted in another file, too, it says so: whoever finds it
+    /// there shares one with us.
     fn forget(&self, which: impl Fn(&Refusal) -> bool) {
-        for notes in &self.notes {
-            report(notes.change(|all| all.retain(|known| !which(known))));
+        let kept: Vec<_> = self.notes.iter().filter_map(|notes| notes.read().ok()).collect();
+        // How many copies of each there are, and how many are gone now or were before.
+        let mut copies = BTreeMap::new();
+        for noted in kept.iter().flat_map(|kept| &kept.refused).filter(|noted| which(noted)) {
+            copies.entry(noted.id.clone()).or_insert((noted.copies.unwrap_or(1), 0)).1 += 1;
         }
-        one::forget(&self.noted_at, which);
+        for id in kept.iter().flat_map(|kept| &kept.forgotten) {
+            copies.entry(id.clone()).and_modify(|(_, gone)| *gone += 1);
+        }
+        let is_left =
+            |id: &String| copies.get(id).is_some_and(|(all, gone)| gone < all) && !id.is_empty();
+        for notes in &self.notes {
+            // Whoever had a PIN tried in spite of it has done so.
+            if self.insisted.is_some() {
+                report(notes.remove_if_unreadable());
+            }
+            report(notes.change(|kept| {
+                let (forgotten, left) = kept.refused.drain(..).partition(|known| which(known));
+                kept.refused = left;
+                kept.forgotten.retain(|id| !copies.contains_key(id) || is_left(id));
+                let ids = Vec::<Refusal>::into_iter(forgotten).map(|known| known.id);
+                kept.forgotten.extend(ids.filter(&is_left));
+            }));
+        }
+        one::forget(&self.noted_at, |known| which(known) || copies.contains_key(&known.id));
     }
 
     /// What is known of this PIN, wherever it came from; and nothing of another one.
     fn forget_this_one(&self) {
-        let Some(source) = &self.source else { return };
-        let compared = RefCell::new(Compared::new(&source.pin));
+        if self.source.is_none() && self.insisted.is_none() {
+            return;
+        }
         self.forget(|known| {
-            let mut compared = compared.borrow_mut();
-            // What another source is noted for is this PIN only if somebody insisted.
-            (source.insisted || known.is_of(&self.device, &source.mark))
-                && known.is_about(&self.device, &source.mark, &mut compared)
+            let is_of_source = self.source.as_ref().is_some_and(|source| {
+                let is_doubt = known.in_doubt && known.mark == source.mark;
+                known.is(&source.id) || (is_doubt && known.is_by(&self.device))
+            });
+            is_of_source || self.before().contains(known)
         });
+    }
+
+    fn before(&self) -> &[Refusal] {
+        self.insisted.as_ref().map_or(&[], |insisted| &insisted.before)
+    }
+}
+
+/// Two tries have two.
+fn new_id() -> String {
+    let mut id = [0; 8];
+    match crate::secret::fill_random(&mut id) {
+        Ok(()) => hex::encode(&id),
+        Err(error) => {
+            log::debug!("a note has no name of its own: {error}");
+            String::new()
+        }
     }
 }
 
 impl TryNote for Noted {
     fn trying(&self) -> Result<(), NotNoted> {
         let Some(source) = &self.source else { return Ok(()) };
-        self.put(source, Some(&Self::doubt(source, &self.device)))
-            .inspect_err(|error| log::debug!("that a PIN is tried could not be noted: {error}"))
-            .map_err(|error| NotNoted {
-                repair: error.help().unwrap_or_default(),
-                source: error.into(),
-            })
+        self.put(&self.doubt(source)).map_err(|error| NotNoted {
+            repair: error.help().unwrap_or_default(),
+            source: error.into(),
+        })
     }
 
     fn not_sent(&self) {
         let Some(source) = &self.source else { return };
-        report(self.put(source, source.before.as_ref()));
+        self.take_back(source);
+        // As it was in doubt before.
+        for doubted in self.before().iter().filter(|noted| noted.in_doubt) {
+            report(self.put(doubted));
+        }
     }
 
     /// What a device that counts anew has refused before counts no longer.
     fn accepted(&self) {
-        match self.device.counts_anew() {
+        let makes_room = self.insisted.as_ref().is_some_and(|insisted| insisted.makes_room);
+        match self.device.counts_anew() || makes_room {
             true => self.forget(|known| known.is_by(&self.device)),
             false => self.forget_this_one(),
         }
@@ -167,22 +251,18 @@ impl TryNote for Noted {
 
     fn refused(&self) {
         let Some(source) = &self.source else { return };
-        let refusal = Self::refusal(source, &self.device);
-        report(self.put(source, Some(&refusal)));
-        one::remember(&self.noted_at, refusal);
+        self.put_or_remember(&self.refusal(source));
     }
 
     /// What others have tried meanwhile is not touched.
     fn still_good(&self) {
         let Some(source) = &self.source else { return };
-        report(self.put(source, None));
+        self.take_back(source);
     }
 
     fn in_doubt(&self) {
         let Some(source) = &self.source else { return };
-        let doubted = Self::doubt(source, &self.device);
-        report(self.put(source, Some(&doubted)));
-        one::remember(&self.noted_at, doubted);
+        self.put_or_remember(&self.doubt(source));
     }
 }
 

@@ -2,23 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 use super::device::TriedDevice;
 use super::source::Mark;
-use super::tag::Compared;
+use super::tag;
+use crate::clock;
 use crate::encoding::objects;
 use crate::error::KeystoreError;
 use crate::file::{self, Lock, names};
 
-/// More sources than any operator has; older refusals are dropped first.
+/// More PINs than anybody tries at a device. When so many were refused, one that is not
+/// known is not sent until somebody says so: an older one that makes room for it would be
+/// sent again.
 pub(super) const MOST: usize = 64;
+
+/// Of all devices together.
+const MOST_OF_ALL: usize = 16 * MOST;
 
 /// A PIN that is not sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refusal {
+    /// The same in each file that has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) id: String,
+    /// In how many files it was noted, if it is not one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) copies: Option<usize>,
     pub(super) token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) serial: Option<String>,
+    /// The DID of the key that was to be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// Another device may have this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) shares_name: bool,
     /// Which PIN of a key of a TPM, see [`TriedDevice`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) salt: Option<String>,
@@ -36,31 +57,91 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Whether it is of this device; and of the PIN that this one has, if it says of which.
+    /// That it is not known what came, or will come, of a PIN.
+    pub(super) fn doubt(id: &str, copies: usize, device: &TriedDevice, mark: &Mark) -> Self {
+        Self {
+            id: id.to_owned(),
+            copies: Some(copies).filter(|copies| *copies != 1),
+            token: device.name().to_owned(),
+            serial: device.serial().map(str::to_owned),
+            key: device.key().map(str::to_owned),
+            shares_name: device.shares_name(),
+            salt: device.salt().map(str::to_owned),
+            mark: mark.clone(),
+            at: clock::now(),
+            in_doubt: true,
+            pin: None,
+        }
+    }
+
+    /// Whether it is of this device: of a TPM by the salt of the PIN, of a token by its name,
+    /// if no other one has that, or by a key in it, whatever its label is now.
     pub(super) fn is_by(&self, device: &TriedDevice) -> bool {
-        self.token == device.name()
-            && (self.salt.is_none() || self.salt.as_deref() == device.salt())
+        if let Some(salt) = &self.salt {
+            return device.salt() == Some(salt);
+        }
+        let key = self.key.as_deref();
+        let same_serial = match (self.serial.as_deref(), device.serial()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        let same_name = self.token == device.name();
+        let one_has_it = !self.shares_name && !device.shares_name();
+        (same_name && (one_has_it || key == device.key()))
+            || (key.is_some() && key == device.key() && same_serial)
     }
 
-    /// Whether it is of this version of a source, by this device.
-    pub(super) fn is_of(&self, device: &TriedDevice, mark: &Mark) -> bool {
-        self.is_by(device) && self.mark == *mark
+    /// Whether it is this one, in another file.
+    pub(super) fn is(&self, id: &str) -> bool {
+        !id.is_empty() && self.id == id
+    }
+}
+
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    pub(super) refused: Vec<Refusal>,
+    /// What was noted in other files as well, and counts there no longer: by its id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) forgotten: Vec<String>,
+}
+
+impl Kept {
+    /// What earlier versions have written is the list alone.
+    fn parse(text: &[u8]) -> serde_json::Result<Self> {
+        let kept = match text.trim_ascii_start() {
+            [b'[', ..] => Self { refused: objects::from_slice(text)?, forgotten: Vec::new() },
+            _ => objects::from_slice(text)?,
+        };
+        // It costs work to compare with each of them.
+        if kept.refused.len() > MOST_OF_ALL {
+            return Err(serde_json::Error::custom(format!(
+                "{} entries, which is more than {MOST_OF_ALL}",
+                kept.refused.len()
+            )));
+        }
+        match kept.refused.iter().filter_map(|noted| noted.pin.as_deref()).all(tag::is_one) {
+            true => Ok(kept),
+            false => Err(serde_json::Error::custom("an entry has an invalid value for `pin`")),
+        }
     }
 
-    /// Whether it speaks of this PIN, from wherever it comes now; or, where it does not
-    /// know the PIN, of this version of a source.
-    pub(super) fn is_about(
-        &self,
-        device: &TriedDevice,
-        mark: &Mark,
-        pin: &mut Compared<'_>,
-    ) -> bool {
-        self.is_by(device)
-            && self
-                .pin
-                .as_deref()
-                .and_then(|tag| pin.has(tag))
-                .unwrap_or_else(|| self.mark == *mark)
+    /// In the place of what says the same. The oldest one of this device makes room: whoever
+    /// has it tried all the same has said so.
+    pub(super) fn put(&mut self, device: &TriedDevice, noted: &Refusal) {
+        let says_the_same = |known: &Refusal| match (&known.pin, &noted.pin) {
+            (Some(one), Some(other)) => one == other && known.is_by(device),
+            _ => known.in_doubt && known.mark == noted.mark && known.is_by(device),
+        };
+        self.refused.retain(|known| !known.is(&noted.id) && !says_the_same(known));
+        let of_device = self.refused.iter().filter(|known| known.is_by(device)).count();
+        for _ in MOST..=of_device {
+            let oldest = self.refused.iter().position(|known| known.is_by(device));
+            oldest.map(|oldest| self.refused.remove(oldest));
+        }
+        self.refused.push(noted.clone());
+        self.refused.drain(..self.refused.len().saturating_sub(MOST_OF_ALL));
     }
 }
 
@@ -79,41 +160,58 @@ impl Notes {
         self.directory.join(names::REFUSED)
     }
 
-    pub(super) fn read(&self) -> Result<Vec<Refusal>, KeystoreError> {
+    /// # Errors
+    ///
+    /// [`KeystoreError::Refusals`] if it is not understood: which PINs were refused is not
+    /// known then.
+    pub(super) fn read(&self) -> Result<Kept, KeystoreError> {
         let path = self.path();
-        let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
-        Ok(objects::from_slice(&bytes).unwrap_or_else(|error| {
-            // A damaged note must not lock anybody out.
-            log::warn!("{} cannot be read and is left aside: {error}", path.display());
-            Vec::new()
-        }))
+        let of_file = |path, source| KeystoreError::Refusals { path, source };
+        let bytes = match file::read_private(&path) {
+            Ok(None) => return Ok(Kept::default()),
+            Ok(Some(bytes)) => bytes,
+            // Nobody has a backup of it.
+            Err(error) if file::is_too_long(&path) => return Err(of_file(path, error.into())),
+            Err(error) => return Err(error),
+        };
+        Kept::parse(&bytes).map_err(|error| of_file(path, error.into()))
     }
 
     /// Changes what is noted. The lock of the files may be held meanwhile, by what was
     /// opened, and so may that of a try.
-    pub(super) fn change(&self, change: impl Fn(&mut Vec<Refusal>)) -> Result<(), KeystoreError> {
+    pub(super) fn change(&self, change: impl Fn(&mut Kept)) -> Result<(), KeystoreError> {
         let changed = || {
-            let before = self.read().unwrap_or_default();
+            let before = self.read()?;
             let mut after = before.clone();
             change(&mut after);
-            (before != after).then_some(after)
+            Ok::<_, KeystoreError>((before != after).then_some(after))
         };
         // Nearly always there is nothing to be forgotten.
-        if changed().is_none() {
+        if changed()?.is_none() {
             return Ok(());
         }
         let _lock = Lock::of_notes(&self.directory)?;
         let path = self.path();
         file::sweep_beside(&path);
-        let Some(mut after) = changed() else { return Ok(()) };
-        if after.is_empty() {
+        let Some(mut after) = changed()? else { return Ok(()) };
+        after.forgotten.drain(..after.forgotten.len().saturating_sub(MOST));
+        if after == Kept::default() {
             return file::remove(&path);
         }
-        after.drain(..after.len().saturating_sub(MOST));
-        let text = serde_json::to_vec_pretty(&after).map_err(|source| KeystoreError::Header {
+        let text = serde_json::to_vec_pretty(&after).map_err(|source| KeystoreError::Refusals {
             path: path.clone(),
             source: source.into(),
         })?;
         file::write(&path, &text)
+    }
+
+    /// Removes one that is not understood.
+    pub(super) fn remove_if_unreadable(&self) -> Result<(), KeystoreError> {
+        let Err(KeystoreError::Refusals { path, .. }) = self.read() else { return Ok(()) };
+        let _lock = Lock::of_notes(&self.directory)?;
+        match self.read() {
+            Err(KeystoreError::Refusals { .. }) => file::remove(&path),
+            _ => Ok(()),
+        }
     }
 }

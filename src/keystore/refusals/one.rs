@@ -1,7 +1,6 @@
 //! One PIN at a time: who has begun a try is alone with the notes until the device has
 //! answered and that is written down.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +8,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::device::TriedDevice;
 use super::notes::{MOST, Notes, Refusal};
-use super::source::{Mark, Place};
+use super::source::Mark;
 use super::tag::{Compared, Stretching};
-use crate::error::KeystoreError;
+use crate::error::{KeystoreError, NotCompared};
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
 use crate::secret::LockedText;
@@ -31,35 +30,52 @@ fn here() -> MutexGuard<'static, Here> {
     HERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Remembers it for this process.
-pub(super) fn remember(noted: &Path, refusal: Refusal) {
+/// What this process remembers at most, of all homes and devices.
+const MOST_HERE: usize = 16 * MOST;
+
+/// Remembers it for this process, for each directory in which it should be noted.
+pub(super) fn remember(noted: &[PathBuf], refusal: &Refusal) {
     let known = &mut here().refused;
     known.retain(|(at, known)| {
-        let is_it = known.token == refusal.token && known.mark == refusal.mark;
-        let is_another = known.pin.is_some() && known.pin != refusal.pin;
-        at != noted || known.salt != refusal.salt || !is_it || is_another
+        let is_doubt = known.in_doubt && known.mark == refusal.mark && known.key == refusal.key;
+        let is_it = known.is(&refusal.id) || (is_doubt && known.token == refusal.token);
+        !noted.contains(at) || !is_it
     });
-    known.push((noted.to_owned(), refusal));
-    let too_many = known.len().saturating_sub(MOST);
+    known.extend(noted.iter().map(|at| (at.clone(), refusal.clone())));
+    let too_many = known.len().saturating_sub(MOST_HERE);
     known.drain(..too_many);
 }
 
 /// Forgets some of what this process remembers.
-pub(super) fn forget(noted: &Path, mut which: impl FnMut(&Refusal) -> bool) {
-    here().refused.retain(|(at, refusal)| at != noted || !which(refusal));
+pub(super) fn forget(noted: &[PathBuf], mut which: impl FnMut(&Refusal) -> bool) {
+    here().refused.retain(|(at, refusal)| !noted.contains(at) || !which(refusal));
 }
 
 /// A try that has begun. Until it is dropped, no other one begins in this home; nor, where
 /// homes share a directory for it, at this device.
 pub(super) struct OneTry {
     device: TriedDevice,
-    /// Where it is noted: each is looked at, and the first that takes a note has it.
+    /// Where it is noted: each is looked at, and each is written.
     notes: Vec<Notes>,
-    /// The directory of the first one, by its one name.
-    noted_at: PathBuf,
+    /// Their directories, each by its one name.
+    noted_at: Vec<PathBuf>,
     /// Keep other processes out; freed before the turn.
     _locks: Vec<Lock>,
     _turn: Turn,
+}
+
+/// What is known of PINs at a device.
+pub(super) struct Known {
+    token: String,
+    /// And which file says so.
+    refusals: Vec<(Refusal, PathBuf)>,
+}
+
+/// Why a PIN may not be sent.
+enum Barred<'a> {
+    ByWhatIsNotedOfIt(&'a Refusal, &'a Path),
+    /// It may be one of those that were refused.
+    NotCompared(NotCompared, &'a Path),
 }
 
 impl OneTry {
@@ -67,15 +83,25 @@ impl OneTry {
         store: &IdentityStore,
         device: &TriedDevice,
     ) -> Result<Self, KeystoreError> {
-        let turn = Turn::wait(store.home())?;
+        let being_tried = |error| match error {
+            KeystoreError::InUse { holder, .. } => {
+                KeystoreError::PinBeingTried { token: device.name().to_owned(), holder }
+            }
+            error => error,
+        };
+        let turn = Turn::wait(store.home()).map_err(being_tried)?;
         // In this order everywhere.
-        let shared = device.directory(store.state.as_deref());
-        let directories = shared.iter().map(PathBuf::as_path).chain([store.home()]);
-        let locks = directories.map(Lock::of_tries).collect::<Result<_, _>>()?;
-        let of_all = shared.as_deref().filter(|_| device.has_one_pin());
-        let notes = of_all.into_iter().chain([store.home()]).map(Notes::of).collect();
-        let noted_at = of_all.map_or_else(|| turn.0.clone(), one_name);
-        Ok(Self { device: device.clone(), notes, noted_at, _locks: locks, _turn: turn })
+        let shared = device.shared(store.state.as_deref())?;
+        let directories = shared.locked.iter().map(PathBuf::as_path).chain([store.home()]);
+        let locks = directories.map(Lock::of_tries).collect::<Result<_, _>>();
+        let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([store.home()]).collect();
+        Ok(Self {
+            device: device.clone(),
+            notes: noted.iter().copied().map(Notes::of).collect(),
+            noted_at: noted.into_iter().map(one_name).collect(),
+            _locks: locks.map_err(being_tried)?,
+            _turn: turn,
+        })
     }
 
     pub(super) const fn device(&self) -> &TriedDevice {
@@ -86,66 +112,130 @@ impl OneTry {
         &self.notes
     }
 
-    pub(super) fn noted_at(&self) -> &Path {
+    pub(super) fn noted_at(&self) -> &[PathBuf] {
         &self.noted_at
     }
 
-    /// What is known of a PIN, and which file says so.
-    fn find(
-        &self,
-        is_it: impl FnMut(&Refusal) -> bool + Copy,
-    ) -> Result<Option<(Refusal, PathBuf)>, KeystoreError> {
+    /// What is noted of this device, in any of the files or by this process, and was
+    /// forgotten in none.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or is not understood.
+    pub(super) fn known(&self) -> Result<Known, KeystoreError> {
+        let (mut noted, mut forgotten) = (Vec::new(), BTreeSet::new());
         for notes in &self.notes {
-            if let Some(noted) = notes.read()?.into_iter().find(is_it) {
-                return Ok(Some((noted, notes.path())));
-            }
+            let kept = notes.read()?;
+            noted.extend(kept.refused.into_iter().map(|refusal| (refusal, notes.path())));
+            forgotten.extend(kept.forgotten);
         }
+        let home = self.notes.last().map(Notes::path).unwrap_or_default();
         let here = here();
-        let mut known = here.refused.iter().filter(|(at, _)| *at == self.noted_at);
-        let mut is_it = is_it;
-        let noted = known.find(|(_, noted)| is_it(noted)).map(|(_, noted)| noted.clone());
-        Ok(noted.zip(self.notes.last().map(Notes::path)))
+        let remembered = here.refused.iter().filter(|(at, _)| self.noted_at.contains(at));
+        noted.extend(remembered.map(|(_, refusal)| (refusal.clone(), home.clone())));
+        let mut ids = BTreeSet::new();
+        noted.retain(|(refusal, _)| {
+            refusal.is_by(&self.device)
+                && (refusal.id.is_empty()
+                    || (!forgotten.contains(&refusal.id) && ids.insert(refusal.id.clone())))
+        });
+        Ok(Known { token: self.device.name().to_owned(), refusals: noted })
     }
 
-    /// What is noted of a PIN, from this version of its source.
-    pub(super) fn noted(
+    /// Whether the device has refused this PIN, or may have. One that is kept nowhere has
+    /// no `mark`.
+    pub(super) fn check(
         &self,
-        mark: &Mark,
+        source_name: impl ToString,
+        mark: Option<&Mark>,
         pin: &LockedText,
-    ) -> Result<Option<Refusal>, KeystoreError> {
-        let compared = RefCell::new(Compared::new(pin));
-        let is_it = |noted: &Refusal| {
-            noted.is_of(&self.device, mark)
-                && noted.is_about(&self.device, mark, &mut compared.borrow_mut())
+    ) -> Result<(), KeystoreError> {
+        self.known()?.check(source_name, mark, pin, &mut Compared::default())
+    }
+}
+
+impl Known {
+    pub(super) fn check(
+        &self,
+        source_name: impl ToString,
+        mark: Option<&Mark>,
+        pin: &LockedText,
+        compared: &mut Compared,
+    ) -> Result<(), KeystoreError> {
+        let Some(barred) = self.barring(mark, pin, compared).into_iter().next() else {
+            return Ok(());
         };
-        Ok(self.find(is_it)?.map(|(noted, _)| noted))
+        let (token, source_name) = (self.token.clone(), source_name.to_string());
+        Err(match barred {
+            Barred::ByWhatIsNotedOfIt(Refusal { at, in_doubt, .. }, note) => {
+                let (at, note) = (*at, note.to_owned());
+                match in_doubt {
+                    true => KeystoreError::PinInDoubt { token, source_name, at, note },
+                    false => KeystoreError::RefusedBefore { token, source_name, at, note },
+                }
+            }
+            Barred::NotCompared(problem, note) => {
+                KeystoreError::PinNotCompared { token, source_name, note: note.to_owned(), problem }
+            }
+        })
+    }
+
+    /// What bars this PIN, clear reasons first.
+    fn barring(
+        &self,
+        mark: Option<&Mark>,
+        pin: &LockedText,
+        compared: &mut Compared,
+    ) -> Vec<Barred<'_>> {
+        let (mut clear, mut not_compared) = (Vec::new(), Vec::new());
+        for (refusal, note) in &self.refusals {
+            let of_source = mark == Some(&refusal.mark);
+            let is_it = match &refusal.pin {
+                Some(tag) => compared.has(tag, pin),
+                None if refusal.in_doubt || of_source => Ok(of_source),
+                None => Err(NotCompared::Untagged),
+            };
+            match is_it {
+                Ok(true) => clear.push(Barred::ByWhatIsNotedOfIt(refusal, note)),
+                Ok(false) => {}
+                Err(why) => not_compared.push(Barred::NotCompared(why, note)),
+            }
+        }
+        if let (true, Some((_, note))) = (self.is_full(), self.refusals.last()) {
+            not_compared.push(Barred::NotCompared(NotCompared::Full { refused: MOST }, note));
+        }
+        clear.extend(not_compared);
+        clear
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.refusals.len() >= MOST
+    }
+
+    /// What says of this PIN that it was refused or is in doubt, and what might be of it.
+    pub(super) fn about(
+        &self,
+        mark: Option<&Mark>,
+        pin: &LockedText,
+        compared: &mut Compared,
+    ) -> Vec<Refusal> {
+        let mut about = Vec::new();
+        for (refusal, _) in &self.refusals {
+            let is_it = match &refusal.pin {
+                Some(tag) => compared.has(tag, pin).unwrap_or(false),
+                None => !refusal.in_doubt || mark == Some(&refusal.mark),
+            };
+            if is_it {
+                about.push(refusal.clone());
+            }
+        }
+        about
     }
 
     /// How tags are made here: as those that are noted already.
-    pub(super) fn stretching(&self, work_factor: u8) -> Option<Stretching> {
-        let of = |noted: &Refusal| noted.pin.as_deref().and_then(Stretching::of);
-        let noted = self.find(|noted| of(noted).is_some()).unwrap_or_default();
-        match noted.and_then(|(noted, _)| of(&noted)) {
-            Some(known) => Some(known),
-            None => Stretching::generate(work_factor),
-        }
-    }
-
-    /// Whether the device has refused this PIN, or may have.
-    pub(super) fn check(
-        &self,
-        place: &Place,
-        mark: &Mark,
-        pin: &LockedText,
-    ) -> Result<(), KeystoreError> {
-        let (device, compared) = (&self.device, RefCell::new(Compared::new(pin)));
-        let known = self.find(|noted| noted.is_about(device, mark, &mut compared.borrow_mut()))?;
-        let Some((Refusal { token, at, in_doubt, .. }, note)) = known else { return Ok(()) };
-        let source_name = place.to_string();
-        Err(match in_doubt {
-            true => KeystoreError::PinInDoubt { token, source_name, at, note },
-            false => KeystoreError::RefusedBefore { token, source_name, at, note },
-        })
+    pub(super) fn stretching(&self) -> Option<Stretching> {
+        let mut tags = self.refusals.iter().filter_map(|(noted, _)| noted.pin.as_deref());
+        tags.find_map(Stretching::of)
     }
 }
 

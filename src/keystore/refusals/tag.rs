@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::agefile;
 use crate::encoding::hex;
+use crate::error::NotCompared;
 use crate::secret::{LockedText, leaving_no_trace_of_much};
 
 /// Most log2 of scrypt's `N` for a new tag: 32 MiB, and about a tenth of a second. Less
@@ -21,7 +22,11 @@ use crate::secret::{LockedText, leaving_no_trace_of_much};
 const LOG_N: u8 = 15;
 
 /// What a note may ask for.
-const ALLOWED: RangeInclusive<u8> = 10..=18;
+const ALLOWED: RangeInclusive<u8> = 10..=LOG_N;
+
+/// A PIN is compared by so many salts at most: all tags of a device that one file has are
+/// made with one, and a note that was made up costs nobody hours.
+const MOST_SALTS: usize = 4;
 
 /// Bytes of the salt.
 const SALT: usize = 16;
@@ -52,28 +57,56 @@ impl Stretching {
         Some(Self { log_n, salt })
     }
 
-    pub(super) fn tag(self, pin: &LockedText) -> Option<String> {
-        let tag = hex::encode(&stretched(pin, self)?);
-        Some(format!("{}:{}:{tag}", self.log_n, hex::encode(&self.salt)))
+    fn tag(self, tag: [u8; LENGTH]) -> String {
+        format!("{}:{}:{}", self.log_n, hex::encode(&self.salt), hex::encode(&tag))
     }
 }
 
-/// A PIN that is compared with what is noted: scrypt once for each salt.
-pub(super) struct Compared<'a> {
-    pin: &'a LockedText,
-    known: BTreeMap<Stretching, Option<[u8; LENGTH]>>,
+/// Whether it is a tag.
+pub(super) fn is_one(tag: &str) -> bool {
+    read(tag).is_some()
 }
 
-impl<'a> Compared<'a> {
-    pub(super) const fn new(pin: &'a LockedText) -> Self {
-        Self { pin, known: BTreeMap::new() }
+fn read(tag: &str) -> Option<(Stretching, [u8; LENGTH])> {
+    let (how, tag) = (Stretching::of(tag)?, hex::decode(tag.rsplit_once(':')?.1)?);
+    Some((how, tag.try_into().ok()?))
+}
+
+/// What a PIN is compared by: scrypt once for each salt.
+#[derive(Default)]
+pub(super) struct Compared {
+    known: BTreeMap<Stretching, [u8; LENGTH]>,
+}
+
+impl Compared {
+    /// Whether the PIN, which is the same each time, has this tag.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be told.
+    pub(super) fn has(&mut self, tag: &str, pin: &LockedText) -> Result<bool, NotCompared> {
+        let (how, tag) = read(tag).ok_or(NotCompared::Untagged)?;
+        Ok(self.stretched(how, pin)?.as_slice().ct_eq(&tag).into())
     }
 
-    /// Whether it has this tag; `None` if that cannot be told.
-    pub(super) fn has(&mut self, tag: &str) -> Option<bool> {
-        let (how, tag) = (Stretching::of(tag)?, hex::decode(tag.rsplit_once(':')?.1)?);
-        let own = *self.known.entry(how).or_insert_with(|| stretched(self.pin, how));
-        Some(own?.as_slice().ct_eq(&tag).into())
+    /// The tag of the PIN; `None` if there is no memory for it.
+    pub(super) fn tag(&mut self, how: Stretching, pin: &LockedText) -> Option<String> {
+        Some(how.tag(self.stretched(how, pin).ok()?))
+    }
+
+    fn stretched(
+        &mut self,
+        how: Stretching,
+        pin: &LockedText,
+    ) -> Result<[u8; LENGTH], NotCompared> {
+        if let Some(known) = self.known.get(&how) {
+            return Ok(*known);
+        }
+        if self.known.len() == MOST_SALTS {
+            return Err(NotCompared::ManySalts);
+        }
+        let new = stretched(pin, how).ok_or(NotCompared::NoMemory { log_n: how.log_n })?;
+        Ok(*self.known.entry(how).or_insert(new))
     }
 }
 
@@ -100,20 +133,32 @@ mod tests {
     fn a_tag_is_that_of_one_pin_and_tells_little_of_it() {
         let pin = LockedText::from("1234");
         let how = Stretching { log_n: 11, salt: [7; SALT] };
-        let tag = how.tag(&pin).unwrap();
+        let tag = Compared::default().tag(how, &pin).unwrap();
         assert_eq!(tag.len(), "11:".len() + 2 * SALT + ":".len() + 2 * LENGTH);
-        assert_eq!(Compared::new(&pin).has(&tag), Some(true));
+        assert_eq!(Compared::default().has(&tag, &pin), Ok(true));
         assert_eq!(Stretching::of(&tag), Some(how));
         let mut others = ["123", "12345", "1234\0"]
             .into_iter()
-            .filter(|other| Compared::new(&LockedText::from(*other)).has(&tag) == Some(true));
+            .filter(|other| Compared::default().has(&tag, &LockedText::from(*other)) == Ok(true));
         assert_eq!(others.next(), None);
-        // A note that was made up costs nobody hours.
-        for none in ["no tag", &tag.replacen("11", "30", 1), &tag.replacen("11", "9", 1)] {
-            assert_eq!(Compared::new(&pin).has(none), None);
-        }
         for (work_factor, log_n) in [(18, 15), (12, 12), (1, 10)] {
             assert_eq!(Stretching::generate(work_factor).unwrap().log_n, log_n);
         }
+    }
+
+    #[test]
+    fn a_note_that_was_made_up_costs_nobody_hours() {
+        let tag = |log_n: u8, salt: u8| Stretching { log_n, salt: [salt; SALT] }.tag([0, 0]);
+        assert!(is_one(&tag(15, 0)));
+        for none in
+            ["no tag", &tag(16, 0), &tag(9, 0), &tag(10, 0)[1..], &format!("{}00", tag(10, 0))]
+        {
+            assert!(!is_one(none), "{none}");
+        }
+        let (pin, mut compared) = (LockedText::from("1234"), Compared::default());
+        let told: Vec<_> = (0..30).map(|salt| compared.has(&tag(10, salt), &pin)).collect();
+        let (first, others) = told.split_at(MOST_SALTS);
+        assert!(first.iter().all(Result::is_ok));
+        assert!(others.iter().all(|told| *told == Err(NotCompared::ManySalts)));
     }
 }

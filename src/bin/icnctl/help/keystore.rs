@@ -1,7 +1,7 @@
 //! What to try next with the files of an identity.
 
 use icn_identity::backend::BackendKind;
-use icn_identity::error::{FormatError, KeystoreError, OpenError};
+use icn_identity::error::{FormatError, KeystoreError, NotCompared, OpenError};
 
 use super::Help;
 
@@ -68,6 +68,21 @@ impl Help for KeystoreError {
                     "make sure of the PIN, and look whether wrong ones were counted, where the \
                      device tells that (`icnctl backend doctor`); then run the command once with \
                      --retry-pin, or remove {}",
+                    note.display()
+                ));
+            }
+            Self::PinNotCompared { note, problem: NotCompared::NoMemory { .. }, .. } => {
+                return Some(format!(
+                    "allow the process that much more (`ulimit -v`, or `MemoryMax=` of its \
+                     service); or make sure of the PIN, and run the command once with \
+                     --retry-pin, or remove {}",
+                    note.display()
+                ));
+            }
+            Self::PinNotCompared { note, .. } | Self::Refusals { path: note, .. } => {
+                return Some(format!(
+                    "make sure of the PIN; then run the command once with --retry-pin, or \
+                     remove {}",
                     note.display()
                 ));
             }

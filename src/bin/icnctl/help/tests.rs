@@ -9,7 +9,7 @@ use icn_identity::config::ConfigError;
 use icn_identity::did::InvalidDocument;
 use icn_identity::error::{
     BackupError, DeviceError, Error, ExportError, FormatError, KeystoreError, LegacyError,
-    OpenError, Pkcs11Error, SignError, TpmError,
+    NotCompared, OpenError, Pkcs11Error, SignError, TpmError,
 };
 use icn_identity::rotation::RotationError;
 use icn_identity::{AlgorithmId, Did, ProvenanceKind};
@@ -66,6 +66,16 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
             "--retry-pin",
             "remove /h/refused.json",
         ],
+    );
+    let (token_name, note) = (token(), "/h/refused.json".into());
+    let problem = NotCompared::Untagged;
+    assert_says(
+        KeystoreError::PinNotCompared { token: token_name, source_name: "x".into(), note, problem },
+        &["make sure of the PIN", "--retry-pin", "remove /h/refused.json"],
+    );
+    assert_says(
+        KeystoreError::Refusals { path: "/h/refused.json".into(), source: "x".into() },
+        &["make sure of the PIN", "--retry-pin", "remove /h/refused.json"],
     );
     let (full, repair) = (|| "the disk is full".into(), || "make room: df -h /h".to_owned());
     let unnoted = ["make room: df -h", "--retry-pin", "allow_unnoted_try = true", "at each start"];

@@ -5,7 +5,7 @@ use crate::bundle::DecryptError;
 use crate::config::ConfigError;
 use crate::error::{
     BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
-    KeystoreError, LegacyError, MigrationError, OpenError, Pkcs11Error, WaysOut,
+    KeystoreError, LegacyError, MigrationError, NotCompared, OpenError, Pkcs11Error, WaysOut,
 };
 use crate::evidence::ProvenanceKind;
 use crate::locator::BackendKind;
@@ -71,6 +71,10 @@ fn of_the_keystore() {
     let path = || "/x".into();
     let refused =
         E::RefusedBefore { token: "t".into(), source_name: "s".into(), at: 0, note: "/x".into() };
+    let not_compared = |problem| {
+        let (token, source_name) = (String::new(), String::new());
+        E::PinNotCompared { token, source_name, note: "/x".into(), problem }
+    };
     let t = || "text".to_owned();
     let busy = Box::new(io(io::ErrorKind::ResourceBusy));
     check(
@@ -135,6 +139,12 @@ fn of_the_keystore() {
                 E::PinInDoubt { token: t(), source_name: t(), at: 0, note: path() },
                 K::WrongCredential,
             ),
+            (not_compared(NotCompared::Full { refused: 64 }), K::WrongCredential),
+            (not_compared(NotCompared::Untagged), K::WrongCredential),
+            (not_compared(NotCompared::ManySalts), K::WrongCredential),
+            (not_compared(NotCompared::NoMemory { log_n: 15 }), K::Busy),
+            (E::Refusals { path: path(), source: boxed() }, K::Damaged),
+            (E::PinBeingTried { token: t(), holder: t() }, K::InUse),
             (E::NoPassphrase { backend: BackendKind::Age }, K::Unsupported),
             (E::NoSeed { backend: BackendKind::Age }, K::Unsupported),
             (E::NoSeed { backend: BackendKind::Pkcs11 }, K::Unsupported),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Two homes of one user, which share a directory.
-fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
+pub(super) fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
     let (mut one, mut other) = (Device::new(), Device::new());
     let state = one.source.with_file_name("state");
     for device in [&mut one, &mut other] {
@@ -45,10 +45,12 @@ fn two_homes_on_one_tpm_wait_for_each_other_and_know_nothing_of_each_others_pins
     let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for device in [&one, &other] {
-            let (tpm, begun, ended) = (&tpm, &begun, &ended);
+            let (begun, ended) = (&begun, &ended);
+            let salt = device.store.home().to_str().unwrap();
+            let tpm = tpm.clone().with_salt(Some(salt.as_bytes()));
             scope.spawn(move || {
                 let (place, read) = (Place::File(device.source.clone()), || Ok("same".into()));
-                let sent = device.store.try_once(tpm, &place, false, read, |pin| {
+                let sent = device.store.try_once(&tpm, &place, false, read, |pin| {
                     let before = begun.fetch_add(1, Ordering::SeqCst);
                     assert_eq!(before, ended.load(Ordering::SeqCst), "two at a time");
                     std::thread::sleep(std::time::Duration::from_millis(30));

@@ -1,0 +1,135 @@
+//! What tells one device from another one, and who shares what is noted of it.
+
+use super::homes::two_homes;
+use super::*;
+
+const KEY: u8 = 1;
+const OTHER_KEY: u8 = 2;
+
+fn did(seed: u8) -> crate::did::Did {
+    let public = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key();
+    let key = crate::algorithm::VerifyingKey::from_bytes(
+        crate::algorithm::AlgorithmId::Ed25519,
+        public.as_bytes(),
+    );
+    crate::did::Did::from_key(crate::did::DidMethod::Icn, &key.unwrap()).unwrap()
+}
+
+fn named(label: &str, serial: &str, key: u8, shares_name: bool) -> TriedDevice {
+    TriedDevice::new(format!("{label} (serial {serial})"), PinOwner::Token)
+        .with_serial(serial, shares_name)
+        .with_key(Some(&did(key)))
+}
+
+/// By this home; whether it was sent.
+fn sends(home: &Device, device: &TriedDevice, pin: &'static str, answer: &Result<(), ()>) -> bool {
+    let (place, read) = (Place::Variable("PIN".to_owned()), || Ok(pin.into()));
+    let sent = AtomicUsize::new(0);
+    let came = home.store.try_once(device, &place, false, read, |pin| {
+        sent.fetch_add(1, Ordering::SeqCst);
+        note(&pin, &answer.map_err(|()| wrong()));
+        answer.map_err(|()| wrong())
+    });
+    // As the next process.
+    forget_here(home);
+    let sent = sent.into_inner() == 1;
+    assert!(sent || refused_before(&came), "{came:?}");
+    sent
+}
+
+#[test]
+fn a_note_is_of_the_device_and_not_of_its_namesake() {
+    let is_noted = |noted: &TriedDevice, asked: &TriedDevice| {
+        let home = Device::new();
+        assert!(sends(&home, noted, "wrong", &Err(())));
+        let other_is_sent = sends(&home, asked, "wrong", &Err(()));
+        // What a namesake takes has nothing forgotten either.
+        let right_is_sent = sends(&home, asked, "right", &Ok(()));
+        assert!(right_is_sent);
+        assert_eq!(sends(&home, noted, "wrong", &Err(())), !other_is_sent);
+        !other_is_sent
+    };
+    let one = named("a", "1", KEY, false);
+    assert!(is_noted(&one, &one));
+    // All keys of a token have one PIN, and a key is where it was when its token has
+    // another label.
+    assert!(is_noted(&one, &named("a", "1", OTHER_KEY, false)));
+    assert!(is_noted(&one, &named("b", "1", KEY, false)));
+    assert!(!is_noted(&one, &named("a", "2", KEY, false)));
+    assert!(!is_noted(&one, &named("b", "1", OTHER_KEY, false)));
+    // Where two have one name the key tells.
+    let shared = named("a", "0", KEY, true);
+    assert!(is_noted(&shared, &shared));
+    assert!(is_noted(&shared, &named("b", "0", KEY, true)));
+    for is_alone_now in [true, false] {
+        assert!(!is_noted(&shared, &named("a", "0", OTHER_KEY, is_alone_now)));
+    }
+    // A key of a TPM is told by the salt of its PIN, whatever the TPM is called.
+    let of_tpm = |name: &str, salt: &[u8]| {
+        TriedDevice::new(name, PinOwner::KeyOfTpm)
+            .with_parent(Some(b"parent"))
+            .with_salt(Some(salt))
+    };
+    let home = Device::new();
+    assert!(sends(&home, &of_tpm("host=a,port=1", b"salt"), "wrong", &Err(())));
+    assert!(!sends(&home, &of_tpm("port=1,host=a", b"salt"), "wrong", &Err(())));
+    assert!(sends(&home, &of_tpm("host=a,port=1", b"other"), "wrong", &Err(())));
+}
+
+/// Whoever shares a home or a state directory knows what was refused.
+#[test]
+fn a_refused_pin_is_known_by_whoever_shares_a_home_or_a_state_directory() {
+    for owner in [PinOwner::Token, PinOwner::TokenOfTpm, PinOwner::KeyOfTpm] {
+        let (one, other, device) = two_homes(owner);
+        let device = device.with_parent(Some(b"parent")).with_salt(Some(b"salt"));
+        assert!(sends(&one, &device, "wrong", &Err(())));
+        // Another home, and the same one with another directory, or none.
+        assert!(!sends(&other, &device, "wrong", &Err(())));
+        for state in [None, Some(one.source.with_file_name("elsewhere"))] {
+            let store = one.store.clone().with_state_directory(state);
+            let again = Device { store, ..Device::new() };
+            assert!(!sends(&again, &device, "wrong", &Err(())), "{owner:?}");
+        }
+        // A variable keeps each one.
+        assert!(sends(&one, &device, "wrong too", &Err(())));
+        for (home, pin) in [(&one, "wrong"), (&other, "wrong too"), (&other, "wrong")] {
+            assert!(!sends(home, &device, pin, &Err(())), "{owner:?} {pin}");
+        }
+    }
+}
+
+/// A token that takes a right PIN counts anew: what one file has forgotten, no other one
+/// brings back.
+#[test]
+fn what_is_forgotten_in_one_place_counts_in_no_other() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    let alone = Device { store: one.store.clone().with_state_directory(None), ..Device::new() };
+    for (refused_in, taken_in) in [(&one, &alone), (&alone, &one), (&other, &one), (&one, &other)] {
+        assert!(sends(refused_in, &token, "changed", &Err(())));
+        assert!(sends(taken_in, &token, "right", &Ok(())));
+        for home in [&one, &alone, &other] {
+            // It was changed to this one meanwhile.
+            assert!(sends(home, &token, "changed", &Ok(())));
+        }
+    }
+}
+
+#[test]
+fn a_directory_of_a_device_that_is_not_safe_is_named_and_nothing_is_sent() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (one, _other, token) = two_homes(PinOwner::Token);
+    assert!(sends(&one, &token, "wrong", &Err(())));
+    let shared = token.shared(one.store.state_directory()).unwrap().noted.unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+    let place = Place::Variable("PIN".to_owned());
+    let unsafe_one = one.store.try_once(&token, &place, true, || Ok("new".into()), |_| Ok(()));
+    let Err(Error::Keystore(error @ KeystoreError::Unsafe { .. })) = unsafe_one else {
+        panic!("{unsafe_one:?}")
+    };
+    assert!(error.to_string().contains(shared.to_str().unwrap()), "{error}");
+    assert!(error.help().unwrap().contains("chmod"), "{error:?}");
+    // Where none can be made, each home goes by itself.
+    let in_a_file = one.store.clone().with_state_directory(Some(one.source.join("state")));
+    let alone = Device { store: in_a_file, ..Device::new() };
+    assert!(!sends(&alone, &token, "wrong", &Err(())));
+}
