@@ -14,11 +14,11 @@ mod turns;
 use std::io;
 use std::str::FromStr as _;
 
-use ::age::{DecryptError, Decryptor, Identity, Recipient, scrypt, x25519};
+use ::age::{DecryptError, Identity, Recipient, scrypt, x25519};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
-pub(crate) use self::form::check_form;
+pub(crate) use self::form::{check_form, is_for_passphrase};
 pub(crate) use self::header::{HeaderLines, UnendedStanza};
 pub(crate) use self::memory::NoMemory;
 pub(crate) use self::turns::sharing;
@@ -63,14 +63,6 @@ pub(crate) fn decrypt_with_passphrase(
         (OpenError::WrongPassphrase, Some(problem)) => OpenError::OddPassphrase { problem },
         (error, _) => error,
     })
-}
-
-/// That a file is one of age that a passphrase opens, as far as its header shows.
-pub(crate) fn check_passphrase_file(file: &[u8]) -> Result<(), OpenError> {
-    match Decryptor::new_buffered(file).map_err(refused)?.is_scrypt() {
-        true => Ok(()),
-        false => Err(refused(DecryptError::NoMatchingKeys)),
-    }
 }
 
 /// As [`decrypt_with_passphrase`], with the error of age. Each form of the passphrase is tried.

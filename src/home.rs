@@ -186,9 +186,33 @@ impl Home {
     ///
     /// As [`Self::locate`], but that no device is asked.
     pub fn header(&self) -> Result<Header, Error> {
-        let header = self.store.header()?;
-        self.store.check(&header, self.config.identity.backend, self.pinned()?)?;
-        Ok(header)
+        let found = || {
+            let header = self.store.header()?;
+            self.store.check(&header, self.config.identity.backend, self.pinned()?)?;
+            Ok(header)
+        };
+        found().map_err(|error| self.explain(error))
+    }
+
+    /// An error of the files of the identity, by what is pinned, and by whether there is a
+    /// configuration at all.
+    fn explain(&self, error: Error) -> Error {
+        match (error, &self.config.identity.did) {
+            (Error::Keystore(KeystoreError::NoIdentity { .. }), Some(did)) => {
+                let (path, did) = (self.config_path.clone(), did.clone());
+                KeystoreError::PinnedNotThere { path, did, note: None, in_the_way: None }.into()
+            }
+            (Error::Keystore(KeystoreError::NotConfigured { what, found, configured }), None) => {
+                let path = self.config_path.clone();
+                match self.store.header() {
+                    Ok(header) if !path.exists() => {
+                        KeystoreError::NoConfiguration { path, backend: header.backend() }.into()
+                    }
+                    _ => KeystoreError::NotConfigured { what, found, configured }.into(),
+                }
+            }
+            (error, _) => error,
+        }
     }
 
     /// **Blocks** on device and files. Finds the identity: does all that needs no
@@ -201,9 +225,10 @@ impl Home {
     pub fn locate(&self) -> Result<LockedIdentity<'_>, Error> {
         let (backend, pinned) = (self.backend()?, self.pinned()?);
         let located = match &self.moved {
-            Some(locator) => self.store.locate_at(backend, locator, pinned)?,
-            None => self.store.locate(backend, pinned)?,
+            Some(locator) => self.store.locate_at(backend, locator, pinned),
+            None => self.store.locate(backend, pinned),
         };
+        let located = located.map_err(|error| self.explain(error))?;
         Ok(LockedIdentity::new(self, located))
     }
 

@@ -2,7 +2,7 @@
 
 use ::age::Decryptor;
 
-use super::{OUR_HEADER, check_header, slow};
+use super::{ANY_HEADER, OUR_HEADER, check_header, slow};
 use crate::fault::OpenError;
 
 /// After the header: a nonce, and the last chunk, which is not empty and has a tag.
@@ -37,6 +37,12 @@ pub(crate) fn check_form(
         Some(required) => Err(OpenError::ExcessiveWork { required, limit: max_work_factor }),
         None => Ok(()),
     }
+}
+
+/// Whether an age file is for a passphrase; `None` if its header is not whole.
+pub(crate) fn is_for_passphrase(file: &[u8]) -> Option<bool> {
+    check_header(file, ANY_HEADER).ok()?;
+    Some(Decryptor::new_buffered(file).ok()?.is_scrypt())
 }
 
 /// What follows the line with the MAC.

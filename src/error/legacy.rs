@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::did::Did;
+use crate::fault::quoted;
 use crate::kind::{ErrorKind, explain};
 
 /// Why an older file was not imported. Names fields, never their values.
@@ -12,6 +13,21 @@ pub enum LegacyError {
     /// The file is ASCII armor around an age file.
     #[error("the file is armored age, the older keystores are binary age")]
     Armored,
+    /// The file is no age file.
+    #[error("the file is not an age file but {looks}; the older keystores are age files")]
+    NotAge {
+        /// What it looks like.
+        looks: &'static str,
+    },
+    /// It is an age file that is not whole.
+    #[error("the file is an age file whose header is damaged or cut short")]
+    Cut,
+    /// It was encrypted to a key.
+    #[error(
+        "the file was encrypted to a key, as a backup is; the older keystores are encrypted with a \
+         passphrase"
+    )]
+    ToAKey,
     /// What was decrypted is no JSON object.
     #[error("the decrypted file is not a JSON object: line {line}, column {column}")]
     Json {
@@ -133,11 +149,15 @@ impl LegacyError {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Armored | Self::Present | Self::SamePlace { .. } | Self::TooLong { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::Armored
+            | Self::NotAge { .. }
+            | Self::ToAKey
+            | Self::Present
+            | Self::SamePlace { .. }
+            | Self::TooLong { .. } => ErrorKind::InvalidInput,
             Self::UnknownVersion { .. } => ErrorKind::Unsupported,
-            Self::Json { .. }
+            Self::Cut
+            | Self::Json { .. }
             | Self::Missing { .. }
             | Self::Doubled { .. }
             | Self::Field { .. }
@@ -156,6 +176,11 @@ impl LegacyError {
                 "take the armor off and import the result: \
                  sed '/^-----/d' FILE | base64 -d > FILE.age"
             }
+            Self::NotAge { .. } => {
+                "name the keystore file of the older version; docs/import.md lists the formats"
+            }
+            Self::Cut => "import another copy of the file",
+            Self::ToAKey => "restore a backup by its recovery key (`Home::restore`)",
             Self::Present => {
                 "nothing has to be imported: put it, as identity.age, and its identity.json into \
                  the home directory (mode 0700), or restore it from a backup"
@@ -180,7 +205,7 @@ impl LegacyError {
                  configuration if this one is meant to be replaced"
             }
             Self::SamePlace { path } => {
-                let path = path.display();
+                let path = quoted(path);
                 return Some(format!(
                     "move the old file away first: mv -n {path} {path}.old; then import {path}.old"
                 ));

@@ -150,6 +150,14 @@ pub enum KeystoreError {
         /// What `icn.toml` says.
         configured: String,
     },
+    /// There is no configuration, and the identity is not of the backend that is the default.
+    #[error("{} is missing, which says where the key is of the identity that is there ({backend})", path.display())]
+    NoConfiguration {
+        /// The configuration.
+        path: PathBuf,
+        /// What has the key, by the header.
+        backend: BackendKind,
+    },
     /// The configuration pins another DID than would be pinned.
     #[error("{} pins {pinned}, and no other identity is put in its place", path.display())]
     OtherPinned {

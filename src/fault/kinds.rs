@@ -231,9 +231,10 @@ impl KeystoreError {
             Self::NotPinned { .. } | Self::OtherPinned { .. } | Self::Replaced { .. } => {
                 ErrorKind::OtherIdentity
             }
-            Self::NotConfigured { .. } | Self::ConfigNotEdited { .. } | Self::Unpinned { .. } => {
-                ErrorKind::Configuration
-            }
+            Self::NotConfigured { .. }
+            | Self::NoConfiguration { .. }
+            | Self::ConfigNotEdited { .. }
+            | Self::Unpinned { .. } => ErrorKind::Configuration,
             Self::PinnedNotThere { .. } => ErrorKind::NotFound,
             Self::PinNotWritten { source, .. } => {
                 source.downcast_ref().map_or(ErrorKind::Configuration, Self::kind)

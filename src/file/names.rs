@@ -34,9 +34,14 @@ pub(super) const MIGRATION_LOCK: &str = ".migration.lock";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 
+/// How the names of the locks of those who do scrypt begin.
+const TURN: &str = ".scrypt.";
+/// The book of peers of the services that use the identity.
+const PEERS: &str = "peers";
+
 /// Locked by one of those who do scrypt now.
 pub(super) fn turn(number: usize) -> String {
-    format!(".scrypt.{number}")
+    format!("{TURN}{number}")
 }
 
 /// All that there may be in the directory of an identity, in the order in which it is
@@ -55,6 +60,21 @@ pub(crate) const OF_IDENTITY: [&str; 12] = [
     NOTES_LOCK,
     LOCK,
 ];
+
+/// Whether a file of this name says that an identity is, or was to be, in its directory.
+pub(super) fn is_of_one_that_is_there(name: &str) -> bool {
+    let name = name.strip_suffix(PREVIOUS).unwrap_or(name);
+    [HEADER, PAYLOAD, UNFINISHED, MIGRATION].contains(&name)
+}
+
+/// Whether a file of this name may be in such a directory without an identity in it: what
+/// was written before it was made, or is left of one.
+pub(super) fn is_beside_one(name: &str) -> bool {
+    [STAGING, OLD, MIGRATION_LOCK, PEERS].contains(&name)
+        || OF_IDENTITY.contains(&name)
+        || name.starts_with(TURN)
+        || is_unfinished_of_any(name)
+}
 
 /// The previous version of a file, while the new one is being verified.
 pub(crate) fn previous(path: &Path) -> PathBuf {

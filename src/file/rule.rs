@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
-use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -80,35 +79,6 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     Ok(())
 }
 
-/// Checks a directory of ours; a missing one is left to whoever looks into it.
-///
-/// Somebody who could exchange the directory itself could not make us read a
-/// file of theirs (each is judged once it is open), but could put an older copy
-/// of it in its place: so the way to it is judged too.
-pub(crate) fn check_directory(path: &Path) -> Result<(), KeystoreError> {
-    let real = match way_to(path) {
-        Ok(real) => real,
-        Err(KeystoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    };
-    let metadata = fs::symlink_metadata(&real).map_err(io_error("read", path))?;
-    if !metadata.is_dir() {
-        return Err(KeystoreError::NotADirectory { path: path.to_owned() });
-    }
-    let (me, owner) = (me(), metadata.uid());
-    if owner != me {
-        let problem = format!("it belongs to user {owner}, not to user {me}");
-        return Err(not_safe(path, problem, repair::owner(path, owner, me)));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        let problem = format!("its mode is {:04o}", metadata.mode() & 0o7777);
-        return Err(not_safe(path, problem, repair::mode(path, me, "chmod 700")));
-    }
-    Ok(())
-}
-
 /// Goes a path as the system does, through symbolic links, and refuses each
 /// step that a stranger could turn elsewhere. What is at its end is left to the
 /// caller. A group that can write to a directory on the way is not a stranger:
@@ -168,7 +138,10 @@ fn check_above(path: &Path) -> Result<(), KeystoreError> {
     // In a sticky one (/tmp) nobody can exchange what belongs to others.
     if mode & 0o1002 == 0o002 {
         let problem = format!("its mode is {mode:04o}, so that anybody can exchange what is in it");
-        return Err(not_safe(path, problem, repair::mode(path, me(), "chmod o-w")));
+        // Where others are to write, as in /tmp, it is made sticky.
+        let is_shared = ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|it| path == Path::new(it));
+        let command = if is_shared { "chmod +t" } else { "chmod o-w" };
+        return Err(not_safe(path, problem, repair::mode(path, me(), command)));
     }
     Ok(())
 }
@@ -202,7 +175,7 @@ pub(crate) fn name_in_kubernetes(real: &Path) -> Option<PathBuf> {
     is_one.then(|| version.parent().map(|volume| volume.join(name)))?
 }
 
-fn me() -> u32 {
+pub(super) fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 

@@ -1,11 +1,15 @@
 //! What the configuration has to say of an identity, and that it says so first.
 
+use std::path::PathBuf;
+
 use toml_edit::{Table, Value};
 
 use super::Home;
 use crate::backend::{BackendKind, KeyAtRest, Pkcs11Locator, TpmObject};
 use crate::bundle::IdentityBundle;
-use crate::config::{Config, ConfigError, ConfigText, IdentityConfig, set, table};
+use crate::config::{
+    Config, ConfigError, ConfigText, IdentityConfig, PcrIndices, TpmConfig, set, table,
+};
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{Error, KeystoreError};
@@ -40,6 +44,14 @@ impl<'a> Pins<'a> {
     fn lines(&self) -> String {
         let mut text = ConfigText::empty();
         let _ = self.fill(&mut text);
+        if let (None, Some(locator)) = (&self.config.pkcs11, self.locator)
+            && let Ok(identity) = text.identity()
+            && let Some(pkcs11) = table(identity, "pkcs11")
+        {
+            // No file of the identity says which library is loaded.
+            set(pkcs11, "module", "MODULE");
+            Self::fill_token(pkcs11, locator);
+        }
         text.to_string()
     }
 
@@ -63,15 +75,7 @@ impl<'a> Pins<'a> {
         let module = config.module.to_str().ok_or(ConfigError::NotText)?;
         let pkcs11 = table(identity, "pkcs11").ok_or(ConfigError::NotATable)?;
         set(pkcs11, "module", module);
-        set(pkcs11, "token", &locator.token);
-        set(pkcs11, "serial", &locator.serial);
-        set(pkcs11, "key_label", &locator.label);
-        // Trusted, where the header is not: who can change that alone has no PIN sent.
-        if locator.shown {
-            set(pkcs11, "key_shown", true);
-        } else {
-            pkcs11.remove("key_shown");
-        }
+        Self::fill_token(pkcs11, locator);
         if config.slot.is_none() {
             // A key that has moved is no longer in the slot it was in.
             pkcs11.remove("slot");
@@ -84,9 +88,21 @@ impl<'a> Pins<'a> {
         Ok(())
     }
 
+    fn fill_token(pkcs11: &mut Table, locator: &Pkcs11Locator) {
+        set(pkcs11, "token", &locator.token);
+        set(pkcs11, "serial", &locator.serial);
+        set(pkcs11, "key_label", &locator.label);
+        // Trusted, where the header is not: who can change that alone has no PIN sent.
+        if locator.shown {
+            set(pkcs11, "key_shown", true);
+        } else {
+            pkcs11.remove("key_shown");
+        }
+    }
+
     /// What the key was made with, so that the next one is made alike.
     fn fill_tpm(&self, tpm: &mut Table, object: &TpmObject) {
-        let config = self.config.tpm.clone().unwrap_or_default();
+        let config = self.config.tpm.clone().unwrap_or_else(|| as_made(object));
         set(tpm, "device_path", &config.device_path);
         // As people write it.
         let handle = object.parent.handle.map(|handle| format!("{handle:#010x}").parse::<Value>());
@@ -108,6 +124,19 @@ impl<'a> Pins<'a> {
             set(tpm, "approver", approver);
         }
     }
+}
+
+/// As far as an object tells with what it was made.
+fn as_made(object: &TpmObject) -> TpmConfig {
+    let mut config = TpmConfig::default();
+    if let Some(values) = object.policy.pcr.first() {
+        config.pcr_bank = values.bank;
+        let indices: Vec<String> = values.values.keys().map(ToString::to_string).collect();
+        config.pcr_indices = PcrIndices::parse(&indices.join(",")).unwrap_or(config.pcr_indices);
+    }
+    // Of the approver the object has the key, and no file.
+    config.approver = object.policy.authorized.as_ref().map(|_| PathBuf::from("/APPROVER.pem"));
+    config
 }
 
 /// An identity that was made.

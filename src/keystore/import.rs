@@ -18,11 +18,12 @@ use crate::secret::Passphrase;
 
 impl IdentityStore {
     /// **Blocks** on files. Whether an older file can be imported here: no identity
-    /// is there yet, and the file is not where it would be written.
+    /// is there yet, the file is not where it would be written, and it can be such a file as
+    /// far as shows without its passphrase.
     ///
     /// # Errors
     ///
-    /// [`LegacyError::SamePlace`] or [`crate::error::KeystoreError::Exists`].
+    /// [`LegacyError::SamePlace`], [`LegacyError::NotAge`], [`LegacyError::ToAKey`] or [`crate::error::KeystoreError::Exists`].
     pub fn check_import(&self, old: &Path) -> Result<(), Error> {
         let (header, payload) = (self.header_path(), self.payload_path());
         // A renewal writes the other two.
@@ -30,7 +31,8 @@ impl IdentityStore {
         if let Some(path) = ours.into_iter().find(|path| is_same(old, path)) {
             return Err(LegacyError::SamePlace { path }.into());
         }
-        Ok(self.check_vacant()?)
+        self.check_vacant()?;
+        LegacyIdentity::check_file(old)
     }
 
     /// **Blocks** on files. Makes a software identity of version 5 with the DID of an

@@ -151,9 +151,7 @@ impl LegacyIdentity {
     ///
     /// As [`Self::read`], but for what the passphrase shows.
     pub(crate) fn check_file(path: &Path) -> Result<(), Error> {
-        let file = file::read(path)?;
-        check_not_armored(&file)?;
-        Ok(agefile::check_passphrase_file(&file)?)
+        file::check(path)
     }
 
     /// **Blocks** on scrypt. Decrypts and checks a file.
@@ -167,7 +165,7 @@ impl LegacyIdentity {
         passphrase: &Passphrase,
         options: &LegacyOptions,
     ) -> Result<Self, Error> {
-        check_not_armored(file)?;
+        file::check_not_armored(file)?;
         let json = agefile::decrypt_with_passphrase(file, passphrase, options.max_work_factor)?;
         Self::parse(&json, options.discard_tls)
     }
@@ -242,13 +240,6 @@ impl fmt::Debug for LegacyIdentity {
             .field("format", &self.format)
             .field("did", self.did())
             .finish_non_exhaustive()
-    }
-}
-
-fn check_not_armored(file: &[u8]) -> Result<(), LegacyError> {
-    match file.starts_with(b"-----BEGIN AGE") {
-        true => Err(LegacyError::Armored),
-        false => Ok(()),
     }
 }
 

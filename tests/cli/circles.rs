@@ -160,3 +160,141 @@ fn a_header_that_an_editor_has_saved_is_named_with_what_takes_it_back() {
     std::fs::write(home.path("identity.json"), wide).unwrap();
     home.fails(&["sign"], b"x", &["the text is UTF-16, not UTF-8"]);
 }
+
+/// The configuration alone is left, and pins the identity.
+#[test]
+fn an_identity_that_is_pinned_and_lost_is_restored_and_no_other_made() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let saved = backed_up(&home);
+    for name in ["identity.json", "identity.age"] {
+        std::fs::remove_file(home.path(name)).unwrap();
+    }
+    let told = ["pins did:icn:", "but there is no such identity", "restore that identity"];
+    let out = home.beside("x.age").to_str().unwrap().to_owned();
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    for command in [
+        &["sign"][..],
+        &["id", "show"],
+        &["id", "show", "--check"],
+        &["id", "renew"],
+        &["id", "export", "--did-only"],
+        &["id", "backup", "--recipient", recipient, "-o", &out],
+        &["id", "init"],
+    ] {
+        let ran = home.fails(command, b"x", &told);
+        assert!(!ran.err.contains("make one with"), "{command:?}: {}", ran.err);
+    }
+    home.ok(&saved.restore(), b"");
+    home.ok(&["sign"], b"x");
+}
+
+/// As `id show` prints them where a configuration is lost, with what it does not know.
+fn lines_of(ran: &support::home::Ran) -> String {
+    let (_, lines) = ran.err.split_once("are in it").unwrap();
+    let (_, lines) = lines.split_once(":\n").unwrap();
+    lines.to_owned()
+}
+
+#[test]
+fn a_configuration_that_is_lost_is_written_again_as_id_show_prints_it() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let before = home.read("icn.toml");
+    let did = did(&home);
+    std::fs::remove_file(home.path("icn.toml")).unwrap();
+    let missing = home.path("icn.toml").display().to_string();
+    let told = [&*format!("{missing} is missing"), "pkcs11", "`icnctl id show` prints the lines"];
+    let ran = home.fails(&["sign"], b"x", &told);
+    assert!(!ran.err.contains("restore identity.json"), "{}", ran.err);
+    let shown = home.icnctl(&["id", "show"], b"");
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    assert!(shown.err.contains(&format!("{missing} is missing")), "{}", shown.err);
+    assert!(shown.err.contains("PKCS#11 module for MODULE"), "{}", shown.err);
+    let checked = home.icnctl(&["id", "show", "--check"], b"");
+    assert_eq!(checked.code, 1, "{}", checked.out);
+    assert!(checked.out.contains("icn.toml is missing"), "{}", checked.out);
+    let lines = lines_of(&shown);
+    home.write("icn.toml", &lines);
+    // Not as it stands.
+    home.fails(&["sign"], b"x", &["module"]);
+    let module = before.lines().find(|line| line.starts_with("module = ")).unwrap();
+    home.write("icn.toml", &lines.replace("module = \"MODULE\"", module));
+    home.ok(&["sign"], b"x");
+    assert_eq!(self::did(&home), did);
+    assert_eq!(home.icnctl(&["id", "show"], b"").err, "");
+}
+
+#[test]
+fn the_configuration_of_a_tpm_is_written_again_as_id_show_prints_it() {
+    use crate::tpm::approver::Approver;
+    use crate::tpm::node::{BOTH, Node};
+    let approver = Approver::new();
+    let public = approver.public();
+    for more in [&[][..], &["--policy", "authorized", "--approver", &public]] {
+        for algorithm in BOTH {
+            let node = Node::with_identity(algorithm, more);
+            let before = node.home.read("icn.toml");
+            std::fs::remove_file(node.home.path("icn.toml")).unwrap();
+            node.fails(&["sign"], &["icn.toml is missing", "`icnctl id show` prints the lines"]);
+            let shown = node.home.icnctl(&["id", "show"], b"");
+            assert_eq!(shown.code, 0, "{}", shown.err);
+            let lines = lines_of(&shown);
+            assert!(shown.err.contains("(device_path)"), "{}", shown.err);
+            let device = before.lines().find(|line| line.starts_with("device_path")).unwrap();
+            let lines = lines.replace("device_path = \"/dev/tpmrm0\"", device);
+            // PIN work is of the object.
+            node.home.write("icn.toml", &lines);
+            node.signs();
+            for field in ["pcr_indices = \"16\"", "parent_name = "] {
+                assert!(lines.contains(field), "{field}: {lines}");
+            }
+        }
+    }
+}
+
+/// The file of an older version, where an identity is looked for.
+#[test]
+fn a_keystore_of_an_older_version_in_the_home_is_imported_from_beside_it() {
+    let home = Home::new().with("ICN_PASSPHRASE", "an old passphrase");
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/legacy/v4.age");
+    let payload = home.path("identity.age");
+    std::fs::copy(old, &payload).unwrap();
+    home.chmod("identity.age", 0o600);
+    let move_away =
+        ["keystore of an older version, move it away and import", "icnctl id import FILE"];
+    for command in [&["id", "show"][..], &["sign"], &["id", "init"]] {
+        home.fails(command, b"x", &move_away);
+    }
+    moves(&home, "identity.age");
+    home.ok(&["id", "import", home.path("moved-away").to_str().unwrap()], b"");
+    home.ok(&["sign"], b"x");
+}
+
+/// Before a passphrase is asked for, and with no word of a key in it.
+#[test]
+fn what_is_no_older_keystore_is_not_imported() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let saved = backed_up(&home);
+    let whole = std::fs::read(home.path("identity.age")).unwrap();
+    let empty = Home::new();
+    let file = |name: &str, bytes: &[u8]| {
+        std::fs::write(home.beside(name), bytes).unwrap();
+        home.beside(name).to_str().unwrap().to_owned()
+    };
+    for (file, told) in [
+        (file("text", b"hello\n"), &["not an age file but text"][..]),
+        (file("json", b"{}"), &["not an age file but JSON"]),
+        (file("nothing", b""), &["not an age file but empty"]),
+        (file("noise", b"\xff\xfe\x00"), &["not an age file but other data"]),
+        (file("cut", &whole[..100]), &["header is damaged or cut short", "another copy"]),
+        (saved.file, &["as a backup is", "icnctl id restore FILE --identity-file KEYFILE"]),
+    ] {
+        // No passphrase is there, and nobody to be asked.
+        let ran = empty.fails(&["id", "import", &file], b"", told);
+        for text in ["holds a key", "chmod", "passphrase was given", "No matching keys"] {
+            assert!(!ran.err.contains(text), "{file}: {}", ran.err);
+        }
+    }
+}

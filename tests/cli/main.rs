@@ -10,6 +10,7 @@ mod encryption;
 mod epoch;
 mod handed_over;
 mod help;
+mod here;
 mod home;
 mod import;
 mod migrate;

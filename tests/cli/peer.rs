@@ -22,7 +22,9 @@ fn peers_are_allowed_listed_followed_and_removed() {
     assert_eq!((listed.code, listed.out.as_str()), (0, ""));
     assert!(listed.err.contains("nobody is in the book of peers"), "{}", listed.err);
     let told = home.ok(&["peer", "allow", one, "--name", "the bank"], b"");
-    assert_eq!(told, format!("{one} is accepted.\n"));
+    let place = home.path("peers").display().to_string();
+    assert_eq!(told, format!("{one} is accepted, by the book in {place}.\n"));
+    assert_eq!(json(&home, &["allow", one])["book"], place);
     assert_eq!(json(&home, &["allow", three])["new"], true);
     assert_eq!(json(&home, &["allow", three])["new"], false);
     // The book of a service, which has it open.
@@ -105,4 +107,32 @@ fn processes_that_write_at_the_same_time_lose_nothing() {
     });
     assert!(dids.iter().all(|did| book.contains(did).unwrap()));
     assert_eq!(book.list().unwrap().len(), 16);
+}
+
+/// A book that no service reads lets nobody in.
+#[test]
+fn a_home_that_is_none_gets_no_book() {
+    let home = Home::new();
+    let did = key().did().to_string();
+    let missing = home.beside("missing").to_str().unwrap().to_owned();
+    for command in [&["peer", "allow", &did][..], &["peer", "list"]] {
+        home.fails(
+            &[&["--home", &missing][..], command].concat(),
+            b"",
+            &["there is no identity in", "--home", "--book"],
+        );
+        home.fails(
+            &[&["--home", "/usr"][..], command].concat(),
+            b"",
+            &["/usr is not safe to use: there is no identity in it"],
+        );
+        assert!(!home.beside("missing").exists());
+        assert!(!std::path::Path::new("/usr/peers").exists());
+        home.chmod("", 0o755);
+        home.fails(command, b"", &["its mode is 0755", "chmod 700"]);
+        home.chmod("", 0o700);
+        home.icnctl(command, b"");
+    }
+    let listed = home.icnctl(&["peer", "list"], b"");
+    assert_eq!((listed.code, listed.out.lines().count()), (0, 1));
 }

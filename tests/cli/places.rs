@@ -107,3 +107,31 @@ fn a_directory_of_credentials_that_is_relative_is_refused() {
         );
     });
 }
+
+/// A directory that was named by mistake, by root too.
+#[test]
+fn no_directory_that_serves_for_other_things_is_to_be_made_private() {
+    let home = Home::new();
+    let own = home.beside("users home");
+    std::fs::create_dir(&own).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&own, open).unwrap();
+    let own = own.to_str().unwrap();
+    let variables = [("HOME", own), ("ICN_HOME", "")];
+    for place in ["/", "/etc", "/tmp", "/usr/bin", "/var/lib", "/usr", own] {
+        for args in [&["id", "show"][..], &["sign"], &["id", "init"], &["peer", "list"]] {
+            let ran = icnctl(&home, &variables, &[&["--home", place], args].concat());
+            assert_eq!(ran.code, 1, "{place} {args:?}: {}", ran.out);
+            let wanted = ["there is no identity in it", "name a directory of its own below it"];
+            assert!(wanted.iter().all(|text| ran.err.contains(text)), "{place}: {}", ran.err);
+            assert!(!ran.err.contains("chmod") && !ran.err.contains("chown"), "{}", ran.err);
+        }
+    }
+    // One that is empty, or an identity's, is made fit for it.
+    let empty = home.beside("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&empty, open).unwrap();
+    let ran = icnctl(&home, &[], &["--home", empty.to_str().unwrap(), "id", "init"]);
+    assert!(ran.err.contains("run: chmod 700 "), "{}", ran.err);
+}

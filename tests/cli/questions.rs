@@ -156,7 +156,7 @@ fn what_is_no_backup_is_said_before_the_passphrase_of_the_recovery_key_is_asked_
     let note = beside(&home, "note.age", "");
     run(Command::new("age").args(["-r", &recipient, "-o", &note, &text]), b"");
     for (file, with, wanted) in [
-        (&text, &locked, &["is not a backup: it is text", "icnctl id backup -o FILE"][..]),
+        (&text, &locked, &["is not a backup: it is text", "icnctl id backup --recipient"][..]),
         (&header, &locked, &["is not a backup: it is JSON"]),
         (&public, &locked, &["is not a backup: it is a public key of age"]),
         (&payload, &locked, &["is not a backup: it is encrypted with a passphrase"]),

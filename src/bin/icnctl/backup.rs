@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::credential::recovery_passphrase;
 use crate::error::CliError;
 use crate::output::one_line;
+use crate::safe::word;
 
 pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliError> {
     let home = context.home()?;
@@ -85,6 +86,7 @@ fn as_text(args: &BackupArgs, recipients: &[String], made: &BackedUp) -> String 
         Some(_) => "Decrypted, verified, and read back.",
         None => "Read back; whether it decrypts, the drill tells.",
     };
+    let file = word(&args.output.to_string_lossy());
     let _ = writeln!(
         text,
         "{read}\nThe drill, where the recovery key is:\n  icnctl id restore {file} --identity-file \

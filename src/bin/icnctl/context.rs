@@ -97,6 +97,11 @@ impl Context {
         Ok(self.home_with(self.config.clone())?.pinned_for_new()?.cloned())
     }
 
+    /// The home as far as `icn.toml` says: no module need be named.
+    pub(crate) fn unlimited_home(&self) -> Result<Home, CliError> {
+        self.home_with(self.config.clone())
+    }
+
     fn home_with(&self, config: Config) -> Result<Home, CliError> {
         let options = HomeOptions::new().with_config_file(&self.config_path).with_config(config);
         let options = options.allow_unpinned();
@@ -110,10 +115,9 @@ impl Context {
 
     /// The header, if it is what is configured and pinned. No device is asked.
     pub(crate) fn header(&self) -> Result<Header, CliError> {
-        let (store, backend) = (self.store(), self.config.identity.backend);
-        let header = store.header()?;
-        store.check(&header, backend, self.pinned())?;
-        Ok(header)
+        let (config, path) = (self.config.clone(), &self.config_path);
+        let options = HomeOptions::new().with_config_file(path).with_config(config);
+        Ok(options.allow_unpinned().open(&self.home)?.header()?)
     }
 
     /// The configured token, and what `--key` says of it on top.
@@ -166,10 +170,31 @@ impl Context {
             return;
         }
         let (path, lines) = (self.config_path.display(), home.pin_lines(header));
-        output::say(&format!("warning: {path} does not say whose identity is here"));
+        output::say(&match self.config_path.exists() {
+            true => format!("warning: {path} does not say whose identity is here"),
+            false => format!("warning: {path} is missing, which says whose identity is here"),
+        });
         output::advise(&format!(
-            "if the DID is the one in your records, see that these lines are in it:\n{lines}"
+            "if the DID is the one in your records, see that these lines are in it{}:\n{lines}",
+            not_in_header(home, header)
         ));
+    }
+}
+
+/// What of these lines is not in the header, where no configuration says it; for the
+/// middle of a sentence.
+fn not_in_header(home: &Home, header: &Header) -> &'static str {
+    let config = &home.config().identity;
+    let is_authorized = header.tpm().is_some_and(|object| object.policy.authorized.is_some());
+    match header.backend() {
+        BackendKind::Pkcs11 if config.pkcs11.is_none() => {
+            ", with the path of the token's PKCS#11 module for MODULE"
+        }
+        BackendKind::Tpm if config.tpm.is_none() && is_authorized => {
+            ", with the device that it is (device_path), and the approver's public key"
+        }
+        BackendKind::Tpm if config.tpm.is_none() => ", with the device that it is (device_path)",
+        _ => "",
     }
 }
 

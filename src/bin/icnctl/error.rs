@@ -10,7 +10,7 @@ use icn_identity::error::{CredentialError, KeystoreError};
 use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
-use crate::safe::one_line;
+use crate::safe::{one_line, word};
 use crate::terminal::NotAnswered;
 
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,8 @@ pub(crate) enum CliError {
     NoRotation { did: String },
     #[error("{did} is not in the book of peers")]
     NoPeer { did: String },
+    #[error("there is no identity in {}, and no book of peers", home.display())]
+    NoBook { home: PathBuf },
     #[error("nobody in the book of peers is led on by this chain")]
     NobodyFollowed,
     #[error(
@@ -258,7 +260,7 @@ impl CliError {
             }
             Self::TwiceStandardInput { .. } => "name a file for one of them",
             Self::SshSignature { .. } => {
-                "give the file that `icnctl sign --context` wrote; what it wrote without --context is \
+                "give the file that `icnctl sign --context NAME` wrote; what it wrote without --context is \
                  for none, and is verified without --context"
             }
             Self::SignatureForContext { .. } => "name what it has to be for: --context CONTEXT",
@@ -288,7 +290,13 @@ impl CliError {
                 "give --reason scheduled, compromised, upgrade or manual; only a rotation to this \
                  successor that was stated before has its own"
             }
-            Self::NoRotation { .. } => "make one first: icnctl id rotation create",
+            Self::NoRotation { .. } => {
+                "make one first, of the identity that it takes over from: icnctl --home OLD id \
+                 rotation create --successor NEW --reason scheduled"
+            }
+            Self::NoBook { .. } => {
+                "name the home of the identity with --home, or the directory of a book with --book"
+            }
             Self::NoPeer { .. } | Self::NobodyFollowed => "`icnctl peer list` shows who is in it",
             Self::NoIcnDid => "leave --did-method out, or give --did-method key",
             Self::ToAFile => "name the file: -o FILE",
@@ -343,7 +351,7 @@ impl CliError {
                     Some(format!(
                         "make it first, in a home of its own: `icnctl --home {} id init`; or name \
                          its home with --successor",
-                        home.display()
+                        word(&home.to_string_lossy())
                     ))
                 } else {
                     source.help()
@@ -363,7 +371,7 @@ impl CliError {
             }
             Self::NamesAKey => {
                 "name only its token; or make an identity around that key in a home of its own \
-                 (icnctl id init --key), and hand over to it (icnctl id rotation create)"
+                 (icnctl --home DIR id init --key URI), and hand over to it (icnctl id rotation create --successor DIR --reason scheduled)"
             }
             Self::ImportStatesNothing => {
                 "leave it out; or make a new key, which commits to the next: --mode rotate"

@@ -58,7 +58,7 @@ impl Help for BundleError {
                  `icnctl id renew`"
             }
             Self::Mismatch { .. } | Self::Signature(_) | Self::Refused(_) | Self::Document(_) => {
-                "restore the identity from a backup: icnctl id restore"
+                "restore the identity from a backup: icnctl id restore FILE --identity-file KEYFILE"
             }
             Self::EarlierEpoch { .. } => {
                 "join the epoch that `icnctl id renew --all-instances` printed last; to begin a \
@@ -84,7 +84,8 @@ impl Help for DecryptError {
             Self::NotForThisIdentity => {
                 "ask the sender to encrypt to the recipient that `icnctl id show` prints; if it was \
                  encrypted to an identity that handed over to this one, decrypt it with that one, or \
-                 carry its key: icnctl id rotation create --carry-decryption-key"
+                 carry its key: icnctl --home OLD id rotation create --successor NEW \
+                 --carry-decryption-key"
             }
             Self::NotSaved(error) => return error.on_the_command_line(),
             _ => return self.help(),
@@ -100,8 +101,8 @@ impl Help for InvalidDocument {
                 "give it as `icnctl --format did-document id show` prints it"
             }
             Self::Mismatch { .. } => {
-                "restore the identity from a backup (icnctl id restore); do not give this document \
-                 to others"
+                "restore the identity from a backup (icnctl id restore FILE --identity-file KEYFILE); \
+                 do not give this document to others"
             }
             _ => return self.help(),
         };

@@ -13,6 +13,7 @@ mod document;
 mod error;
 mod export;
 mod help;
+mod here;
 mod id;
 mod import;
 mod input;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
             return yes(text.print().is_ok());
         }
     };
+    here::remember(&args);
     let verifies = args.command.verifies();
     match run(args) {
         Ok(code) => code,

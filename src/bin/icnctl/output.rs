@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::CliError;
+use crate::here;
 use crate::safe;
 pub(crate) use crate::safe::one_line;
 use crate::standard;
@@ -48,23 +49,23 @@ pub(crate) fn public_key(key: &VerifyingKey) -> Value {
 
 /// Prints a text, whatever format was asked for.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    standard::print(&safe::lines(text))
+    standard::print(&safe::lines(&here::commands(text)))
 }
 
 /// Prints JSON, whatever format was asked for.
 pub(crate) fn print_json(value: &Value) -> Result<(), CliError> {
-    standard::print(&safe::json(&format!("{value:#}\n")))
+    standard::print(&safe::json(&format!("{:#}\n", here::commands_in(value))))
 }
 
 /// Says something on standard error. Where it has several lines, the others
 /// are set in: none of them looks like one of ours.
 pub(crate) fn say(text: &str) {
-    complain(&safe::escaped(text, "\n    "));
+    complain(&safe::escaped(&here::commands(text), "\n    "));
 }
 
 /// Gives advice, whose lines are ours.
 pub(crate) fn advise(text: &str) {
-    complain(&format!("  try: {}", safe::lines(text)));
+    complain(&format!("  try: {}", safe::lines(&here::commands(text))));
 }
 
 /// That nobody can hear it is no reason to stop (`eprintln!` would panic).

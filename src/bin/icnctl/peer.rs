@@ -1,7 +1,9 @@
 //! `icnctl peer`: the book of peers that services on this machine use.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use icn_identity::error::KeystoreError;
 use icn_identity::peer::{Followed, Peer, PeerBook, Removed};
 use icn_identity::{Did, RotationChain};
 use serde_json::{Value, json};
@@ -19,6 +21,9 @@ pub(crate) fn run(context: &Context, args: &PeerArgs) -> Result<(), CliError> {
         PeerCommand::Allow { did, .. } | PeerCommand::Remove { did, .. } => Some(Did::parse(did)?),
         PeerCommand::List | PeerCommand::Follow { .. } => None,
     };
+    if args.book.is_none() {
+        check_home(context, &directory)?;
+    }
     let book = PeerBook::open(directory)?;
     match (&args.command, did) {
         (PeerCommand::Allow { name, .. }, Some(did)) => allow(context, &book, &did, name),
@@ -34,11 +39,34 @@ pub(crate) fn run(context: &Context, args: &PeerArgs) -> Result<(), CliError> {
     }
 }
 
+/// That the home is one: a book that is made where nobody looks for it lets nobody in.
+fn check_home(context: &Context, directory: &Path) -> Result<(), CliError> {
+    match context.store().header() {
+        Err(KeystoreError::NoIdentity { .. })
+            if !directory.exists() && !context.config_path.exists() =>
+        {
+            Err(CliError::NoBook { home: context.home.clone() })
+        }
+        Err(error @ (KeystoreError::Unsafe { .. } | KeystoreError::NotADirectory { .. })) => {
+            // Of its files nothing is used.
+            let is_of_directory = match &error {
+                KeystoreError::Unsafe { path, .. } => context.home.starts_with(path),
+                _ => true,
+            };
+            if is_of_directory { Err(error.into()) } else { Ok(()) }
+        }
+        _ => Ok(()),
+    }
+}
+
 fn allow(context: &Context, book: &PeerBook, did: &Did, name: &str) -> Result<(), CliError> {
     let new = book.allow(did, name)?;
     context.format.print(
-        || json!({ "did": did, "name": name, "new": new }),
-        || format!("{did} is accepted{}.\n", if new { "" } else { ", as before" }),
+        || json!({ "did": did, "name": name, "new": new, "book": book.directory() }),
+        || {
+            let before = if new { "" } else { ", as before" };
+            format!("{did} is accepted{before}, by the book in {}.\n", book.directory().display())
+        },
     )
 }
 
@@ -82,7 +110,10 @@ fn list(context: &Context, book: &PeerBook) -> Result<(), CliError> {
     let peers = book.list()?;
     if peers.is_empty() {
         // Not among the DIDs that a script reads.
-        output::say("nobody is in the book of peers: `icnctl peer allow DID` lets somebody in");
+        output::say(&format!(
+            "nobody is in the book of peers in {}: `icnctl peer allow DID` lets somebody in",
+            book.directory().display()
+        ));
     }
     context.format.print(
         || peers.iter().map(as_json).collect(),

@@ -21,6 +21,7 @@ use crate::backup::{in_words, recovery_keys};
 use crate::context::{Context, check_module};
 use crate::error::CliError;
 use crate::output::one_line;
+use crate::safe::word;
 use crate::show;
 
 /// Gives whether what was asked for can be had, as far as was looked.
@@ -92,10 +93,10 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
 }
 
 fn encryption_key_written(context: &Context, did: &Did, output: &Path) -> Result<(), CliError> {
-    let file = output.display();
+    let (file, shown) = (output.display(), word(&output.to_string_lossy()));
     context.format.print(|| json!({ "did": did, "encryption_key": file.to_string() }), || format!(
             "The X25519 key of {did} is in {file}.\nIt opens what was encrypted to that identity: \
-             age -d -i {file} FILE\nNothing else was written, and nothing signs with it.\n"
+             age -d -i {shown} FILE\nNothing else was written, and nothing signs with it.\n"
         ))
 }
 

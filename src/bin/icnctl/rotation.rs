@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::new_file;
+use crate::safe::word;
 
 pub(crate) fn run(context: &Context, command: &RotationCommand) -> Result<ExitCode, CliError> {
     match command {
@@ -129,6 +130,7 @@ fn terms(
 /// What becomes of what was encrypted to the old identity.
 fn old_files(old: &Context, new: &Context, chain: &RotationChain, decrypts_for: &[Did]) -> String {
     let (from, to) = (old.home.display(), new.home.display());
+    let successor = word(&new.home.to_string_lossy());
     let Some(did) = chain.steps().last().map(|step| step.statement().old().did().clone()) else {
         return String::new();
     };
@@ -136,7 +138,7 @@ fn old_files(old: &Context, new: &Context, chain: &RotationChain, decrypts_for: 
         return format!(
             "Files that were encrypted to {did} open with the successor too: its decryption key is \
              in {to} now, retired. Make a new backup of the successor before you destroy the old \
-             identity: icnctl --home {to} id backup\n"
+             identity: icnctl --home {successor} id backup --recipient age1… -o FILE\n"
         );
     }
     format!(
@@ -154,10 +156,11 @@ fn what_now(
     args: &CreateArgs,
     reason: Option<RotationReason>,
 ) -> String {
+    let successor = word(&new.home.to_string_lossy());
     let (old, new) = (old.home.display(), new.home.display());
     let publish = match &args.output {
         Some(path) => format!("Publish {}.", path.display()),
-        None => format!("Publish it: icnctl --home {new} id rotation show -o FILE"),
+        None => format!("Publish it: icnctl --home {successor} id rotation show -o FILE"),
     };
     let then = match reason {
         Some(RotationReason::Compromised) => {

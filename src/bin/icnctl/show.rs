@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::Binding;
+use icn_identity::error::{Error, KeystoreError};
 use icn_identity::evidence::Fact;
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::migrate::Migration;
@@ -36,12 +37,22 @@ use crate::output::{date, hex, one_line, public_key};
 
 /// Whether nothing is wrong, if that was asked.
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
+    let header = match context.header() {
+        // Nothing else tells what has to be in it.
+        Err(CliError::Identity(Error::Keystore(KeystoreError::NoConfiguration {
+            backend,
+            ..
+        }))) => {
+            let mut found = context.clone();
+            found.config.identity.backend = backend;
+            return show(&found, args);
+        }
+        header => header?,
+    };
     let store = context.store();
-    let header = store.header()?;
-    if let Ok(home) = context.home() {
+    if let Ok(home) = context.unlimited_home() {
         context.warn_if_not_pinned(&home, &header);
     }
-    store.check(&header, context.config.identity.backend, context.pinned())?;
     // What it says of the keys that others encrypt to is not shown unless true.
     header.did_document()?;
     let looked = Looked::at(context, &header);
@@ -53,7 +64,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     let part = Migration::part_of(&store)?;
     let claim = Claim::of(context, &header).seen(looked.makes_up_history);
     let handover = Handover::of(&store, &header);
-    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
+    let is_lost = header.backend() != BackendKind::Age && !context.config_path.exists();
+    let config = is_lost.then_some(context.config_path.as_path());
+    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover, config);
     context.format.print(
         || {
             let mut json = json_of(&header, device, &claim);

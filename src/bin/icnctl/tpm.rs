@@ -128,7 +128,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
             };
             format!(
                 "Sealed under {}. Opens {when}.\nBackups that were made before want the PCR values \
-                 and the PIN of then: make a new one now (icnctl id backup), and destroy them\n",
+                 and the PIN of then: make a new one now (icnctl id backup --recipient age1… -o FILE), and destroy them\n",
                 key.policy
             )
         },
@@ -220,7 +220,7 @@ fn as_text(check: &TpmCheck, did: &Did, given: bool) -> String {
             }
             None => {
                 "try: boot the state in which the key was sealed; before the next update have it \
-                 sealed for the coming values too (`icnctl id reseal --pcr-values`)\n"
+                 sealed for the coming values too (`icnctl id reseal --pcr-values FILE`)\n"
             }
         });
     }

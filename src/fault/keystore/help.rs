@@ -72,6 +72,13 @@ impl KeystoreError {
             Self::NotConfigured { .. } => {
                 "correct icn.toml, or restore identity.json from a backup; no PIN was sent"
             }
+            Self::NoConfiguration { path, .. } => {
+                return Some(format!(
+                    "write {} again, which the header tells most of (`Home::pin_lines`), or put it \
+                     back from a copy; no PIN was sent",
+                    quoted(path)
+                ));
+            }
             Self::OtherPinned { path, .. } => {
                 return Some(format!(
                     "name another configuration; only if you know that the identity of that DID \
@@ -196,7 +203,9 @@ impl KeystoreError {
                     source.kind(),
                     ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
                 );
-                return (is_full || path != config).then(|| io_help(path, source));
+                let is_read_only = source.kind() == ErrorKind::ReadOnlyFilesystem;
+                let is_elsewhere = is_read_only && path != config;
+                return (is_full || is_elsewhere).then(|| io_help(path, source));
             }
             cause = error.source();
         }
@@ -226,7 +235,8 @@ fn half(payload: &Path) -> String {
     let header = payload.with_file_name("identity.json");
     format!(
         "put {} back from a copy of the same time; or move {} away, and restore the identity from a \
-         backup. Keep what you have moved until that works",
+         backup; or, if that file is the keystore of an older version, move it away and import it. \
+         Keep what you have moved until that works",
         quoted(&header),
         quoted(payload)
     )

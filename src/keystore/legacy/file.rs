@@ -7,7 +7,9 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::error::KeystoreError;
+use crate::agefile;
+use crate::error::{Error, KeystoreError, LegacyError};
+use crate::fault::quoted;
 use crate::file::io_error;
 
 /// As for files of ours: 1 MiB.
@@ -15,7 +17,52 @@ const MAX_LEN: u64 = 1024 * 1024;
 
 /// Whose it is and who can write it does not matter: what comes of it was
 /// encrypted with the passphrase, and is checked.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, KeystoreError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let (bytes, mode) = open_and_read(path)?;
+    check_form(&bytes)?;
+    if mode & 0o077 != 0 {
+        let shown = quoted(path);
+        log::warn!(
+            "{shown} holds a key and its mode is {mode:04o}: others can try passphrases on it. \
+             Run: chmod 600 {shown}"
+        );
+    }
+    Ok(bytes)
+}
+
+/// Whether a file can be an older keystore, as far as shows without its passphrase.
+pub(super) fn check(path: &Path) -> Result<(), Error> {
+    Ok(check_form(&open_and_read(path)?.0)?)
+}
+
+pub(super) fn check_not_armored(file: &[u8]) -> Result<(), LegacyError> {
+    match file.starts_with(b"-----BEGIN AGE") {
+        true => Err(LegacyError::Armored),
+        false => Ok(()),
+    }
+}
+
+fn check_form(file: &[u8]) -> Result<(), LegacyError> {
+    check_not_armored(file)?;
+    if !file.starts_with(b"age-encryption.org/") {
+        let looks = match std::str::from_utf8(file) {
+            _ if file.is_empty() => "empty",
+            Ok(text) if text.trim_start().starts_with(['{', '[']) => "JSON",
+            Ok(text) if text.contains("AGE-SECRET-KEY") => "a secret key of age",
+            Ok(_) => "text",
+            Err(_) => "other data",
+        };
+        return Err(LegacyError::NotAge { looks });
+    }
+    match agefile::is_for_passphrase(file) {
+        None => Err(LegacyError::Cut),
+        Some(false) => Err(LegacyError::ToAKey),
+        Some(true) => Ok(()),
+    }
+}
+
+/// With its mode.
+fn open_and_read(path: &Path) -> Result<(Vec<u8>, u32), KeystoreError> {
     let unsafe_file = |problem: &str, repair: String| KeystoreError::Unsafe {
         path: path.to_owned(),
         problem: problem.into(),
@@ -29,16 +76,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, KeystoreError> {
     if metadata.len() > MAX_LEN {
         return Err(unsafe_file("it is longer than 1 MiB", "no keystore of ICN's is".into()));
     }
-    if metadata.mode() & 0o077 != 0 {
-        let (shown, mode) = (path.display(), metadata.mode() & 0o7777);
-        log::warn!(
-            "{shown} holds a key and its mode is {mode:04o}: others can try passphrases on it. \
-             Run: chmod 600 {shown}"
-        );
-    }
     let mut bytes = Vec::new();
     file.by_ref().take(MAX_LEN).read_to_end(&mut bytes).map_err(io_error("read", path))?;
-    Ok(bytes)
+    Ok((bytes, metadata.mode() & 0o7777))
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -67,7 +67,7 @@ fn damaged_files_are_refused_in_plain_words_and_leave_nothing() {
     }
     std::fs::write(&drill.backup, b"no age file").unwrap();
     let args = drill.restore_args(&["--did", &did]);
-    home.fails(&args, b"", &["not a backup: it is text", "icnctl id backup -o FILE"]);
+    home.fails(&args, b"", &["not a backup: it is text", "icnctl id backup --recipient"]);
     std::fs::remove_file(&drill.backup).unwrap();
     home.fails(&drill.restore_args(&["--did", &did]), b"", &["node.age"]);
     std::fs::create_dir(&drill.backup).unwrap();

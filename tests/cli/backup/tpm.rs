@@ -128,7 +128,10 @@ fn a_drill_on_its_tpm_finds_a_backup_that_has_gone_stale_and_spends_no_try() {
     // Another PIN: the old one is what the backup wants.
     let new = node.file("new", crate::tpm::node::NEW);
     let said = node.ok(&["id", "reseal", "--new-pin-file", &new]);
-    assert!(said.contains("make a new one now (icnctl id backup)"), "{said}");
+    assert!(
+        said.contains("make a new one now (icnctl id backup --recipient age1… -o FILE)"),
+        "{said}"
+    );
     let texts = ["is sealed otherwise", "the PIN of then", "try: make a new backup"];
     let stale = drilled(&node, &drill, 1, &texts);
     assert_eq!((&stale["stale"], &stale["opens"]), (&true.into(), &true.into()));

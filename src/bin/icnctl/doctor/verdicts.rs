@@ -23,7 +23,7 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                 Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
                 Remedy::Adopt => write!(
                     advice,
-                    ": icnctl backend doctor --probe --key URI, then icnctl id init --key URI"
+                    ": icnctl backend doctor --probe --key URI; then: icnctl id init --key URI"
                 ),
                 Remedy::LastingProbe => write!(advice, ": --probe-with-lasting-key"),
                 Remedy::NameToken => {
@@ -32,7 +32,7 @@ pub(crate) fn name_options(verdicts: &mut [Verdict]) {
                 Remedy::WritePublicKey => {
                     write!(
                         advice,
-                        ": icnctl id write-public-key (icnctl id relocate finds another)"
+                        ": icnctl id write-public-key (`icnctl id relocate` finds another)"
                     )
                 }
                 Remedy::RemoveProbeKeys => write!(

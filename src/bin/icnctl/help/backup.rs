@@ -24,7 +24,7 @@ impl Help for BackupError {
                  $ICN_RECOVERY_PASSPHRASE"
             }
             Self::NotAge { .. } | Self::PassphraseFile => {
-                "give the file that `icnctl id backup -o FILE` wrote"
+                "give the file that `icnctl id backup --recipient age1… -o FILE` wrote"
             }
             Self::OtherKey => {
                 "`icnctl id backup` printed the recipients of each backup: give the file with the \
@@ -67,6 +67,9 @@ impl Help for LegacyError {
                 "import an older backup; or, as the old TLS key and certificate are replaced in \
                  any case, leave them out: `icnctl id import --discard-tls FILE` (the key, its DID and \
                  the X25519 key are checked as before)"
+            }
+            Self::ToAKey => {
+                "if it is a backup, restore it: icnctl id restore FILE --identity-file KEYFILE"
             }
             Self::NotPinned { .. } => {
                 "name the home of that identity with --home, or remove the line `did` from the \

@@ -181,7 +181,7 @@ impl Help for Pkcs11Error {
                     .collect();
                 return Some(format!(
                     "if it is the key of an identity whose files were lost, restore them: icnctl id \
-                     restore. Without a backup take the key that is there: {}. A new key is another \
+                     restore FILE --identity-file KEYFILE. Without a backup take the key that is there: {}. A new key is another \
                      DID, and has to have another label: --key-label",
                     each.join(", or ")
                 ));
@@ -205,7 +205,7 @@ impl Help for TpmError {
             }
             Self::PcrMismatch { .. } => {
                 "boot the state in which the key was sealed; before the next update have an \
-                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values`), or \
+                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values FILE`), or \
                  use policy = \"authorized\"; if nothing was updated, find out what has changed"
             }
             Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",

@@ -4,13 +4,17 @@ use icn_identity::backend::BackendKind;
 use icn_identity::error::{FormatError, KeystoreError, NotCompared, OpenError};
 
 use super::Help;
+use crate::safe::word;
 
 fn is_payload(path: &std::path::Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|it| it.starts_with("identity.age"))
 }
 
+/// For what is left of an identity without its header.
+const HALF: &str = "icnctl id restore FILE --identity-file KEYFILE; icnctl id import FILE";
+
 /// For an older format.
-const IMPORT: &str = "`icnctl id import` reads it";
+const IMPORT: &str = "`icnctl id import FILE` reads it";
 
 impl Help for KeystoreError {
     fn on_the_command_line(&self) -> Option<String> {
@@ -19,26 +23,27 @@ impl Help for KeystoreError {
         }
         let help = match self {
             Self::NoIdentity { .. } => {
-                "make one with `icnctl id init`, or name its directory with --home"
+                "make one with `icnctl id init`, restore one from a backup (icnctl id restore FILE --identity-file KEYFILE), or name its \
+                 directory with --home"
             }
             Self::NeverMade { .. } => {
                 "run `icnctl id init` again: what is left is removed first; if you know that it was \
-                 made, and was in use, restore it: icnctl id restore"
+                 made, and was in use, restore it: icnctl id restore FILE --identity-file KEYFILE"
             }
             Self::Incomplete { missing } => {
                 // With the path, as a shell takes it.
                 let how = self.help()?;
                 let made = missing.extension().is_some_and(|extension| extension == "age");
                 let commands = if made {
-                    "`icnctl id init`, `icnctl id restore`"
+                    "icnctl id init; icnctl id restore FILE --identity-file KEYFILE"
                 } else {
-                    "icnctl id restore"
+                    HALF
                 };
                 return Some(format!("{how} ({commands})"));
             }
             // What is left of one that has lost its header.
             Self::Exists { path } if is_payload(path) => {
-                return self.help().map(|how| format!("{how} (icnctl id restore)"));
+                return self.help().map(|how| format!("{how} ({HALF})"));
             }
             Self::Exists { .. } => {
                 "an identity is never overwritten: use another --home, or move the old one away"
@@ -99,16 +104,16 @@ impl Help for KeystoreError {
                 return Some(format!(
                     "{} says that it was never made; anybody who can write there can say so. Only \
                      if you know that an `icnctl id init` was cut off, remove `did` from {}, and \
-                     run the command again; otherwise restore that identity (icnctl id restore)",
+                     run the command again; otherwise restore that identity (icnctl id restore FILE --identity-file KEYFILE)",
                     note.display(),
                     path.display()
                 ));
             }
             Self::PinnedNotThere { in_the_way: Some(_), .. } => {
-                return self.help().map(|how| format!("{how} (icnctl id restore)"));
+                return self.help().map(|how| format!("{how} ({HALF})"));
             }
             Self::PinnedNotThere { note: None, .. } => {
-                "restore that identity from a backup (icnctl id restore); if there is none and its \
+                "restore that identity from a backup (icnctl id restore FILE --identity-file KEYFILE); if there is none and its \
                  key is on a token, make it around that key (icnctl id init --key URI); or, to make a new one and \
                  lose that one, name another --home. Only if you know that an `icnctl id init` was \
                  cut off and it was never made, remove `did` from that file"
@@ -120,6 +125,13 @@ impl Help for KeystoreError {
             Self::PinNotWritten { lines: Some(lines), .. } => {
                 return Some(format!(
                     "make it writable; or add these lines to it, and run the command again:\n{lines}"
+                ));
+            }
+            Self::NoConfiguration { path, .. } => {
+                return Some(format!(
+                    "`icnctl id show` prints the lines that it has to have: write them to {}, or put \
+                     it back from a copy. No PIN was sent",
+                    word(&path.to_string_lossy())
                 ));
             }
             Self::NoRetiredKey { .. } => {

@@ -32,8 +32,8 @@ impl Help for MigrationError {
         let help = match self {
             Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways_out(*ways),
             Self::NotInUse { home, ways, .. } => {
-                let home = home.display();
-                let there = format!("icnctl --home {home} id migrate");
+                let there = word(&home.to_string_lossy());
+                let (home, there) = (home.display(), format!("icnctl --home {there} id migrate"));
                 let ways = ways_out(*ways).replace("icnctl id migrate", &there);
                 return Some(format!("use the identity that is in {home}. Of its move: {ways}"));
             }
@@ -101,7 +101,7 @@ impl Help for MigrationError {
                 "leave --mode out: a new key is made there, and the old one hands over to it"
             }
             Self::Committed { .. } => {
-                "hand over to that key (icnctl id rotation create), and move its identity"
+                "hand over to that key (icnctl id rotation create --successor DIR --reason scheduled), and move its identity"
             }
             Self::OtherIdentity { .. } => {
                 "find out who has put another identity there; if it is right, undo the migration: \

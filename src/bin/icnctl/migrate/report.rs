@@ -170,7 +170,7 @@ pub(super) fn done(
                 }
             });
             text.push_str(
-                "Make a backup of the new one (icnctl id backup). When all is well: icnctl id \
+                "Make a backup of the new one (icnctl id backup --recipient age1… -o FILE). When all is well: icnctl id \
                  migrate --finish; to go back: icnctl id migrate --roll-back\n",
             );
             text

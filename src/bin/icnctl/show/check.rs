@@ -1,5 +1,7 @@
 //! What an operator should be told of, for monitoring.
 
+use std::path::Path;
+
 use icn_identity::backend::PinState;
 use icn_identity::evidence::Lockout;
 use serde_json::{Value, json};
@@ -24,16 +26,20 @@ impl Check {
         hours: u64,
         looked: &Looked,
         handover: &Handover,
+        lost_config: Option<&Path>,
     ) -> Self {
         let mut problems: Vec<_> = validity.problem(hours).into_iter().collect();
+        problems.extend(lost_config.map(|path| {
+            format!("{} is missing: nothing opens this identity without it", path.display())
+        }));
         match &looked.device {
             Device::None | Device::JustMade | Device::Present | Device::NotSeen => {}
             Device::NotShown { reason, takes_none: Some(uri) } => problems.push(format!(
-                "{reason}: this token takes no public key back; icnctl id relocate --key '{uri}' \
+                "{reason}: this token takes no public key back; `icnctl id relocate --key '{uri}'` \
                  records that it does not show the key"
             )),
             Device::NotShown { reason, takes_none: None } => problems.push(format!(
-                "{reason}: icnctl id write-public-key writes it back, icnctl id relocate finds it \
+                "{reason}: `icnctl id write-public-key` writes it back, `icnctl id relocate` finds it \
                  on another token; if the key is gone, put the token's own backup back"
             )),
             Device::Unreachable(reason) => problems.push(format!("the device: {reason}")),

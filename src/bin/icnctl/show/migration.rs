@@ -9,6 +9,7 @@ use icn_identity::migrate::{MigrationPart, MigrationState, MigrationStatus, Part
 use serde_json::{Value, json};
 
 use crate::output::date;
+use crate::safe::word;
 
 /// As `id show` and `--status` have it.
 pub(crate) fn as_json(status: &MigrationStatus) -> Value {
@@ -44,7 +45,7 @@ pub(crate) fn part_as_json(part: &PartOfMigration) -> Value {
 
 /// The same commands, of the identity in use.
 fn next_in(part: &PartOfMigration) -> Vec<String> {
-    let there = format!("icnctl --home {} ", part.home.display());
+    let there = format!("icnctl --home {} ", word(&part.home.to_string_lossy()));
     next(&part.status).iter().map(|command| command.replacen("icnctl ", &there, 1)).collect()
 }
 

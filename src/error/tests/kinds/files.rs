@@ -103,6 +103,7 @@ fn of_the_keystore() {
             (E::HeaderResaved { path: path(), how: "" }, K::Damaged),
             (E::NotPinned { pinned: did(), found: did() }, K::OtherIdentity),
             (E::NotConfigured { what: "w", found: t(), configured: t() }, K::Configuration),
+            (E::NoConfiguration { path: path(), backend: BackendKind::Tpm }, K::Configuration),
             (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
             (E::ConfigNotEdited { path: path(), source: boxed() }, K::Configuration),
             (E::Unpinned { path: path(), found: did() }, K::Configuration),
@@ -281,6 +282,9 @@ fn of_older_files() {
         "error/legacy.rs",
         vec![
             (E::Armored, K::InvalidInput),
+            (E::NotAge { looks: "text" }, K::InvalidInput),
+            (E::ToAKey, K::InvalidInput),
+            (E::Cut, K::Damaged),
             (E::Json { line: 1, column: 1 }, K::Damaged),
             (E::Present, K::InvalidInput),
             (E::UnknownVersion { found: 9 }, K::Unsupported),
