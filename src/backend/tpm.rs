@@ -50,7 +50,7 @@ use self::access::Access;
 pub use self::approval::{Approval, ApprovalRequest};
 pub use self::approver::ApproverKey;
 pub use self::check::{Outlook, TpmCheck};
-use self::chip::Chip;
+use self::chip::{Chip, Reconnect};
 use self::key::TpmKey;
 use self::make::States;
 use self::object::Stored;
@@ -94,6 +94,15 @@ impl TpmBackend {
         &self.access.config
     }
 
+    /// That the TPM has the storage key that is configured, for new objects.
+    fn check_present_parent(&self) -> Result<(), Error> {
+        let present = self
+            .access
+            .chip
+            .work(Reconnect::Once, |work| parent::present(work.context, self.config().key_handle));
+        present.and_then(|parent| self.access.check_pinned(&parent)).map_err(tpm)
+    }
+
     fn warn_if_open_to_its_machine(&self) {
         if self.config().platform_binding && !self.config().pin {
             log::warn!(
@@ -123,6 +132,10 @@ impl Backend for TpmBackend {
             shares_name: false,
             pin: self.access.lockout().ok().map(|lockout| lockout.pin_state(has_pin)),
         }
+    }
+
+    fn check_new(&self, _: &NewKey) -> Result<(), Error> {
+        self.check_present_parent()
     }
 
     fn plan(&self, _: Option<&Did>) -> Result<Plan, Error> {

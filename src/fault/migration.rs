@@ -146,6 +146,20 @@ pub enum MigrationError {
         /// The old identity was about to be removed; otherwise it is still in use.
         at_the_end: bool,
     },
+    /// The old identity was kept whole, and is not there any more, or only in part.
+    #[error(
+        "the old identity is not whole in {} any more{}",
+        previous.display(),
+        of_old_key(key.as_deref(), *at_the_end)
+    )]
+    OldLost {
+        /// Where it was kept.
+        previous: PathBuf,
+        /// Where its key may still be, as far as that is known: on a token.
+        key: Option<String>,
+        /// The migration was about to be ended; otherwise undone.
+        at_the_end: bool,
+    },
     /// The key that is to be removed from its token cannot be.
     #[error(
         "the key of the {} identity cannot be removed from {key}",
@@ -253,6 +267,15 @@ pub enum MigrationError {
     },
 }
 
+/// Nothing is said of it where it is not about to be destroyed.
+fn of_old_key(key: Option<&str>, at_the_end: bool) -> String {
+    match (key, at_the_end) {
+        (_, false) => String::new(),
+        (Some(key), true) => format!(": its key may still be there, at {key}"),
+        (None, true) => ": its key may still be on its token".to_owned(),
+    }
+}
+
 const fn place(backend: BackendKind) -> &'static str {
     match backend {
         BackendKind::Age => "in a file",
@@ -287,6 +310,7 @@ impl MigrationError {
             | Self::Committed { .. } => ErrorKind::InvalidInput,
             Self::Unreadable { .. }
             | Self::BackupLost { .. }
+            | Self::OldLost { .. }
             | Self::JournalLost { .. }
             | Self::NotTold { .. } => ErrorKind::Damaged,
             Self::OtherConfig { .. } => ErrorKind::Configuration,
@@ -332,6 +356,14 @@ impl MigrationError {
                 "nothing was removed: say where it is now (`BackupAtEnd::At`), or that there is to \
                  be none (`BackupAtEnd::None`)"
             }
+            Self::OldLost { at_the_end: true, .. } => {
+                "nothing was removed: put the directory back from a copy and call again; if there is \
+                 none, leave the key there (`KeyOnToken::Keep`): it is named once more then"
+            }
+            Self::OldLost { at_the_end: false, .. } => {
+                "put the directory back from a copy; if there is none, there is no way back: end the \
+                 migration (`Migration::finish`)"
+            }
             Self::KeyStays { is_new: true, .. } => {
                 "see to the cause and call again; if its device is gone for good, give the key up \
                  (`KeyOnToken::Keep`): it is named once more then"
@@ -345,8 +377,9 @@ impl MigrationError {
                  (`Migration::recover`)"
             }
             Self::NotTold { .. } => {
-                "look at which identity is in each of these directories; one that is of no move is \
-                 moved away, and is an identity like any other"
+                "put the directories back from a copy; if there is none, look at which identity is in \
+                 each of them: one that is of no move is moved away, and is an identity like any \
+                 other"
             }
             Self::JournalThere { .. } => {
                 "go on by what it says (`Migration::status`); if it does not fit the files, put the \
@@ -362,6 +395,13 @@ impl MigrationError {
                      (`Migration::recover`); otherwise look at what it holds, then move it away: {}",
                     quoted(path)
                 ));
+            }
+            Self::Impossible { from: BackendKind::Age, to: BackendKind::Age, .. } => {
+                "make a backup, and restore that on the other machine"
+            }
+            Self::Impossible { to: BackendKind::Age, .. } => {
+                "leave it there; or make another identity in a file, and hand over to that \
+                 (`IdentityStore::hand_over`)"
             }
             Self::Impossible { .. } => {
                 "make a new key there and hand over to it (`MigrationMode::Rotate`)"

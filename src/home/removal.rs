@@ -14,7 +14,7 @@ use super::wants::{Step, Wanted, Wants};
 use crate::backend::{ObjectNames, Pkcs11Locator, Plan};
 use crate::encoding::hex;
 use crate::error::Error;
-use crate::keystore::IdentityStore;
+use crate::keystore::{IdentityStore, OldKey};
 
 /// A key on a token that nothing here names any more, and what kept its storage key there.
 ///
@@ -38,6 +38,12 @@ impl KeyLeft {
     fn noted(names: &ObjectNames, label: Option<String>) -> Self {
         let ids = [names.key_id(), names.storage_id()].map(|id| hex::encode(&id)).into();
         Self { module: None, token: names.token.clone(), serial: names.serial.clone(), label, ids }
+    }
+
+    /// By what the journal says.
+    pub(crate) fn of_old(key: &OldKey, module: Option<PathBuf>) -> Self {
+        let OldKey { token, serial, label, ids, .. } = key.clone();
+        Self { module, token, serial, label, ids }
     }
 
     pub(crate) fn at(locator: &Pkcs11Locator, storage: Option<&[u8]>) -> Self {

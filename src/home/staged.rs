@@ -79,7 +79,12 @@ impl Home {
         use crate::backend::BackendKind;
         use crate::error::DeviceError;
 
-        let header = self.store.header()?;
+        // What was being removed when it was cut off may have lost its payload.
+        let header = match checked {
+            true => Some(self.store.header()?),
+            false => self.store.header_alone()?,
+        };
+        let Some(header) = header else { return Ok(()) };
         let Some(locator) = header.locator() else { return Ok(()) };
         let backend = self.backend()?;
         let kind = BackendKind::Pkcs11;

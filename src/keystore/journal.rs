@@ -1,9 +1,12 @@
 //! How far a migration is, written down.
 
+mod old_key;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::old_key::OldKey;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::did::Did;
@@ -138,6 +141,9 @@ pub(crate) struct Journal {
     pub(crate) begun: u64,
     pub(crate) from: Side,
     pub(crate) to: Side,
+    /// Of the old identity, if it is on a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) old_key: Option<OldKey>,
     /// Of the new key.
     pub(crate) algorithm: AlgorithmId,
     /// The new identity has a `did:key`, whatever its key.
@@ -180,6 +186,7 @@ impl Journal {
             begun,
             from,
             to: Side { backend: to, did: None },
+            old_key: None,
             algorithm,
             did_key,
             config,

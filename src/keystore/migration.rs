@@ -2,9 +2,9 @@
 //! identity must complete by themselves: the switch.
 //!
 //! `migration.json` is there from before anything is made until the old identity is
-//! removed, or the move is undone. It holds no secret, and names no object: those are in
-//! the `unfinished.json` of the new identity's directory, which stays as long as the
-//! journal does.
+//! removed, or the move is undone. It holds no secret, and names no object but the old key,
+//! which the end destroys or names: those that are made are in the `unfinished.json` of the
+//! new identity's directory, which stays as long as the journal does.
 //!
 //! | directory | holds |
 //! |---|---|
@@ -126,6 +126,11 @@ impl IdentityStore {
     /// The header, also where the payload is not beside it.
     pub(crate) fn header_alone(&self) -> Result<Option<Header>, KeystoreError> {
         Ok(self.read_header_at(&self.header_path())?.map(|(header, _)| header))
+    }
+
+    /// Whether both files of an identity are there.
+    pub(crate) fn is_whole(&self) -> Result<bool, KeystoreError> {
+        Ok(file::is_there(&self.header_path())? && file::is_there(&self.payload_path())?)
     }
 
     /// Whether the note of what its making may have left is of this header.

@@ -6,11 +6,12 @@ use super::Migration;
 use super::backup::{self, BackupAtEnd};
 use super::operator::Operator;
 use super::roll_back::{KeyOnToken, stays, under_way};
+use crate::backend::BackendKind;
 use crate::did::Did;
-use crate::error::{Error, MigrationError};
+use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::{Home, KeyLeft};
-use crate::keystore::{IdentityStore, Journal, MigrationState, check_side};
+use crate::keystore::{IdentityStore, Journal, MigrationState, OldKey, check_did, check_side};
 
 /// A migration whose old identity was removed.
 #[derive(Debug)]
@@ -18,12 +19,19 @@ use crate::keystore::{IdentityStore, Journal, MigrationState, check_side};
 pub struct Finished {
     /// The identity that is in use: the new one.
     pub did: Option<Did>,
-    /// The one whose files were removed.
+    /// The one whose files were removed; `None` if they were not there any more.
     pub removed: Option<Did>,
     /// The directory that they were in.
     pub previous: PathBuf,
-    /// Where the old key still is, if it is on a token: nothing here names it any more.
+    /// Where the old key still is, if it is on a token: nothing here names it any more. The
+    /// RFC 7512 URI; `None` also where it was not known ([`Self::key_unknown`]).
     pub key_on_token: Option<String>,
+    /// The same, with what kept its storage key there.
+    pub left: Option<KeyLeft>,
+    /// Its token has let go of the old key: it is destroyed there.
+    pub key_destroyed: bool,
+    /// The old key was on a token, and nothing told on which, or whether it is still there.
+    pub key_unknown: bool,
 }
 
 impl Migration {
@@ -37,7 +45,9 @@ impl Migration {
     /// not in use; [`MigrationError::UnderWay`] if the old one is being moved itself;
     /// [`MigrationError::OtherConfig`]; [`MigrationError::BackupLost`];
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
-    /// what the journal says; [`MigrationError::KeyStays`] if a token does not let go of the old
+    /// what the journal says; [`MigrationError::OldLost`] if the old identity is gone and its
+    /// key may be on a token all the same, which [`KeyOnToken::Keep`] names;
+    /// [`MigrationError::KeyStays`] if a token does not let go of the old
     /// key, which [`KeyOnToken::Keep`] gives up: nothing is removed then.
     pub fn finish(
         home: &Home,
@@ -60,16 +70,24 @@ impl Migration {
         }
         // Before a person is asked, and once more when nobody else can change it.
         let looked_at = look(store, &journal, &old)?;
-        let locator = old.header().ok().and_then(|header| header.locator().cloned());
-        let at = locator.as_ref().map(|locator| {
-            let header = old.header().ok();
-            KeyLeft::at(locator, header.as_ref().and_then(|header| header.storage_key_id()))
-        });
-        let is_left = locator.is_some() && old_key == KeyOnToken::Keep;
+        let is_there = begun
+            || file::is_there(&old.home().join(names::HEADER))?
+            || file::is_there(&old.home().join(names::PAYLOAD))?;
+        let key = Key::of(&journal, &old)?;
+        let is_given_up = old_key == KeyOnToken::Keep;
+        if let Key::Lost(known) = &key
+            && !is_given_up
+        {
+            let key = known.as_ref().map(ToString::to_string).or_else(|| configured(home));
+            let previous = old.home().to_owned();
+            return Err(MigrationError::OldLost { previous, key, at_the_end: true }.into());
+        }
         let mut destroy = |only_checked| -> Result<(), Error> {
-            match &at {
-                Some(at) if !is_left => destroy_key(&home.previous()?, only_checked, operator)
-                    .map_err(|error| stays(error, at, false)),
+            match &key {
+                Key::Named(key) if !is_given_up => {
+                    destroy_key(&home.previous()?, only_checked, operator)
+                        .map_err(|error| stays(error, &KeyLeft::of_old(key, None), false))
+                }
                 _ => Ok(()),
             }
         };
@@ -89,16 +107,74 @@ impl Migration {
             store.put_journal(&journal)?;
         }
         destroy(false)?;
+        if let Key::Named(key) = &key
+            && !is_given_up
+        {
+            // Before the header is gone: without it, nothing else tells that it was.
+            journal.old_key = Some(key.clone().destroyed());
+            store.put_journal(&journal)?;
+        }
+        let left = match &key {
+            Key::Named(key) if is_given_up => Some(key),
+            Key::Lost(key) => key.as_ref(),
+            Key::None | Key::Named(_) | Key::Destroyed => None,
+        };
+        let module =
+            home.previous().ok().and_then(|old| Some(old.config().identity.pkcs11.clone()?.module));
         Home::remove_files_of(&old)?;
         Home::remove_files_of(&store.staging())?;
         store.remove_journal()?;
         Ok(Finished {
             did: journal.to.did,
-            removed: journal.from.did,
+            removed: journal.from.did.filter(|_| is_there),
             previous: old.home().to_owned(),
-            key_on_token: locator.filter(|_| is_left).map(|locator| locator.to_string()),
+            key_on_token: left.map(ToString::to_string),
+            left: left.map(|key| KeyLeft::of_old(key, module)),
+            key_destroyed: match &key {
+                Key::Named(_) => !is_given_up,
+                Key::Destroyed => true,
+                Key::None | Key::Lost(_) => false,
+            },
+            key_unknown: matches!(key, Key::Lost(None)),
         })
     }
+}
+
+/// The old key.
+enum Key {
+    /// It is on no token.
+    None,
+    /// It is where the header says, which is there.
+    Named(OldKey),
+    /// It was destroyed, and that was written down.
+    Destroyed,
+    /// The header is gone, and it may be on its token: where the journal says, if it does.
+    Lost(Option<OldKey>),
+}
+
+impl Key {
+    fn of(journal: &Journal, old: &IdentityStore) -> Result<Self, Error> {
+        if journal.from.backend != BackendKind::Pkcs11 {
+            return Ok(Self::None);
+        }
+        if journal.old_key.as_ref().is_some_and(|key| key.destroyed) {
+            return Ok(Self::Destroyed);
+        }
+        // Also beside no payload, which is removed first.
+        let named = old.header_alone()?.as_ref().and_then(OldKey::of);
+        // Only what is whole is known to be what it says, until it was looked at.
+        let is_known = journal.state == MigrationState::Finishing || old.is_whole()?;
+        Ok(match named {
+            Some(named) if is_known => Self::Named(named),
+            named => Self::Lost(named.or_else(|| journal.old_key.clone())),
+        })
+    }
+}
+
+/// The token that the configuration of the old identity names, where nothing names its key.
+fn configured(home: &Home) -> Option<String> {
+    let token = home.previous().ok()?.config().identity.pkcs11.clone()?.token?;
+    Some(format!("token {token}"))
 }
 
 /// What is removed, and that all of it is what the journal says. Of one whose removal was begun
@@ -114,9 +190,10 @@ fn look(
         return Err(nested.under_way(old.home()).into());
     }
     // And so is the one that is removed, if it is there.
-    if journal.state == MigrationState::Finishing
-        || !file::is_there(&old.home().join(names::HEADER))?
-    {
+    if journal.state == MigrationState::Finishing || !old.is_whole()? {
+        if let Some(header) = old.header_alone()? {
+            check_did(&journal.from, header.did()).map_err(KeystoreError::from)?;
+        }
         return Ok(None);
     }
     check_side(journal, &journal.from, old)?;

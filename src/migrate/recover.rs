@@ -22,7 +22,9 @@ use crate::config::Config;
 use crate::did::{Did, DidMethod};
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
-use crate::keystore::{Header, IdentityStore, Journal, MigrationMode, MigrationState, Side};
+use crate::keystore::{
+    Header, IdentityStore, Journal, MigrationMode, MigrationState, OldKey, Side,
+};
 use crate::locator::BackendKind;
 use crate::rotation::RotationChain;
 
@@ -179,6 +181,7 @@ impl Told<'_> {
             |header: &Header| Side { backend: header.backend(), did: Some(header.did().clone()) };
         let mut journal = self.journal(mode, side(old), new.backend());
         journal.to = side(new);
+        journal.old_key = OldKey::of(old);
         journal.algorithm = new.algorithm();
         journal.did_key = new.did().method() == DidMethod::Key;
         journal.commit_next = chain.as_ref().and_then(RotationChain::commitment).cloned();
@@ -203,10 +206,20 @@ impl Told<'_> {
         let is_new = staging.began(now)? || new.did.as_ref() == Some(now.did());
         let mut journal;
         if is_new {
-            // Its key is in use: the old one was being removed.
-            let from = before.map(|config| config.identity);
-            let backend = from.as_ref().map_or(BackendKind::Age, |from| from.backend);
-            let did = from.and_then(|from| from.did);
+            // Its key is in use: the old one was being removed, or is lost.
+            let (backend, did) = match before.map(|config| config.identity) {
+                Some(from) => (from.backend, from.did),
+                // Only what was imported tells what it was before.
+                None if now.in_file_until().is_some() => {
+                    (BackendKind::Age, Some(now.did().clone()))
+                }
+                None => {
+                    return Err(self.not(
+                        "the new identity is there, and nothing that tells which the old one was \
+                         and where its key is",
+                    ));
+                }
+            };
             let mode = match did.as_ref() == Some(now.did()) {
                 true => MigrationMode::Import,
                 false => MigrationMode::Rotate,

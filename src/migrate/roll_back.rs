@@ -51,7 +51,8 @@ impl Migration {
     /// [`MigrationError::NotUnderWay`], [`MigrationError::Finishing`],
     /// [`MigrationError::OtherConfig`];
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
-    /// what the journal says: nothing is removed then;
+    /// what the journal says, and [`MigrationError::OldLost`] if the old identity is gone: nothing
+    /// is removed then;
     /// [`KeystoreError::PinNotWritten`]; [`MigrationError::KeyStays`] if the key cannot be
     /// removed, which [`KeyOnToken::Keep`] gives up.
     ///
@@ -183,6 +184,12 @@ fn check_before(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
         MigrationState::Finishing | MigrationState::Returning => Ok(()),
         MigrationState::Switched => {
             check_side(journal, &journal.to, store)?;
+            if !store.old().is_whole()? {
+                let previous = store.old().home().to_owned();
+                return Err(
+                    MigrationError::OldLost { previous, key: None, at_the_end: false }.into()
+                );
+            }
             Ok(check_side(journal, &journal.from, &store.old())?)
         }
         _ if file::is_there(&store.old().home().join(names::HEADER))? => {
@@ -200,7 +207,8 @@ pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
         let home = store.home().to_owned();
         return Err(match lost {
             Ok(Some(_)) => MigrationError::JournalLost { home },
-            _ => MigrationError::NotUnderWay { home },
+            Ok(None) => MigrationError::NotUnderWay { home },
+            Err(error) => return Err(error),
         }
         .into());
     };

@@ -12,7 +12,9 @@ use crate::did::DidMethod;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
-use crate::keystore::{Earlier, Header, Journal, MigrationMode, MigrationState, Side, check_did};
+use crate::keystore::{
+    Earlier, Header, Journal, MigrationMode, MigrationState, OldKey, Side, check_did,
+};
 use crate::rotation::{RotationChain, RotationTerms};
 
 /// A migration that is done, but for its end.
@@ -99,6 +101,7 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let (mode, to) = (request.mode, request.to());
     let config = Journal::name_of_config(home.directory(), home.config_path());
     let mut journal = Journal::new(mode, from, to, config, clock::now());
+    journal.old_key = OldKey::of(&header);
     journal.commit_next.clone_from(&request.commit_next);
     journal.algorithm = request.key.algorithm;
     journal.did_key = request.key.did_method == DidMethod::Key;

@@ -32,6 +32,8 @@ pub struct MigrationStatus {
     pub backup: Option<PathBuf>,
     /// Where the old identity is, whole, once the new one is in use.
     pub previous: Option<PathBuf>,
+    /// The old identity is to be kept until the end, and is not there any more, or only in part.
+    pub previous_lost: bool,
     /// The old key was in a file until then, before it came into its device (Unix time):
     /// copies of that file still sign, whatever becomes of the device.
     pub in_file_until: Option<u64>,
@@ -43,7 +45,9 @@ impl MigrationStatus {
     pub(super) fn of(store: &IdentityStore, journal: Journal) -> Self {
         let is_in_use = [MigrationState::Switched, MigrationState::Finishing];
         let is_in_use = is_in_use.contains(&journal.state);
-        let previous = is_in_use.then(|| store.old().home().to_owned());
+        let is_kept = journal.state == MigrationState::Switched;
+        let previous_lost = is_kept && !store.old().is_whole().unwrap_or(true);
+        let previous = (is_in_use && !previous_lost).then(|| store.old().home().to_owned());
         let old = if is_in_use { store.old() } else { store.clone() };
         let in_file_until = old.header().ok().and_then(|header| header.in_file_until());
         Self {
@@ -56,6 +60,7 @@ impl MigrationStatus {
             to_did: journal.to.did,
             backup: journal.backup.map(|backup| backup.file),
             previous,
+            previous_lost,
             in_file_until,
             journal_lost: false,
         }

@@ -2,6 +2,7 @@
 
 mod devices;
 mod ends;
+mod gone;
 mod imports;
 mod keystores;
 mod lost;

@@ -131,10 +131,15 @@ fn asked(context: &Context, args: &MigrateArgs, to: To) -> Result<MigrationReque
     with_terms(request, args)
 }
 
-/// Of an identity that is in a token, what names that token and its key is not said of the
+/// Of an identity that is in a device, what names that device and its key is not said of the
 /// one that it goes to.
 fn unkeyed(context: &Context, args: &MigrateArgs) -> Context {
     let mut context = context.clone();
+    if context.config.identity.backend == BackendKind::Tpm
+        && let Some(tpm) = &mut context.config.identity.tpm
+    {
+        tpm.parent_name = None;
+    }
     if context.config.identity.backend == BackendKind::Pkcs11
         && let Some(pkcs11) = &mut context.config.identity.pkcs11
     {
@@ -265,7 +270,8 @@ fn none_under_way(context: &Context) -> CliError {
     let home = context.home.clone();
     match Migration::lost_journal(&context.store(), &context.config_path) {
         Ok(Some(_)) => MigrationError::JournalLost { home }.into(),
-        _ => MigrationError::NotUnderWay { home }.into(),
+        Ok(None) => MigrationError::NotUnderWay { home }.into(),
+        Err(error) => error.into(),
     }
 }
 

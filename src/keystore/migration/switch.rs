@@ -11,7 +11,7 @@ use crate::file::names::{self, previous};
 use crate::file::{self, Lock};
 use crate::keystore::IdentityStore;
 use crate::keystore::config_file::Cause;
-use crate::keystore::journal::{self, Journal, MigrationState, Side};
+use crate::keystore::journal::{self, Journal, MigrationState, OldKey, Side};
 
 /// The files of an identity, in the order in which they are moved: with its header it is
 /// there, and gone.
@@ -45,10 +45,13 @@ impl IdentityStore {
     /// is in use then.
     pub(crate) fn switch(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
-        let did = self.read_header()?.0.did().clone();
+        let header = self.read_header()?.0;
+        let did = header.did().clone();
         check_did(&journal.from, &did)?;
         self.old().keep_config(config, journal.from.backend, did)?;
-        let switching = journal.with_state(MigrationState::Switching);
+        let mut switching = journal.with_state(MigrationState::Switching);
+        // Its key may be on another token than when this was begun.
+        switching.old_key = OldKey::of(&header);
         self.exchange(&journal, switching, config, &self.staging())
     }
 

@@ -24,9 +24,6 @@ pub(in crate::migrate) fn check_possible(
         (_, BackendKind::Age, _) => {
             impossible("no device gives a key out, and a file keeps it less well")
         }
-        (BackendKind::Tpm, BackendKind::Tpm, _) => {
-            impossible("that is where it is; it is sealed anew there under another policy or PIN")
-        }
         (BackendKind::Pkcs11 | BackendKind::Tpm, _, MigrationMode::Import) => {
             impossible("no device gives a key out: there is nothing to import")
         }

@@ -4,6 +4,7 @@ use super::{Moved, Plan};
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::clock;
+use crate::config::{PcrIndices, PcrPolicy};
 use crate::evidence::ProvenanceKind;
 use crate::keystore::{MigrationMode, MigrationState};
 use crate::migrate::request::BackupFirst;
@@ -123,10 +124,7 @@ impl Plan {
             ));
         }
         if let Some(pcrs) = &self.opens_with.pcrs {
-            lost.push(format!(
-                "the identity opens only while PCRs {pcrs} have the values of then: before a \
-                 firmware update it has to be sealed anew"
-            ));
+            lost.push(self.bound_to(pcrs));
         }
         lost.push(match (self.mode, self.to) {
             (MigrationMode::Import, _) => format!(
@@ -140,6 +138,32 @@ impl Plan {
             ),
         });
         lost
+    }
+
+    /// Of a key that a TPM gives out, or uses, by the values of these PCRs.
+    fn bound_to(&self, pcrs: &PcrIndices) -> String {
+        let is_approved = self.opens_with.policy == Some(PcrPolicy::Authorized);
+        let (by, next) = match (is_approved, self.algorithm) {
+            (true, AlgorithmId::Ed25519) => (
+                ", or others that the approver signs",
+                "before a firmware update the approver has to sign the coming ones, or the identity \
+                 is sealed anew",
+            ),
+            (true, AlgorithmId::P256) => (
+                ", or others that the approver signs",
+                "before a firmware update the approver has to sign the coming ones: the policy of a \
+                 P-256 key stays, and it cannot be sealed anew",
+            ),
+            (false, AlgorithmId::Ed25519) => {
+                ("", "before a firmware update it has to be sealed anew")
+            }
+            (false, AlgorithmId::P256) => (
+                "",
+                "a P-256 key cannot be sealed anew, and is lost when they change for good (a firmware \
+                 update); with the policy `authorized` an approver can sign other values",
+            ),
+        };
+        format!("the identity opens only while PCRs {pcrs} have the values of then{by}: {next}")
     }
 
     /// Of a move from one device to another.

@@ -71,6 +71,68 @@ fn an_old_key_may_stay_on_its_token_and_is_named_once_more() {
     assert_eq!(ids(&hsm), 3);
 }
 
+/// What is pinned of the one is not asked of the next; and back in the first one, a key of
+/// another algorithm.
+#[test]
+fn a_tpm_hands_over_to_another_tpm_and_a_token_to_a_third() {
+    let (hsm, first, second) = (SoftHsm::with_token(TOKEN), Swtpm::start(), Swtpm::start());
+    let (home, pin) = (identity(&hsm), ["--no-pin", "--no-backup"]);
+    let [first, second] = [first.tcti(), second.tcti()];
+    let move_to = |how: &[&str]| {
+        home.ok(&[&["id", "migrate", "--plan"][..], how].concat(), b"");
+        home.ok(&[&["id", "migrate"][..], how].concat(), b"");
+        home.ok(&["sign"], b"hello");
+    };
+    let passphrase = ["--passphrase-file", &text(&home, "passphrase"), "id", "migrate"];
+    home.ok(&[&passphrase[..], &to_tpm(&first), &pin].concat(), b"");
+    home.ok(&["id", "migrate", "--finish", "--yes"], b"");
+    let (parent, before) = (home.show()["tpm"]["parent_name"].take(), did(&home));
+    move_to(&[&to_tpm(&second)[..], &pin].concat());
+    let (moved, now) = (home.show()["tpm"]["parent_name"].take(), did(&home));
+    assert!(parent.is_string() && parent != moved && before != now, "{parent} {moved}");
+    // Undone, it is in the first one, and moves on once more.
+    home.ok(&["id", "migrate", "--roll-back", "--yes"], b"");
+    assert_eq!(did(&home), before);
+    home.ok(&["sign"], b"hello");
+    move_to(&[&to_tpm(&second)[..], &pin, &["--again"]].concat());
+    home.ok(&["id", "migrate", "--finish", "--yes"], b"");
+    // In the same one, of another algorithm.
+    move_to(&[&to_tpm(&second)[..], &pin, &["--algorithm", "p256"]].concat());
+    assert_eq!(home.show()["provenance"], "hardware");
+    home.ok(&["id", "migrate", "--finish", "--yes"], b"");
+    // By way of a token.
+    let to_pin = ["--to-pin-file", &text(&home, "pin")];
+    home.ok(&[&["id", "migrate", "--no-backup"][..], &to_token(), &to_pin].concat(), b"");
+    migrates(&home, &["--finish", "--yes"]);
+    let plan = [&["id", "migrate", "--plan"][..], &to_tpm(&first), &pin].concat();
+    home.ok(&plan, b"");
+    migrates(&home, &[&to_tpm(&first)[..], &pin].concat());
+    assert_eq!(home.show()["tpm"]["parent_name"], parent);
+    migrates(&home, &["--finish", "--yes"]);
+    home.ok(&["sign"], b"hello");
+}
+
+/// One that somebody has written there is told before anything is begun.
+#[test]
+fn another_tpm_than_the_one_that_is_pinned_is_told_by_the_plan() {
+    let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());
+    let home = identity(&hsm);
+    let pinned = format!("\n[identity.tpm]\nparent_name = \"000b{}\"\n", "11".repeat(32));
+    home.write("icn.toml", &(home.read("icn.toml").replace("[identity.tpm]\n", &pinned[1..])));
+    let (device, before) = (tpm.tcti(), tree(&home));
+    for mode in ["rotate", "import"] {
+        for plan in [&["--plan"][..], &[]] {
+            let how = [&to_tpm(&device)[..], &["--mode", mode, "--no-backup"], plan].concat();
+            let refused = migrate(&home, &how);
+            assert_eq!(refused.code, 1, "{how:?}: {} {}", refused.out, refused.err);
+            for part in ["another TPM", "parent_name"] {
+                assert!(refused.err.contains(part), "{how:?} {part}: {}", refused.err);
+            }
+            assert_eq!(tree(&home), before, "{how:?}");
+        }
+    }
+}
+
 /// From a token to the same token, under another label.
 #[test]
 fn a_key_on_a_token_is_replaced_by_one_beside_it() {

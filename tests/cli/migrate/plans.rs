@@ -54,6 +54,41 @@ fn a_move_to_a_worse_place_says_so_and_is_no_upgrade() {
     assert_eq!(stated_reason(&home), "manual");
 }
 
+/// What a change of the PCRs means for the key, by its algorithm and policy.
+#[test]
+fn the_plan_says_which_key_can_be_sealed_anew_and_which_is_lost_with_its_pcrs() {
+    let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());
+    let home = identity(&hsm);
+    let (device, key) = (tpm.tcti(), text(&home, "approver.pem"));
+    let public = text(&home, "approver.pub.pem");
+    let curve = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
+    assert_eq!(run(Command::new("openssl").args(curve).arg(&key), b"").code, 0);
+    let export = ["pkey", "-in", &key, "-pubout", "-out", &public];
+    assert_eq!(run(Command::new("openssl").args(export), b"").code, 0);
+    run(Command::new("chmod").args(["644", &public]), b"");
+    let approved = ["--policy", "authorized", "--approver", &public];
+    let (anew, lost) = ("it has to be sealed anew", "is lost when they change for good");
+    let sign = "the approver has to sign the coming ones";
+    for (algorithm, policy, says, not) in [
+        ("ed25519", &[][..], &[anew][..], &[lost, sign][..]),
+        ("p256", &[], &[lost, "`authorized`"], &[anew, sign]),
+        ("ed25519", &approved, &[sign, "or the identity is sealed anew"], &[lost, anew]),
+        ("p256", &approved, &[sign, "cannot be sealed anew"], &[lost, anew]),
+    ] {
+        let how = [&to_tpm(&device)[..], &["--algorithm", algorithm], policy].concat();
+        let (text, json) = plan(&home, &how);
+        let losses = json["lost"].to_string();
+        for words in says {
+            assert!(text.contains(words) && losses.contains(words), "{how:?} {words}: {text}");
+        }
+        for words in not {
+            assert!(!text.contains(words), "{how:?} {words}: {text}");
+        }
+        let others = losses.contains("or others that the approver signs");
+        assert_eq!(others, !policy.is_empty(), "{how:?}: {text}");
+    }
+}
+
 #[test]
 fn the_plan_of_an_import_has_one_did_and_that_of_a_later_move_says_that_copies_may_exist() {
     let (hsm, tpm) = (SoftHsm::with_token(TOKEN), Swtpm::start());

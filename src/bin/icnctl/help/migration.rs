@@ -69,6 +69,15 @@ impl Help for MigrationError {
                  the backup is now: icnctl id migrate --finish --backup FILE; or that there is to be \
                  none: icnctl id migrate --finish --no-backup"
             }
+            Self::OldLost { at_the_end: true, .. } => {
+                "nothing was removed: put the directory back from a copy and run the command again; \
+                 if there is none, leave the key on its token, which is named once more then: icnctl \
+                 id migrate --finish --keep-old-key"
+            }
+            Self::OldLost { at_the_end: false, .. } => {
+                "put the directory back from a copy; if there is none, there is no way back: end the \
+                 move: icnctl id migrate --finish"
+            }
             Self::KeyStays { is_new: true, .. } => {
                 "see to the cause and run the command again; if the token is gone for good, give the \
                  key up, which is named once more then: icnctl id migrate --roll-back --keep-new-key"

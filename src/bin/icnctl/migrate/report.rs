@@ -157,7 +157,12 @@ pub(super) fn done(
             {
                 let _ = writeln!(text, "{warning}");
             }
-            let _ = writeln!(text, "The old one is whole in {previous}, and signs from there.");
+            let _ = match status.is_some_and(|status| status.previous_lost) {
+                true => writeln!(text, "The old one is NOT whole in {previous} any more."),
+                false => {
+                    writeln!(text, "The old one is whole in {previous}, and signs from there.")
+                }
+            };
             text.push_str(match migrated.mode {
                 MigrationMode::Rotate => {
                     "Its key has handed over to the new one: give peers the statement of that, with \
@@ -184,17 +189,40 @@ pub(super) fn before_finish(
     status: &MigrationStatus,
 ) -> String {
     let previous = context.home.join("previous");
+    let now = match status.previous_lost {
+        true => ", which is not whole there any more,",
+        false => "",
+    };
     format!(
-        "The old identity {} in {} will be removed, and there is no way back. {}",
+        "The old identity {} in {}{now} will be removed, and there is no way back. {}",
         known(status.from_did.as_ref()),
         previous.display(),
-        copies(status, args.keep_old_key)
+        copies(status, if args.keep_old_key { OldKey::Stays } else { OldKey::IsDestroyed })
     )
 }
 
+/// What becomes of the old key, if it is on a token.
+#[derive(Clone, Copy)]
+enum OldKey {
+    IsDestroyed,
+    Stays,
+    /// Nothing told where it is, or whether it still is there.
+    Unknown,
+}
+
+impl From<&Finished> for OldKey {
+    fn from(finished: &Finished) -> Self {
+        match finished {
+            Finished { key_destroyed: true, .. } => Self::IsDestroyed,
+            Finished { key_unknown: true, .. } => Self::Unknown,
+            _ => Self::Stays,
+        }
+    }
+}
+
 /// What no command can take back.
-fn copies(status: &MigrationStatus, keeps_key: bool) -> String {
-    let of_device = of_its_key(status, keeps_key);
+fn copies(status: &MigrationStatus, key: OldKey) -> String {
+    let of_device = of_its_key(status, key);
     match status.in_file_until {
         Some(until) => format!(
             "Its key was in a file until {}: copies and backups of that file still sign as that \
@@ -205,8 +233,8 @@ fn copies(status: &MigrationStatus, keeps_key: bool) -> String {
     }
 }
 
-const fn of_its_key(status: &MigrationStatus, keeps_key: bool) -> &'static str {
-    match (status.from, keeps_key) {
+const fn of_its_key(status: &MigrationStatus, key: OldKey) -> &'static str {
+    match (status.from, key) {
         (BackendKind::Age, _) => {
             "Backups and copies of it still sign as that DID, and an SSD forgets nothing for \
              certain: whoever has one of them and its passphrase has the key."
@@ -216,8 +244,12 @@ const fn of_its_key(status: &MigrationStatus, keeps_key: bool) -> &'static str {
              for certain. Only a TPM that is cleared opens none of them; that destroys every other \
              key in it, too."
         }
-        (_, true) => "Its key stays on its token, and nothing here names it any more.",
-        _ => {
+        (_, OldKey::Stays) => "Its key stays on its token, and nothing here names it any more.",
+        (_, OldKey::Unknown) => {
+            "Its key may still be on its token: nothing here tells on which one. Look for it there, \
+             and remove it."
+        }
+        (_, OldKey::IsDestroyed) => {
             "Its key is destroyed on its token; copies of it that were made by the token's own \
              means still sign as that DID."
         }
@@ -229,24 +261,31 @@ pub(super) fn finished(
     status: &MigrationStatus,
     finished: &Finished,
 ) -> Result<(), CliError> {
-    let Finished { did, removed, previous, key_on_token, .. } = finished;
+    let Finished { did, removed, previous, key_on_token, key_destroyed, .. } = finished;
     context.format.print(
         || {
             json!({
                 "finished": true, "did": did, "removed": removed, "previous": previous,
-                "key_on_token": key_on_token,
+                "key_on_token": key_on_token, "key_destroyed": key_destroyed, "left": finished.left,
             })
         },
         || {
+            let done = match removed {
+                Some(_) => "was removed from",
+                None => "was not there any more in",
+            };
             let mut text = format!(
-                "{}\nThe old identity {} was removed from {}.\n{}\n",
+                "{}\nThe old identity {} {done} {}.\n{}\n",
                 known(did.as_ref()),
-                known(removed.as_ref()),
+                known(status.from_did.as_ref()),
                 previous.display(),
-                copies(status, key_on_token.is_some())
+                copies(status, finished.into())
             );
             if let Some(key) = key_on_token {
                 let _ = writeln!(text, "It is at {}.", one_line(key));
+            }
+            if let Some(key) = &finished.left {
+                text.push_str(&left(key));
             }
             text
         },

@@ -25,6 +25,10 @@ pub(crate) fn as_json(status: &MigrationStatus) -> Value {
 fn next(status: &MigrationStatus) -> &'static [&'static str] {
     match status.state.ways_out() {
         _ if status.journal_lost => &["icnctl id migrate --recover"],
+        WaysOut::FinishOrBack if status.previous_lost && status.from == BackendKind::Pkcs11 => {
+            &["icnctl id migrate --finish --keep-old-key"]
+        }
+        WaysOut::FinishOrBack if status.previous_lost => &["icnctl id migrate --finish"],
         WaysOut::FinishOrBack => &["icnctl id migrate --finish", "icnctl id migrate --roll-back"],
         WaysOut::Back => &["icnctl id migrate --roll-back"],
         WaysOut::Finish => &["icnctl id migrate --finish"],
@@ -82,6 +86,11 @@ pub(crate) fn in_words(status: &MigrationStatus) -> String {
             "MIGRATED to {to} ({mode}). The old identity {} is kept whole in {}",
             known(status.from_did.as_ref()),
             previous.display()
+        ),
+        (MigrationState::Switched, None) => format!(
+            "MIGRATED to {to} ({mode}). The old identity {} was kept in `previous`, and is NOT WHOLE \
+             THERE any more: put that directory back from a copy, if there is one",
+            known(status.from_did.as_ref())
         ),
         (MigrationState::Finishing, _) => {
             format!("MIGRATED to {to} ({mode}). The old identity is being removed")

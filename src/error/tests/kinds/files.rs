@@ -184,6 +184,7 @@ fn of_migrations() {
             (stays(true), K::DeviceAbsent),
             (E::JournalLost { home: home() }, K::Damaged),
             (E::NotTold { home: home(), found: "f" }, K::Damaged),
+            (E::OldLost { previous: home(), key: None, at_the_end: true }, K::Damaged),
             (E::JournalThere { path: home() }, K::AlreadyExists),
             (E::NotUnderWay { home: home() }, K::NotFound),
             (E::Other { what: "w", found: other(), asked: other() }, K::InvalidInput),

@@ -1,0 +1,54 @@
+//! The old key of a move away from a token, by the journal.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::hex;
+use crate::keystore::header::Header;
+
+/// Where the old key is, on its token: written down beside the header that says so, since the
+/// end of the move has to name the key or destroy it, also where that header is gone.
+///
+/// `Display` is the RFC 7512 URI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OldKey {
+    uri: String,
+    pub(crate) token: String,
+    pub(crate) serial: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    /// `CKA_ID`s in hex: of the key, and of what keeps its storage key.
+    pub(crate) ids: Vec<String>,
+    /// Its token has let go of it, and so it was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) destroyed: bool,
+}
+
+impl OldKey {
+    /// By the header of the old identity; `None` if its key is on no token.
+    pub(crate) fn of(header: &Header) -> Option<Self> {
+        let locator = header.locator()?;
+        let ids = [Some(locator.id.as_slice()), header.storage_key_id()].into_iter().flatten();
+        Some(Self {
+            uri: locator.to_string(),
+            token: locator.token.clone(),
+            serial: locator.serial.clone(),
+            label: Some(locator.label.clone()).filter(|label| !label.is_empty()),
+            ids: ids.map(hex::encode).collect(),
+            destroyed: false,
+        })
+    }
+
+    /// The same, after that.
+    pub(crate) fn destroyed(self) -> Self {
+        Self { destroyed: true, ..self }
+    }
+}
+
+impl fmt::Display for OldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri)
+    }
+}
