@@ -17,7 +17,8 @@
 //!     "payload": {"as in": "identity.age"},
 //!     "config": "[identity]\n… of icn.toml",
 //!     "tpm_approvals": ["as in tpm-approvals.json, where there is one"],
-//!     "handed_over": ["as in handed-over.json, where there is one"]
+//!     "handed_over": ["as in handed-over.json, where there is one"],
+//!     "given_up": ["did:icn:z…, as in given-up.json, where there is one"]
 //!   }
 //! }
 //! ```
@@ -86,6 +87,8 @@ pub struct Backup {
     approvals: Option<String>,
     /// By which it had handed over when the backup was made.
     handed_over: Option<RotationChain>,
+    /// Successors that had been given up by then.
+    given_up: Vec<Did>,
     /// Where it was read, and the SHA-256 of what was there.
     read_from: Option<(PathBuf, [u8; 32])>,
 }
@@ -180,6 +183,7 @@ impl Backup {
                 config: config.is_some(),
                 approvals: contents.tpm_approvals.is_some(),
                 handed_over: handed_over.as_ref(),
+                given_up: &contents.given_up,
             },
         );
         Ok(Self {
@@ -193,6 +197,7 @@ impl Backup {
             config,
             approvals: contents.tpm_approvals.map(|json| json.get().to_owned()),
             handed_over,
+            given_up: contents.given_up,
             did,
             read_from: None,
         })

@@ -33,6 +33,8 @@ pub struct Draft<'a> {
     new_did: bool,
     /// By which it has handed over, as its backup knows it.
     handed_over: Option<RotationChain>,
+    /// Successors that were given up since.
+    given_up: Vec<Did>,
     undo: Undo<'a>,
 }
 
@@ -169,7 +171,7 @@ pub(super) fn stored(
 
 impl<'a> Draft<'a> {
     pub(super) fn new(new: New, undo: Undo<'a>) -> Self {
-        Self { new, new_did: false, handed_over: None, undo }
+        Self { new, new_did: false, handed_over: None, given_up: Vec::new(), undo }
     }
 
     /// For an identity that never was, wherever its DID is pinned.
@@ -177,9 +179,14 @@ impl<'a> Draft<'a> {
         Self { new_did: true, ..self }
     }
 
-    /// For an identity that has handed over to another one: it does so once.
-    pub(super) fn with_handover(self, handed_over: Option<RotationChain>) -> Self {
-        Self { handed_over, ..self }
+    /// For an identity that has handed over to another one: it does so once. With those that
+    /// were given up since.
+    pub(super) fn with_handover(
+        self,
+        handed_over: Option<RotationChain>,
+        given_up: Vec<Did>,
+    ) -> Self {
+        Self { handed_over, given_up, ..self }
     }
 
     /// The DID.
@@ -231,8 +238,8 @@ impl<'a> Draft<'a> {
     ///
     /// If they cannot be written. Everything is undone then.
     pub fn write(self) -> Result<IdentityBundle<DidKey>, Error> {
-        let Self { new, mut undo, handed_over, .. } = self;
-        undo.put_handover(new.bundle.did(), handed_over.as_ref())?;
+        let Self { new, mut undo, handed_over, given_up, .. } = self;
+        undo.put_handover(new.bundle.did(), handed_over.as_ref(), given_up)?;
         undo.write_files(|store| new.write(store))?;
         Ok(new.bundle)
     }

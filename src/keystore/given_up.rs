@@ -1,6 +1,7 @@
 //! Successors that an identity has handed over to, and that were given up since: a move that
 //! was rolled back. The statement stays, as whoever has seen it may follow it; what is said of
-//! it is another matter then. Nothing is decided by this note.
+//! it is another matter then. Nothing is decided by this note. It goes with the statement, into
+//! backups and wherever the same DID goes on.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,24 @@ impl IdentityStore {
             return Ok(());
         }
         successors.push(successor.clone());
+        self.put_given_up(successors)
+    }
+
+    /// One that is there after all: the identity hands over to it. Under the lock that is held.
+    pub(super) fn take_up(&self, successor: &Did) -> Result<(), KeystoreError> {
+        let Some(mut successors) = self.given_up() else { return Ok(()) };
+        if !successors.contains(successor) {
+            return Ok(());
+        }
+        successors.retain(|given_up| given_up != successor);
+        match successors.is_empty() {
+            true => file::remove(&self.home().join(names::GIVEN_UP)),
+            false => self.put_given_up(successors),
+        }
+    }
+
+    pub(super) fn put_given_up(&self, successors: Vec<Did>) -> Result<(), KeystoreError> {
+        let path = self.home().join(names::GIVEN_UP);
         let note = Note { format: FORMAT.into(), version: VERSION, successors };
         match serde_json::to_vec_pretty(&note) {
             Ok(json) => file::write(&path, &json),
@@ -48,6 +67,15 @@ impl IdentityStore {
                 Ok(())
             }
         }
+    }
+
+    /// All of them, to be noted elsewhere too.
+    pub(super) fn all_given_up(&self) -> Vec<Did> {
+        self.given_up().unwrap_or_else(|| {
+            let path = self.home().join(names::GIVEN_UP);
+            log::warn!("{} cannot be read, and is not taken along", path.display());
+            Vec::new()
+        })
     }
 
     /// `None` if it cannot be read.
@@ -77,6 +105,10 @@ mod tests {
         let path = store.home().join(names::GIVEN_UP);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.matches("did:key").count(), 1, "{text}");
+        assert_eq!(store.all_given_up(), std::slice::from_ref(&did));
+        store.take_up(&did).unwrap();
+        assert!(!store.gave_up(&did) && !path.exists());
+        store.give_up(&did).unwrap();
         let newer = text.replace("\"version\": 1", "\"version\": 2");
         file::write(&path, newer.as_bytes()).unwrap();
         assert!(!store.gave_up(&did));

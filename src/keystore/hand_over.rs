@@ -243,6 +243,7 @@ impl HandingOver {
         if self.stated.is_none() {
             self.note(&chain)?;
         }
+        self.old.store.take_up(&self.successor)?;
         let mut changes = new.payload.rotation_chain().read()?.is_none();
         if changes {
             new.payload.set_rotation_chain(&chain)?;

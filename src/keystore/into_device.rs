@@ -7,7 +7,7 @@
 //! | TLS key, certificate, binding | new, as those of another instance: where the old files are still used, they are not shut out |
 //! | `in_file_until` of the header | the time of the import; one that is there is never made earlier |
 //! | `CKA_ID` of a key on a token | says the same, for whoever makes an identity around the key anew |
-//! | `handed-over.json` | copied, so that nothing is stated twice |
+//! | `handed-over.json`, `given-up.json` | copied, so that nothing is stated twice |
 
 use std::fmt;
 
@@ -80,6 +80,7 @@ struct Taken {
     payload: Payload,
     generation: u64,
     handed_over: Option<RotationChain>,
+    given_up: Vec<Did>,
     /// Of the old identity, for as long as its files are to stay as they are.
     lock: Option<Lock>,
 }
@@ -96,19 +97,22 @@ impl Source {
             Self::Identity(session) => {
                 let Session { store, bundle, header, payload, lock, .. } = *session;
                 let handed_over = store.handed_over(bundle.did())?;
+                let given_up = store.all_given_up();
                 let companions = bundle.companions().copy();
                 let DidKey::Software(key) = bundle.into_signer() else {
                     return Err(KeystoreError::NoSeed { backend: header.backend() }.into());
                 };
                 let with = With::Companions(Box::new(companions));
                 let generation = header.generation().saturating_add(1);
-                Ok(Taken { key, with, payload, generation, handed_over, lock: Some(lock) })
+                let lock = Some(lock);
+                Ok(Taken { key, with, payload, generation, handed_over, given_up, lock })
             }
             Self::Legacy(old) => {
                 let LegacyIdentity { key, x25519, carried, .. } = *old;
                 let payload = Payload::empty(key.did().clone()).with_legacy(Some(carried));
                 let with = With::Decryption(x25519);
-                Ok(Taken { key, with, payload, generation: 1, handed_over: None, lock: None })
+                let (handed_over, given_up, lock) = (None, Vec::new(), None);
+                Ok(Taken { key, with, payload, generation: 1, handed_over, given_up, lock })
             }
         }
     }
@@ -144,7 +148,8 @@ impl IdentityStore {
         let now = clock::now();
         let plan = backend.plan(None)?.of_imported(now);
         undo.announce(&plan)?;
-        let Taken { key: old, with, payload, generation, handed_over, lock } = from.0.take()?;
+        let Taken { key: old, with, payload, generation, handed_over, given_up, lock } =
+            from.0.take()?;
         let payload = payload.without_seed(old.expose_secret())?.with_import_at(now);
         let imported = importer.import_as(&plan, &old, label, credentials);
         drop(old);
@@ -163,7 +168,7 @@ impl IdentityStore {
         let stored = stored(backend, &plan, bundle.did(), imported.locator, credentials)?;
         let new = New::of(self, bundle, payload, stored, generation)?;
         drop(lock);
-        Ok(Draft::new(new, undo).with_handover(handed_over))
+        Ok(Draft::new(new, undo).with_handover(handed_over, given_up))
     }
 }
 

@@ -178,6 +178,11 @@ impl Session {
         let did = self.bundle.did();
         match self.store.handed_over(did) {
             Ok(None) => {}
+            Ok(Some(chain)) if self.store.gave_up(chain.current()) => log::warn!(
+                "{did} has handed over to {}, which was given up since: this identity goes on, and \
+                 peers that have followed have to pin it again",
+                chain.current()
+            ),
             Ok(Some(chain)) => log::warn!(
                 "{did} has handed over to {}: use it only until peers have followed",
                 chain.current()

@@ -146,11 +146,13 @@ impl<'a> Undo<'a> {
 
     /// Puts the note there by which the identity has handed over, before there is an
     /// identity that could do so once more. One that is there already is of a later time
-    /// than a backup, and stays; one of another identity, which is gone, is put aside.
+    /// than a backup, and stays, with what is noted of it there; one of another identity, which
+    /// is gone, is put aside.
     pub(super) fn put_handover(
         &mut self,
         did: &Did,
         chain: Option<&RotationChain>,
+        given_up: Vec<Did>,
     ) -> Result<(), Error> {
         let path = self.store.home().join(names::HANDED_OVER);
         if let Some(bytes) = file::read_private(&path)? {
@@ -169,6 +171,9 @@ impl<'a> Undo<'a> {
         if let Some(chain) = chain {
             self.handover = true;
             file::write(&path, &chain.to_json())?;
+            if !given_up.is_empty() {
+                self.store.put_given_up(given_up)?;
+            }
         }
         Ok(())
     }
@@ -226,6 +231,7 @@ impl<'a> Undo<'a> {
             let _ = file::remove(&self.store.home().join(names::APPROVALS));
         }
         if self.handover {
+            let _ = file::remove(&self.store.home().join(names::GIVEN_UP));
             let _ = file::remove(&self.store.home().join(names::HANDED_OVER));
         }
         let unpinned = self.config.put_back();

@@ -2,6 +2,7 @@
 
 mod devices;
 mod ends;
+mod given_up;
 mod gone;
 mod imports;
 mod keystores;

@@ -6,6 +6,7 @@ use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, Locator, WrappedKey};
 use icn_identity::config::Pkcs11Config;
 use icn_identity::error::Pkcs11Error;
+use icn_identity::evidence::{Fact, Word};
 use icn_identity::{DidSigner as _, DidSignerExt as _, Pin, ProvenanceKind};
 use support::softhsm::{PIN, alone, count};
 
@@ -119,6 +120,9 @@ fn nss_itself_keeps_a_key_and_its_storage_key() {
         let Locator::Pkcs11(locator) = made.locator else { panic!("{:?}", made.locator) };
         assert_eq!(made.key.provenance(), ProvenanceKind::DeviceHeld);
         assert!(!made.key.is_hardware_backed());
+        // It says of each key that it was not made there: nothing is said of this one by that.
+        let local = made.key.evidence().unwrap().facts().find(|fact| fact.name == "local").unwrap();
+        assert_eq!((local.fact, local.word), (Fact::Unknown, Word::Nobody));
         let did = made.key.did().clone();
         made.key.verifying_key().verify(b"hello", &made.key.sign(b"hello").unwrap()).unwrap();
         let vault = backend.vault().unwrap();

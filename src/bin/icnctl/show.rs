@@ -26,8 +26,8 @@ use self::device::Looked;
 use self::handover::Handover;
 use self::validity::Validity;
 use self::words::{
-    assurance_in_words, assurance_word, evidence_in_words, is_not_born_there, limits_in_words,
-    nobodys_word,
+    assurance_in_words, assurance_word, evidence_in_words, limits_in_words, nobodys_word,
+    not_born_there,
 };
 pub(crate) use self::words::{assurance_warning, in_file_until, provenance_in_words, speaker};
 use crate::args::ShowArgs;
@@ -201,8 +201,8 @@ fn as_text(header: &Header, device: &Device, claim: &Claim) -> String {
     }
     if let Some(until) = header.in_file_until() {
         lines.push(("History", in_file_until(until)));
-    } else if is_not_born_there(header.claimed_evidence()) {
-        lines.push(("History", "written into the token, not born there: copies may exist".into()));
+    } else if let Some(history) = not_born_there(header.claimed_evidence()) {
+        lines.push(("History", history.into()));
     }
     lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));

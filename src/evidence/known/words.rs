@@ -15,6 +15,10 @@ enum Sign {
     Library(&'static str),
     /// A name in its token's manufacturer or model, whatever is in front of it.
     Token(&'static str),
+    /// What its token's model begins with, before a number.
+    Numbered(&'static str),
+    /// A part of the name of its file.
+    File(&'static str),
     /// The whole model of its token, behind a library with this name in its strings.
     Behind(&'static str, &'static str),
 }
@@ -22,7 +26,7 @@ enum Sign {
 /// Each of the five, in the order `CKA_LOCAL`, `CKA_SENSITIVE`, `CKA_ALWAYS_SENSITIVE`,
 /// `CKA_EXTRACTABLE`, `CKA_NEVER_EXTRACTABLE`. A constant that is true of the whole family
 /// of devices is the module's word; one that is given for any key is nobody's.
-const KNOWN: [(Sign, [Word; 5]); 14] = [
+const KNOWN: [(Sign, [Word; 5]); 18] = [
     // Constants for the cards whose PKCS#15 structure it makes up, PIV and OpenPGP among
     // them (`src/libopensc/pkcs15-syn.c`), and for others what a host wrote to the card
     // (`src/libopensc/pkcs15-prkey.c`, `src/pkcs11/framework-pkcs15.c`).
@@ -37,6 +41,13 @@ const KNOWN: [(Sign, [Word; 5]); 14] = [
     (Sign::Library("tpm2"), MADE_UP),
     // Constants, of imported keys too (`pkcs11/src/backend/db/object.rs`).
     (Sign::Library("nitrokey"), MADE_UP),
+    // `CKA_LOCAL` is what a host writes there, else false, also of a key that it has made
+    // (`lib/softoken/pkcs11.c`, `sftk_handleKeyObject`); in the other two, what a host has
+    // written in looks like what was made (run: 3.87.1, 3.125).
+    (Sign::Token("mozilla"), MADE_UP),
+    (Sign::Numbered("nss"), MADE_UP),
+    (Sign::Library("mozilla"), MADE_UP),
+    (Sign::File("softokn"), MADE_UP),
     // Kept by the host for every kind of token (`usr/lib/common/key_mgr.c`). Its soft
     // token is the host.
     (Sign::Behind("cca", "opencryptoki"), MADE_UP),
@@ -68,10 +79,12 @@ impl DeviceIdentity {
 }
 
 pub(in super::super) fn words(device: &DeviceIdentity) -> Words {
-    let Strings { manufacturer, model, library, .. } = Strings::of(device);
+    let Strings { manufacturer, model, library, module, .. } = Strings::of(device);
     let known = KNOWN.iter().find(|(sign, _)| match sign {
         Sign::Library(name) => library.names(name),
         Sign::Token(name) => manufacturer.names(name) || model.names(name),
+        Sign::Numbered(name) => model.begins_with_number_of(name),
+        Sign::File(part) => module.squeezed().contains(part),
         Sign::Behind(whole, name) => model.squeezed() == *whole && library.names(name),
     });
     // What makes up the answers may be behind it, unless the token is known.

@@ -71,6 +71,8 @@ pub(super) struct Contents<'a> {
     pub(super) tpm_approvals: Option<&'a RawValue>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) handed_over: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) given_up: Vec<Did>,
 }
 
 impl<'a> Contents<'a> {
@@ -106,11 +108,12 @@ pub(super) struct Parts<'a> {
     pub(super) config: bool,
     pub(super) approvals: bool,
     pub(super) handed_over: Option<&'a RotationChain>,
+    pub(super) given_up: &'a [Did],
 }
 
 impl Words {
     pub(super) fn of(header: &Header, parts: &Parts<'_>) -> Self {
-        let &Parts { payload, config, approvals, handed_over } = parts;
+        let &Parts { payload, config, approvals, handed_over, given_up } = parts;
         let did = header.did();
         let mut contains = Vec::new();
         let mut does_not_contain = Vec::new();
@@ -156,10 +159,14 @@ impl Words {
             ));
         }
         if let Some(chain) = handed_over {
+            let to = chain.current();
+            let since = match given_up.contains(to) {
+                true => ", and that this one was given up since (given-up.json)",
+                false => "",
+            };
             contains.push(format!(
-                "the note that it has handed over to {} (handed-over.json): restored, it does not \
-                 hand over to another",
-                chain.current()
+                "the note that it has handed over to {to} (handed-over.json){since}: restored, it \
+                 does not hand over to another"
             ));
         }
         if config {

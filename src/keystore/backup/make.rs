@@ -187,6 +187,7 @@ impl Located<'_> {
             None => None,
         };
         let handed_over = store.handed_over(bundle.did())?;
+        let given_up = store.all_given_up();
         let words = Words::of(
             header,
             &Parts {
@@ -194,6 +195,7 @@ impl Located<'_> {
                 config: config.is_some(),
                 approvals: approvals.is_some(),
                 handed_over: handed_over.as_ref(),
+                given_up: &given_up,
             },
         );
         let handed_over = handed_over.map(|chain| chain.to_json());
@@ -207,6 +209,7 @@ impl Located<'_> {
             config,
             tpm_approvals: approvals.as_deref().map(raw).transpose()?,
             handed_over: handed_over.as_deref().map(raw).transpose()?,
+            given_up,
         })
         .map_err(unwritable)?;
         let contents = raw(&contents)?;

@@ -58,7 +58,7 @@ impl IdentityStore {
             }
             None => self.open_device(&mut undo, backend, &backup.header, credentials)?,
         };
-        let Backup { header: old, companions, payload, handed_over, .. } = backup;
+        let Backup { header: old, companions, payload, handed_over, given_up, .. } = backup;
         let payload = payload.with_in_file_until(old.in_file_until());
         let epoch = companions.binding().epoch().max(epoch);
         let bundle = IdentityBundle::from_companions(old.judge(payload.judge(key)), companions)?
@@ -66,7 +66,7 @@ impl IdentityStore {
         bundle.renew_apart(NextEpoch::Joined(epoch))?;
         let generation = old.generation().saturating_add(1);
         let draft = Draft::new(New::of(self, bundle, payload, stored, generation)?, undo);
-        Ok(draft.with_handover(handed_over))
+        Ok(draft.with_handover(handed_over, given_up))
     }
 
     /// **Blocks** on device, scrypt and files. Writes the identity of `did` anew from

@@ -136,7 +136,7 @@ fn a_backup_is_objects_only() {
     let mut array = mine.clone();
     array["contents"] = fields(
         &mine["contents"],
-        &[&names[..], &["config", "tpm_approvals", "handed_over"]].concat(),
+        &[&names[..], &["config", "tpm_approvals", "handed_over", "given_up"]].concat(),
     );
     assert!(matches!(open(array, &key), Err(BackupError::NotABackup { .. })));
     let twice = String::from_utf8(signed.to_vec()).unwrap().replacen('{', "{\"version\":1,", 1);

@@ -360,39 +360,6 @@ fn a_backup_that_is_gone_or_another_file_is_noticed_before_the_end() {
     }
 }
 
-#[test]
-fn after_a_rollback_no_advice_names_the_key_that_was_given_up() {
-    let hsm = SoftHsm::with_token(TOKEN);
-    let home = identity(&hsm);
-    let to = [&to_token()[..], &["--no-backup"]].concat();
-    migrates(&home, &to);
-    let (old, new) = (home.path("previous"), did(&home));
-    assert!(old.exists());
-    migrates(&home, &["--roll-back", "--yes"]);
-    let shown = home.ok(&["id", "show"], b"");
-    assert!(shown.contains(&new) && shown.contains("was given up"), "{shown}");
-    for wrong in ["until peers have followed", "do not rotate it again"] {
-        assert!(!shown.contains(wrong), "{wrong}: {shown}");
-    }
-    assert_eq!(home.show()["handed_over"]["given_up"], true);
-    let other = text(&home, "elsewhere");
-    let passphrase = text(&home, "passphrase");
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
-    let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
-    for refused in [migrate(&home, &to), home.icnctl(&rotate, b"")] {
-        assert_eq!(refused.code, 1, "{}", refused.err);
-        assert!(!refused.err.contains("rotate the successor"), "{}", refused.err);
-        for part in ["was given up", "pin this DID again", "--again"] {
-            assert!(refused.err.contains(part), "{part}: {}", refused.err);
-        }
-    }
-    // A successor that is there is another matter.
-    migrates(&home, &[&to[..], &["--again"]].concat());
-    let previous = home.path("previous");
-    let kept = home.ok(&["--home", previous.to_str().unwrap(), "id", "show"], b"");
-    assert!(kept.contains("until peers have followed"), "{kept}");
-}
-
 /// The check and the removal are one step for whoever opens the old identity meanwhile.
 #[test]
 fn the_end_looks_at_the_old_identity_under_the_lock_under_which_it_removes_it() {

@@ -1,6 +1,8 @@
 //! What `id show` says of a token that it has looked at.
 
 use serde_json::{Value, json};
+use support::dialects::{NETHSM, NSS};
+use support::home::PASSPHRASE;
 use support::softhsm::SoftHsm;
 
 /// Whether the key is there cannot be seen, and is not claimed.
@@ -208,5 +210,26 @@ fn who_says_that_a_key_was_born_in_its_device_is_who_said_it() {
             text.contains("Provenance  hardware (born in the device") && text.contains(says),
             "{says}: {text}"
         );
+    }
+}
+
+/// A module says of each key that it was not made in the token. Of one that is known to do so
+/// nothing is said by that, and of another one it is its word.
+#[test]
+fn a_key_that_was_just_made_is_not_said_to_be_written_in_for_what_a_module_says_of_each() {
+    let unknown = "manufacturer Acme\nmodel HSM\nlibrary Acme\nsay CKA_LOCAL false\n";
+    for (dialect, says) in [(NSS, false), (NETHSM, false), (unknown, true)] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(dialect);
+        let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+        let module = hsm.fault_module();
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        home.ok(&init, b"");
+        let shown = home.ok(&["id", "show"], b"");
+        assert!(!shown.contains("written into the token"), "{shown}");
+        let is_said = shown.contains("not born in the token, by its module's word");
+        assert_eq!(is_said, says, "{shown}");
+        assert_eq!(shown.contains("\nHistory "), says, "{shown}");
+        assert_eq!(shown.contains("Nobody vouches for"), !says, "{shown}");
     }
 }

@@ -104,10 +104,17 @@ pub(crate) fn in_file_until(until: u64) -> String {
     format!("in a file until {}: copies may exist, which sign as this DID", date(until))
 }
 
-/// Whether its token says so of a key, of which no file tells more.
-pub(crate) fn is_not_born_there(evidence: &EvidenceSummary) -> bool {
-    let is_said = evidence.words().get("local").is_some_and(|word| *word != Word::Nobody);
-    is_said && evidence.facts().get("local") == Some(&Fact::False)
+/// What is said against the birth of a key in its token, of which no file tells more: by whom.
+/// A module may say so of every key.
+pub(crate) fn not_born_there(evidence: &EvidenceSummary) -> Option<&'static str> {
+    if evidence.facts().get("local") != Some(&Fact::False) {
+        return None;
+    }
+    match evidence.words().get("local")? {
+        Word::Device => Some("written into the token, not born there: copies may exist"),
+        Word::Module => Some("not born in the token, by its module's word: copies may exist"),
+        _ => None,
+    }
 }
 
 /// Whose word what a key was before is not, and why.
