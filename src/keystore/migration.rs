@@ -149,8 +149,8 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// [`MigrationError::NotCompleted`], on a disk that is read-only;
-    /// [`MigrationError::Unreadable`].
+    /// [`MigrationError::NotCompleted`], on a disk that is read-only. A journal that cannot be
+    /// read is no error here, but for one of a newer version.
     #[doc(hidden)]
     pub fn settle_switch(
         &self,
@@ -161,7 +161,17 @@ impl IdentityStore {
             let state = journal.state;
             [MigrationState::Switching, MigrationState::Returning].contains(&state)
         };
-        if self.journal()?.as_ref().is_none_or(|journal| !is_cut_off(journal)) {
+        let journal = match self.journal() {
+            // As if it were lost: what is there opens, and nothing is moved.
+            Err(KeystoreError::Migration(error))
+                if matches!(*error, MigrationError::Unreadable { .. }) =>
+            {
+                log::warn!("{error}; what is there is opened as it is");
+                return Ok(());
+            }
+            journal => journal?,
+        };
+        if journal.as_ref().is_none_or(|journal| !is_cut_off(journal)) {
             return Ok(());
         }
         let settle = || {

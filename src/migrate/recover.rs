@@ -29,8 +29,8 @@ use crate::locator::BackendKind;
 use crate::rotation::RotationChain;
 
 impl Migration {
-    /// **Blocks** on files. How far a migration was whose journal is lost, as far as the files
-    /// tell; `None` if there is a journal, or nothing of a migration. Uses no credential, and
+    /// **Blocks** on files. How far a migration was whose journal is lost or cannot be read, as
+    /// far as the files tell; `None` if there is one that can, or nothing of a migration. Uses no credential, and
     /// changes nothing. The configuration is the one that the migration has changed.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Migration {
         store: &IdentityStore,
         config: &Path,
     ) -> Result<Option<MigrationStatus>, Error> {
-        if file::is_there(&store.journal_path())? {
+        if file::is_there(&store.journal_path())? && !is_unreadable(store)? {
             return Ok(None);
         }
         let told = tell(store, config)?.map(|journal| MigrationStatus::of(store, journal));
@@ -63,16 +63,10 @@ impl Migration {
         let _lock = store.migration_lock()?;
         let _files = store.lock()?;
         let path = store.journal_path();
-        let unreadable = match store.journal() {
-            Ok(None) => false,
-            Ok(Some(_)) => return Err(MigrationError::JournalThere { path }.into()),
-            Err(KeystoreError::Migration(error))
-                if matches!(*error, MigrationError::Unreadable { .. }) =>
-            {
-                true
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let unreadable = is_unreadable(store)?;
+        if !unreadable && file::is_there(&path)? {
+            return Err(MigrationError::JournalThere { path }.into());
+        }
         let journal = tell(store, config)?;
         let journal =
             journal.ok_or_else(|| MigrationError::NotUnderWay { home: home.to_owned() })?;
@@ -81,6 +75,20 @@ impl Migration {
         }
         store.put_journal(&journal)?;
         Ok(MigrationStatus::of(store, journal))
+    }
+}
+
+/// Whether there is a journal that cannot be read. One of a newer version can be, by another
+/// version of this program.
+fn is_unreadable(store: &IdentityStore) -> Result<bool, Error> {
+    match store.journal() {
+        Ok(_) => Ok(false),
+        Err(KeystoreError::Migration(error))
+            if matches!(*error, MigrationError::Unreadable { .. }) =>
+        {
+            Ok(true)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -37,7 +37,8 @@ pub struct MigrationStatus {
     /// The old key was in a file until then, before it came into its device (Unix time):
     /// copies of that file still sign, whatever becomes of the device.
     pub in_file_until: Option<u64>,
-    /// The journal is lost: this is what the files tell ([`Migration::lost_journal`]).
+    /// The journal is lost or cannot be read: this is what the files tell
+    /// ([`Migration::lost_journal`]).
     pub journal_lost: bool,
 }
 
@@ -110,5 +111,25 @@ impl Migration {
     /// journal is of a newer version.
     pub fn status(store: &IdentityStore) -> Result<Option<MigrationStatus>, Error> {
         Ok(store.journal()?.map(|journal| MigrationStatus::of(store, journal)))
+    }
+
+    /// **Blocks** on files. The same; or, where the journal is lost or cannot be read, what
+    /// [the files tell](Self::lost_journal).
+    ///
+    /// # Errors
+    ///
+    /// If the journal is of a newer version, or the files do not tell.
+    pub fn status_by_all(
+        store: &IdentityStore,
+        config: &Path,
+    ) -> Result<Option<MigrationStatus>, Error> {
+        match Self::status(store) {
+            Ok(Some(status)) => Ok(Some(status)),
+            Ok(None) => Self::lost_journal(store, config),
+            Err(unreadable) => match Self::lost_journal(store, config)? {
+                Some(told) => Ok(Some(told)),
+                None => Err(unreadable),
+            },
+        }
     }
 }

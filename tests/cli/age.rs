@@ -394,8 +394,8 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
 #[test]
 fn options_of_another_backend_are_refused() {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
-    home.fails(&["id", "init", "--token", "x"], b"", &["--token is for the pkcs11 backend"]);
-    home.fails(&["id", "init", "--backend", "pkcs11"], b"", &["no PKCS#11 module is given"]);
+    home.misuses(&["id", "init", "--token", "x"], b"", &["--token is for the pkcs11 backend"]);
+    home.misuses(&["id", "init", "--backend", "pkcs11"], b"", &["no PKCS#11 module is given"]);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use icn_identity::AlgorithmId;
 use icn_identity::Error;
 use icn_identity::backend::BackendKind;
-use icn_identity::error::{CredentialError, KeystoreError};
+use icn_identity::error::{
+    CredentialError, DeviceError, KeystoreError, MigrationError, Pkcs11Error,
+};
 use icn_identity::sshsig::InvalidSshSignature;
 
 use crate::help::Help as _;
@@ -166,6 +168,11 @@ pub(crate) enum CliError {
     NowhereTo,
     #[error("--key names a key, and a migration makes a new one")]
     NamesAKey,
+    /// Why a move makes no new key on the token that it goes to.
+    #[error(transparent)]
+    NoNewKey(Error),
+    #[error("--backup names a backup, and not the recovery key that opens it")]
+    BackupWithoutKey,
     #[error("--commit-next is given, and an import makes no statement that could hold it")]
     ImportStatesNothing,
     #[error("it was not confirmed, so nothing was done")]
@@ -221,6 +228,24 @@ fn place(backend: BackendKind) -> &'static str {
 impl CliError {
     pub(crate) fn is_wrong_credential(&self) -> bool {
         matches!(self, Self::Identity(error) if error.is_wrong_credential())
+    }
+
+    /// What only the command line is wrong about, whatever is there.
+    pub(crate) fn is_wrong_usage(&self) -> bool {
+        match self {
+            Self::OptionForPkcs11 { .. }
+            | Self::OptionForTpm { .. }
+            | Self::NoModule { .. }
+            | Self::NowhereTo
+            | Self::NamesAKey
+            | Self::BackupWithoutKey
+            | Self::ImportStatesNothing
+            | Self::PcrIndices => true,
+            Self::Identity(Error::Keystore(KeystoreError::Migration(error))) => {
+                matches!(**error, MigrationError::NoBackupSaid)
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn help(&self) -> Option<String> {
@@ -372,6 +397,23 @@ impl CliError {
             Self::NamesAKey => {
                 "name only its token; or make an identity around that key in a home of its own \
                  (icnctl --home DIR id init --key URI), and hand over to it (icnctl id rotation create --successor DIR --reason scheduled)"
+            }
+            Self::NoNewKey(Error::Device(DeviceError::Pkcs11(Pkcs11Error::LabelTaken {
+                ..
+            }))) => {
+                "a move makes a new key, which has to have another label: --key-label LABEL. To go on \
+                 with the key that is there, make an identity around it in a home of its own (icnctl \
+                 --home OTHER id init --key URI), and hand over to it (icnctl id rotation create \
+                 --successor OTHER)"
+            }
+            Self::NoNewKey(_) => {
+                "make the key with the card's own tool, then an identity around it in a home of its \
+                 own (icnctl --home OTHER id init --key URI), and hand over to it (icnctl id rotation \
+                 create --successor OTHER); or set `make_keys_in_slots = true` under \
+                 [identity.pkcs11] if no key on the card is of any use"
+            }
+            Self::BackupWithoutKey => {
+                "name it, to show that the backup opens: --identity-file KEYFILE"
             }
             Self::ImportStatesNothing => {
                 "leave it out; or make a new key, which commits to the next: --mode rotate"

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
             ExitCode::from(match &error {
                 error if error.is_wrong_credential() => WRONG_CREDENTIAL,
                 // These keep 1 for "not valid".
-                _ if verifies => 2,
+                error if verifies || error.is_wrong_usage() => 2,
                 _ => 1,
             })
         }

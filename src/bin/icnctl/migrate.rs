@@ -9,7 +9,7 @@ use std::path::Path;
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
 use icn_identity::config::Config;
-use icn_identity::error::MigrationError;
+use icn_identity::error::{DeviceError, Error, MigrationError, Pkcs11Error};
 use icn_identity::home::Home;
 use icn_identity::keystore::backup::{Backup, BackupRequest};
 use icn_identity::migrate::{
@@ -36,13 +36,16 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     if args.recover {
         return report::recovered(context, &Migration::recover(&store, &context.config_path)?);
     }
+    if args.status {
+        let status = Migration::status_by_all(&store, &context.config_path)?;
+        if status.as_ref().is_some_and(|status| !status.journal_lost) {
+            Migration::check_config(&store, &context.config_path)?;
+        }
+        let part = Migration::part_of(&store)?;
+        return report::status(context, status.as_ref(), part.as_ref());
+    }
     Migration::check_config(&store, &context.config_path)?;
     let status = Migration::status(&store)?;
-    if args.status {
-        let lost = Migration::lost_journal(&store, &context.config_path)?;
-        let part = Migration::part_of(&store)?;
-        return report::status(context, status.or(lost).as_ref(), part.as_ref());
-    }
     if args.roll_back || args.finish {
         let Some(status) = &status else {
             // Of the old identity that is kept, or of the new one, it is the home's to say.
@@ -67,14 +70,26 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     let old = as_old(context);
     let home = old.home()?;
     if args.plan {
-        return report::plan(context, &Migration::plan(&home, &request)?);
+        let plan = Migration::plan(&home, &request).map_err(of_a_new_key)?;
+        return report::plan(context, &plan);
     }
     let mut person = Person::new(&old, &target(context, args, &request, status.as_ref()));
     let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person));
     if let (Err(_), Some(file)) = (&migrated, keystore) {
         from_keystore::say_what_stays(context, file);
     }
-    done(context, &migrated?)
+    done(context, &migrated.map_err(of_a_new_key)?)
+}
+
+/// A move makes a key, and takes none that is there: what helps then is another thing than with
+/// `id init`.
+fn of_a_new_key(error: Error) -> CliError {
+    match &error {
+        Error::Device(DeviceError::Pkcs11(
+            Pkcs11Error::LabelTaken { .. } | Pkcs11Error::KeysInSlots { .. },
+        )) => CliError::NoNewKey(error),
+        _ => error.into(),
+    }
 }
 
 fn as_old(context: &Context) -> Context {
@@ -95,6 +110,7 @@ fn requested(
             going_on(&home, args)
         }
         (Some(to), None) => asked(context, args, to),
+        (None, _) if status.is_none() && is_lost(context) => Err(none_under_way(context)),
         (None, _) => going_on(&home, args),
     }
 }
@@ -187,7 +203,7 @@ fn backup(args: &MigrateArgs) -> Result<BackupFirst, CliError> {
     }
     if let Some(file) = &args.backup {
         Backup::check_file(file)?;
-        let keys = keys()?.ok_or(MigrationError::NoBackupSaid)?;
+        let keys = keys()?.ok_or(CliError::BackupWithoutKey)?;
         return Ok(BackupFirst::Opened(Backup::read(file, &keys)?.into()));
     }
     Ok(if args.no_backup { BackupFirst::None } else { BackupFirst::Unsaid })
@@ -273,6 +289,11 @@ fn none_under_way(context: &Context) -> CliError {
         Ok(None) => MigrationError::NotUnderWay { home }.into(),
         Err(error) => error.into(),
     }
+}
+
+/// Whether a migration is under way by the files, and not by its journal.
+fn is_lost(context: &Context) -> bool {
+    matches!(Migration::lost_journal(&context.store(), &context.config_path), Ok(Some(_)))
 }
 
 fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Result<(), CliError> {

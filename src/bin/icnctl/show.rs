@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::Binding;
-use icn_identity::error::{Error, KeystoreError};
+use icn_identity::error::{Error, ErrorKind, KeystoreError};
 use icn_identity::evidence::Fact;
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::migrate::Migration;
@@ -33,7 +33,7 @@ pub(crate) use self::words::{assurance_warning, in_file_until, provenance_in_wor
 use crate::args::ShowArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{date, hex, one_line, public_key};
+use crate::output::{date, hex, one_line, public_key, say};
 
 /// Whether nothing is wrong, if that was asked.
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
@@ -57,11 +57,18 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     header.did_document()?;
     let looked = Looked::at(context, &header);
     let Looked { device, pin, .. } = &looked;
-    let migration = match Migration::status(&store)? {
-        None => Migration::lost_journal(&store, &context.config_path).unwrap_or_default(),
-        known => known,
+    // The identity is shown also where its move does not tell how far it is.
+    let migration = match Migration::status_by_all(&store, &context.config_path) {
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            say(&format!("warning: {error}"));
+            None
+        }
+        known => known?,
     };
-    let part = Migration::part_of(&store)?;
+    let part = match Migration::part_of(&store) {
+        Err(error) if error.kind() == ErrorKind::Damaged => None,
+        known => known?,
+    };
     let claim = Claim::of(context, &header).seen(looked.makes_up_history);
     let handover = Handover::of(&store, &header);
     let is_lost = header.backend() != BackendKind::Age && !context.config_path.exists();

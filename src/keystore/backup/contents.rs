@@ -123,16 +123,24 @@ impl Words {
             )),
             Some(place) => {
                 let copies = match header.in_file_until() {
-                    None => "and only there".to_owned(),
+                    None if header.tpm().is_some() => String::new(),
+                    None => ", and only there".to_owned(),
                     Some(until) => format!(
-                        "and it was in a file until {}: copies of it may exist",
+                        ", and it was in a file until {}: copies of it may exist",
                         clock::rfc3339(until).unwrap_or_else(|| format!("Unix time {until}"))
                     ),
                 };
-                does_not_contain.push(format!(
-                    "the private key of {did}: it is in {place}, {copies}. Without that very \
-                     device this backup does not restore the DID"
-                ));
+                match header.tpm() {
+                    // Its public half alone says nothing, and the private one is encrypted.
+                    Some(_) => contains.push(format!(
+                        "the private key of {did}, as it is sealed to {place} (in identity.json): \
+                         useless without that very TPM, where alone this backup restores the DID{copies}"
+                    )),
+                    None => does_not_contain.push(format!(
+                        "the private key of {did}: it is in {place}{copies}. Without that very \
+                         device this backup does not restore the DID"
+                    )),
+                }
             }
         }
         contains.push(

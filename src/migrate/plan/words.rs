@@ -127,6 +127,11 @@ impl Plan {
             lost.push(self.bound_to(pcrs));
         }
         lost.push(match (self.mode, self.to) {
+            (_, BackendKind::Tpm) => {
+                "a backup that is made afterwards holds the key only as it is sealed to the TPM: it \
+                 is useless without that TPM"
+                    .into()
+            }
             (MigrationMode::Import, _) => format!(
                 "a backup of the identity that is made afterwards does not hold its key, which is \
                  in {}; one of the file, made before, does",

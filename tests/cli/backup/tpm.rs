@@ -22,7 +22,10 @@ fn an_identity_is_put_back_on_its_tpm() {
             let inside = drill.json();
             assert!(inside["contents"]["payload"]["seed"].is_null());
             let not = inside["contents"]["does_not_contain"].to_string();
-            assert!(not.contains("it is in the TPM whose storage key is 000b"), "{not}");
+            assert!(!not.contains("private key"), "{not}");
+            let sealed = inside["contents"]["contains"].to_string();
+            let place = "as it is sealed to the TPM whose storage key is 000b";
+            assert!(sealed.contains(place) && sealed.contains("useless without"), "{sealed}");
             let shown = node.home.show();
             lose(&node.home);
             node.spends(0, || drill.ok(&node.home, &["--did", &did]));

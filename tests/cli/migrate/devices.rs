@@ -144,6 +144,13 @@ fn a_key_on_a_token_is_replaced_by_one_beside_it() {
     let taken = migrate(&home, &[&to_token()[..], &["--no-backup"]].concat());
     assert_eq!(taken.code, 1);
     assert!(taken.err.contains("already has a key labelled"), "{}", taken.err);
+    // What is advised is taken by this command.
+    for part in ["--key-label LABEL", "icnctl --home OTHER id init --key", "rotation create"] {
+        assert!(taken.err.contains(part), "{part}: {}", taken.err);
+    }
+    assert!(!taken.err.contains("to this command"), "{}", taken.err);
+    let plan = migrate(&home, &[&to_token()[..], &["--no-backup", "--plan"]].concat());
+    assert!(plan.err.is_empty() || !plan.err.contains("to this command"), "{}", plan.err);
     assert!(status(&home).is_null());
     let beside = ["--no-backup", "--key-label", "second", "--to-pin-file", &pin];
     migrates(&home, &[&to_token()[..], &beside].concat());
@@ -151,4 +158,20 @@ fn a_key_on_a_token_is_replaced_by_one_beside_it() {
     migrates(&home, &["--finish", "--yes"]);
     assert_eq!(ids(&hsm), 3);
     signs(&home);
+}
+
+/// A card with a fixed number of places for keys: what is advised is possible in this home.
+#[test]
+fn a_card_that_makes_no_key_is_not_moved_to_and_the_way_by_another_home_is_named() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let (home, module) = (identity(&hsm), hsm.fault_module());
+    hsm.script(support::dialects::YKCS11);
+    let to = ["--to", "pkcs11", "--module", &module, "--token", TOKEN, "--no-backup"];
+    let to = [&to[..], &["--algorithm", "p256"]].concat();
+    let refused = migrate(&home, &to);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    for part in ["icnctl --home OTHER id init --key URI", "rotation create --successor OTHER"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    assert!(!refused.err.contains("run `icnctl id init"), "{}", refused.err);
 }

@@ -51,6 +51,11 @@ fn a_lost_journal_is_written_again_from_the_files_and_each_way_is_open() {
         killed_at(&home, &to, "wait4", 1);
         std::fs::remove_file(home.path("migration.json")).unwrap();
         is_told(&home, "made");
+        let on = migrate(&home, &[]);
+        assert_eq!(on.code, 1, "{}", on.err);
+        for part in ["the journal is lost", "icnctl id migrate --recover"] {
+            assert!(on.err.contains(part), "{part}: {}", on.err);
+        }
         recovered(&home, "made");
         // Undone, there is the old one only.
         migrates(&home, &["--roll-back", "--yes"]);
@@ -99,7 +104,20 @@ fn a_journal_that_cannot_be_read_is_put_aside_and_written_again() {
     migrates(&home, &[&to_token()[..], &["--no-backup"]].concat());
     let whole = home.read("migration.json");
     home.write("migration.json", &whole[..whole.len() / 2]);
-    home.fails(&["id", "show"], b"", &["migration.json", "icnctl id migrate --recover"]);
+    // It opens as if the journal were lost, and what would go on with the move is refused.
+    is_told(&home, "switched");
+    let shown = home.ok(&["id", "show"], b"");
+    assert!(shown.contains("icnctl id migrate --recover"), "{shown}");
+    signs(&home);
+    old_signs(&home);
+    for on in [&[][..], &["--finish", "--yes"], &["--roll-back", "--yes"]] {
+        let refused = migrate(&home, on);
+        assert_eq!(refused.code, 1, "{on:?}: {}", refused.err);
+        assert!(refused.err.contains("icnctl id migrate --recover"), "{on:?}: {}", refused.err);
+    }
+    home.write("migration.json", "garbage");
+    is_told(&home, "switched");
+    signs(&home);
     recovered(&home, "switched");
     let aside: Vec<_> = std::fs::read_dir(home.path(""))
         .unwrap()
@@ -108,6 +126,7 @@ fn a_journal_that_cannot_be_read_is_put_aside_and_written_again() {
         .collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
     home.write("migration.json", &whole.replace("\"version\": 1", "\"version\": 2"));
+    home.fails(&["id", "migrate", "--status"], b"", &["migration.json", "2"]);
     let newer = home.fails(&["id", "migrate", "--recover"], b"", &["migration.json", "2"]);
     assert!(newer.err.contains("try: "), "{}", newer.err);
     home.write("migration.json", &whole);

@@ -88,7 +88,7 @@ fn what_is_done_is_not_taken_for_something_else_that_is_asked_for() {
     let next = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
     let before = tree(&home);
     let refused = migrate(&home, &[&import[..], &["--commit-next", next]].concat());
-    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert_eq!(refused.code, 2, "{}", refused.err);
     assert!(refused.err.contains("makes no statement"), "{}", refused.err);
     assert_eq!(tree(&home), before);
     migrates(&home, &import);

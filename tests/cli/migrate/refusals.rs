@@ -149,7 +149,7 @@ fn what_no_device_can_do_is_said_by_the_plan() {
     let none = migrate(&home, &["--finish", "--yes"]);
     assert!(none.code == 1 && none.err.contains("is under way"), "{}", none.err);
     let unsaid = migrate(&home, &to_tpm(&device));
-    assert!(unsaid.code == 1 && unsaid.err.contains("--no-backup"), "{}", unsaid.err);
+    assert!(unsaid.code == 2 && unsaid.err.contains("--no-backup"), "{}", unsaid.err);
     assert!(status(&home).is_null());
 }
 
@@ -167,6 +167,11 @@ fn a_backup_that_does_not_open_or_is_anothers_is_refused_before_anything_is_done
         let named: Vec<&str> = named.iter().map(String::as_str).collect();
         migrate(&home, &[&to_token()[..], &named].concat())
     };
+    // What is missing is named, and nothing else.
+    let unopened = migrate(&home, &[&to_token()[..], &["--backup", &theirs]].concat());
+    assert_eq!(unopened.code, 2, "{}", unopened.err);
+    assert!(unopened.err.contains("--identity-file KEYFILE"), "{}", unopened.err);
+    assert!(!unopened.err.contains("nothing is said of a backup"), "{}", unopened.err);
     let refused = file(&theirs, &key);
     assert!(refused.code == 1 && refused.err.contains("try: "), "{}", refused.err);
     write_private(&home.beside("broken.age"), "age-encryption.org/v1\nbroken");

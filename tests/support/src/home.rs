@@ -92,6 +92,11 @@ impl Home {
         self.fails_with(1, args, stdin, texts)
     }
 
+    /// Is not what the command takes.
+    pub fn misuses(&self, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
+        self.fails_with(2, args, stdin, texts)
+    }
+
     /// Fails for a wrong PIN or passphrase, which has an exit code of its own.
     pub fn refused(&self, args: &[&str], stdin: &[u8], texts: &[&str]) -> Ran {
         self.fails_with(77, args, stdin, texts)

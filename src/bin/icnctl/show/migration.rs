@@ -79,8 +79,8 @@ pub(crate) fn in_words(status: &MigrationStatus) -> String {
     let (mode, to) = (status.mode, place(status.to));
     let mut text = match (status.state, &status.previous) {
         (state, _) if status.journal_lost => format!(
-            "A MIGRATION to {to} was under way, and migration.json is lost. By the files, its state \
-             is: {state}"
+            "A MIGRATION to {to} was under way, and migration.json is lost or cannot be read. By \
+             the files, its state is: {state}"
         ),
         (MigrationState::Switched, Some(previous)) => format!(
             "MIGRATED to {to} ({mode}). The old identity {} is kept whole in {}",
