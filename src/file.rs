@@ -286,6 +286,15 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, KeystoreError> {
     }
 }
 
+/// Whether a symbolic link is there, wherever it leads.
+pub(crate) fn is_link(path: &Path) -> Result<bool, KeystoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_symlink()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("read", path)(error)),
+    }
+}
+
 /// Removes a file, durably. A missing one is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), KeystoreError> {
     // On a read-only file system even a missing file cannot be removed.

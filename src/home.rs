@@ -49,6 +49,7 @@ pub use self::pins::Made;
 pub use self::removal::KeyLeft;
 pub(crate) use self::removal::OnToken;
 pub use self::source::{CredentialSource, Prompt, PromptError};
+pub(crate) use self::staged::LINK;
 pub use self::wants::{Wanted, Wants};
 use crate::backend::{Backend, Pkcs11Locator};
 use crate::config::Config;

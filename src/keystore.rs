@@ -66,7 +66,7 @@ pub(crate) use journal::{Backup as JournalBackup, During, Journal, OldKey, Side}
 pub use journal::{MigrationMode, MigrationPart, MigrationState};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};
-pub(crate) use migration::{check_did, check_side};
+pub(crate) use migration::{PROOF_CONTEXT, check_did, check_side};
 pub use open::Opened;
 pub use pinned::Pinned;
 pub(crate) use refusals::{PinOwner, Place, TriedDevice};

@@ -29,6 +29,7 @@ mod request;
 mod roll_back;
 mod run;
 mod status;
+mod stay;
 
 use std::path::Path;
 

@@ -176,6 +176,32 @@ pub enum MigrationError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The identity that is to stay does not open and sign, so nothing of the other one is
+    /// removed.
+    #[error(
+        "the {} identity, in {}, does not open, and it is the one that would stay",
+        if *is_new { "new" } else { "old" }, home.display()
+    )]
+    DoesNotOpen {
+        /// Its directory.
+        home: PathBuf,
+        /// The new identity, and the old one was to be removed; otherwise the old one, and the
+        /// new one was to be given up.
+        is_new: bool,
+        /// What the cause means for the program.
+        kind: ErrorKind,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// What is in a directory of the migration is not of it, and is not removed.
+    #[error("{} is not what the migration has put there: {found}", path.display())]
+    NotOfThis {
+        /// The directory.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
     /// The journal is lost, and the files tell how far the migration was.
     #[error("the identity in {} was being moved, and the journal is lost", home.display())]
     JournalLost {
@@ -314,9 +340,11 @@ impl MigrationError {
             | Self::JournalLost { .. }
             | Self::NotTold { .. } => ErrorKind::Damaged,
             Self::OtherConfig { .. } => ErrorKind::Configuration,
-            Self::KeyStays { kind, .. } => *kind,
+            Self::KeyStays { kind, .. } | Self::DoesNotOpen { kind, .. } => *kind,
             Self::Impossible { .. } => ErrorKind::Unsupported,
-            Self::OtherIdentity { .. } | Self::Disagrees { .. } => ErrorKind::OtherIdentity,
+            Self::OtherIdentity { .. } | Self::Disagrees { .. } | Self::NotOfThis { .. } => {
+                ErrorKind::OtherIdentity
+            }
             Self::NotProved { .. } => ErrorKind::External,
             Self::NotCompleted { .. } => ErrorKind::Storage,
         }
@@ -371,6 +399,21 @@ impl MigrationError {
             Self::KeyStays { is_new: false, .. } => {
                 "nothing was removed: see to the cause and call again; if its device is gone for \
                  good, leave the key there (`KeyOnToken::Keep`)"
+            }
+            Self::DoesNotOpen { is_new: true, .. } => {
+                "nothing was removed: see to the cause and call again; if its device is gone for \
+                 good, undo the migration (`Migration::roll_back`, with `KeyOnToken::Keep`)"
+            }
+            Self::DoesNotOpen { is_new: false, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and \
+                 call again; if that cannot be, keep the new identity: go on (`Migration::run`), \
+                 and end the migration (`Migration::finish`)"
+            }
+            Self::NotOfThis { path, .. } => {
+                return Some(format!(
+                    "nothing was removed: put back what was there, or move this away: {}",
+                    quoted(path)
+                ));
             }
             Self::JournalLost { .. } => {
                 "put it back from a copy of the directory, or have it written again from the files \

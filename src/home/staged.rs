@@ -9,9 +9,12 @@ use super::wants::Wants;
 use super::{Home, HomeOptions};
 use crate::backend::NewKey;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, MigrationError};
 use crate::file::{self, names};
 use crate::keystore::IdentityStore;
+
+/// What is found where a directory of the migration should be.
+pub(crate) const LINK: &str = "it is a symbolic link";
 
 impl Home {
     /// That of the new identity, with this configuration in the place of the one that is
@@ -36,6 +39,12 @@ impl Home {
     /// That of the old identity, once the new one is in use.
     pub(crate) fn previous(&self) -> Result<Self, Error> {
         self.options().open(self.store.old().home())
+    }
+
+    /// This one, with its configuration read anew: it is another identity's by now.
+    pub(crate) fn reread(&self) -> Result<Self, Error> {
+        let (config_file, unpinned) = (Some(self.config_path.clone()), self.unpinned);
+        HomeOptions { config_file, unpinned, ..self.options() }.open(self.directory())
     }
 
     /// As this one was opened, but for its configuration.
@@ -107,6 +116,10 @@ impl Home {
         let home = store.home();
         if !file::is_there(home)? {
             return Ok(());
+        }
+        if file::is_link(home)? {
+            let (path, found) = (home.to_owned(), LINK);
+            return Err(MigrationError::NotOfThis { path, found }.into());
         }
         file::check_directory(home)?;
         file::sweep_all(home);

@@ -24,11 +24,27 @@ pub(crate) use self::switch::{check_did, check_side};
 use super::header::Header;
 use super::identity::IdentityStore;
 use super::journal::{self, During, Journal, MigrationPart, MigrationState};
-use crate::backend::BackendKind;
+use super::located::Located;
+use crate::backend::{BackendKind, Credentials};
 use crate::config::{Config, ConfigError};
 use crate::did::Did;
-use crate::error::{KeystoreError, MigrationError};
+use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, Lock, names};
+
+/// What is signed to prove a key, for nobody else.
+pub(crate) const PROOF_CONTEXT: &str = "migration@icn-identity.invalid";
+
+impl Located<'_> {
+    /// **Blocks** on device, scrypt and files. Opens the identity and signs with it, and keeps
+    /// the lock of its files: what is removed next relies on it.
+    pub(crate) fn prove(self, credentials: &Credentials) -> Result<Lock, Error> {
+        let session = self.session(credentials)?;
+        let message = session.bundle.certificate_der().to_vec();
+        let signature = session.bundle.sign_for(PROOF_CONTEXT, &message)?;
+        session.header.did().verifying_key().verify_for(PROOF_CONTEXT, &message, &signature)?;
+        Ok(session.lock)
+    }
+}
 
 impl IdentityStore {
     /// **Blocks** on files. Held for all the steps of a migration.

@@ -6,6 +6,7 @@ use super::Migration;
 use super::backup::{self, BackupAtEnd};
 use super::operator::Operator;
 use super::roll_back::{KeyOnToken, stays, under_way};
+use super::stay;
 use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, MigrationError};
@@ -35,9 +36,10 @@ pub struct Finished {
 }
 
 impl Migration {
-    /// **Blocks** on files, and on a token that has the old key. Ends a migration: the old
-    /// identity is removed, and there is no way back. Backups and copies of it still sign, and
-    /// what a disk keeps of removed files is not known.
+    /// **Blocks** on devices, scrypt and files, and while a person is asked. Ends a migration:
+    /// the new identity is opened once more and signs, then the old one is removed, and there is
+    /// no way back. Backups and copies of it still sign, and what a disk keeps of removed files
+    /// is not known.
     ///
     /// # Errors
     ///
@@ -47,6 +49,8 @@ impl Migration {
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
     /// what the journal says; [`MigrationError::OldLost`] if the old identity is gone and its
     /// key may be on a token all the same, which [`KeyOnToken::Keep`] names;
+    /// [`MigrationError::DoesNotOpen`] if the new identity does not open with its device;
+    /// [`MigrationError::NotOfThis`] if a directory is another one's;
     /// [`MigrationError::KeyStays`] if a token does not let go of the old
     /// key, which [`KeyOnToken::Keep`] gives up: nothing is removed then.
     pub fn finish(
@@ -69,6 +73,7 @@ impl Migration {
             backup::check_at_end(&journal, backup)?;
         }
         // Before a person is asked, and once more when nobody else can change it.
+        stay::check_places(store, &journal)?;
         let looked_at = look(store, &journal, &old)?;
         let is_there = begun
             || file::is_there(&old.home().join(names::HEADER))?
@@ -82,7 +87,7 @@ impl Migration {
             let previous = old.home().to_owned();
             return Err(MigrationError::OldLost { previous, key, at_the_end: true }.into());
         }
-        let mut destroy = |only_checked| -> Result<(), Error> {
+        let destroy = |only_checked, operator: &mut dyn Operator| -> Result<(), Error> {
             match &key {
                 Key::Named(key) if !is_given_up => {
                     destroy_key(&home.previous()?, only_checked, operator)
@@ -93,11 +98,18 @@ impl Migration {
         };
         if !begun {
             // Whose PIN is wrong, or whose token is away, removes nothing.
-            destroy(true)?;
+            destroy(true, operator)?;
         }
+        // The new one opens. What is left of one whose removal was cut off opens no more, and
+        // is removed whatever the new one does.
+        let in_use = match begun && !stay::is_whole(&old)? {
+            true => store.lock()?,
+            false => stay::prove(home, true, operator)?,
+        };
         // Who opens the old identity has it whole, or finds none: what was looked at is what is
         // removed.
-        let _locks = (store.lock()?, old.lock_if_there()?);
+        let _locks = (in_use, old.lock_if_there()?);
+        stay::check_places(store, &journal)?;
         if !begun {
             if look(store, &journal, &old)? != looked_at {
                 return Err(journal.disagrees(store.home()).into());
@@ -106,7 +118,7 @@ impl Migration {
             journal.state = MigrationState::Finishing;
             store.put_journal(&journal)?;
         }
-        destroy(false)?;
+        destroy(false, operator)?;
         if let Key::Named(key) = &key
             && !is_given_up
         {

@@ -4,10 +4,8 @@ use super::Migration;
 use crate::did::Did;
 use crate::error::Error;
 use crate::home::{CredentialSource, Home, Wants};
+use crate::keystore::PROOF_CONTEXT;
 use crate::rotation::RotationError;
-
-/// What is signed, for nobody else.
-const CONTEXT: &str = "migration@icn-identity.invalid";
 
 impl Migration {
     /// **Blocks** on device, scrypt and files. Opens the new identity of a migration by its
@@ -33,8 +31,8 @@ impl Migration {
         let source = source(&identity.wants())?;
         let bundle = identity.ask(source)?.unlock_without_renewal()?.bundle;
         let message = bundle.certificate_der().to_vec();
-        let signature = bundle.sign_for(CONTEXT, &message)?;
-        did.verifying_key().verify_for(CONTEXT, &message, &signature)?;
+        let signature = bundle.sign_for(PROOF_CONTEXT, &message)?;
+        did.verifying_key().verify_for(PROOF_CONTEXT, &message, &signature)?;
         if bundle.did() != &did {
             let (expected, found) = (did, bundle.did().clone());
             return Err(RotationError::NotThisIdentity { expected, found }.into());

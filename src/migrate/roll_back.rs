@@ -2,8 +2,9 @@
 
 use super::Migration;
 use super::operator::Operator;
+use super::stay;
 use crate::did::Did;
-use crate::error::{Error, ErrorKind, MigrationError};
+use crate::error::{Error, MigrationError};
 use crate::file::{self, Lock, names};
 use crate::home::{Home, KeyLeft, OnToken};
 use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_side};
@@ -40,7 +41,8 @@ impl Migration {
     /// **Blocks** on the device and files, and while a person is asked. Undoes a migration:
     /// the old identity is in use afterwards, as it was, and the new key is removed from the
     /// token that it is on by then, for which that wants its PIN. It is asked for first: as
-    /// long as the token is away or the PIN is wrong, nothing is changed.
+    /// long as the token is away or the PIN is wrong, nothing is changed. Nor is it before the
+    /// old identity, which stays, has opened and signed.
     ///
     /// Before the switch, nobody has been given anything of it. After the switch peers may
     /// have followed to the new DID, and do not come back; so the note that the old identity
@@ -53,6 +55,8 @@ impl Migration {
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
     /// what the journal says, and [`MigrationError::OldLost`] if the old identity is gone: nothing
     /// is removed then;
+    /// [`MigrationError::DoesNotOpen`] if the old identity does not open;
+    /// [`MigrationError::NotOfThis`] if a directory is another one's;
     /// [`KeystoreError::PinNotWritten`]; [`MigrationError::KeyStays`] if the key cannot be
     /// removed, which [`KeyOnToken::Keep`] gives up.
     ///
@@ -66,14 +70,25 @@ impl Migration {
         let _lock = store.migration_lock()?;
         let journal = under_way(home)?;
         check_before(store, &journal)?;
+        stay::check_places(store, &journal)?;
+        let is_made = stay::is_made(store, &journal)?;
+        let was_away = [MigrationState::Switched, MigrationState::Returning];
+        let comes_back = was_away.contains(&journal.state);
         let journal = begin(home, journal, new_key, operator)?;
         // Under the locks of both, from the last look at them to the end.
-        let locks = store.locks_of_both()?;
+        let staging = store.staging();
+        let locks = match is_made {
+            true if comes_back => stay::prove(&home.reread()?, false, operator)?,
+            true => stay::prove(home, false, operator)?,
+            false => store.lock()?,
+        };
+        file::private_dir(staging.home())?;
+        let locks = [locks, staging.lock()?];
+        stay::check_places(store, &journal)?;
         // The one that stays is there; and so it is the new one whose key is removed.
         check_side(&journal, &journal.from, store)?;
         // The old identity is as it was, also where the device is not there now.
         leave_statement(store, &journal)?;
-        let staging = store.staging();
         let key = new_key_of(home, false)?;
         if let Some((of, key)) = &key
             && new_key == KeyOnToken::Destroy
@@ -125,7 +140,7 @@ fn begin(
     operator: &mut dyn Operator,
 ) -> Result<Journal, Error> {
     let store = home.store();
-    let mut check = |of: &Home, key: &OnToken| match new_key {
+    let check = |of: &Home, key: &OnToken, operator: &mut dyn Operator| match new_key {
         KeyOnToken::Keep => Ok(()),
         KeyOnToken::Destroy => of
             .check_removable(key, |wants| operator.new_credential(wants))
@@ -138,15 +153,19 @@ fn begin(
         }
         MigrationState::Switched => {
             if let Some(key) = home.key_on_token(&store.staging(), true)? {
-                check(home, &key)?;
+                check(home, &key, operator)?;
             }
+            drop(stay::prove(&home.previous()?, false, operator)?);
             store.switch_back(journal, home.config_path())
         }
         MigrationState::Returning => store.switch_back(journal, home.config_path()),
         MigrationState::RollingBack => Ok(journal),
         _ => {
             if let Some((of, key)) = new_key_of(home, true)? {
-                check(&of, &key)?;
+                check(&of, &key, operator)?;
+            }
+            if stay::is_made(store, &journal)? {
+                drop(stay::prove(home, false, operator)?);
             }
             journal.state = MigrationState::RollingBack;
             store.write_journal(&journal)?;
@@ -167,13 +186,10 @@ fn new_key_of(home: &Home, whole: bool) -> Result<Option<(Home, OnToken)>, Error
 
 /// What a device says that is not of its credential: the key is named, and so is the way out.
 pub(super) fn stays(error: Error, key: &KeyLeft, is_new: bool) -> Error {
-    let kind = error.kind();
-    if error.is_wrong_credential()
-        || matches!(kind, ErrorKind::CredentialMissing | ErrorKind::InUse | ErrorKind::InvalidInput)
-    {
+    if stay::is_of_the_caller(&error) {
         return error;
     }
-    let (key, source) = (key.to_string(), error.into());
+    let (key, kind, source) = (key.to_string(), error.kind(), error.into());
     MigrationError::KeyStays { key, is_new, kind, source }.into()
 }
 

@@ -11,6 +11,7 @@ mod plans;
 mod previous;
 mod refusals;
 mod staged;
+mod stays;
 mod ways;
 
 use std::process::Command;

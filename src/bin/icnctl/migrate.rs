@@ -11,6 +11,7 @@ use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
 use icn_identity::config::Config;
 use icn_identity::error::{DeviceError, Error, MigrationError, Pkcs11Error};
 use icn_identity::home::Home;
+use icn_identity::keystore::IdentityStore;
 use icn_identity::keystore::backup::{Backup, BackupRequest};
 use icn_identity::migrate::{
     BackupAtEnd, BackupFirst, KeyOnToken, Migrated, Migration, MigrationMode, MigrationRequest,
@@ -244,7 +245,7 @@ fn roll_back(
     let pin = if let Pin::In(file) = pin { Some(file) } else { None };
     let passphrase = args.to_passphrase_file.as_deref();
     let new = context.target(status.to, pin, passphrase, status.from == BackendKind::Age);
-    let mut person = Person::new(&context.as_old(), &new);
+    let mut person = Person::new(&old_at_end(context, status)?, &new);
     let undone = new.waiting_for_device(|| Migration::roll_back(&home, new_key, &mut person))?;
     report::rolled_back(context, status, &undone)
 }
@@ -305,6 +306,15 @@ fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Re
     };
     let is_ready = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
     confirm(args, is_ready, || report::before_finish(context, args, status))?;
+    let old = old_at_end(context, status)?;
+    let old_key = if args.keep_old_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
+    let mut person = Person::new(&old, &new_at_end(context, args, status));
+    let finished = Migration::finish(&home, old_key, &backup, &mut person)?;
+    report::finished(context, status, &finished)
+}
+
+/// Whose credential opens the old one, or what destroys its key.
+fn old_at_end(context: &Context, status: &MigrationStatus) -> Result<Context, CliError> {
     let mut old = context.as_old();
     old.config.identity.backend = status.from;
     if let Some(previous) = &status.previous {
@@ -315,10 +325,26 @@ fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Re
             old.pin_file = configured_pin(&kept).map(Path::to_owned);
         }
     }
-    let mut person = Person::new(&old, &context.target(status.to, None, None, false));
-    let old_key = if args.keep_old_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
-    let finished = Migration::finish(&home, old_key, &backup, &mut person)?;
-    report::finished(context, status, &finished)
+    Ok(old)
+}
+
+/// Whose credential opens the new one, which stays. `--pin-file` is for the old key, if that is
+/// destroyed on another token.
+fn new_at_end(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Context {
+    let token = |home: &Path| {
+        let header = IdentityStore::new(home).header().ok()?;
+        header.locator().map(|locator| (locator.token.clone(), locator.serial.clone()))
+    };
+    let new = token(&context.home);
+    let old = status.previous.as_deref().and_then(token);
+    let is_for_old = status.from == BackendKind::Pkcs11 && !args.keep_old_key;
+    let pin = context.pin_file.as_deref();
+    let is_for_new = !is_for_old || (new.is_some() && new == old);
+    let is_configured = pin.is_some() && pin == configured_pin(&context.config);
+    let pin = pin.filter(|_| is_for_new || is_configured);
+    let (pin, passphrase) =
+        (args.to_pin_file.as_deref().or(pin), args.to_passphrase_file.as_deref());
+    context.target(status.to, pin, passphrase, is_for_new)
 }
 
 /// Asks, where there is something to lose and nobody has said yes already.

@@ -24,7 +24,7 @@ fn a_token_hands_over_to_a_tpm_and_back() {
     let wrong = ["--pin-file", &tpm_pin, "id", "migrate", "--finish", "--yes"];
     home.refused(&wrong, b"", &["token node-1 refused the PIN"]);
     assert_eq!((status(&home)["state"].as_str(), ids(&hsm)), (Some("switched"), 3));
-    let finished = migrates(&home, &["--finish", "--yes"]);
+    let finished = migrates(&home, &["--finish", "--yes", "--to-pin-file", &tpm_pin]);
     assert!(finished.contains("destroyed on its token"), "{finished}");
     assert_eq!(ids(&hsm), 0);
 

@@ -89,7 +89,7 @@ fn a_rollback_from_a_token_that_was_renamed_leaves_no_key_and_names_none() {
 }
 
 /// Killed when the new key is made and is being proved.
-fn killed_when_made(home: &Home, to: &[&str]) {
+pub(super) fn killed_when_made(home: &Home, to: &[&str]) {
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let words = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
     let inner = home.command(&[&words[..], to].concat());
@@ -203,9 +203,19 @@ fn between_two_devices_each_pin_has_one_option_whatever_is_done() {
     }
     // Nor has it gone on without asking, with the variable that is of the old one.
     assert_eq!((hsm.count("C_Login"), status(&home)["state"].as_str()), (logins, Some("switched")));
-    // The end wants that of the old one, and none of the new one.
-    let both = migrate(&home, &[&["--finish", "--yes"][..], &there].concat());
-    assert_eq!(both.code, 2, "{}", both.err);
+    // The end opens the new one first, and takes neither the file nor the variable of the old one.
+    let mut none = Command::new("setsid");
+    let asked = home.command(&["id", "migrate", "--finish", "--yes"]);
+    none.arg("--wait").arg(asked.get_program()).args(asked.get_args());
+    for (name, value) in asked.get_envs() {
+        value.map(|value| none.env(name, value));
+    }
+    let none = run(&mut none, b"");
+    assert_eq!(none.code, 1, "{}", none.err);
+    for part in ["PIN of token node-2", "--to-pin-file"] {
+        assert!(none.err.contains(part), "{part}: {}", none.err);
+    }
+    assert_eq!(status(&home)["state"], "switched");
     migrates(&home, &[&["--roll-back", "--yes"][..], &there].concat());
     assert_eq!(did(&home), old);
     signs(&home);
@@ -235,7 +245,7 @@ fn what_does_not_apply_is_refused_and_nothing_is_done() {
         &["--roll-back", "--mode", "import"],
         &["--finish", "--mode", "rotate"],
         &["--finish", "--algorithm", "p256"],
-        &["--finish", "--to-pin-file", &pin],
+        &["--status", "--to-pin-file", &pin],
         &["--roll-back", "--again"],
         &["--roll-back", "--token", TOKEN],
         &["--roll-back", "--pcr-indices", "16"],

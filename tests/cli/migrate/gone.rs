@@ -101,7 +101,8 @@ fn a_key_that_was_destroyed_is_said_to_be_also_by_the_run_that_goes_on() {
     // Ended just before the files are removed, when the key was destroyed.
     let previous = home.path("previous");
     let watched = previous.join("identity.age");
-    let end = ["--pin-file", &text(&home, "pin"), "id", "migrate", "--finish", "--yes"];
+    let pin = text(&home, "pin");
+    let end = ["--pin-file", &pin, "id", "migrate", "--finish", "--yes", "--to-pin-file", &pin];
     let inner = home.command(&end);
     let mut strace = Command::new("strace");
     strace.args(["-P", watched.to_str().unwrap(), "-e", "trace=unlink,unlinkat"]);

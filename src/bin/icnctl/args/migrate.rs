@@ -41,7 +41,8 @@ identity is in use until all else is done, and is kept whole in HOME/previous un
 
 The credential of a file comes from --passphrase-file, that of the device from --pin-file. From one \
 device to another, --pin-file is for the one that the key moves away from and --to-pin-file for the \
-one that it goes to, at every step: --roll-back wants that, and --finish the other.")]
+one that it goes to, at every step; of two keys on one token, --finish takes --pin-file for both. \
+Both ends open the identity that stays, and want its credential too.")]
 pub(crate) struct MigrateArgs {
     /// Where the identity goes
     #[arg(long, value_enum)]
@@ -66,8 +67,9 @@ pub(crate) struct MigrateArgs {
     #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_BACKUP].concat())]
     pub(crate) roll_back: bool,
 
-    /// End it: the old identity is removed, and there is no way back
-    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_NEW_BACKUP, &OF_DEVICE].concat())]
+    /// End it: the new identity is opened once more, then the old one is removed, and there is no way
+    /// back
+    #[arg(long, group = "what", conflicts_with_all = [&OF_MOVE[..], &OF_NEW_BACKUP].concat())]
     pub(crate) finish: bool,
 
     /// migration.json is lost or cannot be read: write it again from the files

@@ -86,6 +86,23 @@ impl Help for MigrationError {
                 "nothing was removed: see to the cause and run the command again; if the token is \
                  gone for good, leave the key there: icnctl id migrate --finish --keep-old-key"
             }
+            Self::DoesNotOpen { is_new: true, .. } => {
+                "nothing was removed: see to the cause and run the command again; if the device of \
+                 the new key is gone for good, undo the migration: icnctl id migrate --roll-back \
+                 --keep-new-key"
+            }
+            Self::DoesNotOpen { is_new: false, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and run \
+                 the command again; if that cannot be, keep the new identity: icnctl id migrate, \
+                 then icnctl id migrate --finish"
+            }
+            Self::NotOfThis { path, .. } => {
+                return Some(format!(
+                    "nothing was removed: put back what was there, or move this away, and run the \
+                     command again: {}",
+                    word(&path.display().to_string())
+                ));
+            }
             Self::JournalThere { .. } => {
                 "go on by what it says: icnctl id migrate --status; if it does not fit the files, \
                  put the right one back, or move it away and run the command again"

@@ -170,6 +170,8 @@ fn of_migrations() {
     let backup = |at_the_end| E::BackupLost { file: home(), missing: true, at_the_end };
     let stays =
         |is_new| E::KeyStays { key: "k".into(), is_new, kind: K::DeviceAbsent, source: boxed() };
+    let no_entry =
+        |is_new| E::DoesNotOpen { home: home(), is_new, kind: K::DeviceAbsent, source: boxed() };
     let other = || "text".to_owned();
     let (from, to) = (BackendKind::Age, BackendKind::Tpm);
     check(
@@ -182,6 +184,9 @@ fn of_migrations() {
             (backup(true), K::Damaged),
             (stays(false), K::DeviceAbsent),
             (stays(true), K::DeviceAbsent),
+            (no_entry(false), K::DeviceAbsent),
+            (no_entry(true), K::DeviceAbsent),
+            (E::NotOfThis { path: home(), found: "f" }, K::OtherIdentity),
             (E::JournalLost { home: home() }, K::Damaged),
             (E::NotTold { home: home(), found: "f" }, K::Damaged),
             (E::OldLost { previous: home(), key: None, at_the_end: true }, K::Damaged),

@@ -1,0 +1,100 @@
+//! Before anything of one identity is removed, the other one is proved, and it is looked at
+//! whose the directories are.
+
+use super::operator::Operator;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, MigrationError};
+use crate::file::{self, Lock, names};
+use crate::home::{Home, LINK};
+use crate::keystore::{IdentityStore, Journal, Located, MigrationState, Side};
+
+/// Opens the identity that is to stay and signs with it, with its device. Nobody changes its
+/// files as long as the lock is held.
+pub(super) fn prove(home: &Home, is_new: bool, operator: &mut dyn Operator) -> Result<Lock, Error> {
+    let mut prove = || -> Result<Lock, Error> {
+        let identity = home.locate()?;
+        let wants = identity.wants();
+        let source = match is_new {
+            true => operator.new_credential(&wants),
+            false => operator.old_credential(&wants),
+        };
+        identity.ask(source)?.with(Located::prove)
+    };
+    prove().map_err(|error| {
+        if is_of_the_caller(&error) {
+            return error;
+        }
+        let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
+        MigrationError::DoesNotOpen { home, is_new, kind, source }.into()
+    })
+}
+
+/// What can be mended by calling again as is right: its credential, and others at work.
+pub(super) fn is_of_the_caller(error: &Error) -> bool {
+    error.is_wrong_credential()
+        || matches!(
+            error.kind(),
+            ErrorKind::CredentialMissing | ErrorKind::InUse | ErrorKind::InvalidInput
+        )
+}
+
+/// Whether anything was made that a rollback removes.
+pub(super) fn is_made(store: &IdentityStore, journal: &Journal) -> Result<bool, Error> {
+    let staging = store.staging();
+    Ok(journal.to.did.is_some()
+        || staging.names_objects()?
+        || file::is_there(&staging.home().join(names::HEADER))?)
+}
+
+/// Whether an identity can open: both of its files are there.
+pub(super) fn is_whole(store: &IdentityStore) -> Result<bool, Error> {
+    let [header, payload] = [names::HEADER, names::PAYLOAD].map(|name| store.home().join(name));
+    Ok(file::is_there(&header)? && file::is_there(&payload)?)
+}
+
+/// That the directories of a migration are its own, and have what they may have by its journal:
+/// nothing else is removed, and no link is followed.
+pub(super) fn check_places(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
+    use MigrationState as S;
+    let (may_be_new, may_be_old) = match journal.state {
+        S::Switched | S::Finishing => (false, true),
+        S::Switching | S::Returning => (true, true),
+        _ => (true, false),
+    };
+    check_place(&store.staging(), Some(&journal.to), may_be_new)?;
+    // What is kept whole is looked at beside the one that is in use.
+    let is_looked_at = journal.state == S::Switched;
+    check_place(&store.old(), if is_looked_at { None } else { Some(&journal.from) }, may_be_old)
+}
+
+fn check_place(place: &IdentityStore, side: Option<&Side>, may_be: bool) -> Result<(), Error> {
+    let not = |found| -> Result<(), Error> {
+        Err(MigrationError::NotOfThis { path: place.home().to_owned(), found }.into())
+    };
+    if file::is_link(place.home())? {
+        return not(LINK);
+    }
+    let path = |name| place.home().join(name);
+    if !may_be && (file::is_there(&path(names::HEADER))? || file::is_there(&path(names::PAYLOAD))?)
+    {
+        return not("an identity is in it, which should be empty by now");
+    }
+    let Some(side) = side else { return Ok(()) };
+    let is_ours = match place.header_alone() {
+        Ok(Some(header)) => match &side.did {
+            Some(did) => did == header.did() && side.backend == header.backend(),
+            // It was made, and not written down yet.
+            None => place.began(&header)?,
+        },
+        _ => true,
+    };
+    let pinned = match file::is_there(&path(names::CONFIG))? {
+        true => Config::load(&path(names::CONFIG)).ok().and_then(|config| config.identity.did),
+        false => None,
+    };
+    let is_pinned = match (&side.did, &pinned) {
+        (Some(did), Some(pinned)) => did == pinned,
+        _ => true,
+    };
+    if is_ours && is_pinned { Ok(()) } else { not("another identity is in it") }
+}
