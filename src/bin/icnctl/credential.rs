@@ -106,7 +106,7 @@ impl Prompt for Terminal {
         patience::silently(|| terminal::ask(&one_line(&text))).map_err(|error| match error {
             NotAnswered::NoTerminal(source) => {
                 let whose = wanted.whose().filter(|_| wanted.is_pin());
-                let whose = whose.map(|whose| format!(" of {}", one_line(&whose)));
+                let whose = whose.map(|whose| format!(" of the {}", one_line(&whose)));
                 let whose = whose.unwrap_or_default();
                 CliError::NoCredential { what, whose, flag, variable, source }.into()
             }

@@ -25,8 +25,10 @@ fn a_wrong_pin_costs_one_try_and_is_not_sent_again() {
         // Another one is tried.
         let node = node.with("ICN_PIN", PIN);
         node.signs();
-        assert!(!node.home.path("refused.json").exists(), "an accepted PIN forgets refusals");
         node.signs();
+        // A right one makes the wrong one no better.
+        let node = node.with("ICN_PIN", WRONG);
+        node.ends(77, 0, &["sign"], &again);
         assert_eq!(super::quick::lockout_counter(&node.tpm), 1);
         assert!(node.ok(&["tpm", "check"]).contains("PIN tries    2 until the TPM locks"));
     }
@@ -74,7 +76,7 @@ fn without_a_pin_and_a_terminal_the_error_names_the_ways_and_no_try_is_spent() {
             if (algorithm, command) == ("p256", &["id", "reseal"][..]) {
                 continue;
             }
-            for wanted in ["no PIN was given", "--pin-file FILE or in $ICN_PIN"] {
+            for wanted in ["no PIN of the key in ", "--pin-file FILE or in $ICN_PIN"] {
                 assert!(ran.err.contains(wanted), "{}", ran.err);
             }
         }
@@ -99,21 +101,23 @@ fn the_last_try_is_kept_unless_it_is_allowed_and_lockout_tells_for_how_long() {
     for algorithm in BOTH {
         let node = Node::with_identity(algorithm, &[]);
         node.tpm.set_dictionary_attack(2, 777, 1000);
-        let wrong = |code, tries, texts: &[&str]| {
-            let file = node.pin_file(WRONG);
-            node.ends(code, tries, &[&file[0], &file[1], "sign"], texts);
+        let wrong = |pin: &str, tries, texts: &[&str]| {
+            let file = node.pin_file(pin);
+            node.ends(77, tries, &[&file[0], &file[1], "sign"], texts);
         };
-        wrong(77, 1, &["and one try is left", "do not guess"]);
+        let another = "wrong-56789";
+        wrong(WRONG, 1, &["and one try is left", "do not guess"]);
         let last = ["one wrong PIN more locks the TPM; the PIN was not sent", "allow_final_try"];
-        wrong(77, 0, &last);
+        wrong(another, 0, &last);
         node.ends(77, 0, &["sign"], &last);
         node.set("allow_final_try", "true");
         node.signs();
-        wrong(77, 1, &["tried once, and the TPM is locked now"]);
+        wrong(another, 1, &["tried once, and the TPM is locked now"]);
         // Locked: not even the right one is sent.
         let locked = [TOO_LATE, "it takes one more in at most 777 seconds", "wait, with the"];
         node.fails(&["sign"], &locked);
-        wrong(77, 0, &["was not sent again"]);
+        wrong(WRONG, 0, &["was not sent again"]);
+        wrong(another, 0, &["was not sent again"]);
         assert_eq!(node.home.show()["device"]["state"], "present");
         node.tpm.clear_lockout();
         node.signs();

@@ -160,7 +160,9 @@ fn a_pin_without_an_answer_is_in_doubt_for_the_next_process() {
         assert_eq!(node.icnctl(&sign).code, 1);
         flush();
         node.signs_with(&sign[..2]);
-        assert!(!node.home.path("refused.json").exists());
+        // The wrong one stays in doubt.
+        assert!(node.home.path("refused.json").exists());
+        node.signs_with(&sign[..2]);
     }
 }
 
@@ -191,9 +193,11 @@ fn a_pin_whose_process_was_killed_is_in_doubt_until_it_is_tried_again_on_purpose
     killed(&node);
     std::fs::remove_file(node.home.path("refused.json")).unwrap();
     node.signs_with(&sign[..2]);
-    // One of another source is none of its business.
+    // One of another source is none of its business, and changes nothing about it.
     killed(&node);
     node.signs();
+    node.ends(77, 0, &sign, &IN_DOUBT);
+    node.signs_with(&["--retry-pin", sign[0], sign[1]]);
     node.signs_with(&sign[..2]);
 }
 
@@ -220,7 +224,10 @@ fn a_credential_and_a_variable_are_tried_when_another_pin_is_in_them() {
     assert!(!node.home.read("refused.json").contains("version\": \""));
     started_with(PIN);
     node.signs_with(&sign[..2]);
+    // It is known by itself, from wherever it comes.
     let node = node.with("ICN_PIN", WRONG);
+    node.ends(77, 0, &["sign"], &texts);
+    let node = node.with("ICN_PIN", "wrong-56789");
     node.ends(77, 1, &["sign"], &["tried once"]);
     node.ends(77, 0, &["sign"], &texts);
     let node = node.with("ICN_PIN", PIN);

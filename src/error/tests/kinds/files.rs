@@ -196,6 +196,16 @@ fn of_migrations() {
             (E::RollingBack { home: home() }, K::AlreadyExists),
             (E::Finishing { home: home() }, K::AlreadyExists),
             (
+                E::NotInUse {
+                    directory: home(),
+                    home: home(),
+                    to: BackendKind::Tpm,
+                    state: "made",
+                    ways: WaysOut::OnOrBack,
+                },
+                K::AlreadyExists,
+            ),
+            (
                 E::NotSwitched { home: home(), state: "planned", ways: WaysOut::OnOrBack },
                 K::InvalidInput,
             ),
