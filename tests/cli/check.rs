@@ -60,6 +60,26 @@ fn a_certificate_that_has_expired_is_shown_as_such_and_fails_the_check() {
     }
 }
 
+/// Whatever the format: the document is printed as ever, and the problems beside it.
+#[test]
+fn the_check_fails_with_the_did_document_too() {
+    let home = identity();
+    let check = ["--format", "did-document", "id", "show", "--check"];
+    let document = ["--format", "did-document", "id", "show"];
+    let good = home.icnctl(&check, b"");
+    assert_eq!((good.code, good.err.as_str()), (0, ""));
+    for (clock, problem) in [("+8d", "PROBLEM: TLS certificate EXPIRED on 20"), ("-2d", "PROBLEM:")]
+    {
+        let bad = at(clock, &home, &check);
+        assert_eq!((bad.code, &bad.out), (1, &good.out), "{}", bad.err);
+        assert!(bad.err.contains(problem), "{}", bad.err);
+        let not_asked = at(clock, &home, &document);
+        assert_eq!((not_asked.code, not_asked.err.as_str()), (0, ""));
+    }
+    let soon = at("+6d", &home, &[&check[..], &["--valid-for", "30"]].concat());
+    assert_eq!(soon.code, 1, "{}", soon.err);
+}
+
 #[test]
 fn a_certificate_of_the_future_and_one_that_ends_soon_fail_the_check() {
     let home = identity();

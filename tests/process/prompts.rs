@@ -197,6 +197,36 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again() {
     assert!(terminal.is_as_before() && !terminal.seen().contains(PASSPHRASE));
 }
 
+/// `bg` lets it on where the terminal is the shell's: it stops again, and asks again when it
+/// has the terminal.
+#[test]
+fn a_prompt_that_is_stopped_and_sent_to_the_background_asks_again_in_the_foreground() {
+    let prompt = Prompt::new();
+    for end in ["fg; echo \"code $?\"", "kill %1; wait %1; echo \"code $?\""] {
+        let script = format!("SIGN; bg; echo sent; read x; {end}");
+        let mut terminal = prompt.shell("bash", &["-m"], &script);
+        asked(&terminal);
+        let icnctl = prompt.icnctl();
+        terminal.types(b"\x1a");
+        terminal.wait_for("sent");
+        icnctl.wait_until(Some('T'));
+        terminal.look_away();
+        terminal.types(b"a line for the shell\n");
+        if end.starts_with("fg") {
+            asked(&terminal);
+            terminal.types(format!("{PASSPHRASE}\n").as_bytes());
+            terminal.wait_for("code 0");
+        } else {
+            // It is not stopped once more instead.
+            terminal.wait_for("code 143");
+        }
+        terminal.ended();
+        let seen = terminal.seen();
+        assert!(terminal.is_as_before() && !seen.contains(PASSPHRASE), "{seen}");
+        assert!(!seen.contains("no terminal to ask on"), "{seen}");
+    }
+}
+
 /// It stops, as `cat &` does, and does not touch the terminal before it is let on.
 #[test]
 fn a_prompt_in_the_background_waits_for_the_foreground() {

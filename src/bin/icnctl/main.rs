@@ -98,8 +98,9 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
     let context = Context::new(&args)?;
     match args.command {
         Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
-        Command::Id { command: IdCommand::Show(_) } if context.wants_document => {
+        Command::Id { command: IdCommand::Show(show) } if context.wants_document => {
             document::show(&context)?;
+            return Ok(yes(show::is_fine(&context, &show)?));
         }
         Command::Id { command: IdCommand::Show(show) } => {
             return Ok(yes(show::show(&context, &show)?));

@@ -35,6 +35,18 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line, public_key, say};
 
+/// The same where something else is shown: what is wrong is said on standard error.
+pub(crate) fn is_fine(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
+    if !args.check {
+        return Ok(true);
+    }
+    let (store, header) = (context.store(), context.header()?);
+    let (looked, handover) = (Looked::at(context, &header), Handover::of(&store, &header));
+    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
+    check.say();
+    Ok(check.is_good())
+}
+
 /// Whether nothing is wrong, if that was asked.
 pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError> {
     let header = match context.header() {

@@ -14,8 +14,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::getpgrp;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
-    tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush,
+    tcgetattr, tcgetpgrp, tcsetattr,
 };
 use zeroize::Zeroizing;
 
@@ -63,14 +63,16 @@ pub(crate) fn ask(prompt: &str) -> Result<LockedText, NotAnswered> {
                 silent.end(OptionalActions::Flush);
                 line.clear();
                 caught.stop();
-                silent.again()?;
-                (&tty).write_all(prompt.as_bytes())?;
+                if silent.again()? {
+                    (&tty).write_all(prompt.as_bytes())?;
+                }
             }
             // Stopped by a signal that cannot be caught.
             Came::Continued if silent.is_on() => {}
             Came::Continued => {
-                silent.again()?;
-                (&tty).write_all(prompt.as_bytes())?;
+                if silent.again()? {
+                    (&tty).write_all(prompt.as_bytes())?;
+                }
             }
             Came::End(signal) => {
                 // What was typed so far is not for whoever reads next.
@@ -85,7 +87,11 @@ pub(crate) fn ask(prompt: &str) -> Result<LockedText, NotAnswered> {
             continue;
         }
         match read(&tty, &mut line) {
-            Ok(0) => return Err(NotAnswered::Ended),
+            Ok(0) => {
+                // Nothing has ended the line of the prompt.
+                let _ = (&tty).write_all(b"\n");
+                return Err(NotAnswered::Ended);
+            }
             Ok(_) if line.ends_with(b"\n") => break,
             Ok(_) => {}
             Err(Errno::INTR) => {}
@@ -109,6 +115,7 @@ pub(crate) fn ask(prompt: &str) -> Result<LockedText, NotAnswered> {
 pub(crate) fn confirms(what: &str) -> io::Result<bool> {
     let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     wait_for_foreground(&tty)?;
+    tcflush(&tty, QueueSelector::IFlush)?;
     (&tty).write_all(format!("{what}\nType yes to go on: ").as_bytes())?;
     let mut answer = String::new();
     BufReader::new(&tty).take(64).read_line(&mut answer)?;
@@ -119,11 +126,22 @@ pub(crate) fn confirms(what: &str) -> io::Result<bool> {
 fn wait_for_foreground(tty: &File) -> io::Result<()> {
     // Changes nothing. In the background the kernel stops us first (SIGTTOU), or
     // refuses it where nobody could let us go on.
-    tcsetattr(tty, OptionalActions::Now, &tcgetattr(tty)?)?;
+    set(tty, OptionalActions::Now, &tcgetattr(tty)?)?;
     if tcgetpgrp(tty)? != getpgrp() {
         return Err(io::Error::other("this process is in the background"));
     }
     Ok(())
+}
+
+/// Sets the modes, also where that is interrupted, as it is when we are stopped before and
+/// let go on. Only a signal that ends the question interrupts it.
+fn set(tty: &File, when: OptionalActions, modes: &Termios) -> Result<(), Errno> {
+    loop {
+        match tcsetattr(tty, when, modes) {
+            Err(Errno::INTR) if !signals::ends() => {}
+            done => return done,
+        }
+    }
 }
 
 /// Waits a moment: a signal may have come just before.
@@ -160,19 +178,29 @@ impl<'a> Silent<'a> {
         Ok(this)
     }
 
-    /// After others may have changed it.
-    fn again(&mut self) -> io::Result<()> {
-        wait_for_foreground(self.tty)?;
+    /// After others may have changed it; `false` if a signal that ends the question came
+    /// first.
+    fn again(&mut self) -> io::Result<bool> {
+        match wait_for_foreground(self.tty) {
+            _ if signals::ends() => return Ok(false),
+            waited => waited?,
+        }
         if !self.is_on() {
             self.before = tcgetattr(self.tty)?;
             self.ours = silenced(&self.before);
         }
-        self.put()
+        self.put()?;
+        Ok(!signals::ends())
     }
 
+    /// What was typed before there was a question is no answer to it, and is thrown away.
     fn put(&self) -> io::Result<()> {
         signals::undo_at_a_fault(self.tty, &self.before);
-        Ok(tcsetattr(self.tty, OptionalActions::Now, &self.ours)?)
+        match set(self.tty, OptionalActions::Flush, &self.ours) {
+            // A signal ends the question, which is looked at next.
+            Err(Errno::INTR) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     /// Whether the terminal is as we have set it.
@@ -186,7 +214,10 @@ impl<'a> Silent<'a> {
     fn end(&self, when: OptionalActions) {
         if self.is_on() {
             signals::even_in_the_background(|| {
-                let _ = tcsetattr(self.tty, when, &self.before);
+                // The second time it waits for nothing that could be interrupted.
+                if set(self.tty, when, &self.before).is_err() {
+                    let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+                }
             });
         }
         signals::nothing_to_undo();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use support::home::{Home, run};
+use support::home::{Home, PASSPHRASE, run};
 use support::pty::Terminal;
 
 use super::Prompt;
@@ -20,6 +20,21 @@ fn nothing_was_made(home: &Home) {
     for name in ["identity.json", "identity.age", "unfinished.json"] {
         assert!(!home.path(name).exists(), "{name} was made");
     }
+}
+
+/// It was meant for somebody else: for the shell, as a rule.
+#[test]
+fn what_is_typed_before_the_prompt_is_no_answer_to_it() {
+    let prompt = Prompt::new();
+    let script = "echo ready; read -r go </dev/null; sleep 1; SIGN; echo \"code $?\"";
+    let mut terminal = prompt.shell("dash", &[], script);
+    terminal.wait_for("ready");
+    terminal.types(b"ls -la\n");
+    super::asked(&terminal);
+    terminal.types(format!("{PASSPHRASE}\n").as_bytes());
+    terminal.wait_for("code 0");
+    terminal.ended();
+    assert!(terminal.is_as_before());
 }
 
 /// A Latin-1 keyboard sends `e9` for é.
@@ -121,6 +136,8 @@ fn the_end_of_the_input_is_said_to_be_that() {
         let seen = terminal.seen();
         assert!(seen.contains("the input ended before a line did"), "{seen}");
         assert!(seen.contains("press Enter, or give it with --passphrase-file"), "{seen}");
+        // On a line of its own.
+        assert!(!seen.contains("Passphrase: no passphrase"), "{seen}");
         assert!(terminal.is_as_before());
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::device::{Device, Looked};
 use super::handover::Handover;
 use super::validity::Validity;
-use crate::output::one_line;
+use crate::output::{one_line, say};
 
 /// What is wrong.
 pub(super) struct Check {
@@ -80,6 +80,13 @@ impl Check {
 
     pub(super) const fn is_good(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// Beside something else that is printed.
+    pub(super) fn say(&self) {
+        for problem in &self.problems {
+            say(&format!("PROBLEM: {problem}"));
+        }
     }
 
     pub(super) fn as_json(&self) -> Value {

@@ -37,6 +37,11 @@ pub(super) fn came() -> Came {
     }
 }
 
+/// Whether one came that ends a program, and was not asked for yet.
+pub(super) fn ends() -> bool {
+    END.load(Ordering::SeqCst) != 0
+}
+
 extern "C" fn note(signal: c_int) {
     match signal {
         libc::SIGTSTP => STOP.store(true, Ordering::SeqCst),
