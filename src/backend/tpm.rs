@@ -169,7 +169,7 @@ impl Backend for TpmBackend {
             return Err(DeviceError::ForeignLocator { backend: BackendKind::Tpm }.into());
         };
         let stored = Stored::read(object, Purpose::Key).map_err(tpm)?;
-        self.access.check_pinned(&object.parent).map_err(tpm)?;
+        self.access.check_configured(&object.parent).map_err(tpm)?;
         if object.policy.pin.is_some() {
             // One that is away is told before anybody is asked for the PIN.
             self.access.lockout().map_err(tpm)?;

@@ -198,6 +198,15 @@ pub enum KeystoreError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The note by which an identity has handed over cannot be read, or is of another one.
+    #[error("{} does not say to whom this identity has handed over", path.display())]
+    HandedOverUnreadable {
+        /// The note.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The text of a configuration cannot be changed as it is to be.
     #[error("{} cannot be changed", path.display())]
     ConfigNotEdited {

@@ -153,6 +153,7 @@ impl TpmError {
             | Self::NoHierarchy { .. }
             | Self::NoBank { .. }
             | Self::NotAParent { .. }
+            | Self::NotConfiguredParent { .. }
             | Self::NoSuchPolicy { .. } => ErrorKind::Configuration,
             Self::NoPermission { .. } => ErrorKind::Permission,
             Self::Busy { .. } | Self::Full { .. } => ErrorKind::Busy,
@@ -171,7 +172,8 @@ impl TpmError {
             Self::Damaged { .. } | Self::ForeignPolicy { .. } => ErrorKind::Damaged,
             Self::PolicyRefused { .. } => ErrorKind::DeviceFailed,
             Self::Attributes { .. } => ErrorKind::Requirement,
-            Self::Approval { .. } => ErrorKind::Untrusted,
+            Self::Approval { .. } | Self::OtherApprover => ErrorKind::Untrusted,
+            Self::ApproverKey { .. } => ErrorKind::InvalidInput,
             Self::TakesNoApproval => ErrorKind::Unsupported,
             Self::Command { kind, .. } => *kind,
         }
@@ -225,6 +227,7 @@ impl KeystoreError {
             Self::Incomplete { .. }
             | Self::HeaderMismatch { .. }
             | Self::HeaderResaved { .. }
+            | Self::HandedOverUnreadable { .. }
             | Self::Unrepaired { .. }
             | Self::Unfinished { .. }
             | Self::UnfinishedUnreadable { .. } => ErrorKind::Damaged,

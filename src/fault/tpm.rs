@@ -5,6 +5,7 @@ mod pcr_difference;
 mod state;
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 
 pub use self::pcr_difference::PcrDifference;
 pub use self::state::TpmState;
@@ -165,6 +166,15 @@ pub enum TpmError {
         /// Name of the one that is there.
         found: String,
     },
+    /// The header of the identity has another storage key than the configuration pins. The
+    /// TPM was not asked.
+    #[error("the storage key of the identity is {found}, and `parent_name` pins {configured}")]
+    NotConfiguredParent {
+        /// Name of the storage key, as pinned.
+        configured: String,
+        /// Name in the header.
+        found: String,
+    },
     /// At the configured handle is another key.
     #[error("the storage key at {handle:#010x} is {found}, not {expected}")]
     ParentChanged {
@@ -243,6 +253,17 @@ pub enum TpmError {
     Approval {
         /// Why.
         reason: &'static str,
+    },
+    /// The key that is to sign is not that of the approver whom the identity names.
+    #[error("the identity names another approver than this key")]
+    OtherApprover,
+    /// A file is not the approver's key that it should be.
+    #[error("{} is not the key that is wanted: {problem}", path.display())]
+    ApproverKey {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        problem: &'static str,
     },
     /// A command failed.
     #[error("the TPM could not {doing}")]

@@ -18,6 +18,15 @@ pub(super) fn owner(path: &Path, owner: u32, me: u32) -> String {
             quoted(path)
         );
     }
+    if is_in_our_own(path, me) {
+        return format!(
+            "user {owner} may not enter its directory, which is yours: find out who has put {shown} \
+             there, and who could change it; if it is to be yours as the others there, run: {sudo}chown \
+             {me} {shown}",
+            shown = quoted(path),
+            sudo = if me == 0 { "" } else { "sudo " },
+        );
+    }
     let run_as = format!("run this as user {owner}, who owns it: sudo -u {}", user(owner));
     // Root could take it, and its owner would be locked out.
     if me == 0 {
@@ -28,6 +37,14 @@ pub(super) fn owner(path: &Path, owner: u32, me: u32) -> String {
         0 => format!("if it was made with sudo by mistake, run: sudo chown {me} {shown}"),
         _ => format!("{run_as} …; or, if it is to be yours, run: sudo chown {me} {shown}"),
     }
+}
+
+/// Whether it is a file in a directory that only we may enter: its owner could not use it.
+fn is_in_our_own(path: &Path, me: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let above = path.parent().and_then(|above| fs::metadata(above).ok());
+    !is_dir && above.is_some_and(|above| above.uid() == me && above.mode() & 0o077 == 0)
 }
 
 /// For a file that is only read, as one with a passphrase: whoever is to use it can have
@@ -164,6 +181,27 @@ mod tests {
         assert!(owner(&file, 4711, 1000).contains("chown 1000"));
         assert!(owner(&file, 0, 1000).contains("with sudo by mistake"));
         assert!(!owner(&file, 0, 1000).contains("sudo -u"));
+    }
+
+    /// Also root: the user who owns the file could not come to it.
+    #[test]
+    fn of_a_file_in_our_own_directory_nobody_is_told_to_run_as_its_owner() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("identity.age");
+        fs::write(&file, "x").unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        for (mode, ours) in [(0o700, true), (0o755, false), (0o710, false)] {
+            fs::set_permissions(home.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let advice = owner(&file, 4711, me);
+            assert_eq!(advice.contains("sudo -u"), !ours, "{advice}");
+            assert_eq!(advice.contains("may not enter"), ours, "{advice}");
+        }
+        // The home itself is another's: that is who is to run this.
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let below = home.path().join("home");
+        fs::create_dir(&below).unwrap();
+        assert!(owner(&below, 4711, me).contains("sudo -u"));
     }
 
     #[test]

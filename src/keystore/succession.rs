@@ -8,7 +8,7 @@ use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
 use crate::bundle::IdentityBundle;
 use crate::did::Did;
-use crate::error::Error;
+use crate::error::{Error, KeystoreError};
 use crate::file::{self, names};
 use crate::key::DidKey;
 use crate::rotation::{RotationChain, RotationError};
@@ -19,18 +19,24 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// If the note cannot be read, does not verify, or is not of `did`.
+    /// [`KeystoreError::HandedOverUnreadable`] if the note does not verify, or is not of `did`;
+    /// if it cannot be read.
     pub fn handed_over(&self, did: &Did) -> Result<Option<RotationChain>, Error> {
-        let Some(json) = file::read_private(&self.home().join(names::HANDED_OVER))? else {
-            return Ok(None);
+        let path = self.home().join(names::HANDED_OVER);
+        let Some(json) = file::read_private(&path)? else { return Ok(None) };
+        let read = RotationChain::from_json(&json).and_then(|chain| {
+            let (expected, found) = (did, chain.last().old().did());
+            if found != expected {
+                let (expected, found) = (expected.clone(), found.clone());
+                return Err(RotationError::NotThisIdentity { expected, found });
+            }
+            Ok(chain)
+        });
+        let unreadable = |error: RotationError| {
+            let source = error.into();
+            KeystoreError::HandedOverUnreadable { path, source }
         };
-        let chain = RotationChain::from_json(&json)?;
-        let found = chain.last().old().did();
-        if found != did {
-            let (expected, found) = (did.clone(), found.clone());
-            return Err(RotationError::NotThisIdentity { expected, found }.into());
-        }
-        Ok(Some(chain))
+        Ok(Some(read.map_err(unreadable)?))
     }
 
     /// **Blocks** on device, scrypt and files. Opens the identity, has `make` state

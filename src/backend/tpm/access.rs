@@ -125,7 +125,19 @@ impl Access {
         Ok(Some(stretched))
     }
 
-    /// The parent that the configuration pins must be the object's.
+    /// The parent that the configuration pins must be the one that an object of the identity
+    /// names. The TPM is not asked.
+    pub(super) fn check_configured(&self, parent: &TpmParent) -> Result<(), TpmError> {
+        match &self.config.parent_name {
+            Some(pinned) if *pinned != parent.name => Err(TpmError::NotConfiguredParent {
+                configured: hex::encode(pinned),
+                found: hex::encode(&parent.name),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The parent that the configuration pins must be the one that the TPM has.
     pub(super) fn check_pinned(&self, parent: &TpmParent) -> Result<(), TpmError> {
         match &self.config.parent_name {
             Some(pinned) if *pinned != parent.name => {
@@ -163,7 +175,7 @@ impl Access {
         if stored.attributes().user_with_auth() || !stored.attributes().fixed_tpm() {
             return Err(TpmError::Attributes { problem: "its policy can be passed by" });
         }
-        self.check_pinned(&object.parent)?;
+        self.check_configured(&object.parent)?;
         let answer = pin.answer();
         let pin = self.stretched_for(object, pin)?;
         let approvals = self.approvals(object);

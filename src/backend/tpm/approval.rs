@@ -146,7 +146,7 @@ impl Approval {
         let refuse = |reason| DeviceError::from(TpmError::Approval { reason });
         let public = key.verifying_key().ok_or_else(|| refuse("the key has no public key"))?;
         if *public.as_bytes() != request.approver {
-            return Err(refuse("the identity names another approver than this key"));
+            return Err(TpmError::OtherApprover.into());
         }
         let digest = policy::pcr_digest(&request.pcr)
             .ok_or_else(|| refuse("the request has no PCR values of its bank"))?;

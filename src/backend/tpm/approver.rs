@@ -19,7 +19,7 @@ use tss_esapi::traits::Marshall as _;
 
 use crate::algorithm::P256VerifyingKey;
 use crate::encoding::text;
-use crate::error::TpmError;
+use crate::error::{DeviceError, KeystoreError, TpmError};
 use crate::file;
 
 /// The signing key of an approver. Belongs on another machine than the node.
@@ -33,15 +33,33 @@ impl ApproverKey {
     ///
     /// If the file is not safe to use, or holds no such key.
     pub fn read(path: &Path) -> Result<Self, crate::Error> {
-        let pem = file::read_secret(path)?;
-        let pem = text::after_mark(&pem).ok().and_then(|pem| std::str::from_utf8(pem).ok());
-        let key = SigningKey::from_pkcs8_pem(pem.unwrap_or_default());
-        Ok(Self(
-            key.map_err(|_| TpmError::Approval {
-                reason: "the approver's key is no P-256 key in PKCS#8 PEM (unencrypted)",
-            })
-            .map_err(crate::error::DeviceError::from)?,
-        ))
+        let pem = match file::read_secret(path) {
+            Ok(pem) => pem,
+            // That others can read a public key is no matter.
+            Err(error @ KeystoreError::Unsafe { .. }) => {
+                let read = file::read_foreign(path, MAX_LEN).unwrap_or_default();
+                return Err(match public_key(&String::from_utf8_lossy(&read)) {
+                    Some(problem) => wrong(path, problem),
+                    None => error.into(),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let pem = text::after_mark(&pem).map_err(|_| wrong(path, "it is not UTF-8"))?;
+        let pem = std::str::from_utf8(pem).map_err(|_| wrong(path, "it is not UTF-8"))?;
+        let has = |label: &str| pem.contains(&format!("-----BEGIN {label}-----"));
+        let problem = match public_key(pem) {
+            Some(problem) => problem,
+            None if has("ENCRYPTED PRIVATE KEY") => {
+                "its private key is encrypted with a passphrase, and has to be without one"
+            }
+            None if has("EC PRIVATE KEY") => {
+                "its private key is in an older form (SEC1), not in PKCS#8: `openssl pkcs8 -topk8 \
+                 -nocrypt` converts it"
+            }
+            None => "it has no P-256 key in PKCS#8 PEM in it",
+        };
+        Ok(Self(SigningKey::from_pkcs8_pem(pem).map_err(|_| wrong(path, problem))?))
     }
 
     /// Its public key.
@@ -67,17 +85,32 @@ impl fmt::Debug for ApproverKey {
 /// Reads an approver's public key: SubjectPublicKeyInfo in PEM. The file must
 /// be one that nobody else can change.
 pub(super) fn read_public(path: &Path) -> Result<P256VerifyingKey, crate::Error> {
-    let wrong = || {
-        crate::error::DeviceError::from(TpmError::Approval {
-            reason: "the approver's public key is no P-256 key in PEM",
-        })
-    };
+    let private = "it has a private key in it, which belongs on the approver's machine";
+    let none = "it has no P-256 public key in PEM in it";
     let missing = || file::io_error("read", path)(std::io::ErrorKind::NotFound.into());
     let pem = file::read_trusted(path)?.ok_or_else(missing)?;
+    let problem = if pem.contains("PRIVATE KEY-----") { private } else { none };
+    let wrong = || wrong(path, problem);
     let key = p256::PublicKey::from_public_key_pem(&pem).map_err(|_| wrong())?;
     let point = p256::ecdsa::VerifyingKey::from(key).to_sec1_point(true);
     let bytes = point.as_bytes().try_into().map_err(|_| wrong())?;
-    Ok(P256VerifyingKey::from_bytes(bytes).map_err(|_| wrong())?)
+    P256VerifyingKey::from_bytes(bytes).map_err(|_| wrong())
+}
+
+/// No key in PEM is longer.
+const MAX_LEN: u64 = 64 * 1024;
+
+fn wrong(path: &Path, problem: &'static str) -> crate::Error {
+    DeviceError::from(TpmError::ApproverKey { path: path.to_owned(), problem }).into()
+}
+
+/// What is wrong with a file that has a public key in it, and no private one.
+fn public_key(text: &str) -> Option<&'static str> {
+    let is_public = ["PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----", "ecdsa-sha2-"]
+        .iter()
+        .any(|mark| text.contains(mark));
+    (is_public && !text.contains("PRIVATE KEY-----"))
+        .then_some("it has a public key in it, and the private one signs")
 }
 
 /// The approver's key as a TPM is to load it.

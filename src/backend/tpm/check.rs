@@ -154,7 +154,7 @@ impl TpmBackend {
     /// Whether the TPM takes the object at all. No policy is satisfied for it.
     fn loads(&self, object: &TpmObject, purpose: Purpose) -> Result<(), DeviceError> {
         let stored = Stored::read(object, purpose)?;
-        self.access.check_pinned(&object.parent)?;
+        self.access.check_configured(&object.parent)?;
         Ok(self.access.chip.work(Reconnect::Once, |work| {
             parent::under(work.context, &object.parent, |context, parent| {
                 let loaded = stored.load(context, parent, purpose)?;

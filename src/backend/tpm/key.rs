@@ -47,7 +47,7 @@ impl DeviceKey for TpmKey {
     fn open(&self, pin: &Pin) -> Result<OpenedDevice, OpenError> {
         let (access, object) = (Arc::clone(&self.access), self.object.clone());
         let stored = Stored::read(&object, Purpose::Key).map_err(DeviceError::from)?;
-        access.check_pinned(&object.parent).map_err(DeviceError::from)?;
+        access.check_configured(&object.parent).map_err(DeviceError::from)?;
         let answer = pin.answer().clone();
         let pin = access.stretched_for(&object, pin).map_err(DeviceError::from)?;
         let shown = stored.verifying_key().map_err(DeviceError::from)?;

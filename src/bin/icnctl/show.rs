@@ -9,6 +9,7 @@ mod validity;
 mod words;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::Binding;
@@ -42,7 +43,8 @@ pub(crate) fn is_fine(context: &Context, args: &ShowArgs) -> Result<bool, CliErr
     }
     let (store, header) = (context.store(), context.header()?);
     let (looked, handover) = (Looked::at(context, &header), Handover::of(&store, &header));
-    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover);
+    let config = lost_config(context, &header);
+    let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover, config);
     check.say();
     Ok(check.is_good())
 }
@@ -83,8 +85,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     };
     let claim = Claim::of(context, &header).seen(looked.makes_up_history);
     let handover = Handover::of(&store, &header);
-    let is_lost = header.backend() != BackendKind::Age && !context.config_path.exists();
-    let config = is_lost.then_some(context.config_path.as_path());
+    let config = lost_config(context, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover, config);
     context.format.print(
         || {
@@ -343,4 +344,10 @@ fn encryption(header: &Header) -> String {
 fn locator(header: &Header) -> Option<String> {
     let tpm = header.tpm().map(ToString::to_string);
     header.locator().map(ToString::to_string).or(tpm)
+}
+
+/// The configuration, where a key in a device has none.
+fn lost_config<'a>(context: &'a Context, header: &Header) -> Option<&'a Path> {
+    let is_lost = header.backend() != BackendKind::Age && !context.config_path.exists();
+    is_lost.then_some(context.config_path.as_path())
 }

@@ -30,6 +30,12 @@ pub enum DecryptError {
         /// The line of the input, from 1.
         line: usize,
     },
+    /// It is armored, and saved in another encoding.
+    #[error("this armored age file is {found}, not ASCII or UTF-8")]
+    OtherEncoding {
+        /// The encoding.
+        found: &'static str,
+    },
     /// The end of its armor is missing.
     #[error(
         "this armored age file was cut short: it ends in line {line}, without its last line, \
@@ -81,7 +87,10 @@ impl DecryptError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAge | Self::PassphraseFile | Self::HeaderTooLong => ErrorKind::InvalidInput,
+            Self::NotAge
+            | Self::OtherEncoding { .. }
+            | Self::PassphraseFile
+            | Self::HeaderTooLong => ErrorKind::InvalidInput,
             Self::UnknownHeader
             | Self::DamagedHeader { .. }
             | Self::DamagedArmor { .. }
@@ -110,6 +119,12 @@ impl DecryptError {
             Self::DamagedArmor { .. } | Self::CutShort { .. } => {
                 "get the file once more, whole: everything from -----BEGIN AGE ENCRYPTED FILE----- \
                  to -----END AGE ENCRYPTED FILE-----, each line as it was"
+            }
+            Self::OtherEncoding { found } => {
+                return Some(format!(
+                    "save it as UTF-8: iconv -f {found} -t UTF-8 FILE > NEW. PowerShell's `>` writes \
+                     UTF-16; `age -o FILE` does not"
+                ));
             }
             Self::NotForThisIdentity => {
                 "ask the sender to encrypt to this identity (`IdentityBundle::age_recipient`)"

@@ -83,6 +83,10 @@ impl Start {
             DecryptError::CutShort { line }
         } else if MAGIC.starts_with(start) && start != MAGIC {
             DecryptError::Truncated
+        } else if has(b"BEGINAGE") && start.contains(&0) {
+            // The letters are there, and zeros between them.
+            let is_wide = start.windows(2).any(|pair| pair == [0, 0]);
+            DecryptError::OtherEncoding { found: if is_wide { "UTF-32" } else { "UTF-16" } }
         } else if has(b"BEGINAGE") || has(b"AGEENCRYPTEDFILE") {
             DecryptError::DamagedArmor { line }
         } else if has(b"AGEENCRYPTIONORG") || letters.starts_with(b"AGEENC") {

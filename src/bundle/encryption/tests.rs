@@ -246,6 +246,33 @@ fn white_space_and_a_byte_order_mark_before_armor_are_no_part_of_it() {
     assert!(matches!(decrypt(&bundle, &binary), Err(DecryptError::UnknownHeader)));
 }
 
+/// As PowerShell's `>` saves it.
+#[test]
+fn armor_in_another_encoding_is_said_to_be_that() {
+    let bundle = bundle();
+    let recipient: x25519::Recipient = bundle.age_recipient().parse().unwrap();
+    let armored = encrypt_to(&recipient, b"inside", Format::AsciiArmor);
+    let text = format!("\u{feff}{}", String::from_utf8(armored).unwrap());
+    let utf_16 =
+        |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let utf_32 = |bytes: fn(u32) -> [u8; 4]| {
+        text.chars().map(u32::from).flat_map(bytes).collect::<Vec<u8>>()
+    };
+    for (file, mark, name) in [
+        (utf_16(u16::to_le_bytes), 2, "UTF-16"),
+        (utf_16(u16::to_be_bytes), 2, "UTF-16"),
+        (utf_32(u32::to_le_bytes), 4, "UTF-32"),
+        (utf_32(u32::to_be_bytes), 4, "UTF-32"),
+    ] {
+        for file in [&file[..], &file[mark..]] {
+            let refused = decrypt(&bundle, file).unwrap_err();
+            let told = matches!(refused, DecryptError::OtherEncoding { found } if found == name);
+            assert!(told, "{name}: {refused:?}");
+            assert!(refused.help().unwrap().contains(&format!("iconv -f {name} -t UTF-8")));
+        }
+    }
+}
+
 /// A header is kept in memory, and the format does not bound it.
 #[test]
 fn an_endless_header_is_refused() {

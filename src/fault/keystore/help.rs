@@ -117,6 +117,14 @@ impl KeystoreError {
                 ));
             }
             Self::ConfigNotEdited { .. } => "correct that file, then try again",
+            Self::HandedOverUnreadable { path, .. } => {
+                let note = quoted(path);
+                return Some(format!(
+                    "put {note} back from a copy or a backup of this identity, or from the chain \
+                     that the successor has, with mode 0600. Do not remove it: a second statement of \
+                     this key would be a fork, and peers refuse both"
+                ));
+            }
             Self::Unrepaired { .. } => {
                 "the identity opens all the same; the warning says what is in the way: when that is \
                  gone, the next command that opens the identity puts it in order"

@@ -101,6 +101,11 @@ impl TpmError {
                  it there from a backup; a cleared TPM has lost its keys for good; for a new \
                  identity on this TPM remove `parent_name` under [identity.tpm]"
             }
+            Self::NotConfiguredParent { .. } => {
+                "restore the one that was changed: `parent_name` under [identity.tpm], or \
+                 identity.json (with identity.age). Which one it is tells the doctor: the storage key \
+                 of this TPM has the right Name. Nothing was sent to it"
+            }
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
                 "nothing was sent to it: make the storage key at that handle again, by the commands \
                  that made it; the same TPM makes the same key (tpm2_createprimary and \
@@ -131,6 +136,14 @@ impl TpmError {
             }
             Self::Approval { .. } => {
                 "make it anew from the `ApprovalRequest` that `TpmBackend::check` gives on this node"
+            }
+            Self::OtherApprover => {
+                "sign with the key whose public key the node names as `approver` under [identity.tpm]"
+            }
+            Self::ApproverKey { .. } => {
+                "the approver's machine signs with the private key, as `openssl genpkey -algorithm EC \
+                 -pkeyopt ec_paramgen_curve:P-256 -out FILE` makes it; nodes have the public one, as \
+                 `openssl pkey -in FILE -pubout` prints it"
             }
             Self::Command { .. } => {
                 "see what the TPM says (it is the source of this error), and whether `tpm2_selftest` \

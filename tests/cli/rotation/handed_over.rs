@@ -58,6 +58,29 @@ fn an_identity_that_has_handed_over_says_so() {
     assert!(ran.code == 0 && ran.err.contains("cannot be told"), "{}", ran.err);
 }
 
+/// It is named, and nobody is told to give another file in its place.
+#[test]
+fn a_note_that_is_damaged_is_named_and_stops_a_rotation() {
+    let (old, new) = (identity(PASSPHRASE), identity(OTHER));
+    let (other, third) = (identity(PASSPHRASE), identity(OTHER));
+    let chain = rotated(&old, &new, &[]);
+    rotated(&other, &third, &[]);
+    let note = old.read("handed-over.json");
+    for text in ["{", "[]", &note[..note.len() / 2], &other.read("handed-over.json")] {
+        old.write("handed-over.json", text);
+        let path = old.path("handed-over.json").display().to_string();
+        let ran = create(&old, &third, &["--reason", "scheduled"]);
+        assert_eq!(ran.code, 1, "{text}: {}", ran.out);
+        for wanted in [&*path, "does not say to whom", "Do not remove it", "rotation show -o FILE"]
+        {
+            assert!(ran.err.contains(wanted), "{text}: {wanted}: {}", ran.err);
+        }
+    }
+    // What is advised is taken.
+    old.write("handed-over.json", &std::fs::read_to_string(chain).unwrap());
+    assert_eq!(old.show()["handed_over"]["did"], did(&new));
+}
+
 #[test]
 fn an_identity_put_back_from_its_backup_does_not_hand_over_to_another() {
     let (old, one, two) = (identity(PASSPHRASE), identity(OTHER), identity(OTHER));

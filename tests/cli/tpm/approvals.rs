@@ -1,6 +1,9 @@
 //! `policy = "authorized"`: an approver signs other PCR values.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
+use support::home::{run, write_private};
 
 use super::approver::Approver;
 use super::node::{BOTH, Node};
@@ -201,6 +204,47 @@ fn an_approval_for_another_did_is_refused_although_it_fits() {
     assert_eq!(ran.code, 1, "{}", ran.out);
 }
 
+/// What it is goes before who may read it, and the advice is on the key.
+#[test]
+fn a_key_that_is_not_the_approvers_is_said_to_be_what_it_is() {
+    let approver = Approver::new();
+    let node = authorized("ed25519", &approver, &["--no-pin"]);
+    let request = request(&node);
+    let openssl = |args: &[&str], out: &str| {
+        let path = approver.path(out);
+        let ran =
+            run(Command::new("openssl").args(args).args(["-out", path.to_str().unwrap()]), b"");
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    };
+    let key = approver.path("key.pem").to_str().unwrap().to_owned();
+    openssl(&["ec", "-in", &key], "sec1.pem");
+    openssl(&["pkcs8", "-topk8", "-in", &key, "-passout", "pass:x"], "locked.pem");
+    write_private(&approver.path("text"), "hello");
+    for (file, wanted) in [
+        ("public.pem", "it has a public key in it, and the private one signs"),
+        ("sec1.pem", "in an older form (SEC1)"),
+        ("locked.pem", "is encrypted with a passphrase"),
+        ("text", "it has no P-256 key in PKCS#8 PEM in it"),
+    ] {
+        for mode in ["0600", "0644"] {
+            run(Command::new("chmod").arg(mode).arg(approver.path(file)), b"");
+            let ran = approver.icnctl_with(file, &request, &[]);
+            assert_eq!(ran.code, 1, "{}", ran.err);
+            if mode == "0600" || file == "public.pem" {
+                assert!(ran.err.contains(wanted), "{file}: {}", ran.err);
+                assert!(ran.err.contains("openssl genpkey"), "{file}: {}", ran.err);
+                assert!(!ran.err.contains("tpm check"), "{file}: {}", ran.err);
+            } else {
+                assert!(ran.err.contains("chmod 600"), "{file}: {}", ran.err);
+            }
+        }
+    }
+    // And the other way round.
+    let other = Node::new();
+    let policy = ["--policy", "authorized", "--approver", &key, "--no-pin"];
+    other.fails(&[&["id", "init"], &policy[..]].concat(), &["it has a private key in it"]);
+}
+
 #[test]
 fn what_an_approver_cannot_use_is_refused_with_its_reason() {
     let approver = Approver::new();
@@ -239,8 +283,8 @@ fn what_an_approver_cannot_use_is_refused_with_its_reason() {
     mode(0o644);
     approver.refuses(&request, &[], &["its mode is 0644", "chmod 600"]);
     mode(0o600);
-    support::home::write_private(&key, &std::fs::read_to_string(approver.public()).unwrap());
-    approver.refuses(&request, &[], &["no P-256 key in PKCS#8 PEM"]);
+    write_private(&key, &std::fs::read_to_string(approver.public()).unwrap());
+    approver.refuses(&request, &[], &["it has a public key in it"]);
 }
 
 #[test]
@@ -258,7 +302,7 @@ fn an_approver_that_is_none_or_that_others_can_change_stops_init() {
     };
     init("", &["wants the approver's public key: `approver`"]);
     init("/nowhere/public.pem", &["cannot read /nowhere/public.pem"]);
-    init(&node.file("garbage", "garbage"), &["no P-256 key in PEM"]);
+    init(&node.file("garbage", "garbage"), &["no P-256 public key in PEM"]);
     let public = approver.public();
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     std::fs::set_permissions(&public, permissions).unwrap();

@@ -37,10 +37,15 @@ impl Approver {
 
     /// `icnctl tpm approve` with its key, and nothing in the environment.
     pub(crate) fn icnctl(&self, request: &str, more: &[&str]) -> Ran {
+        self.icnctl_with("key.pem", request, more)
+    }
+
+    /// With another file in the place of its key.
+    pub(crate) fn icnctl_with(&self, key: &str, request: &str, more: &[&str]) -> Ran {
         write_private(&self.path("request.json"), request);
         let ran = run(
             Command::new(env!("CARGO_BIN_EXE_icnctl"))
-                .args(["tpm", "approve", "--approver-key", "key.pem"])
+                .args(["tpm", "approve", "--approver-key", key])
                 .args(more)
                 .arg("request.json")
                 .env_clear()

@@ -68,8 +68,26 @@ fn a_header_of_another_tpm_is_told_by_the_pinned_name() {
         node.home.edit_header(&format!("{object}/parent/name"), theirs.clone());
     }
     for command in commands() {
-        node.fails(&command, &["this is another TPM"]);
+        let ran = node.fails(&command, &[theirs.as_str().unwrap(), "and `parent_name` pins"]);
+        // The TPM was not looked at, and no key is said to be lost.
+        assert!(!ran.err.contains("another TPM") && !ran.err.contains("lost"), "{}", ran.err);
     }
+}
+
+/// A slip in `icn.toml` is no other TPM.
+#[test]
+fn a_name_that_was_changed_in_the_configuration_is_said_to_be_that() {
+    let node = Node::with_identity("ed25519", &[]);
+    let right = node.home.show()["tpm"]["parent_name"].clone();
+    node.set("parent_name", "\"00\"");
+    for command in commands() {
+        let wanted = ["`parent_name` pins 00", right.as_str().unwrap(), "icnctl backend doctor"];
+        let ran = node.fails(&command, &wanted);
+        assert!(!ran.err.contains("another TPM") && !ran.err.contains("lost"), "{}", ran.err);
+    }
+    // What it is to be is in the message.
+    node.set("parent_name", &right.to_string());
+    node.signs();
 }
 
 #[test]

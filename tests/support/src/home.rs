@@ -1,6 +1,6 @@
 //! A home directory for one test, and `icnctl` on it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -152,7 +152,8 @@ pub fn run(command: &mut Command, stdin: &[u8]) -> Ran {
     }
 }
 
-/// Runs a program on a terminal of its own and types the lines into it.
+/// Runs a program on a terminal of its own and types the lines into it, each when it is
+/// asked for: what is typed before is thrown away. What ends by Ctrl-D is typed at once.
 pub fn on_a_terminal(command: &Command, lines: &str) -> Ran {
     let words: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -178,7 +179,29 @@ pub fn on_a_terminal(command: &Command, lines: &str) -> Ran {
             None => script.env_remove(name),
         };
     }
-    run(&mut script, lines.as_bytes())
+    if lines.is_empty() || lines.ends_with('\u{4}') {
+        return run(&mut script, lines.as_bytes());
+    }
+    let mut child =
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+    let (mut lines, mut seen) = (lines.split_inclusive('\n'), Vec::new());
+    let mut bytes = [0; 4096];
+    while let Ok(length) = stdout.read(&mut bytes)
+        && length > 0
+    {
+        seen.extend(&bytes[..length]);
+        if seen.ends_with(b": ") {
+            // The end of the input, where nothing more is to be typed.
+            match lines.next() {
+                Some(line) => stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap(),
+                None => drop(stdin.take()),
+            }
+        }
+    }
+    drop(stdin);
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    Ran { code, out: String::from_utf8(seen).unwrap(), err: String::new() }
 }
 
 /// Verifies with OpenSSL, from nothing but the public key in hex: raw Ed25519,

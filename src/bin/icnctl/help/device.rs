@@ -236,6 +236,11 @@ impl Help for TpmError {
                  `icnctl id reseal`; a P-256 key has its policy for good: make another identity \
                  (`icnctl id init --policy authorized`)"
             }
+            Self::NotConfiguredParent { .. } => {
+                "restore the one that was changed: `parent_name` under [identity.tpm], or \
+                 identity.json (with identity.age). Which one it is tells `icnctl backend doctor`: the \
+                 storage key of this TPM has the right Name. Nothing was sent to it"
+            }
             Self::Approval { .. } => {
                 "make it anew from what `icnctl tpm check --format json` prints on this node"
             }

@@ -134,6 +134,11 @@ impl Help for KeystoreError {
                     word(&path.to_string_lossy())
                 ));
             }
+            Self::HandedOverUnreadable { .. } => {
+                return self.help().map(|how| {
+                    format!("{how} (icnctl --home SUCCESSOR id rotation show -o FILE)")
+                });
+            }
             Self::NoRetiredKey { .. } => {
                 "`icnctl id decryption-key list` shows of which it has one"
             }

@@ -22,7 +22,10 @@ impl Handover {
             Ok(None) => Self::Not,
             Ok(Some(chain)) if store.gave_up(chain.current()) => Self::GivenUp(chain.into()),
             Ok(Some(chain)) => Self::To(chain.into()),
-            Err(error) => Self::Unknown(error.to_string()),
+            Err(error) => Self::Unknown(match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            }),
         }
     }
 

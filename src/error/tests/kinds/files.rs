@@ -105,6 +105,7 @@ fn of_the_keystore() {
             (E::NotConfigured { what: "w", found: t(), configured: t() }, K::Configuration),
             (E::NoConfiguration { path: path(), backend: BackendKind::Tpm }, K::Configuration),
             (E::OtherPinned { path: path(), pinned: did() }, K::OtherIdentity),
+            (E::HandedOverUnreadable { path: path(), source: boxed() }, K::Damaged),
             (E::ConfigNotEdited { path: path(), source: boxed() }, K::Configuration),
             (E::Unpinned { path: path(), found: did() }, K::Configuration),
             (
@@ -329,6 +330,7 @@ fn of_decryption() {
             (E::DamagedHeader { line: 2 }, K::Damaged),
             (E::DamagedArmor { line: 2 }, K::Damaged),
             (E::CutShort { line: 2 }, K::Damaged),
+            (E::OtherEncoding { found: "UTF-16" }, K::InvalidInput),
             (E::PassphraseFile, K::InvalidInput),
             (E::NotForThisIdentity, K::OtherIdentity),
             (E::HeaderTooLong, K::InvalidInput),
