@@ -25,8 +25,8 @@ pub use crate::encoding::{InvalidJson, UnknownName};
 use crate::evidence::{Exposable, Unmet};
 pub use crate::fault::{
     CredentialError, DeviceError, FormatError, KeystoreError, MigrationError, ModuleProblem,
-    NotCompared, OpenError, PcrDifference, PinProblem, Pkcs11Error, SignError, TpmError, TpmState,
-    WaysOut,
+    NotCompared, NotReady, OpenError, PcrDifference, PinProblem, Pkcs11Error, SignError, TpmError,
+    TpmState, WaysOut,
 };
 use crate::key::{Refused, WrongProvenance};
 pub use crate::kind::{ErrorKind, Explain};

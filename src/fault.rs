@@ -21,7 +21,7 @@ pub use device::DeviceError;
 pub use format::FormatError;
 pub(crate) use io::quoted;
 pub use keystore::{KeystoreError, NotCompared};
-pub use migration::{MigrationError, WaysOut};
+pub use migration::{MigrationError, NotReady, WaysOut};
 pub use open::OpenError;
 pub use pkcs11::{ModuleProblem, PinProblem, Pkcs11Error};
 pub use sign::SignError;

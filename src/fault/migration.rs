@@ -46,6 +46,55 @@ impl WaysOut {
     }
 }
 
+/// What is wrong with what an exchange of both identities would do, before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// A file of the identity that is to be in use is not there.
+    Missing,
+    /// Something is where the files of the other one would be put.
+    InTheWay,
+    /// A link, or a file, is where a directory of the migration has to be.
+    NoDirectory,
+    /// A directory of the migration is on another file system than the home, or mounted for
+    /// itself.
+    OtherFileSystem,
+    /// It is of another identity than the migration.
+    OtherIdentity,
+    /// It is not what it was when it was last used.
+    Changed,
+    /// The old key has not handed over to the new one.
+    NotStated,
+}
+
+impl NotReady {
+    const fn found(self) -> &'static str {
+        match self {
+            Self::Missing => "is not there",
+            Self::InTheWay => "is in the way",
+            Self::NoDirectory => "is a symbolic link, or no directory",
+            Self::OtherFileSystem => "is on another file system, or mounted for itself",
+            Self::OtherIdentity => "is of another identity",
+            Self::Changed => "is not as it was",
+            Self::NotStated => "has no statement by which the old key hands over to the new one",
+        }
+    }
+
+    /// What to do with it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::InTheWay => "look at what it holds, then move it away",
+            Self::NoDirectory | Self::OtherFileSystem => {
+                "put a directory there, in the file system of its home, with the same files"
+            }
+            Self::Missing | Self::OtherIdentity | Self::Changed | Self::NotStated => {
+                "put it back from a copy of the directory"
+            }
+        }
+    }
+}
+
 /// Why an identity was not moved to another backend, or not changed since it is being moved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -282,6 +331,21 @@ pub enum MigrationError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// One identity cannot take the place of the other; the one in use is as it was.
+    #[error(
+        "the {} identity cannot be put in use: {} {}",
+        if *back { "old" } else { "new" },
+        path.display(),
+        problem.found()
+    )]
+    NotReady {
+        /// The file or directory that was looked at.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: NotReady,
+        /// The migration is being undone; otherwise it is gone on with.
+        back: bool,
+    },
     /// The files could not be put in the place of the old ones.
     #[error("the switch to the new identity in {} was cut off and cannot be completed now", home.display())]
     NotCompleted {
@@ -346,6 +410,12 @@ impl MigrationError {
                 ErrorKind::OtherIdentity
             }
             Self::NotProved { .. } => ErrorKind::External,
+            Self::NotReady { problem, .. } => match problem {
+                NotReady::InTheWay => ErrorKind::AlreadyExists,
+                NotReady::NoDirectory | NotReady::OtherFileSystem => ErrorKind::Storage,
+                NotReady::OtherIdentity => ErrorKind::OtherIdentity,
+                NotReady::Missing | NotReady::Changed | NotReady::NotStated => ErrorKind::Damaged,
+            },
             Self::NotCompleted { .. } => ErrorKind::Storage,
         }
     }
@@ -465,6 +535,14 @@ impl MigrationError {
             Self::NotProved { .. } => {
                 "the old identity is as it was: mend what the cause names and go on \
                  (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
+            Self::NotReady { problem, back, .. } => {
+                let ways = match back {
+                    false => WaysOut::OnOrBack.advice(),
+                    true => "undo it once more (`Migration::roll_back`)",
+                };
+                let advice = problem.advice();
+                return Some(format!("nothing was changed: {advice}. Of the migration: {ways}"));
             }
             Self::NotCompleted { .. } => {
                 "make the directory writable, and open the identity again: that completes it"

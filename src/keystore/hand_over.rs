@@ -97,7 +97,8 @@ impl IdentityStore {
     /// [`RotationError::AlreadyStored`] if the successor has
     /// taken over from another key; as [`RotationStatement::sign_unguarded`] and
     /// [`Self::open`], for both. Nothing is noted and nothing stored then, but for a
-    /// successor that cannot be written: call again.
+    /// successor that cannot be written: call again. Neither may be a part of a migration that
+    /// is under way ([`MigrationError::UnderWay`](crate::error::MigrationError::UnderWay)).
     pub fn hand_over(
         &self,
         backend: &dyn Backend,
@@ -220,11 +221,14 @@ impl HandingOver {
         terms: &RotationTerms,
     ) -> Result<Handover, Error> {
         self.check_successor(successor.header().did())?;
+        successor.store.check_unmoved(During::Nothing)?;
         terms.check_clock()?;
         if let Some(stated) = &self.stated {
             stated.last().check_terms(terms)?;
         }
         let mut new = successor.session(credentials)?;
+        // Once more under its lock, which a migration takes before it begins.
+        new.store.check_unmoved(During::Nothing)?;
         self.check_successor(new.bundle.did())?;
         let stored = new.payload.rotation_chain().read()?;
         let (chain, stated_before) = match (&self.stated, stored) {

@@ -156,6 +156,10 @@ pub(crate) struct Journal {
     pub(crate) backup: Option<Backup>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit_next: Option<KeyCommitment>,
+    /// The files of the new identity, when they were proved; for a rotation, when they had the
+    /// statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proved: Option<String>,
     /// The new identity was in use: its statement may have been given to others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) was_in_use: bool,
@@ -192,6 +196,7 @@ impl Journal {
             config,
             backup: None,
             commit_next: None,
+            proved: None,
             was_in_use: false,
         }
     }

@@ -16,6 +16,7 @@
 //! else of the switch is renames: whoever finds it naming the one, and the files of the
 //! other in the home, does these renames. So at each moment one identity opens.
 
+mod ready;
 mod switch;
 
 use std::path::PathBuf;

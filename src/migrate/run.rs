@@ -43,7 +43,8 @@ impl Migration {
     ///
     /// As [`Self::plan`]; [`MigrationError::Other`] if something else is under way;
     /// [`MigrationError::OtherConfig`]; [`MigrationError::Committed`];
-    /// [`MigrationError::NotProved`]; [`MigrationError::BackupLost`]; those of each step. What
+    /// [`MigrationError::NotProved`]; [`MigrationError::BackupLost`];
+    /// [`MigrationError::NotReady`]; those of each step. What
     /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
     pub fn run(
         home: &Home,
@@ -223,7 +224,7 @@ fn make(
     to(home, journal, MigrationState::Made)
 }
 
-fn prove(home: &Home, operator: &mut dyn Operator, journal: Journal) -> Result<Journal, Error> {
+fn prove(home: &Home, operator: &mut dyn Operator, mut journal: Journal) -> Result<Journal, Error> {
     let staging = home.staging(None)?;
     let identity = staging.locate()?;
     check_did(&journal.to, identity.did())?;
@@ -237,6 +238,10 @@ fn prove(home: &Home, operator: &mut dyn Operator, journal: Journal) -> Result<J
             .prove(&staged)
             .map_err(|source| MigrationError::NotProved { did: did.clone(), source }.into())
     })?;
+    // What is switched to is this, and for a rotation what the next step has made of it.
+    if journal.mode == MigrationMode::Import {
+        journal.proved = Some(staging.store().digest()?);
+    }
     to(home, journal, MigrationState::Proved)
 }
 
@@ -245,7 +250,7 @@ fn state(
     home: &Home,
     request: &MigrationRequest,
     operator: &mut dyn Operator,
-    journal: Journal,
+    mut journal: Journal,
 ) -> Result<Journal, Error> {
     let staging = home.staging(None)?;
     let (old, new) = (home.locate()?, staging.locate()?);
@@ -267,6 +272,7 @@ fn state(
     // What was encrypted to the old identity opens with the new one.
     let handover = new.take_over(handing_over.carrying_decryption_key(), &terms)?;
     log::debug!("handed over to {}", handover.chain.current());
+    journal.proved = Some(staging.store().digest()?);
     to(home, journal, MigrationState::Stated)
 }
 

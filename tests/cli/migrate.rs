@@ -9,6 +9,7 @@ mod keystores;
 mod lost;
 mod plans;
 mod previous;
+mod ready;
 mod refusals;
 mod staged;
 mod stays;

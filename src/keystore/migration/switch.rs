@@ -12,10 +12,11 @@ use crate::file::{self, Lock};
 use crate::keystore::IdentityStore;
 use crate::keystore::config_file::Cause;
 use crate::keystore::journal::{self, Journal, MigrationState, OldKey, Side};
+use crate::keystore::migration::ready::Way;
 
 /// The files of an identity, in the order in which they are moved: with its header it is
 /// there, and gone.
-fn files_of(home: &Path) -> [PathBuf; 7] {
+pub(super) fn files_of(home: &Path) -> [PathBuf; 7] {
     let path = |name| home.join(name);
     [
         path(names::APPROVALS),
@@ -42,12 +43,12 @@ impl IdentityStore {
     /// # Errors
     ///
     /// [`KeystoreError::PinNotWritten`] if the configuration cannot be changed: the old one
-    /// is in use then.
+    /// is in use then; [`MigrationError::NotReady`], before anything is changed.
     pub(crate) fn switch(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
+        self.check_ready(&journal, Way::Forth)?;
         let header = self.read_header()?.0;
         let did = header.did().clone();
-        check_did(&journal.from, &did)?;
         self.old().keep_config(config, journal.from.backend, did)?;
         let mut switching = journal.with_state(MigrationState::Switching);
         // Its key may be on another token than when this was begun.
@@ -76,10 +77,10 @@ impl IdentityStore {
     /// As [`Self::switch`]: the new one is in use then.
     pub(crate) fn switch_back(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
+        self.check_ready(&journal, Way::Back)?;
         if journal.state == MigrationState::Switched {
             // Its key may be on another token than the one that it was made on.
             let did = self.read_header()?.0.did().clone();
-            check_did(&journal.to, &did)?;
             self.staging().keep_config(config, journal.to.backend, did)?;
         }
         let mut returning = journal.with_state(MigrationState::Returning);

@@ -4,7 +4,7 @@
 use super::*;
 
 /// Killed at the first call of this sort on this file.
-fn killed_at(home: &Home, words: &[&str], call: &str, nth: usize) {
+pub(super) fn killed_at(home: &Home, words: &[&str], call: &str, nth: usize) {
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
     let inner = home.command(&[&with[..], words].concat());

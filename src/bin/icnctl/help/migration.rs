@@ -133,6 +133,14 @@ impl Help for MigrationError {
                 "find out who has put another identity there; if it is right, undo the migration: \
                  icnctl id migrate --roll-back"
             }
+            Self::NotReady { problem, back, .. } => {
+                let ways = match back {
+                    false => ways_out(WaysOut::OnOrBack),
+                    true => "undo it once more: icnctl id migrate --roll-back",
+                };
+                let advice = problem.advice();
+                return Some(format!("nothing was changed: {advice}. Of the migration: {ways}"));
+            }
             Self::NotProved { .. } => {
                 "the old identity is as it was. Mend what is said above, then go on with it: icnctl \
                  id migrate; or undo it: icnctl id migrate --roll-back"

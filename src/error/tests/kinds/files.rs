@@ -5,7 +5,8 @@ use crate::bundle::DecryptError;
 use crate::config::ConfigError;
 use crate::error::{
     BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
-    KeystoreError, LegacyError, MigrationError, NotCompared, OpenError, Pkcs11Error, WaysOut,
+    KeystoreError, LegacyError, MigrationError, NotCompared, NotReady, OpenError, Pkcs11Error,
+    WaysOut,
 };
 use crate::evidence::ProvenanceKind;
 use crate::locator::BackendKind;
@@ -173,6 +174,7 @@ fn of_migrations() {
         |is_new| E::KeyStays { key: "k".into(), is_new, kind: K::DeviceAbsent, source: boxed() };
     let no_entry =
         |is_new| E::DoesNotOpen { home: home(), is_new, kind: K::DeviceAbsent, source: boxed() };
+    let not_ready = |problem| E::NotReady { path: home(), problem, back: true };
     let other = || "text".to_owned();
     let (from, to) = (BackendKind::Age, BackendKind::Tpm);
     check(
@@ -218,6 +220,13 @@ fn of_migrations() {
             (E::OtherIdentity { expected: did(), found: did() }, K::OtherIdentity),
             (E::Disagrees { home: home(), state: "stated" }, K::OtherIdentity),
             (E::NotProved { did: did(), source: boxed() }, K::External),
+            (not_ready(NotReady::InTheWay), K::AlreadyExists),
+            (not_ready(NotReady::NoDirectory), K::Storage),
+            (not_ready(NotReady::OtherFileSystem), K::Storage),
+            (not_ready(NotReady::OtherIdentity), K::OtherIdentity),
+            (not_ready(NotReady::Missing), K::Damaged),
+            (not_ready(NotReady::Changed), K::Damaged),
+            (not_ready(NotReady::NotStated), K::Damaged),
             (E::NotCompleted { home: home(), source: boxed() }, K::Storage),
         ],
     );
