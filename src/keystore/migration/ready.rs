@@ -10,16 +10,7 @@ use crate::encoding::hex;
 use crate::error::{Error, KeystoreError, MigrationError, NotReady};
 use crate::file::{self, Place, names};
 use crate::keystore::IdentityStore;
-use crate::keystore::journal::{Journal, MigrationMode};
-
-/// Which identity takes the place of the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// The new one that of the old one.
-    Forth,
-    /// The old one its own again.
-    Back,
-}
+use crate::keystore::journal::{Journal, MigrationMode, MigrationState};
 
 impl IdentityStore {
     /// Header and payload as they are, in hex: the payload names its header, but only to
@@ -31,13 +22,19 @@ impl IdentityStore {
         Ok(hex::encode(&Sha256::digest([of_header, of_payload].concat())))
     }
 
-    /// Under the locks of both, in the step that it guards. Nothing is changed.
-    pub(super) fn check_ready(&self, journal: &Journal, way: Way) -> Result<(), Error> {
-        let (now, next, from, out) = match way {
-            Way::Forth => (&journal.from, &journal.to, self.staging(), self.old()),
-            Way::Back => (&journal.to, &journal.from, self.old(), self.staging()),
+    /// Before `state` is written down, which is [`MigrationState::Switching`] or
+    /// [`MigrationState::Returning`]: under the locks of both, in the step that it guards.
+    /// Nothing is changed.
+    pub(super) fn check_ready(
+        &self,
+        journal: &Journal,
+        state: MigrationState,
+    ) -> Result<(), Error> {
+        let back = state == MigrationState::Returning;
+        let (now, next, from, out) = match back {
+            false => (&journal.from, &journal.to, self.staging(), self.old()),
+            true => (&journal.to, &journal.from, self.old(), self.staging()),
         };
-        let back = way == Way::Back;
         let not = |path: PathBuf, problem| {
             let error = MigrationError::NotReady { path, problem, back };
             Err(Error::from(error))

@@ -12,7 +12,6 @@ use crate::file::{self, Lock};
 use crate::keystore::IdentityStore;
 use crate::keystore::config_file::Cause;
 use crate::keystore::journal::{self, Journal, MigrationState, OldKey, Side};
-use crate::keystore::migration::ready::Way;
 
 /// The files of an identity, in the order in which they are moved: with its header it is
 /// there, and gone.
@@ -46,7 +45,7 @@ impl IdentityStore {
     /// is in use then; [`MigrationError::NotReady`], before anything is changed.
     pub(crate) fn switch(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
-        self.check_ready(&journal, Way::Forth)?;
+        self.check_ready(&journal, MigrationState::Switching)?;
         let header = self.read_header()?.0;
         let did = header.did().clone();
         self.old().keep_config(config, journal.from.backend, did)?;
@@ -77,7 +76,7 @@ impl IdentityStore {
     /// As [`Self::switch`]: the new one is in use then.
     pub(crate) fn switch_back(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
         let _locks = self.locks_of_both()?;
-        self.check_ready(&journal, Way::Back)?;
+        self.check_ready(&journal, MigrationState::Returning)?;
         if journal.state == MigrationState::Switched {
             // Its key may be on another token than the one that it was made on.
             let did = self.read_header()?.0.did().clone();
