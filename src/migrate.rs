@@ -28,6 +28,7 @@ mod recover;
 mod request;
 mod roll_back;
 mod run;
+mod same;
 mod status;
 mod stay;
 

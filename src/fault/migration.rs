@@ -144,6 +144,8 @@ pub enum MigrationError {
         found: String,
         /// What is asked for.
         asked: String,
+        /// What can be done with it.
+        ways: WaysOut,
     },
     /// It is being undone, and cannot be gone on with.
     #[error("the migration of the identity in {} is being rolled back", home.display())]
@@ -430,6 +432,7 @@ impl MigrationError {
                 return Some(format!("use the identity in {home}. Of its move: {ways}"));
             }
             Self::NotUnderWay { .. } => "name the directory of an identity that is being moved",
+            Self::Other { ways: WaysOut::FinishOrBack, .. } => WaysOut::FinishOrBack.advice(),
             Self::Other { .. } => {
                 "ask for what is under way, or undo that first (`Migration::roll_back`)"
             }

@@ -112,7 +112,7 @@ impl OpenError {
         let help = match self {
             Self::WrongPassphrase => {
                 "check the passphrase (and the keyboard layout) and try again; if it \
-                 is right, the file is damaged: restore identity.age from a backup"
+                 is right, the file is damaged: restore it from a backup, if there is one"
             }
             Self::OddPassphrase { .. } => {
                 "give the passphrase alone, on one line: without further lines, control characters, \
@@ -124,7 +124,7 @@ impl OpenError {
                 "a file of ours asks for 2^18: somebody may have replaced it; restore it from a \
                  backup, or raise `max_work_factor` under [identity.age] if you made it so"
             }
-            Self::Damaged(_) | Self::Payload(_) => "restore identity.age from a backup",
+            Self::Damaged(_) | Self::Payload(_) => "restore it from a backup, if there is one",
             Self::NoSeed => "set `backend` under [identity] in icn.toml to the device's backend",
             Self::WrongKey { .. } => {
                 "check that the configuration names the right token and key, and that the files \

@@ -1,11 +1,13 @@
 //! How far a migration is, written down.
 
+mod asked;
 mod old_key;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::asked::BackupAsked;
 pub(crate) use self::old_key::OldKey;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
@@ -154,6 +156,9 @@ pub(crate) struct Journal {
     pub(crate) config: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<Backup>,
+    /// What was said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) backup_asked: Option<BackupAsked>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit_next: Option<KeyCommitment>,
     /// The files of the new identity, when they were proved; for a rotation, when they had the
@@ -195,6 +200,7 @@ impl Journal {
             did_key,
             config,
             backup: None,
+            backup_asked: None,
             commit_next: None,
             proved: None,
             was_in_use: false,

@@ -11,8 +11,8 @@ use crate::encoding::hex;
 use crate::error::{Error, MigrationError};
 use crate::file;
 use crate::home::Home;
-use crate::keystore::backup::{BackedUp, BackupRequest};
-use crate::keystore::{Journal, JournalBackup};
+use crate::keystore::backup::{BackedUp, Backup, BackupRequest};
+use crate::keystore::{BackupAsked, Journal, JournalBackup};
 
 /// What is known of the backup that was made before the migration, when the old identity is
 /// removed.
@@ -63,6 +63,29 @@ fn lost(backup: &JournalBackup, at: &Path, at_the_end: bool) -> Result<(), Error
     Err(MigrationError::BackupLost { file: at.to_owned(), missing, at_the_end }.into())
 }
 
+/// Writes down what is said, so that nobody has to say it once more.
+pub(super) fn note(journal: &mut Journal, said: &BackupFirst) {
+    let mut asked = BackupAsked::default();
+    match said {
+        BackupFirst::Unsaid => return,
+        BackupFirst::None => {}
+        BackupFirst::Opened(backup) => {
+            journal.backup = opened(backup);
+            asked.opened = true;
+        }
+        BackupFirst::Make { request, output } => {
+            asked.file = Some(absolute(output));
+            asked.recipients = request.recipients().iter().map(ToString::to_string).collect();
+        }
+    }
+    journal.backup_asked = Some(asked);
+}
+
+fn opened(backup: &Backup) -> Option<JournalBackup> {
+    let (file, sha256) = backup.file()?;
+    Some(JournalBackup { file: absolute(file), sha256: hex::encode(sha256) })
+}
+
 /// Before anybody is asked for a secret: whether the backup that is asked for is there. If
 /// not, nothing else is.
 pub(super) fn is_made(journal: &Journal, output: &Path) -> Result<bool, Error> {
@@ -78,21 +101,18 @@ pub(super) fn is_made(journal: &Journal, output: &Path) -> Result<bool, Error> {
 /// Does what is asked for, where it is not done. The journal is the caller's to write.
 pub(super) fn see_to(
     home: &Home,
-    request: &MigrationRequest,
+    said: &BackupFirst,
     operator: &mut dyn Operator,
     mut journal: Journal,
 ) -> Result<Journal, Error> {
-    match &request.backup {
+    match said {
         BackupFirst::Make { request, output } => match is_made(&journal, output)? {
             true => Ok(journal),
             false => write(home, operator, journal, request, output),
         },
         BackupFirst::Unsaid => Ok(journal),
         BackupFirst::Opened(backup) => {
-            journal.backup = backup.file().map(|(file, sha256)| JournalBackup {
-                file: absolute(file),
-                sha256: hex::encode(sha256),
-            });
+            journal.backup = opened(backup);
             Ok(journal)
         }
         BackupFirst::None => {
@@ -125,7 +145,7 @@ pub(super) fn check_before_switch(
         (_, false) => lost(backup, &backup.file.clone(), false).map(|()| journal),
         (_, true) => {
             log::warn!("the backup {} is not what it was", backup.file.display());
-            let journal = see_to(home, request, operator, journal)?;
+            let journal = see_to(home, &request.backup, operator, journal)?;
             home.store().write_journal(&journal)?;
             Ok(journal)
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Migration;
-use super::plan::{Moved, Plan, check_begins, checks};
+use super::plan::{Moved, Plan, check_begins, checks, wants_passphrase};
 use super::request::{BackupFirst, MigrationRequest};
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
@@ -107,5 +107,7 @@ fn plan(
     check_clock()?;
     check_begins(home, request)?;
     checks::check_device(home, &moved, None, request)?;
-    Ok(Plan::of(&moved, request, None))
+    let mut plan = Plan::of(&moved, request, None);
+    plan.opens_with.passphrase = wants_passphrase(home, request)?;
+    Ok(plan)
 }

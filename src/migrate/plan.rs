@@ -19,8 +19,8 @@ use crate::error::{Error, MigrationError};
 use crate::evidence::ProvenanceKind;
 use crate::file::{self, names};
 use crate::home::Home;
-use crate::keystore::{Header, MigrationMode, MigrationState};
-use crate::rotation::RotationReason;
+use crate::keystore::{Header, MigrationMode, MigrationState, Storage};
+use crate::rotation::{KeyCommitment, RotationChain, RotationError, RotationReason};
 
 /// One step that will be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +40,8 @@ pub struct PlannedStep {
 pub struct PlannedOpening {
     /// A PIN: that of the token, or one that is chosen for a key in a TPM.
     pub pin: bool,
+    /// A passphrase beside that: the token keeps no storage key.
+    pub passphrase: bool,
     /// The PCRs of a TPM whose present values it will be bound to.
     pub pcrs: Option<PcrIndices>,
     /// How they are bound.
@@ -75,6 +77,8 @@ pub struct Plan {
     /// What the statement to peers gives as its reason, if the device shows the first of
     /// [`Self::provenance`]; `None` for an import, which makes no statement.
     pub reason: Option<RotationReason>,
+    /// The commitment to the key after the new one that the statement makes.
+    pub commit_next: Option<KeyCommitment>,
     /// The steps, in order.
     pub steps: Vec<PlannedStep>,
     /// What will be lost, or will not be what one might expect, in words.
@@ -122,6 +126,11 @@ impl Migration {
         let moved = Moved::from(&header);
         check_possible(&moved, request)?;
         check_clock()?;
+        if let Some(next) = &request.commit_next {
+            let chain = home.store().handed_over(header.did())?;
+            let before = chain.iter().flat_map(RotationChain::dids);
+            check_unused(next, before.chain([header.did()]))?;
+        }
         if journal.is_none() {
             check_begins(home, request)?;
         }
@@ -131,7 +140,42 @@ impl Migration {
         if !is_made {
             check_device(home, &moved, Some(&header), request)?;
         }
-        Ok(Plan::of(&moved, request, state))
+        let mut plan = Plan::of(&moved, request, state);
+        plan.opens_with.passphrase = wants_passphrase(home, request)?;
+        Ok(plan)
+    }
+}
+
+/// That none of these has the key that is committed to: that could never be honoured.
+pub(super) fn check_unused<'a>(
+    next: &KeyCommitment,
+    mut used: impl Iterator<Item = &'a Did>,
+) -> Result<(), RotationError> {
+    match used.find(|did| next.is_to(did.verifying_key())) {
+        Some(did) => Err(RotationError::CommitmentToUsedKey { did: did.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the device keeps no storage key, so that a passphrase is wanted beside its PIN. Of
+/// one that is made, its header says so.
+pub(super) fn wants_passphrase(home: &Home, request: &MigrationRequest) -> Result<bool, Error> {
+    if request.to() != BackendKind::Pkcs11 {
+        return Ok(false);
+    }
+    let (new, staged) = (home.header().ok(), home.store().staging().header().ok());
+    let is_made = |header: &Header| Some(header.backend()) == Some(BackendKind::Pkcs11);
+    let state = home.store().journal()?.map(|journal| journal.state);
+    let made = match state {
+        Some(state) if state >= MigrationState::Switched => new.filter(is_made),
+        _ => staged,
+    };
+    match made {
+        Some(header) => Ok(matches!(header.storage(), Storage::Passphrase {})),
+        None => {
+            let wants = home.staging(Some(request.to.clone()))?.wants_for_new()?;
+            Ok(wants.passphrase().is_some())
+        }
     }
 }
 
@@ -169,11 +213,13 @@ impl PlannedOpening {
         let tpm = request.to.identity.tpm.clone().unwrap_or_default();
         match request.to() {
             BackendKind::Tpm if tpm.platform_binding => {
-                Self { pin: tpm.pin, pcrs: Some(tpm.pcr_indices), policy: Some(tpm.policy) }
+                let (pcrs, policy) = (Some(tpm.pcr_indices), Some(tpm.policy));
+                Self { pin: tpm.pin, passphrase: false, pcrs, policy }
             }
-            BackendKind::Tpm => Self { pin: tpm.pin, pcrs: None, policy: None },
+            BackendKind::Tpm => Self { pin: tpm.pin, passphrase: false, pcrs: None, policy: None },
             BackendKind::Age | BackendKind::Pkcs11 => {
-                Self { pin: request.to() == BackendKind::Pkcs11, pcrs: None, policy: None }
+                let pin = request.to() == BackendKind::Pkcs11;
+                Self { pin, passphrase: false, pcrs: None, policy: None }
             }
         }
     }
@@ -208,6 +254,7 @@ impl Plan {
             copies_may_exist: !rotates,
             reason: best.map(|best| reason(moved.provenance, *best)),
             provenance,
+            commit_next: request.commit_next.filter(|_| rotates),
             opens_with: PlannedOpening::of(request),
             steps: Vec::new(),
             lost: Vec::new(),

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use crate::backend::{BackendKind, NewKey};
 use crate::config::Config;
 use crate::did::DidMethod;
-use crate::error::{Error, MigrationError};
+use crate::error::{BackupError, Error, MigrationError};
 use crate::home::Home;
-use crate::keystore::MigrationMode;
 use crate::keystore::backup::{Backup, BackupRequest};
+use crate::keystore::{BackupAsked, Journal, MigrationMode, MigrationState};
 use crate::rotation::KeyCommitment;
 
 /// What is done for the case that both are lost.
@@ -31,6 +31,22 @@ pub enum BackupFirst {
     Unsaid,
 }
 
+impl BackupFirst {
+    /// What was said of it when a migration was begun.
+    pub(super) fn said(journal: &Journal) -> Result<Self, Error> {
+        Ok(match &journal.backup_asked {
+            Some(BackupAsked { file: Some(file), recipients, .. }) => {
+                let recipients: Result<Vec<_>, BackupError> =
+                    recipients.iter().map(|recipient| recipient.parse()).collect();
+                let request = BackupRequest::new(recipients?)?;
+                Self::Make { request, output: file.clone() }
+            }
+            Some(BackupAsked { opened: false, .. }) => Self::None,
+            Some(_) | None => Self::Unsaid,
+        })
+    }
+}
+
 /// Where an identity is moved to, and how.
 #[derive(Debug)]
 #[must_use]
@@ -51,8 +67,8 @@ impl MigrationRequest {
     }
 
     /// **Blocks** on files. What is asked of the migration that is under way: to go on with
-    /// it. What is said of a backup, where none was made so far, is
-    /// [said again](Self::with_backup).
+    /// it. What was said of a backup when it was begun holds, unless it is
+    /// [said otherwise](Self::with_backup).
     ///
     /// # Errors
     ///
@@ -66,7 +82,12 @@ impl MigrationRequest {
         };
         let method = if journal.did_key { DidMethod::Key } else { DidMethod::Icn };
         let key = NewKey::new(method).with_algorithm(journal.algorithm);
-        let (mode, backup, again) = (journal.mode, BackupFirst::Unsaid, false);
+        // Later it is done, and only looked at.
+        let backup = match journal.state {
+            MigrationState::Planned => BackupFirst::said(&journal)?,
+            _ => BackupFirst::Unsaid,
+        };
+        let (mode, again) = (journal.mode, false);
         Ok(Self { to, mode, key, backup, commit_next: journal.commit_next, again })
     }
 

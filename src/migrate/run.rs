@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::Migration;
 use super::backup;
 use super::operator::{Operator, Staged};
-use super::plan::{Plan, reason};
+use super::plan::{Plan, check_unused, reason};
 use super::request::{BackupFirst, MigrationRequest};
+use super::same;
 use crate::clock;
 use crate::did::DidMethod;
 use crate::error::{Error, KeystoreError, MigrationError};
@@ -84,11 +85,16 @@ impl Migration {
 /// Before anything is done, it is written down what will be.
 fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let store = home.store();
-    if let Some(journal) = store.journal()? {
+    if let Some(mut journal) = store.journal()? {
         check_same(&journal, home, request)?;
         if journal.state < MigrationState::Switching {
             check_did(&journal.from, home.header()?.did())?;
             let _: Plan = Migration::plan(home, request)?;
+            // Nothing was stated: another commitment takes the place of the one before.
+            if request.commit_next.is_some() && journal.commit_next != request.commit_next {
+                journal.commit_next.clone_from(&request.commit_next);
+                store.write_journal(&journal)?;
+            }
         }
         return Ok(journal);
     }
@@ -104,6 +110,7 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let mut journal = Journal::new(mode, from, to, config, clock::now());
     journal.old_key = OldKey::of(&header);
     journal.commit_next.clone_from(&request.commit_next);
+    backup::note(&mut journal, &request.backup);
     journal.algorithm = request.key.algorithm;
     journal.did_key = request.key.did_method == DidMethod::Key;
     store.write_journal(&journal)?;
@@ -116,7 +123,8 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
 fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Result<(), Error> {
     let other = |what, found: &str, asked: &str| {
         let (found, asked) = (found.to_owned(), asked.to_owned());
-        Err(MigrationError::Other { what, found, asked }.into())
+        let ways = journal.state.ways_out();
+        Err(MigrationError::Other { what, found, asked, ways }.into())
     };
     journal.check_config(home.directory(), home.config_path())?;
     let (mode, to) = (journal.mode, journal.to.backend);
@@ -131,11 +139,24 @@ fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Res
         return other("the algorithm", found.as_str(), asked.as_str());
     }
     // A statement that was signed cannot be changed.
-    if journal.state < MigrationState::Switching && journal.commit_next != request.commit_next {
-        let word = |next: &Option<_>| if next.is_some() { "to a next key" } else { "none" };
-        return other("the commitment", word(&journal.commit_next), "another one");
+    if let Some(asked) = &request.commit_next
+        && journal.commit_next.as_ref() != Some(asked)
+        && is_stated(journal, home)?
+    {
+        let found = journal.commit_next.as_ref().map_or("none".to_owned(), ToString::to_string);
+        return other("the commitment", &found, &asked.to_string());
     }
-    Ok(())
+    same::check_device(journal, home, request)
+}
+
+/// The statement may be there, and not be written down.
+fn is_stated(journal: &Journal, home: &Home) -> Result<bool, Error> {
+    if journal.state >= MigrationState::Stated {
+        return Ok(true);
+    }
+    let Some(old) = &journal.from.did else { return Ok(false) };
+    let chain = home.store().handed_over(old)?;
+    Ok(chain.is_some_and(|chain| Some(chain.current()) == journal.to.did.as_ref()))
 }
 
 /// That of the new identity, in its own home.
@@ -158,26 +179,41 @@ fn back_up(
     home: &Home,
     request: &MigrationRequest,
     operator: &mut dyn Operator,
-    journal: Journal,
+    mut journal: Journal,
 ) -> Result<Journal, Error> {
+    let before = BackupFirst::said(&journal)?;
+    let said = match &request.backup {
+        BackupFirst::Unsaid => &before,
+        said => {
+            backup::note(&mut journal, said);
+            home.store().write_journal(&journal)?;
+            said
+        }
+    };
     // Before anybody is asked for a secret.
-    match &request.backup {
+    match said {
         BackupFirst::Make { output, .. } => drop(backup::is_made(&journal, output)?),
         BackupFirst::Opened(_) | BackupFirst::None => {}
+        BackupFirst::Unsaid if journal.backup_asked.as_ref().is_some_and(|it| it.opened) => {}
         BackupFirst::Unsaid => return Err(MigrationError::NoBackupSaid.into()),
     }
     let identity = home.locate()?;
     let source = operator.old_credential(&identity.wants());
     let opened = identity.ask(source)?.unlock_without_renewal()?;
-    if request.mode == MigrationMode::Rotate
-        && let Some(chain) = opened.rotation_chain()?
-        && chain.commitment().is_some()
-    {
-        let did = opened.bundle.did().clone();
-        return Err(MigrationError::Committed { did }.into());
+    if request.mode == MigrationMode::Rotate {
+        let chain = opened.rotation_chain()?;
+        if chain.as_ref().is_some_and(|chain| chain.commitment().is_some()) {
+            let did = opened.bundle.did().clone();
+            return Err(MigrationError::Committed { did }.into());
+        }
+        // Before anything is made that cannot be gone on with.
+        if let Some(next) = &journal.commit_next {
+            let before = chain.iter().flat_map(RotationChain::dids);
+            check_unused(next, before.chain([opened.bundle.did()]))?;
+        }
     }
     drop(opened);
-    let journal = backup::see_to(home, request, operator, journal)?;
+    let journal = backup::see_to(home, said, operator, journal)?;
     to(home, journal, MigrationState::BackedUp)
 }
 

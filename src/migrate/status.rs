@@ -8,6 +8,7 @@ use super::Migration;
 use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::Error;
+use crate::file::{self, names};
 use crate::keystore::{During, IdentityStore, Journal, MigrationMode, MigrationState};
 
 /// A migration that is under way.
@@ -34,6 +35,9 @@ pub struct MigrationStatus {
     pub previous: Option<PathBuf>,
     /// The old identity is to be kept until the end, and is not there any more, or only in part.
     pub previous_lost: bool,
+    /// It was cut off before it was written down where the identity is to go: to go on, that has
+    /// to be asked for once more.
+    pub needs_target: bool,
     /// The old key was in a file until then, before it came into its device (Unix time):
     /// copies of that file still sign, whatever becomes of the device.
     pub in_file_until: Option<u64>,
@@ -49,6 +53,8 @@ impl MigrationStatus {
         let is_kept = journal.state == MigrationState::Switched;
         let previous_lost = is_kept && !store.old().is_whole().unwrap_or(true);
         let previous = (is_in_use && !previous_lost).then(|| store.old().home().to_owned());
+        let needs_target = journal.state < MigrationState::Made
+            && !file::is_there(&store.staging().home().join(names::CONFIG)).unwrap_or(true);
         let old = if is_in_use { store.old() } else { store.clone() };
         let in_file_until = old.header().ok().and_then(|header| header.in_file_until());
         Self {
@@ -62,6 +68,7 @@ impl MigrationStatus {
             backup: journal.backup.map(|backup| backup.file),
             previous,
             previous_lost,
+            needs_target,
             in_file_until,
             journal_lost: false,
         }

@@ -11,6 +11,7 @@ mod plans;
 mod previous;
 mod ready;
 mod refusals;
+mod said;
 mod staged;
 mod stays;
 mod ways;

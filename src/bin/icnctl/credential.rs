@@ -105,8 +105,11 @@ impl Prompt for Terminal {
         let Asked { what, flag, variable } = self.asked;
         patience::silently(|| terminal::ask(&one_line(&text))).map_err(|error| match error {
             NotAnswered::NoTerminal(source) => {
-                let whose = wanted.whose().filter(|_| wanted.is_pin());
-                let whose = whose.map(|whose| format!(" of the {}", one_line(&whose)));
+                let device = wanted.whose().filter(|_| wanted.is_pin());
+                let device = device.map(|device| format!(" of the {}", one_line(&device)));
+                // Another one was given, of the old identity.
+                let of_new = flag == "--to-passphrase-file";
+                let whose = device.or_else(|| of_new.then(|| whose.clone()));
                 let whose = whose.unwrap_or_default();
                 CliError::NoCredential { what, whose, flag, variable, source }.into()
             }

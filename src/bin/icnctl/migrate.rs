@@ -9,7 +9,7 @@ use std::path::Path;
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
 use icn_identity::config::Config;
-use icn_identity::error::{DeviceError, Error, MigrationError, Pkcs11Error};
+use icn_identity::error::{DeviceError, Error, MigrationError, Pkcs11Error, WaysOut};
 use icn_identity::home::Home;
 use icn_identity::keystore::IdentityStore;
 use icn_identity::keystore::backup::{Backup, BackupRequest};
@@ -26,6 +26,7 @@ use crate::backup::recovery_keys;
 use crate::context::Context;
 use crate::error::{Asking, CliError};
 use crate::id;
+use crate::output::{advise, say};
 use crate::safe;
 use crate::terminal;
 
@@ -76,8 +77,10 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     }
     let mut person = Person::new(&old, &target(context, args, &request, status.as_ref()));
     let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person));
-    if let (Err(_), Some(file)) = (&migrated, keystore) {
-        from_keystore::say_what_stays(context, file);
+    match (&migrated, keystore) {
+        (Err(_), Some(file)) => from_keystore::say_what_stays(context, file),
+        (Err(_), None) if status.is_none() => say_what_was_begun(context),
+        _ => {}
     }
     done(context, &migrated.map_err(of_a_new_key)?)
 }
@@ -91,6 +94,20 @@ fn of_a_new_key(error: Error) -> CliError {
         )) => CliError::NoNewKey(error),
         _ => error.into(),
     }
+}
+
+/// It was cut off, and other commands refuse because of it.
+fn say_what_was_begun(context: &Context) {
+    let Ok(Some(status)) = Migration::status(&context.store()) else { return };
+    if status.state.ways_out() != WaysOut::OnOrBack {
+        return;
+    }
+    say(&format!(
+        "note: the move was begun (state: {}), and the old identity is in use; commands that would \
+         change it refuse meanwhile",
+        status.state
+    ));
+    advise("go on with it: icnctl id migrate; or undo it: icnctl id migrate --roll-back");
 }
 
 fn as_old(context: &Context) -> Context {
@@ -108,7 +125,7 @@ fn requested(
         // What was asked for is done, or something else is under way, which is said.
         (Some(to), Some(done)) => {
             check_same(done, args.mode.into(), to.into())?;
-            going_on(&home, args)
+            asked(context, args, to)
         }
         (Some(to), None) => asked(context, args, to),
         (None, _) if status.is_none() && is_lost(context) => Err(none_under_way(context)),
@@ -123,7 +140,8 @@ fn check_same(
     to: BackendKind,
 ) -> Result<(), MigrationError> {
     let other = |what, found: &str, asked: &str| {
-        Err(MigrationError::Other { what, found: found.to_owned(), asked: asked.to_owned() })
+        let (found, asked, ways) = (found.to_owned(), asked.to_owned(), done.state.ways_out());
+        Err(MigrationError::Other { what, found, asked, ways })
     };
     if done.to != to {
         return other("the backend", done.to.as_str(), to.as_str());
@@ -171,7 +189,11 @@ fn unkeyed(context: &Context, args: &MigrateArgs) -> Context {
 /// What was written down when it was begun.
 fn going_on(home: &Home, args: &MigrateArgs) -> Result<MigrationRequest, CliError> {
     match MigrationRequest::going_on(home) {
-        Ok(request) => with_terms(request.with_backup(backup(args)?), args),
+        Ok(request) => match backup(args)? {
+            // As it was said when it was begun.
+            BackupFirst::Unsaid => with_terms(request, args),
+            said => with_terms(request.with_backup(said), args),
+        },
         Err(_) if args.to.is_none() => Err(CliError::NowhereTo),
         Err(error) => Err(error.into()),
     }

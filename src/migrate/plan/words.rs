@@ -42,7 +42,10 @@ impl Plan {
         if let Some(reason) = self.reason {
             let what = format!(
                 "the old key hands over to the new one by a statement that both sign (reason: \
-                 {reason}), for peers to follow; the old decryption key is taken along"
+                 {reason}), for peers to follow; the old decryption key is taken along{}",
+                self.commit_next.map_or_else(String::new, |next| format!(
+                    "; it commits to the key that comes next, SHA-256 {next}"
+                ))
             );
             add("state", Some(Stated), what);
         }

@@ -41,6 +41,7 @@ impl Help for MigrationError {
                 "name the --home of an identity that is being moved; `icnctl id migrate --status` \
                  tells"
             }
+            Self::Other { ways: WaysOut::FinishOrBack, .. } => ways_out(WaysOut::FinishOrBack),
             Self::Other { .. } => {
                 "go on with what is under way: icnctl id migrate; or undo that first: icnctl id \
                  migrate --roll-back"

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use icn_identity::backend::BackendKind;
 use icn_identity::config::PcrPolicy;
+use icn_identity::keystore::Storage;
 use icn_identity::migrate::{
     Finished, KeyLeft, KeyOnToken, Migrated, MigrationMode, MigrationStatus, PartOfMigration, Plan,
     PlannedOpening, RolledBack,
@@ -68,9 +69,14 @@ fn whose(plan: &Plan) -> String {
 }
 
 fn opens_with(plan: &Plan) -> String {
-    let PlannedOpening { pin, pcrs, policy, .. } = &plan.opens_with;
+    let PlannedOpening { pin, passphrase, pcrs, policy, .. } = &plan.opens_with;
     let pin = match (plan.to, pin) {
         (BackendKind::Tpm, true) => Some("a PIN that is chosen for it".to_owned()),
+        (_, true) if *passphrase => Some(
+            "the PIN of the token, and a passphrase beside it (--to-passphrase-file): the token keeps \
+             no storage key"
+                .to_owned(),
+        ),
         (_, true) => Some("the PIN of the token".to_owned()),
         (_, false) => None,
     };
@@ -152,6 +158,16 @@ pub(super) fn done(
                 place(header.backend()),
                 show::provenance_in_words(evidence.provenance(), show::speaker(evidence)),
             );
+            if let Some(locator) = header.locator() {
+                let (token, serial) = (one_line(&locator.token), one_line(&locator.serial));
+                let _ = writeln!(text, "The token is {token} (serial {serial}).");
+                if matches!(header.storage(), Storage::Passphrase {}) {
+                    text.push_str(
+                        "It keeps no storage key: each command wants the passphrase beside the PIN \
+                         (--passphrase-file).\n",
+                    );
+                }
+            }
             if let Some(warning) =
                 show::assurance_warning(evidence.assurance(), header.tpm().is_some())
             {

@@ -30,6 +30,7 @@ fn next(status: &MigrationStatus) -> &'static [&'static str] {
         }
         WaysOut::FinishOrBack if status.previous_lost => &["icnctl id migrate --finish"],
         WaysOut::FinishOrBack => &["icnctl id migrate --finish", "icnctl id migrate --roll-back"],
+        WaysOut::OnOrBack if status.needs_target => &["icnctl id migrate --roll-back"],
         WaysOut::Back => &["icnctl id migrate --roll-back"],
         WaysOut::Finish => &["icnctl id migrate --finish"],
         _ => &["icnctl id migrate", "icnctl id migrate --roll-back"],
@@ -98,6 +99,11 @@ pub(crate) fn in_words(status: &MigrationStatus) -> String {
         (MigrationState::Returning | MigrationState::RollingBack, _) => {
             format!("A MIGRATION to {to} ({mode}) is being rolled back")
         }
+        (state, _) if status.needs_target => format!(
+            "A MIGRATION to {to} ({mode}) was cut off before it was written down where to (state: \
+             {state}). The old identity is in use. Ask for it once more with the same options, or undo \
+             it"
+        ),
         (state, _) => format!(
             "A MIGRATION to {to} ({mode}) is under way since {} (state: {state}). The old identity \
              is in use",

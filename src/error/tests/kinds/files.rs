@@ -195,7 +195,10 @@ fn of_migrations() {
             (E::OldLost { previous: home(), key: None, at_the_end: true }, K::Damaged),
             (E::JournalThere { path: home() }, K::AlreadyExists),
             (E::NotUnderWay { home: home() }, K::NotFound),
-            (E::Other { what: "w", found: other(), asked: other() }, K::InvalidInput),
+            (
+                E::Other { what: "w", found: other(), asked: other(), ways: WaysOut::OnOrBack },
+                K::InvalidInput,
+            ),
             (E::RollingBack { home: home() }, K::AlreadyExists),
             (E::Finishing { home: home() }, K::AlreadyExists),
             (
