@@ -199,7 +199,8 @@ fn white_space_around_what_is_encoded_is_no_part_of_it() {
 
     // A URI, here in front of what is said of it.
     let key = "pkcs11:token=a\r\n";
-    home.fails(&["--key", key, "sign"], b"hello", &["--key"]);
+    let ran = home.icnctl(&["--key", key, "sign"], b"hello");
+    assert!(ran.code == 2 && ran.err.contains("--key is for the pkcs11 backend"), "{}", ran.err);
     let misplaced = "pkcs11:token=a;pin-source=/etc/pin\n";
     let said = ["`pin-source` belongs after the `?`", "?pin-source="];
     home.fails(&["--key", misplaced, "id", "show"], b"", &said);

@@ -55,7 +55,7 @@ impl ApproverKey {
             }
             None if has("EC PRIVATE KEY") => {
                 "its private key is in an older form (SEC1), not in PKCS#8: `openssl pkcs8 -topk8 \
-                 -nocrypt` converts it"
+                 -nocrypt -in FILE -out NEW` converts it"
             }
             None => "it has no P-256 key in PKCS#8 PEM in it",
         };

@@ -171,7 +171,7 @@ fn a_rollback_asks_for_the_pin_before_it_switches_anything() {
     }
     let none = run(none.env_remove("ICN_PIN"), b"");
     assert_eq!(none.code, 1, "{}", none.err);
-    for part in ["PIN of token node-1", "--pin-file"] {
+    for part in ["PIN of the token node-1", "--pin-file"] {
         assert!(none.err.contains(part), "{part}: {}", none.err);
     }
     assert_eq!(status(&home)["state"], "switched");
@@ -212,7 +212,7 @@ fn between_two_devices_each_pin_has_one_option_whatever_is_done() {
     }
     let none = run(&mut none, b"");
     assert_eq!(none.code, 1, "{}", none.err);
-    for part in ["PIN of token node-2", "--to-pin-file"] {
+    for part in ["PIN of the token node-2", "--to-pin-file"] {
         assert!(none.err.contains(part), "{part}: {}", none.err);
     }
     assert_eq!(status(&home)["state"], "switched");

@@ -37,8 +37,8 @@ fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
 fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
     let words = to_label(mode);
     let (nth, state) = match mode {
-        "rotate" => (6, "stated"),
-        _ => (5, "proved"),
+        "rotate" => (7, "stated"),
+        _ => (6, "proved"),
     };
     let at = journal_write(hsm, &words, nth);
     let home = identity(hsm);

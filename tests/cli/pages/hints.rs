@@ -91,6 +91,24 @@ const RUN: &[(&str, &str, &str)] = &[
     ("age-keygen -o FILE", "stands_for FILE recovery.key", "age-keygen -y recovery.key"),
     ("age-keygen -y FILE", "age-keygen -o key; stands_for FILE key", ""),
     ("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "", ""),
+    (
+        "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE",
+        "stands_for FILE approver.pem",
+        "grep -q 'BEGIN PRIVATE KEY' approver.pem",
+    ),
+    (
+        "openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW",
+        "stands_for FILE sec1.pem; stands_for NEW approver.pem
+        openssl ecparam -name prime256v1 -genkey -noout -out sec1.pem
+        grep -q 'BEGIN EC PRIVATE KEY' sec1.pem",
+        "grep -q 'BEGIN PRIVATE KEY' approver.pem",
+    ),
+    (
+        "openssl pkey -in FILE -pubout",
+        "stands_for FILE approver.pem; openssl genpkey -algorithm EC -pkeyopt \
+         ec_paramgen_curve:P-256 -out approver.pem",
+        "",
+    ),
 ];
 
 const DELETE: &str = "pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID --type privkey";
@@ -113,6 +131,7 @@ const NAMED: &[(&str, &str)] = &[
     ("age -a", "tests/cli/backup"),
     ("age -d -i recovery.key node-1.age", "its page runs it"),
     ("age -d {}{}", "tests/cli/import/export.rs"),
+    ("age -o FILE", "docs/backup.md"),
     ("age -p", "docs/backup.md"),
     ("age -r age1…", "docs/encryption.md"),
     ("age-keygen -y", "docs/backup.md"),
