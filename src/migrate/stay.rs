@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, MigrationError};
 use crate::file::{self, Lock, names};
 use crate::home::{Home, LINK};
-use crate::keystore::{IdentityStore, Journal, Located, MigrationState, Side};
+use crate::keystore::{IdentityStore, Journal, Located, MigrationMode, MigrationState, Side};
 
 /// Opens the identity that is to stay and signs with it, with its device. Nobody changes its
 /// files as long as the lock is held.
@@ -61,7 +61,12 @@ pub(super) fn check_places(store: &IdentityStore, journal: &Journal) -> Result<(
         S::Switching | S::Returning => (true, true),
         _ => (true, false),
     };
-    check_place(&store.staging(), Some(&journal.to), may_be_new)?;
+    let mut new = journal.to.clone();
+    if journal.mode == MigrationMode::Import {
+        // Known from the beginning.
+        new.did = new.did.or_else(|| journal.from.did.clone());
+    }
+    check_place(&store.staging(), Some(&new), may_be_new)?;
     // What is kept whole is looked at beside the one that is in use.
     let is_looked_at = journal.state == S::Switched;
     check_place(&store.old(), if is_looked_at { None } else { Some(&journal.from) }, may_be_old)
