@@ -233,7 +233,7 @@ fn another_tpm_and_a_cleared_one_do_not_open_a_key() {
         let mut pinned = other.with_pin();
         pinned.parent_name = Some(object(&locator).parent.name.clone());
         let refused = other.open(&pinned).find(&forged, &did).unwrap_err();
-        assert_shows(refused, &["another TPM, or it was cleared"]);
+        assert_shows(refused, &["and `parent_name` pins", "Nothing was sent to it"]);
     }
     let config = node.config();
     let (key, locator) = create(&node.open(&config), &config, AlgorithmId::Ed25519);

@@ -74,7 +74,7 @@ fn a_token_of_the_same_names_that_does_not_show_the_key_gets_no_pin() {
             sent(&hsm, 0, || home.fails(args, b"hello", &REFUSED));
         }
         // Nor is anybody asked for it.
-        let mut sign = home.command(&["sign"]);
+        let mut sign = home.command(&["sign", "/dev/null"]);
         sign.env_remove("ICN_PIN");
         let ran = sent(&hsm, 0, || on_a_terminal(&sign, "9999\n"));
         let said = format!("{}{}", ran.out, ran.err);

@@ -191,7 +191,7 @@ pub fn on_a_terminal(command: &Command, lines: &str) -> Ran {
         && length > 0
     {
         seen.extend(&bytes[..length]);
-        if seen.ends_with(b": ") {
+        if is_a_prompt(&seen) {
             // The end of the input, where nothing more is to be typed.
             match lines.next() {
                 Some(line) => stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap(),
@@ -202,6 +202,13 @@ pub fn on_a_terminal(command: &Command, lines: &str) -> Ran {
     drop(stdin);
     let code = child.wait().unwrap().code().unwrap_or(-1);
     Ran { code, out: String::from_utf8(seen).unwrap(), err: String::new() }
+}
+
+/// What is said in passing comes in pieces, and one may end as a prompt does.
+fn is_a_prompt(seen: &[u8]) -> bool {
+    let line = seen.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let said: [&[u8]; 4] = [b"warning:", b"error:", b"  try:", b"  because:"];
+    line.ends_with(b": ") && !said.iter().any(|begin| line.starts_with(begin))
 }
 
 /// Verifies with OpenSSL, from nothing but the public key in hex: raw Ed25519,
