@@ -26,7 +26,7 @@ pub trait Operator {
 
     /// **Blocks** on another process. Has **a new process** open the identity that is in
     /// [`Staged::directory`], sign something with it, and verify that, by
-    /// [`Migration::prove_staged`] with [`read_credentials`].
+    /// [`Migration::prove_staged`](crate::migrate::Migration::prove_staged) with [`read_credentials`].
     ///
     /// # Errors
     ///

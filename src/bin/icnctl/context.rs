@@ -8,7 +8,9 @@ use icn_identity::Did;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
 use icn_identity::home::{Home, HomeOptions};
-use icn_identity::keystore::{Header, IdentityStore, Pinned};
+#[cfg(feature = "pkcs11")]
+use icn_identity::keystore::Pinned;
+use icn_identity::keystore::{Header, IdentityStore};
 
 pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
@@ -159,6 +161,7 @@ impl Context {
     }
 
     /// Whose identity is here. Where nothing is pinned, `sign` and `show` say so.
+    #[cfg(feature = "pkcs11")]
     pub(crate) fn pinned(&self) -> Pinned<'_> {
         self.config.identity.did.as_ref().map_or(Pinned::Nobody, Pinned::To)
     }

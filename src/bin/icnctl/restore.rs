@@ -36,7 +36,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
     let approval = args.approval.as_deref().map(crate::tpm::approval).transpose()?;
     #[cfg(not(feature = "tpm"))]
     if args.approval.is_some() {
-        return Err(icn_identity::error::DeviceError::NoTpm.into());
+        return Err(DeviceError::NoTpm.into());
     }
     let named = args.did.as_deref().map(Did::parse).transpose()?;
     Backup::check_file(&args.file)?;
@@ -199,7 +199,7 @@ fn relocated(
 
 #[cfg(not(feature = "pkcs11"))]
 fn relocated(_: &Context, _: Backup, _: &Did, _: Option<&str>) -> Result<Made, CliError> {
-    Err(icn_identity::error::DeviceError::NoPkcs11.into())
+    Err(DeviceError::NoPkcs11.into())
 }
 
 #[cfg(feature = "pkcs11")]
