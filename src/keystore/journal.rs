@@ -168,6 +168,9 @@ pub(crate) struct Journal {
     /// The new identity was in use: its statement may have been given to others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) was_in_use: bool,
+    /// A rollback has removed the new key from its token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) key_removed: bool,
 }
 
 /// The fields that are read before all others.
@@ -204,6 +207,7 @@ impl Journal {
             commit_next: None,
             proved: None,
             was_in_use: false,
+            key_removed: false,
         }
     }
 

@@ -74,7 +74,7 @@ impl Migration {
         let is_made = stay::is_made(store, &journal)?;
         let was_away = [MigrationState::Switched, MigrationState::Returning];
         let comes_back = was_away.contains(&journal.state);
-        let journal = begin(home, journal, new_key, operator)?;
+        let mut journal = begin(home, journal, new_key, operator)?;
         // Under the locks of both, from the last look at them to the end.
         let staging = store.staging();
         let locks = match is_made {
@@ -89,12 +89,15 @@ impl Migration {
         check_side(&journal, &journal.from, store)?;
         // The old identity is as it was, also where the device is not there now.
         leave_statement(store, &journal)?;
-        let key = new_key_of(home, false)?;
+        // The header names it where the note of its making is lost.
+        let key = new_key_of(home, !journal.key_removed)?;
         if let Some((of, key)) = &key
             && new_key == KeyOnToken::Destroy
         {
             of.remove_key(key, &staging, |wants| operator.new_credential(wants))
                 .map_err(|error| stays(error, &key.at, true))?;
+            journal.key_removed = true;
+            store.put_journal(&journal)?;
         }
         Home::remove_files_of(&staging)?;
         Home::remove_files_of(&store.old())?;
@@ -123,10 +126,7 @@ impl Migration {
         let key = match journal.state {
             MigrationState::Switched => home.key_on_token(&home.store().staging(), true)?,
             MigrationState::Finishing => None,
-            state => {
-                let is_begun = state >= MigrationState::Returning;
-                new_key_of(home, !is_begun)?.map(|(_, key)| key)
-            }
+            _ => new_key_of(home, !journal.key_removed)?.map(|(_, key)| key),
         };
         Ok(key.map(|key| key.at))
     }

@@ -160,3 +160,22 @@ fn a_rollback_before_the_switch_removes_no_other_identity() {
     assert_eq!(ids(&hsm), 0);
     home.ok(&["--home", &other, "--passphrase-file", &passphrase, "sign"], b"hello");
 }
+
+/// What was made is noted in `migration/`, which looks like rubbish after the switch.
+#[test]
+fn a_rollback_removes_the_key_that_only_the_header_names() {
+    for lost in ["migration", "migration/unfinished.json"] {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let home = moved(&hsm);
+        assert_ne!(ids(&hsm), 0);
+        let path = home.path(lost);
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(path).unwrap(),
+            false => std::fs::remove_file(path).unwrap(),
+        }
+        let undone = migrates(&home, &["--roll-back", "--yes"]);
+        assert!(undone.contains(TOKEN), "{lost}: {undone}");
+        assert_eq!(ids(&hsm), 0, "{lost}: {undone}");
+        home.ok(&["--passphrase-file", &text(&home, "passphrase"), "sign"], b"hello");
+    }
+}
