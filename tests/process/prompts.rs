@@ -202,7 +202,7 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again() {
 #[test]
 fn a_prompt_that_is_stopped_and_sent_to_the_background_asks_again_in_the_foreground() {
     let prompt = Prompt::new();
-    for end in ["fg; echo \"code $?\"", "kill %1; wait %1; echo \"code $?\""] {
+    for end in ["fg; echo \"code $?\"", "kill %1; read x; wait %1; echo \"code $?\""] {
         let script = format!("SIGN; bg; echo sent; read x; {end}");
         let mut terminal = prompt.shell("bash", &["-m"], &script);
         asked(&terminal);
@@ -217,7 +217,10 @@ fn a_prompt_that_is_stopped_and_sent_to_the_background_asks_again_in_the_foregro
             terminal.types(format!("{PASSPHRASE}\n").as_bytes());
             terminal.wait_for("code 0");
         } else {
-            // It is not stopped once more instead.
+            // It is not stopped once more instead. The shell is asked when it is gone: before,
+            // it may still hold it for stopped.
+            icnctl.wait_until(None);
+            terminal.types(b"another line\n");
             terminal.wait_for("code 143");
         }
         terminal.ended();
