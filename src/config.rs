@@ -46,6 +46,7 @@ mod age;
 mod error;
 mod fields;
 mod pkcs11;
+mod template;
 mod text;
 mod tpm;
 
