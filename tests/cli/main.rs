@@ -25,6 +25,7 @@ mod questions;
 mod refused;
 mod rotation;
 mod secrets;
+mod ssh;
 mod standard;
 mod tpm;
 mod tpm2_pkcs11;

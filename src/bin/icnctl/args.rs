@@ -104,7 +104,8 @@ pub(crate) enum Command {
     },
     /// Say which peers the services on this machine accept
     Peer(PeerArgs),
-    /// Sign a file with the identity's key; prints the 64-byte signature in base64
+    /// Sign a file with the identity's key: for a context (--context), which prints an SSH signature,
+    /// or exactly its bytes, which prints the 64-byte signature in base64
     Sign(SignArgs),
     /// Verify a signature: exit 0 if valid, 1 if not, 2 if it could not be told
     Verify(VerifyArgs),

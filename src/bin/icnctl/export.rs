@@ -18,8 +18,31 @@ pub(crate) fn export(context: &Context, args: &ExportArgs) -> Result<(), CliErro
     let header = context.header()?;
     match &args.output {
         Some(output) if args.secret => secret(context, args, &header, output),
+        _ if args.ssh => ssh(context, &header),
         _ => public(context, args, &header),
     }
+}
+
+/// A line of `authorized_keys`, and one of `allowed_signers`: each in a file of its kind, the
+/// other is passed over there, so that both may be in it.
+fn ssh(context: &Context, header: &Header) -> Result<(), CliError> {
+    let (did, key) = (header.did(), header.did().verifying_key().to_openssh());
+    let (public, allowed) = (format!("{key} {did}"), format!("{did} {key}"));
+    context.format.print(
+        || {
+            json!({
+                "did": did,
+                "algorithm": header.algorithm(),
+                "ssh": { "public_key": public, "allowed_signers": allowed, "principal": did },
+            })
+        },
+        || format!("{public}\n{allowed}\n"),
+    )?;
+    output::say(
+        "note: whoever publishes one of these lines, in a repository or on an account, is linked to \
+         this DID by it: the DID is made of the key, so the key alone says it, too",
+    );
+    Ok(())
 }
 
 fn public(context: &Context, args: &ExportArgs, header: &Header) -> Result<(), CliError> {

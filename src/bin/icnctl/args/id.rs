@@ -130,6 +130,12 @@ pub(crate) struct ExportArgs {
     #[arg(default_missing_value = "pem", require_equals = true)]
     pub(crate) public_key: Option<PublicKeyFormat>,
 
+    /// Print the public key as OpenSSH has it, and below it a line for a file of allowed signers, by
+    /// which `ssh-keygen -Y verify` verifies what `icnctl sign --context` signs; needs no PIN or
+    /// passphrase. Whoever publishes a line is linked to this DID
+    #[arg(long, group = "what")]
+    pub(crate) ssh: bool,
+
     /// Write the private key of a software identity to a new file: PKCS#8 PEM, encrypted with age.
     /// `age -d FILE | openssl pkey -in /dev/stdin -noout -text` shows it (`age -d -i KEYFILE FILE`
     /// where it is for a recipient)
@@ -143,18 +149,18 @@ pub(crate) struct ExportArgs {
         value_name = "FILE",
         value_parser = a_file(),
         requires = "secret",
-        conflicts_with_all = ["did_only", "public_key"]
+        conflicts_with_all = ["did_only", "public_key", "ssh"]
     )]
     pub(crate) output: Option<PathBuf>,
 
     /// Encrypt to this age recipient (age1…) [default: to a passphrase that is asked for]
     #[arg(long, value_name = "RECIPIENT", requires = "secret", value_parser = encoded())]
-    #[arg(conflicts_with_all = ["did_only", "public_key"])]
+    #[arg(conflicts_with_all = ["did_only", "public_key", "ssh"])]
     pub(crate) recipient: Option<String>,
 
     /// File whose content is the passphrase of the export (mode 0600)
     #[arg(long, value_name = "FILE", requires = "secret")]
-    #[arg(conflicts_with_all = ["recipient", "did_only", "public_key"])]
+    #[arg(conflicts_with_all = ["recipient", "did_only", "public_key", "ssh"])]
     pub(crate) export_passphrase_file: Option<PathBuf>,
 }
 
