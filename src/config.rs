@@ -36,6 +36,16 @@
 //! pin_work_factor = 17            # log2 of scrypt's N, for the PIN
 //! allow_final_try = false
 //! allow_unnoted_try = false       # where no disk takes the note of a try
+//!
+//! [daemon]                        # of `icnd`
+//! socket = "/run/icnd/icnd.sock"
+//!
+//! [[daemon.client]]               # who may have what done; nobody else
+//! name = "payments"
+//! uid = 1001
+//! may = ["sign"]
+//! contexts = ["payments@coop.example"]
+//! rate = "100/s"
 //! ```
 //!
 //! The file is trusted (it names a library to load), so it must belong to root
@@ -43,6 +53,8 @@
 //! never in it: unknown fields are refused.
 
 mod age;
+mod client_problem;
+mod daemon;
 mod error;
 mod fields;
 mod pkcs11;
@@ -55,6 +67,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeConfig;
+pub use self::client_problem::ClientProblem;
+pub use self::daemon::{
+    ClientRule, ContextPattern, DaemonConfig, Permission, Rate, RatePeriod, SocketMode,
+};
 pub use self::error::ConfigError;
 use self::error::parse_error;
 pub use self::pkcs11::Pkcs11Config;
@@ -74,6 +90,9 @@ use crate::locator::BackendKind;
 pub struct Config {
     /// `[identity]`
     pub identity: IdentityConfig,
+    /// `[daemon]`
+    #[serde(skip_serializing_if = "DaemonConfig::is_default")]
+    pub daemon: DaemonConfig,
 }
 
 /// `[identity]`
@@ -105,6 +124,8 @@ mod read {
     pub(super) struct Whole {
         #[serde(default)]
         identity: IdentityConfig,
+        #[serde(default)]
+        daemon: DaemonConfig,
     }
 
     #[derive(Deserialize)]
@@ -152,6 +173,9 @@ impl Config {
             return Err(ConfigError::NoAssurance);
         }
         config.identity.tpm.as_ref().map_or(Ok(()), TpmConfig::check)?;
+        config.daemon.check().map_err(|problem| ConfigError::Daemon { problem })?;
+        let client = |(number, problem)| ConfigError::Client { number, problem };
+        config.daemon.check_clients().map_err(client)?;
         Ok(config)
     }
 

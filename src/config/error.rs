@@ -1,5 +1,6 @@
 //! Why `icn.toml` cannot be used.
 
+use super::client_problem::ClientProblem;
 use super::fields::{ASSURANCES, expected_at};
 use crate::fault::KeystoreError;
 use crate::kind::{ErrorKind, explain};
@@ -29,11 +30,25 @@ pub enum ConfigError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// `[daemon]` says what cannot be.
+    #[error("[daemon] is not valid: {problem}")]
+    Daemon {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A `[[daemon.client]]` says what cannot be meant.
+    #[error("[[daemon.client]] number {number} is not valid: {problem}")]
+    Client {
+        /// Which one, in the order of the file, from 1.
+        number: usize,
+        /// What is wrong.
+        problem: ClientProblem,
+    },
     /// A value cannot be written as TOML.
     #[error("a value of the configuration cannot be written as text")]
     NotText,
     /// Something stands where a table has to be.
-    #[error("[identity], or a table in it, is not a table")]
+    #[error("[identity] or [daemon], or a table in it, is not a table")]
     NotATable,
     /// `module` and the `module-path` of `key` differ.
     #[error("`module` and the `module-path` of `key` name two modules")]
@@ -64,6 +79,8 @@ impl ConfigError {
             Self::Parse { .. }
             | Self::NoPkcs11Section
             | Self::Tpm { .. }
+            | Self::Daemon { .. }
+            | Self::Client { .. }
             | Self::NoAssurance
             | Self::NotATable
             | Self::TwoModules
@@ -87,6 +104,10 @@ impl ConfigError {
             Self::Tpm { .. } => {
                 "correct it; docs/configuration.md lists every field of [identity.tpm]"
             }
+            Self::Daemon { .. } => {
+                "correct it; docs/configuration.md lists every field of [daemon]"
+            }
+            Self::Client { problem, .. } => problem.advice(),
             Self::NoAssurance => {
                 return Some(format!(
                     "set assurance_at_most to {ASSURANCES}; the first is the least"

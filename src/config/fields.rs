@@ -1,6 +1,7 @@
 //! Each field of `icn.toml`: what it takes, its default and what it means. Told to whoever
 //! wrote something else, and written into the template.
 
+mod daemon;
 mod identity;
 #[cfg(test)]
 #[path = "fields/tests.rs"]
@@ -9,7 +10,7 @@ mod tests;
 use toml_edit::{Document, Item, TableLike};
 
 /// Every field, in the order of docs/configuration.md.
-const GROUPS: [&[Field]; 1] = [identity::FIELDS];
+const GROUPS: [&[Field]; 2] = [identity::FIELDS, daemon::FIELDS];
 
 /// One field, or a table of them.
 #[derive(Debug)]
@@ -43,7 +44,6 @@ impl Field {
         Self { path, takes, value: Value::Table, meaning }
     }
 
-    #[allow(dead_code, reason = "for the clients of a service")]
     const fn tables(path: &'static str, takes: &'static str, meaning: &'static str) -> Self {
         Self { path, takes, value: Value::Tables, meaning }
     }
@@ -101,19 +101,26 @@ pub(super) fn expected_at(text: &str, place: usize) -> Option<(&'static str, &'s
     all().find(|field| field.path == path).map(|field| (field.path, field.takes))
 }
 
-/// `identity.tpm.pcr_indices`: the innermost field that a place is in.
+/// `identity.tpm.pcr_indices`: the innermost field that a place is in. One of several tables
+/// of a name has the path of them all.
 fn path_to(table: &dyn TableLike, place: usize) -> Option<String> {
     table.iter().find_map(|(name, item)| {
-        let mut inner: Vec<&dyn TableLike> = Vec::new();
-        match item {
-            Item::ArrayOfTables(tables) => {
-                inner.extend(tables.iter().map(|table| -> &dyn TableLike { table }));
-            }
-            item => inner.extend(item.as_table_like()),
-        }
-        if let Some(inner) = inner.into_iter().find_map(|inner| path_to(inner, place)) {
+        if let Some(inner) = tables_in(item).into_iter().find_map(|inner| path_to(inner, place)) {
             return Some(format!("{name}.{inner}"));
         }
         item.span().is_some_and(|span| span.contains(&place)).then(|| name.to_owned())
     })
+}
+
+/// `[name]`, each `[[name]]`, or each of `name = [{ … }]`.
+fn tables_in(item: &Item) -> Vec<&dyn TableLike> {
+    if let Some(table) = item.as_table_like() {
+        return vec![table];
+    }
+    if let Some(tables) = item.as_array_of_tables() {
+        return tables.iter().map(|table| -> &dyn TableLike { table }).collect();
+    }
+    let list = item.as_array().into_iter().flatten();
+    let inline = list.filter_map(toml_edit::Value::as_inline_table);
+    inline.map(|table| -> &dyn TableLike { table }).collect()
 }

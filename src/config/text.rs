@@ -72,6 +72,11 @@ fn merge(
                 let old = old.and_then(Item::as_table_like).unwrap_or(&empty);
                 merge(table(into, name).ok_or(ConfigError::NotATable)?, old, new)?;
             }
+            (None, _) if is_tables(new) => {
+                if let Ok(tables) = new.clone().into_array_of_tables() {
+                    into.insert(name, Item::ArrayOfTables(tables));
+                }
+            }
             (None, _) => {
                 if let Some(value) = new.as_value() {
                     let mut value = value.clone();
@@ -85,6 +90,11 @@ fn merge(
         into.remove(name);
     }
     Ok(())
+}
+
+/// Whether a value is a list of tables, which are written one under the other: `[[name]]`.
+fn is_tables(item: &Item) -> bool {
+    item.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_inline_table))
 }
 
 /// A text that is edited.

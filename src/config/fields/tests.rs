@@ -1,12 +1,17 @@
 use super::super::Config;
 use super::*;
 
+/// The header of a table.
+fn header(table: &str) -> String {
+    match all().find(|field| field.path == table).unwrap().value {
+        Value::Tables => format!("[[{table}]]"),
+        _ => format!("[{table}]"),
+    }
+}
+
 /// As the parser lists them.
 fn fields_of(table: &str) -> Vec<String> {
-    let text = match table {
-        "" => "[identity]\nno_such_field = 1\n".to_owned(),
-        table => format!("[identity.{table}]\nno_such_field = 1\n"),
-    };
+    let text = format!("{}\nno_such_field = 1\n", header(table));
     let error = Config::parse(&text).unwrap_err().to_string();
     let (_, listed) = error.split_once("expected").unwrap();
     listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -14,19 +19,11 @@ fn fields_of(table: &str) -> Vec<String> {
 
 #[test]
 fn a_wrong_value_of_each_field_is_told_with_its_field_and_what_that_takes() {
-    for table in ["", "age", "pkcs11", "tpm"] {
+    for table in all().filter(|field| field.is_table()).map(|field| field.path) {
         let fields = fields_of(table);
         assert!(fields.len() > 1, "{fields:?}");
         for field in fields {
-            let path = [&["identity"][..], &[table, &field]].concat();
-            let path: Vec<_> = path.into_iter().filter(|part| !part.is_empty()).collect();
-            let (path, header) = (
-                path.join("."),
-                match table {
-                    "" => "[identity]".to_owned(),
-                    table => format!("[identity.{table}]"),
-                },
-            );
+            let (path, header) = (format!("{table}.{field}"), header(table));
             let takes = all()
                 .find(|known| known.path == path)
                 .unwrap_or_else(|| panic!("what does {path} take?"))
@@ -97,11 +94,17 @@ fn each_field_is_on_the_page_with_what_it_takes_its_default_and_its_meaning() {
         .collect();
     assert_eq!(on_the_page, known);
     for [table, key, _, default, _] in rows() {
-        let module = if table == "identity.pkcs11" { "module = \"/m.so\"\n" } else { "" };
-        let parse = |line: &str| Config::parse(&format!("[{table}]\n{module}{line}\n")).unwrap();
+        let header = header(&table);
+        let required = match table.as_str() {
+            "identity.pkcs11" => "module = \"/m.so\"\n",
+            "daemon.client" if key == "uid" => "name = \"a\"\ngid = 1\n",
+            "daemon.client" => "name = \"a\"\nuid = 1\n",
+            _ => "",
+        };
+        let parse = |line: &str| Config::parse(&format!("{header}\n{required}{line}\n")).unwrap();
         match default.as_str() {
             "required" => {
-                let error = Config::parse(&format!("[{table}]\n")).unwrap_err().to_string();
+                let error = Config::parse(&format!("{header}\n")).unwrap_err().to_string();
                 assert!(error.contains(&format!("missing field `{key}`")), "{error}");
             }
             // That of one which is there differs, whatever it is.

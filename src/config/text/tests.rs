@@ -2,7 +2,10 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::{AgeConfig, PcrIndices, PcrPolicy, Pkcs11Config, TpmConfig};
+use crate::config::{
+    AgeConfig, ClientRule, ContextPattern, PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate,
+    SocketMode, TpmConfig,
+};
 use crate::did::Did;
 use crate::evidence::Assurance;
 use crate::locator::{BackendKind, PcrBank};
@@ -48,6 +51,18 @@ fn full() -> Config {
         allow_unnoted_try: true,
         attestation: false,
     });
+    config.daemon.socket = Some("/run/icnd.sock".into());
+    config.daemon.socket_mode = SocketMode::new(0o660).unwrap();
+    config.daemon.start_locked = true;
+    config.daemon.verify_interval = 7;
+    config.daemon.max_connections = 8;
+    config.daemon.max_queued = 9;
+    let mut client = ClientRule::of_user("payments", 1001);
+    client.may = vec![Permission::Sign, Permission::Admin];
+    client.contexts =
+        vec![ContextPattern::new("a-*").unwrap(), ContextPattern::new("git").unwrap()];
+    client.rate = Some(serde_json::from_str::<Rate>("\"60/min\"").unwrap());
+    config.daemon.client = vec![client, ClientRule::of_group("b", 0)];
     config
 }
 

@@ -8,7 +8,8 @@ use icn_identity::backend::{
 };
 use icn_identity::bundle::{Instance, UnverifiedBinding};
 use icn_identity::config::{
-    AgeConfig, Config, IdentityConfig, PcrIndices, PcrPolicy, Pkcs11Config, TpmConfig,
+    AgeConfig, ClientRule, Config, ContextPattern, DaemonConfig, IdentityConfig, PcrIndices,
+    PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TpmConfig,
 };
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::keystore::{MigrationMode, MigrationPart, MigrationState, Storage};
@@ -109,6 +110,19 @@ fn identity() -> Value {
     json!({"backend": "age", "did": DID, "age": age(), "pkcs11": token(), "tpm": tpm()})
 }
 
+fn client() -> Value {
+    json!({
+        "name": "a", "uid": 1, "gid": 2, "may": ["sign"], "contexts": ["a"], "rate": "1/s",
+    })
+}
+
+fn daemon() -> Value {
+    json!({
+        "socket": "/a.sock", "socket_mode": "0660", "start_locked": true, "verify_interval": 1,
+        "max_connections": 1, "max_queued": 1, "client": [client()],
+    })
+}
+
 fn binding() -> Value {
     let bundle = IdentityBundle::issue(Key::<Software, Unlocked>::generate().unwrap()).unwrap();
     serde_json::to_value(bundle.binding()).unwrap()
@@ -125,7 +139,28 @@ pub(crate) const READ: &[Row] = &[
     ("Assurance", reads::<Assurance>, || "claimed".into(), &[]),
     ("Authorized", reads::<Authorized>, authorized, &["approver", "policy_ref", "owner"]),
     ("BackendKind", reads::<BackendKind>, || "tpm".into(), &[]),
-    ("Config", reads::<Config>, || json!({"identity": identity()}), &["identity"]),
+    ("ClientRule", reads::<ClientRule>, client, &["name", "uid", "gid", "may", "contexts", "rate"]),
+    (
+        "Config",
+        reads::<Config>,
+        || json!({"identity": identity(), "daemon": daemon()}),
+        &["identity", "daemon"],
+    ),
+    ("ContextPattern", reads::<ContextPattern>, || "a-*".into(), &[]),
+    (
+        "DaemonConfig",
+        reads::<DaemonConfig>,
+        daemon,
+        &[
+            "socket",
+            "socket_mode",
+            "start_locked",
+            "verify_interval",
+            "max_connections",
+            "max_queued",
+            "client",
+        ],
+    ),
     ("Did", reads::<Did>, || DID.into(), &[]),
     ("DidMethod", reads::<DidMethod>, || "icn".into(), &[]),
     ("EcdhWrapped", reads::<EcdhWrapped>, ecdh, &["key_id", "ephemeral", "ciphertext"]),
@@ -165,12 +200,15 @@ pub(crate) const READ: &[Row] = &[
         ],
     ),
     ("Pkcs11Locator", reads::<Pkcs11Locator>, locator, &["token", "serial", "id", "label"]),
+    ("Permission", reads::<Permission>, || "sign".into(), &[]),
     ("Pkcs11Uri", reads::<Pkcs11Uri>, || "pkcs11:token=t".into(), &[]),
     ("ProvenanceKind", reads::<ProvenanceKind>, || "hardware".into(), &[]),
     ("MigrationMode", reads::<MigrationMode>, || "rotate".into(), &[]),
     ("MigrationPart", reads::<MigrationPart>, || "old".into(), &[]),
     ("MigrationState", reads::<MigrationState>, || "planned".into(), &[]),
+    ("Rate", reads::<Rate>, || "60/min".into(), &[]),
     ("RotationReason", reads::<RotationReason>, || "scheduled".into(), &[]),
+    ("SocketMode", reads::<SocketMode>, || "0660".into(), &[]),
     (
         "Storage",
         reads::<Storage>,

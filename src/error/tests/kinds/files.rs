@@ -2,7 +2,7 @@ use std::io;
 
 use super::{boxed, check, did};
 use crate::bundle::DecryptError;
-use crate::config::ConfigError;
+use crate::config::{ClientProblem, ConfigError};
 use crate::error::{
     BackupError, CredentialError, ErrorKind as K, ExportError, FieldProblem, FormatError,
     KeystoreError, LegacyError, MigrationError, NotCompared, NotReady, OpenError, Pkcs11Error,
@@ -245,6 +245,8 @@ fn of_the_configuration() {
             (E::Parse { line: 1, problem: "p".into() }, K::Configuration),
             (E::NoPkcs11Section, K::Configuration),
             (E::Tpm { problem: "p" }, K::Configuration),
+            (E::Daemon { problem: "p" }, K::Configuration),
+            (E::Client { number: 1, problem: ClientProblem::NoPeer }, K::Configuration),
             (E::NoAssurance, K::Configuration),
             (E::NotText, K::InvalidInput),
             (E::NotATable, K::Configuration),

@@ -1,0 +1,173 @@
+//! `[daemon]`: where `icnd` listens, and who may have what done.
+
+mod client;
+mod context;
+mod rate;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::client::{ClientRule, Permission};
+pub use self::context::ContextPattern;
+pub use self::rate::{Rate, RatePeriod};
+use super::ClientProblem;
+use super::pkcs11::is_false;
+use crate::encoding::objects::object_only;
+
+/// `[daemon]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DaemonConfig {
+    /// Absolute path of the Unix socket (default: `icnd.sock` in `$RUNTIME_DIRECTORY`,
+    /// else in the home).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
+    /// The mode of the socket: who can connect at all (default 0666). Who may have
+    /// anything done is decided by [`Self::client`].
+    #[serde(skip_serializing_if = "SocketMode::is_default")]
+    pub socket_mode: SocketMode,
+    /// Whether it starts without a credential, and waits for one by `unlock` (default
+    /// false).
+    #[serde(skip_serializing_if = "is_false")]
+    pub start_locked: bool,
+    /// How often it proves to itself that the key is there, in seconds (default 300).
+    #[serde(skip_serializing_if = "is_verify_interval")]
+    pub verify_interval: u32,
+    /// Most connections at a time (default 1024). At that many, the one that is idle for
+    /// longest makes room.
+    #[serde(skip_serializing_if = "is_max_connections")]
+    pub max_connections: u32,
+    /// Most requests that wait for the key, beside those that it is at work for (default 256).
+    #[serde(skip_serializing_if = "is_max_queued")]
+    pub max_queued: u32,
+    /// `[[daemon.client]]`: who may have what done. Whoever is not here is refused, root
+    /// too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub client: Vec<ClientRule>,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(remote = "DaemonConfig", deny_unknown_fields, default = "DaemonConfig::default")]
+struct Fields {
+    socket: Option<PathBuf>,
+    socket_mode: SocketMode,
+    start_locked: bool,
+    verify_interval: u32,
+    max_connections: u32,
+    max_queued: u32,
+    client: Vec<ClientRule>,
+}
+
+object_only!(DaemonConfig as Fields);
+
+const VERIFY_INTERVAL: u32 = 300;
+const MAX_CONNECTIONS: u32 = 1024;
+const MAX_QUEUED: u32 = 256;
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_verify_interval(value: &u32) -> bool {
+    *value == VERIFY_INTERVAL
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_max_connections(value: &u32) -> bool {
+    *value == MAX_CONNECTIONS
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_max_queued(value: &u32) -> bool {
+    *value == MAX_QUEUED
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            socket_mode: SocketMode::default(),
+            start_locked: false,
+            verify_interval: VERIFY_INTERVAL,
+            max_connections: MAX_CONNECTIONS,
+            max_queued: MAX_QUEUED,
+            client: Vec::new(),
+        }
+    }
+}
+
+impl DaemonConfig {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What cannot work, apart from the clients.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let wrong = Err;
+        if self.socket.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return wrong("`socket` is not an absolute path");
+        }
+        if !(1..=86_400).contains(&self.verify_interval) {
+            return wrong("`verify_interval` is not from 1 to 86400 seconds");
+        }
+        if !(1..=65_536).contains(&self.max_connections) {
+            return wrong("`max_connections` is not from 1 to 65536");
+        }
+        if !(1..=65_536).contains(&self.max_queued) {
+            return wrong("`max_queued` is not from 1 to 65536");
+        }
+        Ok(())
+    }
+
+    /// The first client that cannot be meant so, by its number from 1.
+    pub(super) fn check_clients(&self) -> Result<(), (usize, ClientProblem)> {
+        client::check_all(&self.client)
+    }
+}
+
+/// Who can connect to a socket: the mode of its file, `"0660"` for its owner and group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketMode(u16);
+
+impl SocketMode {
+    /// The permission bits, in octal without what is no permission to read or write; else
+    /// `None`. The owner can always connect.
+    #[must_use]
+    pub const fn new(mode: u16) -> Option<Self> {
+        if mode & !0o666 == 0 && mode & 0o600 == 0o600 { Some(Self(mode)) } else { None }
+    }
+
+    /// The permission bits.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for SocketMode {
+    fn default() -> Self {
+        Self(0o666)
+    }
+}
+
+impl Serialize for SocketMode {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{:04o}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for SocketMode {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mode = (text.len() <= 4).then(|| u16::from_str_radix(&text, 8).ok());
+        mode.flatten()
+            .and_then(Self::new)
+            .ok_or_else(|| serde::de::Error::custom("not the mode of a socket"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

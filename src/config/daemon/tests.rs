@@ -1,0 +1,154 @@
+use super::super::{Config, ConfigError};
+use super::*;
+
+fn parse(text: &str) -> Result<DaemonConfig, ConfigError> {
+    Config::parse(text).map(|config| config.daemon)
+}
+
+fn problem(clients: &str) -> (usize, ClientProblem) {
+    match parse(clients) {
+        Err(ConfigError::Client { number, problem }) => (number, problem),
+        other => panic!("{other:?}"),
+    }
+}
+
+const ONE: &str = "[[daemon.client]]\nname = \"payments\"\nuid = 1001\nmay = [\"sign\"]\n\
+                   contexts = [\"payments@coop.example\", \"receipts-*\"]\nrate = \"100/s\"\n";
+
+#[test]
+fn clients_are_read_with_all_that_they_may() {
+    let config = parse(&format!(
+        "[daemon]\nsocket = \"/run/icnd/a.sock\"\nsocket_mode = \"0660\"\nstart_locked = true\n\
+         verify_interval = 60\nmax_connections = 9\nmax_queued = 8\n{ONE}\
+         [[daemon.client]]\nname = \"reader\"\ngid = 0\n"
+    ));
+    let config = config.unwrap();
+    assert_eq!(config.socket.as_deref(), Some("/run/icnd/a.sock".as_ref()));
+    assert_eq!((config.socket_mode.bits(), config.start_locked), (0o660, true));
+    assert_eq!((config.verify_interval, config.max_connections, config.max_queued), (60, 9, 8));
+    let [payments, reader] = &config.client[..] else { panic!("{config:?}") };
+    assert_eq!(payments.name, "payments");
+    assert!(payments.fits(1001, 0) && payments.fits(1001, 7) && !payments.fits(0, 1001));
+    assert!(payments.may(Permission::Sign) && !payments.may(Permission::SignRaw));
+    assert!(payments.may_sign_for("payments@coop.example") && payments.may_sign_for("receipts-1"));
+    assert!(!payments.may_sign_for("login") && !payments.may_sign_for("git"));
+    assert_eq!(payments.rate.unwrap().to_string(), "100/s");
+    assert!(reader.fits(0, 0) && reader.fits(9, 0) && !reader.fits(0, 9));
+    assert!(reader.may.is_empty());
+    assert!(!reader.may_sign_for("payments@coop.example"));
+    assert_eq!(parse("").unwrap(), DaemonConfig::default());
+    assert!(DaemonConfig::default().client.is_empty());
+}
+
+#[test]
+fn contexts_count_only_beside_the_permission_to_sign() {
+    let mut rule = ClientRule::of_user("a", 1);
+    rule.contexts = vec![ContextPattern::new("*").unwrap()];
+    assert!(!rule.may_sign_for("login"));
+    rule.may = vec![Permission::SignRaw, Permission::Admin];
+    assert!(!rule.may_sign_for("login"));
+    rule.may.push(Permission::Sign);
+    assert!(rule.may_sign_for("login"));
+}
+
+#[test]
+fn each_client_that_cannot_be_meant_so_is_refused_with_its_number_and_what_to_do() {
+    use ClientProblem::*;
+    let second = |fields: &str| format!("{ONE}[[daemon.client]]\n{fields}\n");
+    for (fields, wanted) in [
+        ("name = \"\"\nuid = 1", Name),
+        ("name = \"a b\"\nuid = 1", Name),
+        ("name = \"zahlungen-müller\"\nuid = 1", Name),
+        ("name = \"payments\"\nuid = 1", SameName),
+        ("name = \"b\"", NoPeer),
+        ("name = \"b\"\nuid = 1001", SamePeer),
+        ("name = \"b\"\nuid = 1\nmay = [\"sign\"]", NoContext),
+        ("name = \"b\"\nuid = 1\nmay = [\"sign\"]\ncontexts = []", NoContext),
+    ] {
+        assert_eq!(problem(&second(fields)), (2, wanted), "{fields}");
+        let error = parse(&second(fields)).unwrap_err();
+        assert!(error.to_string().contains("[[daemon.client]] number 2"), "{error}");
+        assert!(error.help().is_some_and(|help| !help.is_empty()), "{error}");
+    }
+    let long = format!("[[daemon.client]]\nname = \"{}\"\nuid = 1\n", "a".repeat(65));
+    assert_eq!(problem(&long), (1, Name));
+    // A user and a group of the same number are two, and both of them are one in both.
+    parse(&second("name = \"b\"\ngid = 1001")).unwrap();
+    let both = parse(&second("name = \"b\"\nuid = 1001\ngid = 7")).unwrap();
+    assert!(both.client[1].fits(1001, 7));
+    assert!(!both.client[1].fits(1001, 8) && !both.client[1].fits(1000, 7));
+}
+
+#[test]
+fn limits_and_paths_that_cannot_work_are_refused() {
+    for (text, part) in [
+        ("socket = \"icnd.sock\"", "`socket`"),
+        ("verify_interval = 0", "`verify_interval`"),
+        ("verify_interval = 86401", "`verify_interval`"),
+        ("max_connections = 0", "`max_connections`"),
+        ("max_connections = 65537", "`max_connections`"),
+        ("max_queued = 0", "`max_queued`"),
+        ("max_queued = 65537", "`max_queued`"),
+    ] {
+        let error = parse(&format!("[daemon]\n{text}\n")).unwrap_err();
+        assert!(matches!(error, ConfigError::Daemon { .. }), "{text}: {error}");
+        assert!(error.to_string().contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_the_parser_refuses_is_told_with_its_line_and_not_repeated() {
+    for (line, parts) in [
+        ("socket_mode = 660", ["`socket_mode`", "\"0666\""]),
+        ("socket_mode = \"0777\"", ["`socket_mode`", "\"0666\""]),
+        ("socket_mode = \"0466\"", ["`socket_mode`", "\"0666\""]),
+        ("socket_mode = \"00666\"", ["`socket_mode`", "\"0666\""]),
+        ("sockett = \"/a\"", ["unknown field `sockett`", "`socket`"]),
+        ("pin = \"98765432\"", ["unknown field `pin`", "`socket`"]),
+        ("client = \"98765432\"", ["`client`", "[[daemon.client]]"]),
+    ] {
+        let error = parse(&format!("[daemon]\n{line}\n")).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("line 2"), "{shown}");
+        assert!(parts.iter().all(|part| shown.contains(part)), "{parts:?}: {shown}");
+        assert!(!shown.contains("98765432"), "{shown}");
+    }
+    for (line, parts) in [
+        ("may = [\"everything\"]", ["`may`", "\"sign-raw\""]),
+        ("may = \"sign\"", ["`may`", "\"sign-raw\""]),
+        ("contexts = [\"a*b\"]", ["`contexts`", "`*`"]),
+        ("contexts = [\"icn-identity*\"]", ["`contexts`", "`*`"]),
+        ("rate = 100", ["`rate`", "\"100/s\""]),
+        ("rate = \"100/day\"", ["`rate`", "\"100/s\""]),
+        ("gid = \"98765432\"", ["`gid`", "without quotes"]),
+        ("uid = -1", ["`uid`", "without quotes"]),
+        ("password = \"98765432\"", ["unknown field `password`", "`name`"]),
+    ] {
+        for text in [
+            format!("{ONE}[[daemon.client]]\nname = \"b\"\n{line}\n"),
+            format!("[daemon]\nclient = [\n\n\n\n\n\n{{ name = \"b\",\n{} }}\n]\n", line),
+        ] {
+            let error = parse(&text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("line 9"), "{shown}\n{text}");
+            assert!(parts.iter().all(|part| shown.contains(part)), "{parts:?}: {shown}");
+            assert!(!shown.contains("98765432"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_daemon_goes_round_through_its_text_and_other_edits_leave_it() {
+    let text = format!("[daemon]\nmax_queued = 8 # few\n\n# the shop\n{ONE}");
+    let config = Config::parse(&text).unwrap();
+    let written = config.to_toml().unwrap();
+    assert_eq!(Config::parse(&written).unwrap(), config, "{written}");
+    assert!(written.contains("[[daemon.client]]"), "{written}");
+    let edited = Config::edit(&text, |config| config.identity.age.work_factor = 12).unwrap();
+    assert!(edited.starts_with(&text), "{edited}");
+    let added = Config::edit(&text, |config| {
+        config.daemon.client.push(ClientRule::of_group("reader", 7));
+    });
+    let added = Config::parse(&added.unwrap()).unwrap();
+    assert_eq!(added.daemon.client.len(), 2);
+}

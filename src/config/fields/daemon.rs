@@ -1,0 +1,87 @@
+//! `[daemon]` and its clients.
+
+use super::{BOOLEAN, Field};
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::table("daemon", "a table: [daemon]", "Where the daemon listens, and how much it bears."),
+    Field::unset(
+        "daemon.socket",
+        "the absolute path of a socket, in quotes",
+        "\"/run/icnd/icnd.sock\"",
+        "where it listens; without it, `icnd.sock` in `$RUNTIME_DIRECTORY`, else in the home",
+    ),
+    Field::set(
+        "daemon.socket_mode",
+        "an octal mode in quotes, from \"0600\" to \"0666\"",
+        "\"0666\"",
+        "who can connect at all; who may have anything done is said by `[[daemon.client]]`",
+    ),
+    Field::set(
+        "daemon.start_locked",
+        BOOLEAN,
+        "false",
+        "it starts without a credential, and waits until a client with \"admin\" unlocks it",
+    ),
+    Field::set(
+        "daemon.verify_interval",
+        "seconds, from 1 to 86400, without quotes",
+        "300",
+        "how often it proves to itself that the key is there; never by a PIN",
+    ),
+    Field::set(
+        "daemon.max_connections",
+        "a number from 1 to 65536, without quotes",
+        "1024",
+        "at so many, the connection that is idle for longest is closed for a new one",
+    ),
+    Field::set(
+        "daemon.max_queued",
+        "a number from 1 to 65536, without quotes",
+        "256",
+        "most requests that wait for the key; another one is refused until later",
+    ),
+    Field::tables(
+        "daemon.client",
+        "a table: [[daemon.client]], once for each client",
+        "One for each program that may have the key used, known by what the kernel says of its \
+         process. Nobody else may have anything done, root neither. Of several that fit, the \
+         first counts.",
+    ),
+    Field::required(
+        "daemon.client.name",
+        "1 to 64 letters, digits, `.`, `_` and `-`, in quotes",
+        "\"payments\"",
+        "who it is in the audit log",
+    ),
+    Field::unset(
+        "daemon.client.uid",
+        "the number of a user, without quotes",
+        "1001",
+        "the effective user of its process. This, `gid`, or both, which have to agree then",
+    ),
+    Field::unset(
+        "daemon.client.gid",
+        "the number of a group, without quotes",
+        "1001",
+        "the effective group of its process; those that it has beside that do not count",
+    ),
+    Field::unset(
+        "daemon.client.may",
+        "a list of \"sign\", \"sign-raw\", \"decrypt\", \"tls\" and \"admin\"",
+        "[\"sign\"]",
+        "what it may have done; with none, it reads what is public",
+    ),
+    Field::unset(
+        "daemon.client.contexts",
+        "a list of contexts; one may end in `*`, but not begin with \"icn-identity\" then",
+        "[\"payments@coop.example\", \"receipts-*\"]",
+        "for which contexts it may have signed, with \"sign\". A `*` never stands for `git` or \
+         what begins with `icn-identity`: those are named whole",
+    ),
+    Field::unset(
+        "daemon.client.rate",
+        "so many a second, minute or hour: \"100/s\", \"60/min\" or \"1000/h\"",
+        "\"100/s\"",
+        "how often it may ask; without it, as often as it likes",
+    ),
+];
