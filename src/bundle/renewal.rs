@@ -289,6 +289,14 @@ impl<S: DidSigner> IdentityBundle<S> {
     pub(crate) fn kept_by(self, keeper: std::sync::Arc<dyn Keeper>) -> Self {
         Self { companions: self.companions.kept_by(Kept::InStore(keeper)), ..self }
     }
+
+    /// Who does.
+    pub(crate) fn keeper(&self) -> Option<std::sync::Arc<dyn Keeper>> {
+        match &*self.companions.turn() {
+            Kept::InStore(keeper) => Some(std::sync::Arc::clone(keeper)),
+            Kept::InMemory => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use toml_edit::{Table, Value};
 
 use super::Home;
-use crate::backend::{BackendKind, KeyAtRest, Pkcs11Locator, TpmObject};
+use crate::backend::{BackendKind, Pkcs11Locator, TpmObject};
 use crate::bundle::IdentityBundle;
 use crate::config::{
     Config, ConfigError, ConfigText, IdentityConfig, PcrIndices, TpmConfig, set, table,
@@ -199,43 +199,6 @@ fn not_pinned(home: &Home, lines: Option<String>, error: Error) -> Error {
 }
 
 impl Home {
-    /// **Blocks** on device and files. Records in the configuration that the token shows the
-    /// key of its identity without a login, if it does: from then on a token of the same
-    /// names that does not show it gets no PIN.
-    ///
-    /// Where a key was there before the identity, this was recorded when it was opened. Of a
-    /// new one it is seen only when nobody is logged in any more: call this when its
-    /// bundle was dropped. Whoever opens it learns it too, and records it in the header when
-    /// that is written the next time.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::locate`]; if the configuration cannot be written.
-    pub fn record_shown(&mut self) -> Result<(), Error> {
-        let header = self.header()?;
-        let is_recorded = |home: &Self| {
-            home.config.identity.pkcs11.as_ref().is_none_or(|config| config.key_shown)
-        };
-        if header.locator().is_none() || is_recorded(self) {
-            return Ok(());
-        }
-        let found = self.store.find(self.backend()?, &header)?;
-        if !matches!(found, KeyAtRest::Device(key) if key.is_shown()) {
-            return Ok(());
-        }
-        let path = &self.config_path;
-        self.store.edit_config(header.did(), path, |text| {
-            let mut text = ConfigText::parse(text.unwrap_or_default())?;
-            let pkcs11 = table(text.identity()?, "pkcs11").ok_or(ConfigError::NotATable)?;
-            set(pkcs11, "key_shown", true);
-            Ok(text.to_string())
-        })?;
-        if let Some(config) = &mut self.config.identity.pkcs11 {
-            config.key_shown = true;
-        }
-        Ok(())
-    }
-
     /// The lines of `icn.toml` that pin an identity with this header, and say where
     /// its key is.
     #[doc(hidden)]

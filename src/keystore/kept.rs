@@ -93,6 +93,18 @@ impl Kept {
         self.store.replace(&text, &payload, &self.secret)?;
         Ok(next)
     }
+
+    /// Of the generation that is there: nothing else is changed.
+    fn write_shown(&self, did: &Did, at: &Pkcs11Locator) -> Result<(), Error> {
+        let _lock = self.store.lock()?;
+        let (header, mut payload, there) = self.read(did)?;
+        if header.locator().is_none_or(|there| there != at || there.shown) {
+            return Ok(());
+        }
+        let text = header.seen(true).to_json()?;
+        payload.rebind(&there, header::hash(&text));
+        self.store.replace(&text, &payload, &self.secret)
+    }
 }
 
 impl Keeper for Kept {
@@ -101,17 +113,25 @@ impl Keeper for Kept {
     }
 
     fn renew(&self, did: &Did, decide: &mut Decide<'_>) -> Result<Companions, RenewalError> {
-        self.rewrite(did, decide).map_err(|error| match error {
-            Error::Bundle(error) => error.into(),
-            Error::Keystore(error) => error.into(),
-            Error::Open(error) => error.into(),
-            Error::NoRandomness(error) => BundleError::from(error).into(),
-            // None that is known: nothing else is asked.
-            other => KeystoreError::Format(FormatError::Payload {
-                reason: "the identity cannot be renewed",
-                source: Some(Box::new(other)),
-            })
-            .into(),
+        self.rewrite(did, decide).map_err(not_written)
+    }
+
+    fn record_shown(&self, did: &Did, at: &Pkcs11Locator) -> Result<(), RenewalError> {
+        self.write_shown(did, at).map_err(not_written)
+    }
+}
+
+fn not_written(error: Error) -> RenewalError {
+    match error {
+        Error::Bundle(error) => error.into(),
+        Error::Keystore(error) => error.into(),
+        Error::Open(error) => error.into(),
+        Error::NoRandomness(error) => BundleError::from(error).into(),
+        // None that is known: nothing else is asked.
+        other => KeystoreError::Format(FormatError::Payload {
+            reason: "the identity cannot be renewed",
+            source: Some(Box::new(other)),
         })
+        .into(),
     }
 }

@@ -239,10 +239,10 @@ fn make(
                 write_config(home, request)?;
             }
             let mut staging = home.staging(None)?;
-            match request.mode {
+            let made = match request.mode {
                 MigrationMode::Rotate => {
                     let source = operator.new_credential(&staging.wants_for_new()?);
-                    staging.create(&request.key, source)?.header
+                    staging.create(&request.key, source)?
                 }
                 MigrationMode::Import => {
                     let identity = home.locate()?;
@@ -250,9 +250,14 @@ fn make(
                     let old = identity.ask(source)?;
                     let label = staging.key_label();
                     let source = operator.new_credential(&staging.wants_for_new()?);
-                    staging.create_imported(old, label.as_deref(), source)?.header
+                    staging.create_imported(old, label.as_deref(), source)?
                 }
-            }
+            };
+            let header = made.header.clone();
+            staging.record_shown_of(made).unwrap_or_else(|error| {
+                log::warn!("that the token shows the key could not be recorded: {error}");
+                header
+            })
         }
         Err(error) => return Err(error.into()),
     };

@@ -22,7 +22,7 @@ pub use self::known::{Claim, KnownKeyReport, Opens};
 pub use self::measure::Latency;
 pub use self::options::{KnownKey, ProbeOptions};
 pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};
-pub use self::verdict::{hidden, unfinished};
+pub use self::verdict::{by_its_identity, hidden, unfinished};
 use super::failure::in_full;
 use super::info::TokenInfo;
 use super::module::Module;

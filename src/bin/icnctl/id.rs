@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use icn_identity::backend::{BackendKind, Locator, NewKey, Pkcs11Locator};
 use icn_identity::bundle::check_clock;
 use icn_identity::home::{Home, Made};
-use icn_identity::keystore::Storage;
+use icn_identity::keystore::{Header, Storage};
 use icn_identity::{DidSignerExt as _, ProvenanceKind};
 
 use crate::adopt::Named;
@@ -41,17 +41,14 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         );
     }
     let source = context.source(home.wants_for_new()?.pin());
-    let Made { header, bundle, .. } = match adopted {
+    let made = match adopted {
         Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
         #[cfg(feature = "pkcs11")]
         Named::Hidden => adopt::hidden(&mut home, args, source)?,
         Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
     };
-    let provenance = bundle.signer().provenance();
-    // Within a login a token shows more.
-    drop(bundle);
-    #[cfg(feature = "pkcs11")]
-    crate::relocate::record_shown(&mut home);
+    let provenance = made.bundle.signer().provenance();
+    let header = recorded(&mut home, made);
     context.format.print(
         || show::as_json(&context, &header, &show::Device::JustMade),
         || {
@@ -88,6 +85,15 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
             text
         },
     )
+}
+
+/// Within a login a token shows more: whether it shows the key is recorded now.
+fn recorded(home: &mut Home, made: Made) -> Header {
+    let header = made.header.clone();
+    home.record_shown_of(made).unwrap_or_else(|error| {
+        log::warn!("that the token shows the key could not be recorded: {error}");
+        header
+    })
 }
 
 /// The home, with its configuration narrowed to the token where a key was found.

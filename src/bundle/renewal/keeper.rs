@@ -6,6 +6,7 @@ use super::RenewalError;
 use crate::bundle::{BundleError, Companions};
 use crate::did::Did;
 use crate::fault::KeystoreError;
+use crate::locator::Pkcs11Locator;
 
 /// Says what comes after the companions that are kept: `None` if nothing does.
 pub(crate) type Decide<'a> = dyn FnMut(&Companions) -> Result<Option<Companions>, BundleError> + 'a;
@@ -21,6 +22,10 @@ pub(crate) trait Keeper: Send + Sync {
     /// Reads what is kept for the DID, has `decide` say what comes after it, and writes
     /// that: one step beside all others who write there. Gives what is kept then.
     fn renew(&self, did: &Did, decide: &mut Decide<'_>) -> Result<Companions, RenewalError>;
+
+    /// Writes down that the token shows the key of the DID without a login, if the key is
+    /// still there.
+    fn record_shown(&self, did: &Did, at: &Pkcs11Locator) -> Result<(), RenewalError>;
 }
 
 /// Where companions are.

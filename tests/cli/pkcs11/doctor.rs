@@ -336,8 +336,13 @@ fn an_identity_whose_key_is_gone_does_not_work_here() {
         assert_eq!(hsm.count("C_Login"), before);
     }
     // Where that is not known, it may show nothing without a login.
-    let text = home.read("icn.toml").replace("key_shown = true\n", "");
-    home.write("icn.toml", &text);
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("login-to-see");
+    let home = hsm.faulty_identity("node-1");
+    hsm.script("");
+    for class in ["privkey", "pubkey"] {
+        hsm.pkcs11_tool(&["--delete-object", "--type", class, "--label", "icn-identity"]);
+    }
     let (code, report) = doctor(&hsm, &home, &[]);
     assert_eq!((code, state(&report, "the identity's key")), (0, "warning"), "{report}");
     assert!(said(&report, "the identity's key", "found").contains("it was not seen"), "{report}");

@@ -295,11 +295,6 @@ fn a_move_to_a_token_that_has_the_private_half_alone_says_what_is_missing() {
         let (ran, calls) = hsm.calls(|| home.fails(&named, b"", &texts));
         assert_eq!(count(&calls, "C_Login"), 1, "{calls:?}");
         assert!(!ran.err.contains("no token has the key"), "{}", ran.err);
-        // As an older version has left it: such a token may hide its keys.
-        let text = home.read("icn.toml").replace("key_shown = true\n", "");
-        support::home::write_private(&home.path("icn.toml"), &text);
-        let ran = home.fails(&["id", "relocate"], b"", &texts);
-        assert!(!ran.err.contains("no token has the key"), "{}", ran.err);
         home.ok(&["id", "write-public-key"], b"");
         home.ok(&["id", "relocate"], b"");
         // Neither half: that is no half key.
@@ -308,6 +303,17 @@ fn a_move_to_a_token_that_has_the_private_half_alone_says_what_is_missing() {
         }
         home.fails(&named, b"", &["no token has the key of", "within a login"]);
     }
+    // It was made where its token hid it, and so may be hidden still.
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script("login-to-see");
+    let home = hsm.faulty_identity("node-1");
+    hsm.script("");
+    delete(&hsm, "pubkey");
+    let texts = [&half[..], &["icnctl id write-public-key"]].concat();
+    let ran = home.fails(&["id", "relocate"], b"", &texts);
+    assert!(!ran.err.contains("no token has the key"), "{}", ran.err);
+    home.ok(&["id", "write-public-key"], b"");
+    home.ok(&["id", "relocate"], b"");
 }
 
 /// What it refuses is another matter than that it is full.

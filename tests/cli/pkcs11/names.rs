@@ -1,7 +1,7 @@
 //! Tokens that have the label and the serial number of the identity's, and not its key: none
 //! of them gets the PIN, where the right one shows its key without a login.
 
-use support::home::{Home, on_a_terminal};
+use support::home::{Home, PASSPHRASE, on_a_terminal};
 use support::softhsm::{SoftHsm, count};
 
 use crate::backup::drill::{Drill, lose};
@@ -100,12 +100,9 @@ fn a_token_of_the_same_names_that_does_not_show_the_key_gets_no_pin() {
 #[test]
 fn what_the_token_has_shown_is_known_by_the_configuration_and_by_the_header() {
     let (hsm, home) = identity("ed25519");
-    // Of a new key the header does not know it yet.
-    assert!(!home.read("identity.json").contains("key_shown"));
+    assert!(home.read("identity.json").contains("\"key_shown\": true"));
     without_pin_of_it(&home);
     home.ok(&["sign"], b"hello");
-    home.ok(&["id", "renew"], b"");
-    assert!(home.read("identity.json").contains("\"key_shown\": true"));
     swap(&hsm, &[]);
     sent(&hsm, 0, || home.fails(&["sign"], b"hello", &REFUSED));
     swap_back(&hsm);
@@ -120,10 +117,52 @@ fn what_the_token_has_shown_is_known_by_the_configuration_and_by_the_header() {
     home.fails(&["sign"], b"hello", &["does not belong to this identity's payload"]);
 }
 
+/// Each of the ways in which a new key comes to a token, whatever opens the payload.
+#[test]
+fn the_header_of_a_new_identity_says_from_the_start_that_its_token_shows_the_key() {
+    for (script, algorithm) in [
+        ("", "ed25519"),
+        ("", "p256"),
+        ("no-mechanism CKM_AES_GCM", "ed25519"),
+        ("no-mechanism CKM_AES_GCM\nno-mechanism CKM_ECDH1_DERIVE", "ed25519"),
+    ] {
+        let hsm = SoftHsm::with_token("node-1");
+        hsm.script(script);
+        let module = hsm.fault_module();
+        let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+        let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+        sent(&hsm, 1, || home.ok(&[&init[..], &["--algorithm", algorithm]].concat(), b""));
+        assert!(home.read("identity.json").contains("\"key_shown\": true"), "{script}");
+        assert!(home.read("icn.toml").contains("key_shown = true"), "{script}");
+        home.ok(&["sign"], b"hello");
+        // Nothing is left of the way there.
+        assert!(
+            !home.path("identity.json.prev").exists() && !home.path("identity.age.prev").exists()
+        );
+    }
+    // Moved there from a file, as another identity and as the same.
+    for mode in ["rotate", "import"] {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+        home.ok(&["id", "init"], b"");
+        let module = hsm.fault_module();
+        let to = ["--to", "pkcs11", "--module", &module, "--token", "node-1", "--no-backup"];
+        home.ok(&[&["id", "migrate", "--mode", mode][..], &to].concat(), b"");
+        assert!(home.read("identity.json").contains("\"key_shown\": true"), "{mode}");
+        assert!(home.read("icn.toml").contains("key_shown = true"), "{mode}");
+        home.ok(&["sign"], b"hello");
+    }
+}
+
 #[test]
 fn a_header_that_does_not_know_it_works_and_a_token_that_hides_its_keys_too() {
-    let (hsm, home) = identity("ed25519");
-    without_pin_of_it(&home);
+    let hsm = SoftHsm::with_token("node-1");
+    hsm.script(&format!("{SERIAL}\nlogin-to-see"));
+    let home = hsm.faulty_identity("node-1");
+    for file in ["identity.json", "icn.toml"] {
+        assert!(!home.read(file).contains("key_shown"), "{file}");
+    }
+    hsm.script(SERIAL);
     // As before: such a token may hide it.
     swap(&hsm, &[]);
     sent(&hsm, 1, || home.fails(&["sign"], b"hello", &["has no key with id"]));
@@ -169,7 +208,6 @@ fn a_key_that_is_taken_over_or_moved_or_written_back_is_known_to_be_shown() {
 #[test]
 fn an_identity_is_restored_from_no_token_that_does_not_show_its_key() {
     let (hsm, home) = identity("ed25519");
-    home.ok(&["id", "renew"], b"");
     let did = home.show()["did"].as_str().unwrap().to_owned();
     let drill = Drill::new(&home);
     drill.make(&home);

@@ -170,9 +170,12 @@ fn a_key_that_is_gone_from_a_token_with_nothing_else_is_a_problem() {
         let hsm = SoftHsm::with_token("node-1");
         let home = hsm.faulty_identity("node-1");
         if header_knows {
-            home.ok(&["id", "renew"], b"");
-            let config = home.read("icn.toml").replace("key_shown = true\n", "");
-            home.write("icn.toml", &config);
+            // From the start, and the configuration does not say it.
+            assert!(home.read("identity.json").contains("\"key_shown\": true"));
+            let config = home.read("icn.toml");
+            assert!(config.contains("key_shown = true\n"), "{config}");
+            home.write("icn.toml", &config.replace("key_shown = true\n", ""));
+            assert!(!home.read("icn.toml").contains("key_shown"));
         }
         for kind in ["pubkey", "privkey"] {
             delete(&hsm, kind);

@@ -1,9 +1,13 @@
 //! What a report means for an identity, one requirement at a time.
 
 mod known;
+mod of_identity;
 mod probe;
+mod there;
 
 pub use self::known::{hidden, unfinished};
+pub use self::of_identity::by_its_identity;
+use self::there::{ELSEWHERE, adopt, p256, there, write_protected};
 use super::cleaning::LABEL;
 use super::{ModuleReport, TokenReport};
 use crate::algorithm::AlgorithmId;
@@ -352,50 +356,3 @@ const ROOM: &str = "room for sessions";
 const FOR_A_KEY: u64 = 2;
 /// And one to make it in.
 const FOR_A_NEW_KEY: u64 = 3;
-
-const ELSEWHERE: &str = "a firmware update or another configuration of the token may bring it; \
-                         else use another token";
-
-fn p256(requirement: &'static str, found: String) -> Verdict {
-    verdict(requirement, Outcome::Warning, found, "Ed25519 absent: use a P-256 key")
-        .remedied_by(Remedy::Algorithm(AlgorithmId::P256))
-}
-
-/// A token that makes no key is fit if there are some.
-fn there(requirement: &'static str, found: String, keys: usize) -> Verdict {
-    match keys {
-        0 => verdict(
-            requirement,
-            Outcome::Fail,
-            format!("{found}; and there is no key that an identity can have"),
-            "make a key with the token's own tool, then adopt it; or use another token",
-        ),
-        1 => adopt(requirement, format!("{found}; one key is there")),
-        keys => adopt(requirement, format!("{found}; {keys} keys are there")),
-    }
-}
-
-/// Nor can its own tool make one then.
-fn write_protected(found: String, keys: usize) -> Verdict {
-    match keys {
-        0 => verdict(
-            MAKES,
-            Outcome::Fail,
-            format!("{found}; and there is no key that an identity can have"),
-            "take the protection off, by its switch or its own tool; or use another token",
-        ),
-        _ => verdict(
-            MAKES,
-            Outcome::Warning,
-            found,
-            "take the protection off, by its switch or its own tool; or use a key that is there: \
-             try it, then adopt it",
-        )
-        .remedied_by(Remedy::Adopt),
-    }
-}
-
-fn adopt(requirement: &'static str, found: String) -> Verdict {
-    let advice = "use a key that is there: try it, then adopt it";
-    verdict(requirement, Outcome::Warning, found, advice).remedied_by(Remedy::Adopt)
-}

@@ -7,15 +7,17 @@ use std::fmt::Write as _;
 use icn_identity::Did;
 use icn_identity::backend::doctor::{Outcome, Verdict};
 use icn_identity::backend::pkcs11::doctor::{
-    KnownKey, MadeReport, ModuleReport, ProbeOptions, ProbeReport, TokenReport, examine, probe,
-    unfinished,
+    KnownKey, MadeReport, ModuleReport, ProbeOptions, ProbeReport, TokenReport, by_its_identity,
+    examine, probe, unfinished,
 };
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::Pkcs11Config;
 use serde_json::json;
 
 use self::identity::Ours;
-use super::verdicts::{NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts};
+use super::verdicts::{
+    ForNew, NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts,
+};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -42,7 +44,14 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     };
     let left = context.store().unfinished()?.and_then(|left| left.objects());
     verdicts.extend(left.as_ref().map(|left| unfinished(left)));
-    name_options(&mut verdicts);
+    let home = match ours.is_made {
+        true => {
+            ours.did.iter().for_each(|did| by_its_identity(&mut verdicts, did));
+            ForNew::AnotherHome
+        }
+        false => ForNew::ThisHome,
+    };
+    name_options(&mut verdicts, home);
     let worst = worst_of(&verdicts);
     let not_tried = probed.as_ref().map_or_else(everything, ProbeReport::not_tried);
     let conclusion = conclusion(&verdicts, probed.as_ref(), left.is_some());

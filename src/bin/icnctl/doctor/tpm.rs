@@ -7,7 +7,9 @@ use icn_identity::backend::tpm::doctor::{TpmReport, examine};
 use icn_identity::config::TpmConfig;
 use serde_json::json;
 
-use super::verdicts::{NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts};
+use super::verdicts::{
+    ForNew, NOTHING_TRIED, name_options, not_examined, row, worst_of, write_verdicts,
+};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::CliError;
@@ -23,7 +25,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
         Err(error) => return not_examined(context, "tpm", &error),
     };
     let mut verdicts = report.verdicts(&config);
-    name_options(&mut verdicts);
+    name_options(&mut verdicts, ForNew::ThisHome);
     let worst = worst_of(&verdicts);
     let conclusion = match (worst, args.probes()) {
         (Outcome::Fail, _) => "No identity works here.",

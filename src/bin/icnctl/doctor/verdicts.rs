@@ -15,15 +15,27 @@ pub(crate) fn row(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "  {name:<18} {value}");
 }
 
+/// Where a new identity can be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForNew {
+    ThisHome,
+    /// In this one is an identity.
+    AnotherHome,
+}
+
 /// Adds the option that does what the library advises.
-pub(crate) fn name_options(verdicts: &mut [Verdict]) {
+pub(crate) fn name_options(verdicts: &mut [Verdict], home: ForNew) {
+    let init = match home {
+        ForNew::ThisHome => "icnctl id init",
+        ForNew::AnotherHome => "icnctl --home ANOTHER id init",
+    };
     for verdict in verdicts {
         if let (Some(advice), Some(remedy)) = (&mut verdict.advice, &verdict.remedy) {
             let _ = match remedy {
                 Remedy::Algorithm(algorithm) => write!(advice, ": --algorithm {algorithm}"),
                 Remedy::Adopt => write!(
                     advice,
-                    ": icnctl backend doctor --probe --key URI; then: icnctl id init --key URI"
+                    ": icnctl backend doctor --probe --key URI; then: {init} --key URI"
                 ),
                 Remedy::LastingProbe => write!(advice, ": --probe-with-lasting-key"),
                 Remedy::NameToken => {

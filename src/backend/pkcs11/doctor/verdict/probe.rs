@@ -3,7 +3,8 @@
 use super::super::honesty::Told;
 use super::super::kept::Kept;
 use super::super::probe::{MadeReport, NotMade, ProbeReport};
-use super::{FOR_A_NEW_KEY, MAKES, ROOM, STORAGE, left_by_a_probe, there, write_protected};
+use super::there::{there, write_protected};
+use super::{FOR_A_NEW_KEY, MAKES, ROOM, STORAGE, left_by_a_probe};
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
 use crate::evidence::ProvenanceKind;
 

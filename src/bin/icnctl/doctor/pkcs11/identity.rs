@@ -21,6 +21,8 @@ pub(super) struct Ours {
     /// A key that is named and may be shown within a login only.
     pub(super) hidden: Option<Pkcs11Uri>,
     pub(super) verdict: Option<Verdict>,
+    /// Its files are here: no other is made in this home.
+    pub(super) is_made: bool,
 }
 
 impl Ours {
@@ -32,9 +34,14 @@ impl Ours {
     ) -> Result<Self, CliError> {
         let header = context.store().header().ok();
         let did = context.pinned().did().or(header.as_ref().map(Header::did)).cloned();
-        let ours = Self { did, ..Self::default() };
+        let ours = Self { did, is_made: header.is_some(), ..Self::default() };
         match (header, ours.did.clone()) {
-            (Some(header), Some(did)) => Ok(ours.of_header(args, config, report, &header, did)),
+            (Some(header), Some(did)) => {
+                let ours = ours.of_header(args, config, report, &header, did);
+                // Of another token a key is named, for an identity in another home.
+                let is_named = ours.known.is_none() && context.key.is_some();
+                if is_named { ours.named(config) } else { Ok(ours) }
+            }
             (None, Some(did)) if context.config.identity.backend == BackendKind::Pkcs11 => {
                 // The pin of an identity that never was says nothing of this token.
                 let left = context.store().unfinished()?.unwrap_or_default();
