@@ -37,6 +37,9 @@
 //! allow_final_try = false
 //! allow_unnoted_try = false       # where no disk takes the note of a try
 //!
+//! [audit]
+//! path = "/var/log/icn/audit.log" # who had the key do what
+//!
 //! [daemon]                        # of `icnd`
 //! socket = "/run/icnd/icnd.sock"
 //!
@@ -53,6 +56,7 @@
 //! never in it: unknown fields are refused.
 
 mod age;
+mod audit;
 mod client_problem;
 mod daemon;
 mod error;
@@ -67,6 +71,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::AgeConfig;
+pub use self::audit::AuditConfig;
 pub use self::client_problem::ClientProblem;
 pub use self::daemon::{
     ClientRule, ContextPattern, DaemonConfig, Permission, Rate, RatePeriod, SocketMode,
@@ -93,6 +98,9 @@ pub struct Config {
     /// `[daemon]`
     #[serde(skip_serializing_if = "DaemonConfig::is_default")]
     pub daemon: DaemonConfig,
+    /// `[audit]`
+    #[serde(skip_serializing_if = "AuditConfig::is_default")]
+    pub audit: AuditConfig,
 }
 
 /// `[identity]`
@@ -126,6 +134,8 @@ mod read {
         identity: IdentityConfig,
         #[serde(default)]
         daemon: DaemonConfig,
+        #[serde(default)]
+        audit: AuditConfig,
     }
 
     #[derive(Deserialize)]
@@ -173,6 +183,9 @@ impl Config {
             return Err(ConfigError::NoAssurance);
         }
         config.identity.tpm.as_ref().map_or(Ok(()), TpmConfig::check)?;
+        if config.names_two_logs() {
+            return Err(ConfigError::TwoAuditLogs);
+        }
         config.daemon.check().map_err(|problem| ConfigError::Daemon { problem })?;
         let client = |(number, problem)| ConfigError::Client { number, problem };
         config.daemon.check_clients().map_err(client)?;

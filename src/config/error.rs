@@ -48,11 +48,14 @@ pub enum ConfigError {
     #[error("a value of the configuration cannot be written as text")]
     NotText,
     /// Something stands where a table has to be.
-    #[error("[identity] or [daemon], or a table in it, is not a table")]
+    #[error("[identity], [daemon] or [audit], or a table in it, is not a table")]
     NotATable,
     /// `module` and the `module-path` of `key` differ.
     #[error("`module` and the `module-path` of `key` name two modules")]
     TwoModules,
+    /// `path` in `[audit]` and `audit_log` in `[identity.pkcs11]` differ.
+    #[error("`path` in [audit] and `audit_log` in [identity.pkcs11] name two audit logs")]
+    TwoAuditLogs,
     /// `assurance_at_most` is `none`, which no token is.
     #[error("`assurance_at_most` is \"none\", but a token is a device")]
     NoAssurance,
@@ -84,6 +87,7 @@ impl ConfigError {
             | Self::NoAssurance
             | Self::NotATable
             | Self::TwoModules
+            | Self::TwoAuditLogs
             | Self::WorkFactor { .. } => ErrorKind::Configuration,
             Self::NotText => ErrorKind::InvalidInput,
         }
@@ -117,6 +121,7 @@ impl ConfigError {
             Self::NotATable => {
                 "write [identity], [identity.pkcs11] and so on as tables, as in docs/configuration.md"
             }
+            Self::TwoAuditLogs => "take `audit_log` out of [identity.pkcs11]",
             Self::TwoModules => "take the `module-path` out of `key`",
             Self::WorkFactor { .. } => "use work_factor = 18 and max_work_factor = 20",
         };

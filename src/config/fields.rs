@@ -1,6 +1,7 @@
 //! Each field of `icn.toml`: what it takes, its default and what it means. Told to whoever
 //! wrote something else, and written into the template.
 
+mod audit;
 mod daemon;
 mod identity;
 #[cfg(test)]
@@ -10,7 +11,7 @@ mod tests;
 use toml_edit::{Document, Item, TableLike};
 
 /// Every field, in the order of docs/configuration.md.
-const GROUPS: [&[Field]; 2] = [identity::FIELDS, daemon::FIELDS];
+const GROUPS: [&[Field]; 3] = [identity::FIELDS, daemon::FIELDS, audit::FIELDS];
 
 /// One field, or a table of them.
 #[derive(Debug)]

@@ -71,6 +71,14 @@ pub struct Pkcs11Config {
     /// ykcs11, PIV and OpenPGP by OpenSC. Keys that are there work without it.
     #[serde(skip_serializing_if = "is_false")]
     pub make_keys_in_slots: bool,
+    /// The audit log, where nodes of ICN name it: the same as
+    /// [`AuditConfig::path`](super::AuditConfig::path).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_log: Option<PathBuf>,
+    /// As nodes of ICN name it: the same as
+    /// [`AuditConfig::log_all_operations`](super::AuditConfig::log_all_operations).
+    #[serde(skip_serializing_if = "is_false")]
+    pub log_all_operations: bool,
 }
 
 /// As it is read.
@@ -99,6 +107,9 @@ struct Fields {
     assurance_at_most: Assurance,
     #[serde(default)]
     make_keys_in_slots: bool,
+    audit_log: Option<PathBuf>,
+    #[serde(default)]
+    log_all_operations: bool,
 }
 
 object_only!(Pkcs11Config as Fields);
@@ -145,6 +156,8 @@ impl Pkcs11Config {
             trust_key_history: true,
             assurance_at_most: Assurance::Claimed,
             make_keys_in_slots: false,
+            audit_log: None,
+            log_all_operations: false,
         }
     }
 

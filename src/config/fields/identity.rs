@@ -140,6 +140,18 @@ pub(super) const FIELDS: &[Field] = &[
         "keys may be made on a card where a new one can take the place of one that is there \
          (PIV, OpenPGP)",
     ),
+    Field::unset(
+        "identity.pkcs11.audit_log",
+        "the path of a file, in quotes",
+        "\"/var/log/icn/audit.log\"",
+        "the audit log, as nodes of ICN name it: the same as `path` in `[audit]`",
+    ),
+    Field::set(
+        "identity.pkcs11.log_all_operations",
+        BOOLEAN,
+        "false",
+        "as nodes of ICN name it: the same as `log_all_operations` in `[audit]`",
+    ),
     Field::table(
         "identity.tpm",
         "a table: [identity.tpm]",

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{
-    AgeConfig, ClientRule, ContextPattern, PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate,
-    SocketMode, TpmConfig,
+    AgeConfig, AuditConfig, ClientRule, ContextPattern, PcrIndices, PcrPolicy, Permission,
+    Pkcs11Config, Rate, SocketMode, TpmConfig,
 };
 use crate::did::Did;
 use crate::evidence::Assurance;
@@ -35,6 +35,8 @@ fn full() -> Config {
         assurance_at_most: Assurance::SoftToken,
         key_shown: true,
         make_keys_in_slots: true,
+        audit_log: Some("/var/log/audit.log".into()),
+        log_all_operations: true,
     });
     identity.tpm = Some(TpmConfig {
         device_path: "swtpm:host=127.0.0.1,port=2321".into(),
@@ -51,6 +53,8 @@ fn full() -> Config {
         allow_unnoted_try: true,
         attestation: false,
     });
+    config.audit =
+        AuditConfig { path: Some("/var/log/audit.log".into()), log_all_operations: true };
     config.daemon.socket = Some("/run/icnd.sock".into());
     config.daemon.socket_mode = SocketMode::new(0o660).unwrap();
     config.daemon.start_locked = true;

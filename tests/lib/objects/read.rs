@@ -8,8 +8,8 @@ use icn_identity::backend::{
 };
 use icn_identity::bundle::{Instance, UnverifiedBinding};
 use icn_identity::config::{
-    AgeConfig, ClientRule, Config, ContextPattern, DaemonConfig, IdentityConfig, PcrIndices,
-    PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TpmConfig,
+    AgeConfig, AuditConfig, ClientRule, Config, ContextPattern, DaemonConfig, IdentityConfig,
+    PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TpmConfig,
 };
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::keystore::{MigrationMode, MigrationPart, MigrationState, Storage};
@@ -93,7 +93,7 @@ fn token() -> Value {
         "module": "/m.so", "init_args": "", "token": "t", "serial": "1", "key": "pkcs11:token=t",
         "slot": 1, "key_label": "l", "sessions": 1, "verify_after_sign": true,
         "allow_final_try": false, "trust_key_history": true, "assurance_at_most": "claimed",
-        "make_keys_in_slots": false,
+        "make_keys_in_slots": false, "audit_log": "/a.log", "log_all_operations": true,
     })
 }
 
@@ -123,6 +123,10 @@ fn daemon() -> Value {
     })
 }
 
+fn audit() -> Value {
+    json!({"path": "/a.log", "log_all_operations": true})
+}
+
 fn binding() -> Value {
     let bundle = IdentityBundle::issue(Key::<Software, Unlocked>::generate().unwrap()).unwrap();
     serde_json::to_value(bundle.binding()).unwrap()
@@ -137,14 +141,15 @@ pub(crate) const READ: &[Row] = &[
     ("Approval", reads::<Approval>, approval, &["format", "did", "approver", "pcr", "signatures"]),
     ("ApprovalRequest", reads::<ApprovalRequest>, request, &["did", "approver", "owner", "pcr"]),
     ("Assurance", reads::<Assurance>, || "claimed".into(), &[]),
+    ("AuditConfig", reads::<AuditConfig>, audit, &["path", "log_all_operations"]),
     ("Authorized", reads::<Authorized>, authorized, &["approver", "policy_ref", "owner"]),
     ("BackendKind", reads::<BackendKind>, || "tpm".into(), &[]),
     ("ClientRule", reads::<ClientRule>, client, &["name", "uid", "gid", "may", "contexts", "rate"]),
     (
         "Config",
         reads::<Config>,
-        || json!({"identity": identity(), "daemon": daemon()}),
-        &["identity", "daemon"],
+        || json!({"identity": identity(), "daemon": daemon(), "audit": audit()}),
+        &["identity", "daemon", "audit"],
     ),
     ("ContextPattern", reads::<ContextPattern>, || "a-*".into(), &[]),
     (
@@ -197,6 +202,8 @@ pub(crate) const READ: &[Row] = &[
             "trust_key_history",
             "assurance_at_most",
             "make_keys_in_slots",
+            "audit_log",
+            "log_all_operations",
         ],
     ),
     ("Pkcs11Locator", reads::<Pkcs11Locator>, locator, &["token", "serial", "id", "label"]),

@@ -247,6 +247,7 @@ fn of_the_configuration() {
             (E::Tpm { problem: "p" }, K::Configuration),
             (E::Daemon { problem: "p" }, K::Configuration),
             (E::Client { number: 1, problem: ClientProblem::NoPeer }, K::Configuration),
+            (E::TwoAuditLogs, K::Configuration),
             (E::NoAssurance, K::Configuration),
             (E::NotText, K::InvalidInput),
             (E::NotATable, K::Configuration),
