@@ -111,12 +111,13 @@ pub trait Backend: fmt::Debug + Send + Sync + private::OurBackend {
     fn find(&self, locator: &Locator, did: &Did) -> Result<KeyAtRest, Error>;
 
     /// **Blocks** on device and files. Removes whatever was made by this plan: the
-    /// key, and what keeps its storage key. That there is nothing of it is no error.
+    /// key, and what keeps its storage key. That there is nothing of it is no error: whether
+    /// the key was there on a device.
     ///
     /// # Errors
     ///
     /// If the device failed.
-    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error>;
+    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<bool, Error>;
 
     /// **Blocks** on device and files. That [`Self::discard`] could remove what was made by
     /// this plan: the device is there, and takes the credential. Removes nothing.

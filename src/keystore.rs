@@ -62,7 +62,9 @@ pub use hand_over::{Earlier, HandingOver, Handover, Successor};
 pub use header::{EvidenceSummary, Header, Storage};
 pub use identity::IdentityStore;
 pub use into_device::Importable;
-pub(crate) use journal::{Backup as JournalBackup, BackupAsked, During, Journal, OldKey, Side};
+pub(crate) use journal::{
+    Backup as JournalBackup, BackupAsked, BegunIn, During, Journal, Side, TokenKey,
+};
 pub use journal::{MigrationMode, MigrationPart, MigrationState};
 pub use legacy::{LegacyFormat, LegacyIdentity, LegacyOptions};
 pub use located::{Located, Needs};

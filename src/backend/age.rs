@@ -93,8 +93,8 @@ impl Backend for AgeKeyStore {
         }
     }
 
-    fn discard(&self, _: &Plan, _: &Credentials) -> Result<(), Error> {
+    fn discard(&self, _: &Plan, _: &Credentials) -> Result<bool, Error> {
         // A software key is nowhere until its identity is written.
-        Ok(())
+        Ok(false)
     }
 }

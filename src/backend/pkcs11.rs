@@ -333,12 +333,13 @@ impl Backend for Pkcs11Backend {
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))
     }
 
-    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error> {
-        let Some(names) = &plan.names else { return Ok(()) };
+    fn discard(&self, plan: &Plan, credentials: &Credentials) -> Result<bool, Error> {
+        let Some(names) = &plan.names else { return Ok(false) };
         let token = self.token_of(names)?;
         let login = LoginGuard::enter(&token, credentials.want_pin(self.kind())?, self.policy())?;
         let session = token.writing_session()?;
         let objects = Objects { token: &token, session: &session };
+        let was_there = !objects.keys_named(&names.key_id())?.is_empty();
         let ids = [names.storage_id(), names.key_id()].into_iter();
         // Both, although one fails.
         let removed = ids
@@ -347,7 +348,7 @@ impl Backend for Pkcs11Backend {
             .fold(Ok(()), Result::and);
         drop(session);
         drop(login);
-        Ok(removed?)
+        Ok(removed.map(|()| was_there)?)
     }
 
     fn check_discard(&self, plan: &Plan, credentials: &Credentials) -> Result<(), Error> {

@@ -192,9 +192,9 @@ impl Backend for TpmBackend {
         Ok(KeyAtRest::Device(key))
     }
 
-    fn discard(&self, _: &Plan, _: &Credentials) -> Result<(), Error> {
+    fn discard(&self, _: &Plan, _: &Credentials) -> Result<bool, Error> {
         // The TPM keeps nothing of an object whose blobs are gone.
-        Ok(())
+        Ok(false)
     }
 
     fn as_tpm(&self) -> Option<&Self> {

@@ -129,6 +129,36 @@ pub enum MigrationError {
         /// The migration was about to be ended; otherwise undone.
         at_the_end: bool,
     },
+    /// The new identity is to be undone, and is not there any more: nothing is left by which its
+    /// key could be removed from its token.
+    #[error(
+        "the new identity is not whole in {} any more, and its key may still be on its token{}",
+        staging.display(),
+        key.as_ref().map(|key| format!(": {key}")).unwrap_or_default()
+    )]
+    NewLost {
+        /// Where it was.
+        staging: PathBuf,
+        /// Where its key may still be, as far as that is known.
+        key: Option<String>,
+    },
+    /// The directory is a copy of the one in which the migration was begun: the key that is to
+    /// be destroyed on its token may be the one that is in use there.
+    #[error(
+        "{} is a copy of the directory in which this migration was begun, {}: there the key of the \
+         {} identity may be in use, which is at {key}", home.display(), of.display(),
+        if *is_new { "new" } else { "old" }
+    )]
+    Copy {
+        /// This directory.
+        home: PathBuf,
+        /// The one in which it was begun.
+        of: PathBuf,
+        /// Where the key is.
+        key: String,
+        /// That of the new identity, which is undone; otherwise the old one, which is removed.
+        is_new: bool,
+    },
     /// The key that is to be removed from its token cannot be.
     #[error(
         "the key of the {} identity cannot be removed from {key}",
@@ -321,14 +351,16 @@ impl MigrationError {
             Self::Unreadable { .. }
             | Self::BackupLost { .. }
             | Self::OldLost { .. }
+            | Self::NewLost { .. }
             | Self::JournalLost { .. }
             | Self::NotTold { .. } => ErrorKind::Damaged,
             Self::OtherConfig { .. } => ErrorKind::Configuration,
             Self::KeyStays { kind, .. } | Self::DoesNotOpen { kind, .. } => *kind,
             Self::Impossible { .. } => ErrorKind::Unsupported,
-            Self::OtherIdentity { .. } | Self::Disagrees { .. } | Self::NotOfThis { .. } => {
-                ErrorKind::OtherIdentity
-            }
+            Self::OtherIdentity { .. }
+            | Self::Disagrees { .. }
+            | Self::NotOfThis { .. }
+            | Self::Copy { .. } => ErrorKind::OtherIdentity,
             Self::NotProved { .. } => ErrorKind::External,
             Self::NotReady { problem, .. } => match problem {
                 NotReady::InTheWay => ErrorKind::AlreadyExists,

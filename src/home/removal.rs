@@ -14,7 +14,7 @@ use super::wants::{Step, Wanted, Wants};
 use crate::backend::{ObjectNames, Pkcs11Locator, Plan};
 use crate::encoding::hex;
 use crate::error::Error;
-use crate::keystore::{IdentityStore, OldKey};
+use crate::keystore::{IdentityStore, TokenKey};
 
 /// A key on a token that nothing here names any more, and what kept its storage key there.
 ///
@@ -41,8 +41,8 @@ impl KeyLeft {
     }
 
     /// By what the journal says.
-    pub(crate) fn of_old(key: &OldKey, module: Option<PathBuf>) -> Self {
-        let OldKey { token, serial, label, ids, .. } = key.clone();
+    pub(crate) fn of(key: &TokenKey, module: Option<PathBuf>) -> Self {
+        let TokenKey { token, serial, label, ids, .. } = key.clone();
         Self { module, token, serial, label, ids }
     }
 
@@ -141,28 +141,28 @@ impl Home {
                 self.ask(&wants, source)?
                     .send(|credentials| backend.check_discard(&plan, credentials))
             }
-            By::Header => self.destroy(true, source),
+            By::Header => self.destroy(true, source).map(drop),
         }
     }
 
-    /// Removes it, and then the note of its making.
+    /// Removes it, and then the note of its making. Whether it still was there.
     pub(crate) fn remove_key(
         &self,
         key: &OnToken,
         note: &IdentityStore,
         source: impl FnOnce(&Wants) -> CredentialSource<'static>,
-    ) -> Result<(), Error> {
-        match &key.by {
+    ) -> Result<bool, Error> {
+        let was_there = match &key.by {
             By::Noted(names) => {
                 let (backend, plan) = (self.backend()?, plan(names));
                 let wants = self.wants_pin()?;
                 let source = source(&wants);
-                self.ask(&wants, source)?
-                    .send(|credentials| backend.discard(&plan, credentials))?;
+                self.ask(&wants, source)?.send(|credentials| backend.discard(&plan, credentials))?
             }
             By::Header => self.destroy(false, source)?,
-        }
-        Ok(note.forget_objects()?)
+        };
+        note.forget_objects()?;
+        Ok(was_there)
     }
 
     /// No passphrase: what it opens is given up.
@@ -176,7 +176,7 @@ impl Home {
         &self,
         checked: bool,
         source: impl FnOnce(&Wants) -> CredentialSource<'static>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.destroy_key(checked, source)
     }
 
@@ -185,7 +185,7 @@ impl Home {
         &self,
         _: bool,
         _: impl FnOnce(&Wants) -> CredentialSource<'static>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         Err(crate::error::DeviceError::NoPkcs11.into())
     }
 }

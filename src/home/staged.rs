@@ -78,13 +78,13 @@ impl Home {
 
     /// Destroys the key of the identity on its token, and what keeps its storage key there: of
     /// one that is given up. That is only `checked` at first: it opens, so that its header
-    /// names nobody else's objects, and the PIN is right.
+    /// names nobody else's objects, and the PIN is right. Whether it still was there.
     #[cfg(feature = "pkcs11")]
     pub(crate) fn destroy_key(
         &self,
         checked: bool,
         source: impl FnOnce(&Wants) -> CredentialSource<'static>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         use crate::backend::BackendKind;
         use crate::error::DeviceError;
 
@@ -93,8 +93,8 @@ impl Home {
             true => Some(self.store.header()?),
             false => self.store.header_alone()?,
         };
-        let Some(header) = header else { return Ok(()) };
-        let Some(locator) = header.locator() else { return Ok(()) };
+        let Some(header) = header else { return Ok(false) };
+        let Some(locator) = header.locator() else { return Ok(false) };
         let backend = self.backend()?;
         let kind = BackendKind::Pkcs11;
         let pkcs11 = backend.as_pkcs11().ok_or(DeviceError::ForeignLocator { backend: kind })?;
@@ -103,7 +103,7 @@ impl Home {
         self.ask(&wants, source)?.send(|credentials| {
             if checked {
                 let located = self.store.locate(backend, self.pinned()?)?;
-                return located.open_without_renewal(credentials).map(drop);
+                return located.open_without_renewal(credentials).map(|_| true);
             }
             let token = pkcs11.log_in(credentials)?;
             Ok(token.destroy(locator, header.did(), header.storage_key_id())?)

@@ -1,116 +1,28 @@
 //! How far a migration is, written down.
 
 mod asked;
-mod old_key;
+mod began;
+mod state;
+mod token_key;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::asked::BackupAsked;
-pub(crate) use self::old_key::OldKey;
+pub(crate) use self::began::BegunIn;
+pub use self::state::{MigrationMode, MigrationPart, MigrationState};
+pub(crate) use self::token_key::TokenKey;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::did::Did;
-use crate::encoding::{named, objects};
-use crate::error::{FormatError, KeystoreError, MigrationError, WaysOut};
+use crate::encoding::objects;
+use crate::error::{FormatError, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::rotation::KeyCommitment;
 
 const FORMAT: &str = "icn-identity-migration";
 const VERSION: u64 = 1;
-
-/// How an identity is moved to another backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum MigrationMode {
-    /// A key is born there, and the old one hands over to it: another DID, which peers
-    /// follow, and the provenance that the device's evidence shows.
-    #[default]
-    Rotate,
-    /// The key itself is written into the device: the same DID. Copies of the key may exist,
-    /// and its type says so for ever.
-    Import,
-}
-
-named! {
-    /// The name used in files and on the command line: `rotate`, `import`.
-    MigrationMode, "a mode of migration": Rotate => "rotate", Import => "import"
-}
-
-/// How far a migration is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum MigrationState {
-    /// Begun: nothing is made.
-    Planned,
-    /// The old identity has opened, and its backup is there, if one is wanted.
-    BackedUp,
-    /// The new identity is whole, in a directory of its own.
-    Made,
-    /// A new process has opened and used it.
-    Proved,
-    /// The old key has handed over to it.
-    Stated,
-    /// It takes the place of the old one, as soon as the configuration names it.
-    Switching,
-    /// It is in use, and the old one is kept.
-    Switched,
-    /// The old one takes its place again, as soon as the configuration names it.
-    Returning,
-    /// What was made is being removed.
-    RollingBack,
-    /// The old identity is being removed.
-    Finishing,
-}
-
-named! {
-    /// The name used in files and in JSON: `planned`, `backed-up`, …
-    MigrationState, "a state of a migration":
-    Planned => "planned",
-    BackedUp => "backed-up",
-    Made => "made",
-    Proved => "proved",
-    Stated => "stated",
-    Switching => "switching",
-    Switched => "switched",
-    Returning => "returning",
-    RollingBack => "rolling-back",
-    Finishing => "finishing"
-}
-
-impl MigrationState {
-    /// What can be done from there.
-    #[must_use]
-    pub const fn ways_out(self) -> WaysOut {
-        match self {
-            Self::Planned
-            | Self::BackedUp
-            | Self::Made
-            | Self::Proved
-            | Self::Stated
-            | Self::Switching => WaysOut::OnOrBack,
-            Self::Switched => WaysOut::FinishOrBack,
-            Self::Returning | Self::RollingBack => WaysOut::Back,
-            Self::Finishing => WaysOut::Finish,
-        }
-    }
-}
-
-/// Which of the two identities of a migration one is, that is not in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MigrationPart {
-    /// The old one, which is kept whole after the switch.
-    Old,
-    /// The new one, before the switch.
-    New,
-}
-
-named! {
-    /// The name used in JSON: `old`, `new`.
-    MigrationPart, "a part of a migration": Old => "old", New => "new"
-}
 
 /// One of the two identities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,9 +55,14 @@ pub(crate) struct Journal {
     pub(crate) begun: u64,
     pub(crate) from: Side,
     pub(crate) to: Side,
+    /// The directory that it was begun in: a copy of that has the same journal.
+    pub(crate) begun_in: BegunIn,
     /// Of the old identity, if it is on a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) old_key: Option<OldKey>,
+    pub(crate) old_key: Option<TokenKey>,
+    /// Of the new one, once it is made, if it is on a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) new_key: Option<TokenKey>,
     /// Of the new key.
     pub(crate) algorithm: AlgorithmId,
     /// The new identity has a `did:key`, whatever its key.
@@ -161,6 +78,12 @@ pub(crate) struct Journal {
     pub(crate) backup_asked: Option<BackupAsked>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit_next: Option<KeyCommitment>,
+    /// A second statement is asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) again: bool,
+    /// The chain by which the old identity had handed over before, to another successor: JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) handed_over_before: Option<String>,
     /// The files of the new identity, when they were proved; for a rotation, when they had the
     /// statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +110,7 @@ impl Journal {
         from: Side,
         to: BackendKind,
         config: String,
-        begun: u64,
+        (begun, begun_in): (u64, BegunIn),
     ) -> Self {
         let (algorithm, did_key) = (AlgorithmId::Ed25519, false);
         Self {
@@ -198,17 +121,27 @@ impl Journal {
             begun,
             from,
             to: Side { backend: to, did: None },
+            begun_in,
             old_key: None,
+            new_key: None,
             algorithm,
             did_key,
             config,
             backup: None,
             backup_asked: None,
             commit_next: None,
+            again: false,
+            handed_over_before: None,
             proved: None,
             was_in_use: false,
             key_removed: false,
         }
+    }
+
+    /// Whether this is the journal of the directory that it is found in, and not of one of which
+    /// that is a copy: there the same key may be in use.
+    pub(crate) fn is_of(&self, home: &Path) -> Result<bool, KeystoreError> {
+        self.begun_in.is(home)
     }
 
     /// The same in another state.
@@ -356,80 +289,4 @@ pub(super) fn home_around(directory: &Path, name: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn journal() -> Journal {
-        let from = Side { backend: BackendKind::Age, did: None };
-        let config = Journal::name_of_config(Path::new("/h"), Path::new("/etc/icn.toml"));
-        Journal::new(MigrationMode::Rotate, from, BackendKind::Pkcs11, config, 1)
-    }
-
-    #[test]
-    fn the_configuration_of_a_home_moves_with_it_and_another_one_does_not() {
-        let [old, new] = ["/h", "/srv/h"].map(Path::new);
-        let of = |path: &str| Journal {
-            config: Journal::name_of_config(old, Path::new(path)),
-            ..journal()
-        };
-        let own = of("/h/icn.toml");
-        assert!(own.check_config(old, &old.join("icn.toml")).is_ok());
-        assert!(own.check_config(new, &new.join("icn.toml")).is_ok());
-        assert!(own.check_config(new, &old.join("icn.toml")).is_err());
-        let elsewhere = of("/etc/icn.toml");
-        assert!(elsewhere.check_config(new, Path::new("/etc/icn.toml")).is_ok());
-        let error = elsewhere.check_config(old, &old.join("icn.toml")).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains("/etc/icn.toml") && said.contains("/h/icn.toml"), "{said}");
-    }
-
-    /// Whoever is told of a state is told the ways out of that state, and of no other.
-    #[test]
-    fn each_state_has_its_ways_out() {
-        use MigrationState as S;
-        let [on, back, finish] =
-            ["`Migration::run`", "`Migration::roll_back`", "`Migration::finish`"];
-        let keep = "`KeyOnToken::Keep`";
-        for (state, ways, others) in [
-            (S::Planned, vec![on, back], vec![finish, keep]),
-            (S::BackedUp, vec![on, back], vec![finish, keep]),
-            (S::Made, vec![on, back], vec![finish, keep]),
-            (S::Proved, vec![on, back], vec![finish, keep]),
-            (S::Stated, vec![on, back], vec![finish, keep]),
-            (S::Switching, vec![on, back], vec![finish, keep]),
-            (S::Switched, vec![finish, back], vec![on, keep]),
-            (S::Returning, vec![back, keep], vec![on, finish]),
-            (S::RollingBack, vec![back, keep], vec![on, finish]),
-            (S::Finishing, vec![finish, keep], vec![on, back]),
-        ] {
-            let error = journal().with_state(state).under_way(Path::new("/h"));
-            let help = error.help().unwrap();
-            assert!(ways.iter().all(|way| help.contains(way)), "{state}: {help}");
-            assert!(!others.iter().any(|other| help.contains(other)), "{state}: {help}");
-        }
-    }
-
-    #[test]
-    fn a_journal_of_another_version_or_with_an_unknown_field_is_refused() {
-        let (path, good) = (Path::new("/x"), serde_json::to_value(journal()).unwrap());
-        let parse =
-            |value: &serde_json::Value| Journal::parse(&serde_json::to_vec(value).unwrap(), path);
-        assert_eq!(parse(&good).unwrap(), journal());
-        for (field, value) in [
-            ("format", "other".into()),
-            ("state", "elsewhere".into()),
-            ("mode", "copy".into()),
-            ("unknown", true.into()),
-        ] {
-            let mut changed = good.clone();
-            changed[field] = value;
-            let error = parse(&changed).unwrap_err();
-            assert!(matches!(&error, KeystoreError::Migration(_)), "{field}: {error:?}");
-        }
-        let mut newer = good;
-        newer["version"] = 2.into();
-        let error = parse(&newer).unwrap_err();
-        assert!(error.to_string().contains("migration.json"), "{error}");
-        assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
-    }
-}
+mod tests;

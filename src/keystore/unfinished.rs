@@ -167,11 +167,6 @@ impl IdentityStore {
         self.write_unfinished(&left)
     }
 
-    /// Whether the note names objects on a token.
-    pub(crate) fn names_objects(&self) -> Result<bool, KeystoreError> {
-        Ok(self.read_unfinished()?.device.is_some())
-    }
-
     /// That what is left is on the token of the next attempt, which removes it there.
     pub(super) fn check_unfinished_is_there(
         &self,
@@ -221,7 +216,7 @@ impl IdentityStore {
         });
         let plan = Plan { names: Some(names.clone()), kept, ..Plan::default() };
         match backend.discard(&plan, credentials) {
-            Ok(()) => {}
+            Ok(_) => {}
             // The objects are still there, and the PIN is the matter.
             Err(error) if error.is_wrong_credential() => return Err(error),
             Err(error) => return Err(self.stays(names, Some(error.into())).into()),

@@ -12,7 +12,7 @@ use crate::did::Did;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::{Home, KeyLeft};
-use crate::keystore::{IdentityStore, Journal, MigrationState, OldKey, check_did, check_side};
+use crate::keystore::{IdentityStore, Journal, MigrationState, TokenKey, check_did, check_side};
 
 /// A migration whose old identity was removed.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Finished {
     pub key_destroyed: bool,
     /// The old key was on a token, and nothing told on which, or whether it is still there.
     pub key_unknown: bool,
+    /// The directory that this one is a copy of: what is left on a token may be in use there.
+    pub copy_of: Option<PathBuf>,
 }
 
 impl Migration {
@@ -51,6 +53,8 @@ impl Migration {
     /// key may be on a token all the same, which [`KeyOnToken::Keep`] names;
     /// [`MigrationError::DoesNotOpen`] if the new identity does not open with its device;
     /// [`MigrationError::NotOfThis`] if a directory is another one's;
+    /// [`MigrationError::Copy`] if the old key is on a token and this is a copy of the directory
+    /// in which the migration was begun, where that key may be in use;
     /// [`MigrationError::KeyStays`] if a token does not let go of the old
     /// key, which [`KeyOnToken::Keep`] gives up: nothing is removed then.
     pub fn finish(
@@ -63,35 +67,18 @@ impl Migration {
         let _lock = store.migration_lock()?;
         let mut journal = under_way(home)?;
         let begun = journal.state == MigrationState::Finishing;
-        if !begun && journal.state != MigrationState::Switched {
-            let home = home.directory().to_owned();
-            let (state, ways) = (journal.state.as_str(), journal.state.ways_out());
-            return Err(MigrationError::NotSwitched { home, state, ways }.into());
-        }
         let old = store.old();
-        if !begun {
-            backup::check_at_end(&journal, backup)?;
-        }
         // Before a person is asked, and once more when nobody else can change it.
-        stay::check_places(store, &journal)?;
-        let looked_at = look(store, &journal, &old)?;
+        let (looked_at, key) = check(home, &journal, old_key, backup)?;
         let is_there = begun
             || file::is_there(&old.home().join(names::HEADER))?
             || file::is_there(&old.home().join(names::PAYLOAD))?;
-        let key = Key::of(&journal, &old)?;
         let is_given_up = old_key == KeyOnToken::Keep;
-        if let Key::Lost(known) = &key
-            && !is_given_up
-        {
-            let key = known.as_ref().map(ToString::to_string).or_else(|| configured(home));
-            let previous = old.home().to_owned();
-            return Err(MigrationError::OldLost { previous, key, at_the_end: true }.into());
-        }
         let destroy = |only_checked, operator: &mut dyn Operator| -> Result<(), Error> {
             match &key {
                 Key::Named(key) if !is_given_up => {
                     destroy_key(&home.previous()?, only_checked, operator)
-                        .map_err(|error| stays(error, &KeyLeft::of_old(key, None), false))
+                        .map_err(|error| stays(error, &KeyLeft::of(key, None), false))
                 }
                 _ => Ok(()),
             }
@@ -133,6 +120,10 @@ impl Migration {
         };
         let module =
             home.previous().ok().and_then(|old| Some(old.config().identity.pkcs11.clone()?.module));
+        let copy_of = match journal.is_of(store.home())? {
+            true => None,
+            false => Some(PathBuf::from(&journal.begun_in.path)),
+        };
         Home::remove_files_of(&old)?;
         Home::remove_files_of(&store.staging())?;
         store.remove_journal()?;
@@ -141,15 +132,64 @@ impl Migration {
             removed: journal.from.did.filter(|_| is_there),
             previous: old.home().to_owned(),
             key_on_token: left.map(ToString::to_string),
-            left: left.map(|key| KeyLeft::of_old(key, module)),
+            left: left.map(|key| KeyLeft::of(key, module)),
             key_destroyed: match &key {
                 Key::Named(_) => !is_given_up,
                 Key::Destroyed => true,
                 Key::None | Key::Lost(_) => false,
             },
             key_unknown: matches!(key, Key::Lost(None)),
+            copy_of,
         })
     }
+
+    /// **Blocks** on files. What [`Self::finish`] refuses whoever says yes to it: before anybody
+    /// is asked. Uses no credential, and asks no device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finish`].
+    pub fn check_finish(
+        home: &Home,
+        old_key: KeyOnToken,
+        backup: &BackupAtEnd,
+    ) -> Result<(), Error> {
+        check(home, &under_way(home)?, old_key, backup).map(drop)
+    }
+}
+
+/// That the migration can be ended, as far as shows without a credential: what is removed, and
+/// which key.
+fn check(
+    home: &Home,
+    journal: &Journal,
+    old_key: KeyOnToken,
+    backup: &BackupAtEnd,
+) -> Result<(Option<String>, Key), Error> {
+    let (store, old) = (home.store(), home.store().old());
+    let begun = journal.state == MigrationState::Finishing;
+    if !begun && journal.state != MigrationState::Switched {
+        let home = home.directory().to_owned();
+        let (state, ways) = (journal.state.as_str(), journal.state.ways_out());
+        return Err(MigrationError::NotSwitched { home, state, ways }.into());
+    }
+    if !begun {
+        backup::check_at_end(journal, backup)?;
+    }
+    stay::check_places(store, journal)?;
+    let looked_at = look(store, journal, &old)?;
+    let key = Key::of(journal, &old)?;
+    match &key {
+        _ if old_key == KeyOnToken::Keep => {}
+        Key::Lost(known) => {
+            let key = known.as_ref().map(ToString::to_string).or_else(|| configured(home));
+            let previous = old.home().to_owned();
+            return Err(MigrationError::OldLost { previous, key, at_the_end: true }.into());
+        }
+        Key::Named(key) => stay::check_no_copy(store, journal, &key.to_string(), false)?,
+        Key::None | Key::Destroyed => {}
+    }
+    Ok((looked_at, key))
 }
 
 /// The old key.
@@ -157,11 +197,11 @@ enum Key {
     /// It is on no token.
     None,
     /// It is where the header says, which is there.
-    Named(OldKey),
+    Named(TokenKey),
     /// It was destroyed, and that was written down.
     Destroyed,
     /// The header is gone, and it may be on its token: where the journal says, if it does.
-    Lost(Option<OldKey>),
+    Lost(Option<TokenKey>),
 }
 
 impl Key {
@@ -173,7 +213,7 @@ impl Key {
             return Ok(Self::Destroyed);
         }
         // Also beside no payload, which is removed first.
-        let named = old.header_alone()?.as_ref().and_then(OldKey::of);
+        let named = old.header_alone()?.as_ref().and_then(TokenKey::of);
         // Only what is whole is known to be what it says, until it was looked at.
         let is_known = journal.state == MigrationState::Finishing || old.is_whole()?;
         Ok(match named {
@@ -216,7 +256,7 @@ fn look(
 
 #[cfg(feature = "pkcs11")]
 fn destroy_key(old: &Home, checked: bool, operator: &mut dyn Operator) -> Result<(), Error> {
-    old.destroy_key(checked, |wants| operator.old_credential(wants))
+    old.destroy_key(checked, |wants| operator.old_credential(wants)).map(drop)
 }
 
 #[cfg(not(feature = "pkcs11"))]

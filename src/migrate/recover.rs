@@ -10,8 +10,9 @@
 //! | new | no header | old, without its payload; or no header | `finishing` |
 //! | half | new, whole or half | old, whole or half | `switching` or `returning`: the configuration decides |
 //!
-//! What is not in the files is not known afterwards: when it was begun, and which backup was
-//! made first.
+//! What is not in the files is not known afterwards: when it was begun, which backup was made
+//! first, and in which directory. That is the one in which the journal is written again, as
+//! whoever has it written says: so that is not done in a copy.
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ use crate::did::{Did, DidMethod};
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::keystore::{
-    Header, IdentityStore, Journal, MigrationMode, MigrationState, OldKey, Side,
+    BegunIn, Header, IdentityStore, Journal, MigrationMode, MigrationState, Side, TokenKey,
 };
 use crate::locator::BackendKind;
 use crate::rotation::RotationChain;
@@ -187,9 +188,10 @@ impl Told<'_> {
         }
         let side =
             |header: &Header| Side { backend: header.backend(), did: Some(header.did().clone()) };
-        let mut journal = self.journal(mode, side(old), new.backend());
+        let mut journal = self.journal(mode, side(old), new.backend())?;
         journal.to = side(new);
-        journal.old_key = OldKey::of(old);
+        journal.old_key = TokenKey::of(old);
+        journal.new_key = TokenKey::of(new);
         journal.algorithm = new.algorithm();
         journal.did_key = new.did().method() == DidMethod::Key;
         journal.commit_next = chain.as_ref().and_then(RotationChain::commitment).cloned();
@@ -232,13 +234,13 @@ impl Told<'_> {
                 true => MigrationMode::Import,
                 false => MigrationMode::Rotate,
             };
-            journal = self.journal(mode, side(backend, did), now.backend());
+            journal = self.journal(mode, side(backend, did), now.backend())?;
             journal.to = side(now.backend(), Some(now.did().clone()));
             journal.state = MigrationState::Finishing;
         } else {
             // Not more than that is known of it: how it was to be moved is not.
             let from = side(now.backend(), Some(now.did().clone()));
-            journal = self.journal(MigrationMode::Rotate, from, new.backend);
+            journal = self.journal(MigrationMode::Rotate, from, new.backend)?;
             journal.to.did = new.did;
             journal.state = MigrationState::RollingBack;
             journal.was_in_use = file::is_there(&self.store.home().join(names::HANDED_OVER))?;
@@ -246,9 +248,9 @@ impl Told<'_> {
         Ok(Some(journal))
     }
 
-    fn journal(&self, mode: MigrationMode, from: Side, to: BackendKind) -> Journal {
+    fn journal(&self, mode: MigrationMode, from: Side, to: BackendKind) -> Result<Journal, Error> {
         let config = Journal::name_of_config(self.store.home(), self.config);
-        Journal::new(mode, from, to, config, clock::now())
+        Ok(Journal::new(mode, from, to, config, (clock::now(), BegunIn::of(self.store.home())?)))
     }
 
     /// By which the old one has handed over to the new one. It is moved with the old one.

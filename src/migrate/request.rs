@@ -87,7 +87,7 @@ impl MigrationRequest {
             MigrationState::Planned => BackupFirst::said(&journal)?,
             _ => BackupFirst::Unsaid,
         };
-        let (mode, again) = (journal.mode, false);
+        let (mode, again) = (journal.mode, journal.again);
         Ok(Self { to, mode, key, backup, commit_next: journal.commit_next, again })
     }
 

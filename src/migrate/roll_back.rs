@@ -1,8 +1,11 @@
 //! A migration undone.
 
+use std::path::PathBuf;
+
 use super::Migration;
 use super::operator::Operator;
 use super::stay;
+use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::{Error, MigrationError};
 use crate::file::{self, Lock, names};
@@ -21,8 +24,14 @@ pub struct RolledBack {
     pub was_in_use: bool,
     /// Where its key was removed, if it was on a token.
     pub removed: Option<KeyLeft>,
+    /// It was not there any more.
+    pub was_gone: bool,
     /// Where its key, or a copy of it, still may be: nothing here names it any more.
     pub left: Vec<KeyLeft>,
+    /// Its key may be on its token, and nothing tells what to look for there.
+    pub key_unknown: bool,
+    /// The directory that this one is a copy of: what is left on a token may be in use there.
+    pub copy_of: Option<PathBuf>,
 }
 
 /// What becomes of a key on a token that is given up: the new one when a migration is undone,
@@ -56,6 +65,9 @@ impl Migration {
     /// what the journal says, and [`MigrationError::OldLost`] if the old identity is gone: nothing
     /// is removed then;
     /// [`MigrationError::DoesNotOpen`] if the old identity does not open;
+    /// [`MigrationError::Copy`] if the key is on a token and this is a copy of the directory in
+    /// which the migration was begun, and [`MigrationError::NewLost`] if the key may be on a token
+    /// and nothing is left that can remove it: [`KeyOnToken::Keep`] leaves it there;
     /// [`MigrationError::NotOfThis`] if a directory is another one's;
     /// [`KeystoreError::PinNotWritten`]; [`MigrationError::KeyStays`] if the key cannot be
     /// removed, which [`KeyOnToken::Keep`] gives up.
@@ -69,15 +81,15 @@ impl Migration {
         let store = home.store();
         let _lock = store.migration_lock()?;
         let journal = under_way(home)?;
-        check_before(store, &journal)?;
-        stay::check_places(store, &journal)?;
-        let is_made = stay::is_made(store, &journal)?;
+        let new = look(home, &journal, new_key)?;
+        let is_copy = !journal.is_of(store.home())?;
         let was_away = [MigrationState::Switched, MigrationState::Returning];
         let comes_back = was_away.contains(&journal.state);
-        let mut journal = begin(home, journal, new_key, operator)?;
+        let must_open = new.old_must_open(store, &journal, new_key)?;
+        let mut journal = begin(home, journal, new_key, must_open, operator)?;
         // Under the locks of both, from the last look at them to the end.
         let staging = store.staging();
-        let locks = match is_made {
+        let locks = match must_open {
             true if comes_back => stay::prove(&home.reread()?, false, operator)?,
             true => stay::prove(home, false, operator)?,
             false => store.lock()?,
@@ -87,15 +99,25 @@ impl Migration {
         stay::check_places(store, &journal)?;
         // The one that stays is there; and so it is the new one whose key is removed.
         check_side(&journal, &journal.from, store)?;
-        // The old identity is as it was, also where the device is not there now.
-        leave_statement(store, &journal)?;
+        // What was given out where this is a copy of is not for this one to say.
+        if !is_copy {
+            // The old identity is as it was, also where the device is not there now.
+            leave_statement(store, &journal)?;
+        }
         // The header names it where the note of its making is lost.
         let key = new_key_of(home, !journal.key_removed)?;
+        let is_lost = new.is_lost || (key.is_none() && is_key_lost(store, &journal)?);
+        if is_lost && new_key == KeyOnToken::Destroy {
+            return Err(new_lost(store, &journal));
+        }
+        let mut was_gone = false;
         if let Some((of, key)) = &key
             && new_key == KeyOnToken::Destroy
         {
-            of.remove_key(key, &staging, |wants| operator.new_credential(wants))
+            let removed = of
+                .remove_key(key, &staging, |wants| operator.new_credential(wants))
                 .map_err(|error| stays(error, &key.at, true))?;
+            was_gone = !removed;
             journal.key_removed = true;
             store.put_journal(&journal)?;
         }
@@ -103,16 +125,32 @@ impl Migration {
         Home::remove_files_of(&store.old())?;
         store.remove_journal()?;
         let [_home, _staging]: [Lock; 2] = locks;
-        let (mut removed, mut left) = (None, Vec::new());
-        if let Some((_, OnToken { at, before, .. })) = key {
-            match new_key {
-                KeyOnToken::Destroy => removed = Some(at),
-                KeyOnToken::Keep => left.push(at),
+        let (mut removed, mut left, mut key_unknown) = (None, Vec::new(), false);
+        match (key, &journal.new_key) {
+            (Some((_, OnToken { at, before, .. })), _) => {
+                match new_key {
+                    KeyOnToken::Destroy => removed = Some(at),
+                    KeyOnToken::Keep => left.push(at),
+                }
+                left.extend(before);
             }
-            left.extend(before);
+            (None, Some(key)) if is_lost => left.push(KeyLeft::of(key, None)),
+            (None, _) => key_unknown = is_lost,
         }
+        let copy_of = is_copy.then(|| PathBuf::from(&journal.begun_in.path));
         let Journal { from, to, was_in_use, .. } = journal;
-        Ok(RolledBack { did: from.did, given_up: to.did, was_in_use, removed, left })
+        let (did, given_up) = (from.did, to.did);
+        Ok(RolledBack { did, given_up, was_in_use, removed, was_gone, left, key_unknown, copy_of })
+    }
+
+    /// **Blocks** on files. What [`Self::roll_back`] refuses whoever says yes to it: before
+    /// anybody is asked. Uses no credential, and asks no device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::roll_back`].
+    pub fn check_roll_back(home: &Home, new_key: KeyOnToken) -> Result<(), Error> {
+        look(home, &under_way(home)?, new_key).map(drop)
     }
 
     /// **Blocks** on files. Where the new key of the migration under way is, if it is on a
@@ -123,13 +161,78 @@ impl Migration {
     /// If the files cannot be read.
     pub fn new_key(home: &Home) -> Result<Option<KeyLeft>, Error> {
         let Some(journal) = home.store().journal()? else { return Ok(None) };
-        let key = match journal.state {
-            MigrationState::Switched => home.key_on_token(&home.store().staging(), true)?,
-            MigrationState::Finishing => None,
-            _ => new_key_of(home, !journal.key_removed)?.map(|(_, key)| key),
-        };
-        Ok(key.map(|key| key.at))
+        Ok(key_now(home, &journal)?.map(|key| key.at))
     }
+}
+
+/// Of the new identity, before anything is changed.
+struct New {
+    key: Option<OnToken>,
+    /// It may be on its token, and nothing is left by which it could be removed.
+    is_lost: bool,
+}
+
+/// That all is what the journal says, and what is to be destroyed is nobody else's.
+fn look(home: &Home, journal: &Journal, new_key: KeyOnToken) -> Result<New, Error> {
+    let store = home.store();
+    check_before(store, journal)?;
+    stay::check_places(store, journal)?;
+    let key = key_now(home, journal)?;
+    let is_lost = key.is_none() && is_key_lost(store, journal)?;
+    if new_key == KeyOnToken::Destroy {
+        if is_lost {
+            return Err(new_lost(store, journal));
+        }
+        if let Some(key) = &key {
+            stay::check_no_copy(store, journal, &key.at.to_string(), true)?;
+        }
+    }
+    Ok(New { key, is_lost })
+}
+
+impl New {
+    /// Whether anything is removed that could still be used: then the old identity has to open.
+    fn old_must_open(
+        &self,
+        store: &IdentityStore,
+        journal: &Journal,
+        new_key: KeyOnToken,
+    ) -> Result<bool, Error> {
+        let is_in_use = [MigrationState::Switched, MigrationState::Returning];
+        let opens = is_in_use.contains(&journal.state) || store.staging().is_whole()?;
+        let is_destroyed = self.key.is_some() && new_key == KeyOnToken::Destroy;
+        Ok(!journal.key_removed && (opens || is_destroyed))
+    }
+}
+
+/// Where the new key is.
+fn key_now(home: &Home, journal: &Journal) -> Result<Option<OnToken>, Error> {
+    match journal.state {
+        MigrationState::Switched => home.key_on_token(&home.store().staging(), true),
+        MigrationState::Finishing => Ok(None),
+        _ => Ok(new_key_of(home, !journal.key_removed)?.map(|(_, key)| key)),
+    }
+}
+
+/// Where nothing names a key: whether one was made all the same, by how far it was.
+fn is_key_lost(store: &IdentityStore, journal: &Journal) -> Result<bool, Error> {
+    use MigrationState as S;
+    if journal.to.backend != BackendKind::Pkcs11 || journal.key_removed {
+        return Ok(false);
+    }
+    Ok(match journal.state {
+        S::Planned | S::Switched | S::Finishing => false,
+        // It may have been begun, and what says so is beside this.
+        S::BackedUp => !file::is_there(&store.staging().home().join(names::CONFIG))?,
+        S::Made | S::Proved | S::Stated | S::Switching | S::Returning => true,
+        S::RollingBack => journal.to.did.is_some(),
+    })
+}
+
+fn new_lost(store: &IdentityStore, journal: &Journal) -> Error {
+    let staging = store.staging().home().to_owned();
+    let key = journal.new_key.as_ref().map(|key| KeyLeft::of(key, None).to_string());
+    MigrationError::NewLost { staging, key }.into()
 }
 
 /// From here on the old identity is in use, and there is no way but back.
@@ -137,6 +240,7 @@ fn begin(
     home: &Home,
     mut journal: Journal,
     new_key: KeyOnToken,
+    must_open: bool,
     operator: &mut dyn Operator,
 ) -> Result<Journal, Error> {
     let store = home.store();
@@ -164,7 +268,7 @@ fn begin(
             if let Some((of, key)) = new_key_of(home, true)? {
                 check(&of, &key, operator)?;
             }
-            if stay::is_made(store, &journal)? {
+            if must_open {
                 drop(stay::prove(home, false, operator)?);
             }
             journal.state = MigrationState::RollingBack;
@@ -233,7 +337,7 @@ pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
 }
 
 /// The statement to a key that is given up. If nobody was given it, the old identity is as if
-/// it had made none; otherwise it stays, and it is written down that it leads nowhere.
+/// it had made none since it was begun; otherwise it stays, and it is written down that it leads nowhere.
 fn leave_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
     let (Some(old), Some(new)) = (&journal.from.did, &journal.to.did) else { return Ok(()) };
     if journal.mode != MigrationMode::Rotate {
@@ -242,8 +346,12 @@ fn leave_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error
     if journal.was_in_use {
         return Ok(store.give_up(new)?);
     }
-    match store.handed_over(old)? {
-        Some(chain) if chain.current() == new => {
+    match (store.handed_over(old)?, &journal.handed_over_before) {
+        (Some(chain), Some(before)) if chain.current() == new => {
+            // That one was in use, or may have been.
+            Ok(file::write(&store.home().join(names::HANDED_OVER), before.as_bytes())?)
+        }
+        (Some(chain), None) if chain.current() == new => {
             Ok(file::remove(&store.home().join(names::HANDED_OVER))?)
         }
         _ => Ok(()),

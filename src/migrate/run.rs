@@ -8,13 +8,14 @@ use super::operator::{Operator, Staged};
 use super::plan::{Plan, check_unused, reason};
 use super::request::{BackupFirst, MigrationRequest};
 use super::same;
+use super::stay;
 use crate::clock;
 use crate::did::DidMethod;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::{
-    Earlier, Header, Journal, MigrationMode, MigrationState, OldKey, Side, check_did,
+    BegunIn, Earlier, Header, Journal, MigrationMode, MigrationState, Side, TokenKey, check_did,
 };
 use crate::rotation::{RotationChain, RotationTerms};
 
@@ -90,6 +91,11 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
         if journal.state < MigrationState::Switching {
             check_did(&journal.from, home.header()?.did())?;
             let _: Plan = Migration::plan(home, request)?;
+            // Cut off before it was written down. From the next state on it is there, unless it
+            // was lost with what is beside it.
+            if journal.state == MigrationState::Planned && store.staged_config()?.is_none() {
+                write_config(home, request)?;
+            }
             // Nothing was stated: another commitment takes the place of the one before.
             if request.commit_next.is_some() && journal.commit_next != request.commit_next {
                 journal.commit_next.clone_from(&request.commit_next);
@@ -107,10 +113,12 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let from = Side { backend: header.backend(), did: Some(header.did().clone()) };
     let (mode, to) = (request.mode, request.to());
     let config = Journal::name_of_config(home.directory(), home.config_path());
-    let mut journal = Journal::new(mode, from, to, config, clock::now());
-    journal.old_key = OldKey::of(&header);
+    let begun = (clock::now(), BegunIn::of(home.directory())?);
+    let mut journal = Journal::new(mode, from, to, config, begun);
+    journal.old_key = TokenKey::of(&header);
     journal.commit_next.clone_from(&request.commit_next);
     backup::note(&mut journal, &request.backup);
+    journal.again = request.again;
     journal.algorithm = request.key.algorithm;
     journal.did_key = request.key.did_method == DidMethod::Key;
     store.write_journal(&journal)?;
@@ -235,8 +243,11 @@ fn make(
             | KeystoreError::Incomplete { .. },
         ) => {
             // What an earlier attempt has left on a token is removed by its configuration.
-            if !store.names_objects()? {
-                write_config(home, request)?;
+            match store.noted_objects()? {
+                Some(left) => {
+                    stay::check_no_copy(home.store(), &journal, &left.to_string(), true)?;
+                }
+                None => write_config(home, request)?,
             }
             let mut staging = home.staging(None)?;
             let made = match request.mode {
@@ -262,6 +273,7 @@ fn make(
         Err(error) => return Err(error.into()),
     };
     journal.to.did = Some(header.did().clone());
+    journal.new_key = TokenKey::of(&header);
     to(home, journal, MigrationState::Made)
 }
 
@@ -306,7 +318,15 @@ fn state(
     if let Some(next) = journal.commit_next {
         terms = terms.commit_to(next);
     }
-    let earlier = if request.again { Earlier::NeverGivenOut } else { Earlier::Binds };
+    let again = request.again || journal.again;
+    let earlier = if again { Earlier::NeverGivenOut } else { Earlier::Binds };
+    // It is written over, and stands again if this is undone.
+    if let Some(before) = home.store().handed_over(old.did())?
+        && before.current() != new.did()
+    {
+        journal.handed_over_before = String::from_utf8(before.to_json()).ok();
+        home.store().write_journal(&journal)?;
+    }
     let handing_over = old.with(|located, credentials| {
         located.prepare_handover_as_moved(credentials, new.did(), earlier)
     })?;

@@ -38,12 +38,19 @@ pub(super) fn is_of_the_caller(error: &Error) -> bool {
         )
 }
 
-/// Whether anything was made that a rollback removes.
-pub(super) fn is_made(store: &IdentityStore, journal: &Journal) -> Result<bool, Error> {
-    let staging = store.staging();
-    Ok(journal.to.did.is_some()
-        || staging.names_objects()?
-        || file::is_there(&staging.home().join(names::HEADER))?)
+/// That this is the directory in which the migration was begun, before a key on a token is
+/// destroyed: by the journal of a copy it may be the one that is in use.
+pub(super) fn check_no_copy(
+    store: &IdentityStore,
+    journal: &Journal,
+    key: &str,
+    is_new: bool,
+) -> Result<(), Error> {
+    if journal.is_of(store.home())? {
+        return Ok(());
+    }
+    let (home, of) = (store.home().to_owned(), journal.begun_in.path.clone().into());
+    Err(MigrationError::Copy { home, of, key: key.to_owned(), is_new }.into())
 }
 
 /// Whether an identity can open: both of its files are there.

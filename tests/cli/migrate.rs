@@ -1,5 +1,6 @@
 //! `icnctl id migrate`, as people and scripts use it.
 
+mod copies;
 mod devices;
 mod ends;
 mod given_up;

@@ -141,13 +141,13 @@ fn is_refused(error: &Pkcs11Error) -> bool {
 
 impl LoggedIn<'_> {
     /// Destroys the objects with these ids, those of a key that is given up: both halves, and
-    /// what kept its storage key. That there is none is no error.
+    /// what kept its storage key. That there is none is no error: whether the key was there.
     pub(crate) fn destroy(
         &self,
         locator: &Pkcs11Locator,
         did: &Did,
         storage: Option<&[u8]>,
-    ) -> Result<(), Pkcs11Error> {
+    ) -> Result<bool, Pkcs11Error> {
         self.must_be(&self.backend.wanted().narrowed_to(locator, &self.backend.module)?)?;
         let session = self.token().writing_session()?;
         let objects = Objects { token: self.token(), session: &session };
@@ -165,9 +165,10 @@ impl LoggedIn<'_> {
                 _ => {}
             }
         }
+        let was_there = !objects.keys_named(&locator.id)?.is_empty();
         let removed = storage.map_or(Ok(()), |id| objects.remove(id));
         // Both, although one fails.
-        removed.and(objects.remove(&locator.id))
+        removed.and(objects.remove(&locator.id)).map(|()| was_there)
     }
 }
 

@@ -255,8 +255,9 @@ fn roll_back(
     status: &MigrationStatus,
 ) -> Result<(), CliError> {
     let home = context.home()?;
-    let key = Migration::new_key(&home)?;
     let new_key = if args.keep_new_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
+    Migration::check_roll_back(&home, new_key)?;
+    let key = Migration::new_key(&home)?;
     let removes = key.filter(|_| new_key == KeyOnToken::Destroy);
     let in_use = [MigrationState::Switched, MigrationState::Returning].contains(&status.state);
     let pin = pin_of_new(context, args, status);
@@ -326,10 +327,10 @@ fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Re
         (None, true) => BackupAtEnd::None,
         (None, false) => BackupAtEnd::Intact,
     };
-    let is_ready = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
-    confirm(args, is_ready, || report::before_finish(context, args, status))?;
-    let old = old_at_end(context, status)?;
     let old_key = if args.keep_old_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
+    Migration::check_finish(&home, old_key, &backup)?;
+    confirm(args, true, || report::before_finish(context, args, status))?;
+    let old = old_at_end(context, status)?;
     let mut person = Person::new(&old, &new_at_end(context, args, status));
     let finished = Migration::finish(&home, old_key, &backup, &mut person)?;
     report::finished(context, status, &finished)

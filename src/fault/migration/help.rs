@@ -48,6 +48,19 @@ impl MigrationError {
                 "put the directory back from a copy; if there is none, there is no way back: end the \
                  migration (`Migration::finish`)"
             }
+            Self::NewLost { .. } => {
+                "nothing was removed: put the directory back from a copy and call again; if there is \
+                 none, leave the key there (`KeyOnToken::Keep`): it is named once more then"
+            }
+            Self::Copy { is_new, of, .. } => {
+                let end = if *is_new { "Migration::roll_back" } else { "Migration::finish" };
+                return Some(format!(
+                    "nothing was removed: call it there (`{end}`). If this directory was only moved, \
+                     move it back there or leave a symbolic link to it at {}; to have it done in the \
+                     copy alone, leave the key on its token (`KeyOnToken::Keep`)",
+                    quoted(of)
+                ));
+            }
             Self::KeyStays { is_new: true, .. } => {
                 "see to the cause and call again; if its device is gone for good, give the key up \
                  (`KeyOnToken::Keep`): it is named once more then"

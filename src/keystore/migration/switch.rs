@@ -11,7 +11,7 @@ use crate::file::names::{self, previous};
 use crate::file::{self, Lock};
 use crate::keystore::IdentityStore;
 use crate::keystore::config_file::Cause;
-use crate::keystore::journal::{self, Journal, MigrationState, OldKey, Side};
+use crate::keystore::journal::{self, Journal, MigrationState, Side, TokenKey};
 
 /// The files of an identity, in the order in which they are moved: with its header it is
 /// there, and gone.
@@ -51,7 +51,7 @@ impl IdentityStore {
         self.old().keep_config(config, journal.from.backend, did)?;
         let mut switching = journal.with_state(MigrationState::Switching);
         // Its key may be on another token than when this was begun.
-        switching.old_key = OldKey::of(&header);
+        switching.old_key = TokenKey::of(&header);
         self.exchange(&journal, switching, config, &self.staging())
     }
 
@@ -84,6 +84,9 @@ impl IdentityStore {
         }
         let mut returning = journal.with_state(MigrationState::Returning);
         returning.was_in_use = true;
+        if journal.state == MigrationState::Switched {
+            returning.new_key = TokenKey::of(&self.read_header()?.0);
+        }
         self.exchange(&journal, returning, config, &self.old())
     }
 

@@ -122,3 +122,26 @@ fn a_successor_that_takes_over_after_all_is_given_up_no_more() {
     let shown = home.ok(&["id", "show"], b"");
     assert!(shown.contains(&new) && shown.contains("until peers have followed"), "{shown}");
 }
+
+/// The first statement was given out: a second one that is undone before the switch leaves it.
+#[test]
+fn a_second_statement_that_is_undone_leaves_the_first_one() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let (home, given_up) = rolled_back(&hsm);
+    let first = home.read("handed-over.json");
+    let words = [&to_token()[..], &["--no-backup", "--again"]].concat();
+    ends::killed_when_made(&home, &words);
+    // Goes on as it was begun, and is cut off when the statement is made.
+    let stated = || !home.read("handed-over.json").contains(&given_up);
+    for at in 1..=4 {
+        if !stated() {
+            lost::killed_at(&home, &[], "rename", at);
+        }
+    }
+    assert!(stated());
+    assert!(["proved", "stated"].contains(&status(&home)["state"].as_str().unwrap()));
+    migrates(&home, &["--roll-back", "--yes"]);
+    assert_eq!(home.read("handed-over.json"), first);
+    let shown = home.ok(&["id", "show"], b"");
+    is_said_to_be_given_up(&shown, &given_up);
+}

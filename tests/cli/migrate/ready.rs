@@ -34,7 +34,7 @@ fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
 }
 
 /// A move that is cut off right before the switch.
-fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
+pub(super) fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
     let words = to_label(mode);
     let (nth, state) = match mode {
         "rotate" => (7, "stated"),
@@ -47,7 +47,7 @@ fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
     home
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let ran = run(Command::new("cp").arg("-aT").args([from, to]), b"");
     assert_eq!(ran.code, 0, "{}", ran.err);
 }

@@ -79,6 +79,24 @@ impl Help for MigrationError {
                 "put the directory back from a copy; if there is none, there is no way back: end the \
                  move: icnctl id migrate --finish"
             }
+            Self::NewLost { .. } => {
+                "nothing was removed: put the directory back from a copy and run the command again; \
+                 if there is none, leave the key on its token, which is named once more then: icnctl \
+                 id migrate --roll-back --keep-new-key"
+            }
+            Self::Copy { is_new, of, .. } => {
+                let (end, keep) = match is_new {
+                    true => ("--roll-back", "--keep-new-key"),
+                    false => ("--finish", "--keep-old-key"),
+                };
+                let of = word(&of.to_string_lossy());
+                return Some(format!(
+                    "nothing was removed: run it there (icnctl --home {of} id migrate {end}). If this \
+                     directory was only moved, move it back there, or leave a symbolic link to it at \
+                     {of}; to have it done in the copy alone, leave the key on its token: icnctl id \
+                     migrate {end} {keep}"
+                ));
+            }
             Self::KeyStays { is_new: true, .. } => {
                 "see to the cause and run the command again; if the token is gone for good, give the \
                  key up, which is named once more then: icnctl id migrate --roll-back --keep-new-key"

@@ -193,6 +193,8 @@ fn of_migrations() {
             (E::JournalLost { home: home() }, K::Damaged),
             (E::NotTold { home: home(), found: "f" }, K::Damaged),
             (E::OldLost { previous: home(), key: None, at_the_end: true }, K::Damaged),
+            (E::NewLost { staging: home(), key: None }, K::Damaged),
+            (E::Copy { home: home(), of: home(), key: "k".into(), is_new: true }, K::OtherIdentity),
             (E::JournalThere { path: home() }, K::AlreadyExists),
             (E::NotUnderWay { home: home() }, K::NotFound),
             (

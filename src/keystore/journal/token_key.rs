@@ -1,4 +1,4 @@
-//! The old key of a move away from a token, by the journal.
+//! A key of a move that is on a token, by the journal.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::encoding::hex;
 use crate::keystore::header::Header;
 
-/// Where the old key is, on its token: written down beside the header that says so, since the
-/// end of the move has to name the key or destroy it, also where that header is gone.
+/// Where a key is, on its token: written down beside the header that says so, since the end of
+/// the move, or its rollback, has to name the key or destroy it, also where that header is gone.
 ///
 /// `Display` is the RFC 7512 URI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OldKey {
+pub(crate) struct TokenKey {
     uri: String,
     pub(crate) token: String,
     pub(crate) serial: String,
@@ -26,8 +26,8 @@ pub(crate) struct OldKey {
     pub(crate) destroyed: bool,
 }
 
-impl OldKey {
-    /// By the header of the old identity; `None` if its key is on no token.
+impl TokenKey {
+    /// By the header of its identity; `None` if the key is on no token.
     pub(crate) fn of(header: &Header) -> Option<Self> {
         let locator = header.locator()?;
         let ids = [Some(locator.id.as_slice()), header.storage_key_id()].into_iter().flatten();
@@ -47,7 +47,7 @@ impl OldKey {
     }
 }
 
-impl fmt::Display for OldKey {
+impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.uri)
     }
