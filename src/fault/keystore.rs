@@ -279,8 +279,8 @@ pub enum KeystoreError {
         /// The file that says so.
         note: PathBuf,
     },
-    /// The PIN of this source was sent before, and nobody knows what came of it: the
-    /// device has given no clear answer, or the process was killed. It was not sent
+    /// The PIN was sent before, or one in eight others was, and nobody knows what came of
+    /// it: the device has given no clear answer, or the process was killed. It was not sent
     /// again.
     #[error(
         "the PIN from {source_name} was sent to {token} on {}, and whether it was refused is \

@@ -118,7 +118,8 @@ pub enum TpmError {
     )]
     PinInDoubt,
     /// Nothing would tell the next process that the PIN was sent: no disk takes the note,
-    /// and the TPM has counted wrong ones already, of whatever program.
+    /// and the TPM has counted wrong ones already, of whatever program; or the disk is full
+    /// or fails, and may take the next one.
     #[error("the PIN was not sent to the TPM, since it could not be noted that it is tried")]
     PinNotNoted {
         /// What to do so that it can be noted.

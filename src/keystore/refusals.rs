@@ -19,12 +19,14 @@
 //!
 //! It is written before the PIN is sent, as one that is being tried, and taken back when
 //! the device has accepted it. What a process that was killed leaves there is in doubt,
-//! and has no tag, since it may be right: it goes by the version of its source.
+//! and has no tag, since it may be right: it goes by a [`group`] of PINs, of which there are
+//! eight.
 //!
 //! A PIN of which that cannot be written is not sent, unless the device itself keeps a
 //! count that the next process sees, and says that no wrong one is in it.
 
 mod device;
+mod group;
 mod noted;
 mod notes;
 mod one;
@@ -88,7 +90,7 @@ impl IdentityStore {
         }
         let mut compared = Compared::default();
         if !again {
-            one.known()?.check(place, Some(&mark), &pin, &mut compared)?;
+            one.check(place, Some(&mark), &pin, &mut compared)?;
         }
         let pin_compared = (pin.clone(), compared);
         let noted =
@@ -117,7 +119,7 @@ impl IdentityStore {
         let one = self.begin(device)?;
         let pin = credentials.text_of_pin();
         if let (false, Some(pin)) = (again, pin) {
-            one.check(BY_HAND, None, pin)?;
+            one.check(BY_HAND, None, pin, &mut Compared::default())?;
         }
         let noted = Arc::new(Noted::of_given(one, pin, again));
         let _ended = noted.ends_with_this();
@@ -137,7 +139,8 @@ impl IdentityStore {
         place: &Place,
         pin: &LockedText,
     ) -> Result<(), Error> {
-        Ok(OneTry::begin(self, device)?.check(place, Some(&place.mark()), pin)?)
+        let one = OneTry::begin(self, device)?;
+        Ok(one.check(place, Some(&place.mark()), pin, &mut Compared::default())?)
     }
 
     fn begin(&self, device: &TriedDevice) -> Result<OneTry, Error> {

@@ -39,6 +39,9 @@ pub(crate) trait TryNote: Send + Sync {
 pub(crate) struct NotNoted {
     /// What to do about it.
     pub(crate) repair: String,
+    /// It may be written down at the next time, though nobody has changed anything: the disk
+    /// was full, or has failed.
+    pub(crate) may_pass: bool,
     pub(crate) source: Box<dyn StdError + Send + Sync>,
 }
 
@@ -49,11 +52,24 @@ pub(crate) struct NotNoted {
     allow(dead_code, reason = "said by those backends")
 )]
 pub(crate) enum WithoutNote {
-    /// The device itself says that no wrong PIN is counted, and will say so of one that is;
-    /// or the operator allows it.
+    /// The operator allows it, or the device has just taken it.
     MayBeSent,
+    /// The device itself says that no wrong PIN is counted, and will say so of one that is:
+    /// it may be sent where no note is taken until somebody has changed that. A disk that
+    /// takes one next time would have it sent twice.
+    DeviceCounts,
     /// A wrong one could be sent by each process that is started.
     MayNot,
+}
+
+impl WithoutNote {
+    const fn forbids(self, not_noted: &NotNoted) -> bool {
+        match self {
+            Self::MayBeSent => false,
+            Self::DeviceCounts => not_noted.may_pass,
+            Self::MayNot => true,
+        }
+    }
 }
 
 /// What was answered to a PIN and its copies, where somebody wants to know it. Noted
@@ -142,7 +158,7 @@ impl PinAnswer {
             if let Some(before) = before {
                 if let Err(not_noted) = cell.note.trying()
                     && before != Before::Accepted
-                    && without_note == WithoutNote::MayNot
+                    && without_note.forbids(&not_noted)
                     && !cell.insists
                 {
                     return Err(not_noted);
@@ -276,7 +292,15 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Said(Mutex<Vec<&'static str>>, bool);
+    struct Said(Mutex<Vec<&'static str>>, Disk);
+
+    #[derive(Default, Clone, Copy, PartialEq)]
+    enum Disk {
+        #[default]
+        TakesNotes,
+        IsReadOnly,
+        IsFull,
+    }
 
     impl Said {
         fn say(&self, what: &'static str) {
@@ -288,8 +312,12 @@ mod tests {
         fn trying(&self) -> Result<(), NotNoted> {
             self.say("trying");
             match self.1 {
-                true => Err(NotNoted { repair: String::new(), source: "the disk is full".into() }),
-                false => Ok(()),
+                Disk::TakesNotes => Ok(()),
+                disk => Err(NotNoted {
+                    repair: String::new(),
+                    may_pass: disk == Disk::IsFull,
+                    source: "the disk takes none".into(),
+                }),
             }
         }
         fn not_sent(&self) {
@@ -389,19 +417,24 @@ mod tests {
 
     #[test]
     fn a_pin_that_cannot_be_noted_is_sent_where_the_device_keeps_count_or_somebody_insists() {
-        let answer = |insists| {
-            let said: Arc<dyn TryNote> = Arc::new(Said(Mutex::default(), true));
+        let on = |disk, insists| {
+            let said: Arc<dyn TryNote> = Arc::new(Said(Mutex::default(), disk));
             PinAnswer::noted_by(said, insists)
         };
+        let answer = |insists| on(Disk::IsReadOnly, insists);
         assert!(answer(false).sending(WithoutNote::MayNot).is_err());
-        answer(false).sending(WithoutNote::MayBeSent).unwrap().refused();
+        answer(false).sending(WithoutNote::DeviceCounts).unwrap().refused();
+        // It would take the note of the next one.
+        assert!(on(Disk::IsFull, false).sending(WithoutNote::DeviceCounts).is_err());
+        on(Disk::IsFull, true).sending(WithoutNote::DeviceCounts).unwrap().refused();
+        on(Disk::IsFull, false).sending(WithoutNote::MayBeSent).unwrap().refused();
         answer(true).sending(WithoutNote::MayNot).unwrap().refused();
         // What is known to be right needs no note.
         let known = answer(false);
         known.compared();
         known.sending(WithoutNote::MayNot).unwrap().accepted();
         // What is not sent is not in doubt either.
-        let said = Arc::new(Said(Mutex::default(), true));
+        let said = Arc::new(Said(Mutex::default(), Disk::IsReadOnly));
         let note: Arc<dyn TryNote> = Arc::<Said>::clone(&said);
         assert!(PinAnswer::noted_by(note, false).sending(WithoutNote::MayNot).is_err());
         assert_eq!(*said.0.lock().unwrap(), ["trying"]);

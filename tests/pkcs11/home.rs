@@ -297,8 +297,7 @@ fn a_pin_that_is_refused_under_an_open_identity_is_noted_for_each_file_that_it_c
             assert_eq!(sent, 1, "{answer}");
             let noted = read(&hsm.path("home/refused.json"));
             let noted: serde_json::Value = serde_json::from_str(&noted).unwrap();
-            // A PIN that was refused is known, wherever it comes from; one in doubt goes by
-            // its file.
+            // A PIN that was refused is noted once; one in doubt for each file.
             let expected = if refused { 1 } else { 2 };
             assert_eq!(noted["refused"].as_array().unwrap().len(), expected, "{noted}");
             hsm.script("");

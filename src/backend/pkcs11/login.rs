@@ -146,10 +146,11 @@ impl<'a> Cleared<'a> {
     /// cryptoki wants a copy on the ordinary heap, which it wipes.
     pub(super) fn send(self, user: UserType) -> Result<Taken<'a>, Refusal> {
         let Self { pins, token, session, pin, hash, before, without_note } = self;
-        let sending =
-            pins.sending((&hash, &pin), without_note).map_err(|NotNoted { repair, source }| {
+        let sending = pins.sending((&hash, &pin), without_note).map_err(
+            |NotNoted { repair, source, .. }| {
                 Refusal::NotNoted(Pkcs11Error::PinNotNoted { token: token.name(), repair, source })
-            })?;
+            },
+        )?;
         let sent = leaving_no_trace_of_much(|| {
             session.login(user, pin.text().map(AuthPin::from).as_ref())
         });

@@ -30,9 +30,10 @@ impl Policy {
         let pin = info.pin();
         let none_counted = !pin.count_low && !pin.final_try && !pin.locked;
         let shows_each = info.wrong_pins(token).tells == Tells::FromTheFirst;
-        match self.allow_unnoted_try || (none_counted && shows_each) {
-            true => WithoutNote::MayBeSent,
-            false => WithoutNote::MayNot,
+        match (self.allow_unnoted_try, none_counted && shows_each) {
+            (true, _) => WithoutNote::MayBeSent,
+            (false, true) => WithoutNote::DeviceCounts,
+            (false, false) => WithoutNote::MayNot,
         }
     }
 }

@@ -131,9 +131,10 @@ impl<'a> MaySend<'a> {
             known.clear(mark);
         }
         before.check(config.allow_final_try)?;
-        let without_note = match config.allow_unnoted_try || before.is_clear() {
-            true => WithoutNote::MayBeSent,
-            false => WithoutNote::MayNot,
+        let without_note = match (config.allow_unnoted_try, before.is_clear()) {
+            (true, _) => WithoutNote::MayBeSent,
+            (false, true) => WithoutNote::DeviceCounts,
+            (false, false) => WithoutNote::MayNot,
         };
         Ok(Self { pin, answer, checked: Some(Checked { known, before }), without_note })
     }
@@ -162,7 +163,7 @@ impl<'a> MaySend<'a> {
         let sending = self
             .answer
             .sending_unchanged(self.without_note)
-            .map_err(|NotNoted { repair, source }| TpmError::PinNotNoted { repair, source })?;
+            .map_err(|NotNoted { repair, source, .. }| TpmError::PinNotNoted { repair, source })?;
         if let Err(failed) = context.tr_set_auth(key.into(), auth).doing(DOING) {
             sending.not_sent();
             return Err(failed);

@@ -119,7 +119,7 @@ pub(super) const FIELDS: &[Field] = &[
         BOOLEAN,
         "false",
         "a PIN is sent although no disk takes a note of it, and the token does not show wrong \
-         ones: each start may cost a try (docs/home.md)",
+         ones, or the disk is full or fails: each start may cost a try (docs/home.md)",
     ),
     Field::set(
         "identity.pkcs11.trust_key_history",
@@ -230,7 +230,8 @@ pub(super) const FIELDS: &[Field] = &[
         "identity.tpm.allow_unnoted_try",
         BOOLEAN,
         "false",
-        "a PIN is sent although no disk takes a note of it, and the TPM has counted wrong ones: \
+        "a PIN is sent although no disk takes a note of it, and the TPM has counted wrong ones, or \
+         the disk is full or fails: \
          each start may cost a try (docs/home.md)",
     ),
     Field::set(

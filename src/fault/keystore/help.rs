@@ -162,7 +162,7 @@ impl KeystoreError {
             }
             Self::PinInDoubt { note, .. } => {
                 return Some(format!(
-                    "make sure of the PIN, and look whether wrong ones were counted, where the \
+                    "make sure of the PIN (one in eight others is taken for the one in doubt), and look whether wrong ones were counted, where the \
                      device tells that (it was not asked); then have it tried once (`HomeOptions::retry_refused`), or remove {}",
                     note.display()
                 ));

@@ -1,10 +1,12 @@
 //! What becomes of one PIN, written down where the next process finds it.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::device::TriedDevice;
+use super::group;
 use super::notes::{Notes, Refusal};
 use super::one::{self, Known, OneTry};
 use super::source::Mark;
@@ -108,7 +110,8 @@ impl Noted {
 
     /// That it is not known what came, or will come, of it.
     fn doubt(&self, source: &Source) -> Refusal {
-        Refusal::doubt(&source.id, self.notes.len(), &self.device, &source.mark)
+        let group = group::of(&source.pin);
+        Refusal::doubt(&source.id, self.notes.len(), &self.device, &source.mark, group)
     }
 
     /// Without memory for a tag it may be any PIN.
@@ -119,11 +122,11 @@ impl Noted {
         let how = kept.flat_map(|kept| kept.refused).filter(|noted| noted.is_by(&self.device));
         let how = how.filter_map(|noted| Stretching::of(noted.pin.as_deref()?)).next();
         let pin = how.or(source.stretching).and_then(|how| compared.tag(how, &source.pin));
-        Refusal { in_doubt: false, pin, ..self.doubt(source) }
+        Refusal { in_doubt: false, group: None, pin, ..self.doubt(source) }
     }
 
     /// In each file, in the place of what was noted of this try. It is well if one of them
-    /// takes it.
+    /// takes it; of the reasons why not one that may pass is told first.
     fn put(&self, noted: &Refusal) -> Result<(), KeystoreError> {
         let put = self.notes.iter().map(|notes| {
             notes
@@ -132,10 +135,12 @@ impl Noted {
         });
         // All of them, also after the first that did.
         let put: Vec<_> = put.collect();
-        match put.iter().any(Result::is_ok) {
-            true => Ok(()),
-            false => put.into_iter().collect(),
+        if put.iter().any(Result::is_ok) {
+            return Ok(());
         }
+        let (passing, lasting): (Vec<_>, Vec<_>) =
+            put.into_iter().filter_map(Result::err).partition(may_pass);
+        passing.into_iter().chain(lasting).next().map_or(Ok(()), Err)
     }
 
     /// What a file has is forgotten with it, by whomever.
@@ -191,7 +196,7 @@ impl Noted {
         }
         self.forget(|known| {
             let is_of_source = self.source.as_ref().is_some_and(|source| {
-                let is_doubt = known.in_doubt && known.mark == source.mark;
+                let is_doubt = known.is_doubt_of(&source.mark, Some(group::of(&source.pin)));
                 known.is(&source.id) || (is_doubt && known.is_by(&self.device))
             });
             is_of_source || self.before().contains(known)
@@ -220,6 +225,7 @@ impl TryNote for Noted {
         let Some(source) = &self.source else { return Ok(()) };
         self.put(&self.doubt(source)).map_err(|error| NotNoted {
             repair: error.help().unwrap_or_default(),
+            may_pass: may_pass(&error),
             source: error.into(),
         })
     }
@@ -263,6 +269,22 @@ impl TryNote for Noted {
     fn in_doubt(&self) {
         let Some(source) = &self.source else { return };
         self.put_or_remember(&self.doubt(source));
+    }
+}
+
+/// Whether the same file may take a note next time, though nobody has changed anything.
+fn may_pass(error: &KeystoreError) -> bool {
+    match error {
+        KeystoreError::Io { source, .. } => !matches!(
+            source.kind(),
+            ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::PermissionDenied
+                | ErrorKind::NotFound
+                | ErrorKind::IsADirectory
+                | ErrorKind::NotADirectory
+        ),
+        KeystoreError::InUse { .. } => true,
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::TriedDevice;
 use super::source::Mark;
-use super::tag;
+use super::{group, tag};
 use crate::clock;
 use crate::encoding::objects;
 use crate::error::KeystoreError;
@@ -51,6 +51,9 @@ pub(super) struct Refusal {
     /// It is being tried, or nobody knows what came of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) in_doubt: bool,
+    /// Which of eight groups it is of, while it is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<u8>,
     /// What tells it from other PINs, once it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pin: Option<String>,
@@ -58,7 +61,13 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// That it is not known what came, or will come, of a PIN.
-    pub(super) fn doubt(id: &str, copies: usize, device: &TriedDevice, mark: &Mark) -> Self {
+    pub(super) fn doubt(
+        id: &str,
+        copies: usize,
+        device: &TriedDevice,
+        mark: &Mark,
+        group: u8,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             copies: Some(copies).filter(|copies| *copies != 1),
@@ -70,6 +79,7 @@ impl Refusal {
             mark: mark.clone(),
             at: clock::now(),
             in_doubt: true,
+            group: Some(group),
             pin: None,
         }
     }
@@ -89,6 +99,13 @@ impl Refusal {
         let one_has_it = !self.shares_name && !device.shares_name();
         (same_name && (one_has_it || key == device.key()))
             || (key.is_some() && key == device.key() && same_serial)
+    }
+
+    /// Whether it is in doubt and says so of what came from there: of this group, where it
+    /// says of which it is.
+    pub(super) fn is_doubt_of(&self, mark: &Mark, group: Option<u8>) -> bool {
+        let same_group = self.group.zip(group).is_none_or(|(one, other)| one == other);
+        self.in_doubt && self.mark == *mark && same_group
     }
 
     /// Whether it is this one, in another file.
@@ -121,6 +138,9 @@ impl Kept {
                 kept.refused.len()
             )));
         }
+        if !kept.refused.iter().filter_map(|noted| noted.group).all(group::is_one) {
+            return Err(serde_json::Error::custom("an entry has an invalid value for `group`"));
+        }
         match kept.refused.iter().filter_map(|noted| noted.pin.as_deref()).all(tag::is_one) {
             true => Ok(kept),
             false => Err(serde_json::Error::custom("an entry has an invalid value for `pin`")),
@@ -132,7 +152,7 @@ impl Kept {
     pub(super) fn put(&mut self, device: &TriedDevice, noted: &Refusal) {
         let says_the_same = |known: &Refusal| match (&known.pin, &noted.pin) {
             (Some(one), Some(other)) => one == other && known.is_by(device),
-            _ => known.in_doubt && known.mark == noted.mark && known.is_by(device),
+            _ => known.is_doubt_of(&noted.mark, noted.group) && known.is_by(device),
         };
         self.refused.retain(|known| !known.is(&noted.id) && !says_the_same(known));
         let of_device = self.refused.iter().filter(|known| known.is_by(device)).count();

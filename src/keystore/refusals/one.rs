@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::device::TriedDevice;
+use super::group;
 use super::notes::{MOST, Notes, Refusal};
 use super::source::Mark;
 use super::tag::{Compared, Stretching};
+use crate::clock;
 use crate::error::{KeystoreError, NotCompared};
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
@@ -30,6 +33,9 @@ fn here() -> MutexGuard<'static, Here> {
     HERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A PIN that is being sent has its answer by then.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
 /// What this process remembers at most, of all homes and devices.
 const MOST_HERE: usize = 16 * MOST;
 
@@ -37,7 +43,7 @@ const MOST_HERE: usize = 16 * MOST;
 pub(super) fn remember(noted: &[PathBuf], refusal: &Refusal) {
     let known = &mut here().refused;
     known.retain(|(at, known)| {
-        let is_doubt = known.in_doubt && known.mark == refusal.mark && known.key == refusal.key;
+        let is_doubt = known.is_doubt_of(&refusal.mark, refusal.group) && known.key == refusal.key;
         let is_it = known.is(&refusal.id) || (is_doubt && known.token == refusal.token);
         !noted.contains(at) || !is_it
     });
@@ -144,18 +150,30 @@ impl OneTry {
 
     /// Whether the device has refused this PIN, or may have. One that is kept nowhere has
     /// no `mark`.
+    ///
+    /// **Blocks** half a second where one is in doubt since just now: a service that has the
+    /// device open sends its PIN again without a turn, and takes its note back.
     pub(super) fn check(
         &self,
         source_name: impl ToString,
         mark: Option<&Mark>,
         pin: &LockedText,
+        compared: &mut Compared,
     ) -> Result<(), KeystoreError> {
-        self.known()?.check(source_name, mark, pin, &mut Compared::default())
+        let (source_name, begun) = (source_name.to_string(), Instant::now());
+        loop {
+            match self.known()?.check(&source_name, mark, pin, compared) {
+                Err(KeystoreError::PinInDoubt { at, .. })
+                    if clock::now().saturating_sub(at) < 2 && begun.elapsed() < ON_ITS_WAY => {}
+                checked => return checked,
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
 impl Known {
-    pub(super) fn check(
+    fn check(
         &self,
         source_name: impl ToString,
         mark: Option<&Mark>,
@@ -192,7 +210,8 @@ impl Known {
             let of_source = mark == Some(&refusal.mark);
             let is_it = match &refusal.pin {
                 Some(tag) => compared.has(tag, pin),
-                None if refusal.in_doubt || of_source => Ok(of_source),
+                None if refusal.in_doubt => Ok(may_be_doubted(refusal, mark, pin)),
+                None if of_source => Ok(true),
                 None => Err(NotCompared::Untagged),
             };
             match is_it {
@@ -223,7 +242,7 @@ impl Known {
         for (refusal, _) in &self.refusals {
             let is_it = match &refusal.pin {
                 Some(tag) => compared.has(tag, pin).unwrap_or(false),
-                None => !refusal.in_doubt || mark == Some(&refusal.mark),
+                None => !refusal.in_doubt || may_be_doubted(refusal, mark, pin),
             };
             if is_it {
                 about.push(refusal.clone());
@@ -237,6 +256,16 @@ impl Known {
         let mut tags = self.refusals.iter().filter_map(|(noted, _)| noted.pin.as_deref());
         tags.find_map(Stretching::of)
     }
+}
+
+/// Whether a PIN may be the one of a note that is in doubt. One that is kept nowhere is not:
+/// whoever gives it says that it is to be tried.
+fn may_be_doubted(doubt: &Refusal, mark: Option<&Mark>, pin: &LockedText) -> bool {
+    mark.is_some_and(|mark| match doubt.group {
+        Some(group) => group == group::of(pin),
+        // As earlier versions have noted it.
+        None => *mark == doubt.mark,
+    })
 }
 
 fn one_name(directory: &Path) -> PathBuf {

@@ -24,7 +24,7 @@ impl Place {
     }
 
     /// What tells this version of the source from a later one, where the PIN itself is not
-    /// compared: of one that is in doubt.
+    /// compared: of a note without a tag or a group.
     ///
     /// A pipe is gone once it was read, and the next one goes by that it is one, too.
     /// A file is another one when it was written or replaced; not when it was looked at,

@@ -1,4 +1,5 @@
 mod devices;
+mod doubts;
 mod homes;
 mod turns;
 mod unclear;
@@ -267,7 +268,7 @@ fn a_secret_of_kubernetes_is_the_same_until_another_pin_is_in_it() {
     assert_eq!(device.sent(), 1);
     exchange(&volume, "..2024_03", "right");
     attempt(Ok(())).unwrap();
-    // What is in doubt has no tag, and is in doubt by its name.
+    // What is in doubt has no tag, and is in doubt by its group.
     let (place, read) = (Place::File(volume.join("pin")), || Ok("right".into()));
     let lost = device.store.try_once(&token(), &place, false, read, |pin| {
         drop(pin.answer().sending(WithoutNote::MayNot));
@@ -279,7 +280,7 @@ fn a_secret_of_kubernetes_is_the_same_until_another_pin_is_in_it() {
 }
 
 #[test]
-fn a_pin_in_doubt_may_be_right_and_nothing_of_it_is_noted() {
+fn a_pin_in_doubt_may_be_right_and_three_bits_of_it_are_noted() {
     let device = Device::new();
     let noted = || {
         let noted: serde_json::Value =
@@ -289,7 +290,11 @@ fn a_pin_in_doubt_may_be_right_and_nothing_of_it_is_noted() {
     let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
     let sent = device.store.try_once(&token(), &place, false, read, |pin| {
         let sending = pin.answer().sending(WithoutNote::MayNot).unwrap();
-        assert_eq!((noted()["in_doubt"].as_bool(), noted().get("pin")), (Some(true), None));
+        for _ in 0..2 {
+            let fields: Vec<_> = noted().as_object().unwrap().keys().cloned().collect();
+            assert_eq!(fields, ["at", "group", "id", "in_doubt", "mark", "token"]);
+            assert!(noted()["group"].as_u64().unwrap() < 8);
+        }
         sending.in_doubt();
         assert_eq!(noted().get("pin"), None);
         Err::<(), Error>(wrong())
@@ -298,6 +303,7 @@ fn a_pin_in_doubt_may_be_right_and_nothing_of_it_is_noted() {
     device.attempt(true, Err(wrong())).unwrap_err();
     // The work, 16 bytes of salt, and two of the PIN's hash.
     assert_eq!(noted()["pin"].as_str().unwrap().len(), 3 + 32 + 1 + 4);
+    assert_eq!(noted().get("group"), None);
     // As earlier versions have noted it.
     let mut old = noted();
     old.as_object_mut()
@@ -344,6 +350,7 @@ fn what_cannot_be_noted_is_not_sent_unless_the_device_keeps_count_or_an_operator
         })
     };
     assert!(!sent(WithoutNote::MayNot, false).unwrap());
+    assert!(sent(WithoutNote::DeviceCounts, false).unwrap());
     assert!(sent(WithoutNote::MayBeSent, false).unwrap());
     assert!(sent(WithoutNote::MayNot, true).unwrap());
     fs::remove_dir(device.store.home().join(".refused.lock")).unwrap();
@@ -368,7 +375,7 @@ fn in_doubt(result: &Result<(), Error>) -> bool {
 #[test]
 fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
     let device = Device::new();
-    let (place, read) = (Place::File(device.source.clone()), || Ok("1".into()));
+    let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
     let killed = device.store.try_once(&token(), &place, false, read, |pin| {
         let noted = fs::read_to_string(device.note());
         assert!(noted.is_err(), "nothing was sent yet");
@@ -384,7 +391,7 @@ fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
     assert!(in_doubt(&refused) && device.sent() == 0, "{refused:?}");
     let error = refused.unwrap_err();
     assert!(error.is_wrong_credential() && !error.is_wrong_pin() && !error.is_transient());
-    assert!(in_doubt(&device.store.check_source(&token(), &place, &"1".into()).map(drop)));
+    assert!(in_doubt(&device.store.check_source(&token(), &place, &"wrong".into()).map(drop)));
     // What is sent again and not looked at is as much in doubt as before.
     let locked = || Pkcs11Error::PinLocked { token: "t".into(), of_tpm: false };
     let place = Place::File(device.source.clone());
@@ -399,7 +406,7 @@ fn a_pin_that_was_being_tried_when_its_process_was_killed_is_in_doubt() {
 }
 
 #[test]
-fn a_pin_without_a_clear_answer_is_in_doubt_until_its_file_is_written_anew() {
+fn a_pin_without_a_clear_answer_is_in_doubt_until_another_one_is_accepted() {
     let device = Device::new();
     let place = Place::File(device.source.clone());
     let read = || Ok(read_credential(&device.source)?);
@@ -411,7 +418,11 @@ fn a_pin_without_a_clear_answer_is_in_doubt_until_its_file_is_written_anew() {
         assert!(!sent.unwrap_err().is_wrong_credential());
         assert!(in_doubt(&device.attempt(false, Ok(()))));
     }
-    device.put("written anew");
+    device.put("wrong");
+    assert!(in_doubt(&device.attempt(false, Ok(()))), "the same one, written anew");
+    device.put("another one");
+    device.attempt(false, Ok(())).unwrap();
+    device.put("wrong");
     device.attempt(false, Ok(())).unwrap();
 }
 

@@ -193,9 +193,9 @@ fn a_pin_whose_process_was_killed_is_in_doubt_until_it_is_tried_again_on_purpose
     killed(&node);
     std::fs::remove_file(node.home.path("refused.json")).unwrap();
     node.signs_with(&sign[..2]);
-    // One of another source is none of its business, and changes nothing about it.
+    // Wherever it comes from.
     killed(&node);
-    node.signs();
+    node.ends(77, 0, &["sign"], &IN_DOUBT);
     node.ends(77, 0, &sign, &IN_DOUBT);
     node.signs_with(&["--retry-pin", sign[0], sign[1]]);
     node.signs_with(&sign[..2]);

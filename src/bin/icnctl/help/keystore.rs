@@ -70,8 +70,8 @@ impl Help for KeystoreError {
             }
             Self::PinInDoubt { note, .. } => {
                 return Some(format!(
-                    "make sure of the PIN, and look whether wrong ones were counted, where the \
-                     device tells that (`icnctl backend doctor`); then run the command once with \
+                    "make sure of the PIN (one in eight others is taken for the one in doubt), \
+                     and look whether wrong ones were counted, where the device tells that (`icnctl backend doctor`); then run the command once with \
                      --retry-pin, or remove {}",
                     note.display()
                 ));
