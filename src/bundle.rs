@@ -19,7 +19,8 @@ use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
 pub use encryption::{
-    DecryptError, EncryptedFile, NotContributory, Plaintext, RetiredDecryptionKey, SharedSecret,
+    DecryptError, EncryptedFile, EncryptedHeader, FileKey, NotContributory, Plaintext,
+    RetiredDecryptionKey, SharedSecret,
 };
 pub(crate) use encryption::{RetiredKeys, unarmored};
 pub use error::{BundleError, check_clock};

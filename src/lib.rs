@@ -70,6 +70,7 @@ pub mod bundle;
 mod clock;
 #[cfg(feature = "keystore")]
 pub mod config;
+pub mod daemon;
 pub mod did;
 mod encoding;
 pub mod error;

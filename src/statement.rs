@@ -39,6 +39,8 @@ pub(crate) enum Purpose {
     TpmApproval,
     /// What is in a backup is this DID's.
     Backup,
+    /// A daemon has the key.
+    Daemon,
 }
 
 impl Purpose {
@@ -50,6 +52,7 @@ impl Purpose {
             Self::Rotation => b"icn-identity/rotation/v1\0",
             Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
             Self::Backup => b"icn-identity/backup/v1\0",
+            Self::Daemon => b"icn-identity/daemon/v1\0",
         }
     }
 }

@@ -7,6 +7,7 @@
 mod agreement;
 mod armor;
 mod error;
+mod file_key;
 mod retired;
 mod source;
 
@@ -18,11 +19,13 @@ use std::str::FromStr as _;
 
 use ::age::stream::StreamReader;
 use ::age::{Decryptor, Identity, x25519};
-use age_core::format::{FileKey, Stanza};
+use age_core::format::{FileKey as AgeFileKey, Stanza};
+use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
+pub use self::file_key::{EncryptedHeader, FileKey};
 pub use self::retired::RetiredDecryptionKey;
 pub(crate) use self::retired::RetiredKeys;
 use self::source::Unarmored;
@@ -158,10 +161,20 @@ impl<S: DidSigner> IdentityBundle<S> {
     ///
     /// [`DecryptError::NotForThisIdentity`], or that the header was changed.
     pub fn decrypt<R: Read>(&self, file: EncryptedFile<R>) -> Result<Plaintext<R>, DecryptError> {
+        let (reader, retired, _) = self.open(file, false)?;
+        Ok(Plaintext { reader, retired })
+    }
+
+    /// The retired key that opened it, and the file key if that is kept.
+    fn open<R: Read>(
+        &self,
+        file: EncryptedFile<R>,
+        keeps: bool,
+    ) -> Result<Opened<R>, DecryptError> {
         let companions = self.companions();
-        let present = Tried::new(&companions.x25519);
+        let present = Tried::new(&companions.x25519, keeps);
         let retired: Vec<_> =
-            self.retired.as_slice().iter().map(|key| Tried::new(key.secret())).collect();
+            self.retired.as_slice().iter().map(|key| Tried::new(key.secret(), keeps)).collect();
         let mut all: Vec<&dyn Identity> = vec![&present];
         for key in &retired {
             all.push(key);
@@ -175,8 +188,12 @@ impl<S: DidSigner> IdentityBundle<S> {
         }
         let reader = reader.map_err(DecryptError::of_key)?;
         let opened = retired.iter().position(|key| key.outcome.get() == Outcome::Opened);
+        let file_key = match opened.and_then(|index| retired.get(index)) {
+            Some(key) => key.file_key.take(),
+            None => present.file_key.take(),
+        };
         let retired = opened.and_then(|index| self.retired.as_slice().get(index)).cloned();
-        Ok(Plaintext { reader, retired })
+        Ok((reader, retired, file_key))
     }
 
     /// The decryption keys of older identities that this one has taken over, the oldest
@@ -198,10 +215,17 @@ pub(crate) fn unarmored(file: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError>
     Ok(binary)
 }
 
+/// What opens a file, which retired key has done so, and its key.
+type Opened<R> =
+    (StreamReader<Ciphertext<R>>, Option<RetiredDecryptionKey>, Option<Box<Zeroizing<[u8; 16]>>>);
+
 /// A key that is tried, and what came of it. It is only copied when its turn has come.
 struct Tried<'a> {
     seed: &'a X25519Seed,
     outcome: Cell<Outcome>,
+    /// Whether the key of the file is wanted.
+    keeps: bool,
+    file_key: Cell<Option<Box<Zeroizing<[u8; 16]>>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -212,8 +236,8 @@ enum Outcome {
 }
 
 impl<'a> Tried<'a> {
-    const fn new(seed: &'a X25519Seed) -> Self {
-        Self { seed, outcome: Cell::new(Outcome::NotOpened) }
+    const fn new(seed: &'a X25519Seed, keeps: bool) -> Self {
+        Self { seed, outcome: Cell::new(Outcome::NotOpened), keeps, file_key: Cell::new(None) }
     }
 
     /// The crate `age` takes a key as text only.
@@ -224,18 +248,26 @@ impl<'a> Tried<'a> {
 }
 
 impl Identity for Tried<'_> {
-    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, ::age::DecryptError>> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<AgeFileKey, ::age::DecryptError>> {
         self.unwrap_stanzas(std::slice::from_ref(stanza))
     }
 
-    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, ::age::DecryptError>> {
+    fn unwrap_stanzas(
+        &self,
+        stanzas: &[Stanza],
+    ) -> Option<Result<AgeFileKey, ::age::DecryptError>> {
         let Some(identity) = self.identity() else {
             self.outcome.set(Outcome::Unusable);
             return None;
         };
         let opened = identity.unwrap_stanzas(stanzas)?;
-        if opened.is_ok() {
+        if let Ok(file_key) = &opened {
             self.outcome.set(Outcome::Opened);
+            if self.keeps {
+                let mut kept = Box::new(Zeroizing::new([0; 16]));
+                kept.copy_from_slice(file_key.expose_secret());
+                self.file_key.set(Some(kept));
+            }
         }
         Some(opened)
     }

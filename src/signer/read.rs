@@ -131,6 +131,18 @@ impl ReadForContext {
         Self::by(signature.hash(), context, message)
     }
 
+    /// Of a message that somebody else has hashed: by its SHA-512.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::InvalidContext`].
+    pub fn from_sha512(context: &str, digest: &[u8; 64]) -> Result<Self, SignError> {
+        if !sshsig::is_context(context) {
+            return Err(SignError::InvalidContext);
+        }
+        Ok(Self { context: context.to_owned(), hash: Hash::Sha512, digest: digest.to_vec() })
+    }
+
     fn by(hash: Hash, context: &str, message: impl Read) -> Result<Self, SignError> {
         if !sshsig::is_context(context) {
             return Err(SignError::InvalidContext);

@@ -31,7 +31,8 @@ const fn next(purpose: Purpose) -> Option<Purpose> {
         Purpose::EncryptionKey => Some(Purpose::Rotation),
         Purpose::Rotation => Some(Purpose::TpmApproval),
         Purpose::TpmApproval => Some(Purpose::Backup),
-        Purpose::Backup => None,
+        Purpose::Backup => Some(Purpose::Daemon),
+        Purpose::Daemon => None,
     }
 }
 

@@ -58,7 +58,7 @@ const FUNCTIONS: [(&str, &str); 34] = [
     ("LegacyIdentity", "read decrypt"),
     ("Plaintext", "save copy_to"),
     ("Prompt", "ask"),
-    ("", "read_credentials"),
+    ("", "prove read_credentials"),
     ("MigrationRequest", "going_on"),
     ("Staged", "write_credentials"),
     ("ReadForContext", "read read_to_verify"),

@@ -21,7 +21,7 @@ const ROOMS: [&[&str]; 17] = [
     &["fault"],
     &["file", "agefile", "signer", "binding"],
     &["config", "rotation", "key"],
-    &["peer"],
+    &["peer", "daemon"],
     &["bundle"],
     &["tls"],
     &["error"],

@@ -12,6 +12,7 @@ use icn_identity::{
     Unlocked, VerifyingKey,
 };
 use p256::ecdsa::signature::Signer as _;
+use sha2::{Digest as _, Sha512};
 
 const MESSAGE: &[u8] = b"100 to Ada";
 
@@ -141,4 +142,18 @@ fn what_cannot_be_read_is_an_error_of_reading() {
     assert!(matches!(ReadForContext::read("pay", Broken), Err(SignError::Unread(_))));
     let error = ReadForContext::read("a\nb", MESSAGE).unwrap_err();
     assert!(matches!(error, SignError::InvalidContext), "{error:?}");
+}
+
+/// Whoever has the SHA-512 of a message has it signed without sending the message.
+#[test]
+fn a_message_that_somebody_else_has_hashed_is_signed_for_a_context() {
+    let (key, digest) = (software(), Sha512::digest(MESSAGE).into());
+    let hashed = ReadForContext::from_sha512("payments", &digest).unwrap();
+    let signature = key.sign_read_for(&hashed).unwrap();
+    assert_eq!(signature, key.sign_for("payments", MESSAGE).unwrap());
+    key.verifying_key().verify_for("payments", MESSAGE, &signature).unwrap();
+    for context in ["", "a\nb", &"a".repeat(1025)] {
+        let refused = ReadForContext::from_sha512(context, &digest);
+        assert!(matches!(refused, Err(SignError::InvalidContext)), "{context:?}");
+    }
 }

@@ -71,7 +71,7 @@ fn what_is_encrypted_to_the_recipient_is_decrypted() {
 #[test]
 fn the_recipient_is_that_of_the_ages_identity() {
     let bundle = bundle();
-    let identity = Tried::new(&bundle.companions().x25519).identity().unwrap();
+    let identity = Tried::new(&bundle.companions().x25519, false).identity().unwrap();
     assert_eq!(identity.to_public().to_string(), bundle.age_recipient());
     assert_eq!(bundle.age_recipient().len(), 62);
 }
@@ -496,4 +496,72 @@ fn retired_keys_are_read_as_they_were_written() {
     }
     assert_eq!((read.remove(bundle().did()), read.remove(old.did())), (0, 1));
     assert!(read.is_empty());
+}
+
+/// The header of a file, with its last line.
+fn header_of(file: &[u8]) -> &[u8] {
+    let last = file.windows(5).position(|bytes| bytes == b"\n--- ").unwrap() + 1;
+    let end = file[last..].iter().position(|byte| *byte == b'\n').unwrap();
+    &file[..=last + end]
+}
+
+/// The age crate opens the file with the key that the header gave, and nothing else.
+struct ByFileKey([u8; 16]);
+
+impl Identity for ByFileKey {
+    fn unwrap_stanza(&self, _: &Stanza) -> Option<Result<AgeFileKey, ::age::DecryptError>> {
+        Some(Ok(AgeFileKey::new(Box::new(self.0))))
+    }
+}
+
+#[test]
+fn a_header_alone_gives_the_key_that_opens_its_file() {
+    let bundle = bundle();
+    let file = encrypt(&bundle, b"whole");
+    let header = header_of(&file);
+    for header in [header, &header[..header.len() - 1]] {
+        let key = bundle.open_header(EncryptedHeader::parse(header).unwrap()).unwrap();
+        assert!(key.retired_key().is_none());
+        let opened = Decryptor::new_buffered(&file[..]).unwrap();
+        let by_key = ByFileKey(*key.expose());
+        let mut reader = opened.decrypt(std::iter::once::<&dyn Identity>(&by_key)).unwrap();
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).unwrap();
+        assert_eq!(text, b"whole");
+        assert!(!format!("{key:?}").contains(&format!("{:?}", key.expose())));
+    }
+}
+
+#[test]
+fn a_header_for_others_or_that_was_changed_gives_no_key() {
+    let (ours, other) = (bundle(), bundle());
+    let file = encrypt(&ours, b"whole");
+    let header = header_of(&file);
+    let stranger = other.open_header(EncryptedHeader::parse(header).unwrap());
+    assert!(matches!(stranger, Err(DecryptError::NotForThisIdentity)));
+    // Each byte of it: stanza or MAC, it gives no key.
+    for place in 0..header.len() - 1 {
+        let mut changed = header.to_vec();
+        changed[place] ^= 1;
+        let opened = EncryptedHeader::parse(&changed).and_then(|header| ours.open_header(header));
+        assert!(opened.is_err(), "{place}");
+    }
+    for (wrong, is_expected) in [
+        (&b""[..], "NotAge"),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\n", "NotAge"),
+        (b"age-encryption.org/v2\n-> a\n\n--- MAC\n", "NotAge"),
+        (b"age-encryption.org/v1\n", "Truncated"),
+        (&header[..header.len() - 50], "Truncated"),
+        (&file, "UnknownHeader"),
+        (&[header, b"\n"].concat(), "UnknownHeader"),
+    ] {
+        let error = EncryptedHeader::parse(wrong).unwrap_err();
+        assert_eq!(format!("{error:?}"), is_expected);
+    }
+    let passphrase = Encryptor::with_user_passphrase("a passphrase".to_owned().into());
+    let mut writer = passphrase.wrap_output(Vec::new()).unwrap();
+    writer.write_all(b"x").unwrap();
+    let file = writer.finish().unwrap();
+    let error = EncryptedHeader::parse(header_of(&file)).unwrap_err();
+    assert!(matches!(error, DecryptError::PassphraseFile));
 }
