@@ -60,6 +60,7 @@ mod audit;
 mod client_problem;
 mod daemon;
 mod error;
+mod explain;
 mod fields;
 mod pkcs11;
 mod template;
@@ -78,6 +79,7 @@ pub use self::daemon::{
 };
 pub use self::error::ConfigError;
 use self::error::parse_error;
+pub use self::explain::{Explained, ExplainedTable, Setting, Stranger};
 pub use self::pkcs11::Pkcs11Config;
 pub(crate) use self::text::{ConfigText, for_backup, set, table};
 pub use self::tpm::{PcrIndices, PcrPolicy, TpmConfig};

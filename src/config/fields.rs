@@ -81,7 +81,6 @@ impl Field {
         self.path.rsplit('.').next().unwrap_or(self.path)
     }
 
-    #[cfg(test)]
     pub(super) const fn is_table(&self) -> bool {
         matches!(self.value, Value::Table | Value::Tables)
     }

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod circles;
 mod clock;
+mod config;
 mod encryption;
 mod epoch;
 mod handed_over;

@@ -43,7 +43,7 @@ const FUNCTIONS: [(&str, &str); 34] = [
     ("AsyncStream", "check_peer"),
     ("Backup", "read check_file check_on write_encryption_key"),
     ("BackendConfig", "open"),
-    ("Config", "load"),
+    ("Config", "explain_file load"),
     ("Connection", "handshake peer peer_at process read_tls write_tls"),
     ("CredentialSource", "new_passphrase new_pin passphrase"),
     ("EncryptedFile", "read"),

@@ -2,6 +2,7 @@
 
 mod backend;
 mod backup;
+mod config;
 mod device;
 pub(crate) mod id;
 mod init;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
+pub(crate) use self::config::ConfigCommand;
 pub(crate) use self::device::DeviceArgs;
 pub(crate) use self::id::{
     ChangePassphraseArgs, DecryptionKeyCommand, ExportArgs, IdCommand, ImportArgs, RenewArgs,
@@ -41,7 +43,7 @@ const EVERY: &str = "Options of every command";
     version,
     arg_required_else_help = true,
     after_help = "Exit status: 0 done, 1 failed (verify, id verify-document, id rotation verify: not \
-                  valid; tpm check, backend doctor: no), 2 wrong usage (those that verify: could not \
+                  valid; tpm check, backend doctor, config check: no), 2 wrong usage (those that verify: could not \
                   be told), 77 a PIN or passphrase was refused: do not restart for it"
 )]
 pub(crate) struct Args {
@@ -102,6 +104,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TpmCommand,
     },
+    /// Look at the configuration: a template of it, and what would be used
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Say which peers the services on this machine accept
     Peer(PeerArgs),
     /// Sign a file with the identity's key: for a context (--context), which prints an SSH signature,
@@ -128,6 +135,14 @@ impl Args {
 }
 
 impl Command {
+    /// Whether it works anywhere: without a home and a configuration.
+    pub(crate) const fn is_homeless(&self) -> bool {
+        // `approve` runs on the approver's machine.
+        let is_approval = matches!(self, Self::Tpm { command: TpmCommand::Approve(_) });
+        let is_template = matches!(self, Self::Config { command: ConfigCommand::Template });
+        self.verifies() || is_approval || is_template
+    }
+
     /// Exit 1 says "not valid", and 2 that it could not be told.
     pub(crate) const fn verifies(&self) -> bool {
         use RotationCommand::Verify;

@@ -13,7 +13,7 @@ use icn_identity::keystore::Pinned;
 use icn_identity::keystore::{Header, IdentityStore};
 
 pub(crate) use self::part::Part;
-use crate::args::{Args, AskedFormat, Command, IdCommand, TpmCommand};
+use crate::args::{Args, AskedFormat, Command, IdCommand};
 use crate::error::{Asking, CliError};
 use crate::output::{self, Format};
 
@@ -38,10 +38,7 @@ impl Context {
         if wants_document && !matches!(args.command, Command::Id { command: IdCommand::Show(_) }) {
             return Err(CliError::FormatOfShow);
         }
-        // `verify` works anywhere: it needs neither a home nor a configuration.
-        // So does `approve`, on the approver's machine.
-        let needs_files = !args.command.verifies()
-            && !matches!(args.command, Command::Tpm { command: TpmCommand::Approve(_) });
+        let needs_files = !args.command.is_homeless();
         let home = match &args.home {
             Some(home) => home.clone(),
             None if !needs_files => PathBuf::new(),
@@ -211,7 +208,7 @@ pub(crate) fn check_module(module: &Path) -> Result<(), CliError> {
 
 /// What the homes of this user share: by the XDG Base Directory Specification, which
 /// leaves relative paths aside. No home is made for a service that has none.
-fn state_directory() -> Option<PathBuf> {
+pub(crate) fn state_directory() -> Option<PathBuf> {
     let set =
         |variable| std::env::var_os(variable).map(PathBuf::from).filter(|it| it.is_absolute());
     let state = set("XDG_STATE_HOME");

@@ -165,6 +165,11 @@ impl Help for ConfigError {
     fn on_the_command_line(&self) -> Option<String> {
         match self {
             Self::File(error) => error.on_the_command_line(),
+            Self::Parse { .. } => Some(
+                "correct the line: `icnctl config template` prints every field with what it takes and \
+                 its default. PINs and passphrases never go into this file"
+                    .into(),
+            ),
             _ => self.help(),
         }
     }

@@ -17,11 +17,18 @@ static GIVEN: OnceLock<String> = OnceLock::new();
 const NAME: &str = "icnctl ";
 
 /// How our commands begin; what else stands behind our name is prose.
-const BEGINNINGS: [&str; 7] = ["id ", "backend ", "tpm ", "peer ", "sign", "decrypt", "--format "];
+const BEGINNINGS: [&str; 8] =
+    ["id ", "backend ", "tpm ", "peer ", "config ", "sign", "decrypt", "--format "];
 
 /// What needs no identity, or is said for another machine.
-const ELSEWHERE: [&str; 5] =
-    ["verify", "id verify-document", "id rotation verify", "id renew --epoch", "tpm approve"];
+const ELSEWHERE: [&str; 6] = [
+    "verify",
+    "id verify-document",
+    "id rotation verify",
+    "id renew --epoch",
+    "tpm approve",
+    "config template",
+];
 
 /// Before anything is printed.
 pub(crate) fn remember(args: &Args) {

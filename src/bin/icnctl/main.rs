@@ -4,6 +4,7 @@ mod adopt;
 mod args;
 mod backup;
 mod change_passphrase;
+mod config;
 mod context;
 mod credential;
 mod decrypt;
@@ -152,6 +153,14 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         }
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
             return Ok(yes(doctor::doctor(&context, &doctor)?));
+        }
+        Command::Config { command } => {
+            let given = config::Given {
+                home: args.home.is_some(),
+                config: args.config.is_some(),
+                pin_file: args.pin_file.is_some(),
+            };
+            return config::run(&context, &command, given);
         }
         Command::Peer(args) => peer::run(&context, &args)?,
         Command::Sign(sign) => sign::sign(&context, &sign)?,
