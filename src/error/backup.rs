@@ -36,6 +36,15 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// No file can be made in the directory that was named.
+    #[error("no file can be made in {}", directory.display())]
+    NoPlace {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// What was written is not what is there.
     #[error("{} did not read back as it was written", path.display())]
     ReadBack {
@@ -168,6 +177,7 @@ impl BackupError {
             | Self::PublicKeyFile { .. }
             | Self::NotNamed { .. } => ErrorKind::InvalidInput,
             Self::FileExists { .. } => ErrorKind::AlreadyExists,
+            Self::NoPlace { source, .. } => ErrorKind::of_io(source),
             Self::ReadBack { .. } => ErrorKind::Io,
             Self::KeyFile { source, .. } => kind_of(&**source, ErrorKind::InvalidInput),
             Self::KeyFileLocked { .. } => ErrorKind::CredentialMissing,
@@ -269,6 +279,9 @@ impl BackupError {
                  FILE` on a machine that is kept offline"
             }
             Self::FileExists { .. } => "name another file: a backup never overwrites one",
+            Self::NoPlace { .. } => {
+                "name a file in a directory that is there and that you may write to, or make that one"
+            }
             Self::ReadBack { .. } => "check the disk, and make the backup again",
             Self::NotAge { .. } | Self::PassphraseFile => {
                 "give the file that was written as the backup"

@@ -239,6 +239,12 @@ pub enum MigrationError {
     /// It is not said what is done for the case that both keys are lost.
     #[error("nothing is said of a backup of the old identity")]
     NoBackupSaid,
+    /// The backup would be written where the migration has its own files, which it removes.
+    #[error("{} is in the place of the migration's own files", file.display())]
+    BackupInside {
+        /// Where it was to be.
+        file: PathBuf,
+    },
     /// A key cannot be moved so.
     #[error("a key {from} is not moved {to}: {reason}", from = place(*from), to = into(*to))]
     Impossible {
@@ -347,6 +353,7 @@ impl MigrationError {
             Self::Other { .. }
             | Self::NotSwitched { .. }
             | Self::NoBackupSaid
+            | Self::BackupInside { .. }
             | Self::Committed { .. } => ErrorKind::InvalidInput,
             Self::Unreadable { .. }
             | Self::BackupLost { .. }

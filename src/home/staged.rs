@@ -19,7 +19,11 @@ pub(crate) const LINK: &str = "it is a symbolic link";
 impl Home {
     /// That of the new identity, with this configuration in the place of the one that is
     /// written there.
-    pub(crate) fn staging(&self, config: Option<Config>) -> Result<Self, Error> {
+    pub(crate) fn staging(&self, mut config: Option<Config>) -> Result<Self, Error> {
+        // It is made with no DID, whatever is pinned of the old one.
+        if let Some(config) = &mut config {
+            config.identity.did = None;
+        }
         let options = HomeOptions { config, of_migration: true, ..self.options() };
         options.open(self.store.staging().home())
     }

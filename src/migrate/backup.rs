@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::Migration;
 use super::operator::Operator;
 use super::request::{BackupFirst, MigrationRequest};
 use crate::encoding::hex;
 use crate::error::{Error, MigrationError};
 use crate::file;
 use crate::home::Home;
-use crate::keystore::backup::{BackedUp, Backup, BackupRequest};
+use crate::keystore::backup::{Backup, BackupRequest};
 use crate::keystore::{BackupAsked, Journal, JournalBackup};
 
 /// What is known of the backup that was made before the migration, when the old identity is
@@ -88,13 +89,13 @@ fn opened(backup: &Backup) -> Option<JournalBackup> {
 
 /// Before anybody is asked for a secret: whether the backup that is asked for is there. If
 /// not, nothing else is.
-pub(super) fn is_made(journal: &Journal, output: &Path) -> Result<bool, Error> {
+pub(super) fn is_made(home: &Home, journal: &Journal, output: &Path) -> Result<bool, Error> {
     if let Some(backup) = journal.backup.as_ref().filter(|backup| backup.file == absolute(output))
         && look(backup, output)? == Found::Intact
     {
         return Ok(true);
     }
-    BackedUp::check_vacant(output)?;
+    Migration::check_backup_output(home.store(), output)?;
     Ok(false)
 }
 
@@ -106,7 +107,7 @@ pub(super) fn see_to(
     mut journal: Journal,
 ) -> Result<Journal, Error> {
     match said {
-        BackupFirst::Make { request, output } => match is_made(&journal, output)? {
+        BackupFirst::Make { request, output } => match is_made(home, &journal, output)? {
             true => Ok(journal),
             false => write(home, operator, journal, request, output),
         },

@@ -33,6 +33,7 @@ impl Migration {
         if is_there(home)? {
             return Self::plan(home, request);
         }
+        // One whose making was cut off is made once more.
         LegacyIdentity::check_file(file)?;
         plan(home, file, None, request)
     }
@@ -73,16 +74,26 @@ impl Migration {
             let header = home.store().header()?;
             return Ok(old.check_pinned(Pinned::To(header.did()))?);
         }
+        // One whose making was cut off, if it was of this keystore.
+        if let Some(begun) = home.store().header_alone()? {
+            old.check_pinned(Pinned::To(begun.did()))?;
+        }
         let _: Plan = plan(home, file, Some(old.did()), request)?;
         home.import(old, passphrase).map(drop)
     }
 }
 
-/// Whether there is an identity in the home.
+/// Whether there is an identity in the home. One that has its header alone may have been cut off
+/// when it was made.
 fn is_there(home: &Home) -> Result<bool, Error> {
-    match home.store().header() {
+    let store = home.store();
+    match store.header() {
         Ok(_) => Ok(true),
         Err(KeystoreError::NoIdentity { .. } | KeystoreError::NeverMade { .. }) => Ok(false),
+        Err(error @ KeystoreError::Incomplete { .. }) => match store.header_alone()? {
+            Some(header) if header.backend() == BackendKind::Age => Ok(false),
+            _ => Err(error.into()),
+        },
         Err(error) => Err(error.into()),
     }
 }

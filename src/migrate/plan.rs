@@ -187,7 +187,7 @@ pub(super) fn check_begins(home: &Home, request: &MigrationRequest) -> Result<()
             return Err(MigrationError::InTheWay { path }.into());
         }
     }
-    request.backup.check_vacant()
+    request.backup.check_vacant(home)
 }
 
 /// How well a key is kept.

@@ -200,7 +200,7 @@ fn back_up(
     };
     // Before anybody is asked for a secret.
     match said {
-        BackupFirst::Make { output, .. } => drop(backup::is_made(&journal, output)?),
+        BackupFirst::Make { output, .. } => drop(backup::is_made(home, &journal, output)?),
         BackupFirst::Opened(_) | BackupFirst::None => {}
         BackupFirst::Unsaid if journal.backup_asked.as_ref().is_some_and(|it| it.opened) => {}
         BackupFirst::Unsaid => return Err(MigrationError::NoBackupSaid.into()),

@@ -57,6 +57,10 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
         let end = if args.roll_back { roll_back } else { finish };
         return end(context, args, status);
     }
+    if let (Some(output), None) = (&args.output, &status) {
+        // Before anybody is asked for anything.
+        Migration::check_backup_output(&store, output)?;
+    }
     let keystore = args.from_keystore.as_deref().filter(|_| status.is_none());
     let (context, request) = match (keystore, args.to) {
         (Some(file), Some(to)) => {

@@ -23,6 +23,9 @@ impl MigrationError {
                 "have one made (`BackupFirst::Make`), open the one that there is \
                  (`BackupFirst::Opened`), or say that there is to be none (`BackupFirst::None`)"
             }
+            Self::BackupInside { .. } => {
+                "name a file outside of the identity's directory, best on another disk"
+            }
             Self::RollingBack { .. } => WaysOut::Back.advice(),
             Self::Finishing { .. } => WaysOut::Finish.advice(),
             Self::OtherConfig { expected, .. } => {

@@ -120,12 +120,16 @@ impl BackedUp {
     ///
     /// # Errors
     ///
-    /// [`BackupError::FileExists`].
+    /// [`BackupError::FileExists`], [`BackupError::NoPlace`].
     pub fn check_vacant(path: &Path) -> Result<(), BackupError> {
         if path.symlink_metadata().is_ok() {
             return Err(BackupError::FileExists { path: path.to_owned() });
         }
-        Ok(())
+        let directory = file::parent(path);
+        file::check_makes_files(directory).map_err(|source| {
+            let directory = directory.to_owned();
+            BackupError::NoPlace { directory, source }
+        })
     }
 }
 

@@ -1,12 +1,16 @@
 //! What can be refused before a credential is asked for.
 
+use std::path::Path;
+
 use super::Moved;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
 use crate::error::{Error, MigrationError};
+use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::backup::BackedUp;
-use crate::keystore::{Header, MigrationMode};
+use crate::keystore::{Header, IdentityStore, MigrationMode};
+use crate::migrate::Migration;
 use crate::migrate::request::{BackupFirst, MigrationRequest};
 use crate::rotation::RotationError;
 
@@ -85,11 +89,31 @@ pub(in crate::migrate) fn check_device(
 }
 
 impl BackupFirst {
-    /// That no other file is where the backup is to be written.
-    pub(in crate::migrate) fn check_vacant(&self) -> Result<(), Error> {
+    /// That the backup can be written where it is to be.
+    pub(in crate::migrate) fn check_vacant(&self, home: &Home) -> Result<(), Error> {
         match self {
-            Self::Make { output, .. } => Ok(BackedUp::check_vacant(output)?),
+            Self::Make { output, .. } => Migration::check_backup_output(home.store(), output),
             Self::Opened(_) | Self::None | Self::Unsaid => Ok(()),
         }
+    }
+}
+
+impl Migration {
+    /// **Blocks** on files. That the backup of a migration that begins can be written to a
+    /// file: no other file is there, its directory takes one, and it is in nobody's way.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::FileExists`](crate::error::BackupError::FileExists),
+    /// [`BackupError::NoPlace`](crate::error::BackupError::NoPlace);
+    /// [`MigrationError::BackupInside`].
+    pub fn check_backup_output(store: &IdentityStore, output: &Path) -> Result<(), Error> {
+        let (home, file) = (file::real(store.home()), file::real(output));
+        let is_inside = [names::STAGING, names::OLD].map(|name| file.starts_with(home.join(name)));
+        let ours = [&names::OF_IDENTITY[..], &[names::MIGRATION]].concat();
+        if is_inside.contains(&true) || ours.iter().any(|name| file == home.join(name)) {
+            return Err(MigrationError::BackupInside { file: output.to_owned() }.into());
+        }
+        Ok(BackedUp::check_vacant(output)?)
     }
 }

@@ -132,3 +132,41 @@ fn what_was_made_of_an_older_keystore_is_named_where_its_move_is_cut_off() {
     migrates(&home, &[&to_token()[..], &options].concat());
     signs(&home);
 }
+
+/// Killed at each step by which the identity is made of it, until the move itself is begun.
+#[test]
+fn a_move_of_an_older_keystore_that_is_killed_early_goes_on_by_the_same_command() {
+    let mut killed = 0;
+    for nth in 1.. {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let (home, keystore) = older(&hsm);
+        let mode = if nth % 2 == 0 { "import" } else { "rotate" };
+        let options = ["--from-keystore", &keystore, "--no-backup", "--mode", mode];
+        let words = [&to_token()[..], &options].concat();
+        lost::killed_at(&home, &words, "rename", nth);
+        if home.path("migration.json").exists() {
+            break;
+        }
+        killed += 1;
+        let plan = home.icnctl(&[&["id", "migrate", "--plan"][..], &words].concat(), b"");
+        assert_eq!(plan.code, 0, "{nth}: {}", plan.err);
+        migrates(&home, &words);
+        signs(&home);
+        old_signs(&home);
+    }
+    assert!(killed >= 4, "{killed}");
+}
+
+/// Half of another identity is not taken for half of this one.
+#[test]
+fn a_move_of_an_older_keystore_replaces_no_other_identity_that_has_lost_a_file() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let (home, keystore) = older(&hsm);
+    let options = ["--from-keystore", &keystore, "--no-backup"];
+    home.ok(&["--passphrase-file", &text(&home, "passphrase"), "id", "init"], b"");
+    std::fs::remove_file(home.path("identity.age")).unwrap();
+    let before = tree(&home);
+    let refused = migrate(&home, &[&to_token()[..], &options].concat());
+    assert_eq!(refused.code, 1, "{} {}", refused.out, refused.err);
+    assert_eq!((tree(&home), ids(&hsm)), (before, 0), "{}", refused.err);
+}

@@ -358,3 +358,42 @@ fn a_forged_journal_does_not_change_a_configuration_that_is_elsewhere() {
         }
     }
 }
+
+/// Said before anything is asked, and nothing is there of a move afterwards.
+#[test]
+fn a_backup_that_cannot_be_written_where_it_is_to_be_is_refused_before_anything_is_done() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (_, recipient) = recovery_key(&home);
+    let before = tree(&home);
+    let inside = "in the place of the migration's own files";
+    let in_home = |name: &str| home.path(name).to_str().unwrap().to_owned();
+    std::os::unix::fs::symlink(home.path(""), home.beside("link")).unwrap();
+    for (output, words) in [
+        (in_home("migration/b.age"), inside),
+        (in_home("previous/b.age"), inside),
+        (in_home("migration"), inside),
+        (in_home("migration.json"), inside),
+        (in_home("refused.json"), inside),
+        (text(&home, "link/migration/b.age"), inside),
+        (text(&home, "nowhere/b.age"), "no file can be made in"),
+        (text(&home, "pin/b.age"), "no file can be made in"),
+        (text(&home, "pin"), "already exists"),
+    ] {
+        let to = [&["id", "migrate"][..], &to_token(), &["--recipient", &recipient, "-o", &output]];
+        for plan in [&[][..], &["--plan"]] {
+            // No credential is to be had.
+            let refused = home.icnctl(&[&to.concat()[..], plan].concat(), b"");
+            assert_eq!(refused.code, 1, "{output}: {} {}", refused.out, refused.err);
+            assert!(refused.err.contains(words), "{output}: {}", refused.err);
+            assert_eq!(tree(&home), before, "{output}");
+        }
+    }
+    let nowhere = text(&home, "nowhere/b.age");
+    let backup = ["id", "backup", "--recipient", &recipient, "-o", &nowhere];
+    home.fails(&backup, b"", &["no file can be made in", "nowhere"]);
+    // Nor is another one named meanwhile.
+    ends::killed_when_made(&home, &[&to_token()[..], &["--no-backup"]].concat());
+    migrates(&home, &[]);
+    signs(&home);
+}
