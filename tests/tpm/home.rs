@@ -84,6 +84,43 @@ fn a_right_pin_has_a_tpm_sent_no_refused_one_again() {
     assert_eq!(node.tpm.lockout_counter(), 1);
 }
 
+/// As each update of the firmware wants.
+#[test]
+fn a_key_that_is_sealed_anew_with_the_same_pin_has_refused_what_it_refused_before() {
+    let node = Node::new();
+    made(&node, node.with_pin(), CredentialSource::given(PIN.to_owned()));
+    let (right, wrong) = (node.tpm.path("right"), node.tpm.path("wrong"));
+    write_private(&right, PIN);
+    write_private(&wrong, WRONG);
+    let open = || Home::open(node.home()).unwrap();
+    open().unlock(CredentialSource::file(&wrong)).unwrap_err();
+    let reseal = |new: &NewPin| {
+        let home = open();
+        let ready = home.locate().unwrap().ask(CredentialSource::file(&right)).unwrap();
+        drop(ready.reseal(new, None).unwrap());
+    };
+    let harder = node.home().join("icn.toml");
+    for round in 0..3 {
+        match round {
+            0 => reseal(&NewPin::AsConfigured),
+            // By another path to the same PIN, and with more work for it.
+            1 => reseal(&NewPin::To(Pin::new(PIN))),
+            _ => {
+                let mut config = Config::load(&harder).unwrap();
+                config.identity.tpm.as_mut().unwrap().pin_work_factor += 1;
+                fs::write(&harder, config.to_toml().unwrap()).unwrap();
+                reseal(&NewPin::AsConfigured);
+            }
+        }
+        let refused = open().unlock(CredentialSource::file(&wrong)).unwrap_err();
+        assert_shows(refused, &["was not sent again"]);
+        drop(open().unlock(CredentialSource::file(&right)).unwrap());
+    }
+    assert_eq!(node.tpm.lockout_counter(), 1);
+    reseal(&NewPin::To(Pin::new(WRONG)));
+    drop(open().unlock(CredentialSource::file(&wrong)).unwrap());
+}
+
 #[test]
 fn a_refusal_by_a_tpm_that_the_callers_work_keeps_to_itself_is_noted() {
     for algorithm in [AlgorithmId::Ed25519, AlgorithmId::P256] {

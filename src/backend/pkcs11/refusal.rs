@@ -73,6 +73,10 @@ impl Refusal {
     pub(super) fn of(token: &Token, user: UserType, before: &TokenInfo, error: Error) -> Self {
         let not_taken = |problem| Pkcs11Error::PinNotTaken { token: token.name(), problem };
         let Error::Pkcs11(code, _) = &error else { return unclear(token, before, error) };
+        // Whatever it answers: what it counts says more.
+        if let Some(now) = counted(token, before) {
+            return Self::OfThisPin(wrong(token, now));
+        }
         match code {
             // For one signature they may say that the login is gone, or that the module
             // knows no such user.
@@ -88,6 +92,8 @@ impl Refusal {
             | RvError::PinLenRange
             | RvError::UserTypeInvalid
             | RvError::UserNotLoggedIn => Self::OfThisPin(wrong(token, flags(token))),
+            // One that shows that it counts, and not that it is locked, may have compared it.
+            RvError::PinLocked if counts_and_is_not_locked(token) => answered(error, locked(token)),
             RvError::PinLocked => Self::Unclear(Unclear::Locked, locked(token)),
             RvError::PinExpired => answered(error, not_taken(PinProblem::Expired)),
             RvError::UserPinNotInitialized => answered(error, not_taken(PinProblem::NotSet)),
@@ -155,6 +161,11 @@ fn counted(token: &Token, before: &TokenInfo) -> Option<PinState> {
         || (now.final_try && !before.final_try)
         || (now.count_low && !before.count_low);
     more.then_some(now)
+}
+
+fn counts_and_is_not_locked(token: &Token) -> bool {
+    let now = flags(token);
+    (now.count_low || now.final_try) && !now.locked
 }
 
 /// Whether the flags say that no wrong PIN was counted since `before`: of a token that is

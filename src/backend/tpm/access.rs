@@ -90,14 +90,16 @@ impl Access {
         Ok(stretched)
     }
 
-    /// How the PIN of a new object is stretched: as that of the one before it.
+    /// How the PIN of a new object is stretched: with the salt of the one before it, if that
+    /// has the same PIN.
     pub(super) fn stretching(&self, pin: &Pin) -> Result<PinStretching, TpmError> {
+        let log_n = self.config.pin_work_factor;
         if let Some(recent) = &*lock(&self.recent)
             && self.is(recent, pin)
         {
-            return Ok(recent.how.clone());
+            return Ok(PinStretching { log_n, ..recent.how.clone() });
         }
-        PinStretching::generate(self.config.pin_work_factor)
+        PinStretching::generate(log_n)
     }
 
     /// Both objects have been opened or made: the stretched PIN is wiped.

@@ -44,8 +44,8 @@ impl TpmBackend {
             let (expected, found) = (did.clone(), Did::fitting(did.method(), &shown));
             return Err(OpenError::WrongKey { expected, found }.into());
         }
-        // A new salt, also for the same PIN.
-        self.access.forget_pin();
+        // Another PIN gets another salt. The same one keeps its own, by which refused PINs are
+        // known.
         // Read once for both.
         let present = self.present_pcrs_if_bound()?;
         let coming = values.map(|values| self.overlaid(present.as_ref(), values)).transpose()?;

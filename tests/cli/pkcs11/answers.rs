@@ -1,7 +1,7 @@
 //! Whatever a token answers to a PIN: the next start sends it again only where it was not
 //! looked at.
 
-use support::home::write_private;
+use support::home::{run, write_private};
 use support::softhsm::{PIN, SoftHsm};
 
 /// What may mean that the PIN is wrong, or was counted as wrong.
@@ -70,6 +70,43 @@ fn every_answer_to_a_pin_but_a_loss_ends_with_77_and_what_may_have_counted_is_no
         hsm.script("");
         let (ended, _, said) = run(&sign);
         assert_eq!(ended, 0, "{code}: {said}");
+    }
+}
+
+#[test]
+fn a_wrong_pin_that_is_counted_is_noted_whatever_the_answer_says_of_it() {
+    for code in NOT_LOOKED_AT {
+        let hsm = SoftHsm::with_token("node-1");
+        let home = hsm.faulty_identity("node-1");
+        let signs = |pin: &str| {
+            let before = hsm.count("C_Login");
+            let file = home.beside(pin);
+            if !file.exists() {
+                write_private(&file, pin);
+            }
+            let args = ["--pin-file", file.to_str().unwrap(), "sign", "/dev/null"];
+            let ran = run(home.command(&args).env("PKCS11_FAULT_PIN", PIN), b"");
+            (ran.code, hsm.count("C_Login") - before)
+        };
+        let counting = format!("pin-is {PIN}\nwrong-pin {code}");
+        hsm.script(&format!("{counting}\ntries 10"));
+        assert_eq!([(); 3].map(|()| signs("0001pin-1")), [(77, 1), (77, 0), (77, 0)], "{code}");
+        // A second one is not to be seen in the flags, which say that it is not locked.
+        if code == "CKR_PIN_LOCKED" {
+            let came = [(); 3].map(|()| signs("0001pin-2"));
+            assert_eq!(came, [(77, 1), (77, 0), (77, 0)], "{code}");
+        }
+        assert_eq!(signs(PIN), (0, 1), "{code}");
+        // The last try; then the security officer lets it begin to count anew.
+        let config = home.read("icn.toml");
+        let token = "[identity.pkcs11]";
+        home.write("icn.toml", &config.replace(token, &format!("{token}\nallow_final_try = true")));
+        hsm.script(&format!("{counting}\ntries 3"));
+        std::fs::write(hsm.path("tries"), "2").unwrap();
+        assert_eq!(signs("0001pin-3"), (77, 1), "{code}");
+        std::fs::remove_file(hsm.path("tries")).unwrap();
+        assert_eq!(signs("0001pin-3"), (77, 0), "{code}");
+        assert_eq!(signs(PIN), (0, 1), "{code}");
     }
 }
 
