@@ -40,6 +40,14 @@ pub(crate) fn rfc3339(unix: u64) -> Option<String> {
     date(unix)?.format(&Rfc3339).ok()
 }
 
+/// `2026-01-31T12:00:00.000Z`, always of that length.
+#[cfg(feature = "audit")]
+pub(crate) fn rfc3339_millis(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let seconds = rfc3339(since.as_secs()).unwrap_or_else(|| "9999-12-31T23:59:59Z".into());
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
+}
+
 /// The same time, written by us.
 pub(crate) fn rewritten(rfc3339: &str) -> Option<String> {
     OffsetDateTime::parse(rfc3339, &Rfc3339).ok()?.format(&Rfc3339).ok()

@@ -16,6 +16,8 @@ pub use export::ExportError;
 pub use legacy::{FieldProblem, LegacyError};
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+#[cfg(feature = "audit")]
+use crate::audit::AuditError;
 #[cfg(feature = "keystore")]
 use crate::bundle::{BundleError, DecryptError, NotContributory, RenewalError};
 #[cfg(feature = "keystore")]
@@ -102,6 +104,10 @@ pub enum Error {
     /// A book of peers.
     #[error(transparent)]
     Book(#[from] BookError),
+    /// An audit log cannot be written, or does not verify.
+    #[cfg(feature = "audit")]
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// `icn.toml`.
     #[cfg(feature = "keystore")]
     #[error(transparent)]

@@ -1,6 +1,8 @@
 //! Files of ours: read only when safe, written so that a crash leaves the old
 //! or the new one.
 
+#[cfg(feature = "audit")]
+pub(crate) mod appended;
 mod inherited;
 mod lock;
 pub(crate) mod names;
@@ -162,7 +164,7 @@ fn open(path: &Path, rule: Rule) -> Result<Option<(File, usize)>, KeystoreError>
     // NONBLOCK: a FIFO in the file's place must not hang us.
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match rule {
-        Rule::Private => flags |= OFlags::NOFOLLOW,
+        Rule::Private | Rule::Log => flags |= OFlags::NOFOLLOW,
         Rule::Credential => drop(rule::way_to(path)?),
         Rule::Trusted => {}
     }

@@ -35,9 +35,10 @@
 //! | `tls` | `tls`: mutual TLS between DIDs, by rustls with ring |
 //! | `signature` | the traits of RustCrypto's `signature` 3 on signers and public keys |
 //! | `tokio` | `nonblocking`: signers and homes for async code, on any executor; with `tls`, its streams for tokio: `tls::accept_async`, `connect_async` |
+//! | `audit` | `audit`: a log of who had the key do what, that cannot be changed unnoticed |
 //! | `cli` | the program `icnctl` |
 //!
-//! `pkcs11`, `tpm`, `tls` and `cli` bring `keystore`. Without any feature there are DIDs,
+//! `pkcs11`, `tpm`, `tls`, `audit` and `cli` bring `keystore`. Without any feature there are DIDs,
 //! signatures, evidence, rotation and keys in memory, on 87 crates instead of 207
 //! (a cold debug build on two cores: 24 seconds instead of 64).
 //!
@@ -62,6 +63,8 @@
 #[cfg(feature = "keystore")]
 mod agefile;
 pub mod algorithm;
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "keystore")]
 pub mod backend;
 mod binding;

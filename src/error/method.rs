@@ -48,6 +48,8 @@ impl Error {
             #[cfg(feature = "tls")]
             Self::Replace(error) => error.kind(),
             Self::Book(error) => error.kind(),
+            #[cfg(feature = "audit")]
+            Self::Audit(error) => error.kind(),
             Self::Sequence(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.kind(),
@@ -98,6 +100,8 @@ impl Error {
             #[cfg(feature = "tls")]
             Self::Replace(error) => error.help(),
             Self::Book(error) => error.help(),
+            #[cfg(feature = "audit")]
+            Self::Audit(error) => error.help(),
             Self::Sequence(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.help(),

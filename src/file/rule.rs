@@ -25,6 +25,8 @@ pub(super) enum Rule {
     /// A credential that others provide: our own and read by nobody else, or
     /// root's and read by at most one group besides.
     Credential,
+    /// A log: our own and written by nobody else, of any length.
+    Log,
 }
 
 /// Judges an open file. `path` is what it is called in an error.
@@ -34,24 +36,24 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     if !metadata.is_file() {
         return Err(match rule {
             Rule::Credential => not_a_file(path, metadata),
-            Rule::Private | Rule::Trusted => {
+            Rule::Private | Rule::Trusted | Rule::Log => {
                 not_safe(path, "it is not a regular file", "put a regular file there")
             }
         });
     }
-    if metadata.len() > MAX_LEN {
+    if metadata.len() > MAX_LEN && rule != Rule::Log {
         return Err(too_long(path));
     }
-    if owner != me && (rule == Rule::Private || owner != 0) {
+    if owner != me && (matches!(rule, Rule::Private | Rule::Log) || owner != 0) {
         let problem = format!("it belongs to user {owner}, not to user {me}");
         let repair = match rule {
             Rule::Credential => repair::credential(path, owner, me),
-            Rule::Private | Rule::Trusted => repair::owner(path, owner, me),
+            Rule::Private | Rule::Trusted | Rule::Log => repair::owner(path, owner, me),
         };
         return Err(not_safe(path, problem, repair));
     }
     let forbidden = match rule {
-        Rule::Trusted => 0o022,
+        Rule::Trusted | Rule::Log => 0o022,
         // The group of a file that root made is a group that root chose
         // (Kubernetes' fsGroup). Where a file has an access control list, as
         // systemd makes them, these bits are the list's mask.
@@ -68,7 +70,7 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
             }
             // With a tighter mode it would be root's alone.
             Rule::Credential if owner != me => repair::credential(path, owner, me),
-            Rule::Private | Rule::Credential => repair::mode(path, me, "chmod 600"),
+            Rule::Private | Rule::Credential | Rule::Log => repair::mode(path, me, "chmod 600"),
         };
         return Err(not_safe(path, format!("its mode is {mode:04o}"), repair));
     }
@@ -128,7 +130,7 @@ fn parts(path: &Path) -> Vec<OsString> {
 }
 
 /// A directory in which the next step is looked up.
-fn check_above(path: &Path) -> Result<(), KeystoreError> {
+pub(super) fn check_above(path: &Path) -> Result<(), KeystoreError> {
     let metadata = fs::symlink_metadata(path).map_err(io_error("read", path))?;
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if is_strangers(owner) {

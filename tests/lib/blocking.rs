@@ -9,8 +9,9 @@ use super::ledger::files;
 const MARK: &str = "**Blocks** ";
 
 /// Types and traits of which every public function blocks, but those that are named.
-const TYPES: [(&str, &str); 20] = [
+const TYPES: [(&str, &str); 21] = [
     ("AtRest", ""),
+    ("AuditLog", "last path"),
     ("Backend", "kind as_tpm as_pkcs11 vault importer"),
     ("BackedUp", ""),
     ("Change", "header"),
@@ -36,13 +37,15 @@ const TYPES: [(&str, &str); 20] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 34] = [
+const FUNCTIONS: [(&str, &str); 36] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
+    ("", "verify tail"),
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
     ("AsyncStream", "check_peer"),
     ("Backup", "read check_file check_on write_encryption_key"),
     ("BackendConfig", "open"),
+    ("Checkpoint", "sign"),
     ("Config", "explain_file load"),
     ("Connection", "handshake peer peer_at process read_tls write_tls"),
     ("CredentialSource", "new_passphrase new_pin passphrase"),

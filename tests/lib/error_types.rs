@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use icn_identity::error::Explain;
-use icn_identity::{Error, algorithm, bundle, config, did, error, evidence, key};
+use icn_identity::{Error, algorithm, audit, bundle, config, did, error, evidence, key};
 use icn_identity::{backend, peer, rotation, secret, sshsig, tls};
 
 use super::ledger::files;
@@ -28,6 +28,7 @@ fn known() -> BTreeSet<String> {
     all!(
         algorithm::BadSignature,
         algorithm::InvalidVerifyingKey,
+        audit::AuditError,
         backend::InvalidPcrs,
         backend::uri::InvalidPkcs11Uri,
         bundle::BundleError,

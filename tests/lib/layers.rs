@@ -23,7 +23,7 @@ const ROOMS: [&[&str]; 17] = [
     &["config", "rotation", "key"],
     &["peer", "daemon"],
     &["bundle"],
-    &["tls"],
+    &["tls", "audit"],
     &["error"],
     &["backend"],
     &["keystore"],

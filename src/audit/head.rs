@@ -1,0 +1,188 @@
+//! `audit.log.head`: the lock of all who write the log, and which line was written last.
+//!
+//! A log that was rotated away leaves nothing that its successor could go on from; and one
+//! whose end was cut off looks like a whole one. Both are known by this file.
+
+use std::fs::TryLockError;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::AuditError;
+use super::line::{ChainId, Link};
+use crate::encoding::{hex, objects};
+use crate::file::appended::{Beside, FileId, beside};
+use crate::file::io_error;
+
+/// How long others are waited for. Each holds the lock for one write.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Always of this length, so that it is written in place, at once.
+const LENGTH: usize = 256;
+
+const ENDING: &str = ".head";
+
+/// The line that was written last, and the file that it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Last {
+    pub(super) link: Link,
+    pub(super) file: FileId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Format {
+    seq: u64,
+    #[serde(with = "hex")]
+    chain: [u8; 8],
+    #[serde(with = "hex")]
+    hash: [u8; 32],
+    device: u64,
+    inode: u64,
+}
+
+/// The file, opened when it is first wanted.
+#[derive(Debug)]
+pub(super) struct Head {
+    path: PathBuf,
+    open: Option<Beside>,
+}
+
+/// Held while the log is looked at or written.
+#[derive(Debug)]
+pub(super) struct Held<'h>(&'h Beside);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // It frees itself at the latest when the file is closed.
+        let _ = self.0.file().unlock();
+    }
+}
+
+impl Head {
+    pub(super) fn of(log: &Path) -> Self {
+        Self { path: beside(log, ENDING), open: None }
+    }
+
+    /// Waits for other processes.
+    pub(super) fn lock(&mut self) -> Result<Held<'_>, AuditError> {
+        self.lock_within(PATIENCE)
+    }
+
+    fn lock_within(&mut self, patience: Duration) -> Result<Held<'_>, AuditError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let head = match self.open.take() {
+                Some(head) => head,
+                None => Beside::open(&self.path)?,
+            };
+            wait_for(&self.path, || head.file().try_lock(), deadline)?;
+            // Somebody may have removed it: then others have another one.
+            if head.is_in_place()? {
+                return Ok(Held(self.open.insert(head)));
+            }
+            if Instant::now() > deadline {
+                return Err(AuditError::InUse { path: self.path.clone() });
+            }
+        }
+    }
+}
+
+impl Held<'_> {
+    /// `None` if nothing was written yet, or it is not known any more.
+    pub(super) fn last(&self) -> Result<Option<Last>, AuditError> {
+        Ok(parse(&self.0.read(LENGTH)?))
+    }
+
+    pub(super) fn set_last(&self, last: &Last) -> Result<(), AuditError> {
+        let Link { chain, seq, hash } = last.link;
+        let FileId { device, inode } = last.file;
+        let format = Format { seq, chain: chain.0, hash, device, inode };
+        // Numbers and text: nothing here can fail.
+        let mut bytes = serde_json::to_vec(&format).unwrap_or_default();
+        bytes.resize(LENGTH - 1, b' ');
+        bytes.push(b'\n');
+        Ok(self.0.write(&bytes)?)
+    }
+}
+
+/// What is known of a log from outside: its last line, and how long it was then. So nothing
+/// that is written meanwhile is taken for a part that is cut off.
+pub(super) fn look(log: &Path) -> Result<Option<(Last, u64)>, AuditError> {
+    let path = beside(log, ENDING);
+    let Some(head) = Beside::open_to_read(&path)? else { return Ok(None) };
+    wait_for(&path, || head.file().try_lock_shared(), Instant::now() + PATIENCE)?;
+    let held = Held(&head);
+    let Some(last) = held.last()? else { return Ok(None) };
+    let metadata = std::fs::metadata(log).map_err(io_error("read", log))?;
+    Ok(Some((last, metadata.len())))
+}
+
+fn parse(bytes: &[u8]) -> Option<Last> {
+    let Format { seq, chain, hash, device, inode } = objects::from_slice(bytes).ok()?;
+    let link = Link { chain: ChainId(chain), seq, hash };
+    Some(Last { link, file: FileId { device, inode } })
+}
+
+/// A lock is free for an instant only where somebody writes all the time: so it is tried
+/// often.
+fn wait_for(
+    path: &Path,
+    mut lock: impl FnMut() -> Result<(), TryLockError>,
+    deadline: Instant,
+) -> Result<(), AuditError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                return Err(AuditError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(pause);
+                pause = if pause < LONGEST_PAUSE { pause * 2 } else { FIRST_PAUSE };
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error("lock", path)(error).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_last_is_read_back_and_nonsense_is_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        let mut head = Head::of(&path);
+        let held = head.lock().unwrap();
+        assert_eq!(held.last().unwrap(), None);
+        for seq in [1, u64::MAX, 2] {
+            let link = Link { chain: ChainId([255; 8]), seq, hash: [9; 32] };
+            let last = Last { link, file: FileId { device: u64::MAX, inode: u64::MAX } };
+            held.set_last(&last).unwrap();
+            assert_eq!(held.last().unwrap(), Some(last));
+        }
+        let beside = directory.path().join("audit.log.head");
+        assert_eq!(std::fs::metadata(&beside).unwrap().len(), 256);
+        std::fs::write(&beside, "{").unwrap();
+        assert_eq!(held.last().unwrap(), None);
+    }
+
+    #[test]
+    fn one_that_was_removed_is_not_held() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        let (mut one, mut other) = (Head::of(&path), Head::of(&path));
+        drop(one.lock().unwrap());
+        std::fs::remove_file(directory.path().join("audit.log.head")).unwrap();
+        let _held = other.lock().unwrap();
+        let patience = Duration::from_millis(50);
+        assert!(
+            one.lock_within(patience).is_err_and(|error| matches!(error, AuditError::InUse { .. }))
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The end of a file: its last line, and what a writer left after it that was cut off.
+
+use super::error::AuditError;
+use super::line::{Line, Link, NoLine};
+use crate::file::appended::Appended;
+
+/// As far back as a line is looked for: several of the longest.
+const WINDOW: usize = 256 * 1024;
+
+/// What is after the last line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Nothing,
+    /// The line is whole, but for its end.
+    LineEnd,
+    /// What was not written to its end.
+    Torn(Vec<u8>),
+    /// A line that was changed, or nothing of ours.
+    Damaged {
+        ends_with_line: bool,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    pub(super) last: Option<Link>,
+    pub(super) rest: Rest,
+}
+
+impl Tail {
+    pub(super) fn read(file: &Appended) -> Result<Self, AuditError> {
+        let length = file.length()?;
+        let window = usize::try_from(length).unwrap_or(usize::MAX).min(WINDOW);
+        let start = length.saturating_sub(u64::try_from(window).unwrap_or(0));
+        Ok(Self::of(&file.read_from(start, window)?, start == 0))
+    }
+
+    /// Of the last bytes of a file, or of all of them.
+    fn of(bytes: &[u8], is_all: bool) -> Self {
+        let ends_with_line = bytes.ends_with(b"\n");
+        let mut end = bytes.len();
+        // Each line from the last, with where it begins.
+        loop {
+            let before = bytes.get(..end).unwrap_or_default();
+            let content = before.strip_suffix(b"\n").unwrap_or(before);
+            let start = content.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+            let line = content.get(start.unwrap_or(0)..).unwrap_or_default();
+            match Line::parse(line) {
+                Ok(line) => {
+                    let rest = match bytes.get(end..).unwrap_or_default() {
+                        [] if ends_with_line => Rest::Nothing,
+                        [] => Rest::LineEnd,
+                        torn => Rest::Torn(torn.to_vec()),
+                    };
+                    return Self { last: Some(line.link), rest };
+                }
+                Err(NoLine::Changed) => break,
+                Err(NoLine::Incomplete) => {}
+            }
+            match start {
+                Some(start) => end = start,
+                None if !is_all => break,
+                None if bytes.is_empty() => return Self { last: None, rest: Rest::Nothing },
+                // Not even its first line was written to its end.
+                None => return Self { last: None, rest: Rest::Torn(bytes.to_vec()) },
+            }
+        }
+        Self { last: None, rest: Rest::Damaged { ends_with_line } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::{Entry, Event};
+    use super::super::line::{ChainId, Content, write};
+    use super::*;
+
+    fn lines() -> (Vec<u8>, Link, Link) {
+        let before = Link { chain: ChainId([1; 8]), seq: 3, hash: [2; 32] };
+        let (mut text, entry) = (Vec::new(), Entry::allowed(Event::Sign));
+        let at = "2026-11-28T10:00:00.123Z";
+        let one = write(&mut text, &before, at, Content::Entry(&entry));
+        let other = write(&mut text, &one, at, Content::Entry(&entry));
+        (text, one, other)
+    }
+
+    #[test]
+    fn wherever_a_writer_was_cut_off_the_last_whole_line_is_found() {
+        let (text, one, other) = lines();
+        let second = text.len() / 2;
+        for cut in second..=text.len() {
+            let tail = Tail::of(&text[..cut], true);
+            let (last, rest) = match cut {
+                _ if cut == second => (one, Rest::Nothing),
+                _ if cut == text.len() => (other, Rest::Nothing),
+                _ if cut == text.len() - 1 => (other, Rest::LineEnd),
+                _ => (one, Rest::Torn(text[second..cut].to_vec())),
+            };
+            assert_eq!(tail, Tail { last: Some(last), rest }, "{cut}");
+            // Of the first line of a file there is none before.
+            if cut > second && cut < text.len() - 1 {
+                let torn = Rest::Torn(text[second..cut].to_vec());
+                assert_eq!(Tail::of(&text[second..cut], true), Tail { last: None, rest: torn });
+            }
+        }
+        assert_eq!(Tail::of(b"", true), Tail { last: None, rest: Rest::Nothing });
+    }
+
+    #[test]
+    fn what_was_cut_off_twice_is_one_rest() {
+        let (mut text, one, _) = lines();
+        text.truncate(text.len() - 100);
+        text.extend_from_slice(b"\n{\"seq\":5");
+        let tail = Tail::of(&text, true);
+        let torn = text[text.len() / 2..].to_vec();
+        assert_eq!(tail.last, Some(one));
+        assert!(
+            matches!(tail.rest, Rest::Torn(rest) if rest.ends_with(b"\n{\"seq\":5") && rest.len() < torn.len() + 100)
+        );
+    }
+
+    #[test]
+    fn a_changed_last_line_is_not_taken_for_one_that_was_cut_off() {
+        let (mut text, ..) = lines();
+        let place = text.len() - 200;
+        text[place] ^= 1;
+        let damaged = Tail { last: None, rest: Rest::Damaged { ends_with_line: true } };
+        assert_eq!(Tail::of(&text, true), damaged);
+        // Nor is what is no log at all, of which only the end is looked at.
+        assert_eq!(Tail::of(&b"x\n".repeat(100), false), damaged);
+    }
+}
