@@ -187,6 +187,22 @@ pub enum MigrationError {
         /// The new identity, and the old one was to be removed; otherwise the old one, and the
         /// new one was to be given up.
         is_new: bool,
+        /// What can be done with the migration otherwise.
+        ways: WaysOut,
+        /// What the cause means for the program.
+        kind: ErrorKind,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The old key cannot sign the statement by which it hands over to the new one.
+    #[error(
+        "the old identity, in {}, does not open: it cannot hand over to the new one",
+        home.display()
+    )]
+    CannotState {
+        /// Its directory.
+        home: PathBuf,
         /// What the cause means for the program.
         kind: ErrorKind,
         /// Why.
@@ -362,7 +378,9 @@ impl MigrationError {
             | Self::JournalLost { .. }
             | Self::NotTold { .. } => ErrorKind::Damaged,
             Self::OtherConfig { .. } => ErrorKind::Configuration,
-            Self::KeyStays { kind, .. } | Self::DoesNotOpen { kind, .. } => *kind,
+            Self::KeyStays { kind, .. }
+            | Self::DoesNotOpen { kind, .. }
+            | Self::CannotState { kind, .. } => *kind,
             Self::Impossible { .. } => ErrorKind::Unsupported,
             Self::OtherIdentity { .. }
             | Self::Disagrees { .. }

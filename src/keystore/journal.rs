@@ -84,6 +84,9 @@ pub(crate) struct Journal {
     /// The chain by which the old identity had handed over before, to another successor: JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handed_over_before: Option<String>,
+    /// The old key could not sign any more, so there is no statement.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unstated: bool,
     /// The files of the new identity, when they were proved; for a rotation, when they had the
     /// statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +135,7 @@ impl Journal {
             commit_next: None,
             again: false,
             handed_over_before: None,
+            unstated: false,
             proved: None,
             was_in_use: false,
             key_removed: false,

@@ -6,7 +6,7 @@ use super::Migration;
 use super::backup::{self, BackupAtEnd};
 use super::operator::Operator;
 use super::roll_back::{KeyOnToken, stays, under_way};
-use super::stay;
+use super::stay::{self, Stays};
 use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, MigrationError};
@@ -91,7 +91,7 @@ impl Migration {
         // is removed whatever the new one does.
         let in_use = match begun && !stay::is_whole(&old)? {
             true => store.lock()?,
-            false => stay::prove(home, true, operator)?,
+            false => stay::prove(home, Stays::New, operator)?,
         };
         // Who opens the old identity has it whole, or finds none: what was looked at is what is
         // removed.

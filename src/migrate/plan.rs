@@ -261,6 +261,13 @@ impl Plan {
         };
         plan.add_steps(&request.backup);
         plan.lost = plan.losses(moved);
+        if rotates && request.unstated {
+            plan.lost.push(
+                "if the old key cannot sign any more: its statement, without which no peer follows to \
+                 the new DID, and what was encrypted to the old one"
+                    .into(),
+            );
+        }
         plan
     }
 }

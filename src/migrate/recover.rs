@@ -175,10 +175,7 @@ impl Told<'_> {
         let is_noted = self.store.staging().began(new)?;
         let is_of_it = match (mode, state) {
             (MigrationMode::Import, _) => new.in_file_until().is_some(),
-            (MigrationMode::Rotate, MigrationState::Made | MigrationState::RollingBack) => {
-                is_noted || chain.is_some()
-            }
-            (MigrationMode::Rotate, _) => chain.is_some(),
+            (MigrationMode::Rotate, _) => is_noted || chain.is_some(),
         };
         // Nothing moves into a file, and an import is no move within a backend.
         let is_possible = new.backend() != BackendKind::Age
@@ -197,6 +194,8 @@ impl Told<'_> {
         journal.commit_next = chain.as_ref().and_then(RotationChain::commitment).cloned();
         // Nobody knows whether it was given to others.
         journal.was_in_use = chain.is_some();
+        let is_before = [MigrationState::Made, MigrationState::RollingBack].contains(&state);
+        journal.unstated = mode == MigrationMode::Rotate && chain.is_none() && !is_before;
         journal.state = state;
         Ok(journal)
     }

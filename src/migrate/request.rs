@@ -57,13 +57,14 @@ pub struct MigrationRequest {
     pub(super) backup: BackupFirst,
     pub(super) commit_next: Option<KeyCommitment>,
     pub(super) again: bool,
+    pub(super) unstated: bool,
 }
 
 impl MigrationRequest {
     /// To the backend that is configured so, with a new Ed25519 key.
     pub fn new(to: Config, mode: MigrationMode, backup: BackupFirst) -> Self {
         let key = NewKey::default();
-        Self { to, mode, key, backup, commit_next: None, again: false }
+        Self { to, mode, key, backup, commit_next: None, again: false, unstated: false }
     }
 
     /// **Blocks** on files. What is asked of the migration that is under way: to go on with
@@ -88,7 +89,8 @@ impl MigrationRequest {
             _ => BackupFirst::Unsaid,
         };
         let (mode, again) = (journal.mode, journal.again);
-        Ok(Self { to, mode, key, backup, commit_next: journal.commit_next, again })
+        let commit_next = journal.commit_next;
+        Ok(Self { to, mode, key, backup, commit_next, again, unstated: false })
     }
 
     /// With another backup first.
@@ -115,6 +117,14 @@ impl MigrationRequest {
     /// [`Earlier::NeverGivenOut`]: crate::keystore::Earlier::NeverGivenOut
     pub const fn although_handed_over(mut self) -> Self {
         self.again = true;
+        self
+    }
+
+    /// Where the old key cannot sign any more, as its device is gone or its files are damaged, the
+    /// migration goes on without the statement: peers cannot follow to the new DID, and have to
+    /// be told of it. Where it can, it makes the statement all the same.
+    pub const fn although_unstated(mut self) -> Self {
+        self.unstated = true;
         self
     }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::Migration;
 use super::operator::Operator;
-use super::stay;
+use super::stay::{self, Stays};
 use crate::backend::BackendKind;
 use crate::did::Did;
-use crate::error::{Error, MigrationError};
+use crate::error::{Error, MigrationError, WaysOut};
 use crate::file::{self, Lock, names};
 use crate::home::{Home, KeyLeft, OnToken};
 use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_side};
@@ -90,8 +90,10 @@ impl Migration {
         // Under the locks of both, from the last look at them to the end.
         let staging = store.staging();
         let locks = match must_open {
-            true if comes_back => stay::prove(&home.reread()?, false, operator)?,
-            true => stay::prove(home, false, operator)?,
+            true if comes_back => {
+                stay::prove(&home.reread()?, Stays::Old(WaysOut::Back), operator)?
+            }
+            true => stay::prove(home, Stays::Old(WaysOut::Back), operator)?,
             false => store.lock()?,
         };
         file::private_dir(staging.home())?;
@@ -259,7 +261,8 @@ fn begin(
             if let Some(key) = home.key_on_token(&store.staging(), true)? {
                 check(home, &key, operator)?;
             }
-            drop(stay::prove(&home.previous()?, false, operator)?);
+            let ways = Stays::Old(WaysOut::FinishOrBack);
+            drop(stay::prove(&home.previous()?, ways, operator)?);
             store.switch_back(journal, home.config_path())
         }
         MigrationState::Returning => store.switch_back(journal, home.config_path()),
@@ -269,7 +272,7 @@ fn begin(
                 check(&of, &key, operator)?;
             }
             if must_open {
-                drop(stay::prove(home, false, operator)?);
+                drop(stay::prove(home, Stays::Old(WaysOut::OnOrBack), operator)?);
             }
             journal.state = MigrationState::RollingBack;
             store.write_journal(&journal)?;
@@ -340,7 +343,7 @@ pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
 /// it had made none since it was begun; otherwise it stays, and it is written down that it leads nowhere.
 fn leave_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
     let (Some(old), Some(new)) = (&journal.from.did, &journal.to.did) else { return Ok(()) };
-    if journal.mode != MigrationMode::Rotate {
+    if journal.mode != MigrationMode::Rotate || journal.unstated {
         return Ok(());
     }
     if journal.was_in_use {

@@ -10,12 +10,13 @@ use super::request::{BackupFirst, MigrationRequest};
 use super::same;
 use super::stay;
 use crate::clock;
-use crate::did::DidMethod;
+use crate::did::{Did, DidMethod};
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::{
-    BegunIn, Earlier, Header, Journal, MigrationMode, MigrationState, Side, TokenKey, check_did,
+    BegunIn, Earlier, HandingOver, Header, Journal, MigrationMode, MigrationState, Side, TokenKey,
+    check_did,
 };
 use crate::rotation::{RotationChain, RotationTerms};
 
@@ -306,35 +307,60 @@ fn state(
     mut journal: Journal,
 ) -> Result<Journal, Error> {
     let staging = home.staging(None)?;
-    let (old, new) = (home.locate()?, staging.locate()?);
+    let new = staging.locate()?;
     check_did(&journal.to, new.did())?;
-    let [was, is] = [&old, &new].map(|side| side.header().claimed_evidence().provenance());
-    let why = reason(was, is);
-    let of_old = operator.old_credential(&old.wants());
-    let old = old.ask(of_old)?;
-    let of_new = operator.new_credential(&new.wants());
-    let new = new.ask(of_new)?;
-    let mut terms = RotationTerms::new(why);
+    let (old, did) = (home.header()?, new.did().clone());
+    // It is written over, and stands again if this is undone.
+    if let Some(before) = home.store().handed_over(old.did())?
+        && *before.current() != did
+    {
+        journal.handed_over_before = String::from_utf8(before.to_json()).ok();
+        home.store().write_journal(&journal)?;
+    }
+    let [was, is] = [&old, new.header()].map(|side| side.claimed_evidence().provenance());
+    let mut terms = RotationTerms::new(reason(was, is));
     if let Some(next) = journal.commit_next {
         terms = terms.commit_to(next);
     }
     let again = request.again || journal.again;
     let earlier = if again { Earlier::NeverGivenOut } else { Earlier::Binds };
-    // It is written over, and stands again if this is undone.
-    if let Some(before) = home.store().handed_over(old.did())?
-        && before.current() != new.did()
-    {
-        journal.handed_over_before = String::from_utf8(before.to_json()).ok();
-        home.store().write_journal(&journal)?;
-    }
-    let handing_over = old.with(|located, credentials| {
-        located.prepare_handover_as_moved(credentials, new.did(), earlier)
-    })?;
+    let handing_over = match hand_over(home, &did, earlier, operator) {
+        Err(error) if stay::is_of_the_caller(&error) || matches!(error, Error::Rotation(_)) => {
+            return Err(error);
+        }
+        Err(error) if request.unstated => {
+            log::warn!("the old identity signs no statement, as it does not open: {error}");
+            // Unless it was made before.
+            journal.unstated = !is_stated(&journal, home)?;
+            journal.proved = Some(staging.store().digest()?);
+            return to(home, journal, MigrationState::Stated);
+        }
+        Err(error) => {
+            let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
+            return Err(MigrationError::CannotState { home, kind, source }.into());
+        }
+        Ok(handing_over) => handing_over,
+    };
+    let of_new = operator.new_credential(&new.wants());
+    let new = new.ask(of_new)?;
     // What was encrypted to the old identity opens with the new one.
     let handover = new.take_over(handing_over.carrying_decryption_key(), &terms)?;
     log::debug!("handed over to {}", handover.chain.current());
     journal.proved = Some(staging.store().digest()?);
     to(home, journal, MigrationState::Stated)
+}
+
+/// The old identity, open, to hand over to the new one.
+fn hand_over(
+    home: &Home,
+    new: &Did,
+    earlier: Earlier,
+    operator: &mut dyn Operator,
+) -> Result<HandingOver, Error> {
+    let old = home.locate()?;
+    let source = operator.old_credential(&old.wants());
+    old.ask(source)?
+        .with(|located, credentials| located.prepare_handover_as_moved(credentials, new, earlier))
 }
 
 fn migrated(home: &Home, journal: &Journal) -> Result<Migrated, Error> {

@@ -41,6 +41,9 @@ pub struct MigrationStatus {
     /// The old key was in a file until then, before it came into its device (Unix time):
     /// copies of that file still sign, whatever becomes of the device.
     pub in_file_until: Option<u64>,
+    /// The old key could not sign any more, and has made no statement: peers cannot follow to the
+    /// new DID.
+    pub unstated: bool,
     /// The journal is lost or cannot be read: this is what the files tell
     /// ([`Migration::lost_journal`]).
     pub journal_lost: bool,
@@ -70,6 +73,7 @@ impl MigrationStatus {
             previous_lost,
             needs_target,
             in_file_until,
+            unstated: journal.unstated,
             journal_lost: false,
         }
     }

@@ -3,14 +3,26 @@
 
 use super::operator::Operator;
 use crate::config::Config;
-use crate::error::{Error, ErrorKind, MigrationError};
+use crate::error::{Error, ErrorKind, MigrationError, WaysOut};
 use crate::file::{self, Lock, names};
 use crate::home::{Home, LINK};
 use crate::keystore::{IdentityStore, Journal, Located, MigrationMode, MigrationState, Side};
 
+/// The identity that is to stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stays {
+    New,
+    /// And what can be done where it does not open.
+    Old(WaysOut),
+}
+
 /// Opens the identity that is to stay and signs with it, with its device. Nobody changes its
 /// files as long as the lock is held.
-pub(super) fn prove(home: &Home, is_new: bool, operator: &mut dyn Operator) -> Result<Lock, Error> {
+pub(super) fn prove(home: &Home, stays: Stays, operator: &mut dyn Operator) -> Result<Lock, Error> {
+    let (is_new, ways) = match stays {
+        Stays::New => (true, WaysOut::FinishOrBack),
+        Stays::Old(ways) => (false, ways),
+    };
     let mut prove = || -> Result<Lock, Error> {
         let identity = home.locate()?;
         let wants = identity.wants();
@@ -25,7 +37,7 @@ pub(super) fn prove(home: &Home, is_new: bool, operator: &mut dyn Operator) -> R
             return error;
         }
         let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
-        MigrationError::DoesNotOpen { home, is_new, kind, source }.into()
+        MigrationError::DoesNotOpen { home, is_new, ways, kind, source }.into()
     })
 }
 

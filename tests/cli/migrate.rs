@@ -15,6 +15,7 @@ mod refusals;
 mod said;
 mod staged;
 mod stays;
+mod unstated;
 mod ways;
 
 use std::process::Command;

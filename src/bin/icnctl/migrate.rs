@@ -210,6 +210,9 @@ fn with_terms(
     if let Some(next) = &args.commit_next {
         request = request.commit_to(KeyCommitment::to(Did::parse(next)?.verifying_key()));
     }
+    if args.without_statement {
+        request = request.although_unstated();
+    }
     Ok(if args.again { request.although_handed_over() } else { request })
 }
 

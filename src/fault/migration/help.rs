@@ -76,10 +76,25 @@ impl MigrationError {
                 "nothing was removed: see to the cause and call again; if its device is gone for \
                  good, undo the migration (`Migration::roll_back`, with `KeyOnToken::Keep`)"
             }
-            Self::DoesNotOpen { is_new: false, .. } => {
+            Self::DoesNotOpen { is_new: false, ways: WaysOut::OnOrBack, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and \
                  call again; if that cannot be, keep the new identity: go on (`Migration::run`), \
-                 and end the migration (`Migration::finish`)"
+                 without the statement of the old key (`MigrationRequest::although_unstated`), and \
+                 end the migration (`Migration::finish`)"
+            }
+            Self::DoesNotOpen { is_new: false, ways: WaysOut::FinishOrBack, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and \
+                 call again; if that cannot be, keep the new identity: end the migration \
+                 (`Migration::finish`)"
+            }
+            Self::DoesNotOpen { is_new: false, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and \
+                 call again"
+            }
+            Self::CannotState { .. } => {
+                "see to its device or its files, and call again; if that cannot be, go on without \
+                 the statement (`MigrationRequest::although_unstated`): peers cannot follow then, \
+                 and have to be told of the new DID"
             }
             Self::NotOfThis { path, .. } => {
                 return Some(format!(

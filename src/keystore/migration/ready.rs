@@ -79,7 +79,10 @@ impl IdentityStore {
                 Err(_) => not(payload, NotReady::Changed),
             };
         }
-        if journal.mode == MigrationMode::Rotate && !self.has_stated(journal)? {
+        if journal.mode == MigrationMode::Rotate
+            && !journal.unstated
+            && !self.has_stated(journal)?
+        {
             return not(self.home().join(names::HANDED_OVER), NotReady::NotStated);
         }
         match journal.proved == Some(from.digest()?) {

@@ -10,12 +10,13 @@ use super::device::DeviceArgs;
 use super::value::{Backend, a_file, absolute, encoded};
 
 /// What only a move is told.
-const OF_MOVE: [&str; 11] = [
+const OF_MOVE: [&str; 12] = [
     "to",
     "mode",
     "from_keystore",
     "commit_next",
     "again",
+    "without_statement",
     "algorithm",
     "did_method",
     "module",
@@ -129,6 +130,11 @@ pub(crate) struct MigrateArgs {
     /// seen the first one sees two that contradict each other (a fork), and refuses both
     #[arg(long)]
     pub(crate) again: bool,
+
+    /// rotate: go on where the old key cannot sign any more (its device is gone): no peer can follow
+    /// to the new DID then, and each has to be told of it
+    #[arg(long)]
+    pub(crate) without_statement: bool,
 
     /// File whose content is the PIN of the device that it goes to (mode 0600) [default: --pin-file,
     /// unless that is of the present device; or a prompt]

@@ -110,10 +110,25 @@ impl Help for MigrationError {
                  the new key is gone for good, undo the migration: icnctl id migrate --roll-back \
                  --keep-new-key"
             }
+            Self::DoesNotOpen { is_new: false, ways: WaysOut::OnOrBack, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and run \
+                 the command again; if that cannot be, keep the new identity, to which peers cannot \
+                 follow without a statement of the old key: icnctl id migrate --without-statement, \
+                 then icnctl id migrate --finish"
+            }
+            Self::DoesNotOpen { is_new: false, ways: WaysOut::FinishOrBack, .. } => {
+                "nothing was removed: put its files back from a copy, or see to its device, and run \
+                 the command again; if that cannot be, keep the new identity: icnctl id migrate \
+                 --finish"
+            }
             Self::DoesNotOpen { is_new: false, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and run \
-                 the command again; if that cannot be, keep the new identity: icnctl id migrate, \
-                 then icnctl id migrate --finish"
+                 the command again"
+            }
+            Self::CannotState { .. } => {
+                "see to its device or its files, and go on: icnctl id migrate; if that cannot be, go \
+                 on without its statement: icnctl id migrate --without-statement. Peers cannot \
+                 follow then, and have to be told of the new DID"
             }
             Self::NotOfThis { path, .. } => {
                 return Some(format!(

@@ -176,10 +176,19 @@ pub(super) fn done(
             let _ = match status.is_some_and(|status| status.previous_lost) {
                 true => writeln!(text, "The old one is NOT whole in {previous} any more."),
                 false => {
-                    writeln!(text, "The old one is whole in {previous}, and signs from there.")
+                    let signs = match status.is_some_and(|status| status.unstated) {
+                        true => "",
+                        false => ", and signs from there",
+                    };
+                    writeln!(text, "The old one is whole in {previous}{signs}.")
                 }
             };
             text.push_str(match migrated.mode {
+                MigrationMode::Rotate if status.is_some_and(|status| status.unstated) => {
+                    "The old key has signed no statement: no peer can follow to the new DID, so tell \
+                     each of them to pin it. What was encrypted to the old one does not decrypt with \
+                     the new one.\n"
+                }
                 MigrationMode::Rotate => {
                     "Its key has handed over to the new one: give peers the statement of that, with \
                      any before it (the chain: icnctl id rotation show -o FILE), and let them follow. \

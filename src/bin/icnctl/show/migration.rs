@@ -110,6 +110,9 @@ pub(crate) fn in_words(status: &MigrationStatus) -> String {
             date(status.begun)
         ),
     };
+    if status.unstated {
+        text.push_str(". The old key has signed no statement: no peer can follow to the new DID");
+    }
     let _ = write!(text, ".\n  next: {}\n", next(status).join("\n    or: "));
     text
 }

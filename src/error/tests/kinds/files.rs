@@ -172,8 +172,13 @@ fn of_migrations() {
     let backup = |at_the_end| E::BackupLost { file: home(), missing: true, at_the_end };
     let stays =
         |is_new| E::KeyStays { key: "k".into(), is_new, kind: K::DeviceAbsent, source: boxed() };
-    let no_entry =
-        |is_new| E::DoesNotOpen { home: home(), is_new, kind: K::DeviceAbsent, source: boxed() };
+    let no_entry = |is_new, ways| E::DoesNotOpen {
+        home: home(),
+        is_new,
+        ways,
+        kind: K::DeviceAbsent,
+        source: boxed(),
+    };
     let not_ready = |problem| E::NotReady { path: home(), problem, back: true };
     let other = || "text".to_owned();
     let (from, to) = (BackendKind::Age, BackendKind::Tpm);
@@ -187,8 +192,14 @@ fn of_migrations() {
             (backup(true), K::Damaged),
             (stays(false), K::DeviceAbsent),
             (stays(true), K::DeviceAbsent),
-            (no_entry(false), K::DeviceAbsent),
-            (no_entry(true), K::DeviceAbsent),
+            (no_entry(false, WaysOut::OnOrBack), K::DeviceAbsent),
+            (no_entry(false, WaysOut::FinishOrBack), K::DeviceAbsent),
+            (no_entry(false, WaysOut::Back), K::DeviceAbsent),
+            (no_entry(true, WaysOut::FinishOrBack), K::DeviceAbsent),
+            (
+                E::CannotState { home: home(), kind: K::DeviceAbsent, source: boxed() },
+                K::DeviceAbsent,
+            ),
             (E::NotOfThis { path: home(), found: "f" }, K::OtherIdentity),
             (E::JournalLost { home: home() }, K::Damaged),
             (E::NotTold { home: home(), found: "f" }, K::Damaged),

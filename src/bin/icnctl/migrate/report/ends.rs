@@ -238,7 +238,10 @@ pub(in crate::migrate) fn rolled_back(
             if *was_in_use && status.to == BackendKind::Tpm {
                 let _ = writeln!(text, "{ON_TPM}");
             }
-            if *was_in_use && status.mode == MigrationMode::Rotate && copy_of.is_none() {
+            let is_rotation = status.mode == MigrationMode::Rotate;
+            if *was_in_use && is_rotation && status.unstated {
+                let _ = writeln!(text, "{}", followed(status));
+            } else if *was_in_use && is_rotation && copy_of.is_none() {
                 let _ = writeln!(
                     text,
                     "{}\nThat the old key has handed over stays noted: a second statement, to another \
