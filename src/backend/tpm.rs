@@ -95,6 +95,13 @@ impl TpmBackend {
     }
 
     /// That the TPM has the storage key that is configured, for new objects.
+    /// What is wanted of a new object, but for its PIN: before anybody is asked for that.
+    fn check_making(&self) -> Result<(), Error> {
+        self.check_approver()?;
+        self.check_present_parent()?;
+        self.present_pcrs_if_bound().map(drop)
+    }
+
     fn check_present_parent(&self) -> Result<(), Error> {
         let present = self
             .access
@@ -135,7 +142,7 @@ impl Backend for TpmBackend {
     }
 
     fn check_new(&self, _: &NewKey) -> Result<(), Error> {
-        self.check_present_parent()
+        self.check_making()
     }
 
     fn plan(&self, _: Option<&Did>) -> Result<Plan, Error> {

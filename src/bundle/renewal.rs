@@ -31,15 +31,26 @@ pub(crate) enum NextEpoch {
 }
 
 impl NextEpoch {
+    /// Whether who is in the present epoch can join another one.
+    pub(crate) const fn check_joined(present: u64, asked: u64) -> Result<(), BundleError> {
+        if asked < present {
+            return Err(BundleError::EarlierEpoch { present, asked });
+        }
+        if asked > LATEST_EPOCH && asked > present {
+            return Err(BundleError::EpochTooLate { asked, limit: LATEST_EPOCH });
+        }
+        Ok(())
+    }
+
     fn after(self, present: u64, at: SystemTime) -> Result<u64, BundleError> {
         let now = clock::unix(at);
         let next = match self {
             Self::Same => present,
             Self::Raised => present.saturating_add(1).max(now),
-            Self::Joined(asked) if asked < present => {
-                return Err(BundleError::EarlierEpoch { present, asked });
+            Self::Joined(asked) => {
+                Self::check_joined(present, asked)?;
+                asked
             }
-            Self::Joined(asked) => asked,
         };
         if next > LATEST_EPOCH && next > present {
             return Err(BundleError::EpochTooLate { asked: next, limit: LATEST_EPOCH });

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::rule::not_safe;
-use super::{io_error, parent};
+use super::{check_makes_files, io_error, parent};
 use crate::encoding::hex;
 use crate::fault::KeystoreError;
 
@@ -47,8 +47,19 @@ impl NewFile {
     ///
     /// # Errors
     ///
-    /// [`KeystoreError::FileExists`], or `Unsafe` for what is not a regular file.
+    /// [`KeystoreError::FileExists`], or `Unsafe` for what is not a regular file; `Io` where
+    /// its directory is not there, or takes no files.
     pub fn check(path: &Path, existing: Existing) -> Result<(), KeystoreError> {
+        Self::check_name(path, existing)?;
+        let failed = |error| io_error("create a new version of", path)(error);
+        if path.file_name().is_none() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        check_makes_files(parent(path)).map_err(failed)
+    }
+
+    /// That nothing else has the name.
+    fn check_name(path: &Path, existing: Existing) -> Result<(), KeystoreError> {
         match path.symlink_metadata() {
             Ok(_) if existing == Existing::Refuse => Err(exists(path)),
             // A rename would replace a device or a link by a file.
@@ -124,7 +135,7 @@ impl NewFile {
     }
 
     fn replace(&self) -> Result<(), KeystoreError> {
-        Self::check(&self.path, Existing::Replace)?;
+        Self::check_name(&self.path, Existing::Replace)?;
         fs::rename(&self.temporary, &self.path).map_err(io_error("replace", &self.path))
     }
 

@@ -60,6 +60,11 @@ impl Asked {
         Ok(Self { store: store.clone(), credentials, pin, retry_refused })
     }
 
+    /// But for a PIN that is kept somewhere.
+    pub(super) const fn known(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// Whether a PIN will be read from where it is kept.
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.pin, PinFrom::Kept { .. })

@@ -95,15 +95,18 @@ impl<'h> LockedIdentity<'h> {
         self.home.check_opens(self.header())
     }
 
-    /// Whether the key can be sealed anew: not one of P-256, whose policy and PIN are a
-    /// part of it.
+    /// **Blocks** on files. Whether the key can be sealed anew: not one of P-256, whose
+    /// policy and PIN are a part of it; and the approver's public key can be read, where the
+    /// policy names one.
     ///
     /// # Errors
     ///
-    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy).
+    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy); if that file cannot
+    /// be read.
     #[cfg(feature = "tpm")]
     pub fn check_resealable(&self) -> Result<(), Error> {
-        crate::backend::tpm::TpmBackend::check_resealable(self.did())
+        crate::backend::tpm::TpmBackend::check_resealable(self.did())?;
+        self.home.backend()?.as_tpm().map_or(Ok(()), |tpm| tpm.check_approver())
     }
 
     /// **Blocks** on device, scrypt and files, and while a person is asked.
@@ -262,6 +265,16 @@ impl<'h> Ready<'h> {
     /// As [`Located::prepare_import`].
     pub fn prepare_import(self) -> Result<Importable, Error> {
         self.with(Located::prepare_import)
+    }
+
+    /// **Blocks** on scrypt and files. Whether the passphrase that was given opens the
+    /// identity: before a person is asked for another one. No PIN is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Located::check_passphrase`].
+    pub fn check_passphrase(&self) -> Result<(), Error> {
+        self.located.check_passphrase(self.asked.known())
     }
 
     /// **Blocks** on device, scrypt and files. Puts it under another passphrase.

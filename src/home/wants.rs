@@ -5,7 +5,7 @@ use std::fmt;
 use crate::backend::{BackendKind, Description, PinState};
 use crate::config::IdentityConfig;
 use crate::did::Did;
-use crate::error::{Error, Pkcs11Error, TpmError};
+use crate::error::{Error, PinProblem, Pkcs11Error, TpmError};
 use crate::evidence::DeviceIdentity;
 use crate::keystore::{Header, Needs, PinOwner, TriedDevice};
 
@@ -233,8 +233,8 @@ impl Wanted {
         device.with_key(key.map(|key| &key.did))
     }
 
-    /// That the device is not locked, and not one wrong PIN away from it, unless
-    /// that was allowed. The device is asked again when the PIN is sent.
+    /// That the device takes a PIN: one is set and need not be changed, it is not locked, and
+    /// not one wrong PIN away from it, unless that was allowed. The device is asked again when the PIN is sent.
     pub(super) fn check_sendable(&self, config: &IdentityConfig) -> Result<(), Error> {
         let (Some(device), state) = (&self.device, self.pin_state()) else { return Ok(()) };
         let token = || self.label().to_owned();
@@ -247,11 +247,18 @@ impl Wanted {
             };
         }
         let allowed = config.pkcs11.as_ref().is_some_and(|config| config.allow_final_try);
+        // What does not say anything of its PIN is asked when it is sent.
+        if device.pin.is_none() {
+            return Ok(());
+        }
+        let unusable = |problem| Err(Pkcs11Error::PinUnusable { token: token(), problem }.into());
         match state {
             PinState { locked: true, .. } => {
                 let of_tpm = self.device().is_some_and(DeviceIdentity::is_of_tpm2_pkcs11);
                 Err(Pkcs11Error::PinLocked { token: token(), of_tpm }.into())
             }
+            PinState { initialized: false, .. } => unusable(PinProblem::NotSet),
+            PinState { to_be_changed: true, .. } => unusable(PinProblem::ToBeChanged),
             PinState { final_try: true, .. } if !allowed => {
                 Err(Pkcs11Error::FinalTry { token: token() }.into())
             }

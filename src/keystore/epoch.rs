@@ -9,7 +9,7 @@ use super::located::Located;
 use super::pinned::Pinned;
 use crate::backend::{Backend, Credentials};
 use crate::binding::Binding;
-use crate::bundle::{IdentityBundle, NextEpoch, check_clock};
+use crate::bundle::{BundleError, IdentityBundle, NextEpoch, check_clock};
 use crate::did::Did;
 use crate::error::Error;
 use crate::key::DidKey;
@@ -130,5 +130,15 @@ impl Header {
     pub fn binding(&self) -> Option<Binding> {
         let proven = Certificate::read(self.certificate()).ok()?.prove().ok()?;
         Some(proven.into_binding()).filter(|binding| binding.did() == self.did())
+    }
+
+    /// Whether the identity can join an epoch, by what its header says: before a credential
+    /// is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::EarlierEpoch`] or [`BundleError::EpochTooLate`].
+    pub fn check_epoch(&self, epoch: u64) -> Result<(), BundleError> {
+        NextEpoch::check_joined(self.binding().map_or(0, |binding| binding.epoch()), epoch)
     }
 }

@@ -7,7 +7,7 @@ use super::backup::RecoveryRecipient;
 use crate::agefile;
 use crate::config::AgeConfig;
 use crate::error::{Error, ExportError, KeystoreError};
-use crate::file;
+use crate::file::{self, Existing, NewFile};
 use crate::key::ExposeSecret;
 use crate::private::Token;
 use crate::secret::{Passphrase, pkcs8};
@@ -77,10 +77,7 @@ pub fn export_secret<K: ExposeSecret>(
         }
         Reader::Recipient(recipient) => agefile::encrypt(pem.as_bytes(), &[recipient.as_age()])?,
     };
-    match file::write_once(path, &sealed) {
-        Err(KeystoreError::FileExists { .. }) => Err(exists(path).into()),
-        written => Ok(written?),
-    }
+    once(path, file::write_once(path, &sealed))
 }
 
 /// **Blocks** on files. Whether there is nothing yet where an export is to be
@@ -88,11 +85,15 @@ pub fn export_secret<K: ExposeSecret>(
 ///
 /// # Errors
 ///
-/// [`ExportError::Exists`].
-pub fn check_export(path: &Path) -> Result<(), ExportError> {
-    match path.symlink_metadata() {
-        Ok(_) => Err(exists(path)),
-        Err(_) => Ok(()),
+/// [`ExportError::Exists`]; as [`NewFile::check`].
+pub fn check_export(path: &Path) -> Result<(), Error> {
+    once(path, NewFile::check(path, Existing::Refuse))
+}
+
+fn once(path: &Path, written: Result<(), KeystoreError>) -> Result<(), Error> {
+    match written {
+        Err(KeystoreError::FileExists { .. }) => Err(exists(path).into()),
+        written => Ok(written?),
     }
 }
 

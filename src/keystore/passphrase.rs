@@ -41,6 +41,20 @@ impl IdentityStore {
 }
 
 impl Located<'_> {
+    /// **Blocks** on scrypt and files. Whether a passphrase opens the payload. Nothing is asked
+    /// of a device.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::NoPassphrase`]; as [`Self::open`], of the payload.
+    pub fn check_passphrase(&self, credentials: &Credentials) -> Result<(), Error> {
+        self.header.check_passphrase()?;
+        let passphrase = credentials.want_passphrase_beside_pin()?.clone();
+        let secret = StorageSecret::Passphrase(passphrase);
+        let opened = secret.unseal(&self.store.payload_file()?, &self.store.age);
+        self.store.about_payload(opened).map(drop)
+    }
+
     /// **Blocks** on device, scrypt and files. See
     /// [`IdentityStore::change_passphrase`].
     ///

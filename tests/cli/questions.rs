@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use support::home::{Home, PASSPHRASE, Ran, run, write_private};
+use support::home::{Home, PASSPHRASE, Ran, on_a_terminal, run, write_private};
 use support::softhsm::{SoftHsm, module};
 
 use crate::tpm::node::Node;
@@ -120,6 +120,42 @@ fn of_a_software_identity_everything_is_said_before_its_passphrase_is_asked_for(
         says(&home, args, wanted);
     }
     asks(&home, &["sign", &there]);
+    // Files that nothing can be written to.
+    let nowhere = format!("{missing}/file");
+    for args in [
+        &["decrypt", &there, "-o", &nowhere][..],
+        &["id", "backup", "--recipient", &recipient, "-o", &nowhere],
+        &["id", "export", "--secret", "-o", &nowhere],
+        &["id", "rotation", "show", "-o", &nowhere],
+        &[
+            "id",
+            "rotation",
+            "create",
+            "--reason",
+            "manual",
+            "--successor",
+            &missing,
+            "-o",
+            &nowhere,
+        ],
+    ] {
+        says(&home, args, &[&missing, "No such file or directory"]);
+    }
+    // Secrets that are to be taken instead of the present one.
+    let (empty, two) =
+        (beside(&home, "empty", ""), beside(&home, "two", "one line\nand another\n"));
+    for (file, wanted) in [
+        (&missing, "No such file or directory"),
+        (&empty, "is empty"),
+        (&two, "more than one line"),
+    ] {
+        for args in [
+            &["id", "change-passphrase", "--new-passphrase-file", file][..],
+            &["id", "export", "--secret", "-o", &missing, "--export-passphrase-file", file],
+        ] {
+            says(&home, args, &[wanted]);
+        }
+    }
     asks(&home, &["id", "renew"]);
     // The directory and the files are looked at first.
     for (name, mode) in [("", 0o755), ("identity.age", 0o644), ("identity.json", 0o666)] {
@@ -136,6 +172,59 @@ fn of_a_software_identity_everything_is_said_before_its_passphrase_is_asked_for(
     asks(&empty, &["id", "init"]);
 }
 
+#[test]
+fn an_epoch_that_is_over_or_too_late_is_said_before_a_passphrase_is_asked_for() {
+    let home = software();
+    home.ok(&["id", "renew", "--all-instances"], b"");
+    says(&home, &["id", "renew", "--epoch", "5"], &["epoch 5", "join the epoch that"]);
+    let late = "999999999999999";
+    says(&home, &["id", "renew", "--epoch", late], &[late, "give the epoch exactly"]);
+    let now = home.show()["tls"]["epoch"].to_string();
+    asks(&home, &["id", "renew", "--epoch", &now]);
+}
+
+#[test]
+fn a_commitment_to_a_key_that_is_used_is_said_before_a_passphrase_is_asked_for() {
+    let (old, new) = (software(), software());
+    let successor = new.path("").to_str().unwrap().to_owned();
+    let create = ["id", "rotation", "create", "--reason", "manual", "--successor", &successor];
+    for used in [&old, &new] {
+        let did = used.show()["did"].as_str().unwrap().to_owned();
+        let args = [&create[..], &["--commit-next", &did]].concat();
+        says(&old, &args, &["cannot be committed to: it has been used", &did]);
+    }
+    asks(&old, &create);
+}
+
+#[test]
+fn a_keystore_of_an_older_version_is_not_opened_for_a_new_passphrase_that_is_not_there() {
+    let home = Home::new();
+    let old = software();
+    // Of an older version or not: it is read first whether it is an age file.
+    let file = old.path("identity.age").to_str().unwrap().to_owned();
+    let missing = home.beside("missing").to_str().unwrap().to_owned();
+    let empty = beside(&home, "empty", "");
+    for (new, wanted) in [(&missing, "No such file or directory"), (&empty, "is empty")] {
+        says(&home, &["id", "import", &file, "--new-passphrase-file", new], &[wanted]);
+    }
+    asks(&home, &["id", "import", &file]);
+}
+
+/// It takes a scrypt to know, and nobody types a new one twice for that.
+#[test]
+fn a_wrong_passphrase_is_said_before_a_new_one_is_asked_for() {
+    let home = software();
+    let mut change = home.command(&["id", "change-passphrase"]);
+    change.env_remove("ICN_PASSPHRASE");
+    let ran = on_a_terminal(&change, "a wrong one\n");
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(said.contains("Passphrase: ") && said.contains("does not open this key"), "{said}");
+    assert!(!said.contains("New passphrase"), "{said}");
+    let ran = on_a_terminal(&change, &format!("{PASSPHRASE}\nanother horse\nanother horse\n"));
+    assert!(ran.out.contains("is changed"), "{}{}", ran.out, ran.err);
+    home.with("ICN_PASSPHRASE", "another horse").ok(&["sign"], b"hello");
+}
+
 /// The recovery key has a passphrase of its own, which is asked for last.
 #[test]
 fn what_is_no_backup_is_said_before_the_passphrase_of_the_recovery_key_is_asked_for() {
@@ -144,7 +233,7 @@ fn what_is_no_backup_is_said_before_the_passphrase_of_the_recovery_key_is_asked_
     let locked = home.beside("recovery.key.age").to_str().unwrap().to_owned();
     let mut age = Command::new("age");
     age.args(["-p", "-o", &locked, &key]);
-    let ran = support::home::on_a_terminal(&age, "of the key\nof the key\n");
+    let ran = on_a_terminal(&age, "of the key\nof the key\n");
     assert!(home.beside("recovery.key.age").exists(), "{}{}", ran.out, ran.err);
     run(Command::new("chmod").args(["600", &locked]), b"");
     let text = beside(&home, "text", "hello");
@@ -213,6 +302,29 @@ fn of_a_token_everything_is_said_before_its_pin_is_asked_for() {
     says(&home, &["id", "renew"], &["no token matches"]);
 }
 
+/// The token says so itself.
+#[test]
+fn of_a_token_that_takes_no_pin_it_is_said_before_one_is_asked_for() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.faulty_identity("node-1");
+    let new = hsm.home();
+    let module = hsm.fault_module();
+    let init = ["id", "init", "--backend", "pkcs11", "--module", &module, "--token", "node-1"];
+    let init = [&init[..], &["--key-label", "another"]].concat();
+    asks(&home, &["sign", "/dev/null"]);
+    asks(&new, &init);
+    for (script, wanted) in [
+        ("flag to-be-changed", "the PIN must be changed first"),
+        ("flag pin-uninitialized", "no user PIN has been set"),
+        ("flag pin-locked", "is locked"),
+    ] {
+        hsm.script(script);
+        says(&home, &["sign", "/dev/null"], &[wanted]);
+        says(&home, &["id", "renew"], &[wanted]);
+        says(&new, &init, &[wanted]);
+    }
+}
+
 #[test]
 fn of_a_tpm_everything_is_said_before_its_pin_is_asked_for() {
     let node = Node::with_identity("ed25519", &[]);
@@ -251,6 +363,20 @@ fn of_a_tpm_everything_is_said_before_its_pin_is_asked_for() {
         says(home, command, &["this is another TPM, or it was cleared"]);
     }
 
+    let new = Node::new();
+    let init = ["id", "init", "--algorithm", "p256"];
+    let file = new.home.beside("nobody.pem").to_str().unwrap().to_owned();
+    for (more, wanted) in [
+        (&["--key-handle", "0x81000007"][..], "0x81000007"),
+        (&["--policy", "authorized", "--approver", &file], "nobody.pem"),
+    ] {
+        for algorithm in ["ed25519", "p256"] {
+            let init = ["id", "init", "--algorithm", algorithm];
+            says(&new.home, &[&init[..], more].concat(), &[wanted]);
+        }
+    }
+    asks(&new.home, &init);
+
     let node = Node::with_identity("p256", &[]);
     for command in [&["id", "reseal"][..], &["id", "reseal", "--new-pin"]] {
         says(&node.home, command, &["the policy of a P-256 key is a part of the key"]);
@@ -259,4 +385,11 @@ fn of_a_tpm_everything_is_said_before_its_pin_is_asked_for() {
     node.set("pin", "false");
     let wanted = ["`pin = false`", "set `pin = true`"];
     says(&node.home, &["id", "reseal", "--new-pin"], &wanted);
+    let node = Node::with_identity("ed25519", &[]);
+    let missing = node.home.beside("missing").to_str().unwrap().to_owned();
+    let wanted = ["No such file or directory"];
+    says(&node.home, &["id", "reseal", "--new-pin-file", &missing], &wanted);
+    node.set("policy", "\"authorized\"");
+    node.set("approver", &format!("{missing:?}"));
+    says(&node.home, &["id", "reseal"], &["missing"]);
 }

@@ -13,8 +13,7 @@ use crate::secret::SigningSeed;
 impl SeedImport for TpmBackend {
     fn check_import(&self, _: Option<&str>) -> Result<(), Error> {
         // A policy that cannot be is told when the backend is opened.
-        self.check_present_parent()?;
-        self.present_pcrs_if_bound().map(drop)
+        self.check_making()
     }
 
     fn import_as(

@@ -8,6 +8,7 @@ use super::object::{New, Stored};
 use super::pin::Purpose;
 use super::seed::TpmSeed;
 use super::{TpmBackend, approval, approver, object, parent, pcr, tpm};
+use crate::algorithm::P256VerifyingKey;
 use crate::backend::{
     Authorized, Created, Locator, NewKey, Owner, PcrValues, Plan, TpmObject, TpmPolicy,
 };
@@ -88,10 +89,7 @@ impl TpmBackend {
         let authorized = match config.policy {
             PcrPolicy::Literal => None,
             PcrPolicy::Authorized => {
-                let path = config.approver.as_ref().ok_or(TpmError::NoSuchPolicy {
-                    reason: "policy = \"authorized\" wants the approver's public key: `approver`",
-                });
-                let approver = *approver::read_public(path.map_err(tpm)?)?.as_bytes();
+                let approver = *self.approver()?.as_bytes();
                 let policy_ref = approval::policy_ref(owner.as_bytes(), purpose);
                 Some(Authorized { approver, policy_ref, owner: owner.random() })
             }
@@ -102,6 +100,21 @@ impl TpmBackend {
             true => Some(self.access.stretching(pin).map_err(tpm)?),
         };
         Ok(TpmPolicy { pcr, authorized, pin })
+    }
+
+    /// That the approver's public key can be read, where new policies name one.
+    pub(crate) fn check_approver(&self) -> Result<(), Error> {
+        match self.config().policy {
+            PcrPolicy::Literal => Ok(()),
+            PcrPolicy::Authorized => self.approver().map(drop),
+        }
+    }
+
+    fn approver(&self) -> Result<P256VerifyingKey, Error> {
+        let path = self.config().approver.as_ref().ok_or(TpmError::NoSuchPolicy {
+            reason: "policy = \"authorized\" wants the approver's public key: `approver`",
+        });
+        approver::read_public(path.map_err(tpm)?)
     }
 
     /// **Blocks** on the device. The present values of the configured PCRs.

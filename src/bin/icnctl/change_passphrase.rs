@@ -15,13 +15,17 @@ pub(crate) fn change(context: &Context, args: &ChangePassphraseArgs) -> Result<(
     // Before anybody is asked for a secret.
     identity.header().check_passphrase()?;
     let did = identity.header().did().clone();
+    let another = |file| another_passphrase("--new-passphrase-file", file, "New passphrase: ");
+    let kept = args.new_passphrase_file.as_deref().map(|file| another(Some(file))).transpose()?;
     let source = context.source_of(&identity);
     let ready = identity.ask(source)?;
-    let new = another_passphrase(
-        "--new-passphrase-file",
-        args.new_passphrase_file.as_deref(),
-        "New passphrase: ",
-    )?;
+    let new = match kept {
+        Some(new) => new,
+        None => {
+            ready.check_passphrase()?;
+            another(None)?
+        }
+    };
     ready.change_passphrase(&new)?;
     let work = context.config.identity.age.work_factor;
     context.format.print(

@@ -87,6 +87,10 @@ fn secret(
     }
     check_export(output)?;
     let recipient = args.recipient.as_deref().map(ExportTo::recipient).transpose()?;
+    let another =
+        |file| another_passphrase("--export-passphrase-file", file, "Passphrase of the export: ");
+    let kept =
+        args.export_passphrase_file.as_deref().map(|file| another(Some(file))).transpose()?;
     let home = context.home()?;
     let identity = home.locate()?;
     let source = context.source_of(&identity);
@@ -98,11 +102,7 @@ fn secret(
     let (to, by) = match recipient {
         Some(recipient) => (recipient, args.recipient.as_deref()),
         None => {
-            let passphrase = another_passphrase(
-                "--export-passphrase-file",
-                args.export_passphrase_file.as_deref(),
-                "Passphrase of the export: ",
-            )?;
+            let passphrase = kept.map_or_else(|| another(None), Ok)?;
             (ExportTo::passphrase(passphrase), None)
         }
     };

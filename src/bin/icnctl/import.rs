@@ -20,6 +20,8 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
     // Before anybody is asked for a secret.
     home.store().check_import(&args.file)?;
     check_clock()?;
+    let another = |file| another_passphrase("--new-passphrase-file", file, "New passphrase: ");
+    let kept = args.new_passphrase_file.as_deref().map(|file| another(Some(file))).transpose()?;
     let prompt = format!("Passphrase of {}: ", args.file.display());
     let passphrase = context.passphrase(&prompt)?;
     let options =
@@ -27,11 +29,10 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
     let old = LegacyIdentity::read(&args.file, &passphrase, &options)?;
     let (format, kept_x25519) = (old.format(), old.has_x25519());
     let carried = old.carried().to_vec();
-    let passphrase = match (&args.new_passphrase_file, args.new_passphrase) {
+    let passphrase = match (kept, args.new_passphrase) {
+        (Some(kept), _) => kept,
+        (None, true) => another(None)?,
         (None, false) => passphrase,
-        (file, _) => {
-            another_passphrase("--new-passphrase-file", file.as_deref(), "New passphrase: ")?
-        }
     };
     let bundle = home.import(old, &passphrase)?.bundle;
     context.format.print(

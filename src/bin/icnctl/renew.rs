@@ -18,6 +18,9 @@ pub(crate) fn renew(context: &Context, args: &RenewArgs) -> Result<(), CliError>
     let identity = home.locate()?;
     // Before anybody is asked for a secret.
     check_clock()?;
+    if let Some(epoch) = args.epoch {
+        identity.header().check_epoch(epoch)?;
+    }
     let source = context.source_of(&identity);
     let ready = identity.ask(source)?;
     let bundle = match args.epoch {

@@ -70,6 +70,12 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     check_output(args.output.as_deref(), stated.as_ref())?;
     let last = stated.as_ref().and_then(|chain| chain.statements().last());
     let terms = terms(args.reason.map(Into::into), next, last)?;
+    if let Some(next) = &next
+        && let Some(did) =
+            [old_did, new_did].into_iter().find(|did| next.is_to(did.verifying_key()))
+    {
+        return Err(RotationError::CommitmentToUsedKey { did: did.clone() }.into());
+    }
     for identity in [&old_identity, &new_identity] {
         identity.check_opens()?;
     }

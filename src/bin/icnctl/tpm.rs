@@ -101,12 +101,13 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     if !wants_pin && (args.new_pin || args.new_pin_file.is_some()) {
         return Err(CliError::NoNewPin { path: context.config_path.clone() });
     }
+    let kept = args.new_pin_file.as_deref().map(|file| another_pin(Some(file))).transpose()?;
     let source = context.source_of(&identity);
     let ready = identity.ask(source)?;
-    let new_pin = if args.new_pin || args.new_pin_file.is_some() || (wants_pin && !has_pin) {
-        NewPin::To(another_pin(args.new_pin_file.as_deref())?)
-    } else {
-        NewPin::AsConfigured
+    let new_pin = match kept {
+        Some(pin) => NewPin::To(pin),
+        None if args.new_pin || (wants_pin && !has_pin) => NewPin::To(another_pin(None)?),
+        None => NewPin::AsConfigured,
     };
     let header = ready.reseal(&new_pin, values.as_ref())?;
     let (key, _) = objects(&header)?;
