@@ -13,6 +13,7 @@ mod ecdh;
 mod failure;
 mod finding;
 mod flags;
+mod half;
 mod import;
 mod info;
 mod keep;

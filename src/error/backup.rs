@@ -72,6 +72,12 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was encrypted to a key, as a backup is: no passphrase opens it.
+    #[error("{} is encrypted to a key, so it is not the file of a recovery key", path.display())]
+    KeyFileEncrypted {
+        /// The file.
+        path: PathBuf,
+    },
     /// The passphrase does not open the file with the recovery key.
     #[error("the passphrase does not open the age identity file {}", path.display())]
     KeyFilePassphrase {
@@ -172,6 +178,7 @@ impl BackupError {
             | Self::SecretAsRecipient
             | Self::OwnRecipient
             | Self::NoKey { .. }
+            | Self::KeyFileEncrypted { .. }
             | Self::NotAge { .. }
             | Self::PassphraseFile
             | Self::PublicKeyFile { .. }
@@ -216,6 +223,7 @@ impl BackupError {
                     | Pkcs11Error::KeyReplaced { .. }
                     | Pkcs11Error::KeyNotShown { .. }
                     | Pkcs11Error::NoPublicKey { .. }
+                    | Pkcs11Error::HalfElsewhere { .. }
             ) | DeviceError::Tpm(
                 TpmError::NoDevice { .. }
                     | TpmError::OtherTpm { .. }
@@ -240,23 +248,57 @@ impl BackupError {
         )
     }
 
-    /// What to try first where its token does not show the key: there is no identity yet
-    /// that could write the public key back.
+    /// Where the key may be all the same, as a sentence. There is no identity yet, and
+    /// perhaps no configuration, that other advice is about.
     #[doc(hidden)]
     #[must_use]
-    pub fn if_not_shown(source: &Error) -> Option<String> {
-        let Some(DeviceError::Pkcs11(error)) = source.device() else { return None };
-        let advice = match error {
-            Pkcs11Error::KeyNotShown { .. } => {
-                "another may have its label and serial number; if it is that very one and its public \
-                 key was deleted, write that to it again by its own tool"
+    pub fn where_it_may_be(source: &Error) -> Option<String> {
+        let advice = match source.device()? {
+            DeviceError::Pkcs11(Pkcs11Error::KeyNotShown { .. }) => {
+                "Another token may have its label and serial number; if it is that very one and its \
+                 public key was deleted, write that to it again by its own tool."
             }
-            Pkcs11Error::NoPublicKey { .. } => {
-                "write its public key to the token again, with the same id, by its own tool"
+            DeviceError::Pkcs11(
+                Pkcs11Error::NoPublicKey { .. } | Pkcs11Error::HalfElsewhere { .. },
+            ) => {
+                "The token has the private key: write its public key to it again, with the same id, \
+                 by its own tool."
+            }
+            DeviceError::Pkcs11(
+                Pkcs11Error::NoToken { renamed: Some(label), .. }
+                | Pkcs11Error::NotConfiguredToken { renamed: Some(label), .. },
+            ) => {
+                return Some(format!(
+                    "The token of its serial number is labelled {label:?} now: it may have the key."
+                ));
+            }
+            DeviceError::Pkcs11(Pkcs11Error::NoToken { present, .. }) if present.is_empty() => {
+                "The module shows no token at all: one in software wants the variable that names its \
+                 own configuration (as SOFTHSM2_CONF), also for a service and under sudo."
+            }
+            DeviceError::Pkcs11(Pkcs11Error::OtherSerial { .. }) => {
+                "The token of its label has another serial number: if it was initialised anew, put \
+                 the token's own backup back."
+            }
+            DeviceError::Pkcs11(Pkcs11Error::NotConfiguredToken { .. }) => {
+                "The configuration names another token than the backup: correct it, if it is about \
+                 another key."
+            }
+            DeviceError::Tpm(TpmError::NoDevice { .. }) => {
+                "If it is in this machine, see that the firmware has it enabled and its driver is \
+                 loaded; if it is another device than the backup says, write a configuration with \
+                 its `device_path` under [identity.tpm] first."
             }
             _ => return None,
         };
         Some(advice.to_owned())
+    }
+
+    /// Whether its device is a token, whose key may have been copied to another one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_of_token(source: &Error) -> bool {
+        !matches!(source.device(), Some(DeviceError::Tpm(_)))
     }
 
     /// What to try next.
@@ -289,6 +331,10 @@ impl BackupError {
             Self::KeyFile { .. } | Self::NoKey { .. } | Self::PublicKeyFile { .. } => {
                 "give the file that `age-keygen` wrote: one line of it begins with \
                  AGE-SECRET-KEY-1"
+            }
+            Self::KeyFileEncrypted { .. } => {
+                "give the file that `age-keygen` wrote, or that file under a passphrase (`age -p`); \
+                 this one may be the backup itself"
             }
             Self::KeyFileLocked { .. } => {
                 "give its passphrase as well (`RecoveryKeys::read_with_passphrase`)"
@@ -324,14 +370,20 @@ impl BackupError {
                 return Some(format!("{help}. Then try again"));
             }
             Self::KeyNotThere { source, .. } => {
-                let try_first = Self::if_not_shown(source).or_else(|| source.help());
-                let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();
+                let may_be = Self::where_it_may_be(source);
+                let may_be = may_be.map(|it| format!(" {it}")).unwrap_or_default();
+                let copied = match Self::is_of_token(source) {
+                    true => {
+                        " If the token's own means have copied the key to another one, say where \
+                         (`Backup::at`)."
+                    }
+                    false => "",
+                };
                 return Some(format!(
-                    "bring that very device back{try_first}, and try again; if the device's own \
-                     means have copied the key to another token, say where (`Backup::at`). Else its \
-                     key is gone with it, and no backup restores this DID: what is left is a \
-                     rotation by a key that was committed to in advance, or a new identity. What \
-                     was encrypted to the old one can still be read: `Backup::write_encryption_key`"
+                    "bring that very device back, and try again.{may_be}{copied} Else its key is gone \
+                     with it, and no backup restores this DID: what is left is a rotation by a key \
+                     that was committed to in advance, or a new identity. What was encrypted to the \
+                     old one can still be read: `Backup::write_encryption_key`"
                 ));
             }
         };

@@ -114,6 +114,7 @@ impl Pkcs11Error {
             }
             Self::PublicKey { .. }
             | Self::NoPublicKey { .. }
+            | Self::HalfElsewhere { .. }
             | Self::LeftBehind { .. }
             | Self::ProbeLeft { .. } => ErrorKind::Damaged,
             Self::WrongPin { .. }

@@ -113,6 +113,17 @@ pub enum Pkcs11Error {
         /// It was looked for as that of an identity, whose header knows the public key.
         of_identity: bool,
     },
+    /// A token that is not where the key was has the private half of what may be its pair, and
+    /// not the public one. Only seen within a login.
+    #[error("token {token} has the private key {key}, and not its public key")]
+    HalfElsewhere {
+        /// The token.
+        token: String,
+        /// `with id …`
+        key: String,
+        /// What names it.
+        uri: String,
+    },
     /// The token has the public half of a pair, and not the private one. Only seen
     /// within a login.
     #[error("token {token} has the public key {key}, and not its private key")]

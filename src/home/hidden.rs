@@ -2,7 +2,7 @@
 //! that opens them.
 
 use super::source::CredentialSource;
-use super::wants::Wants;
+use super::wants::{Step, Wanted, Wants};
 use super::{Home, Made, pins};
 use crate::backend::pkcs11::{LoggedIn, Pkcs11Backend};
 use crate::backend::{Backend, BackendKind, Locator, Pkcs11Locator};
@@ -93,6 +93,29 @@ impl Home {
             let locator = found.map_err(|error| backup.explain(error.into()))?;
             // Opened before the login ends, the key keeps it.
             store.draft_restored(backend, backup.at(locator), did, credentials)
+        })
+    }
+
+    /// **Blocks** on the device, and while a person is asked. Writes the public key of the
+    /// identity to the configured token, beside its private key, wherever that was before: it
+    /// signs a challenge first, which this very public key verifies. The PIN is sent once, to
+    /// that token and to no other. Gives the key's place, which
+    /// [`Ready::relocate`](super::Ready::relocate) records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pkcs11Backend::log_in`] and [`LoggedIn::write_public_key`].
+    pub fn write_public_key_within_login(
+        &self,
+        source: CredentialSource<'_>,
+    ) -> Result<Pkcs11Locator, Error> {
+        let (header, backend) = (self.header()?, self.backend()?);
+        let before = header.locator();
+        let before = before.ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })?;
+        let pin = Wanted::pin(backend.describe(), Step::Present).of_key(&header);
+        self.ask(&Wants::new(Some(pin), None), source)?.send(|credentials| {
+            let token = pkcs11(backend)?.log_in_where_hidden(credentials)?;
+            Ok(token.write_public_key(before, header.did())?)
         })
     }
 

@@ -95,17 +95,25 @@ impl<'h> LockedIdentity<'h> {
         self.home.check_opens(self.header())
     }
 
-    /// **Blocks** on files. Whether the key can be sealed anew: not one of P-256, whose
-    /// policy and PIN are a part of it; and the approver's public key can be read, where the
-    /// policy names one.
+    /// Whether the key can be sealed anew: not one of P-256, whose policy and PIN are a
+    /// part of it.
     ///
     /// # Errors
     ///
-    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy); if that file cannot
-    /// be read.
+    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy).
     #[cfg(feature = "tpm")]
     pub fn check_resealable(&self) -> Result<(), Error> {
-        crate::backend::tpm::TpmBackend::check_resealable(self.did())?;
+        crate::backend::tpm::TpmBackend::check_resealable(self.did())
+    }
+
+    /// **Blocks** on files. Whether the approver's public key can be read, where the policy
+    /// under which keys are sealed anew names one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    #[cfg(feature = "tpm")]
+    pub fn check_approver(&self) -> Result<(), Error> {
         self.home.backend()?.as_tpm().map_or(Ok(()), |tpm| tpm.check_approver())
     }
 

@@ -277,7 +277,8 @@ impl RotationError {
                  twice; ask the owner by another way which DID to pin"
             }
             Self::CommitmentBroken { .. } => {
-                "the new key must be the one committed to; a rotation to another is a thief's"
+                "do not follow it: the new key must be the one committed to, and a rotation to \
+                 another is a thief's; the owner has that key, and can rotate to it"
             }
             Self::Missing { .. } => "give the whole chain, from its first statement on",
             Self::Unrelated { .. } => "verify the chain of one identity at a time",

@@ -5,6 +5,7 @@ mod answers;
 mod doctor;
 mod full;
 mod half;
+mod half_moved;
 mod has_key;
 mod hidden;
 mod lies;

@@ -259,6 +259,14 @@ fn what_is_no_backup_is_said_before_the_passphrase_of_the_recovery_key_is_asked_
         says(&home, &["id", "restore", file, "--identity-file", with, "--check"], wanted);
     }
     asks(&home, &["id", "restore", &note, "--identity-file", &locked, "--check"]);
+    // Nor does a passphrase open what is encrypted to a key, armored or not.
+    let armored = home.beside("armored.age").to_str().unwrap().to_owned();
+    run(Command::new("age").args(["-a", "-r", &recipient, "-o", &armored, &text]), b"");
+    for file in [&note, &armored] {
+        run(Command::new("chmod").args(["600", file]), b"");
+        let wanted = ["is encrypted to a key", "age-keygen", "may be the backup itself"];
+        says(&home, &["id", "restore", &note, "--identity-file", file, "--check"], &wanted);
+    }
     // A public key may be read by everybody, and is none for all that.
     run(Command::new("chmod").args(["644", &public]), b"");
     says(&home, &["id", "restore", &note, "--identity-file", &public], &["has a public key"]);

@@ -94,6 +94,7 @@ fn a_rotation_is_stored_in_the_successor_published_and_verified() {
     let (from, expect) = (did(&old), did(&new));
     let verify = ["id", "rotation", "verify", &file, "--from", &from, "--expect", &expect];
     let told = old.ok(&verify, b"");
+    assert!(told.starts_with("valid\n"), "{told}");
     assert!(told.contains("commitment none in advance"), "{told}");
     assert!(told.contains("warning: no commitment was made before rotation 1"), "{told}");
 }
@@ -108,6 +109,11 @@ fn three_homes_make_one_chain_and_a_commitment_is_kept() {
     let ran = create(&two, &other, &["--reason", "manual"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("committed to another key"), "{}", ran.err);
+    // Which one it is, its home says.
+    let hash = three.show()["key_sha256"].as_str().unwrap().to_owned();
+    let named = format!("icnctl --home DIR id show` says Key SHA-256 {hash}");
+    assert!(ran.err.contains(&named) && ran.err.contains("--successor"), "{}", ran.err);
+    assert!(three.ok(&["id", "show"], b"").contains(&format!("Key SHA-256 {hash}\n")));
     let none = other.ok(&["id", "rotation", "show"], b"");
     assert_eq!(none, format!("{} has taken over from no other key.\n", did(&other)));
 

@@ -160,3 +160,20 @@ fn options_that_contradict_each_other_are_wrong_usage() {
     }
     assert!(!home.beside("x").exists());
 }
+
+/// It begins with dashes, and is an SSH signature all the same.
+#[test]
+fn an_ssh_signature_in_the_place_of_a_bare_one_is_told_where_it_belongs() {
+    let home = identity();
+    let signature = home.ok(&["sign", "--context", CONTEXT], MESSAGE);
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    for given in [signature.as_str(), signature.trim()] {
+        let verify = ["verify", "--did", &did, "--signature", given];
+        let ran = home.icnctl(&verify, MESSAGE);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        for text in ["this is an SSH signature", "--signature-file FILE --context CONTEXT"] {
+            assert!(ran.err.contains(text), "{}", ran.err);
+        }
+        assert!(!ran.err.contains("Usage") && ran.err.lines().count() < 5, "{}", ran.err);
+    }
+}

@@ -35,24 +35,6 @@ impl Objects<'_> {
         self.none_with(&[Attribute::Id(id.to_owned())], key)
     }
 
-    /// # Errors
-    ///
-    /// [`Pkcs11Error::NoPublicKey`] if a private key of an identity has this id, and no public
-    /// one. Within a login.
-    pub(super) fn must_not_be_half(self, id: &[u8]) -> Result<(), Pkcs11Error> {
-        let pair = self.pair(id)?;
-        let [private] = pair.private.as_slice() else { return Ok(()) };
-        let key_type = self.read(*private, AttributeType::KeyType)?.and_then(number);
-        match pair.public.is_empty() && key_type.and_then(of_key_type).is_some() {
-            true => Err(Pkcs11Error::NoPublicKey {
-                token: self.token.name(),
-                key: with_id(id),
-                of_identity: true,
-            }),
-            false => Ok(()),
-        }
-    }
-
     fn none_with(self, named: &[Attribute], wanted: String) -> Result<Pkcs11Error, Pkcs11Error> {
         let token = self.token.name();
         let nothing = Pkcs11Error::NoKey { token: token.clone(), wanted: wanted.clone() };

@@ -6,6 +6,7 @@ use cryptoki::object::ObjectHandle;
 
 use super::connection::LoginGuard;
 use super::finding::{labelled, meant, of_did, shown_at, shown_by_private, the_only};
+use super::half::must_not_be_half;
 use super::login::Meant;
 use super::object::Objects;
 use super::session::Session;
@@ -92,8 +93,8 @@ impl LoggedIn<'_> {
         self.search_for(did, None)
     }
 
-    /// The same, of a key that was at a locator: what has its id there may be its private
-    /// half alone.
+    /// The same, of a key that was at a locator: what has its id or its label there may be its
+    /// private half alone.
     pub(crate) fn search_for(
         &self,
         did: &Did,
@@ -108,7 +109,7 @@ impl LoggedIn<'_> {
             if found.is_empty()
                 && let Some(before) = before
             {
-                objects.must_not_be_half(&before.id)?;
+                must_not_be_half(objects, before, &uri)?;
             }
             the_only(found, did, vec![self.token.full_name()], true)
         })

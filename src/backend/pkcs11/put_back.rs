@@ -5,6 +5,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 
 use super::connection::LoginGuard;
 use super::failure::Failure;
+use super::half::half_of;
 use super::login::Meant;
 use super::object::{Objects, number, with_id};
 use super::point::OCTET_STRING;
@@ -61,6 +62,32 @@ impl Pkcs11Backend {
 }
 
 impl LoggedIn<'_> {
+    /// **Blocks** on the device. As [`Pkcs11Backend::write_public_key`], on this token, beside
+    /// the private key that `key` of the configuration names; if it names none, beside the
+    /// one with the id of the key that was at a locator, else with its label. Gives its
+    /// place.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn write_public_key(
+        &self,
+        before: &Pkcs11Locator,
+        did: &Did,
+    ) -> Result<Pkcs11Locator, OpenError> {
+        let uri = self.backend.config.key.clone().unwrap_or_default();
+        let session = self.token().session()?;
+        let objects = Objects { token: self.token(), session: &session };
+        let half = match half_of(objects, before, &uri)? {
+            Some(half) => half,
+            None if uri.names_a_key() => return Err(objects.none_of(&uri)?.into()),
+            None => return Err(objects.no_private_key(&before.id, None)?.into()),
+        };
+        drop(session);
+        self.put_back(&half, did)?;
+        Ok(half)
+    }
+
     fn put_back(&self, locator: &Pkcs11Locator, did: &Did) -> Result<(), OpenError> {
         let (key, id) = (did.verifying_key(), locator.id.as_slice());
         let session = self.token().writing_session()?;

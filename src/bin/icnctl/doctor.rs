@@ -11,7 +11,7 @@ use icn_identity::backend::BackendKind;
 
 use crate::args::{DoctorArgs, ShowArgs};
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{Asking, CliError};
 use crate::show;
 
 /// Prints the report; whether an identity works here.
@@ -30,6 +30,7 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
             _ => BackendKind::Pkcs11,
         },
     };
+    check_options(context, args, backend)?;
     match backend {
         #[cfg(feature = "pkcs11")]
         BackendKind::Pkcs11 => pkcs11::doctor(context, args),
@@ -40,5 +41,28 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
         #[cfg(not(feature = "tpm"))]
         BackendKind::Tpm => Err(icn_identity::error::DeviceError::NoTpm.into()),
         _ => Err(CliError::NoDevice),
+    }
+}
+
+/// That none is of another backend than the one that is looked at.
+fn check_options(
+    context: &Context,
+    args: &DoctorArgs,
+    backend: BackendKind,
+) -> Result<(), CliError> {
+    let asking = Asking::Doctor;
+    let of_token = [
+        ("--module", args.module.is_some()),
+        ("--token", args.token.is_some()),
+        ("--key", context.key.is_some()),
+        ("--probe-with-lasting-key", args.probe_with_lasting_key),
+    ];
+    let of_token = of_token.into_iter().find(|(_, given)| *given);
+    match (backend, of_token) {
+        (BackendKind::Tpm, Some((option, _))) => Err(CliError::OptionForPkcs11 { option, asking }),
+        (BackendKind::Pkcs11, _) if args.device.is_some() => {
+            Err(CliError::OptionForTpm { option: "--device", asking })
+        }
+        _ => Ok(()),
     }
 }

@@ -91,6 +91,8 @@ pub(crate) enum CliError {
     SshSignature { path: PathBuf, source: InvalidSshSignature },
     #[error("{} is a signature for a context", path.display())]
     SignatureForContext { path: PathBuf },
+    #[error("--signature takes the 64 bytes of a bare signature, and this is an SSH signature")]
+    SshSignatureGiven,
     #[error("--format did-document is for `id show`")]
     FormatOfShow,
     #[error("this identity has no DID document yet")]
@@ -147,6 +149,8 @@ pub(crate) enum CliError {
     NoNewPin { path: PathBuf },
     #[error("none of the recipients is that of the key in {}", path.display())]
     KeyOfNoRecipient { path: PathBuf },
+    #[error("the successor's key is not the one that was committed to")]
+    OtherCommitted { key: String, source: Error },
     #[error("the successor cannot be used")]
     Successor { home: PathBuf, source: Box<CliError> },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
@@ -197,6 +201,8 @@ pub(crate) enum Asking {
     Init,
     /// `id migrate`: `--to`.
     Migrate,
+    /// `backend doctor`, which looks at one device.
+    Doctor,
 }
 
 impl<E: Into<Error>> From<E> for CliError {
@@ -289,6 +295,10 @@ impl CliError {
                  for none, and is verified without --context"
             }
             Self::SignatureForContext { .. } => "name what it has to be for: --context CONTEXT",
+            Self::SshSignatureGiven => {
+                "give the file that it is in, and what it has to be for: --signature-file FILE \
+                 --context CONTEXT"
+            }
             Self::FormatOfShow => "give --format text or --format json",
             Self::NoDocument => {
                 "open it once, for example by `icnctl sign`: that makes one and signs it"
@@ -329,6 +339,14 @@ impl CliError {
             Self::OptionForPkcs11 { asking: Asking::Init, .. } => {
                 "it is for keys in tokens; `id init` takes it with --backend pkcs11"
             }
+            Self::OptionForPkcs11 { asking: Asking::Doctor, .. } => {
+                "it is for tokens, and a TPM is looked at: leave it out, or give --backend pkcs11 \
+                 and no --device"
+            }
+            Self::OptionForTpm { asking: Asking::Doctor, .. } => {
+                "it is for TPMs, and a token is looked at: leave it out, or give --backend tpm, and \
+                 nothing that names a token"
+            }
             Self::OptionForPkcs11 { asking: Asking::Migrate, .. } => {
                 "it is for keys in tokens: leave it out, or give --to pkcs11"
             }
@@ -362,6 +380,12 @@ impl CliError {
             Self::NoNewPin { .. } => {
                 "leave the new PIN out; or, to give the key one, set `pin = true` under \
                  [identity.tpm], then run the command again"
+            }
+            Self::OtherCommitted { key, .. } => {
+                return Some(format!(
+                    "name the home of the key that was committed to, by --successor: that one where \
+                     `icnctl --home DIR id show` says Key SHA-256 {key}. No other is ever valid"
+                ));
             }
             Self::KeyOfNoRecipient { .. } => {
                 "add its public key (`age-keygen -y FILE`) with --recipient, or verify with the key \
@@ -422,7 +446,7 @@ impl CliError {
                 "run it again, and type yes where it asks; without a terminal give --yes"
             }
             Self::Child { .. } => "see what it has said above",
-            Self::NoModule { asking: Asking::Init } => {
+            Self::NoModule { asking: Asking::Init | Asking::Doctor } => {
                 "give the token's module: --module PATH, or `module` under [identity.pkcs11] in \
                  icn.toml; for a TPM give --backend tpm"
             }

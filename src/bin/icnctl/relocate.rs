@@ -4,6 +4,7 @@ use std::path::Path;
 
 use icn_identity::backend::pkcs11::Pkcs11Backend;
 use icn_identity::backend::{Backend as _, BackendKind, Pkcs11Locator, Pkcs11Uri};
+use icn_identity::config::Pkcs11Config;
 use icn_identity::error::{DeviceError, Pkcs11Error};
 use icn_identity::evidence::DeviceIdentity;
 use icn_identity::home::{Home, Wanted};
@@ -53,6 +54,9 @@ pub(crate) fn record_shown(home: &mut Home) {
 
 /// `icnctl id write-public-key`
 pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
+    if context.key.as_ref().is_some_and(Pkcs11Uri::names_a_token) {
+        return write_public_key_to_named(context);
+    }
     let mut home = context.home()?;
     let identity = home.locate()?;
     let header = identity.header().clone();
@@ -67,6 +71,37 @@ pub(crate) fn write_public_key(context: &Context) -> Result<(), CliError> {
         || show::as_json(context, &header, &show::Device::JustMade),
         || format!("The public key of {} is on the token, at {locator}.\n", header.did()),
     )
+}
+
+/// To the token that `--key` names, wherever the key was before.
+fn write_public_key_to_named(context: &Context) -> Result<(), CliError> {
+    let header = context.header()?;
+    let Some(before) = header.locator() else {
+        let (command, backend) = ("`id write-public-key`", header.backend());
+        return Err(CliError::OnlyForTokens { command, backend });
+    };
+    let mut named = context.clone();
+    named.config.identity.pkcs11 = Some(anywhere(context, None)?);
+    let home = named.home()?;
+    let wanted = home.wants_for_new()?.pin().cloned();
+    let locator = home.write_public_key_within_login(context.source(wanted.as_ref()))?;
+    let moved = match locator == *before {
+        true => "",
+        false => "Record that the key is there: icnctl id relocate\n",
+    };
+    context.format.print(
+        || show::as_json(context, &header, &show::Device::JustMade),
+        || format!("The public key of {} is on the token, at {locator}.\n{moved}", header.did()),
+    )
+}
+
+/// The module, and no token but the one that `--key` names.
+fn anywhere(context: &Context, module: Option<&Path>) -> Result<Pkcs11Config, CliError> {
+    let mut config = context.pkcs11(module)?;
+    (config.token, config.serial, config.slot) = (None, None, None);
+    config.key_shown = false;
+    config.key = Some(context.key.clone().unwrap_or_default());
+    Ok(config)
 }
 
 /// Where the key of a DID is now, by the module that is named. No PIN is used.
@@ -101,10 +136,7 @@ pub(crate) fn hiding(
     if !not_found {
         return Ok(None);
     }
-    let mut config = context.pkcs11(module)?;
-    (config.token, config.serial, config.slot) = (None, None, None);
-    config.key_shown = false;
-    config.key = Some(context.key.clone().unwrap_or_default());
+    let mut config = anywhere(context, module)?;
     // No token at all, or several: that the key was not found says more.
     let is_named = context.key.as_ref().is_some_and(Pkcs11Uri::names_a_token);
     let one = Pkcs11Backend::open(&config).ok();

@@ -12,7 +12,7 @@ use icn_identity::migrate::Migration;
 use icn_identity::rotation::{
     KeyCommitment, MAX_FILE_LEN, RotationError, RotationReason, RotationStatement, RotationTerms,
 };
-use icn_identity::{Did, RotationChain};
+use icn_identity::{Did, Error, RotationChain};
 
 use self::report::Report;
 use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
@@ -89,7 +89,13 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     if let Some(warning) = handing_over.rotation_chain().and_then(report::ahead) {
         crate::output::say(&format!("warning: {warning}"));
     }
-    let handover = new_ready.take_over(handing_over, &terms)?;
+    let committed = handing_over.rotation_chain().and_then(|chain| chain.commitment()).copied();
+    let handover = new_ready.take_over(handing_over, &terms).map_err(|error| match committed {
+        Some(key) if is_broken(&error) => {
+            CliError::OtherCommitted { key: key.to_string(), source: error }
+        }
+        _ => error.into(),
+    })?;
     if handover.stated_before {
         crate::output::say(
             "warning: this rotation was stated before: the statement is the old one, with the time \
@@ -109,6 +115,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
             format!("{}\n{}{files}", report.as_text(), what_now(&old, &new, args, reason))
         },
     )
+}
+
+const fn is_broken(error: &Error) -> bool {
+    matches!(error, Error::Rotation(RotationError::CommitmentBroken { .. }))
 }
 
 /// What is asked for; where nothing is, and the rotation was stated before, what was stated.
@@ -219,7 +229,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
                     .print(|| report.as_json(Some(&error)), || format!("not valid: {error}\n"))?;
                 return Ok(ExitCode::from(1));
             }
-            context.format.print(|| report.as_json(None), || report.as_text())?;
+            let text = || format!("valid\n{}", report.as_text());
+            context.format.print(|| report.as_json(None), text)?;
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) if error.is_unreadable() => return Err(error.into()),

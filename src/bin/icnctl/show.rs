@@ -17,6 +17,7 @@ use icn_identity::error::{Error, ErrorKind, KeystoreError};
 use icn_identity::evidence::Fact;
 use icn_identity::keystore::{Header, Storage};
 use icn_identity::migrate::Migration;
+use icn_identity::rotation::KeyCommitment;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -159,6 +160,7 @@ fn json_of(header: &Header, device: &Device, claim: &Claim) -> Value {
         // Settings that take the device for less than it says.
         "limited_by": claim.limits,
         "public_key": public_key(header.did().verifying_key()),
+        "key_sha256": commitment(header),
         "locator": locator(header),
         "key_id": header.locator().map(|key| hex(&key.id)),
         "tpm": header.tpm().map(|object| json!({
@@ -226,6 +228,7 @@ fn as_text(header: &Header, device: &Device, claim: &Claim) -> String {
     }
     lines.push(("Storage", storage_in_words(header)));
     lines.push(("Public key", header.did().verifying_key().to_multibase()));
+    lines.push(("Key SHA-256", commitment(header)));
     lines.push(("OpenSSH", header.did().verifying_key().to_openssh()));
     lines.push(("TLS", Validity::of(header).in_words()));
     lines.push(("Instance", instance(header)));
@@ -303,6 +306,11 @@ fn as_text(header: &Header, device: &Device, claim: &Claim) -> String {
         }
     }
     text
+}
+
+/// By which a rotation names the key in advance.
+fn commitment(header: &Header) -> String {
+    KeyCommitment::to(header.did().verifying_key()).to_string()
 }
 
 /// What opens the files beside the key.

@@ -118,7 +118,10 @@ pub(crate) fn confirms(what: &str) -> io::Result<bool> {
     tcflush(&tty, QueueSelector::IFlush)?;
     (&tty).write_all(format!("{what}\nType yes to go on: ").as_bytes())?;
     let mut answer = String::new();
-    BufReader::new(&tty).take(64).read_line(&mut answer)?;
+    if BufReader::new(&tty).take(64).read_line(&mut answer)? == 0 {
+        // Nothing has ended the line of the prompt.
+        let _ = (&tty).write_all(b"\n");
+    }
     Ok(answer.trim() == "yes")
 }
 

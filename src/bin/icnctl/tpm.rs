@@ -98,6 +98,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
     // Before anybody is asked for a secret.
     identity.check_resealable()?;
+    identity.check_approver()?;
     if !wants_pin && (args.new_pin || args.new_pin_file.is_some()) {
         return Err(CliError::NoNewPin { path: context.config_path.clone() });
     }

@@ -40,6 +40,9 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
             if let (Some(path), Ok(_)) = (file, given.parse::<SshSignature>()) {
                 return Err(CliError::SignatureForContext { path: path.clone() });
             }
+            if file.is_none() && given.trim_start().starts_with("-----BEGIN SSH SIGNATURE") {
+                return Err(CliError::SshSignatureGiven);
+            }
             // `base64` breaks the line.
             let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());

@@ -3,11 +3,25 @@
 use super::Pkcs11Error;
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
+use crate::encoding::hex;
 use crate::evidence::Lockout;
 use crate::kind::ErrorKind;
-use crate::locator::Pkcs11Locator;
+use crate::locator::{Pkcs11Locator, Pkcs11Uri};
 
 impl Pkcs11Error {
+    /// The id of a URI that means no key, as a URI writes it, where it was given in the
+    /// hexadecimal that other tools print.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn id_in_hex(&self) -> Option<String> {
+        let Self::NoKey { wanted, .. } = self else { return None };
+        let uri = wanted.strip_prefix("that ")?.strip_suffix(" means")?;
+        let uri: Pkcs11Uri = uri.parse().ok()?;
+        let digits = std::str::from_utf8(uri.id()?).ok()?.replace(':', "").to_ascii_lowercase();
+        let bytes = hex::decode(&digits)?;
+        (bytes.len() > 1).then(|| bytes.iter().map(|byte| format!("%{byte:02X}")).collect())
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -57,9 +71,23 @@ impl Pkcs11Error {
             Self::NoMechanism { algorithm: AlgorithmId::P256, .. } => {
                 "use a token with CKM_ECDSA and CKM_EC_KEY_PAIR_GEN"
             }
+            Self::NoKey { .. } if self.id_in_hex().is_some() => {
+                let id = self.id_in_hex().unwrap_or_default();
+                return Some(format!(
+                    "if that id is the key's in hexadecimal, write it as a URI wants it, a % before \
+                     each two digits: id={id}"
+                ));
+            }
             Self::NoKey { .. } => {
                 "check that this is the right token: `pkcs11-tool --module MODULE --token-label TOKEN \
                  --login --list-objects` shows what it has, private keys too"
+            }
+            Self::HalfElsewhere { uri, .. } => {
+                return Some(format!(
+                    "write the public key to it, which the header knows \
+                     (`Home::write_public_key_within_login`, with `key` {uri}), then record where \
+                     the key is"
+                ));
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows \

@@ -9,7 +9,9 @@ impl TpmError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::NoDevice { device, .. } if device.starts_with("swtpm") => {
-                "start swtpm, or correct `device_path` under [identity.tpm]"
+                "start swtpm, or correct `device_path` under [identity.tpm]; if it runs, its control has \
+                 to be on the next port and on no Unix socket: `type=tcp,port=N` for its server, \
+                 `type=tcp,port=N+1` for its ctrl"
             }
             Self::NoDevice { .. } => {
                 "enable the TPM in the firmware's setup, load its driver, or correct `device_path` \

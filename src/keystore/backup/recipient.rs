@@ -107,6 +107,9 @@ impl RecoveryKeys {
         if let Some(kind) = public_key(&bytes) {
             return Err(BackupError::PublicKeyFile { path: path.to_owned(), kind }.into());
         }
+        if is_encrypted_to_a_key(&bytes) {
+            return Err(BackupError::KeyFileEncrypted { path: path.to_owned() }.into());
+        }
         if is_locked(&bytes) {
             return Err(BackupError::KeyFileLocked { path: path.to_owned() }.into());
         }
@@ -192,6 +195,12 @@ fn public_key(file: &[u8]) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(start, kind)| lines().any(|line| line.starts_with(start)).then_some(kind))
+}
+
+/// Whether age has encrypted it, and not with a passphrase. A damaged one is told when it
+/// is opened.
+fn is_encrypted_to_a_key(file: &[u8]) -> bool {
+    is_locked(file) && unarmored(file).is_ok_and(|file| is_age_file(&file))
 }
 
 /// Whether `age -p` has encrypted it, with or without `-a`.

@@ -71,6 +71,11 @@ fn a_token_that_is_gone_is_said_in_plain_words() {
     let texts = [place.as_str(), "its key is gone with it", "a new identity"];
     let ran = drill.fails(&home, &restore, &texts);
     assert!(ran.err.contains("because: no token matches"), "{}", ran.err);
+    assert!(ran.err.contains("add --relocate"), "{}", ran.err);
+    // There is no icn.toml, and no identity that could be relocated.
+    for unfit in ["[identity.pkcs11]", "id relocate", "--token", " (plug", " (correct"] {
+        assert!(!ran.err.contains(unfit), "{unfit}: {}", ran.err);
+    }
     // One of the same name is another token.
     hsm.token("node-1");
     drill.fails(&home, &restore, &texts);

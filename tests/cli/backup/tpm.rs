@@ -13,6 +13,22 @@ fn backed_up(algorithm: &str, more: &[&str]) -> (Node, Drill, String) {
     (node, drill, did)
 }
 
+/// It is not there, or another one is.
+#[test]
+fn a_tpm_that_is_gone_is_told_without_advice_for_tokens() {
+    for algorithm in BOTH {
+        let (mut node, drill, did) = backed_up(algorithm, &[]);
+        drill.make(&node.home);
+        lose(&node.home);
+        node.tpm.power_off();
+        let texts = ["bring that very device back", "`device_path`", "its key is gone with it"];
+        let ran = drill.fails(&node.home, &["--did", &did], &texts);
+        for unfit in ["--relocate", "token", "id relocate", "back ("] {
+            assert!(!ran.err.contains(unfit), "{unfit}: {}", ran.err);
+        }
+    }
+}
+
 #[test]
 fn an_identity_is_put_back_on_its_tpm() {
     for algorithm in BOTH {

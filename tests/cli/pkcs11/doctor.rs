@@ -239,6 +239,24 @@ fn a_card_that_makes_no_keys_is_fit_if_there_are_some() {
 }
 
 #[test]
+fn an_option_of_the_other_kind_of_device_is_not_passed_over() {
+    let home = Home::new();
+    let (module, device) = (support::softhsm::module(), "swtpm:host=127.0.0.1,port=1");
+    for (args, option) in [
+        (&["--module", module, "--device", device][..], "--module is for the pkcs11 backend"),
+        (&["--backend", "tpm", "--module", module], "--module is for the pkcs11 backend"),
+        (&["--device", device, "--token", "x"], "--token is for the pkcs11 backend"),
+        (&["--device", device, "--key", "pkcs11:token=x"], "--key is for the pkcs11 backend"),
+        (&["--backend", "tpm", "--probe-with-lasting-key"], "--probe-with-lasting-key is for"),
+        (&["--backend", "pkcs11", "--device", device], "--device is for the tpm backend"),
+    ] {
+        let ran = home.icnctl(&[&["backend", "doctor"], args].concat(), b"");
+        assert_eq!(ran.code, 2, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(option) && ran.err.contains("leave it out"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn what_cannot_be_listed_is_a_failure() {
     let hsm = SoftHsm::with_token("node-1");
     let home = hsm.home();

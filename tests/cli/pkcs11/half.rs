@@ -142,6 +142,33 @@ fn what_is_no_key_of_an_identity_is_said_to_be_something_else() {
     assert!(!home.path("identity.json").exists());
 }
 
+/// As `id show` and other tools print it.
+#[test]
+fn an_id_in_hexadecimal_is_told_how_a_uri_writes_it() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let shown = home.show();
+    let hex = shown["key_id"].as_str().unwrap().to_owned();
+    let pairs: Vec<_> =
+        hex.as_bytes().chunks(2).map(|it| std::str::from_utf8(it).unwrap()).collect();
+    let wanted = format!("id=%{}", pairs.join("%").to_uppercase());
+    let other = hsm.home();
+    for id in [hex.clone(), hex.to_uppercase(), pairs.join(":")] {
+        let uri = format!("pkcs11:token=node-1;id={id}?module-path={}", module());
+        for command in [
+            &["id", "init", "--key", &uri][..],
+            &["backend", "doctor", "--module", module(), "--probe", "--key", &uri],
+        ] {
+            let ran = other.icnctl(command, b"");
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(ran.code == 1 && said.contains(&wanted), "{command:?}: {said}");
+        }
+    }
+    // And so it is found.
+    let uri = format!("pkcs11:token=node-1;{wanted}?module-path={}", module());
+    other.ok(&["id", "init", "--key", &uri], b"");
+}
+
 #[test]
 fn a_token_that_is_full_or_write_protected_is_said_to_be() {
     for (code, advice) in [

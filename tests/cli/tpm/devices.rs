@@ -50,6 +50,33 @@ fn a_device_where_nobody_listens_is_no_tpm() {
     refused(&gone.tcti(), &[&format!("there is no TPM at {}", gone.tcti()), "device_path"]);
 }
 
+/// An swtpm whose control is on a Unix socket looks so.
+#[test]
+fn an_swtpm_without_a_control_on_the_next_port_is_told_where_it_has_to_be() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let device = format!("swtpm:host=127.0.0.1,port={}", listener.local_addr().unwrap().port());
+    let home = Home::new();
+    let args = ["id", "init", "--backend", "tpm", "--device", &device];
+    let texts = ["there is no TPM at ", "if it runs, its control has to be on the next port"];
+    home.fails(&args, b"", &texts);
+}
+
+#[test]
+fn the_help_says_where_a_policy_comes_from_and_what_becomes_of_backups() {
+    let home = Home::new();
+    for (command, texts) in [
+        (&["id", "reseal"][..], &["[identity.tpm] in icn.toml", "P-256", "icnctl id backup"][..]),
+        (&["tpm", "install"], &["make a new one afterwards", "id restore --approval FILE"]),
+    ] {
+        let help = home.ok(&[command, &["--help"]].concat(), b"");
+        // Wherever the lines are broken.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in texts {
+            assert!(help.contains(text), "{text}: {help}");
+        }
+    }
+}
+
 #[test]
 fn a_regular_file_and_a_directory_are_no_tpm() {
     refused("/etc/passwd", &["\"/etc/passwd\" is no TPM: it is no character device", SET_IT]);

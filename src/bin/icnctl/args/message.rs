@@ -34,7 +34,8 @@ pub(crate) struct VerifyArgs {
     /// The signature of the bare bytes, 64 bytes in base64: what `icnctl sign` prints without
     /// --context
     #[arg(long, value_name = "BASE64", required_unless_present = "signature_file")]
-    #[arg(value_parser = encoded())]
+    // One in the form of SSH begins with dashes, and is told what it is.
+    #[arg(value_parser = encoded(), allow_hyphen_values = true)]
     pub(crate) signature: Option<String>,
 
     /// What the signature must be for, if it is for a context; it is in the file --signature-file

@@ -14,7 +14,7 @@ pub(crate) enum TpmCommand {
     /// Sign PCR values for an identity, on the approver's machine; prints the approval.
     /// It cannot be taken back: it opens the key whenever the PCRs have these values
     Approve(ApproveArgs),
-    /// Put an approval where this node finds it
+    /// Put an approval where this node finds it, then make a new backup: older ones do not have it
     Install(InstallArgs),
 }
 
@@ -42,6 +42,9 @@ pub(crate) struct ApproveArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Backups that were made before do not have the approval, and are restored with it beside them (id \
+restore --approval FILE): make a new one afterwards (icnctl id backup).")]
 pub(crate) struct InstallArgs {
     /// What `icnctl tpm approve` printed; `-` or nothing for standard input
     #[arg(value_name = "APPROVAL")]
@@ -49,6 +52,12 @@ pub(crate) struct InstallArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Policy and PCRs are those of [identity.tpm] in icn.toml, with the present values: change them there \
+first. Those of a P-256 key are a part of the key: it cannot be sealed anew.
+
+Backups that were made before want the PCR values and the PIN of then: make a new one afterwards \
+(icnctl id backup), and destroy them.")]
 pub(crate) struct ResealArgs {
     /// PCR values that the keys are to open with as well, beside the present ones: as JSON, or as
     /// `tpm2_pcrread` prints them; `-` for standard input

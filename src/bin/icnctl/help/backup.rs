@@ -43,12 +43,18 @@ impl Help for BackupError {
                 return Some(format!("{help}. Then run the command again"));
             }
             Self::KeyNotThere { source, .. } => {
-                let try_first = Self::if_not_shown(source).or_else(|| source.on_the_command_line());
-                let try_first = try_first.map(|help| format!(" ({help})")).unwrap_or_default();
+                let may_be = Self::where_it_may_be(source);
+                let may_be = may_be.map(|it| format!(" {it}")).unwrap_or_default();
+                let copied = match Self::is_of_token(source) {
+                    true => {
+                        " If the key is on another token, or its token has another label now, add \
+                         --relocate."
+                    }
+                    false => "",
+                };
                 return Some(format!(
-                    "bring that very device back{try_first}, and run the command again; if the \
-                     device's own means have copied the key to another token, add --relocate. Else \
-                     its key is gone with it, and no backup restores this DID: what is left is a \
+                    "bring that very device back, and run the command again.{may_be}{copied} Else its \
+                     key is gone with it, and no backup restores this DID: what is left is a \
                      rotation by a key that was committed to in advance, or a new identity \
                      (`icnctl id init`). What was encrypted to the old one can still be read: \
                      --encryption-key-only -o FILE"

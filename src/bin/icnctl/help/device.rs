@@ -106,10 +106,18 @@ impl Help for Pkcs11Error {
                 "correct `key` under [identity.pkcs11] or --key; if the key has moved, run `icnctl \
                  id relocate`"
             }
+            Self::NoKey { .. } if self.id_in_hex().is_some() => return self.help(),
             Self::NoKey { .. } => {
                 "check that this is the right token: `pkcs11-tool --module MODULE --token-label TOKEN \
                  --login --list-objects` shows what it has. If the key is on another token, run \
                  `icnctl id relocate`"
+            }
+            Self::HalfElsewhere { uri, .. } => {
+                return Some(format!(
+                    "write the public key to it, which the header knows, if the private key proves \
+                     to be its own: icnctl id write-public-key --key '{uri}'; then record that it is \
+                     there: icnctl id relocate"
+                ));
             }
             Self::NoPublicKey { of_identity: true, .. } => {
                 "write the public key back, which the header knows: icnctl id write-public-key"
@@ -144,7 +152,8 @@ impl Help for Pkcs11Error {
                 "plug in or restore the token; one that shows no key without a login is searched \
                  with the PIN if it is the only one, and has the label or the serial number of the \
                  one before. Name another: --key 'pkcs11:token=LABEL'. If the token has the private \
-                 key and lost the public one, run `icnctl id write-public-key`"
+                 key and lost the public one, run `icnctl id write-public-key`; if that is another token \
+                 than before, with --key 'pkcs11:token=LABEL'"
             }
             Self::NotFound { logged_in: true, .. } => {
                 "check that this is the right token: within a login it shows every key that it has; \
@@ -175,14 +184,12 @@ impl Help for Pkcs11Error {
                  any use"
             }
             Self::LabelTaken { keys, .. } if !keys.is_empty() => {
-                let each: Vec<_> = keys
-                    .iter()
-                    .map(|(did, place)| format!("for {did} add --key '{place}' to this command"))
-                    .collect();
+                let each: Vec<_> =
+                    keys.iter().map(|(did, place)| format!("for {did} --key '{place}'")).collect();
                 return Some(format!(
                     "if it is the key of an identity whose files were lost, restore them: icnctl id \
-                     restore FILE --identity-file KEYFILE. Without a backup take the key that is there: {}. A new key is another \
-                     DID, and has to have another label: --key-label",
+                     restore FILE --identity-file KEYFILE. Without a backup take the key that is there, by this \
+                     command with this as its only --key: {}. A new key is another DID, and has to have another label: --key-label",
                     each.join(", or ")
                 ));
             }

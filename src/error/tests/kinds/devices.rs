@@ -116,6 +116,7 @@ fn of_tokens() {
         "fault/pkcs11.rs",
         vec![
             (E::NoPublicKey { token: t(), key: "x".into(), of_identity: true }, K::Damaged),
+            (E::HalfElsewhere { token: t(), key: "x".into(), uri: "x".into() }, K::Damaged),
             (E::NoPrivateKey { token: t(), key: "x".into() }, K::NotFound),
             (
                 E::OtherKind { token: t(), key: "x".into(), found: "an RSA key".into() },

@@ -295,6 +295,7 @@ fn of_backups() {
             (E::KeyFile { path: path(), source: no_file.into() }, K::NotFound),
             (E::NoKey { path: path() }, K::InvalidInput),
             (E::KeyFileLocked { path: path() }, K::CredentialMissing),
+            (E::KeyFileEncrypted { path: path() }, K::InvalidInput),
             (E::KeyFilePassphrase { path: path() }, K::WrongCredential),
             (E::OtherKey, K::OtherIdentity),
             (E::Damaged(boxed()), K::Damaged),
