@@ -1,6 +1,8 @@
 //! What is known to be wrong is said before a secret is asked for. Where there is nobody to
 //! be asked, a question is an error of its own: none of these commands may come to it.
 
+mod second;
+
 use std::process::Command;
 
 use support::home::{Home, PASSPHRASE, Ran, on_a_terminal, run, write_private};
@@ -170,59 +172,6 @@ fn of_a_software_identity_everything_is_said_before_its_passphrase_is_asked_for(
     says(&empty, &["id", "init"], &["is not safe to use", "chmod 700"]);
     empty.chmod("", 0o700);
     asks(&empty, &["id", "init"]);
-}
-
-#[test]
-fn an_epoch_that_is_over_or_too_late_is_said_before_a_passphrase_is_asked_for() {
-    let home = software();
-    home.ok(&["id", "renew", "--all-instances"], b"");
-    says(&home, &["id", "renew", "--epoch", "5"], &["epoch 5", "join the epoch that"]);
-    let late = "999999999999999";
-    says(&home, &["id", "renew", "--epoch", late], &[late, "give the epoch exactly"]);
-    let now = home.show()["tls"]["epoch"].to_string();
-    asks(&home, &["id", "renew", "--epoch", &now]);
-}
-
-#[test]
-fn a_commitment_to_a_key_that_is_used_is_said_before_a_passphrase_is_asked_for() {
-    let (old, new) = (software(), software());
-    let successor = new.path("").to_str().unwrap().to_owned();
-    let create = ["id", "rotation", "create", "--reason", "manual", "--successor", &successor];
-    for used in [&old, &new] {
-        let did = used.show()["did"].as_str().unwrap().to_owned();
-        let args = [&create[..], &["--commit-next", &did]].concat();
-        says(&old, &args, &["cannot be committed to: it has been used", &did]);
-    }
-    asks(&old, &create);
-}
-
-#[test]
-fn a_keystore_of_an_older_version_is_not_opened_for_a_new_passphrase_that_is_not_there() {
-    let home = Home::new();
-    let old = software();
-    // Of an older version or not: it is read first whether it is an age file.
-    let file = old.path("identity.age").to_str().unwrap().to_owned();
-    let missing = home.beside("missing").to_str().unwrap().to_owned();
-    let empty = beside(&home, "empty", "");
-    for (new, wanted) in [(&missing, "No such file or directory"), (&empty, "is empty")] {
-        says(&home, &["id", "import", &file, "--new-passphrase-file", new], &[wanted]);
-    }
-    asks(&home, &["id", "import", &file]);
-}
-
-/// It takes a scrypt to know, and nobody types a new one twice for that.
-#[test]
-fn a_wrong_passphrase_is_said_before_a_new_one_is_asked_for() {
-    let home = software();
-    let mut change = home.command(&["id", "change-passphrase"]);
-    change.env_remove("ICN_PASSPHRASE");
-    let ran = on_a_terminal(&change, "a wrong one\n");
-    let said = format!("{}{}", ran.out, ran.err);
-    assert!(said.contains("Passphrase: ") && said.contains("does not open this key"), "{said}");
-    assert!(!said.contains("New passphrase"), "{said}");
-    let ran = on_a_terminal(&change, &format!("{PASSPHRASE}\nanother horse\nanother horse\n"));
-    assert!(ran.out.contains("is changed"), "{}{}", ran.out, ran.err);
-    home.with("ICN_PASSPHRASE", "another horse").ok(&["sign"], b"hello");
 }
 
 /// The recovery key has a passphrase of its own, which is asked for last.

@@ -166,17 +166,18 @@ impl Context {
         source.and_passphrase(passphrase.source_kept(file, terminal, kept_passphrase))
     }
 
+    /// That the files which are named for credentials are there, before a person is asked for
+    /// another one.
+    pub(crate) fn check_files(&self) -> Result<(), CliError> {
+        let named = [&self.pin_file, &self.passphrase_file];
+        named.into_iter().flatten().try_for_each(|file| check_file(file))
+    }
+
     /// That a PIN can be had where it will come from, as far as that shows before it is wanted.
     pub(crate) fn check_pin_source(&self) -> Result<(), CliError> {
         let Asked { what, flag, variable } = self.asked(PIN);
         match self.pin_file.as_deref() {
-            Some(file) if standard::is_input(file) || FromPipe::is_one(file) => Ok(()),
-            Some(file) => {
-                let what = file.display().to_string();
-                std::fs::File::open(file)
-                    .map(drop)
-                    .map_err(|source| CliError::Input { what, source })
-            }
+            Some(file) => check_file(file),
             None if !variable.is_empty() && std::env::var_os(variable).is_some() => Ok(()),
             None => terminal::check_there().map_err(|source| CliError::NoCredential {
                 what,
@@ -238,6 +239,19 @@ impl Context {
     pub(crate) fn passphrase(&self, prompt: &str) -> Result<Passphrase, CliError> {
         let file = self.passphrase_file.as_deref();
         Ok(PASSPHRASE.source(file, PASSPHRASE.at_terminal(prompt)).passphrase()?)
+    }
+}
+
+/// What comes by a pipe is read once, when it is wanted.
+fn check_file(file: &Path) -> Result<(), CliError> {
+    let is_piped = standard::is_input(file) || FromPipe::is_one(file);
+    let what = || file.display().to_string();
+    let failed = |source| CliError::Input { what: what(), source };
+    match std::fs::metadata(file) {
+        _ if is_piped => Ok(()),
+        Ok(metadata) if !metadata.is_file() => Ok(()),
+        Ok(_) => std::fs::File::open(file).map(drop).map_err(failed),
+        Err(source) => Err(failed(source)),
     }
 }
 

@@ -79,7 +79,10 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
         let plan = Migration::plan(&home, &request).map_err(of_a_new_key)?;
         return report::plan(context, &plan);
     }
-    let mut person = Person::new(&old, &target(context, args, &request, status.as_ref()));
+    let new = target(context, args, &request, status.as_ref());
+    old.check_files()?;
+    new.check_files()?;
+    let mut person = Person::new(&old, &new);
     let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person));
     match (&migrated, keystore) {
         (Err(_), Some(file)) => from_keystore::say_what_stays(context, file),

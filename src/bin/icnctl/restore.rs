@@ -31,6 +31,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
         // Before anybody is asked for a secret.
         context.store().check_vacant()?;
         check_clock()?;
+        context.check_files()?;
     }
     #[cfg(feature = "tpm")]
     let approval = args.approval.as_deref().map(crate::tpm::approval).transpose()?;

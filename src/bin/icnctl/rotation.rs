@@ -79,6 +79,8 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     for identity in [&old_identity, &new_identity] {
         identity.check_opens()?;
     }
+    old.check_files()?;
+    new.check_files()?;
     let (of_old, of_new) = (old.source_of(&old_identity), new.source_of(&new_identity));
     let (old_ready, new_ready) = (old_identity.ask(of_old)?, new_identity.ask(of_new)?);
     // Nothing of the old identity is changed, but for the note.

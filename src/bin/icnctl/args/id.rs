@@ -38,8 +38,8 @@ pub(crate) enum IdCommand {
     },
     /// Find the identity's key again, on a token that was restored, cloned or renamed
     Relocate(RelocateArgs),
-    /// Write the public key back to the token that has only the private key left; the private key
-    /// has to sign for it first
+    /// Write the public key back to the token that has only the private key left, or to another that
+    /// --key names; the private key has to sign for it first
     WritePublicKey,
     /// Move the identity into a token or TPM, or from one to another, step by step; look at how far
     /// that is, undo it, or end it
