@@ -13,7 +13,7 @@ mod rate;
 mod request;
 mod reserved;
 
-pub use self::challenge::{prove, verify_proof};
+pub use self::challenge::{prove, verify_key, verify_proof};
 #[cfg(feature = "keystore")]
 pub use self::policy::{Call, Client, Denied, Policy};
 pub use self::problem::ProblemCode;

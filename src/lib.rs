@@ -146,6 +146,8 @@ pub mod manual {
     pub mod keystore {}
     #[doc = include_str!("../docs/migration.md")]
     pub mod migration {}
+    #[doc = include_str!("../docs/operations.md")]
+    pub mod operations {}
     #[doc = include_str!("../docs/rotation.md")]
     pub mod rotation {}
     #[doc = include_str!("../docs/signing.md")]

@@ -6,7 +6,8 @@
 
 use crate::algorithm::{BadSignature, Signature};
 use crate::did::Did;
-use crate::fault::SignError;
+use crate::fault::{OpenError, SignError};
+use crate::key::prove_possession;
 use crate::signer::{DidSigner, sign_statement};
 use crate::statement::{Purpose, Statement};
 
@@ -30,6 +31,17 @@ pub fn prove<S: DidSigner + ?Sized>(
     uid: u32,
 ) -> Result<Signature, SignError> {
     sign_statement(signer, &statement(signer.did(), nonce, uid))
+}
+
+/// **Blocks** while a device signs. Shows to ourselves that a signer has the key of its DID,
+/// by a challenge that nobody else chose.
+///
+/// # Errors
+///
+/// [`OpenError::Challenge`] if it does not sign, and [`OpenError::NotItsKey`] if it signs with
+/// another key.
+pub fn verify_key<S: DidSigner + ?Sized>(signer: &S) -> Result<(), OpenError> {
+    prove_possession(signer.did().verifying_key(), |challenge| sign_statement(signer, challenge))
 }
 
 /// Verifies what [`prove`] gives: that the other end has the key of `did`, or has just asked
@@ -61,6 +73,7 @@ mod tests {
         assert!(verify_proof(other.did(), &[7; 32], 1001, &proof).is_err());
         assert!(verify_proof(key.did(), &[8; 32], 1001, &proof).is_err());
         assert!(verify_proof(key.did(), &[7; 32], 1002, &proof).is_err());
+        verify_key(&key).unwrap();
         // Nobody is given it by the call that signs what a caller chooses.
         assert!(matches!(
             key.sign(&statement(key.did(), &[7; 32], 1001)),

@@ -61,7 +61,7 @@ const FUNCTIONS: [(&str, &str); 36] = [
     ("LegacyIdentity", "read decrypt"),
     ("Plaintext", "save copy_to"),
     ("Prompt", "ask"),
-    ("", "prove read_credentials"),
+    ("", "prove read_credentials verify_key"),
     ("MigrationRequest", "going_on"),
     ("Staged", "write_credentials"),
     ("ReadForContext", "read read_to_verify"),

@@ -149,3 +149,10 @@ fn no_modules_of_the_command_line_go_round_in_a_circle() {
     assert!(house.files.len() > 30, "only {} files", house.files.len());
     nothing(&circles(&house));
 }
+
+#[test]
+fn no_modules_of_the_daemon_go_round_in_a_circle() {
+    let house = House::new("src/bin/icnd/main.rs", &sources("src/bin/icnd"));
+    assert!(house.files.len() > 10, "only {} files", house.files.len());
+    nothing(&circles(&house));
+}

@@ -4,6 +4,8 @@
 //! foreground group. Only the echo is off while we ask, and on again whatever ends
 //! that. In the background we stop, as every program that wants the terminal.
 
+// `icnd` has this file, too.
+#[path = "terminal/signals.rs"]
 mod signals;
 
 use std::fs::{File, OpenOptions};

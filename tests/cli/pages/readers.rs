@@ -38,7 +38,9 @@ fn toml(text: &str) -> Option<String> {
     };
     let tables: Vec<&str> = document.iter().map(|(table, _)| table).collect();
     match tables.as_slice() {
-        ["identity"] => Config::parse(text).err().map(|error| format!("{error}: {error:?}")),
+        ["identity"] | ["daemon"] => {
+            Config::parse(text).err().map(|error| format!("{error}: {error:?}"))
+        }
         ["profile"] => cargo(&document),
         _ => Some(format!("nothing here reads {tables:?}")),
     }

@@ -49,6 +49,7 @@ impl Machine {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(this.path(directory)).unwrap();
         }
         symlink(icnctl().get_program(), this.path("bin/icnctl")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_icnd"), this.path("bin/icnd")).unwrap();
         // Demands that what a page wants installed is there, so that the names are right.
         this.program("apt-get", "[ \"$1\" = install ] && shift && exec dpkg-query -W \"$@\"");
         // Changes nobody. Group and user have to exist.

@@ -1,0 +1,261 @@
+//! The calls of `/v1`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use icn_identity::DidSignerExt as _;
+use icn_identity::audit::{Event, MessageHash, RequestId};
+use icn_identity::bundle::EncryptedHeader;
+use icn_identity::config::ClientRule;
+use icn_identity::daemon::{
+    Call, Policy, ProblemCode, SignRequest, ToSign, UnlockRequest, parse_challenge, parse_decrypt,
+    parse_lock, parse_sign_raw, prove,
+};
+use icn_identity::signer::ReadForContext;
+use icn_identity::sshsig::is_context;
+use serde_json::{Value, json};
+
+use crate::credential;
+use crate::door::{Door, Open};
+use crate::line::Line;
+use crate::peer::Peer;
+use crate::problem::Problem;
+use crate::status;
+
+type Answer = Result<Response<Body>, Problem>;
+
+pub(crate) fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/did-document", get(document))
+        .route("/v1/rotation-chain", get(chain))
+        .route("/v1/challenge", post(challenge))
+        .route("/v1/sign", post(sign))
+        .route("/v1/sign-raw", post(sign_raw))
+        .route("/v1/decrypt", post(decrypt))
+        .route("/v1/lock", post(lock))
+        .route("/v1/unlock", post(unlock))
+        .fallback(async || Problem::new(ProblemCode::NotFound, "there is no such call"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(ProblemCode::MethodNotAllowed, "this call is made by another method")
+        })
+        .with_state(door)
+}
+
+/// A request of a client.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) request: RequestId,
+}
+
+impl Asked {
+    fn line(&self, event: Event, rule: &ClientRule) -> Line {
+        let requester = self.peer.requester.clone();
+        Line::new(event, self.request, self.peer.uid, requester).with_client(&rule.name)
+    }
+}
+
+impl Door {
+    /// Whether the client may have this done; if not, that is written down.
+    async fn permit(&self, asked: &Asked, event: Event, call: &Call<'_>) -> Result<Line, Problem> {
+        let (uid, gid) = (asked.peer.uid, asked.peer.gid);
+        let denied = |denied| Problem::denied(&denied, uid, gid);
+        let client = asked.policy.client(uid, gid).map_err(denied)?;
+        let mut line = asked.line(event, client.rule());
+        if let Call::Sign { context } = call {
+            line = line.with_context(context);
+        }
+        match client.check(call, Instant::now()).map_err(denied) {
+            Ok(()) => Ok(line),
+            Err(problem) => {
+                self.refuse(&line, &problem).await?;
+                Err(problem)
+            }
+        }
+    }
+
+    /// The key, if it is open; if not, that is written down.
+    async fn key(&self, line: &Line) -> Result<Arc<Open>, Problem> {
+        let Some(open) = self.opened() else {
+            let problem = Problem::locked();
+            self.refuse(line, &problem).await?;
+            return Err(problem);
+        };
+        Ok(open)
+    }
+
+    /// What needs no key is written down where that is configured.
+    async fn permit_reading(&self, asked: &Asked) -> Result<(), Problem> {
+        let line = self.permit(asked, Event::Read, &Call::Public).await?;
+        if self.logs_all() {
+            self.record(line.entry(crate::line::Outcome::Allowed)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn status(State(door): State<Arc<Door>>, Extension(asked): Extension<Asked>) -> Answer {
+    door.permit_reading(&asked).await?;
+    let rule = asked.policy.client(asked.peer.uid, asked.peer.gid).ok().map(|client| client.rule());
+    Ok(json_of(&status::of(&door, rule)))
+}
+
+async fn document(State(door): State<Arc<Door>>, Extension(asked): Extension<Asked>) -> Answer {
+    door.permit_reading(&asked).await?;
+    let document = match door.opened() {
+        Some(open) => open.bundle.did_document(),
+        None => {
+            let place = door.place.clone();
+            let read =
+                move || Ok::<_, icn_identity::Error>(place.open()?.header()?.did_document()?);
+            let read = tokio::task::spawn_blocking(read).await;
+            read.ok().and_then(Result::ok).flatten()
+        }
+    };
+    let document = document.ok_or_else(|| {
+        Problem::new(ProblemCode::NotFound, "this identity has no DID document yet")
+    })?;
+    document.to_json().map(text).map_err(|_| Problem::internal("the document cannot be written"))
+}
+
+async fn chain(State(door): State<Arc<Door>>, Extension(asked): Extension<Asked>) -> Answer {
+    door.permit_reading(&asked).await?;
+    let open = door.opened().ok_or_else(Problem::locked)?;
+    open.chain.clone().map(text).ok_or_else(|| {
+        Problem::new(ProblemCode::NotFound, "this identity has taken over from no other one")
+    })
+}
+
+async fn challenge(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    let nonce = parse_challenge(&body).map_err(Problem::malformed)?;
+    let line = door.permit(&asked, Event::Verify, &Call::Public).await?;
+    let open = door.key(&line).await?;
+    let uid = asked.peer.uid;
+    let line = line.with_message(open.audit_key.tag(&MessageHash::of(&nonce)));
+    let proof = door.use_key(open, &line, move |open| Ok(prove(&open.bundle, &nonce, uid)?));
+    let signature = STANDARD.encode(proof.await?.as_bytes());
+    Ok(json_of(&json!({ "did": door.did, "uid": uid, "signature": signature })))
+}
+
+async fn sign(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    let SignRequest { context, message, .. } =
+        SignRequest::parse(&body).map_err(Problem::malformed)?;
+    if !is_context(&context) {
+        return Err(Problem::malformed("a context has 1 to 1024 bytes, and no control characters"));
+    }
+    let line = door.permit(&asked, Event::Sign, &Call::Sign { context: &context }).await?;
+    let open = door.key(&line).await?;
+    let (hash, line) = match &message {
+        ToSign::Message(message) => (MessageHash::of(message), line.with_length(message.len())),
+        ToSign::Sha512(digest) => (MessageHash::from_sha512(*digest), line),
+        _ => return Err(Problem::malformed("this form of a message is not known")),
+    };
+    let line = line.with_message(open.audit_key.tag(&hash));
+    let signed = door.use_key(open, &line, move |open| {
+        Ok(match message {
+            ToSign::Sha512(digest) => {
+                open.bundle.sign_read_for(&ReadForContext::from_sha512(&context, &digest)?)?
+            }
+            ToSign::Message(message) => open.bundle.sign_for(&context, &message)?,
+            _ => open.bundle.sign_for(&context, &[])?,
+        })
+    });
+    let signature = signed.await?.to_string();
+    Ok(json_of(&json!({ "did": door.did, "signature": signature })))
+}
+
+async fn sign_raw(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    let message = parse_sign_raw(&body).map_err(Problem::malformed)?;
+    let line = door.permit(&asked, Event::SignRaw, &Call::SignRaw { message: &message }).await?;
+    let open = door.key(&line).await?;
+    let tag = open.audit_key.tag(&MessageHash::of(&message));
+    let line = line.with_message(tag).with_length(message.len());
+    let signed = door.use_key(open, &line, move |open| Ok(open.bundle.sign(&message)?));
+    let signature = STANDARD.encode(signed.await?.as_bytes());
+    Ok(json_of(&json!({ "did": door.did, "signature": signature })))
+}
+
+async fn decrypt(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    let header = parse_decrypt(&body).map_err(Problem::malformed)?;
+    let line = door.permit(&asked, Event::Decrypt, &Call::Decrypt).await?;
+    let encrypted = EncryptedHeader::parse(header.as_bytes());
+    let encrypted = encrypted.map_err(|error| Problem::malformed(error.to_string()))?;
+    let open = door.key(&line).await?;
+    let tag = open.audit_key.tag(&MessageHash::of(header.as_bytes()));
+    let line = line.with_message(tag).with_length(header.len());
+    let opened = door.use_key(open, &line, move |open| Ok(open.bundle.open_header(encrypted)?));
+    let key = opened.await?;
+    Ok(json_of(&json!({
+        "did": door.did,
+        "file_key": STANDARD.encode(key.expose()),
+        "retired": key.retired_key().map(|key| key.did()),
+    })))
+}
+
+async fn lock(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    parse_lock(&body).map_err(Problem::malformed)?;
+    let line = door.permit(&asked, Event::Lock, &Call::Admin).await?;
+    door.record(line.entry(crate::line::Outcome::Allowed)).await?;
+    if !door.lock().await {
+        return Err(Problem::internal("the key is still at work, and is gone when it has ended"));
+    }
+    Ok(json_of(&json!({ "state": "locked" })))
+}
+
+async fn unlock(
+    State(door): State<Arc<Door>>,
+    Extension(asked): Extension<Asked>,
+    body: Bytes,
+) -> Answer {
+    let request = UnlockRequest::parse(&body).map_err(Problem::malformed);
+    drop(body);
+    let line = door.permit(&asked, Event::Unlock, &Call::Admin).await?;
+    let source = credential::of_request(request?);
+    // Whoever does not wait for the end finds it unlocked: what was sent is used.
+    let unlocked = tokio::spawn(async move { door.unlock(source, &line).await }).await;
+    unlocked.unwrap_or_else(|_| Err(Problem::internal("the identity was not opened")))?;
+    let mut response = json_of(&json!({ "state": "unlocked" }));
+    // What was read of the connection goes away with it.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(response)
+}
+
+fn json_of(value: &Value) -> Response<Body> {
+    text(value.to_string())
+}
+
+/// JSON that is written already.
+fn text(json: String) -> Response<Body> {
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
+}

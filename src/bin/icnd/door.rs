@@ -1,0 +1,320 @@
+//! The key and what stands before it: policy, audit log, queue.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
+use icn_identity::backend::BackendKind;
+use icn_identity::config::Config;
+use icn_identity::daemon::{Policy, ProblemCode, verify_key};
+use icn_identity::home::{CredentialSource, Home, HomeOptions};
+use icn_identity::{Did, DidKey, Error, IdentityBundle};
+use tokio::sync::Semaphore;
+
+use crate::line::{Line, Outcome};
+use crate::problem::Problem;
+use crate::refusals::Refusals;
+
+/// How long `lock` and the end wait for those who are at work with the key.
+const AT_WORK: Duration = Duration::from_secs(10);
+
+/// An identity that is open.
+pub(crate) struct Open {
+    pub(crate) bundle: IdentityBundle<DidKey>,
+    pub(crate) audit_key: AuditKey,
+    /// As JSON.
+    pub(crate) chain: Option<String>,
+}
+
+/// Where the identity is, for each time that it is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) home: PathBuf,
+    pub(crate) config: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn open(&self) -> Result<Home, Error> {
+        let options = HomeOptions::new().with_config_file(&self.config);
+        match state_directory() {
+            Some(directory) => options.with_state_directory(directory),
+            None => options,
+        }
+        .open(&self.home)
+    }
+}
+
+/// Where all homes of this user note which PINs a device has refused, as `icnctl` does.
+fn state_directory() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = set("XDG_STATE_HOME");
+    state
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("icn-identity"))
+}
+
+pub(crate) struct Door {
+    pub(crate) backend: BackendKind,
+    pub(crate) did: Did,
+    pub(crate) place: Place,
+    pub(crate) audit: AuditLog,
+    open: RwLock<Option<Arc<Open>>>,
+    policy: RwLock<Arc<Policy>>,
+    logs_all: AtomicBool,
+    verified_at: RwLock<Option<SystemTime>>,
+    pub(crate) refusals: Refusals,
+    stopping: AtomicBool,
+    /// For those who wait for the key, and those who have it.
+    queue: Arc<Semaphore>,
+    /// For those who have it.
+    key: Arc<Semaphore>,
+    /// One lock or unlock at a time.
+    turning: tokio::sync::Mutex<()>,
+}
+
+impl Door {
+    pub(crate) fn new(did: Did, place: Place, config: &Config, audit: AuditLog) -> Self {
+        let sessions = config.identity.pkcs11.as_ref().and_then(|token| token.sessions);
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_once = sessions.map_or(cores, |sessions| usize::from(sessions.get()));
+        let queued = usize::try_from(config.daemon.max_queued).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            backend: config.identity.backend,
+            did,
+            place,
+            audit,
+            open: RwLock::new(None),
+            policy: RwLock::new(Arc::new(Policy::new(&config.daemon))),
+            logs_all: AtomicBool::new(config.logs_all_operations()),
+            verified_at: RwLock::new(None),
+            refusals: Refusals::default(),
+            stopping: AtomicBool::new(false),
+            queue: Arc::new(Semaphore::new(
+                queued.saturating_add(at_once).min(Semaphore::MAX_PERMITS),
+            )),
+            key: Arc::new(Semaphore::new(at_once)),
+            turning: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn logs_all(&self) -> bool {
+        self.logs_all.load(Ordering::Relaxed)
+    }
+
+    /// Clients and what they may, as it is configured now.
+    pub(crate) fn reload(&self, config: &Config) {
+        let policy = Arc::new(Policy::new(&config.daemon));
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+        self.logs_all.store(config.logs_all_operations(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn opened(&self) -> Option<Arc<Open>> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn verified_at(&self) -> Option<SystemTime> {
+        *self.verified_at.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line of the audit log, on the disk when this is done.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), Problem> {
+        let log = self.audit.clone();
+        let written = tokio::task::spawn_blocking(move || log.append(entry)).await;
+        match written {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Problem::audit(&error)),
+            Err(_) => Err(Problem::internal("the audit log could not be written")),
+        }
+    }
+
+    /// Writes down that a request is refused, unless that were too many lines.
+    pub(crate) async fn refuse(&self, line: &Line, problem: &Problem) -> Result<(), Problem> {
+        if !self.refusals.admit(line.uid(), Instant::now()) {
+            return Ok(());
+        }
+        self.record(line.entry(Outcome::Refused(problem.code))).await
+    }
+
+    /// Uses the key: with a line before it is used, and another one if that fails.
+    pub(crate) async fn use_key<T: Send + 'static>(
+        &self,
+        open: Arc<Open>,
+        line: &Line,
+        work: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Ok(place) = self.queue.clone().try_acquire_owned() else {
+            let problem = Problem::new(ProblemCode::Busy, "too many requests wait for the key")
+                .with_help("wait, then ask again");
+            self.refuse(line, &problem).await?;
+            return Err(problem);
+        };
+        self.record(line.entry(Outcome::Allowed)).await?;
+        let abandoned = Abandoned { log: &self.audit, line: Some(line) };
+        let turn = self.key.clone().acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&open);
+            drop((open, turn, place));
+            done
+        });
+        let done = done.await;
+        abandoned.forget();
+        let problem = match done {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => {
+                tracing::warn!("the key could not be used: {}", told(&error));
+                Problem::of_key(&error)
+            }
+            Err(_) => Problem::internal("the key could not be used"),
+        };
+        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        Err(problem)
+    }
+
+    /// Opens the identity, and verifies that its key signs. Also where it is open already:
+    /// nothing is sent then.
+    pub(crate) async fn unlock(
+        &self,
+        source: CredentialSource<'static>,
+        line: &Line,
+    ) -> Result<(), Problem> {
+        let _turn = self.turning.lock().await;
+        if self.opened().is_some() {
+            return Ok(());
+        }
+        self.record(line.entry(Outcome::Allowed)).await?;
+        let (place, did) = (self.place.clone(), self.did.clone());
+        let opened = tokio::task::spawn_blocking(move || open(&place, &did, source)).await;
+        let problem = match opened {
+            Ok(Ok(open)) => {
+                self.put(open);
+                return Ok(());
+            }
+            Ok(Err(error)) => {
+                tracing::error!("the identity was not opened: {}", told(&error));
+                Problem::of_key(&error)
+            }
+            Err(_) => Problem::internal("the identity was not opened"),
+        };
+        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        Err(problem)
+    }
+
+    /// What was opened and has signed a challenge.
+    pub(crate) fn put(&self, open: Open) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(open));
+        *self.verified_at.write().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+    }
+
+    /// Drops the keys; waits for those who are at work with them. Whether they are gone.
+    pub(crate) async fn lock(&self) -> bool {
+        let _turn = self.turning.lock().await;
+        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut open) = open else { return true };
+        let start = Instant::now();
+        loop {
+            match Arc::try_unwrap(open) {
+                Ok(open) => {
+                    // A device is told, which may take its time.
+                    return tokio::task::spawn_blocking(move || drop(open)).await.is_ok();
+                }
+                Err(_) if start.elapsed() > AT_WORK => return false,
+                Err(shared) => open = shared,
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Proves to itself that the key is there.
+    pub(crate) async fn verify(&self) -> Result<(), Problem> {
+        let Some(open) = self.opened() else { return Ok(()) };
+        let line = Line::own(Event::Verify, fresh()?);
+        self.use_key(open, &line, |open| Ok(verify_key(&open.bundle)?)).await?;
+        *self.verified_at.write().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+        Ok(())
+    }
+
+    /// Renews the certificate if that is due.
+    pub(crate) async fn renew(&self) -> Result<(), Problem> {
+        let Some(open) = self.opened() else { return Ok(()) };
+        if !open.bundle.wants_renewal(SystemTime::now()) {
+            return Ok(());
+        }
+        let line = Line::own(Event::Renew, fresh()?);
+        let renew = |open: &Open| Ok(open.bundle.renew_if_due(SystemTime::now())?);
+        self.use_key(open, &line, renew).await.map(drop)
+    }
+}
+
+/// A use whose answer nobody waits for any more: it leaves a second line, too.
+struct Abandoned<'a> {
+    log: &'a AuditLog,
+    line: Option<&'a Line>,
+}
+
+impl Abandoned<'_> {
+    fn forget(mut self) {
+        self.line = None;
+    }
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        let Some(line) = self.line else { return };
+        let (log, entry) = (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline)));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = log.append(entry) {
+                tracing::error!("the audit log cannot be written: {}", told(&error));
+            }
+        });
+    }
+}
+
+pub(crate) fn fresh() -> Result<RequestId, Problem> {
+    RequestId::fresh().map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// Blocks. Sends the credential once, and has a challenge signed.
+pub(crate) fn open(place: &Place, did: &Did, source: CredentialSource<'_>) -> Result<Open, Error> {
+    let opened = place.open()?.unlock(source)?;
+    if let Some(error) = &opened.renewal_failed {
+        tracing::warn!("the certificate was not renewed: {}", told(error));
+    }
+    if opened.bundle.did() != did {
+        let (expected, found) = (did.clone(), opened.bundle.did().clone());
+        return Err(
+            icn_identity::rotation::RotationError::NotThisIdentity { expected, found }.into()
+        );
+    }
+    verify_key(&opened.bundle)?;
+    let chain = opened.rotation_chain()?.map(|chain| chain.to_json());
+    let chain = chain.and_then(|json| String::from_utf8(json).ok());
+    let audit_key = AuditKey::of(&opened.bundle);
+    Ok(Open { bundle: opened.bundle, audit_key, chain })
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

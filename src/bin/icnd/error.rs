@@ -1,0 +1,85 @@
+//! Why `icnd` did not start.
+
+use std::error::Error as StdError;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use icn_identity::Error;
+use icn_identity::audit::AuditError;
+
+/// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
+/// `RestartPreventExitStatus=77`, so that no restart spends another try.
+const WRONG_CREDENTIAL: u8 = 77;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Identity(#[from] Error),
+    #[error("the audit log cannot be used")]
+    Audit(#[from] AuditError),
+    #[error("there is no home directory to look for the identity in")]
+    NoHome,
+    #[error("{holder} serves this identity already")]
+    Running { holder: String },
+    #[error("a process listens on {} already", path.display())]
+    SocketInUse { path: PathBuf },
+    #[error("{} is there already, and is no socket", path.display())]
+    NotASocket { path: PathBuf },
+    #[error("the path of the socket is longer than a socket may have: {}", path.display())]
+    LongPath { path: PathBuf },
+    #[error("cannot {what} {}", path.display())]
+    File { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {what}")]
+    System { what: &'static str, source: io::Error },
+}
+
+impl StartError {
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Identity(error) => return error.help(),
+            Self::Audit(error) => return error.help(),
+            Self::NoHome => "name the directory of the identity: icnd --home DIR",
+            Self::Running { .. } => {
+                "stop it first, or leave it running: one icnd serves an identity"
+            }
+            Self::SocketInUse { .. } => {
+                "stop that process, or name another path: `socket` in [daemon] of icn.toml"
+            }
+            Self::NotASocket { .. } => {
+                "move it away, or name another path: `socket` in [daemon] of icn.toml"
+            }
+            Self::LongPath { .. } => {
+                "name a shorter path, of at most 107 bytes: `socket` in [daemon] of icn.toml"
+            }
+            Self::File { .. } => "see why, and correct owner and mode of the directory",
+            Self::System { .. } => "see why: it is the cause of this error",
+        };
+        Some(help.to_owned())
+    }
+
+    /// With which status the process ends.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Identity(error) if error.is_wrong_credential() => WRONG_CREDENTIAL,
+            _ => 1,
+        }
+    }
+
+    /// To standard error, for people.
+    pub(crate) fn report(&self) {
+        let mut text = format!("icnd: {self}\n");
+        let mut cause = self.source();
+        if let Self::Identity(error) = self {
+            cause = error.source();
+        }
+        while let Some(error) = cause {
+            text.push_str(&format!("  because: {error}\n"));
+            cause = error.source();
+        }
+        if let Some(help) = self.help() {
+            text.push_str(&format!("  try: {help}\n"));
+        }
+        // Nobody is left to be told that this failed.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

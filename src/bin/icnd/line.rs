@@ -1,0 +1,86 @@
+//! The lines of the audit log that one request leaves.
+
+use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
+use icn_identity::daemon::ProblemCode;
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    Allowed,
+    Refused(ProblemCode),
+    Failed(ProblemCode),
+}
+
+/// What stands in each line of a request.
+#[derive(Clone)]
+pub(crate) struct Line {
+    event: Event,
+    request: RequestId,
+    uid: u32,
+    requester: Requester,
+    client: Option<String>,
+    context: Option<String>,
+    message: Option<MessageTag>,
+    length: Option<u64>,
+}
+
+impl Line {
+    /// Whose request it is.
+    pub(crate) const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    pub(crate) const fn new(
+        event: Event,
+        request: RequestId,
+        uid: u32,
+        requester: Requester,
+    ) -> Self {
+        let (client, context, message, length) = (None, None, None, None);
+        Self { event, request, uid, requester, client, context, message, length }
+    }
+
+    /// Of what this process does by itself.
+    pub(crate) fn own(event: Event, request: RequestId) -> Self {
+        Self::new(event, request, rustix::process::getuid().as_raw(), Requester::ours())
+    }
+
+    pub(crate) fn with_client(self, name: &str) -> Self {
+        Self { client: Some(name.to_owned()), ..self }
+    }
+
+    pub(crate) fn with_context(self, context: &str) -> Self {
+        Self { context: Some(context.to_owned()), ..self }
+    }
+
+    /// The message itself is in no line.
+    pub(crate) fn with_message(self, message: MessageTag) -> Self {
+        Self { message: Some(message), ..self }
+    }
+
+    pub(crate) fn with_length(self, bytes: usize) -> Self {
+        Self { length: u64::try_from(bytes).ok(), ..self }
+    }
+
+    pub(crate) fn entry(&self, outcome: Outcome) -> Entry {
+        let entry = match outcome {
+            Outcome::Allowed => Entry::allowed(self.event),
+            Outcome::Refused(code) => Entry::refused(self.event, code.as_str()),
+            Outcome::Failed(code) => Entry::failed(self.event, code.as_str()),
+        };
+        let mut entry = entry.with_request(self.request).with_requester(&self.requester);
+        if let Some(client) = &self.client {
+            entry = entry.with_client(client);
+        }
+        if let Some(context) = &self.context {
+            entry = entry.with_context(context);
+        }
+        if let Some(message) = &self.message {
+            entry = entry.with_message(*message);
+        }
+        if let Some(length) = self.length {
+            entry = entry.with_length(length);
+        }
+        entry
+    }
+}

@@ -1,0 +1,145 @@
+//! The socket: taken over from the service manager, or made, and removed at the end.
+
+use std::fs::{self, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use icn_identity::config::DaemonConfig;
+use listenfd::ListenFd;
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::error::StartError;
+
+/// What an address has room for, in bytes.
+const LONGEST: usize = 107;
+/// How long another process is waited for that makes a socket in the same directory.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: UnixListener,
+    /// What we made, and have to remove.
+    ours: Option<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Listener {
+    /// To be called while there is one thread: the mask of new files' modes is of the process.
+    pub(crate) fn open(config: &DaemonConfig, home: &Path) -> Result<Self, StartError> {
+        let given = ListenFd::from_env().take_unix_listener(0);
+        let given = given.map_err(|source| StartError::System {
+            what: "use the socket of the manager",
+            source,
+        })?;
+        if let Some(socket) = given {
+            return Ok(Self { socket, ours: None });
+        }
+        let path = path(config, home);
+        Self::make(&path, u32::from(config.socket_mode.bits()))
+    }
+
+    /// Looking whether somebody listens there, removing what nobody does, and making the new
+    /// one are one step for all who make sockets in this directory.
+    fn make(path: &Path, mode: u32) -> Result<Self, StartError> {
+        if path.as_os_str().len() > LONGEST {
+            return Err(StartError::LongPath { path: path.to_owned() });
+        }
+        let failed = |what| move |source| StartError::File { what, path: path.to_owned(), source };
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let lock = File::open(directory).map_err(failed("open the directory of"))?;
+        wait_for(&lock).map_err(failed("lock the directory of"))?;
+        remove_if_stale(path)?;
+        // Nobody connects before the mode is what was asked for.
+        let before = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let socket = UnixListener::bind(path);
+        rustix::process::umask(before);
+        let socket = socket.map_err(failed("listen on"))?;
+        let found = fs::symlink_metadata(path).map_err(failed("look at"))?;
+        let made = Made { path: path.to_owned(), device: found.dev(), inode: found.ino() };
+        let listener = Self { socket, ours: Some(made) };
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("open up"))?;
+        Ok(listener)
+    }
+}
+
+/// Removed, unless another one has taken its place.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let Some(made) = &self.ours else { return };
+        let is_ours = fs::symlink_metadata(&made.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (made.device, made.inode));
+        if is_ours && let Err(error) = fs::remove_file(&made.path) {
+            tracing::warn!("{} was not removed: {error}", made.path.display());
+        }
+    }
+}
+
+fn path(config: &DaemonConfig, home: &Path) -> PathBuf {
+    const NAME: &str = "icnd.sock";
+    if let Some(path) = &config.socket {
+        return path.clone();
+    }
+    // The first one of several, as systemd gives them.
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY")
+        .and_then(|all| std::env::split_paths(&all).next())
+        .filter(|directory| directory.is_absolute());
+    match runtime {
+        Some(directory) => directory.join(NAME),
+        None => std::path::absolute(home).unwrap_or_else(|_| home.to_owned()).join(NAME),
+    }
+}
+
+fn wait_for(directory: &File) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match directory.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// A socket that nobody listens on any more is what a process has left that was killed.
+fn remove_if_stale(path: &Path) -> Result<(), StartError> {
+    let failed = |what| move |source| StartError::File { what, path: path.to_owned(), source };
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at")(error)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(StartError::NotASocket { path: path.to_owned() });
+    }
+    match is_listened_on(path) {
+        Ok(false) => fs::remove_file(path).map_err(failed("remove")),
+        Ok(true) => Err(StartError::SocketInUse { path: path.to_owned() }),
+        Err(error) => Err(failed("connect to")(error.into())),
+    }
+}
+
+/// Never waits, also where the queue of the one who listens is full.
+fn is_listened_on(path: &Path) -> Result<bool, Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &SocketAddrUnix::new(path)?) {
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

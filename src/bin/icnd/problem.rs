@@ -1,0 +1,164 @@
+//! What a client is told that is not given what it asked for: RFC 9457.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use icn_identity::Error;
+use icn_identity::audit::{AuditError, RequestId};
+use icn_identity::daemon::{Denied, ProblemCode};
+use icn_identity::error::ErrorKind;
+use serde_json::json;
+
+/// Why a request was not done.
+///
+/// As a response it is without its body: that is written where the number of the request is
+/// known.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) code: ProblemCode,
+    detail: String,
+    help: Option<String>,
+    retry_after: Option<Duration>,
+    status: Option<StatusCode>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        let retry_after = match code {
+            ProblemCode::Busy | ProblemCode::DeviceAway | ProblemCode::Stopping => 1,
+            ProblemCode::AuditUnwritable => 5,
+            _ => 0,
+        };
+        let retry_after = (retry_after > 0).then(|| Duration::from_secs(retry_after));
+        Self { code, detail: detail.into(), help: None, retry_after, status: None }
+    }
+
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Malformed, detail)
+            .with_help("correct the request: docs/operations.md lists each call with its fields")
+    }
+
+    pub(crate) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Internal, detail).with_help("look at the log of icnd")
+    }
+
+    pub(crate) fn locked() -> Self {
+        Self::new(ProblemCode::Locked, "icnd is locked").with_help(
+            "have a client with \"admin\" unlock it: POST /v1/unlock with the PIN or passphrase",
+        )
+    }
+
+    /// Why policy does not allow it.
+    pub(crate) fn denied(denied: &Denied, uid: u32, gid: u32) -> Self {
+        let detail = match (denied.code, denied.form) {
+            (ProblemCode::NotAClient, _) => {
+                format!("no [[daemon.client]] is user {uid} of group {gid}")
+            }
+            (_, Some(form)) => format!("the message could be taken for {form}"),
+            (code, None) => code.title().trim_end_matches('.').to_owned(),
+        };
+        let help = match denied.code {
+            ProblemCode::NotAClient => {
+                Some("add a [[daemon.client]] to icn.toml, then reload icnd")
+            }
+            ProblemCode::NotPermitted => {
+                Some("add the permission to `may` of this client in icn.toml, then reload icnd")
+            }
+            ProblemCode::ContextNotAllowed => {
+                Some("add the context to `contexts` of this client in icn.toml, then reload icnd")
+            }
+            ProblemCode::ReservedMessage => Some("sign it for a context: POST /v1/sign"),
+            ProblemCode::Rate => Some("wait, then ask again"),
+            _ => None,
+        };
+        let mut problem = Self::new(denied.code, detail);
+        problem.help = help.map(str::to_owned);
+        problem.retry_after = denied.retry_after.or(problem.retry_after);
+        problem
+    }
+
+    /// Why the key did not do it. What a device says may name what is none of a client's
+    /// business: that is for the log.
+    pub(crate) fn of_key(error: &Error) -> Self {
+        if error.is_wrong_credential() || error.kind() == ErrorKind::LockedOut {
+            return Self::new(ProblemCode::CredentialRefused, error.to_string())
+                .with_help("do not send the same one again: each wrong PIN counts");
+        }
+        if let Error::Decrypt(error) = error {
+            return Self::new(ProblemCode::NotARecipient, error.to_string())
+                .with_help("encrypt it to this identity: the DID document has its key");
+        }
+        match error.kind() {
+            ErrorKind::DeviceAbsent | ErrorKind::DeviceFailed | ErrorKind::Busy => {
+                Self::new(ProblemCode::DeviceAway, "the device with the key cannot be used now")
+                    .with_help("wait, then ask again; the log of icnd says what the device said")
+            }
+            ErrorKind::InUse => Self::new(ProblemCode::Busy, "another process holds the identity")
+                .with_help("wait, then ask again"),
+            ErrorKind::CredentialMissing => Self::new(ProblemCode::Locked, error.to_string())
+                .with_help("unlock with the credential that is wanted"),
+            ErrorKind::InvalidInput => Self::malformed(error.to_string()),
+            _ => Self::internal("the key could not be used"),
+        }
+    }
+
+    pub(crate) fn audit(error: &AuditError) -> Self {
+        tracing::error!("the audit log cannot be written: {error}");
+        Self::new(ProblemCode::AuditUnwritable, "the audit log cannot be written")
+            .with_help("make room for it, or correct its permissions; the log of icnd says why")
+    }
+
+    /// As it is sent.
+    pub(crate) fn respond(self, request: RequestId) -> Response<Body> {
+        let Self { code, detail, help, retry_after, status } = self;
+        let status = status
+            .or_else(|| StatusCode::from_u16(code.status()).ok())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // Whole seconds, and not too early.
+        let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        let mut body = json!({
+            "type": code.urn(),
+            "title": code.title(),
+            "status": status.as_u16(),
+            "detail": detail,
+            "code": code,
+            "request": request.to_string(),
+        });
+        if let Some(object) = body.as_object_mut() {
+            object.extend(help.map(|help| ("help".to_owned(), help.into())));
+            object.extend(seconds.map(|seconds| ("retry_after".to_owned(), seconds.into())));
+        }
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // What was not read of a request is not taken for the next one.
+        if matches!(code, ProblemCode::Stopping | ProblemCode::TooLarge)
+            || status == StatusCode::REQUEST_TIMEOUT
+        {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::default();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

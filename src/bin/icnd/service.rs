@@ -1,0 +1,216 @@
+//! From the start to the end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use icn_identity::audit::{AuditLog, Event, RequestId};
+use icn_identity::config::Config;
+use icn_identity::{Error, error::KeystoreError};
+use sd_notify::NotifyState;
+use tokio::net::UnixListener;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::args::Args;
+use crate::credential;
+use crate::door::{Door, Place, open, told};
+use crate::error::StartError;
+use crate::hardening::most_connections;
+use crate::instance::Instance;
+use crate::line::{Line, Outcome};
+use crate::listener::Listener;
+use crate::server::serve;
+
+/// How often it is looked whether the certificate has to be renewed.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The audit log, unless another one is configured.
+const AUDIT: &str = "audit.log";
+
+pub(crate) fn run(args: &Args) -> Result<(), StartError> {
+    let home = args.home().ok_or(StartError::NoHome)?;
+    let config = args.config.clone().unwrap_or_else(|| home.join("icn.toml"));
+    let place = Place { home, config };
+    let identity = place.open()?;
+    // Of whom the log is, before there is a credential.
+    let did = identity.header()?.did().clone();
+    let config = identity.config().clone();
+    let _instance = Instance::take(&place.home)?;
+    let audit = AuditLog::open(audit_path(&config, &place.home), &did)?;
+    let listener = Listener::open(&config.daemon, &place.home)?;
+    let door = Door::new(did, place, &config, audit);
+    note(&door, Event::Start, Outcome::Allowed)?;
+    if !config.daemon.start_locked {
+        unlock(&door, args)?;
+    }
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("icnd")
+        .max_blocking_threads(256)
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::System { what: "start threads", source })?;
+    let served = runtime.block_on(serve_until_told(Arc::new(door), listener, &config));
+    // Who still waits for a device waits for nobody.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+fn audit_path(config: &Config, home: &Path) -> std::path::PathBuf {
+    home.join(config.audit_path().map_or(Path::new(AUDIT), |path| path.as_path()))
+}
+
+/// A line of what this process does by itself.
+fn note(door: &Door, event: Event, outcome: Outcome) -> Result<(), StartError> {
+    let request = RequestId::fresh().map_err(Error::from)?;
+    door.audit.append(Line::own(event, request).entry(outcome))?;
+    Ok(())
+}
+
+/// The credential is sent once; what was refused is refused for good.
+fn unlock(door: &Door, args: &Args) -> Result<(), StartError> {
+    note(door, Event::Unlock, Outcome::Allowed)?;
+    match open(&door.place, &door.did, credential::at_start(args)) {
+        Ok(open) => {
+            door.put(open);
+            Ok(())
+        }
+        Err(error) => {
+            let code = crate::problem::Problem::of_key(&error).code;
+            note(door, Event::Unlock, Outcome::Failed(code))?;
+            Err(error.into())
+        }
+    }
+}
+
+fn signal_of(kind: SignalKind) -> Result<Signal, StartError> {
+    signal(kind).map_err(|source| StartError::System { what: "wait for signals", source })
+}
+
+async fn serve_until_told(
+    door: Arc<Door>,
+    listener: Listener,
+    config: &Config,
+) -> Result<(), StartError> {
+    let system = |what| move |source| StartError::System { what, source };
+    let mut terminate = signal_of(SignalKind::terminate())?;
+    let mut interrupt = signal_of(SignalKind::interrupt())?;
+    let mut hang_up = signal_of(SignalKind::hangup())?;
+    let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
+    socket.set_nonblocking(true).map_err(system("use the socket"))?;
+    let socket = UnixListener::from_std(socket).map_err(system("use the socket"))?;
+    let (stop, stopping) = watch::channel(false);
+    let most = most_connections(config.daemon.max_connections);
+    let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
+    let keeping = tokio::spawn(keep(door.clone(), config.daemon.verify_interval));
+    tell(&[NotifyState::Ready]);
+    tracing::info!("serves {}", door.did);
+    let mut told_to_stop = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    loop {
+        tokio::select! {
+            () = told_to_stop() => break,
+            _ = hang_up.recv() => reload(&door).await,
+            _ = &mut server => break,
+        }
+    }
+    tell(&[NotifyState::Stopping]);
+    tracing::info!("stops");
+    door.stop();
+    // Nobody connects any more; those who are served are served to the end.
+    drop(listener);
+    let _ = stop.send(true);
+    if !server.is_finished() {
+        let _ = server.await;
+    }
+    keeping.abort();
+    if !door.lock().await {
+        tracing::warn!("a device is still at work");
+    }
+    let last = door.clone();
+    let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));
+    noted.await.unwrap_or(Ok(()))
+}
+
+/// What is done from time to time.
+async fn keep(door: Arc<Door>, verify_interval: u32) {
+    let verify_interval = Duration::from_secs(verify_interval.into());
+    let mut verify = interval(verify_interval);
+    let mut renew = interval(MINUTE);
+    verify.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Just done.
+    verify.tick().await;
+    let watchdog = sd_notify::watchdog_enabled().map(|time| time / 2);
+    let watched = async {
+        match watchdog {
+            Some(time) => loop {
+                tell(&[NotifyState::Watchdog]);
+                sleep(time).await;
+            },
+            None => std::future::pending().await,
+        }
+    };
+    let kept = async {
+        loop {
+            tokio::select! {
+                _ = verify.tick() => if let Err(problem) = door.verify().await {
+                    tracing::warn!("the key was not verified: {problem:?}");
+                },
+                _ = renew.tick() => if let Err(problem) = door.renew().await {
+                    tracing::warn!("the certificate was not renewed: {problem:?}");
+                },
+            }
+        }
+    };
+    tokio::join!(watched, kept);
+}
+
+/// Clients and the file of the audit log anew. What is not valid changes nothing.
+async fn reload(door: &Arc<Door>) {
+    let reloading = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
+    if let Ok(reloading) = reloading {
+        tell(&reloading);
+    }
+    let of_task = door.clone();
+    let reloaded = tokio::task::spawn_blocking(move || reload_now(&of_task)).await;
+    match reloaded {
+        Ok(Ok(())) => tracing::info!("has read the configuration anew"),
+        Ok(Err(error)) => {
+            tracing::error!("the configuration was not read anew: {}", told(&error));
+        }
+        Err(_) => tracing::error!("the configuration was not read anew"),
+    }
+    tell(&[NotifyState::Ready]);
+}
+
+fn reload_now(door: &Door) -> Result<(), StartError> {
+    door.audit.reopen()?;
+    let config = Config::load(&door.place.config).map_err(Error::from)?;
+    if let Some(pinned) = &config.identity.did
+        && *pinned != door.did
+    {
+        let (path, pinned) = (door.place.config.clone(), pinned.clone());
+        return Err(Error::from(KeystoreError::OtherPinned { path, pinned }).into());
+    }
+    if door.audit.path() != audit_path(&config, &door.place.home) {
+        tracing::warn!("another audit log is used from the next start on");
+    }
+    note(door, Event::Reload, Outcome::Allowed)?;
+    door.reload(&config);
+    Ok(())
+}
+
+/// To the service manager, if there is one.
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!("the service manager was not told: {error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! `icnd`, as its clients, its operator and whoever means it ill meet it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
+mod backends;
+mod curl;
+mod hostile;
+mod load;
+mod node;
+mod policy;
+mod process;

@@ -1,0 +1,197 @@
+//! Who has done what: refused, written down, and nothing signed.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::curl::{OTHER, STRANGER, curl_as};
+use crate::node::{Daemon, Node, client, own_uid};
+
+const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"payments@coop.example\", \"receipts-*\"]";
+
+fn body(context: &str) -> Value {
+    json!({ "context": context, "message": STANDARD.encode(b"100 to Ada") })
+}
+
+fn raw(message: &[u8]) -> Value {
+    json!({ "message": STANDARD.encode(message) })
+}
+
+/// The reasons of all lines that say that something was refused; nothing else was done.
+fn refusals(node: &Node) -> Vec<String> {
+    let uses = node.uses();
+    assert!(uses.iter().all(|(_, result, _)| result == "refused"), "{uses:?}");
+    uses.into_iter().map(|(_, _, reason)| reason).collect()
+}
+
+fn sign_as(uid: u32, gid: u32, daemon: &Daemon, context: &str) -> (u16, Value) {
+    let data = body(context).to_string();
+    curl_as(uid, gid, daemon, &["--data", &data, "http://icnd/v1/sign"])
+}
+
+/// The tests run as root where they change their user: it is no client unless it is listed.
+#[test]
+fn whoever_is_not_listed_is_refused_and_written_down_root_too() {
+    let node = Node::age();
+    node.configure(&client("payments", OTHER, SIGN));
+    let daemon = node.start();
+    daemon.post("/v1/sign", &body("payments@coop.example")).problem(403, "not-a-client");
+    daemon.get("/v1/status").problem(403, "not-a-client");
+    daemon.get("/no/such/call").problem(403, "not-a-client");
+    let (status, answer) = sign_as(STRANGER, OTHER, &daemon, "payments@coop.example");
+    assert_eq!((status, &answer["code"]), (403, &json!("not-a-client")), "{answer}");
+    let audit = node.audit();
+    let last = audit.last().unwrap();
+    assert_eq!((&last["event"], &last["result"]), (&json!("connect"), &json!("refused")), "{last}");
+    assert_eq!((&last["uid"], &last["gid"]), (&json!(STRANGER), &json!(OTHER)));
+    assert!(last["exe"].as_str().unwrap().ends_with("/curl"), "{last}");
+    assert_eq!(last["request"], answer["request"]);
+    assert_eq!(audit[audit.len() - 2]["uid"], own_uid());
+    assert_eq!(refusals(&node), ["not-a-client"; 4]);
+
+    let (status, answer) = sign_as(OTHER, OTHER, &daemon, "payments@coop.example");
+    assert_eq!(status, 200, "{answer}");
+    let last = node.audit().pop().unwrap();
+    assert_eq!((&last["client"], &last["result"]), (&json!("payments"), &json!("allowed")));
+    assert_eq!((&last["context"], &last["length"]), (&json!("payments@coop.example"), &json!(10)));
+}
+
+#[test]
+fn a_client_of_a_group_is_known_by_it() {
+    let node = Node::age();
+    node.configure(&format!("[[daemon.client]]\nname = \"shop\"\ngid = {OTHER}\n{SIGN}\n"));
+    let daemon = node.start();
+    let (status, answer) = sign_as(STRANGER, OTHER, &daemon, "payments@coop.example");
+    assert_eq!(status, 200, "{answer}");
+    let (status, answer) = sign_as(STRANGER, STRANGER, &daemon, "payments@coop.example");
+    assert_eq!((status, &answer["code"]), (403, &json!("not-a-client")), "{answer}");
+}
+
+#[test]
+fn what_a_client_may_not_have_done_is_refused_and_written_down() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let daemon = node.start();
+    for context in ["login", "git", "payments@coop.example2", "icn-identity/binding", "receipts"] {
+        daemon.post("/v1/sign", &body(context)).problem(403, "context-not-allowed");
+    }
+    daemon.post("/v1/sign-raw", &raw(b"hello")).problem(403, "not-permitted");
+    let header = json!({ "header": "age-encryption.org/v1\n" });
+    daemon.post("/v1/decrypt", &header).problem(403, "not-permitted");
+    daemon.post("/v1/lock", &json!({})).problem(403, "not-permitted");
+    let unlock = json!({ "credential": "98765432" });
+    daemon.post("/v1/unlock", &unlock).problem(403, "not-permitted");
+    let mut expected = vec!["context-not-allowed"; 5];
+    expected.extend(["not-permitted"; 4]);
+    assert_eq!(refusals(&node), expected);
+    let contexts: Vec<Value> =
+        node.audit().iter().filter_map(|line| line.get("context").cloned()).collect();
+    assert_eq!(contexts[0], "login");
+    assert!(!node.home.read("audit.log").contains("98765432"));
+    // It is as open as it was.
+    daemon.post("/v1/sign", &body("receipts-7")).ok();
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+fn ssh_login() -> Vec<u8> {
+    let key = [string(b"ssh-ed25519"), string(&[1; 32])].concat();
+    let mut message = string(&[9; 32]);
+    message.push(50);
+    message.extend([string(b"ada"), string(b"ssh-connection"), string(b"publickey")].concat());
+    message.push(1);
+    message.extend([string(b"ssh-ed25519"), string(&key)].concat());
+    message
+}
+
+#[test]
+fn a_raw_message_of_each_reserved_form_is_refused_and_written_down() {
+    let node = Node::age();
+    node.allow("may = [\"sign-raw\"]");
+    let daemon = node.start();
+    let tls = [&[b' '; 64][..], b"TLS 1.3, client CertificateVerify\0", &[7; 32]].concat();
+    let sshsig = [&b"SSHSIG"[..], &string(b"git"), &string(b""), &string(b"sha512")].concat();
+    let forms = [b"icn-identity/binding/v1\0and so on".to_vec(), sshsig, tls, ssh_login()];
+    for message in &forms {
+        daemon.post("/v1/sign-raw", &raw(message)).problem(403, "reserved-message");
+    }
+    assert_eq!(refusals(&node), ["reserved-message"; 4]);
+    // One byte more, and no server would take it for a login.
+    daemon.post("/v1/sign-raw", &raw(&[&ssh_login()[..], b"\0"].concat())).ok();
+    daemon.post("/v1/sign-raw", &raw(b"hello")).ok();
+}
+
+#[test]
+fn a_client_asks_as_often_as_it_may() {
+    let node = Node::age();
+    node.allow(&format!("{SIGN}\nrate = \"3/h\""));
+    let daemon = node.start();
+    for _ in 0..3 {
+        daemon.post("/v1/sign", &body("payments@coop.example")).ok();
+    }
+    let refused = daemon.post("/v1/sign", &body("payments@coop.example"));
+    refused.problem(429, "rate");
+    let wait = refused.body["retry_after"].as_u64().unwrap();
+    assert!((1..=1200).contains(&wait), "{refused:?}");
+    assert!(refused.headers.contains(&format!("retry-after: {wait}")), "{refused:?}");
+}
+
+#[test]
+fn what_is_refused_a_thousand_times_does_not_fill_the_disk() {
+    let node = Node::age();
+    node.configure("");
+    let daemon = node.start();
+    for _ in 0..300 {
+        daemon.get("/v1/status").problem(403, "not-a-client");
+    }
+    let written = refusals(&node).len();
+    assert!((100..300).contains(&written), "{written}");
+    assert!(daemon.log().contains("not all are recorded"), "{}", daemon.log());
+}
+
+#[test]
+fn what_needs_no_key_is_written_down_where_that_is_configured() {
+    let node = Node::age();
+    node.allow("");
+    let daemon = node.start();
+    daemon.get("/v1/status").ok();
+    assert!(node.uses().is_empty());
+    drop(daemon);
+    node.configure(&format!(
+        "{}[audit]\nlog_all_operations = true\n",
+        client("tests", own_uid(), "")
+    ));
+    let daemon = node.start();
+    daemon.get("/v1/status").ok();
+    daemon.get("/v1/did-document").ok();
+    let uses: Vec<String> = node.uses().into_iter().map(|(event, ..)| event).collect();
+    assert_eq!(uses, ["read", "read"]);
+}
+
+/// Where no line can be written, nothing is signed.
+#[test]
+fn without_an_audit_log_nothing_is_done() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let daemon = node.start();
+    daemon.post("/v1/sign", &body("payments@coop.example")).ok();
+    // No file can be made or written there, by root neither.
+    let log = node.home.path("audit.log");
+    std::fs::rename(&log, node.home.path("moved.log")).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o700)).unwrap();
+    for _ in 0..2 {
+        let refused = daemon.post("/v1/sign", &body("payments@coop.example"));
+        refused.problem(503, "audit-unwritable");
+        assert!(refused.body.get("signature").is_none());
+    }
+    // A refusal that cannot be written down is one all the same.
+    daemon.post("/v1/sign", &body("login")).problem(503, "audit-unwritable");
+    std::fs::remove_dir(&log).unwrap();
+    std::fs::rename(node.home.path("moved.log"), &log).unwrap();
+    daemon.post("/v1/sign", &body("payments@coop.example")).ok();
+    assert_eq!(node.uses().len(), 2);
+}
