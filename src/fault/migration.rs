@@ -222,6 +222,8 @@ pub enum MigrationError {
     JournalLost {
         /// The directory.
         home: PathBuf,
+        /// It was asked of another directory: the one in it that keeps the old identity.
+        from_old: bool,
     },
     /// The journal is lost, and the files do not tell how far the migration was.
     #[error("the files in {} do not tell of a migration: {found}", home.display())]

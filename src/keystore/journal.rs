@@ -252,7 +252,9 @@ pub(crate) fn check_unmoved(home: &Path, allowed: During) -> Result<(), Keystore
     if allowed == During::Nothing {
         check_not_kept(home)?;
     }
-    let Some(journal) = read(home)? else { return Ok(()) };
+    let Some(journal) = read(home)? else {
+        return if allowed == During::Nothing { check_not_lost(home, false) } else { Ok(()) };
+    };
     if journal.state == MigrationState::Switched && allowed == During::Switched {
         return Ok(());
     }
@@ -265,8 +267,21 @@ pub(crate) fn check_not_kept(home: &Path) -> Result<(), KeystoreError> {
     let Some(moved) = home_around(home, names::OLD) else { return Ok(()) };
     match read(&moved)? {
         Some(journal) => Err(journal.under_way(&moved).into()),
-        None => Ok(()),
+        None => check_not_lost(&moved, true),
     }
+}
+
+/// That no move is under way whose journal is lost: the note of the making of the new identity
+/// stays as long as that can be undone.
+fn check_not_lost(home: &Path, from_old: bool) -> Result<(), KeystoreError> {
+    if !file::is_there(&home.join(names::STAGING).join(names::UNFINISHED))? {
+        return Ok(());
+    }
+    // One that has begun meanwhile has written it before that.
+    Err(match read(home)? {
+        Some(journal) => journal.under_way(home).into(),
+        None => MigrationError::JournalLost { home: home.to_owned(), from_old }.into(),
+    })
 }
 
 /// That a directory is not the one in which a migration makes the new identity: that one does

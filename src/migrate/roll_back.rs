@@ -329,7 +329,7 @@ pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
         let lost = Migration::lost_journal(store, home.config_path());
         let home = store.home().to_owned();
         return Err(match lost {
-            Ok(Some(_)) => MigrationError::JournalLost { home },
+            Ok(Some(_)) => MigrationError::JournalLost { home, from_old: false },
             Ok(None) => MigrationError::NotUnderWay { home },
             Err(error) => return Err(error),
         }

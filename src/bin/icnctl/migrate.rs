@@ -9,7 +9,9 @@ use std::path::Path;
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, NewKey, Pkcs11Uri};
 use icn_identity::config::Config;
-use icn_identity::error::{DeviceError, Error, MigrationError, Pkcs11Error, WaysOut};
+use icn_identity::error::{
+    DeviceError, Error, KeystoreError, MigrationError, Pkcs11Error, WaysOut,
+};
 use icn_identity::home::Home;
 use icn_identity::keystore::IdentityStore;
 use icn_identity::keystore::backup::{Backup, BackupRequest};
@@ -51,8 +53,10 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     if args.roll_back || args.finish {
         let Some(status) = &status else {
             // Of the old identity that is kept, or of the new one, it is the home's to say.
-            Migration::check_none(&store)?;
-            return Err(none_under_way(context));
+            return Err(match Migration::check_none(&store) {
+                Err(error) if !is_of_lost_journal(&error) => error.into(),
+                _ => none_under_way(context),
+            });
         };
         let end = if args.roll_back { roll_back } else { finish };
         return end(context, args, status);
@@ -319,10 +323,15 @@ fn configured_pin(config: &Config) -> Option<&Path> {
 fn none_under_way(context: &Context) -> CliError {
     let home = context.home.clone();
     match Migration::lost_journal(&context.store(), &context.config_path) {
-        Ok(Some(_)) => MigrationError::JournalLost { home }.into(),
+        Ok(Some(_)) => MigrationError::JournalLost { home, from_old: false }.into(),
         Ok(None) => MigrationError::NotUnderWay { home }.into(),
         Err(error) => error.into(),
     }
+}
+
+fn is_of_lost_journal(error: &Error) -> bool {
+    let Error::Keystore(KeystoreError::Migration(error)) = error else { return false };
+    matches!(**error, MigrationError::JournalLost { .. })
 }
 
 /// Whether a migration is under way by the files, and not by its journal.

@@ -152,6 +152,45 @@ fn a_lost_journal_of_a_move_that_has_made_nothing_is_rolled_back() {
     assert!(!home.path("migration").exists());
 }
 
+/// Also without its journal a move is no time for another change.
+#[test]
+fn commands_that_change_the_identity_refuse_also_where_the_journal_is_lost() {
+    for mode in ["rotate", "import"] {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let home = identity(&hsm);
+        let (passphrase, pin, other) =
+            (text(&home, "passphrase"), text(&home, "pin"), text(&home, "elsewhere"));
+        home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+        let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
+        let says = ["the journal is lost", "icnctl id migrate --recover"];
+        ends::killed_when_made(
+            &home,
+            &[&to_token()[..], &["--mode", mode, "--no-backup"]].concat(),
+        );
+        let journal = home.read("migration.json");
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        for command in [&["id", "change-passphrase"][..], &rotate, &["id", "init"]] {
+            home.fails(command, b"", &says);
+        }
+        home.ok(&["--passphrase-file", &passphrase, "sign"], b"hello");
+        write_private(&home.path("migration.json"), &journal);
+        migrates(&home, &[]);
+        std::fs::remove_file(home.path("migration.json")).unwrap();
+        home.fails(&rotate, b"", &says);
+        // Of an import, the one that is kept has the same DID.
+        let previous = home.path("previous");
+        let of_old = ["--home", previous.to_str().unwrap()];
+        let at_home = format!("icnctl --home {} id migrate --recover", home.path("").display());
+        let at_home = at_home.replace("/ id", " id");
+        home.fails(&[&of_old[..], &rotate].concat(), b"", &[says[0], &at_home]);
+        // What may be urgent in the weeks that peers take is done.
+        home.ok(&["--pin-file", &pin, "id", "renew"], b"");
+        recovered(&home, "switched");
+        migrates(&home, &["--finish", "--yes"]);
+        signs(&home);
+    }
+}
+
 /// What is in `previous` or `migration` and is of no move of this identity is not taken for it.
 #[test]
 fn another_identity_beside_it_is_not_taken_for_one_that_is_moved() {

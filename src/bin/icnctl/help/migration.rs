@@ -141,6 +141,13 @@ impl Help for MigrationError {
                 "go on by what it says: icnctl id migrate --status; if it does not fit the files, \
                  put the right one back, or move it away and run the command again"
             }
+            Self::JournalLost { home, from_old: true } => {
+                return Some(format!(
+                    "put it back from a copy of the directory; or have it written again from the \
+                     files: icnctl --home {} id migrate --recover",
+                    word(&home.to_string_lossy())
+                ));
+            }
             Self::Unreadable { .. } | Self::JournalLost { .. } => {
                 "put it back from a copy of the directory; or have it written again from the files: \
                  icnctl id migrate --recover"
