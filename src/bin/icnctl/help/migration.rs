@@ -85,16 +85,21 @@ impl Help for MigrationError {
                  id migrate --roll-back --keep-new-key"
             }
             Self::Copy { is_new, of, .. } => {
-                let (end, keep) = match is_new {
-                    true => ("--roll-back", "--keep-new-key"),
-                    false => ("--finish", "--keep-old-key"),
-                };
                 let of = word(&of.to_string_lossy());
+                let (there, here) = match is_new {
+                    true => (
+                        format!("icnctl --home {of} id migrate --roll-back"),
+                        "icnctl id migrate --roll-back --keep-new-key",
+                    ),
+                    false => (
+                        format!("icnctl --home {of} id migrate --finish"),
+                        "icnctl id migrate --finish --keep-old-key",
+                    ),
+                };
                 return Some(format!(
-                    "nothing was removed: run it there (icnctl --home {of} id migrate {end}). If this \
-                     directory was only moved, move it back there, or leave a symbolic link to it at \
-                     {of}; to have it done in the copy alone, leave the key on its token: icnctl id \
-                     migrate {end} {keep}"
+                    "nothing was removed: run it there ({there}). If this directory was only moved, \
+                     move it back there, or leave a symbolic link to it at {of}; to have it done in \
+                     the copy alone, leave the key on its token: {here}"
                 ));
             }
             Self::KeyStays { is_new: true, .. } => {
