@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "signature")]
 pub use self::adapter::AsSigner;
+#[cfg(feature = "pkcs11")]
+pub(crate) use self::read::{LARGE, room_for_module};
 pub use self::read::{MAX_WHOLE, ReadForContext, ReadMessage};
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::did::Did;

@@ -90,6 +90,9 @@ pub enum BackupError {
     /// The file is no age file, or a damaged one.
     #[error("the backup is damaged or cut off, or is no age file")]
     Damaged(#[source] Box<dyn StdError + Send + Sync>),
+    /// The file is an age file in ASCII armor, and a backup is read as a binary one.
+    #[error("the backup is armored: an age file that was turned into text, and not a binary one")]
+    Armored,
     /// The file was not encrypted with age at all, so it is no backup.
     #[error("this file is not a backup: it is {looks}, not an age file")]
     NotAge {
@@ -179,6 +182,7 @@ impl BackupError {
             | Self::OwnRecipient
             | Self::NoKey { .. }
             | Self::KeyFileEncrypted { .. }
+            | Self::Armored
             | Self::NotAge { .. }
             | Self::PassphraseFile
             | Self::PublicKeyFile { .. }
@@ -325,6 +329,10 @@ impl BackupError {
                 "name a file in a directory that is there and that you may write to, or make that one"
             }
             Self::ReadBack { .. } => "check the disk, and make the backup again",
+            Self::Armored => {
+                "take the armor off, and restore the result: \
+                 sed '/^-----/d' FILE | base64 -d > FILE.age"
+            }
             Self::NotAge { .. } | Self::PassphraseFile => {
                 "give the file that was written as the backup"
             }

@@ -55,7 +55,7 @@ impl SignError {
             Self::External(_) | Self::Refused(_) => ErrorKind::External,
             Self::Reserved | Self::InvalidContext | Self::TooLong { .. } => ErrorKind::InvalidInput,
             Self::Unread(error) => ErrorKind::of_io(error),
-            Self::NoMemory { .. } => ErrorKind::Busy,
+            Self::NoMemory { .. } | Self::NoMemoryForModule { .. } => ErrorKind::Busy,
             Self::WantsMessage => ErrorKind::Misuse,
         }
     }

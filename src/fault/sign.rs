@@ -51,11 +51,24 @@ pub enum SignError {
     },
     /// There is no memory for the message.
     #[error(
-        "the system has no memory for the message, {} MiB: Ed25519 signs it as a whole, in memory",
-        bytes >> 20
+        "the system has no memory for the message: {} MiB were asked for. Ed25519 signs it as a \
+         whole, in memory",
+        bytes.div_ceil(1 << 20)
     )]
     NoMemory {
-        /// Bytes that were wanted.
+        /// Bytes that were wanted: the length of a file; or, of a message whose length was not
+        /// known, twice what was read so far.
+        bytes: u64,
+    },
+    /// A PKCS#11 module copies the message, and there may be no memory for that. It was not
+    /// asked.
+    #[error(
+        "a PKCS#11 module may need {} MiB more to sign this message, and the system has not so \
+         much: it was not asked. Ed25519 signs a message as a whole, in memory",
+        bytes.div_ceil(1 << 20)
+    )]
+    NoMemoryForModule {
+        /// Bytes beside the message.
         bytes: u64,
     },
     /// The signer signs no hash, and was given one.
@@ -83,7 +96,7 @@ impl SignError {
                 Some("give a name of your protocol, like `payments@coop.example`".into())
             }
             Self::Unread(_) => Some("see why: it is the source of this error".into()),
-            Self::TooLong { .. } | Self::NoMemory { .. } => Some(
+            Self::TooLong { .. } | Self::NoMemory { .. } | Self::NoMemoryForModule { .. } => Some(
                 "sign it for a context (`ReadForContext`) or with a P-256 key: both sign a hash, \
                  whatever the length"
                     .into(),

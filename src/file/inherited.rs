@@ -7,7 +7,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::io_error;
@@ -24,6 +24,26 @@ pub(super) enum Inherited {
     Pipe(File),
     /// A regular file that has a name: by the rules for its path.
     Named,
+}
+
+/// By what an open file can be reached from elsewhere.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// The path itself.
+    Path,
+    /// It was given open, and has this path.
+    Inherited(PathBuf),
+    /// It was given open, and has none, as that of `memfd_create`.
+    None,
+}
+
+pub(super) fn name_of(path: &Path) -> Name {
+    let Some(number) = number(path) else { return Name::Path };
+    let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    let open = metadata(number).ok().map(id);
+    let real = std::fs::read_link(link(number)).ok();
+    let real = real.filter(|real| open.is_some() && std::fs::metadata(real).ok().map(id) == open);
+    real.map_or(Name::None, Name::Inherited)
 }
 
 /// The number of an open file that a path names.
@@ -101,7 +121,7 @@ pub(super) fn read(path: &Path, mut pipe: File) -> Result<LockedBytes, KeystoreE
             return Ok(all);
         }
         if all.len() > MAX_LENGTH {
-            return Err(too_long(path));
+            return Err(too_long(path, Rule::Credential));
         }
         capacity = capacity.saturating_mul(4).min(MAX_LENGTH + 1);
     }

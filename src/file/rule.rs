@@ -5,6 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use super::inherited::{self, Name};
 use super::{io_error, repair};
 use crate::fault::{KeystoreError, quoted};
 
@@ -42,13 +43,17 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
         });
     }
     if metadata.len() > MAX_LEN && rule != Rule::Log {
-        return Err(too_long(path));
+        return Err(too_long(path, rule));
     }
+    // What is repaired is the file itself, and not what it is called in this process.
+    let named = inherited::name_of(path);
+    let at = if let Name::Inherited(real) = &named { real } else { path };
     if owner != me && (matches!(rule, Rule::Private | Rule::Log) || owner != 0) {
         let problem = format!("it belongs to user {owner}, not to user {me}");
         let repair = match rule {
-            Rule::Credential => repair::credential(path, owner, me),
-            Rule::Private | Rule::Trusted | Rule::Log => repair::owner(path, owner, me),
+            Rule::Credential if named == Name::None => without_a_name(me),
+            Rule::Credential => repair::credential(at, owner, me),
+            Rule::Private | Rule::Trusted | Rule::Log => repair::owner(at, owner, me),
         };
         return Err(not_safe(path, problem, repair));
     }
@@ -62,15 +67,16 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
     };
     if mode & forbidden != 0 {
         let repair = match rule {
-            Rule::Trusted => repair::mode(path, me, "chmod 644"),
+            Rule::Credential if named == Name::None => without_a_name(me),
+            Rule::Trusted => repair::mode(at, me, "chmod 644"),
             Rule::Credential if is_from_kubernetes(path) => {
                 "set `defaultMode: 0400` on the volume, and `fsGroup` in the pod's security \
                  context unless it runs as root"
                     .into()
             }
             // With a tighter mode it would be root's alone.
-            Rule::Credential if owner != me => repair::credential(path, owner, me),
-            Rule::Private | Rule::Credential | Rule::Log => repair::mode(path, me, "chmod 600"),
+            Rule::Credential if owner != me => repair::credential(at, owner, me),
+            Rule::Private | Rule::Credential | Rule::Log => repair::mode(at, me, "chmod 600"),
         };
         return Err(not_safe(path, format!("its mode is {mode:04o}"), repair));
     }
@@ -216,8 +222,24 @@ fn is_terminal(metadata: &Metadata) -> bool {
     matches!(major, 4 | 5 | 136..=143)
 }
 
-pub(super) fn too_long(path: &Path) -> KeystoreError {
-    not_safe(path, "it is longer than 1 MiB", "restore it from a backup")
+pub(super) fn too_long(path: &Path, rule: Rule) -> KeystoreError {
+    let repair = match rule {
+        Rule::Private | Rule::Log => "restore it from a backup",
+        Rule::Trusted => "put the right file there: none that is read here is so long",
+        Rule::Credential => {
+            "give a file or pipe with the secret alone: a passphrase or PIN on one line, or a \
+             recovery key as `age-keygen` writes it"
+        }
+    };
+    not_safe(path, format!("it is longer than 1 MiB ({MAX_LEN} bytes)"), repair)
+}
+
+/// For what was given open, and has no name by which it could be reached.
+fn without_a_name(me: u32) -> String {
+    format!(
+        "have the program that made it give it to user {me} alone, with mode 0600 (fchmod), before \
+         it starts this one; or give the secret through a pipe"
+    )
 }
 
 pub(super) fn not_safe(

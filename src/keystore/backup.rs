@@ -111,7 +111,7 @@ impl Backup {
     ///
     /// # Errors
     ///
-    /// [`BackupError::NotAge`], [`BackupError::PassphraseFile`]; if it cannot be read.
+    /// [`BackupError::Armored`], [`BackupError::NotAge`], [`BackupError::PassphraseFile`]; if it cannot be read.
     pub fn check_file(path: &Path) -> Result<(), crate::Error> {
         let file = file::read_foreign(path, MAX_LEN)?;
         Ok(recipient::check_age(&file).map_or(Ok(()), Err)?)

@@ -23,6 +23,9 @@ use crate::statement::is_reserved;
 /// needs that much memory for it, PKCS#11 modules up to three times as much.
 pub const MAX_WHOLE: u64 = 1 << 30;
 
+/// What a module needs for its own work: 16 MiB.
+const OF_ITS_OWN: usize = 16 * 1024 * 1024;
+
 /// What is read at once.
 const CHUNK: usize = 64 * 1024;
 
@@ -47,8 +50,22 @@ impl ReadMessage {
     /// [`SignError::TooLong`], as soon as more than [`MAX_WHOLE`] has come, and
     /// [`SignError::NoMemory`].
     pub fn read(message: impl Read, algorithm: AlgorithmId) -> Result<Self, SignError> {
+        Self::read_expecting(message, algorithm, None)
+    }
+
+    /// **Blocks** on what is read. As [`Self::read`], of a message that has so many bytes, as
+    /// a file says: only for them is memory asked for.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn read_expecting(
+        message: impl Read,
+        algorithm: AlgorithmId,
+        length: Option<u64>,
+    ) -> Result<Self, SignError> {
         match algorithm {
-            AlgorithmId::Ed25519 => Self::whole(message),
+            AlgorithmId::Ed25519 => Self::whole_expecting(message, length),
             AlgorithmId::P256 => {
                 let mut beginning = Vec::with_capacity(BEGINNING);
                 let digest = hashed::<Sha256>(message, &mut beginning)?;
@@ -63,8 +80,13 @@ impl ReadMessage {
     /// # Errors
     ///
     /// As [`Self::read`].
-    pub fn whole(mut message: impl Read) -> Result<Self, SignError> {
-        let mut whole = Growing::new(MAX_WHOLE);
+    pub fn whole(message: impl Read) -> Result<Self, SignError> {
+        Self::whole_expecting(message, None)
+    }
+
+    fn whole_expecting(mut message: impl Read, length: Option<u64>) -> Result<Self, SignError> {
+        let expected = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let mut whole = Growing::new(MAX_WHOLE, expected);
         loop {
             let place = whole.place()?;
             match message.read(place) {
@@ -85,6 +107,20 @@ impl ReadMessage {
         }
     }
 
+    /// Whether a PKCS#11 module would have the memory that it may need to sign it: before
+    /// anybody is asked for a PIN.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::NoMemoryForModule`].
+    #[doc(hidden)]
+    pub fn check_room_for_module(&self) -> Result<(), SignError> {
+        match &self.0 {
+            Message::Whole(message) => room_for_module(message.len()),
+            Message::Sha256 { .. } => Ok(()),
+        }
+    }
+
     pub(super) fn sign_by<S: DidSigner + ?Sized>(
         &self,
         signer: &S,
@@ -97,6 +133,21 @@ impl ReadMessage {
                 .unwrap_or(Err(SignError::WantsMessage)),
         }
     }
+}
+
+/// Shorter messages are signed without a question: they cost a module little.
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+pub(crate) const LARGE: usize = 1024 * 1024;
+
+/// Whether a PKCS#11 module has room for what it may need beside a message: SoftHSM2 takes
+/// two copies of it, and ends the process where it gets no memory for one.
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+pub(crate) fn room_for_module(length: usize) -> Result<(), SignError> {
+    let bytes = length.saturating_mul(2).saturating_add(OF_ITS_OWN);
+    if length < LARGE || room::is_there(bytes) {
+        return Ok(());
+    }
+    Err(SignError::NoMemoryForModule { bytes: u64::try_from(bytes).unwrap_or(u64::MAX) })
 }
 
 /// A message that was read and hashed for one context, to be signed or verified as

@@ -31,4 +31,5 @@ mod standard;
 mod tpm;
 mod tpm2_pkcs11;
 mod tries;
+mod unfit;
 mod values;

@@ -165,9 +165,46 @@ fn without_memory_for_a_message_it_is_told() {
             sh.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
             let ran = run(&mut sh, b"");
             assert_eq!(ran.code, 1, "{}", ran.err);
-            for text in ["the system has no memory for the message", "--context NAME"] {
+            // As much as the file has.
+            let texts = ["the system has no memory for the message: 763 MiB were asked for"];
+            for text in texts.into_iter().chain(["--context NAME"]) {
                 assert!(ran.err.contains(text), "{}", ran.err);
             }
         }
+    });
+}
+
+/// SoftHSM2 ends the process where it gets no memory: exit code 5, without a word.
+#[test]
+fn a_message_that_a_module_has_no_memory_for_is_told_before_a_pin_is_sent() {
+    alone(|| {
+        let hsm = SoftHsm::with_token("large");
+        let home = hsm.faulty_identity("large");
+        // Both copies of it do not fit, or the second one.
+        let path = zeros(&home, 300_000_000);
+        let command = home.command(&[]);
+        let within = |kib: u64, args: &str| {
+            let mut sh = Command::new("sh");
+            sh.args(["-c", &format!("ulimit -v {kib}; exec \"$0\" sign {args} \"$1\"")]);
+            sh.arg(command.get_program()).arg(&path).env_clear();
+            sh.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            run(&mut sh, b"")
+        };
+        let (sent, mut signed) = (hsm.count("C_Login"), 0);
+        for kib in (450_000..1_250_000).step_by(100_000) {
+            let ran = within(kib, "");
+            if ran.code == 0 {
+                signed += 1;
+                continue;
+            }
+            assert_eq!((ran.code, signed), (1, 0), "{kib}: {}", ran.err);
+            for text in ["a PKCS#11 module may need 589 MiB more", "not asked", "--context NAME"] {
+                assert!(ran.err.contains(text), "{kib}: {}", ran.err);
+            }
+            assert_eq!(hsm.count("C_Login"), sent, "{kib}");
+        }
+        assert!(signed > 0);
+        // What it says does.
+        assert_eq!(within(450_000, "--context large@coop.example").code, 0);
     });
 }

@@ -21,6 +21,10 @@ use crate::evidence::{Assurance, Evidence, ProvenanceKind};
 use crate::key::challenge::prove_possession;
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
 use crate::secret::Pin;
+use crate::signer::{LARGE, room_for_module};
+
+/// Who signs a message that takes memory to be counted.
+static ONE_LARGE: Mutex<()> = Mutex::new(());
 
 /// A key that wants its PIN.
 #[derive(Debug)]
@@ -118,6 +122,12 @@ struct Failed {
 impl DeviceSigner for TokenSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         match self.algorithm() {
+            AlgorithmId::Ed25519 if message.len() >= LARGE => {
+                // Others would take the memory between.
+                let _alone = ONE_LARGE.lock().unwrap_or_else(PoisonError::into_inner);
+                room_for_module(message.len())?;
+                self.sign_input(message)
+            }
             AlgorithmId::Ed25519 => self.sign_input(message),
             AlgorithmId::P256 => self.sign_input(&Sha256::digest(message)),
         }

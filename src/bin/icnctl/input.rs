@@ -41,14 +41,16 @@ impl Input {
         }
     }
 
-    /// That it is no longer than what a key of this algorithm signs, before it is read.
-    pub(crate) fn check_whole(&self, algorithm: AlgorithmId) -> Result<(), CliError> {
+    /// That it is no longer than what a key of this algorithm signs, before it is read; and
+    /// how long it is, if it says so.
+    pub(crate) fn check_whole(&self, algorithm: AlgorithmId) -> Result<Option<u64>, CliError> {
         let length = self.file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
         match length {
             Some(length) if algorithm == AlgorithmId::Ed25519 && length > MAX_WHOLE => {
                 Err(Error::from(SignError::TooLong { limit: MAX_WHOLE }).into())
             }
-            _ => Ok(()),
+            // Of what is in `/proc` nothing is said.
+            length => Ok(length.filter(|length| *length > 0)),
         }
     }
 

@@ -20,10 +20,14 @@ pub(crate) fn warn(what: &str, error: &icn_identity::Error) {
 }
 
 fn explain(error: &dyn StdError, help: Option<String>) {
-    let mut cause = error.source();
+    let (mut said, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
-        say(&format!("  because: {error}"));
-        cause = error.source();
+        let because = error.to_string();
+        // Some errors are shown as their cause is, and name it as well.
+        if because != said {
+            say(&format!("  because: {because}"));
+        }
+        (said, cause) = (because, error.source());
     }
     if let Some(help) = help {
         advise(&help);

@@ -1,6 +1,7 @@
 //! `icnctl sign`
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use icn_identity::backend::BackendKind;
 use icn_identity::error::SignError;
 use icn_identity::signer::{ReadForContext, ReadMessage};
 use icn_identity::{AlgorithmId, DidSignerExt as _, Error, sshsig};
@@ -29,8 +30,8 @@ impl Message {
         let read = match context {
             Some(context) => ReadForContext::read(context, &mut input).map(Self::ForContext),
             None => {
-                input.check_whole(algorithm)?;
-                ReadMessage::read(&mut input, algorithm).map(Self::Bare)
+                let length = input.check_whole(algorithm)?;
+                ReadMessage::read_expecting(&mut input, algorithm, length).map(Self::Bare)
             }
         };
         match input.named(read)? {
@@ -53,6 +54,9 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
             identity.did().verifying_key().algorithm(),
         )?,
     };
+    if let (Message::Bare(message), BackendKind::Pkcs11) = (&message, identity.header().backend()) {
+        message.check_room_for_module()?;
+    }
     context.warn_if_not_pinned(&home, identity.header());
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());

@@ -47,8 +47,8 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, C
             let given: String = given.split_ascii_whitespace().collect();
             let bytes = STANDARD.decode(given).ok().and_then(|bytes| bytes.try_into().ok());
             let bytes = bytes.ok_or(CliError::SignatureEncoding)?;
-            message.check_whole(key.algorithm())?;
-            let read = ReadMessage::read(&mut message, key.algorithm());
+            let length = message.check_whole(key.algorithm())?;
+            let read = ReadMessage::read_expecting(&mut message, key.algorithm(), length);
             let signature = Signature::from_bytes(key.algorithm(), bytes);
             key.verify_read(&message.named(read)?, &signature).is_ok()
         }

@@ -222,8 +222,7 @@ pub(super) fn check_age(file: &[u8]) -> Option<BackupError> {
     }
     let text = std::str::from_utf8(file).map(str::trim_start);
     let looks = match text {
-        // Ours are binary.
-        Ok(text) if text.starts_with("-----BEGIN AGE") => "armored (`age -a`)",
+        Ok(text) if text.starts_with("-----BEGIN AGE") => return Some(BackupError::Armored),
         Ok(text) if text.contains("AGE-SECRET-KEY") => "a secret key of age",
         Ok(text) if public_key(text.as_bytes()) == Some("age1…") => "a public key of age",
         Ok(text) if public_key(text.as_bytes()).is_some() => "a public key",

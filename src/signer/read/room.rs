@@ -11,14 +11,17 @@ pub(super) struct Growing {
     bytes: Vec<u8>,
     length: usize,
     limit: u64,
+    expected: Option<usize>,
 }
 
 impl Growing {
-    pub(super) const fn new(limit: u64) -> Self {
-        Self { bytes: Vec::new(), length: 0, limit }
+    /// With room for so many bytes at once, if it is known how many will come.
+    pub(super) const fn new(limit: u64, expected: Option<usize>) -> Self {
+        Self { bytes: Vec::new(), length: 0, limit, expected }
     }
 
-    /// Room for more. Doubled where it is full, if the system says that it has that.
+    /// Room for more. Doubled where it is full, if the system says that it has that; nothing
+    /// but what is expected the first time.
     pub(super) fn place(&mut self) -> Result<&mut [u8], SignError> {
         if size(self.length) > self.limit {
             return Err(SignError::TooLong { limit: self.limit });
@@ -26,10 +29,15 @@ impl Growing {
         if self.length == self.bytes.len() {
             // One byte more than the limit tells that there is more.
             let most = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
-            let wanted = self.length.saturating_mul(2).max(CHUNK).min(most);
+            let wanted = match self.expected.take() {
+                // One byte more tells that it has ended.
+                Some(expected) => expected.saturating_add(1),
+                None => self.length.saturating_mul(2).max(CHUNK),
+            };
+            let wanted = wanted.min(most);
             let more = wanted - self.length;
             let no_memory = || SignError::NoMemory { bytes: size(wanted) };
-            if available().is_some_and(|available| size(more) > available) {
+            if !may_be_had(more) {
                 return Err(no_memory());
             }
             self.bytes.try_reserve_exact(more).map_err(|_| no_memory())?;
@@ -47,6 +55,19 @@ impl Growing {
         self.bytes.truncate(self.length);
         self.bytes
     }
+}
+
+/// Whether a library that ends the process where it gets no memory may have so much.
+pub(super) fn is_there(bytes: usize) -> bool {
+    let mut probe: Vec<u8> = Vec::new();
+    let reserved = may_be_had(bytes) && probe.try_reserve_exact(bytes).is_ok();
+    // Nothing is left out as being of no use.
+    std::hint::black_box(&mut probe);
+    reserved
+}
+
+fn may_be_had(bytes: usize) -> bool {
+    available().is_none_or(|available| size(bytes) <= available)
 }
 
 fn size(length: usize) -> u64 {
@@ -89,8 +110,8 @@ fn of_groups() -> Vec<u64> {
 mod tests {
     use super::*;
 
-    fn fill(limit: u64, length: usize) -> Result<Vec<u8>, SignError> {
-        let mut growing = Growing::new(limit);
+    fn fill(limit: u64, expected: Option<usize>, length: usize) -> Result<Vec<u8>, SignError> {
+        let mut growing = Growing::new(limit, expected);
         let mut left = length;
         while left > 0 {
             let place = growing.place()?;
@@ -108,10 +129,22 @@ mod tests {
     fn what_fits_is_kept_and_what_is_longer_is_told() {
         let limit = 3 * size(CHUNK);
         for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
-            assert_eq!(fill(limit, length).unwrap(), vec![7; length]);
+            // Whatever was said before.
+            for expected in [None, Some(0), Some(length), Some(CHUNK), Some(usize::MAX)] {
+                assert_eq!(fill(limit, expected, length).unwrap(), vec![7; length]);
+            }
         }
-        let long = fill(limit, 3 * CHUNK + 1).unwrap_err();
+        let long = fill(limit, None, 3 * CHUNK + 1).unwrap_err();
         assert!(matches!(long, SignError::TooLong { limit: told } if told == limit), "{long:?}");
+    }
+
+    #[test]
+    fn what_nobody_has_is_not_there_and_is_named() {
+        assert!(is_there(1024) && !is_there(usize::MAX / 4));
+        let expected = usize::MAX / 4;
+        let error = Growing::new(u64::MAX, Some(expected)).place().unwrap_err();
+        let SignError::NoMemory { bytes } = error else { panic!("{error:?}") };
+        assert_eq!(bytes, size(expected) + 1);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Help for SignError {
                  key, then ask its maker"
                     .into(),
             ),
-            Self::TooLong { .. } | Self::NoMemory { .. } => Some(
+            Self::TooLong { .. } | Self::NoMemory { .. } | Self::NoMemoryForModule { .. } => Some(
                 "sign it for a context, --context NAME: that signs its hash, whatever the length; \
                  so does a P-256 key"
                     .into(),

@@ -64,6 +64,7 @@ fn of_signing() {
             (E::Unread(std::io::ErrorKind::NotFound.into()), K::NotFound),
             (E::TooLong { limit: 1 << 30 }, K::InvalidInput),
             (E::NoMemory { bytes: 1 << 30 }, K::Busy),
+            (E::NoMemoryForModule { bytes: 1 << 31 }, K::Busy),
             (E::WantsMessage, K::Misuse),
         ],
     );

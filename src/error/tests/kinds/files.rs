@@ -282,6 +282,7 @@ fn of_backups() {
     check(
         "error/backup.rs",
         vec![
+            (E::Armored, K::InvalidInput),
             (E::NotAge { looks: "text" }, K::InvalidInput),
             (E::PassphraseFile, K::InvalidInput),
             (E::PublicKeyFile { path: path(), kind: "age1…" }, K::InvalidInput),
