@@ -37,6 +37,7 @@ mod removal;
 mod shown;
 mod source;
 mod staged;
+mod state;
 mod wants;
 
 use std::fmt;

@@ -19,8 +19,6 @@ use crate::did::Did;
 use crate::error::DeviceError;
 use crate::error::Error;
 use crate::key::DidKey;
-#[cfg(feature = "tpm")]
-use crate::keystore::Storage;
 use crate::keystore::backup::{BackedUp, BackupRequest};
 use crate::keystore::{
     Change, Earlier, HandingOver, Handover, Header, Importable, Located, Opened,
@@ -71,15 +69,23 @@ impl<'h> LockedIdentity<'h> {
     /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
     pub fn ask(self, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
         let wants = self.wants();
+        // Where no PIN may be sent, it is said first if none would help.
+        let is_short_of_tries = wants.pin().is_some_and(|wanted| {
+            let state = wanted.pin_state();
+            state.locked || state.final_try
+        });
         if source.asks_somebody(&wants) {
             self.check_opens()?;
+        } else if is_short_of_tries && let Some(state) = self.home.no_pin_helps(self.header()) {
+            return Err(state);
         }
         self.ask_for(&wants, source)
     }
 
     fn ask_for(self, wants: &Wants, source: CredentialSource<'_>) -> Result<Ready<'h>, Error> {
         let Home { store, config, retry_refused, .. } = self.home;
-        let asked = Asked::ask(store, &config.identity, wants, source, *retry_refused)?;
+        let asked = Asked::ask(store, &config.identity, wants, source, *retry_refused)
+            .map_err(|error| self.home.no_pin_helps(self.header()).unwrap_or(error))?;
         Ok(Ready { home: self.home, located: self.located, asked })
     }
 
@@ -147,28 +153,6 @@ impl<'h> LockedIdentity<'h> {
                 found.ok_or(DeviceError::ForeignLocator { backend: BackendKind::Pkcs11 })?;
             Ok(backend.write_public_key(locator, header.did(), credentials)?)
         })
-    }
-}
-
-impl Home {
-    /// What can be known before a person is asked for a secret of the identity with this
-    /// header: that its payload can be read, and that its TPM would open it.
-    pub(super) fn check_opens(&self, header: &Header) -> Result<(), Error> {
-        self.store.check_payload(header)?;
-        self.check_device_opens(header)
-    }
-
-    /// The same, without a look at the files.
-    pub(super) fn check_device_opens(&self, header: &Header) -> Result<(), Error> {
-        #[cfg(feature = "tpm")]
-        if let (Some(tpm), Some(key), Storage::TpmSealed { object }) =
-            (self.backend()?.as_tpm(), header.tpm(), header.storage())
-        {
-            tpm.check_opens(header.did(), key, object)?;
-        }
-        #[cfg(not(feature = "tpm"))]
-        let _ = header;
-        Ok(())
     }
 }
 

@@ -25,7 +25,8 @@ pub struct TpmCheck {
     /// Whether the TPM is locked: it takes no PIN, the right one neither. Objects without
     /// a PIN open all the same.
     pub locked: bool,
-    /// After how many seconds, at most, a TPM that is locked takes one more.
+    /// After how many seconds, at most, a TPM that is locked or has one try left takes one
+    /// more.
     pub recovery_seconds: Option<u32>,
     /// What an approver would be asked to sign, where the policy takes
     /// approvals: the values that were looked at.
@@ -89,7 +90,9 @@ impl TpmBackend {
             objects,
             tries_left: lockout.tries_left(),
             locked,
-            recovery_seconds: lockout.interval.filter(|_| locked),
+            recovery_seconds: lockout
+                .interval
+                .filter(|_| lockout.tries_left().is_some_and(|left| left <= 1)),
             request: looked_at.and_then(|pcr| request(did, &key.policy, pcr)),
         })
     }

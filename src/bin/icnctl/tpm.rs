@@ -198,7 +198,12 @@ fn as_text(check: &TpmCheck, did: &Did, given: bool) -> String {
     if check.objects.iter().any(|object| object.wants_pin) {
         let _ = match check.tries_left {
             Some(0) => writeln!(text, "{:<12} none: the TPM is locked", "PIN tries"),
-            Some(tries) => writeln!(text, "{:<12} {tries} until the TPM locks", "PIN tries"),
+            Some(tries) => {
+                let wait = check.recovery_seconds.map_or_else(String::new, |seconds| {
+                    format!("; one more in at most {seconds} seconds")
+                });
+                writeln!(text, "{:<12} {tries} until the TPM locks{wait}", "PIN tries")
+            }
             None => writeln!(text, "{:<12} not told, or not counted, by the TPM", "PIN tries"),
         };
     }

@@ -242,3 +242,58 @@ fn a_new_pin_is_typed_twice() {
     assert!(!same.out.contains(PIN), "{}", same.out);
     node.signs();
 }
+
+/// Where no PIN can help that is told, wherever it comes from and whatever else is so.
+#[test]
+fn pcrs_that_have_changed_are_told_before_what_is_known_of_the_pin() {
+    const CHANGED: &str = "PCRs have changed: PCR 16";
+    /// What else is so: how many wrong PINs were counted, and whether one was noted.
+    const STATES: [(usize, bool); 4] = [(0, true), (2, false), (2, true), (3, false)];
+    for (counted, noted) in STATES {
+        let node = Node::with_identity("ed25519", &[]);
+        node.tpm.set_dictionary_attack(3, 777, 0);
+        let file = node.pin_file(WRONG);
+        let sign = [&file[0], &file[1], "sign"];
+        if noted {
+            node.ends(77, 1, &sign, &["tried once"]);
+        }
+        let locks = node.tpm.other_program();
+        (usize::from(noted)..counted).for_each(|_| locks());
+        node.tpm.extend_pcr(16);
+        let what = |said: &str| format!("{counted} {noted}: {said}");
+        for given in [WRONG, PIN] {
+            node.pin_file(given);
+            let from_file = node.fails(&sign, &[CHANGED]);
+            assert!(!from_file.err.contains("allow_final_try"), "{}", what(&from_file.err));
+        }
+        let from_variable = node.fails(&["sign"], &[CHANGED]);
+        let alone = node.alone(&["sign"]);
+        assert_eq!(alone.code, 1, "{}", what(&alone.err));
+        let first = |said: &str| said.lines().next().map(str::to_owned);
+        assert_eq!(first(&from_variable.err), first(&node.fails(&sign, &[]).err));
+        // At a prompt: nobody is asked.
+        let mut sign = node.home.command(&["sign", "/dev/null"]);
+        sign.env_remove("ICN_PIN");
+        let asked = on_a_terminal(&sign, "");
+        assert_eq!(asked.code, 1, "{}", what(&asked.out));
+        assert!(asked.out.contains(CHANGED), "{}", what(&asked.out));
+        assert!(!asked.out.contains("PIN of"), "{}", what(&asked.out));
+    }
+}
+
+/// As the advice about the last try says.
+#[test]
+fn how_long_until_there_is_one_more_try_is_told_without_a_pin() {
+    let node = Node::with_identity("ed25519", &[]);
+    node.tpm.set_dictionary_attack(3, 777, 0);
+    assert!(node.ok(&["tpm", "check"]).contains("PIN tries    3 until the TPM locks\n"));
+    let locks = node.tpm.other_program();
+    (0..2).for_each(|_| locks());
+    let advice = ["allow_final_try = true", "icnctl tpm check"];
+    let told = node.ends(77, 0, &["sign"], &advice);
+    assert!(!told.err.contains("a look at the TPM"), "{}", told.err);
+    let check = node.ok(&["tpm", "check"]);
+    let wanted = "PIN tries    1 until the TPM locks; one more in at most 777 seconds\n";
+    assert!(check.contains(wanted), "{check}");
+    assert_eq!(node.json(&["tpm", "check"])["recovery_seconds"], 777);
+}

@@ -225,6 +225,12 @@ impl Help for TpmError {
                 ));
             }
             Self::PinMissing => "give it with --pin-file or $ICN_PIN; no try was spent",
+            Self::FinalTry => {
+                "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
+                 [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`), or \
+                 wait: the TPM forgets wrong PINs one by one. After how many seconds, and whether \
+                 the key opens at all, is said without a PIN by: icnctl tpm check"
+            }
             Self::ParentChanged { .. } | Self::NoParent { .. } | Self::NotAParent { .. } => {
                 "nothing was sent to it: make the storage key at that handle again, by the commands \
                  that made it; the same TPM makes the same key (tpm2_createprimary and \
