@@ -3,6 +3,7 @@
 
 #[cfg(feature = "audit")]
 pub(crate) mod appended;
+mod descriptor;
 mod inherited;
 mod lock;
 pub(crate) mod names;

@@ -175,7 +175,7 @@ impl TpmError {
             Self::Attributes { .. } => ErrorKind::Requirement,
             Self::Approval { .. } | Self::OtherApprover => ErrorKind::Untrusted,
             Self::ApproverKey { .. } => ErrorKind::InvalidInput,
-            Self::TakesNoApproval => ErrorKind::Unsupported,
+            Self::TakesNoApproval | Self::NotResealable => ErrorKind::Unsupported,
             Self::Command { kind, .. } => *kind,
         }
     }

@@ -246,6 +246,12 @@ pub enum TpmError {
         /// Why.
         reason: &'static str,
     },
+    /// A P-256 key cannot be sealed anew.
+    #[error(
+        "the policy of a P-256 key is a part of the key and stays, and so does its PIN: it cannot \
+         be sealed anew"
+    )]
+    NotResealable,
     /// The policy of the identity takes no approvals.
     #[error("the policy of this identity is literal: it takes no approvals")]
     TakesNoApproval,

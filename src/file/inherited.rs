@@ -3,13 +3,14 @@
 //! Who has started us has opened them, and nobody else can exchange them. Of a pipe or
 //! a here-document nobody else can read what is in it either.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use super::descriptor::{link, metadata, number};
 use super::io_error;
 use super::rule::{self, MAX_LENGTH, Rule, too_long};
 use crate::fault::KeystoreError;
@@ -26,45 +27,6 @@ pub(super) enum Inherited {
     Named,
 }
 
-/// By what an open file can be reached from elsewhere.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Name {
-    /// The path itself.
-    Path,
-    /// It was given open, and has this path.
-    Inherited(PathBuf),
-    /// It was given open, and has none, as that of `memfd_create`.
-    None,
-}
-
-pub(super) fn name_of(path: &Path) -> Name {
-    let Some(number) = number(path) else { return Name::Path };
-    let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
-    let open = metadata(number).ok().map(id);
-    let real = std::fs::read_link(link(number)).ok();
-    let real = real.filter(|real| open.is_some() && std::fs::metadata(real).ok().map(id) == open);
-    real.map_or(Name::None, Name::Inherited)
-}
-
-/// The number of an open file that a path names.
-fn number(path: &Path) -> Option<u32> {
-    if path == Path::new("/dev/stdin") {
-        return Some(0);
-    }
-    let mut parts = path.components().filter_map(|part| match part {
-        Component::Normal(name) => name.to_str(),
-        _ => None,
-    });
-    let of_ours = match (parts.next()?, parts.next()?) {
-        ("dev", "fd") => true,
-        ("proc", "self" | "thread-self") => parts.next()? == "fd",
-        ("proc", process) if process == std::process::id().to_string() => parts.next()? == "fd",
-        _ => false,
-    };
-    let number = parts.next()?.parse().ok()?;
-    (of_ours && path.is_absolute() && parts.next().is_none()).then_some(number)
-}
-
 /// Whether a path names a pipe or socket that this process was given.
 pub(crate) fn is_inherited_pipe(path: &Path) -> bool {
     number(path).is_some_and(|number| {
@@ -73,14 +35,6 @@ pub(crate) fn is_inherited_pipe(path: &Path) -> bool {
             kind.is_fifo() || kind.is_socket() || (metadata.is_file() && metadata.nlink() == 0)
         })
     })
-}
-
-fn link(number: u32) -> String {
-    format!("/proc/self/fd/{number}")
-}
-
-fn metadata(number: u32) -> io::Result<Metadata> {
-    std::fs::metadata(link(number))
 }
 
 /// `None` if the path names no open file of this process.
@@ -145,32 +99,4 @@ fn fill(pipe: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(length)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_names_an_open_file_or_not() {
-        for (path, wanted) in [
-            ("/dev/stdin", Some(0)),
-            ("/dev/fd/0", Some(0)),
-            ("/dev/fd/63", Some(63)),
-            ("/proc/self/fd/3", Some(3)),
-            ("/proc/thread-self/fd/3", Some(3)),
-            ("/proc/1/fd/3", None),
-            ("/dev/fd", None),
-            ("/dev/fd/x", None),
-            ("/dev/fd/-1", None),
-            ("/dev/fd/3/x", None),
-            ("dev/fd/3", None),
-            ("-", None),
-            ("/home/dev/fd/3", None),
-        ] {
-            assert_eq!(number(Path::new(path)), wanted, "{path}");
-        }
-        let own = format!("/proc/{}/fd/7", std::process::id());
-        assert_eq!(number(Path::new(&own)), Some(7));
-    }
 }

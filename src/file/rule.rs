@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::inherited::{self, Name};
+use super::descriptor::{self, Name};
 use super::{io_error, repair};
 use crate::fault::{KeystoreError, quoted};
 
@@ -46,7 +46,7 @@ pub(super) fn check(path: &Path, metadata: &Metadata, rule: Rule) -> Result<(), 
         return Err(too_long(path, rule));
     }
     // What is repaired is the file itself, and not what it is called in this process.
-    let named = inherited::name_of(path);
+    let named = descriptor::name_of(path);
     let at = if let Name::Inherited(real) = &named { real } else { path };
     if owner != me && (matches!(rule, Rule::Private | Rule::Log) || owner != 0) {
         let problem = format!("it belongs to user {owner}, not to user {me}");

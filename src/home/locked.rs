@@ -106,7 +106,7 @@ impl<'h> LockedIdentity<'h> {
     ///
     /// # Errors
     ///
-    /// [`TpmError::NoSuchPolicy`](crate::error::TpmError::NoSuchPolicy).
+    /// [`TpmError::NotResealable`](crate::error::TpmError::NotResealable).
     #[cfg(feature = "tpm")]
     pub fn check_resealable(&self) -> Result<(), Error> {
         crate::backend::tpm::TpmBackend::check_resealable(self.did())

@@ -28,7 +28,7 @@ impl IdentityStore {
     ///
     /// # Errors
     ///
-    /// [`crate::error::TpmError::NoSuchPolicy`] for a P-256 key: its policy is a part of it.
+    /// [`crate::error::TpmError::NotResealable`] for a P-256 key: its policy is a part of it.
     /// The files are as they were then.
     pub fn reseal(
         &self,

@@ -274,14 +274,21 @@ impl IdentityStore {
         let path = self.header_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(()) };
         let left = std::str::from_utf8(&bytes).ok().and_then(|text| Header::parse(text).ok());
-        if left
-            .as_ref()
-            .is_some_and(|header| header.backend() == BackendKind::Age || begun.names(header))
+        if let Some(left) = &left
+            && (left.backend() == BackendKind::Age || begun.names(left))
         {
-            log::warn!(
-                "an earlier attempt to make an identity was cut off: {} is replaced",
-                path.display(),
-            );
+            let path_shown = path.display();
+            match begun.names(left) || begun.dids.contains(left.did()) {
+                true => log::warn!(
+                    "an earlier attempt to make an identity was cut off: {path_shown} is replaced"
+                ),
+                // Nothing is noted of an attempt: its key was in the missing file alone.
+                false => log::warn!(
+                    "identity.age of {} is missing: it was lost, or an earlier attempt to make an \
+                     identity was cut off: {path_shown} is replaced",
+                    left.did()
+                ),
+            }
             return file::remove(&path);
         }
         let kept = self.aside(names::HEADER, &bytes);

@@ -154,3 +154,46 @@ fn a_cut_backup_says_once_why_and_an_armored_one_what_it_is() {
     let ran = restored(&home, &home.beside("armored.age.age"), &key);
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
+
+/// A TPM that is locked, and what is refused, have tests of their own.
+#[test]
+fn exit_codes_are_as_the_pages_say() {
+    let hsm = SoftHsm::with_token("node-1");
+    let token = hsm.faulty_identity("node-1");
+    for (home, option) in [(software(), "--passphrase-file"), (token, "--pin-file")] {
+        for (content, code) in [("", 1), ("\n", 1), ("1\n2\n", 77), ("1\u{0}2", 77)] {
+            let file = home.beside("secret");
+            write_private(&file, content);
+            let ran = home.icnctl(&[option, file.to_str().unwrap(), "sign", "/dev/null"], b"");
+            assert_eq!(ran.code, code, "{option} {content:?}: {}", ran.err);
+        }
+    }
+    let help = Home::new().ok(&["--help"], b"");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["77 a PIN or passphrase was refused, now or before", "in doubt", "last try"] {
+        assert!(help.contains(said), "{said}: {help}");
+    }
+}
+
+#[test]
+fn a_software_key_has_no_device_and_a_header_without_its_payload_is_told_as_that() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    let made = home.ok(&["--format", "json", "id", "init"], b"");
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made["device"], home.show()["device"]);
+    assert_eq!((&made["device"]["state"], &made["device"]["seen"]), (&"none".into(), &().into()));
+    let key = home.beside("key");
+    assert_eq!(run(Command::new("age-keygen").arg("-o").arg(&key), b"").code, 0);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let recipient = run(Command::new("age-keygen").arg("-y").arg(&key), b"").out;
+    let backup = home.beside("backup.age");
+    let args = ["id", "backup", "--recipient", recipient.trim(), "-o", backup.to_str().unwrap()];
+    home.ok(&args, b"");
+    fs::remove_file(home.path("identity.age")).unwrap();
+    let files = [&backup, &key].map(|path| path.to_str().unwrap());
+    let did = made["did"].as_str().unwrap();
+    let restore = ["id", "restore", files[0], "--identity-file", files[1], "--did", did];
+    let ran = home.icnctl(&restore, b"");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains(&format!("identity.age of {did} is missing: it was lost, or")));
+}

@@ -65,7 +65,7 @@ const FUNCTIONS: [(&str, &str); 36] = [
     ("MigrationRequest", "going_on"),
     ("Staged", "write_credentials"),
     ("ReadForContext", "read read_to_verify"),
-    ("ReadMessage", "read whole"),
+    ("ReadMessage", "read read_expecting whole"),
     ("DidSignerExt", "sign_read sign_read_for"),
     ("RecoveryKeys", "read read_with_passphrase"),
     ("RotationStatement", "sign_unguarded"),

@@ -14,14 +14,11 @@ use crate::secret::{LockedText, Pin};
 impl TpmBackend {
     /// # Errors
     ///
-    /// [`TpmError::NoSuchPolicy`] for keys that are not sealed data.
+    /// [`TpmError::NotResealable`] for keys that are not sealed data.
     pub(crate) fn check_resealable(did: &Did) -> Result<(), Error> {
         match did.verifying_key().algorithm() {
             AlgorithmId::Ed25519 => Ok(()),
-            AlgorithmId::P256 => Err(tpm(TpmError::NoSuchPolicy {
-                reason: "the policy of a P-256 key is a part of the key and stays; with policy = \
-                         \"authorized\" an approver can sign other PCR values for it",
-            })),
+            AlgorithmId::P256 => Err(tpm(TpmError::NotResealable)),
         }
     }
 

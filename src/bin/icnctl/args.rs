@@ -44,7 +44,8 @@ const EVERY: &str = "Options of every command";
     arg_required_else_help = true,
     after_help = "Exit status: 0 done, 1 failed (verify, id verify-document, id rotation verify: not \
                   valid; tpm check, backend doctor, config check: no), 2 wrong usage (those that verify: could not \
-                  be told), 77 a PIN or passphrase was refused: do not restart for it"
+                  be told), 77 a PIN or passphrase was refused, now or before, is in doubt, cannot be \
+                  right, or was not sent (token locked, last try): do not restart for it"
 )]
 pub(crate) struct Args {
     /// Directory of the identity [default: $ICN_HOME, or ~/.icn]

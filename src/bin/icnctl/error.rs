@@ -158,6 +158,9 @@ pub(crate) enum CliError {
     PcrValues { what: String },
     #[error("--pcr-indices is no list of PCRs, 0 to 23, like 0,7")]
     PcrIndices,
+    /// Options of a TPM that do not go together.
+    #[error("{problem}")]
+    TpmOptions { problem: &'static str, help: &'static str },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
     #[error("this is no request for an approval")]
     NoRequest,
@@ -411,6 +414,7 @@ impl CliError {
                  {\"7\": \"…\"}}"
             }
             Self::PcrIndices => "give it like --pcr-indices 0,7",
+            Self::TpmOptions { help, .. } => help,
             Self::NoRequest => {
                 "give what `icnctl --format json tpm check` prints on the node; its policy must be \
                  \"authorized\""

@@ -133,6 +133,11 @@ fn json_of(header: &Header, device: &Device, claim: &Claim) -> Value {
             (name.clone(), fact)
         })
         .collect();
+    let device = match device {
+        // Where it was made there is no device.
+        Device::JustMade if header.backend() == BackendKind::Age => &Device::None,
+        device => device,
+    };
     let (state, detail) = match device {
         Device::None => ("none", None),
         Device::JustMade | Device::Present => ("present", None),

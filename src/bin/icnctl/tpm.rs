@@ -95,6 +95,7 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
     let home = context.home()?;
     let identity = home.locate()?;
     let wants_pin = context.config.identity.tpm.as_ref().is_none_or(|config| config.pin);
+    let of_then = header.tpm().map(of_then).unwrap_or_default();
     let has_pin = header.tpm().is_some_and(|object| object.policy.pin.is_some());
     // Before anybody is asked for a secret.
     identity.check_resealable()?;
@@ -129,12 +130,20 @@ pub(crate) fn reseal(context: &Context, args: &ResealArgs) -> Result<(), CliErro
                 None => "now",
             };
             format!(
-                "Sealed under {}. Opens {when}.\nBackups that were made before want the PCR values \
-                 and the PIN of then: make a new one now (icnctl id backup --recipient age1… -o FILE), and destroy them\n",
+                "Sealed under {}. Opens {when}.\nBackups that were made before want {of_then} of then: make a new one now (icnctl id backup --recipient age1… -o FILE), and destroy them\n",
                 key.policy
             )
         },
     )
+}
+
+/// What opens an object, in a backup that was made with it.
+fn of_then(object: &TpmObject) -> &'static str {
+    match (object.policy.pcr.is_empty(), object.policy.pin.is_some()) {
+        (false, true) => "the PCR values and the PIN",
+        (false, false) => "the PCR values",
+        (true, _) => "the PIN",
+    }
 }
 
 fn opened(context: &Context) -> Result<(Header, TpmBackend), CliError> {

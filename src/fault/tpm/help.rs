@@ -127,6 +127,10 @@ impl TpmError {
             Self::PolicyRefused { .. } => {
                 "this should not be: report it, with the TPM's code and the doctor's `TpmReport`"
             }
+            Self::NotResealable => {
+                "for another PIN make another identity, and hand over to it; where its policy is \
+                 \"authorized\", an approver can sign other PCR values for it"
+            }
             Self::NoSuchPolicy { .. } => {
                 "see [identity.tpm] in docs/configuration.md for what there is"
             }

@@ -133,7 +133,19 @@ fn a_locked_tpm_is_of_no_use_for_a_key_with_a_pin() {
     let (code, report) = doctor(&node, &[]);
     assert_eq!((code, &verdict(&report, "PIN tries")["state"]), (0, &json!("warning")));
     wrong(NEW);
-    assert_fails(&node, "PIN tries", &["0 of 2 left; one comes back in 777 s", "-c"]);
+    let (code, report) = doctor(&node, &[]);
+    assert_eq!((code, &verdict(&report, "PIN tries")["state"]), (1, &json!("fail")));
+    let conclusion = report["conclusion"].as_str().unwrap();
+    assert!(conclusion.contains("no identity with a PIN works"), "{conclusion}");
+    assert!(conclusion.contains("one without a PIN does"), "{conclusion}");
+    let text = node.icnctl(&["backend", "doctor"]);
+    for part in ["0 of 2 left; one comes back in 777 s", "-c", conclusion] {
+        assert!(text.out.contains(part), "{}", text.out);
+    }
+    // So it is.
+    let without = super::node::home_on(&node.tpm);
+    without.ok(&["id", "init", "--no-pin"], b"");
+    without.ok(&["sign"], b"hello");
     node.set("pin", "false");
     let (code, report) = doctor(&node, &["--probe"]);
     assert_eq!((code, &verdict(&report, "PIN tries")["state"]), (0, &json!("warning")));

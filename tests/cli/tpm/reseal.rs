@@ -170,8 +170,9 @@ fn with_another_pin_the_old_one_is_refused() {
     // A PIN given without saying so is the old one, and stays.
     node.ok(&["--pin-file", &new, "id", "reseal"]);
     node.signs_with(&["--pin-file", &new]);
+    // Which keeps what was refused.
     let old = node.file("old", PIN);
-    node.ends(77, 1, &["--pin-file", &old, "id", "reseal"], &["refused the PIN"]);
+    node.ends(77, 0, &["--pin-file", &old, "id", "reseal"], &["was not sent again"]);
 }
 
 #[test]
@@ -226,8 +227,55 @@ fn a_p256_key_cannot_be_sealed_anew_and_the_reason_is_said() {
     node.fails(&["id", "reseal"], &wanted);
     let coming = node.file("coming", &node.coming_values());
     node.fails(&["id", "reseal", "--pcr-values", &coming], &wanted);
+    let new = node.file("new", NEW);
+    let keeps = ["and so does its PIN", "make another identity"];
+    let told = node.fails(&["id", "reseal", "--new-pin-file", &new], &keeps);
+    assert!(!told.err.contains("no such policy"), "{}", told.err);
     assert_eq!(node.home.read("identity.json"), before);
     node.signs();
+}
+
+/// Of what there is, and no more.
+#[test]
+fn what_backups_of_then_want_is_what_the_key_had_then() {
+    for (more, wants) in [
+        (&[][..], "want the PCR values and the PIN of then"),
+        (&["--no-pin"], "want the PCR values of then"),
+        (&["--no-platform-binding"], "want the PIN of then"),
+    ] {
+        let node = Node::with_identity("ed25519", more);
+        let told = node.ok(&["id", "reseal"]);
+        assert!(told.contains(wants), "{more:?}: {told}");
+    }
+}
+
+#[test]
+fn options_that_do_not_go_together_are_told_by_their_names() {
+    let node = Node::new();
+    for (options, wanted) in [
+        (
+            &["--no-pin", "--no-platform-binding"][..],
+            ["--no-pin or --no-platform-binding", "use the key"],
+        ),
+        (&["--pcr-indices", ""], ["--pcr-indices", "like --pcr-indices 0,7"]),
+        (&["--pcr-indices", " "], ["--pcr-indices", "like --pcr-indices 0,7"]),
+        (&["--policy", "authorized"], ["--policy authorized wants", "--approver FILE"]),
+        (
+            &["--policy", "authorized", "--no-platform-binding"],
+            ["leave --no-platform-binding out", "--policy literal"],
+        ),
+    ] {
+        for algorithm in BOTH {
+            let init = [&["id", "init", "--algorithm", algorithm], options].concat();
+            let ran = node.icnctl(&init);
+            assert_eq!(ran.code, 1, "{options:?}: {}", ran.err);
+            for text in wanted {
+                assert!(ran.err.contains(text), "{options:?}: {}", ran.err);
+            }
+            assert!(!ran.err.contains("no such policy"), "{options:?}: {}", ran.err);
+        }
+    }
+    assert!(!node.home.path("identity.json").exists());
 }
 
 #[test]

@@ -128,12 +128,48 @@ impl TpmArgs {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
+    /// What these options make of the configuration, told by their names.
+    fn check_together(&self, config: &TpmConfig) -> Result<(), CliError> {
+        let is_authorized = config.policy == PcrPolicy::Authorized;
+        if (self.no_pin || self.no_platform_binding) && !config.pin && !config.platform_binding {
+            return Err(CliError::TpmOptions {
+                problem: "these options leave neither platform_binding nor pin: every program on this \
+                          machine could use the key",
+                help: "leave --no-pin or --no-platform-binding out; of what is not given here, \
+                       `pin` and `platform_binding` under [identity.tpm] count",
+            });
+        }
+        if (self.policy.is_some() || self.no_platform_binding)
+            && is_authorized
+            && !config.platform_binding
+        {
+            return Err(CliError::TpmOptions {
+                problem: "--policy authorized approves PCR values: it wants platform_binding",
+                help: "leave --no-platform-binding out, or give --policy literal",
+            });
+        }
+        if self.policy.is_some() && is_authorized && config.approver.is_none() {
+            return Err(CliError::TpmOptions {
+                problem: "--policy authorized wants the approver's public key: `approver` is not set",
+                help: "give it with --approver FILE",
+            });
+        }
+        Ok(())
+    }
+
     pub(crate) fn over(&self, mut config: TpmConfig) -> Result<TpmConfig, CliError> {
         if let Some(device) = &self.device {
             config.device_path.clone_from(device);
         }
         config.key_handle = self.key_handle.or(config.key_handle);
         if let Some(indices) = &self.pcr_indices {
+            if indices.trim().is_empty() {
+                return Err(CliError::TpmOptions {
+                    problem: "--pcr-indices names none: the key is bound to at least one PCR",
+                    help: "give it like --pcr-indices 0,7; or bind the key to none: \
+                           --no-platform-binding",
+                });
+            }
             config.pcr_indices = PcrIndices::parse(indices).map_err(|_| CliError::PcrIndices)?;
             config.platform_binding = true;
         }
@@ -149,6 +185,7 @@ impl TpmArgs {
                 Some(std::path::absolute(approver).unwrap_or_else(|_| approver.clone()));
         }
         config.pin &= !self.no_pin;
+        self.check_together(&config)?;
         config.check()?;
         Ok(config)
     }

@@ -27,7 +27,13 @@ pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<bool, CliEr
     let mut verdicts = report.verdicts(&config);
     name_options(&mut verdicts, ForNew::ThisHome);
     let worst = worst_of(&verdicts);
+    let is_only_locked =
+        verdicts.iter().all(|it| it.state != Outcome::Fail || it.requirement == "PIN tries");
     let conclusion = match (worst, args.probes()) {
+        (Outcome::Fail, _) if is_only_locked => {
+            "The TPM is locked: no identity with a PIN works here until it takes one again; one without a \
+             PIN does."
+        }
         (Outcome::Fail, _) => "No identity works here.",
         (_, false) => NOTHING_TRIED,
         (Outcome::Ok, true) => "An identity works here.",

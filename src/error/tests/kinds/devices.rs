@@ -244,6 +244,7 @@ fn of_tpms() {
             (E::NoSuchPolicy { reason: "r" }, K::Configuration),
             (E::Approval { reason: "r" }, K::Untrusted),
             (E::OtherApprover, K::Untrusted),
+            (E::NotResealable, K::Unsupported),
             (E::ApproverKey { path: "key.pem".into(), problem: "p" }, K::InvalidInput),
             (E::NotConfiguredParent { configured: t(), found: t() }, K::Configuration),
             (E::TakesNoApproval, K::Unsupported),
