@@ -132,13 +132,15 @@ impl Service {
 
 /// What happened, why, and what to do.
 fn report(what: &str, error: &Error) {
-    eprintln!("{what}: {error}");
+    let mut text = format!("{what}: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  because: {error}");
+        text += &format!("  because: {error}\n");
         cause = error.source();
     }
     if let Some(help) = error.help() {
-        eprintln!("  try: {help}");
+        text += &format!("  try: {help}\n");
     }
+    // At once: other threads say something, too.
+    eprint!("{text}");
 }

@@ -17,6 +17,9 @@ const PIN: &str = "a-pin-73519246";
 /// A software identity, moved into a TPM: its DID of before, and what it is now.
 fn moved(tpm: &Swtpm, home: &support::home::Home, mode: &str) -> Did {
     home.ok(&["id", "init"], b"");
+    // Less work than a PIN has.
+    let config = home.read("icn.toml");
+    home.write("icn.toml", &format!("{config}\n[identity.tpm]\npin_work_factor = 10\n"));
     let old = home.show()["did"].as_str().unwrap().parse().unwrap();
     let to = ["id", "migrate", "--to", "tpm", "--device", &tpm.tcti(), "--pcr-indices", "16"]
         .map(str::to_owned);

@@ -154,7 +154,8 @@ impl Service {
         assert!(error.refusal().is_none(), "{error}");
         // Said by the side that refuses: to its operator, with what to do.
         let start = Instant::now();
-        while refusals() == before {
+        // Seen while it is being written, its last line may be missing.
+        while refusals() == before || !said(&self.log).trim_end().lines().any(is_advice) {
             assert!(start.elapsed() < PATIENCE, "{}", said(&self.log));
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -168,6 +169,10 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn is_advice(line: &str) -> bool {
+    line.starts_with("  try: ")
 }
 
 fn said(log: &Path) -> String {

@@ -23,6 +23,10 @@ fn an_identity_moves_up_into_a_token_and_on_into_a_tpm() {
 
     let tpm = Swtpm::start();
     let home = Home::new().with("ICN_PIN", PIN);
+    home.write(
+        "icn.toml",
+        &format!("{}[identity.tpm]\npin_work_factor = 10\n", support::home::FAST),
+    );
     let device = tpm.tcti();
     let init = ["id", "init", "--backend", "tpm", "--device", &device, "--algorithm", "p256"];
     home.ok(&[&init[..], &["--pcr-indices", "16"]].concat(), b"");
