@@ -9,3 +9,5 @@ mod load;
 mod node;
 mod policy;
 mod process;
+mod secrets;
+mod units;

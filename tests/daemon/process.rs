@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
+use support::child::inherits_nothing;
 use support::softhsm::SoftHsm;
 
 use crate::node::{Answer, Node, PATIENCE, client, own_uid, posted};
@@ -181,4 +183,35 @@ fn no_core_is_dumped_and_no_debugger_is_let_in() {
         fs::read_to_string(name).unwrap().trim() == "icnd"
     });
     assert!(threads.count() >= 2);
+}
+
+/// The socket of a service manager is taken over, and not removed at the end.
+#[test]
+fn the_socket_of_the_service_manager_is_taken_over_and_left() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let manager = UnixListener::bind(node.socket()).unwrap();
+    let inode = fs::metadata(node.socket()).unwrap().ino();
+    // Its first socket has the number 3, for the process that is named.
+    let mut command = node.command();
+    let started = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"";
+    let mut by_manager = inherits_nothing("bash");
+    by_manager.args(["-c", started]).arg(command.get_program()).env_clear();
+    by_manager.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let socket = std::os::fd::OwnedFd::from(manager.try_clone().unwrap());
+    by_manager.stdin(Stdio::from(socket)).stdout(Stdio::null());
+    let mut daemon = node.start_by(&mut by_manager);
+    daemon.post("/v1/sign", &request()).ok();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0));
+    assert_eq!(fs::metadata(node.socket()).unwrap().ino(), inode);
+    // Another one has the name by now: it is not the daemon's to remove.
+    drop(manager);
+    fs::remove_file(node.socket()).unwrap();
+    let mut daemon = node.start_by(command.stdin(Stdio::null()));
+    fs::remove_file(node.socket()).unwrap();
+    fs::write(node.socket(), "somebody's file").unwrap();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0));
+    assert_eq!(fs::read_to_string(node.socket()).unwrap(), "somebody's file");
 }
