@@ -20,6 +20,8 @@ use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::audit::AuditError;
 #[cfg(feature = "keystore")]
 use crate::bundle::{BundleError, DecryptError, NotContributory, RenewalError};
+#[cfg(feature = "client")]
+use crate::client::ClientError;
 #[cfg(feature = "keystore")]
 use crate::config::ConfigError;
 use crate::did::{InvalidDid, InvalidDocument};
@@ -164,6 +166,10 @@ pub enum Error {
     #[cfg(feature = "tls")]
     #[error("TLS failed")]
     Tls(#[from] rustls::Error),
+    /// A daemon did not do what it was asked.
+    #[cfg(feature = "client")]
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The system's random generator failed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),

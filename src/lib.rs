@@ -36,6 +36,7 @@
 //! | `signature` | the traits of RustCrypto's `signature` 3 on signers and public keys |
 //! | `tokio` | `nonblocking`: signers and homes for async code, on any executor; with `tls`, its streams for tokio: `tls::accept_async`, `connect_async` |
 //! | `audit` | `audit`: a log of who had the key do what, that cannot be changed unnoticed |
+//! | `client` | `client`: signing and decrypting by a daemon that has the key; needs no keystore |
 //! | `cli` | the program `icnctl` |
 //!
 //! `pkcs11`, `tpm`, `tls`, `audit` and `cli` bring `keystore`. Without any feature there are DIDs,
@@ -70,6 +71,8 @@ pub mod backend;
 mod binding;
 #[cfg(feature = "keystore")]
 pub mod bundle;
+#[cfg(feature = "client")]
+pub mod client;
 mod clock;
 #[cfg(feature = "keystore")]
 pub mod config;

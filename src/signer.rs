@@ -107,6 +107,13 @@ pub trait DidSigner: Send + Sync {
         false
     }
 
+    /// Whether the key is another process', which says where it is. Cannot be overridden or
+    /// called from outside either.
+    #[doc(hidden)]
+    fn __is_remote(&self, _: private::Token) -> bool {
+        false
+    }
+
     /// Evidence that this crate read. Cannot be overridden or called from
     /// outside: its argument's type cannot be named there.
     #[doc(hidden)]
@@ -152,6 +159,9 @@ pub(crate) fn verifies<S: DidSigner + ?Sized>(signer: &S) -> bool {
 pub enum Custody {
     /// Our own code holds the key, or read the evidence from its device.
     Shown(ShownCustody),
+    /// The key is another process', as that of a daemon: whatever that says of it, nothing is
+    /// proven.
+    Reported,
     /// The signer was written elsewhere. Whatever it says of itself, nothing
     /// is proven.
     Unproven,
@@ -188,6 +198,7 @@ pub trait DidSignerExt: DidSigner {
                 provenance: evidence.provenance(),
                 assurance: evidence.assurance(),
             }),
+            None if self.__is_remote(private::Token::new()) => Custody::Reported,
             None => Custody::Unproven,
         }
     }
@@ -294,6 +305,9 @@ macro_rules! forward {
             }
             fn __takes_hashes(&self, token: private::Token) -> bool {
                 (**self).__takes_hashes(token)
+            }
+            fn __is_remote(&self, token: private::Token) -> bool {
+                (**self).__is_remote(token)
             }
             fn __evidence(&self, token: private::Token) -> Option<&Evidence> {
                 (**self).__evidence(token)

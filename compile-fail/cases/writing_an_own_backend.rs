@@ -10,7 +10,7 @@ impl Backend for Mine {
     fn describe(&self) -> Description { todo!() }
     fn create_as(&self, _: &Plan, _: &NewKey, _: &Credentials) -> Result<Created, Error> { todo!() }
     fn find(&self, _: &Locator, _: &Did) -> Result<KeyAtRest, Error> { todo!() }
-    fn discard(&self, _: &Plan, _: &Credentials) -> Result<(), Error> { todo!() }
+    fn discard(&self, _: &Plan, _: &Credentials) -> Result<bool, Error> { todo!() }
 }
 
 fn main() {}

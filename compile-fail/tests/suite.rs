@@ -70,11 +70,11 @@ fn answers_are_in_our_words() {
         ("hardware_p256_key_where_a_secret_is_", ["the secret bytes of `", "cannot be had"]),
         (
             "holding_a_locked_hardware_key",
-            ["Hardware` is not known to have `", "keys in state `Locked`"],
+            ["Hardware` is not known to have `", "keys in state `icn_identity::Locked`"],
         ),
         (
             "holding_a_locked_tpm_sealed_key",
-            ["TpmSealed` is not known to have `", "in state `Locked`"],
+            ["TpmSealed` is not known to have `", "in state `icn_identity::Locked`"],
         ),
         ("holding_a_tpm_sealed_p256_key", ["P256`", "a TPM makes them itself"]),
         ("holding_a_software_p256_key", ["P256`", "never has one in memory"]),

@@ -38,6 +38,8 @@ impl Error {
             Self::Signature(error) => error.kind(),
             Self::Provenance(error) => error.kind(),
             Self::Requirement(error) => error.kind(),
+            #[cfg(feature = "client")]
+            Self::Client(error) => error.kind(),
             Self::NoRandomness(error) => error.kind(),
             Self::SshSignature(error) => error.kind(),
             Self::Uri(error) => error.kind(),
@@ -90,6 +92,8 @@ impl Error {
             Self::Signature(error) => error.help(),
             Self::Provenance(error) => error.help(),
             Self::Requirement(error) => error.help(),
+            #[cfg(feature = "client")]
+            Self::Client(error) => error.help(),
             Self::NoRandomness(error) => error.help(),
             Self::SshSignature(error) => error.help(),
             Self::Uri(error) => error.help(),

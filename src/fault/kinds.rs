@@ -53,6 +53,7 @@ impl SignError {
             Self::Device(error) => error.kind(),
             Self::BadSignature(error) => error.kind(),
             Self::External(_) | Self::Refused(_) => ErrorKind::External,
+            Self::Remote { kind, .. } => *kind,
             Self::Reserved | Self::InvalidContext | Self::TooLong { .. } => ErrorKind::InvalidInput,
             Self::Unread(error) => ErrorKind::of_io(error),
             Self::NoMemory { .. } | Self::NoMemoryForModule { .. } => ErrorKind::Busy,

@@ -5,6 +5,7 @@ use std::io;
 
 use super::{DeviceError, Pkcs11Error, TpmError};
 use crate::algorithm::BadSignature;
+use crate::kind::ErrorKind;
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,17 @@ pub enum SignError {
          this library signs itself does"
     )]
     Reserved,
+    /// A signer in another process did not sign.
+    #[error("the signer in another process did not sign")]
+    Remote {
+        /// What it means for the program.
+        kind: ErrorKind,
+        /// What to try next.
+        help: Option<String>,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// An observer refused the signature ([`Observed`](crate::key::Observed)). The
     /// signer was not asked.
     #[error("the signature was refused by an observer of this key")]
@@ -107,6 +119,7 @@ impl SignError {
             Self::External(_) => {
                 Some("see what that signer says: it is the source of this error".into())
             }
+            Self::Remote { help, .. } => help.clone(),
             Self::Refused(_) => {
                 Some("see why the observer refused: it is the source of this error".into())
             }

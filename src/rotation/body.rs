@@ -38,7 +38,7 @@ impl RotatedKey {
     pub(super) fn of<S: DidSigner + ?Sized>(did: Did, signer: &S) -> Self {
         let (provenance, assurance) = match signer.custody() {
             Custody::Shown(shown) => (shown.provenance(), shown.assurance()),
-            Custody::Unproven => (ProvenanceKind::External, Assurance::None),
+            Custody::Reported | Custody::Unproven => (ProvenanceKind::External, Assurance::None),
         };
         Self { did, provenance, assurance }
     }

@@ -9,7 +9,7 @@ use super::ledger::files;
 const MARK: &str = "**Blocks** ";
 
 /// Types and traits of which every public function blocks, but those that are named.
-const TYPES: [(&str, &str); 21] = [
+const TYPES: [(&str, &str); 22] = [
     ("AtRest", ""),
     ("AuditLog", "last path"),
     ("Backend", "kind as_tpm as_pkcs11 vault importer"),
@@ -17,7 +17,8 @@ const TYPES: [(&str, &str); 21] = [
     ("Change", "header"),
     (
         "DidSigner",
-        "did verifying_key __sign_statement __verifies __evidence __sign_sha256 __takes_hashes",
+        "did verifying_key __sign_statement __verifies __evidence __sign_sha256 __takes_hashes \
+         __is_remote",
     ),
     ("Draft", "did is_new header"),
     ("Home", "moved_to directory config config_path store pinned check_algorithm pin_lines"),
@@ -31,13 +32,14 @@ const TYPES: [(&str, &str); 21] = [
     ("PeerBook", "directory verifier"),
     ("Pkcs11Backend", ""),
     ("Ready", "did header"),
+    ("RemoteIdentity", "did verifying_key socket signer"),
     ("SeedImport", ""),
     ("SequenceStore", ""),
     ("StorageVault", ""),
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 36] = [
+const FUNCTIONS: [(&str, &str); 37] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("", "verify tail"),
     ("AgeKeyStore", "create_identity open"),
@@ -67,6 +69,7 @@ const FUNCTIONS: [(&str, &str); 36] = [
     ("ReadForContext", "read read_to_verify"),
     ("ReadMessage", "read read_expecting whole"),
     ("DidSignerExt", "sign_read sign_read_for"),
+    ("RemoteOptions", "connect"),
     ("RecoveryKeys", "read read_with_passphrase"),
     ("RotationStatement", "sign_unguarded"),
     ("SealedKey", "unseal"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use icn_identity::error::Explain;
-use icn_identity::{Error, algorithm, audit, bundle, config, did, error, evidence, key};
+use icn_identity::{Error, algorithm, audit, bundle, client, config, did, error, evidence, key};
 use icn_identity::{backend, peer, rotation, secret, sshsig, tls};
 
 use super::ledger::files;
@@ -35,6 +35,7 @@ fn known() -> BTreeSet<String> {
         bundle::DecryptError,
         bundle::NotContributory,
         bundle::RenewalError,
+        client::ClientError,
         config::ConfigError,
         did::InvalidDid,
         did::InvalidDocument,

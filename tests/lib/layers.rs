@@ -22,7 +22,7 @@ const ROOMS: [&[&str]; 17] = [
     &["file", "agefile", "signer", "binding"],
     &["config", "rotation", "key"],
     &["peer", "daemon"],
-    &["bundle"],
+    &["bundle", "client"],
     &["tls", "audit"],
     &["error"],
     &["backend"],

@@ -5,6 +5,7 @@
 
 mod advice;
 mod blocking;
+mod client;
 mod consumer;
 mod did;
 #[cfg(feature = "tls")]

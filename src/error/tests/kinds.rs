@@ -4,6 +4,8 @@
 #[cfg(feature = "audit")]
 mod audit;
 mod bundles;
+#[cfg(feature = "client")]
+mod clients;
 mod devices;
 mod files;
 mod peers;

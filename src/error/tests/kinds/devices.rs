@@ -58,6 +58,14 @@ fn of_signing() {
             (E::Device(Pkcs11Error::Forked.into()), K::Misuse),
             (E::BadSignature(BadSignature::new()), K::Untrusted),
             (E::External(boxed()), K::External),
+            (
+                E::Remote {
+                    kind: K::Busy,
+                    help: Some("wait, then try again".into()),
+                    source: boxed(),
+                },
+                K::Busy,
+            ),
             (E::Reserved, K::InvalidInput),
             (E::Refused(boxed()), K::External),
             (E::InvalidContext, K::InvalidInput),
