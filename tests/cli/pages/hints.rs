@@ -141,6 +141,7 @@ const NAMED: &[(&str, &str)] = &[
     ("ssh-keygen -Y sign", "tests/lib/sshsig.rs"),
     ("ssh-keygen -Y sign -O hashalg=sha512", "tests/lib/sshsig.rs"),
     ("ssh-keygen -Y sign -n CONTEXT", "tests/lib/sshsig.rs"),
+    ("ssh-keygen -Y sign -n payments@coop.example", "tests/support/src/ssh_keygen.rs"),
     ("ssh-keygen -Y verify", "docs/signing.md"),
     ("ssh-keygen -Y verify -n CONTEXT", "docs/signing.md"),
 ];
