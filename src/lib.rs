@@ -133,6 +133,9 @@ mod readme {}
 /// examples are tested. Links from one to another lead there in the repository.
 #[cfg(all(any(doc, doctest), feature = "keystore"))]
 pub mod manual {
+    #[cfg(feature = "audit")]
+    #[doc = include_str!("../docs/audit.md")]
+    pub mod audit {}
     #[doc = include_str!("../docs/backup.md")]
     pub mod backup {}
     #[doc = include_str!("../docs/configuration.md")]

@@ -21,6 +21,9 @@ use crate::secret::{NoRandomness, fill_random};
 /// The longest line, in bytes. Those that are written are much shorter.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
+/// What every line begins with.
+pub(super) const START: &[u8] = b"{\"seq\":";
+
 /// What comes before the hash of a line.
 const HASH: &str = ",\"hash\":\"";
 /// With the hash, and what closes the line.

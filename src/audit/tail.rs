@@ -1,7 +1,7 @@
 //! The end of a file: its last line, and what a writer left after it that was cut off.
 
 use super::error::AuditError;
-use super::line::{Line, Link, NoLine};
+use super::line::{Line, Link, NoLine, START};
 use crate::file::appended::Appended;
 
 /// As far back as a line is looked for: several of the longest.
@@ -50,7 +50,8 @@ impl Tail {
                     let rest = match bytes.get(end..).unwrap_or_default() {
                         [] if ends_with_line => Rest::Nothing,
                         [] => Rest::LineEnd,
-                        torn => Rest::Torn(torn.to_vec()),
+                        torn if is_of_writer(torn) => Rest::Torn(torn.to_vec()),
+                        _ => break,
                     };
                     return Self { last: Some(line.link), rest };
                 }
@@ -62,11 +63,18 @@ impl Tail {
                 None if !is_all => break,
                 None if bytes.is_empty() => return Self { last: None, rest: Rest::Nothing },
                 // Not even its first line was written to its end.
+                None if !is_of_writer(bytes) => break,
                 None => return Self { last: None, rest: Rest::Torn(bytes.to_vec()) },
             }
         }
         Self { last: None, rest: Rest::Damaged { ends_with_line } }
     }
+}
+
+/// Whether it begins as a line does, as far as it goes: what a writer leaves, and no other
+/// file that was named by mistake.
+fn is_of_writer(bytes: &[u8]) -> bool {
+    bytes.iter().zip(START).all(|(byte, start)| byte == start)
 }
 
 #[cfg(test)]
@@ -128,5 +136,9 @@ mod tests {
         assert_eq!(Tail::of(&text, true), damaged);
         // Nor is what is no log at all, of which only the end is looked at.
         assert_eq!(Tail::of(&b"x\n".repeat(100), false), damaged);
+        assert_eq!(Tail::of(b"[identity]\n", true), damaged);
+        let beside = [&lines().0, &b"hello"[..]].concat();
+        let damaged = Tail { last: None, rest: Rest::Damaged { ends_with_line: false } };
+        assert_eq!(Tail::of(&beside, true), damaged);
     }
 }

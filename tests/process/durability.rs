@@ -1,6 +1,7 @@
 //! An identity survives whatever happens to its writer and its disk: it is the
 //! old one or the new one, and opens.
 
+mod audit;
 mod credentials;
 mod device;
 mod devices;

@@ -1,5 +1,6 @@
 //! The command line: every argument of `icnctl`, and nothing else.
 
+pub(crate) mod audit;
 mod backend;
 mod backup;
 mod config;
@@ -16,7 +17,9 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use icn_identity::audit::Event;
 
+use self::audit::AuditCommand;
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::config::ConfigCommand;
@@ -42,7 +45,7 @@ const EVERY: &str = "Options of every command";
     name = "icnctl",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 done, 1 failed (verify, id verify-document, id rotation verify: not \
+    after_help = "Exit status: 0 done, 1 failed (verify, audit verify, id verify-document, id rotation verify: not \
                   valid; tpm check, backend doctor, config check: no), 2 wrong usage (those that verify: could not \
                   be told), 77 a PIN or passphrase was refused, now or before, is in doubt, cannot be \
                   right, or was not sent (token locked, last try): do not restart for it"
@@ -110,6 +113,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Verify the audit log, show its last lines, sign a checkpoint of it
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Say which peers the services on this machine accept
     Peer(PeerArgs),
     /// Sign a file with the identity's key: for a context (--context), which prints an SSH signature,
@@ -141,13 +149,44 @@ impl Command {
         // `approve` runs on the approver's machine.
         let is_approval = matches!(self, Self::Tpm { command: TpmCommand::Approve(_) });
         let is_template = matches!(self, Self::Config { command: ConfigCommand::Template });
-        self.verifies() || is_approval || is_template
+        let verifies = match self {
+            Self::Audit { command } => command.is_homeless(),
+            _ => self.verifies(),
+        };
+        verifies || is_approval || is_template
+    }
+
+    /// What is written in the audit log of a command that has the key used as one whole. Those
+    /// that are not here write their lines themselves, or use no key of an identity that is
+    /// there before.
+    pub(crate) const fn uses_key_once(&self) -> Option<Event> {
+        let Self::Id { command } = self else { return None };
+        Some(match command {
+            IdCommand::Renew(_) => Event::Renew,
+            IdCommand::Backup(_) => Event::Backup,
+            IdCommand::Export(args) if args.secret => Event::Export,
+            IdCommand::Rotation { command: RotationCommand::Create(_) } => Event::Rotate,
+            IdCommand::Rotation { command: RotationCommand::Show(_) }
+            | IdCommand::DecryptionKey { command: DecryptionKeyCommand::List } => Event::Unlock,
+            IdCommand::DecryptionKey { .. }
+            | IdCommand::ChangePassphrase(_)
+            | IdCommand::Relocate(_)
+            | IdCommand::WritePublicKey
+            | IdCommand::Reseal(_) => Event::Change,
+            IdCommand::Migrate(args) if !(args.plan || args.status || args.recover) => {
+                Event::Change
+            }
+            _ => return None,
+        })
     }
 
     /// Exit 1 says "not valid", and 2 that it could not be told.
     pub(crate) const fn verifies(&self) -> bool {
         use RotationCommand::Verify;
-        let Self::Id { command } = self else { return matches!(self, Self::Verify(_)) };
+        let Self::Id { command } = self else {
+            let of_log = matches!(self, Self::Audit { command: AuditCommand::Verify(_) });
+            return of_log || matches!(self, Self::Verify(_));
+        };
         matches!(command, IdCommand::VerifyDocument(_) | IdCommand::Rotation { command: Verify(_) })
     }
 }

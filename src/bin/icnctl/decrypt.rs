@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
+use icn_identity::audit::{Entry, Event};
 use icn_identity::bundle::{DecryptError, EncryptedFile};
 use icn_identity::file::Existing;
 
@@ -25,8 +26,11 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     // Whatever can be refused without a credential is, before a person is asked
     // for one.
     let file = EncryptedFile::read(Input::open(args.file.as_deref(), "the file to decrypt")?)?;
-    let opened = context.open(identity)?;
-    let plaintext = opened.bundle.decrypt(file)?;
+    let audit = context.audit()?;
+    let opened = audit.after(Event::Unlock, context.open(identity))?;
+    audit.before(Entry::allowed(Event::Decrypt))?;
+    let plaintext = opened.bundle.decrypt(file).map_err(CliError::from);
+    let plaintext = audit.after(Event::Decrypt, plaintext)?;
     if let Some(key) = plaintext.retired_key() {
         crate::output::say(&format!(
             "note: this file was encrypted to {}, which was retired on {}; its retired key has opened \

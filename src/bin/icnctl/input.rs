@@ -4,9 +4,11 @@ use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
 
+use icn_identity::audit::MessageHash;
 use icn_identity::error::SignError;
 use icn_identity::signer::MAX_WHOLE;
 use icn_identity::{AlgorithmId, Error};
+use sha2::{Digest as _, Sha512};
 
 use crate::error::CliError;
 use crate::output::say;
@@ -18,6 +20,8 @@ pub(crate) struct Input {
     file: File,
     /// It was named by nobody, and is empty so far.
     is_unnamed: bool,
+    /// Of what was read, with its length, where that is wanted.
+    hashed: Option<(Sha512, u64)>,
 }
 
 impl Input {
@@ -32,11 +36,11 @@ impl Input {
                 ));
             }
             let (name, is_unnamed) = ("standard input".into(), file.is_none());
-            return Ok(Self { name, file: input, is_unnamed });
+            return Ok(Self { name, file: input, is_unnamed, hashed: None });
         };
         let name = path.display().to_string();
         match File::open(path) {
-            Ok(file) => Ok(Self { name, file, is_unnamed: false }),
+            Ok(file) => Ok(Self { name, file, is_unnamed: false, hashed: None }),
             Err(source) => Err(CliError::Input { what: name, source }),
         }
     }
@@ -60,6 +64,17 @@ impl Input {
             SignError::Unread(source) => self.failed(source),
             error => Error::from(error).into(),
         })
+    }
+
+    /// The same, hashed while it is read.
+    pub(crate) fn hashing(self) -> Self {
+        Self { hashed: Some((Sha512::new(), 0)), ..self }
+    }
+
+    /// The hash of what was read, and how many bytes that were, if it was hashed.
+    pub(crate) fn hash(&self) -> Option<(MessageHash, u64)> {
+        let (hash, length) = self.hashed.clone()?;
+        Some((MessageHash::from_sha512(hash.finalize().into()), length))
     }
 
     /// All of it.
@@ -90,6 +105,10 @@ impl Read for Input {
             );
         }
         self.is_unnamed = false;
+        if let Some((hash, read)) = &mut self.hashed {
+            hash.update(bytes.get(..length).unwrap_or_default());
+            *read = read.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
         Ok(length)
     }
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod args;
+mod audit;
 mod backup;
 mod change_passphrase;
 mod config;
@@ -97,62 +98,70 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         standard::check_output()?;
     }
     let context = Context::new(&args)?;
+    match args.command.uses_key_once() {
+        Some(event) => audit::during(&context, event, || work(&context, args)),
+        None => work(&context, args),
+    }
+}
+
+fn work(context: &Context, args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
-        Command::Id { command: IdCommand::Init(init) } => id::init(&context, &init)?,
+        Command::Audit { command } => return audit::run(context, &command),
+        Command::Id { command: IdCommand::Init(init) } => id::init(context, &init)?,
         Command::Id { command: IdCommand::Show(show) } if context.wants_document => {
-            document::show(&context)?;
-            return Ok(yes(show::is_fine(&context, &show)?));
+            document::show(context)?;
+            return Ok(yes(show::is_fine(context, &show)?));
         }
         Command::Id { command: IdCommand::Show(show) } => {
-            return Ok(yes(show::show(&context, &show)?));
+            return Ok(yes(show::show(context, &show)?));
         }
-        Command::Id { command: IdCommand::Backup(backup) } => backup::backup(&context, &backup)?,
+        Command::Id { command: IdCommand::Backup(backup) } => backup::backup(context, &backup)?,
         Command::Id { command: IdCommand::Restore(restore) } => {
-            return Ok(yes(restore::restore(&context, &restore)?));
+            return Ok(yes(restore::restore(context, &restore)?));
         }
         Command::Id { command: IdCommand::VerifyDocument(verify) } => {
-            return document::verify(&context, &verify);
+            return document::verify(context, &verify);
         }
-        Command::Id { command: IdCommand::Import(import) } => import::import(&context, &import)?,
-        Command::Id { command: IdCommand::Export(export) } => export::export(&context, &export)?,
+        Command::Id { command: IdCommand::Import(import) } => import::import(context, &import)?,
+        Command::Id { command: IdCommand::Export(export) } => export::export(context, &export)?,
         Command::Id { command: IdCommand::Rotation { command } } => {
-            return rotation::run(&context, &command);
+            return rotation::run(context, &command);
         }
         Command::Id { command: IdCommand::DecryptionKey { command } } => {
-            decryption_key::run(&context, &command)?;
+            decryption_key::run(context, &command)?;
         }
-        Command::Id { command: IdCommand::Migrate(args) } => migrate::migrate(&context, &args)?,
-        Command::Id { command: IdCommand::ProveStaged } => migrate::prove(&context)?,
-        Command::Id { command: IdCommand::Renew(args) } => renew::renew(&context, &args)?,
+        Command::Id { command: IdCommand::Migrate(args) } => migrate::migrate(context, &args)?,
+        Command::Id { command: IdCommand::ProveStaged } => migrate::prove(context)?,
+        Command::Id { command: IdCommand::Renew(args) } => renew::renew(context, &args)?,
         Command::Id { command: IdCommand::ChangePassphrase(change) } => {
-            change_passphrase::change(&context, &change)?;
+            change_passphrase::change(context, &change)?;
         }
         #[cfg(feature = "pkcs11")]
         Command::Id { command: IdCommand::Relocate(relocate) } => {
-            relocate::relocate(&context, &relocate)?;
+            relocate::relocate(context, &relocate)?;
         }
         #[cfg(feature = "pkcs11")]
-        Command::Id { command: IdCommand::WritePublicKey } => relocate::write_public_key(&context)?,
+        Command::Id { command: IdCommand::WritePublicKey } => relocate::write_public_key(context)?,
         #[cfg(not(feature = "pkcs11"))]
         Command::Id { command: IdCommand::Relocate(_) | IdCommand::WritePublicKey } => {
             return Err(icn_identity::error::DeviceError::NoPkcs11.into());
         }
         #[cfg(feature = "tpm")]
-        Command::Id { command: IdCommand::Reseal(reseal) } => tpm::reseal(&context, &reseal)?,
+        Command::Id { command: IdCommand::Reseal(reseal) } => tpm::reseal(context, &reseal)?,
         #[cfg(feature = "tpm")]
         Command::Tpm { command: TpmCommand::Check(check) } => {
-            return Ok(yes(tpm::check(&context, &check)?));
+            return Ok(yes(tpm::check(context, &check)?));
         }
         #[cfg(feature = "tpm")]
-        Command::Tpm { command: TpmCommand::Approve(approve) } => tpm::approve(&context, &approve)?,
+        Command::Tpm { command: TpmCommand::Approve(approve) } => tpm::approve(context, &approve)?,
         #[cfg(feature = "tpm")]
-        Command::Tpm { command: TpmCommand::Install(install) } => tpm::install(&context, &install)?,
+        Command::Tpm { command: TpmCommand::Install(install) } => tpm::install(context, &install)?,
         #[cfg(not(feature = "tpm"))]
         Command::Id { command: IdCommand::Reseal(_) } | Command::Tpm { .. } => {
             return Err(icn_identity::error::DeviceError::NoTpm.into());
         }
         Command::Backend { command: BackendCommand::Doctor(doctor) } => {
-            return Ok(yes(doctor::doctor(&context, &doctor)?));
+            return Ok(yes(doctor::doctor(context, &doctor)?));
         }
         Command::Config { command } => {
             let given = config::Given {
@@ -160,12 +169,12 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
                 config: args.config.is_some(),
                 pin_file: args.pin_file.is_some(),
             };
-            return config::run(&context, &command, given);
+            return config::run(context, &command, given);
         }
-        Command::Peer(args) => peer::run(&context, &args)?,
-        Command::Sign(sign) => sign::sign(&context, &sign)?,
-        Command::Verify(verify) => return verify::verify(&context, &verify),
-        Command::Decrypt(decrypt) => decrypt::decrypt(&context, &decrypt)?,
+        Command::Peer(args) => peer::run(context, &args)?,
+        Command::Sign(sign) => sign::sign(context, &sign)?,
+        Command::Verify(verify) => return verify::verify(context, &verify),
+        Command::Decrypt(decrypt) => decrypt::decrypt(context, &decrypt)?,
     }
     Ok(ExitCode::SUCCESS)
 }

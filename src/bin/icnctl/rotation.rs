@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use icn_identity::audit::Event;
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::keystore::{Earlier, Handover};
 use icn_identity::migrate::Migration;
@@ -16,6 +17,7 @@ use icn_identity::{Did, Error, RotationChain};
 
 use self::report::Report;
 use crate::args::rotation::{CreateArgs, RotationCommand, ShowArgs, VerifyArgs};
+use crate::audit;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::input::Input;
@@ -92,11 +94,14 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         crate::output::say(&format!("warning: {warning}"));
     }
     let committed = handing_over.rotation_chain().and_then(|chain| chain.commitment()).copied();
-    let handover = new_ready.take_over(handing_over, &terms).map_err(|error| match committed {
-        Some(key) if is_broken(&error) => {
-            CliError::OtherCommitted { key: key.to_string(), source: error }
-        }
-        _ => error.into(),
+    // That of the old one has its line already.
+    let handover = audit::during(&new, Event::Rotate, || {
+        new_ready.take_over(handing_over, &terms).map_err(|error| match committed {
+            Some(key) if is_broken(&error) => {
+                CliError::OtherCommitted { key: key.to_string(), source: error }
+            }
+            _ => error.into(),
+        })
     })?;
     if handover.stated_before {
         crate::output::say(

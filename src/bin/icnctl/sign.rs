@@ -1,6 +1,7 @@
 //! `icnctl sign`
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use icn_identity::audit::{AuditKey, Entry, Event};
 use icn_identity::backend::BackendKind;
 use icn_identity::error::SignError;
 use icn_identity::signer::{ReadForContext, ReadMessage};
@@ -23,15 +24,15 @@ enum Message {
 
 impl Message {
     fn read(
-        mut input: Input,
+        input: &mut Input,
         context: Option<&str>,
         algorithm: AlgorithmId,
     ) -> Result<Self, CliError> {
         let read = match context {
-            Some(context) => ReadForContext::read(context, &mut input).map(Self::ForContext),
+            Some(context) => ReadForContext::read(context, &mut *input).map(Self::ForContext),
             None => {
                 let length = input.check_whole(algorithm)?;
-                ReadMessage::read_expecting(&mut input, algorithm, length).map(Self::Bare)
+                ReadMessage::read_expecting(&mut *input, algorithm, length).map(Self::Bare)
             }
         };
         match input.named(read)? {
@@ -44,15 +45,25 @@ impl Message {
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let home = context.home()?;
     let identity = home.locate()?;
-    let message = match &args.context {
-        Some(context) if !sshsig::is_context(context) => {
-            return Err(Error::from(SignError::InvalidContext).into());
+    let audit = context.audit()?;
+    let event = if args.context.is_some() { Event::Sign } else { Event::SignRaw };
+    if args.context.as_ref().is_some_and(|context| !sshsig::is_context(context)) {
+        return audit.refused(
+            event,
+            "invalid-context",
+            Error::from(SignError::InvalidContext).into(),
+        );
+    }
+    let mut input = Input::open(args.file.as_deref(), MESSAGE)?;
+    if audit.is_written() {
+        input = input.hashing();
+    }
+    let algorithm = identity.did().verifying_key().algorithm();
+    let message = match Message::read(&mut input, args.context.as_deref(), algorithm) {
+        Err(CliError::Reserved) => {
+            return audit.refused(event, "reserved-message", CliError::Reserved);
         }
-        context => Message::read(
-            Input::open(args.file.as_deref(), MESSAGE)?,
-            context.as_deref(),
-            identity.did().verifying_key().algorithm(),
-        )?,
+        message => message?,
     };
     if let (Message::Bare(message), BackendKind::Pkcs11) = (&message, identity.header().backend()) {
         message.check_room_for_module()?;
@@ -61,14 +72,24 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let (did, algorithm) =
         (identity.header().did().clone(), identity.header().algorithm().to_owned());
     // Its key alone: what opens the files, and the other keys, are wiped.
-    let signer = context.open(identity)?.bundle.into_signer();
+    let bundle = audit.after(Event::Unlock, context.open(identity))?.bundle;
+    if let Some((hash, length)) = input.hash() {
+        let tag = AuditKey::of(&bundle).tag(&hash);
+        let entry = Entry::allowed(event).with_message(tag).with_length(length);
+        audit.before(match &args.context {
+            Some(context) => entry.with_context(context),
+            None => entry,
+        })?;
+    }
+    let signer = bundle.into_signer();
     // An armored signature ends with its line.
-    let signature = context.waiting_for_device(|| match &message {
+    let signed = context.waiting_for_device(|| match &message {
         Message::ForContext(message) => signer.sign_read_for(message).map(|made| made.to_string()),
         Message::Bare(message) => {
             signer.sign_read(message).map(|made| STANDARD.encode(made.as_bytes()))
         }
-    })?;
+    });
+    let signature = audit.after(event, signed.map_err(CliError::from))?;
     context.format.print(
         || {
             json!({

@@ -38,7 +38,7 @@ fn toml(text: &str) -> Option<String> {
     };
     let tables: Vec<&str> = document.iter().map(|(table, _)| table).collect();
     match tables.as_slice() {
-        ["identity"] | ["daemon"] => {
+        ["identity"] | ["daemon"] | ["audit"] => {
             Config::parse(text).err().map(|error| format!("{error}: {error:?}"))
         }
         ["profile"] => cargo(&document),

@@ -8,7 +8,7 @@ use support::home::{FAST, Home, PASSPHRASE, Ran, run, write_private};
 /// Runs a shell script where it may mount: in a mount namespace of its own, and
 /// a user namespace unless it is root. `$icnctl` is the program, `$ICN_HOME` a
 /// directory on a small tmpfs with an identity.
-fn on_a_small_disk(script: &str) -> Ran {
+pub(crate) fn on_a_small_disk(script: &str) -> Ran {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
     home.ok(&["id", "init"], b"");
     write_private(&home.beside("new"), "another passphrase");
