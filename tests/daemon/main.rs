@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod backends;
+mod client;
 mod curl;
 mod hostile;
 mod load;
