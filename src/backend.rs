@@ -238,6 +238,21 @@ pub struct Description {
     pub shares_name: bool,
     /// The state of its PIN, where there is a device.
     pub pin: Option<PinState>,
+    /// Another token was seen with its serial number.
+    pub(crate) shares_serial: bool,
+    /// The slot of a token, if the configuration names it.
+    pub(crate) slot: Option<u64>,
+    /// The keys that a token shows to anybody, if it may share its name.
+    pub(crate) shown: Vec<Did>,
+}
+
+impl Description {
+    /// Whether another token has the label and serial number of this one, or may have: its
+    /// number says nothing.
+    pub(crate) fn may_share_name(&self) -> bool {
+        let has_number = self.device.as_ref().is_none_or(DeviceIdentity::has_own_serial);
+        self.shares_name || !has_number
+    }
 }
 
 /// What a device says about its PIN: for a token the flags of `CK_TOKEN_INFO`,

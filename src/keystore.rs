@@ -71,7 +71,7 @@ pub use located::{Located, Needs};
 pub(crate) use migration::{PROOF_CONTEXT, check_did, check_side};
 pub use open::Opened;
 pub use pinned::Pinned;
-pub(crate) use refusals::{PinOwner, Place, TriedDevice};
+pub(crate) use refusals::{PinOwner, Place, Shares, Slot, TriedDevice};
 pub use unfinished::Unfinished;
 
 /// The age files of keys and identities.

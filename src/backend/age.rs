@@ -56,6 +56,9 @@ impl Backend for AgeKeyStore {
             location: self.home().to_owned(),
             device: None,
             shares_name: false,
+            shares_serial: false,
+            slot: None,
+            shown: Vec::new(),
             pin: None,
         }
     }

@@ -274,13 +274,22 @@ impl Backend for Pkcs11Backend {
 
     fn describe(&self) -> Description {
         let token = self.token().ok();
-        Description {
+        let token = token.as_ref();
+        let mut described = Description {
             kind: BackendKind::Pkcs11,
             location: self.module.path().to_owned(),
-            pin: token.as_ref().and_then(|token| token.pin_state().ok()),
-            shares_name: token.as_ref().is_some_and(|token| !token.is_alone()),
+            pin: token.and_then(|token| token.pin_state().ok()),
+            shares_name: token.is_some_and(|token| !token.is_alone()),
+            shares_serial: token.is_some_and(|token| !token.has_serial_alone()),
+            slot: token.filter(|token| token.is_told_by_slot()).map(Token::slot),
             device: token.map(|token| token.identity().clone()),
+            shown: Vec::new(),
+        };
+        // It costs several calls, and elsewhere the serial number tells.
+        if let (true, Some(token)) = (described.may_share_name(), token) {
+            described.shown = finding::shown_by(token).unwrap_or_default();
         }
+        described
     }
 
     fn plan(&self, found: Option<&Did>) -> Result<Plan, Error> {

@@ -137,6 +137,9 @@ impl Backend for TpmBackend {
             location: self.config().device_path.clone().into(),
             device: self.access.chip.identity().ok(),
             shares_name: false,
+            shares_serial: false,
+            slot: None,
+            shown: Vec::new(),
             pin: self.access.lockout().ok().map(|lockout| lockout.pin_state(has_pin)),
         }
     }

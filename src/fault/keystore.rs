@@ -272,7 +272,24 @@ pub enum KeystoreError {
     RefusedBefore {
         /// The device, as it calls itself.
         token: String,
-        /// Where it comes from now.
+        /// Where it comes from now; and where it came from then, if that is something else.
+        source_name: String,
+        /// When it was refused, Unix time.
+        at: u64,
+        /// The file that says so.
+        note: PathBuf,
+    },
+    /// A token of this name refused this PIN before, and nothing tells whether it was this
+    /// one. It was not sent again.
+    #[error(
+        "{token}, which may be another one of the same name, refused the PIN from {source_name} \
+         on {}, and it was not sent again",
+        date(*at)
+    )]
+    RefusedByNamesake {
+        /// The device, as it calls itself.
+        token: String,
+        /// Where it comes from now; and where it came from then, if that is something else.
         source_name: String,
         /// When it was refused, Unix time.
         at: u64,

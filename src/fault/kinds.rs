@@ -246,7 +246,9 @@ impl KeystoreError {
             }
             // The passphrase is another one now: the same call does not succeed.
             Self::ReadBack { .. } | Self::PreviousKept { .. } => ErrorKind::Io,
-            Self::RefusedBefore { .. } | Self::PinInDoubt { .. } => ErrorKind::WrongCredential,
+            Self::RefusedBefore { .. }
+            | Self::RefusedByNamesake { .. }
+            | Self::PinInDoubt { .. } => ErrorKind::WrongCredential,
             Self::PinNotCompared { problem: NotCompared::NoMemory { .. }, .. } => ErrorKind::Busy,
             Self::PinNotCompared { .. } => ErrorKind::WrongCredential,
             Self::Refusals { source, .. } => format_of(&**source),

@@ -7,7 +7,7 @@ use crate::config::IdentityConfig;
 use crate::did::Did;
 use crate::error::{Error, PinProblem, Pkcs11Error, TpmError};
 use crate::evidence::DeviceIdentity;
-use crate::keystore::{Header, Needs, PinOwner, TriedDevice};
+use crate::keystore::{Header, Needs, PinOwner, Shares, Slot, TriedDevice};
 
 /// What opens an identity, or will open one that is to be made.
 #[derive(Debug, Clone, Default)]
@@ -221,12 +221,18 @@ impl Wanted {
             Some(device) => {
                 let serial = device.serial.as_str();
                 let is_of_tpm = device.is_of_tpm2_pkcs11();
-                // tpm2-pkcs11 has one serial number for all tokens, and others have none.
-                let tells_little = serial.chars().all(|digit| serial.starts_with(digit));
-                let shares_name = described.is_some_and(|device| device.shares_name);
+                let shares = match described {
+                    Some(described) if described.may_share_name() => Shares::Name,
+                    Some(Description { shares_serial: true, .. }) => Shares::Serial,
+                    _ => Shares::Nothing,
+                };
+                let slot = described.and_then(|device| Some((device.slot?, &device.location)));
                 let owner = if is_of_tpm { PinOwner::TokenOfTpm } else { PinOwner::Token };
                 TriedDevice::new(format!("{} (serial {serial})", device.label), owner)
-                    .with_serial(serial, shares_name || is_of_tpm || tells_little)
+                    .with_serial(serial, shares)
+                    .with_maker(format!("{} {}", device.manufacturer, device.model))
+                    .in_slot(slot.map(|(number, module)| Slot { module: module.clone(), number }))
+                    .showing(described.map_or(&[], |device| &device.shown))
             }
             None => TriedDevice::new(self.label(), PinOwner::Unknown),
         };

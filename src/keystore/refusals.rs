@@ -30,12 +30,13 @@ mod group;
 mod noted;
 mod notes;
 mod one;
+mod same;
 mod source;
 mod tag;
 
 use std::sync::Arc;
 
-pub(crate) use self::device::{PinOwner, TriedDevice};
+pub(crate) use self::device::{PinOwner, Shares, Slot, TriedDevice};
 use self::noted::Noted;
 use self::one::OneTry;
 pub(crate) use self::source::Place;

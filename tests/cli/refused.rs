@@ -1,6 +1,8 @@
 //! A refused PIN is sent once, by whoever shares a home or a state directory: whatever PINs
 //! come from one source, whatever the device is called, and whatever the note looks like.
 
+mod which;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

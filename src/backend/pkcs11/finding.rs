@@ -9,7 +9,7 @@ use super::{Pkcs11Backend, locator};
 use crate::algorithm::VerifyingKey;
 use crate::backend::{Pkcs11Locator, Pkcs11Uri};
 use crate::config::Pkcs11Config;
-use crate::did::Did;
+use crate::did::{Did, DidMethod};
 use crate::error::Pkcs11Error;
 
 impl Pkcs11Backend {
@@ -225,4 +225,13 @@ pub(super) fn shown_at(
         token: objects.token.name(),
         reason: format!("the public key {} shows no CKA_EC_POINT", name()),
     })
+}
+
+/// The keys that a token shows without a login, as far as they can be read.
+pub(super) fn shown_by(token: &Token) -> Result<Vec<Did>, Pkcs11Error> {
+    let session = token.session()?;
+    let objects = Objects { token, session: &session };
+    let shown =
+        objects.all_public()?.into_iter().filter_map(|public| objects.point(public).ok()?);
+    Ok(shown.map(|key| Did::fitting(DidMethod::Key, &key)).collect())
 }

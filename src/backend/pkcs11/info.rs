@@ -43,6 +43,8 @@ pub(super) struct Seen {
     pub(super) at: Instant,
     /// No other token had its label and serial number, when all were looked at.
     pub(super) is_alone: bool,
+    /// Nor its serial number alone.
+    pub(super) has_serial_alone: bool,
     /// Asked for once, and shared by the copies.
     pub(super) mechanisms: Arc<OnceLock<Vec<MechanismType>>>,
 }

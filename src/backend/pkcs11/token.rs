@@ -67,6 +67,7 @@ impl Token {
         let again = Self::known(module, wanted).and_then(|known| {
             let mut now = read(module, known.seen.slot)?;
             now.seen.is_alone = known.seen.is_alone;
+            now.seen.has_serial_alone = known.seen.has_serial_alone;
             Some(now).filter(|now| now.seen.identity == known.seen.identity)
         });
         let mut token = match again {
@@ -87,6 +88,9 @@ impl Token {
                     (token.identity().label.clone(), token.identity().serial.clone())
                 };
                 token.seen.is_alone = others.iter().all(|other| name(other) != name(&token));
+                let serial = &token.identity().serial;
+                let is_its_own = others.iter().all(|other| other.identity().serial != *serial);
+                token.seen.has_serial_alone = is_its_own;
                 Ok(token)
             }
             (None, _) => {
@@ -153,6 +157,11 @@ impl Token {
     /// Whether no other token had its label and serial number, when all were looked at.
     pub(super) const fn is_alone(&self) -> bool {
         self.seen.is_alone
+    }
+
+    /// Whether no other token had its serial number then.
+    pub(super) const fn has_serial_alone(&self) -> bool {
+        self.seen.has_serial_alone
     }
 
     pub(super) const fn is_told_by_slot(&self) -> bool {

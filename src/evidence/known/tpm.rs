@@ -29,6 +29,13 @@ impl DeviceIdentity {
 }
 
 impl DeviceIdentity {
+    /// Whether its serial number tells a token from others: tpm2-pkcs11 has one for all of its
+    /// tokens, and others have none.
+    pub(crate) fn has_own_serial(&self) -> bool {
+        let is_one_digit = self.serial.chars().all(|digit| self.serial.starts_with(digit));
+        !is_one_digit && !self.is_of_tpm2_pkcs11()
+    }
+
     /// Whether the token is known to take no public key that was deleted from it: of those
     /// tpm2-pkcs11 takes RSA's only (`src/lib/object.c`, `object_create`).
     #[doc(hidden)]

@@ -153,30 +153,35 @@ impl KeystoreError {
                  damaged: restore it from a backup"
             }
             Self::ReadBack { .. } => "check the disk, then try again",
-            Self::RefusedBefore { note, .. } => {
-                return Some(format!(
-                    "put the right PIN there: another one is tried; if this one is right now, have \
-                     it tried once (`HomeOptions::retry_refused`), or remove {}",
-                    note.display()
-                ));
+            Self::RefusedByNamesake { .. } => {
+                "if this PIN is right for this token, have it tried once \
+                 (`HomeOptions::retry_refused`); otherwise give the right one: another one is tried"
             }
-            Self::PinInDoubt { note, .. } => {
-                return Some(format!(
-                    "make sure of the PIN (one in eight others is taken for the one in doubt), and look whether wrong ones were counted, where the \
-                     device tells that (it was not asked); then have it tried once (`HomeOptions::retry_refused`), or remove {}",
-                    note.display()
-                ));
+            Self::RefusedBefore { .. } => {
+                "give the right PIN: another one is tried; if this one is right now, have it tried \
+                 once (`HomeOptions::retry_refused`)"
             }
-            Self::PinNotCompared { note, problem: NotCompared::NoMemory { log_n }, .. } => {
+            Self::PinInDoubt { .. } => {
+                "make sure of the PIN (one in eight others is taken for the one in doubt), and \
+                 look whether wrong ones were counted, where the device tells that (it was not \
+                 asked); then have it tried once (`HomeOptions::retry_refused`)"
+            }
+            Self::PinNotCompared { problem: NotCompared::NoMemory { log_n }, .. } => {
                 return Some(format!(
                     "allow this process {} more (`ulimit -v`, or `MemoryMax=` of its service); or \
-                     make sure of the PIN, and {}",
-                    scrypt_memory(*log_n),
-                    try_once(note)
+                     make sure of the PIN, and have it tried once (`HomeOptions::retry_refused`)",
+                    scrypt_memory(*log_n)
                 ));
             }
-            Self::PinNotCompared { note, .. } | Self::Refusals { path: note, .. } => {
-                return Some(format!("make sure of the PIN; then {}", try_once(note)));
+            Self::PinNotCompared { .. } => {
+                "make sure of the PIN; then have it tried once (`HomeOptions::retry_refused`)"
+            }
+            Self::Refusals { path, .. } => {
+                return Some(format!(
+                    "make sure of the PIN; then have it tried once (`HomeOptions::retry_refused`), \
+                     or remove {}",
+                    quoted(path)
+                ));
             }
             Self::PinBeingTried { .. } => {
                 "wait until the device has answered, and try again; nothing has to be removed"
@@ -259,9 +264,4 @@ fn restore(path: &Path, source: &OpenError) -> String {
         _ => None,
     };
     known.unwrap_or_else(|| format!("restore {} from a backup", quoted(path)))
-}
-
-/// Has a PIN tried whatever is noted.
-fn try_once(note: &Path) -> String {
-    format!("have it tried once (`HomeOptions::retry_refused`), or remove {}", note.display())
 }

@@ -1,12 +1,16 @@
 //! What a PIN is tried at, and what all homes of a user know of that together.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::KeystoreError;
+use crate::fault::quoted;
 use crate::file;
 
 /// Whose PIN it is that is tried, by all that tells it from others.
@@ -19,14 +23,38 @@ pub(crate) struct TriedDevice {
     serial: Option<String>,
     /// The DID of the key that is to be used.
     key: Option<String>,
-    /// Another token has this name, or may have: the key alone tells them apart.
-    shares_name: bool,
+    /// Of a token: who made it.
+    maker: Option<String>,
+    /// Other tokens have it, or may have.
+    shares: Shares,
+    /// By which the configuration has it.
+    slot: Option<Slot>,
+    /// The DIDs of keys that it shows, where other tokens may have its name.
+    shown: Vec<String>,
     /// The Name of the storage key above a key of a TPM, in hex: it is made of a seed of
     /// that TPM, whatever the device is called.
     parent: Option<String>,
     /// Which PIN of a key of a TPM, by its salt: a key that is sealed anew with another PIN
     /// has another one.
     salt: Option<String>,
+}
+
+/// What a token has in common with others, as far as was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shares {
+    Nothing,
+    /// The serial number: they have other labels.
+    Serial,
+    /// The serial number and the label.
+    Name,
+}
+
+/// A slot, which its module has numbered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Slot {
+    pub(crate) module: PathBuf,
+    pub(crate) number: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +81,36 @@ pub(super) struct Shared {
 impl TriedDevice {
     pub(crate) fn new(name: impl Into<String>, owner: PinOwner) -> Self {
         let name = name.into();
-        let (serial, key, parent, salt) = (None, None, None, None);
-        Self { name, owner, serial, key, shares_name: false, parent, salt }
+        Self {
+            name,
+            owner,
+            serial: None,
+            key: None,
+            maker: None,
+            shares: Shares::Nothing,
+            slot: None,
+            shown: Vec::new(),
+            parent: None,
+            salt: None,
+        }
     }
 
-    /// A token with this serial number, which another one may have, too.
-    pub(crate) fn with_serial(self, serial: &str, shares_name: bool) -> Self {
-        Self { serial: Some(serial.to_owned()), shares_name, ..self }
+    /// A token with this serial number.
+    pub(crate) fn with_serial(self, serial: &str, shares: Shares) -> Self {
+        Self { serial: Some(serial.to_owned()), shares, ..self }
+    }
+
+    pub(crate) fn with_maker(self, maker: String) -> Self {
+        Self { maker: Some(maker), ..self }
+    }
+
+    pub(crate) fn in_slot(self, slot: Option<Slot>) -> Self {
+        Self { slot, ..self }
+    }
+
+    /// With the keys that it shows to anybody.
+    pub(crate) fn showing(self, keys: &[Did]) -> Self {
+        Self { shown: keys.iter().map(|did| did.as_str().to_owned()).collect(), ..self }
     }
 
     /// With the key that its PIN is wanted for.
@@ -88,8 +139,24 @@ impl TriedDevice {
         self.key.as_deref()
     }
 
+    pub(super) fn maker(&self) -> Option<&str> {
+        self.maker.as_deref()
+    }
+
+    pub(super) const fn shares_serial(&self) -> bool {
+        matches!(self.shares, Shares::Serial | Shares::Name)
+    }
+
     pub(super) const fn shares_name(&self) -> bool {
-        self.shares_name
+        matches!(self.shares, Shares::Name)
+    }
+
+    pub(super) const fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()
+    }
+
+    pub(super) fn shown(&self) -> &[String] {
+        &self.shown
     }
 
     pub(super) fn salt(&self) -> Option<&str> {
@@ -102,12 +169,12 @@ impl TriedDevice {
         matches!(self.owner, PinOwner::Token | PinOwner::Unknown)
     }
 
-    /// Its directories among those of all devices: ours, and there. None where none can
-    /// be made, and each home goes by itself.
+    /// Its directories among those of all devices: ours, and there. None where there is no
+    /// directory for them all and none can be made: each home goes by itself.
     ///
     /// # Errors
     ///
-    /// If one is there that others could read or write: what is noted in it would be passed
+    /// If something is there that is no directory of ours: what is noted in it would be passed
     /// over.
     pub(super) fn shared(&self, state: Option<&Path>) -> Result<Shared, KeystoreError> {
         let serial = self.serial.as_deref();
@@ -129,13 +196,28 @@ impl TriedDevice {
             let name = hex::encode(&Sha256::digest(name.as_bytes()));
             let directory = state.join(format!("{kind}-{name}"));
             match file::private_dir(&directory) {
+                // A link to nothing.
+                Ok(()) if !directory.is_dir() => {
+                    let path = directory.clone();
+                    let error = KeystoreError::NotADirectory { path };
+                    return Err(unusable(state, &directory, error));
+                }
                 Ok(()) => {
                     shared.noted.get_or_insert_with(|| directory.clone());
                     shared.locked.push(directory);
                 }
+                // It takes no note, and that is said where one is to be written.
+                Err(KeystoreError::Io { source, .. })
+                    if source.kind() == ErrorKind::ReadOnlyFilesystem && state.is_dir() =>
+                {
+                    shared.noted.get_or_insert(directory);
+                }
                 Err(
                     error @ (KeystoreError::Unsafe { .. } | KeystoreError::NotADirectory { .. }),
-                ) => return Err(error),
+                ) => return Err(unusable(state, &directory, error)),
+                Err(error) if fs::symlink_metadata(state).is_ok() => {
+                    return Err(unusable(state, &directory, error));
+                }
                 Err(error) => {
                     log::debug!("homes of one device do not wait for each other: {error}");
                 }
@@ -145,4 +227,25 @@ impl TriedDevice {
         shared.locked.sort();
         Ok(shared)
     }
+}
+
+/// A directory in which homes share what they know is in the way of each of them, and the
+/// advice for a home does not fit it.
+fn unusable(state: &Path, directory: &Path, error: KeystoreError) -> KeystoreError {
+    let path = if state.is_dir() { directory } else { state }.to_owned();
+    let problem = match error {
+        // Its mode.
+        KeystoreError::Unsafe { ref repair, .. } if repair.contains("chmod") => return error,
+        KeystoreError::Unsafe { problem, .. } => problem,
+        KeystoreError::NotADirectory { .. } => "it is not a directory".to_owned(),
+        KeystoreError::Io { source, .. } => source.to_string(),
+        error => return error,
+    };
+    let quoted = quoted(&path);
+    let repair = format!(
+        "move {quoted} away, or make it a directory of the user that runs this, with mode 0700; \
+         or name another state directory ($XDG_STATE_HOME of a command, \
+         `HomeOptions::with_state_directory` of a program)"
+    );
+    KeystoreError::Unsafe { path, problem, repair }
 }

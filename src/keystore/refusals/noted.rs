@@ -119,14 +119,14 @@ impl Noted {
         let mut compared = source.compared.lock().unwrap_or_else(PoisonError::into_inner);
         // Others may have noted some since this one was given.
         let kept = self.notes.iter().filter_map(|notes| notes.read().ok());
-        let how = kept.flat_map(|kept| kept.refused).filter(|noted| noted.is_by(&self.device));
+        let how = kept.flat_map(|kept| kept.refused).filter(|noted| noted.may_be_by(&self.device));
         let how = how.filter_map(|noted| Stretching::of(noted.pin.as_deref()?)).next();
         let pin = how.or(source.stretching).and_then(|how| compared.tag(how, &source.pin));
         Refusal { in_doubt: false, group: None, pin, ..self.doubt(source) }
     }
 
-    /// In each file, in the place of what was noted of this try. It is well if one of them
-    /// takes it; of the reasons why not one that may pass is told first.
+    /// In each file, in the place of what was noted of this try. It is well if that takes it
+    /// which most share, the first one; of the reasons why not one that may pass is told first.
     fn put(&self, noted: &Refusal) -> Result<(), KeystoreError> {
         let put = self.notes.iter().map(|notes| {
             notes
@@ -135,7 +135,7 @@ impl Noted {
         });
         // All of them, also after the first that did.
         let put: Vec<_> = put.collect();
-        if put.iter().any(Result::is_ok) {
+        if put.first().is_some_and(Result::is_ok) {
             return Ok(());
         }
         let (passing, lasting): (Vec<_>, Vec<_>) =
@@ -160,8 +160,10 @@ impl Noted {
     }
 
     /// In each file. Of what was noted in another file, too, it says so: whoever finds it
-    /// there shares one with us.
+    /// there shares one with us. What may be of another device is forgotten by this home alone.
     fn forget(&self, which: impl Fn(&Refusal) -> bool) {
+        self.pass_over(&which);
+        let which = |known: &Refusal| which(known) && self.is_of_this(known);
         let kept: Vec<_> = self.notes.iter().filter_map(|notes| notes.read().ok()).collect();
         // How many copies of each there are, and how many are gone now or were before.
         let mut copies = BTreeMap::new();
@@ -189,6 +191,48 @@ impl Noted {
         one::forget(&self.noted_at, |known| which(known) || copies.contains_key(&known.id));
     }
 
+    /// Whether it is of this try or this device, for certain.
+    fn is_of_this(&self, known: &Refusal) -> bool {
+        let is_own = self.source.as_ref().is_some_and(|source| known.is(&source.id));
+        is_own || known.is_by(&self.device)
+    }
+
+    /// A device that does not count anew would count each of them again: they stay, and
+    /// others are noted beside them.
+    fn outlive(&self) {
+        for notes in &self.notes {
+            report(notes.change(|kept| {
+                for known in kept.refused.iter_mut().filter(|known| known.is_by(&self.device)) {
+                    known.outlived = true;
+                }
+            }));
+        }
+    }
+
+    /// What another device may have refused, and this one has taken, is in the way of this
+    /// home no more. Others know of it as before.
+    fn pass_over(&self, which: impl Fn(&Refusal) -> bool) {
+        let which = |known: &Refusal| which(known) && !self.is_of_this(known);
+        let Some((home, shared)) = self.notes.split_last() else { return };
+        let shared = shared.iter().filter_map(|notes| notes.read().ok());
+        let elsewhere = shared.flat_map(|kept| kept.refused).filter(which);
+        let elsewhere: Vec<_> = elsewhere.map(|known| known.id).collect();
+        report(home.change(|kept| {
+            let (passed, left) = kept.refused.drain(..).partition(|known| which(known));
+            kept.refused = left;
+            let copied = Vec::<Refusal>::into_iter(passed).filter(|known| known.copies.is_some());
+            for id in copied.map(|known| known.id).chain(elsewhere.iter().cloned()) {
+                if !id.is_empty() && !kept.forgotten.contains(&id) {
+                    kept.forgotten.push(id);
+                }
+            }
+        }));
+        one::forget(
+            self.noted_at.split_last().map_or(&[], |(home, _)| std::slice::from_ref(home)),
+            which,
+        );
+    }
+
     /// What is known of this PIN, wherever it came from; and nothing of another one.
     fn forget_this_one(&self) {
         if self.source.is_none() && self.insisted.is_none() {
@@ -197,7 +241,7 @@ impl Noted {
         self.forget(|known| {
             let is_of_source = self.source.as_ref().is_some_and(|source| {
                 let is_doubt = known.is_doubt_of(&source.mark, Some(group::of(&source.pin)));
-                known.is(&source.id) || (is_doubt && known.is_by(&self.device))
+                known.is(&source.id) || (is_doubt && known.may_be_by(&self.device))
             });
             is_of_source || self.before().contains(known)
         });
@@ -223,10 +267,14 @@ fn new_id() -> String {
 impl TryNote for Noted {
     fn trying(&self) -> Result<(), NotNoted> {
         let Some(source) = &self.source else { return Ok(()) };
-        self.put(&self.doubt(source)).map_err(|error| NotNoted {
-            repair: error.help().unwrap_or_default(),
-            may_pass: may_pass(&error),
-            source: error.into(),
+        self.put(&self.doubt(source)).map_err(|error| {
+            // It is not sent, or by a device that shows what comes of it.
+            self.take_back(source);
+            NotNoted {
+                repair: error.help().unwrap_or_default(),
+                may_pass: may_pass(&error),
+                source: error.into(),
+            }
         })
     }
 
@@ -242,9 +290,11 @@ impl TryNote for Noted {
     /// What a device that counts anew has refused before counts no longer.
     fn accepted(&self) {
         let makes_room = self.insisted.as_ref().is_some_and(|insisted| insisted.makes_room);
-        match self.device.counts_anew() || makes_room {
-            true => self.forget(|known| known.is_by(&self.device)),
-            false => self.forget_this_one(),
+        self.forget_this_one();
+        if self.device.counts_anew() {
+            self.forget(|known| known.is_by(&self.device));
+        } else if makes_room {
+            self.outlive();
         }
         self.end_turn();
     }

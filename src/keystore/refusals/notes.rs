@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
-use super::device::TriedDevice;
+use super::device::{Slot, TriedDevice};
 use super::source::Mark;
 use super::{group, tag};
 use crate::clock;
@@ -37,9 +37,21 @@ pub(super) struct Refusal {
     /// The DID of the key that was to be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
+    /// Of a token: who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) maker: Option<String>,
+    /// Another token may have this serial number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) shares_serial: bool,
     /// Another device may have this name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) shares_name: bool,
+    /// Where the configuration has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) slot: Option<Slot>,
+    /// Keys that it has shown, if another one may have its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) shown: Vec<String>,
     /// Which PIN of a key of a TPM, see [`TriedDevice`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) salt: Option<String>,
@@ -57,6 +69,10 @@ pub(super) struct Refusal {
     /// What tells it from other PINs, once it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pin: Option<String>,
+    /// The device has taken a right one when no more were noted: it is not sent again, and
+    /// no longer in the way of those that are not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) outlived: bool,
 }
 
 impl Refusal {
@@ -74,31 +90,19 @@ impl Refusal {
             token: device.name().to_owned(),
             serial: device.serial().map(str::to_owned),
             key: device.key().map(str::to_owned),
+            maker: device.maker().map(str::to_owned),
+            shares_serial: device.shares_serial(),
             shares_name: device.shares_name(),
+            slot: device.slot().cloned(),
+            shown: device.shown().to_vec(),
             salt: device.salt().map(str::to_owned),
             mark: mark.clone(),
             at: clock::now(),
             in_doubt: true,
             group: Some(group),
             pin: None,
+            outlived: false,
         }
-    }
-
-    /// Whether it is of this device: of a TPM by the salt of the PIN, of a token by its name,
-    /// if no other one has that, or by a key in it, whatever its label is now.
-    pub(super) fn is_by(&self, device: &TriedDevice) -> bool {
-        if let Some(salt) = &self.salt {
-            return device.salt() == Some(salt);
-        }
-        let key = self.key.as_deref();
-        let same_serial = match (self.serial.as_deref(), device.serial()) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-        let same_name = self.token == device.name();
-        let one_has_it = !self.shares_name && !device.shares_name();
-        (same_name && (one_has_it || key == device.key()))
-            || (key.is_some() && key == device.key() && same_serial)
     }
 
     /// Whether it is in doubt and says so of what came from there: of this group, where it
@@ -155,9 +159,11 @@ impl Kept {
             _ => known.is_doubt_of(&noted.mark, noted.group) && known.is_by(device),
         };
         self.refused.retain(|known| !known.is(&noted.id) && !says_the_same(known));
-        let of_device = self.refused.iter().filter(|known| known.is_by(device)).count();
-        for _ in MOST..=of_device {
-            let oldest = self.refused.iter().position(|known| known.is_by(device));
+        let counts = |known: &Refusal| !known.outlived && known.is_by(device);
+        // One that is being tried may be right, and then no other one has to make room.
+        let is_refused = |known: &&Refusal| !noted.in_doubt && counts(known);
+        for _ in MOST..=self.refused.iter().filter(is_refused).count() {
+            let oldest = self.refused.iter().position(counts);
             oldest.map(|oldest| self.refused.remove(oldest));
         }
         self.refused.push(noted.clone());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::device::TriedDevice;
 use super::group;
 use super::notes::{MOST, Notes, Refusal};
+use super::same::Sameness;
 use super::source::Mark;
 use super::tag::{Compared, Stretching};
 use crate::clock;
@@ -72,7 +73,7 @@ pub(super) struct OneTry {
 
 /// What is known of PINs at a device.
 pub(super) struct Known {
-    token: String,
+    device: TriedDevice,
     /// And which file says so.
     refusals: Vec<(Refusal, PathBuf)>,
 }
@@ -141,11 +142,11 @@ impl OneTry {
         noted.extend(remembered.map(|(_, refusal)| (refusal.clone(), home.clone())));
         let mut ids = BTreeSet::new();
         noted.retain(|(refusal, _)| {
-            refusal.is_by(&self.device)
+            refusal.may_be_by(&self.device)
                 && (refusal.id.is_empty()
                     || (!forgotten.contains(&refusal.id) && ids.insert(refusal.id.clone())))
         });
-        Ok(Known { token: self.device.name().to_owned(), refusals: noted })
+        Ok(Known { device: self.device.clone(), refusals: noted })
     }
 
     /// Whether the device has refused this PIN, or may have. One that is kept nowhere has
@@ -183,13 +184,18 @@ impl Known {
         let Some(barred) = self.barring(mark, pin, compared).into_iter().next() else {
             return Ok(());
         };
-        let (token, source_name) = (self.token.clone(), source_name.to_string());
+        let (token, source_name) = (self.device.name().to_owned(), source_name.to_string());
         Err(match barred {
-            Barred::ByWhatIsNotedOfIt(Refusal { at, in_doubt, .. }, note) => {
-                let (at, note) = (*at, note.to_owned());
-                match in_doubt {
-                    true => KeystoreError::PinInDoubt { token, source_name, at, note },
-                    false => KeystoreError::RefusedBefore { token, source_name, at, note },
+            Barred::ByWhatIsNotedOfIt(noted, note) => {
+                let (at, note) = (noted.at, note.to_owned());
+                let now = source_name;
+                let source_name = then_and_now(noted, mark, &now);
+                match (noted.in_doubt, noted.is_by(&self.device)) {
+                    (true, _) => KeystoreError::PinInDoubt { token, source_name: now, at, note },
+                    (false, true) => KeystoreError::RefusedBefore { token, source_name, at, note },
+                    (false, false) => {
+                        KeystoreError::RefusedByNamesake { token, source_name, at, note }
+                    }
                 }
             }
             Barred::NotCompared(problem, note) => {
@@ -223,12 +229,17 @@ impl Known {
         if let (true, Some((_, note))) = (self.is_full(), self.refusals.last()) {
             not_compared.push(Barred::NotCompared(NotCompared::Full { refused: MOST }, note));
         }
+        // What is certain is said.
+        clear.sort_by_key(|barred| match barred {
+            Barred::ByWhatIsNotedOfIt(noted, _) => noted.sameness(&self.device),
+            Barred::NotCompared(..) => Sameness::Another,
+        });
         clear.extend(not_compared);
         clear
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.refusals.len() >= MOST
+        self.refusals.iter().filter(|(known, _)| !known.outlived).count() >= MOST
     }
 
     /// What says of this PIN that it was refused or is in doubt, and what might be of it.
@@ -266,6 +277,15 @@ fn may_be_doubted(doubt: &Refusal, mark: Option<&Mark>, pin: &LockedText) -> boo
         // As earlier versions have noted it.
         None => *mark == doubt.mark,
     })
+}
+
+/// Where a PIN comes from, and came from when it was noted.
+fn then_and_now(noted: &Refusal, mark: Option<&Mark>, source_name: &str) -> String {
+    let then = noted.mark.to_string();
+    match mark == Some(&noted.mark) || then == source_name {
+        true => source_name.to_owned(),
+        false => format!("{source_name} (then from {then})"),
+    }
 }
 
 fn one_name(directory: &Path) -> PathBuf {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::file;
 
+/// In the place of a path.
+const PIPE: &str = "pipe";
+
 /// Where a PIN is kept, and stays after it was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -35,7 +38,7 @@ impl Place {
         match self {
             Self::Variable(name) => Mark::Variable { name: name.clone() },
             Self::File(_) if self.is_a_pipe() => {
-                Mark::File { path: PathBuf::from("pipe"), version: None }
+                Mark::File { path: PathBuf::from(PIPE), version: None }
             }
             Self::File(path) => {
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
@@ -76,4 +79,14 @@ impl fmt::Display for Place {
 pub(super) enum Mark {
     Variable { name: String },
     File { path: PathBuf, version: Option<String> },
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name } => write!(f, "${name}"),
+            Self::File { path, .. } if path.as_os_str() == PIPE => f.write_str("a pipe"),
+            Self::File { path, .. } => path.display().fmt(f),
+        }
+    }
 }

@@ -105,7 +105,12 @@ fn note(pin: &Pin, answer: &Result<(), Error>) {
 }
 
 fn refused_before(result: &Result<(), Error>) -> bool {
-    matches!(result, Err(Error::Keystore(KeystoreError::RefusedBefore { .. })))
+    matches!(
+        result,
+        Err(Error::Keystore(
+            KeystoreError::RefusedBefore { .. } | KeystoreError::RefusedByNamesake { .. }
+        ))
+    )
 }
 
 #[test]

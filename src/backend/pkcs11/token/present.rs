@@ -93,7 +93,8 @@ pub(super) fn read(module: &Arc<Module>, slot: Slot) -> Option<Token> {
         hardware_slot,
     };
     let (at, mechanisms) = (Instant::now(), Arc::default());
-    let seen = Seen { slot, identity, pin, at, is_alone: false, mechanisms };
+    let (is_alone, has_serial_alone) = (false, false);
+    let seen = Seen { slot, identity, pin, at, is_alone, has_serial_alone, mechanisms };
     Some(Token { module: Arc::clone(module), seen, told_by_slot: false })
 }
 

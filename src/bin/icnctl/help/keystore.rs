@@ -61,34 +61,30 @@ impl Help for KeystoreError {
             Self::Approvals { .. } => {
                 "move the file away, and install the approvals again with `icnctl tpm install`"
             }
-            Self::RefusedBefore { note, .. } => {
-                return Some(format!(
-                    "put the right PIN there: another one is tried; if this one is right now, run \
-                     the command once with --retry-pin, or remove {}",
-                    note.display()
-                ));
+            Self::RefusedByNamesake { .. } => {
+                "if this PIN is right for this token, run the command once with --retry-pin; \
+                 otherwise give the right one: another one is tried"
             }
-            Self::PinInDoubt { note, .. } => {
-                return Some(format!(
-                    "make sure of the PIN (one in eight others is taken for the one in doubt), \
-                     and look whether wrong ones were counted, where the device tells that (`icnctl backend doctor`); then run the command once with \
-                     --retry-pin, or remove {}",
-                    note.display()
-                ));
+            Self::RefusedBefore { .. } => {
+                "give the right PIN: another one is tried; if this one is right now, run the \
+                 command once with --retry-pin"
             }
-            Self::PinNotCompared { note, problem: NotCompared::NoMemory { .. }, .. } => {
-                return Some(format!(
-                    "allow the process that much more (`ulimit -v`, or `MemoryMax=` of its \
-                     service); or make sure of the PIN, and run the command once with \
-                     --retry-pin, or remove {}",
-                    note.display()
-                ));
+            Self::PinInDoubt { .. } => {
+                "make sure of the PIN (one in eight others is taken for the one in doubt), and \
+                 look whether wrong ones were counted, where the device tells that (`icnctl \
+                 backend doctor`); then run the command once with --retry-pin"
             }
-            Self::PinNotCompared { note, .. } | Self::Refusals { path: note, .. } => {
+            Self::PinNotCompared { problem: NotCompared::NoMemory { .. }, .. } => {
+                "allow the process that much more (`ulimit -v`, or `MemoryMax=` of its service); \
+                 or make sure of the PIN, and run the command once with --retry-pin"
+            }
+            Self::PinNotCompared { .. } => {
+                "make sure of the PIN; then run the command once with --retry-pin"
+            }
+            Self::Refusals { path, .. } => {
                 return Some(format!(
-                    "make sure of the PIN; then run the command once with --retry-pin, or \
-                     remove {}",
-                    note.display()
+                    "make sure of the PIN; then run the command once with --retry-pin, or remove {}",
+                    word(&path.to_string_lossy())
                 ));
             }
             Self::Unfinished { path, .. } => {

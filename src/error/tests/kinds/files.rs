@@ -139,6 +139,10 @@ fn of_the_keystore() {
             (E::ReadBack { path: path() }, K::Io),
             (refused, K::WrongCredential),
             (
+                E::RefusedByNamesake { token: t(), source_name: t(), at: 0, note: path() },
+                K::WrongCredential,
+            ),
+            (
                 E::PinInDoubt { token: t(), source_name: t(), at: 0, note: path() },
                 K::WrongCredential,
             ),

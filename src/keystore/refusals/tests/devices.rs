@@ -1,6 +1,8 @@
 //! What tells one device from another one, and who shares what is noted of it.
 
 use super::homes::two_homes;
+use super::notes::Refusal;
+use super::same::Sameness;
 use super::*;
 
 const KEY: u8 = 1;
@@ -16,8 +18,10 @@ fn did(seed: u8) -> crate::did::Did {
 }
 
 fn named(label: &str, serial: &str, key: u8, shares_name: bool) -> TriedDevice {
+    let shown = [did(key)];
     TriedDevice::new(format!("{label} (serial {serial})"), PinOwner::Token)
-        .with_serial(serial, shares_name)
+        .with_serial(serial, if shares_name { Shares::Name } else { Shares::Nothing })
+        .showing(if shares_name { &shown } else { &[] })
         .with_key(Some(&did(key)))
 }
 
@@ -56,14 +60,13 @@ fn a_note_is_of_the_device_and_not_of_its_namesake() {
     assert!(is_noted(&one, &named("a", "1", OTHER_KEY, false)));
     assert!(is_noted(&one, &named("b", "1", KEY, false)));
     assert!(!is_noted(&one, &named("a", "2", KEY, false)));
-    assert!(!is_noted(&one, &named("b", "1", OTHER_KEY, false)));
+    // Nor does it need a key: it is told by its serial number.
+    assert!(is_noted(&one, &named("b", "1", OTHER_KEY, false)));
     // Where two have one name the key tells.
     let shared = named("a", "0", KEY, true);
     assert!(is_noted(&shared, &shared));
     assert!(is_noted(&shared, &named("b", "0", KEY, true)));
-    for is_alone_now in [true, false] {
-        assert!(!is_noted(&shared, &named("a", "0", OTHER_KEY, is_alone_now)));
-    }
+    assert!(!is_noted(&shared, &named("a", "0", OTHER_KEY, true)));
     // A key of a TPM is told by the salt of its PIN, whatever the TPM is called.
     let of_tpm = |name: &str, salt: &[u8]| {
         TriedDevice::new(name, PinOwner::KeyOfTpm)
@@ -74,6 +77,67 @@ fn a_note_is_of_the_device_and_not_of_its_namesake() {
     assert!(sends(&home, &of_tpm("host=a,port=1", b"salt"), "wrong", &Err(())));
     assert!(!sends(&home, &of_tpm("port=1,host=a", b"salt"), "wrong", &Err(())));
     assert!(sends(&home, &of_tpm("host=a,port=1", b"other"), "wrong", &Err(())));
+}
+
+/// Whatever of it is not known on one of the two sides.
+#[test]
+fn where_nothing_tells_two_devices_apart_nothing_is_sent_and_nothing_is_forgotten() {
+    let token = |label: &str, shares| {
+        TriedDevice::new(format!("{label} (serial 7)"), PinOwner::Token).with_serial("7", shares)
+    };
+    let slot = |number| Some(Slot { module: "/m.so".into(), number });
+    let (alone, same_serial, same_name) =
+        (token("a", Shares::Nothing), token("a", Shares::Serial), token("a", Shares::Name));
+    let shows = |key| same_name.clone().showing(&[did(key)]);
+    let in_slot = |number| same_name.clone().in_slot(slot(number));
+    let of = |maker: &str| alone.clone().with_maker(maker.to_owned());
+    use Sameness::{Another, Perhaps, Same};
+    for (one, other, expected) in [
+        // The serial number tells.
+        (&alone, &token("b", Shares::Nothing), Same),
+        (&of("x"), &of("x"), Same),
+        (&of("x"), &alone, Same),
+        (&of("x"), &of("y"), Perhaps),
+        // The label does, of those that were seen side by side.
+        (&same_serial, &same_serial, Same),
+        (&same_serial, &token("b", Shares::Serial), Another),
+        (&same_serial, &token("b", Shares::Nothing), Perhaps),
+        // Then a key, or the slot.
+        (&shows(KEY), &shows(KEY), Same),
+        (&shows(KEY), &same_name.clone().with_key(Some(&did(KEY))), Same),
+        (&shows(KEY), &token("b", Shares::Name).showing(&[did(KEY)]), Same),
+        (&shows(KEY), &shows(OTHER_KEY), Another),
+        (&in_slot(1), &in_slot(1), Same),
+        (&in_slot(1), &in_slot(2), Another),
+        // Where that is not known of both, nothing does.
+        (&shows(KEY), &same_name, Perhaps),
+        (&shows(KEY), &same_name.clone().with_key(Some(&did(OTHER_KEY))), Perhaps),
+        (&in_slot(1), &same_name, Perhaps),
+        (&same_name, &same_name, Perhaps),
+        (&same_name, &alone, Perhaps),
+    ] {
+        for (noted, asked) in [(one, other), (other, one)] {
+            let refusal = Refusal::doubt("id", 1, noted, &Place::Variable("PIN".into()).mark(), 0);
+            assert_eq!(refusal.sameness(asked), expected, "{noted:?}\n{asked:?}");
+        }
+    }
+    // Two homes with nothing but a state directory in common.
+    let (one, other, _) = two_homes(PinOwner::Token);
+    assert!(sends(&one, &same_name, "wrong", &Err(())));
+    assert!(!sends(&other, &same_name, "wrong", &Err(())));
+    assert!(sends(&other, &same_name, "right", &Ok(())));
+    assert!(!sends(&one, &same_name, "wrong", &Err(())));
+    // Somebody says that it is right there: by that home it is sent from then on.
+    let (place, read) = (Place::Variable("PIN".to_owned()), || Ok("wrong".into()));
+    let insisted = other.store.try_once(&same_name, &place, true, read, |pin| {
+        note(&pin, &Ok(()));
+        Ok(())
+    });
+    insisted.unwrap();
+    for _ in 0..2 {
+        assert!(sends(&other, &same_name, "wrong", &Ok(())));
+        assert!(!sends(&one, &same_name, "wrong", &Err(())));
+    }
 }
 
 /// Whoever shares a home or a state directory knows what was refused.

@@ -1,6 +1,7 @@
 //! Several homes on one device.
 
 use super::*;
+use crate::secret::Sending;
 
 /// Two homes of one user, which share a directory.
 pub(super) fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
@@ -88,5 +89,57 @@ fn what_the_home_does_not_take_is_noted_beside_the_device() {
             panic!("sent again")
         };
         assert!(note.to_str().unwrap().contains("/state/token-"), "{}", note.display());
+    }
+}
+
+/// Each home would go by itself, and nobody would be told.
+#[test]
+fn a_state_directory_that_is_there_and_cannot_be_used_is_named_and_nothing_is_sent() {
+    type Spoil = fn(&Path, &Path);
+    let link: Spoil = |_, at| std::os::unix::fs::symlink("/nonexistent", at).unwrap();
+    let file: Spoil = |_, at| fs::write(at, "").unwrap();
+    for spoil in [link, file] {
+        for of_all in [true, false] {
+            let (one, _other, token) = two_homes(PinOwner::Token);
+            let of_token = token.shared(one.store.state_directory()).unwrap().noted.unwrap();
+            let state = of_token.parent().unwrap();
+            fs::remove_dir_all(&of_token).unwrap();
+            let at = if of_all {
+                fs::remove_dir_all(state).unwrap();
+                state
+            } else {
+                &of_token
+            };
+            spoil(state, at);
+            let refused = one.attempt(true, Ok(()));
+            let Err(Error::Keystore(error @ KeystoreError::Unsafe { .. })) = refused else {
+                panic!("{refused:?}")
+            };
+            assert!(error.to_string().contains(at.to_str().unwrap()), "{error}");
+            let help = error.help().unwrap();
+            assert!(help.contains("XDG_STATE_HOME") && help.contains("move"), "{help}");
+            assert_eq!(one.sent(), 0);
+        }
+    }
+}
+
+/// Another home would send it again.
+#[test]
+fn what_the_state_directory_does_not_take_is_as_what_cannot_be_noted() {
+    let (one, other, token) = two_homes(PinOwner::Token);
+    let of_token = token.shared(one.store.state_directory()).unwrap().noted.unwrap();
+    fs::create_dir(of_token.join(".refused.lock")).unwrap();
+    let sends = |device: &Device, without_note| {
+        let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
+        let sent = device.store.try_once(&token, &place, false, read, |pin| {
+            Ok(pin.answer().sending(without_note).map(Sending::not_sent).is_ok())
+        });
+        sent.unwrap()
+    };
+    for home in [&one, &other] {
+        assert!(!sends(home, WithoutNote::MayNot));
+        // Nor is it in doubt.
+        assert!(!home.note().exists());
+        assert!(sends(home, WithoutNote::MayBeSent));
     }
 }
