@@ -4,6 +4,7 @@ mod client;
 mod context;
 mod rate;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,10 @@ pub struct DaemonConfig {
     /// Most requests that wait for the key, beside those that it is at work for (default 256).
     #[serde(skip_serializing_if = "is_max_queued")]
     pub max_queued: u32,
+    /// An address of this machine alone where its health and its metrics are read, by HTTP:
+    /// `127.0.0.1:9464` (default: none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<SocketAddr>,
     /// `[[daemon.client]]`: who may have what done. Whoever is not here is refused, root
     /// too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -57,6 +62,7 @@ struct Fields {
     verify_interval: u32,
     max_connections: u32,
     max_queued: u32,
+    monitor: Option<SocketAddr>,
     client: Vec<ClientRule>,
 }
 
@@ -90,6 +96,7 @@ impl Default for DaemonConfig {
             verify_interval: VERIFY_INTERVAL,
             max_connections: MAX_CONNECTIONS,
             max_queued: MAX_QUEUED,
+            monitor: None,
             client: Vec::new(),
         }
     }
@@ -114,6 +121,9 @@ impl DaemonConfig {
         }
         if !(1..=65_536).contains(&self.max_queued) {
             return wrong("`max_queued` is not from 1 to 65536");
+        }
+        if self.monitor.is_some_and(|address| !address.ip().is_loopback()) {
+            return wrong("`monitor` is not an address of this machine alone");
         }
         Ok(())
     }

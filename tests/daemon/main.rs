@@ -7,6 +7,7 @@ mod client;
 mod curl;
 mod hostile;
 mod load;
+mod monitor;
 mod node;
 mod policy;
 mod process;

@@ -15,6 +15,7 @@ use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use tokio::sync::Semaphore;
 
 use crate::line::{Line, Outcome};
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
 
@@ -66,6 +67,7 @@ pub(crate) struct Door {
     logs_all: AtomicBool,
     verified_at: RwLock<Option<SystemTime>>,
     pub(crate) refusals: Refusals,
+    pub(crate) metrics: Metrics,
     stopping: AtomicBool,
     /// For those who wait for the key, and those who have it.
     queue: Arc<Semaphore>,
@@ -91,6 +93,7 @@ impl Door {
             logs_all: AtomicBool::new(config.logs_all_operations()),
             verified_at: RwLock::new(None),
             refusals: Refusals::default(),
+            metrics: Metrics::new(),
             stopping: AtomicBool::new(false),
             queue: Arc::new(Semaphore::new(
                 queued.saturating_add(at_once).min(Semaphore::MAX_PERMITS),
@@ -137,7 +140,10 @@ impl Door {
         let written = tokio::task::spawn_blocking(move || log.append(entry)).await;
         match written {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Problem::audit(&error)),
+            Ok(Err(error)) => {
+                self.metrics.audit_failed();
+                Err(Problem::audit(&error))
+            }
             Err(_) => Err(Problem::internal("the audit log could not be written")),
         }
     }
@@ -171,16 +177,22 @@ impl Door {
             drop((open, turn, place));
             done
         });
+        let start = Instant::now();
         let done = done.await;
         abandoned.forget();
+        let time = start.elapsed();
         let problem = match done {
-            Ok(Ok(value)) => return Ok(value),
+            Ok(Ok(value)) => {
+                self.metrics.key_was_used(time, None);
+                return Ok(value);
+            }
             Ok(Err(error)) => {
                 tracing::warn!("the key could not be used: {}", told(&error));
                 Problem::of_key(&error)
             }
             Err(_) => Problem::internal("the key could not be used"),
         };
+        self.metrics.key_was_used(time, Some(problem.code));
         self.record(line.entry(Outcome::Failed(problem.code))).await?;
         Err(problem)
     }

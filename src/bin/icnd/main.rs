@@ -11,6 +11,8 @@ mod instance;
 mod line;
 mod listener;
 mod log;
+mod metrics;
+mod monitor;
 mod peer;
 mod problem;
 mod refusals;

@@ -142,9 +142,13 @@ async fn answer(
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let deadline = Instant::now() + TIME;
+    let path = request.uri().path().to_owned();
+    let _under_way = door.metrics.begins();
     let handled = handle(door, router, peer, number, request, deadline).await;
     let mut response = handled.unwrap_or_else(|problem| problem.into_response());
+    let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        code = Some(problem.code);
         let allow = response.headers_mut().remove(ALLOW);
         response = problem.respond(number);
         if let Some(allow) = allow {
@@ -154,6 +158,7 @@ async fn answer(
     if let Ok(number) = HeaderValue::from_str(&number.to_string()) {
         response.headers_mut().insert(HeaderName::from_static("icn-request"), number);
     }
+    door.metrics.has_answered(&path, response.status().as_u16(), code);
     response
 }
 

@@ -8,7 +8,7 @@ use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::Config;
 use icn_identity::{Error, error::KeystoreError};
 use sd_notify::NotifyState;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use crate::hardening::most_connections;
 use crate::instance::Instance;
 use crate::line::{Line, Outcome};
 use crate::listener::Listener;
+use crate::monitor::monitor;
 use crate::server::serve;
 
 /// How often it is looked whether the certificate has to be renewed.
@@ -105,6 +106,16 @@ async fn serve_until_told(
     let (stop, stopping) = watch::channel(false);
     let most = most_connections(config.daemon.max_connections);
     let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
+    let monitoring = match config.daemon.monitor {
+        Some(address) => {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.map_err(system("listen on the address of `monitor`"))?;
+            let address = listener.local_addr().map_err(system("use the address of `monitor`"))?;
+            tracing::info!("is monitored on {address}");
+            Some(tokio::spawn(monitor(listener, door.clone(), config.daemon.verify_interval)))
+        }
+        None => None,
+    };
     let keeping = tokio::spawn(keep(door.clone(), config.daemon.verify_interval));
     tell(&[NotifyState::Ready]);
     tracing::info!("serves {}", door.did);
@@ -131,6 +142,9 @@ async fn serve_until_told(
         let _ = server.await;
     }
     keeping.abort();
+    if let Some(monitoring) = monitoring {
+        monitoring.abort();
+    }
     if !door.lock().await {
         tracing::warn!("a device is still at work");
     }

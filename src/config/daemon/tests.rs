@@ -87,6 +87,8 @@ fn limits_and_paths_that_cannot_work_are_refused() {
         ("verify_interval = 86401", "`verify_interval`"),
         ("max_connections = 0", "`max_connections`"),
         ("max_connections = 65537", "`max_connections`"),
+        ("monitor = \"0.0.0.0:9464\"", "`monitor`"),
+        ("monitor = \"192.0.2.1:9464\"", "`monitor`"),
         ("max_queued = 0", "`max_queued`"),
         ("max_queued = 65537", "`max_queued`"),
     ] {

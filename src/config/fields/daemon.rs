@@ -40,6 +40,13 @@ pub(super) const FIELDS: &[Field] = &[
         "256",
         "most requests that wait for the key; another one is refused until later",
     ),
+    Field::unset(
+        "daemon.monitor",
+        "an address of this machine alone, as \"127.0.0.1:9464\"",
+        "\"127.0.0.1:9464\"",
+        "where any program of this machine reads its health (`/livez`, `/readyz`) and its \
+         metrics (`/metrics`)",
+    ),
     Field::tables(
         "daemon.client",
         "a table: [[daemon.client]], once for each client",

@@ -61,6 +61,7 @@ fn full() -> Config {
     config.daemon.verify_interval = 7;
     config.daemon.max_connections = 8;
     config.daemon.max_queued = 9;
+    config.daemon.monitor = Some("[::1]:9464".parse().unwrap());
     let mut client = ClientRule::of_user("payments", 1001);
     client.may = vec![Permission::Sign, Permission::Admin];
     client.contexts =

@@ -119,7 +119,7 @@ fn client() -> Value {
 fn daemon() -> Value {
     json!({
         "socket": "/a.sock", "socket_mode": "0660", "start_locked": true, "verify_interval": 1,
-        "max_connections": 1, "max_queued": 1, "client": [client()],
+        "max_connections": 1, "max_queued": 1, "monitor": "127.0.0.1:1", "client": [client()],
     })
 }
 
@@ -163,6 +163,7 @@ pub(crate) const READ: &[Row] = &[
             "verify_interval",
             "max_connections",
             "max_queued",
+            "monitor",
             "client",
         ],
     ),

@@ -1,0 +1,159 @@
+//! What is counted, for whoever watches the machine. No client's message, no peer and no
+//! context is in it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use icn_identity::daemon::ProblemCode;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The calls that there are; whatever else is asked for is `other`.
+const CALLS: [&str; 9] = [
+    "/v1/status",
+    "/v1/did-document",
+    "/v1/rotation-chain",
+    "/v1/challenge",
+    "/v1/sign",
+    "/v1/sign-raw",
+    "/v1/decrypt",
+    "/v1/lock",
+    "/v1/unlock",
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    call: Name,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    code: Name,
+}
+
+/// One of few.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name(&'static str);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        EncodeLabelValue::encode(&self.0, encoder)
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Asked, Counter>,
+    problems: Family<Why, Counter>,
+    in_flight: Gauge,
+    key_time: Histogram,
+    key_errors: Family<Why, Counter>,
+    audit_errors: Counter,
+    audit_sequence: Gauge,
+    unlocked: Gauge,
+    not_after: Gauge,
+    verified_at: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let this = Self {
+            registry: Registry::with_prefix("icnd"),
+            requests: Family::default(),
+            problems: Family::default(),
+            in_flight: Gauge::default(),
+            key_time: Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
+            key_errors: Family::default(),
+            audit_errors: Counter::default(),
+            audit_sequence: Gauge::default(),
+            unlocked: Gauge::default(),
+            not_after: Gauge::default(),
+            verified_at: Gauge::default(),
+        };
+        this.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let all = &mut self.registry;
+        all.register("requests", "Requests, by call and status", self.requests.clone());
+        all.register("problems", "What was not done, by its code", self.problems.clone());
+        all.register("in_flight", "Requests under way", self.in_flight.clone());
+        let what = "How long the key took for one use";
+        all.register_with_unit("key_use", what, Unit::Seconds, self.key_time.clone());
+        all.register("key_errors", "Uses of the key that failed", self.key_errors.clone());
+        let what = "Lines of the audit log that could not be written";
+        all.register("audit_errors", what, self.audit_errors.clone());
+        let what = "The number of the last line of the audit log";
+        all.register("audit_sequence", what, self.audit_sequence.clone());
+        all.register("unlocked", "1 while the key is open", self.unlocked.clone());
+        let what = "When the certificate ends, in Unix seconds; 0 while it is not known";
+        all.register("certificate_not_after", what, self.not_after.clone());
+        let what = "When the key has last been verified, in Unix seconds; 0 for never";
+        all.register("verified_at", what, self.verified_at.clone());
+        self
+    }
+
+    /// A request, which is under way until what this gives is dropped.
+    pub(crate) fn begins(&self) -> UnderWay {
+        self.in_flight.inc();
+        UnderWay(self.in_flight.clone())
+    }
+
+    pub(crate) fn has_answered(&self, path: &str, status: u16, problem: Option<ProblemCode>) {
+        let call = CALLS.into_iter().find(|call| *call == path);
+        let call = call.and_then(|call| call.strip_prefix("/v1/")).unwrap_or("other");
+        self.requests.get_or_create(&Asked { call: Name(call), status }).inc();
+        if let Some(code) = problem {
+            self.problems.get_or_create(&Why { code: Name(code.as_str()) }).inc();
+        }
+    }
+
+    pub(crate) fn key_was_used(&self, time: Duration, failed: Option<ProblemCode>) {
+        self.key_time.observe(time.as_secs_f64());
+        if let Some(code) = failed {
+            self.key_errors.get_or_create(&Why { code: Name(code.as_str()) }).inc();
+        }
+    }
+
+    pub(crate) fn audit_failed(&self) {
+        self.audit_errors.inc();
+    }
+
+    /// As OpenMetrics has it, with what is so now.
+    pub(crate) fn text(&self, now: &Now) -> Option<String> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.audit_sequence.set(number(now.audit_sequence));
+        self.unlocked.set(i64::from(now.not_after.is_some()));
+        self.not_after.set(number(now.not_after.unwrap_or(0)));
+        let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(|at| at.as_secs());
+        self.verified_at.set(number(now.verified_at.and_then(seconds).unwrap_or(0)));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).ok().map(|()| text)
+    }
+}
+
+/// What is not counted, but looked at.
+#[derive(Debug)]
+pub(crate) struct Now {
+    /// The number of the last line of the audit log.
+    pub(crate) audit_sequence: u64,
+    /// When the certificate ends, in Unix seconds, while the key is open.
+    pub(crate) not_after: Option<u64>,
+    pub(crate) verified_at: Option<SystemTime>,
+}

@@ -1,0 +1,121 @@
+//! Health and metrics.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::json;
+use support::softhsm::SoftHsm;
+
+use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
+
+const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
+
+fn monitored(node: &Node) -> (Daemon, SocketAddr) {
+    let clients = client("tests", own_uid(), ALL);
+    // Whichever port is free.
+    node.configure(&format!("monitor = \"127.0.0.1:0\"\n{clients}"));
+    let daemon = node.start();
+    let log = daemon.log();
+    let address = log.lines().find_map(|line| line.split_once("is monitored on ")).unwrap().1;
+    (daemon, address.trim().parse().unwrap())
+}
+
+fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn value(metrics: &str, name: &str) -> f64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in:\n{metrics}")).parse().unwrap()
+}
+
+#[test]
+fn what_was_done_and_what_was_not_is_counted() {
+    let node = Node::age();
+    let (daemon, address) = monitored(&node);
+    let body = json!({ "context": "a", "message": "" });
+    for _ in 0..3 {
+        daemon.post("/v1/sign", &body).ok();
+    }
+    daemon.post("/v1/sign", &json!({ "context": "secret-plans", "message": "" }));
+    daemon.get("/whatever/somebody/asks").problem(404, "not-found");
+    let (status, metrics) = get(address, "/metrics");
+    assert_eq!(status, 200);
+    for (name, wanted) in [
+        ("icnd_requests_total{call=\"sign\",status=\"200\"}", 3.0),
+        ("icnd_requests_total{call=\"sign\",status=\"403\"}", 1.0),
+        ("icnd_requests_total{call=\"other\",status=\"404\"}", 1.0),
+        ("icnd_problems_total{code=\"context-not-allowed\"}", 1.0),
+        ("icnd_key_use_seconds_count", 3.0),
+        ("icnd_in_flight", 0.0),
+        ("icnd_unlocked", 1.0),
+        ("icnd_audit_errors_total", 0.0),
+    ] {
+        assert!((value(&metrics, name) - wanted).abs() < 0.5, "{name}:\n{metrics}");
+    }
+    let lines = node.audit().len();
+    assert!(
+        (value(&metrics, "icnd_audit_sequence") - f64::from(u32::try_from(lines).unwrap())).abs()
+            < 1.5
+    );
+    assert!(value(&metrics, "icnd_certificate_not_after") > 1.7e9);
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    // Of what is signed, and for whom, nothing; and nothing of what others ask for.
+    for word in ["secret-plans", "whatever", node.did().as_str(), "tests"] {
+        assert!(!metrics.contains(word), "{word}: {metrics}");
+    }
+    assert_eq!(get(address, "/v1/status").0, 404);
+}
+
+#[test]
+fn it_is_ready_while_it_is_unlocked_and_its_log_can_be_written() {
+    let node = Node::age();
+    let (daemon, address) = monitored(&node);
+    assert_eq!(get(address, "/readyz").0, 200, "{}", get(address, "/readyz").1);
+    assert_eq!(get(address, "/livez"), (200, "alive\n".to_owned()));
+    daemon.post("/v1/lock", &json!({})).ok();
+    let (status, said) = get(address, "/readyz");
+    assert!(status == 503 && said.contains("unlocked: no"), "{status} {said}");
+    assert_eq!(get(address, "/livez").0, 200);
+    daemon.post("/v1/unlock", &json!({ "credential": support::home::PASSPHRASE })).ok();
+    assert_eq!(get(address, "/readyz").0, 200);
+    let log = node.home.path("audit.log");
+    std::fs::rename(&log, node.home.path("moved.log")).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    let (status, said) = get(address, "/readyz");
+    assert!(status == 503 && said.contains("audit: no"), "{status} {said}");
+}
+
+/// Whoever looks at its health spends none of the device's time.
+#[test]
+fn health_and_metrics_never_ask_the_device_and_have_the_names_that_the_page_has() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    let (daemon, address) = monitored(&node);
+    let ((), calls) = hsm.calls(|| {
+        for path in ["/livez", "/readyz", "/metrics"] {
+            assert_eq!(get(address, path).0, 200, "{path}");
+        }
+    });
+    assert!(calls.is_empty(), "{calls:?}");
+    hsm.script("token removed");
+    let body = json!({ "context": "a", "message": "" });
+    daemon.post("/v1/sign", &body).problem(503, "device-away");
+    let metrics = get(address, "/metrics").1;
+    assert!(value(&metrics, "icnd_key_errors_total{code=\"device-away\"}") > 0.5);
+    // What the page names is there.
+    let page = include_str!("../../docs/operations.md");
+    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let named = page.match_indices("icnd_").map(|(at, _)| page[at..].split(|c| !is_name(c)).next());
+    let named: Vec<&str> = named.map(Option::unwrap).collect();
+    assert!(named.len() > 8, "{named:?}");
+    for name in named {
+        assert!(metrics.contains(&format!("\n{name}")), "{name}: {metrics}");
+    }
+}
