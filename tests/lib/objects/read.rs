@@ -11,6 +11,7 @@ use icn_identity::config::{
     AgeConfig, AuditConfig, ClientRule, Config, ContextPattern, DaemonConfig, IdentityConfig,
     PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TpmConfig,
 };
+use icn_identity::daemon::ProblemCode;
 use icn_identity::evidence::{Fact, Word};
 use icn_identity::keystore::{MigrationMode, MigrationPart, MigrationState, Storage};
 use icn_identity::rotation::{KeyCommitment, RotationReason};
@@ -210,6 +211,7 @@ pub(crate) const READ: &[Row] = &[
     ("Pkcs11Locator", reads::<Pkcs11Locator>, locator, &["token", "serial", "id", "label"]),
     ("Permission", reads::<Permission>, || "sign".into(), &[]),
     ("Pkcs11Uri", reads::<Pkcs11Uri>, || "pkcs11:token=t".into(), &[]),
+    ("ProblemCode", reads::<ProblemCode>, || "locked".into(), &[]),
     ("ProvenanceKind", reads::<ProvenanceKind>, || "hardware".into(), &[]),
     ("MigrationMode", reads::<MigrationMode>, || "rotate".into(), &[]),
     ("MigrationPart", reads::<MigrationPart>, || "old".into(), &[]),
