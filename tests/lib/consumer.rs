@@ -32,7 +32,8 @@ fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
 #[test]
 fn a_project_outside_builds_with_each_set_of_features() {
     let ours = root().display().to_string();
-    let all = "\"pkcs11\", \"tpm\", \"tls\", \"audit\", \"cli\", \"signature\", \"tokio\"";
+    let all = "\"pkcs11\", \"tpm\", \"tls\", \"audit\", \"cli\", \"signature\", \"tokio\", \"client\", \
+               \"daemon\"";
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let (_, features) = manifest.split_once("[features]\n").unwrap();
     let (features, _) = features.split_once("\n[").unwrap();
