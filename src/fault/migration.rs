@@ -195,6 +195,21 @@ pub enum MigrationError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The new identity does not open with its device any more, and is not put in use: the old one
+    /// is.
+    #[error(
+        "the new identity, in {}, does not open, and is not put in use: the old one still is",
+        home.display()
+    )]
+    NewDoesNotOpen {
+        /// Its directory.
+        home: PathBuf,
+        /// What the cause means for the program.
+        kind: ErrorKind,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The old key cannot sign the statement by which it hands over to the new one.
     #[error(
         "the old identity, in {}, does not open: it cannot hand over to the new one",
@@ -382,6 +397,7 @@ impl MigrationError {
             Self::OtherConfig { .. } => ErrorKind::Configuration,
             Self::KeyStays { kind, .. }
             | Self::DoesNotOpen { kind, .. }
+            | Self::NewDoesNotOpen { kind, .. }
             | Self::CannotState { kind, .. } => *kind,
             Self::Impossible { .. } => ErrorKind::Unsupported,
             Self::OtherIdentity { .. }

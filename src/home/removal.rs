@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::Home;
 use super::source::CredentialSource;
 use super::wants::{Step, Wanted, Wants};
-use crate::backend::{ObjectNames, Pkcs11Locator, Plan};
+use crate::backend::{BackendKind, ObjectNames, Pkcs11Locator, Plan};
 use crate::encoding::hex;
-use crate::error::Error;
+use crate::error::{Error, KeystoreError};
 use crate::keystore::{IdentityStore, TokenKey};
 
 /// A key on a token that nothing here names any more, and what kept its storage key there.
@@ -136,6 +136,12 @@ impl Home {
         match &key.by {
             By::Noted(names) => {
                 let (backend, plan) = (self.backend()?, plan(names));
+                let (needed, configured) = (BackendKind::Pkcs11, backend.kind());
+                if configured != needed {
+                    let (found, configured) = (needed.to_string(), configured.to_string());
+                    let what = "backend";
+                    return Err(KeystoreError::NotConfigured { what, found, configured }.into());
+                }
                 let wants = self.wants_pin()?;
                 let source = source(&wants);
                 self.ask(&wants, source)?

@@ -51,6 +51,13 @@ impl Home {
         HomeOptions { config_file, unpinned, ..self.options() }.open(self.directory())
     }
 
+    /// This one, by another configuration: what is written may not name its device.
+    pub(crate) fn configured_by(&self, config: Config) -> Result<Self, Error> {
+        let (config_file, config) = (Some(self.config_path.clone()), Some(config));
+        let options = HomeOptions { config_file, config, ..self.options() };
+        options.open(self.directory())
+    }
+
     /// As this one was opened, but for its configuration.
     fn options(&self) -> HomeOptions {
         HomeOptions {

@@ -172,6 +172,32 @@ impl Located<'_> {
         }
         Ok(HandingOver { old, before, stated, successor: successor.clone(), carries: false })
     }
+
+    /// Stores the chain by which an identity has handed over to this one, and which was cut off
+    /// before it was stored: where that identity does not open any more. Whether this one has its
+    /// decryption key.
+    pub(crate) fn take_over_as_stated(
+        self,
+        credentials: &Credentials,
+        chain: &RotationChain,
+    ) -> Result<bool, Error> {
+        let mut new = self.session(credentials)?;
+        check_end(chain, new.bundle.did())?;
+        match new.payload.rotation_chain().read()? {
+            Some(stored) if stored == *chain => {}
+            Some(_) => {
+                let did = new.bundle.did().clone();
+                return Err(RotationError::AlreadyStored { did }.into());
+            }
+            None => {
+                new.payload.set_rotation_chain(chain)?;
+                new.rewrite()?;
+            }
+        }
+        let last = chain.last();
+        let old = last.old().did();
+        Ok(new.payload.retired_keys().as_slice().iter().any(|key| key.did() == old))
+    }
 }
 
 /// An identity that is open, under its lock, to hand over to another one.

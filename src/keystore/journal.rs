@@ -15,6 +15,7 @@ pub use self::state::{MigrationMode, MigrationPart, MigrationState};
 pub(crate) use self::token_key::TokenKey;
 use crate::algorithm::AlgorithmId;
 use crate::backend::BackendKind;
+use crate::config::Config;
 use crate::did::Did;
 use crate::encoding::objects;
 use crate::error::{FormatError, KeystoreError, MigrationError};
@@ -32,6 +33,15 @@ pub(crate) struct Side {
     /// Of the new one, once it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) did: Option<Did>,
+}
+
+impl Side {
+    /// Whether a configuration is of its backend, and names its device.
+    pub(crate) fn is_reached_by(&self, config: &Config) -> bool {
+        let identity = &config.identity;
+        identity.backend == self.backend
+            && (self.backend != BackendKind::Pkcs11 || identity.pkcs11.is_some())
+    }
 }
 
 /// The backup that was made first.
@@ -60,7 +70,7 @@ pub(crate) struct Journal {
     /// Of the old identity, if it is on a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) old_key: Option<TokenKey>,
-    /// Of the new one, once it is made, if it is on a token.
+    /// Of the new one, if it is on a token: from before it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new_key: Option<TokenKey>,
     /// Of the new key.
@@ -87,6 +97,10 @@ pub(crate) struct Journal {
     /// The old key could not sign any more, so there is no statement.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unstated: bool,
+    /// There is a statement, and the old identity did not open any more to give its decryption
+    /// key along.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) not_carried: bool,
     /// The files of the new identity, when they were proved; for a rotation, when they had the
     /// statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +150,7 @@ impl Journal {
             again: false,
             handed_over_before: None,
             unstated: false,
+            not_carried: false,
             proved: None,
             was_in_use: false,
             key_removed: false,
@@ -146,6 +161,12 @@ impl Journal {
     /// that is a copy: there the same key may be in use.
     pub(crate) fn is_of(&self, home: &Path) -> Result<bool, KeystoreError> {
         self.begun_in.is(home)
+    }
+
+    /// Whether both say so, the path and the inode: one of them alone may be of a copy that was put
+    /// in the place of the other.
+    pub(crate) fn is_surely_of(&self, home: &Path) -> Result<bool, KeystoreError> {
+        self.begun_in.is_surely(home)
     }
 
     /// The same in another state.

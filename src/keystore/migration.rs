@@ -24,9 +24,9 @@ use std::path::PathBuf;
 pub(crate) use self::switch::{check_did, check_side};
 use super::header::Header;
 use super::identity::IdentityStore;
-use super::journal::{self, During, Journal, MigrationPart, MigrationState};
+use super::journal::{self, During, Journal, MigrationPart, MigrationState, TokenKey};
 use super::located::Located;
-use crate::backend::{BackendKind, Credentials};
+use crate::backend::{BackendKind, Credentials, ObjectNames};
 use crate::config::{Config, ConfigError};
 use crate::did::Did;
 use crate::error::{Error, KeystoreError, MigrationError};
@@ -85,6 +85,20 @@ impl IdentityStore {
         let journal = self.home().parent().map(|home| home.join(names::MIGRATION));
         self.home().file_name().is_some_and(|name| name == names::STAGING)
             && journal.is_some_and(|path| file::is_there(&path).unwrap_or(true))
+    }
+
+    /// What is about to be made of this new identity on a token, or was removed there again: also in
+    /// the journal, which then still tells of it where the note is lost. Later the journal has what
+    /// the header says. Only the migration, which makes and removes it, writes that at the time.
+    pub(super) fn note_in_journal(&self, names: Option<&ObjectNames>) -> Result<(), KeystoreError> {
+        let Some(home) = self.home().parent() else { return Ok(()) };
+        let Some(mut journal) = journal::read(home)? else { return Ok(()) };
+        let noted = names.map(TokenKey::noted);
+        if journal.to.did.is_some() || journal.new_key == noted {
+            return Ok(());
+        }
+        journal.new_key = noted;
+        journal::put(home, &journal)
     }
 
     /// That the identity is not being moved, or that this may be done all the same.

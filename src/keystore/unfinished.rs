@@ -144,6 +144,9 @@ impl IdentityStore {
     /// Durably, before anything of it is made.
     pub(super) fn write_unfinished(&self, left: &Unfinished) -> Result<(), KeystoreError> {
         let path = self.unfinished_path();
+        if left.device.is_none() && self.is_staged() {
+            self.note_in_journal(None)?;
+        }
         if left.is_nothing() {
             return file::remove(&path);
         }
@@ -152,7 +155,11 @@ impl IdentityStore {
         let json = serde_json::to_vec_pretty(&note).map_err(|source| {
             KeystoreError::UnfinishedUnreadable { path: path.clone(), source: source.into() }
         })?;
-        file::write(&path, &json)
+        file::write(&path, &json)?;
+        match &left.device {
+            Some(names) if self.is_staged() => self.note_in_journal(Some(names)),
+            _ => Ok(()),
+        }
     }
 
     /// The objects that the note names.

@@ -155,6 +155,20 @@ impl Migration {
         look(home, &under_way(home)?, new_key).map(drop)
     }
 
+    /// **Blocks** on files. The directory in which the migration under way was begun, where it is not
+    /// certain that this is that one: only its path says so, or only its inode. A copy may have been
+    /// put in its place, and what [`Self::roll_back`] or [`Self::finish`] destroys on a token may be
+    /// in use elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be read.
+    pub fn may_be_copy(home: &Home) -> Result<Option<PathBuf>, Error> {
+        let Some(journal) = home.store().journal()? else { return Ok(None) };
+        let is_certain = journal.is_surely_of(home.directory())?;
+        Ok((!is_certain).then(|| PathBuf::from(&journal.begun_in.path)))
+    }
+
     /// **Blocks** on files. Where the new key of the migration under way is, if it is on a
     /// token: what [`Self::roll_back`] removes. Uses no credential, and asks no device.
     ///
@@ -210,7 +224,7 @@ impl New {
 /// Where the new key is.
 fn key_now(home: &Home, journal: &Journal) -> Result<Option<OnToken>, Error> {
     match journal.state {
-        MigrationState::Switched => home.key_on_token(&home.store().staging(), true),
+        MigrationState::Switched => Ok(key_in_use(home, journal)?.map(|(_, key)| key)),
         MigrationState::Finishing => Ok(None),
         _ => Ok(new_key_of(home, !journal.key_removed)?.map(|(_, key)| key)),
     }
@@ -225,10 +239,24 @@ fn is_key_lost(store: &IdentityStore, journal: &Journal) -> Result<bool, Error> 
     Ok(match journal.state {
         S::Planned | S::Switched | S::Finishing => false,
         // It may have been begun, and what says so is beside this.
-        S::BackedUp => !file::is_there(&store.staging().home().join(names::CONFIG))?,
+        S::BackedUp => {
+            journal.new_key.is_some()
+                || !file::is_there(&store.staging().home().join(names::CONFIG))?
+        }
         S::Made | S::Proved | S::Stated | S::Switching | S::Returning => true,
-        S::RollingBack => journal.to.did.is_some(),
+        S::RollingBack => journal.to.did.is_some() || journal.new_key.is_some(),
     })
+}
+
+/// That no key was begun of which only the journal tells: nothing is left by which it could be
+/// removed, and no other one is made beside it.
+pub(super) fn check_begun(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
+    let staging = store.staging();
+    let is_begun = journal.state == MigrationState::BackedUp && journal.new_key.is_some();
+    if !is_begun || stay::is_whole(&staging)? || staging.noted_objects()?.is_some() {
+        return Ok(());
+    }
+    Err(new_lost(store, journal))
 }
 
 fn new_lost(store: &IdentityStore, journal: &Journal) -> Error {
@@ -258,14 +286,21 @@ fn begin(
             Err(MigrationError::Finishing { home }.into())
         }
         MigrationState::Switched => {
-            if let Some(key) = home.key_on_token(&store.staging(), true)? {
-                check(home, &key, operator)?;
+            if let Some((of, key)) = key_in_use(home, &journal)? {
+                check(&of, &key, operator)?;
             }
             let ways = Stays::Old(WaysOut::FinishOrBack);
-            drop(stay::prove(&home.previous()?, ways, operator)?);
+            let _as_it_opened = stay::prove(&home.previous()?, ways, operator)?;
             store.switch_back(journal, home.config_path())
         }
-        MigrationState::Returning => store.switch_back(journal, home.config_path()),
+        MigrationState::Returning => {
+            let ways = Stays::Old(WaysOut::Back);
+            let _as_it_opened = match stay::is_whole(&store.old())? {
+                true => Some(stay::prove(&home.previous()?, ways, operator)?),
+                false => None,
+            };
+            store.switch_back(journal, home.config_path())
+        }
         MigrationState::RollingBack => Ok(journal),
         _ => {
             if let Some((of, key)) = new_key_of(home, true)? {
@@ -279,6 +314,19 @@ fn begin(
             Ok(journal)
         }
     }
+}
+
+/// The key of the new identity once it is in use, by a configuration that names its device: the
+/// one in use may have been lost, or put back from another time, and the one by which it was made
+/// is kept until the end.
+fn key_in_use(home: &Home, journal: &Journal) -> Result<Option<(Home, OnToken)>, Error> {
+    let store = home.store();
+    let by = match journal.to.is_reached_by(home.config()) {
+        true => None,
+        false => store.staged_config()?.filter(|config| journal.to.is_reached_by(config)),
+    };
+    let of = home.configured_by(by.unwrap_or_else(|| home.config().clone()))?;
+    Ok(of.key_on_token(&store.staging(), true)?.map(|key| (of, key)))
 }
 
 /// The key of the new identity in its own home, as long as it is not in use.

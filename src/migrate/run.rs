@@ -7,6 +7,7 @@ use super::backup;
 use super::operator::{Operator, Staged};
 use super::plan::{Plan, check_unused, reason};
 use super::request::{BackupFirst, MigrationRequest};
+use super::roll_back;
 use super::same;
 use super::stay;
 use crate::clock;
@@ -46,8 +47,8 @@ impl Migration {
     ///
     /// As [`Self::plan`]; [`MigrationError::Other`] if something else is under way;
     /// [`MigrationError::OtherConfig`]; [`MigrationError::Committed`];
-    /// [`MigrationError::NotProved`]; [`MigrationError::BackupLost`];
-    /// [`MigrationError::NotReady`]; those of each step. What
+    /// [`MigrationError::NewLost`]; [`MigrationError::NotProved`]; [`MigrationError::BackupLost`];
+    /// [`MigrationError::NotReady`]; [`MigrationError::NewDoesNotOpen`]; those of each step. What
     /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
     pub fn run(
         home: &Home,
@@ -68,7 +69,10 @@ impl Migration {
                 }
                 MigrationState::Proved | MigrationState::Stated | MigrationState::Switching => {
                     let journal = backup::check_before_switch(home, request, operator, journal)?;
-                    home.store().switch(journal, home.config_path())?
+                    // What cannot be exchanged is said before anybody is asked.
+                    home.store().check_switch(&journal)?;
+                    let locks = stay::prove_new(home, operator)?;
+                    home.store().switch(journal, home.config_path(), locks)?
                 }
                 MigrationState::Switched => return migrated(home, &journal),
                 MigrationState::Returning | MigrationState::RollingBack => {
@@ -91,6 +95,7 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
         check_same(&journal, home, request)?;
         if journal.state < MigrationState::Switching {
             check_did(&journal.from, home.header()?.did())?;
+            roll_back::check_begun(store, &journal)?;
             let _: Plan = Migration::plan(home, request)?;
             // Cut off before it was written down. From the next state on it is there, unless it
             // was lost with what is beside it.
@@ -330,8 +335,18 @@ fn state(
         }
         Err(error) if request.unstated => {
             log::warn!("the old identity signs no statement, as it does not open: {error}");
-            // Unless it was made before.
-            journal.unstated = !is_stated(&journal, home)?;
+            // Unless it was made before: then the new identity gets it.
+            let stated = home.store().handed_over(old.did())?;
+            match stated.filter(|chain| *chain.current() == did) {
+                None => journal.unstated = true,
+                Some(chain) => {
+                    let of_new = operator.new_credential(&new.wants());
+                    let decrypts = new.ask(of_new)?.with(|located, credentials| {
+                        located.take_over_as_stated(credentials, &chain)
+                    })?;
+                    journal.not_carried = !decrypts;
+                }
+            }
             journal.proved = Some(staging.store().digest()?);
             return to(home, journal, MigrationState::Stated);
         }
@@ -364,8 +379,9 @@ fn hand_over(
 }
 
 fn migrated(home: &Home, journal: &Journal) -> Result<Migrated, Error> {
-    let (store, previous) = (home.store(), home.store().old());
-    let header = store.header()?;
+    let previous = home.store().old();
+    // By the configuration as it is now, without which it does not open.
+    let header = home.reread()?.header()?;
     check_did(&journal.to, header.did())?;
     let chain = match (journal.mode, &journal.from.did) {
         (MigrationMode::Rotate, Some(did)) => previous.handed_over(did)?,

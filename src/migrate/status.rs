@@ -44,6 +44,9 @@ pub struct MigrationStatus {
     /// The old key could not sign any more, and has made no statement: peers cannot follow to the
     /// new DID.
     pub unstated: bool,
+    /// There is a statement, and the old identity did not open any more to give its decryption key
+    /// along: what was encrypted to it does not decrypt with the new one.
+    pub not_carried: bool,
     /// The journal is lost or cannot be read: this is what the files tell
     /// ([`Migration::lost_journal`]).
     pub journal_lost: bool,
@@ -74,6 +77,7 @@ impl MigrationStatus {
             needs_target,
             in_file_until,
             unstated: journal.unstated,
+            not_carried: journal.not_carried,
             journal_lost: false,
         }
     }

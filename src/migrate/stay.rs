@@ -41,6 +41,27 @@ pub(super) fn prove(home: &Home, stays: Stays, operator: &mut dyn Operator) -> R
     })
 }
 
+/// Opens the new identity and signs with it, with its device, before it is put in use: since it
+/// was proved, that may be gone. It keeps both locks, in the order in which handing over takes
+/// them; the credential is asked for before that.
+pub(super) fn prove_new(home: &Home, operator: &mut dyn Operator) -> Result<[Lock; 2], Error> {
+    let staging = home.staging(None)?;
+    let mut prove = || -> Result<[Lock; 2], Error> {
+        let identity = staging.locate()?;
+        let source = operator.new_credential(&identity.wants());
+        let ready = identity.ask(source)?;
+        let of_old = home.store().lock()?;
+        Ok([of_old, ready.with(Located::prove)?])
+    };
+    prove().map_err(|error| {
+        if is_of_the_caller(&error) {
+            return error;
+        }
+        let (home, kind, source) = (staging.directory().to_owned(), error.kind(), error.into());
+        MigrationError::NewDoesNotOpen { home, kind, source }.into()
+    })
+}
+
 /// What can be mended by calling again as is right: its credential, and others at work.
 pub(super) fn is_of_the_caller(error: &Error) -> bool {
     error.is_wrong_credential()

@@ -8,6 +8,7 @@ mod gone;
 mod imports;
 mod keystores;
 mod lost;
+mod opens;
 mod plans;
 mod previous;
 mod ready;

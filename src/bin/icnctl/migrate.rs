@@ -274,17 +274,32 @@ fn roll_back(
     let key = Migration::new_key(&home)?;
     let removes = key.filter(|_| new_key == KeyOnToken::Destroy);
     let in_use = [MigrationState::Switched, MigrationState::Returning].contains(&status.state);
+    let copy_of = Migration::may_be_copy(&home)?.filter(|_| removes.is_some());
+    // It is whole by then: what was put back from a copy may be of a time before it was in use.
+    let may_be_in_use = removes.is_some() && is_ready(status);
+    let loses = in_use || may_be_in_use || copy_of.is_some();
     let pin = pin_of_new(context, args, status);
     if let (Some(key), Pin::OfWhich) = (&removes, &pin) {
         return Err(CliError::PinOfWhich { device: format!("token {}", key.token) });
     }
-    confirm(args, in_use, || report::before_roll_back(status, removes.as_ref(), new_key))?;
+    confirm(args, loses, || {
+        let copy_of = copy_of.as_deref();
+        report::before_roll_back(status, in_use, removes.as_ref(), new_key, copy_of)
+    })?;
     let pin = if let Pin::In(file) = pin { Some(file) } else { None };
     let passphrase = args.to_passphrase_file.as_deref();
     let new = context.target(status.to, pin, passphrase, status.from == BackendKind::Age);
     let mut person = Person::new(&old_at_end(context, status)?, &new);
     let undone = new.waiting_for_device(|| Migration::roll_back(&home, new_key, &mut person))?;
     report::rolled_back(context, status, &undone)
+}
+
+/// Whether the new identity may be in use elsewhere, by the journal of a copy.
+fn is_ready(status: &MigrationStatus) -> bool {
+    match status.mode {
+        MigrationMode::Import => status.state >= MigrationState::Proved,
+        _ => status.state >= MigrationState::Stated,
+    }
 }
 
 /// Where the PIN of the device is that it was to go to.
@@ -348,7 +363,9 @@ fn finish(context: &Context, args: &MigrateArgs, status: &MigrationStatus) -> Re
     };
     let old_key = if args.keep_old_key { KeyOnToken::Keep } else { KeyOnToken::Destroy };
     Migration::check_finish(&home, old_key, &backup)?;
-    confirm(args, true, || report::before_finish(context, args, status))?;
+    let copy_of = Migration::may_be_copy(&home)?
+        .filter(|_| status.from == BackendKind::Pkcs11 && old_key == KeyOnToken::Destroy);
+    confirm(args, true, || report::before_finish(context, args, status, copy_of.as_deref()))?;
     let old = old_at_end(context, status)?;
     let mut person = Person::new(&old, &new_at_end(context, args, status));
     let finished = Migration::finish(&home, old_key, &backup, &mut person)?;
@@ -394,10 +411,15 @@ fn confirm(args: &MigrateArgs, loses: bool, what: impl FnOnce() -> String) -> Re
     if !loses || args.yes {
         return Ok(());
     }
-    match terminal::confirms(&safe::lines(&what())) {
+    let what = what();
+    match terminal::confirms(&safe::lines(&what)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(CliError::NotConfirmed { source: None }),
-        Err(source) => Err(CliError::NotConfirmed { source: Some(source) }),
+        Err(source) => {
+            // Nobody was told what is to be said yes to.
+            say(&what);
+            Err(CliError::NotConfirmed { source: Some(source) })
+        }
     }
 }
 

@@ -91,6 +91,11 @@ impl MigrationError {
                 "nothing was removed: put its files back from a copy, or see to its device, and \
                  call again"
             }
+            Self::NewDoesNotOpen { .. } => {
+                "see to the cause and call again; if its device is gone for good, undo the \
+                 migration (`Migration::roll_back`; where its token is gone, with \
+                 `KeyOnToken::Keep`)"
+            }
             Self::CannotState { .. } => {
                 "see to its device or its files, and call again; if that cannot be, go on without \
                  the statement (`MigrationRequest::although_unstated`): peers cannot follow then, \

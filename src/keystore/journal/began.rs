@@ -37,6 +37,11 @@ impl BegunIn {
         let is_moved = (self.device, self.inode) == (now.device, now.inode);
         Ok(is_moved || self.path == now.path || leads_here())
     }
+
+    /// Whether it is that one by its path and its inode.
+    pub(super) fn is_surely(&self, home: &Path) -> Result<bool, KeystoreError> {
+        Ok(*self == Self::of(home)?)
+    }
 }
 
 #[cfg(test)]
@@ -51,13 +56,15 @@ mod tests {
         fs::create_dir(&copy).unwrap();
         let begun = BegunIn::of(&home).unwrap();
         assert!(begun.is(&home).unwrap() && !begun.is(&copy).unwrap());
+        assert!(begun.is_surely(&home).unwrap() && !begun.is_surely(&copy).unwrap());
         fs::rename(&home, &moved).unwrap();
         assert!(begun.is(&moved).unwrap() && !begun.is(&copy).unwrap());
+        assert!(!begun.is_surely(&moved).unwrap());
         // A link to another one, where it was, says that it is that one now.
         std::os::unix::fs::symlink(&copy, &home).unwrap();
         assert!(begun.is(&copy).unwrap());
         fs::remove_file(&home).unwrap();
         fs::rename(&copy, &home).unwrap();
-        assert!(begun.is(&home).unwrap());
+        assert!(begun.is(&home).unwrap() && !begun.is_surely(&home).unwrap());
     }
 }

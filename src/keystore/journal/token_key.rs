@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{ObjectNames, Pkcs11Locator};
 use crate::encoding::hex;
 use crate::keystore::header::Header;
 
@@ -39,6 +40,16 @@ impl TokenKey {
             ids: ids.map(hex::encode).collect(),
             destroyed: false,
         })
+    }
+
+    /// Of one that is about to be made.
+    pub(crate) fn noted(names: &ObjectNames) -> Self {
+        let (token, serial, id) = (names.token.clone(), names.serial.clone(), names.key_id());
+        let ids = [&id, &names.storage_id()].map(|id| hex::encode(id)).into();
+        let (label, shown) = (String::new(), false);
+        let uri = Pkcs11Locator { token, serial, id, label, shown }.to_string();
+        let (token, serial) = (names.token.clone(), names.serial.clone());
+        Self { uri, token, serial, label: None, ids, destroyed: false }
     }
 
     /// The same, after that.

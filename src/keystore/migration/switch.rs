@@ -37,14 +37,25 @@ fn move_all(from: &Path, to: &Path) -> Result<(), KeystoreError> {
 }
 
 impl IdentityStore {
-    /// Puts the new identity in the place of the old one.
+    /// What [`Self::switch`] refuses, before a credential is asked for.
+    pub(crate) fn check_switch(&self, journal: &Journal) -> Result<(), Error> {
+        let _locks = self.locks_of_both()?;
+        self.check_ready(journal, MigrationState::Switching)
+    }
+
+    /// Puts the new identity in the place of the old one, under the locks of both, by which the
+    /// new one has opened.
     ///
     /// # Errors
     ///
     /// [`KeystoreError::PinNotWritten`] if the configuration cannot be changed: the old one
     /// is in use then; [`MigrationError::NotReady`], before anything is changed.
-    pub(crate) fn switch(&self, journal: Journal, config: &Path) -> Result<Journal, Error> {
-        let _locks = self.locks_of_both()?;
+    pub(crate) fn switch(
+        &self,
+        journal: Journal,
+        config: &Path,
+        _locks: [Lock; 2],
+    ) -> Result<Journal, Error> {
         self.check_ready(&journal, MigrationState::Switching)?;
         let header = self.read_header()?.0;
         let did = header.did().clone();
@@ -69,7 +80,7 @@ impl IdentityStore {
         Ok(file::write(&self.home().join(names::CONFIG), kept.as_bytes())?)
     }
 
-    /// Puts the old identity back in its place.
+    /// Puts the old identity back in its place, after it has opened.
     ///
     /// # Errors
     ///
@@ -80,7 +91,10 @@ impl IdentityStore {
         if journal.state == MigrationState::Switched {
             // Its key may be on another token than the one that it was made on.
             let did = self.read_header()?.0.did().clone();
-            self.staging().keep_config(config, journal.to.backend, did)?;
+            // By which the key is removed: not in favour of one that names no such device.
+            if journal.to.is_reached_by(&Config::load(config)?) || self.staged_config()?.is_none() {
+                self.staging().keep_config(config, journal.to.backend, did)?;
+            }
         }
         let mut returning = journal.with_state(MigrationState::Returning);
         returning.was_in_use = true;

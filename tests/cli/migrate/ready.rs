@@ -12,7 +12,12 @@ fn to_label(mode: &'static str) -> Vec<&'static str> {
 }
 
 /// The call of `rename` by which the journal is written for the `nth` time.
-fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
+pub(super) fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
+    write_of(hsm, words, "/migration.json", nth)
+}
+
+/// The same of another file.
+pub(super) fn write_of(hsm: &SoftHsm, words: &[&str], file: &str, nth: usize) -> usize {
     let home = identity(hsm);
     let log = text(&home, "log");
     let (passphrase, pin) = (text(&home, "passphrase"), text(&home, "pin"));
@@ -29,7 +34,7 @@ fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
     migrates(&home, &["--roll-back", "--yes"]);
     let log = std::fs::read_to_string(log).unwrap();
     let calls = (1..).zip(log.lines().filter(|line| line.starts_with("rename(")));
-    let mut writes = calls.filter(|(_, line)| line.contains("/migration.json\")"));
+    let mut writes = calls.filter(|(_, line)| line.contains(&format!("{file}\")")));
     writes.nth(nth - 1).unwrap().0
 }
 
@@ -37,8 +42,8 @@ fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize {
 pub(super) fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
     let words = to_label(mode);
     let (nth, state) = match mode {
-        "rotate" => (7, "stated"),
-        _ => (6, "proved"),
+        "rotate" => (8, "stated"),
+        _ => (7, "proved"),
     };
     let at = journal_write(hsm, &words, nth);
     let home = identity(hsm);

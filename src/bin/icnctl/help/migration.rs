@@ -130,6 +130,11 @@ impl Help for MigrationError {
                 "nothing was removed: put its files back from a copy, or see to its device, and run \
                  the command again"
             }
+            Self::NewDoesNotOpen { .. } => {
+                "see to the cause and go on: icnctl id migrate; or undo the migration: icnctl id \
+                 migrate --roll-back; if the token of the new key is gone for good: icnctl id \
+                 migrate --roll-back --keep-new-key"
+            }
             Self::CannotState { .. } => {
                 "see to its device or its files, and go on: icnctl id migrate; if that cannot be, go \
                  on without its statement: icnctl id migrate --without-statement. Peers cannot \

@@ -176,7 +176,7 @@ pub(super) fn done(
             let _ = match status.is_some_and(|status| status.previous_lost) {
                 true => writeln!(text, "The old one is NOT whole in {previous} any more."),
                 false => {
-                    let signs = match status.is_some_and(|status| status.unstated) {
+                    let signs = match status.is_some_and(|now| now.unstated || now.not_carried) {
                         true => "",
                         false => ", and signs from there",
                     };
@@ -188,6 +188,12 @@ pub(super) fn done(
                     "The old key has signed no statement: no peer can follow to the new DID, so tell \
                      each of them to pin it. What was encrypted to the old one does not decrypt with \
                      the new one.\n"
+                }
+                MigrationMode::Rotate if status.is_some_and(|status| status.not_carried) => {
+                    "Its key has handed over to the new one: give peers the statement of that, with \
+                     any before it (the chain: icnctl id rotation show -o FILE), and let them follow. \
+                     What was encrypted to the old one does not decrypt with the new one: the old one \
+                     did not open any more.\n"
                 }
                 MigrationMode::Rotate => {
                     "Its key has handed over to the new one: give peers the statement of that, with \

@@ -204,6 +204,10 @@ fn of_migrations() {
                 E::CannotState { home: home(), kind: K::DeviceAbsent, source: boxed() },
                 K::DeviceAbsent,
             ),
+            (
+                E::NewDoesNotOpen { home: home(), kind: K::DeviceAbsent, source: boxed() },
+                K::DeviceAbsent,
+            ),
             (E::NotOfThis { path: home(), found: "f" }, K::OtherIdentity),
             (E::JournalLost { home: home(), from_old: false }, K::Damaged),
             (E::JournalLost { home: home(), from_old: true }, K::Damaged),

@@ -20,6 +20,7 @@ pub(in crate::migrate) fn before_finish(
     context: &Context,
     args: &MigrateArgs,
     status: &MigrationStatus,
+    copy_of: Option<&Path>,
 ) -> String {
     let previous = context.home.join("previous");
     let now = match status.previous_lost {
@@ -27,10 +28,21 @@ pub(in crate::migrate) fn before_finish(
         false => "",
     };
     format!(
-        "The old identity {} in {}{now} will be removed, and there is no way back. {}",
+        "The old identity {} in {}{now} will be removed, and there is no way back. {}{}",
         known(status.from_did.as_ref()),
         previous.display(),
-        copies(status, if args.keep_old_key { OldKey::Stays } else { OldKey::IsDestroyed })
+        copies(status, if args.keep_old_key { OldKey::Stays } else { OldKey::IsDestroyed }),
+        copy_of.map(|of| may_be_copy(of, "--keep-old-key")).unwrap_or_default()
+    )
+}
+
+/// What is destroyed may be in use by the other one.
+fn may_be_copy(of: &Path, keep: &str) -> String {
+    format!(
+        " This directory may be a COPY of the one in which the migration was begun ({}): its path and \
+         its inode do not both say that it is that one. If it is, that key may be in use there: leave \
+         it then ({keep}).",
+        one_line(&of.display().to_string())
     )
 }
 
@@ -132,8 +144,10 @@ const ON_TPM: &str = "The TPM itself keeps nothing of it. Backups of it that wer
 
 pub(in crate::migrate) fn before_roll_back(
     status: &MigrationStatus,
+    in_use: bool,
     removes: Option<&KeyLeft>,
     new_key: KeyOnToken,
+    copy_of: Option<&Path>,
 ) -> String {
     let key = match (removes, new_key) {
         (Some(key), _) => {
@@ -149,14 +163,22 @@ pub(in crate::migrate) fn before_roll_back(
         (None, _) => "its key removed".to_owned(),
     };
     let key = key.trim_end_matches('.');
-    match status.mode {
+    let copy = copy_of.map(|of| may_be_copy(of, "--keep-new-key")).unwrap_or_default();
+    let what = match status.mode {
+        _ if !in_use => format!(
+            "The identity {} that is not in use yet will be given up, and {key}. If this directory was \
+             put back from a copy, that key may have been put in use since, and nothing brings it back: \
+             leave it then (--keep-new-key).",
+            known(status.to_did.as_ref())
+        ),
         MigrationMode::Rotate => format!(
             "The identity {} that is in use will be given up, and {key}. {}",
             known(status.to_did.as_ref()),
             followed(status)
         ),
         _ => format!("What is in use will be given up for the key in the file, and {key}."),
-    }
+    };
+    what + &copy
 }
 
 /// A key that nothing here names any more, and how it is removed by hand.
