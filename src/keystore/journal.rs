@@ -73,6 +73,9 @@ pub(crate) struct Journal {
     /// Of the new one, if it is on a token: from before it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new_key: Option<TokenKey>,
+    /// By which its token is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) new_module: Option<PathBuf>,
     /// Of the new key.
     pub(crate) algorithm: AlgorithmId,
     /// The new identity has a `did:key`, whatever its key.
@@ -141,6 +144,7 @@ impl Journal {
             begun_in,
             old_key: None,
             new_key: None,
+            new_module: None,
             algorithm,
             did_key,
             config,

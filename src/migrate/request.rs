@@ -74,12 +74,30 @@ impl MigrationRequest {
     /// # Errors
     ///
     /// [`MigrationError::NotUnderWay`], also if it was cut off before it was written down
-    /// where the identity is moved to.
+    /// where the identity is moved to; [`MigrationError::Disagrees`] if that is gone.
     pub fn going_on(home: &Home) -> Result<Self, Error> {
         let store = home.store();
-        let (Some(journal), Some(to)) = (store.journal()?, store.staged_config()?) else {
-            let home = home.directory().to_owned();
-            return Err(MigrationError::NotUnderWay { home }.into());
+        let journal = store.journal()?;
+        let to = match &journal {
+            // It is in use, by the configuration that is.
+            Some(journal)
+                if journal.state == MigrationState::Switched
+                    && journal.to.is_reached_by(home.config()) =>
+            {
+                Some(home.config().clone())
+            }
+            _ => store.staged_config()?,
+        };
+        let (journal, to) = match (journal, to) {
+            (Some(journal), Some(to)) => (journal, to),
+            // It was made, and what that says is gone.
+            (Some(journal), None) if journal.state >= MigrationState::Made => {
+                return Err(journal.disagrees(home.directory()).into());
+            }
+            _ => {
+                let home = home.directory().to_owned();
+                return Err(MigrationError::NotUnderWay { home }.into());
+            }
         };
         let method = if journal.did_key { DidMethod::Key } else { DidMethod::Icn };
         let key = NewKey::new(method).with_algorithm(journal.algorithm);

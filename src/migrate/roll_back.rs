@@ -59,8 +59,8 @@ impl Migration {
     ///
     /// # Errors
     ///
-    /// [`MigrationError::NotUnderWay`], [`MigrationError::Finishing`],
-    /// [`MigrationError::OtherConfig`];
+    /// [`MigrationError::NotUnderWay`]; [`MigrationError::Finishing`] if an end has removed something
+    /// already; [`MigrationError::OtherConfig`];
     /// [`MigrationError::OtherIdentity`] and [`MigrationError::Disagrees`] if the files are not
     /// what the journal says, and [`MigrationError::OldLost`] if the old identity is gone: nothing
     /// is removed then;
@@ -80,7 +80,7 @@ impl Migration {
     ) -> Result<RolledBack, Error> {
         let store = home.store();
         let _lock = store.migration_lock()?;
-        let journal = under_way(home)?;
+        let journal = to_undo(home)?;
         let new = look(home, &journal, new_key)?;
         let is_copy = !journal.is_of(store.home())?;
         let was_away = [MigrationState::Switched, MigrationState::Returning];
@@ -139,6 +139,10 @@ impl Migration {
             (None, Some(key)) if is_lost => left.push(KeyLeft::of(key, None)),
             (None, _) => key_unknown = is_lost,
         }
+        for key in &mut left {
+            // Where no configuration names it any more.
+            key.module = key.module.take().or_else(|| journal.new_module.clone());
+        }
         let copy_of = is_copy.then(|| PathBuf::from(&journal.begun_in.path));
         let Journal { from, to, was_in_use, .. } = journal;
         let (did, given_up) = (from.did, to.did);
@@ -152,7 +156,7 @@ impl Migration {
     ///
     /// As [`Self::roll_back`].
     pub fn check_roll_back(home: &Home, new_key: KeyOnToken) -> Result<(), Error> {
-        look(home, &under_way(home)?, new_key).map(drop)
+        look(home, &to_undo(home)?, new_key).map(drop)
     }
 
     /// **Blocks** on files. The directory in which the migration under way was begun, where it is not
@@ -176,8 +180,10 @@ impl Migration {
     ///
     /// If the files cannot be read.
     pub fn new_key(home: &Home) -> Result<Option<KeyLeft>, Error> {
-        let Some(journal) = home.store().journal()? else { return Ok(None) };
-        Ok(key_now(home, &journal)?.map(|key| key.at))
+        if home.store().journal()?.is_none() {
+            return Ok(None);
+        }
+        Ok(key_now(home, &to_undo(home)?)?.map(|key| key.at))
     }
 }
 
@@ -191,8 +197,9 @@ struct New {
 /// That all is what the journal says, and what is to be destroyed is nobody else's.
 fn look(home: &Home, journal: &Journal, new_key: KeyOnToken) -> Result<New, Error> {
     let store = home.store();
-    check_before(store, journal)?;
+    // First, as through a link the files of another one would be looked at.
     stay::check_places(store, journal)?;
+    check_before(store, journal)?;
     let key = key_now(home, journal)?;
     let is_lost = key.is_none() && is_key_lost(store, journal)?;
     if new_key == KeyOnToken::Destroy {
@@ -346,6 +353,20 @@ pub(super) fn stays(error: Error, key: &KeyLeft, is_new: bool) -> Error {
     }
     let (key, kind, source) = (key.to_string(), error.kind(), error.into());
     MigrationError::KeyStays { key, is_new, kind, source }.into()
+}
+
+/// The journal of what is to be undone. An end that was begun, and has removed nothing yet, can be:
+/// the old identity is whole, and has to open before anything is changed.
+fn to_undo(home: &Home) -> Result<Journal, Error> {
+    let mut journal = under_way(home)?;
+    let is_destroyed = journal.old_key.as_ref().is_some_and(|key| key.destroyed);
+    if journal.state == MigrationState::Finishing
+        && !is_destroyed
+        && stay::is_whole(&home.store().old())?
+    {
+        journal.state = MigrationState::Switched;
+    }
+    Ok(journal)
 }
 
 /// That the files are what the journal says, before anything is removed: one of both may be

@@ -10,6 +10,7 @@ use super::request::{BackupFirst, MigrationRequest};
 use super::roll_back;
 use super::same;
 use super::stay;
+use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::{Did, DidMethod};
 use crate::error::{Error, KeystoreError, MigrationError};
@@ -122,6 +123,8 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let begun = (clock::now(), BegunIn::of(home.directory())?);
     let mut journal = Journal::new(mode, from, to, config, begun);
     journal.old_key = TokenKey::of(&header);
+    let token = request.to.identity.pkcs11.as_ref().filter(|_| to == BackendKind::Pkcs11);
+    journal.new_module = token.map(|token| token.module.clone());
     journal.commit_next.clone_from(&request.commit_next);
     backup::note(&mut journal, &request.backup);
     journal.again = request.again;

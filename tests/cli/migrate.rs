@@ -18,6 +18,7 @@ mod staged;
 mod stays;
 mod unstated;
 mod ways;
+mod ways_back;
 
 use std::process::Command;
 

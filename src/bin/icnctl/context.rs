@@ -16,6 +16,7 @@ pub(crate) use self::part::Part;
 use crate::args::{Args, AskedFormat, Command, IdCommand};
 use crate::error::{Asking, CliError};
 use crate::output::{self, Format};
+use crate::this_home;
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -44,6 +45,7 @@ impl Context {
             None if !needs_files => PathBuf::new(),
             None => default_home()?.ok_or(CliError::NoHome)?,
         };
+        this_home::remember(&home);
         let config_path = args.config.clone().unwrap_or_else(|| home.join("icn.toml"));
         if args.config.is_some() && needs_files && !config_path.exists() && !args.makes_one() {
             return Err(CliError::NoConfig { path: config_path });

@@ -38,6 +38,7 @@ mod sign;
 mod standard;
 mod terminal;
 #[cfg(feature = "tpm")]
+mod this_home;
 mod tpm;
 mod verify;
 mod warnings;

@@ -205,7 +205,14 @@ fn going_on(home: &Home, args: &MigrateArgs) -> Result<MigrationRequest, CliErro
             BackupFirst::Unsaid => with_terms(request, args),
             said => with_terms(request.with_backup(said), args),
         },
-        Err(_) if args.to.is_none() => Err(CliError::NowhereTo),
+        Err(error) if args.to.is_none() => match &error {
+            Error::Keystore(KeystoreError::Migration(found))
+                if matches!(**found, MigrationError::Disagrees { .. }) =>
+            {
+                Err(error.into())
+            }
+            _ => Err(CliError::NowhereTo),
+        },
         Err(error) => Err(error.into()),
     }
 }
@@ -273,7 +280,8 @@ fn roll_back(
     Migration::check_roll_back(&home, new_key)?;
     let key = Migration::new_key(&home)?;
     let removes = key.filter(|_| new_key == KeyOnToken::Destroy);
-    let in_use = [MigrationState::Switched, MigrationState::Returning].contains(&status.state);
+    let in_use =
+        status.state >= MigrationState::Switched && status.state != MigrationState::RollingBack;
     let copy_of = Migration::may_be_copy(&home)?.filter(|_| removes.is_some());
     // It is whole by then: what was put back from a copy may be of a time before it was in use.
     let may_be_in_use = removes.is_some() && is_ready(status);
@@ -319,7 +327,7 @@ fn pin_of_new<'a>(
     status: &MigrationStatus,
 ) -> Pin<'a> {
     let pin = context.pin_file.as_deref();
-    let is_in_use = status.state == MigrationState::Switched;
+    let is_in_use = [MigrationState::Switched, MigrationState::Finishing].contains(&status.state);
     match (args.to_pin_file.as_deref(), pin) {
         (Some(file), _) => Pin::In(file),
         (None, None) => Pin::Nowhere,

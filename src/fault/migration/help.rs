@@ -80,7 +80,8 @@ impl MigrationError {
                 "nothing was removed: put its files back from a copy, or see to its device, and \
                  call again; if that cannot be, keep the new identity: go on (`Migration::run`), \
                  without the statement of the old key (`MigrationRequest::although_unstated`), and \
-                 end the migration (`Migration::finish`)"
+                 end the migration (`Migration::finish`); where only a key was begun, leave it on its \
+                 token (`Migration::roll_back`, with `KeyOnToken::Keep`)"
             }
             Self::DoesNotOpen { is_new: false, ways: WaysOut::FinishOrBack, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and \
@@ -146,8 +147,10 @@ impl MigrationError {
                  that identity"
             }
             Self::OtherIdentity { .. } => {
-                "find out who has put another identity there; if it is right, undo the migration \
-                 (`Migration::roll_back`)"
+                "nothing was changed: find out who has put another identity, or an older journal, \
+                 there, and put the files and the journal back from one copy of the directory; if the \
+                 identity that is there is right, move the journal away, and see what is under way \
+                 (`Migration::lost_journal`)"
             }
             Self::Disagrees { .. } => {
                 "nothing was removed: put the files and the journal back from one copy of the \

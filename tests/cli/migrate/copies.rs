@@ -156,6 +156,8 @@ fn a_rollback_whose_new_identity_is_gone_names_the_key_that_may_be_left() {
         let undone = home.ok(&[&json[..], &back].concat(), b"");
         let undone: Value = serde_json::from_str(&undone).unwrap();
         let named = undone["left"][0]["ids"].as_array().unwrap();
+        // And by what it is removed there.
+        assert_eq!(undone["left"][0]["module"], module());
         for line in hsm.objects(TOKEN).lines().filter(|line| line.trim_start().starts_with("ID:")) {
             let id = line.trim_start().trim_start_matches("ID:").trim();
             assert!(named.iter().any(|named| named == id), "{id}: {undone}");

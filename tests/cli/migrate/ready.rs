@@ -235,13 +235,15 @@ fn an_identity_that_is_being_moved_is_not_made_a_successor() {
         let other = text(&home, "elsewhere");
         home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
         let there = home.path("");
-        let there = there.to_str().unwrap();
+        let there = there.to_str().unwrap().trim_end_matches('/');
         let create = |credential: [&str; 2], successor: &str| {
             let all = ["--home", &other, "--passphrase-file", &passphrase];
             let to = ["id", "rotation", "create", "--successor", successor];
             let more = ["--carry-decryption-key", "--reason", "manual"];
             let all = [&all[..], &to, &credential, &more].concat();
-            home.fails(&all, b"", &["is being moved to pkcs11", "--roll-back"]);
+            // Of the identity that is moved, and not of the one that this call is about.
+            let way = format!("icnctl --home {} id migrate", there.trim_end_matches('/'));
+            home.fails(&all, b"", &["is being moved to pkcs11", &way, "--roll-back"]);
             assert!(!Path::new(&other).join("handed-over.json").exists());
         };
         let before = files(&home);

@@ -110,7 +110,9 @@ fn a_move_whose_old_file_is_damaged_before_anything_is_whole_is_undone() {
         // It may be the last copy of the key.
         let refused = migrate(&home, &["--roll-back"]);
         assert_eq!(refused.code, 1, "{}", refused.err);
-        assert!(refused.err.contains("does not open") && ids(&hsm) != 0, "{}", refused.err);
+        for part in ["does not open", "icnctl id migrate --roll-back --keep-new-key"] {
+            assert!(refused.err.contains(part) && ids(&hsm) != 0, "{part}: {}", refused.err);
+        }
         let undone = migrates(&home, &["--roll-back", "--keep-new-key"]);
         assert!(undone.contains("pkcs11-tool") && ids(&hsm) != 0, "{undone}");
         assert!(status(&home).is_null());

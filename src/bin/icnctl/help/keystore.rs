@@ -115,8 +115,8 @@ impl Help for KeystoreError {
                  cut off and it was never made, remove `did` from that file"
             }
             Self::PinNotWritten { lines: None, .. } => {
-                "make it writable; or run the command with a copy that is (--config FILE), and put \
-                 that in its place afterwards"
+                "make it and its directory writable; or, unless the identity is being moved, run the \
+                 command with a copy that is (--config FILE), and put that in its place afterwards"
             }
             Self::PinNotWritten { lines: Some(lines), .. } => {
                 return Some(format!(

@@ -1,9 +1,12 @@
 //! What to try next with a migration.
 
+use std::path::Path;
+
 use icn_identity::error::{MigrationError, WaysOut};
 
 use super::Help;
 use crate::safe::word;
+use crate::this_home;
 
 /// What can be done with a migration that is under way.
 const fn ways_out(ways: WaysOut) -> &'static str {
@@ -27,14 +30,22 @@ const fn ways_out(ways: WaysOut) -> &'static str {
     }
 }
 
+/// The same, of another home than this call is about.
+fn ways_out_of(ways: WaysOut, home: &Path) -> String {
+    let there = format!("icnctl --home {} id migrate", word(&home.to_string_lossy()));
+    ways_out(ways).replace("icnctl id migrate", &there)
+}
+
 impl Help for MigrationError {
     fn on_the_command_line(&self) -> Option<String> {
         let help = match self {
+            Self::UnderWay { home, ways, .. } if !this_home::is(home) => {
+                return Some(ways_out_of(*ways, home));
+            }
             Self::UnderWay { ways, .. } | Self::NotSwitched { ways, .. } => ways_out(*ways),
             Self::NotInUse { home, ways, .. } => {
-                let there = word(&home.to_string_lossy());
-                let (home, there) = (home.display(), format!("icnctl --home {there} id migrate"));
-                let ways = ways_out(*ways).replace("icnctl id migrate", &there);
+                let ways = ways_out_of(*ways, home);
+                let home = home.display();
                 return Some(format!("use the identity that is in {home}. Of its move: {ways}"));
             }
             Self::NotUnderWay { .. } => {
@@ -119,7 +130,8 @@ impl Help for MigrationError {
                 "nothing was removed: put its files back from a copy, or see to its device, and run \
                  the command again; if that cannot be, keep the new identity, to which peers cannot \
                  follow without a statement of the old key: icnctl id migrate --without-statement, \
-                 then icnctl id migrate --finish"
+                 then icnctl id migrate --finish; where only a key was begun, leave it on its token: \
+                 icnctl id migrate --roll-back --keep-new-key"
             }
             Self::DoesNotOpen { is_new: false, ways: WaysOut::FinishOrBack, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and run \
@@ -181,8 +193,10 @@ impl Help for MigrationError {
                 "hand over to that key (icnctl id rotation create --successor DIR --reason scheduled), and move its identity"
             }
             Self::OtherIdentity { .. } => {
-                "find out who has put another identity there; if it is right, undo the migration: \
-                 icnctl id migrate --roll-back"
+                "nothing was changed: find out who has put another identity, or an older journal, \
+                 there, and put the files and the journal back from one copy of the directory; if the \
+                 identity that is there is right, move migration.json away, and see what is under way: \
+                 icnctl id migrate --status"
             }
             Self::NotReady { problem, back, .. } => {
                 let ways = match back {
