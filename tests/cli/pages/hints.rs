@@ -128,7 +128,6 @@ const EXPORT: &str = "icnctl id init; icnctl id export --secret -o out; stands_f
 
 /// What is named, and no command to type as it is; and where it is run.
 const NAMED: &[(&str, &str)] = &[
-    ("age -a", "tests/cli/backup"),
     ("age -d -i recovery.key node-1.age", "its page runs it"),
     ("age -d {}{}", "tests/cli/import/export.rs"),
     ("age -o FILE", "docs/backup.md"),
