@@ -37,8 +37,8 @@ mod show;
 mod sign;
 mod standard;
 mod terminal;
-#[cfg(feature = "tpm")]
 mod this_home;
+#[cfg(feature = "tpm")]
 mod tpm;
 mod verify;
 mod warnings;

@@ -20,6 +20,7 @@ pub(crate) fn row(text: &mut String, name: &str, value: &str) {
 pub(crate) enum ForNew {
     ThisHome,
     /// In this one is an identity.
+    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "tokens alone say it"))]
     AnotherHome,
 }
 

@@ -1,7 +1,6 @@
 //! Several homes on one device.
 
 use super::*;
-use crate::secret::Sending;
 
 /// Two homes of one user, which share a directory.
 pub(super) fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
@@ -132,7 +131,7 @@ fn what_the_state_directory_does_not_take_is_as_what_cannot_be_noted() {
     let sends = |device: &Device, without_note| {
         let (place, read) = (Place::File(device.source.clone()), || Ok("wrong".into()));
         let sent = device.store.try_once(&token, &place, false, read, |pin| {
-            Ok(pin.answer().sending(without_note).map(Sending::not_sent).is_ok())
+            Ok(pin.answer().sending(without_note).map(|sending| sending.not_sent()).is_ok())
         });
         sent.unwrap()
     };
