@@ -35,6 +35,9 @@ pub struct DaemonConfig {
     /// How often it proves to itself that the key is there, in seconds (default 300).
     #[serde(skip_serializing_if = "is_verify_interval")]
     pub verify_interval: u32,
+    /// How often it signs a checkpoint of the audit log, in seconds (default 3600).
+    #[serde(skip_serializing_if = "is_checkpoint_interval")]
+    pub checkpoint_interval: u32,
     /// Most connections at a time (default 1024). At that many, the one that is idle for
     /// longest makes room.
     #[serde(skip_serializing_if = "is_max_connections")]
@@ -60,6 +63,7 @@ struct Fields {
     socket_mode: SocketMode,
     start_locked: bool,
     verify_interval: u32,
+    checkpoint_interval: u32,
     max_connections: u32,
     max_queued: u32,
     monitor: Option<SocketAddr>,
@@ -69,12 +73,18 @@ struct Fields {
 object_only!(DaemonConfig as Fields);
 
 const VERIFY_INTERVAL: u32 = 300;
+const CHECKPOINT_INTERVAL: u32 = 3600;
 const MAX_CONNECTIONS: u32 = 1024;
 const MAX_QUEUED: u32 = 256;
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 const fn is_verify_interval(value: &u32) -> bool {
     *value == VERIFY_INTERVAL
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_checkpoint_interval(value: &u32) -> bool {
+    *value == CHECKPOINT_INTERVAL
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -94,6 +104,7 @@ impl Default for DaemonConfig {
             socket_mode: SocketMode::default(),
             start_locked: false,
             verify_interval: VERIFY_INTERVAL,
+            checkpoint_interval: CHECKPOINT_INTERVAL,
             max_connections: MAX_CONNECTIONS,
             max_queued: MAX_QUEUED,
             monitor: None,
@@ -115,6 +126,9 @@ impl DaemonConfig {
         }
         if !(1..=86_400).contains(&self.verify_interval) {
             return wrong("`verify_interval` is not from 1 to 86400 seconds");
+        }
+        if !(1..=604_800).contains(&self.checkpoint_interval) {
+            return wrong("`checkpoint_interval` is not from 1 to 604800 seconds");
         }
         if !(1..=65_536).contains(&self.max_connections) {
             return wrong("`max_connections` is not from 1 to 65536");

@@ -5,7 +5,7 @@ use icn_identity::daemon::verify_proof;
 use icn_identity::{Did, Signature};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
-use support::home::{Home, PASSPHRASE, run, write_private};
+use support::home::{PASSPHRASE, run, write_private};
 use support::softhsm::{PIN, SoftHsm};
 use support::ssh_keygen;
 use support::swtpm::Swtpm;
@@ -159,13 +159,7 @@ fn the_daemon_serves_with_a_p256_key_in_a_tpm() {
 
 fn on_a_tpm(algorithm: &str) {
     let tpm = Swtpm::start();
-    let home = Home::new().with("ICN_PIN", PIN);
-    let device = format!("[identity.tpm]\ndevice_path = {:?}\npin_work_factor = 10\n", tpm.tcti());
-    home.write("icn.toml", &device);
-    let init =
-        ["id", "init", "--backend", "tpm", "--algorithm", algorithm, "--no-platform-binding"];
-    home.ok(&init, b"");
-    serves(&Node::of(home), PIN);
+    serves(&Node::on_a_tpm(&tpm, algorithm), PIN);
 }
 
 #[test]

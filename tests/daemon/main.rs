@@ -3,13 +3,21 @@
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod backends;
+mod checkpoint;
 mod client;
 mod curl;
 mod hostile;
+mod killed;
 mod load;
 mod monitor;
 mod node;
 mod policy;
 mod process;
+#[allow(dead_code, reason = "what only programs of their own are scanned for")]
+#[path = "../process/memory/scan.rs"]
+mod scan;
+#[allow(dead_code, reason = "what only programs of their own are scanned for")]
+#[path = "../process/memory/secret.rs"]
+mod secret;
 mod secrets;
 mod units;

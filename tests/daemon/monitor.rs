@@ -2,9 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use serde_json::json;
-use support::softhsm::SoftHsm;
+use support::softhsm::{PIN, SoftHsm};
+use support::swtpm::Swtpm;
 
 use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
 
@@ -12,8 +14,12 @@ const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 
 fn monitored(node: &Node) -> (Daemon, SocketAddr) {
     let clients = client("tests", own_uid(), ALL);
-    // Whichever port is free.
-    node.configure(&format!("monitor = \"127.0.0.1:0\"\n{clients}"));
+    monitored_with(node, &format!("monitor = \"127.0.0.1:0\"\n{clients}"))
+}
+
+/// By these lines, at whichever port is free.
+fn monitored_with(node: &Node, lines: &str) -> (Daemon, SocketAddr) {
+    node.configure(lines);
     let daemon = node.start();
     let log = daemon.log();
     let address = log.lines().find_map(|line| line.split_once("is monitored on ")).unwrap().1;
@@ -113,9 +119,71 @@ fn health_and_metrics_never_ask_the_device_and_have_the_names_that_the_page_has(
     let page = include_str!("../../docs/operations.md");
     let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
     let named = page.match_indices("icnd_").map(|(at, _)| page[at..].split(|c| !is_name(c)).next());
-    let named: Vec<&str> = named.map(Option::unwrap).collect();
+    // That one is there of a TPM: the test of the tries has it.
+    let named: Vec<&str> =
+        named.map(Option::unwrap).filter(|name| *name != "icnd_pin_tries_left").collect();
     assert!(named.len() > 8, "{named:?}");
     for name in named {
         assert!(metrics.contains(&format!("\n{name}")), "{name}: {metrics}");
+    }
+}
+
+/// Of a token, which has no number: nothing, until the next wrong one is the last.
+#[test]
+fn the_tries_of_a_pin_are_told_where_the_device_says_them_and_nowhere_else() {
+    let told = |address, name: &str| {
+        let metrics = get(address, "/metrics").1;
+        metrics
+            .lines()
+            .any(|line| line.starts_with(&format!("{name} ")))
+            .then(|| value(&metrics, name))
+    };
+    let both =
+        |address| [told(address, "icnd_pin_tries_left"), told(address, "icnd_pin_count_low")];
+    let node = Node::age();
+    let (_daemon, address) = monitored(&node);
+    assert_eq!(both(address), [None, None], "there is no PIN");
+
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    let (daemon, address) = monitored(&node);
+    assert_eq!(both(address), [None, Some(0.0)]);
+    daemon.post("/v1/lock", &json!({})).ok();
+    let wrong = json!({ "credential": "not the right one" });
+    daemon.post("/v1/unlock", &wrong).problem(403, "credential-refused");
+    assert_eq!(both(address), [None, Some(1.0)]);
+    hsm.script("flag final-try");
+    let _ = daemon.post("/v1/unlock", &json!({ "credential": PIN }));
+    assert_eq!(told(address, "icnd_pin_tries_left"), Some(1.0));
+    hsm.script("token removed");
+    let _ = daemon.post("/v1/unlock", &json!({ "credential": PIN }));
+    assert_eq!(both(address), [None, None], "nobody is there who says it");
+
+    let tpm = Swtpm::start();
+    tpm.set_dictionary_attack(5, 1000, 1000);
+    let node = Node::sealed_to(&tpm);
+    let (daemon, address) = monitored(&node);
+    assert_eq!(both(address), [Some(5.0), Some(0.0)]);
+    daemon.post("/v1/lock", &json!({})).ok();
+    daemon.post("/v1/unlock", &wrong).problem(403, "credential-refused");
+    assert_eq!(both(address), [Some(4.0), Some(1.0)]);
+}
+
+/// Also what another program has spent of them.
+#[test]
+fn the_tries_of_a_pin_are_looked_at_from_time_to_time() {
+    let tpm = Swtpm::start();
+    tpm.set_dictionary_attack(9, 1000, 1000);
+    let node = Node::sealed_to(&tpm);
+    let clients = client("tests", own_uid(), ALL);
+    let lines = format!("monitor = \"127.0.0.1:0\"\nverify_interval = 1\n{clients}");
+    let (_daemon, address) = monitored_with(&node, &lines);
+    let left = || value(&get(address, "/metrics").1, "icnd_pin_tries_left");
+    assert!((left() - 9.0).abs() < 0.5);
+    tpm.other_program()();
+    let start = Instant::now();
+    while (left() - 8.0).abs() > 0.5 {
+        assert!(start.elapsed() < PATIENCE, "{}", left());
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }

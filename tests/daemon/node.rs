@@ -12,6 +12,8 @@ use icn_identity::Did;
 use serde_json::Value;
 use support::child::inherits_nothing;
 use support::home::Home;
+use support::softhsm::PIN;
+use support::swtpm::Swtpm;
 use tempfile::TempDir;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,6 +35,22 @@ impl Node {
     pub(crate) fn age() -> Self {
         let home = Home::new().with("ICN_PASSPHRASE", support::home::PASSPHRASE);
         home.ok(&["id", "init"], b"");
+        Self::of(home)
+    }
+
+    /// With an identity whose Ed25519 key is sealed to a TPM.
+    pub(crate) fn sealed_to(tpm: &Swtpm) -> Self {
+        Self::on_a_tpm(tpm, "ed25519")
+    }
+
+    /// By the one algorithm it is sealed to the TPM, by the other one it never leaves it.
+    pub(crate) fn on_a_tpm(tpm: &Swtpm, algorithm: &str) -> Self {
+        let home = Home::new().with("ICN_PIN", PIN);
+        let tcti = tpm.tcti();
+        let device = format!("[identity.tpm]\ndevice_path = {tcti:?}\npin_work_factor = 10\n");
+        home.write("icn.toml", &device);
+        let init = ["id", "init", "--backend", "tpm", "--no-platform-binding", "--algorithm"];
+        home.ok(&[&init[..], &[algorithm]].concat(), b"");
         Self::of(home)
     }
 
@@ -112,6 +130,13 @@ impl Node {
     pub(crate) fn audit(&self) -> Vec<Value> {
         let text = self.home.read("audit.log");
         icn_identity::audit::verify(&[self.home.path("audit.log")], None).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The lines of several files of it, in their order.
+    pub(crate) fn audit_of(&self, files: &[PathBuf]) -> Vec<Value> {
+        icn_identity::audit::verify(files, None).unwrap();
+        let text: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

@@ -1,12 +1,21 @@
-//! Where a credential is not: in no log, and in no memory of a daemon that is locked.
+//! Where a secret is not: in no log, in no core, in no environment but the operator's, and in
+//! no memory of a daemon that is locked.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
-use serde_json::json;
-use support::home::PASSPHRASE;
+use std::path::Path;
+use std::process::Command;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use support::home::{PASSPHRASE, write_private};
+use support::softhsm::{PIN, SoftHsm};
+use support::swtpm::Swtpm;
 
 use crate::node::{Daemon, Node, client, own_uid};
+use crate::scan::{Find, Place, scan};
+use crate::secret::{Form, Pattern, forms, key};
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 
@@ -69,6 +78,131 @@ fn no_credential_is_in_a_log_however_much_is_logged() {
         assert!(all.contains("serves"), "{all}");
         for secret in [wrong, PASSPHRASE, "a third horse"] {
             assert!(!all.contains(secret), "{all}");
+        }
+    }
+}
+
+fn text_of(name: &str, secret: &str) -> Pattern {
+    let bytes = secret.as_bytes()[..secret.len() / 4 * 4].to_vec();
+    Pattern { secret: name.to_owned(), form: Form::Plain, bytes }
+}
+
+/// The passphrase, and what it opens: the seed, the TLS key, the X25519 key.
+fn of_a_file(node: &Node) -> Vec<Pattern> {
+    let file = fs::read(node.home.path("identity.age")).unwrap();
+    let identity = age::scrypt::Identity::new(PASSPHRASE.to_owned().into());
+    let json: Value = serde_json::from_slice(&age::decrypt(&identity, &file).unwrap()).unwrap();
+    let secret = |pointer| -> [u8; 32] {
+        let text = json.pointer(pointer).unwrap().as_str().unwrap();
+        STANDARD.decode(text).unwrap().try_into().unwrap()
+    };
+    let mut patterns = vec![text_of("passphrase", PASSPHRASE)];
+    patterns.extend(key("seed", &secret("/seed")));
+    patterns.extend(key("tls", &secret("/tls/private_key")));
+    patterns.extend(forms("x25519", &secret("/x25519_secret")));
+    patterns
+}
+
+/// With a credential from a file, which it has read, and not from its environment.
+fn by_file(node: &Node, option: &str, credential: &str) -> Command {
+    let file = node.home.beside("credential");
+    let _ = fs::remove_file(&file);
+    write_private(&file, credential);
+    let mut command = node.command();
+    for name in ["ICN_PASSPHRASE", "ICN_PIN", "PKCS11_FAULT_PIN"] {
+        command.env_remove(name);
+    }
+    command.arg(option).arg(file);
+    command
+}
+
+fn signs(daemon: &Daemon) {
+    daemon.post("/v1/sign", &json!({ "context": "a", "message": "" })).ok();
+}
+
+fn finds(daemon: &Daemon, patterns: &[Pattern]) -> Vec<Find> {
+    scan(daemon.pid(), patterns).finds
+}
+
+/// While it is open, the secrets that it holds are in memory that is locked and in no core;
+/// locked, by whatever way it was opened, they are nowhere.
+fn keeps_its_secrets(node: &Node, option: &str, credential: &str, held: &[Pattern]) {
+    let credential_alone = [text_of("credential", credential)];
+    let patterns = if held.is_empty() { &credential_alone } else { held };
+    node.allow(ALL);
+    let daemon = node.start_by(&mut by_file(node, option, credential));
+    for _ in 0..2 {
+        signs(&daemon);
+        let open = finds(&daemon, patterns);
+        assert_eq!(open.is_empty(), held.is_empty(), "{open:?}");
+        let other: Vec<_> = open.iter().filter(|find| find.place != Place::Locked).collect();
+        assert!(other.is_empty(), "{other:?}");
+        assert_eq!(daemon.post("/v1/lock", &json!({})).ok()["state"], "locked");
+        let locked = finds(&daemon, patterns);
+        assert!(locked.is_empty(), "{locked:?}");
+        daemon.post("/v1/unlock", &json!({ "credential": credential })).ok();
+    }
+    // Of the system, everybody who may look at the process.
+    for file in ["environ", "cmdline"] {
+        let text = fs::read(Path::new("/proc").join(daemon.pid().to_string()).join(file)).unwrap();
+        assert!(!text.is_empty());
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(credential), "{file}: {text}");
+    }
+}
+
+#[test]
+fn of_a_key_in_a_file_no_secret_is_in_a_core_or_anywhere_when_it_is_locked() {
+    let node = Node::age();
+    let patterns = of_a_file(&node);
+    keeps_its_secrets(&node, "--passphrase-file", PASSPHRASE, &patterns);
+}
+
+#[test]
+fn of_a_key_in_a_token_no_pin_is_in_a_core_or_anywhere_when_it_is_locked() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.identity("node"));
+    keeps_its_secrets(&node, "--pin-file", PIN, &[text_of("pin", PIN)]);
+}
+
+#[test]
+fn of_a_key_sealed_to_a_tpm_no_pin_is_in_a_core_or_anywhere_when_it_is_locked() {
+    let tpm = Swtpm::start();
+    let node = Node::sealed_to(&tpm);
+    // It is not held once the key is open.
+    keeps_its_secrets(&node, "--pin-file", PIN, &[]);
+    // Where the operator has put it into the environment, it is found.
+    let daemon = node.start();
+    assert!(!finds(&daemon, &[text_of("pin", PIN)]).is_empty());
+}
+
+/// Nor is a PIN, or what a file has beside the passphrase.
+#[test]
+fn no_pin_and_no_key_is_in_a_log_however_much_is_logged() {
+    let (hsm, tpm) = (SoftHsm::with_token("node"), Swtpm::start());
+    let file = Node::age();
+    let seeds = of_a_file(&file);
+    let nodes =
+        [(file, PASSPHRASE), (Node::of(hsm.identity("node")), PIN), (Node::sealed_to(&tpm), PIN)];
+    for (node, credential) in nodes {
+        node.allow(ALL);
+        let daemon = node.start_by(node.command().args(["--log-level", "trace"]));
+        signs(&daemon);
+        daemon.post("/v1/lock", &json!({})).ok();
+        let wrong = "not the right one at all";
+        let refused = daemon.post("/v1/unlock", &json!({ "credential": wrong }));
+        refused.problem(403, "credential-refused");
+        daemon.post("/v1/unlock", &json!({ "credential": credential })).ok();
+        signs(&daemon);
+        let all = daemon.log() + &node.home.read("audit.log");
+        assert!(all.contains("serves"), "{all}");
+        let known = [text_of("credential", credential), text_of("wrong", wrong)];
+        for pattern in seeds.iter().chain(&known) {
+            let is_there = all
+                .as_bytes()
+                .windows(16)
+                .any(|window| pattern.bytes.windows(16).any(|part| part == window));
+            assert!(!is_there, "{} {:?}: {all}", pattern.secret, pattern.form);
         }
     }
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
-use icn_identity::backend::BackendKind;
+use icn_identity::backend::{BackendKind, PinState};
 use icn_identity::config::Config;
 use icn_identity::daemon::{Policy, ProblemCode, verify_key};
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 
 use crate::line::{Line, Outcome};
@@ -46,6 +47,12 @@ impl Place {
         }
         .open(&self.home)
     }
+
+    /// Blocks. What the device says of its PIN, of which that takes no try; `None` where there
+    /// is no PIN, or no device.
+    pub(crate) fn pin_state(&self) -> Option<PinState> {
+        Some(self.open().ok()?.wants().ok()?.pin()?.pin_state())
+    }
 }
 
 /// Where all homes of this user note which PINs a device has refused, as `icnctl` does.
@@ -66,6 +73,8 @@ pub(crate) struct Door {
     policy: RwLock<Arc<Policy>>,
     logs_all: AtomicBool,
     verified_at: RwLock<Option<SystemTime>>,
+    /// As the device has said it last.
+    pin: RwLock<Option<PinState>>,
     pub(crate) refusals: Refusals,
     pub(crate) metrics: Metrics,
     stopping: AtomicBool,
@@ -75,6 +84,8 @@ pub(crate) struct Door {
     key: Arc<Semaphore>,
     /// One lock or unlock at a time.
     turning: tokio::sync::Mutex<()>,
+    /// One checkpoint at a time.
+    pub(crate) checkpoints: tokio::sync::Mutex<()>,
 }
 
 impl Door {
@@ -92,6 +103,7 @@ impl Door {
             policy: RwLock::new(Arc::new(Policy::new(&config.daemon))),
             logs_all: AtomicBool::new(config.logs_all_operations()),
             verified_at: RwLock::new(None),
+            pin: RwLock::new(None),
             refusals: Refusals::default(),
             metrics: Metrics::new(),
             stopping: AtomicBool::new(false),
@@ -100,6 +112,7 @@ impl Door {
             )),
             key: Arc::new(Semaphore::new(at_once)),
             turning: tokio::sync::Mutex::new(()),
+            checkpoints: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -132,6 +145,21 @@ impl Door {
 
     pub(crate) fn verified_at(&self) -> Option<SystemTime> {
         *self.verified_at.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pin(&self) -> Option<PinState> {
+        *self.pin.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_pin(&self, pin: Option<PinState>) {
+        *self.pin.write().unwrap_or_else(PoisonError::into_inner) = pin;
+    }
+
+    /// Asks the device what it says of its PIN.
+    pub(crate) async fn look_at_pin(&self) {
+        let place = self.place.clone();
+        let pin = tokio::task::spawn_blocking(move || place.pin_state()).await;
+        self.note_pin(pin.unwrap_or(None));
     }
 
     /// A line of the audit log, on the disk when this is done.
@@ -170,7 +198,8 @@ impl Door {
             return Err(problem);
         };
         self.record(line.entry(Outcome::Allowed)).await?;
-        let abandoned = Abandoned { log: &self.audit, line: Some(line) };
+        let errors = self.metrics.audit_errors.clone();
+        let abandoned = Abandoned { log: &self.audit, errors, line: Some(line) };
         let turn = self.key.clone().acquire_owned().await;
         let done = tokio::task::spawn_blocking(move || {
             let done = work(&open);
@@ -211,6 +240,7 @@ impl Door {
         self.record(line.entry(Outcome::Allowed)).await?;
         let (place, did) = (self.place.clone(), self.did.clone());
         let opened = tokio::task::spawn_blocking(move || open(&place, &did, source)).await;
+        self.look_at_pin().await;
         let problem = match opened {
             Ok(Ok(open)) => {
                 self.put(open);
@@ -275,6 +305,7 @@ impl Door {
 /// A use whose answer nobody waits for any more: it leaves a second line, too.
 struct Abandoned<'a> {
     log: &'a AuditLog,
+    errors: Counter,
     line: Option<&'a Line>,
 }
 
@@ -288,8 +319,10 @@ impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
         let Some(line) = self.line else { return };
         let (log, entry) = (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline)));
+        let errors = self.errors.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = log.append(entry) {
+                errors.inc();
                 tracing::error!("the audit log cannot be written: {}", told(&error));
             }
         });

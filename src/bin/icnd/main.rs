@@ -2,6 +2,7 @@
 
 mod args;
 mod calls;
+mod checkpoint;
 mod connection;
 mod credential;
 mod door;

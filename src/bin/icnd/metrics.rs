@@ -1,11 +1,15 @@
 //! What is counted, for whoever watches the machine. No client's message, no peer and no
 //! context is in it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use icn_identity::backend::PinState;
 use icn_identity::daemon::ProblemCode;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::{
+    EncodeLabelSet, EncodeLabelValue, LabelSetEncoder, LabelValueEncoder,
+};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -36,6 +40,16 @@ struct Why {
     code: Name,
 }
 
+/// Without any label: what may not be known, and is not there then.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Alone;
+
+impl EncodeLabelSet for Alone {
+    fn encode(&self, _: &mut LabelSetEncoder<'_>) -> Result<(), std::fmt::Error> {
+        Ok(())
+    }
+}
+
 /// One of few.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name(&'static str);
@@ -64,8 +78,14 @@ pub(crate) struct Metrics {
     in_flight: Gauge,
     key_time: Histogram,
     key_errors: Family<Why, Counter>,
-    audit_errors: Counter,
+    pub(crate) audit_errors: Counter,
     audit_sequence: Gauge,
+    checkpoint_errors: Counter,
+    checkpoint_sequence: Gauge,
+    tries_left: Family<Alone, Gauge>,
+    count_low: Family<Alone, Gauge>,
+    /// Of those who read, one at a time: what is not known is taken out meanwhile.
+    reading: Mutex<()>,
     unlocked: Gauge,
     not_after: Gauge,
     verified_at: Gauge,
@@ -82,6 +102,11 @@ impl Metrics {
             key_errors: Family::default(),
             audit_errors: Counter::default(),
             audit_sequence: Gauge::default(),
+            checkpoint_errors: Counter::default(),
+            checkpoint_sequence: Gauge::default(),
+            tries_left: Family::default(),
+            count_low: Family::default(),
+            reading: Mutex::default(),
             unlocked: Gauge::default(),
             not_after: Gauge::default(),
             verified_at: Gauge::default(),
@@ -101,6 +126,14 @@ impl Metrics {
         all.register("audit_errors", what, self.audit_errors.clone());
         let what = "The number of the last line of the audit log";
         all.register("audit_sequence", what, self.audit_sequence.clone());
+        let what = "Checkpoints of the audit log that were due and not signed";
+        all.register("checkpoint_errors", what, self.checkpoint_errors.clone());
+        let what = "The number of the last line that a checkpoint was signed for; 0 for none";
+        all.register("checkpoint_sequence", what, self.checkpoint_sequence.clone());
+        let what = "Wrong PINs until the device locks, where it says so";
+        all.register("pin_tries_left", what, self.tries_left.clone());
+        let what = "1 after a wrong PIN, for as long as the device says so";
+        all.register("pin_count_low", what, self.count_low.clone());
         all.register("unlocked", "1 while the key is open", self.unlocked.clone());
         let what = "When the certificate ends, in Unix seconds; 0 while it is not known";
         all.register("certificate_not_after", what, self.not_after.clone());
@@ -135,8 +168,25 @@ impl Metrics {
         self.audit_errors.inc();
     }
 
+    pub(crate) fn checkpoint_was_signed(&self, seq: u64) {
+        self.checkpoint_sequence.set(i64::try_from(seq).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn checkpoint_failed(&self) {
+        self.checkpoint_errors.inc();
+    }
+
     /// As OpenMetrics has it, with what is so now.
     pub(crate) fn text(&self, now: &Now) -> Option<String> {
+        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |gauge: &Family<Alone, Gauge>, number: Option<u32>| {
+            gauge.clear();
+            if let Some(number) = number {
+                gauge.get_or_create(&Alone).set(number.into());
+            }
+        };
+        known(&self.tries_left, now.pin.and_then(tries_left));
+        known(&self.count_low, now.pin.map(|pin| pin.count_low.into()));
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.audit_sequence.set(number(now.audit_sequence));
         self.unlocked.set(i64::from(now.not_after.is_some()));
@@ -148,6 +198,16 @@ impl Metrics {
     }
 }
 
+/// A token has no number, but says when the next wrong PIN is the last one.
+fn tries_left(pin: PinState) -> Option<u32> {
+    let by_flags = match (pin.locked, pin.final_try) {
+        (true, _) => Some(0),
+        (false, true) => Some(1),
+        (false, false) => None,
+    };
+    pin.tries_left.or(by_flags)
+}
+
 /// What is not counted, but looked at.
 #[derive(Debug)]
 pub(crate) struct Now {
@@ -156,4 +216,6 @@ pub(crate) struct Now {
     /// When the certificate ends, in Unix seconds, while the key is open.
     pub(crate) not_after: Option<u64>,
     pub(crate) verified_at: Option<SystemTime>,
+    /// What the device has said of its PIN when it was asked last.
+    pub(crate) pin: Option<PinState>,
 }

@@ -92,6 +92,7 @@ async fn metrics(State(Watched { door, .. }): State<Watched>) -> Response<Body> 
         audit_sequence: door.audit.last(),
         not_after: door.opened().map(|open| open.bundle.binding().not_after()),
         verified_at: door.verified_at(),
+        pin: door.pin(),
     };
     match door.metrics.text(&now) {
         Some(text) => {

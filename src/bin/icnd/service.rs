@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icn_identity::audit::{AuditLog, Event, RequestId};
-use icn_identity::config::Config;
+use icn_identity::config::{Config, DaemonConfig};
 use icn_identity::{Error, error::KeystoreError};
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 
 use crate::args::Args;
 use crate::credential;
@@ -27,6 +27,12 @@ use crate::server::serve;
 
 /// How often it is looked whether the certificate has to be renewed.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long after the start the first checkpoint is signed, so that a start need not wait for it.
+const FIRST_CHECKPOINT: Duration = Duration::from_secs(60);
+
+/// How long the end waits for the last one.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// The audit log, unless another one is configured.
 const AUDIT: &str = "audit.log";
@@ -77,6 +83,7 @@ fn unlock(door: &Door, args: &Args) -> Result<(), StartError> {
     match open(&door.place, &door.did, credential::at_start(args)) {
         Ok(open) => {
             door.put(open);
+            door.note_pin(door.place.pin_state());
             Ok(())
         }
         Err(error) => {
@@ -116,7 +123,7 @@ async fn serve_until_told(
         }
         None => None,
     };
-    let keeping = tokio::spawn(keep(door.clone(), config.daemon.verify_interval));
+    let keeping = tokio::spawn(keep(door.clone(), config.daemon.clone()));
     tell(&[NotifyState::Ready]);
     tracing::info!("serves {}", door.did);
     let mut told_to_stop = async || {
@@ -128,7 +135,12 @@ async fn serve_until_told(
     loop {
         tokio::select! {
             () = told_to_stop() => break,
-            _ = hang_up.recv() => reload(&door).await,
+            _ = hang_up.recv() => {
+                reload(&door).await;
+                let door = door.clone();
+                // A device that is slow keeps nobody from stopping.
+                tokio::spawn(async move { door.checkpoint().await });
+            }
             _ = &mut server => break,
         }
     }
@@ -145,6 +157,9 @@ async fn serve_until_told(
     if let Some(monitoring) = monitoring {
         monitoring.abort();
     }
+    if timeout(LAST_CHECKPOINT, door.checkpoint()).await.is_err() {
+        tracing::warn!("the device has signed no last checkpoint");
+    }
     if !door.lock().await {
         tracing::warn!("a device is still at work");
     }
@@ -154,9 +169,11 @@ async fn serve_until_told(
 }
 
 /// What is done from time to time.
-async fn keep(door: Arc<Door>, verify_interval: u32) {
-    let verify_interval = Duration::from_secs(verify_interval.into());
-    let mut verify = interval(verify_interval);
+async fn keep(door: Arc<Door>, config: DaemonConfig) {
+    let mut verify = interval(Duration::from_secs(config.verify_interval.into()));
+    let between = Duration::from_secs(config.checkpoint_interval.into());
+    let mut checkpoint = interval_at(Instant::now() + between.min(FIRST_CHECKPOINT), between);
+    checkpoint.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut renew = interval(MINUTE);
     verify.set_missed_tick_behavior(MissedTickBehavior::Delay);
     renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,9 +192,13 @@ async fn keep(door: Arc<Door>, verify_interval: u32) {
     let kept = async {
         loop {
             tokio::select! {
-                _ = verify.tick() => if let Err(problem) = door.verify().await {
-                    tracing::warn!("the key was not verified: {problem:?}");
+                _ = verify.tick() => {
+                    if let Err(problem) = door.verify().await {
+                        tracing::warn!("the key was not verified: {problem:?}");
+                    }
+                    door.look_at_pin().await;
                 },
+                _ = checkpoint.tick() => door.checkpoint().await,
                 _ = renew.tick() => if let Err(problem) = door.renew().await {
                     tracing::warn!("the certificate was not renewed: {problem:?}");
                 },

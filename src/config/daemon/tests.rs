@@ -19,13 +19,14 @@ const ONE: &str = "[[daemon.client]]\nname = \"payments\"\nuid = 1001\nmay = [\"
 fn clients_are_read_with_all_that_they_may() {
     let config = parse(&format!(
         "[daemon]\nsocket = \"/run/icnd/a.sock\"\nsocket_mode = \"0660\"\nstart_locked = true\n\
-         verify_interval = 60\nmax_connections = 9\nmax_queued = 8\n{ONE}\
+         verify_interval = 60\ncheckpoint_interval = 600\nmax_connections = 9\nmax_queued = 8\n{ONE}\
          [[daemon.client]]\nname = \"reader\"\ngid = 0\n"
     ));
     let config = config.unwrap();
     assert_eq!(config.socket.as_deref(), Some("/run/icnd/a.sock".as_ref()));
     assert_eq!((config.socket_mode.bits(), config.start_locked), (0o660, true));
     assert_eq!((config.verify_interval, config.max_connections, config.max_queued), (60, 9, 8));
+    assert_eq!(config.checkpoint_interval, 600);
     let [payments, reader] = &config.client[..] else { panic!("{config:?}") };
     assert_eq!(payments.name, "payments");
     assert!(payments.fits(1001, 0) && payments.fits(1001, 7) && !payments.fits(0, 1001));
@@ -85,6 +86,8 @@ fn limits_and_paths_that_cannot_work_are_refused() {
         ("socket = \"icnd.sock\"", "`socket`"),
         ("verify_interval = 0", "`verify_interval`"),
         ("verify_interval = 86401", "`verify_interval`"),
+        ("checkpoint_interval = 0", "`checkpoint_interval`"),
+        ("checkpoint_interval = 604801", "`checkpoint_interval`"),
         ("max_connections = 0", "`max_connections`"),
         ("max_connections = 65537", "`max_connections`"),
         ("monitor = \"0.0.0.0:9464\"", "`monitor`"),

@@ -29,6 +29,12 @@ pub(super) const FIELDS: &[Field] = &[
         "how often it proves to itself that the key is there; never by a PIN",
     ),
     Field::set(
+        "daemon.checkpoint_interval",
+        "seconds, from 1 to 604800, without quotes",
+        "3600",
+        "how often it signs a checkpoint of the audit log, in a file beside it",
+    ),
+    Field::set(
         "daemon.max_connections",
         "a number from 1 to 65536, without quotes",
         "1024",

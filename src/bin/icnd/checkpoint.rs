@@ -1,0 +1,126 @@
+//! Checkpoints of the audit log, signed by the identity's key: the end of the log as it is
+//! now, in a file beside it, to be copied to where nobody can change it who can change the log.
+
+use std::path::{Path, PathBuf};
+
+use icn_identity::audit::{AuditError, AuditLog, Event, SignedCheckpoint, verify};
+use icn_identity::error::KeystoreError;
+use icn_identity::file::{Existing, NewFile};
+use icn_identity::{Did, Error};
+
+use crate::door::{Door, fresh, told};
+use crate::line::Line;
+use crate::problem::Problem;
+
+/// Longer than any that was signed here.
+const LONGEST: u64 = 64 * 1024;
+
+/// Why there is no new one.
+#[derive(Debug, thiserror::Error)]
+enum NotSigned {
+    /// The log does not verify, or is not the one that the checkpoint before was signed for.
+    /// That one stays: it shows it.
+    #[error("{}; the one before stays in {path}", told(.0), path = .1.display())]
+    Log(AuditError, PathBuf),
+    #[error("{path} does not hold a checkpoint of this log ({}): move it away", told(.0), path = .1.display())]
+    Before(AuditError, PathBuf),
+    #[error("the key has not signed it: {0:?}")]
+    Key(Problem),
+    #[error("{}", told(.0))]
+    File(KeystoreError),
+    #[error("cannot read {path}: {0}", path = .1.display())]
+    Unreadable(std::io::Error, PathBuf),
+    #[error("it was cut off")]
+    CutOff,
+}
+
+/// `audit.log.checkpoint` beside `audit.log`.
+fn path(log: &Path) -> PathBuf {
+    let mut path = log.as_os_str().to_owned();
+    path.push(".checkpoint");
+    path.into()
+}
+
+impl Door {
+    /// Signs the end of the log, if there are lines that no checkpoint vouches for and a key
+    /// that signs. What it vouches for was verified before, as far as it goes back in the
+    /// file of the log.
+    pub(crate) async fn checkpoint(&self) {
+        let _turn = self.checkpoints.lock().await;
+        match self.sign_checkpoint().await {
+            Ok(None) => {}
+            Ok(Some(seq)) => self.metrics.checkpoint_was_signed(seq),
+            Err(error) => {
+                self.metrics.checkpoint_failed();
+                tracing::error!("no checkpoint of the audit log: {error}");
+            }
+        }
+    }
+
+    /// The number of the line that it is for.
+    async fn sign_checkpoint(&self) -> Result<Option<u64>, NotSigned> {
+        let Some(open) = self.opened() else { return Ok(None) };
+        let (log, did) = (self.audit.clone(), self.did.clone());
+        let before = tokio::task::spawn_blocking(move || last(&log, &did)).await;
+        if before.unwrap_or(Err(NotSigned::CutOff))? == Some(self.audit.last()) {
+            return Ok(None);
+        }
+        let line = Line::own(Event::Checkpoint, fresh().map_err(NotSigned::Key)?);
+        let log = self.audit.clone();
+        let signed = self.use_key(open, &line, move |open| {
+            let signed = log.checkpoint()?.sign(&open.bundle)?;
+            let seq = signed.verify(open.bundle.did())?.seq();
+            Ok::<_, Error>((signed.to_string(), seq))
+        });
+        let (text, seq) = signed.await.map_err(NotSigned::Key)?;
+        let path = path(self.audit.path());
+        let written = tokio::task::spawn_blocking(move || write(&path, &text)).await;
+        written.unwrap_or(Err(NotSigned::CutOff))?;
+        Ok(Some(seq))
+    }
+}
+
+/// Blocks. The line that the checkpoint before is for, in a log that has it still, and verifies.
+fn last(log: &AuditLog, did: &Did) -> Result<Option<u64>, NotSigned> {
+    let path = path(log.path());
+    let before = match read(&path)? {
+        Some(text) => {
+            let signed = text.parse::<SignedCheckpoint>().and_then(|signed| signed.verify(did));
+            Some(signed.map_err(|error| NotSigned::Before(error, path.clone()))?)
+        }
+        None => None,
+    };
+    match verify(&[log.path().to_owned()], before.as_ref()) {
+        Ok(_) => Ok(before.map(|before| before.seq())),
+        // Its line is in a file that was rotated away, of which we do not know the name.
+        Err(error) if begins_later(&error) => Ok(None),
+        Err(error) => Err(NotSigned::Log(error, path)),
+    }
+}
+
+const fn begins_later(error: &AuditError) -> bool {
+    use icn_identity::audit::Fault;
+    matches!(error, AuditError::Broken { fault: Fault::BeginsLater { .. }, .. })
+}
+
+fn read(path: &Path) -> Result<Option<String>, NotSigned> {
+    use std::io::Read as _;
+    let failed = |error| NotSigned::Unreadable(error, path.to_owned());
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut text = Vec::new();
+    file.take(LONGEST).read_to_end(&mut text).map_err(failed)?;
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), NotSigned> {
+    let write = || {
+        let mut file = NewFile::create(path)?;
+        file.put(text.as_bytes())?;
+        file.keep(Existing::Replace)
+    };
+    write().map_err(NotSigned::File)
+}

@@ -1,0 +1,162 @@
+//! Checkpoints that the daemon signs, and what is told of the PIN.
+
+use std::fs;
+use std::time::Instant;
+
+use icn_identity::audit::{AuditError, Checkpoint, Fault, SignedCheckpoint, verify};
+use rustix::process::Signal;
+use serde_json::json;
+use support::home::PASSPHRASE;
+
+use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
+
+const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
+const NAME: &str = "audit.log.checkpoint";
+
+fn signs(daemon: &Daemon) {
+    daemon.post("/v1/sign", &json!({ "context": "a", "message": "" })).ok();
+}
+
+/// What the file says, which the DID has signed.
+fn checkpoint(node: &Node) -> Checkpoint {
+    let signed: SignedCheckpoint = node.home.read(NAME).parse().unwrap();
+    signed.verify(&node.did()).unwrap()
+}
+
+fn wait(what: &str, daemon: &Daemon, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "not {what}: {}", daemon.log());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn ends(mut daemon: Daemon) {
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+}
+
+/// Which finds an end that was cut off, also by who has made the note beside the log fit.
+#[test]
+fn at_its_end_the_daemon_signs_a_checkpoint_that_finds_an_end_that_is_cut_off() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    (0..3).for_each(|_| signs(&daemon));
+    assert!(!node.home.path(NAME).exists());
+    ends(daemon);
+    let audit = node.audit();
+    let [signed, stopped] = &audit[audit.len() - 2..] else { panic!("{audit:?}") };
+    assert_eq!((&signed["event"], &stopped["event"]), (&json!("checkpoint"), &json!("stop")));
+    let known = checkpoint(&node);
+    assert_eq!(json!(known.seq()), signed["seq"]);
+    node.home.ok(&["audit", "verify", "--checkpoint", path(&node).as_str()], b"");
+
+    let text = node.home.read("audit.log");
+    let lines: Vec<&str> = text.lines().collect();
+    let cut = lines[..lines.len() - 4].join("\n") + "\n";
+    fs::write(node.home.path("audit.log"), cut).unwrap();
+    fs::remove_file(node.home.path("audit.log.head")).unwrap();
+    let found = node.home.icnctl(&["audit", "verify"], b"");
+    assert_eq!(found.code, 0, "nothing else tells: {}{}", found.out, found.err);
+    let found = node.home.icnctl(&["audit", "verify", "--checkpoint", path(&node).as_str()], b"");
+    assert!(found.code == 1 && found.out.contains("its end was cut off"), "{}", found.out);
+
+    // The next one vouches for nothing that the one before does not fit, and leaves that as it is.
+    let before = node.home.read(NAME);
+    let daemon = node.start();
+    signs(&daemon);
+    let pid = daemon.pid();
+    daemon.signal(Signal::HUP);
+    wait("refused", &daemon, || daemon.log().contains("no checkpoint of the audit log"));
+    assert!(daemon.log().contains(NAME), "{pid}: {}", daemon.log());
+    ends(daemon);
+    assert_eq!(node.home.read(NAME), before);
+    let error = verify(&[node.home.path("audit.log")], Some(&known)).unwrap_err();
+    let is_told =
+        matches!(error, AuditError::Broken { fault: Fault::NotThatOfCheckpoint { .. }, .. })
+            || matches!(error, AuditError::Broken { fault: Fault::EndsEarly { .. }, .. });
+    assert!(is_told, "{error}");
+}
+
+fn path(node: &Node) -> String {
+    node.home.path(NAME).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_daemon_signs_a_checkpoint_from_time_to_time_and_when_the_log_is_rotated() {
+    let node = Node::age();
+    let clients = client("tests", own_uid(), ALL);
+    node.configure(&format!("checkpoint_interval = 1\n{clients}"));
+    let daemon = node.start();
+    wait("there", &daemon, || node.home.path(NAME).exists());
+    let first = checkpoint(&node).seq();
+    // While nothing happens, there is no new one.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(checkpoint(&node).seq(), first);
+    signs(&daemon);
+    wait("anew", &daemon, || checkpoint(&node).seq() > first);
+    node.configure(&clients);
+    ends(daemon);
+
+    let daemon = node.start();
+    let before = checkpoint(&node).seq();
+    signs(&daemon);
+    fs::rename(node.home.path("audit.log"), node.home.path("audit.log.1")).unwrap();
+    daemon.signal(Signal::HUP);
+    wait("anew", &daemon, || checkpoint(&node).seq() > before);
+    let files = ["audit.log.1", "audit.log"].map(|name| node.home.path(name));
+    verify(&files, Some(&checkpoint(&node))).unwrap();
+    // It is in the file that is written now, which alone is enough then.
+    verify(&files[1..], Some(&checkpoint(&node))).unwrap();
+    // By one who reads it while it is replaced, it is the one or the other.
+    let number = checkpoint(&node).seq();
+    signs(&daemon);
+    daemon.signal(Signal::HUP);
+    wait("anew", &daemon, || checkpoint(&node).seq() > number);
+    assert!(node.audit_of(&files).iter().any(|line| line["event"] == "checkpoint"));
+}
+
+/// There is no key that could sign, and it ends as always.
+#[test]
+fn one_that_is_locked_signs_no_checkpoint() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    daemon.post("/v1/lock", &json!({})).ok();
+    ends(daemon);
+    assert!(!node.home.path(NAME).exists());
+    let daemon = node.start();
+    daemon.post("/v1/lock", &json!({})).ok();
+    daemon.post("/v1/unlock", &json!({ "credential": PASSPHRASE })).ok();
+    ends(daemon);
+    assert!(checkpoint(&node).seq() > 5);
+}
+
+/// What somebody else has put there is not replaced.
+#[test]
+fn what_is_no_checkpoint_of_this_log_stays_and_is_told() {
+    let node = Node::age();
+    node.allow(ALL);
+    node.home.write(NAME, "somebody's file\n");
+    ends_with_error(&node);
+    assert_eq!(node.home.read(NAME), "somebody's file\n");
+    // Nor one of another log.
+    let other = Node::age();
+    other.allow(ALL);
+    ends(other.start());
+    let theirs = other.home.read(NAME);
+    node.home.write(NAME, &theirs);
+    ends_with_error(&node);
+    assert_eq!(node.home.read(NAME), theirs);
+    fs::remove_file(node.home.path(NAME)).unwrap();
+    ends(node.start());
+    checkpoint(&node);
+}
+
+fn ends_with_error(node: &Node) {
+    let mut daemon = node.start();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0));
+    assert!(daemon.log().contains("move it away"), "{}", daemon.log());
+}

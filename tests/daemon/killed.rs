@@ -1,0 +1,219 @@
+//! Killed at any call that has to do with the audit log, `icnd` has given out nothing without
+//! its line, and the next one goes on with the chain.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use icn_identity::audit::verify;
+use serde_json::{Value, json};
+use support::child::inherits_nothing;
+
+use crate::node::{Daemon, Node, PATIENCE, posted};
+
+const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
+
+fn request() -> String {
+    posted("/v1/sign", &json!({ "context": "a", "message": "" }).to_string(), "")
+}
+
+/// `strace` on a daemon that runs, of which it counts the calls from now on.
+struct Tracer {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Tracer {
+    fn attach(daemon: &Daemon, node: &Node, options: &[&str]) -> Self {
+        let (log, said) = (node.home.beside("trace"), node.home.beside("said"));
+        let _ = fs::remove_file(&log);
+        let mut command = inherits_nothing("strace");
+        command.args(["-f", "-y", "-o", log.to_str().unwrap()]).args(options);
+        command.args(["-p", &daemon.pid().to_string()]).stdin(Stdio::null());
+        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        let start = Instant::now();
+        while !is_traced(daemon.pid()) {
+            assert!(start.elapsed() < PATIENCE, "{}", fs::read_to_string(&said).unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Self { child, log }
+    }
+
+    /// What it has seen, once it has ended with the daemon or is told to.
+    fn calls(mut self) -> Vec<Call> {
+        let pid = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        self.child.wait().unwrap();
+        calls(&fs::read_to_string(&self.log).unwrap())
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether each of its threads is.
+fn is_traced(pid: u32) -> bool {
+    fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+    })
+}
+
+/// A call of one thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Call {
+    name: String,
+    /// The how manieth of this name by its thread, from 1: as `strace` counts.
+    nth: usize,
+    text: String,
+}
+
+fn calls(log: &str) -> Vec<Call> {
+    let mut calls: Vec<(&str, Call)> = Vec::new();
+    for line in log.lines() {
+        let Some((thread, text)) = line.split_once(' ') else { continue };
+        let text = text.trim_start();
+        let Some((name, _)) = text.split_once('(') else { continue };
+        // The second half of one that others came in between.
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            continue;
+        }
+        let same = calls.iter().filter(|(of, call)| *of == thread && call.name == name).count();
+        calls.push((thread, Call { name: name.into(), nth: same + 1, text: text.into() }));
+    }
+    calls.into_iter().map(|(_, call)| call).collect()
+}
+
+/// The number of a request that was answered by a signature; none if the daemon was killed
+/// before it could answer.
+fn answer(daemon: &Daemon) -> Option<String> {
+    let mut stream = UnixStream::connect(&daemon.socket).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request().as_bytes()).ok()?;
+    let (mut text, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(length) = stream.read(&mut piece) {
+        text.extend_from_slice(&piece[..length]);
+        if length == 0 || text.ends_with(b"\"}") {
+            break;
+        }
+    }
+    let text = String::from_utf8(text).unwrap();
+    text.starts_with("HTTP/1.1 200").then(|| number(&text).to_owned())
+}
+
+/// Of the request, which its line has, too.
+fn number(answer: &str) -> &str {
+    answer.split("icn-request: ").nth(1).unwrap().split("\r\n").next().unwrap()
+}
+
+/// The numbers of the requests that have a line that something was signed for them.
+fn signed(log: &Path) -> Vec<String> {
+    let text = fs::read_to_string(log).unwrap();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter(|line| line["event"] == "sign" && line["result"] == "allowed")
+        .map(|line| line["request"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn node() -> Node {
+    let node = Node::age();
+    node.allow(SIGN);
+    node
+}
+
+/// Who has read an answer finds its line; the next daemon goes on.
+#[track_caller]
+fn is_in_order(node: &Node, given_out: &[String], what: &str) {
+    let log = node.home.path("audit.log");
+    let lines = signed(&log);
+    for number in given_out {
+        assert!(lines.contains(number), "{what}: no line of {number}");
+    }
+    let daemon = node.start();
+    let after = answer(&daemon).unwrap_or_else(|| panic!("{what}: {}", daemon.log()));
+    let verified = verify(std::slice::from_ref(&log), None);
+    assert!(verified.as_ref().is_ok_and(|log| log.is_whole), "{what}: {verified:?}");
+    let lines = signed(&log);
+    for number in given_out.iter().chain([&after]) {
+        assert!(lines.contains(number), "{what}: no line of {number}");
+    }
+}
+
+#[test]
+fn a_daemon_killed_at_any_call_of_an_audit_write_has_given_out_nothing_without_its_line() {
+    let node = node();
+    let daemon = node.start();
+    answer(&daemon).unwrap();
+    let tracer = Tracer::attach(&daemon, &node, &[]);
+    answer(&daemon).unwrap();
+    let all = tracer.calls();
+    drop(daemon);
+    // What is done with the log and its note, and the sending of the answer.
+    let of_log = |call: &&Call| call.text.contains("/audit.log");
+    let sends = |call: &&Call| call.text.contains("HTTP/1.1 200") && !call.name.starts_with("re");
+    let window: Vec<&Call> = all.iter().filter(|call| of_log(call) || sends(call)).collect();
+    let names: Vec<&str> = window.iter().map(|call| call.name.as_str()).collect();
+    for name in ["flock", "write", "fdatasync", "pwrite64"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    assert!(window.iter().any(sends), "{all:?}");
+    let mut before_its_line = 0;
+    for call in &window {
+        let what = format!("killed at {} {}: {}", call.name, call.nth, call.text);
+        let daemon = node.start();
+        let mut given_out = vec![answer(&daemon).unwrap()];
+        let had = signed(&node.home.path("audit.log")).len();
+        let inject = format!("inject={}:signal=SIGKILL:when={}", call.name, call.nth);
+        let trace = format!("trace={}", call.name);
+        let mut tracer = Tracer::attach(&daemon, &node, &["-e", &trace, "-e", &inject]);
+        given_out.extend(answer(&daemon));
+        // What is counted may come a little later than in the run before.
+        for _ in 0..20 {
+            given_out.extend(answer(&daemon));
+        }
+        tracer.child.wait().unwrap();
+        let seen = fs::read_to_string(&tracer.log).unwrap();
+        assert!(seen.contains("killed by SIGKILL"), "{what}: {seen}");
+        drop(daemon);
+        let lines = signed(&node.home.path("audit.log")).len();
+        before_its_line += usize::from(lines == had);
+        is_in_order(&node, &given_out, &what);
+    }
+    println!("killed at {names:?}, {before_its_line} times before a line");
+    // Before its line is there, and after it.
+    assert!(before_its_line > 0 && before_its_line < window.len(), "{names:?}");
+}
+
+/// Many at work at the same time, whose lines are synced together.
+#[test]
+fn a_daemon_killed_while_many_are_at_work_has_given_out_nothing_without_its_line() {
+    let node = node();
+    let mut answered = 0;
+    for (name, nth) in [("fdatasync", 3), ("write", 4), ("pwrite64", 5), ("flock", 9)] {
+        let what = format!("killed at {name} {nth}");
+        let daemon = node.start();
+        let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
+        let tracer =
+            Tracer::attach(&daemon, &node, &["-e", &format!("trace={name}"), "-e", &inject]);
+        let given_out: Vec<String> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| std::iter::from_fn(|| answer(&daemon)).collect()))
+                .collect();
+            clients.into_iter().flat_map(|client| client.join().unwrap_or(Vec::new())).collect()
+        });
+        let seen = fs::read_to_string(&tracer.log).unwrap();
+        assert!(seen.contains("killed by SIGKILL"), "{what}: {seen}");
+        drop((tracer, daemon));
+        answered += given_out.len();
+        is_in_order(&node, &given_out, &what);
+    }
+    assert!(answered > 8, "{answered}");
+}
