@@ -4,6 +4,7 @@
 //! No error holds a PIN, a passphrase or a seed.
 
 mod backup;
+mod causes;
 mod export;
 mod legacy;
 mod method;
@@ -12,6 +13,7 @@ mod method;
 mod tests;
 
 pub use backup::BackupError;
+pub use causes::in_full;
 pub use export::ExportError;
 pub use legacy::{FieldProblem, LegacyError};
 

@@ -28,7 +28,7 @@ pub use self::new::{Existing, NewFile};
 pub(crate) use self::others::check_directory;
 pub(crate) use self::place::Place;
 use self::rule::{MAX_LEN, Rule, not_safe};
-pub(crate) use self::rule::{MAX_LENGTH, is_from_systemd, name_in_kubernetes};
+pub(crate) use self::rule::{MAX_LENGTH, is_from_systemd, name_in_kubernetes, other_than_a_file};
 pub(crate) use self::turn::Turn;
 use crate::encoding::text;
 use crate::fault::KeystoreError;

@@ -33,7 +33,8 @@ pub enum ErrorKind {
     /// Ask for another one. Never give the same one again: each wrong PIN counts.
     WrongCredential,
     /// The device takes no PIN: it is locked, or has one try left, for which the PIN
-    /// was not sent. Stop: a person has to decide.
+    /// was not sent. A person has to decide; but a TPM, also behind a token, forgets wrong PINs
+    /// with time, and then `is_wrong_credential()` is false.
     LockedOut,
     /// There is no passphrase or PIN that could be tried: none was given, one of
     /// another sort, or the device wants it once more. Ask for it.

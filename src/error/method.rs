@@ -165,13 +165,14 @@ impl Error {
     /// the sake of the token's last try: trying again with the same one is of
     /// no use, and may lock the token. A service must not be restarted for it.
     ///
-    /// Not of a TPM that is locked: any program may have locked it, it looks at no PIN
-    /// meanwhile, and frees itself.
+    /// Not of a TPM that is locked, or one wrong PIN away from that, also behind a token: any
+    /// program may have entered wrong ones, and the TPM forgets them with time, so that a
+    /// service which is started again opens then. No PIN is looked at before.
     #[must_use]
     pub fn is_wrong_credential(&self) -> bool {
         match self.kind() {
             ErrorKind::WrongCredential => true,
-            ErrorKind::LockedOut => !matches!(self.tpm(), Some(TpmError::LockedOut { .. })),
+            ErrorKind::LockedOut => !self.device().is_some_and(DeviceError::passes_with_time),
             _ => false,
         }
     }

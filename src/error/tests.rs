@@ -43,7 +43,7 @@ fn wrapped(make: impl Fn() -> DeviceError) -> Vec<Error> {
 #[test]
 fn a_refused_pin_is_one_however_deep_it_is() {
     let token = || "node-1".to_owned();
-    let wrong: [&dyn Fn() -> DeviceError; 5] = [
+    let wrong: [&dyn Fn() -> DeviceError; 4] = [
         &|| {
             Pkcs11Error::WrongPin {
                 token: token(),
@@ -55,7 +55,6 @@ fn a_refused_pin_is_one_however_deep_it_is() {
         },
         &|| Pkcs11Error::PinKnownWrong { token: token() }.into(),
         &|| Pkcs11Error::PinLocked { token: token(), of_tpm: false }.into(),
-        &|| Pkcs11Error::PinLocked { token: token(), of_tpm: true }.into(),
         &|| TpmError::PinKnownWrong.into(),
     ];
     for make in wrong {
@@ -69,7 +68,19 @@ fn a_refused_pin_is_one_however_deep_it_is() {
         assert!(!error.is_wrong_pin() && !error.is_wrong_credential(), "{error:?}");
         assert!(matches!(error.device(), Some(DeviceError::Pkcs11(Pkcs11Error::Forked))));
     }
-    for error in wrapped(|| TpmError::FinalTry.into()) {
+    for error in wrapped(|| Pkcs11Error::FinalTry { token: token() }.into()) {
         assert!(!error.is_wrong_pin() && error.is_wrong_credential(), "{error:?}");
+    }
+    // A supervisor that would not start the program again would leave it down for good.
+    let passing: [&dyn Fn() -> DeviceError; 3] = [
+        &|| TpmError::FinalTry.into(),
+        &|| TpmError::LockedOut { recovery_seconds: None, source: None }.into(),
+        &|| Pkcs11Error::PinLocked { token: token(), of_tpm: true }.into(),
+    ];
+    for make in passing {
+        for error in wrapped(make) {
+            assert_eq!(error.kind(), ErrorKind::LockedOut, "{error:?}");
+            assert!(!error.is_wrong_credential(), "{error:?}");
+        }
     }
 }

@@ -70,6 +70,15 @@ impl DeviceError {
         }
     }
 
+    /// Whether it is that wrong PINs were entered, which the device forgets with time.
+    pub(crate) const fn passes_with_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Pkcs11(Pkcs11Error::PinLocked { of_tpm: true, .. })
+                | Self::Tpm(TpmError::FinalTry | TpmError::LockedOut { .. })
+        )
+    }
+
     /// What to try next.
     #[must_use]
     pub fn help(&self) -> Option<String> {

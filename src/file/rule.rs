@@ -198,6 +198,17 @@ pub(super) fn not_a_file(path: &Path, metadata: &Metadata) -> KeystoreError {
     )
 }
 
+/// What is there instead of a regular file, if something else is.
+pub(crate) fn other_than_a_file(path: &Path) -> Option<&'static str> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    match metadata.is_symlink() {
+        true if path.exists() => Some("a symbolic link"),
+        true => Some("a symbolic link that leads nowhere"),
+        false if metadata.is_file() => None,
+        false => Some(kind_of(&metadata, path.file_name().unwrap_or_default())),
+    }
+}
+
 /// What something is that is no regular file.
 fn kind_of(metadata: &Metadata, name: &OsStr) -> &'static str {
     let kind = metadata.file_type();

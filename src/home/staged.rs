@@ -133,6 +133,8 @@ impl Home {
             return Err(MigrationError::NotOfThis { path, found }.into());
         }
         file::check_directory(home)?;
+        // What a device has refused stays so.
+        store.keep_refusals()?;
         file::sweep_all(home);
         for name in names::OF_IDENTITY {
             file::remove(&home.join(name))?;

@@ -326,7 +326,7 @@ pub(crate) fn check_not_staged(home: &Path) -> Result<(), KeystoreError> {
 
 /// The home that a directory of this name is in: by where it is, whatever it is called (`.`, or
 /// a link to it).
-pub(super) fn home_around(directory: &Path, name: &str) -> Option<PathBuf> {
+pub(in crate::keystore) fn home_around(directory: &Path, name: &str) -> Option<PathBuf> {
     let real = directory.canonicalize().or_else(|_| std::path::absolute(directory)).ok()?;
     let is_named_so = real.file_name().is_some_and(|found| found == name);
     real.parent().filter(|_| is_named_so).map(Path::to_owned)

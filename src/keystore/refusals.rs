@@ -6,7 +6,7 @@
 //! from next ([`tag`] says what that tells a thief). It is not sent again, unless the
 //! operator says so. Where no file can be written, this process at least remembers it.
 //!
-//! It is noted in the home and in a directory that the user's homes share, each with a
+//! It is noted in the [`home`] and in a directory that the user's homes share, each with a
 //! lock: who shares either of them finds it. A note has a name, by which one file says that
 //! the other's counts no longer.
 //!
@@ -27,6 +27,7 @@
 
 mod device;
 mod group;
+mod home;
 mod noted;
 mod notes;
 mod one;
@@ -146,8 +147,9 @@ impl IdentityStore {
 
     fn begin(&self, device: &TriedDevice) -> Result<OneTry, Error> {
         // There may be no identity yet, and a refusal has to be noted all the same.
-        if let Err(error) = file::private_dir(self.home()) {
-            log::debug!("{} cannot be made: {error}", self.home().display());
+        let home = home::of(self.home());
+        if let Err(error) = file::private_dir(&home) {
+            log::debug!("{} cannot be made: {error}", home.display());
         }
         Ok(OneTry::begin(self, device)?)
     }

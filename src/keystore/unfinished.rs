@@ -17,7 +17,7 @@ use super::identity::IdentityStore;
 use crate::backend::{Backend, Credentials, Locator, ObjectNames, Plan};
 use crate::did::Did;
 use crate::encoding::objects;
-use crate::error::{Error, FormatError, KeystoreError};
+use crate::error::{Error, ErrorKind, FormatError, KeystoreError};
 use crate::file::{self, names};
 
 const FORMAT: &str = "icn-identity-unfinished";
@@ -225,7 +225,9 @@ impl IdentityStore {
         match backend.discard(&plan, credentials) {
             Ok(_) => {}
             // The objects are still there, and the PIN is the matter.
-            Err(error) if error.is_wrong_credential() => return Err(error),
+            Err(error) if error.is_wrong_credential() || error.kind() == ErrorKind::LockedOut => {
+                return Err(error);
+            }
             Err(error) => return Err(self.stays(names, Some(error.into())).into()),
         }
         left.device = None;

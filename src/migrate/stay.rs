@@ -67,7 +67,10 @@ pub(super) fn is_of_the_caller(error: &Error) -> bool {
     error.is_wrong_credential()
         || matches!(
             error.kind(),
-            ErrorKind::CredentialMissing | ErrorKind::InUse | ErrorKind::InvalidInput
+            ErrorKind::CredentialMissing
+                | ErrorKind::InUse
+                | ErrorKind::InvalidInput
+                | ErrorKind::LockedOut
         )
 }
 

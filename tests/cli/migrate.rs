@@ -14,6 +14,7 @@ mod previous;
 mod ready;
 mod refusals;
 mod said;
+mod sendings;
 mod staged;
 mod stays;
 mod unstated;

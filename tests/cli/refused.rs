@@ -1,6 +1,7 @@
 //! A refused PIN is sent once, by whoever shares a home or a state directory: whatever PINs
 //! come from one source, whatever the device is called, and whatever the note looks like.
 
+mod unread;
 mod which;
 
 use std::fs;
@@ -319,7 +320,7 @@ fn a_note_that_is_not_understood_has_no_pin_sent_until_an_operator_says_so() {
         for pin in [WRONG, WRONG_TOO, PIN] {
             let ran = token.signs_with(pin);
             assert_ne!(ran.code, 0, "{}", ran.err);
-            let remove = format!("remove {}", note.display());
+            let remove = format!("rm -f {}", note.display());
             for text in ["cannot be understood", "--retry-pin", &remove] {
                 assert!(ran.err.contains(text), "no {text}: {}", ran.err);
             }

@@ -23,7 +23,6 @@ pub use self::measure::Latency;
 pub use self::options::{KnownKey, ProbeOptions};
 pub use self::probe::{MadeReport, NotMade, ProbeReport, probe};
 pub use self::verdict::{by_its_identity, hidden, unfinished};
-use super::failure::in_full;
 use super::info::TokenInfo;
 use super::module::Module;
 use super::object::Objects;
@@ -31,7 +30,7 @@ use super::token::{Token, Wanted, has_namesake, out_of_reach, present, renamed};
 use crate::backend::{PinState, Pkcs11Locator};
 use crate::config::Pkcs11Config;
 use crate::did::{Did, DidMethod};
-use crate::error::Pkcs11Error;
+use crate::error::{Pkcs11Error, in_full};
 use crate::evidence::{Assurance, Tells};
 
 /// A module: its library and its tokens.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cryptoki::error::{Error, RvError};
 
-use crate::error::{DeviceError, ErrorKind, Pkcs11Error};
+use crate::error::{DeviceError, ErrorKind, Pkcs11Error, in_full};
 
 /// Why a call into a module failed: prints the `CKR_` name and nothing else.
 /// (cryptoki's own text is a paragraph of the standard.)
@@ -110,19 +110,7 @@ pub(super) fn answer<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option
     None
 }
 
-/// An error with its causes, in one line.
-pub(super) fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// The same, of a call that makes an object; and that the token is full, where the
+/// An error with its causes, of a call that makes an object; and that the token is full, where the
 /// answer may mean that.
 pub(super) fn in_full_of_making(error: &(dyn std::error::Error + 'static)) -> String {
     let text = in_full(error);

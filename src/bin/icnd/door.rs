@@ -10,6 +10,7 @@ use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
 use icn_identity::backend::{BackendKind, PinState};
 use icn_identity::config::Config;
 use icn_identity::daemon::{Policy, ProblemCode, verify_key};
+use icn_identity::error::in_full;
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use prometheus_client::metrics::counter::Counter;
@@ -216,7 +217,7 @@ impl Door {
                 return Ok(value);
             }
             Ok(Err(error)) => {
-                tracing::warn!("the key could not be used: {}", told(&error));
+                tracing::warn!("the key could not be used: {}", in_full(&error));
                 Problem::of_key(&error)
             }
             Err(_) => Problem::internal("the key could not be used"),
@@ -247,7 +248,7 @@ impl Door {
                 return Ok(());
             }
             Ok(Err(error)) => {
-                tracing::error!("the identity was not opened: {}", told(&error));
+                tracing::error!("the identity was not opened: {}", in_full(&error));
                 Problem::of_key(&error)
             }
             Err(_) => Problem::internal("the identity was not opened"),
@@ -323,7 +324,7 @@ impl Drop for Abandoned<'_> {
         tokio::task::spawn_blocking(move || {
             if let Err(error) = log.append(entry) {
                 errors.inc();
-                tracing::error!("the audit log cannot be written: {}", told(&error));
+                tracing::error!("the audit log cannot be written: {}", in_full(&error));
             }
         });
     }
@@ -337,7 +338,7 @@ pub(crate) fn fresh() -> Result<RequestId, Problem> {
 pub(crate) fn open(place: &Place, did: &Did, source: CredentialSource<'_>) -> Result<Open, Error> {
     let opened = place.open()?.unlock(source)?;
     if let Some(error) = &opened.renewal_failed {
-        tracing::warn!("the certificate was not renewed: {}", told(error));
+        tracing::warn!("the certificate was not renewed: {}", in_full(error));
     }
     if opened.bundle.did() != did {
         let (expected, found) = (did.clone(), opened.bundle.did().clone());
@@ -350,16 +351,4 @@ pub(crate) fn open(place: &Place, did: &Did, source: CredentialSource<'_>) -> Re
     let chain = chain.and_then(|json| String::from_utf8(json).ok());
     let audit_key = AuditKey::of(&opened.bundle);
     Ok(Open { bundle: opened.bundle, audit_key, chain })
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

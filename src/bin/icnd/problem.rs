@@ -91,7 +91,7 @@ impl Problem {
     /// Why the key did not do it. What a device says may name what is none of a client's
     /// business: that is for the log.
     pub(crate) fn of_key(error: &Error) -> Self {
-        if error.is_wrong_credential() || error.kind() == ErrorKind::LockedOut {
+        if error.is_wrong_credential() {
             return Self::new(ProblemCode::CredentialRefused, error.to_string())
                 .with_help("do not send the same one again: each wrong PIN counts");
         }
@@ -104,6 +104,9 @@ impl Problem {
                 Self::new(ProblemCode::DeviceAway, "the device with the key cannot be used now")
                     .with_help("wait, then ask again; the log of icnd says what the device said")
             }
+            // Another is: a TPM frees itself.
+            ErrorKind::LockedOut => Self::new(ProblemCode::DeviceAway, error.to_string())
+                .with_help("wait, then ask again; the log of icnd says what the device said"),
             ErrorKind::InUse => Self::new(ProblemCode::Busy, "another process holds the identity")
                 .with_help("wait, then ask again"),
             ErrorKind::CredentialMissing => Self::new(ProblemCode::Locked, error.to_string())

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::{Config, DaemonConfig};
-use icn_identity::{Error, error::KeystoreError};
+use icn_identity::error::{KeystoreError, in_full};
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, tim
 
 use crate::args::Args;
 use crate::credential;
-use crate::door::{Door, Place, open, told};
+use crate::door::{Door, Place, open};
 use crate::error::StartError;
 use crate::hardening::most_connections;
 use crate::instance::Instance;
@@ -219,7 +220,7 @@ async fn reload(door: &Arc<Door>) {
     match reloaded {
         Ok(Ok(())) => tracing::info!("has read the configuration anew"),
         Ok(Err(error)) => {
-            tracing::error!("the configuration was not read anew: {}", told(&error));
+            tracing::error!("the configuration was not read anew: {}", in_full(&error));
         }
         Err(_) => tracing::error!("the configuration was not read anew"),
     }

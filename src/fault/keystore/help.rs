@@ -176,12 +176,13 @@ impl KeystoreError {
             Self::PinNotCompared { .. } => {
                 "make sure of the PIN; then have it tried once (`HomeOptions::retry_refused`)"
             }
-            Self::Refusals { path, .. } => {
-                return Some(format!(
-                    "make sure of the PIN; then have it tried once (`HomeOptions::retry_refused`), \
-                     or remove {}",
-                    quoted(path)
-                ));
+            Self::Refusals { .. } => {
+                return self.removal_of_refusals().map(|removal| {
+                    format!(
+                        "make sure of the PIN; then have it tried once \
+                         (`HomeOptions::retry_refused`), or remove what was noted: {removal}"
+                    )
+                });
             }
             Self::PinBeingTried { .. } => {
                 "wait until the device has answered, and try again; nothing has to be removed"
@@ -203,6 +204,17 @@ impl KeystoreError {
 }
 
 impl KeystoreError {
+    /// The command that removes what says which PINs were refused and is not understood,
+    /// whatever is there.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn removal_of_refusals(&self) -> Option<String> {
+        let Self::Refusals { path, .. } = self else { return None };
+        let is_directory = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let option = if is_directory { "-r" } else { "-f" };
+        Some(format!("rm {option} {}", quoted(path)))
+    }
+
     /// What to do where the configuration is not written since the disk of another file
     /// refuses, or is full: to write the configuration elsewhere is no help then.
     #[doc(hidden)]

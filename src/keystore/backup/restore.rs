@@ -11,7 +11,7 @@ use super::contents::place;
 use crate::backend::{Backend, BackendKind, Credentials, KeyAtRest, Locator, Pkcs11Locator};
 use crate::bundle::{IdentityBundle, NextEpoch, check_clock};
 use crate::did::Did;
-use crate::error::{BackupError, DeviceError, Error};
+use crate::error::{BackupError, DeviceError, Error, ErrorKind};
 use crate::key::DidKey;
 
 impl IdentityStore {
@@ -111,7 +111,9 @@ impl IdentityStore {
                 let storage = header.storage().clone();
                 Ok((key, Stored { backend: backend.kind(), place, storage, secret }))
             }
-            Err(error) if error.is_wrong_credential() => Err(error),
+            Err(error) if error.is_wrong_credential() || error.kind() == ErrorKind::LockedOut => {
+                Err(error)
+            }
             Err(error) => {
                 log::warn!(
                     "the device keeps a new storage key, since it has lost the old one: {error}"

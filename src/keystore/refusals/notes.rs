@@ -9,7 +9,7 @@ use super::device::{Slot, TriedDevice};
 use super::source::Mark;
 use super::{group, tag};
 use crate::clock;
-use crate::encoding::objects;
+use crate::encoding::{objects, text};
 use crate::error::KeystoreError;
 use crate::file::{self, Lock, names};
 
@@ -118,6 +118,15 @@ impl Refusal {
     }
 }
 
+/// What is there in the place of a file that says something.
+#[derive(Debug, thiserror::Error)]
+enum Found {
+    #[error("it is not a regular file but {0}")]
+    Not(&'static str),
+    #[error("it is empty")]
+    Empty,
+}
+
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,6 +178,22 @@ impl Kept {
         self.refused.push(noted.clone());
         self.refused.drain(..self.refused.len().saturating_sub(MOST_OF_ALL));
     }
+
+    /// What another file says as well.
+    fn merge(&mut self, other: &Self) {
+        for noted in &other.refused {
+            let is_known = self.refused.iter().any(|known| known.is(&noted.id) || known == noted);
+            if !is_known && !self.forgotten.contains(&noted.id) {
+                self.refused.push(noted.clone());
+            }
+        }
+        self.refused.drain(..self.refused.len().saturating_sub(MOST_OF_ALL));
+        for id in &other.forgotten {
+            if !self.forgotten.contains(id) && !self.refused.iter().any(|known| known.is(id)) {
+                self.forgotten.push(id.clone());
+            }
+        }
+    }
 }
 
 /// The file, in the directory of an identity or of a device.
@@ -193,6 +218,9 @@ impl Notes {
     pub(super) fn read(&self) -> Result<Kept, KeystoreError> {
         let path = self.path();
         let of_file = |path, source| KeystoreError::Refusals { path, source };
+        if let Some(found) = file::other_than_a_file(&path) {
+            return Err(of_file(path, Found::Not(found).into()));
+        }
         let bytes = match file::read_private(&path) {
             Ok(None) => return Ok(Kept::default()),
             Ok(Some(bytes)) => bytes,
@@ -200,7 +228,12 @@ impl Notes {
             Err(error) if file::is_too_long(&path) => return Err(of_file(path, error.into())),
             Err(error) => return Err(error),
         };
-        Kept::parse(&bytes).map_err(|error| of_file(path, error.into()))
+        let text = match text::after_mark(&bytes) {
+            Ok(text) if text.trim_ascii().is_empty() => Err(Found::Empty.into()),
+            Ok(text) => Kept::parse(text).map_err(Into::into),
+            Err(error) => Err(error.into()),
+        };
+        text.map_err(|error| of_file(path, error))
     }
 
     /// Changes what is noted. The lock of the files may be held meanwhile, by what was
@@ -229,6 +262,26 @@ impl Notes {
             source: source.into(),
         })?;
         file::write(&path, &text)
+    }
+
+    /// Has what another file says noted here, and then no longer there. Whoever is cut off
+    /// between the two does it again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`], of either; and if either cannot be written.
+    pub(super) fn take_over(&self, other: &Self) -> Result<(), KeystoreError> {
+        if !file::is_there(&other.path())? {
+            return Ok(());
+        }
+        let theirs = other.read()?;
+        self.change(|kept| kept.merge(&theirs))?;
+        let _lock = Lock::of_notes(&other.directory)?;
+        match other.read()? == theirs {
+            true => file::remove(&other.path()),
+            // Something was noted meanwhile: it is taken over next time.
+            false => Ok(()),
+        }
     }
 
     /// Removes one that is not understood.

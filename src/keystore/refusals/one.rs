@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::device::TriedDevice;
 use super::group;
+use super::home;
 use super::notes::{MOST, Notes, Refusal};
 use super::same::Sameness;
 use super::source::Mark;
@@ -96,17 +97,20 @@ impl OneTry {
             }
             error => error,
         };
-        let turn = Turn::wait(store.home()).map_err(being_tried)?;
+        let home = home::of(store.home());
+        let turn = Turn::wait(&home).map_err(being_tried)?;
         // In this order everywhere.
         let shared = device.shared(store.state.as_deref())?;
-        let directories = shared.locked.iter().map(PathBuf::as_path).chain([store.home()]);
+        let directories = shared.locked.iter().map(PathBuf::as_path).chain([home.as_path()]);
         let locks = directories.map(Lock::of_tries).collect::<Result<_, _>>();
-        let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([store.home()]).collect();
+        let locks = locks.map_err(being_tried)?;
+        home::gather(&home)?;
+        let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([home.as_path()]).collect();
         Ok(Self {
             device: device.clone(),
             notes: noted.iter().copied().map(Notes::of).collect(),
             noted_at: noted.into_iter().map(one_name).collect(),
-            _locks: locks.map_err(being_tried)?,
+            _locks: locks,
             _turn: turn,
         })
     }

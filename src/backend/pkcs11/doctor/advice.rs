@@ -1,8 +1,7 @@
 //! What fits what is there instead of the identity's key.
 
-use super::in_full;
 use crate::backend::doctor::{Outcome, Remedy, Verdict, verdict};
-use crate::error::{DeviceError, Error, Pkcs11Error};
+use crate::error::{DeviceError, Error, Pkcs11Error, in_full};
 
 pub(super) const IDENTITYS_KEY: &str = "the identity's key";
 pub(super) const IDENTITYS_STORAGE: &str = "the identity's storage key";

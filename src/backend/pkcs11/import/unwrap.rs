@@ -12,12 +12,11 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use zeroize::Zeroizing;
 
-use super::super::failure::in_full;
 use super::super::object::Objects;
 use super::super::template::{from_strict_to_plain, is_about_the_template};
 use super::super::token::Token;
 use super::template::{self, Written, is_of_the_moment};
-use crate::error::Pkcs11Error;
+use crate::error::{Pkcs11Error, in_full};
 use crate::secret::{fill_random, leaving_no_trace_of_much, pkcs8};
 
 /// How the wrapped key comes to be.

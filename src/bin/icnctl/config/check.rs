@@ -6,7 +6,7 @@ use std::path::Path;
 use icn_identity::Error;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, ConfigError, Explained, ExplainedTable, PcrPolicy};
-use icn_identity::error::{DeviceError, KeystoreError};
+use icn_identity::error::{DeviceError, KeystoreError, in_full};
 
 use crate::context::{Context, state_directory};
 use crate::error::{Asking, CliError};
@@ -58,13 +58,7 @@ impl Problem {
     }
 
     fn of(error: &CliError) -> Self {
-        let mut what = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            what.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        Self { what, help: error.help() }
+        Self { what: in_full(error), help: error.help() }
     }
 }
 

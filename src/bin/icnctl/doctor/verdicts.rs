@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use icn_identity::backend::doctor::{Outcome, Remedy, Verdict};
+use icn_identity::error::in_full;
 use serde_json::json;
 
 use crate::context::Context;
@@ -129,15 +130,4 @@ pub(crate) fn not_examined<E: Help + std::error::Error>(
         },
     )?;
     Ok(false)
-}
-
-/// With its causes, in one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

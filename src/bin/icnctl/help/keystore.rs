@@ -81,11 +81,13 @@ impl Help for KeystoreError {
             Self::PinNotCompared { .. } => {
                 "make sure of the PIN; then run the command once with --retry-pin"
             }
-            Self::Refusals { path, .. } => {
-                return Some(format!(
-                    "make sure of the PIN; then run the command once with --retry-pin, or remove {}",
-                    word(&path.to_string_lossy())
-                ));
+            Self::Refusals { .. } => {
+                return self.removal_of_refusals().map(|removal| {
+                    format!(
+                        "make sure of the PIN; then run the command once with --retry-pin, or \
+                         remove what was noted: {removal}"
+                    )
+                });
             }
             Self::Unfinished { path, .. } => {
                 return Some(format!(

@@ -1,9 +1,7 @@
 //! What a look at the device brings, without a credential.
 
-use std::error::Error as StdError;
-
 use icn_identity::backend::{Backend, KeyAtRest, PinState};
-use icn_identity::error::{DeviceError, Error, Pkcs11Error, TpmError};
+use icn_identity::error::{DeviceError, Error, Pkcs11Error, TpmError, in_full};
 use icn_identity::home::Home;
 use icn_identity::keystore::{Header, Needs};
 
@@ -158,18 +156,6 @@ impl Looked {
             makes_up_history: None,
         }
     }
-}
-
-/// With what it comes from.
-fn in_full(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn find(home: &Home, header: &Header) -> Device {

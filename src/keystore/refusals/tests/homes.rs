@@ -1,6 +1,7 @@
 //! Several homes on one device.
 
 use super::*;
+use crate::file::names;
 
 /// Two homes of one user, which share a directory.
 pub(super) fn two_homes(owner: PinOwner) -> (Device, Device, TriedDevice) {
@@ -141,4 +142,66 @@ fn what_the_state_directory_does_not_take_is_as_what_cannot_be_noted() {
         assert!(!home.note().exists());
         assert!(sends(home, WithoutNote::MayBeSent));
     }
+}
+
+/// As an earlier version has noted it there, or as it was before this was a part of a home.
+#[test]
+fn what_is_noted_in_a_part_of_a_home_counts_in_all_of_it_and_outlives_the_part() {
+    for part in [names::STAGING, names::OLD] {
+        for killed in [false, true] {
+            let device = Device::new();
+            let home = device.store.home().to_owned();
+            let of_part = match part {
+                names::STAGING => device.store.staging(),
+                _ => device.store.old(),
+            };
+            // Nothing says yet that it is in a home.
+            file::private_dir(of_part.home()).unwrap();
+            let token = TriedDevice::new("token", PinOwner::Token);
+            let place = Place::File(device.source.clone());
+            let tried = |store: &IdentityStore, answer: Result<(), Error>| {
+                let read = || Ok(read_credential(&device.source)?);
+                store.try_once(&token, &place, false, read, |pin| {
+                    device.sent.fetch_add(1, Ordering::SeqCst);
+                    note(&pin, &answer);
+                    answer
+                })
+            };
+            tried(&of_part, Err(wrong())).unwrap_err();
+            let (own, of_home) = (Notes::of(of_part.home()), Notes::of(&home));
+            assert!(own.path().exists() && !of_home.path().exists());
+            file::write(&home.join(names::MIGRATION), b"{}").unwrap();
+            of_part.keep_refusals().unwrap();
+            assert_eq!(of_home.read().unwrap().refused.len(), 1);
+            assert!(!own.path().exists());
+            if killed {
+                // Between the two.
+                fs::copy(of_home.path(), own.path()).unwrap();
+                of_part.keep_refusals().unwrap();
+                assert_eq!(of_home.read().unwrap().refused.len(), 1);
+            }
+            fs::remove_dir_all(of_part.home()).unwrap();
+            for store in [&device.store, &of_part] {
+                tried(store, Ok(())).unwrap_err();
+            }
+            assert_eq!(device.sent(), 1, "{part}");
+            // What cannot be read is not removed with the part either.
+            file::private_dir(of_part.home()).unwrap();
+            file::write(&own.path(), b"cut").unwrap();
+            assert!(matches!(of_part.keep_refusals(), Err(KeystoreError::Refusals { .. })));
+            tried(&device.store, Ok(())).unwrap_err();
+            assert_eq!(device.sent(), 1, "{part}");
+        }
+    }
+}
+
+/// Homes are kept in it, under whatever names.
+#[test]
+fn a_home_that_is_called_like_a_part_of_one_has_notes_of_its_own() {
+    let device = Device::new();
+    let home = device.store.home().parent().unwrap().join(names::OLD);
+    let store = IdentityStore::new(&home);
+    assert_eq!(home::of(&home), home);
+    store.keep_refusals().unwrap();
+    assert_eq!(home::of(device.store.home()), device.store.home());
 }

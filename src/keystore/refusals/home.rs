@@ -1,0 +1,60 @@
+//! In which home it is noted what a device has refused.
+//!
+//! A migration has the new identity in `migration/` and the old one in `previous/`, and removes
+//! either in the end, or moves what is in it: what a device has refused there is as true
+//! afterwards. So it is noted in the home that they are in, for all three, and whoever tries a
+//! PIN in one of them has the turn of that home.
+
+use std::path::{Path, PathBuf};
+
+use super::notes::Notes;
+use crate::error::KeystoreError;
+use crate::file::{self, names};
+use crate::keystore::identity::IdentityStore;
+use crate::keystore::journal::home_around;
+
+/// The directories of a migration.
+const PARTS: [&str; 2] = [names::STAGING, names::OLD];
+
+/// The directory itself, or the home that it is a part of.
+pub(super) fn of(directory: &Path) -> PathBuf {
+    let around = PARTS.into_iter().find_map(|part| home_around(directory, part));
+    match around.filter(|home| is_home(home)) {
+        Some(home) => of(&home),
+        None => directory.to_owned(),
+    }
+}
+
+/// Whether a directory with one of these names in it is a home, and not just a place that
+/// somebody keeps homes in.
+fn is_home(directory: &Path) -> bool {
+    let is_there = |name: &str| file::is_there(&directory.join(name)).unwrap_or(true);
+    file::check_directory(directory).is_ok()
+        && names::OF_IDENTITY.iter().chain([&names::MIGRATION]).any(|name| is_there(name))
+}
+
+impl IdentityStore {
+    /// Has what is noted in a directory that is a part of a home noted in that home, where it
+    /// stays when the directory is removed.
+    ///
+    /// # Errors
+    ///
+    /// If one of the files cannot be read, or not be written. Nothing is removed then.
+    pub(crate) fn keep_refusals(&self) -> Result<(), KeystoreError> {
+        let home = of(self.home());
+        if home == self.home() { Ok(()) } else { take_over(&home, self.home()) }
+    }
+}
+
+/// The same of all parts of a home.
+pub(super) fn gather(home: &Path) -> Result<(), KeystoreError> {
+    PARTS.iter().try_for_each(|part| take_over(home, &home.join(part)))
+}
+
+fn take_over(home: &Path, part: &Path) -> Result<(), KeystoreError> {
+    // No link is followed: what it leads to is another one's.
+    if file::is_link(part)? || !part.is_dir() {
+        return Ok(());
+    }
+    Notes::of(home).take_over(&Notes::of(part))
+}
