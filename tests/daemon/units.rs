@@ -73,6 +73,7 @@ fn the_services_send_no_pin_twice_and_lock_their_memory() {
         for line in [
             "Type=notify",
             "RestartPreventExitStatus=77",
+            "StartLimitIntervalSec=0",
             "LimitMEMLOCK=64M",
             "LimitCORE=0",
             "DeviceAllow=/dev/tpmrm0 rw",
