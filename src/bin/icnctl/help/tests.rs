@@ -70,7 +70,7 @@ fn what_is_missing_or_in_the_way_is_given_by_an_option() {
     );
     assert_says(
         KeystoreError::Refusals { path: "/h/refused.json".into(), source: "x".into() },
-        &["make sure of the PIN", "--retry-pin", "remove /h/refused.json"],
+        &["make sure of the PIN", "--retry-pin", "rm -f /h/refused.json"],
     );
     let (full, repair) = (|| "the disk is full".into(), || "make room: df -h /h".to_owned());
     let unnoted = ["make room: df -h", "--retry-pin", "allow_unnoted_try = true", "at each start"];
