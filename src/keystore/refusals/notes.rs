@@ -118,15 +118,6 @@ impl Refusal {
     }
 }
 
-/// What is there in the place of a file that says something.
-#[derive(Debug, thiserror::Error)]
-enum Found {
-    #[error("it is not a regular file but {0}")]
-    Not(&'static str),
-    #[error("it is empty")]
-    Empty,
-}
-
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -219,7 +210,7 @@ impl Notes {
         let path = self.path();
         let of_file = |path, source| KeystoreError::Refusals { path, source };
         if let Some(found) = file::other_than_a_file(&path) {
-            return Err(of_file(path, Found::Not(found).into()));
+            return Err(of_file(path, format!("it is not a regular file but {found}").into()));
         }
         let bytes = match file::read_private(&path) {
             Ok(None) => return Ok(Kept::default()),
@@ -229,7 +220,7 @@ impl Notes {
             Err(error) => return Err(error),
         };
         let text = match text::after_mark(&bytes) {
-            Ok(text) if text.trim_ascii().is_empty() => Err(Found::Empty.into()),
+            Ok(text) if text.trim_ascii().is_empty() => Err("it is empty".into()),
             Ok(text) => Kept::parse(text).map_err(Into::into),
             Err(error) => Err(error.into()),
         };
