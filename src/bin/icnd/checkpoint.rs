@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use icn_identity::audit::{AuditError, AuditLog, Event, SignedCheckpoint, verify};
-use icn_identity::error::KeystoreError;
+use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
 
-use crate::door::{Door, fresh, told};
+use crate::door::{Door, fresh};
 use crate::line::Line;
 use crate::problem::Problem;
 
@@ -20,13 +20,13 @@ const LONGEST: u64 = 64 * 1024;
 enum NotSigned {
     /// The log does not verify, or is not the one that the checkpoint before was signed for.
     /// That one stays: it shows it.
-    #[error("{}; the one before stays in {path}", told(.0), path = .1.display())]
+    #[error("{}; the one before stays in {path}", in_full(.0), path = .1.display())]
     Log(AuditError, PathBuf),
-    #[error("{path} does not hold a checkpoint of this log ({}): move it away", told(.0), path = .1.display())]
+    #[error("{path} does not hold a checkpoint of this log ({}): move it away", in_full(.0), path = .1.display())]
     Before(AuditError, PathBuf),
     #[error("the key has not signed it: {0:?}")]
     Key(Problem),
-    #[error("{}", told(.0))]
+    #[error("{}", in_full(.0))]
     File(KeystoreError),
     #[error("cannot read {path}: {0}", path = .1.display())]
     Unreadable(std::io::Error, PathBuf),
