@@ -1,9 +1,12 @@
 //! Who has done what: refused, written down, and nothing signed.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use support::child::inherits_nothing;
 
 use crate::curl::{OTHER, STRANGER, curl_as};
 use crate::node::{Daemon, Node, client, own_uid};
@@ -194,4 +197,53 @@ fn without_an_audit_log_nothing_is_done() {
     std::fs::rename(node.home.path("moved.log"), &log).unwrap();
     daemon.post("/v1/sign", &body("payments@coop.example")).ok();
     assert_eq!(node.uses().len(), 2);
+}
+
+/// A disk that is really full, in the namespace of the daemon alone.
+#[test]
+fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
+    let node = Node::age();
+    let disk = node.home.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let lines = client("tests", own_uid(), SIGN);
+    node.configure(&format!("{lines}[audit]\npath = \"disk/audit.log\"\n"));
+    let command = node.command();
+    let mut mounted = inherits_nothing("unshare");
+    let script = "mount -t tmpfs -o size=64k,mode=0700 small \"$1\" && exec \"$0\"";
+    mounted.args(["-m", "sh", "-c", script]).arg(command.get_program()).arg(&disk).env_clear();
+    mounted.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut daemon = node.start_by(mounted.stdin(Stdio::null()).stdout(Stdio::null()));
+    let seen = format!("/proc/{}/root{}", daemon.pid(), disk.display());
+    let (log, fill) = (Path::new(&seen).join("audit.log"), Path::new(&seen).join("fill"));
+    let lines = || std::fs::read_to_string(&log).unwrap().matches("\"event\":\"sign\"").count();
+    daemon.post("/v1/sign", &body("payments@coop.example")).ok();
+    let full = std::fs::write(&fill, vec![0; 128 * 1024]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    // What is left of its last block is written still.
+    let mut signed = 1;
+    let refused = loop {
+        let answer = daemon.post("/v1/sign", &body("payments@coop.example"));
+        if answer.status != 200 {
+            break answer;
+        }
+        signed += 1;
+        assert!(signed < 40, "it signs on a full disk");
+    };
+    refused.problem(503, "audit-unwritable");
+    for _ in 0..20 {
+        let refused = daemon.post("/v1/sign", &body("payments@coop.example"));
+        refused.problem(503, "audit-unwritable");
+        assert!(refused.headers.contains("retry-after: 5"), "{refused:?}");
+        // A refusal that cannot be written down is one all the same.
+        daemon.post("/v1/sign", &body("login")).problem(503, "audit-unwritable");
+    }
+    assert_eq!(lines(), signed);
+    std::fs::remove_file(&fill).unwrap();
+    daemon.post("/v1/sign", &body("payments@coop.example")).ok();
+    let copy = node.home.path("audit.log");
+    std::fs::copy(&log, &copy).unwrap();
+    icn_identity::audit::verify(&[copy], None).unwrap();
+    assert_eq!(lines(), signed + 1);
+    daemon.signal(rustix::process::Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
 }
