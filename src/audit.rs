@@ -46,6 +46,7 @@ mod line;
 mod log;
 mod note;
 mod record;
+mod remains;
 mod requester;
 mod tail;
 #[cfg(test)]

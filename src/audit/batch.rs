@@ -125,7 +125,8 @@ impl<T> Drop for Leading<'_, T> {
         let result = result.map_err(Arc::new);
         let after = u64::try_from(self.tickets.len()).unwrap_or(0);
         for (ticket, place) in self.tickets.iter().zip(1..) {
-            let number = result.clone().map(|last| (last + place).saturating_sub(after));
+            let number =
+                result.clone().map(|last| last.saturating_add(place).saturating_sub(after));
             state.results.insert(*ticket, number);
         }
         self.batches.done.notify_all();

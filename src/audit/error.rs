@@ -188,7 +188,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed => f.write_str("the line was changed"),
+            Self::Changed => f.write_str("the line was changed or put in"),
             Self::CutOff => f.write_str("the line was cut off"),
             Self::Missing { first, last } if first == last => {
                 write!(f, "the line with seq {first} is missing before it")

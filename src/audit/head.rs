@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::error::AuditError;
-use super::line::{ChainId, Link};
+use super::line::{ChainId, Link, MAX_SEQ};
 use crate::encoding::{hex, objects};
 use crate::file::appended::{Beside, FileId, beside};
 use crate::file::io_error;
@@ -122,6 +122,9 @@ pub(super) fn look(log: &Path) -> Result<Option<(Last, u64)>, AuditError> {
 
 fn parse(bytes: &[u8]) -> Option<Last> {
     let Format { seq, chain, hash, device, inode } = objects::from_slice(bytes).ok()?;
+    if seq > MAX_SEQ {
+        return None;
+    }
     let link = Link { chain: ChainId(chain), seq, hash };
     Some(Last { link, file: FileId { device, inode } })
 }
@@ -160,12 +163,15 @@ mod tests {
         let mut head = Head::of(&path);
         let held = head.lock().unwrap();
         assert_eq!(held.last().unwrap(), None);
-        for seq in [1, u64::MAX, 2] {
+        for seq in [1, MAX_SEQ, 2] {
             let link = Link { chain: ChainId([255; 8]), seq, hash: [9; 32] };
             let last = Last { link, file: FileId { device: u64::MAX, inode: u64::MAX } };
             held.set_last(&last).unwrap();
             assert_eq!(held.last().unwrap(), Some(last));
         }
+        let link = Link { chain: ChainId([255; 8]), seq: u64::MAX, hash: [9; 32] };
+        held.set_last(&Last { link, file: FileId { device: 1, inode: 1 } }).unwrap();
+        assert_eq!(held.last().unwrap(), None);
         let beside = directory.path().join("audit.log.head");
         assert_eq!(std::fs::metadata(&beside).unwrap().len(), 256);
         std::fs::write(&beside, "{").unwrap();

@@ -18,6 +18,9 @@ use crate::did::Did;
 use crate::encoding::{hex, objects};
 use crate::secret::{NoRandomness, fill_random};
 
+/// The highest number of a line: what JSON's numbers hold everywhere (RFC 8259, section 6).
+pub(super) const MAX_SEQ: u64 = (1 << 53) - 1;
+
 /// The longest line, in bytes. Those that are written are much shorter.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
@@ -65,7 +68,8 @@ impl Link {
 /// What a line is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content<'a> {
-    Entry(&'a Entry),
+    /// Of the identity whose key it is about: several may write one log.
+    Entry(&'a Did, &'a Entry),
     /// The first line of a log, and what is before it in its file.
     Begin(&'a Did, Option<Torn>),
     /// The first line of each later file, where the line before is in another one; and what
@@ -147,7 +151,9 @@ impl<'a> Fields<'a> {
                 (CONTINUE, Self { did: Some(did), ..Self::of_torn(torn) })
             }
             Content::Torn(torn) => (TORN, Self::of_torn(Some(torn))),
-            Content::Entry(entry) => (entry.event.as_str(), Self::of_entry(entry)),
+            Content::Entry(did, entry) => {
+                (entry.event.as_str(), Self { did: Some(did), ..Self::of_entry(entry) })
+            }
         }
     }
 
@@ -254,6 +260,9 @@ impl Line {
             return Err(NoLine::Changed);
         }
         let read: Read = objects::from_slice(bytes).map_err(|_| NoLine::Changed)?;
+        if read.seq > MAX_SEQ {
+            return Err(NoLine::Changed);
+        }
         let (prev, link) = (read.prev, Link { chain: ChainId(read.chain), seq: read.seq, hash });
         Ok(Self { link, prev, read })
     }
@@ -290,6 +299,10 @@ mod tests {
         Link { chain: ChainId([0xab; 8]), seq: 16, hash: [0xcd; 32] }
     }
 
+    fn did() -> Did {
+        crate::key::Key::<crate::Software, crate::Unlocked>::from_seed(&[1; 32]).did().clone()
+    }
+
     fn full() -> Entry {
         let key = crate::key::Key::<crate::Software, crate::Unlocked>::from_seed(&[1; 32]);
         let bundle = crate::IdentityBundle::issue(key).unwrap();
@@ -307,7 +320,7 @@ mod tests {
     fn a_line_is_read_as_it_was_written_and_names_the_one_before() {
         let mut text = Vec::new();
         let written =
-            write(&mut text, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&full()));
+            write(&mut text, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&did(), &full()));
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
         let line = Line::parse(text.strip_suffix(b"\n").unwrap()).unwrap();
         assert_eq!(line.link, written);
@@ -323,6 +336,7 @@ mod tests {
             )
         );
         assert!(!shown.contains("a secret"), "{shown}");
+        assert_eq!(line.read.did.as_deref(), Some(did().as_str()));
         assert_eq!(line.read.context.as_deref(), full().context.as_deref());
         assert_eq!(line.read.uid, Some(rustix::process::getuid().as_raw()));
     }
@@ -330,7 +344,7 @@ mod tests {
     #[test]
     fn each_changed_byte_and_each_cut_is_known_by_the_line_alone() {
         let mut text = Vec::new();
-        write(&mut text, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&full()));
+        write(&mut text, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&did(), &full()));
         text.pop();
         for place in 0..text.len() {
             for change in [1, 0x20, 0x80] {
@@ -351,7 +365,7 @@ mod tests {
         let text = "\u{1}".repeat(5000);
         let entry = full().with_context(&text).with_client(&text);
         let mut line = Vec::new();
-        write(&mut line, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&entry));
+        write(&mut line, &link(), "2026-11-28T10:00:00.123Z", Content::Entry(&did(), &entry));
         assert!(line.len() < MAX_LINE / 2, "{}", line.len());
         let cut = full().with_context(&"é".repeat(5000));
         assert_eq!(cut.context.unwrap().len(), 1024);

@@ -62,6 +62,8 @@ impl Record {
     }
 
     fields! {
+        /// The DID whose key it is about.
+        did,
         /// `allowed`, `refused` or `failed`.
         result,
         /// Why it was refused or has failed.

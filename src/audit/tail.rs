@@ -1,7 +1,8 @@
 //! The end of a file: its last line, and what a writer left after it that was cut off.
 
 use super::error::AuditError;
-use super::line::{Line, Link, NoLine, START};
+use super::line::{Line, Link, NoLine};
+use super::remains::are_of_writers;
 use crate::file::appended::Appended;
 
 /// As far back as a line is looked for: several of the longest.
@@ -15,7 +16,7 @@ pub(super) enum Rest {
     LineEnd,
     /// What was not written to its end.
     Torn(Vec<u8>),
-    /// A line that was changed, or nothing of ours.
+    /// A line that was changed or put in, or nothing of ours.
     Damaged {
         ends_with_line: bool,
     },
@@ -50,7 +51,7 @@ impl Tail {
                     let rest = match bytes.get(end..).unwrap_or_default() {
                         [] if ends_with_line => Rest::Nothing,
                         [] => Rest::LineEnd,
-                        torn if is_of_writer(torn) => Rest::Torn(torn.to_vec()),
+                        torn if are_of_writers(torn, Some(&line.link)) => Rest::Torn(torn.to_vec()),
                         _ => break,
                     };
                     return Self { last: Some(line.link), rest };
@@ -63,7 +64,7 @@ impl Tail {
                 None if !is_all => break,
                 None if bytes.is_empty() => return Self { last: None, rest: Rest::Nothing },
                 // Not even its first line was written to its end.
-                None if !is_of_writer(bytes) => break,
+                None if !are_of_writers(bytes, None) => break,
                 None => return Self { last: None, rest: Rest::Torn(bytes.to_vec()) },
             }
         }
@@ -71,24 +72,21 @@ impl Tail {
     }
 }
 
-/// Whether it begins as a line does, as far as it goes: what a writer leaves, and no other
-/// file that was named by mistake.
-fn is_of_writer(bytes: &[u8]) -> bool {
-    bytes.iter().zip(START).all(|(byte, start)| byte == start)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::entry::{Entry, Event};
     use super::super::line::{ChainId, Content, write};
     use super::*;
+    use crate::encoding::hex;
 
     fn lines() -> (Vec<u8>, Link, Link) {
         let before = Link { chain: ChainId([1; 8]), seq: 3, hash: [2; 32] };
         let (mut text, entry) = (Vec::new(), Entry::allowed(Event::Sign));
+        let key = crate::key::Key::<crate::Software, crate::Unlocked>::from_seed(&[1; 32]);
+        let content = Content::Entry(key.did(), &entry);
         let at = "2026-11-28T10:00:00.123Z";
-        let one = write(&mut text, &before, at, Content::Entry(&entry));
-        let other = write(&mut text, &one, at, Content::Entry(&entry));
+        let one = write(&mut text, &before, at, content);
+        let other = write(&mut text, &one, at, content);
         (text, one, other)
     }
 
@@ -140,5 +138,41 @@ mod tests {
         let beside = [&lines().0, &b"hello"[..]].concat();
         let damaged = Tail { last: None, rest: Rest::Damaged { ends_with_line: false } };
         assert_eq!(Tail::of(&beside, true), damaged);
+    }
+
+    /// What was put in is not what a writer has left, however it is made to look.
+    #[test]
+    fn what_was_put_in_is_not_taken_for_a_line_that_was_cut_off() {
+        let (text, one, other) = lines();
+        let start = String::from_utf8(text[text.len() / 2..].to_vec()).unwrap();
+        let next = start.replacen("\"seq\":5", "\"seq\":6", 1);
+        let next = next.replace(&hex::encode(&one.hash), &hex::encode(&other.hash));
+        let cut = |at: usize| next[..at].to_owned();
+        let event = next.find("\"event\"").unwrap();
+        let (whole, of_other) = (next.rsplit_once(",\"hash\"").unwrap().0, start.clone());
+        let kept = |rest: &str| {
+            let tail = Tail::of(&[&text[..], rest.as_bytes()].concat(), true);
+            matches!(tail, Tail { last: Some(last), rest: Rest::Torn(_) } if last == other)
+        };
+        for rest in [cut(3), cut(9), cut(20), cut(60), cut(event + 12), whole.to_owned()] {
+            for end in ["", "\n", "\0\0", "\n{\"seq\":6,\"at\":\"20"] {
+                assert!(kept(&format!("{rest}{end}")), "{rest}{end}");
+            }
+        }
+        // JSON that is complete; a number, or a line before it, that is another; what is
+        // put before or after it.
+        for rest in [
+            format!("{whole}}}\n"),
+            format!("{whole}}}"),
+            format!("{whole}}}\0"),
+            format!("{{\"seq\":6}}\n{}", cut(60)),
+            format!("{}\n{{\"seq\":6,\"context\":\"x\"}}\n", cut(60)),
+            of_other[..event + 12].to_owned(),
+            "{\"seq\":99,\"at\":\"2026-11-28T10:00:00.123Z\",\"ch".to_owned(),
+            format!("\n{}", cut(60)),
+            "{\"seq\":6,\"context\":\"x".to_owned(),
+        ] {
+            assert!(!kept(&rest), "{rest}");
+        }
     }
 }

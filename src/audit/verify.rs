@@ -9,6 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::error::{AuditError, Fault};
 use super::head;
 use super::line::{BEGIN, Line, Link, MAX_LINE, NoLine, Torn};
+use super::remains::are_of_writers;
 use crate::file::io_error;
 
 /// A log that is as it was written, as far as the files go.
@@ -17,6 +18,9 @@ use crate::file::io_error;
 pub struct Verified {
     /// The DID that its first line names.
     pub did: Option<String>,
+    /// The DIDs whose keys its lines are about, in the order in which they come: several after
+    /// a rotation, or where several identities write one log.
+    pub dids: Vec<String>,
     /// Lines.
     pub lines: u64,
     /// What writers left that were cut off, and said so by who came next: file, line, bytes.
@@ -179,6 +183,7 @@ struct Walk<'c> {
     /// Where the line of the checkpoint was seen, or is known to be before the files.
     is_met: bool,
     did: Option<String>,
+    dids: Vec<String>,
     first: Option<Line>,
     last: Option<Link>,
     at: String,
@@ -223,6 +228,9 @@ impl Walk<'_> {
         // What was cut off at the end of a file that was left is none of the log, if the next
         // one goes on from the line before.
         if let Some((line, rest)) = self.rest.take() {
+            if !self.is_cut_off(&rest) {
+                return Ok(Some((line, Fault::Changed)));
+            }
             let fault = if rest.ends_with(b"\n") { Fault::Changed } else { Fault::CutOff };
             self.open_end = Some((line, fault));
             let bytes = u64::try_from(rest.len()).unwrap_or(u64::MAX);
@@ -242,7 +250,9 @@ impl Walk<'_> {
         let said = line.torn();
         match (&rest, said) {
             (None, None) => {}
-            (Some((begin, bytes)), Some(torn)) if torn == Torn::of(bytes) => {
+            (Some((begin, bytes)), Some(torn))
+                if torn == Torn::of(bytes) && self.is_cut_off(bytes) =>
+            {
                 let (path, line, bytes) = (path.to_owned(), *begin, torn.bytes);
                 self.torn.push(TornPlace { path, line, bytes });
             }
@@ -259,11 +269,20 @@ impl Walk<'_> {
             self.did.clone_from(&line.read.did);
             self.first = Some(line.clone());
         }
+        if let Some(did) = line.read.did.as_ref().filter(|did| !self.dids.contains(did)) {
+            self.dids.push(did.clone());
+        }
         self.lines += 1;
         self.open_end = None;
         self.last = Some(line.link);
         self.at.clone_from(&line.read.at);
         self.compare(line).map(|fault| (number, fault))
+    }
+
+    /// Whether it is what writers have left after the line before. It may be the end of a
+    /// file whose first line is in none of these.
+    fn is_cut_off(&self, rest: &[u8]) -> bool {
+        are_of_writers(rest, self.last.as_ref())
     }
 
     /// Whether a line is not the next one.
@@ -335,6 +354,7 @@ impl Walk<'_> {
         }
         Ok(Verified {
             did: self.did,
+            dids: self.dids,
             lines: self.lines,
             torn: self.torn,
             is_whole: first.is(BEGIN),

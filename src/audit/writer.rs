@@ -63,10 +63,11 @@ impl Writer {
     /// may be there all the same.
     pub(super) fn write(&mut self, entries: &[Entry]) -> Result<Link, AuditError> {
         let held = self.head.lock()?;
+        let did = self.log.did.clone();
         let Place { file, length, first: mut bytes, mut last } = self.log.follow(&held)?;
         let at = clock::rfc3339_millis(SystemTime::now());
         for entry in entries {
-            last = write(&mut bytes, &last, &at, Content::Entry(entry));
+            last = write(&mut bytes, &last, &at, Content::Entry(&did, entry));
         }
         if !bytes.is_empty() {
             file.append(&bytes)?;
@@ -103,10 +104,9 @@ impl Log {
         let mut known = held.last()?;
         if let Some(Current { file, length, last }) = self.current.take() {
             let in_place = FileId::at(&self.path)? == Some(file.id());
-            if in_place
-                && file.length()? == length
-                && known.is_none_or(|known| known.link == last && known.file == file.id())
-            {
+            let own = Last { link: last, file: file.id() };
+            known = Some(known.filter(|known| !is_older(known, &own, in_place)).unwrap_or(own));
+            if in_place && file.length()? == length && known == Some(own) {
                 return Ok(Place { file, length, first: Vec::new(), last });
             }
             if !in_place {
@@ -211,6 +211,15 @@ impl Log {
             (None, None, _) => return Err(AuditError::Damaged { path: path.to_owned() }),
         };
         Ok((bytes, last))
+    }
+}
+
+/// Whether a note is not about what this process has written last, nor about what others
+/// have written since: then it was changed, or put back.
+fn is_older(note: &Last, own: &Last, in_place: bool) -> bool {
+    match note.link.chain == own.link.chain {
+        true => note.link.seq < own.link.seq || (note.link.seq == own.link.seq && note != own),
+        false => in_place || note.file == own.file,
     }
 }
 

@@ -29,6 +29,13 @@ pub(crate) fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_jso
     Ok(value)
 }
 
+/// Whether it is the beginning of a JSON text, and no whole one.
+#[cfg_attr(not(feature = "audit"), allow(dead_code, reason = "for the audit log"))]
+pub(crate) fn is_cut_off(json: &[u8]) -> bool {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    serde::de::IgnoredAny::deserialize(&mut json).is_err_and(|error| error.is_eof())
+}
+
 /// As [`from_slice`].
 pub(crate) fn from_str<'de, T: Deserialize<'de>>(json: &'de str) -> serde_json::Result<T> {
     from_slice(json.as_bytes())

@@ -334,3 +334,33 @@ fn a_rotation_has_a_line_in_the_log_of_each_identity() {
         "{log}"
     );
 }
+
+/// A context that reads like other fields is one value.
+#[test]
+fn a_context_cannot_be_taken_for_other_fields_of_its_line() {
+    let home = logged();
+    let context = "pay@x  client boss  exe /usr/sbin/boss  uid 0  \"gid\" 0";
+    home.ok(&["sign", "--context", context], b"x");
+    let shown = home.ok(&["audit", "tail"], b"").out;
+    let line = shown.lines().last().unwrap();
+    let expected = r#"  for "pay@x  client boss  exe /usr/sbin/boss  uid 0  \"gid\" 0"  exe /"#;
+    assert!(line.contains(expected), "{line}");
+    home.ok(&["sign", "--context", CONTEXT], b"x");
+    let shown = home.ok(&["audit", "tail"], b"").out;
+    assert!(shown.lines().last().unwrap().contains(&format!("  for {CONTEXT}  exe /")), "{shown}");
+}
+
+#[test]
+fn a_log_of_two_identities_says_so() {
+    let (home, other) = (logged(), home());
+    home.ok(&["sign"], b"x");
+    let path = home.path("audit.log");
+    let config = other.read("icn.toml");
+    other.write("icn.toml", &format!("{config}\n[audit]\npath = \"{}\"\n", path.display()));
+    other.ok(&["sign"], b"x");
+    let shown = home.ok(&["audit", "verify"], b"").out;
+    assert!(shown.contains("the keys of 2 identities"), "{shown}");
+    for home in [&home, &other] {
+        assert!(shown.contains(home.show()["did"].as_str().unwrap()), "{shown}");
+    }
+}

@@ -106,7 +106,12 @@ fn a_line_that_is_written_anew_is_found_by_the_next_one() {
         let mut anew = lines.clone();
         anew[place].clear();
         let forged = entry(99);
-        write(&mut anew[place], &before, "2026-11-28T10:00:00.000Z", Content::Entry(&forged));
+        write(
+            &mut anew[place],
+            &before,
+            "2026-11-28T10:00:00.000Z",
+            Content::Entry(home.did(), &forged),
+        );
         let (_, line, fault) = fault(with(&home, &anew));
         let number = u64::try_from(place).unwrap() + 2;
         assert_eq!((line, fault), (number, Fault::NotContinued { number }));
@@ -118,7 +123,8 @@ fn what_is_no_log_is_refused_in_its_first_line() {
     let home = Home::new();
     for (text, fault_of) in [
         ("hello\n", Fault::Changed),
-        ("hello", Fault::CutOff),
+        ("hello", Fault::Changed),
+        ("{\"seq\":1", Fault::CutOff),
         ("{\"seq\":1}\n{\"seq\":2}\n", Fault::Changed),
     ] {
         std::fs::write(home.path(), text).unwrap();

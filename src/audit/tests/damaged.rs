@@ -114,3 +114,86 @@ fn a_note_that_is_damaged_or_old_does_no_harm() {
     assert_eq!(home.open().append(entry(1)).unwrap(), 7);
     home.verify().unwrap();
 }
+
+/// A beginning of a line can be what a writer has left; a text that is complete is not, and
+/// who goes on does not make it one.
+#[test]
+fn what_was_put_in_at_the_end_is_found_before_and_after_somebody_goes_on() {
+    let forged =
+        "{\"seq\":5,\"event\":\"sign\",\"result\":\"allowed\",\"context\":\"pay@forged\"}\n";
+    let home = Home::with_lines(3);
+    let whole = home.lines().concat();
+    let other = "{\"seq\":99,\"at\":\"2026-11-28T10:00:00.123Z\",\"context\":\"pay@for";
+    for put_in in [
+        forged,
+        forged.trim_end(),
+        other,
+        "{\"seq\":5,\"context\":\"pay",
+        "{\"seq\":5}\n{\"seq\":5",
+    ] {
+        std::fs::write(home.path(), [&whole, put_in.as_bytes()].concat()).unwrap();
+        assert_eq!((fault(home.verify_alone()).1, fault(home.verify()).1), (5, 5), "{put_in}");
+        home.append(1);
+        assert_eq!((fault(home.verify_alone()).1, fault(home.verify()).1), (5, 5), "{put_in}");
+        // At the end of a file that was left.
+        std::fs::write(home.path(), [&whole, put_in.as_bytes()].concat()).unwrap();
+        std::fs::rename(home.path(), home.beside("old.log")).unwrap();
+        home.append(1);
+        let files = [home.beside("old.log"), home.path()];
+        assert_eq!(fault(verify(&files, None)).1, 5, "{put_in}");
+        std::fs::remove_file(home.path()).unwrap();
+        std::fs::rename(home.beside("old.log"), home.path()).unwrap();
+        std::fs::write(home.path(), &whole).unwrap();
+    }
+}
+
+/// Who writes all the time knows what was last, whatever lies beside the log.
+#[test]
+fn an_end_that_was_cut_off_with_its_note_is_known_to_who_has_written_it() {
+    for rename in [false, true] {
+        let home = Home::with_lines(0);
+        let log = home.open();
+        for number in 0..5 {
+            log.append(entry(number)).unwrap();
+        }
+        let lines = home.lines();
+        std::fs::write(home.path(), lines[..4].concat()).unwrap();
+        std::fs::remove_file(home.beside("audit.log.head")).unwrap();
+        if rename {
+            std::fs::rename(home.path(), home.beside("old.log")).unwrap();
+        }
+        assert_eq!(log.append(entry(9)).unwrap(), 8, "line 7 says that it goes on after line 6");
+        let files = [home.beside("old.log"), home.path()];
+        let files = if rename { &files[..] } else { &files[1..] };
+        assert_eq!(fault(verify(files, None)).2, Fault::Missing { first: 5, last: 6 });
+    }
+}
+
+#[test]
+fn a_note_of_a_line_that_cannot_be_does_no_harm() {
+    let home = Home::with_lines(2);
+    let log = home.open();
+    log.append(entry(1)).unwrap();
+    let head = home.beside("audit.log.head");
+    let note = std::fs::read_to_string(&head).unwrap();
+    let high = note.replace("\"seq\":4", "\"seq\":18446744073709551615");
+    assert_ne!(note, high);
+    for (log, seq) in [(log, 5), (home.open(), 6)] {
+        std::fs::write(&head, &high[..256]).unwrap();
+        assert_eq!(log.append(entry(1)).unwrap(), seq);
+    }
+    home.verify().unwrap();
+}
+
+/// Each line says whose key it is about.
+#[test]
+fn two_identities_that_write_one_log_are_told_apart() {
+    let (home, other) = (Home::with_lines(1), Home::new());
+    AuditLog::open(home.path(), other.did()).unwrap().append(entry(1)).unwrap();
+    home.append(1);
+    let dids = [home.did().as_str(), other.did().as_str()];
+    assert_eq!(home.verify().unwrap().dids, dids);
+    let records = tail(&home.path(), 9).unwrap();
+    let named: Vec<_> = records.iter().map(|record| record.did().unwrap()).collect();
+    assert_eq!(named, [dids[0], dids[0], dids[1], dids[0]]);
+}

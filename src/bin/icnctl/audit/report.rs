@@ -27,6 +27,7 @@ pub(super) fn valid(
             json!({
                 "valid": true,
                 "did": verified.did,
+                "dids": verified.dids,
                 "chain": verified.chain(),
                 "files": files,
                 "lines": verified.lines,
@@ -46,6 +47,16 @@ pub(super) fn valid(
                 verified.last(),
                 one_line(verified.last_at())
             );
+            if let [_, _, ..] = &verified.dids[..] {
+                let _ = writeln!(
+                    text,
+                    "its lines are about the keys of {} identities:",
+                    verified.dids.len()
+                );
+                for did in &verified.dids {
+                    let _ = writeln!(text, "    {}", one_line(did));
+                }
+            }
             for torn in &verified.torn {
                 let path = torn.path.display().to_string();
                 let (path, line, bytes) = (one_line(&path), torn.line, torn.bytes);
@@ -103,6 +114,7 @@ pub(super) fn as_json(record: &Record) -> Value {
         "seq": record.seq(),
         "at": record.at(),
         "event": record.event(),
+        "did": record.did(),
         "result": record.result(),
         "reason": record.reason(),
         "request": record.request(),
@@ -142,7 +154,7 @@ pub(super) fn as_text(record: &Record) -> String {
     for (name, value) in named {
         if let Some(value) = value {
             // A string takes everything.
-            let _ = write!(text, "  {name}{}", one_line(value));
+            let _ = write!(text, "  {name}{}", quoted(value));
         }
     }
     for (name, value) in numbers {
@@ -152,4 +164,15 @@ pub(super) fn as_text(record: &Record) -> String {
     }
     text.push('\n');
     text
+}
+
+/// In quotes, where it could be taken for several values: a context or a program can be
+/// called `x  uid 0`.
+fn quoted(value: &str) -> String {
+    let is_one = |character: char| !character.is_whitespace() && !"\"\\".contains(character);
+    if !value.is_empty() && value.chars().all(is_one) {
+        return one_line(value);
+    }
+    let value = value.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", one_line(&value))
 }
