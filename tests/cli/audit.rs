@@ -341,12 +341,12 @@ fn a_context_cannot_be_taken_for_other_fields_of_its_line() {
     let home = logged();
     let context = "pay@x  client boss  exe /usr/sbin/boss  uid 0  \"gid\" 0";
     home.ok(&["sign", "--context", context], b"x");
-    let shown = home.ok(&["audit", "tail"], b"").out;
+    let shown = home.ok(&["audit", "tail"], b"");
     let line = shown.lines().last().unwrap();
     let expected = r#"  for "pay@x  client boss  exe /usr/sbin/boss  uid 0  \"gid\" 0"  exe /"#;
     assert!(line.contains(expected), "{line}");
     home.ok(&["sign", "--context", CONTEXT], b"x");
-    let shown = home.ok(&["audit", "tail"], b"").out;
+    let shown = home.ok(&["audit", "tail"], b"");
     assert!(shown.lines().last().unwrap().contains(&format!("  for {CONTEXT}  exe /")), "{shown}");
 }
 
@@ -358,7 +358,7 @@ fn a_log_of_two_identities_says_so() {
     let config = other.read("icn.toml");
     other.write("icn.toml", &format!("{config}\n[audit]\npath = \"{}\"\n", path.display()));
     other.ok(&["sign"], b"x");
-    let shown = home.ok(&["audit", "verify"], b"").out;
+    let shown = home.ok(&["audit", "verify"], b"");
     assert!(shown.contains("the keys of 2 identities"), "{shown}");
     for home in [&home, &other] {
         assert!(shown.contains(home.show()["did"].as_str().unwrap()), "{shown}");
