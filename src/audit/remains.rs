@@ -12,7 +12,7 @@ use crate::encoding::{hex, objects};
 /// not known what was before them.
 pub(super) fn are_of_writers(bytes: &[u8], after: Option<&Link>) -> bool {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let next = after.map(|after| Next::after(after));
+    let next = after.map(Next::after);
     bytes.split(|byte| *byte == b'\n').all(|part| {
         // A disk that lost power can have zeros where something was to be written.
         let end = part.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
