@@ -6,6 +6,8 @@
 
 mod challenge;
 #[cfg(feature = "keystore")]
+mod place;
+#[cfg(feature = "keystore")]
 mod policy;
 mod problem;
 #[cfg(feature = "keystore")]
@@ -14,6 +16,8 @@ mod request;
 mod reserved;
 
 pub use self::challenge::{prove, verify_key, verify_proof};
+#[cfg(feature = "keystore")]
+pub use self::place::SocketPlace;
 #[cfg(feature = "keystore")]
 pub use self::policy::{Call, Client, Denied, Policy};
 pub use self::problem::ProblemCode;

@@ -22,8 +22,10 @@ pub enum Event {
     Unlock,
     /// The keys were dropped.
     Lock,
-    /// It was looked whether the key is there: a challenge was signed.
+    /// It was looked whether the key is there: a challenge of our own was signed.
     Verify,
+    /// It was shown to a client that the key is there: its challenge was signed.
+    Challenge,
     /// A message was signed for a context.
     Sign,
     /// Bytes were signed as they are.
@@ -61,6 +63,7 @@ impl Event {
             Self::Unlock => "unlock",
             Self::Lock => "lock",
             Self::Verify => "verify",
+            Self::Challenge => "challenge",
             Self::Sign => "sign",
             Self::SignRaw => "sign-raw",
             Self::Decrypt => "decrypt",
@@ -157,6 +160,7 @@ pub struct Entry {
     pub(super) context: Option<String>,
     pub(super) message: Option<MessageTag>,
     pub(super) length: Option<u64>,
+    pub(super) count: Option<u64>,
 }
 
 impl Entry {
@@ -187,6 +191,7 @@ impl Entry {
             context: None,
             message: None,
             length: None,
+            count: None,
         }
     }
 
@@ -218,6 +223,12 @@ impl Entry {
     /// and never the message.
     pub const fn with_message(mut self, tag: MessageTag) -> Self {
         self.message = Some(tag);
+        self
+    }
+
+    /// For so many at once, of which none has a line of its own.
+    pub const fn with_count(mut self, count: u64) -> Self {
+        self.count = Some(count);
         self
     }
 

@@ -136,6 +136,8 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     did: Option<&'a Did>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
@@ -180,6 +182,7 @@ impl<'a> Fields<'a> {
             context: entry.context.as_deref(),
             message: entry.message.map(|tag| tag.to_string()),
             length: entry.length,
+            count: entry.count,
             ..Self::default()
         }
     }

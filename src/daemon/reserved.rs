@@ -16,6 +16,9 @@ pub enum ReservedForm {
     /// What a side of a TLS 1.3 handshake signs (RFC 8446, section 4.4.3), or an exported
     /// authenticator (RFC 9261).
     Tls,
+    /// 32 or 64 bytes, as bare digests are: a certificate's, by which older versions of ICN bind
+    /// a TLS key, and those of a document, by which its Data Integrity proof is made.
+    Digest,
     /// What a user of SSH signs to log in (RFC 4252, sections 7 and 9, and OpenSSH's
     /// host-bound form).
     SshLogin,
@@ -27,6 +30,7 @@ impl fmt::Display for ReservedForm {
             Self::Statement => "a statement of this library",
             Self::SshSignature => "a signature for a context (SSHSIG)",
             Self::Tls => "the signature of a TLS 1.3 handshake",
+            Self::Digest => "a bare digest, as of a certificate or a DID document",
             Self::SshLogin => "the signature of an SSH login",
         })
     }
@@ -47,8 +51,10 @@ pub fn reserved_form(message: &[u8]) -> Option<ReservedForm> {
         Some(ReservedForm::SshSignature)
     } else if message.starts_with(&TLS) {
         Some(ReservedForm::Tls)
+    } else if is_ssh_login(message) {
+        Some(ReservedForm::SshLogin)
     } else {
-        is_ssh_login(message).then_some(ReservedForm::SshLogin)
+        matches!(message.len(), 32 | 64).then_some(ReservedForm::Digest)
     }
 }
 
@@ -147,6 +153,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_long_as_a_digest_is_reserved_whatever_it_is() {
+        for length in 0..200 {
+            let form = [32, 64].contains(&length).then_some(ReservedForm::Digest);
+            assert_eq!(reserved_form(&vec![7; length]), form, "{length}");
+        }
+    }
+
+    #[test]
     fn an_ssh_login_is_reserved_to_the_last_byte_and_nothing_near_it() {
         let key: &[u8] = &string(b"ssh-ed25519");
         let pair: &[&[u8]] = &[b"ssh-ed25519", key];
@@ -165,7 +179,7 @@ mod tests {
             // One byte more or less is no login: no server builds it.
             let longer = [&message[..], b"\0"].concat();
             assert_eq!(reserved_form(&longer), None);
-            for end in 0..message.len() {
+            for end in (0..message.len()).filter(|end| ![32, 64].contains(end)) {
                 assert_eq!(reserved_form(&message[..end]), None, "{end}");
             }
         }
@@ -181,6 +195,6 @@ mod tests {
         assert_eq!(reserved_form(&other), None);
         assert_eq!(reserved_form(&login(b"password", Some(0), &[b"secret"])), None);
         // A length that is longer than all there is.
-        assert_eq!(reserved_form(&[0xff; 64]), None);
+        assert_eq!(reserved_form(&[0xff; 65]), None);
     }
 }

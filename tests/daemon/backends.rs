@@ -90,7 +90,7 @@ fn serves(node: &Node, credential: &str) {
         "sign allowed",
         "sign allowed",
         "sign-raw allowed",
-        "verify allowed",
+        "challenge allowed",
         "decrypt allowed",
         "lock allowed",
         "sign refused",
@@ -178,8 +178,11 @@ fn a_wrong_pin_is_sent_once_and_the_daemon_ends_with_77() {
         let (code, said) = node.fails();
         assert_eq!(code, 77, "{said}");
         assert!(said.contains("  try: ") && !said.contains("not the right one"), "{said}");
+        // What a person can do, and nothing of the library.
+        assert!(!said.contains("HomeOptions"), "{said}");
     }
     assert_eq!(logins(), before + 1, "sent once");
+    assert!(node.fails().1.contains("--retry-pin"));
     assert!(!node.socket().exists());
     let audit = node.audit();
     let last = audit.last().unwrap();

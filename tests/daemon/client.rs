@@ -55,8 +55,12 @@ fn the_client_of_the_library_is_served_by_the_daemon() {
     let refused = identity.sign_for("login", b"x").unwrap_err();
     assert_eq!(code(&refused), Some(ProblemCode::ContextNotAllowed));
     assert!(refused.problem().unwrap().request.is_some() && refused.help().is_some());
-    let refused = identity.sign_raw(&[b' '; 64]).unwrap_err();
-    assert_eq!(code(&refused), Some(ProblemCode::ReservedMessage));
+    for reserved in [[b' '; 64], [7; 64]] {
+        let refused = identity.sign_raw(&reserved).unwrap_err();
+        assert_eq!(code(&refused), Some(ProblemCode::ReservedMessage));
+    }
+    let refused = icn_identity::Error::from(signer.sign(&[7; 32]).unwrap_err());
+    assert!(refused.help().unwrap().contains("sign the message itself"), "{refused:?}");
 
     let status = identity.status().unwrap();
     assert!(!status.is_locked && status.client == "tests", "{status:?}");

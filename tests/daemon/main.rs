@@ -6,11 +6,14 @@ mod backends;
 mod checkpoint;
 mod client;
 mod curl;
+mod decided;
+mod fair;
 mod hostile;
 mod killed;
 mod load;
 mod monitor;
 mod node;
+mod place;
 mod policy;
 mod process;
 #[allow(dead_code, reason = "what only programs of their own are scanned for")]

@@ -2,8 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 use support::softhsm::{PIN, SoftHsm};
 use support::swtpm::Swtpm;
@@ -29,7 +30,7 @@ fn monitored_with(node: &Node, lines: &str) -> (Daemon, SocketAddr) {
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -186,4 +187,75 @@ fn the_tries_of_a_pin_are_looked_at_from_time_to_time() {
         assert!(start.elapsed() < PATIENCE, "{}", left());
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+/// Programs of this machine that connect and say nothing keep no probe out.
+#[test]
+fn who_is_idle_makes_room_for_a_probe_and_is_closed_soon() {
+    let node = Node::age();
+    let (_daemon, address) = monitored(&node);
+    let mut idle: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for _ in 0..5 {
+        assert_eq!(get(address, "/livez"), (200, "alive\n".to_owned()));
+    }
+    let start = Instant::now();
+    for stream in &mut idle {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // Closed, or told that it was too slow.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+/// A page of the web whose name was made to lead here is told nothing.
+#[test]
+fn it_is_read_by_the_names_of_this_machine_alone() {
+    let node = Node::age();
+    let (_daemon, address) = monitored(&node);
+    let port = address.port();
+    let asked = |head: String| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let by = |host: &str| asked(format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]:9464", &address.to_string()] {
+        assert_eq!(by(host), "200", "{host}");
+    }
+    for host in ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "192.0.2.1", "", "@"]
+    {
+        assert!(["421", "400"].contains(&by(host).as_str()), "{host}");
+    }
+    let absolute =
+        format!("GET http://evil.example:{port}/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(asked(absolute), "421");
+    // What is older than that field.
+    assert_eq!(asked("GET /livez HTTP/1.0\r\n\r\n".to_owned()), "200");
+}
+
+/// Nobody takes the new configuration to be in force when it is not.
+#[test]
+fn a_reload_that_failed_is_told_everywhere_and_one_that_did_not_ends_that() {
+    let node = Node::age();
+    let (mut daemon, address) = monitored(&node);
+    let is_failed = || value(&get(address, "/metrics").1, "icnd_config_reload_failed") > 0.5;
+    assert!(!is_failed());
+    let good = node.home.read("icn.toml");
+    node.home.write("icn.toml", &format!("{good}\n[broken\n"));
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_line(|line| {
+        line.starts_with("STATUS=") && line.contains("the new one was not read")
+    });
+    assert!(is_failed());
+    let last = node.audit().pop().unwrap();
+    assert_eq!((&last["event"], &last["result"]), (&json!("reload"), &json!("failed")), "{last}");
+    node.home.write("icn.toml", &good);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("STATUS=serves");
+    assert!(!is_failed());
+    let last = node.audit().pop().unwrap();
+    assert_eq!((&last["event"], &last["result"]), (&json!("reload"), &json!("allowed")), "{last}");
 }

@@ -107,15 +107,36 @@ impl Node {
     }
 
     pub(crate) fn start_by(&self, command: &mut Command) -> Daemon {
+        let mut daemon = self.begin(command);
+        daemon.wait_for("READY=1");
+        daemon
+    }
+
+    /// Not ready yet: it is sent a signal when such a line is in its audit log.
+    pub(crate) fn start_signalled(
+        &self,
+        when: impl Fn(&Value) -> bool,
+        signal: rustix::process::Signal,
+    ) -> Daemon {
+        let daemon = self.begin(&mut self.command());
+        let start = Instant::now();
+        let is_there = || self.home.path("audit.log").exists() && self.audit().iter().any(&when);
+        while !is_there() {
+            assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        daemon.signal(signal);
+        daemon
+    }
+
+    fn begin(&self, command: &mut Command) -> Daemon {
         let told = tempfile::tempdir().unwrap();
         let notify = UnixDatagram::bind(told.path().join("notify")).unwrap();
         notify.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let log = self.home.beside("log");
         command.env("NOTIFY_SOCKET", told.path().join("notify"));
         let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
-        let mut daemon = Daemon { child, socket: self.socket(), log, notify, _told: told };
-        daemon.wait_for("READY=1");
-        daemon
+        Daemon { child, socket: self.socket(), log, notify, _told: told }
     }
 
     /// It ends by itself; gives its exit code and what it said.
@@ -197,17 +218,23 @@ impl Daemon {
     /// What it tells its service manager.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, state: &str) {
+        self.wait_for_line(|line| line == state);
+    }
+
+    /// The same, of a line that is known by part of it.
+    #[track_caller]
+    pub(crate) fn wait_for_line(&mut self, is_it: impl Fn(&str) -> bool) {
         let start = Instant::now();
         let mut told = [0; 1024];
         loop {
             if let Ok(length) = self.notify.recv(&mut told)
-                && String::from_utf8_lossy(&told[..length]).lines().any(|line| line == state)
+                && String::from_utf8_lossy(&told[..length]).lines().any(&is_it)
             {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", self.log());
-            assert!(start.elapsed() < PATIENCE, "no {state}: {}", self.log());
+            assert!(start.elapsed() < PATIENCE, "not told: {}", self.log());
         }
     }
 

@@ -112,6 +112,8 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     Answer::parse(&answer).ok();
     assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
     assert!(!node.socket().exists());
+    // Whoever reads a number there ends no other process.
+    assert_eq!(node.home.read("icnd.lock"), "");
     drop(idle);
     assert_eq!(node.audit().last().unwrap()["event"], "stop");
 }

@@ -57,12 +57,13 @@ pub(crate) struct Asked {
     pub(crate) peer: Arc<Peer>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) request: RequestId,
+    /// Until then it is answered.
+    pub(crate) deadline: tokio::time::Instant,
 }
 
 impl Asked {
     fn line(&self, event: Event, rule: &ClientRule) -> Line {
-        let requester = self.peer.requester.clone();
-        Line::new(event, self.request, self.peer.uid, requester).with_client(&rule.name)
+        Line::new(event, self.request, self.peer.clone()).with_client(&rule.name)
     }
 }
 
@@ -143,7 +144,7 @@ async fn challenge(
     body: Bytes,
 ) -> Answer {
     let nonce = parse_challenge(&body).map_err(Problem::malformed)?;
-    let line = door.permit(&asked, Event::Verify, &Call::Public).await?;
+    let line = door.permit(&asked, Event::Challenge, &Call::Public).await?;
     let open = door.key(&line).await?;
     let uid = asked.peer.uid;
     let line = line.with_message(open.audit_key.tag(&MessageHash::of(&nonce)));
@@ -226,10 +227,9 @@ async fn lock(
 ) -> Answer {
     parse_lock(&body).map_err(Problem::malformed)?;
     let line = door.permit(&asked, Event::Lock, &Call::Admin).await?;
-    door.record(line.entry(crate::line::Outcome::Allowed)).await?;
-    if !door.lock().await {
-        return Err(Problem::internal("the key is still at work, and is gone when it has ended"));
-    }
+    // Begun, it is done, whoever waits for it: the line says that it was.
+    let locked = tokio::spawn(async move { door.lock_for(&line).await }).await;
+    locked.unwrap_or_else(|_| Err(Problem::internal("the key was not closed")))?;
     Ok(json_of(&json!({ "state": "locked" })))
 }
 
@@ -243,7 +243,8 @@ async fn unlock(
     let line = door.permit(&asked, Event::Unlock, &Call::Admin).await?;
     let source = credential::of_request(request?);
     // Whoever does not wait for the end finds it unlocked: what was sent is used.
-    let unlocked = tokio::spawn(async move { door.unlock(source, &line).await }).await;
+    let deadline = asked.deadline;
+    let unlocked = tokio::spawn(async move { door.unlock(source, &line, deadline).await }).await;
     unlocked.unwrap_or_else(|_| Err(Problem::internal("the identity was not opened")))?;
     let mut response = json_of(&json!({ "state": "unlocked" }));
     // What was read of the connection goes away with it.

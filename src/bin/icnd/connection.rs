@@ -14,6 +14,11 @@ use tokio::sync::Notify;
 
 /// In this time the head of a request comes, from its first byte on.
 const HEAD: Duration = Duration::from_secs(5);
+/// Of who is no client: from the connection on.
+const HEAD_OF_STRANGER: Duration = Duration::from_secs(1);
+/// Connections of all who are no clients, and of one of them.
+pub(crate) const STRANGERS: usize = 64;
+const OF_A_STRANGER: usize = 8;
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +27,25 @@ enum State {
     Idle(Instant),
     /// Since then the head of a request is coming.
     Head(Instant),
-    /// A request is under way.
+    /// Since then its body is coming.
+    Body(Instant),
+    /// A request is under way, which is there whole.
     Busy,
 }
 
 /// What is known of one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    is_client: bool,
     state: Mutex<State>,
     /// It has to make room.
     pub(crate) close: Notify,
 }
 
 impl Watch {
-    fn new() -> Self {
-        Self { state: Mutex::new(State::Idle(Instant::now())), close: Notify::new() }
+    fn new(is_client: bool) -> Self {
+        let state = Mutex::new(State::Idle(Instant::now()));
+        Self { is_client, state, close: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -50,7 +59,13 @@ impl Watch {
         }
     }
 
+    /// The head of a request is there.
     pub(crate) fn begins(&self) {
+        *self.state() = State::Body(Instant::now());
+    }
+
+    /// All of it is.
+    pub(crate) fn is_whole(&self) {
         *self.state() = State::Busy;
     }
 
@@ -58,72 +73,149 @@ impl Watch {
         *self.state() = State::Idle(Instant::now());
     }
 
+    /// Whether the connection was that of a client when it began.
+    pub(crate) const fn is_client(&self) -> bool {
+        self.is_client
+    }
+
     /// Whether the head of a request has taken too long.
     pub(crate) fn is_late(&self) -> bool {
-        matches!(*self.state(), State::Head(since) if since.elapsed() > HEAD)
+        match *self.state() {
+            State::Idle(since) | State::Head(since) if !self.is_client => {
+                since.elapsed() > HEAD_OF_STRANGER
+            }
+            State::Head(since) => since.elapsed() > HEAD,
+            _ => false,
+        }
     }
 }
 
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Connections {
+    /// Of clients.
     most: usize,
-    all: Mutex<(u64, HashMap<u64, Arc<Watch>>)>,
+    all: Mutex<All>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    next: u64,
+    clients: Group,
+    strangers: Group,
+}
+
+/// Connections by user.
+#[derive(Debug, Default)]
+struct Group {
+    count: usize,
+    users: HashMap<u32, HashMap<u64, Arc<Watch>>>,
 }
 
 /// One of them, for as long as it is there.
 #[derive(Debug)]
 pub(crate) struct Entered {
     all: Arc<Connections>,
+    uid: u32,
     number: u64,
     pub(crate) watch: Arc<Watch>,
 }
 
 impl Connections {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, all: Mutex::new((0, HashMap::new())) })
+        Arc::new(Self { most, all: Mutex::default() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<Watch>>)> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more; `None` if there are as many as there may be, and all of them are at work.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Entered> {
+    /// One more of this user; `None` if there are as many as there may be, and none that makes
+    /// room for it. Who is no client takes no room from clients.
+    pub(crate) fn enter(self: &Arc<Self>, uid: u32, is_client: bool) -> Option<Entered> {
         let mut all = self.lock();
-        if all.1.len() >= self.most && !make_room(&mut all.1) {
+        let number = all.next;
+        let group = if is_client { &mut all.clients } else { &mut all.strangers };
+        let has_room = match is_client {
+            true => group.count < self.most || group.make_room_for(uid),
+            // Who keeps connecting is to cost as little as can be.
+            false => group.count < STRANGERS && group.count_of(uid) < OF_A_STRANGER,
+        };
+        if !has_room {
             return None;
         }
-        let (number, watch) = (all.0, Arc::new(Watch::new()));
-        all.0 += 1;
-        all.1.insert(number, watch.clone());
-        Some(Entered { all: self.clone(), number, watch })
+        let watch = Arc::new(Watch::new(is_client));
+        group.users.entry(uid).or_default().insert(number, watch.clone());
+        group.count += 1;
+        all.next += 1;
+        Some(Entered { all: self.clone(), uid, number, watch })
     }
 
     /// Ends one that does nothing; whether there was one.
     pub(crate) fn make_room(&self) -> bool {
-        make_room(&mut self.lock().1)
+        let mut all = self.lock();
+        all.strangers.make_room() || all.clients.make_room()
     }
 }
 
-/// The one that has been idle for longest; or else the one whose head is slowest.
-fn make_room(all: &mut HashMap<u64, Arc<Watch>>) -> bool {
-    let rank = |watch: &Watch| match *watch.state() {
-        State::Idle(since) => Some((0, since)),
-        State::Head(since) => Some((1, since)),
-        State::Busy => None,
-    };
-    let ranked = all.iter().filter_map(|(number, watch)| Some((rank(watch)?, *number)));
-    let Some((_, number)) = ranked.min() else { return false };
-    if let Some(watch) = all.remove(&number) {
-        watch.close.notify_one();
+impl Group {
+    fn count_of(&self, uid: u32) -> usize {
+        self.users.get(&uid).map_or(0, HashMap::len)
     }
-    true
+
+    /// Of those who have more connections than this user, who has most; else its own.
+    fn make_room_for(&mut self, uid: u32) -> bool {
+        let own = self.count_of(uid);
+        let mut users = self.by_count();
+        users.retain(|(count, _)| *count > own);
+        users.into_iter().any(|(_, user)| self.close_one_of(user)) || self.close_one_of(uid)
+    }
+
+    fn make_room(&mut self) -> bool {
+        self.by_count().into_iter().any(|(_, user)| self.close_one_of(user))
+    }
+
+    /// Who has most comes first.
+    fn by_count(&self) -> Vec<(usize, u32)> {
+        let mut users: Vec<_> = self.users.iter().map(|(uid, own)| (own.len(), *uid)).collect();
+        users.sort_unstable_by(|one, other| other.cmp(one));
+        users
+    }
+
+    /// The one that has been idle for longest; or else the one whose head, or whose body, is
+    /// slowest. Whether there was one.
+    fn close_one_of(&mut self, uid: u32) -> bool {
+        let Some(own) = self.users.get(&uid) else { return false };
+        let rank = |watch: &Watch| match *watch.state() {
+            State::Idle(since) => Some((0, since)),
+            State::Head(since) => Some((1, since)),
+            State::Body(since) => Some((2, since)),
+            State::Busy => None,
+        };
+        let ranked = own.iter().filter_map(|(number, watch)| Some((rank(watch)?, *number)));
+        let Some((_, number)) = ranked.min() else { return false };
+        if let Some(watch) = self.remove(uid, number) {
+            watch.close.notify_one();
+        }
+        true
+    }
+
+    fn remove(&mut self, uid: u32, number: u64) -> Option<Arc<Watch>> {
+        let own = self.users.get_mut(&uid)?;
+        let watch = own.remove(&number)?;
+        if own.is_empty() {
+            self.users.remove(&uid);
+        }
+        self.count -= 1;
+        Some(watch)
+    }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.all.lock().1.remove(&self.number);
+        let mut all = self.all.lock();
+        let group = if self.watch.is_client { &mut all.clients } else { &mut all.strangers };
+        group.remove(self.uid, self.number);
     }
 }
 
@@ -171,27 +263,77 @@ impl AsyncWrite for Watched {
 mod tests {
     use super::*;
 
+    fn is_there(all: &Connections, entered: &Entered) -> bool {
+        let all = all.lock();
+        let groups = [&all.clients, &all.strangers];
+        let own = groups.into_iter().filter_map(|group| group.users.get(&entered.uid));
+        own.into_iter().any(|own| own.contains_key(&entered.number))
+    }
+
     #[test]
     fn the_one_that_is_idle_for_longest_makes_room_and_none_that_is_at_work() {
         let all = Connections::new(3);
-        let [first, second, third] = std::array::from_fn(|_| all.enter().unwrap());
-        first.watch.begins();
+        let [first, second, third] = std::array::from_fn(|_| all.enter(1, true).unwrap());
+        first.watch.is_whole();
         second.watch.has_read();
         // Idle goes before slow, and slow before nobody.
-        let fourth = all.enter().unwrap();
-        assert!(!all.lock().1.contains_key(&third.number));
+        let fourth = all.enter(1, true).unwrap();
+        assert!(!is_there(&all, &third));
         fourth.watch.begins();
-        let fifth = all.enter().unwrap();
-        assert!(!all.lock().1.contains_key(&second.number));
-        fifth.watch.begins();
-        assert!(all.enter().is_none(), "all are at work");
+        let fifth = all.enter(1, true).unwrap();
+        assert!(!is_there(&all, &second));
+        fifth.watch.is_whole();
+        // Whose body does not come is not at work.
+        let sixth = all.enter(1, true).unwrap();
+        assert!(!is_there(&all, &fourth));
+        sixth.watch.is_whole();
+        assert!(all.enter(1, true).is_none(), "all are at work");
         first.watch.has_answered();
-        let sixth = all.enter().unwrap();
-        assert!(!all.lock().1.contains_key(&first.number));
+        let seventh = all.enter(1, true).unwrap();
+        assert!(!is_there(&all, &first));
         // Whoever had to go takes nobody with it.
-        drop((first, second, third));
-        assert_eq!(all.lock().1.len(), 3);
-        drop((fourth, fifth, sixth));
-        assert_eq!(all.lock().1.len(), 0);
+        drop((first, second, third, fourth));
+        assert_eq!(all.lock().clients.count, 3);
+        drop((fifth, sixth, seventh));
+        assert_eq!(all.lock().clients.count, 0);
+        assert!(all.lock().clients.users.is_empty());
+    }
+
+    #[test]
+    fn who_has_most_connections_makes_room_for_who_has_fewer() {
+        let all = Connections::new(10);
+        let of_one = |state: fn(&Watch)| {
+            let entered = all.enter(1, true).unwrap();
+            state(&entered.watch);
+            entered
+        };
+        let theirs: Vec<_> = (0..10).map(|_| of_one(Watch::begins)).collect();
+        let own: Vec<_> = (0..5).map(|_| all.enter(2, true).unwrap()).collect();
+        let left = |entered: &[Entered]| entered.iter().filter(|it| is_there(&all, it)).count();
+        assert_eq!((left(&theirs), left(&own)), (5, 5));
+        // From now on each makes room for itself.
+        let more: Vec<_> = (0..20).map(|_| of_one(Watch::begins)).collect();
+        assert_eq!((left(&theirs) + left(&more), left(&own)), (5, 5));
+        // Who is at work is left alone, however many they are.
+        let all = Connections::new(4);
+        let busy: Vec<_> = (0..4).map(|_| all.enter(1, true).unwrap()).collect();
+        busy.iter().for_each(|entered| entered.watch.is_whole());
+        assert!(all.enter(2, true).is_none());
+    }
+
+    #[test]
+    fn who_is_no_client_takes_no_room_from_clients() {
+        let all = Connections::new(2);
+        let clients: Vec<_> = (0..2).map(|_| all.enter(1, true).unwrap()).collect();
+        let of_one: Vec<_> = (0..100).map_while(|_| all.enter(7, false)).collect();
+        assert_eq!(of_one.len(), OF_A_STRANGER);
+        let strangers: Vec<_> = (100..300).filter_map(|uid| all.enter(uid, false)).collect();
+        assert_eq!(of_one.len() + strangers.len(), STRANGERS);
+        assert!(clients.iter().all(|entered| is_there(&all, entered)));
+        drop(of_one);
+        assert!(all.enter(9, false).is_some());
+        // Where files are wanting they go first.
+        assert!(all.make_room());
+        assert!(clients.iter().all(|entered| is_there(&all, entered)));
     }
 }

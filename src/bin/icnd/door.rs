@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
@@ -14,15 +14,19 @@ use icn_identity::error::in_full;
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
 use crate::line::{Line, Outcome};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::refusals::Refusals;
+use crate::refusals::{Refusals, Unwritten};
+use crate::turns::Turns;
 
 /// How long `lock` and the end wait for those who are at work with the key.
 const AT_WORK: Duration = Duration::from_secs(10);
+
+/// For so long a policy is held by requests that it has decided: a little longer than they have.
+const DECIDED: Duration = Duration::from_secs(12);
 
 /// An identity that is open.
 pub(crate) struct Open {
@@ -30,6 +34,16 @@ pub(crate) struct Open {
     pub(crate) audit_key: AuditKey,
     /// As JSON.
     pub(crate) chain: Option<String>,
+}
+
+/// What is open, and how often it was closed: an unlocking that a lock has overtaken opens
+/// nothing.
+#[derive(Default)]
+struct Keys {
+    open: Option<Arc<Open>>,
+    /// The one that was open last may still be at work.
+    last: Weak<Open>,
+    locks: u64,
 }
 
 /// Where the identity is, for each time that it is opened.
@@ -70,19 +84,18 @@ pub(crate) struct Door {
     pub(crate) did: Did,
     pub(crate) place: Place,
     pub(crate) audit: AuditLog,
-    open: RwLock<Option<Arc<Open>>>,
+    keys: RwLock<Keys>,
     policy: RwLock<Arc<Policy>>,
     logs_all: AtomicBool,
-    verified_at: RwLock<Option<SystemTime>>,
+    verified_at: RwLock<Option<(SystemTime, Instant)>>,
     /// As the device has said it last.
     pin: RwLock<Option<PinState>>,
     pub(crate) refusals: Refusals,
     pub(crate) metrics: Metrics,
-    stopping: AtomicBool,
-    /// For those who wait for the key, and those who have it.
-    queue: Arc<Semaphore>,
-    /// For those who have it.
-    key: Arc<Semaphore>,
+    stopping: Arc<AtomicBool>,
+    /// Who waits for the key, and who has it: so many at once.
+    turns: Arc<Turns>,
+    at_once: usize,
     /// One lock or unlock at a time.
     turning: tokio::sync::Mutex<()>,
     /// One checkpoint at a time.
@@ -94,27 +107,29 @@ impl Door {
         let sessions = config.identity.pkcs11.as_ref().and_then(|token| token.sessions);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = sessions.map_or(cores, |sessions| usize::from(sessions.get()));
-        let queued = usize::try_from(config.daemon.max_queued).unwrap_or(Semaphore::MAX_PERMITS);
+        let queued = usize::try_from(config.daemon.max_queued).unwrap_or(usize::MAX);
         Self {
             backend: config.identity.backend,
             did,
             place,
             audit,
-            open: RwLock::new(None),
+            keys: RwLock::default(),
             policy: RwLock::new(Arc::new(Policy::new(&config.daemon))),
             logs_all: AtomicBool::new(config.logs_all_operations()),
             verified_at: RwLock::new(None),
             pin: RwLock::new(None),
             refusals: Refusals::default(),
             metrics: Metrics::new(),
-            stopping: AtomicBool::new(false),
-            queue: Arc::new(Semaphore::new(
-                queued.saturating_add(at_once).min(Semaphore::MAX_PERMITS),
-            )),
-            key: Arc::new(Semaphore::new(at_once)),
+            stopping: Arc::default(),
+            turns: Turns::new(at_once, queued),
+            at_once,
             turning: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
         }
+    }
+
+    pub(crate) const fn at_once(&self) -> usize {
+        self.at_once
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {
@@ -125,11 +140,23 @@ impl Door {
         self.logs_all.load(Ordering::Relaxed)
     }
 
-    /// Clients and what they may, as it is configured now.
+    /// **Blocks** until no request is under way that was decided before. Clients and what they
+    /// may, as it is configured now.
     pub(crate) fn reload(&self, config: &Config) {
-        let policy = Arc::new(Policy::new(&config.daemon));
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+        let mut policy = Arc::new(Policy::new(&config.daemon));
+        std::mem::swap(
+            &mut *self.policy.write().unwrap_or_else(PoisonError::into_inner),
+            &mut policy,
+        );
         self.logs_all.store(config.logs_all_operations(), Ordering::Relaxed);
+        let start = Instant::now();
+        while Arc::strong_count(&policy) > 1 {
+            if start.elapsed() > DECIDED {
+                tracing::warn!("requests that were decided before are still under way");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub(crate) fn stop(&self) {
@@ -141,11 +168,27 @@ impl Door {
     }
 
     pub(crate) fn opened(&self) -> Option<Arc<Open>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).open.clone()
+    }
+
+    fn locks(&self) -> u64 {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).locks
     }
 
     pub(crate) fn verified_at(&self) -> Option<SystemTime> {
-        *self.verified_at.read().unwrap_or_else(PoisonError::into_inner)
+        let verified_at = *self.verified_at.read().unwrap_or_else(PoisonError::into_inner);
+        verified_at.map(|(at, _)| at)
+    }
+
+    /// How long ago, whatever the clock was set to meanwhile.
+    pub(crate) fn verified_before(&self) -> Option<Duration> {
+        let verified_at = *self.verified_at.read().unwrap_or_else(PoisonError::into_inner);
+        verified_at.map(|(_, at)| at.elapsed())
+    }
+
+    fn is_verified(&self) {
+        let now = Some((SystemTime::now(), Instant::now()));
+        *self.verified_at.write().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     pub(crate) fn pin(&self) -> Option<PinState> {
@@ -185,6 +228,16 @@ impl Door {
         self.record(line.entry(Outcome::Refused(problem.code))).await
     }
 
+    /// Writes down how many refusals have no line, and says of whom they are.
+    pub(crate) async fn record_unwritten(&self, due: bool) {
+        let Some(unwritten) = self.refusals.unwritten(Instant::now(), due) else { return };
+        let Unwritten { count, users, within } = unwritten;
+        tracing::warn!("{count} refusals within {within:.0?} are not recorded: of user {users}");
+        let entry = Entry::refused(Event::Connect, "not-recorded").with_count(count);
+        // That it cannot be written is logged, and counted, already.
+        let _ = self.record(entry).await;
+    }
+
     /// Uses the key: with a line before it is used, and another one if that fails.
     pub(crate) async fn use_key<T: Send + 'static>(
         &self,
@@ -192,19 +245,27 @@ impl Door {
         line: &Line,
         work: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        let Ok(place) = self.queue.clone().try_acquire_owned() else {
-            let problem = Problem::new(ProblemCode::Busy, "too many requests wait for the key")
-                .with_help("wait, then ask again");
+        let busy = || {
+            Problem::new(ProblemCode::Busy, "too many requests wait for the key")
+                .with_help("wait, then ask again")
+        };
+        let Some(place) = self.turns.enter(line.uid()) else {
+            let problem = busy();
             self.refuse(line, &problem).await?;
             return Err(problem);
         };
         self.record(line.entry(Outcome::Allowed)).await?;
         let errors = self.metrics.audit_errors.clone();
         let abandoned = Abandoned { log: &self.audit, errors, line: Some(line) };
-        let turn = self.key.clone().acquire_owned().await;
+        let Some(turn) = place.turn().await else {
+            abandoned.forget();
+            let problem = busy();
+            self.record(line.entry(Outcome::Failed(problem.code))).await?;
+            return Err(problem);
+        };
         let done = tokio::task::spawn_blocking(move || {
             let done = work(&open);
-            drop((open, turn, place));
+            drop((open, turn));
             done
         });
         let start = Instant::now();
@@ -228,29 +289,53 @@ impl Door {
     }
 
     /// Opens the identity, and verifies that its key signs. Also where it is open already:
-    /// nothing is sent then.
+    /// nothing is sent then; nor after the deadline, nor while another one is opening it.
     pub(crate) async fn unlock(
         &self,
         source: CredentialSource<'static>,
         line: &Line,
+        deadline: tokio::time::Instant,
     ) -> Result<(), Problem> {
-        let _turn = self.turning.lock().await;
+        let Ok(_turn) = self.turning.try_lock() else {
+            let problem = Problem::new(ProblemCode::Busy, "it is being locked or unlocked already")
+                .with_help("wait, then look whether it is still wanted: nothing was sent");
+            self.refuse(line, &problem).await?;
+            return Err(problem);
+        };
         if self.opened().is_some() {
             return Ok(());
         }
+        let locks = self.locks();
         self.record(line.entry(Outcome::Allowed)).await?;
-        let (place, did) = (self.place.clone(), self.did.clone());
-        let opened = tokio::task::spawn_blocking(move || open(&place, &did, source)).await;
-        self.look_at_pin().await;
-        let problem = match opened {
-            Ok(Ok(open)) => {
-                self.put(open);
-                return Ok(());
+        let (place, did, stopping) = (self.place.clone(), self.did.clone(), self.stopping.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            // Here it is sent.
+            if stopping.load(Ordering::SeqCst) {
+                return Err(Problem::new(ProblemCode::Stopping, "icnd is about to stop"));
             }
-            Ok(Err(error)) => {
+            if tokio::time::Instant::now() >= deadline {
+                return Err(Problem::new(
+                    ProblemCode::Deadline,
+                    "nothing was sent: it is too late",
+                ));
+            }
+            open(&place, &did, source).map_err(|error| {
                 tracing::error!("the identity was not opened: {}", in_full(&error));
                 Problem::of_key(&error)
-            }
+            })
+        });
+        let opened = opened.await;
+        self.look_at_pin().await;
+        let problem = match opened {
+            Ok(Ok(open)) => match self.put_unless_locked(open, locks) {
+                Ok(()) => return Ok(()),
+                Err(open) => {
+                    // A device is told, which may take its time.
+                    let _ = tokio::task::spawn_blocking(move || drop(open)).await;
+                    Problem::new(ProblemCode::Locked, "it was locked meanwhile")
+                }
+            },
+            Ok(Err(problem)) => problem,
             Err(_) => Problem::internal("the identity was not opened"),
         };
         self.record(line.entry(Outcome::Failed(problem.code))).await?;
@@ -259,27 +344,60 @@ impl Door {
 
     /// What was opened and has signed a challenge.
     pub(crate) fn put(&self, open: Open) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(open));
-        *self.verified_at.write().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+        let _ = self.put_unless_locked(open, self.locks());
     }
 
-    /// Drops the keys; waits for those who are at work with them. Whether they are gone.
+    /// Gives it back if it was locked since `locks` was looked at.
+    fn put_unless_locked(&self, open: Open, locks: u64) -> Result<(), Box<Open>> {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.locks != locks {
+            return Err(Box::new(open));
+        }
+        let open = Arc::new(open);
+        keys.last = Arc::downgrade(&open);
+        keys.open = Some(open);
+        drop(keys);
+        self.is_verified();
+        Ok(())
+    }
+
+    /// For a client: with a line before, and another one if the keys are not gone in time.
+    pub(crate) async fn lock_for(&self, line: &Line) -> Result<(), Problem> {
+        self.record(line.entry(Outcome::Allowed)).await?;
+        if self.lock().await {
+            return Ok(());
+        }
+        let problem = Problem::internal("the key is still at work, and is gone when it has ended");
+        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        Err(problem)
+    }
+
+    /// Drops the keys; waits for those who are at work with them, and for who is opening them,
+    /// which then opens nothing. Whether they are gone.
     pub(crate) async fn lock(&self) -> bool {
-        let _turn = self.turning.lock().await;
-        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut open) = open else { return true };
         let start = Instant::now();
-        loop {
-            match Arc::try_unwrap(open) {
-                Ok(open) => {
+        let (open, last) = {
+            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+            keys.locks += 1;
+            (keys.open.take(), keys.last.clone())
+        };
+        let Ok(_turn) = timeout(AT_WORK, self.turning.lock()).await else { return false };
+        let mut open = open;
+        while last.strong_count() > 0 {
+            open = match open.map(Arc::try_unwrap) {
+                Some(Ok(open)) => {
                     // A device is told, which may take its time.
                     return tokio::task::spawn_blocking(move || drop(open)).await.is_ok();
                 }
-                Err(_) if start.elapsed() > AT_WORK => return false,
-                Err(shared) => open = shared,
+                Some(Err(shared)) => Some(shared),
+                None => None,
+            };
+            if start.elapsed() > AT_WORK {
+                return false;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
+        true
     }
 
     /// Proves to itself that the key is there.
@@ -287,7 +405,7 @@ impl Door {
         let Some(open) = self.opened() else { return Ok(()) };
         let line = Line::own(Event::Verify, fresh()?);
         self.use_key(open, &line, |open| Ok(verify_key(&open.bundle)?)).await?;
-        *self.verified_at.write().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+        self.is_verified();
         Ok(())
     }
 

@@ -33,10 +33,18 @@ pub(crate) enum StartError {
     System { what: &'static str, source: io::Error },
 }
 
+/// The library names its API where it can be told to send a PIN once more: for people it is the
+/// command line that does it.
+fn by_command(help: &str) -> String {
+    let by = "with `icnctl sign --retry-pin`, as the user of icnd";
+    help.replace("(`HomeOptions::retry_refused`)", &format!("({by})"))
+        .replace("(`HomeOptions::retry_refused`, or another process)", &format!("({by})"))
+}
+
 impl StartError {
     fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Identity(error) => return error.help(),
+            Self::Identity(error) => return error.help().map(|help| by_command(&help)),
             Self::Audit(error) => return error.help(),
             Self::NoHome => "name the directory of the identity: icnd --home DIR",
             Self::Running { .. } => {

@@ -22,7 +22,8 @@ pub(crate) fn harden() {
 
 /// How many connections there may be, so that files can still be opened.
 pub(crate) fn most_connections(wanted: u32) -> usize {
-    const FOR_FILES: u64 = 64;
+    // And for who is no client.
+    const FOR_FILES: u64 = 128;
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = usize::try_from(most.saturating_sub(FOR_FILES)).unwrap_or(usize::MAX);
     usize::try_from(wanted).unwrap_or(usize::MAX).min(most).max(1)

@@ -14,7 +14,14 @@ const NAME: &str = "icnd.lock";
 /// Held while this process serves the identity; freed by the system when it ends.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    _file: File,
+    file: File,
+}
+
+/// Its number is nobody's then: whoever reads it ends no stranger.
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
 }
 
 impl Instance {
@@ -55,6 +62,6 @@ impl Instance {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

@@ -1,7 +1,11 @@
 //! The lines of the audit log that one request leaves.
 
+use std::sync::Arc;
+
 use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
 use icn_identity::daemon::ProblemCode;
+
+use crate::peer::Peer;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy)]
@@ -11,13 +15,29 @@ pub(crate) enum Outcome {
     Failed(ProblemCode),
 }
 
+/// Who wants something done.
+#[derive(Clone)]
+enum Who {
+    Ours(Requester),
+    Peer(Arc<Peer>),
+}
+
+impl Who {
+    fn requester(&self) -> &Requester {
+        match self {
+            Self::Ours(requester) => requester,
+            Self::Peer(peer) => peer.requester(),
+        }
+    }
+}
+
 /// What stands in each line of a request.
 #[derive(Clone)]
 pub(crate) struct Line {
     event: Event,
     request: RequestId,
     uid: u32,
-    requester: Requester,
+    who: Who,
     client: Option<String>,
     context: Option<String>,
     message: Option<MessageTag>,
@@ -30,19 +50,19 @@ impl Line {
         self.uid
     }
 
-    pub(crate) const fn new(
-        event: Event,
-        request: RequestId,
-        uid: u32,
-        requester: Requester,
-    ) -> Self {
+    const fn by(event: Event, request: RequestId, uid: u32, who: Who) -> Self {
         let (client, context, message, length) = (None, None, None, None);
-        Self { event, request, uid, requester, client, context, message, length }
+        Self { event, request, uid, who, client, context, message, length }
+    }
+
+    pub(crate) fn new(event: Event, request: RequestId, peer: Arc<Peer>) -> Self {
+        Self::by(event, request, peer.uid, Who::Peer(peer))
     }
 
     /// Of what this process does by itself.
     pub(crate) fn own(event: Event, request: RequestId) -> Self {
-        Self::new(event, request, rustix::process::getuid().as_raw(), Requester::ours())
+        let uid = rustix::process::getuid().as_raw();
+        Self::by(event, request, uid, Who::Ours(Requester::ours()))
     }
 
     pub(crate) fn with_client(self, name: &str) -> Self {
@@ -68,7 +88,7 @@ impl Line {
             Outcome::Refused(code) => Entry::refused(self.event, code.as_str()),
             Outcome::Failed(code) => Entry::failed(self.event, code.as_str()),
         };
-        let mut entry = entry.with_request(self.request).with_requester(&self.requester);
+        let mut entry = entry.with_request(self.request).with_requester(self.who.requester());
         if let Some(client) = &self.client {
             entry = entry.with_client(client);
         }

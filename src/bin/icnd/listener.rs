@@ -1,24 +1,27 @@
 //! The socket: taken over from the service manager, or made, and removed at the end.
 
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
+use icn_identity::Error;
 use icn_identity::config::DaemonConfig;
+use icn_identity::daemon::SocketPlace;
 use listenfd::ListenFd;
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, listen, socket_with,
+};
 
 use crate::error::StartError;
 
 /// What an address has room for, in bytes.
 const LONGEST: usize = 107;
-/// How long another process is waited for that makes a socket in the same directory.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// As many connections wait to be accepted as the system allows (`net.core.somaxconn`).
+const BACKLOG: i32 = i32::MAX;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl Listener {
             source,
         })?;
         if let Some(socket) = given {
+            widen(&socket)?;
             return Ok(Self { socket, ours: None });
         }
         let path = path(config, home);
@@ -51,25 +55,23 @@ impl Listener {
     }
 
     /// Looking whether somebody listens there, removing what nobody does, and making the new
-    /// one are one step for all who make sockets in this directory.
+    /// one are one step for all who make sockets at this path.
     fn make(path: &Path, mode: u32) -> Result<Self, StartError> {
         if path.as_os_str().len() > LONGEST {
             return Err(StartError::LongPath { path: path.to_owned() });
         }
         let failed = |what| move |source| StartError::File { what, path: path.to_owned(), source };
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        let lock = File::open(directory).map_err(failed("open the directory of"))?;
-        wait_for(&lock).map_err(failed("lock the directory of"))?;
+        let _place = SocketPlace::take(path).map_err(Error::from)?;
         remove_if_stale(path)?;
-        // Nobody connects before the mode is what was asked for.
-        let before = rustix::process::umask(Mode::from_raw_mode(0o177));
+        // It is made with its mode: nobody connects before, and no other file gets it.
+        let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode));
         let socket = UnixListener::bind(path);
         rustix::process::umask(before);
         let socket = socket.map_err(failed("listen on"))?;
         let found = fs::symlink_metadata(path).map_err(failed("look at"))?;
         let made = Made { path: path.to_owned(), device: found.dev(), inode: found.ino() };
         let listener = Self { socket, ours: Some(made) };
-        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("open up"))?;
+        widen(&listener.socket)?;
         Ok(listener)
     }
 }
@@ -101,18 +103,9 @@ fn path(config: &DaemonConfig, home: &Path) -> PathBuf {
     }
 }
 
-fn wait_for(directory: &File) -> io::Result<()> {
-    let start = Instant::now();
-    loop {
-        match directory.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
+fn widen(socket: &UnixListener) -> Result<(), StartError> {
+    let failed = |error: Errno| StartError::System { what: "listen", source: error.into() };
+    listen(socket, BACKLOG).map_err(failed)
 }
 
 /// A socket that nobody listens on any more is what a process has left that was killed.

@@ -23,6 +23,7 @@ mod status;
 #[allow(dead_code, reason = "of the questions of the command line, one is asked here")]
 #[path = "../icnctl/terminal.rs"]
 mod terminal;
+mod turns;
 
 use std::process::ExitCode;
 

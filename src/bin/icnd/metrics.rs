@@ -79,6 +79,7 @@ pub(crate) struct Metrics {
     key_time: Histogram,
     key_errors: Family<Why, Counter>,
     pub(crate) audit_errors: Counter,
+    reload_failed: Gauge,
     audit_sequence: Gauge,
     checkpoint_errors: Counter,
     checkpoint_sequence: Gauge,
@@ -101,6 +102,7 @@ impl Metrics {
             key_time: Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
             key_errors: Family::default(),
             audit_errors: Counter::default(),
+            reload_failed: Gauge::default(),
             audit_sequence: Gauge::default(),
             checkpoint_errors: Counter::default(),
             checkpoint_sequence: Gauge::default(),
@@ -124,6 +126,8 @@ impl Metrics {
         all.register("key_errors", "Uses of the key that failed", self.key_errors.clone());
         let what = "Lines of the audit log that could not be written";
         all.register("audit_errors", what, self.audit_errors.clone());
+        let what = "1 after a reload that failed: an older configuration is in force";
+        all.register("config_reload_failed", what, self.reload_failed.clone());
         let what = "The number of the last line of the audit log";
         all.register("audit_sequence", what, self.audit_sequence.clone());
         let what = "Checkpoints of the audit log that were due and not signed";
@@ -162,6 +166,10 @@ impl Metrics {
         if let Some(code) = failed {
             self.key_errors.get_or_create(&Why { code: Name(code.as_str()) }).inc();
         }
+    }
+
+    pub(crate) fn was_reloaded(&self, done: bool) {
+        self.reload_failed.set(i64::from(!done));
     }
 
     pub(crate) fn audit_failed(&self) {

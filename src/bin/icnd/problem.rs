@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use icn_identity::Error;
 use icn_identity::audit::{AuditError, RequestId};
-use icn_identity::daemon::{Denied, ProblemCode};
+use icn_identity::daemon::{Denied, ProblemCode, ReservedForm};
 use icn_identity::error::ErrorKind;
 use serde_json::json;
 
@@ -77,6 +77,9 @@ impl Problem {
             }
             ProblemCode::ContextNotAllowed => {
                 Some("add the context to `contexts` of this client in icn.toml, then reload icnd")
+            }
+            ProblemCode::ReservedMessage if denied.form == Some(ReservedForm::Digest) => {
+                Some("sign the message itself, or its SHA-512 for a context: POST /v1/sign")
             }
             ProblemCode::ReservedMessage => Some("sign it for a context: POST /v1/sign"),
             ProblemCode::Rate => Some("wait, then ask again"),

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use icn_identity::audit::{Event, RequestId};
-use icn_identity::daemon::ProblemCode;
+use icn_identity::daemon::{Policy, ProblemCode};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,7 +23,7 @@ use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tower_service::Service as _;
 
 use crate::calls::{Asked, router};
-use crate::connection::{Connections, Entered, Watched};
+use crate::connection::{Connections, Entered, Watch, Watched};
 use crate::door::Door;
 use crate::line::Line;
 use crate::peer::Peer;
@@ -44,6 +44,7 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let (connections, router) = (Connections::new(most), router(door.clone()));
+    let counting = tokio::spawn(count_refusals(door.clone()));
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -60,17 +61,41 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        match connections.enter() {
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => Arc::new(peer),
+            Err(error) => {
+                tracing::warn!("who has connected is not known: {error}");
+                continue;
+            }
+        };
+        let is_client = door.policy().client(peer.uid, peer.gid).is_ok();
+        match connections.enter(peer.uid, is_client) {
             Some(entered) => {
                 let (door, router) = (door.clone(), router.clone());
-                tasks.spawn(connection(stream, entered, door, router, stop.clone()));
+                tasks.spawn(connection(stream, peer, entered, door, router, stop.clone()));
             }
-            None => turn_away(&stream),
+            None => {
+                turn_away(&stream);
+                if !is_client {
+                    door.refusals.was_turned_away(peer.uid, std::time::Instant::now());
+                }
+            }
         }
     }
     drop(listener);
     if timeout(TIME + Duration::from_secs(1), tasks.join_all()).await.is_err() {
         tracing::warn!("requests that were under way have not ended");
+    }
+    counting.abort();
+    door.record_unwritten(true).await;
+}
+
+/// Says how many refusals have no line, from time to time.
+async fn count_refusals(door: Arc<Door>) {
+    let mut second = interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        door.record_unwritten(false).await;
     }
 }
 
@@ -84,31 +109,31 @@ fn turn_away(stream: &UnixStream) {
 
 async fn connection(
     stream: UnixStream,
+    peer: Arc<Peer>,
     entered: Entered,
     door: Arc<Door>,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let peer = match Peer::of(&stream) {
-        Ok(peer) => Arc::new(peer),
-        Err(error) => {
-            tracing::warn!("who has connected is not known: {error}");
-            return;
-        }
-    };
     let watch = entered.watch.clone();
     let service = service_fn(|request: Request<Incoming>| {
         watch.begins();
         let (watch, door) = (watch.clone(), door.clone());
         let (peer, router) = (peer.clone(), router.clone());
         async move {
-            let response = answer(&door, router, peer, request).await;
+            let response = answer(&door, router, peer, &watch, request).await;
             watch.has_answered();
             Ok::<_, Infallible>(response)
         }
     });
     let io = TokioIo::new(Watched { stream, watch: entered.watch.clone() });
-    let served = http1::Builder::new().max_buf_size(LONGEST_HEAD).serve_connection(io, service);
+    // Whoever has sent a request and says no more has its answer; and what is begun is done,
+    // also where nobody waits for it.
+    let served = http1::Builder::new()
+        .half_close(true)
+        .keep_alive(entered.watch.is_client())
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(io, service);
     let mut served = pin!(served);
     let mut second = interval(Duration::from_secs(1));
     let mut is_told = false;
@@ -136,6 +161,7 @@ async fn answer(
     door: &Door,
     router: Router,
     peer: Arc<Peer>,
+    watch: &Watch,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let Ok(number) = RequestId::fresh() else {
@@ -144,7 +170,7 @@ async fn answer(
     let deadline = Instant::now() + TIME;
     let path = request.uri().path().to_owned();
     let _under_way = door.metrics.begins();
-    let handled = handle(door, router, peer, number, request, deadline).await;
+    let handled = handle(door, router, peer, watch, number, request, deadline).await;
     let mut response = handled.unwrap_or_else(|problem| problem.into_response());
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -166,6 +192,7 @@ async fn handle(
     door: &Door,
     mut router: Router,
     peer: Arc<Peer>,
+    watch: &Watch,
     number: RequestId,
     request: Request<Incoming>,
     deadline: Instant,
@@ -173,13 +200,8 @@ async fn handle(
     if door.is_stopping() {
         return Err(Problem::new(ProblemCode::Stopping, "icnd is about to stop"));
     }
-    let policy = door.policy();
-    if let Err(denied) = policy.client(peer.uid, peer.gid) {
-        let problem = Problem::denied(&denied, peer.uid, peer.gid);
-        let line = Line::new(Event::Connect, number, peer.uid, peer.requester.clone());
-        door.refuse(&line, &problem).await?;
-        return Err(problem);
-    }
+    // Of who is no client no more than the head is read.
+    client_or_refused(door, &peer, number).await?;
     let (mut parts, body) = request.into_parts();
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let length: Option<usize> = length.and_then(|length| length.parse().ok());
@@ -199,13 +221,31 @@ async fn handle(
             return Err(problem.with_status(StatusCode::REQUEST_TIMEOUT));
         }
     };
-    parts.extensions.insert(Asked { peer, policy, request: number });
+    watch.is_whole();
+    // What is in force now decides: the body has taken its time.
+    let policy = client_or_refused(door, &peer, number).await?;
+    parts.extensions.insert(Asked { peer, policy, request: number, deadline });
     match timeout_at(deadline, router.call(Request::from_parts(parts, Body::from(body)))).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(never)) => match never {},
         Err(_) => Err(Problem::new(ProblemCode::Deadline, "the key has not answered in time")
             .with_help("ask again later; the log of icnd says what it waits for")),
     }
+}
+
+/// The policy in force, in which this is a client. Whoever holds it is waited for before
+/// another one is said to be in force.
+async fn client_or_refused(
+    door: &Door,
+    peer: &Arc<Peer>,
+    number: RequestId,
+) -> Result<Arc<Policy>, Problem> {
+    let policy = door.policy();
+    let Err(denied) = policy.client(peer.uid, peer.gid) else { return Ok(policy) };
+    let problem = Problem::denied(&denied, peer.uid, peer.gid);
+    let line = Line::new(Event::Connect, number, peer.clone());
+    door.refuse(&line, &problem).await?;
+    Err(problem)
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

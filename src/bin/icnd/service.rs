@@ -7,7 +7,9 @@ use std::time::Duration;
 use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::{Config, DaemonConfig};
+use icn_identity::daemon::ProblemCode;
 use icn_identity::error::{KeystoreError, in_full};
+use icn_identity::home::CredentialSource;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
@@ -51,17 +53,31 @@ pub(crate) fn run(args: &Args) -> Result<(), StartError> {
     let listener = Listener::open(&config.daemon, &place.home)?;
     let door = Door::new(did, place, &config, audit);
     note(&door, Event::Start, Outcome::Allowed)?;
-    if !config.daemon.start_locked {
-        unlock(&door, args)?;
-    }
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("icnd")
-        .max_blocking_threads(256)
+        .max_blocking_threads(256 + door.at_once())
         .enable_all()
         .build()
         .map_err(|source| StartError::System { what: "start threads", source })?;
-    let served = runtime.block_on(serve_until_told(Arc::new(door), listener, &config));
+    let door = Arc::new(door);
+    let served = runtime.block_on(async {
+        // From here on no signal ends it by itself, also while it is being opened.
+        let mut signals = Signals::new()?;
+        if !config.daemon.start_locked {
+            let (of_task, source) = (door.clone(), credential::at_start(args));
+            let opening = tokio::task::spawn_blocking(move || unlock(&of_task, source));
+            tokio::select! {
+                biased;
+                () = signals.told_to_stop() => return note(&door, Event::Stop, Outcome::Allowed),
+                opened = opening => opened.map_err(|error| StartError::System {
+                    what: "open the identity",
+                    source: error.into(),
+                })??,
+            }
+        }
+        serve_until_told(door, listener, &config, signals).await
+    });
     // Who still waits for a device waits for nobody.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
@@ -79,9 +95,9 @@ fn note(door: &Door, event: Event, outcome: Outcome) -> Result<(), StartError> {
 }
 
 /// The credential is sent once; what was refused is refused for good.
-fn unlock(door: &Door, args: &Args) -> Result<(), StartError> {
+fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartError> {
     note(door, Event::Unlock, Outcome::Allowed)?;
-    match open(&door.place, &door.did, credential::at_start(args)) {
+    match open(&door.place, &door.did, source) {
         Ok(open) => {
             door.put(open);
             door.note_pin(door.place.pin_state());
@@ -95,6 +111,44 @@ fn unlock(door: &Door, args: &Args) -> Result<(), StartError> {
     }
 }
 
+/// What the process is told by signals.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+enum Told {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        Ok(Self {
+            terminate: signal_of(SignalKind::terminate())?,
+            interrupt: signal_of(SignalKind::interrupt())?,
+            hang_up: signal_of(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Reload,
+        }
+    }
+
+    /// While it starts, there is nothing yet to be read anew.
+    async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 fn signal_of(kind: SignalKind) -> Result<Signal, StartError> {
     signal(kind).map_err(|source| StartError::System { what: "wait for signals", source })
 }
@@ -103,11 +157,9 @@ async fn serve_until_told(
     door: Arc<Door>,
     listener: Listener,
     config: &Config,
+    mut signals: Signals,
 ) -> Result<(), StartError> {
     let system = |what| move |source| StartError::System { what, source };
-    let mut terminate = signal_of(SignalKind::terminate())?;
-    let mut interrupt = signal_of(SignalKind::interrupt())?;
-    let mut hang_up = signal_of(SignalKind::hangup())?;
     let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
     socket.set_nonblocking(true).map_err(system("use the socket"))?;
     let socket = UnixListener::from_std(socket).map_err(system("use the socket"))?;
@@ -127,21 +179,17 @@ async fn serve_until_told(
     let keeping = tokio::spawn(keep(door.clone(), config.daemon.clone()));
     tell(&[NotifyState::Ready]);
     tracing::info!("serves {}", door.did);
-    let mut told_to_stop = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
     loop {
         tokio::select! {
-            () = told_to_stop() => break,
-            _ = hang_up.recv() => {
-                reload(&door).await;
-                let door = door.clone();
-                // A device that is slow keeps nobody from stopping.
-                tokio::spawn(async move { door.checkpoint().await });
-            }
+            told = signals.next() => match told {
+                Told::Stop => break,
+                Told::Reload => {
+                    reload(&door).await;
+                    let door = door.clone();
+                    // A device that is slow keeps nobody from stopping.
+                    tokio::spawn(async move { door.checkpoint().await });
+                }
+            },
             _ = &mut server => break,
         }
     }
@@ -217,14 +265,32 @@ async fn reload(door: &Arc<Door>) {
     }
     let of_task = door.clone();
     let reloaded = tokio::task::spawn_blocking(move || reload_now(&of_task)).await;
-    match reloaded {
-        Ok(Ok(())) => tracing::info!("has read the configuration anew"),
-        Ok(Err(error)) => {
-            tracing::error!("the configuration was not read anew: {}", in_full(&error));
-        }
-        Err(_) => tracing::error!("the configuration was not read anew"),
+    let failed = match reloaded {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some((in_full(&error), code_of(&error))),
+        Err(_) => Some(("it was cut off".to_owned(), ProblemCode::Internal)),
+    };
+    door.metrics.was_reloaded(failed.is_none());
+    let Some((why, code)) = failed else {
+        tracing::info!("has read the configuration anew");
+        return tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
+    };
+    tracing::error!("the configuration was not read anew: {why}");
+    let of_task = door.clone();
+    let note = move || note(&of_task, Event::Reload, Outcome::Failed(code));
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
+        tracing::error!("the audit log cannot be written: {}", in_full(&error));
     }
-    tell(&[NotifyState::Ready]);
+    let status = format!("serves by an older configuration: the new one was not read: {why}");
+    tell(&[NotifyState::Status(&status), NotifyState::Ready]);
+}
+
+fn code_of(error: &StartError) -> ProblemCode {
+    match error {
+        StartError::Audit(_) => ProblemCode::AuditUnwritable,
+        StartError::Identity(_) => ProblemCode::Malformed,
+        _ => ProblemCode::Internal,
+    }
 }
 
 fn reload_now(door: &Door) -> Result<(), StartError> {
@@ -239,9 +305,11 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
     if door.audit.path() != audit_path(&config, &door.place.home) {
         tracing::warn!("another audit log is used from the next start on");
     }
-    note(door, Event::Reload, Outcome::Allowed)?;
+    // Nothing is taken over that no line can say. The line comes after all that was decided
+    // before.
+    door.audit.check()?;
     door.reload(&config);
-    Ok(())
+    note(door, Event::Reload, Outcome::Allowed)
 }
 
 /// To the service manager, if there is one.

@@ -19,5 +19,6 @@ pub mod softhsm;
 pub mod ssh_keygen;
 pub mod swtpm;
 pub mod tpm2_pkcs11;
+pub mod user;
 pub mod wire;
 pub mod workers;

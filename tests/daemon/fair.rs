@@ -1,0 +1,152 @@
+//! One user who takes what there is: others are served all the same.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::softhsm::SoftHsm;
+use support::user::by_user;
+
+use crate::curl::{OTHER, STRANGER};
+use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid, posted};
+
+const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
+
+fn signs(daemon: &Daemon) {
+    let start = Instant::now();
+    daemon.post("/v1/sign", &json!({ "context": "a", "message": "" })).ok();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// Connections of another user, on each of which this was sent.
+fn connections(daemon: &Daemon, uid: u32, count: usize, sent: &[u8]) -> Vec<UnixStream> {
+    by_user(uid, uid, || {
+        let connect = |_| {
+            let mut stream = UnixStream::connect(&daemon.socket).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            // It may be closed already.
+            let _ = stream.write_all(sent);
+            stream
+        };
+        (0..count).map(connect).collect()
+    })
+}
+
+fn limited(others_may: Option<&str>, limits: &str) -> Node {
+    let node = Node::age();
+    node.configure(&clients(others_may, limits));
+    node
+}
+
+fn clients(others_may: Option<&str>, limits: &str) -> String {
+    let others = others_may.map(|may| client("other", OTHER, may)).unwrap_or_default();
+    format!("{limits}\n{}{others}", client("tests", own_uid(), SIGN))
+}
+
+#[test]
+fn a_client_whose_bodies_do_not_come_keeps_no_other_client_out() {
+    let node = limited(Some(""), "max_connections = 20");
+    let daemon = node.start();
+    let stalled = b"POST /v1/challenge HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{";
+    let mut held = connections(&daemon, OTHER, 20, stalled);
+    for _ in 0..20 {
+        signs(&daemon);
+        held.extend(connections(&daemon, OTHER, 2, stalled));
+    }
+}
+
+/// Neither by holding connections nor by making them anew; and a client that is there already
+/// stays.
+#[test]
+fn who_is_no_client_and_only_connects_keeps_no_client_out() {
+    let node = limited(None, "max_connections = 10");
+    let daemon = node.start();
+    let mut kept = daemon.connect();
+    let status = b"GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut asks = || {
+        kept.write_all(status).unwrap();
+        let mut answer = [0; 4096];
+        let length = kept.read(&mut answer).unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
+    };
+    asks();
+    let mut held = connections(&daemon, STRANGER, 200, b"");
+    for _ in 0..10 {
+        signs(&daemon);
+        held.extend(connections(&daemon, STRANGER, 50, b""));
+    }
+    asks();
+    // What they hold is closed soon: they have asked for nothing.
+    let start = Instant::now();
+    for stream in &mut held {
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    // Whoever of them asks is told why, and the connection ends.
+    let mut one = connections(&daemon, STRANGER, 1, status).pop().unwrap();
+    let mut answer = String::new();
+    one.read_to_string(&mut answer).unwrap();
+    let answer = Answer::parse(&answer);
+    answer.problem(403, "not-a-client");
+    assert!(answer.headers.contains("connection: close"), "{answer:?}");
+}
+
+/// A device that takes its time: who has asked for it once does not wait for all that somebody
+/// else has asked for.
+#[test]
+fn each_user_has_its_turn_with_a_slow_device() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    node.configure(&clients(Some(SIGN), "max_queued = 40"));
+    let daemon = node.start();
+    hsm.script("on C_Sign all sleep 100");
+    let request = posted("/v1/sign", &json!({ "context": "a", "message": "" }).to_string(), "");
+    let mut held = connections(&daemon, OTHER, 100, request.as_bytes());
+    for _ in 0..5 {
+        signs(&daemon);
+        held.extend(connections(&daemon, OTHER, 10, request.as_bytes()));
+    }
+    // What had to give way is said so, and has its line.
+    let start = Instant::now();
+    while !node.uses().iter().any(|(_, result, reason)| result == "failed" && reason == "busy") {
+        assert!(start.elapsed() < PATIENCE, "{:?}", node.uses());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// One user can be many: all those of a range that root has given it.
+#[test]
+fn refusals_that_have_no_line_are_counted_in_one() {
+    let node = limited(None, "");
+    let daemon = node.start();
+    for _ in 0..150 {
+        daemon.get("/v1/status").ok();
+    }
+    let status = b"GET /v1/status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut refused = 0;
+    for uid in 100_000..102_300 {
+        for mut stream in connections(&daemon, uid, 1, status) {
+            let _ = stream.read_to_end(&mut Vec::new());
+            refused += 1;
+        }
+    }
+    let start = Instant::now();
+    let counted = || -> u64 {
+        let audit = node.audit();
+        let lines = audit.iter().filter(|line| line["event"] == "connect");
+        lines.map(|line| line["count"].as_u64().unwrap_or(1)).sum()
+    };
+    while counted() < refused {
+        assert!(start.elapsed() < PATIENCE, "{} of {refused}", counted());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(counted(), refused);
+    let audit = node.audit();
+    let summary = audit.iter().find(|line| line["count"].is_u64()).unwrap();
+    assert_eq!(
+        (&summary["result"], &summary["reason"]),
+        (&json!("refused"), &json!("not-recorded"))
+    );
+    assert!(daemon.log().contains("not all are recorded"), "{}", daemon.log());
+}
