@@ -24,7 +24,7 @@ impl SocketPlace {
     ///
     /// # Errors
     ///
-    /// [`KeystoreError::NotSafe`] if others than the owner of this process and root can put
+    /// [`KeystoreError::Unsafe`] if others than the owner of this process and root can put
     /// something else in the place of the socket, or of the lock; `Io` if another process keeps
     /// it, or the directory cannot be written to.
     pub fn take(socket: &Path) -> Result<Self, KeystoreError> {
@@ -70,7 +70,7 @@ mod tests {
         // A link to a file that should not be touched.
         fs::remove_file(&lock).unwrap();
         std::os::unix::fs::symlink(directory.path().join("other.lock"), &lock).unwrap();
-        assert!(matches!(SocketPlace::take(&socket), Err(KeystoreError::NotSafe { .. })));
+        assert!(matches!(SocketPlace::take(&socket), Err(KeystoreError::Unsafe { .. })));
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("s");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(SocketPlace::take(&socket), Err(KeystoreError::NotSafe { .. })));
+        assert!(matches!(SocketPlace::take(&socket), Err(KeystoreError::Unsafe { .. })));
         // As in /tmp.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).unwrap();
         SocketPlace::take(&socket).unwrap();
