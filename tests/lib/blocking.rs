@@ -39,7 +39,7 @@ const TYPES: [(&str, &str); 22] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 37] = [
+const FUNCTIONS: [(&str, &str); 38] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("", "verify tail"),
     ("AgeKeyStore", "create_identity open"),
@@ -63,6 +63,7 @@ const FUNCTIONS: [(&str, &str); 37] = [
     ("LegacyIdentity", "read decrypt"),
     ("Plaintext", "save copy_to"),
     ("Prompt", "ask"),
+    ("SocketPlace", "take"),
     ("", "prove read_credentials verify_key"),
     ("MigrationRequest", "going_on"),
     ("Staged", "write_credentials"),
