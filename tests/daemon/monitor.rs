@@ -185,7 +185,7 @@ fn the_tries_of_a_pin_are_looked_at_from_time_to_time() {
     let start = Instant::now();
     while (left() - 8.0).abs() > 0.5 {
         assert!(start.elapsed() < PATIENCE, "{}", left());
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
