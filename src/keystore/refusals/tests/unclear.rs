@@ -51,7 +51,7 @@ fn a_file_that_is_not_understood_has_no_pin_sent_until_somebody_says_so() {
         file::write(&device.note(), damaged.as_bytes()).unwrap();
         forget_here(&device);
         let note = device.note();
-        let remove = format!("remove {}", note.display());
+        let remove = format!("rm -f {}", note.display());
         let error = not_sent(&device, &["cannot be understood", &remove]);
         assert!(matches!(error, KeystoreError::Refusals { .. }), "{error:?}: {damaged:.200}");
         // A refusal changes nothing of that, and what the device takes does.
