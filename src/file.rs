@@ -300,6 +300,24 @@ pub(crate) fn is_link(path: &Path) -> Result<bool, KeystoreError> {
     }
 }
 
+/// Whether a directory holds no file but locks and what was being written; or is not there. Not one
+/// that is a link.
+pub(crate) fn is_bare(directory: &Path) -> Result<bool, KeystoreError> {
+    if !is_there(directory)? {
+        return Ok(true);
+    }
+    if is_link(directory)? || !directory.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs::read_dir(directory).map_err(io_error("read", directory))? {
+        let name = entry.map_err(io_error("read", directory))?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Removes a file, durably. A missing one is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), KeystoreError> {
     // On a read-only file system even a missing file cannot be removed.

@@ -19,6 +19,7 @@
 
 mod backup;
 mod finish;
+mod forward;
 mod from_keystore;
 mod operator;
 mod part;
@@ -29,6 +30,7 @@ mod request;
 mod roll_back;
 mod run;
 mod same;
+mod statement;
 mod status;
 mod stay;
 

@@ -218,6 +218,8 @@ pub enum MigrationError {
     CannotState {
         /// Its directory.
         home: PathBuf,
+        /// The new key is there, and waits for the statement; otherwise none was made.
+        is_made: bool,
         /// What the cause means for the program.
         kind: ErrorKind,
         /// Why.
@@ -247,6 +249,17 @@ pub enum MigrationError {
         home: PathBuf,
         /// What is there.
         found: &'static str,
+    },
+    /// The journal is lost, the new identity is in use, and nothing is left of the old one.
+    #[error(
+        "the files in {} do not tell of a migration: the new identity is in use, and nothing tells \
+         which the old one was and where its key is", home.display()
+    )]
+    OldUnknown {
+        /// The directory.
+        home: PathBuf,
+        /// Where what is left of the migration is.
+        staging: PathBuf,
     },
     /// A journal is there, and is not written again.
     #[error("{} is there, and says how far a migration is", path.display())]
@@ -393,7 +406,8 @@ impl MigrationError {
             | Self::OldLost { .. }
             | Self::NewLost { .. }
             | Self::JournalLost { .. }
-            | Self::NotTold { .. } => ErrorKind::Damaged,
+            | Self::NotTold { .. }
+            | Self::OldUnknown { .. } => ErrorKind::Damaged,
             Self::OtherConfig { .. } => ErrorKind::Configuration,
             Self::KeyStays { kind, .. }
             | Self::DoesNotOpen { kind, .. }

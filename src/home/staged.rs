@@ -128,6 +128,23 @@ impl Home {
         if !file::is_there(home)? {
             return Ok(());
         }
+        Self::remove_all_but_config(store)?;
+        for name in names::OF_IDENTITY {
+            file::remove(&home.join(name))?;
+        }
+        if let Err(error) = file::remove_dir(home) {
+            log::warn!("{} stays, with what others have put there: {error}", home.display());
+        }
+        Ok(())
+    }
+
+    /// Removes the files of an identity, but for its configuration and locks: what is left says
+    /// what it was.
+    pub(crate) fn remove_all_but_config(store: &IdentityStore) -> Result<(), Error> {
+        let home = store.home();
+        if !file::is_there(home)? {
+            return Ok(());
+        }
         if file::is_link(home)? {
             let (path, found) = (home.to_owned(), LINK);
             return Err(MigrationError::NotOfThis { path, found }.into());
@@ -136,28 +153,19 @@ impl Home {
         // What a device has refused stays so.
         store.keep_refusals()?;
         file::sweep_all(home);
-        for name in names::OF_IDENTITY {
+        // From there on, nothing is of its keys.
+        for name in names::OF_IDENTITY.iter().take_while(|name| **name != names::CONFIG) {
             file::remove(&home.join(name))?;
         }
         // What an attempt that was cut off has left and was put aside, and locks.
+        for name in [names::HEADER, names::HANDED_OVER] {
+            store.put_aside(name).iter().try_for_each(|path| file::remove(path))?;
+        }
         for entry in std::fs::read_dir(home).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_str().unwrap_or_default();
-            let is_aside =
-                [names::HEADER, names::HANDED_OVER].iter().any(|file| is_put_aside(name, file));
-            if is_aside || name.starts_with(".scrypt.") {
+            if entry.file_name().as_encoded_bytes().starts_with(b".scrypt.") {
                 file::remove(&entry.path())?;
             }
         }
-        if let Err(error) = file::remove_dir(home) {
-            log::warn!("{} stays, with what others have put there: {error}", home.display());
-        }
         Ok(())
     }
-}
-
-/// Whether a name is that of a file with a hash behind it.
-fn is_put_aside(name: &str, file: &str) -> bool {
-    let hash = name.strip_prefix(file).and_then(|rest| rest.strip_prefix('.'));
-    hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }

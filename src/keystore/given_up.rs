@@ -45,7 +45,7 @@ impl IdentityStore {
     }
 
     /// One that is there after all: the identity hands over to it. Under the lock that is held.
-    pub(super) fn take_up(&self, successor: &Did) -> Result<(), KeystoreError> {
+    pub(crate) fn take_up(&self, successor: &Did) -> Result<(), KeystoreError> {
         let Some(mut successors) = self.given_up() else { return Ok(()) };
         if !successors.contains(successor) {
             return Ok(());

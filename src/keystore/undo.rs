@@ -302,8 +302,18 @@ impl IdentityStore {
     }
 
     /// Where a file goes that is in the way and may still be wanted.
-    pub(super) fn aside(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn aside(&self, name: &str, bytes: &[u8]) -> PathBuf {
         self.home().join(format!("{name}.{}", short_hash(bytes)))
+    }
+
+    /// All files that are there by such a name.
+    pub(crate) fn put_aside(&self, name: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.home()).into_iter().flatten().flatten();
+        let is_put_aside = |found: &std::fs::DirEntry| {
+            let found = found.file_name();
+            found.to_str().is_some_and(|found| is_put_aside(found, name))
+        };
+        entries.filter(is_put_aside).map(|entry| entry.path()).collect()
     }
 
     /// What a failed attempt has written: the payload first, with which the
@@ -312,6 +322,12 @@ impl IdentityStore {
         file::remove(&self.payload_path())?;
         file::remove(&self.header_path())
     }
+}
+
+/// Whether a name is that of a file with a hash behind it.
+fn is_put_aside(name: &str, file: &str) -> bool {
+    let hash = name.strip_prefix(file).and_then(|rest| rest.strip_prefix('.'));
+    hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Enough to tell what was put aside from all else that was.

@@ -113,6 +113,10 @@ pub(super) fn see_to(
         },
         BackupFirst::Unsaid => Ok(journal),
         BackupFirst::Opened(backup) => {
+            // Whichever step it is taken at.
+            if let Some(did) = &journal.from.did {
+                backup.is_of(did)?;
+            }
             journal.backup = opened(backup);
             Ok(journal)
         }

@@ -124,8 +124,11 @@ impl Migration {
             true => None,
             false => Some(PathBuf::from(&journal.begun_in.path)),
         };
-        Home::remove_files_of(&old)?;
+        // Where the journal is lost as well, what is left tells how far this was: last of all the
+        // configuration of the old one, which says what it was.
+        Home::remove_all_but_config(&old)?;
         Home::remove_files_of(&store.staging())?;
+        Home::remove_files_of(&old)?;
         store.remove_journal()?;
         Ok(Finished {
             did: journal.to.did,

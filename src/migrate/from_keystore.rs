@@ -117,7 +117,8 @@ fn plan(
     checks::check_possible(&moved, request)?;
     check_clock()?;
     check_begins(home, request)?;
-    checks::check_device(home, &moved, None, request)?;
+    request.backup.check_fit(&moved, None)?;
+    checks::check_device(home, &moved, request)?;
     let mut plan = Plan::of(&moved, request, None);
     plan.opens_with.passphrase = wants_passphrase(home, request)?;
     Ok(plan)

@@ -125,6 +125,10 @@ impl Migration {
         let state = journal.as_ref().map(|journal| journal.state);
         let moved = Moved::from(&header);
         check_possible(&moved, request)?;
+        // Later it is the new one that is in use, and no backup is made or named.
+        if state.is_none_or(|state| state < MigrationState::Switching) {
+            request.backup.check_fit(&moved, Some(&header))?;
+        }
         check_clock()?;
         if let Some(next) = &request.commit_next {
             let chain = home.store().handed_over(header.did())?;
@@ -138,7 +142,7 @@ impl Migration {
         let is_made = state.is_some_and(|state| state >= MigrationState::Made)
             || home.store().staging().header().is_ok();
         if !is_made {
-            check_device(home, &moved, Some(&header), request)?;
+            check_device(home, &moved, request)?;
         }
         let mut plan = Plan::of(&moved, request, state);
         plan.opens_with.passphrase = wants_passphrase(home, request)?;
@@ -183,7 +187,7 @@ pub(super) fn wants_passphrase(home: &Home, request: &MigrationRequest) -> Resul
 pub(super) fn check_begins(home: &Home, request: &MigrationRequest) -> Result<(), Error> {
     for name in [names::STAGING, names::OLD] {
         let path = home.directory().join(name);
-        if file::is_there(&path)? {
+        if !file::is_bare(&path)? {
             return Err(MigrationError::InTheWay { path }.into());
         }
     }

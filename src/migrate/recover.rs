@@ -17,9 +17,10 @@
 use std::path::Path;
 
 use super::Migration;
+use super::statement;
 use super::status::MigrationStatus;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, IdentityConfig};
 use crate::did::{Did, DidMethod};
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
@@ -109,7 +110,8 @@ impl Place {
 fn tell(store: &IdentityStore, config: &Path) -> Result<Option<Journal>, Error> {
     use MigrationState::{Finishing, Made, Returning, RollingBack, Switched, Switching};
     let (staging, old) = (store.staging(), store.old());
-    if !file::is_there(staging.home())? && !file::is_there(old.home())? {
+    // What is left where an end was cut off right before the journal was removed.
+    if file::is_bare(staging.home())? && file::is_bare(old.home())? {
         return Ok(None);
     }
     let told = Told { store, config };
@@ -192,9 +194,12 @@ impl Told<'_> {
         journal.algorithm = new.algorithm();
         journal.did_key = new.did().method() == DidMethod::Key;
         journal.commit_next = chain.as_ref().and_then(RotationChain::commitment).cloned();
-        // Nobody knows whether it was given to others.
-        journal.was_in_use = chain.is_some();
         let is_before = [MigrationState::Made, MigrationState::RollingBack].contains(&state);
+        // Nobody knows whether it was given to others; but not before the switch, which writes that
+        // file before anything else.
+        let was_never = is_before && !file::is_there(&self.store.old().home().join(names::CONFIG))?;
+        journal.was_in_use = chain.is_some() && !was_never;
+        journal.handed_over_before = statement::kept(&self.store.staging(), old.did(), new.did())?;
         journal.unstated = mode == MigrationMode::Rotate && chain.is_none() && !is_before;
         journal.state = state;
         Ok(journal)
@@ -207,26 +212,37 @@ impl Told<'_> {
             let path = store.home().join(names::CONFIG);
             Ok(if file::is_there(&path)? { Some(Config::load(&path)?) } else { None })
         };
-        let (new, before) = (told_by(&staging)?, told_by(&old)?);
-        let Some(new) = new.map(|config| config.identity) else {
-            return Err(self.not("a directory of a move is there, and nothing of it"));
+        let [new, before] =
+            [told_by(&staging)?, told_by(&old)?].map(|config| config.map(|config| config.identity));
+        let is_now = |side: &IdentityConfig| {
+            side.backend == now.backend() && side.did.as_ref() == Some(now.did())
+        };
+        let new = match (new, &before) {
+            (Some(new), _) => new,
+            // The end has removed the one, and then the rest of the other, but for this.
+            (None, Some(before)) if !is_now(before) => IdentityConfig {
+                backend: now.backend(),
+                did: Some(now.did().clone()),
+                ..IdentityConfig::default()
+            },
+            (None, _) => {
+                return Err(self.not("a directory of a move is there, and nothing of it"));
+            }
         };
         let side = |backend, did: Option<Did>| Side { backend, did };
         let is_new = staging.began(now)? || new.did.as_ref() == Some(now.did());
         let mut journal;
         if is_new {
             // Its key is in use: the old one was being removed, or is lost.
-            let (backend, did) = match before.map(|config| config.identity) {
+            let (backend, did) = match before {
                 Some(from) => (from.backend, from.did),
                 // Only what was imported tells what it was before.
                 None if now.in_file_until().is_some() => {
                     (BackendKind::Age, Some(now.did().clone()))
                 }
                 None => {
-                    return Err(self.not(
-                        "the new identity is there, and nothing that tells which the old one was \
-                         and where its key is",
-                    ));
+                    let [home, staging] = [self.store, &staging].map(|it| it.home().to_owned());
+                    return Err(MigrationError::OldUnknown { home, staging }.into());
                 }
             };
             let mode = match did.as_ref() == Some(now.did()) {

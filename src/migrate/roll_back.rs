@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use super::Migration;
 use super::operator::Operator;
+use super::statement;
 use super::stay::{self, Stays};
 use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::{Error, MigrationError, WaysOut};
 use crate::file::{self, Lock, names};
 use crate::home::{Home, KeyLeft, OnToken};
-use crate::keystore::{IdentityStore, Journal, MigrationMode, MigrationState, check_side};
+use crate::keystore::{IdentityStore, Journal, MigrationState, check_side};
 
 /// A migration that was undone.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ impl Migration {
         // What was given out where this is a copy of is not for this one to say.
         if !is_copy {
             // The old identity is as it was, also where the device is not there now.
-            leave_statement(store, &journal)?;
+            statement::leave(store, &journal)?;
         }
         // The header names it where the note of its making is lost.
         let key = new_key_of(home, !journal.key_removed)?;
@@ -123,8 +124,11 @@ impl Migration {
             journal.key_removed = true;
             store.put_journal(&journal)?;
         }
-        Home::remove_files_of(&staging)?;
+        // Where the journal is lost as well, what is left tells how far this was: last of all the
+        // configuration of the new one, which says what it was.
+        Home::remove_all_but_config(&staging)?;
         Home::remove_files_of(&store.old())?;
+        Home::remove_files_of(&staging)?;
         store.remove_journal()?;
         let [_home, _staging]: [Lock; 2] = locks;
         let (mut removed, mut left, mut key_unknown) = (None, Vec::new(), false);
@@ -406,26 +410,4 @@ pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
     };
     journal.check_config(store.home(), home.config_path())?;
     Ok(journal)
-}
-
-/// The statement to a key that is given up. If nobody was given it, the old identity is as if
-/// it had made none since it was begun; otherwise it stays, and it is written down that it leads nowhere.
-fn leave_statement(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
-    let (Some(old), Some(new)) = (&journal.from.did, &journal.to.did) else { return Ok(()) };
-    if journal.mode != MigrationMode::Rotate || journal.unstated {
-        return Ok(());
-    }
-    if journal.was_in_use {
-        return Ok(store.give_up(new)?);
-    }
-    match (store.handed_over(old)?, &journal.handed_over_before) {
-        (Some(chain), Some(before)) if chain.current() == new => {
-            // That one was in use, or may have been.
-            Ok(file::write(&store.home().join(names::HANDED_OVER), before.as_bytes())?)
-        }
-        (Some(chain), None) if chain.current() == new => {
-            Ok(file::remove(&store.home().join(names::HANDED_OVER))?)
-        }
-        _ => Ok(()),
-    }
 }

@@ -4,23 +4,24 @@ use std::path::PathBuf;
 
 use super::Migration;
 use super::backup;
+use super::forward;
 use super::operator::{Operator, Staged};
-use super::plan::{Plan, check_unused, reason};
+use super::plan::{Plan, check_unused};
 use super::request::{BackupFirst, MigrationRequest};
 use super::roll_back;
 use super::same;
+use super::statement;
 use super::stay;
 use crate::backend::BackendKind;
 use crate::clock;
-use crate::did::{Did, DidMethod};
+use crate::did::DidMethod;
 use crate::error::{Error, KeystoreError, MigrationError};
 use crate::file::{self, names};
 use crate::home::Home;
 use crate::keystore::{
-    BegunIn, Earlier, HandingOver, Header, Journal, MigrationMode, MigrationState, Side, TokenKey,
-    check_did,
+    BegunIn, Header, Journal, MigrationMode, MigrationState, Side, TokenKey, check_did,
 };
-use crate::rotation::{RotationChain, RotationTerms};
+use crate::rotation::RotationChain;
 
 /// A migration that is done, but for its end.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ impl Migration {
     /// As [`Self::plan`]; [`MigrationError::Other`] if something else is under way;
     /// [`MigrationError::OtherConfig`]; [`MigrationError::Committed`];
     /// [`MigrationError::NewLost`]; [`MigrationError::NotProved`]; [`MigrationError::BackupLost`];
-    /// [`MigrationError::NotReady`]; [`MigrationError::NewDoesNotOpen`]; those of each step. What
+    /// [`MigrationError::NotReady`]; [`MigrationError::NewDoesNotOpen`];
+    /// [`MigrationError::CannotState`]; those of each step. What
     /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
     pub fn run(
         home: &Home,
@@ -60,13 +62,17 @@ impl Migration {
         home.store().check_not_kept()?;
         let _lock = home.store().migration_lock()?;
         let mut journal = begin(home, request)?;
+        let mut has_opened = false;
         loop {
             journal = match journal.state {
-                MigrationState::Planned => back_up(home, request, operator, journal)?,
-                MigrationState::BackedUp => make(home, request, operator, journal)?,
+                MigrationState::Planned => {
+                    has_opened = true;
+                    back_up(home, request, operator, journal)?
+                }
+                MigrationState::BackedUp => make(home, request, operator, journal, has_opened)?,
                 MigrationState::Made => prove(home, operator, journal)?,
                 MigrationState::Proved if journal.mode == MigrationMode::Rotate => {
-                    state(home, request, operator, journal)?
+                    statement::state(home, request, operator, journal)?
                 }
                 MigrationState::Proved | MigrationState::Stated | MigrationState::Switching => {
                     let journal = backup::check_before_switch(home, request, operator, journal)?;
@@ -77,8 +83,7 @@ impl Migration {
                 }
                 MigrationState::Switched => return migrated(home, &journal),
                 MigrationState::Returning | MigrationState::RollingBack => {
-                    let home = home.directory().to_owned();
-                    return Err(MigrationError::RollingBack { home }.into());
+                    forward::turn_round(home, operator, journal)?
                 }
                 MigrationState::Finishing => {
                     let home = home.directory().to_owned();
@@ -184,7 +189,11 @@ fn write_config(home: &Home, request: &MigrationRequest) -> Result<(), Error> {
     Ok(file::write(&directory.join(names::CONFIG), text.as_bytes())?)
 }
 
-fn to(home: &Home, mut journal: Journal, state: MigrationState) -> Result<Journal, Error> {
+pub(super) fn to(
+    home: &Home,
+    mut journal: Journal,
+    state: MigrationState,
+) -> Result<Journal, Error> {
     journal.state = state;
     home.store().write_journal(&journal)?;
     Ok(journal)
@@ -240,6 +249,7 @@ fn make(
     request: &MigrationRequest,
     operator: &mut dyn Operator,
     mut journal: Journal,
+    has_opened: bool,
 ) -> Result<Journal, Error> {
     let store = home.store().staging();
     let header = match store.header() {
@@ -251,6 +261,11 @@ fn make(
             | KeystoreError::NeverMade { .. }
             | KeystoreError::Incomplete { .. },
         ) => {
+            // A key that nobody can hand over to is of no use: since the old identity has opened,
+            // its device may be gone. An import opens it anyway.
+            if request.mode == MigrationMode::Rotate && !has_opened && !request.unstated {
+                stay::prove_hands_over(home, operator)?;
+            }
             // What an earlier attempt has left on a token is removed by its configuration.
             match store.noted_objects()? {
                 Some(left) => {
@@ -305,80 +320,6 @@ fn prove(home: &Home, operator: &mut dyn Operator, mut journal: Journal) -> Resu
         journal.proved = Some(staging.store().digest()?);
     }
     to(home, journal, MigrationState::Proved)
-}
-
-/// What leads peers from the old DID to the new one, by both keys.
-fn state(
-    home: &Home,
-    request: &MigrationRequest,
-    operator: &mut dyn Operator,
-    mut journal: Journal,
-) -> Result<Journal, Error> {
-    let staging = home.staging(None)?;
-    let new = staging.locate()?;
-    check_did(&journal.to, new.did())?;
-    let (old, did) = (home.header()?, new.did().clone());
-    // It is written over, and stands again if this is undone.
-    if let Some(before) = home.store().handed_over(old.did())?
-        && *before.current() != did
-    {
-        journal.handed_over_before = String::from_utf8(before.to_json()).ok();
-        home.store().write_journal(&journal)?;
-    }
-    let [was, is] = [&old, new.header()].map(|side| side.claimed_evidence().provenance());
-    let mut terms = RotationTerms::new(reason(was, is));
-    if let Some(next) = journal.commit_next {
-        terms = terms.commit_to(next);
-    }
-    let again = request.again || journal.again;
-    let earlier = if again { Earlier::NeverGivenOut } else { Earlier::Binds };
-    let handing_over = match hand_over(home, &did, earlier, operator) {
-        Err(error) if stay::is_of_the_caller(&error) || matches!(error, Error::Rotation(_)) => {
-            return Err(error);
-        }
-        Err(error) if request.unstated => {
-            log::warn!("the old identity signs no statement, as it does not open: {error}");
-            // Unless it was made before: then the new identity gets it.
-            let stated = home.store().handed_over(old.did())?;
-            match stated.filter(|chain| *chain.current() == did) {
-                None => journal.unstated = true,
-                Some(chain) => {
-                    let of_new = operator.new_credential(&new.wants());
-                    let decrypts = new.ask(of_new)?.with(|located, credentials| {
-                        located.take_over_as_stated(credentials, &chain)
-                    })?;
-                    journal.not_carried = !decrypts;
-                }
-            }
-            journal.proved = Some(staging.store().digest()?);
-            return to(home, journal, MigrationState::Stated);
-        }
-        Err(error) => {
-            let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
-            return Err(MigrationError::CannotState { home, kind, source }.into());
-        }
-        Ok(handing_over) => handing_over,
-    };
-    let of_new = operator.new_credential(&new.wants());
-    let new = new.ask(of_new)?;
-    // What was encrypted to the old identity opens with the new one.
-    let handover = new.take_over(handing_over.carrying_decryption_key(), &terms)?;
-    log::debug!("handed over to {}", handover.chain.current());
-    journal.proved = Some(staging.store().digest()?);
-    to(home, journal, MigrationState::Stated)
-}
-
-/// The old identity, open, to hand over to the new one.
-fn hand_over(
-    home: &Home,
-    new: &Did,
-    earlier: Earlier,
-    operator: &mut dyn Operator,
-) -> Result<HandingOver, Error> {
-    let old = home.locate()?;
-    let source = operator.old_credential(&old.wants());
-    old.ask(source)?
-        .with(|located, credentials| located.prepare_handover_as_moved(credentials, new, earlier))
 }
 
 fn migrated(home: &Home, journal: &Journal) -> Result<Migrated, Error> {

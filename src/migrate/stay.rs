@@ -62,6 +62,22 @@ pub(super) fn prove_new(home: &Home, operator: &mut dyn Operator) -> Result<[Loc
     })
 }
 
+/// That the old identity opens and signs, so that it can hand over, before a key is made for that.
+pub(super) fn prove_hands_over(home: &Home, operator: &mut dyn Operator) -> Result<(), Error> {
+    let mut prove = || -> Result<(), Error> {
+        let identity = home.locate()?;
+        let source = operator.old_credential(&identity.wants());
+        identity.ask(source)?.with(Located::prove).map(drop)
+    };
+    prove().map_err(|error| {
+        if is_of_the_caller(&error) {
+            return error;
+        }
+        let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
+        MigrationError::CannotState { home, is_made: false, kind, source }.into()
+    })
+}
+
 /// What can be mended by calling again as is right: its credential, and others at work.
 pub(super) fn is_of_the_caller(error: &Error) -> bool {
     error.is_wrong_credential()

@@ -1,6 +1,8 @@
 //! `icnctl id migrate`, as people and scripts use it.
 
+mod before;
 mod copies;
+mod cut_ends;
 mod devices;
 mod ends;
 mod given_up;
@@ -17,6 +19,7 @@ mod said;
 mod sendings;
 mod staged;
 mod stays;
+mod turned_round;
 mod unstated;
 mod ways;
 mod ways_back;

@@ -90,12 +90,23 @@ impl MigrationError {
             }
             Self::DoesNotOpen { is_new: false, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and \
-                 call again"
+                 call again; if that cannot be, keep the new identity: go on after all \
+                 (`Migration::run`), without the statement of the old key if it has made none \
+                 (`MigrationRequest::although_unstated`), and end the migration \
+                 (`Migration::finish`); where only a key was begun, leave it on its token \
+                 (`Migration::roll_back`, with `KeyOnToken::Keep`)"
             }
             Self::NewDoesNotOpen { .. } => {
                 "see to the cause and call again; if its device is gone for good, undo the \
                  migration (`Migration::roll_back`; where its token is gone, with \
                  `KeyOnToken::Keep`)"
+            }
+            Self::CannotState { is_made: false, .. } => {
+                "no new key was made: see to its device or its files, and call again; or undo the \
+                 migration (`Migration::roll_back`; where a key was begun on a token, with \
+                 `KeyOnToken::Keep`); or have one made without the statement \
+                 (`MigrationRequest::although_unstated`): peers cannot follow then, and have to be \
+                 told of the new DID"
             }
             Self::CannotState { .. } => {
                 "see to its device or its files, and call again; if that cannot be, go on without \
@@ -116,6 +127,14 @@ impl MigrationError {
                 "put the directories back from a copy; if there is none, look at which identity is in \
                  each of them: one that is of no move is moved away, and is an identity like any \
                  other"
+            }
+            Self::OldUnknown { staging, .. } => {
+                return Some(format!(
+                    "the identity that is there opens as it is. If the old one was on a token, look \
+                     there for its key, and remove it; then move away what is left of the \
+                     migration: {}",
+                    quoted(staging)
+                ));
             }
             Self::JournalThere { .. } => {
                 "go on by what it says (`Migration::status`); if it does not fit the files, put the \

@@ -46,12 +46,10 @@ pub(in crate::migrate) fn check_possible(
     }
 }
 
-/// What this identity has done already, what a backup is not fit for, and what the device is
-/// not; `header` is there if the identity is.
+/// What this identity has done already, and what the device is not.
 pub(in crate::migrate) fn check_device(
     home: &Home,
     moved: &Moved,
-    header: Option<&Header>,
     request: &MigrationRequest,
 ) -> Result<(), Error> {
     if request.mode == MigrationMode::Rotate
@@ -65,14 +63,6 @@ pub(in crate::migrate) fn check_device(
             let given_up = home.store().gave_up(&to);
             return Err(RotationError::HandedOver { did, to, given_up }.into());
         }
-    }
-    if let BackupFirst::Opened(backup) = &request.backup
-        && let Some(did) = &moved.did
-    {
-        backup.is_of(did)?;
-    }
-    if let (BackupFirst::Make { request, .. }, Some(header)) = (&request.backup, header) {
-        request.check(header)?;
     }
     let staging = home.staging(Some(request.to.clone()))?;
     staging.check_algorithm(request.key.algorithm)?;
@@ -89,6 +79,20 @@ pub(in crate::migrate) fn check_device(
 }
 
 impl BackupFirst {
+    /// What a backup is not fit for, at whatever step it is asked for: that of another identity is
+    /// none of this one.
+    pub(in crate::migrate) fn check_fit(
+        &self,
+        moved: &Moved,
+        header: Option<&Header>,
+    ) -> Result<(), Error> {
+        match (self, &moved.did, header) {
+            (Self::Opened(backup), Some(did), _) => Ok(backup.is_of(did)?),
+            (Self::Make { request, .. }, _, Some(header)) => Ok(request.check(header)?),
+            _ => Ok(()),
+        }
+    }
+
     /// That the backup can be written where it is to be.
     pub(in crate::migrate) fn check_vacant(&self, home: &Home) -> Result<(), Error> {
         match self {

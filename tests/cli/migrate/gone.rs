@@ -144,9 +144,17 @@ fn a_journal_is_written_again_only_by_what_tells_of_the_old_identity() {
     for end in [&["--recover"][..], &["--finish", "--yes"], &["--roll-back", "--yes"]] {
         let refused = home.icnctl(&[&["id", "migrate"][..], end].concat(), b"");
         assert_eq!(refused.code, 1, "{end:?}: {} {}", refused.out, refused.err);
-        assert!(refused.err.contains("do not tell"), "{end:?}: {}", refused.err);
+        for part in ["do not tell", "look there for its key", "move away", "/migration"] {
+            assert!(refused.err.contains(part), "{end:?} {part}: {}", refused.err);
+        }
         assert_eq!(tree(&home), before, "{end:?}");
     }
+    // Which is the way.
+    let staging = home.path("migration");
+    std::fs::rename(&staging, home.beside("away")).unwrap();
+    assert!(status(&home).is_null());
+    signs_with(&home);
+    std::fs::rename(home.beside("away"), &staging).unwrap();
     // With what was left, it is ended in so many words.
     std::fs::rename(copy, &previous).unwrap();
     home.write("migration.json", &known);

@@ -33,6 +33,7 @@ fn a_move_of_an_older_keystore_that_is_refused_makes_no_identity() {
     let none = "--no-backup";
     let token = to_token();
     let away = ["--to", "tpm", "--device", "swtpm:host=127.0.0.1,port=1", none];
+    let output = text(&home, "made.age");
     let refusals: &[(&[&str], &str)] = &[
         (&["--to", "pkcs11", "--module", module(), "--token", "nowhere", none], "nowhere"),
         (&["--to", "pkcs11", "--module", "/nowhere.so", "--token", TOKEN, none], "/nowhere.so"),
@@ -44,7 +45,7 @@ fn a_move_of_an_older_keystore_that_is_refused_makes_no_identity() {
         (&["--to", "pkcs11", "--device", "/dev/tpm0", "--module", module(), none], "--to tpm"),
         (&[&token[..], &["--mode", "import", "--algorithm", "p256", none]].concat(), "algorithm"),
         (&token, "nothing is said of a backup"),
-        (&[&token[..], &["--recipient", "age1x", "-o", "/tmp/x"]].concat(), "recipient"),
+        (&[&token[..], &["--recipient", "age1x", "-o", &output]].concat(), "recipient"),
         (&[&token[..], &["--recipient", &recipient, "-o", &taken]].concat(), "already"),
         (&[&token[..], &["--backup", &taken, "--identity-file", &key]].concat(), "age"),
         (&[&token[..], &["--backup", &theirs, "--identity-file", &key]].concat(), "backup"),

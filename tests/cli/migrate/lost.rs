@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// Killed at the first call of this sort on this file.
+/// Killed at the nth call of this sort.
 pub(super) fn killed_at(home: &Home, words: &[&str], call: &str, nth: usize) {
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
@@ -215,6 +215,19 @@ fn another_identity_beside_it_is_not_taken_for_one_that_is_moved() {
 
 /// The renames of a move that were done to files of these identities, by their number.
 fn renames(home: &Home, words: &[&str]) -> Vec<usize> {
+    let of_both = ["previous/identity.", "migration/identity."];
+    let is_one =
+        |line: &str| !line.contains("/.identity.") && of_both.iter().any(|it| line.contains(it));
+    renames_of(home, words, is_one)
+}
+
+/// The renames by which this file of the home is written, by their number.
+pub(super) fn writes(home: &Home, words: &[&str], file: &str) -> Vec<usize> {
+    let to = format!(", \"{}\"", home.path(file).display());
+    renames_of(home, words, |line| line.contains(&to))
+}
+
+fn renames_of(home: &Home, words: &[&str], is_one: impl Fn(&str) -> bool) -> Vec<usize> {
     let log = text(home, "log");
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
@@ -229,14 +242,7 @@ fn renames(home: &Home, words: &[&str]) -> Vec<usize> {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let log = std::fs::read_to_string(log).unwrap();
     let calls = log.lines().filter(|line| line.starts_with("rename("));
-    (1..)
-        .zip(calls)
-        .filter(|(_, line)| {
-            let moved = ["previous/identity.", "migration/identity."];
-            !line.contains("/.identity.") && moved.iter().any(|it| line.contains(it))
-        })
-        .map(|(at, _)| at)
-        .collect()
+    (1..).zip(calls).filter(|(_, line)| is_one(line)).map(|(at, _)| at).collect()
 }
 
 /// At each rename of the switch and of the way back, where neither identity is whole in one

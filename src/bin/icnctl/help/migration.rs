@@ -140,12 +140,22 @@ impl Help for MigrationError {
             }
             Self::DoesNotOpen { is_new: false, .. } => {
                 "nothing was removed: put its files back from a copy, or see to its device, and run \
-                 the command again"
+                 the command again; if that cannot be, keep the new identity: go on with the migration \
+                 after all: icnctl id migrate --without-statement (a statement that the old key has \
+                 made is kept), then icnctl id migrate --finish; where only a key was begun, leave it \
+                 on its token: icnctl id migrate --roll-back --keep-new-key"
             }
             Self::NewDoesNotOpen { .. } => {
                 "see to the cause and go on: icnctl id migrate; or undo the migration: icnctl id \
                  migrate --roll-back; if the token of the new key is gone for good: icnctl id \
                  migrate --roll-back --keep-new-key"
+            }
+            Self::CannotState { is_made: false, .. } => {
+                "no new key was made: see to its device or its files, and go on: icnctl id migrate; or \
+                 undo the migration: icnctl id migrate --roll-back; where a key was begun on a token: \
+                 icnctl id migrate --roll-back --keep-new-key; or have one made without its statement: \
+                 icnctl id migrate --without-statement. Peers cannot follow then, and have to be told \
+                 of the new DID"
             }
             Self::CannotState { .. } => {
                 "see to its device or its files, and go on: icnctl id migrate; if that cannot be, go \

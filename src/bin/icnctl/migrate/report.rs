@@ -127,9 +127,7 @@ pub(super) fn status(
 }
 
 pub(super) fn recovered(context: &Context, status: &MigrationStatus) -> Result<(), CliError> {
-    let backup = "Which backup was made first is not in the files: it is not looked at again. Nor is a \
-                  statement there that `--again` has written over: to undo the move does not bring it \
-                  back.";
+    let backup = "Which backup was made first is not in the files: it is not looked at again.";
     context.format.print(
         || json!({ "migration": as_json(status) }),
         || format!("migration.json was written again. {backup}\n{}", in_words(status)),

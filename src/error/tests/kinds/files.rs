@@ -201,7 +201,12 @@ fn of_migrations() {
             (no_entry(false, WaysOut::Back), K::DeviceAbsent),
             (no_entry(true, WaysOut::FinishOrBack), K::DeviceAbsent),
             (
-                E::CannotState { home: home(), kind: K::DeviceAbsent, source: boxed() },
+                E::CannotState {
+                    home: home(),
+                    is_made: true,
+                    kind: K::DeviceAbsent,
+                    source: boxed(),
+                },
                 K::DeviceAbsent,
             ),
             (
@@ -239,6 +244,7 @@ fn of_migrations() {
                 K::InvalidInput,
             ),
             (E::Unreadable { path: home(), source: boxed() }, K::Damaged),
+            (E::OldUnknown { home: home(), staging: home() }, K::Damaged),
             (E::InTheWay { path: home() }, K::AlreadyExists),
             (E::NoBackupSaid, K::InvalidInput),
             (E::Impossible { from, to, reason: "r" }, K::Unsupported),
