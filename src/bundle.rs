@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 pub use companions::Companions;
 pub use encryption::{
-    DecryptError, EncryptedFile, EncryptedHeader, FileKey, NotContributory, Plaintext,
+    DecryptError, EncryptedFile, EncryptedHeader, NotContributory, OpenedHeader, Plaintext,
     RetiredDecryptionKey, SharedSecret,
 };
 pub(crate) use encryption::{RetiredKeys, unarmored};

@@ -46,6 +46,12 @@ pub enum Event {
     Checkpoint,
     /// The identity was changed otherwise: its passphrase, its device, what it keeps.
     Change,
+    /// The identity was made.
+    Init,
+    /// The identity was restored from a backup.
+    Restore,
+    /// The identity was imported from an older keystore.
+    Import,
     /// Somebody connected who is no client.
     Connect,
     /// Something was read that needs no key.
@@ -74,6 +80,9 @@ impl Event {
             Self::Export => "export",
             Self::Checkpoint => "checkpoint",
             Self::Change => "change",
+            Self::Init => "init",
+            Self::Restore => "restore",
+            Self::Import => "import",
             Self::Connect => "connect",
             Self::Read => "read",
         }

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 pub use self::agreement::{NotContributory, SharedSecret};
 pub use self::error::DecryptError;
-pub use self::file_key::{EncryptedHeader, FileKey};
+pub use self::file_key::{EncryptedHeader, OpenedHeader};
 pub use self::retired::RetiredDecryptionKey;
 pub(crate) use self::retired::RetiredKeys;
 use self::source::Unarmored;
@@ -41,7 +41,10 @@ type Ciphertext<R> = BufReader<Unarmored<R>>;
 ///
 /// Binary or armored (PEM). What cannot be opened with any X25519 key is
 /// refused here, before anybody is asked for a credential.
-pub struct EncryptedFile<R: Read>(Decryptor<Ciphertext<R>>);
+pub struct EncryptedFile<R: Read> {
+    decryptor: Decryptor<Ciphertext<R>>,
+    header: String,
+}
 
 impl<R: Read> EncryptedFile<R> {
     /// **Blocks** as the reader does. Reads the header, of 64 KiB at most.
@@ -53,8 +56,30 @@ impl<R: Read> EncryptedFile<R> {
         let (input, limit) = Unarmored::new(input)?;
         let file = Decryptor::new_buffered(BufReader::new(input));
         let file = file.map_err(DecryptError::of_header)?;
-        limit.lift();
-        if file.is_scrypt() { Err(DecryptError::PassphraseFile) } else { Ok(Self(file)) }
+        let header = file_key::header_in(&limit.lift())?;
+        match file.is_scrypt() {
+            true => Err(DecryptError::PassphraseFile),
+            false => Ok(Self { decryptor: file, header }),
+        }
+    }
+
+    /// Its header without armor, to the end of the line with its MAC: what
+    /// [`EncryptedHeader::parse`] takes, and a daemon that decrypts.
+    #[must_use]
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// Opens it by its file key (age v1, section "File key"), which whoever has opened its
+    /// header knows. The header's MAC is verified with it.
+    ///
+    /// # Errors
+    ///
+    /// [`DecryptError::Damaged`] if it is another file's key, or the header was changed.
+    pub fn decrypt_with(self, file_key: &[u8; 16]) -> Result<Plaintext<R>, DecryptError> {
+        let known = file_key::Known(file_key);
+        let reader = self.decryptor.decrypt(std::iter::once::<&dyn Identity>(&known));
+        Ok(Plaintext { reader: reader.map_err(DecryptError::of_key)?, retired: None })
     }
 }
 
@@ -179,7 +204,7 @@ impl<S: DidSigner> IdentityBundle<S> {
         for key in &retired {
             all.push(key);
         }
-        let reader = file.0.decrypt(all.into_iter());
+        let reader = file.decryptor.decrypt(all.into_iter());
         if std::iter::once(&present)
             .chain(&retired)
             .any(|key| key.outcome.get() == Outcome::Unusable)

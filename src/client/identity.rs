@@ -4,6 +4,7 @@ mod options;
 mod signer;
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +29,8 @@ use crate::sshsig::{self, Hash, SshSignature};
 
 /// Of a longer message its hash is sent.
 const WHOLE: usize = 32 * 1024;
+/// So much shows whether a message is longer.
+const WHOLE_AND_ONE: u64 = 32 * 1024 + 1;
 
 /// Connections that are kept open for the next call.
 const KEPT: usize = 8;
@@ -47,6 +50,8 @@ struct Inner {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Proof {
     Demanded,
+    /// It has to say that it has the DID.
+    Said,
     OfOwner,
 }
 
@@ -141,6 +146,38 @@ impl RemoteIdentity {
             Ok(()) => Ok(signature),
             Err(_) => Err(self.bad_signature()),
         }
+    }
+
+    /// **Blocks** on what is read, and on the daemon. As [`Self::sign_for`], of a message of
+    /// any length: it is read to its end before the daemon is asked.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`SignError::Unread`] in it if it cannot be read.
+    pub fn sign_read_for(
+        &self,
+        context: &str,
+        mut message: impl Read,
+    ) -> Result<SshSignature, ClientError> {
+        let unread = |error| ClientError::Sign(SignError::Unread(error));
+        if !sshsig::is_context(context) {
+            return Err(ClientError::Sign(SignError::InvalidContext));
+        }
+        let mut chunk = Vec::new();
+        let read = |message: &mut dyn Read, chunk: &mut Vec<u8>| {
+            chunk.clear();
+            message.take(WHOLE_AND_ONE).read_to_end(chunk).map_err(unread)
+        };
+        read(&mut message, &mut chunk)?;
+        if chunk.len() <= WHOLE {
+            return self.sign_for(context, &chunk);
+        }
+        let mut hash = Sha512::new();
+        while !chunk.is_empty() {
+            hash.update(&chunk);
+            read(&mut message, &mut chunk)?;
+        }
+        self.sign_digest_for(context, &hash.finalize().into())
     }
 
     /// **Blocks** on the daemon. As [`Self::sign_for`], of a message of which there is the
@@ -240,7 +277,7 @@ impl RemoteIdentity {
     ///
     /// [`ClientError`].
     pub fn lock(&self) -> Result<(), ClientError> {
-        let answer = self.call(Proof::OfOwner, "POST", "/v1/lock", Some(b"{}"))?;
+        let answer = self.call(Proof::Said, "POST", "/v1/lock", Some(b"{}"))?;
         is_now(answer, "locked")
     }
 
@@ -249,7 +286,8 @@ impl RemoteIdentity {
     /// A client needs the permission `admin`.
     ///
     /// A locked daemon has no key to show: the credential goes to whoever listens at a socket
-    /// of the right owner.
+    /// of the right owner, and says that it is of the DID. One that says another is sent
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -275,7 +313,7 @@ impl RemoteIdentity {
         let mut body = Zeroizing::new(Vec::with_capacity(64 + 6 * letters));
         serde_json::to_writer(&mut *body, &request)
             .map_err(|error| ClientError::Io(error.into()))?;
-        let answer = self.call(Proof::OfOwner, "POST", "/v1/unlock", Some(&body))?;
+        let answer = self.call(Proof::Said, "POST", "/v1/unlock", Some(&body))?;
         is_now(answer, "unlocked")
     }
 
@@ -297,10 +335,15 @@ impl RemoteIdentity {
                 Some(connection) => (connection, false),
                 None => (self.connection(&deadline)?, true),
             };
-            let wants_proof = proof == Proof::Demanded && !connection.is_proven;
-            let proven = match wants_proof {
-                true => server::prove(&mut connection, self.did(), &deadline),
-                false => Ok(()),
+            let proven = match proof {
+                Proof::Demanded if !connection.is_proven => {
+                    server::prove(&mut connection, self.did(), &deadline)
+                }
+                // On the connection on which the rest is sent.
+                Proof::Said if !connection.is_proven => {
+                    self.says_its_did(&mut connection, &deadline)
+                }
+                _ => Ok(()),
             };
             match proven.and_then(|()| connection.exchange(method, path, body, &deadline)) {
                 Ok(answer) => {
@@ -312,6 +355,11 @@ impl RemoteIdentity {
                 Err(lost) => return Err(failed(lost)),
             }
         }
+    }
+
+    fn says_its_did(&self, connection: &mut Connection, deadline: &Deadline) -> Result<(), Lost> {
+        let told: ToldStatus = connection.exchange("GET", "/v1/status", None, deadline)?.read()?;
+        Ok(self.is_of_did(&told.did)?)
     }
 
     fn connection(&self, deadline: &Deadline) -> Result<Connection, ClientError> {

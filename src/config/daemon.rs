@@ -5,7 +5,7 @@ mod context;
 mod rate;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,8 @@ struct Fields {
 
 object_only!(DaemonConfig as Fields);
 
+/// The socket's name, where no other is configured.
+const SOCKET: &str = "icnd.sock";
 const VERIFY_INTERVAL: u32 = 300;
 const CHECKPOINT_INTERVAL: u32 = 3600;
 const MAX_CONNECTIONS: u32 = 1024;
@@ -140,6 +142,29 @@ impl DaemonConfig {
             return wrong("`monitor` is not an address of this machine alone");
         }
         Ok(())
+    }
+
+    /// Where the socket is: where [`Self::socket`] says, else `icnd.sock` in the first
+    /// directory of `$RUNTIME_DIRECTORY`, else in the home.
+    #[must_use]
+    pub fn socket_in(&self, home: &Path) -> PathBuf {
+        if let Some(path) = &self.socket {
+            return path.clone();
+        }
+        // The first one of several, as systemd gives them.
+        let runtime = std::env::var_os("RUNTIME_DIRECTORY")
+            .and_then(|all| std::env::split_paths(&all).next())
+            .filter(|directory| directory.is_absolute());
+        match runtime {
+            Some(directory) => directory.join(SOCKET),
+            None => Self::socket_in_home(home),
+        }
+    }
+
+    /// Where it is without a runtime directory, and where nothing is configured.
+    #[must_use]
+    pub fn socket_in_home(home: &Path) -> PathBuf {
+        std::path::absolute(home).unwrap_or_else(|_| home.to_owned()).join(SOCKET)
     }
 
     /// The first client that cannot be meant so, by its number from 1.

@@ -130,6 +130,11 @@ impl ConfigText {
         self.0.retain(|name, _| name == "identity");
     }
 
+    /// Without the tables of other programs, and of services of this machine.
+    pub(crate) fn retain_for_backup(&mut self) {
+        self.0.retain(|name, _| ["identity", "audit"].contains(&name));
+    }
+
     /// Without what is about the devices of other backends.
     pub(crate) fn retain_backend(&mut self, backend: BackendKind) -> Result<(), ConfigError> {
         if self.0.contains_key("identity") {
@@ -158,7 +163,7 @@ impl std::fmt::Display for ConfigText {
 /// its business, now or when it is restored elsewhere.
 pub(crate) fn for_backup(text: &str, backend: BackendKind) -> Result<String, ConfigError> {
     let mut text = ConfigText::parse(text)?;
-    text.retain_identity();
+    text.retain_for_backup();
     text.retain_backend(backend)?;
     Ok(text.to_string())
 }

@@ -34,6 +34,12 @@ pub(super) const MIGRATION_LOCK: &str = ".migration.lock";
 /// Held while the files are read or written together.
 pub(super) const LOCK: &str = ".lock";
 
+/// Held by the daemon that has the identity open, with its number in it.
+const DAEMON_LOCK: &str = "icnd.lock";
+/// Where the daemon listens, and who had the key do what, unless they are elsewhere. The log is
+/// a record, and stays when the identity is removed.
+const OF_DAEMON: [&str; 3] = ["icnd.sock", "audit.log", "audit.log.head"];
+
 /// How the names of the locks of those who do scrypt begin.
 const TURN: &str = ".scrypt.";
 /// The book of peers of the services that use the identity.
@@ -46,7 +52,7 @@ pub(super) fn turn(number: usize) -> String {
 
 /// All that there may be in the directory of an identity, in the order in which it is
 /// removed: what holds its secrets first.
-pub(crate) const OF_IDENTITY: [&str; 12] = [
+pub(crate) const OF_IDENTITY: [&str; 13] = [
     PAYLOAD,
     "identity.age.prev",
     HEADER,
@@ -58,6 +64,7 @@ pub(crate) const OF_IDENTITY: [&str; 12] = [
     REFUSED,
     CONFIG,
     NOTES_LOCK,
+    DAEMON_LOCK,
     LOCK,
 ];
 
@@ -72,6 +79,7 @@ pub(super) fn is_of_one_that_is_there(name: &str) -> bool {
 pub(super) fn is_beside_one(name: &str) -> bool {
     [STAGING, OLD, MIGRATION_LOCK, PEERS].contains(&name)
         || OF_IDENTITY.contains(&name)
+        || OF_DAEMON.contains(&name)
         || name.starts_with(TURN)
         || is_unfinished_of_any(name)
 }

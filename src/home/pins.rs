@@ -220,4 +220,18 @@ impl Home {
         text.retain_identity();
         Ok((!text.is_empty()).then(|| text.to_string()))
     }
+
+    /// **Blocks** on files. What of the configuration a backup keeps: what is about the
+    /// identity, and where its audit log is. The clients of a daemon are users of this machine,
+    /// and none of another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::identity_config`].
+    pub fn config_for_backup(&self) -> Result<Option<String>, Error> {
+        let Some(text) = Config::read(&self.config_path)? else { return Ok(None) };
+        let mut text = ConfigText::parse(&text)?;
+        text.retain_for_backup();
+        Ok((!text.is_empty()).then(|| text.to_string()))
+    }
 }

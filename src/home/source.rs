@@ -169,6 +169,26 @@ impl<'a> CredentialSource<'a> {
         Ok(self.from.read(&Wanted::new_pin())?.into_pin())
     }
 
+    /// **Blocks** on files, and while a person is asked. A PIN as it is, for a daemon that
+    /// opens the identity by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::passphrase`].
+    pub fn into_pin_text(mut self) -> Result<LockedText, Error> {
+        Ok(self.from.read(&Wanted::any_pin())?.into_text())
+    }
+
+    /// **Blocks** on files, and while a person is asked. A passphrase as it is, for a daemon
+    /// that opens the identity by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::passphrase`].
+    pub fn into_passphrase_text(mut self) -> Result<LockedText, Error> {
+        Ok(self.for_passphrase().read(&Wanted::passphrase(Step::Present))?.into_text())
+    }
+
     fn for_passphrase(&mut self) -> &mut From<'a> {
         match &mut self.passphrase {
             Some(source) => &mut source.from,

@@ -94,6 +94,11 @@ impl Wanted {
         Self { is_pin: true, step, device: Some(device), key: None }
     }
 
+    /// Of a device that somebody else asks.
+    pub(super) const fn any_pin() -> Self {
+        Self { is_pin: true, step: Step::Present, device: None, key: None }
+    }
+
     pub(super) const fn new_pin() -> Self {
         Self { is_pin: true, step: Step::New, device: None, key: None }
     }

@@ -125,6 +125,65 @@ fn what_is_refused_or_fails_has_its_line_too() {
     assert!(!home.read("audit.log").contains("not the passphrase"));
 }
 
+/// With a log that is configured, in a directory that is made with the home.
+fn configured(name: &str) -> Home {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.write("icn.toml", &format!("{FAST}[audit]\npath = \"{name}\"\n"));
+    home
+}
+
+#[test]
+fn an_identity_that_is_made_restored_or_imported_has_its_line() {
+    let home = configured("audit.log");
+    home.ok(&["id", "init"], b"");
+    assert_eq!(said(&home), ["begin", "init allowed"]);
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (key, backup) = (text(&home.beside("recovery")), text(&home.beside("backup")));
+    assert_eq!(run(Command::new("age-keygen").args(["-o", &key]), b"").code, 0);
+    let recipient = run(Command::new("age-keygen").args(["-y", &key]), b"").out;
+    let config = home.read("icn.toml");
+    let daemon = "[[daemon.client]]\nname = \"shop\"\nuid = 1\nmay = [\"admin\"]\n";
+    home.write("icn.toml", &format!("{config}{daemon}[network]\nport = 1\n"));
+    let made = home.ok(&["id", "backup", "--recipient", recipient.trim(), "-o", &backup], b"");
+    assert!(made.contains("[daemon] too: its clients are users of this machine"), "{made}");
+
+    // Elsewhere the log is where it was, and nobody is a client who has that number there.
+    let elsewhere = Home::new();
+    std::fs::remove_file(elsewhere.path("icn.toml")).unwrap();
+    elsewhere.write("audit.log", "");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let restore = ["id", "restore", &backup, "--identity-file", &key, "--did", &did];
+    elsewhere.fails(&restore, b"", &["no passphrase was given"]);
+    let elsewhere = elsewhere.with("ICN_PASSPHRASE", PASSPHRASE);
+    elsewhere.ok(&restore, b"");
+    assert_eq!(said(&elsewhere), ["begin", "restore failed credential-missing", "restore allowed"]);
+    let config = elsewhere.read("icn.toml");
+    assert!(config.contains("[audit]\npath = \"audit.log\""), "{config}");
+    assert!(!config.contains("daemon") && !config.contains("network"), "{config}");
+
+    let imported =
+        configured("audit.log").with("ICN_PASSPHRASE", crate::import::fixture::PASSPHRASE);
+    let old = text(&imported.beside("old.age"));
+    std::fs::copy(crate::import::fixture::path("v4"), &old).unwrap();
+    assert_eq!(run(Command::new("chmod").args(["600", &old]), b"").code, 0);
+    imported.ok(&["id", "import", &old], b"");
+    assert_eq!(said(&imported), ["begin", "import allowed"]);
+    for home in [home, elsewhere, imported] {
+        home.ok(&["audit", "verify"], b"");
+    }
+}
+
+/// The identity is there, and the program that made it is told.
+#[test]
+fn an_identity_of_which_no_line_can_be_written_is_told_as_an_error() {
+    let home = configured("none/audit.log");
+    let wanted = ["the identity was made, and that could not be written", "  try: "];
+    home.fails(&["id", "init"], b"", &wanted);
+    home.fails(&["sign"], b"x", &["/home/none"]);
+    std::fs::create_dir(home.path("none")).unwrap();
+    home.ok(&["sign"], b"x");
+}
+
 /// Nothing is signed of which no line could be written; and nobody is asked for a secret.
 #[test]
 fn where_no_line_can_be_written_nothing_is_signed() {

@@ -221,3 +221,59 @@ fn what_says_nothing_here_is_noted() {
     assert_eq!((code, &checked["file"]["exists"]), (0, &Value::Bool(false)), "{checked}");
     assert!(checked["notes"].to_string().contains("everything is at its default"), "{checked}");
 }
+
+/// Where it is written down who had the key do what, and where the daemon is asked: by whichever
+/// field, or none.
+#[test]
+fn check_says_where_the_log_and_the_socket_are() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let config = home.read("icn.toml");
+    let token = "[identity.pkcs11]\nmodule = \"/m.so\"\naudit_log = \"keys.log\"\n";
+    let in_home = |name: &str| home.path(name).display().to_string();
+    for (text, log, from, socket, of) in [
+        (
+            "",
+            in_home("audit.log"),
+            "icnd writes it, and commands where it is there",
+            in_home("icnd.sock"),
+            "in the home",
+        ),
+        (
+            token,
+            in_home("keys.log"),
+            "`audit_log` in [identity.pkcs11]",
+            in_home("icnd.sock"),
+            "in the home",
+        ),
+        (
+            "[audit]\npath = \"/var/log/icn.log\"\n[daemon]\nsocket = \"/run/icnd/icnd.sock\"\n",
+            "/var/log/icn.log".to_owned(),
+            "`path` in [audit]",
+            "/run/icnd/icnd.sock".to_owned(),
+            "`socket` in [daemon]",
+        ),
+    ] {
+        home.write("icn.toml", &format!("{config}{text}"));
+        let said = home.ok(&["config", "check"], b"");
+        let line = |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap();
+        let (audit, listens) = (line("Audit log"), line("Socket"));
+        assert!(audit.contains(&log) && audit.contains(from), "{audit}");
+        assert!(audit.ends_with(", which is not there"), "{audit}");
+        assert!(listens.contains(&socket) && listens.contains(of), "{listens}");
+        let json: Value =
+            serde_json::from_str(&home.ok(&["--format", "json", "config", "check"], b"")).unwrap();
+        assert_eq!(
+            (&json["audit_log"]["path"], &json["audit_log"]["exists"]),
+            (&Value::from(log), &Value::from(false))
+        );
+        assert_eq!(json["socket"]["path"], socket);
+    }
+    home.write("icn.toml", &config);
+    home.write("audit.log", "");
+    let said = home.ok(&["config", "check"], b"");
+    assert!(
+        said.lines().any(|line| line.starts_with("Audit log") && line.ends_with("there)")),
+        "{said}"
+    );
+}

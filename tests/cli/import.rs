@@ -4,6 +4,6 @@
 mod command;
 mod export;
 mod files;
-mod fixture;
+pub(crate) mod fixture;
 mod refusals;
 mod torn;

@@ -9,6 +9,7 @@ mod curl;
 mod decided;
 mod fair;
 mod hostile;
+mod impostors;
 mod killed;
 mod load;
 mod monitor;
@@ -23,4 +24,5 @@ mod scan;
 #[path = "../process/memory/secret.rs"]
 mod secret;
 mod secrets;
+mod through;
 mod units;

@@ -50,7 +50,7 @@ const FUNCTIONS: [(&str, &str); 38] = [
     ("Checkpoint", "sign"),
     ("Config", "explain_file load"),
     ("Connection", "handshake peer peer_at process read_tls write_tls"),
-    ("CredentialSource", "new_passphrase new_pin passphrase"),
+    ("CredentialSource", "new_passphrase new_pin passphrase into_pin_text into_passphrase_text"),
     ("EncryptedFile", "read"),
     ("ExternalSigner", "sign"),
     ("HandingOver", "to"),

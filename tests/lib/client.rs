@@ -519,12 +519,61 @@ fn a_locked_daemon_is_unlocked_by_a_credential_that_is_sent_once() {
     identity.lock().unwrap();
     let passphrase = LockedText::from("a\u{7}b");
     identity.unlock(&LockedText::from("1234\"\n"), Some(&passphrase)).unwrap();
-    let before = server.requests().len();
+    let unlocks = || server.calls().iter().filter(|call| *call == "POST /v1/unlock").count();
+    let before = unlocks();
     let error = identity.unlock(&LockedText::from("98765432"), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongCredential);
     assert!(!format!("{error} {error:?} {:?}", error.help()).contains("98765432"));
-    assert_eq!(server.requests().len(), before + 1, "sent once");
+    assert_eq!(unlocks(), before + 1, "sent once");
     assert!(icn_identity::Error::from(error).is_wrong_credential());
+}
+
+/// A PIN that is not its own would cost the token of another identity a try.
+#[test]
+fn a_daemon_of_another_did_is_sent_no_credential_and_not_locked() {
+    let other = Key::<Software, Unlocked>::generate().unwrap().did().clone();
+    let server = Server::with(move |_, request| {
+        Some(match request.call.as_str() {
+            "GET /v1/status" => yes(&json!({
+                "state": "locked", "did": other, "algorithm": "ed25519", "backend": "pkcs11",
+                "provenance": null, "certificate_not_after": null, "verified_at": null,
+                "version": "0.1.0", "pid": 7, "client": "payments", "may": ["admin"],
+            })),
+            call => panic!("{call}"),
+        })
+    });
+    let identity = RemoteOptions::new(&server.path, server.did()).unconnected();
+    let error = identity.unlock(&LockedText::from("98765432"), None).unwrap_err();
+    assert!(matches!(error, ClientError::OtherDid { .. }), "{error:?}");
+    assert!(matches!(identity.lock(), Err(ClientError::OtherDid { .. })));
+    assert_eq!(server.calls(), ["GET /v1/status", "GET /v1/status"]);
+}
+
+/// However it comes, and without being kept whole.
+#[test]
+fn a_message_of_any_length_is_read_and_signed_by_its_hash() {
+    let server = Server::honest();
+    let identity = connect(&server).unwrap();
+    for length in [0, 1, 32 * 1024, 32 * 1024 + 1, 64 * 1024 + 2, 100_000] {
+        let message = vec![7; length];
+        // In pieces, as of a pipe.
+        let nothing: Box<dyn std::io::Read> = Box::new(std::io::empty());
+        let read = message
+            .chunks(1000)
+            .fold(nothing, |before, piece| Box::new(std::io::Read::chain(before, piece)));
+        let signature = identity.sign_read_for(CONTEXT, read).unwrap();
+        server.key.verifying_key().verify_for(CONTEXT, &message, &signature).unwrap();
+        let sent = server.requests().pop().unwrap().json();
+        assert_eq!(sent["sha512"].is_string(), length > 32 * 1024, "{length}");
+        assert_eq!(sent["message"].is_string(), length <= 32 * 1024, "{length}");
+    }
+    let directory = std::fs::File::open("/").unwrap();
+    let before = server.requests().len();
+    let unread = identity.sign_read_for(CONTEXT, directory).unwrap_err();
+    assert!(matches!(unread, ClientError::Sign(SignError::Unread(_))), "{unread:?}");
+    let invalid = identity.sign_read_for("", &b"x"[..]).unwrap_err();
+    assert!(matches!(invalid, ClientError::Sign(SignError::InvalidContext)), "{invalid:?}");
+    assert_eq!(server.requests().len(), before);
 }
 
 #[test]

@@ -79,6 +79,15 @@ pub(crate) struct Args {
     #[arg(long, global = true, help_heading = EVERY)]
     pub(crate) retry_pin: bool,
 
+    /// Use the key here, past an icnd that has it open. So does an option that says how the key is
+    /// opened: --passphrase-file, --pin-file, --key, --retry-pin
+    #[arg(long, global = true, help_heading = EVERY)]
+    pub(crate) direct: bool,
+
+    /// Say who uses the key: icnd or this command
+    #[arg(short, long, global = true, help_heading = EVERY)]
+    pub(crate) verbose: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -127,6 +136,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Decrypt a file that `age` has encrypted to this identity
     Decrypt(DecryptArgs),
+    /// Have icnd drop the keys that it has open
+    Lock,
+    /// Have icnd open its key: with a PIN or passphrase, which it is sent once
+    Unlock,
+    /// Show how the icnd of this identity is, and what it does for this user
+    Status,
 }
 
 impl Args {
@@ -134,6 +149,18 @@ impl Args {
     pub(crate) fn makes_one(&self) -> bool {
         let Command::Id { command } = &self.command else { return false };
         matches!(command, IdCommand::Init(_) | IdCommand::Restore(_) | IdCommand::Import(_))
+    }
+
+    /// The option by which the key is used here, whoever else has it open.
+    pub(crate) fn uses_key_directly_by(&self) -> Option<&'static str> {
+        let given = [
+            ("--direct", self.direct),
+            ("--passphrase-file", self.passphrase_file.is_some()),
+            ("--pin-file", self.pin_file.is_some()),
+            ("--key", self.key.is_some()),
+            ("--retry-pin", self.retry_pin),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
     /// Whether the command is there for a journal that cannot be read.
@@ -178,6 +205,11 @@ impl Command {
             }
             _ => return None,
         })
+    }
+
+    /// Whether somebody who has the identity open would go on with what it was.
+    pub(crate) const fn changes_identity(&self) -> bool {
+        matches!(self.uses_key_once(), Some(Event::Change | Event::Rotate))
     }
 
     /// Exit 1 says "not valid", and 2 that it could not be told.

@@ -3,8 +3,10 @@
 mod command;
 mod report;
 
-use icn_identity::ErrorKind;
 use icn_identity::audit::{AuditLog, DEFAULT_NAME, Entry, Event, RequestId, Requester};
+use icn_identity::home::Made;
+use icn_identity::keystore::Header;
+use icn_identity::{Did, ErrorKind};
 use std::path::PathBuf;
 
 pub(crate) use self::command::run;
@@ -29,14 +31,51 @@ impl Context {
     /// used. Without a configured log, and without one in the home, nothing is written: so
     /// a home that is read-only opens.
     pub(crate) fn audit(&self) -> Result<Audit, CliError> {
-        let path = self.audit_path();
-        let wanted = self.config.audit_path().is_some() || path.symlink_metadata().is_ok();
         // Where there is no identity there is no key.
-        let header = if wanted { self.store().header().ok() } else { None };
-        let log = header.map(|header| AuditLog::open(path, header.did())).transpose()?;
+        let header = if self.wants_audit() { self.store().header().ok() } else { None };
+        self.audit_of(header.as_ref().map(Header::did))
+    }
+
+    fn wants_audit(&self) -> bool {
+        self.config.audit_path().is_some() || self.audit_path().symlink_metadata().is_ok()
+    }
+
+    fn audit_of(&self, did: Option<&Did>) -> Result<Audit, CliError> {
+        let did = did.filter(|_| self.wants_audit());
+        let log = did.map(|did| AuditLog::open(self.audit_path(), did)).transpose()?;
         let request = RequestId::fresh().map_err(icn_identity::Error::from)?;
         Ok(Audit { log, request })
     }
+}
+
+/// Makes an identity, and writes its line when it is there: before that there is no key, and
+/// no home. The result is not told before.
+pub(crate) fn making(
+    context: &Context,
+    event: Event,
+    known: Option<&Did>,
+    work: impl FnOnce() -> Result<Made, CliError>,
+) -> Result<Made, CliError> {
+    match work() {
+        Ok(made) => {
+            made_by(context, event, made.header.did())?;
+            Ok(made)
+        }
+        // A log may be there from before.
+        Err(error) => match known {
+            Some(did) if context.audit_path().is_file() => {
+                context.audit_of(Some(did))?.after(event, Err(error))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// The line of an identity that was made.
+pub(crate) fn made_by(context: &Context, event: Event, did: &Did) -> Result<(), CliError> {
+    let audit = context.audit_of(Some(did));
+    let written = audit.and_then(|audit| audit.before(Entry::allowed(event)));
+    written.map_err(|source| CliError::MadeWithoutLine { source: source.into() })
 }
 
 impl Audit {

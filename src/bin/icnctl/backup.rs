@@ -22,7 +22,7 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<(), CliErro
     let home = context.home()?;
     let recipients: Result<Vec<RecoveryRecipient>, BackupError> =
         args.recipients.iter().map(|recipient| recipient.parse()).collect();
-    let request = BackupRequest::new(recipients?)?.with_config(home.identity_config()?);
+    let request = BackupRequest::new(recipients?)?.with_config(home.config_for_backup()?);
     let identity = home.locate()?;
     // Before anybody is asked for a secret.
     request.check(identity.header())?;

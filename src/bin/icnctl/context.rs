@@ -30,6 +30,9 @@ pub(crate) struct Context {
     pub(crate) pin_file: Option<PathBuf>,
     pub(crate) key: Option<Pkcs11Uri>,
     pub(crate) retry_pin: bool,
+    /// The option by which the key is used here, whoever else has it open.
+    pub(crate) direct_by: Option<&'static str>,
+    pub(crate) verbose: bool,
     pub(crate) part: Part,
 }
 
@@ -72,6 +75,8 @@ impl Context {
             pin_file,
             key,
             retry_pin: args.retry_pin,
+            direct_by: args.uses_key_directly_by(),
+            verbose: args.verbose,
             part: Part::Only,
         })
     }

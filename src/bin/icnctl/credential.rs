@@ -10,7 +10,7 @@ use icn_identity::Passphrase;
 use icn_identity::Pin;
 use icn_identity::backend::BackendKind;
 use icn_identity::home::{CredentialSource, LockedIdentity, Prompt, PromptError, Wanted};
-use icn_identity::keystore::Opened;
+use icn_identity::keystore::{Header, Opened, Storage};
 use icn_identity::secret::LockedText;
 
 pub(crate) use self::once::Kept;
@@ -214,6 +214,39 @@ impl Context {
     /// The same, of an identity that was found.
     pub(crate) fn source_of(&self, identity: &LockedIdentity<'_>) -> CredentialSource<'static> {
         self.source(identity.wants().pin())
+    }
+
+    /// What a daemon is sent to open the identity: a PIN or passphrase, or both. No device is
+    /// asked; `for_whom` says where it goes.
+    pub(crate) fn credentials_for_daemon(
+        &self,
+        for_whom: &str,
+    ) -> Result<(LockedText, Option<LockedText>), CliError> {
+        let header = self.header().ok();
+        let is_age = self.config.identity.backend == BackendKind::Age;
+        let with_passphrase = !is_age
+            && header.as_ref().is_some_and(|it| matches!(it.storage(), Storage::Passphrase {}));
+        let without_pin =
+            header.as_ref().and_then(Header::tpm).is_some_and(|object| object.policy.pin.is_none());
+        let passphrase = || {
+            let terminal = PASSPHRASE.at_terminal(&format!("Passphrase {for_whom}: "));
+            let source = PASSPHRASE.source(self.passphrase_file.as_deref(), terminal);
+            Ok::<_, CliError>(source.into_passphrase_text()?)
+        };
+        if is_age {
+            return Ok((passphrase()?, None));
+        }
+        let pin = match (without_pin, header.as_ref().and_then(Header::locator)) {
+            // The state of its machine opens it.
+            (true, _) => LockedText::from(""),
+            (false, locator) => {
+                let token = locator.map(|it| format!(" of token {}", it.token));
+                let text = format!("PIN{} {for_whom}: ", token.unwrap_or_default());
+                let source = PIN.source(self.pin_file.as_deref(), PIN.at_terminal(&text));
+                source.into_pin_text()?
+            }
+        };
+        Ok((pin, with_passphrase.then(passphrase).transpose()?))
     }
 
     /// Opens an identity, and says when a renewal that was due has failed.

@@ -3,21 +3,36 @@
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use icn_identity::audit::{Entry, Event};
-use icn_identity::bundle::{DecryptError, EncryptedFile};
+use icn_identity::audit::{AuditKey, Entry, Event, MessageHash};
+use icn_identity::bundle::{DecryptError, EncryptedFile, Plaintext};
 use icn_identity::file::Existing;
+use icn_identity::home::LockedIdentity;
 
 use crate::args::DecryptArgs;
 use crate::context::Context;
+use crate::daemon::Daemon;
 use crate::decryption_key::retired_on;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::new_file;
+use crate::output::say;
 use crate::standard::Output;
 
+/// Who opens the file.
+enum By<'h> {
+    Daemon(Daemon),
+    Here(Box<LockedIdentity<'h>>),
+}
+
 pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliError> {
-    let home = context.home()?;
-    let identity = home.locate()?;
+    let home;
+    let by = match context.daemon()? {
+        Some(daemon) => By::Daemon(daemon),
+        None => {
+            home = context.home()?;
+            By::Here(home.locate()?.into())
+        }
+    };
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
@@ -26,22 +41,11 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
     // Whatever can be refused without a credential is, before a person is asked
     // for one.
     let file = EncryptedFile::read(Input::open(args.file.as_deref(), "the file to decrypt")?)?;
-    let audit = context.audit()?;
-    let opened = audit.after(Event::Unlock, context.open(identity))?;
-    audit.before(Entry::allowed(Event::Decrypt))?;
-    let plaintext = opened.bundle.decrypt(file).map_err(CliError::from);
-    let plaintext = audit.after(Event::Decrypt, plaintext)?;
-    if let Some(key) = plaintext.retired_key() {
-        crate::output::say(&format!(
-            "note: this file was encrypted to {}, which was retired on {}; its retired key has opened \
-             it. Ask the sender to encrypt to {}",
-            key.did(),
-            retired_on(key),
-            opened.bundle.age_recipient()
-        ));
-    }
+    let plaintext = match by {
+        By::Daemon(daemon) => opened_by(&daemon, file)?,
+        By::Here(identity) => opened_here(context, *identity, file)?,
+    };
     // The key is not needed any more.
-    drop(opened);
     match output {
         Some(path) => match plaintext.save(path, existing) {
             Ok(_) => Ok(()),
@@ -59,4 +63,40 @@ pub(crate) fn decrypt(context: &Context, args: &DecryptArgs) -> Result<(), CliEr
             out.flush().map_err(|source| CliError::Output { source })
         }
     }
+}
+
+fn opened_by(daemon: &Daemon, file: EncryptedFile<Input>) -> Result<Plaintext<Input>, CliError> {
+    let key = daemon.file_key(&file)?;
+    if let Some(did) = key.retired() {
+        say(&format!(
+            "note: this file was encrypted to {did}, which has handed over to this identity; its retired \
+             key has opened it. Ask the sender to encrypt to the recipient that `icnctl id show` prints"
+        ));
+    }
+    Ok(file.decrypt_with(key.expose_secret())?)
+}
+
+fn opened_here(
+    context: &Context,
+    identity: LockedIdentity<'_>,
+    file: EncryptedFile<Input>,
+) -> Result<Plaintext<Input>, CliError> {
+    let audit = context.audit()?;
+    let opened = audit.after(Event::Unlock, context.open(identity))?;
+    let header = file.header().as_bytes();
+    let tag = AuditKey::of(&opened.bundle).tag(&MessageHash::of(header));
+    let length = u64::try_from(header.len()).unwrap_or(u64::MAX);
+    audit.before(Entry::allowed(Event::Decrypt).with_message(tag).with_length(length))?;
+    let plaintext = opened.bundle.decrypt(file).map_err(CliError::from);
+    let plaintext = audit.after(Event::Decrypt, plaintext)?;
+    if let Some(key) = plaintext.retired_key() {
+        say(&format!(
+            "note: this file was encrypted to {}, which was retired on {}; its retired key has opened \
+             it. Ask the sender to encrypt to {}",
+            key.did(),
+            retired_on(key),
+            opened.bundle.age_recipient()
+        ));
+    }
+    Ok(plaintext)
 }

@@ -11,6 +11,7 @@ use icn_identity::error::{
 };
 use icn_identity::sshsig::InvalidSshSignature;
 
+use crate::daemon_error::DaemonError;
 use crate::help::Help as _;
 use crate::safe::{one_line, word};
 use crate::terminal::NotAnswered;
@@ -189,6 +190,14 @@ pub(crate) enum CliError {
     },
     #[error("the process ended with {status}")]
     Child { status: String },
+    #[error("the identity was made, and that could not be written into the audit log")]
+    MadeWithoutLine { source: Box<CliError> },
+    #[error(transparent)]
+    Daemon(Box<DaemonError>),
+    #[error("{holder} has the identity in {} open, and would go on with it as it was", home.display())]
+    HeldByDaemon { home: PathBuf, holder: String, number: Option<u32> },
+    #[error("icnd does not let its client {client} unlock it")]
+    NoAdmin { client: String },
     #[error("no PKCS#11 module is given")]
     NoModule { asking: Asking },
     #[error("the path of the PKCS#11 module, {}, is not UTF-8: icn.toml cannot name it", path.display())]
@@ -225,6 +234,12 @@ impl<E: Into<Error>> From<E> for CliError {
     }
 }
 
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> Self {
+        Self::Daemon(error.into())
+    }
+}
+
 fn place(backend: BackendKind) -> &'static str {
     match backend {
         BackendKind::Age => "in a file",
@@ -236,7 +251,11 @@ fn place(backend: BackendKind) -> &'static str {
 
 impl CliError {
     pub(crate) fn is_wrong_credential(&self) -> bool {
-        matches!(self, Self::Identity(error) if error.is_wrong_credential())
+        match self {
+            Self::Identity(error) => error.is_wrong_credential(),
+            Self::Daemon(error) => error.is_wrong_credential(),
+            _ => false,
+        }
     }
 
     /// What only the command line is wrong about, whatever is there.
@@ -261,6 +280,18 @@ impl CliError {
         let help = match self {
             Self::Identity(error) => return error.on_the_command_line(),
             Self::Key { source } => return source.on_the_command_line(),
+            Self::Daemon(error) => return error.help(),
+            Self::MadeWithoutLine { source } => return source.help(),
+            Self::HeldByDaemon { number, .. } => {
+                let by_number =
+                    number.map(|number| format!(" (kill {number})")).unwrap_or_default();
+                return Some(format!(
+                    "stop it{by_number}, run this command again, then start icnd"
+                ));
+            }
+            Self::NoAdmin { .. } => {
+                "add \"admin\" to `may` of that client in icn.toml, then reload icnd"
+            }
             Self::KnownChain { source, .. } => return source.on_the_command_line(),
             Self::PinOfWhich { .. } => "give it with --to-pin-file FILE",
             Self::NoHome => "name one with --home or $ICN_HOME",

@@ -17,8 +17,20 @@ static GIVEN: OnceLock<String> = OnceLock::new();
 const NAME: &str = "icnctl ";
 
 /// How our commands begin; what else stands behind our name is prose.
-const BEGINNINGS: [&str; 9] =
-    ["audit ", "id ", "backend ", "tpm ", "peer ", "config ", "sign", "decrypt", "--format "];
+const BEGINNINGS: [&str; 12] = [
+    "audit ",
+    "id ",
+    "backend ",
+    "tpm ",
+    "peer ",
+    "config ",
+    "sign",
+    "decrypt",
+    "lock",
+    "unlock",
+    "status",
+    "--format ",
+];
 
 /// What needs no identity, or is said for another machine.
 const ELSEWHERE: [&str; 6] = [

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use icn_identity::audit::Event;
 use icn_identity::backend::{BackendKind, Locator, NewKey, Pkcs11Locator};
 use icn_identity::bundle::check_clock;
 use icn_identity::home::{Home, Made};
@@ -13,7 +14,7 @@ use crate::args::{Backend, DeviceArgs, InitArgs};
 use crate::context::{Context, check_module};
 use crate::error::{Asking, CliError};
 use crate::output::{self, one_line};
-use crate::{adopt, show};
+use crate::{adopt, audit, show};
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let context = configured(context, args.backend, &args.device, Asking::Init)?;
@@ -41,12 +42,19 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
         );
     }
     let source = context.source(home.wants_for_new()?.pin());
-    let made = match adopted {
-        Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
-        #[cfg(feature = "pkcs11")]
-        Named::Hidden => adopt::hidden(&mut home, args, source)?,
-        Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
+    let known = match &adopted {
+        Named::Shown(_, did) => Some(did.clone()),
+        _ => None,
     };
+    let make = || {
+        Ok(match adopted {
+            Named::Shown(locator, did) => home.adopt(&Locator::Pkcs11(locator), &did, source)?,
+            #[cfg(feature = "pkcs11")]
+            Named::Hidden => adopt::hidden(&mut home, args, source)?,
+            Named::NoKey => home.create(&NewKey::new(method).with_algorithm(algorithm), source)?,
+        })
+    };
+    let made = audit::making(&context, Event::Init, known.as_ref(), make)?;
     let provenance = made.bundle.signer().provenance();
     let header = recorded(&mut home, made);
     context.format.print(

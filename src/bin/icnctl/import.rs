@@ -1,11 +1,13 @@
 //! `icnctl id import`
 
+use icn_identity::audit::Event;
 use icn_identity::backend::BackendKind;
 use icn_identity::bundle::check_clock;
 use icn_identity::keystore::{LegacyIdentity, LegacyOptions};
 use serde_json::json;
 
 use crate::args::ImportArgs;
+use crate::audit;
 use crate::context::Context;
 use crate::credential::another_passphrase;
 use crate::error::CliError;
@@ -34,7 +36,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), CliErro
         (None, true) => another(None)?,
         (None, false) => passphrase,
     };
-    let bundle = home.import(old, &passphrase)?.bundle;
+    let did = old.did().clone();
+    let import = || Ok(home.import(old, &passphrase)?);
+    let bundle = audit::making(context, Event::Import, Some(&did), import)?.bundle;
     context.format.print(
         || {
             json!({

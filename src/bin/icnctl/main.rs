@@ -8,6 +8,8 @@ mod change_passphrase;
 mod config;
 mod context;
 mod credential;
+mod daemon;
+mod daemon_error;
 mod decrypt;
 mod decryption_key;
 mod doctor;
@@ -19,6 +21,8 @@ mod here;
 mod id;
 mod import;
 mod input;
+#[path = "../icnd/instance.rs"]
+mod instance;
 mod migrate;
 mod new_file;
 mod output;
@@ -99,6 +103,10 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         standard::check_output()?;
     }
     let context = Context::new(&args)?;
+    let _alone = match args.command.changes_identity() {
+        true => context.keep_icnd_out()?,
+        false => None,
+    };
     match args.command.uses_key_once() {
         Some(event) => audit::during(&context, event, || work(&context, args)),
         None => work(&context, args),
@@ -176,6 +184,9 @@ fn work(context: &Context, args: Args) -> Result<ExitCode, error::CliError> {
         Command::Sign(sign) => sign::sign(context, &sign)?,
         Command::Verify(verify) => return verify::verify(context, &verify),
         Command::Decrypt(decrypt) => decrypt::decrypt(context, &decrypt)?,
+        Command::Lock => daemon::lock(context)?,
+        Command::Unlock => daemon::unlock(context)?,
+        Command::Status => daemon::status(context)?,
     }
     Ok(ExitCode::SUCCESS)
 }

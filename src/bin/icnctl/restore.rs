@@ -5,6 +5,7 @@ mod on_tpm;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use icn_identity::audit::Event;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::bundle::check_clock;
 use icn_identity::config::Config;
@@ -17,6 +18,7 @@ use serde_json::json;
 
 use self::on_tpm::OnTpm;
 use crate::args::RestoreArgs;
+use crate::audit;
 use crate::backup::{in_words, recovery_keys};
 use crate::context::{Context, check_module};
 use crate::error::CliError;
@@ -80,10 +82,11 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<bool, Cli
     let store = context.store();
     store.check(backup.header(), context.config.identity.backend, Pinned::To(&did))?;
     let config = config.as_deref();
-    let Made { header, .. } = match (args.relocate, backup) {
-        (true, backup) => relocated(&context, backup, &did, config)?,
-        (false, backup) => put_back(&context, context.home()?, backup, &did, config)?,
+    let restore = || match args.relocate {
+        true => relocated(&context, backup, &did, config),
+        false => put_back(&context, context.home()?, backup, &did, config),
     };
+    let Made { header, .. } = audit::making(&context, Event::Restore, Some(&did), restore)?;
     context.format.print(|| show::as_json(&context, &header, &show::Device::JustMade), || format!(
             "{did}\nrestored to {}\nThe TLS certificate is a new one; the X25519 key is the one that \
              others know.\nThe TLS certificate of the old node stays valid until it ends. If others may have \

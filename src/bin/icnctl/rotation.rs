@@ -47,6 +47,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         args.successor_passphrase_file.as_deref(),
         args.successor_pin_file.as_deref(),
     )?;
+    let _alone = new.keep_icnd_out()?;
     // Whatever is wrong with either is found before a credential is used.
     let (old_home, new_home) = (old.home()?, new.home()?);
     let new_identity = new_home.locate().map_err(|error| CliError::Successor {

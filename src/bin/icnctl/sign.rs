@@ -5,11 +5,12 @@ use icn_identity::audit::{AuditKey, Entry, Event};
 use icn_identity::backend::BackendKind;
 use icn_identity::error::SignError;
 use icn_identity::signer::{ReadForContext, ReadMessage};
-use icn_identity::{AlgorithmId, DidSignerExt as _, Error, sshsig};
+use icn_identity::{AlgorithmId, Did, DidSignerExt as _, Error, sshsig};
 use serde_json::json;
 
 use crate::args::SignArgs;
 use crate::context::Context;
+use crate::daemon::Daemon;
 use crate::error::CliError;
 use crate::input::Input;
 
@@ -43,6 +44,25 @@ impl Message {
 }
 
 pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
+    match context.daemon()? {
+        Some(daemon) => sign_by(context, &daemon, args),
+        None => sign_here(context, args),
+    }
+}
+
+fn sign_by(context: &Context, daemon: &Daemon, args: &SignArgs) -> Result<(), CliError> {
+    let mut input = Input::open(args.file.as_deref(), MESSAGE)?;
+    let signature = match &args.context {
+        Some(name) => daemon.sign_for(name, &mut input)?.to_string(),
+        None => STANDARD.encode(daemon.sign_raw(input)?.as_bytes()),
+    };
+    if context.config.identity.did.is_none() {
+        context.warn_if_not_pinned(&context.unlimited_home()?, &context.header()?);
+    }
+    print(context, daemon.did(), &signature)
+}
+
+fn sign_here(context: &Context, args: &SignArgs) -> Result<(), CliError> {
     let home = context.home()?;
     let identity = home.locate()?;
     let audit = context.audit()?;
@@ -69,8 +89,7 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
         message.check_room_for_module()?;
     }
     context.warn_if_not_pinned(&home, identity.header());
-    let (did, algorithm) =
-        (identity.header().did().clone(), identity.header().algorithm().to_owned());
+    let did = identity.header().did().clone();
     // Its key alone: what opens the files, and the other keys, are wiped.
     let bundle = audit.after(Event::Unlock, context.open(identity))?.bundle;
     if let Some((hash, length)) = input.hash() {
@@ -90,11 +109,15 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<(), CliError> {
         }
     });
     let signature = audit.after(event, signed.map_err(CliError::from))?;
+    print(context, &did, &signature)
+}
+
+fn print(context: &Context, did: &Did, signature: &str) -> Result<(), CliError> {
     context.format.print(
         || {
             json!({
                 "did": did,
-                "algorithm": algorithm,
+                "algorithm": did.verifying_key().algorithm(),
                 "signature": signature,
             })
         },

@@ -215,7 +215,7 @@ async fn decrypt(
     let key = opened.await?;
     Ok(json_of(&json!({
         "did": door.did,
-        "file_key": STANDARD.encode(key.expose()),
+        "file_key": STANDARD.encode(key.expose_file_key()),
         "retired": key.retired_key().map(|key| key.did()),
     })))
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use icn_identity::Error;
 use icn_identity::audit::AuditError;
 
+use crate::instance::NotTaken;
+
 /// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
 /// `RestartPreventExitStatus=77`, so that no restart spends another try.
 const WRONG_CREDENTIAL: u8 = 77;
@@ -19,7 +21,7 @@ pub(crate) enum StartError {
     Audit(#[from] AuditError),
     #[error("there is no home directory to look for the identity in")]
     NoHome,
-    #[error("{holder} serves this identity already")]
+    #[error("{holder} has this identity already")]
     Running { holder: String },
     #[error("a process listens on {} already", path.display())]
     SocketInUse { path: PathBuf },
@@ -41,6 +43,15 @@ fn by_command(help: &str) -> String {
         .replace("(`HomeOptions::retry_refused`, or another process)", &format!("({by})"))
 }
 
+impl From<NotTaken> for StartError {
+    fn from(error: NotTaken) -> Self {
+        match error {
+            NotTaken::Held { holder, .. } => Self::Running { holder },
+            NotTaken::File { what, path, source } => Self::File { what, path, source },
+        }
+    }
+}
+
 impl StartError {
     fn help(&self) -> Option<String> {
         let help = match self {
@@ -48,7 +59,7 @@ impl StartError {
             Self::Audit(error) => return error.help(),
             Self::NoHome => "name the directory of the identity: icnd --home DIR",
             Self::Running { .. } => {
-                "stop it first, or leave it running: one icnd serves an identity"
+                "wait for its end, or stop it: one icnd serves an identity, and none while it is changed"
             }
             Self::SocketInUse { .. } => {
                 "stop that process, or name another path: `socket` in [daemon] of icn.toml"

@@ -1,17 +1,17 @@
-//! One `icnd` for each identity.
+//! One `icnd` for each identity; and while there is one, no command changes the identity.
 
+// `icnctl` has this file, too.
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::error::StartError;
-
 const NAME: &str = "icnd.lock";
 
-/// Held while this process serves the identity; freed by the system when it ends.
+/// Held while this process serves the identity, or changes it; freed by the system when it
+/// ends.
 #[derive(Debug)]
 pub(crate) struct Instance {
     file: File,
@@ -24,13 +24,34 @@ impl Drop for Instance {
     }
 }
 
+#[derive(Debug)]
+#[allow(dead_code, reason = "each program says of it what its users need")]
+pub(crate) enum NotTaken {
+    /// By a process that has told its number, as a rule.
+    Held {
+        holder: String,
+        number: Option<u32>,
+    },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
 impl Instance {
-    /// Refused with the number of the process that is there already.
-    pub(crate) fn take(home: &Path) -> Result<Self, StartError> {
+    /// Whether one has ever been there.
+    #[allow(dead_code, reason = "`icnctl` makes no lock where there was no daemon")]
+    pub(crate) fn is_known(home: &Path) -> bool {
+        home.join(NAME).symlink_metadata().is_ok()
+    }
+
+    /// For a program; a daemon that runs has its number alone in the file, for `kill`.
+    pub(crate) fn take(home: &Path, program: &str) -> Result<Self, NotTaken> {
         let path = home.join(NAME);
         let failed = |what| {
             let path = path.clone();
-            move |source| StartError::File { what, path, source }
+            move |source| NotTaken::File { what, path, source }
         };
         let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
         let mut file = OpenOptions::new()
@@ -46,22 +67,32 @@ impl Instance {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                let _ = std::io::Read::by_ref(&mut file).take(64).read_to_string(&mut holder);
-                let number = holder.trim();
-                let known = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-                let holder = match known {
-                    true => format!("icnd (process {number})"),
-                    false => "another icnd".to_owned(),
-                };
-                return Err(StartError::Running { holder });
+                let _ = io::Read::by_ref(&mut file).take(64).read_to_string(&mut holder);
+                return Err(told(holder.trim()));
             }
             Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
         }
         // Only for the message that others see.
+        let text = match program {
+            "icnd" => format!("{}\n", std::process::id()),
+            program => format!("{program} {}\n", std::process::id()),
+        };
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+            .and_then(|()| file.write_all(text.as_bytes()));
         Ok(Self { file })
+    }
+}
+
+/// By what the holder has written: its number, with its name before it if it is no daemon.
+fn told(text: &str) -> NotTaken {
+    let (program, number) = text.rsplit_once(' ').unwrap_or(("icnd", text));
+    let is_name = ["icnd", "icnctl"].contains(&program);
+    match number.parse().ok().filter(|_| is_name) {
+        Some(number) => {
+            NotTaken::Held { holder: format!("{program} (process {number})"), number: Some(number) }
+        }
+        None => NotTaken::Held { holder: "another process".to_owned(), number: None },
     }
 }

@@ -50,7 +50,7 @@ impl Listener {
             widen(&socket)?;
             return Ok(Self { socket, ours: None });
         }
-        let path = path(config, home);
+        let path = config.socket_in(home);
         Self::make(&path, u32::from(config.socket_mode.bits()))
     }
 
@@ -85,21 +85,6 @@ impl Drop for Listener {
         if is_ours && let Err(error) = fs::remove_file(&made.path) {
             tracing::warn!("{} was not removed: {error}", made.path.display());
         }
-    }
-}
-
-fn path(config: &DaemonConfig, home: &Path) -> PathBuf {
-    const NAME: &str = "icnd.sock";
-    if let Some(path) = &config.socket {
-        return path.clone();
-    }
-    // The first one of several, as systemd gives them.
-    let runtime = std::env::var_os("RUNTIME_DIRECTORY")
-        .and_then(|all| std::env::split_paths(&all).next())
-        .filter(|directory| directory.is_absolute());
-    match runtime {
-        Some(directory) => directory.join(NAME),
-        None => std::path::absolute(home).unwrap_or_else(|_| home.to_owned()).join(NAME),
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), StartError> {
     // Of whom the log is, before there is a credential.
     let did = identity.header()?.did().clone();
     let config = identity.config().clone();
-    let _instance = Instance::take(&place.home)?;
+    let _instance = Instance::take(&place.home, "icnd")?;
     let audit = AuditLog::open(audit_path(&config, &place.home), &did)?;
     let listener = Listener::open(&config.daemon, &place.home)?;
     let door = Door::new(did, place, &config, audit);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ::age::Identity;
+use age_core::format::{FileKey, Stanza};
 use zeroize::Zeroizing;
 
 use super::super::IdentityBundle;
@@ -13,6 +15,27 @@ const V1: &[u8] = b"age-encryption.org/v1\n";
 const LAST_LINE: &[u8] = b"\n--- ";
 /// What comes after a header, and does not matter for the key in it.
 const NONCE: [u8; 16] = [0; 16];
+
+/// Of the beginning of a binary age file whose header was read: the header.
+pub(super) fn header_in(start: &[u8]) -> Result<String, DecryptError> {
+    let mac = start.windows(LAST_LINE.len()).position(|bytes| bytes == LAST_LINE);
+    let header = mac.and_then(|mac| {
+        let end = start.get(mac + 1..)?.iter().position(|byte| *byte == b'\n')?;
+        start.get(..=mac + 1 + end)
+    });
+    let header = header.and_then(|header| str::from_utf8(header).ok());
+    header.map(str::to_owned).ok_or(DecryptError::UnknownHeader)
+}
+
+/// A file key that is known: it opens whatever stanza there is, and the MAC says whether it
+/// is the one.
+pub(super) struct Known<'a>(pub(super) &'a [u8; 16]);
+
+impl Identity for Known<'_> {
+    fn unwrap_stanza(&self, _: &Stanza) -> Option<Result<FileKey, ::age::DecryptError>> {
+        Some(Ok(FileKey::init_with_mut(|key| key.copy_from_slice(self.0))))
+    }
+}
 
 /// The header of an age file, without the rest of it.
 pub struct EncryptedHeader(EncryptedFile<std::io::Cursor<Vec<u8>>>);
@@ -47,18 +70,19 @@ impl fmt::Debug for EncryptedHeader {
     }
 }
 
-/// The key of one age file: 16 bytes, wiped when dropped. It opens that file and no other.
+/// What was in the header of one age file: the file's key, 16 bytes, wiped when dropped. It
+/// opens that file and no other.
 ///
 /// `Debug` shows nothing of it.
-pub struct FileKey {
+pub struct OpenedHeader {
     key: Box<Zeroizing<[u8; 16]>>,
     retired: Option<RetiredDecryptionKey>,
 }
 
-impl FileKey {
-    /// The 16 bytes (age v1, section "File key").
+impl OpenedHeader {
+    /// The file key (age v1, section "File key"), for [`EncryptedFile::decrypt_with`].
     #[must_use]
-    pub fn expose(&self) -> &[u8; 16] {
+    pub fn expose_file_key(&self) -> &[u8; 16] {
         &self.key
     }
 
@@ -69,9 +93,9 @@ impl FileKey {
     }
 }
 
-impl fmt::Debug for FileKey {
+impl fmt::Debug for OpenedHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileKey").finish_non_exhaustive()
+        f.debug_struct("OpenedHeader").finish_non_exhaustive()
     }
 }
 
@@ -83,9 +107,9 @@ impl<S: DidSigner> IdentityBundle<S> {
     /// # Errors
     ///
     /// As [`Self::decrypt`].
-    pub fn open_header(&self, header: EncryptedHeader) -> Result<FileKey, DecryptError> {
+    pub fn open_header(&self, header: EncryptedHeader) -> Result<OpenedHeader, DecryptError> {
         let (_, retired, key) = self.open(header.0, true)?;
         let key = key.ok_or(DecryptError::Key)?;
-        Ok(FileKey { key, retired })
+        Ok(OpenedHeader { key, retired })
     }
 }

@@ -2,8 +2,8 @@
 //! from those of the format, and what the format leaves unbounded is bounded.
 
 use std::io::{self, Chain, Cursor, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::armor::Armored;
 use super::error::{DecryptError, HeaderTooLong, InputFailed};
@@ -111,17 +111,23 @@ enum Reader<R: Read> {
 /// What there may still be of the header.
 struct Header {
     read: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<u8>>>,
     bytes: usize,
     lines: usize,
     looked_at: HeaderLines,
 }
 
 /// To say that the header is read.
-pub(super) struct Limit(Arc<AtomicBool>);
+pub(super) struct Limit {
+    read: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
 
 impl Limit {
-    pub(super) fn lift(self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Gives what was read so far: the header, and what came with it.
+    pub(super) fn lift(self) -> Vec<u8> {
+        self.read.store(true, Ordering::Relaxed);
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -139,10 +145,10 @@ impl<R: Read> Unarmored<R> {
         } else {
             Reader::Binary(start)
         };
-        let read = Arc::new(AtomicBool::new(false));
-        let limit = Limit(read.clone());
-        let looked_at = HeaderLines::default();
-        let header = Header { read, bytes: MAX_HEADER, lines: MAX_HEADER_LINES, looked_at };
+        let limit = Limit { read: Arc::default(), seen: Arc::default() };
+        let (read, seen) = (limit.read.clone(), limit.seen.clone());
+        let (bytes, lines, looked_at) = (MAX_HEADER, MAX_HEADER_LINES, HeaderLines::default());
+        let header = Header { read, seen, bytes, lines, looked_at };
         Ok((Self { reader, header }, limit))
     }
 }
@@ -166,6 +172,7 @@ impl Header {
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         let left = self.bytes.checked_sub(bytes.len()).zip(self.lines.checked_sub(lines));
         (self.bytes, self.lines) = left.ok_or_else(|| io::Error::other(HeaderTooLong))?;
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
         self.looked_at.look_at(bytes).map_err(io::Error::other)
     }
 }

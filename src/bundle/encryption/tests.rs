@@ -41,6 +41,12 @@ fn encrypt(bundle: &Bundle, plaintext: &[u8]) -> Vec<u8> {
     encrypt_to(&recipient, plaintext, Format::Binary)
 }
 
+fn armored(file: &[u8]) -> Vec<u8> {
+    let mut armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor).unwrap();
+    armor.write_all(file).unwrap();
+    armor.finish().unwrap()
+}
+
 fn decrypt(bundle: &Bundle, file: &[u8]) -> Result<Vec<u8>, DecryptError> {
     let mut plaintext = Vec::new();
     bundle.decrypt(EncryptedFile::read(file)?)?.copy_to(&mut plaintext)?;
@@ -505,15 +511,6 @@ fn header_of(file: &[u8]) -> &[u8] {
     &file[..=last + end]
 }
 
-/// The age crate opens the file with the key that the header gave, and nothing else.
-struct ByFileKey([u8; 16]);
-
-impl Identity for ByFileKey {
-    fn unwrap_stanza(&self, _: &Stanza) -> Option<Result<AgeFileKey, ::age::DecryptError>> {
-        Some(Ok(AgeFileKey::new(Box::new(self.0))))
-    }
-}
-
 #[test]
 fn a_header_alone_gives_the_key_that_opens_its_file() {
     let bundle = bundle();
@@ -522,13 +519,48 @@ fn a_header_alone_gives_the_key_that_opens_its_file() {
     for header in [header, &header[..header.len() - 1]] {
         let key = bundle.open_header(EncryptedHeader::parse(header).unwrap()).unwrap();
         assert!(key.retired_key().is_none());
-        let opened = Decryptor::new_buffered(&file[..]).unwrap();
-        let by_key = ByFileKey(*key.expose());
-        let mut reader = opened.decrypt(std::iter::once::<&dyn Identity>(&by_key)).unwrap();
+        for whole in [file.clone(), armored(&file)] {
+            let read = EncryptedFile::read(&whole[..]).unwrap();
+            assert_eq!(read.header().as_bytes(), header_of(&file));
+            let mut text = Vec::new();
+            read.decrypt_with(key.expose_file_key()).unwrap().copy_to(&mut text).unwrap();
+            assert_eq!(text, b"whole");
+        }
+        assert!(!format!("{key:?}").contains(&format!("{:?}", key.expose_file_key())));
+    }
+}
+
+/// However long it is, and whatever comes after it.
+#[test]
+fn a_file_opens_by_its_own_key_and_by_no_other() {
+    let bundle = bundle();
+    let of_many = |count: usize| {
+        let own = bundle.age_recipient().parse::<x25519::Recipient>().unwrap();
+        let others: Vec<_> = (0..count).map(|_| x25519::Identity::generate().to_public()).collect();
+        let all = others.iter().chain([&own]).map(|it| -> &dyn Recipient { it });
+        let mut file = Vec::new();
+        let encryptor = Encryptor::with_recipients(all).unwrap();
+        let mut writer = encryptor.wrap_output(&mut file).unwrap();
+        writer.write_all(&[7; 200_000]).unwrap();
+        writer.finish().unwrap();
+        file
+    };
+    let mut keys = Vec::new();
+    for count in [0, 1, 100, 500] {
+        let file = of_many(count);
+        let read = EncryptedFile::read(&file[..]).unwrap();
+        assert_eq!(read.header().as_bytes(), header_of(&file), "{count}");
+        let header = EncryptedHeader::parse(read.header().as_bytes()).unwrap();
+        let key = *bundle.open_header(header).unwrap().expose_file_key();
         let mut text = Vec::new();
-        reader.read_to_end(&mut text).unwrap();
-        assert_eq!(text, b"whole");
-        assert!(!format!("{key:?}").contains(&format!("{:?}", key.expose())));
+        read.decrypt_with(&key).unwrap().copy_to(&mut text).unwrap();
+        assert_eq!(text, [7; 200_000]);
+        keys.push(key);
+    }
+    let file = of_many(0);
+    for key in keys {
+        let opened = EncryptedFile::read(&file[..]).unwrap().decrypt_with(&key);
+        assert!(matches!(opened, Err(DecryptError::Damaged)), "{opened:?}");
     }
 }
 

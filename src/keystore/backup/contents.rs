@@ -192,7 +192,11 @@ impl Words {
             _ => "the PIN of the device: it is needed again",
         };
         does_not_contain.push(credentials.into());
-        does_not_contain.push("the other tables of icn.toml, and files that it names".into());
+        does_not_contain.push(
+            "the other tables of icn.toml ([daemon] too: its clients are users of this machine), the \
+             audit log, and files that icn.toml names"
+                .into(),
+        );
         Self { contains, does_not_contain }
     }
 }

@@ -171,3 +171,21 @@ fn a_move_of_an_older_keystore_replaces_no_other_identity_that_has_lost_a_file()
     assert_eq!(refused.code, 1, "{} {}", refused.out, refused.err);
     assert_eq!((tree(&home), ids(&hsm)), (before, 0), "{}", refused.err);
 }
+
+/// There is no identity yet, and no log of one, when it begins.
+#[test]
+fn the_move_of_an_older_keystore_has_a_line_for_each_of_its_steps() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let (home, keystore) = older(&hsm);
+    home.write("audit.log", "");
+    let token = to_token();
+    let words = ["--from-keystore", &keystore, "--mode", "import", "--no-backup"];
+    let moved = migrate(&home, &[&token[..], &words].concat());
+    assert_eq!(moved.code, 0, "{}", moved.err);
+    let log = home.read("audit.log");
+    let events: Vec<&str> =
+        log.lines().map(|line| line.split("\"event\":\"").nth(1).unwrap()).collect();
+    let events: Vec<&str> = events.iter().map(|line| line.split('"').next().unwrap()).collect();
+    assert_eq!(events, ["begin", "import", "change"], "{log}");
+    home.ok(&["audit", "verify"], b"");
+}

@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use icn_identity::{Did, DidSigner as _, Key, Software, Unlocked, daemon};
+use icn_identity::signer::ReadForContext;
+use icn_identity::{Did, DidSigner as _, DidSignerExt as _, Key, Software, Unlocked, daemon};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -89,7 +90,16 @@ pub(super) fn honest(key: &Key<Software, Unlocked>, request: &Request) -> Vec<St
         }
         "POST /v1/sign" => {
             let context = request.json()["context"].as_str().unwrap().to_owned();
-            let signature = key.sign_for(&context, &decoded("message")).unwrap();
+            let signature = match request.json()["sha512"].as_str() {
+                Some(digest) => {
+                    let digits = (0..64).map(|place| &digest[2 * place..2 * place + 2]);
+                    let digest: Vec<u8> =
+                        digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+                    let read = ReadForContext::from_sha512(&context, &digest.try_into().unwrap());
+                    key.sign_read_for(&read.unwrap()).unwrap()
+                }
+                None => key.sign_for(&context, &decoded("message")).unwrap(),
+            };
             yes(&json!({ "did": key.did(), "signature": signature.to_string() }))
         }
         call => panic!("{call}"),

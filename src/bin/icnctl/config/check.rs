@@ -25,6 +25,10 @@ pub(super) struct Checked {
     pub(super) file: Place,
     /// What the homes of this user share.
     pub(super) state: Option<Place>,
+    /// Where it is written down who had the key do what.
+    pub(super) audit: Place,
+    /// Where icnd listens.
+    pub(super) socket: Place,
     pub(super) explained: Explained,
     pub(super) passphrase: String,
     /// None where no device is configured.
@@ -77,6 +81,8 @@ pub(super) fn check(context: &Context, given: Given) -> Result<Checked, CliError
             let is_set = std::env::var_os("XDG_STATE_HOME").is_some_and(|it| !it.is_empty());
             Place::new(&directory, if is_set { "$XDG_STATE_HOME" } else { "$HOME" })
         }),
+        audit: Place::new(&context.audit_path(), audit_from(context)),
+        socket: Place::new(&context.socket(), socket_from(context)),
         explained: Config::explain_file(&context.config_path)?,
         passphrase: passphrase_from(context),
         pin: (backend != BackendKind::Age).then(|| pin_from(context, given)),
@@ -109,6 +115,22 @@ pub(super) fn by_option(context: &Context) -> Vec<(&'static str, String)> {
     let Some(key) = &context.key else { return Vec::new() };
     let module = key.module_path().map(|path| ("module", quoted(&path.to_string_lossy())));
     [("key", quoted(&key.to_string()))].into_iter().chain(module).collect()
+}
+
+fn audit_from(context: &Context) -> &'static str {
+    match (&context.config.audit.path, context.config.audit_path()) {
+        (Some(_), _) => "`path` in [audit]",
+        (None, Some(_)) => "`audit_log` in [identity.pkcs11]",
+        (None, None) => "in the home: icnd writes it, and commands where it is there",
+    }
+}
+
+fn socket_from(context: &Context) -> &'static str {
+    match context.config.daemon.socket {
+        Some(_) => "`socket` in [daemon]",
+        None if context.socket().starts_with(&context.home) => "in the home",
+        None => "$RUNTIME_DIRECTORY",
+    }
 }
 
 fn home_from(given: Given) -> &'static str {

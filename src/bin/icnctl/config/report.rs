@@ -74,6 +74,8 @@ pub(super) fn as_json(context: &Context, checked: &Checked) -> Value {
         "home": place(&checked.home),
         "file": place(&checked.file),
         "state_directory": checked.state.as_ref().map(place),
+        "audit_log": place(&checked.audit),
+        "socket": place(&checked.socket),
         "backend": backend,
         "did": context.config.identity.did,
         "tables": checked.explained.tables.iter().map(table).collect::<Vec<_>>(),
@@ -102,6 +104,8 @@ pub(super) fn as_text(context: &Context, checked: &Checked) -> String {
     if let Some(state) = &checked.state {
         place("State", state);
     }
+    place("Audit log", &checked.audit);
+    place("Socket", &checked.socket);
     text.push_str(&format!("{:<12}{}\n", "Passphrase", one_line(&checked.passphrase)));
     let pin = checked.pin.as_deref().unwrap_or("none is wanted: the backend is age");
     text.push_str(&format!("{:<12}{}\n", "PIN", one_line(pin)));

@@ -50,6 +50,8 @@ impl Context {
             config,
             format: self.format,
             retry_pin: self.retry_pin,
+            direct_by: self.direct_by,
+            verbose: self.verbose,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use icn_identity::audit::Event;
 use icn_identity::backend::BackendKind;
 use icn_identity::config::Config;
 use icn_identity::error::MigrationError;
@@ -10,6 +11,7 @@ use icn_identity::migrate::{Migration, MigrationRequest};
 
 use super::report;
 use crate::args::migrate::MigrateArgs;
+use crate::audit;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{advise, say};
@@ -43,8 +45,14 @@ pub(super) fn import(
     let passphrase = context.passphrase(&format!("Passphrase of {}: ", file.display()))?;
     let options = LegacyOptions::new(&context.config.identity.age);
     let old = LegacyIdentity::read(file, &passphrase, &options)?;
+    let did = old.did().clone();
     Migration::import_first(&mut home, file, old, &passphrase, request)?;
-    Ok(Some(Context { config: Config::load(&context.config_path)?, ..context.clone() }))
+    let context = Context { config: Config::load(&context.config_path)?, ..context.clone() };
+    // There was no identity yet when the command's own line was due.
+    for event in [Event::Import, Event::Change] {
+        audit::made_by(&context, event, &did)?;
+    }
+    Ok(Some(context))
 }
 
 /// The move was cut off after that.

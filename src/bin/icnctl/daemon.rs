@@ -1,0 +1,143 @@
+//! `icnd`, where it has the key of the identity open: then it is asked, and the key is not opened
+//! here.
+
+mod command;
+
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+
+use icn_identity::bundle::EncryptedFile;
+use icn_identity::client::{ClientError, FileKey, RemoteIdentity, RemoteOptions};
+use icn_identity::config::DaemonConfig;
+use icn_identity::error::SignError;
+use icn_identity::{Did, Signature, SshSignature};
+
+pub(crate) use self::command::{lock, status, unlock};
+use crate::context::Context;
+use crate::daemon_error::{DaemonError, is_nobody};
+use crate::error::CliError;
+use crate::input::Input;
+use crate::instance::{Instance, NotTaken};
+use crate::output::say;
+
+/// Longer than what fits into a request.
+const LONGEST_BARE: u64 = 64 * 1024;
+
+/// One that has shown that it has the key of the DID.
+pub(crate) struct Daemon(RemoteIdentity);
+
+impl Context {
+    /// Where it listens, if it is there.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let socket = self.config.daemon.socket_in(&self.home);
+        // The runtime directory may be another service's.
+        match self.config.daemon.socket.is_none() && !socket.exists() {
+            true => DaemonConfig::socket_in_home(&self.home),
+            false => socket,
+        }
+    }
+
+    /// The one that has the key open, to be asked before anything is: unless the command line
+    /// says that the key is to be used here, or nobody listens. One that refuses is not passed
+    /// by.
+    pub(crate) fn daemon(&self) -> Result<Option<Daemon>, CliError> {
+        if let Some(option) = self.direct_by {
+            self.tell(format_args!("the key is used here, since {option} is given"));
+            return Ok(None);
+        }
+        let Some(did) = self.pinned_or_there() else { return Ok(None) };
+        let socket = self.socket();
+        match RemoteOptions::new(&socket, did).connect() {
+            Ok(identity) => {
+                self.tell(format_args!("icnd uses the key, at {}", socket.display()));
+                Ok(Some(Daemon(identity)))
+            }
+            Err(ClientError::Connect { source, .. }) if is_nobody(&source) => {
+                let socket = socket.display();
+                self.tell(format_args!("the key is used here, since no icnd listens at {socket}"));
+                Ok(None)
+            }
+            Err(source) => Err(DaemonError::of_use(socket, source).into()),
+        }
+    }
+
+    /// The same, for what is asked of `icnd` itself, also while it is locked.
+    fn daemon_as_it_is(&self) -> Result<RemoteIdentity, CliError> {
+        let did = match self.pinned_or_there() {
+            Some(did) => did,
+            None => self.header()?.did().clone(),
+        };
+        Ok(RemoteOptions::new(self.socket(), did).unconnected())
+    }
+
+    /// Keeps `icnd` from being started until this is dropped, for a command that changes what it
+    /// would have open.
+    pub(crate) fn keep_icnd_out(&self) -> Result<Option<Instance>, CliError> {
+        // It has never run where neither is there.
+        let is_daemons = Instance::is_known(&self.home) || self.config.daemon != Default::default();
+        if !is_daemons {
+            return Ok(None);
+        }
+        match Instance::take(&self.home, "icnctl") {
+            Ok(instance) => Ok(Some(instance)),
+            Err(NotTaken::Held { holder, number }) => {
+                Err(CliError::HeldByDaemon { home: self.home.clone(), holder, number })
+            }
+            // Where it cannot be made, there is none.
+            Err(NotTaken::File { source, .. }) if is_unwritable(&source) => Ok(None),
+            Err(NotTaken::File { path, source, .. }) => {
+                Err(CliError::Input { what: path.display().to_string(), source })
+            }
+        }
+    }
+
+    fn pinned_or_there(&self) -> Option<Did> {
+        let pinned = self.config.identity.did.clone();
+        pinned.or_else(|| Some(self.store().header().ok()?.did().clone()))
+    }
+
+    fn tell(&self, what: impl Display) {
+        if self.verbose {
+            say(&format!("note: {what}"));
+        }
+    }
+}
+
+fn is_unwritable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+impl Daemon {
+    pub(crate) fn did(&self) -> &Did {
+        self.0.did()
+    }
+
+    /// Of a message of any length: of a long one the hash is sent.
+    pub(crate) fn sign_for(
+        &self,
+        context: &str,
+        input: &mut Input,
+    ) -> Result<SshSignature, CliError> {
+        match self.0.sign_read_for(context, &mut *input) {
+            Err(ClientError::Sign(error)) => input.named(Err(error)),
+            signed => self.used(signed),
+        }
+    }
+
+    pub(crate) fn sign_raw(&self, input: Input) -> Result<Signature, CliError> {
+        match self.0.sign_raw(&input.read_at_most(LONGEST_BARE)?) {
+            Err(ClientError::Sign(SignError::Reserved)) => Err(CliError::Reserved),
+            signed => self.used(signed),
+        }
+    }
+
+    /// What opens a file, of which the header alone is sent.
+    pub(crate) fn file_key(&self, file: &EncryptedFile<Input>) -> Result<FileKey, CliError> {
+        self.used(self.0.file_key(file.header()))
+    }
+
+    fn used<T>(&self, done: Result<T, ClientError>) -> Result<T, CliError> {
+        done.map_err(|source| DaemonError::of_use(self.0.socket().to_owned(), source).into())
+    }
+}
