@@ -33,7 +33,7 @@ mod text;
 #[cfg(any(feature = "pkcs11", feature = "tpm", all(test, feature = "keystore")))]
 pub(crate) use answer::WithoutNote;
 #[cfg(feature = "keystore")]
-pub(crate) use answer::{NotNoted, TryNote};
+pub(crate) use answer::{NotNoted, Shown, TryNote};
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) use answer::{PinAnswer, Sending};
 pub use credential::Pin;

@@ -121,6 +121,7 @@ impl Pkcs11Error {
             Self::WrongPin { .. }
             | Self::PinKnownWrong { .. }
             | Self::PinDiffers { .. }
+            | Self::PinInDoubt { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
             Self::PinNotNoted { source, .. } => not_noted(&**source),
             Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,

@@ -268,6 +268,13 @@ pub enum Pkcs11Error {
         /// The token.
         token: String,
     },
+    /// A process that was killed has sent this PIN, and the token does not show that it was not
+    /// counted. It was not sent.
+    #[error("the PIN may be one that token {token} has counted as wrong; it was not sent")]
+    PinInDoubt {
+        /// The token.
+        token: String,
+    },
     /// The PIN differs from the one that the token accepted earlier.
     #[error("token {token} is open with another PIN")]
     PinDiffers {

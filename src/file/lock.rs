@@ -76,6 +76,11 @@ impl Lock {
         }
     }
 
+    /// Whether there is a lock: not where none can be made, or the file system has none.
+    pub(crate) const fn is_held(&self) -> bool {
+        self._file.is_some()
+    }
+
     /// Held for as long as a write takes, by whoever holds whatever else: nobody waits
     /// for anything under it.
     pub(crate) fn of_notes(home: &Path) -> Result<Self, KeystoreError> {

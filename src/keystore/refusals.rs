@@ -20,7 +20,8 @@
 //! It is written before the PIN is sent, as one that is being tried, and taken back when
 //! the device has accepted it. What a process that was killed leaves there is in doubt,
 //! and has no tag, since it may be right: it goes by a [`group`] of PINs, of which there are
-//! eight.
+//! eight. Where the device showed before it that no wrong PIN was counted, and would show
+//! each, it is sent if the device shows the same right before.
 //!
 //! A PIN of which that cannot be written is not sent, unless the device itself keeps a
 //! count that the next process sees, and says that no wrong one is in it.
@@ -91,16 +92,22 @@ impl IdentityStore {
             (mark, pin) = read()?;
         }
         let mut compared = Compared::default();
-        if !again {
-            one.check(place, Some(&mark), &pin, &mut compared)?;
-        }
+        let doubted = match again {
+            false => one.check(place, Some(&mark), &pin, &mut compared)?,
+            true => None,
+        };
+        let (doubted, not_shown) =
+            doubted.map_or((Vec::new(), None), |it| (it.noted, Some(it.error)));
         let pin_compared = (pin.clone(), compared);
-        let noted =
-            Arc::new(Noted::of_source(one, mark, pin_compared, again, self.age.work_factor));
+        let noted = Noted::of_source(one, mark, pin_compared, again, self.age.work_factor);
+        let noted = Arc::new(noted.with_doubted(doubted));
         // Not later than when it was sent, whatever came of it.
         let _ended = noted.ends_with_this();
         let note: Arc<dyn TryNote> = Arc::<Noted>::clone(&noted);
-        send(Pin::from(pin).noted_by(note, again))
+        match (send(Pin::from(pin).noted_by(note, again)), not_shown) {
+            (Err(_), Some(error)) if noted.is_withheld() => Err(error.into()),
+            (sent, _) => sent,
+        }
     }
 
     /// The same with a PIN that is kept nowhere: a person or the program has
@@ -142,7 +149,8 @@ impl IdentityStore {
         pin: &LockedText,
     ) -> Result<(), Error> {
         let one = OneTry::begin(self, device)?;
-        Ok(one.check(place, Some(&place.mark()), pin, &mut Compared::default())?)
+        one.check(place, Some(&place.mark()), pin, &mut Compared::default())?;
+        Ok(())
     }
 
     fn begin(&self, device: &TriedDevice) -> Result<OneTry, Error> {

@@ -13,7 +13,12 @@ pub(crate) trait TryNote: Send + Sync {
     /// # Errors
     ///
     /// Where no disk takes that note.
-    fn trying(&self) -> Result<(), NotNoted>;
+    fn trying(&self, shown: Shown) -> Result<(), NotNoted>;
+    /// Whether an earlier process has left it in doubt, and the device may tell by what it
+    /// shows that it was not counted.
+    fn is_doubted(&self) -> bool;
+    /// It was not sent, since the device does not show that.
+    fn withheld(&self);
     /// It was not sent after all, or the device did not look at it.
     fn not_sent(&self);
     /// The device took it, and so has begun to count anew.
@@ -43,6 +48,20 @@ pub(crate) struct NotNoted {
     /// was full, or has failed.
     pub(crate) may_pass: bool,
     pub(crate) source: Box<dyn StdError + Send + Sync>,
+}
+
+/// What a device shows of wrong PINs right before one is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(feature = "pkcs11", feature = "tpm", test)),
+    allow(dead_code, reason = "said by those backends")
+)]
+pub(crate) enum Shown {
+    /// None was counted since the last right one: it shows each, and has done so by the time
+    /// that the process which sends it has ended.
+    NoneCounted,
+    /// Nothing by which a PIN that a killed process has sent is told from one that was counted.
+    Nothing,
 }
 
 /// Whether a PIN may be sent where nothing tells the next process that it was.
@@ -138,6 +157,19 @@ impl PinAnswer {
         self.0.as_ref().is_some_and(|cell| cell.insists && *cell.heard() != Heard::Refused)
     }
 
+    /// Whether it may be sent to a device that shows this: what a killed process has left in
+    /// doubt only to one that shows that it was not counted.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn may_be_sent_to(&self, shown: Shown) -> bool {
+        let Some(cell) = &self.0 else { return true };
+        let is_doubted = *cell.heard() == Heard::Nothing && cell.note.is_doubted();
+        let may_be = shown == Shown::NoneCounted || !is_doubted;
+        if !may_be {
+            cell.note.withheld();
+        }
+        may_be
+    }
+
     /// The PIN goes to the device next. That is written down first: a process that is
     /// killed meanwhile leaves a PIN in doubt. So it is with one that was accepted before,
     /// and may have been changed since.
@@ -147,6 +179,19 @@ impl PinAnswer {
     /// If that cannot be written down, and may not be left out. Whoever insists may; and of
     /// one that was accepted it may.
     pub(crate) fn sending(&self, without_note: WithoutNote) -> Result<Sending, NotNoted> {
+        self.sending_to(without_note, Shown::Nothing)
+    }
+
+    /// The same to a device that shows this.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sending`].
+    pub(crate) fn sending_to(
+        &self,
+        without_note: WithoutNote,
+        shown: Shown,
+    ) -> Result<Sending, NotNoted> {
         if let Some(cell) = &self.0 {
             let mut heard = cell.heard();
             let before = match *heard {
@@ -156,7 +201,7 @@ impl PinAnswer {
                 Heard::Trying(_) | Heard::Refused => None,
             };
             if let Some(before) = before {
-                if let Err(not_noted) = cell.note.trying()
+                if let Err(not_noted) = cell.note.trying(shown)
                     && before != Before::Accepted
                     && without_note.forbids(&not_noted)
                     && !cell.insists
@@ -292,7 +337,7 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Said(Mutex<Vec<&'static str>>, Disk);
+    struct Said(Mutex<Vec<&'static str>>, Disk, bool);
 
     #[derive(Default, Clone, Copy, PartialEq)]
     enum Disk {
@@ -309,7 +354,13 @@ mod tests {
     }
 
     impl TryNote for Said {
-        fn trying(&self) -> Result<(), NotNoted> {
+        fn is_doubted(&self) -> bool {
+            self.2
+        }
+        fn withheld(&self) {
+            self.say("withheld");
+        }
+        fn trying(&self, _: Shown) -> Result<(), NotNoted> {
             self.say("trying");
             match self.1 {
                 Disk::TakesNotes => Ok(()),
@@ -418,7 +469,7 @@ mod tests {
     #[test]
     fn a_pin_that_cannot_be_noted_is_sent_where_the_device_keeps_count_or_somebody_insists() {
         let on = |disk, insists| {
-            let said: Arc<dyn TryNote> = Arc::new(Said(Mutex::default(), disk));
+            let said: Arc<dyn TryNote> = Arc::new(Said(Mutex::default(), disk, false));
             PinAnswer::noted_by(said, insists)
         };
         let answer = |insists| on(Disk::IsReadOnly, insists);
@@ -434,10 +485,25 @@ mod tests {
         known.compared();
         known.sending(WithoutNote::MayNot).unwrap().accepted();
         // What is not sent is not in doubt either.
-        let said = Arc::new(Said(Mutex::default(), Disk::IsReadOnly));
+        let said = Arc::new(Said(Mutex::default(), Disk::IsReadOnly, false));
         let note: Arc<dyn TryNote> = Arc::<Said>::clone(&said);
         assert!(PinAnswer::noted_by(note, false).sending(WithoutNote::MayNot).is_err());
         assert_eq!(*said.0.lock().unwrap(), ["trying"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_in_doubt_is_sent_where_the_device_shows_that_none_was_counted()
+     {
+        let said = Arc::new(Said(Mutex::default(), Disk::TakesNotes, true));
+        let note: Arc<dyn TryNote> = Arc::<Said>::clone(&said);
+        let answer = PinAnswer::noted_by(note, false);
+        assert!(!answer.may_be_sent_to(Shown::Nothing));
+        assert!(answer.may_be_sent_to(Shown::NoneCounted));
+        answer.sending_to(WithoutNote::MayNot, Shown::NoneCounted).unwrap().accepted();
+        // It is known to be right by then.
+        assert!(answer.may_be_sent_to(Shown::Nothing));
+        assert_eq!(*said.0.lock().unwrap(), ["withheld", "trying", "accepted"]);
+        assert!(PinAnswer::of_nobody().may_be_sent_to(Shown::Nothing));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod half;
 mod half_moved;
 mod has_key;
 mod hidden;
+mod killed;
 mod lies;
 mod names;
 mod naming;

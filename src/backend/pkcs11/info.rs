@@ -15,7 +15,7 @@ use cryptoki_sys::{
 };
 
 use crate::backend::PinState;
-use crate::evidence::{DeviceIdentity, WrongPins};
+use crate::evidence::{DeviceIdentity, Tells, WrongPins};
 
 /// `CK_TOKEN_INFO`, as far as it is of use here.
 #[derive(Debug, Clone)]
@@ -81,6 +81,14 @@ impl TokenInfo {
     pub(super) fn wrong_pins(&self, token: &DeviceIdentity) -> WrongPins {
         let (manufacturer, model) = (self.manufacturer.clone(), self.model.clone());
         DeviceIdentity { manufacturer, model, ..token.clone() }.wrong_pins()
+    }
+
+    /// Whether the flags say that no wrong PIN was counted since the last right one: of the
+    /// token with this name, which is known to show each one.
+    pub(super) fn shows_none_counted(&self, token: &DeviceIdentity) -> bool {
+        let pin = self.pin();
+        self.wrong_pins(token).tells == Tells::FromTheFirst
+            && !(pin.locked || pin.final_try || pin.count_low)
     }
 
     /// As it is once a right PIN was taken: wrong ones are counted anew.

@@ -15,7 +15,7 @@ use super::refusal::{Refusal, Unclear};
 use super::session::Session;
 use super::token::Token;
 use crate::error::Pkcs11Error;
-use crate::secret::{NotNoted, Pin, WithoutNote, leaving_no_trace_of_much};
+use crate::secret::{NotNoted, Pin, Shown, WithoutNote, leaving_no_trace_of_much};
 
 /// Which key the PIN is sent for: it is compared before, where that is possible.
 #[derive(Clone, Copy)]
@@ -54,6 +54,7 @@ pub(super) struct Cleared<'a> {
     hash: PinHash,
     before: TokenInfo,
     without_note: WithoutNote,
+    shown: Shown,
 }
 
 /// A PIN that the token has just taken: its count of wrong ones has begun anew.
@@ -117,8 +118,15 @@ impl Pins {
         // Last, so that nothing lies between it and the PIN.
         let before = token.info()?;
         may_send(token, &before, &pin, policy.allow_final_try)?;
+        let shown = match token.identity().ends_with_its_process() {
+            true if before.shows_none_counted(token.identity()) => Shown::NoneCounted,
+            _ => Shown::Nothing,
+        };
+        if !pin.answer().may_be_sent_to(shown) {
+            return Err(Pkcs11Error::PinInDoubt { token: token.name() });
+        }
         let without_note = policy.without_note(token.identity(), &before);
-        Ok(Cleared { pins: self, token, session, pin, hash, before, without_note })
+        Ok(Cleared { pins: self, token, session, pin, hash, before, without_note, shown })
     }
 }
 
@@ -145,8 +153,8 @@ impl<'a> Cleared<'a> {
     /// Notes that the PIN is sent, sends it, once, and remembers what is answered to it.
     /// cryptoki wants a copy on the ordinary heap, which it wipes.
     pub(super) fn send(self, user: UserType) -> Result<Taken<'a>, Refusal> {
-        let Self { pins, token, session, pin, hash, before, without_note } = self;
-        let sending = pins.sending((&hash, &pin), without_note).map_err(
+        let Self { pins, token, session, pin, hash, before, without_note, shown } = self;
+        let sending = pins.sending((&hash, &pin), without_note, shown).map_err(
             |NotNoted { repair, source, .. }| {
                 Refusal::NotNoted(Pkcs11Error::PinNotNoted { token: token.name(), repair, source })
             },
@@ -197,7 +205,7 @@ impl<'a> Taken<'a> {
         // The count of before has ended: else a wrong one would not be seen in the flags.
         let before = before.counting_anew();
         // It was taken just now.
-        let without_note = WithoutNote::MayBeSent;
-        Cleared { pins, token, session, pin, hash, before, without_note }
+        let (without_note, shown) = (WithoutNote::MayBeSent, Shown::Nothing);
+        Cleared { pins, token, session, pin, hash, before, without_note, shown }
     }
 }

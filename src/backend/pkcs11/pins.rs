@@ -10,7 +10,9 @@ use subtle::ConstantTimeEq;
 use super::refusal::Unclear;
 use super::token::Token;
 use crate::error::Pkcs11Error;
-use crate::secret::{NotNoted, Pin, PinAnswer, Sending, WithoutNote, leaving_no_trace_of_much};
+use crate::secret::{
+    NotNoted, Pin, PinAnswer, Sending, Shown, WithoutNote, leaving_no_trace_of_much,
+};
 
 /// More PINs than anybody tries; older answers are dropped first.
 const MOST: usize = 64;
@@ -162,6 +164,7 @@ impl Pins {
         &self,
         (hash, pin): (&PinHash, &Pin),
         without_note: WithoutNote,
+        shown: Shown,
     ) -> Result<Sendings, NotNoted> {
         let accepted = self.accepted.as_ref().filter(|accepted| accepted.hash.same(hash));
         let others = accepted
@@ -170,7 +173,7 @@ impl Pins {
             .filter(|other| !other.is(pin.answer()));
         let mut all = Sendings(Vec::new());
         for answer in [pin.answer()].into_iter().chain(others) {
-            match answer.sending(without_note) {
+            match answer.sending_to(without_note, shown) {
                 Ok(sending) => all.0.push(sending),
                 Err(not_noted) => {
                     all.not_sent();

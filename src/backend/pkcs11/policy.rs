@@ -2,7 +2,7 @@
 
 use super::info::TokenInfo;
 use crate::config::Pkcs11Config;
-use crate::evidence::{DeviceIdentity, Tells};
+use crate::evidence::DeviceIdentity;
 use crate::secret::WithoutNote;
 
 /// What the operator configured about logging in.
@@ -27,10 +27,7 @@ impl Policy {
     /// Whether a PIN may be sent to a token that says this of itself now, where no disk takes
     /// the note of it: a wrong one would be sent at each start, until the token says so.
     pub(super) fn without_note(self, token: &DeviceIdentity, info: &TokenInfo) -> WithoutNote {
-        let pin = info.pin();
-        let none_counted = !pin.count_low && !pin.final_try && !pin.locked;
-        let shows_each = info.wrong_pins(token).tells == Tells::FromTheFirst;
-        match (self.allow_unnoted_try, none_counted && shows_each) {
+        match (self.allow_unnoted_try, info.shows_none_counted(token)) {
             (true, _) => WithoutNote::MayBeSent,
             (false, true) => WithoutNote::DeviceCounts,
             (false, false) => WithoutNote::MayNot,

@@ -8,7 +8,6 @@ use super::info::TokenInfo;
 use super::token::Token;
 use crate::backend::PinState;
 use crate::error::{ErrorKind, PinProblem, Pkcs11Error};
-use crate::evidence::Tells;
 use crate::secret::Pin;
 
 /// Why a token did not let us in.
@@ -171,11 +170,7 @@ fn counts_and_is_not_locked(token: &Token) -> bool {
 /// Whether the flags say that no wrong PIN was counted since `before`: of a token that is
 /// there, and is known to show each one.
 fn shows_none_counted(token: &Token, before: &TokenInfo) -> bool {
-    let is_clear = |info: &TokenInfo| {
-        let pin = info.pin();
-        let tells = info.wrong_pins(token.identity()).tells;
-        tells == Tells::FromTheFirst && !(pin.locked || pin.final_try || pin.count_low)
-    };
+    let is_clear = |info: &TokenInfo| info.shows_none_counted(token.identity());
     is_clear(before) && token.info().is_ok_and(|now| is_clear(&now))
 }
 

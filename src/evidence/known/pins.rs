@@ -94,6 +94,16 @@ const KNOWN: [(Sign, Tells, Option<Lockout>); 13] = [
 ];
 
 impl DeviceIdentity {
+    /// Whether a login ends when the process that has called for it is killed, as far as names
+    /// tell: the module is in that process, and no forwarder of calls to another one.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn ends_with_its_process(&self) -> bool {
+        let Strings { library, module, .. } = Strings::of(self);
+        let file = module.squeezed();
+        let is_forwarder = ["p11kit", "proxy", "client"].iter().any(|part| file.contains(part));
+        !is_forwarder && !library.names("pkcs11kit")
+    }
+
     /// What is known of the wrong PINs of this token.
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn wrong_pins(&self) -> WrongPins {
@@ -158,6 +168,7 @@ mod tests {
             };
             let expected = WrongPins { tells, lockout };
             assert_eq!(token.wrong_pins(), expected, "{manufacturer} {model} {library} {file}");
+            assert_eq!(token.ends_with_its_process(), library != kit, "{library} {file}");
         }
     }
 

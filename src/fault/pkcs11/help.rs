@@ -194,6 +194,10 @@ impl Pkcs11Error {
             }
             Self::WrongPin { .. } => "check the PIN; it is never retried for you",
             Self::PinKnownWrong { .. } => "give another PIN",
+            Self::PinInDoubt { .. } => {
+                "make sure of the PIN, and look whether wrong ones were counted; then have it tried \
+                 once more (`HomeOptions::retry_refused`)"
+            }
             Self::PinDiffers { .. } => "give the PIN of this token",
             Self::PinNotNoted { repair, .. } => {
                 return Some(format!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::device::TriedDevice;
@@ -13,7 +14,7 @@ use super::source::Mark;
 use super::tag::{Compared, Stretching};
 use crate::encoding::hex;
 use crate::error::KeystoreError;
-use crate::secret::{LockedText, NotNoted, TryNote};
+use crate::secret::{LockedText, NotNoted, Shown, TryNote};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {
@@ -25,6 +26,10 @@ pub(super) struct Noted {
     /// Where the PIN came from; `None` if it is kept nowhere.
     source: Option<Source>,
     insisted: Option<Insisted>,
+    /// What killed processes have left in doubt, and is of this PIN: it is sent if the device
+    /// shows that it was not counted.
+    doubted: Vec<Refusal>,
+    withheld: AtomicBool,
     /// Nobody else tries a PIN in this home, until this one was accepted or its turn
     /// has ended.
     turn: Mutex<Option<OneTry>>,
@@ -90,7 +95,19 @@ impl Noted {
     fn new(one: OneTry, source: Option<Source>, insisted: Option<Insisted>) -> Self {
         let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_vec());
         let device = one.device().clone();
-        Self { notes, noted_at, device, source, insisted, turn: Mutex::new(Some(one)) }
+        let (doubted, withheld) = (Vec::new(), AtomicBool::new(false));
+        let turn = Mutex::new(Some(one));
+        Self { notes, noted_at, device, source, insisted, doubted, withheld, turn }
+    }
+
+    /// With these doubts of it.
+    pub(super) fn with_doubted(self, doubted: Vec<Refusal>) -> Self {
+        Self { doubted, ..self }
+    }
+
+    /// Whether it was not sent for the sake of them.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
     }
 
     /// Ends the turn when it is dropped.
@@ -248,7 +265,16 @@ impl Noted {
     }
 
     fn before(&self) -> &[Refusal] {
-        self.insisted.as_ref().map_or(&[], |insisted| &insisted.before)
+        self.insisted.as_ref().map_or(&self.doubted, |insisted| &insisted.before)
+    }
+
+    /// Whoever finds a note of this try is not there before it has ended.
+    fn is_alone(&self) -> bool {
+        self.turn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(OneTry::is_alone)
     }
 }
 
@@ -265,9 +291,10 @@ fn new_id() -> String {
 }
 
 impl TryNote for Noted {
-    fn trying(&self) -> Result<(), NotNoted> {
+    fn trying(&self, shown: Shown) -> Result<(), NotNoted> {
         let Some(source) = &self.source else { return Ok(()) };
-        self.put(&self.doubt(source)).map_err(|error| {
+        let none_counted = shown == Shown::NoneCounted && self.is_alone();
+        self.put(&Refusal { none_counted, ..self.doubt(source) }).map_err(|error| {
             // It is not sent, or by a device that shows what comes of it.
             self.take_back(source);
             NotNoted {
@@ -276,6 +303,14 @@ impl TryNote for Noted {
                 source: error.into(),
             }
         })
+    }
+
+    fn is_doubted(&self) -> bool {
+        !self.doubted.is_empty()
+    }
+
+    fn withheld(&self) {
+        self.withheld.store(true, Ordering::Relaxed);
     }
 
     fn not_sent(&self) {
@@ -308,6 +343,10 @@ impl TryNote for Noted {
     fn refused(&self) {
         let Some(source) = &self.source else { return };
         self.put_or_remember(&self.refusal(source));
+        // The device has shown of these that they were not counted.
+        if !self.doubted.is_empty() && !self.is_withheld() {
+            self.forget(|known| self.doubted.contains(known));
+        }
     }
 
     /// What others have tried meanwhile is not touched.

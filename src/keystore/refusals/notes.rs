@@ -63,6 +63,10 @@ pub(super) struct Refusal {
     /// It is being tried, or nobody knows what came of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) in_doubt: bool,
+    /// The device had shown that no wrong PIN was counted, and shows each; and nobody who looks
+    /// at this finds it before whoever was alone with it has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) none_counted: bool,
     /// Which of eight groups it is of, while it is in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) group: Option<u8>,
@@ -99,6 +103,7 @@ impl Refusal {
             mark: mark.clone(),
             at: clock::now(),
             in_doubt: true,
+            none_counted: false,
             group: Some(group),
             pin: None,
             outlived: false,

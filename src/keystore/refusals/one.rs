@@ -68,7 +68,7 @@ pub(super) struct OneTry {
     /// Their directories, each by its one name.
     noted_at: Vec<PathBuf>,
     /// Keep other processes out; freed before the turn.
-    _locks: Vec<Lock>,
+    locks: Vec<Lock>,
     _turn: Turn,
 }
 
@@ -77,6 +77,14 @@ pub(super) struct Known {
     device: TriedDevice,
     /// And which file says so.
     refusals: Vec<(Refusal, PathBuf)>,
+}
+
+/// A PIN that is in doubt since a process was killed, by nothing that its device would not
+/// show.
+pub(super) struct Doubted {
+    pub(super) noted: Vec<Refusal>,
+    /// If the device does not show that it was not counted.
+    pub(super) error: KeystoreError,
 }
 
 /// Why a PIN may not be sent.
@@ -102,7 +110,7 @@ impl OneTry {
         // In this order everywhere.
         let shared = device.shared(store.state.as_deref())?;
         let directories = shared.locked.iter().map(PathBuf::as_path).chain([home.as_path()]);
-        let locks = directories.map(Lock::of_tries).collect::<Result<_, _>>();
+        let locks = directories.map(Lock::of_tries).collect::<Result<Vec<_>, _>>();
         let locks = locks.map_err(being_tried)?;
         home::gather(&home)?;
         let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([home.as_path()]).collect();
@@ -110,13 +118,18 @@ impl OneTry {
             device: device.clone(),
             notes: noted.iter().copied().map(Notes::of).collect(),
             noted_at: noted.into_iter().map(one_name).collect(),
-            _locks: locks,
+            locks,
             _turn: turn,
         })
     }
 
     pub(super) const fn device(&self) -> &TriedDevice {
         &self.device
+    }
+
+    /// Whether nobody else can begin one where this one is noted: each directory is locked.
+    pub(super) fn is_alone(&self) -> bool {
+        self.locks.iter().all(Lock::is_held)
     }
 
     pub(super) fn notes(&self) -> &[Notes] {
@@ -164,7 +177,7 @@ impl OneTry {
         mark: Option<&Mark>,
         pin: &LockedText,
         compared: &mut Compared,
-    ) -> Result<(), KeystoreError> {
+    ) -> Result<Option<Doubted>, KeystoreError> {
         let (source_name, begun) = (source_name.to_string(), Instant::now());
         loop {
             match self.known()?.check(&source_name, mark, pin, compared) {
@@ -184,12 +197,31 @@ impl Known {
         mark: Option<&Mark>,
         pin: &LockedText,
         compared: &mut Compared,
-    ) -> Result<(), KeystoreError> {
-        let Some(barred) = self.barring(mark, pin, compared).into_iter().next() else {
-            return Ok(());
+    ) -> Result<Option<Doubted>, KeystoreError> {
+        let source_name = source_name.to_string();
+        let is_told = |barred: &Barred<'_>| match barred {
+            Barred::ByWhatIsNotedOfIt(noted, _) => {
+                noted.in_doubt && noted.none_counted && noted.is_by(&self.device)
+            }
+            Barred::NotCompared(..) => false,
         };
-        let (token, source_name) = (self.device.name().to_owned(), source_name.to_string());
-        Err(match barred {
+        let (told, others): (Vec<_>, Vec<_>) =
+            self.barring(mark, pin, compared).into_iter().partition(is_told);
+        if let Some(barred) = others.into_iter().next() {
+            return Err(self.error(barred, mark, source_name));
+        }
+        let noted = told.iter().filter_map(|barred| match barred {
+            Barred::ByWhatIsNotedOfIt(noted, _) => Some((*noted).clone()),
+            Barred::NotCompared(..) => None,
+        });
+        let noted: Vec<_> = noted.collect();
+        let first = told.into_iter().next();
+        Ok(first.map(|barred| Doubted { noted, error: self.error(barred, mark, source_name) }))
+    }
+
+    fn error(&self, barred: Barred<'_>, mark: Option<&Mark>, source_name: String) -> KeystoreError {
+        let token = self.device.name().to_owned();
+        match barred {
             Barred::ByWhatIsNotedOfIt(noted, note) => {
                 let (at, note) = (noted.at, note.to_owned());
                 let now = source_name;
@@ -205,7 +237,7 @@ impl Known {
             Barred::NotCompared(problem, note) => {
                 KeystoreError::PinNotCompared { token, source_name, note: note.to_owned(), problem }
             }
-        })
+        }
     }
 
     /// What bars this PIN, clear reasons first.

@@ -133,9 +133,10 @@ fn a_pin_whose_process_was_killed_in_any_login_is_in_doubt_until_it_is_tried_aga
         let file = home.beside("pin");
         write_private(&file, PIN);
         let sign = ["--pin-file", file.to_str().unwrap(), "sign"];
-        hsm.script(dies);
+        // A token that need not show a wrong PIN.
+        hsm.script(&format!("manufacturer Some_Works\n{dies}"));
         assert_eq!(home.icnctl(&sign, b"hello").code, -1, "{dies}");
-        hsm.script("");
+        hsm.script("manufacturer Some_Works");
         let before = hsm.count("C_Login");
         let texts = ["whether it was refused is not known", "--retry-pin"];
         home.refused(&sign, b"hello", &texts);

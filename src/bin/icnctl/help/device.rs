@@ -160,6 +160,10 @@ impl Help for Pkcs11Error {
                  if it has the private key and lost the public one, run `icnctl id write-public-key`"
             }
             Self::FoundTwice { .. } => "name one with --key URI",
+            Self::PinInDoubt { .. } => {
+                "make sure of the PIN, and look whether wrong ones were counted (`icnctl backend \
+                 doctor`); then run the command once with --retry-pin"
+            }
             Self::PinNotNoted { repair, .. } => {
                 return Some(format!(
                     "{repair}; or, if that is to stay so, name a directory that can be written to in \

@@ -174,6 +174,7 @@ fn of_tokens() {
             (wrong(false, false, Some(Lockout::Tpm)), K::WrongCredential),
             (E::PinKnownWrong { token: t() }, K::WrongCredential),
             (E::PinDiffers { token: t() }, K::WrongCredential),
+            (E::PinInDoubt { token: t() }, K::WrongCredential),
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
