@@ -169,7 +169,7 @@ fn a_relay_of_another_user_is_found_out_by_the_daemons_own_proof() {
     assert!(remote.file_key("age-encryption.org/v1\n").is_err());
     // It was asked to show itself, and nothing was signed for the stranger.
     let uses = node.uses();
-    assert!(!uses.is_empty() && uses.iter().all(|(event, ..)| event == "verify"), "{uses:?}");
+    assert!(!uses.is_empty() && uses.iter().all(|(event, ..)| event == "challenge"), "{uses:?}");
     // The daemon itself is of us, and serves.
     RemoteIdentity::connect(&daemon.socket, node.did()).unwrap();
 }

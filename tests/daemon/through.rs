@@ -289,7 +289,7 @@ fn what_listens_and_is_not_this_identitys_daemon_is_not_used() {
     fails(&node.home.icnctl(&["sign"], b"x"), 1, &["is not a socket", "`socket`", ": --direct"]);
     // The other one was asked who it is, and nothing else was.
     let events: Vec<String> = lines(&other).into_iter().map(|(event, _)| event).collect();
-    assert_eq!(events, ["verify allowed"]);
+    assert_eq!(events, ["challenge allowed"]);
 }
 
 /// In the home, where nothing is configured; and in the directory of the service.
