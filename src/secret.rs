@@ -11,8 +11,8 @@
 //! ordinary heap, and a payload is decrypted there; these copies are wiped before
 //! the call returns, and so is the stack that the call used. Not promised:
 //!
-//! - anything of a key or PIN that goes through the TSS library of a TPM, which
-//!   leaves copies in heap memory that it has freed;
+//! - what is made of a PIN and goes through the TSS library of a TPM, which keeps copies in its
+//!   heap; those of a sealed seed are encrypted with a PIN, and overwritten without one;
 //! - what a PKCS#11 module keeps;
 //! - what the caller still has: the environment, a terminal's buffer, a `&str`;
 //! - locking where the system refuses it, which [`memory_protection`] tells.

@@ -29,6 +29,7 @@ mod import;
 mod key;
 mod make;
 mod object;
+mod overwrite;
 mod parent;
 mod pcr;
 mod pin;

@@ -8,3 +8,5 @@ mod scan;
 mod secret;
 mod software;
 mod token;
+#[cfg(feature = "tpm")]
+mod tpm;

@@ -16,6 +16,7 @@ use super::approval::Approval;
 use super::chip::{Chip, Reconnect, flushing};
 use super::failure::{Doing as _, Failed};
 use super::object::Stored;
+use super::overwrite;
 use super::pin::{Purpose, Stretched};
 use super::properties::Lockout;
 use super::satisfy::Way;
@@ -191,12 +192,20 @@ impl Access {
                     flushing(context, loaded, |context| {
                         session::ends_with_the_next(context, session)?;
                         let unseal = |context: &mut Context| unseal(context, session, loaded);
-                        let Some(pin) = &pin else { return unseal(context) };
+                        let Some(pin) = &pin else {
+                            return unseal(context).inspect(|_| overwrite::freed());
+                        };
                         MaySend::check(context, pin, answer, &self.config)?
                             .send(context, loaded, &mut doubt, unseal)
                             .map(|(data, _)| data)
                     })
                 })
+            })
+            .inspect(|_| {
+                // With a PIN, what came back is encrypted.
+                if pin.is_none() {
+                    overwrite::after_unsealing(work.context);
+                }
             })
         });
         if let Some(doubt) = doubt {

@@ -7,7 +7,7 @@ use super::key::TpmKey;
 use super::object::{New, Stored};
 use super::pin::Purpose;
 use super::seed::TpmSeed;
-use super::{TpmBackend, approval, approver, object, parent, pcr, tpm};
+use super::{TpmBackend, approval, approver, object, overwrite, parent, pcr, tpm};
 use crate::algorithm::P256VerifyingKey;
 use crate::backend::{
     Authorized, Created, Locator, NewKey, Owner, PcrValues, Plan, TpmObject, TpmPolicy,
@@ -166,6 +166,12 @@ impl TpmBackend {
             self.access.check_pinned(&parent)?;
             parent::under(work.context, &parent, |context, key| {
                 object::create(context, &parent, key, policy, auth, &new)
+            })
+            .inspect(|_| {
+                // With a PIN, what was sealed is encrypted.
+                if policy.pin.is_none() && secret.is_some() {
+                    overwrite::after_sealing(work.context);
+                }
             })
         });
         made.map_err(tpm)

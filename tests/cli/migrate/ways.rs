@@ -62,6 +62,19 @@ fn a_file_moves_into_a_token_and_peers_and_files_come_along() {
 }
 
 #[test]
+fn a_file_moves_into_a_token_by_p256() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    let (old, file) = (did(&home), encrypted(&home));
+    migrates(&home, &[&to_token()[..], &["--algorithm", "p256", "--no-backup"]].concat());
+    assert_eq!(home.show()["provenance"], "hardware");
+    is_whole_in_its_device(&home, &old, &file);
+    migrates(&home, &["--finish", "--yes"]);
+    signs(&home);
+    decrypts(&home, &file);
+}
+
+#[test]
 fn a_file_moves_into_a_tpm_by_each_algorithm() {
     for (algorithm, provenance) in [("ed25519", "tpm-sealed"), ("p256", "hardware")] {
         let (hsm, tpm) = (SoftHsm::new(), Swtpm::start());

@@ -11,6 +11,8 @@ mod leak;
 mod secrets;
 mod software;
 mod token;
+#[cfg(feature = "tpm")]
+mod tpm;
 
 use std::io::{self, BufRead as _, Write as _};
 
@@ -30,6 +32,8 @@ fn main() {
         "credential" => software::credential(&secrets),
         "token" => token::token(&secrets),
         "import" => token::import(&secrets),
+        #[cfg(feature = "tpm")]
+        "tpm import" => tpm::import(&secrets),
         "refused" => token::refused(&secrets),
         other => panic!("no case {other}"),
     }

@@ -18,7 +18,7 @@ fn built() -> &'static Path {
         // `…/debug/deps/process-…`
         let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
         // The features of scripts/quickstart, whose build is shared.
-        let tpm = if cfg!(feature = "tpm") { ",icn-identity/tpm" } else { "" };
+        let tpm = if cfg!(feature = "tpm") { ",icn-identity/tpm,memory-probe/tpm" } else { "" };
         let features = format!("icn-identity/cli,icn-identity/pkcs11{tpm}");
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--release", "--locked", "--quiet", "-p", "memory-probe"])
