@@ -156,8 +156,9 @@ impl Kept {
         }
     }
 
-    /// In the place of what says the same. The oldest one of this device makes room: whoever
-    /// has it tried all the same has said so.
+    /// In the place of what says the same. The oldest one of this device makes room, if that
+    /// forgets it by itself once it takes a right one: whoever has it tried all the same has
+    /// said so. Of one that would count it again all stay.
     pub(super) fn put(&mut self, device: &TriedDevice, noted: &Refusal) {
         let says_the_same = |known: &Refusal| match (&known.pin, &noted.pin) {
             (Some(one), Some(other)) => one == other && known.is_by(device),
@@ -166,7 +167,8 @@ impl Kept {
         self.refused.retain(|known| !known.is(&noted.id) && !says_the_same(known));
         let counts = |known: &Refusal| !known.outlived && known.is_by(device);
         // One that is being tried may be right, and then no other one has to make room.
-        let is_refused = |known: &&Refusal| !noted.in_doubt && counts(known);
+        let makes_room = !noted.in_doubt && device.counts_anew();
+        let is_refused = |known: &&Refusal| makes_room && counts(known);
         for _ in MOST..=self.refused.iter().filter(is_refused).count() {
             let oldest = self.refused.iter().position(counts);
             oldest.map(|oldest| self.refused.remove(oldest));
