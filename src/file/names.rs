@@ -38,7 +38,7 @@ pub(super) const LOCK: &str = ".lock";
 const DAEMON_LOCK: &str = "icnd.lock";
 /// Where the daemon listens, and who had the key do what, unless they are elsewhere. The log is
 /// a record, and stays when the identity is removed.
-const OF_DAEMON: [&str; 3] = ["icnd.sock", "audit.log", "audit.log.head"];
+const OF_DAEMON: [&str; 4] = ["icnd.sock", "audit.log", "audit.log.head", "audit.log.checkpoint"];
 
 /// How the names of the locks of those who do scrypt begin.
 const TURN: &str = ".scrypt.";

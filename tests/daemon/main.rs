@@ -14,6 +14,7 @@ mod killed;
 mod load;
 mod monitor;
 mod node;
+mod operator;
 mod place;
 mod policy;
 mod process;

@@ -8,22 +8,22 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::home::{Ran, run, write_private};
-use support::softhsm::{PIN, SoftHsm};
+use support::softhsm::SoftHsm;
 
 use crate::node::{Node, client, own_uid};
 
 const CONTEXT: &str = "payments@coop.example";
-const ALL: &str = "may = [\"sign\", \"sign-raw\", \"decrypt\", \"admin\"]\n\
+pub(crate) const ALL: &str = "may = [\"sign\", \"sign-raw\", \"decrypt\", \"admin\"]\n\
                    contexts = [\"payments@coop.example\"]";
 
 /// Without the passphrase or PIN that the others of the home's commands have.
-fn bare(node: &Node, args: &[&str], stdin: &[u8]) -> Ran {
+pub(crate) fn bare(node: &Node, args: &[&str], stdin: &[u8]) -> Ran {
     let mut command = node.home.command(args);
     run(command.env_remove("ICN_PASSPHRASE").env_remove("ICN_PIN"), stdin)
 }
 
 #[track_caller]
-fn ok(node: &Node, args: &[&str], stdin: &[u8]) -> String {
+pub(crate) fn ok(node: &Node, args: &[&str], stdin: &[u8]) -> String {
     let ran = bare(node, args, stdin);
     assert_eq!(ran.code, 0, "icnctl {args:?}: {}", ran.err);
     assert_eq!(ran.err, "", "icnctl {args:?}");
@@ -32,7 +32,7 @@ fn ok(node: &Node, args: &[&str], stdin: &[u8]) -> String {
 
 /// With each of these on standard error, and nothing on standard output.
 #[track_caller]
-fn fails(ran: &Ran, code: i32, texts: &[&str]) {
+pub(crate) fn fails(ran: &Ran, code: i32, texts: &[&str]) {
     assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{}", ran.err);
     for text in texts {
         assert!(ran.err.contains(text), "wanted {text:?} in:\n{}", ran.err);
@@ -312,160 +312,4 @@ fn the_socket_is_found_where_the_daemon_makes_it() {
     let mut command = node.home.command(&["-v", "sign"]);
     let ran = run(command.env("RUNTIME_DIRECTORY", &runtime), b"x");
     assert_eq!((ran.code, ran.err), (0, said(&node.public("icnd.sock"))));
-}
-
-#[test]
-fn icnctl_locks_unlocks_and_shows_the_daemon() {
-    let node = Node::age();
-    node.allow(ALL);
-    let daemon = node.start();
-    let status = |field: &str| {
-        let text = ok(&node, &["--format", "json", "status"], b"");
-        serde_json::from_str::<Value>(&text).unwrap()[field].clone()
-    };
-    assert_eq!((status("state"), status("client")), (json!("unlocked"), json!("tests")));
-    assert_eq!(status("socket"), node.socket().to_str().unwrap());
-    assert_eq!((status("backend"), status("provenance")), (json!("age"), json!("software")));
-    let socket = node.socket().display().to_string();
-    let said = ok(&node, &["lock"], b"");
-    assert_eq!(said, format!("icnd at {socket} is locked: it has dropped its keys.\n"));
-    assert_eq!((status("state"), status("provenance")), (json!("locked"), Value::Null));
-    let shown = ok(&node, &["status"], b"");
-    for line in ["State       locked\n", "Client      tests\n", "Key         age\n"] {
-        assert!(shown.contains(line), "{shown}");
-    }
-
-    let wrong = node.home.beside("wrong").to_str().unwrap().to_owned();
-    write_private(Path::new(&wrong), "not the passphrase");
-    let ran = bare(&node, &["--passphrase-file", &wrong, "unlock"], b"");
-    fails(
-        &ran,
-        77,
-        &["was asked, and has refused", "(credential-refused)", "do not send the same"],
-    );
-    assert!(!ran.err.contains("not the passphrase"), "{}", ran.err);
-    let unlocks = || {
-        let lines = node.audit().into_iter();
-        let clients = lines.filter(|line| line["event"] == "unlock" && line["client"] == "tests");
-        clients.map(|line| line["result"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(unlocks(), ["allowed", "failed"], "sent once");
-    fails(&bare(&node, &["unlock"], b""), 1, &["no passphrase was given", "--passphrase-file"]);
-    // A person, who is told whose it is and where it goes.
-    let mut asked = node.home.command(&["unlock"]);
-    asked.env_remove("ICN_PASSPHRASE");
-    let passphrase = format!("{}\n", support::home::PASSPHRASE);
-    let ran = support::home::on_a_terminal(&asked, &passphrase);
-    assert_eq!(ran.code, 0, "{}", ran.out);
-    let prompt = format!("Passphrase of {}, for icnd at {socket}: ", node.did());
-    assert!(ran.out.contains(&prompt) && ran.out.contains("is unlocked"), "{}", ran.out);
-    assert_eq!(status("state"), "unlocked");
-    let ran = bare(&node, &["--passphrase-file", &wrong, "unlock"], b"");
-    assert!(ran.code == 0 && ran.out.contains("already; it was sent nothing"), "{}", ran.err);
-    assert_eq!(unlocks(), ["allowed", "failed", "allowed"]);
-    // By a variable and by a file.
-    ok(&node, &["lock"], b"");
-    assert!(node.home.ok(&["unlock"], b"").contains("is unlocked"));
-    assert!(!daemon.log().contains("not the passphrase"));
-    drop(daemon);
-    for command in ["lock", "unlock", "status"] {
-        fails(&bare(&node, &[command], b""), 1, &["cannot be reached", "start icnd", "`socket`"]);
-    }
-}
-
-#[test]
-fn a_client_that_may_not_unlock_is_asked_for_nothing() {
-    let node = Node::age();
-    node.allow(&format!("{}\n", "may = [\"sign\"]\ncontexts = [\"a\"]"));
-    node.configure(&format!("start_locked = true\n{}", client("tests", own_uid(), "may = []")));
-    let _daemon = node.start();
-    let wanted = ["does not let its client tests unlock it", "\"admin\"", "reload"];
-    fails(&node.home.icnctl(&["unlock"], b""), 1, &wanted);
-    let ran = node.home.icnctl(&["lock"], b"");
-    fails(&ran, 1, &["(not-permitted)", "`may`"]);
-    assert!(!ran.err.contains("--direct"), "{}", ran.err);
-    assert!(!node.home.read("audit.log").contains("\"event\":\"unlock\""));
-}
-
-#[test]
-fn a_pin_is_sent_to_unlock_once() {
-    let hsm = SoftHsm::with_token("node");
-    let node = Node::of(hsm.faulty_identity("node"));
-    node.allow(ALL);
-    let _daemon = node.start();
-    ok(&node, &["lock"], b"");
-    let file = |name: &str, text: &str| {
-        let path = node.home.beside(name);
-        write_private(&path, text);
-        path.to_str().unwrap().to_owned()
-    };
-    let (wrong, right) = (file("wrong", "98765432"), file("right", PIN));
-    let before = hsm.count("C_Login");
-    let ran = bare(&node, &["--pin-file", &wrong, "unlock"], b"");
-    fails(&ran, 77, &["(credential-refused)"]);
-    assert_eq!(hsm.count("C_Login"), before + 1);
-    // The daemon knows it, and sends it no more.
-    fails(&bare(&node, &["--pin-file", &wrong, "unlock"], b""), 77, &["(credential-refused)"]);
-    assert_eq!(hsm.count("C_Login"), before + 1);
-    ok(&node, &["--pin-file", &right, "unlock"], b"");
-    ok(&node, &["lock"], b"");
-    let mut asked = node.home.command(&["unlock"]);
-    asked.env_remove("ICN_PIN");
-    let ran = support::home::on_a_terminal(&asked, &format!("{PIN}\n"));
-    let prompt = format!("PIN of token node of {}, for icnd at ", node.did());
-    assert!(ran.code == 0 && ran.out.contains(&prompt), "{}", ran.out);
-}
-
-/// It would go on with what the identity was.
-#[test]
-fn a_command_that_changes_the_identity_waits_until_the_daemon_has_ended() {
-    let node = Node::age();
-    node.allow(ALL);
-    let mut daemon = node.start();
-    let next = node.home.beside("next").to_str().unwrap().to_owned();
-    let new = node.home.beside("new").to_str().unwrap().to_owned();
-    write_private(Path::new(&new), "another passphrase");
-    let change = ["id", "change-passphrase", "--new-passphrase-file", &new];
-    let rotate =
-        ["id", "rotation", "create", "--successor", &next, "--reason", "scheduled", "-o", "/none"];
-    let migrate = ["id", "migrate", "--to", "pkcs11", "--module", "/none.so", "--no-backup"];
-    let remove = ["id", "decryption-key", "remove", node.did().as_str()].map(str::to_owned);
-    let remove = remove.each_ref().map(String::as_str);
-    let holder = format!("icnd (process {}) has the identity in", daemon.pid());
-    let end = format!("stop it (kill {})", daemon.pid());
-    let before = node.home.read("identity.json");
-    for args in [&change[..], &rotate, &migrate, &remove] {
-        fails(&node.home.icnctl(args, b""), 1, &[&holder, &end, "start icnd"]);
-    }
-    assert_eq!(node.home.read("identity.json"), before);
-    // What is added to it, the daemon takes over; and what only looks is in nobody's way.
-    node.home.ok(&["id", "renew"], b"");
-    node.home.ok(&["id", "migrate", "--status"], b"");
-    ok(&node, &["sign"], b"x");
-    daemon.signal(Signal::TERM);
-    daemon.ends();
-    node.home.ok(&change, b"");
-    assert_eq!(node.home.icnctl(&["sign"], b"x").code, 77);
-}
-
-/// The lock is one for both: no daemon is started while the identity is changed.
-#[test]
-fn no_daemon_is_started_while_the_identity_is_changed() {
-    let node = Node::age();
-    node.allow(ALL);
-    let mut command = node.home.command(&["id", "change-passphrase", "--new-passphrase-file", "-"]);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
-    let mut changing = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-    let held = format!("icnctl {}\n", changing.id());
-    while fs::read_to_string(node.home.path("icnd.lock")).ok().as_ref() != Some(&held) {
-        assert!(changing.try_wait().unwrap().is_none());
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let (code, said) = node.fails();
-    let wanted = format!("icnctl (process {}) has this identity already", changing.id());
-    assert!(code == 1 && said.contains(&wanted) && said.contains("  try: "), "{said}");
-    std::io::Write::write_all(&mut changing.stdin.take().unwrap(), b"another passphrase").unwrap();
-    assert!(changing.wait().unwrap().success());
-    let node = node.with("ICN_PASSPHRASE", "another passphrase");
-    node.start();
 }
