@@ -269,16 +269,19 @@ impl<'a> Model<'a> {
         let read = |file: PathBuf| fs::read_to_string(file).unwrap_or_default();
         let noted: Vec<_> = self.notes().into_iter().map(read).collect();
         let what = || format!("seed {seed}: {came:?}, sent {sent:?}, noted {noted:?}");
-        let mut wrong = BTreeMap::<&str, usize>::new();
+        let mut wrong = BTreeMap::<&str, Vec<_>>::new();
+        let killed = came.iter().any(|(_, came)| *came == KILLED);
         for (pin, left, right) in &sent {
             assert!(*left > 1, "{pin} was sent on the last try, {}", what());
             if *right {
                 // The token has begun to count anew, and what was noted is forgotten.
                 wrong.clear();
             } else {
-                let times = wrong.entry(pin).or_default();
-                *times += 1;
-                assert_eq!(*times, 1, "{pin} was sent again, {}", what());
+                let before = wrong.entry(pin).or_default();
+                // One that a kill has cut off before it was counted: the token shows none.
+                let was_not_counted = killed && before.len() == 1 && before[0] == *left;
+                assert!(before.is_empty() || was_not_counted, "{pin} was sent again, {}", what());
+                before.push(*left);
             }
         }
         for (step, came) in came {
