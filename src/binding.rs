@@ -3,6 +3,8 @@
 mod extension;
 mod instance;
 mod stored;
+#[cfg(any(feature = "tls", feature = "client"))]
+mod tls_part;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +15,8 @@ pub(crate) use self::extension::{Extension, OID, Unreadable};
 pub use self::instance::{BindingNumber, Instance};
 use self::stored::Stored;
 pub use self::stored::UnverifiedBinding;
+#[cfg(any(feature = "tls", feature = "client"))]
+pub(crate) use self::tls_part::{TlsPart, TlsSlot};
 use crate::algorithm::{BadSignature, Signature, X25519PublicKey};
 use crate::clock;
 use crate::did::Did;

@@ -12,6 +12,7 @@ mod renewal;
 mod shared;
 mod signer;
 mod tls;
+mod tls_key;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,13 +27,14 @@ pub(crate) use encryption::{RetiredKeys, unarmored};
 pub use error::{BundleError, check_clock};
 pub(crate) use renewal::{Decide, Keeper, NextEpoch};
 pub use renewal::{Renewal, RenewalError};
-#[cfg(feature = "tls")]
-pub(crate) use shared::{TlsPart, TlsSlot};
+pub use tls_key::UnsignedCertificate;
 
 use self::renewal::Kept;
 use self::shared::Shared;
 use crate::algorithm::{P256, Signature, VerifyingKey, X25519PublicKey};
 use crate::binding::Holder;
+#[cfg(feature = "tls")]
+use crate::binding::TlsSlot;
 pub use crate::binding::{Binding, BindingNumber, Instance, UnverifiedBinding};
 use crate::clock;
 use crate::did::{Did, DidDocument};

@@ -20,7 +20,11 @@
 //! | the daemon | 32 fresh bytes, and the user that it sees at this end, signed by the key of the DID |
 //! | a signature | it verifies under the DID, for that message and context, before it is given out |
 //! | a DID document, a rotation chain | by its own signatures; it has to be of the DID |
+//! | a TLS certificate | as a peer does; it has to be of the pinned DID, and of the key and the instance of this process |
 //! | an answer | HTTP/1.1 with a length, at most 16 KiB of head and 1 MiB of body, within a time (10 s) that is the same for a slow answer and for none |
+//!
+//! A program that wants TLS under the DID has a TLS key of its own, and the daemon bind it:
+//! [`RemoteIdentity::tls`].
 //!
 //! Where the key is, nothing proves: [`RemoteSigner`] is a signer whose custody is
 //! [`Custody::Reported`](crate::Custody::Reported), whatever the daemon says of its key. It
@@ -32,8 +36,10 @@ mod error;
 mod identity;
 mod problem;
 mod server;
+mod tls;
 
 pub use self::answers::{FileKey, Status};
 pub use self::error::ClientError;
 pub use self::identity::{RemoteIdentity, RemoteOptions, RemoteSigner};
 pub use self::problem::Problem;
+pub use self::tls::RemoteTls;

@@ -75,7 +75,7 @@ pub use self::age::AgeConfig;
 pub use self::audit::AuditConfig;
 pub use self::client_problem::ClientProblem;
 pub use self::daemon::{
-    ClientRule, ContextPattern, DaemonConfig, Permission, Rate, RatePeriod, SocketMode,
+    ClientRule, ContextPattern, DaemonConfig, Permission, Rate, RatePeriod, SocketMode, TlsPeers,
 };
 pub use self::error::ConfigError;
 use self::error::parse_error;

@@ -22,6 +22,10 @@ pub use book::{Followed, Peer, PeerBook, Removed};
 pub use book_error::BookError;
 #[cfg(feature = "tls")]
 pub(crate) use certificate::Role;
+#[cfg(any(feature = "keystore", feature = "client"))]
+pub(crate) use certificate::SIGNATURE_PREFIX;
+#[cfg(feature = "keystore")]
+pub(crate) use certificate::tls_key;
 pub(crate) use certificate::{Certificate, Proven, SPKI_PREFIX};
 #[cfg(feature = "tls")]
 pub(crate) use recent::Recent;
@@ -29,7 +33,7 @@ pub use refusal::Refusal;
 pub use sequence::{Highest, MemorySequences, SequenceError, SequenceStore};
 
 use crate::algorithm::X25519PublicKey;
-pub use crate::binding::{BindingNumber, Instance};
+pub use crate::binding::{Binding, BindingNumber, Instance};
 use crate::did::Did;
 
 /// The DID of a peer that proved it in a handshake.

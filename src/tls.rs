@@ -62,6 +62,8 @@ mod endpoint;
 mod error;
 mod identity;
 mod policy;
+#[cfg(feature = "client")]
+mod remote;
 mod signing;
 mod stream;
 pub mod testing;

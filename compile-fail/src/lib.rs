@@ -116,6 +116,7 @@ twins! {
     remote_signer_where_a_secret_is_demanded,
     remote_signer_where_confined_is_demanded,
     remote_signer_where_never_exposed_is_demanded,
+    remote_tls_where_a_signer_is_demanded,
     retyping_behind_a_mutable_reference,
     sealed_key_where_a_signer_is_demanded,
     sealed_key_where_never_exposed_is_demanded,

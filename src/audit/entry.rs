@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use super::cut::cut;
 use super::key::MessageTag;
 use super::requester::Requester;
+use crate::binding::Instance;
 use crate::encoding::hex;
 use crate::secret::{NoRandomness, fill_random};
 
@@ -170,6 +173,8 @@ pub struct Entry {
     pub(super) message: Option<MessageTag>,
     pub(super) length: Option<u64>,
     pub(super) count: Option<u64>,
+    pub(super) instance: Option<Instance>,
+    pub(super) tls_key: Option<[u8; 32]>,
 }
 
 impl Entry {
@@ -201,6 +206,8 @@ impl Entry {
             message: None,
             length: None,
             count: None,
+            instance: None,
+            tls_key: None,
         }
     }
 
@@ -244,6 +251,14 @@ impl Entry {
     /// About a message of so many bytes.
     pub const fn with_length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
+        self
+    }
+
+    /// About a TLS key of this instance: the SHA-256 of its SubjectPublicKeyInfo is written,
+    /// by which it is found again in a certificate that a peer was shown.
+    pub fn with_tls_key(mut self, instance: &Instance, spki: &[u8]) -> Self {
+        self.instance = Some(*instance);
+        self.tls_key = Some(Sha256::digest(spki).into());
         self
     }
 }

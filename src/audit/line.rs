@@ -138,6 +138,10 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     did: Option<&'a Did>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
@@ -183,6 +187,8 @@ impl<'a> Fields<'a> {
             message: entry.message.map(|tag| tag.to_string()),
             length: entry.length,
             count: entry.count,
+            instance: entry.instance.map(|instance| instance.to_string()),
+            tls_key: entry.tls_key.map(|digest| hex::encode(&digest)),
             ..Self::default()
         }
     }

@@ -45,6 +45,18 @@ pub enum BundleError {
         /// Why.
         reason: String,
     },
+    /// Peers would refuse this TLS key of another program.
+    #[error("the TLS key is not one that peers accept")]
+    TlsKey(#[source] Refusal),
+    /// The key that another program calls its TLS key is one of this identity's own.
+    #[error("the TLS key is the {what} of this identity, and no program's own")]
+    OwnKey {
+        /// `DID key` or `TLS key`.
+        what: &'static str,
+    },
+    /// What another program calls its instance is this identity's own.
+    #[error("the instance is the one of this identity, and no program's own")]
+    OwnInstance,
     /// The binding has ended.
     #[error("the binding ended {ago} seconds ago")]
     Expired {
@@ -131,6 +143,7 @@ impl BundleError {
             Self::Mismatch { .. } => ErrorKind::Untrusted,
             Self::Refused(refusal) => refusal.kind(),
             Self::Certificate { .. } => ErrorKind::Internal,
+            Self::TlsKey(_) | Self::OwnKey { .. } | Self::OwnInstance => ErrorKind::InvalidInput,
             Self::Expired { .. } => ErrorKind::Expired,
             Self::NotYetValid { .. } | Self::ClockNotSet { .. } => ErrorKind::Clock,
             Self::EarlierEpoch { .. } => ErrorKind::Superseded,
@@ -155,6 +168,10 @@ impl BundleError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
+            Self::TlsKey(_) | Self::OwnKey { .. } => {
+                "make an Ed25519 key for TLS alone, and give its SubjectPublicKeyInfo (DER, 44 bytes)"
+            }
+            Self::OwnInstance => "give 16 random bytes, which the program keeps for its next key",
             Self::Expired { .. } => "open the identity with its credential: that renews it",
             Self::NotYetValid { .. } => {
                 "check the clock; if it is right, it was not when the identity was renewed: \

@@ -150,6 +150,24 @@ impl<S: DidSigner> IdentityBundle<S> {
         self.renew_as(Wanted { at: now, if_due: true, ..wanted })
     }
 
+    /// **Blocks** on files. Takes over what another process has renewed in the identity's
+    /// files, as an epoch that it has begun there. The key signs nothing; as long as the
+    /// files are as they were, the public header is read, and no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::renew`], but for the signer.
+    pub fn take_over_renewed(&self) -> Result<Renewal, RenewalError> {
+        let kept = self.companions.turn();
+        let Kept::InStore(keeper) = &*kept else { return Ok(Renewal::NotDue) };
+        let present = self.companions.current();
+        if keeper.shows(present.certificate())? {
+            return Ok(Renewal::NotDue);
+        }
+        let there = keeper.renew(&self.did, &mut |_| Ok(None))?;
+        Ok(self.take_over_later(&present, there))
+    }
+
     /// **Blocks** on device and files. As [`Self::renew`], and begins a later epoch
     /// of the DID: **every** older binding of it ends, of this holder and of all
     /// others, wherever the new one is seen. The others have to
@@ -254,12 +272,16 @@ impl<S: DidSigner> IdentityBundle<S> {
             self.companions.replace(there);
             return Ok(Renewal::Renewed);
         }
-        // An older copy of the files, put back, takes nobody back.
+        Ok(self.take_over_later(present, there))
+    }
+
+    /// An older copy of the files, put back, takes nobody back.
+    fn take_over_later(&self, present: &Companions, there: Companions) -> Renewal {
         if there.binding().number() <= present.binding().number() {
-            return Ok(Renewal::NotDue);
+            return Renewal::NotDue;
         }
         self.companions.replace(there);
-        Ok(Renewal::TakenOver)
+        Renewal::TakenOver
     }
 
     /// The companions after `last`, with a higher number than any that was seen.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::companions::Companions;
 use super::renewal::Kept;
+#[cfg(feature = "tls")]
+use crate::binding::{TlsPart, TlsSlot};
 
 /// One set of companions at a time.
 pub(super) struct Shared {
@@ -22,7 +24,7 @@ impl Shared {
         let companions = Arc::new(companions);
         Self {
             #[cfg(feature = "tls")]
-            tls: Arc::new(TlsSlot(RwLock::new(TlsPart::of(&companions)))),
+            tls: TlsSlot::new(tls_part(&companions)),
             current: RwLock::new(companions),
             kept: Mutex::new(kept),
         }
@@ -37,7 +39,7 @@ impl Shared {
         let companions = Arc::new(companions);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "tls")]
-        self.tls.put(TlsPart::of(&companions));
+        self.tls.put(tls_part(&companions));
         *current = companions;
     }
 
@@ -58,41 +60,11 @@ impl Shared {
 
 /// What a handshake needs of the companions.
 #[cfg(feature = "tls")]
-pub(crate) struct TlsPart {
-    pub(crate) key: Arc<crate::secret::SigningSeed>,
-    pub(crate) public: crate::algorithm::Ed25519VerifyingKey,
-    pub(crate) certificate: Vec<u8>,
-    pub(crate) binding: crate::binding::Binding,
-}
-
-#[cfg(feature = "tls")]
-impl TlsPart {
-    fn of(companions: &Companions) -> Arc<Self> {
-        Arc::new(Self {
-            public: companions.tls_key.verifying_key(),
-            key: Arc::clone(&companions.tls_key),
-            certificate: companions.certificate.clone(),
-            binding: companions.binding.clone(),
-        })
-    }
-}
-
-/// Where the TLS part of a bundle is, as long as somebody looks.
-#[cfg(feature = "tls")]
-pub(crate) struct TlsSlot(RwLock<Arc<TlsPart>>);
-
-#[cfg(feature = "tls")]
-impl TlsSlot {
-    /// One that nobody puts anything else into.
-    pub(crate) fn fixed(part: Arc<TlsPart>) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(part)))
-    }
-
-    pub(crate) fn current(&self) -> Arc<TlsPart> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn put(&self, part: Arc<TlsPart>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = part;
-    }
+fn tls_part(companions: &Companions) -> Arc<TlsPart> {
+    Arc::new(TlsPart {
+        public: companions.tls_key.verifying_key(),
+        key: Arc::clone(&companions.tls_key),
+        certificate: companions.certificate.clone(),
+        binding: companions.binding.clone(),
+    })
 }

@@ -15,7 +15,7 @@ use crate::algorithm::Ed25519VerifyingKey;
 use crate::binding::{Binding, Extension, OID};
 use crate::clock;
 use crate::did::Did;
-use crate::peer::{Certificate, SPKI_PREFIX};
+use crate::peer::{Certificate, SIGNATURE_PREFIX, SPKI_PREFIX};
 use crate::secret::{SigningSeed, pkcs8};
 
 /// Lets rcgen sign with a key in locked memory, and without ring.
@@ -49,10 +49,14 @@ pub(super) fn private_key_der(seed: &SigningSeed) -> Zeroizing<Vec<u8>> {
 
 /// The certificate that carries a binding.
 pub(super) fn certificate(seed: &SigningSeed, binding: &Binding) -> Result<Vec<u8>, BundleError> {
+    self_signed(seed, &carrying(binding)?)
+}
+
+fn carrying(binding: &Binding) -> Result<CertificateParams, BundleError> {
     let mut params = params(binding)?;
     let value = Extension::of(binding).to_der();
     params.custom_extensions = vec![CustomExtension::from_oid_content(&OID, value)];
-    self_signed(seed, &params)
+    Ok(params)
 }
 
 /// As this crate made certificates before they carried their binding.
@@ -89,6 +93,39 @@ fn params(binding: &Binding) -> Result<CertificateParams, BundleError> {
 fn self_signed(seed: &SigningSeed, params: &CertificateParams) -> Result<Vec<u8>, BundleError> {
     let signer = TlsSigner { seed, public: seed.verifying_key() };
     Ok(params.self_signed(&signer).map_err(bad)?.der().to_vec())
+}
+
+/// Has no key: what it signs has zeros in the place of the signature.
+struct Unsigned<'a>(&'a [u8]);
+
+impl PublicKeyData for Unsigned<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0
+    }
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl SigningKey for Unsigned<'_> {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(vec![0; SIGNATURE])
+    }
+}
+
+/// Of Ed25519, in bytes.
+const SIGNATURE: usize = 64;
+
+/// The certificate of a key that somebody else has, up to its signature.
+pub(super) fn certificate_start(binding: &Binding) -> Result<Vec<u8>, BundleError> {
+    let key = binding.tls_spki().strip_prefix(&SPKI_PREFIX).unwrap_or_default();
+    let made = carrying(binding)?.self_signed(&Unsigned(key)).map_err(bad)?;
+    let der = made.der();
+    let start = der.get(..der.len().saturating_sub(SIGNATURE)).unwrap_or_default();
+    if !start.ends_with(&SIGNATURE_PREFIX) {
+        return Err(bad("it does not end with its signature"));
+    }
+    Ok(start.to_vec())
 }
 
 /// One certificate that a peer would take, and nothing after it; its key, DID,

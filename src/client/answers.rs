@@ -23,6 +23,9 @@ pub struct Status {
     pub reported_provenance: Option<ProvenanceKind>,
     /// Until when its TLS certificate is valid (RFC 3339).
     pub certificate_not_after: Option<String>,
+    /// The epoch of the DID's bindings ([`Binding::epoch`](crate::peer::Binding::epoch)), while it
+    /// is open: those of an earlier one are refused by peers.
+    pub epoch: Option<u64>,
     /// When it has seen last that its key is there (RFC 3339).
     pub verified_at: Option<String>,
     /// Its version.
@@ -43,6 +46,7 @@ pub(super) struct ToldStatus {
     backend: String,
     provenance: Option<String>,
     certificate_not_after: Option<String>,
+    epoch: Option<u64>,
     verified_at: Option<String>,
     #[serde(default)]
     version: String,
@@ -66,6 +70,7 @@ impl ToldStatus {
             reported_backend: self.backend,
             reported_provenance: self.provenance.and_then(|name| name.parse().ok()),
             certificate_not_after: self.certificate_not_after,
+            epoch: self.epoch,
             verified_at: self.verified_at,
             version: self.version,
             client: self.client,
@@ -102,16 +107,26 @@ pub(super) struct Decrypted {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Certified {
+    pub(super) did: String,
+    pub(super) certificate_start: Bytes,
+}
+
+#[derive(Deserialize)]
 pub(super) struct State {
     pub(super) state: String,
 }
 
-/// A signature in base64.
+/// In base64.
 #[derive(Deserialize)]
 pub(super) struct Bytes(#[serde(with = "base64")] Vec<u8>);
 
 impl Bytes {
-    /// As one of this DID's key, not verified.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As a signature of this DID's key, not verified.
     pub(super) fn of(&self, did: &Did) -> Option<Signature> {
         let bytes = self.0.as_slice().try_into().ok()?;
         Some(Signature::from_bytes(did.verifying_key().algorithm(), bytes))

@@ -9,6 +9,7 @@ use crate::daemon::ProblemCode;
 use crate::did::{Did, InvalidDocument};
 use crate::fault::SignError;
 use crate::kind::{ErrorKind, explain};
+use crate::peer::Refusal;
 use crate::rotation::RotationError;
 use crate::secret::NoRandomness;
 
@@ -105,6 +106,9 @@ pub enum ClientError {
         /// The DID.
         did: Did,
     },
+    /// A TLS certificate is none that peers would accept.
+    #[error("the daemon's TLS certificate is not valid")]
+    Certificate(#[source] Refusal),
     /// It was not sent: no daemon signs it.
     #[error(transparent)]
     Sign(SignError),
@@ -144,6 +148,7 @@ impl ClientError {
             Self::RequestTooLong { .. } => ErrorKind::InvalidInput,
             Self::Io(error) => ErrorKind::of_io(error),
             Self::Problem(problem) => problem.kind(),
+            Self::Certificate(refusal) => refusal.kind(),
             Self::Sign(error) => error.kind(),
             Self::Document(error) => error.kind(),
             Self::Rotation(error) => error.kind(),
@@ -174,7 +179,7 @@ impl ClientError {
             Self::Deadline { .. } => {
                 "try again; if it lasts, see in the daemon's log what it waits for"
             }
-            Self::Malformed { .. } | Self::AnswerTooLong { .. } => {
+            Self::Certificate(_) | Self::Malformed { .. } | Self::AnswerTooLong { .. } => {
                 "see that it is the daemon that listens there, in a version that fits this library"
             }
             Self::RequestTooLong { .. } => {

@@ -317,7 +317,7 @@ impl RemoteIdentity {
         is_now(answer, "unlocked")
     }
 
-    fn post(&self, path: &str, request: &impl Serialize) -> Result<Answer, ClientError> {
+    pub(super) fn post(&self, path: &str, request: &impl Serialize) -> Result<Answer, ClientError> {
         let body = serde_json::to_vec(request).map_err(|error| ClientError::Io(error.into()))?;
         self.call(Proof::Demanded, "POST", path, Some(&body))
     }
@@ -377,7 +377,7 @@ impl RemoteIdentity {
         }
     }
 
-    fn is_of_did(&self, did: &str) -> Result<(), ClientError> {
+    pub(super) fn is_of_did(&self, did: &str) -> Result<(), ClientError> {
         match did == self.did().as_str() {
             true => Ok(()),
             false => Err(ClientError::OtherDid { expected: self.did().clone() }),

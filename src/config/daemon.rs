@@ -14,6 +14,7 @@ pub use self::context::ContextPattern;
 pub use self::rate::{Rate, RatePeriod};
 use super::ClientProblem;
 use super::pkcs11::is_false;
+use crate::encoding::named;
 use crate::encoding::objects::object_only;
 
 /// `[daemon]`
@@ -49,6 +50,13 @@ pub struct DaemonConfig {
     /// `127.0.0.1:9464` (default: none).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<SocketAddr>,
+    /// An address where peers read, by mutual TLS bound to DIDs, what is public: `/health`,
+    /// `/.well-known/did.json` and `/rotation-chain` (default: none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<SocketAddr>,
+    /// Which peers may read there (default: whoever shows a DID).
+    #[serde(skip_serializing_if = "TlsPeers::is_default")]
+    pub tls_peers: TlsPeers,
     /// `[[daemon.client]]`: who may have what done. Whoever is not here is refused, root
     /// too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +75,8 @@ struct Fields {
     max_connections: u32,
     max_queued: u32,
     monitor: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
+    tls_peers: TlsPeers,
     client: Vec<ClientRule>,
 }
 
@@ -110,6 +120,8 @@ impl Default for DaemonConfig {
             max_connections: MAX_CONNECTIONS,
             max_queued: MAX_QUEUED,
             monitor: None,
+            tls: None,
+            tls_peers: TlsPeers::default(),
             client: Vec::new(),
         }
     }
@@ -170,6 +182,28 @@ impl DaemonConfig {
     /// The first client that cannot be meant so, by its number from 1.
     pub(super) fn check_clients(&self) -> Result<(), (usize, ClientProblem)> {
         client::check_all(&self.client)
+    }
+}
+
+/// Which peers may read what is public, by mutual TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TlsPeers {
+    /// Each that has a binding of some DID.
+    #[default]
+    Any,
+    /// Those in the book of peers of the home.
+    Book,
+}
+
+named! {
+    /// The name used in `icn.toml`: `any`, `book`.
+    TlsPeers, "a choice of peers": Any => "any", Book => "book"
+}
+
+impl TlsPeers {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

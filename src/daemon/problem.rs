@@ -24,6 +24,10 @@ pub enum ProblemCode {
     MethodNotAllowed,
     /// The request did not come in time, or was not answered in time.
     Deadline,
+    /// The instance of a TLS certificate is the daemon's own, or another client's.
+    InstanceInUse,
+    /// The identity has handed over to another one.
+    HandedOver,
     /// The request is longer than is taken.
     TooLarge,
     /// The file was not encrypted to this identity, or its header was changed.
@@ -50,7 +54,8 @@ named! {
     Malformed => "malformed", NotAClient => "not-a-client", NotPermitted => "not-permitted",
     ContextNotAllowed => "context-not-allowed", ReservedMessage => "reserved-message",
     CredentialRefused => "credential-refused", NotFound => "not-found",
-    MethodNotAllowed => "method-not-allowed", Deadline => "deadline", TooLarge => "too-large",
+    MethodNotAllowed => "method-not-allowed", Deadline => "deadline",
+    InstanceInUse => "instance-in-use", HandedOver => "handed-over", TooLarge => "too-large",
     NotARecipient => "not-a-recipient", Busy => "busy", Rate => "rate", Internal => "internal",
     Locked => "locked", DeviceAway => "device-away", AuditUnwritable => "audit-unwritable",
     Stopping => "stopping",
@@ -70,6 +75,7 @@ impl ProblemCode {
             | Self::CredentialRefused => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::InstanceInUse | Self::HandedOver => 409,
             Self::TooLarge => 413,
             Self::NotARecipient => 422,
             Self::Busy | Self::Rate => 429,
@@ -92,6 +98,8 @@ impl ProblemCode {
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This call is made by another method.",
             Self::Deadline => "The time for this request is over.",
+            Self::InstanceInUse => "This instance is the daemon's own, or another client's.",
+            Self::HandedOver => "This identity has handed over to another one.",
             Self::TooLarge => "The request is too long.",
             Self::NotARecipient => "This identity cannot open the file.",
             Self::Busy => "Too many requests wait already.",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::binding::Instance;
 use crate::encoding::{base64, hex, objects};
 use crate::secret::LockedText;
 
@@ -109,6 +110,36 @@ pub fn parse_decrypt(json: &[u8]) -> Result<String, &'static str> {
     const EXPECTED: &str =
         "expected a JSON object with `header`, the header of an age file as text";
     read(json, EXPECTED).map(|Fields { header }| header)
+}
+
+/// The body of `POST /v1/tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsRequest {
+    /// The SubjectPublicKeyInfo of the client's TLS key, DER. Nothing of it is checked.
+    pub spki: Vec<u8>,
+    /// Which holder of the DID the client is.
+    pub instance: Instance,
+}
+
+impl TlsRequest {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// What was expected.
+    pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            spki: String,
+            instance: Instance,
+        }
+        const EXPECTED: &str = "expected a JSON object with `spki`, the SubjectPublicKeyInfo of a TLS \
+                                key in base64, and `instance`, 32 lower-case hex digits";
+        let Fields { spki, instance } = read(json, EXPECTED)?;
+        Ok(Self { spki: base64::decode(&spki).ok_or(EXPECTED)?, instance })
+    }
 }
 
 /// Reads the body of `POST /v1/lock`: nothing, or an object without anything in it.
@@ -219,6 +250,15 @@ mod tests {
         let nonce = base64::encode(&[7; 32]);
         assert_eq!(parse_challenge(format!(r#"{{"nonce": "{nonce}"}}"#).as_bytes()), Ok([7; 32]));
         assert!(parse_challenge(br#"{"nonce": "AAAA"}"#).is_err());
+        let tls = |instance: &str| {
+            TlsRequest::parse(format!(r#"{{"spki": "AAEC", "instance": "{instance}"}}"#).as_bytes())
+        };
+        let asked = tls(&"0f".repeat(16)).unwrap();
+        assert_eq!((asked.spki, asked.instance), (vec![0, 1, 2], Instance::from_bytes([15; 16])));
+        for wrong in ["", &"0f".repeat(15), &"0f".repeat(17), &"0F".repeat(16), &"0g".repeat(16)] {
+            assert!(tls(wrong).is_err(), "{wrong}");
+        }
+        assert!(TlsRequest::parse(br#"{"spki": "AAEC"}"#).is_err());
         assert_eq!(parse_decrypt(br#"{"header": "a\nb"}"#), Ok("a\nb".to_owned()));
         assert!(parse_decrypt(br#"{"header": null}"#).is_err());
         assert_eq!((parse_lock(b""), parse_lock(b"{}")), (Ok(()), Ok(())));

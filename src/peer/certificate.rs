@@ -21,7 +21,8 @@ pub(crate) const SPKI_PREFIX: [u8; 12] =
 
 /// What stands before the 64 bytes of an Ed25519 signature in a certificate:
 /// the algorithm, and a BIT STRING without unused bits (RFC 8410, section 6).
-const SIGNATURE_PREFIX: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0];
+pub(crate) const SIGNATURE_PREFIX: [u8; 10] =
+    [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0];
 
 /// Ours have about 660 bytes.
 const MAX_LENGTH: usize = 4096;
@@ -181,7 +182,8 @@ impl Proven {
     }
 }
 
-fn tls_key(spki: &[u8]) -> Result<VerifyingKey, Refusal> {
+/// The key of a SubjectPublicKeyInfo, of the one algorithm that is accepted.
+pub(crate) fn tls_key(spki: &[u8]) -> Result<VerifyingKey, Refusal> {
     let raw = spki.strip_prefix(&SPKI_PREFIX).and_then(|raw| raw.try_into().ok());
     let key = Ed25519VerifyingKey::from_bytes(raw.ok_or(Refusal::KeyAlgorithm)?);
     Ok(key.map_err(Refusal::Key)?.into())

@@ -10,8 +10,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::signing::TlsKey;
-use crate::binding::Instance;
-use crate::bundle::{IdentityBundle, TlsPart, TlsSlot};
+use crate::binding::{Instance, TlsPart, TlsSlot};
+use crate::bundle::IdentityBundle;
 use crate::did::Did;
 use crate::kind::{ErrorKind, explain};
 use crate::signer::DidSigner;
@@ -37,18 +37,18 @@ impl TlsIdentity {
     /// key is not copied.
     #[must_use]
     pub fn new<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
-        Self::of(bundle, bundle.tls_slot())
+        Self::following(bundle.did(), bundle.tls_slot())
     }
 
     /// The TLS key and certificate of a bundle as they are now: its renewals do not
     /// reach this one, until it is told to [follow](Self::replace) a bundle.
     #[must_use]
     pub fn fixed<S: DidSigner>(bundle: &IdentityBundle<S>) -> Self {
-        Self::of(bundle, TlsSlot::fixed(bundle.tls_slot().current()))
+        Self::following(bundle.did(), TlsSlot::new(bundle.tls_slot().current()))
     }
 
-    fn of<S: DidSigner>(bundle: &IdentityBundle<S>, slot: Arc<TlsSlot>) -> Self {
-        Self(Arc::new(Inner { did: bundle.did().clone(), followed: RwLock::new(slot) }))
+    pub(super) fn following(did: &Did, slot: Arc<TlsSlot>) -> Self {
+        Self(Arc::new(Inner { did: did.clone(), followed: RwLock::new(slot) }))
     }
 
     /// Follows another bundle of the same DID from the next handshake on, as one that

@@ -7,7 +7,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{Signer, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
-use crate::bundle::TlsPart;
+use crate::binding::TlsPart;
 
 /// Shared by the connections that are being made, so that there is one copy of
 /// the seed however many there are.

@@ -76,7 +76,6 @@ fn garbage_and_what_is_cut_off_is_answered_or_closed() {
     let control = json!({ "context": "a\nb", "message": "" });
     daemon.post("/v1/sign", &control).problem(400, "malformed");
     daemon.get("/v1/nothing").problem(404, "not-found");
-    daemon.get("/v1/tls").problem(404, "not-found");
     let other = daemon.get("/v1/sign");
     other.problem(405, "method-not-allowed");
     assert!(other.headers.contains("allow: post"), "{other:?}");

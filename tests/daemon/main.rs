@@ -1,6 +1,7 @@
 //! `icnd`, as its clients, its operator and whoever means it ill meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_in_result, reason = "tests")]
 
 mod backends;
 mod checkpoint;
@@ -10,11 +11,13 @@ mod decided;
 mod fair;
 mod hostile;
 mod impostors;
+mod instances;
 mod killed;
 mod load;
 mod monitor;
 mod node;
 mod operator;
+mod peers;
 mod place;
 mod policy;
 mod process;
@@ -26,4 +29,6 @@ mod scan;
 mod secret;
 mod secrets;
 mod through;
+mod tls;
 mod units;
+mod wire;

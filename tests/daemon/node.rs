@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use icn_identity::Did;
+use icn_identity::home::CredentialSource;
+use icn_identity::{Did, DidKey, IdentityBundle};
 use serde_json::Value;
 use support::child::inherits_nothing;
 use support::home::Home;
@@ -76,6 +77,19 @@ impl Node {
 
     pub(crate) fn did(&self) -> Did {
         Did::parse(self.home.show()["did"].as_str().unwrap()).unwrap()
+    }
+
+    /// As another process that has its passphrase.
+    pub(crate) fn open(&self) -> IdentityBundle<DidKey> {
+        let home = icn_identity::home::Home::open(self.home.path("")).unwrap();
+        home.unlock(CredentialSource::given(support::home::PASSPHRASE)).unwrap().bundle
+    }
+
+    /// Its certificate, and those that come after it, are due four seconds after they are
+    /// made.
+    pub(crate) fn shorten(&self) {
+        // They begin 300 seconds before that.
+        self.open().renew_at(SystemTime::now(), Duration::from_secs(156)).unwrap();
     }
 
     /// Writes `[daemon]` with these lines and tables, in the place of what was there.

@@ -19,12 +19,12 @@ use crate::secret::{Form, Pattern, forms, key};
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 
-/// How often any 16 bytes in a row of a text are in the memory of a process, at the first of
-/// each eight bytes of the text.
-fn found(daemon: &Daemon, text: &str) -> usize {
+/// How often any 16 bytes in a row of a secret are in the memory of a process, at the first of
+/// each eight bytes of the secret.
+pub(crate) fn found(daemon: &Daemon, secret: &[u8]) -> usize {
     let maps = fs::read_to_string(format!("/proc/{}/maps", daemon.pid())).unwrap();
     let memory = File::open(format!("/proc/{}/mem", daemon.pid())).unwrap();
-    let pieces: Vec<&[u8]> = text.as_bytes().windows(16).step_by(4).collect();
+    let pieces: Vec<&[u8]> = secret.windows(16).step_by(4).collect();
     let mut count = 0;
     for line in maps.lines().filter(|line| line.contains(" rw")) {
         let (begin, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
@@ -48,16 +48,16 @@ fn of_what_a_client_has_sent_to_unlock_nothing_is_left_when_it_is_locked() {
     let mut command = node.command();
     let daemon = node.start_by(command.env_remove("ICN_PASSPHRASE"));
     // What is not there cannot be left.
-    assert_eq!(found(&daemon, PASSPHRASE), 0);
+    assert_eq!(found(&daemon, PASSPHRASE.as_bytes()), 0);
     daemon.post("/v1/unlock", &json!({ "credential": PASSPHRASE })).ok();
-    assert!(found(&daemon, PASSPHRASE) > 0, "while it is open, it is there once");
+    assert!(found(&daemon, PASSPHRASE.as_bytes()) > 0, "while it is open, it is there once");
     daemon.post("/v1/sign", &json!({ "context": "a", "message": "" })).ok();
     daemon.post("/v1/lock", &json!({})).ok();
-    assert_eq!(found(&daemon, PASSPHRASE), 0);
+    assert_eq!(found(&daemon, PASSPHRASE.as_bytes()), 0);
     // Nor of one that was refused.
     let wrong = "another horse and another staple";
     daemon.post("/v1/unlock", &json!({ "credential": wrong })).problem(403, "credential-refused");
-    assert_eq!(found(&daemon, wrong), 0);
+    assert_eq!(found(&daemon, wrong.as_bytes()), 0);
 }
 
 #[test]

@@ -39,7 +39,7 @@ const TYPES: [(&str, &str); 22] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 38] = [
+const FUNCTIONS: [(&str, &str); 40] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("", "verify tail"),
     ("AgeKeyStore", "create_identity open"),
@@ -57,7 +57,8 @@ const FUNCTIONS: [(&str, &str); 38] = [
     ("Header", "check_passphrase"),
     ("HomeOptions", "open"),
     ("IdentityBundle", "issue issue_for sign sign_for renew renew_at renew_if_due"),
-    ("IdentityBundle", "renew_all_instances join_epoch renew_as_own_instance"),
+    ("IdentityBundle", "renew_all_instances join_epoch renew_as_own_instance take_over_renewed"),
+    ("IdentityBundle", "bind_tls_key"),
     ("Key", "lock lock_with unlock unseal sign from_external from_external_p256"),
     ("KnownKey", "look"),
     ("LegacyIdentity", "read decrypt"),
@@ -71,6 +72,7 @@ const FUNCTIONS: [(&str, &str); 38] = [
     ("ReadMessage", "read read_expecting whole"),
     ("DidSignerExt", "sign_read sign_read_for"),
     ("RemoteOptions", "connect"),
+    ("RemoteTls", "renew renew_if_due"),
     ("RecoveryKeys", "read read_with_passphrase"),
     ("RotationStatement", "sign_unguarded"),
     ("SealedKey", "unseal"),

@@ -1,6 +1,7 @@
 //! The client of a daemon, with daemons that answer as they should and as they should not.
 
 mod server;
+mod tls;
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};

@@ -1,37 +1,32 @@
 //! The calls of `/v1`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CONNECTION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response};
-use axum::response::IntoResponse;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use icn_identity::DidSignerExt as _;
-use icn_identity::audit::{Event, MessageHash, RequestId};
+use icn_identity::audit::{Event, MessageHash};
 use icn_identity::bundle::EncryptedHeader;
-use icn_identity::config::ClientRule;
 use icn_identity::daemon::{
-    Call, Policy, ProblemCode, SignRequest, ToSign, UnlockRequest, parse_challenge, parse_decrypt,
+    Call, ProblemCode, SignRequest, ToSign, UnlockRequest, parse_challenge, parse_decrypt,
     parse_lock, parse_sign_raw, prove,
 };
 use icn_identity::signer::ReadForContext;
 use icn_identity::sshsig::is_context;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::asked::{Answer, Asked, json_of, text};
 use crate::credential;
-use crate::door::{Door, Open};
-use crate::line::Line;
-use crate::peer::Peer;
+use crate::door::Door;
 use crate::problem::Problem;
 use crate::status;
-
-type Answer = Result<Response<Body>, Problem>;
+use crate::tls::tls;
 
 pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
@@ -42,6 +37,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/sign", post(sign))
         .route("/v1/sign-raw", post(sign_raw))
         .route("/v1/decrypt", post(decrypt))
+        .route("/v1/tls", post(tls))
         .route("/v1/lock", post(lock))
         .route("/v1/unlock", post(unlock))
         .fallback(async || Problem::new(ProblemCode::NotFound, "there is no such call"))
@@ -51,51 +47,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .with_state(door)
 }
 
-/// A request of a client.
-#[derive(Clone)]
-pub(crate) struct Asked {
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) request: RequestId,
-    /// Until then it is answered.
-    pub(crate) deadline: tokio::time::Instant,
-}
-
-impl Asked {
-    fn line(&self, event: Event, rule: &ClientRule) -> Line {
-        Line::new(event, self.request, self.peer.clone()).with_client(&rule.name)
-    }
-}
-
 impl Door {
-    /// Whether the client may have this done; if not, that is written down.
-    async fn permit(&self, asked: &Asked, event: Event, call: &Call<'_>) -> Result<Line, Problem> {
-        let (uid, gid) = (asked.peer.uid, asked.peer.gid);
-        let denied = |denied| Problem::denied(&denied, uid, gid);
-        let client = asked.policy.client(uid, gid).map_err(denied)?;
-        let mut line = asked.line(event, client.rule());
-        if let Call::Sign { context } = call {
-            line = line.with_context(context);
-        }
-        match client.check(call, Instant::now()).map_err(denied) {
-            Ok(()) => Ok(line),
-            Err(problem) => {
-                self.refuse(&line, &problem).await?;
-                Err(problem)
-            }
-        }
-    }
-
-    /// The key, if it is open; if not, that is written down.
-    async fn key(&self, line: &Line) -> Result<Arc<Open>, Problem> {
-        let Some(open) = self.opened() else {
-            let problem = Problem::locked();
-            self.refuse(line, &problem).await?;
-            return Err(problem);
-        };
-        Ok(open)
-    }
-
     /// What needs no key is written down where that is configured.
     async fn permit_reading(&self, asked: &Asked) -> Result<(), Problem> {
         let line = self.permit(asked, Event::Read, &Call::Public).await?;
@@ -250,13 +202,4 @@ async fn unlock(
     // What was read of the connection goes away with it.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
-}
-
-fn json_of(value: &Value) -> Response<Body> {
-    text(value.to_string())
-}
-
-/// JSON that is written already.
-fn text(json: String) -> Response<Body> {
-    ([(CONTENT_TYPE, "application/json")], json).into_response()
 }

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
 use icn_identity::backend::{BackendKind, PinState};
+use icn_identity::bundle::Renewal;
 use icn_identity::config::Config;
 use icn_identity::daemon::{Policy, ProblemCode, verify_key};
 use icn_identity::error::in_full;
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::issued::Issued;
 use crate::line::{Line, Outcome};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -100,6 +103,9 @@ pub(crate) struct Door {
     turning: tokio::sync::Mutex<()>,
     /// One checkpoint at a time.
     pub(crate) checkpoints: tokio::sync::Mutex<()>,
+    /// Told at each lock.
+    locking: watch::Sender<()>,
+    pub(crate) issued: Issued,
 }
 
 impl Door {
@@ -125,6 +131,8 @@ impl Door {
             at_once,
             turning: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
+            locking: watch::Sender::new(()),
+            issued: Issued::default(),
         }
     }
 
@@ -372,6 +380,29 @@ impl Door {
         Err(problem)
     }
 
+    /// Changes at the next lock. To be had before it is looked whether a key is open.
+    pub(crate) fn locked(&self) -> watch::Receiver<()> {
+        self.locking.subscribe()
+    }
+
+    /// Whether the identity has not handed over to another one, in its files as they are now.
+    pub(crate) async fn check_not_handed_over(&self) -> Result<(), Problem> {
+        let (place, did) = (self.place.clone(), self.did.clone());
+        let read = move || place.open()?.store().handed_over(&did);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(_))) => {
+                Err(Problem::new(ProblemCode::HandedOver, "this identity has handed over")
+                    .with_help("ask the icnd of the identity that has taken over"))
+            }
+            Ok(Err(error)) => {
+                tracing::error!("the files of the identity cannot be read: {}", in_full(&error));
+                Err(Problem::internal("the files of the identity cannot be read"))
+            }
+            Err(_) => Err(Problem::internal("the files of the identity cannot be read")),
+        }
+    }
+
     /// Drops the keys; waits for those who are at work with them, and for who is opening them,
     /// which then opens nothing. Whether they are gone.
     pub(crate) async fn lock(&self) -> bool {
@@ -381,6 +412,8 @@ impl Door {
             keys.locks += 1;
             (keys.open.take(), keys.last.clone())
         };
+        // The connections of peers have the TLS key.
+        self.locking.send_replace(());
         let Ok(_turn) = timeout(AT_WORK, self.turning.lock()).await else { return false };
         let mut open = open;
         while last.strong_count() > 0 {
@@ -409,15 +442,32 @@ impl Door {
         Ok(())
     }
 
-    /// Renews the certificate if that is due.
+    /// Takes over what another process has renewed, and renews the certificate if that is
+    /// due.
     pub(crate) async fn renew(&self) -> Result<(), Problem> {
         let Some(open) = self.opened() else { return Ok(()) };
+        let of_task = open.clone();
+        let taken = tokio::task::spawn_blocking(move || of_task.bundle.take_over_renewed()).await;
+        match taken {
+            Ok(Ok(Renewal::TakenOver)) => {
+                tracing::info!("uses the certificate that another process has made");
+            }
+            Ok(Err(error)) => tracing::warn!("the files were not read anew: {}", in_full(&error)),
+            _ => {}
+        }
         if !open.bundle.wants_renewal(SystemTime::now()) {
             return Ok(());
         }
         let line = Line::own(Event::Renew, fresh()?);
         let renew = |open: &Open| Ok(open.bundle.renew_if_due(SystemTime::now())?);
-        self.use_key(open, &line, renew).await.map(drop)
+        self.use_key(open, &line, renew).await?;
+        tracing::info!("has renewed the certificate");
+        Ok(())
+    }
+
+    /// When the certificate is due, while the key is open.
+    pub(crate) fn renewal_due_at(&self) -> Option<SystemTime> {
+        Some(self.opened()?.bundle.renewal_due_at())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
 use icn_identity::daemon::ProblemCode;
+use icn_identity::peer::Instance;
 
 use crate::peer::Peer;
 
@@ -42,6 +43,7 @@ pub(crate) struct Line {
     context: Option<String>,
     message: Option<MessageTag>,
     length: Option<u64>,
+    tls_key: Option<(Instance, Vec<u8>)>,
 }
 
 impl Line {
@@ -50,9 +52,14 @@ impl Line {
         self.uid
     }
 
+    /// The name of the client; empty if there is none.
+    pub(crate) fn client(&self) -> &str {
+        self.client.as_deref().unwrap_or_default()
+    }
+
     const fn by(event: Event, request: RequestId, uid: u32, who: Who) -> Self {
-        let (client, context, message, length) = (None, None, None, None);
-        Self { event, request, uid, who, client, context, message, length }
+        let (client, context, message, length, tls_key) = (None, None, None, None, None);
+        Self { event, request, uid, who, client, context, message, length, tls_key }
     }
 
     pub(crate) fn new(event: Event, request: RequestId, peer: Arc<Peer>) -> Self {
@@ -82,6 +89,11 @@ impl Line {
         Self { length: u64::try_from(bytes).ok(), ..self }
     }
 
+    /// An instance, and the SubjectPublicKeyInfo of its TLS key.
+    pub(crate) fn with_tls_key(self, instance: Instance, spki: &[u8]) -> Self {
+        Self { tls_key: Some((instance, spki.to_vec())), ..self }
+    }
+
     pub(crate) fn entry(&self, outcome: Outcome) -> Entry {
         let entry = match outcome {
             Outcome::Allowed => Entry::allowed(self.event),
@@ -100,6 +112,9 @@ impl Line {
         }
         if let Some(length) = self.length {
             entry = entry.with_length(length);
+        }
+        if let Some((instance, spki)) = &self.tls_key {
+            entry = entry.with_tls_key(instance, spki);
         }
         entry
     }

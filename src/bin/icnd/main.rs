@@ -1,6 +1,7 @@
 //! `icnd`: keeps the key of one identity, and uses it for other programs.
 
 mod args;
+mod asked;
 mod calls;
 mod checkpoint;
 mod connection;
@@ -9,12 +10,14 @@ mod door;
 mod error;
 mod hardening;
 mod instance;
+mod issued;
 mod line;
 mod listener;
 mod log;
 mod metrics;
 mod monitor;
 mod peer;
+mod peers;
 mod problem;
 mod refusals;
 mod server;
@@ -23,6 +26,7 @@ mod status;
 #[allow(dead_code, reason = "of the questions of the command line, one is asked here")]
 #[path = "../icnctl/terminal.rs"]
 mod terminal;
+mod tls;
 mod turns;
 
 use std::process::ExitCode;

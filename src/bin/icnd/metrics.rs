@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 /// The calls that there are; whatever else is asked for is `other`.
-const CALLS: [&str; 9] = [
+const CALLS: [&str; 10] = [
     "/v1/status",
     "/v1/did-document",
     "/v1/rotation-chain",
@@ -25,6 +25,7 @@ const CALLS: [&str; 9] = [
     "/v1/sign",
     "/v1/sign-raw",
     "/v1/decrypt",
+    "/v1/tls",
     "/v1/lock",
     "/v1/unlock",
 ];
@@ -33,6 +34,46 @@ const CALLS: [&str; 9] = [
 struct Asked {
     call: Name,
     status: u16,
+}
+
+/// What peers ask for; whatever else is `other`.
+const PATHS: [(&str, &str); 3] = [
+    ("/health", "health"),
+    ("/.well-known/did.json", "did-document"),
+    ("/rotation-chain", "rotation-chain"),
+];
+
+/// What became of a connection of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Accepted,
+    Refused,
+    Failed,
+    Late,
+    Locked,
+    /// It made room for another one, or found none.
+    NoRoom,
+}
+
+impl Handshake {
+    const ALL: [Self; 6] =
+        [Self::Accepted, Self::Refused, Self::Failed, Self::Late, Self::Locked, Self::NoRoom];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Late => "late",
+            Self::Locked => "locked",
+            Self::NoRoom => "no-room",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    result: Name,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +116,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Asked, Counter>,
     problems: Family<Why, Counter>,
+    handshakes: Family<Ended, Counter>,
+    peer_requests: Family<Asked, Counter>,
     in_flight: Gauge,
     key_time: Histogram,
     key_errors: Family<Why, Counter>,
@@ -98,6 +141,8 @@ impl Metrics {
             registry: Registry::with_prefix("icnd"),
             requests: Family::default(),
             problems: Family::default(),
+            handshakes: Family::default(),
+            peer_requests: Family::default(),
             in_flight: Gauge::default(),
             key_time: Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
             key_errors: Family::default(),
@@ -113,6 +158,12 @@ impl Metrics {
             not_after: Gauge::default(),
             verified_at: Gauge::default(),
         };
+        for ended in Handshake::ALL {
+            drop(this.handshakes.get_or_create(&Ended { result: Name(ended.as_str()) }));
+        }
+        for (_, call) in PATHS {
+            drop(this.peer_requests.get_or_create(&Asked { call: Name(call), status: 200 }));
+        }
         this.registered()
     }
 
@@ -120,6 +171,10 @@ impl Metrics {
         let all = &mut self.registry;
         all.register("requests", "Requests, by call and status", self.requests.clone());
         all.register("problems", "What was not done, by its code", self.problems.clone());
+        let what = "Connections of peers, by what became of their handshake";
+        all.register("peer_handshakes", what, self.handshakes.clone());
+        let what = "Requests of peers, by what they are for and status";
+        all.register("peer_requests", what, self.peer_requests.clone());
         all.register("in_flight", "Requests under way", self.in_flight.clone());
         let what = "How long the key took for one use";
         all.register_with_unit("key_use", what, Unit::Seconds, self.key_time.clone());
@@ -159,6 +214,16 @@ impl Metrics {
         if let Some(code) = problem {
             self.problems.get_or_create(&Why { code: Name(code.as_str()) }).inc();
         }
+    }
+
+    pub(crate) fn handshake_ended(&self, ended: Handshake) {
+        self.handshakes.get_or_create(&Ended { result: Name(ended.as_str()) }).inc();
+    }
+
+    pub(crate) fn has_answered_peer(&self, path: &str, status: u16) {
+        let known = PATHS.into_iter().find(|(known, _)| *known == path);
+        let call = Name(known.map_or("other", |(_, name)| name));
+        self.peer_requests.get_or_create(&Asked { call, status }).inc();
     }
 
     pub(crate) fn key_was_used(&self, time: Duration, failed: Option<ProblemCode>) {

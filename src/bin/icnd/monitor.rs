@@ -40,8 +40,7 @@ struct Watched {
     lately: Duration,
 }
 
-pub(crate) async fn monitor(listener: TcpListener, door: Arc<Door>, verify_interval: u32) {
-    let lately = 2 * Duration::from_secs(verify_interval.into()) + Duration::from_secs(30);
+pub(crate) async fn monitor(listener: TcpListener, door: Arc<Door>, lately: Duration) {
     let router = Router::new()
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(ready))
@@ -99,15 +98,24 @@ fn is_local(request: &Request<Incoming>) -> bool {
 }
 
 /// Never asks the device: the key was verified lately, or it was not.
-async fn ready(State(Watched { door, lately }): State<Watched>) -> Response<Body> {
+async fn checks(door: &Door, lately: Duration) -> [(&'static str, bool); 4] {
     let log = door.audit.clone();
     let is_writable = tokio::task::spawn_blocking(move || log.check().is_ok()).await;
-    let checks = [
+    [
         ("unlocked", door.opened().is_some()),
         ("verified", door.verified_before().is_some_and(|since| since <= lately)),
         ("audit", is_writable.unwrap_or(false)),
         ("serving", !door.is_stopping()),
-    ];
+    ]
+}
+
+/// Whether the key can be used, as far as is known.
+pub(crate) async fn is_ready(door: &Door, lately: Duration) -> bool {
+    checks(door, lately).await.iter().all(|(_, is_so)| *is_so)
+}
+
+async fn ready(State(Watched { door, lately }): State<Watched>) -> Response<Body> {
+    let checks = checks(&door, lately).await;
     let is_ready = checks.iter().all(|(_, is_so)| *is_so);
     let text: String = checks
         .iter()

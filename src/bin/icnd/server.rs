@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tower_service::Service as _;
 
-use crate::calls::{Asked, router};
+use crate::asked::Asked;
+use crate::calls::router;
 use crate::connection::{Connections, Entered, Watch, Watched};
 use crate::door::Door;
 use crate::line::Line;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
@@ -15,7 +15,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
+use tokio::time::{
+    Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout,
+};
 
 use crate::args::Args;
 use crate::credential;
@@ -26,9 +28,10 @@ use crate::instance::Instance;
 use crate::line::{Line, Outcome};
 use crate::listener::Listener;
 use crate::monitor::monitor;
+use crate::peers::{serve_peers, verifier};
 use crate::server::serve;
 
-/// How often it is looked whether the certificate has to be renewed.
+/// At least so often it is looked whether the certificate has to be renewed, or was.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long after the start the first checkpoint is signed, so that a start need not wait for it.
@@ -166,13 +169,26 @@ async fn serve_until_told(
     let (stop, stopping) = watch::channel(false);
     let most = most_connections(config.daemon.max_connections);
     let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
+    let verify_interval = Duration::from_secs(config.daemon.verify_interval.into());
+    let lately = 2 * verify_interval + Duration::from_secs(30);
     let monitoring = match config.daemon.monitor {
         Some(address) => {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(system("listen on the address of `monitor`"))?;
             let address = listener.local_addr().map_err(system("use the address of `monitor`"))?;
             tracing::info!("is monitored on {address}");
-            Some(tokio::spawn(monitor(listener, door.clone(), config.daemon.verify_interval)))
+            Some(tokio::spawn(monitor(listener, door.clone(), lately)))
+        }
+        None => None,
+    };
+    let peers = match config.daemon.tls {
+        Some(address) => {
+            let verifier = verifier(config.daemon.tls_peers, &door)?;
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.map_err(system("listen on the address of `tls`"))?;
+            let address = listener.local_addr().map_err(system("use the address of `tls`"))?;
+            tracing::info!("serves peers on {address}");
+            Some(tokio::spawn(serve_peers(listener, door.clone(), verifier, lately)))
         }
         None => None,
     };
@@ -203,8 +219,8 @@ async fn serve_until_told(
         let _ = server.await;
     }
     keeping.abort();
-    if let Some(monitoring) = monitoring {
-        monitoring.abort();
+    for other in [monitoring, peers].into_iter().flatten() {
+        other.abort();
     }
     if timeout(LAST_CHECKPOINT, door.checkpoint()).await.is_err() {
         tracing::warn!("the device has signed no last checkpoint");
@@ -223,9 +239,8 @@ async fn keep(door: Arc<Door>, config: DaemonConfig) {
     let between = Duration::from_secs(config.checkpoint_interval.into());
     let mut checkpoint = interval_at(Instant::now() + between.min(FIRST_CHECKPOINT), between);
     checkpoint.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut renew = interval(MINUTE);
     verify.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut renewal = Instant::now();
     // Just done.
     verify.tick().await;
     let watchdog = sd_notify::watchdog_enabled().map(|time| time / 2);
@@ -248,13 +263,24 @@ async fn keep(door: Arc<Door>, config: DaemonConfig) {
                     door.look_at_pin().await;
                 },
                 _ = checkpoint.tick() => door.checkpoint().await,
-                _ = renew.tick() => if let Err(problem) = door.renew().await {
-                    tracing::warn!("the certificate was not renewed: {problem:?}");
-                },
+                () = sleep_until(renewal) => {
+                    if let Err(problem) = door.renew().await {
+                        tracing::warn!("the certificate was not renewed: {problem:?}");
+                    }
+                    renewal = Instant::now() + until_renewal(&door);
+                }
             }
         }
     };
     tokio::join!(watched, kept);
+}
+
+/// Until it is looked again whether the certificate is due, or was renewed by another process.
+/// What was due and was not renewed is tried again as often, and not at once.
+fn until_renewal(door: &Door) -> Duration {
+    let due = door.renewal_due_at();
+    let wait = due.and_then(|due| due.duration_since(SystemTime::now()).ok());
+    wait.map_or(MINUTE, |wait| wait.clamp(Duration::from_secs(1), MINUTE))
 }
 
 /// Clients and the file of the audit log anew. What is not valid changes nothing.
@@ -273,6 +299,9 @@ async fn reload(door: &Arc<Door>) {
     door.metrics.was_reloaded(failed.is_none());
     let Some((why, code)) = failed else {
         tracing::info!("has read the configuration anew");
+        if let Err(problem) = door.renew().await {
+            tracing::warn!("the certificate was not renewed: {problem:?}");
+        }
         return tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
     };
     tracing::error!("the configuration was not read anew: {why}");

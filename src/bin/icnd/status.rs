@@ -14,6 +14,7 @@ pub(crate) fn of(door: &Door, rule: Option<&ClientRule>) -> Value {
     let open = door.opened();
     let evidence = open.as_ref().and_then(|open| open.bundle.evidence());
     let not_after = open.as_ref().map(|open| open.bundle.binding().not_after());
+    let epoch = open.as_ref().map(|open| open.bundle.binding().epoch());
     json!({
         "state": if open.is_some() { "unlocked" } else { "locked" },
         "did": door.did,
@@ -21,6 +22,7 @@ pub(crate) fn of(door: &Door, rule: Option<&ClientRule>) -> Value {
         "backend": door.backend,
         "provenance": evidence.map(|evidence| evidence.provenance()),
         "certificate_not_after": not_after.and_then(date_of_unix),
+        "epoch": epoch,
         "verified_at": door.verified_at().and_then(date),
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -31,11 +33,11 @@ pub(crate) fn of(door: &Door, rule: Option<&ClientRule>) -> Value {
 }
 
 /// RFC 3339, in whole seconds.
-fn date(at: SystemTime) -> Option<String> {
+pub(crate) fn date(at: SystemTime) -> Option<String> {
     date_of_unix(at.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
-fn date_of_unix(seconds: u64) -> Option<String> {
+pub(crate) fn date_of_unix(seconds: u64) -> Option<String> {
     let at = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
     at.format(&Rfc3339).ok()
 }

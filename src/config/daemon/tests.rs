@@ -110,6 +110,8 @@ fn what_the_parser_refuses_is_told_with_its_line_and_not_repeated() {
         ("socket_mode = \"00666\"", ["`socket_mode`", "\"0666\""]),
         ("sockett = \"/a\"", ["unknown field `sockett`", "`socket`"]),
         ("pin = \"98765432\"", ["unknown field `pin`", "`socket`"]),
+        ("tls = \"7443\"", ["`tls`", "\"0.0.0.0:7443\""]),
+        ("tls_peers = \"98765432\"", ["`tls_peers`", "\"book\""]),
         ("client = \"98765432\"", ["`client`", "[[daemon.client]]"]),
     ] {
         let error = parse(&format!("[daemon]\n{line}\n")).unwrap_err();

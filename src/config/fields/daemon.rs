@@ -53,6 +53,19 @@ pub(super) const FIELDS: &[Field] = &[
         "where any program of this machine reads its health (`/livez`, `/readyz`) and its \
          metrics (`/metrics`)",
     ),
+    Field::unset(
+        "daemon.tls",
+        "an address, as \"0.0.0.0:7443\"",
+        "\"0.0.0.0:7443\"",
+        "where peers read what is public (`/health`, `/.well-known/did.json`, `/rotation-chain`), by \
+         mutual TLS bound to DIDs",
+    ),
+    Field::set(
+        "daemon.tls_peers",
+        "\"any\" or \"book\"",
+        "\"any\"",
+        "which peers may read there: whoever shows a DID, or those in the book of peers of the home",
+    ),
     Field::tables(
         "daemon.client",
         "a table: [[daemon.client]], once for each client",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{
     AgeConfig, AuditConfig, ClientRule, ContextPattern, PcrIndices, PcrPolicy, Permission,
-    Pkcs11Config, Rate, SocketMode, TpmConfig,
+    Pkcs11Config, Rate, SocketMode, TlsPeers, TpmConfig,
 };
 use crate::did::Did;
 use crate::evidence::Assurance;
@@ -62,6 +62,8 @@ fn full() -> Config {
     config.daemon.max_connections = 8;
     config.daemon.max_queued = 9;
     config.daemon.monitor = Some("[::1]:9464".parse().unwrap());
+    config.daemon.tls = Some("0.0.0.0:7443".parse().unwrap());
+    config.daemon.tls_peers = TlsPeers::Book;
     let mut client = ClientRule::of_user("payments", 1001);
     client.may = vec![Permission::Sign, Permission::Admin];
     client.contexts =

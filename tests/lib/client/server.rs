@@ -9,8 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use icn_identity::daemon::TlsRequest;
+use icn_identity::peer::Instance;
 use icn_identity::signer::ReadForContext;
-use icn_identity::{Did, DidSigner as _, DidSignerExt as _, Key, Software, Unlocked, daemon};
+use icn_identity::{
+    Did, DidSigner as _, DidSignerExt as _, IdentityBundle, Key, Software, Unlocked, daemon,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -79,6 +83,22 @@ pub(super) fn proof(key: &Key<Software, Unlocked>, request: &Request, uid: u32) 
     })
 }
 
+/// What a daemon with this key gives for the TLS key of a request.
+pub(super) fn certificate(key: &Key<Software, Unlocked>, request: &Request) -> Value {
+    let asked = TlsRequest::parse(&request.body).unwrap();
+    certificate_of(key, &asked.spki, asked.instance)
+}
+
+pub(super) fn certificate_of(
+    key: &Key<Software, Unlocked>,
+    spki: &[u8],
+    instance: Instance,
+) -> Value {
+    let bundle = IdentityBundle::issue(key).unwrap();
+    let made = bundle.bind_tls_key(spki, instance, bundle.binding().sequence()).unwrap();
+    json!({ "did": key.did(), "certificate_start": STANDARD.encode(made.start()), "later": 1 })
+}
+
 /// As a daemon answers, of the calls that are asked for here.
 pub(super) fn honest(key: &Key<Software, Unlocked>, request: &Request) -> Vec<Step> {
     let decoded = |name: &str| STANDARD.decode(request.json()[name].as_str().unwrap()).unwrap();
@@ -102,6 +122,10 @@ pub(super) fn honest(key: &Key<Software, Unlocked>, request: &Request) -> Vec<St
             };
             yes(&json!({ "did": key.did(), "signature": signature.to_string() }))
         }
+        "POST /v1/tls" => yes(&certificate(key, request)),
+        "GET /v1/status" => yes(&json!({
+            "state": "unlocked", "did": key.did(), "backend": "age", "epoch": 0,
+        })),
         call => panic!("{call}"),
     }
 }

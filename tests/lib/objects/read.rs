@@ -9,7 +9,7 @@ use icn_identity::backend::{
 use icn_identity::bundle::{Instance, UnverifiedBinding};
 use icn_identity::config::{
     AgeConfig, AuditConfig, ClientRule, Config, ContextPattern, DaemonConfig, IdentityConfig,
-    PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TpmConfig,
+    PcrIndices, PcrPolicy, Permission, Pkcs11Config, Rate, SocketMode, TlsPeers, TpmConfig,
 };
 use icn_identity::daemon::ProblemCode;
 use icn_identity::evidence::{Fact, Word};
@@ -120,7 +120,8 @@ fn client() -> Value {
 fn daemon() -> Value {
     json!({
         "socket": "/a.sock", "socket_mode": "0660", "start_locked": true, "verify_interval": 1,
-        "max_connections": 1, "max_queued": 1, "monitor": "127.0.0.1:1", "client": [client()],
+        "max_connections": 1, "max_queued": 1, "monitor": "127.0.0.1:1", "tls": "0.0.0.0:1",
+        "tls_peers": "book", "client": [client()],
     })
 }
 
@@ -165,6 +166,8 @@ pub(crate) const READ: &[Row] = &[
             "max_connections",
             "max_queued",
             "monitor",
+            "tls",
+            "tls_peers",
             "client",
         ],
     ),
@@ -219,6 +222,7 @@ pub(crate) const READ: &[Row] = &[
     ("Rate", reads::<Rate>, || "60/min".into(), &[]),
     ("RotationReason", reads::<RotationReason>, || "scheduled".into(), &[]),
     ("SocketMode", reads::<SocketMode>, || "0660".into(), &[]),
+    ("TlsPeers", reads::<TlsPeers>, || "book".into(), &[]),
     (
         "Storage",
         reads::<Storage>,
