@@ -6,6 +6,7 @@ use super::{boxed, check, did, no_randomness};
 use crate::client::ClientError as E;
 use crate::did::InvalidDocument;
 use crate::error::{ErrorKind as K, SignError};
+use crate::peer::Refusal;
 use crate::rotation::RotationError;
 
 #[test]
@@ -32,6 +33,7 @@ fn of_a_daemon() {
             (E::Io(std::io::Error::other(boxed())), K::Io),
             (E::Problem(crate::client::Problem::made_up(503).into()), K::Busy),
             (E::BadSignature { did: did() }, K::Untrusted),
+            (E::Certificate(Refusal::NoBinding), Refusal::NoBinding.kind()),
             (E::Sign(SignError::Reserved), K::InvalidInput),
             (E::Document(InvalidDocument::NoProof), InvalidDocument::NoProof.kind()),
             (E::Rotation(RotationError::Empty), RotationError::Empty.kind()),
