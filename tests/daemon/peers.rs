@@ -33,7 +33,7 @@ pub(crate) fn serving(node: &Node, more: &str) -> (Daemon, SocketAddr, SocketAdd
 
 fn metric(monitor: SocketAddr, name: &str) -> u64 {
     let mut stream = TcpStream::connect(monitor).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
@@ -113,7 +113,7 @@ fn peers_read_what_is_public_by_mutual_tls() {
     assert_eq!(counted.map(|(call, status)| asked(call, status)), [2, 1, 1, 3]);
     assert!(node.uses().is_empty(), "{:?}", node.uses());
     let mut stream = TcpStream::connect(monitor).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut metrics = String::new();
     stream.read_to_string(&mut metrics).unwrap();
     assert!(metrics.contains("icnd_peer_requests") && !metrics.contains("did:"), "{metrics}");
