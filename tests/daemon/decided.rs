@@ -230,3 +230,43 @@ fn signals_before_it_is_ready_do_what_they_do_later() {
     assert_eq!(node.audit().last().unwrap()["event"], "stop");
     assert!(!node.socket().exists());
 }
+
+/// The log is where the configuration says, from the reload on.
+#[test]
+fn a_reload_goes_on_in_the_audit_log_that_is_configured_now() {
+    let node = Node::age();
+    node.allow(ALL);
+    let mut daemon = node.start();
+    let sign = || daemon_signs(&node);
+    sign();
+    let with = |path: &str| {
+        let client = client("tests", own_uid(), ALL);
+        node.configure(&format!("{client}[audit]\npath = {path:?}\n"));
+    };
+    with("other.log");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("READY=1");
+    sign();
+    let events = |name: &str| -> Vec<String> {
+        icn_identity::audit::verify(&[node.home.path(name)], None).unwrap();
+        let text = node.home.read(name);
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let events = lines.map(|line| line["event"].as_str().unwrap().to_owned());
+        // What it does by itself comes when it comes.
+        events.filter(|event| ["begin", "sign", "reload"].contains(&event.as_str())).collect()
+    };
+    assert_eq!(events("audit.log"), ["begin", "sign", "reload"]);
+    assert_eq!(events("other.log"), ["begin", "reload", "sign"]);
+    // Where there can be none, nothing changes.
+    with("nowhere/there.log");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_line(|line| line.starts_with("STATUS=") && line.contains("was not read"));
+    sign();
+    assert_eq!(events("other.log"), ["begin", "reload", "sign", "reload", "sign"]);
+}
+
+fn daemon_signs(node: &Node) {
+    let mut stream = UnixStream::connect(node.socket()).unwrap();
+    stream.write_all(request().as_bytes()).unwrap();
+    answer(stream).ok();
+}

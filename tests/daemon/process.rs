@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use rustix::process::Signal;
 use serde_json::json;
 use support::child::inherits_nothing;
@@ -185,6 +186,25 @@ fn no_core_is_dumped_and_no_debugger_is_let_in() {
         fs::read_to_string(name).unwrap().trim() == "icnd"
     });
     assert!(threads.count() >= 2);
+}
+
+/// One that nobody listens on yet is listened on: nobody is told that it serves who cannot
+/// connect.
+#[test]
+fn a_socket_of_the_service_manager_is_listened_on() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+    bind(&socket, &SocketAddrUnix::new(node.socket()).unwrap()).unwrap();
+    let command = node.command();
+    let started = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"";
+    let mut by_manager = inherits_nothing("bash");
+    by_manager.args(["-c", started]).arg(command.get_program()).env_clear();
+    by_manager.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    by_manager.stdin(Stdio::from(socket)).stdout(Stdio::null());
+    let daemon = node.start_by(&mut by_manager);
+    daemon.post("/v1/sign", &request()).ok();
 }
 
 /// The socket of a service manager is taken over, and not removed at the end.

@@ -60,20 +60,20 @@ impl Door {
     /// The number of the line that it is for.
     async fn sign_checkpoint(&self) -> Result<Option<u64>, NotSigned> {
         let Some(open) = self.opened() else { return Ok(None) };
-        let (log, did) = (self.audit.clone(), self.did.clone());
-        let before = tokio::task::spawn_blocking(move || last(&log, &did)).await;
-        if before.unwrap_or(Err(NotSigned::CutOff))? == Some(self.audit.last()) {
+        let (log, did) = (self.audit.now(), self.did.clone());
+        let of_task = log.clone();
+        let before = tokio::task::spawn_blocking(move || last(&of_task, &did)).await;
+        if before.unwrap_or(Err(NotSigned::CutOff))? == Some(log.last()) {
             return Ok(None);
         }
         let line = Line::own(Event::Checkpoint, fresh().map_err(NotSigned::Key)?);
-        let log = self.audit.clone();
+        let path = path(log.path());
         let signed = self.use_key(open, &line, move |open| {
             let signed = log.checkpoint()?.sign(&open.bundle)?;
             let seq = signed.verify(open.bundle.did())?.seq();
             Ok::<_, Error>((signed.to_string(), seq))
         });
         let (text, seq) = signed.await.map_err(NotSigned::Key)?;
-        let path = path(self.audit.path());
         let written = tokio::task::spawn_blocking(move || write(&path, &text)).await;
         written.unwrap_or(Err(NotSigned::CutOff))?;
         Ok(Some(seq))

@@ -16,8 +16,9 @@ use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
+use crate::audit::Audit;
 use crate::issued::Issued;
 use crate::line::{Line, Outcome};
 use crate::metrics::Metrics;
@@ -86,7 +87,7 @@ pub(crate) struct Door {
     pub(crate) backend: BackendKind,
     pub(crate) did: Did,
     pub(crate) place: Place,
-    pub(crate) audit: AuditLog,
+    pub(crate) audit: Audit,
     keys: RwLock<Keys>,
     policy: RwLock<Arc<Policy>>,
     logs_all: AtomicBool,
@@ -99,6 +100,8 @@ pub(crate) struct Door {
     /// Who waits for the key, and who has it: so many at once.
     turns: Arc<Turns>,
     at_once: usize,
+    /// One who unlocks, or waits to.
+    unlocking: tokio::sync::Mutex<()>,
     /// One lock or unlock at a time.
     turning: tokio::sync::Mutex<()>,
     /// One checkpoint at a time.
@@ -118,7 +121,7 @@ impl Door {
             backend: config.identity.backend,
             did,
             place,
-            audit,
+            audit: Audit::new(audit),
             keys: RwLock::default(),
             policy: RwLock::new(Arc::new(Policy::new(&config.daemon))),
             logs_all: AtomicBool::new(config.logs_all_operations()),
@@ -129,6 +132,7 @@ impl Door {
             stopping: Arc::default(),
             turns: Turns::new(at_once, queued),
             at_once,
+            unlocking: tokio::sync::Mutex::new(()),
             turning: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
             locking: watch::Sender::new(()),
@@ -264,7 +268,7 @@ impl Door {
         };
         self.record(line.entry(Outcome::Allowed)).await?;
         let errors = self.metrics.audit_errors.clone();
-        let abandoned = Abandoned { log: &self.audit, errors, line: Some(line) };
+        let abandoned = Abandoned { log: self.audit.now(), errors, line: Some(line) };
         let Some(turn) = place.turn().await else {
             abandoned.forget();
             let problem = busy();
@@ -304,16 +308,27 @@ impl Door {
         line: &Line,
         deadline: tokio::time::Instant,
     ) -> Result<(), Problem> {
-        let Ok(_turn) = self.turning.try_lock() else {
-            let problem = Problem::new(ProblemCode::Busy, "it is being locked or unlocked already")
-                .with_help("wait, then look whether it is still wanted: nothing was sent");
-            self.refuse(line, &problem).await?;
-            return Err(problem);
+        let busy = || {
+            Problem::new(ProblemCode::Busy, "it is being locked or unlocked already")
+                .with_help("wait, then look whether it is still wanted: nothing was sent")
+        };
+        let Ok(_one) = self.unlocking.try_lock() else {
+            self.refuse(line, &busy()).await?;
+            return Err(busy());
+        };
+        // One that is locking it comes before, and one that will ends this.
+        let locks = self.locks();
+        let Ok(_turn) = timeout_at(deadline, self.turning.lock()).await else {
+            self.refuse(line, &busy()).await?;
+            return Err(busy());
         };
         if self.opened().is_some() {
             return Ok(());
         }
-        let locks = self.locks();
+        if self.locks() != locks {
+            self.refuse(line, &busy()).await?;
+            return Err(busy());
+        }
         self.record(line.entry(Outcome::Allowed)).await?;
         let (place, did, stopping) = (self.place.clone(), self.did.clone(), self.stopping.clone());
         let opened = tokio::task::spawn_blocking(move || {
@@ -473,7 +488,7 @@ impl Door {
 
 /// A use whose answer nobody waits for any more: it leaves a second line, too.
 struct Abandoned<'a> {
-    log: &'a AuditLog,
+    log: AuditLog,
     errors: Counter,
     line: Option<&'a Line>,
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod asked;
+mod audit;
 mod calls;
 mod checkpoint;
 mod connection;

@@ -331,13 +331,18 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
         let (path, pinned) = (door.place.config.clone(), pinned.clone());
         return Err(Error::from(KeystoreError::OtherPinned { path, pinned }).into());
     }
-    if door.audit.path() != audit_path(&config, &door.place.home) {
-        tracing::warn!("another audit log is used from the next start on");
-    }
+    let path = audit_path(&config, &door.place.home);
+    let other = door.audit.path() != path;
+    let other = other.then(|| AuditLog::open(path, &door.did)).transpose()?;
     // Nothing is taken over that no line can say. The line comes after all that was decided
     // before.
     door.audit.check()?;
+    other.as_ref().map_or(Ok(()), AuditLog::check)?;
     door.reload(&config);
+    note(door, Event::Reload, Outcome::Allowed)?;
+    let Some(other) = other else { return Ok(()) };
+    tracing::info!("another audit log is used: {}", other.path().display());
+    door.audit.replace(other);
     note(door, Event::Reload, Outcome::Allowed)
 }
 

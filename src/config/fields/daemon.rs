@@ -38,13 +38,13 @@ pub(super) const FIELDS: &[Field] = &[
         "daemon.max_connections",
         "a number from 1 to 65536, without quotes",
         "1024",
-        "at so many, the connection that is idle for longest is closed for a new one",
+        "at so many, the user with most of them gives one up for a new one: the one that is idle for longest",
     ),
     Field::set(
         "daemon.max_queued",
         "a number from 1 to 65536, without quotes",
         "256",
-        "most requests that wait for the key; another one is refused until later",
+        "most requests that wait for the key; at so many, the user with most of them gives one up for another user, or the new one is refused until later",
     ),
     Field::unset(
         "daemon.monitor",
