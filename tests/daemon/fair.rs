@@ -107,28 +107,21 @@ fn each_user_has_its_turn_with_a_slow_device() {
         signs(&daemon);
         held.extend(connections(&daemon, OTHER, 10, request.as_bytes()));
     }
-    // What had to give way is said so, and has its line.
-    let start = Instant::now();
-    while !node.uses().iter().any(|(_, result, reason)| result == "failed" && reason == "busy") {
-        assert!(start.elapsed() < PATIENCE, "{:?}", node.uses());
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
-/// One user can be many: all those of a range that root has given it.
+/// Of each user some have a line; how many more there were is in another one.
 #[test]
 fn refusals_that_have_no_line_are_counted_in_one() {
     let node = limited(None, "");
     let daemon = node.start();
-    for _ in 0..150 {
-        daemon.get("/v1/status").ok();
-    }
     let status = b"GET /v1/status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let mut refused = 0;
-    for uid in 100_000..102_300 {
-        for mut stream in connections(&daemon, uid, 1, status) {
-            let _ = stream.read_to_end(&mut Vec::new());
-            refused += 1;
+    for uid in [100_000, 100_001] {
+        for _ in 0..400 {
+            for mut stream in connections(&daemon, uid, 1, status) {
+                let _ = stream.read_to_end(&mut Vec::new());
+                refused += 1;
+            }
         }
     }
     let start = Instant::now();

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use support::child::inherits_nothing;
 use support::user::by_user;
 
 use crate::curl::STRANGER;
@@ -74,14 +74,16 @@ fn no_mode_is_changed_by_a_name() {
     node.allow(SIGN);
     let trace = node.home.beside("trace");
     let command = node.command();
-    let mut traced = Command::new("strace");
+    let mut traced = inherits_nothing("strace");
     traced.args(["-f", "-e", "trace=chmod,fchmodat,bind,umask", "-o"]).arg(&trace);
     traced.arg(command.get_program()).env_clear();
     traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let daemon = node.start_by(&mut traced);
+    let mut daemon = node.start_by(&mut traced);
     assert_eq!(fs::metadata(node.socket()).unwrap().permissions().mode() & 0o777, 0o666);
-    daemon.signal(Signal::TERM);
-    drop(daemon);
+    // strace is the child; its own child is the daemon, and ends first.
+    let number = node.home.read("icnd.lock").trim().parse().unwrap();
+    kill_process(Pid::from_raw(number).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
     let trace = fs::read_to_string(trace).unwrap();
     assert!(trace.contains("bind(") && trace.contains("icnd.sock"), "{trace}");
     assert!(!trace.contains("chmod"), "{trace}");

@@ -64,10 +64,11 @@ impl Turns {
     }
 
     /// A place for one request of a user; `None` if there is none, and nobody has to give one
-    /// up for it.
+    /// up for it. A user who has none gets one in any case.
     pub(crate) fn enter(self: &Arc<Self>, uid: u32) -> Option<Place> {
         let mut state = self.lock();
-        if state.places.len() >= self.most && !state.make_room(uid) {
+        let has_one = state.users.contains_key(&uid);
+        if state.places.len() >= self.most && !state.make_room(uid) && has_one {
             return None;
         }
         let number = state.next;
@@ -245,6 +246,16 @@ mod tests {
         }
         let state = turns.lock();
         assert_eq!((state.free, state.places.len(), state.users.len()), (1, 0, 0));
+    }
+
+    /// Also where all places are of others who do not wait, but are about to.
+    #[test]
+    fn a_user_who_has_no_place_gets_one() {
+        let turns = Turns::new(1, 1);
+        let _theirs = [turns.enter(1).unwrap(), turns.enter(1).unwrap()];
+        assert!(turns.enter(1).is_none());
+        let _own = turns.enter(2).unwrap();
+        assert!(turns.enter(2).is_none());
     }
 
     #[tokio::test]
