@@ -5,7 +5,7 @@
 //! Nothing here opens a socket: the program `icnd` does.
 
 mod challenge;
-#[cfg(feature = "keystore")]
+#[cfg(feature = "audit")]
 mod place;
 #[cfg(feature = "keystore")]
 mod policy;
@@ -16,7 +16,7 @@ mod request;
 mod reserved;
 
 pub use self::challenge::{prove, verify_key, verify_proof};
-#[cfg(feature = "keystore")]
+#[cfg(feature = "audit")]
 pub use self::place::SocketPlace;
 #[cfg(feature = "keystore")]
 pub use self::policy::{Call, Client, Denied, Policy};
