@@ -331,7 +331,10 @@ impl RemoteIdentity {
     ) -> Result<Answer, ClientError> {
         let deadline = Deadline::after(self.0.options.timeout);
         loop {
-            let (mut connection, is_new) = match self.idle() {
+            // One that was idle may have been closed; and after a credential that is not known:
+            // it would be sent again.
+            let idle = if proof == Proof::Said { None } else { self.idle() };
+            let (mut connection, is_new) = match idle {
                 Some(connection) => (connection, false),
                 None => (self.connection(&deadline)?, true),
             };

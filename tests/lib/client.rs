@@ -529,6 +529,30 @@ fn a_locked_daemon_is_unlocked_by_a_credential_that_is_sent_once() {
     assert!(icn_identity::Error::from(error).is_wrong_credential());
 }
 
+/// A daemon that ends in the midst of it, and is started again by its socket.
+#[test]
+fn a_credential_is_not_sent_again_where_a_kept_connection_is_closed() {
+    let server = Server::with(|key, request| {
+        Some(match request.call.as_str() {
+            "GET /v1/status" => yes(&json!({
+                "state": "locked", "did": key.did(), "algorithm": "ed25519", "backend": "pkcs11",
+                "provenance": null, "certificate_not_after": null, "verified_at": null,
+                "version": "0.1.0", "pid": 7, "client": "payments", "may": ["admin"],
+                "contexts": [],
+            })),
+            "POST /v1/unlock" => vec![Step::Close],
+            call => panic!("{call}"),
+        })
+    });
+    let identity = RemoteOptions::new(&server.path, server.did()).unconnected();
+    // Connections that are kept.
+    identity.status().unwrap();
+    let error = identity.unlock(&LockedText::from("1234"), None).unwrap_err();
+    assert!(matches!(error, ClientError::Closed), "{error:?}");
+    let unlocks = server.calls().iter().filter(|call| *call == "POST /v1/unlock").count();
+    assert_eq!(unlocks, 1, "{:?}", server.calls());
+}
+
 /// A PIN that is not its own would cost the token of another identity a try.
 #[test]
 fn a_daemon_of_another_did_is_sent_no_credential_and_not_locked() {
