@@ -220,8 +220,11 @@ fn numbers_grow_and_a_later_epoch_counts_from_the_next_certificate_on() {
 fn an_identity_that_has_handed_over_binds_no_tls_key() {
     let node = Node::age();
     node.allow(TLS);
-    let daemon = node.start();
+    let mut daemon = node.start();
     daemon.post("/v1/tls", &fresh(&node, INSTANCE)).ok();
+    // `icnctl` hands over beside no daemon that would go on.
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.ends();
     let next = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
     next.ok(&["id", "init"], b"");
     let secret = next.beside("passphrase");
@@ -230,6 +233,7 @@ fn an_identity_that_has_handed_over_binds_no_tls_key() {
     let [to, secret, chain] = [&to, &secret, &chain].map(|path| path.to_str().unwrap());
     let with = ["--successor-passphrase-file", secret, "--reason", "scheduled", "-o", chain];
     node.home.ok(&[&["id", "rotation", "create", "--successor", to][..], &with].concat(), b"");
+    let daemon = node.start();
     let refused = daemon.post("/v1/tls", &fresh(&node, INSTANCE));
     refused.problem(409, "handed-over");
     assert!(refused.body["help"].is_string());
