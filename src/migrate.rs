@@ -33,6 +33,7 @@ mod same;
 mod statement;
 mod status;
 mod stay;
+mod step;
 
 use std::path::Path;
 

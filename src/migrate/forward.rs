@@ -2,8 +2,8 @@
 //! any more, and nothing of the new one is removed yet.
 
 use super::operator::Operator;
-use super::run;
 use super::stay;
+use super::step;
 use crate::error::{Error, MigrationError};
 use crate::home::Home;
 use crate::keystore::{Journal, MigrationState, check_side};
@@ -39,5 +39,5 @@ pub(super) fn turn_round(
         let _lock = old.store().lock()?;
         old.store().take_up(did)?;
     }
-    run::to(home, journal, next)
+    step::to(home, journal, next)
 }

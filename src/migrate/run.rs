@@ -12,6 +12,7 @@ use super::roll_back;
 use super::same;
 use super::statement;
 use super::stay;
+use super::step;
 use crate::backend::BackendKind;
 use crate::clock;
 use crate::did::DidMethod;
@@ -189,16 +190,6 @@ fn write_config(home: &Home, request: &MigrationRequest) -> Result<(), Error> {
     Ok(file::write(&directory.join(names::CONFIG), text.as_bytes())?)
 }
 
-pub(super) fn to(
-    home: &Home,
-    mut journal: Journal,
-    state: MigrationState,
-) -> Result<Journal, Error> {
-    journal.state = state;
-    home.store().write_journal(&journal)?;
-    Ok(journal)
-}
-
 /// The old identity opens: its credential is right, and what is known by it only is known
 /// before anything is made.
 fn back_up(
@@ -240,7 +231,7 @@ fn back_up(
     }
     drop(opened);
     let journal = backup::see_to(home, said, operator, journal)?;
-    to(home, journal, MigrationState::BackedUp)
+    step::to(home, journal, MigrationState::BackedUp)
 }
 
 /// The new identity, whole, in a home of its own.
@@ -298,7 +289,7 @@ fn make(
     };
     journal.to.did = Some(header.did().clone());
     journal.new_key = TokenKey::of(&header);
-    to(home, journal, MigrationState::Made)
+    step::to(home, journal, MigrationState::Made)
 }
 
 fn prove(home: &Home, operator: &mut dyn Operator, mut journal: Journal) -> Result<Journal, Error> {
@@ -319,7 +310,7 @@ fn prove(home: &Home, operator: &mut dyn Operator, mut journal: Journal) -> Resu
     if journal.mode == MigrationMode::Import {
         journal.proved = Some(staging.store().digest()?);
     }
-    to(home, journal, MigrationState::Proved)
+    step::to(home, journal, MigrationState::Proved)
 }
 
 fn migrated(home: &Home, journal: &Journal) -> Result<Migrated, Error> {

@@ -3,8 +3,8 @@
 use super::operator::Operator;
 use super::plan::reason;
 use super::request::MigrationRequest;
-use super::run;
 use super::stay;
+use super::step;
 use crate::did::Did;
 use crate::error::{Error, MigrationError};
 use crate::file::{self, names};
@@ -72,7 +72,7 @@ pub(super) fn state(
                 }
             }
             journal.proved = Some(staging.store().digest()?);
-            return run::to(home, journal, MigrationState::Stated);
+            return step::to(home, journal, MigrationState::Stated);
         }
         Err(error) => {
             let (home, kind, source) = (home.directory().to_owned(), error.kind(), error.into());
@@ -86,7 +86,7 @@ pub(super) fn state(
     let handover = new.take_over(handing_over.carrying_decryption_key(), &terms)?;
     log::debug!("handed over to {}", handover.chain.current());
     journal.proved = Some(staging.store().digest()?);
-    run::to(home, journal, MigrationState::Stated)
+    step::to(home, journal, MigrationState::Stated)
 }
 
 /// The old identity, open, to hand over to the new one.
