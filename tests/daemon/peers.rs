@@ -201,6 +201,25 @@ fn the_daemon_renews_its_certificate_by_itself_and_shows_the_new_one() {
     assert!(node.open().binding().sequence() >= seen[2].sequence());
 }
 
+/// What is due when it is opened is renewed by a use of the key of its own.
+#[test]
+fn what_is_due_at_an_unlocking_is_renewed_with_a_line_of_its_own() {
+    let node = Node::age();
+    node.shorten();
+    let before = node.open().binding();
+    node.configure(&format!(
+        "start_locked = true\n{}",
+        client("tests", own_uid(), r#"may = ["admin"]"#)
+    ));
+    let daemon = node.start();
+    std::thread::sleep(Duration::from_secs(6));
+    daemon.post("/v1/unlock", &json!({ "credential": PASSPHRASE })).ok();
+    let audit = node.audit();
+    let of = |event: &str| audit.iter().position(|line| line["event"] == event);
+    assert!(of("unlock").unwrap() < of("renew").unwrap(), "{audit:?}");
+    assert!(node.open().binding().sequence() > before.sequence());
+}
+
 /// Long before its own is due.
 #[test]
 fn what_another_process_has_renewed_is_shown_after_a_hang_up_or_a_minute() {

@@ -351,7 +351,12 @@ impl Door {
         self.look_at_pin().await;
         let problem = match opened {
             Ok(Ok(open)) => match self.put_unless_locked(open, locks) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    if let Err(problem) = self.renew().await {
+                        tracing::warn!("the certificate was not renewed: {problem:?}");
+                    }
+                    return Ok(());
+                }
                 Err(open) => {
                     // A device is told, which may take its time.
                     let _ = tokio::task::spawn_blocking(move || drop(open)).await;
@@ -517,12 +522,11 @@ pub(crate) fn fresh() -> Result<RequestId, Problem> {
     RequestId::fresh().map_err(|error| Problem::internal(error.to_string()))
 }
 
-/// Blocks. Sends the credential once, and has a challenge signed.
+/// Blocks. Sends the credential once, and has a challenge signed. Its certificate is renewed
+/// later, where that is due: that is a use of the key of its own, with a line before it.
 pub(crate) fn open(place: &Place, did: &Did, source: CredentialSource<'_>) -> Result<Open, Error> {
-    let opened = place.open()?.unlock(source)?;
-    if let Some(error) = &opened.renewal_failed {
-        tracing::warn!("the certificate was not renewed: {}", in_full(error));
-    }
+    let home = place.open()?;
+    let opened = home.locate()?.ask(source)?.unlock_without_renewal()?;
     if opened.bundle.did() != did {
         let (expected, found) = (did.clone(), opened.bundle.did().clone());
         return Err(
