@@ -18,12 +18,14 @@
 //! is lost, it is written again from the files ([`Migration::recover`]).
 
 mod backup;
+mod epoch;
 mod finish;
 mod forward;
 mod from_keystore;
 mod operator;
 mod part;
 mod plan;
+mod planned;
 mod prove;
 mod recover;
 mod request;

@@ -115,6 +115,14 @@ pub enum MigrationError {
         /// The old identity was about to be removed; otherwise it is still in use.
         at_the_end: bool,
     },
+    /// The identity that is being moved has lost a file, and is still the one in use.
+    #[error("{} is not there: the identity that is being moved is not whole", missing.display())]
+    NotWhole {
+        /// The file.
+        missing: PathBuf,
+        /// Whose it is.
+        did: Option<Did>,
+    },
     /// The old identity was kept whole, and is not there any more, or only in part.
     #[error(
         "the old identity is not whole in {} any more{}",
@@ -403,6 +411,7 @@ impl MigrationError {
             | Self::Committed { .. } => ErrorKind::InvalidInput,
             Self::Unreadable { .. }
             | Self::BackupLost { .. }
+            | Self::NotWhole { .. }
             | Self::OldLost { .. }
             | Self::NewLost { .. }
             | Self::JournalLost { .. }

@@ -32,6 +32,8 @@ impl Home {
     /// The same, for an identity around a key that is there: that it is pinned is in
     /// nobody's way.
     pub(super) fn check_vacant_for(&self, adopted: Option<&Did>) -> Result<(), Error> {
+        // What is left of one is the migration's, whatever is pinned there.
+        self.store.check_not_kept()?;
         if let Some(did) = self.pinned_for_new()?
             && adopted != Some(did)
             && (self.store.header().is_err() || self.store.check_vacant().is_ok())

@@ -64,7 +64,10 @@ impl fmt::Display for KeyLeft {
         if let Some(label) = &self.label {
             write!(f, "labelled {label}, ")?;
         }
-        write!(f, "with CKA_ID {}", self.ids.join(" or "))
+        match self.ids.is_empty() {
+            true => f.write_str("with a CKA_ID that is not known"),
+            false => write!(f, "with CKA_ID {}", self.ids.join(" or ")),
+        }
     }
 }
 

@@ -110,6 +110,23 @@ impl Located<'_> {
         epoch: NextEpoch,
     ) -> Result<IdentityBundle<DidKey>, Error> {
         self.store.check_unmoved(During::Switched)?;
+        self.renew_as_moved(credentials, epoch)
+    }
+
+    /// As [`Self::join_epoch`], of an identity that stays where a migration of it is ended or undone.
+    pub(crate) fn join_epoch_of_move(
+        self,
+        credentials: &Credentials,
+        epoch: u64,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
+        self.renew_as_moved(credentials, NextEpoch::Joined(epoch))
+    }
+
+    fn renew_as_moved(
+        self,
+        credentials: &Credentials,
+        epoch: NextEpoch,
+    ) -> Result<IdentityBundle<DidKey>, Error> {
         check_clock()?;
         let session = self.session(credentials)?;
         session.warn_if_handed_over();

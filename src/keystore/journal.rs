@@ -76,6 +76,10 @@ pub(crate) struct Journal {
     /// By which its token is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new_module: Option<PathBuf>,
+    /// Of a key that may have been begun: it is written again what was to be made, and no note tells
+    /// whether it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) may_be: Option<TokenKey>,
     /// Of the new key.
     pub(crate) algorithm: AlgorithmId,
     /// The new identity has a `did:key`, whatever its key.
@@ -145,6 +149,7 @@ impl Journal {
             old_key: None,
             new_key: None,
             new_module: None,
+            may_be: None,
             algorithm,
             did_key,
             config,
@@ -283,7 +288,24 @@ pub(crate) fn check_unmoved(home: &Path, allowed: During) -> Result<(), Keystore
     if journal.state == MigrationState::Switched && allowed == During::Switched {
         return Ok(());
     }
+    check_old_is_whole(home, &journal)?;
     Err(journal.under_way(home).into())
+}
+
+/// That the identity that is being moved is there as long as it is in use: put back it is from
+/// beside, as nothing is made in the directory of a migration but by that.
+pub(crate) fn check_old_is_whole(home: &Path, journal: &Journal) -> Result<(), KeystoreError> {
+    if journal.state >= MigrationState::Switching && journal.state != MigrationState::RollingBack {
+        return Ok(());
+    }
+    for name in [names::HEADER, names::PAYLOAD] {
+        let missing = home.join(name);
+        if !file::is_there(&missing)? {
+            let did = journal.from.did.clone();
+            return Err(MigrationError::NotWhole { missing, did }.into());
+        }
+    }
+    Ok(())
 }
 
 /// That a directory is not the one in which a migration keeps the old identity whole. What

@@ -154,6 +154,22 @@ impl IdentityStore {
         file::rename(&path, &self.aside(names::MIGRATION, &bytes))
     }
 
+    /// That the identity that is being moved is there, as long as it is in use.
+    pub(crate) fn check_old_is_whole(&self, journal: &Journal) -> Result<(), KeystoreError> {
+        journal::check_old_is_whole(self.home(), journal)
+    }
+
+    /// **Blocks** on files. Whether this identity has handed over to `did` in a migration that has
+    /// not put that in use: nobody follows to it yet.
+    #[must_use]
+    pub fn hands_over_in_move(&self, did: &Did) -> bool {
+        self.journal().ok().flatten().is_some_and(|journal| {
+            let is_before = journal.state < MigrationState::Switching
+                || (journal.state == MigrationState::RollingBack && !journal.was_in_use);
+            is_before && journal.to.did.as_ref() == Some(did)
+        })
+    }
+
     /// The header, also where the payload is not beside it.
     pub(crate) fn header_alone(&self) -> Result<Option<Header>, KeystoreError> {
         Ok(self.read_header_at(&self.header_path())?.map(|(header, _)| header))

@@ -183,6 +183,7 @@ impl Session {
                  peers that have followed have to pin it again",
                 chain.current()
             ),
+            Ok(Some(chain)) if self.store.hands_over_in_move(chain.current()) => {}
             Ok(Some(chain)) => log::warn!(
                 "{did} has handed over to {}: use it only until peers have followed",
                 chain.current()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Migration;
 use super::backup::{self, BackupAtEnd};
+use super::epoch;
 use super::operator::Operator;
 use super::roll_back::{KeyOnToken, stays, under_way};
 use super::stay::{self, Stays};
@@ -33,6 +34,8 @@ pub struct Finished {
     pub key_destroyed: bool,
     /// The old key was on a token, and nothing told on which, or whether it is still there.
     pub key_unknown: bool,
+    /// The later epoch of its DID, begun with the old one, that the new one has joined.
+    pub epoch: Option<u64>,
     /// The directory that this one is a copy of: what is left on a token may be in use there.
     pub copy_of: Option<PathBuf>,
 }
@@ -87,6 +90,11 @@ impl Migration {
             // Whose PIN is wrong, or whose token is away, removes nothing.
             destroy(true, operator)?;
         }
+        let credential = |operator: &mut dyn Operator, wants: &_| operator.new_credential(wants);
+        let epoch = match begun {
+            true => None,
+            false => epoch::carry(home, &old, operator, credential)?,
+        };
         // The new one opens. What is left of one whose removal was cut off opens no more, and
         // is removed whatever the new one does.
         let in_use = match begun && !stay::is_whole(&old)? {
@@ -142,6 +150,7 @@ impl Migration {
                 Key::None | Key::Lost(_) => false,
             },
             key_unknown: matches!(key, Key::Lost(None)),
+            epoch,
             copy_of,
         })
     }

@@ -265,6 +265,13 @@ impl Plan {
         };
         plan.add_steps(&request.backup);
         plan.lost = plan.losses(moved);
+        if rotates && state.is_none_or(|state| state < MigrationState::BackedUp) {
+            plan.lost.push(
+                "an identity that has committed to its next key is not moved to another one, which \
+                 only shows when it is opened: it hands over to that key first"
+                    .into(),
+            );
+        }
         if rotates && request.unstated {
             plan.lost.push(
                 "if the old key cannot sign any more: its statement, without which no peer follows to \

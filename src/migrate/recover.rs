@@ -259,6 +259,13 @@ impl Told<'_> {
             journal.to.did = new.did;
             journal.state = MigrationState::RollingBack;
             journal.was_in_use = file::is_there(&self.store.home().join(names::HANDED_OVER))?;
+            // Where no note tells whether one was begun.
+            if let (BackendKind::Pkcs11, Some(token), None) =
+                (new.backend, &new.pkcs11, staging.noted_objects()?)
+            {
+                journal.may_be = Some(TokenKey::wanted(token));
+                journal.new_module = Some(token.module.clone());
+            }
         }
         Ok(Some(journal))
     }

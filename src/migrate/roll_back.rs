@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Migration;
+use super::epoch;
 use super::operator::Operator;
 use super::statement;
 use super::stay::{self, Stays};
@@ -31,6 +32,10 @@ pub struct RolledBack {
     pub left: Vec<KeyLeft>,
     /// Its key may be on its token, and nothing tells what to look for there.
     pub key_unknown: bool,
+    /// Where a key may have been begun: nothing tells whether it was.
+    pub may_be: Option<KeyLeft>,
+    /// The later epoch of its DID, begun with the one that is given up, that it has joined.
+    pub epoch: Option<u64>,
     /// The directory that this one is a copy of: what is left on a token may be in use there.
     pub copy_of: Option<PathBuf>,
 }
@@ -90,6 +95,8 @@ impl Migration {
         let mut journal = begin(home, journal, new_key, must_open, operator)?;
         // Under the locks of both, from the last look at them to the end.
         let staging = store.staging();
+        let credential = |operator: &mut dyn Operator, wants: &_| operator.old_credential(wants);
+        let epoch = epoch::carry(&home.reread()?, &staging, operator, credential)?;
         let locks = match must_open {
             true if comes_back => {
                 stay::prove(&home.reread()?, Stays::Old(WaysOut::Back), operator)?
@@ -148,9 +155,22 @@ impl Migration {
             key.module = key.module.take().or_else(|| journal.new_module.clone());
         }
         let copy_of = is_copy.then(|| PathBuf::from(&journal.begun_in.path));
-        let Journal { from, to, was_in_use, .. } = journal;
+        let Journal { from, to, was_in_use, may_be, new_module, .. } = journal;
         let (did, given_up) = (from.did, to.did);
-        Ok(RolledBack { did, given_up, was_in_use, removed, was_gone, left, key_unknown, copy_of })
+        let may_be = may_be.filter(|_| removed.is_none() && left.is_empty());
+        let may_be = may_be.map(|key| KeyLeft::of(&key, new_module));
+        Ok(RolledBack {
+            did,
+            given_up,
+            was_in_use,
+            removed,
+            was_gone,
+            left,
+            key_unknown,
+            may_be,
+            epoch,
+            copy_of,
+        })
     }
 
     /// **Blocks** on files. What [`Self::roll_back`] refuses whoever says yes to it: before
@@ -203,6 +223,7 @@ fn look(home: &Home, journal: &Journal, new_key: KeyOnToken) -> Result<New, Erro
     let store = home.store();
     // First, as through a link the files of another one would be looked at.
     stay::check_places(store, journal)?;
+    store.check_old_is_whole(journal)?;
     check_before(store, journal)?;
     let key = key_now(home, journal)?;
     let is_lost = key.is_none() && is_key_lost(store, journal)?;
@@ -300,6 +321,7 @@ fn begin(
             if let Some((of, key)) = key_in_use(home, &journal)? {
                 check(&of, &key, operator)?;
             }
+            epoch::check(&store.old(), store)?;
             let ways = Stays::Old(WaysOut::FinishOrBack);
             let _as_it_opened = stay::prove(&home.previous()?, ways, operator)?;
             store.switch_back(journal, home.config_path())

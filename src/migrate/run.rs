@@ -7,6 +7,7 @@ use super::backup;
 use super::forward;
 use super::operator::{Operator, Staged};
 use super::plan::{Plan, check_unused};
+use super::planned;
 use super::request::{BackupFirst, MigrationRequest};
 use super::roll_back;
 use super::same;
@@ -52,6 +53,8 @@ impl Migration {
     /// [`MigrationError::OtherConfig`]; [`MigrationError::Committed`];
     /// [`MigrationError::NewLost`]; [`MigrationError::NotProved`]; [`MigrationError::BackupLost`];
     /// [`MigrationError::NotReady`]; [`MigrationError::NewDoesNotOpen`];
+    /// [`MigrationError::DoesNotOpen`] if it is in use already;
+    /// [`MigrationError::NotWhole`];
     /// [`MigrationError::CannotState`]; those of each step. What
     /// was done stays, and is gone on with, or [rolled back](Self::roll_back).
     pub fn run(
@@ -63,7 +66,7 @@ impl Migration {
         home.store().check_not_kept()?;
         let _lock = home.store().migration_lock()?;
         let mut journal = begin(home, request)?;
-        let mut has_opened = false;
+        let (mut has_opened, mut is_proved) = (false, false);
         loop {
             journal = match journal.state {
                 MigrationState::Planned => {
@@ -80,9 +83,18 @@ impl Migration {
                     // What cannot be exchanged is said before anybody is asked.
                     home.store().check_switch(&journal)?;
                     let locks = stay::prove_new(home, operator)?;
+                    is_proved = true;
                     home.store().switch(journal, home.config_path(), locks)?
                 }
-                MigrationState::Switched => return migrated(home, &journal),
+                MigrationState::Switched => {
+                    // Cut off since, or run again: that it is in use is not said of one that does
+                    // not open any more.
+                    let _lock = match is_proved {
+                        true => None,
+                        false => Some(stay::prove_in_use(&home.reread()?, operator)?),
+                    };
+                    return migrated(home, &journal);
+                }
                 MigrationState::Returning | MigrationState::RollingBack => {
                     forward::turn_round(home, operator, journal)?
                 }
@@ -101,6 +113,7 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     if let Some(mut journal) = store.journal()? {
         check_same(&journal, home, request)?;
         if journal.state < MigrationState::Switching {
+            store.check_old_is_whole(&journal)?;
             check_did(&journal.from, home.header()?.did())?;
             roll_back::check_begun(store, &journal)?;
             let _: Plan = Migration::plan(home, request)?;
@@ -221,6 +234,10 @@ fn back_up(
         let chain = opened.rotation_chain()?;
         if chain.as_ref().is_some_and(|chain| chain.commitment().is_some()) {
             let did = opened.bundle.did().clone();
+            // No command of the migration leads on from there, and each that does is refused.
+            if let Err(error) = planned::take_back(home) {
+                log::warn!("what was written down of the migration stays: {error}");
+            }
             return Err(MigrationError::Committed { did }.into());
         }
         // Before anything is made that cannot be gone on with.

@@ -41,6 +41,13 @@ pub(super) fn prove(home: &Home, stays: Stays, operator: &mut dyn Operator) -> R
     })
 }
 
+/// The same of the new identity, which is in use: nothing is about to be removed.
+pub(super) fn prove_in_use(home: &Home, operator: &mut dyn Operator) -> Result<Lock, Error> {
+    // What is wrong with the configuration is said as such, and not of the device.
+    let _header = home.header()?;
+    prove(home, Stays::New, operator)
+}
+
 /// Opens the new identity and signs with it, with its device, before it is put in use: since it
 /// was proved, that may be gone. It keeps both locks, in the order in which handing over takes
 /// them; the credential is asked for before that.

@@ -1,10 +1,13 @@
 //! `icnctl id migrate`, as people and scripts use it.
 
 mod before;
+mod committed;
 mod copies;
 mod cut_ends;
+mod cut_switch;
 mod devices;
 mod ends;
+mod epochs;
 mod given_up;
 mod gone;
 mod imports;
@@ -13,6 +16,7 @@ mod lost;
 mod opens;
 mod plans;
 mod previous;
+mod put_back;
 mod ready;
 mod refusals;
 mod said;

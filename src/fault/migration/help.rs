@@ -113,6 +113,11 @@ impl MigrationError {
                  the statement (`MigrationRequest::although_unstated`): peers cannot follow then, \
                  and have to be told of the new DID"
             }
+            Self::NotWhole { .. } => {
+                "put it back from a copy of the directory; or restore the identity from a backup in \
+                 another directory, and copy its header and its payload from there; then go on \
+                 (`Migration::run`), or undo it (`Migration::roll_back`)"
+            }
             Self::NotOfThis { path, .. } => {
                 return Some(format!(
                     "nothing was removed: put back what was there, or move this away: {}",

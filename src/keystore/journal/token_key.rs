@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{ObjectNames, Pkcs11Locator};
+use crate::config::Pkcs11Config;
 use crate::encoding::hex;
 use crate::keystore::header::Header;
 
@@ -50,6 +51,19 @@ impl TokenKey {
         let uri = Pkcs11Locator { token, serial, id, label, shown }.to_string();
         let (token, serial) = (names.token.clone(), names.serial.clone());
         Self { uri, token, serial, label: None, ids, destroyed: false }
+    }
+
+    /// Of one of which no more is known than where it was to be made.
+    pub(crate) fn wanted(config: &Pkcs11Config) -> Self {
+        let (token, serial) = (config.token.clone(), config.serial.clone());
+        Self {
+            uri: String::new(),
+            token: token.unwrap_or_default(),
+            serial: serial.unwrap_or_default(),
+            label: config.key_label.clone(),
+            ids: Vec::new(),
+            destroyed: false,
+        }
     }
 
     /// The same, after that.

@@ -62,8 +62,10 @@ fn the_end_claims_no_key_destroyed_that_it_did_not_destroy_and_forgets_none() {
     }
     std::fs::remove_dir_all(&previous).unwrap();
     // It is looked for by all that tell of it.
-    for said in [&["id", "show"][..], &["id", "migrate", "--status"], &["id", "migrate"]] {
-        let with = ["--pin-file", &text(&home, "pin")];
+    let pin = text(&home, "pin");
+    let again = ["id", "migrate", "--to-pin-file", &pin];
+    for said in [&["id", "show"][..], &["id", "migrate", "--status"], &again] {
+        let with = ["--pin-file", &pin];
         let said = home.ok(&[&with[..], said].concat(), b"");
         assert!(!said.contains("is kept whole") && !said.contains("is whole in"), "{said}");
     }

@@ -202,3 +202,34 @@ fn a_key_that_was_begun_is_named_also_where_its_note_is_lost() {
         assert!(status(&home).is_null());
     }
 }
+
+/// What is left then is where it was to be made.
+#[test]
+fn a_key_that_was_begun_may_be_on_its_token_also_where_journal_and_note_are_lost() {
+    let words = [&to_token()[..], &["--no-backup", "--key-label", "of-the-move"]].concat();
+    let cut_off = (1..20).find_map(|nth| {
+        let hsm = SoftHsm::with_token(TOKEN);
+        let home = identity(&hsm);
+        killed_at(&home, &words, "rename", nth);
+        (ids(&hsm) != 0).then_some((hsm, home))
+    });
+    let (hsm, home) = cut_off.unwrap();
+    std::fs::remove_file(home.path("migration.json")).unwrap();
+    home.ok(&["id", "migrate", "--recover"], b"");
+    // It is asked in whole sentences.
+    let asked = migrate(&home, &["--roll-back"]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.err.contains("will be given up"), "{}", asked.err);
+    assert!(!asked.err.lines().next().unwrap().contains("  "), "{}", asked.err);
+    std::fs::remove_file(home.path("migration.json")).unwrap();
+    std::fs::remove_file(home.path("migration/unfinished.json")).unwrap();
+    home.ok(&["id", "migrate", "--recover"], b"");
+    let left = ids(&hsm);
+    let undone = migrates(&home, &["--roll-back"]);
+    for part in ["of-the-move", TOKEN, module(), "--list-objects", "may be on"] {
+        assert!(undone.contains(part), "{part}: {undone}");
+    }
+    assert_eq!(ids(&hsm), left);
+    assert!(status(&home).is_null());
+    opens_as_the_old_one(&home);
+}

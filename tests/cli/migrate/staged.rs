@@ -113,3 +113,39 @@ fn the_old_identity_says_which_move_it_belongs_to() {
     let here = run(command.current_dir(previous), b"");
     assert!(here.code == 1 && here.err.contains("is being moved to pkcs11"), "{}", here.err);
 }
+
+/// What is left in its directory afterwards is of the move, whatever is asked of it.
+#[test]
+fn what_is_left_of_the_new_identity_says_that_it_belongs_to_the_move() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = identity(&hsm);
+    migrates(&home, &[&to_token()[..], &["--no-backup"]].concat());
+    let staged = home.path("migration");
+    let before = tree(&home);
+    for command in [&["id", "init"][..], &["id", "restore", "x", "--identity-file", "y"]] {
+        let all = [&["--home", staged.to_str().unwrap()][..], command].concat();
+        home.fails(&all, b"", &["belongs to the move of the identity in", "--finish"]);
+    }
+    assert!(tree(&home) == before);
+}
+
+/// Nobody follows to it yet, and the move may be undone.
+#[test]
+fn a_statement_is_not_said_to_bind_before_its_move_is_switched() {
+    let hsm = SoftHsm::with_token(TOKEN);
+    let home = ready::before_the_switch(&hsm, "rotate");
+    let shown = home.ok(&["id", "show"], b"");
+    assert!(!shown.contains("use this identity only until peers have followed"), "{shown}");
+    assert!(shown.contains("which is not in use yet"), "{shown}");
+    let ((key, recipient), old) = (recovery_key(&home), did(&home));
+    let (passphrase, backup) = (text(&home, "passphrase"), text(&home, "backup.age"));
+    let made = ["id", "backup", "--recipient", &recipient, "-o", &backup];
+    home.ok(&[&["--passphrase-file", &passphrase][..], &made].concat(), b"");
+    migrates(&home, &["--roll-back", "--yes"]);
+    // Of a backup that was made in between, nothing tells what became of the move.
+    let other = text(&home, "elsewhere");
+    let with = ["--home", &other, "--passphrase-file", &passphrase, "id", "restore", &backup];
+    home.ok(&[&with[..], &["--identity-file", &key, "--did", &old]].concat(), b"");
+    let shown = home.ok(&["--home", &other, "id", "show"], b"");
+    assert!(shown.contains("HANDED OVER") && shown.contains("--again"), "{shown}");
+}

@@ -162,6 +162,17 @@ impl Help for MigrationError {
                  on without its statement: icnctl id migrate --without-statement. Peers cannot \
                  follow then, and have to be told of the new DID"
             }
+            Self::NotWhole { missing, did } => {
+                let home = missing.parent().unwrap_or(missing);
+                let named = did.as_ref().map(|did| format!(" --did {did}")).unwrap_or_default();
+                let home = word(home.to_string_lossy().trim_end_matches('/'));
+                return Some(format!(
+                    "put it back from a copy of the directory; or restore the identity elsewhere, \
+                     and copy both files: icnctl --home OTHER id restore FILE --identity-file \
+                     KEYFILE{named}; then cp OTHER/identity.json OTHER/identity.age {home}; then {}",
+                    ways_out(WaysOut::OnOrBack)
+                ));
+            }
             Self::NotOfThis { path, .. } => {
                 return Some(format!(
                     "nothing was removed: put back what was there, or move this away, and run the \

@@ -10,6 +10,8 @@ pub(super) enum Handover {
     /// Not that it is known here.
     Not,
     To(Box<RotationChain>),
+    /// In a move that has not put it in use.
+    Pending(Box<RotationChain>),
     /// The move to it was rolled back since.
     GivenUp(Box<RotationChain>),
     /// The note cannot be read.
@@ -21,6 +23,9 @@ impl Handover {
         match store.handed_over(header.did()) {
             Ok(None) => Self::Not,
             Ok(Some(chain)) if store.gave_up(chain.current()) => Self::GivenUp(chain.into()),
+            Ok(Some(chain)) if store.hands_over_in_move(chain.current()) => {
+                Self::Pending(chain.into())
+            }
             Ok(Some(chain)) => Self::To(chain.into()),
             Err(error) => Self::Unknown(match std::error::Error::source(&error) {
                 Some(source) => format!("{error}: {source}"),
@@ -32,9 +37,10 @@ impl Handover {
     pub(super) fn as_json(&self) -> Value {
         match self {
             Self::Not => Value::Null,
-            Self::To(chain) | Self::GivenUp(chain) => json!({
+            Self::To(chain) | Self::Pending(chain) | Self::GivenUp(chain) => json!({
                 "did": chain.current(),
                 "time": when(chain),
+                "pending": matches!(self, Self::Pending(_)),
                 "given_up": matches!(self, Self::GivenUp(_)),
             }),
             Self::Unknown(error) => json!({ "error": error }),
@@ -46,7 +52,15 @@ impl Handover {
             Self::Not => String::new(),
             Self::To(chain) => format!(
                 "\nHANDED OVER on {} to {}: use this identity only until peers have followed, and \
-                 do not rotate it again.\n",
+                 do not rotate it again. Only if that statement was never given to anybody, as of a \
+                 move that was undone before its switch, it can make another one: icnctl id rotation \
+                 create --again\n",
+                when(chain).unwrap_or_default(),
+                chain.current()
+            ),
+            Self::Pending(chain) => format!(
+                "\nA statement of {} hands over to {}, which is not in use yet: nobody follows to it \
+                 before its move is switched.\n",
                 when(chain).unwrap_or_default(),
                 chain.current()
             ),

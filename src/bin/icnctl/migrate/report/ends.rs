@@ -112,6 +112,7 @@ pub(in crate::migrate) fn finished(
             json!({
                 "finished": true, "did": did, "removed": removed, "previous": previous,
                 "key_on_token": key_on_token, "key_destroyed": key_destroyed, "left": finished.left,
+                "epoch": finished.epoch,
                 "copy_of": copy_of,
             })
         },
@@ -127,6 +128,7 @@ pub(in crate::migrate) fn finished(
                 previous.display(),
                 copies(status, finished.into())
             );
+            text.push_str(&epoch(finished.epoch));
             if let Some(key) = key_on_token {
                 let _ = writeln!(text, "It is at {}.", one_line(key));
             }
@@ -165,6 +167,10 @@ pub(in crate::migrate) fn before_roll_back(
     let key = key.trim_end_matches('.');
     let copy = copy_of.map(|of| may_be_copy(of, "--keep-new-key")).unwrap_or_default();
     let what = match status.mode {
+        // By the files alone, of which no more is known.
+        _ if !in_use && status.to_did.is_none() => {
+            format!("What was begun of the new identity will be given up, and {key}.")
+        }
         _ if !in_use => format!(
             "The identity {} that is not in use yet will be given up, and {key}. If this directory was \
              put back from a copy, that key may have been put in use since, and nothing brings it back: \
@@ -179,6 +185,29 @@ pub(in crate::migrate) fn before_roll_back(
         _ => format!("What is in use will be given up for the key in the file, and {key}."),
     };
     what + &copy
+}
+
+/// Begun with the identity that is given up, of the same DID.
+fn epoch(joined: Option<u64>) -> String {
+    joined.map_or_else(String::new, |epoch| {
+        format!(
+            "It has joined epoch {epoch}, which was begun meanwhile: its TLS key and certificate are \
+             new, as peers refuse the older ones.\n"
+        )
+    })
+}
+
+/// A key of which nothing tells whether it was made.
+fn may_be(key: &KeyLeft) -> String {
+    let module = key.module.as_ref().map_or("MODULE".into(), |path| path.display().to_string());
+    let (module, token) = (word(&one_line(&module)), word(&one_line(&key.token)));
+    let label = key.label.as_deref().unwrap_or("icn-identity");
+    format!(
+        "A key labelled {} may be on token {}, if it was begun, which nothing here tells. To see what \
+         is there:\n  pkcs11-tool --module {module} --token-label {token} --login --list-objects\n",
+        one_line(label),
+        one_line(&key.token)
+    )
 }
 
 /// A key that nothing here names any more, and how it is removed by hand.
@@ -232,7 +261,7 @@ pub(in crate::migrate) fn rolled_back(
             json!({
                 "rolled_back": true, "did": did, "given_up": given_up, "was_in_use": was_in_use,
                 "removed": removed, "was_gone": was_gone, "left": still_there,
-                "key_unknown": key_unknown, "copy_of": copy_of,
+                "key_unknown": key_unknown, "may_be": undone.may_be, "epoch": undone.epoch, "copy_of": copy_of,
             })
         },
         || {
@@ -257,6 +286,10 @@ pub(in crate::migrate) fn rolled_back(
                      nobody uses (pkcs11-tool --list-objects).\n",
                 );
             }
+            if let Some(key) = &undone.may_be {
+                text.push_str(&may_be(key));
+            }
+            text.push_str(&epoch(undone.epoch));
             if *was_in_use && status.to == BackendKind::Tpm {
                 let _ = writeln!(text, "{ON_TPM}");
             }
