@@ -53,8 +53,7 @@ impl Handover {
             Self::To(chain) => format!(
                 "\nHANDED OVER on {} to {}: use this identity only until peers have followed, and \
                  do not rotate it again. Only if that statement was never given to anybody, as of a \
-                 move that was undone before its switch, it can make another one: icnctl id rotation \
-                 create --again\n",
+                 move that was undone before its switch, it can make another one (--again).\n",
                 when(chain).unwrap_or_default(),
                 chain.current()
             ),

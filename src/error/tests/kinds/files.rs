@@ -162,6 +162,7 @@ fn of_the_keystore() {
             // Not to be tried again: the passphrase is another one now.
             (E::PreviousKept { path: path(), source: busy }, K::Io),
             (MigrationError::NotUnderWay { home: path() }.into(), K::NotFound),
+            (MigrationError::NotWhole { missing: path(), did: None }.into(), K::Damaged),
             (E::PassphraseNeeded, K::CredentialMissing),
         ],
     );
