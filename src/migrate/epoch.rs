@@ -37,8 +37,8 @@ pub(super) fn carry(
     let Some(epoch) = later(stays.store(), of) else { return Ok(None) };
     let identity = stays.locate()?;
     let source = credential(operator, &identity.wants());
-    identity.ask(source)?.with(|located, credentials| {
-        located.join_epoch_of_move(credentials, epoch).map(drop)
-    })?;
+    identity
+        .ask(source)?
+        .with(|located, credentials| located.join_epoch_of_move(credentials, epoch).map(drop))?;
     Ok(Some(epoch))
 }

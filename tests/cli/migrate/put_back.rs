@@ -6,7 +6,8 @@ use super::*;
 #[test]
 fn an_identity_that_has_lost_a_file_in_a_move_is_put_back_by_the_way_that_is_named() {
     for mode in ["rotate", "import"] {
-        for lost in [&["identity.json"][..], &["identity.age"], &["identity.json", "identity.age"]] {
+        for lost in [&["identity.json"][..], &["identity.age"], &["identity.json", "identity.age"]]
+        {
             let hsm = SoftHsm::with_token(TOKEN);
             let home = before_the_switch(&hsm, mode);
             let ((key, recipient), old) = (recovery_key(&home), did(&home));
@@ -25,7 +26,9 @@ fn an_identity_that_has_lost_a_file_in_a_move_is_put_back_by_the_way_that_is_nam
                  OTHER/identity.json OTHER/identity.age {there}; then go on"
             );
             let restored = home.icnctl(&[&restore[..], &with].concat(), b"");
-            for refused in [restored, migrate(&home, &[]), migrate(&home, &["--roll-back", "--yes"])] {
+            for refused in
+                [restored, migrate(&home, &[]), migrate(&home, &["--roll-back", "--yes"])]
+            {
                 assert_ne!(refused.code, 0, "{}", refused.out);
                 assert!(refused.err.contains(&way), "{mode} {lost:?}: {}", refused.err);
             }

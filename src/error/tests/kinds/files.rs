@@ -162,7 +162,6 @@ fn of_the_keystore() {
             // Not to be tried again: the passphrase is another one now.
             (E::PreviousKept { path: path(), source: busy }, K::Io),
             (MigrationError::NotUnderWay { home: path() }.into(), K::NotFound),
-            (MigrationError::NotWhole { missing: path(), did: None }.into(), K::Damaged),
             (E::PassphraseNeeded, K::CredentialMissing),
         ],
     );
@@ -193,6 +192,7 @@ fn of_migrations() {
             (under_way(WaysOut::OnOrBack), K::AlreadyExists),
             (under_way(WaysOut::FinishOrBack), K::AlreadyExists),
             (E::OtherConfig { expected: home(), found: home() }, K::Configuration),
+            (E::NotWhole { missing: home(), did: None }, K::Damaged),
             (backup(false), K::Damaged),
             (backup(true), K::Damaged),
             (stays(false), K::DeviceAbsent),
