@@ -28,7 +28,7 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 pub(super) const START: &[u8] = b"{\"seq\":";
 
 /// What comes before the hash of a line.
-const HASH: &str = ",\"hash\":\"";
+pub(super) const HASH: &str = ",\"hash\":\"";
 /// With the hash, and what closes the line.
 const END: usize = HASH.len() + 64 + 2;
 

@@ -76,6 +76,8 @@ impl Tail {
 mod tests {
     use super::super::entry::{Entry, Event};
     use super::super::line::{ChainId, Content, write};
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
     use crate::encoding::hex;
 
@@ -154,14 +156,27 @@ mod tests {
             let tail = Tail::of(&[&text[..], rest.as_bytes()].concat(), true);
             matches!(tail, Tail { last: Some(last), rest: Rest::Torn(_) } if last == other)
         };
-        for rest in [cut(3), cut(9), cut(20), cut(60), cut(event + 12), whole.to_owned()] {
-            for end in ["", "\n", "\0\0", "\n{\"seq\":6,\"at\":\"20"] {
+        let torn = format!("{}\"torn\",\"by", cut(event + 8));
+        let again = ["", "\n", "\0\0", "\n\0\0", "\n{\"seq\":6,\"at\":\"20", &format!("\n{torn}")];
+        let in_hash = |digits: usize| {
+            let hash = hex::encode(&Sha256::digest(whole.as_bytes()));
+            format!("{whole},\"hash\":\"{}", &hash[..digits])
+        };
+        let hashed = [in_hash(0), in_hash(9), in_hash(64), format!("{}\"", in_hash(64))];
+        let begun = [cut(3), cut(9), cut(20), cut(60), cut(event + 12), whole.to_owned()];
+        for rest in begun.iter().chain(&hashed).map(String::as_str).chain(["\0\0\0"]) {
+            for end in again {
                 assert!(kept(&format!("{rest}{end}")), "{rest}{end}");
             }
         }
         // JSON that is complete; a number, or a line before it, that is another; what is
         // put before or after it.
         for rest in [
+            format!("{whole},\"hash\":\"{}\"", "ab".repeat(32)),
+            format!("{whole},\"hash\":\"0"),
+            format!("{whole},\"hash\":\"{}\",\"x", hex::encode(&Sha256::digest(whole))),
+            format!("{}\n{whole}", cut(60)),
+            format!("{}\n\n", cut(60)),
             format!("{whole}}}\n"),
             format!("{whole}}}"),
             format!("{whole}}}\0"),
