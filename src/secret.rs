@@ -30,10 +30,12 @@ mod seed;
 mod stack;
 mod text;
 
+#[cfg(feature = "pkcs11")]
+pub(crate) use answer::Alone;
 #[cfg(any(feature = "pkcs11", feature = "tpm", all(test, feature = "keystore")))]
 pub(crate) use answer::WithoutNote;
 #[cfg(feature = "keystore")]
-pub(crate) use answer::{NotNoted, Shown, TryNote};
+pub(crate) use answer::{NotNoted, Shown, TriedByAnother, TryNote};
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) use answer::{PinAnswer, Sending};
 pub use credential::Pin;

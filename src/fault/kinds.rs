@@ -124,6 +124,7 @@ impl Pkcs11Error {
             | Self::PinInDoubt { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
             Self::PinNotNoted { source, .. } => not_noted(&**source),
+            Self::PinBeingTried { .. } => ErrorKind::InUse,
             Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
             Self::PinUnusable {
                 problem: PinProblem::TooLong | PinProblem::NotOfYubiHsm, ..

@@ -293,6 +293,18 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Another process or thread sends a PIN to this token, and the one that it had accepted
+    /// was not sent again meanwhile.
+    #[error(
+        "{holder} is sending a PIN to token {token}, which has not answered yet; this one was not \
+         sent"
+    )]
+    PinBeingTried {
+        /// The token.
+        token: String,
+        /// Who sends it.
+        holder: String,
+    },
     /// The next wrong PIN would lock the token.
     #[error("token {token} has one PIN try left; the PIN was not sent")]
     FinalTry {

@@ -76,6 +76,19 @@ impl Lock {
         }
     }
 
+    /// The same without a wait: nothing while another has it.
+    pub(crate) fn try_of_tries(home: &Path) -> Option<Self> {
+        let Ok(directory) = File::open(home) else { return Some(Self { _file: None }) };
+        match directory.try_lock() {
+            Ok(()) => Some(Self { _file: Some(directory) }),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(error)) => {
+                log::debug!("{} cannot be locked: {error}", home.display());
+                Some(Self { _file: None })
+            }
+        }
+    }
+
     /// Whether there is a lock: not where none can be made, or the file system has none.
     pub(crate) const fn is_held(&self) -> bool {
         self._file.is_some()

@@ -23,9 +23,13 @@
 //! eight. Where the device showed before it that no wrong PIN was counted, and would show
 //! each, it is sent if the device shows the same right before.
 //!
+//! A PIN that is sent again under an open identity, whose device was lost, is alone with it
+//! from the look at the device's count to the answer, as the first one is ([`alone`]).
+//!
 //! A PIN of which that cannot be written is not sent, unless the device itself keeps a
 //! count that the next process sees, and says that no wrong one is in it.
 
+mod alone;
 mod device;
 mod group;
 mod home;

@@ -8,6 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Called while the PIN is being sent, by whoever holds the device: nothing here may wait
 /// for somebody who waits for the device.
 pub(crate) trait TryNote: Send + Sync {
+    /// Keeps other processes from sending one to this device, until what it gives is dropped:
+    /// where they share with us what they could be kept out by. Threads of this process that
+    /// wait for the device are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// If another process is sending one, and goes on with that.
+    fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother>;
     /// It is sent next, and not known to be right.
     ///
     /// # Errors
@@ -48,6 +56,19 @@ pub(crate) struct NotNoted {
     /// was full, or has failed.
     pub(crate) may_pass: bool,
     pub(crate) source: Box<dyn StdError + Send + Sync>,
+}
+
+/// Somebody else sends a PIN to the device, and has had no answer in all the time.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "told by that backend"))]
+pub(crate) struct TriedByAnother {
+    pub(crate) holder: String,
+}
+
+/// From the look at what a device shows to its answer: nobody else sends a PIN meanwhile.
+#[must_use = "dropped, others may send one"]
+pub(crate) struct Alone {
+    _kept_out: Option<Box<dyn Send>>,
 }
 
 /// What a device shows of wrong PINs right before one is sent.
@@ -155,6 +176,21 @@ impl PinAnswer {
     /// refused again.
     pub(crate) fn insists(&self) -> bool {
         self.0.as_ref().is_some_and(|cell| cell.insists && *cell.heard() != Heard::Refused)
+    }
+
+    /// Before the look at what the device shows, by which it is sent. Where nobody wants to
+    /// know what becomes of the PIN, and where there is nothing that others could be kept
+    /// out by, they are not.
+    ///
+    /// **Blocks** while another process sends one.
+    ///
+    /// # Errors
+    ///
+    /// If it goes on with that.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn alone(&self) -> Result<Alone, TriedByAnother> {
+        let kept_out = self.0.as_ref().map(|cell| cell.note.alone()).transpose()?;
+        Ok(Alone { _kept_out: kept_out })
     }
 
     /// Whether it may be sent to a device that shows this: what a killed process has left in
@@ -354,6 +390,9 @@ mod tests {
     }
 
     impl TryNote for Said {
+        fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother> {
+            Ok(Box::new(()))
+        }
         fn is_doubted(&self) -> bool {
             self.2
         }

@@ -48,6 +48,7 @@ mod pool;
 mod processes;
 mod recovery;
 mod renewal;
+mod sent_again;
 mod storage;
 mod strangers;
 mod tokens;

@@ -280,7 +280,8 @@ impl State {
     }
 
     /// Logs in. The PIN is sent once; where each session wants it, once to the one that
-    /// keeps the login and, in the same step, to one that can be borrowed.
+    /// keeps the login and, in the same step, to one that can be borrowed. No other process
+    /// sends one between the look at the flags and the last answer.
     pub(super) fn log_in(
         &mut self,
         token: Token,
@@ -288,6 +289,11 @@ impl State {
         policy: Policy,
         meant: Meant<'_>,
     ) -> Result<(), Pkcs11Error> {
+        let given = match with {
+            With::Given(pin) => Some(pin),
+            With::Accepted => None,
+        };
+        let _alone = self.pins.alone(&token, given)?;
         let session = token.session_for_login()?;
         // Only where a login is that of a session do they say so beforehand.
         let is_by_session = session.says_logged_in();

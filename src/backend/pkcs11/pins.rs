@@ -11,7 +11,8 @@ use super::refusal::Unclear;
 use super::token::Token;
 use crate::error::Pkcs11Error;
 use crate::secret::{
-    NotNoted, Pin, PinAnswer, Sending, Shown, WithoutNote, leaving_no_trace_of_much,
+    Alone, NotNoted, Pin, PinAnswer, Sending, Shown, TriedByAnother, WithoutNote,
+    leaving_no_trace_of_much,
 };
 
 /// More PINs than anybody tries; older answers are dropped first.
@@ -143,6 +144,26 @@ impl Pins {
             }
             _ => Err(Pkcs11Error::NotOpen { token: token.name() }),
         }
+    }
+
+    /// Who is told what becomes of the accepted PIN: of those who gave it, the first that
+    /// wants to know. Homes of one user share what keeps others from the token.
+    fn accepted_for(&self) -> PinAnswer {
+        let accepted = self.accepted.iter();
+        let mut all = accepted.flat_map(|it| [it.pin.answer()].into_iter().chain(&it.also_of));
+        all.find(|answer| answer.is_noted()).cloned().unwrap_or_default()
+    }
+
+    /// Before [`Self::clear`] or [`Self::clear_again`]: from there to the answer no other
+    /// process sends a PIN to the token.
+    ///
+    /// **Blocks** while another process does.
+    pub(super) fn alone(&self, token: &Token, given: Option<&Pin>) -> Result<Alone, Pkcs11Error> {
+        let answer = given.map_or_else(|| self.accepted_for(), |pin| pin.answer().clone());
+        answer.alone().map_err(|TriedByAnother { holder }| Pkcs11Error::PinBeingTried {
+            token: token.name(),
+            holder,
+        })
     }
 
     /// Whether the accepted PIN is typed at the token, where nobody may stand now.

@@ -94,6 +94,7 @@ impl Connection {
     /// it is taken, it is not sent again.
     pub(super) fn confirm(&self, objects: Objects<'_>, policy: Policy) -> Result<(), Pkcs11Error> {
         let mut state = self.lock();
+        let _alone = state.pins.alone(objects.token, None)?;
         let cleared = state.pins.clear_again(objects, policy, Meant::KeyOfThisLogin)?;
         cleared.send(UserType::ContextSpecific).map(drop).map_err(Refusal::into_error)
     }

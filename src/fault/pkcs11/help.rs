@@ -207,6 +207,9 @@ impl Pkcs11Error {
                      at each start then"
                 ));
             }
+            Self::PinBeingTried { .. } => {
+                "wait until the token has answered, and try again; nothing has to be removed"
+            }
             Self::FinalTry { .. } => {
                 "make sure of the PIN, then allow the last try with `allow_final_try = true` under \
                  [identity.pkcs11], or have the security officer reset it"

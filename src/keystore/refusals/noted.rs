@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::alone::Alone;
 use super::device::TriedDevice;
 use super::group;
 use super::notes::{Notes, Refusal};
@@ -14,7 +15,7 @@ use super::source::Mark;
 use super::tag::{Compared, Stretching};
 use crate::encoding::hex;
 use crate::error::KeystoreError;
-use crate::secret::{LockedText, NotNoted, Shown, TryNote};
+use crate::secret::{LockedText, NotNoted, Shown, TriedByAnother, TryNote};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {
@@ -33,6 +34,9 @@ pub(super) struct Noted {
     /// Nobody else tries a PIN in this home, until this one was accepted or its turn
     /// has ended.
     turn: Mutex<Option<OneTry>>,
+    /// For one that is sent again after that.
+    directories: Vec<PathBuf>,
+    is_sent_alone: Arc<AtomicBool>,
 }
 
 struct Source {
@@ -96,8 +100,20 @@ impl Noted {
         let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_vec());
         let device = one.device().clone();
         let (doubted, withheld) = (Vec::new(), AtomicBool::new(false));
+        let (directories, is_sent_alone) = (one.directories().to_vec(), Arc::default());
         let turn = Mutex::new(Some(one));
-        Self { notes, noted_at, device, source, insisted, doubted, withheld, turn }
+        Self {
+            notes,
+            noted_at,
+            device,
+            source,
+            insisted,
+            doubted,
+            withheld,
+            turn,
+            directories,
+            is_sent_alone,
+        }
     }
 
     /// With these doubts of it.
@@ -270,11 +286,8 @@ impl Noted {
 
     /// Whoever finds a note of this try is not there before it has ended.
     fn is_alone(&self) -> bool {
-        self.turn
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .is_some_and(OneTry::is_alone)
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.as_ref().is_some_and(OneTry::is_alone) || self.is_sent_alone.load(Ordering::SeqCst)
     }
 }
 
@@ -291,6 +304,10 @@ fn new_id() -> String {
 }
 
 impl TryNote for Noted {
+    fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother> {
+        Ok(Box::new(Alone::begin(&self.directories, &self.is_sent_alone)?))
+    }
+
     fn trying(&self, shown: Shown) -> Result<(), NotNoted> {
         let Some(source) = &self.source else { return Ok(()) };
         let none_counted = shown == Shown::NoneCounted && self.is_alone();

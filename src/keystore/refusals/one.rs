@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::alone;
 use super::device::TriedDevice;
 use super::group;
 use super::home;
@@ -67,8 +68,10 @@ pub(super) struct OneTry {
     notes: Vec<Notes>,
     /// Their directories, each by its one name.
     noted_at: Vec<PathBuf>,
+    /// Each directory that is locked, in the order in which that is done everywhere.
+    directories: Vec<PathBuf>,
     /// Keep other processes out; freed before the turn.
-    locks: Vec<Lock>,
+    locks: Vec<Arc<Lock>>,
     _turn: Turn,
 }
 
@@ -109,8 +112,11 @@ impl OneTry {
         let turn = Turn::wait(&home).map_err(being_tried)?;
         // In this order everywhere.
         let shared = device.shared(store.state.as_deref())?;
-        let directories = shared.locked.iter().map(PathBuf::as_path).chain([home.as_path()]);
-        let locks = directories.map(Lock::of_tries).collect::<Result<Vec<_>, _>>();
+        let directories: Vec<_> = shared.locked.into_iter().chain([home.clone()]).collect();
+        let lock = |directory: &PathBuf| {
+            Lock::of_tries(directory).map(|lock| alone::shared(directory, lock))
+        };
+        let locks = directories.iter().map(lock).collect::<Result<Vec<_>, _>>();
         let locks = locks.map_err(being_tried)?;
         home::gather(&home)?;
         let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([home.as_path()]).collect();
@@ -118,6 +124,7 @@ impl OneTry {
             device: device.clone(),
             notes: noted.iter().copied().map(Notes::of).collect(),
             noted_at: noted.into_iter().map(one_name).collect(),
+            directories,
             locks,
             _turn: turn,
         })
@@ -129,11 +136,15 @@ impl OneTry {
 
     /// Whether nobody else can begin one where this one is noted: each directory is locked.
     pub(super) fn is_alone(&self) -> bool {
-        self.locks.iter().all(Lock::is_held)
+        self.locks.iter().all(|lock| lock.is_held())
     }
 
     pub(super) fn notes(&self) -> &[Notes] {
         &self.notes
+    }
+
+    pub(super) fn directories(&self) -> &[PathBuf] {
+        &self.directories
     }
 
     pub(super) fn noted_at(&self) -> &[PathBuf] {
@@ -170,7 +181,8 @@ impl OneTry {
     /// no `mark`.
     ///
     /// **Blocks** half a second where one is in doubt since just now: a service that has the
-    /// device open sends its PIN again without a turn, and takes its note back.
+    /// device open for several homes sends its PIN again with the locks of one of them, and
+    /// takes the notes of all back.
     pub(super) fn check(
         &self,
         source_name: impl ToString,
@@ -324,7 +336,7 @@ fn then_and_now(noted: &Refusal, mark: Option<&Mark>, source_name: &str) -> Stri
     }
 }
 
-fn one_name(directory: &Path) -> PathBuf {
+pub(super) fn one_name(directory: &Path) -> PathBuf {
     fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned())
 }
 

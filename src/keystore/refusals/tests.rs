@@ -1,3 +1,4 @@
+mod again;
 mod devices;
 mod doubts;
 mod homes;

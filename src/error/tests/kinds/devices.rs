@@ -178,6 +178,7 @@ fn of_tokens() {
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
+            (E::PinBeingTried { token: t(), holder: t() }, K::InUse),
             (E::PinLocked { token: t(), of_tpm: false }, K::LockedOut),
             (E::PinLocked { token: t(), of_tpm: true }, K::LockedOut),
             (E::PinUnusable { token: t(), problem: PinProblem::Empty }, K::CredentialMissing),
