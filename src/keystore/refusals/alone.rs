@@ -7,13 +7,13 @@
 //! both have ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::one::one_name;
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::secret::TriedByAnother;
 use crate::waiting::{self, Wait};
@@ -129,4 +129,9 @@ fn lock_or_share(directory: &Path, until: Instant) -> Result<Arc<Lock>, TriedByA
         }
         Err(TriedByAnother { holder: "a process that tries a PIN".to_owned() })
     })
+}
+
+/// The name of a directory, by whatever links it was reached.
+pub(super) fn one_name(directory: &Path) -> PathBuf {
+    fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned())
 }

@@ -2,12 +2,11 @@
 //! answered and that is written down.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::alone;
+use super::alone::{self, one_name};
 use super::device::TriedDevice;
 use super::group;
 use super::home;
@@ -334,10 +333,6 @@ fn then_and_now(noted: &Refusal, mark: Option<&Mark>, source_name: &str) -> Stri
         true => source_name.to_owned(),
         false => format!("{source_name} (then from {then})"),
     }
-}
-
-pub(super) fn one_name(directory: &Path) -> PathBuf {
-    fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned())
 }
 
 /// The turn of one thread.
