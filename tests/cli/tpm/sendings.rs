@@ -79,7 +79,7 @@ fn two_homes_on_one_tpm_spend_a_try_each_and_leave_the_last() {
     let sign = [&file[0], &file[1], "sign"];
     node.ends(77, 1, &sign, &["tried once"]);
     quiet(&others[0].refused(&sign, b"hello", &["tried once", "one try is left"]));
-    quiet(&others[1].refused(&sign, b"hello", &["the PIN was not sent"]));
+    quiet(&others[1].fails(&sign, b"hello", &["the PIN was not sent"]));
     assert_eq!(quick::lockout_counter(&node.tpm), 2);
 }
 
