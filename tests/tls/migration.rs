@@ -7,6 +7,7 @@ use icn_identity::peer::Refusal;
 use icn_identity::tls::{DidVerifier, refusal_of};
 use icn_identity::{Did, DidKey, IdentityBundle};
 use support::home::PASSPHRASE;
+use support::softhsm::{self, alone, module};
 use support::swtpm::Swtpm;
 
 use crate::wire::{Ended, handshake};
@@ -14,17 +15,15 @@ use crate::{anybody, bundle};
 
 const PIN: &str = "a-pin-73519246";
 
-/// A software identity, moved into a TPM: its DID of before, and what it is now.
-fn moved(tpm: &Swtpm, home: &support::home::Home, mode: &str) -> Did {
+/// A software identity, moved into a device: its DID of before.
+fn moved(home: &support::home::Home, to: &[&str], mode: &str) -> Did {
     home.ok(&["id", "init"], b"");
     // Less work than a PIN has.
     let config = home.read("icn.toml");
     home.write("icn.toml", &format!("{config}\n[identity.tpm]\npin_work_factor = 10\n"));
     let old = home.show()["did"].as_str().unwrap().parse().unwrap();
-    let to = ["id", "migrate", "--to", "tpm", "--device", &tpm.tcti(), "--pcr-indices", "16"]
-        .map(str::to_owned);
-    let to: Vec<&str> = to.iter().map(String::as_str).collect();
-    home.ok(&[&to[..], &["--mode", mode, "--no-backup"]].concat(), b"");
+    let how = ["--mode", mode, "--no-backup"];
+    home.ok(&[&["id", "migrate", "--to"], to, &how].concat(), b"");
     old
 }
 
@@ -46,23 +45,44 @@ fn accepts(verifier: &Arc<DidVerifier>, server: &IdentityBundle<DidKey>) -> bool
 }
 
 #[test]
-fn a_peer_that_pinned_the_old_did_takes_an_import_at_once_and_follows_a_rotation() {
+fn a_peer_that_pinned_the_old_did_takes_an_import_into_a_tpm_at_once_and_follows_a_rotation() {
     for mode in ["import", "rotate"] {
         let tpm = Swtpm::start();
         let home =
             support::home::Home::new().with("ICN_PASSPHRASE", PASSPHRASE).with("ICN_PIN", PIN);
-        let old = moved(&tpm, &home, mode);
-        let now = Home::open(home.path("")).unwrap();
-        let now = now.unlock(CredentialSource::given(PIN)).unwrap();
-        let pinned = Arc::new(DidVerifier::pinned(old.clone()));
-        assert_eq!(accepts(&pinned, &now.bundle), mode == "import", "{mode}");
-        match now.rotation_chain().unwrap() {
-            Some(chain) => {
-                assert_eq!((mode, chain.follow(&old).unwrap()), ("rotate", now.bundle.did()));
-                assert!(pinned.follow(&chain).unwrap());
-                assert!(accepts(&pinned, &now.bundle));
-            }
-            None => assert_eq!((mode, now.bundle.did()), ("import", &old)),
+        let to = ["tpm", "--device", &tpm.tcti(), "--pcr-indices", "16"];
+        let old = moved(&home, &to, mode);
+        is_met(&home, PIN, &old, mode);
+    }
+}
+
+#[test]
+fn a_peer_that_pinned_the_old_did_takes_an_import_into_a_token_at_once_and_follows_a_rotation() {
+    alone(|hsm| {
+        let modes = ["import", "rotate"];
+        // First: a module that is loaded does not see tokens that come later.
+        modes.iter().for_each(|mode| hsm.token(mode));
+        for mode in modes {
+            let home = hsm.home().with("ICN_PASSPHRASE", PASSPHRASE);
+            let to = ["pkcs11", "--module", module(), "--token", mode];
+            let old = moved(&home, &to, mode);
+            is_met(&home, softhsm::PIN, &old, mode);
         }
+    });
+}
+
+/// By a peer that knows the DID of before.
+fn is_met(home: &support::home::Home, pin: &str, old: &Did, mode: &str) {
+    let now = Home::open(home.path("")).unwrap();
+    let now = now.unlock(CredentialSource::given(pin)).unwrap();
+    let pinned = Arc::new(DidVerifier::pinned(old.clone()));
+    assert_eq!(accepts(&pinned, &now.bundle), mode == "import", "{mode}");
+    match now.rotation_chain().unwrap() {
+        Some(chain) => {
+            assert_eq!((mode, chain.follow(old).unwrap()), ("rotate", now.bundle.did()));
+            assert!(pinned.follow(&chain).unwrap());
+            assert!(accepts(&pinned, &now.bundle));
+        }
+        None => assert_eq!((mode, now.bundle.did()), ("import", old)),
     }
 }
