@@ -38,6 +38,7 @@
 mod batch;
 mod checkpoint;
 mod cut;
+mod earlier;
 mod entry;
 mod error;
 mod head;
@@ -55,6 +56,7 @@ mod verify;
 mod writer;
 
 pub use self::checkpoint::{Checkpoint, SignedCheckpoint};
+pub use self::earlier::earlier_files;
 pub use self::entry::{Entry, Event, RequestId};
 pub use self::error::{AuditError, Fault};
 pub use self::key::{AuditKey, MessageHash, MessageTag};

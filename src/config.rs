@@ -75,7 +75,8 @@ pub use self::age::AgeConfig;
 pub use self::audit::AuditConfig;
 pub use self::client_problem::ClientProblem;
 pub use self::daemon::{
-    ClientRule, ContextPattern, DaemonConfig, Permission, Rate, RatePeriod, SocketMode, TlsPeers,
+    ClientRule, ContextPattern, DaemonConfig, MOST_INSTANCES, Permission, Rate, RatePeriod,
+    SocketMode, TlsPeers,
 };
 pub use self::error::ConfigError;
 use self::error::parse_error;

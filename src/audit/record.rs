@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::AuditError;
-use super::line::{Line, MAX_LINE};
+use super::line::{Line, Link, MAX_LINE};
 use crate::file::io_error;
 
 /// A line of a log, as it is. It was not compared with its neighbours:
@@ -29,6 +29,10 @@ impl Record {
     fn of(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         Self { text, line: Line::parse(bytes).ok() }
+    }
+
+    pub(super) fn link(&self) -> Option<Link> {
+        self.line.as_ref().map(|line| line.link)
     }
 
     /// The whole line, without its end: JSON, if it was not changed.

@@ -87,7 +87,9 @@ impl Problem {
             Code::ReservedMessage | Code::TooLarge => ErrorKind::InvalidInput,
             Code::CredentialRefused => ErrorKind::WrongCredential,
             Code::NotFound => ErrorKind::NotFound,
-            Code::InstanceInUse | Code::HandedOver => ErrorKind::AlreadyExists,
+            Code::InstanceInUse | Code::TooManyInstances | Code::HandedOver => {
+                ErrorKind::AlreadyExists
+            }
             Code::NotARecipient => ErrorKind::OtherIdentity,
             Code::Deadline | Code::Busy | Code::Rate | Code::Stopping => ErrorKind::Busy,
             Code::Locked => ErrorKind::CredentialMissing,

@@ -69,7 +69,9 @@ impl RemoteIdentity {
 
     /// **Blocks** on the daemon. As [`Self::tls`], as an instance that the program has kept: what it
     /// had before is refused by peers that have seen the new one. For programs that start
-    /// often, as peers remember 64 instances of a DID. It must be no other program's.
+    /// often: a client has so many instances at a time, 4 as a rule
+    /// ([`ProblemCode::TooManyInstances`](crate::daemon::ProblemCode::TooManyInstances)). It must be
+    /// no other program's.
     ///
     /// # Errors
     ///

@@ -16,6 +16,10 @@ pub enum ClientProblem {
     SamePeer,
     /// `may` has `sign`, and there is no context.
     NoContext,
+    /// `instances` is not from 1 to 31.
+    Instances,
+    /// With it, the clients that may `tls` have more than 31 instances together.
+    TooManyInstances,
 }
 
 impl ClientProblem {
@@ -31,6 +35,11 @@ impl ClientProblem {
                 "list the contexts that it may have signed for, as contexts = \
                  [\"payments@coop.example\"]"
             }
+            Self::Instances => "set instances to a number from 1 to 31",
+            Self::TooManyInstances => {
+                "set a lower `instances` in each [[daemon.client]] with \"tls\": 31 in all, and 4 \
+                 where it is not set"
+            }
         }
     }
 }
@@ -43,6 +52,10 @@ impl fmt::Display for ClientProblem {
             Self::NoPeer => "it has neither uid nor gid",
             Self::SamePeer => "its uid and gid are those of another one",
             Self::NoContext => "it may sign, but for no context",
+            Self::Instances => "its `instances` are not from 1 to 31",
+            Self::TooManyInstances => {
+                "with it, the clients that may \"tls\" have more than 31 instances"
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::client::{ClientRule, Permission};
+pub use self::client::{ClientRule, MOST_INSTANCES, Permission};
 pub use self::context::ContextPattern;
 pub use self::rate::{Rate, RatePeriod};
 use super::ClientProblem;

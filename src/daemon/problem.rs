@@ -26,6 +26,8 @@ pub enum ProblemCode {
     Deadline,
     /// The instance of a TLS certificate is the daemon's own, or another client's.
     InstanceInUse,
+    /// The client has TLS certificates as so many instances as it may, or all clients have.
+    TooManyInstances,
     /// The identity has handed over to another one.
     HandedOver,
     /// The request is longer than is taken.
@@ -55,7 +57,8 @@ named! {
     ContextNotAllowed => "context-not-allowed", ReservedMessage => "reserved-message",
     CredentialRefused => "credential-refused", NotFound => "not-found",
     MethodNotAllowed => "method-not-allowed", Deadline => "deadline",
-    InstanceInUse => "instance-in-use", HandedOver => "handed-over", TooLarge => "too-large",
+    InstanceInUse => "instance-in-use", TooManyInstances => "too-many-instances",
+    HandedOver => "handed-over", TooLarge => "too-large",
     NotARecipient => "not-a-recipient", Busy => "busy", Rate => "rate", Internal => "internal",
     Locked => "locked", DeviceAway => "device-away", AuditUnwritable => "audit-unwritable",
     Stopping => "stopping",
@@ -75,7 +78,7 @@ impl ProblemCode {
             | Self::CredentialRefused => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::InstanceInUse | Self::HandedOver => 409,
+            Self::InstanceInUse | Self::TooManyInstances | Self::HandedOver => 409,
             Self::TooLarge => 413,
             Self::NotARecipient => 422,
             Self::Busy | Self::Rate => 429,
@@ -99,6 +102,7 @@ impl ProblemCode {
             Self::MethodNotAllowed => "This call is made by another method.",
             Self::Deadline => "The time for this request is over.",
             Self::InstanceInUse => "This instance is the daemon's own, or another client's.",
+            Self::TooManyInstances => "There are as many instances as there may be.",
             Self::HandedOver => "This identity has handed over to another one.",
             Self::TooLarge => "The request is too long.",
             Self::NotARecipient => "This identity cannot open the file.",

@@ -36,9 +36,10 @@ pub(super) const LOCK: &str = ".lock";
 
 /// Held by the daemon that has the identity open, with its number in it.
 const DAEMON_LOCK: &str = "icnd.lock";
-/// Where the daemon listens, and who had the key do what, unless they are elsewhere. The log is
-/// a record, and stays when the identity is removed.
-const OF_DAEMON: [&str; 4] = ["icnd.sock", "audit.log", "audit.log.head", "audit.log.checkpoint"];
+/// Where the daemon listens, and who had the key do what, unless they are elsewhere; and which
+/// client has which instance. These are records, and stay when the identity is removed.
+const OF_DAEMON: [&str; 5] =
+    ["icnd.sock", "icnd.instances", "audit.log", "audit.log.head", "audit.log.checkpoint"];
 
 /// How the names of the locks of those who do scrypt begin.
 const TURN: &str = ".scrypt.";

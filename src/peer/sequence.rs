@@ -74,6 +74,12 @@ impl Highest {
         Self { epoch, sequence }
     }
 
+    /// The latest epoch of the DID.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Whether a binding with this number is not an earlier one. The same once more
     /// is fine.
     ///

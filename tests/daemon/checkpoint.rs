@@ -6,6 +6,7 @@ use std::time::Instant;
 use icn_identity::audit::{AuditError, Checkpoint, Fault, SignedCheckpoint, verify};
 use rustix::process::Signal;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use support::home::PASSPHRASE;
 
 use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
@@ -77,6 +78,118 @@ fn at_its_end_the_daemon_signs_a_checkpoint_that_finds_an_end_that_is_cut_off() 
         matches!(error, AuditError::Broken { fault: Fault::NotThatOfCheckpoint { .. }, .. })
             || matches!(error, AuditError::Broken { fault: Fault::EndsEarly { .. }, .. });
     assert!(is_told, "{error}");
+}
+
+/// A line as a writer makes it; gives its hash.
+fn forged(seq: u64, chain: &str, prev: &str, rest: &str) -> (String, String) {
+    let at = "2026-11-28T18:00:00.000Z";
+    let text = format!(r#"{{"seq":{seq},"at":"{at}","chain":"{chain}","prev":"{prev}",{rest}"#);
+    let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    (format!("{text},\"hash\":\"{hash}\"}}\n"), hash)
+}
+
+fn signs_none(daemon: &Daemon, wanted: &str) {
+    signs(daemon);
+    daemon.signal(Signal::HUP);
+    wait("refused", daemon, || daemon.log().contains(wanted));
+}
+
+/// As if the lines before had been rotated away: no checkpoint is signed over the one that
+/// shows that it was not so.
+#[test]
+fn a_log_that_was_written_anew_behind_the_checkpoint_gets_no_new_one() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    signs(&daemon);
+    ends(daemon);
+    let (before, known) = (node.home.read(NAME), checkpoint(&node));
+    let last = node.audit().pop().unwrap();
+    let (chain, did) = (last["chain"].as_str().unwrap(), node.did());
+    let seq = last["seq"].as_u64().unwrap() + 1;
+    assert!(known.seq() + 1 < seq);
+    let begins = format!(r#""event":"continue","did":"{did}""#);
+    let (first, hash) = forged(seq, chain, &"ab".repeat(32), &begins);
+    let signed = format!(
+        r#""event":"sign","result":"allowed","client":"tests","context":"forged","did":"{did}""#
+    );
+    let (second, _) = forged(seq + 1, chain, &hash, &signed);
+    fs::remove_file(node.home.path("audit.log.head")).unwrap();
+    // The real file may be there, and may be gone.
+    let real = node.home.path("audit.log.1");
+    fs::rename(node.home.path("audit.log"), &real).unwrap();
+    node.home.write("audit.log", &(first + &second));
+    for is_there in [true, false] {
+        if !is_there {
+            fs::remove_file(&real).unwrap();
+        }
+        let daemon = node.start();
+        signs_none(&daemon, "nothing beside it leads back there");
+        ends(daemon);
+        assert_eq!(node.home.read(NAME), before);
+        let found = node.home.icnctl(&["audit", "verify", "--checkpoint", &path(&node)], b"");
+        assert!(found.code == 1 && found.out.contains("begin after"), "{}", found.out);
+    }
+}
+
+/// As logrotate does it, which removes old files, compresses them, or moves them away.
+#[test]
+fn a_log_that_is_rotated_has_its_checkpoints_as_long_as_it_leads_back_to_the_last_one() {
+    let node = Node::age();
+    node.allow(ALL);
+    let elsewhere = node.home.beside("archive");
+    let to = |daemon: &Daemon, name: &std::path::Path| {
+        let before = checkpoint(&node).seq();
+        signs(daemon);
+        fs::rename(node.home.path("audit.log"), name).unwrap();
+        daemon.signal(Signal::HUP);
+        wait("anew", daemon, || checkpoint(&node).seq() > before);
+    };
+    let daemon = node.start();
+    signs(&daemon);
+    daemon.signal(Signal::HUP);
+    wait("there", &daemon, || node.home.path(NAME).exists());
+    // While it runs, wherever the file is moved to, and over what is removed in between.
+    to(&daemon, &elsewhere);
+    to(&daemon, &elsewhere);
+    fs::remove_file(&elsewhere).unwrap();
+    to(&daemon, &node.home.path("audit-20261128.log"));
+    ends(daemon);
+    // Rotated twice while nobody ran; the checkpoint is for a line of the earlier file.
+    let rotate = |name: &str| {
+        fs::rename(node.home.path("audit.log"), node.home.path(name)).unwrap();
+        node.home.ok(&["--direct", "sign", "--context", "a"], b"");
+    };
+    node.home.write(
+        "icn.toml",
+        &format!("[audit]\npath = \"audit.log\"\n{}", node.home.read("icn.toml")),
+    );
+    rotate("audit.log.2");
+    rotate("audit.log.1");
+    let (before, known) = (node.home.read(NAME), checkpoint(&node).seq());
+    let (between, away) = (node.home.path("audit.log.1"), node.home.beside("away"));
+    fs::rename(&between, &away).unwrap();
+    let daemon = node.start();
+    signs_none(&daemon, "nothing beside it leads back there");
+    assert_eq!(node.home.read(NAME), before);
+    let log = daemon.log();
+    assert!(log.contains("not compressed") && log.contains("move it away"), "{log}");
+    // Put back, it leads there.
+    fs::rename(&away, &between).unwrap();
+    daemon.signal(Signal::HUP);
+    wait("anew", &daemon, || checkpoint(&node).seq() > known);
+    ends(daemon);
+    // Or the operator says that it is gone.
+    rotate("audit.log.3");
+    fs::remove_file(node.home.path("audit.log.3")).unwrap();
+    let (before, known) = (node.home.read(NAME), checkpoint(&node).seq());
+    let daemon = node.start();
+    signs_none(&daemon, "nothing beside it leads back there");
+    assert_eq!(node.home.read(NAME), before);
+    fs::rename(node.home.path(NAME), node.home.beside("gone")).unwrap();
+    daemon.signal(Signal::HUP);
+    wait("anew", &daemon, || node.home.path(NAME).exists());
+    assert!(checkpoint(&node).seq() > known);
 }
 
 fn path(node: &Node) -> String {

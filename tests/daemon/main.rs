@@ -12,6 +12,7 @@ mod fair;
 mod hostile;
 mod impostors;
 mod instances;
+mod issued;
 mod killed;
 mod load;
 mod monitor;

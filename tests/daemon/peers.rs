@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use icn_identity::client::RemoteIdentity;
 use icn_identity::did::DidDocument;
 use icn_identity::tls::{self, Client, TlsError};
 use icn_identity::{Did, RotationChain};
@@ -241,6 +242,35 @@ fn what_another_process_has_renewed_is_shown_after_a_hang_up_or_a_minute() {
     while epoch() != begun {
         assert!(start.elapsed() < Duration::from_secs(90), "{}", daemon.log());
         std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Nobody has to show a certificate of the new epoch first; nor after a restart.
+#[test]
+fn certificates_from_before_the_epoch_of_the_daemon_itself_are_refused_at_once() {
+    for peers in ["any", "book"] {
+        let node = Node::age();
+        let more = format!("tls_peers = {peers:?}");
+        let (mut daemon, address, _) = serving(&node, &more);
+        node.home.ok(&["peer", "allow", node.did().as_str(), "--name", "ourselves"], b"");
+        let of_client = RemoteIdentity::connect(&daemon.socket, node.did()).unwrap().tls().unwrap();
+        let client = of_client.tls_client(&named()).unwrap();
+        let asked = |address| asks(address, &client, &node.did(), "GET /health");
+        assert_eq!(asked(address).unwrap().status, 200);
+        let before = of_client.binding().epoch();
+        node.home.ok(&["id", "renew", "--all-instances"], b"");
+        daemon.signal(rustix::process::Signal::HUP);
+        until(|| daemon.get("/v1/status").ok()["epoch"].as_u64().unwrap() > before);
+        asked(address).unwrap_err();
+        daemon.signal(rustix::process::Signal::TERM);
+        daemon.ends();
+        let (daemon, address, monitor) = serving(&node, &more);
+        asked(address).unwrap_err();
+        until(|| handshakes(monitor, "refused") == 1);
+        // What is made in the new epoch is accepted.
+        of_client.renew().unwrap();
+        assert_eq!(asked(address).unwrap().status, 200);
+        drop(daemon);
     }
 }
 

@@ -17,8 +17,8 @@ use crate::curl::{OTHER, curl_as};
 use crate::node::{Node, client, own_uid};
 use crate::wire::{handshake, meets, named, pinned, server};
 
-const TLS: &str = "may = [\"tls\", \"admin\"]";
-const INSTANCE: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const TLS: &str = "may = [\"tls\", \"admin\"]";
+pub(crate) const INSTANCE: &str = "0123456789abcdef0123456789abcdef";
 
 fn openssl(arguments: &[&str], stdin: &[u8]) -> Vec<u8> {
     let mut command = Command::new("openssl");
@@ -43,7 +43,7 @@ fn asked(spki: &[u8], instance: &str) -> Value {
     json!({ "spki": STANDARD.encode(spki), "instance": instance })
 }
 
-fn fresh(node: &Node, instance: &str) -> Value {
+pub(crate) fn fresh(node: &Node, instance: &str) -> Value {
     asked(&key(node, "fresh.pem").1, instance)
 }
 

@@ -41,7 +41,7 @@ const TYPES: [(&str, &str); 22] = [
 /// Others that block; without a type where they are free.
 const FUNCTIONS: [(&str, &str); 40] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
-    ("", "verify tail"),
+    ("", "verify tail earlier_files"),
     ("AgeKeyStore", "create_identity open"),
     ("ApproverKey", "read"),
     ("AsyncStream", "check_peer"),

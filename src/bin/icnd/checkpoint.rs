@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use icn_identity::audit::{AuditError, AuditLog, Event, SignedCheckpoint, verify};
+use icn_identity::audit::{AuditError, AuditLog, Event, SignedCheckpoint, earlier_files, verify};
 use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
@@ -11,6 +11,7 @@ use icn_identity::{Did, Error};
 use crate::door::{Door, fresh};
 use crate::line::Line;
 use crate::problem::Problem;
+use crate::ties::Ties;
 
 /// Longer than any that was signed here.
 const LONGEST: u64 = 64 * 1024;
@@ -22,6 +23,14 @@ enum NotSigned {
     /// That one stays: it shows it.
     #[error("{}; the one before stays in {path}", in_full(.0), path = .1.display())]
     Log(AuditError, PathBuf),
+    /// The log may have been written anew.
+    #[error(
+        "the log begins after line {seq}, which the checkpoint before is for, and nothing beside it \
+         leads back there ({}); that one stays in {}: put the earlier files back beside the log, \
+         not compressed, or, if they were removed on purpose, move it away",
+        in_full(.source), path.display()
+    )]
+    NotTied { seq: u64, source: Box<AuditError>, path: PathBuf },
     #[error("{path} does not hold a checkpoint of this log ({}): move it away", in_full(.0), path = .1.display())]
     Before(AuditError, PathBuf),
     #[error("the key has not signed it: {0:?}")]
@@ -61,27 +70,36 @@ impl Door {
     async fn sign_checkpoint(&self) -> Result<Option<u64>, NotSigned> {
         let Some(open) = self.opened() else { return Ok(None) };
         let (log, did) = (self.audit.now(), self.did.clone());
-        let of_task = log.clone();
-        let before = tokio::task::spawn_blocking(move || last(&of_task, &did)).await;
-        if before.unwrap_or(Err(NotSigned::CutOff))? == Some(log.last()) {
+        let (of_task, ties) = (log.clone(), self.ties.clone());
+        let before = tokio::task::spawn_blocking(move || {
+            let before = last(&of_task, &did, &ties)?;
+            ties.hold(of_task.path());
+            Ok(before)
+        });
+        if before.await.unwrap_or(Err(NotSigned::CutOff))? == Some(log.last()) {
             return Ok(None);
         }
         let line = Line::own(Event::Checkpoint, fresh().map_err(NotSigned::Key)?);
-        let path = path(log.path());
+        let (path, of_log, ties) = (path(log.path()), log.path().to_owned(), self.ties.clone());
         let signed = self.use_key(open, &line, move |open| {
             let signed = log.checkpoint()?.sign(&open.bundle)?;
             let seq = signed.verify(open.bundle.did())?.seq();
             Ok::<_, Error>((signed.to_string(), seq))
         });
         let (text, seq) = signed.await.map_err(NotSigned::Key)?;
-        let written = tokio::task::spawn_blocking(move || write(&path, &text)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            write(&path, &text)?;
+            ties.hold(&of_log);
+            Ok(())
+        });
+        let written = written.await;
         written.unwrap_or(Err(NotSigned::CutOff))?;
         Ok(Some(seq))
     }
 }
 
 /// Blocks. The line that the checkpoint before is for, in a log that has it still, and verifies.
-fn last(log: &AuditLog, did: &Did) -> Result<Option<u64>, NotSigned> {
+fn last(log: &AuditLog, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned> {
     let path = path(log.path());
     let before = match read(&path)? {
         Some(text) => {
@@ -92,8 +110,21 @@ fn last(log: &AuditLog, did: &Did) -> Result<Option<u64>, NotSigned> {
     };
     match verify(&[log.path().to_owned()], before.as_ref()) {
         Ok(_) => Ok(before.map(|before| before.seq())),
-        // Its line is in a file that was rotated away, of which we do not know the name.
-        Err(error) if begins_later(&error) => Ok(None),
+        // Its line is in a file that was rotated away: what is between has to be there.
+        Err(error) if begins_later(&error) => {
+            let Some(before) = before else { return Err(NotSigned::Log(error, path)) };
+            let seq = before.seq();
+            let earlier = earlier_files(log.path(), &ties.candidates(log.path()), seq);
+            let mut files = earlier.map_err(|error| NotSigned::Log(error, path.clone()))?;
+            files.push(log.path().to_owned());
+            match verify(&files, Some(&before)) {
+                Ok(_) => Ok(None),
+                Err(source) if begins_later(&source) => {
+                    Err(NotSigned::NotTied { seq, source: Box::new(source), path })
+                }
+                Err(error) => Err(NotSigned::Log(error, path)),
+            }
+        }
         Err(error) => Err(NotSigned::Log(error, path)),
     }
 }

@@ -24,6 +24,7 @@ use crate::line::{Line, Outcome};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::refusals::{Refusals, Unwritten};
+use crate::ties::Ties;
 use crate::turns::Turns;
 
 /// How long `lock` and the end wait for those who are at work with the key.
@@ -106,13 +107,20 @@ pub(crate) struct Door {
     turning: tokio::sync::Mutex<()>,
     /// One checkpoint at a time.
     pub(crate) checkpoints: tokio::sync::Mutex<()>,
+    pub(crate) ties: Ties,
     /// Told at each lock.
     locking: watch::Sender<()>,
-    pub(crate) issued: Issued,
+    pub(crate) issued: Arc<Issued>,
 }
 
 impl Door {
-    pub(crate) fn new(did: Did, place: Place, config: &Config, audit: AuditLog) -> Self {
+    pub(crate) fn new(
+        did: Did,
+        place: Place,
+        config: &Config,
+        audit: AuditLog,
+        issued: Arc<Issued>,
+    ) -> Self {
         let sessions = config.identity.pkcs11.as_ref().and_then(|token| token.sessions);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = sessions.map_or(cores, |sessions| usize::from(sessions.get()));
@@ -135,8 +143,9 @@ impl Door {
             unlocking: tokio::sync::Mutex::new(()),
             turning: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
+            ties: Ties::default(),
             locking: watch::Sender::new(()),
-            issued: Issued::default(),
+            issued,
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum StartError {
     NotASocket { path: PathBuf },
     #[error("the path of the socket is longer than a socket may have: {}", path.display())]
     LongPath { path: PathBuf },
+    #[error("{} does not say which client has which instance", path.display())]
+    Instances { path: PathBuf },
     #[error("cannot {what} {}", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {what}")]
@@ -69,6 +71,10 @@ impl StartError {
             }
             Self::LongPath { .. } => {
                 "name a shorter path, of at most 107 bytes: `socket` in [daemon] of icn.toml"
+            }
+            Self::Instances { .. } => {
+                "put a copy of it back; without one, move it away: from then on a client can have \
+                 the instance of another one"
             }
             Self::File { .. } => "see why, and correct owner and mode of the directory",
             Self::System { .. } => "see why: it is the cause of this error",

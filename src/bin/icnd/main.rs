@@ -8,6 +8,7 @@ mod checkpoint;
 mod connection;
 mod credential;
 mod door;
+mod epoch;
 mod error;
 mod hardening;
 mod instance;
@@ -27,6 +28,7 @@ mod status;
 #[allow(dead_code, reason = "of the questions of the command line, one is asked here")]
 #[path = "../icnctl/terminal.rs"]
 mod terminal;
+mod ties;
 mod tls;
 mod turns;
 

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use icn_identity::Error;
 use icn_identity::config::TlsPeers;
 use icn_identity::error::in_full;
-use icn_identity::peer::PeerBook;
+use icn_identity::peer::{MemorySequences, PeerBook, SequenceStore};
 use icn_identity::tls::{AsyncStream, DidVerifier, accept_async};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -25,6 +25,7 @@ use tower_service::Service as _;
 
 use crate::connection::{Connections, Entered};
 use crate::door::Door;
+use crate::epoch::OwnEpoch;
 use crate::metrics::Handshake;
 use crate::monitor::is_ready;
 
@@ -40,12 +41,16 @@ const TIME: Duration = Duration::from_secs(10);
 const BOOK: &str = "peers";
 
 /// Which peers are served, and what was seen of them.
-pub(crate) fn verifier(peers: TlsPeers, door: &Door) -> Result<Arc<DidVerifier>, Error> {
-    match peers {
-        TlsPeers::Book => Ok(PeerBook::open(door.place.home.join(BOOK))?.verifier()),
+pub(crate) fn verifier(peers: TlsPeers, door: &Arc<Door>) -> Result<Arc<DidVerifier>, Error> {
+    let (verifier, seen): (_, Arc<dyn SequenceStore>) = match peers {
+        TlsPeers::Book => {
+            let book = PeerBook::open(door.place.home.join(BOOK))?;
+            (DidVerifier::booked(&book), Arc::new(book))
+        }
         // What they read is public.
-        _ => Ok(Arc::new(DidVerifier::deciding(|_| true))),
-    }
+        _ => (DidVerifier::deciding(|_| true), Arc::new(MemorySequences::new())),
+    };
+    Ok(Arc::new(verifier.with_sequences(Arc::new(OwnEpoch { door: door.clone(), seen }))))
 }
 
 #[derive(Clone)]

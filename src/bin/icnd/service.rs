@@ -25,6 +25,7 @@ use crate::door::{Door, Place, open};
 use crate::error::StartError;
 use crate::hardening::most_connections;
 use crate::instance::Instance;
+use crate::issued::Issued;
 use crate::line::{Line, Outcome};
 use crate::listener::Listener;
 use crate::monitor::monitor;
@@ -54,7 +55,8 @@ pub(crate) fn run(args: &Args) -> Result<(), StartError> {
     let _instance = Instance::take(&place.home, "icnd")?;
     let audit = AuditLog::open(audit_path(&config, &place.home), &did)?;
     let listener = Listener::open(&config.daemon, &place.home)?;
-    let door = Door::new(did, place, &config, audit);
+    let issued = Issued::open(&place.home)?;
+    let door = Door::new(did, place, &config, audit, issued);
     note(&door, Event::Start, Outcome::Allowed)?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)

@@ -10,12 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use icn_identity::audit::Event;
 use icn_identity::bundle::{BundleError, Renewal};
+use icn_identity::config::MOST_INSTANCES;
 use icn_identity::daemon::{Call, ProblemCode, TlsRequest};
 use icn_identity::error::in_full;
 use serde_json::json;
 
 use crate::asked::{Answer, Asked, json_of};
 use crate::door::Door;
+use crate::issued::NotGiven;
 use crate::problem::Problem;
 use crate::status::{date, date_of_unix};
 
@@ -36,14 +38,14 @@ pub(crate) async fn tls(
         refused => refused,
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let number = checked.and_then(|()| {
-        door.issued.next(instance, line.client(), now).ok_or_else(|| {
-            Problem::new(ProblemCode::InstanceInUse, "another client has this instance")
-                .with_help("give 16 random bytes, which the program keeps for its next key")
-        })
+    let taken = checked.and_then(|()| {
+        let most = asked.policy.client(asked.peer.uid, asked.peer.gid);
+        let most = most.map_or(0, |client| client.rule().instances);
+        let taken = door.issued.take(instance, line.client(), most, now);
+        taken.map_err(no_instance)
     });
-    let number = match number {
-        Ok(number) => number,
+    let taken = match taken {
+        Ok(taken) => taken,
         Err(problem) => {
             door.refuse(&line, &problem).await?;
             return Err(problem);
@@ -54,7 +56,10 @@ pub(crate) async fn tls(
         if open.bundle.take_over_renewed()? == Renewal::TakenOver {
             tracing::info!("uses the certificate that another process has made");
         }
-        Ok(open.bundle.bind_tls_key(&spki, instance, number)?)
+        let made = open.bundle.bind_tls_key(&spki, instance, taken.number)?;
+        // On disk before it is given out.
+        taken.keep(made.binding().not_before(), made.binding().not_after())?;
+        Ok(made)
     });
     let made = made.await?;
     let binding = made.binding();
@@ -69,6 +74,36 @@ pub(crate) async fn tls(
         "to_be_signed": STANDARD.encode(made.to_be_signed()),
         "certificate_start": STANDARD.encode(made.start()),
     })))
+}
+
+/// Why an instance is not to be had.
+fn no_instance(not_given: NotGiven) -> Problem {
+    match not_given {
+        NotGiven::OtherClients => {
+            Problem::new(ProblemCode::InstanceInUse, "another client has this instance")
+                .with_help("give 16 random bytes, which the program keeps for its next key")
+        }
+        NotGiven::TooMany { own, until } => {
+            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+            let until = date_of_unix(until).unwrap_or_default();
+            let detail = format!(
+                "this client has {} instances, and may have no other one before {until}: {}",
+                own.len(),
+                own.join(", ")
+            );
+            Problem::new(ProblemCode::TooManyInstances, detail).with_help(
+                "give one of these again, which ends its certificates; or raise `instances` of this \
+                 client in icn.toml, then reload icnd",
+            )
+        }
+        NotGiven::AllTaken => {
+            let detail = format!("all clients together have {MOST_INSTANCES} instances");
+            Problem::new(ProblemCode::TooManyInstances, detail).with_help(
+                "give an instance again that this client has had; those of clients that were taken \
+                 out count for two weeks",
+            )
+        }
+    }
 }
 
 /// Why a key or an instance is none for which there is a certificate.

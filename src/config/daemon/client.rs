@@ -54,6 +54,27 @@ pub struct ClientRule {
     /// How often it may ask (default: as often as it likes).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// With [`Permission::Tls`]: as how many instances it may have TLS certificates at a time
+    /// (default 4). All clients together may have [`MOST_INSTANCES`].
+    #[serde(skip_serializing_if = "is_instances")]
+    pub instances: u32,
+}
+
+/// As how many instances all clients together may have TLS certificates: 31.
+///
+/// Peers remember 64 instances of a DID. Two hosts of one DID, each of which is an instance too,
+/// have no more than these: so no instance makes peers forget another one's number.
+pub const MOST_INSTANCES: u32 = 31;
+
+const INSTANCES: u32 = 4;
+
+const fn default_instances() -> u32 {
+    INSTANCES
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_instances(value: &u32) -> bool {
+    *value == INSTANCES
 }
 
 /// As it is read.
@@ -68,6 +89,8 @@ struct Fields {
     #[serde(default)]
     contexts: Vec<ContextPattern>,
     rate: Option<Rate>,
+    #[serde(default = "default_instances")]
+    instances: u32,
 }
 
 object_only!(ClientRule as Fields);
@@ -86,7 +109,8 @@ impl ClientRule {
     }
 
     const fn new(name: String, uid: Option<u32>, gid: Option<u32>) -> Self {
-        Self { name, uid, gid, may: Vec::new(), contexts: Vec::new(), rate: None }
+        let instances = INSTANCES;
+        Self { name, uid, gid, may: Vec::new(), contexts: Vec::new(), rate: None, instances }
     }
 
     /// Whether a process of this effective user and group is this client.
@@ -119,6 +143,9 @@ impl ClientRule {
         if self.uid.is_none() && self.gid.is_none() {
             return Some(ClientProblem::NoPeer);
         }
+        if !(1..=MOST_INSTANCES).contains(&self.instances) {
+            return Some(ClientProblem::Instances);
+        }
         let signs = self.may(Permission::Sign);
         (signs && self.contexts.is_empty()).then_some(ClientProblem::NoContext)
     }
@@ -127,11 +154,16 @@ impl ClientRule {
 /// The first one that cannot be meant so, by its number from 1.
 pub(super) fn check_all(clients: &[ClientRule]) -> Result<(), (usize, ClientProblem)> {
     let (mut names, mut peers) = (HashSet::new(), HashSet::new());
+    let mut instances = 0;
     for (index, client) in clients.iter().enumerate() {
+        if client.may(Permission::Tls) {
+            instances = client.instances.saturating_add(instances);
+        }
         let problem = match client.problem() {
             Some(problem) => Some(problem),
             None if !names.insert(&client.name) => Some(ClientProblem::SameName),
             None if !peers.insert((client.uid, client.gid)) => Some(ClientProblem::SamePeer),
+            None if instances > MOST_INSTANCES => Some(ClientProblem::TooManyInstances),
             None => None,
         };
         if let Some(problem) = problem {

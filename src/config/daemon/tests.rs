@@ -65,6 +65,9 @@ fn each_client_that_cannot_be_meant_so_is_refused_with_its_number_and_what_to_do
         ("name = \"b\"\nuid = 1001", SamePeer),
         ("name = \"b\"\nuid = 1\nmay = [\"sign\"]", NoContext),
         ("name = \"b\"\nuid = 1\nmay = [\"sign\"]\ncontexts = []", NoContext),
+        ("name = \"b\"\nuid = 1\ninstances = 0", Instances),
+        ("name = \"b\"\nuid = 1\ninstances = 32", Instances),
+        ("name = \"b\"\nuid = 1\nmay = [\"tls\"]\ninstances = 4294967295", Instances),
     ] {
         assert_eq!(problem(&second(fields)), (2, wanted), "{fields}");
         let error = parse(&second(fields)).unwrap_err();
@@ -78,6 +81,27 @@ fn each_client_that_cannot_be_meant_so_is_refused_with_its_number_and_what_to_do
     let both = parse(&second("name = \"b\"\nuid = 1001\ngid = 7")).unwrap();
     assert!(both.client[1].fits(1001, 7));
     assert!(!both.client[1].fits(1001, 8) && !both.client[1].fits(1000, 7));
+}
+
+/// Of a DID, peers remember as many as two hosts have then.
+#[test]
+fn the_instances_of_all_clients_are_bounded_together() {
+    let client = |number: u32, more: &str| {
+        format!(
+            "[[daemon.client]]\nname = \"c{number}\"\nuid = {number}\nmay = [\"tls\"]\n{more}\n"
+        )
+    };
+    let of = |count: u32, more: &str| (0..count).map(|it| client(it, more)).collect::<String>();
+    assert_eq!(parse(&of(7, "")).unwrap().client[0].instances, 4);
+    assert_eq!(problem(&of(8, "")), (8, ClientProblem::TooManyInstances));
+    parse(&of(31, "instances = 1")).unwrap();
+    assert_eq!(problem(&of(32, "instances = 1")), (32, ClientProblem::TooManyInstances));
+    parse(&of(1, "instances = 31")).unwrap();
+    // Those that get no certificate have none.
+    let others = of(40, "").replace("may = [\"tls\"]", "");
+    parse(&others).unwrap();
+    let error = parse(&of(8, "")).unwrap_err();
+    assert!(error.help().unwrap().contains("31 in all"), "{error}");
 }
 
 #[test]

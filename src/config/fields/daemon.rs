@@ -110,4 +110,11 @@ pub(super) const FIELDS: &[Field] = &[
         "\"100/s\"",
         "how often it may ask; without it, as often as it likes",
     ),
+    Field::set(
+        "daemon.client.instances",
+        "a number from 1 to 31, without quotes",
+        "4",
+        "with \"tls\": as how many instances it may have certificates at a time; all clients \
+         together may have 31",
+    ),
 ];

@@ -69,6 +69,7 @@ fn full() -> Config {
     client.contexts =
         vec![ContextPattern::new("a-*").unwrap(), ContextPattern::new("git").unwrap()];
     client.rate = Some(serde_json::from_str::<Rate>("\"60/min\"").unwrap());
+    client.instances = 2;
     config.daemon.client = vec![client, ClientRule::of_group("b", 0)];
     config
 }

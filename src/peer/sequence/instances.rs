@@ -63,3 +63,16 @@ impl Instances {
         self.sequences.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MOST_INSTANCES;
+
+    /// Two hosts of one DID, each an instance with those of its clients.
+    #[test]
+    fn there_is_room_for_all_instances_of_two_daemons() {
+        let of_a_host = usize::try_from(MOST_INSTANCES).unwrap() + 1;
+        assert!(2 * of_a_host <= LIMIT);
+    }
+}
