@@ -166,6 +166,8 @@ pub mod manual {
     pub mod tls {}
     #[doc = include_str!("../docs/guarantees.md")]
     pub mod guarantees {}
+    #[doc = include_str!("../docs/types.md")]
+    pub mod types {}
     #[doc = include_str!("../docs/backends/pkcs11.md")]
     pub mod pkcs11 {}
     #[doc = include_str!("../docs/backends/tpm.md")]

@@ -15,7 +15,12 @@ fn profiles() -> String {
     manifest[manifest.find("[profile.dev]").unwrap()..].to_owned()
 }
 
-fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
+/// Every feature, so that it is built for all these projects once.
+pub(crate) const ALL: &str = "\"pkcs11\", \"tpm\", \"tls\", \"audit\", \"cli\", \"signature\", \"tokio\", \
+     \"client\", \"daemon\"";
+
+/// A project with this crate, and what else it depends on, and this `lib.rs`.
+pub(crate) fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("consumer").join(name);
     fs::create_dir_all(directory.join("src")).unwrap();
     let manifest = format!(
@@ -29,30 +34,33 @@ fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
     directory
 }
 
+/// `cargo check` of it.
+pub(crate) fn check(directory: &Path) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(directory).args(["check", "--offline"]);
+    cargo.arg("--target-dir").arg(directory.join("../../.."));
+    cargo
+}
+
 #[test]
 fn a_project_outside_builds_with_each_set_of_features() {
     let ours = root().display().to_string();
-    let all = "\"pkcs11\", \"tpm\", \"tls\", \"audit\", \"cli\", \"signature\", \"tokio\", \"client\", \
-               \"daemon\"";
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let (_, features) = manifest.split_once("[features]\n").unwrap();
     let (features, _) = features.split_once("\n[").unwrap();
     for line in features.lines().filter(|line| line.contains(" = [")) {
         let (name, _) = line.split_once(' ').unwrap();
-        let is_there = ["default", "keystore"].contains(&name) || all.contains(name);
+        let is_there = ["default", "keystore"].contains(&name) || ALL.contains(name);
         assert!(is_there, "the feature {name} is in no set");
     }
     for (name, options, source) in [
         ("none", ", default-features = false".into(), include_str!("consumer/none.rs")),
         ("default", String::new(), include_str!("consumer/default.rs")),
-        ("all", format!(", features = [{all}]"), include_str!("consumer/all.rs")),
+        ("all", format!(", features = [{ALL}]"), include_str!("consumer/all.rs")),
     ] {
         let dependency = format!("icn-identity = {{ path = {ours:?}{options} }}");
         let directory = project(name, &dependency, source);
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&directory).args(["check", "--quiet", "--offline"]);
-        cargo.arg("--target-dir").arg(directory.join("../../.."));
-        let output = cargo.output().unwrap();
+        let output = check(&directory).arg("--quiet").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {said}");
     }

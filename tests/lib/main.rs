@@ -17,6 +17,7 @@ mod instances;
 mod keystore;
 mod layers;
 mod ledger;
+mod matrix;
 mod nonblocking;
 mod objects;
 mod public_api;
