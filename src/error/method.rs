@@ -167,7 +167,8 @@ impl Error {
     ///
     /// Not of a TPM that is locked, or one wrong PIN away from that, also behind a token: any
     /// program may have entered wrong ones, and the TPM forgets them with time, so that a
-    /// service which is started again opens then. No PIN is looked at before.
+    /// service which is started again opens then. No PIN is looked at before. One whose owner
+    /// allows one wrong PIN, or none, is: waiting changes nothing there.
     #[must_use]
     pub fn is_wrong_credential(&self) -> bool {
         match self.kind() {

@@ -71,6 +71,12 @@ fn a_refused_pin_is_one_however_deep_it_is() {
     for error in wrapped(|| Pkcs11Error::FinalTry { token: token() }.into()) {
         assert!(!error.is_wrong_pin() && error.is_wrong_credential(), "{error:?}");
     }
+    for allowed in [0, 1] {
+        for error in wrapped(|| TpmError::NoSpareTry { allowed }.into()) {
+            assert_eq!(error.kind(), ErrorKind::LockedOut, "{error:?}");
+            assert!(error.is_wrong_credential(), "waiting changes nothing: {error:?}");
+        }
+    }
     // A supervisor that would not start the program again would leave it down for good.
     let passing: [&dyn Fn() -> DeviceError; 3] = [
         &|| TpmError::FinalTry.into(),

@@ -169,7 +169,9 @@ impl TpmError {
             Self::NoMemory { .. } => ErrorKind::Busy,
             Self::PinNotNoted { source, .. } => not_noted(&**source),
             Self::PinMissing | Self::PinUnusable { .. } => ErrorKind::CredentialMissing,
-            Self::FinalTry | Self::LockedOut { .. } => ErrorKind::LockedOut,
+            Self::FinalTry | Self::NoSpareTry { .. } | Self::LockedOut { .. } => {
+                ErrorKind::LockedOut
+            }
             Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {
                 ErrorKind::OtherIdentity
             }

@@ -149,6 +149,12 @@ pub enum TpmError {
     /// The next wrong PIN would lock the TPM.
     #[error("one wrong PIN more locks the TPM; the PIN was not sent")]
     FinalTry,
+    /// The owner allows no wrong PIN, whatever was counted: waiting changes nothing.
+    #[error("{}; the PIN was not sent", no_spare_try(*allowed))]
+    NoSpareTry {
+        /// Wrong PINs that lock the TPM: one; or none, and then it takes no PIN at all.
+        allowed: u32,
+    },
     /// Too many wrong PINs, of whatever program.
     #[error("the TPM is locked after too many wrong PINs{}", wait(*recovery_seconds))]
     LockedOut {
@@ -296,6 +302,13 @@ fn left(tries: Option<u32>) -> String {
         Some(0) => ", and the TPM is locked now".into(),
         Some(1) => ", and one try is left".into(),
         Some(tries) => format!(", and {tries} tries are left"),
+    }
+}
+
+const fn no_spare_try(allowed: u32) -> &'static str {
+    match allowed {
+        0 => "the TPM takes no PIN, since its owner allows no tries",
+        _ => "the TPM is locked by the first wrong PIN",
     }
 }
 

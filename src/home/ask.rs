@@ -46,8 +46,9 @@ impl Asked {
                 PinFrom::Nowhere
             }
             Some(wanted) => {
-                wanted.check_sendable(config)?;
-                let (pin, from) = ask_pin(store, wanted, &mut source.from, retry_refused)?;
+                let sendable = || wanted.check_sendable(config);
+                let (pin, from) =
+                    ask_pin(store, wanted, &mut source.from, retry_refused, sendable)?;
                 if let Some(pin) = pin {
                     credentials = credentials.and_pin(pin);
                 }
@@ -94,8 +95,13 @@ fn ask_pin(
     wanted: &Wanted,
     from: &mut From<'_>,
     retry_refused: bool,
+    check_sendable: impl Fn() -> Result<(), Error>,
 ) -> Result<(Option<Pin>, PinFrom), Error> {
     let device = wanted.tried_device();
+    let place = from.place();
+    if !matches!(place, Ok(Some(_))) {
+        check_sendable()?;
+    }
     match (wanted.is_at_pin_pad(), from) {
         (true, From::PinPad) => Ok((Some(Pin::at_pin_pad()), PinFrom::Nowhere)),
         (true, From::Prompt(prompt)) => {
@@ -104,15 +110,16 @@ fn ask_pin(
         }
         (true, _) => Err(unusable(wanted, PinProblem::HasPinPad)),
         (false, From::PinPad) => Err(unusable(wanted, PinProblem::NoPinPad)),
-        (false, from) => match from.place()? {
+        (false, from) => match place? {
             Some(place) => {
                 // Before anybody is asked for something else. A pipe is read once.
-                if !place.is_a_pipe() {
-                    let pin = Found::at(&place, wanted)?.into_text();
-                    if !retry_refused {
-                        store.check_source(&device, &place, &pin)?;
-                    }
+                let pin = (!place.is_a_pipe()).then(|| Found::at(&place, wanted));
+                // One that the device has refused will not be sent when that takes one again.
+                if let (false, Some(Ok(pin))) = (retry_refused, &pin) {
+                    store.check_source(&device, &place, pin.text())?;
                 }
+                check_sendable()?;
+                pin.transpose()?;
                 Ok((None, PinFrom::Kept { device, place, wanted: Box::new(wanted.clone()) }))
             }
             None => Ok((Some(from.read(wanted)?.into_pin()), PinFrom::Hand { device })),

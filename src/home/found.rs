@@ -65,6 +65,10 @@ impl Found {
         }
     }
 
+    pub(super) const fn text(&self) -> &LockedText {
+        &self.text
+    }
+
     pub(super) fn into_text(self) -> LockedText {
         self.text
     }

@@ -1,10 +1,13 @@
 //! How a home is opened, where it is not as usual.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 
 use super::Home;
 use crate::config::Config;
 use crate::error::Error;
+use crate::file::Look;
 
 /// How a [`Home`] is opened, where it is not as usual.
 ///
@@ -68,10 +71,29 @@ impl HomeOptions {
     /// read-only has where it is noted. `icnctl` takes
     /// `$XDG_STATE_HOME/icn-identity`, or `~/.local/state/icn-identity`: name the same.
     ///
-    /// Where it cannot be made, each home goes by itself.
+    /// Where it is not there and this user cannot make it, each home goes by itself. One that
+    /// is there, or may be, and cannot be used is an error before a PIN is sent.
     pub fn with_state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
         self
+    }
+
+    /// **Blocks** on files. Which directory `icnctl` names in [`Self::with_state_directory`],
+    /// by the variables of this process.
+    ///
+    /// One that is not set to an absolute path counts as not set. `None` for a user who has
+    /// no home: `$HOME` is not there, or is a device (`/dev/null`); none is made.
+    #[must_use]
+    pub fn state_directory_of_user() -> Option<PathBuf> {
+        let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let has_home = |home: &PathBuf| match Look::at(home) {
+            Look::There => fs::metadata(home).is_ok_and(|it| !it.file_type().is_char_device()),
+            Look::Absent => false,
+            // What is in it may say what was refused.
+            Look::Barred { .. } => true,
+        };
+        let of_home = || Some(set("HOME").filter(has_home)?.join(".local/state"));
+        Some(set("XDG_STATE_HOME").or_else(of_home)?.join("icn-identity"))
     }
 
     /// **Blocks** on files. Opens the home in a directory: reads the configuration,

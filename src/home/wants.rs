@@ -252,9 +252,14 @@ impl Wanted {
         if device.kind == BackendKind::Tpm {
             // One that is locked says for how long when it is asked.
             let allowed = config.tpm.as_ref().is_some_and(|config| config.allow_final_try);
-            return match state.final_try && !allowed {
-                true => Err(TpmError::FinalTry.into()),
-                false => Ok(()),
+            return match state {
+                PinState { final_try: true, .. } if allowed => Ok(()),
+                // None was counted.
+                PinState { final_try: true, count_low: false, .. } => {
+                    Err(TpmError::NoSpareTry { allowed: 1 }.into())
+                }
+                PinState { final_try: true, .. } => Err(TpmError::FinalTry.into()),
+                _ => Ok(()),
             };
         }
         let allowed = config.pkcs11.as_ref().is_some_and(|config| config.allow_final_try);

@@ -1,6 +1,7 @@
 //! A refused PIN is sent once, by whoever shares a home or a state directory: whatever PINs
 //! come from one source, whatever the device is called, and whatever the note looks like.
 
+mod state;
 mod unread;
 mod which;
 

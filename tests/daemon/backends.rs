@@ -190,6 +190,29 @@ fn a_wrong_pin_is_sent_once_and_the_daemon_ends_with_77() {
     assert_eq!(last["reason"], "credential-refused");
 }
 
+/// One try is left: waiting helps, and whoever reads the log has a command that says how long.
+/// A TPM that allows no more than one never frees itself.
+#[test]
+fn a_daemon_that_has_one_try_left_says_how_to_go_on_and_whether_to_start_it_again() {
+    let tpm = Swtpm::start();
+    let node = Node::on_a_tpm(&tpm, "ed25519");
+    node.allow(ALL);
+    let other = tpm.other_program();
+    tpm.set_dictionary_attack(2, 777, 1000);
+    other();
+    let (code, said) = node.fails();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("`icnctl tpm check`") && said.contains("or wait"), "{said}");
+    assert!(!said.contains("a look at the TPM"), "{said}");
+    tpm.clear_lockout();
+    tpm.set_dictionary_attack(1, 777, 1000);
+    let (code, said) = node.fails();
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains("tpm2_dictionarylockout -s -n 10"), "{said}");
+    tpm.set_dictionary_attack(10, 600, 86400);
+    node.start();
+}
+
 #[test]
 fn a_token_that_was_pulled_and_is_back_serves_again_without_a_restart() {
     let hsm = SoftHsm::with_token("node");

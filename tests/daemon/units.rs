@@ -82,6 +82,18 @@ fn the_services_send_no_pin_twice_and_lock_their_memory() {
             assert!(text.lines().any(|found| found == line), "{unit}: {line}");
         }
         assert!(text.contains("\nLoadCredentialEncrypted=pin"), "{unit}");
+        // Of two identities on one device one sends it, whatever the user's home is: it is
+        // noted where both may write.
+        let values = |name: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+            lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+        };
+        let state = "/var/lib/icnd/.local/state";
+        assert_eq!(values("Environment="), [format!("XDG_STATE_HOME={state}")], "{unit}");
+        let may_write = |directory: &String| {
+            !directory.contains('%') && Path::new(state).starts_with(format!("/var/lib/{directory}"))
+        };
+        assert!(values("StateDirectory=").iter().any(may_write), "{unit}");
     }
 }
 
@@ -104,7 +116,12 @@ fn user_and_directories_are_made_as_the_service_wants_them() {
         users.lines().find(|line| line.starts_with("icnd:")).unwrap().split(':').collect();
     let uid: u32 = user[2].parse().unwrap();
     assert_eq!((user[5], user[6].contains("nologin")), ("/var/lib/icnd", true));
-    for (directory, mode) in [("var/lib/icnd", 0o700), ("run/icnd", 0o755)] {
+    for (directory, mode) in [
+        ("var/lib/icnd", 0o700),
+        ("var/lib/icnd/.local", 0o700),
+        ("var/lib/icnd/.local/state", 0o700),
+        ("run/icnd", 0o755),
+    ] {
         let found = fs::metadata(root.path().join(directory)).unwrap();
         assert_eq!((found.mode() & 0o777, found.uid()), (mode, uid), "{directory}");
     }

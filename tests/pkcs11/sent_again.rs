@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -242,5 +243,34 @@ fn threads_that_open_and_threads_that_recover_wait_for_each_other_for_no_time() 
         hsm.script(&slow);
         opened.bundle.sign(b"hello").unwrap();
         assert!(!hsm.path("one/refused.json").exists());
+    });
+}
+
+/// By somebody who tidied up. The next refusal is noted there all the same.
+#[test]
+fn a_state_directory_that_is_gone_is_made_anew_for_the_next_refusal() {
+    alone(|hsm| {
+        if is_service(hsm) {
+            return;
+        }
+        made(hsm);
+        let service = service("a_state_directory_that_is_gone_is_made_anew_for_the_next_refusal");
+        fs::remove_dir_all(hsm.path("state")).unwrap();
+        fs::remove_file(hsm.path("pins")).unwrap();
+        // It has another PIN by now.
+        let other = TOKEN_IS.replace(RIGHT, "right-elsewhere");
+        hsm.script(&format!("{other}on C_SignInit 1 kill-all"));
+        let said = service.ask("sign").unwrap();
+        assert_ne!(said, DONE);
+        assert_eq!(sent(hsm), [(false, 3)], "{said}");
+        hsm.script(&other);
+        // Another home has nothing but that directory in common with it.
+        for _ in 0..2 {
+            let refused = open(hsm, ("two", "right"), drop).unwrap_err();
+            assert!(refused.is_wrong_credential(), "{refused:?}");
+        }
+        assert_eq!(sent(hsm), [(false, 3)]);
+        let mode = fs::metadata(hsm.path("state")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     });
 }

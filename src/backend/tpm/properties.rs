@@ -130,6 +130,10 @@ impl Lockout {
     /// look at.
     pub(super) fn check(self, allow_final_try: bool) -> Result<(), TpmError> {
         match self.tries_left() {
+            Some(0) if self.max_tries == Some(0) => Err(TpmError::NoSpareTry { allowed: 0 }),
+            Some(1) if self.max_tries == Some(1) && !allow_final_try => {
+                Err(TpmError::NoSpareTry { allowed: 1 })
+            }
             Some(0) => Err(TpmError::LockedOut { recovery_seconds: self.interval, source: None }),
             Some(1) if !allow_final_try => Err(TpmError::FinalTry),
             _ => Ok(()),
@@ -148,5 +152,31 @@ impl Lockout {
             lockout: None,
             tries_left: self.tries_left(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_time_does_not_change_is_told_apart_from_what_it_does() {
+        let checked = |counter, most, allowed| {
+            let (counter, max_tries) = (Some(counter), Some(most));
+            Lockout { counter, max_tries, interval: Some(600) }.check(allowed)
+        };
+        for allowed in [false, true] {
+            for free in [(0, 2), (1, 3)] {
+                assert!(checked(free.0, free.1, allowed).is_ok());
+            }
+            assert!(matches!(checked(0, 0, allowed), Err(TpmError::NoSpareTry { allowed: 0 })));
+            for locked in [(1, 1), (3, 3)] {
+                let error = checked(locked.0, locked.1, allowed);
+                assert!(matches!(error, Err(TpmError::LockedOut { .. })), "{error:?}");
+            }
+        }
+        assert!(matches!(checked(1, 2, false), Err(TpmError::FinalTry)));
+        assert!(matches!(checked(0, 1, false), Err(TpmError::NoSpareTry { allowed: 1 })));
+        assert!(checked(1, 2, true).is_ok() && checked(0, 1, true).is_ok());
     }
 }

@@ -33,9 +33,11 @@ struct Known {
 
 type Mark = [u8; 32];
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Doubted {
     mark: Mark,
+    /// The TPM, by the name that it was reached by.
+    device: String,
     before: Lockout,
     at: Instant,
 }
@@ -80,9 +82,9 @@ impl Known {
         self.doubted.drain(..self.doubted.len().saturating_sub(MOST));
     }
 
-    /// One more is counted, of a PIN that is known: so it is none of those in doubt.
-    fn explain_one(&mut self) {
-        for doubted in &mut self.doubted {
+    /// One more is counted there, of a PIN that is known: so it is none of those in doubt.
+    fn explain_one(&mut self, device: &str) {
+        for doubted in self.doubted.iter_mut().filter(|doubted| doubted.device == device) {
             let counter = &mut doubted.before.counter;
             *counter = counter.map(|counter| counter.saturating_add(1));
         }
@@ -109,6 +111,7 @@ pub(super) struct MaySend<'a> {
 
 struct Checked {
     known: MutexGuard<'static, Known>,
+    device: String,
     before: Lockout,
 }
 
@@ -136,7 +139,8 @@ impl<'a> MaySend<'a> {
             (false, true) => WithoutNote::DeviceCounts,
             (false, false) => WithoutNote::MayNot,
         };
-        Ok(Self { pin, answer, checked: Some(Checked { known, before }), without_note })
+        let checked = Checked { known, device: config.device_path.clone(), before };
+        Ok(Self { pin, answer, checked: Some(checked), without_note })
     }
 
     /// It was taken before: that costs no try, however many are left.
@@ -191,13 +195,15 @@ impl<'a> MaySend<'a> {
         match (failed.meaning(), failed, self.checked) {
             (Some(Meaning::WrongAuth), Failed::Call(failure), checked) => {
                 let now = Lockout::read(context).ok();
-                let before = checked.as_ref().map(|checked| checked.before);
-                let mut known = checked.map_or_else(Known::lock, |checked| checked.known);
-                known.refuse(mark);
-                if before.zip(now).is_some_and(|(before, now)| now.has_one_more_than(before)) {
-                    known.explain_one();
+                match checked {
+                    Some(Checked { mut known, device, before }) => {
+                        known.refuse(mark);
+                        if now.is_some_and(|now| now.has_one_more_than(before)) {
+                            known.explain_one(&device);
+                        }
+                    }
+                    None => Known::lock().refuse(mark),
                 }
-                drop(known);
                 sending.refused();
                 let tries_left = now.and_then(Lockout::tries_left);
                 TpmError::WrongPin { tries_left, source: Box::new(failure) }.into()
@@ -208,9 +214,10 @@ impl<'a> MaySend<'a> {
                 let recovery_seconds = Lockout::read(context).ok().and_then(|now| now.interval);
                 TpmError::LockedOut { recovery_seconds, source: Some(Box::new(failure)) }.into()
             }
-            (_, failed, Some(mut checked)) if failed.may_have_been_counted() => {
-                let doubted = Doubted { mark, before: checked.before, at: Instant::now() };
-                checked.known.doubt(doubted);
+            (_, failed, Some(Checked { mut known, device, before }))
+                if failed.may_have_been_counted() =>
+            {
+                known.doubt(Doubted { mark, device, before, at: Instant::now() });
                 *doubt = Some(Doubt { sending, mark });
                 failed
             }
@@ -271,7 +278,12 @@ mod tests {
     #[test]
     fn a_lost_answer_is_settled_by_the_count_alone() {
         let count = |counter, interval| Lockout { counter, max_tries: Some(3), interval };
-        let doubted = |before| Doubted { mark: [0; 32], before, at: Instant::now() };
+        let doubted = |before| Doubted {
+            mark: [0; 32],
+            device: "tpm".into(),
+            before,
+            at: Instant::now(),
+        };
         let one = doubted(count(Some(1), Some(600)));
         assert!(one.is_cleared_by(count(Some(1), Some(600))));
         assert!(one.is_cleared_by(count(Some(0), Some(600))));
@@ -281,7 +293,7 @@ mod tests {
         // By then one may have been forgotten.
         assert!(!one.is_cleared_by(count(Some(1), None)));
         let long_ago = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        let late = Doubted { at: long_ago, ..one };
+        let late = Doubted { at: long_ago, ..one.clone() };
         assert!(!late.is_cleared_by(count(Some(1), Some(2))));
         assert!(late.is_cleared_by(count(Some(1), Some(600))));
         // Nothing is counted.
@@ -293,11 +305,15 @@ mod tests {
     fn what_another_pin_has_counted_leaves_no_right_one_in_doubt() {
         let count = |counter| Lockout { counter, max_tries: Some(9), interval: Some(600) };
         let mut known = Known { refused: Vec::new(), doubted: Vec::new() };
-        known.doubt(Doubted { mark: [0; 32], before: count(Some(1)), at: Instant::now() });
+        let (mark, device, before) = ([0; 32], "one".to_owned(), count(Some(1)));
+        known.doubt(Doubted { mark, device, before, at: Instant::now() });
         assert!(count(Some(2)).has_one_more_than(count(Some(1))));
         assert!(!count(Some(1)).has_one_more_than(count(Some(1))));
         assert!(!count(None).has_one_more_than(count(None)));
-        known.explain_one();
+        // Another TPM has a count of its own.
+        known.explain_one("another");
+        assert!(!known.doubted[0].is_cleared_by(count(Some(2))));
+        known.explain_one("one");
         assert!(known.doubted[0].is_cleared_by(count(Some(2))));
         // Both were counted.
         assert!(!known.doubted[0].is_cleared_by(count(Some(3))));

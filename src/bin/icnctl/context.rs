@@ -112,7 +112,7 @@ impl Context {
         let options = HomeOptions::new().with_config_file(&self.config_path).with_config(config);
         let options = options.allow_unpinned();
         let options = if self.retry_pin { options.retry_refused() } else { options };
-        let options = match state_directory() {
+        let options = match HomeOptions::state_directory_of_user() {
             Some(directory) => options.with_state_directory(directory),
             None => options,
         };
@@ -211,16 +211,6 @@ pub(crate) fn check_module(module: &Path) -> Result<(), CliError> {
         Some(_) => Ok(()),
         None => Err(CliError::ModuleNotUtf8 { path: module.to_owned() }),
     }
-}
-
-/// What the homes of this user share: by the XDG Base Directory Specification, which
-/// leaves relative paths aside. No home is made for a service that has none.
-pub(crate) fn state_directory() -> Option<PathBuf> {
-    let set =
-        |variable| std::env::var_os(variable).map(PathBuf::from).filter(|it| it.is_absolute());
-    let state = set("XDG_STATE_HOME");
-    let below_home = || Some(set("HOME").filter(|home| home.is_dir())?.join(".local/state"));
-    Some(state.or_else(below_home)?.join("icn-identity"))
 }
 
 /// Where the identity is if nobody says it.

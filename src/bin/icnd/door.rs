@@ -61,7 +61,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn open(&self) -> Result<Home, Error> {
         let options = HomeOptions::new().with_config_file(&self.config);
-        match state_directory() {
+        match HomeOptions::state_directory_of_user() {
             Some(directory) => options.with_state_directory(directory),
             None => options,
         }
@@ -73,15 +73,6 @@ impl Place {
     pub(crate) fn pin_state(&self) -> Option<PinState> {
         Some(self.open().ok()?.wants().ok()?.pin()?.pin_state())
     }
-}
-
-/// Where all homes of this user note which PINs a device has refused, as `icnctl` does.
-fn state_directory() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = set("XDG_STATE_HOME");
-    state
-        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
-        .map(|state| state.join("icn-identity"))
 }
 
 pub(crate) struct Door {

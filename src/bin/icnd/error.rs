@@ -37,12 +37,32 @@ pub(crate) enum StartError {
     System { what: &'static str, source: io::Error },
 }
 
-/// The library names its API where it can be told to send a PIN once more: for people it is the
-/// command line that does it.
+/// The library names its API, and for people it is the command line that does it.
+const IN_COMMANDS: [(&str, &str); 12] = [
+    ("(`HomeOptions::retry_refused`)", RETRY),
+    ("(`HomeOptions::retry_refused`, or another process)", RETRY),
+    (
+        "(a look at the TPM, which uses no PIN, says after how many seconds)",
+        "(after how many seconds is said, without a PIN, by `icnctl tpm check`)",
+    ),
+    (
+        "($XDG_STATE_HOME of a command, `HomeOptions::with_state_directory` of a program)",
+        "($XDG_STATE_HOME)",
+    ),
+    (" (of a program, `HomeOptions::with_state_directory`)", ""),
+    ("(`HomeOptions::with_state_directory`)", "($XDG_STATE_HOME)"),
+    ("tells the doctor:", "tells `icnctl backend doctor`:"),
+    ("the doctor's `TpmReport`", "what `icnctl backend doctor` says"),
+    ("`IdentityStore::reseal`", "`icnctl id reseal`"),
+    ("`IdentityStore::relocate`", "`icnctl id relocate`"),
+    ("`IdentityStore::adopt`", "`icnctl id init --key URI`"),
+    ("`IdentityStore::create`", "`icnctl id init`"),
+];
+
+const RETRY: &str = "(with `icnctl sign --retry-pin`, as the user of icnd)";
+
 fn by_command(help: &str) -> String {
-    let by = "with `icnctl sign --retry-pin`, as the user of icnd";
-    help.replace("(`HomeOptions::retry_refused`)", &format!("({by})"))
-        .replace("(`HomeOptions::retry_refused`, or another process)", &format!("({by})"))
+    IN_COMMANDS.iter().fold(help.to_owned(), |help, (api, command)| help.replace(api, command))
 }
 
 impl From<NotTaken> for StartError {
@@ -106,5 +126,62 @@ impl StartError {
         }
         // Nobody is left to be told that this failed.
         let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icn_identity::error::{DeviceError, KeystoreError, Pkcs11Error, TpmError};
+
+    use super::*;
+
+    fn no_note() -> Box<KeystoreError> {
+        KeystoreError::NotADirectory { path: "p".into() }.into()
+    }
+
+    fn of_devices() -> Vec<Error> {
+        let tpm = |error: TpmError| Error::from(DeviceError::from(error));
+        let token = |error: Pkcs11Error| Error::from(DeviceError::from(error));
+        let (t, repair) = ("t".to_owned(), "r".to_owned());
+        vec![
+            tpm(TpmError::FinalTry),
+            tpm(TpmError::PinInDoubt),
+            tpm(TpmError::NotConfiguredParent { configured: t.clone(), found: t.clone() }),
+            tpm(TpmError::ParentChanged { handle: 1, expected: t.clone(), found: t.clone() }),
+            tpm(TpmError::PolicyRefused { source: no_note() }),
+            token(Pkcs11Error::PinInDoubt { token: t.clone() }),
+            token(Pkcs11Error::PinNotNoted { token: t, repair, source: no_note() }),
+        ]
+    }
+
+    /// Whoever reads the journal of a service has commands, and no API.
+    #[test]
+    fn why_it_does_not_start_is_told_with_commands() {
+        for error in of_devices() {
+            let help = StartError::Identity(error).help().unwrap();
+            for api in ["HomeOptions", "IdentityStore", "TpmReport", "the doctor", "a look at"] {
+                assert!(!help.contains(api), "{api}: {help}");
+            }
+        }
+        let last = StartError::Identity(DeviceError::from(TpmError::FinalTry).into());
+        assert!(last.help().unwrap().contains("`icnctl tpm check`"), "{:?}", last.help());
+    }
+
+    /// What the library does not say any more is found here.
+    #[test]
+    fn each_phrase_that_is_told_by_a_command_is_one_of_the_library() {
+        let sources = [
+            include_str!("../../fault/tpm/help.rs"),
+            include_str!("../../fault/pkcs11/help.rs"),
+            include_str!("../../fault/keystore/help.rs"),
+            include_str!("../../keystore/refusals/device.rs"),
+        ];
+        let joined = |text: &str| -> String {
+            text.split("\\\n").map(str::trim_start).collect::<Vec<_>>().concat()
+        };
+        let texts: Vec<_> = sources.into_iter().map(joined).collect();
+        for (api, _) in IN_COMMANDS {
+            assert!(texts.iter().any(|text| text.contains(api)), "{api}");
+        }
     }
 }

@@ -94,6 +94,14 @@ impl TpmError {
                  [identity.tpm], or have the owner reset the count (`tpm2_dictionarylockout -c`), or \
                  wait: the TPM forgets wrong PINs one by one (a look at the TPM, which uses no PIN, says after how many seconds)"
             }
+            Self::NoSpareTry { allowed: 0 } => {
+                "have the owner allow more tries (`tpm2_dictionarylockout -s -n 10 -t 600 -l 86400`)"
+            }
+            Self::NoSpareTry { .. } => {
+                "have the owner allow more tries (`tpm2_dictionarylockout -s -n 10 -t 600 -l 86400`), \
+                 or make sure of the PIN and allow the last try with `allow_final_try = true` under \
+                 [identity.tpm]; waiting changes nothing"
+            }
             Self::LockedOut { .. } => {
                 "wait, with the machine running, or have the owner reset the count \
                  (`tpm2_dictionarylockout -c`); trying earlier changes nothing"

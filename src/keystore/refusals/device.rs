@@ -1,7 +1,6 @@
 //! What a PIN is tried at, and what all homes of a user know of that together.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::KeystoreError;
 use crate::fault::quoted;
-use crate::file;
+use crate::file::{self, Look};
 
 /// Whose PIN it is that is tried, by all that tells it from others.
 #[derive(Debug, Clone)]
@@ -170,12 +169,12 @@ impl TriedDevice {
     }
 
     /// Its directories among those of all devices: ours, and there. None where there is no
-    /// directory for them all and none can be made: each home goes by itself.
+    /// directory for them all, for certain, and none may be made: each home goes by itself.
     ///
     /// # Errors
     ///
-    /// If something is there that is no directory of ours: what is noted in it would be passed
-    /// over.
+    /// If something is there that is no directory of ours, or there may be something: what is
+    /// noted in it would be passed over.
     pub(super) fn shared(&self, state: Option<&Path>) -> Result<Shared, KeystoreError> {
         let serial = self.serial.as_deref();
         // The first one takes the notes.
@@ -191,6 +190,15 @@ impl TriedDevice {
         };
         let mut shared = Shared::default();
         let Some(state) = state else { return Ok(shared) };
+        let is_there = match Look::at(state) {
+            Look::There => true,
+            Look::Absent => false,
+            // A link: it can be moved away.
+            Look::Barred { at, problem } if at == state && matches!(file::is_link(state), Ok(true)) => {
+                return Err(in_the_way(state, problem));
+            }
+            Look::Barred { at, problem } => return Err(barred(state, &at, &problem)),
+        };
         for (kind, name) in names {
             // It may hold what no file name does.
             let name = hex::encode(&Sha256::digest(name.as_bytes()));
@@ -212,21 +220,38 @@ impl TriedDevice {
                 {
                     shared.noted.get_or_insert(directory);
                 }
-                Err(
-                    error @ (KeystoreError::Unsafe { .. } | KeystoreError::NotADirectory { .. }),
-                ) => return Err(unusable(state, &directory, error)),
-                Err(error) if fs::symlink_metadata(state).is_ok() => {
-                    return Err(unusable(state, &directory, error));
+                // Nobody else of this user can have made one there.
+                Err(KeystoreError::Io { source, .. })
+                    if !is_there && may_not_be_made(&source) && Look::at(state) == Look::Absent =>
+                {
+                    log::debug!("homes of one device do not wait for each other: {source}");
                 }
-                Err(error) => {
-                    log::debug!("homes of one device do not wait for each other: {error}");
-                }
+                Err(error) => return Err(unusable(state, &directory, error)),
             }
         }
         // In this order everywhere.
         shared.locked.sort();
         Ok(shared)
     }
+}
+
+/// By this user, here: not that it fails now.
+fn may_not_be_made(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Whether others have noted something there cannot be seen.
+fn barred(state: &Path, at: &Path, problem: &str) -> KeystoreError {
+    let problem = match at == state {
+        true => problem.to_owned(),
+        false => format!("{}: {problem}", quoted(at)),
+    };
+    let repair = "give this user a state directory that it can use: set $XDG_STATE_HOME to a \
+                  directory of its own (of a program, `HomeOptions::with_state_directory`); or, if \
+                  it has none, unset $XDG_STATE_HOME and $HOME: each home goes by itself then. \
+                  For a command by sudo, `sudo -H` sets $HOME"
+        .to_owned();
+    KeystoreError::Unsafe { path: state.to_owned(), problem, repair }
 }
 
 /// A directory in which homes share what they know is in the way of each of them, and the
@@ -238,14 +263,24 @@ fn unusable(state: &Path, directory: &Path, error: KeystoreError) -> KeystoreErr
         KeystoreError::Unsafe { ref repair, .. } if repair.contains("chmod") => return error,
         KeystoreError::Unsafe { problem, .. } => problem,
         KeystoreError::NotADirectory { .. } => "it is not a directory".to_owned(),
+        // There is advice for a disk that is full.
+        KeystoreError::Io { ref source, .. }
+            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
+            return error;
+        }
         KeystoreError::Io { source, .. } => source.to_string(),
         error => return error,
     };
-    let quoted = quoted(&path);
+    in_the_way(&path, problem)
+}
+
+fn in_the_way(path: &Path, problem: String) -> KeystoreError {
+    let quoted = quoted(path);
     let repair = format!(
         "move {quoted} away, or make it a directory of the user that runs this, with mode 0700; \
          or name another state directory ($XDG_STATE_HOME of a command, \
          `HomeOptions::with_state_directory` of a program)"
     );
-    KeystoreError::Unsafe { path, problem, repair }
+    KeystoreError::Unsafe { path: path.to_owned(), problem, repair }
 }

@@ -46,9 +46,16 @@ impl IdentityStore {
     }
 }
 
-/// The same of all parts of a home.
-pub(super) fn gather(home: &Path) -> Result<(), KeystoreError> {
-    PARTS.iter().try_for_each(|part| take_over(home, &home.join(part)))
+/// The same of all parts of a home. Gives those in which something stays, since it cannot be
+/// read or the home cannot be written to: it counts as it does in the home.
+pub(super) fn gather(home: &Path) -> Vec<Notes> {
+    let parts = PARTS.iter().map(|part| home.join(part));
+    let left = parts.filter(|part| {
+        take_over(home, part)
+            .inspect_err(|error| log::debug!("what is noted in {} stays: {error}", part.display()))
+            .is_err()
+    });
+    left.map(|part| Notes::of(&part)).collect()
 }
 
 fn take_over(home: &Path, part: &Path) -> Result<(), KeystoreError> {

@@ -15,12 +15,15 @@ use super::source::Mark;
 use super::tag::{Compared, Stretching};
 use crate::encoding::hex;
 use crate::error::KeystoreError;
+use crate::file;
 use crate::secret::{LockedText, NotNoted, Shown, TriedByAnother, TryNote};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {
     /// Where it is noted.
     notes: Vec<Notes>,
+    /// Where something is noted that is not changed but to be forgotten.
+    parts: Vec<Notes>,
     /// For what this process remembers.
     noted_at: Vec<PathBuf>,
     device: TriedDevice,
@@ -98,12 +101,14 @@ impl Noted {
 
     fn new(one: OneTry, source: Option<Source>, insisted: Option<Insisted>) -> Self {
         let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_vec());
+        let parts = one.parts().to_vec();
         let device = one.device().clone();
         let (doubted, withheld) = (Vec::new(), AtomicBool::new(false));
         let (directories, is_sent_alone) = (one.directories().to_vec(), Arc::default());
         let turn = Mutex::new(Some(one));
         Self {
             notes,
+            parts,
             noted_at,
             device,
             source,
@@ -158,9 +163,20 @@ impl Noted {
         Refusal { in_doubt: false, group: None, pin, ..self.doubt(source) }
     }
 
+    /// What homes share may have been removed under an identity that is open.
+    fn share_anew(&self) {
+        let Some((_home, shared)) = self.directories.split_last() else { return };
+        for directory in shared {
+            if let Err(error) = file::private_dir(directory) {
+                log::debug!("{} is not made anew: {error}", directory.display());
+            }
+        }
+    }
+
     /// In each file, in the place of what was noted of this try. It is well if that takes it
     /// which most share, the first one; of the reasons why not one that may pass is told first.
     fn put(&self, noted: &Refusal) -> Result<(), KeystoreError> {
+        self.share_anew();
         let put = self.notes.iter().map(|notes| {
             notes
                 .change(|kept| kept.put(&self.device, noted))
@@ -197,7 +213,8 @@ impl Noted {
     fn forget(&self, which: impl Fn(&Refusal) -> bool) {
         self.pass_over(&which);
         let which = |known: &Refusal| which(known) && self.is_of_this(known);
-        let kept: Vec<_> = self.notes.iter().filter_map(|notes| notes.read().ok()).collect();
+        let all = || self.notes.iter().chain(&self.parts);
+        let kept: Vec<_> = all().filter_map(|notes| notes.read().ok()).collect();
         // How many copies of each there are, and how many are gone now or were before.
         let mut copies = BTreeMap::new();
         for noted in kept.iter().flat_map(|kept| &kept.refused).filter(|noted| which(noted)) {
@@ -208,7 +225,7 @@ impl Noted {
         }
         let is_left =
             |id: &String| copies.get(id).is_some_and(|(all, gone)| gone < all) && !id.is_empty();
-        for notes in &self.notes {
+        for notes in all() {
             // Whoever had a PIN tried in spite of it has done so.
             if self.insisted.is_some() {
                 report(notes.remove_if_unreadable());
@@ -305,6 +322,7 @@ fn new_id() -> String {
 
 impl TryNote for Noted {
     fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother> {
+        self.share_anew();
         Ok(Box::new(Alone::begin(&self.directories, &self.is_sent_alone)?))
     }
 

@@ -65,6 +65,8 @@ pub(super) struct OneTry {
     device: TriedDevice,
     /// Where it is noted: each is looked at, and each is written.
     notes: Vec<Notes>,
+    /// In parts of the home, which take no new ones.
+    parts: Vec<Notes>,
     /// Their directories, each by its one name.
     noted_at: Vec<PathBuf>,
     /// Each directory that is locked, in the order in which that is done everywhere.
@@ -117,11 +119,12 @@ impl OneTry {
         };
         let locks = directories.iter().map(lock).collect::<Result<Vec<_>, _>>();
         let locks = locks.map_err(being_tried)?;
-        home::gather(&home)?;
+        let parts = home::gather(&home);
         let noted: Vec<_> = shared.noted.as_deref().into_iter().chain([home.as_path()]).collect();
         Ok(Self {
             device: device.clone(),
             notes: noted.iter().copied().map(Notes::of).collect(),
+            parts,
             noted_at: noted.into_iter().map(one_name).collect(),
             directories,
             locks,
@@ -142,6 +145,10 @@ impl OneTry {
         &self.notes
     }
 
+    pub(super) fn parts(&self) -> &[Notes] {
+        &self.parts
+    }
+
     pub(super) fn directories(&self) -> &[PathBuf] {
         &self.directories
     }
@@ -158,7 +165,7 @@ impl OneTry {
     /// If a file cannot be read, or is not understood.
     pub(super) fn known(&self) -> Result<Known, KeystoreError> {
         let (mut noted, mut forgotten) = (Vec::new(), BTreeSet::new());
-        for notes in &self.notes {
+        for notes in self.notes.iter().chain(&self.parts) {
             let kept = notes.read()?;
             noted.extend(kept.refused.into_iter().map(|refusal| (refusal, notes.path())));
             forgotten.extend(kept.forgotten);

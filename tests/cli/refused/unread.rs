@@ -81,3 +81,31 @@ fn a_byte_order_mark_before_a_note_is_no_part_of_it() {
     let ran = token.signs_with(PIN);
     assert!(ran.code == 1 && ran.err.contains("UTF-16, not UTF-8"), "{}", ran.err);
 }
+
+/// Of a move that was cut off: the same as in the home, by either way.
+#[test]
+fn a_note_in_a_part_of_the_home_that_is_none_is_in_the_way_until_somebody_insists() {
+    type Put = fn(&Path);
+    let cases: [Put; 3] = [
+        |note| write_private(note, ""),
+        |note| write_private(note, "[{]"),
+        |note| std::os::unix::fs::symlink("/nowhere", note).unwrap(),
+    ];
+    for part in ["migration", "previous"] {
+        for put in cases {
+            let token = Token::new("");
+            fs::create_dir(token.home.path(part)).unwrap();
+            token.home.chmod(part, 0o700);
+            let note = token.home.path(part).join("refused.json");
+            put(&note);
+            let file = token.file("right", PIN);
+            let ran = token.with_file(&file, &[]);
+            assert_eq!((ran.code, token.sent()), (1, 0), "{part}: {}", ran.err);
+            assert!(ran.err.contains(note.to_str().unwrap()), "{}", ran.err);
+            let ran = token.with_file(&file, &["--retry-pin"]);
+            assert_eq!(ran.code, 0, "{part}: {}", ran.err);
+            assert!(note.symlink_metadata().is_err(), "{part}");
+            assert_eq!(token.with_file(&file, &[]).code, 0, "{part}");
+        }
+    }
+}

@@ -141,6 +141,29 @@ fn a_check_of_a_locked_tpm_says_that_the_identity_does_not_open() {
     }
 }
 
+/// Not a TPM that frees itself: a supervisor that starts a service again does so in vain.
+#[test]
+fn a_tpm_that_allows_one_wrong_pin_ends_with_77_since_waiting_changes_nothing() {
+    for algorithm in BOTH {
+        let node = Node::with_identity(algorithm, &[]);
+        let file = node.pin_file(PIN);
+        let sign = [&file[0], &file[1], "sign"];
+        node.tpm.set_dictionary_attack(1, 777, 1000);
+        let said = ["is locked by the first wrong PIN; the PIN was not sent", "-s -n 10"];
+        for _ in 0..2 {
+            let ran = node.ends(77, 0, &sign, &said);
+            assert!(ran.err.contains("waiting changes nothing"), "{}", ran.err);
+        }
+        node.ends(77, 0, &["sign"], &said);
+        // As the advice says.
+        node.tpm.set_dictionary_attack(10, 600, 86400);
+        node.ok(&sign);
+        node.tpm.set_dictionary_attack(1, 777, 1000);
+        node.set("allow_final_try", "true");
+        node.ok(&sign);
+    }
+}
+
 /// Not even a right one: the TPM is not asked to open anything.
 #[test]
 fn what_spends_no_try_sends_no_pin() {
@@ -151,7 +174,7 @@ fn what_spends_no_try_sends_no_pin() {
         node.tpm.set_dictionary_attack(1, 777, 1000);
         node.ok(&["id", "show"]);
         node.ok(&["tpm", "check"]);
-        node.fails(&["sign"], &["the PIN was not sent"]);
+        node.ends(77, 0, &["sign"], &["the PIN was not sent"]);
         for command in ["StartAuthSession", "PolicyAuthValue", "Unseal", "Sign"] {
             assert!(!wire.names().iter().any(|name| name == command), "{:?}", wire.names());
         }

@@ -83,6 +83,29 @@ fn two_homes_on_one_tpm_spend_a_try_each_and_leave_the_last() {
     assert_eq!(quick::lockout_counter(&node.tpm), 2);
 }
 
+/// One try is left, which passes with time; that this PIN is wrong does not.
+#[test]
+fn a_pin_that_was_refused_ends_with_77_each_time_whatever_the_tpm_has_counted() {
+    for algorithm in BOTH {
+        let node = Node::with_identity(algorithm, &[]);
+        node.tpm.set_dictionary_attack(3, 777, 1000);
+        let file = node.pin_file(WRONG);
+        let sign = [&file[0], &file[1], "sign"];
+        node.ends(77, 1, &sign, &["tried once"]);
+        let other = node.tpm.other_program();
+        for counted in [2, 3] {
+            other();
+            assert_eq!(quick::lockout_counter(&node.tpm), counted);
+            for _ in 0..2 {
+                node.ends(77, 0, &sign, &["was not sent again"]);
+            }
+        }
+        // Another one may be right.
+        node.pin_file(PIN);
+        node.fails(&sign, &["the TPM is locked"]);
+    }
+}
+
 /// Another program has spent all tries. Nothing is wrong with the PIN, and when the TPM
 /// has opened by itself, it is taken without a word from anybody.
 #[test]

@@ -7,8 +7,9 @@ use icn_identity::Error;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, ConfigError, Explained, ExplainedTable, PcrPolicy};
 use icn_identity::error::{DeviceError, KeystoreError, in_full};
+use icn_identity::home::HomeOptions;
 
-use crate::context::{Context, state_directory};
+use crate::context::Context;
 use crate::error::{Asking, CliError};
 use crate::standard;
 
@@ -77,8 +78,8 @@ pub(super) fn check(context: &Context, given: Given) -> Result<Checked, CliError
             &context.config_path,
             if given.config { "--config" } else { "in the home" },
         ),
-        state: state_directory().map(|directory| {
-            let is_set = std::env::var_os("XDG_STATE_HOME").is_some_and(|it| !it.is_empty());
+        state: HomeOptions::state_directory_of_user().map(|directory| {
+            let is_set = std::env::var_os("XDG_STATE_HOME").is_some_and(|it| Path::new(&it).is_absolute());
             Place::new(&directory, if is_set { "$XDG_STATE_HOME" } else { "$HOME" })
         }),
         audit: Place::new(&context.audit_path(), audit_from(context)),

@@ -239,6 +239,7 @@ fn of_tpms() {
             (E::PinUnusable { reason: "r" }, K::CredentialMissing),
             (E::NoMemory { log_n: 17 }, K::Busy),
             (E::FinalTry, K::LockedOut),
+            (E::NoSpareTry { allowed: 1 }, K::LockedOut),
             (E::PinNotNoted { repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { repair: t(), source: boxed() }, K::Io),
             (E::LockedOut { recovery_seconds: None, source: None }, K::LockedOut),

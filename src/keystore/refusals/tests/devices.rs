@@ -192,8 +192,8 @@ fn a_directory_of_a_device_that_is_not_safe_is_named_and_nothing_is_sent() {
     };
     assert!(error.to_string().contains(shared.to_str().unwrap()), "{error}");
     assert!(error.help().unwrap().contains("chmod"), "{error:?}");
-    // Where none can be made, each home goes by itself.
-    let in_a_file = one.store.clone().with_state_directory(Some(one.source.join("state")));
-    let alone = Device { store: in_a_file, ..Device::new() };
+    // Where there is none and nobody can make one, each home goes by itself.
+    let nowhere = one.store.clone().with_state_directory(Some("/sys/state/icn-identity".into()));
+    let alone = Device { store: nowhere, ..Device::new() };
     assert!(!sends(&alone, &token, "wrong", &Err(())));
 }

@@ -123,6 +123,43 @@ fn a_state_directory_that_is_there_and_cannot_be_used_is_named_and_nothing_is_se
     }
 }
 
+/// It may hold what another home has noted.
+#[test]
+fn a_state_directory_that_cannot_be_looked_for_is_named_and_nothing_is_sent() {
+    let (one, _other, token) = two_homes(PinOwner::Token);
+    let beside = |name: &str| one.source.with_file_name(name);
+    fs::write(beside("file"), "").unwrap();
+    std::os::unix::fs::symlink("nowhere", beside("dangling")).unwrap();
+    std::os::unix::fs::symlink("loop", beside("loop")).unwrap();
+    for (state, said) in [
+        ("file/icn-identity", "not a directory"),
+        ("file/a/b/icn-identity", "not a directory"),
+        ("dangling/icn-identity", "leads nowhere"),
+        ("dangling/a/b/icn-identity", "leads nowhere"),
+        ("loop/icn-identity", "symbolic links"),
+    ] {
+        let state = beside(state);
+        let store = one.store.clone().with_state_directory(Some(state.clone()));
+        let device = Device { store, source: one.source.clone(), ..Device::new() };
+        for again in [false, true] {
+            let refused = device.attempt(again, Ok(()));
+            let Err(Error::Keystore(error @ KeystoreError::Unsafe { .. })) = refused else {
+                panic!("{refused:?}")
+            };
+            let text = error.to_string();
+            assert!(text.contains(state.to_str().unwrap()) && text.contains(said), "{text}");
+            assert!(error.help().unwrap().contains("XDG_STATE_HOME"), "{error:?}");
+        }
+        assert_eq!(device.sent(), 0);
+        assert!(!beside("nowhere").exists());
+    }
+    // What is only missing is made, at the end of whatever links.
+    std::os::unix::fs::symlink(one.source.parent().unwrap(), beside("link")).unwrap();
+    let store = one.store.clone().with_state_directory(Some(beside("link/new/icn-identity")));
+    let shared = token.shared(store.state_directory()).unwrap();
+    assert!(shared.noted.unwrap().is_dir() && beside("new/icn-identity").is_dir());
+}
+
 /// Another home would send it again.
 #[test]
 fn what_the_state_directory_does_not_take_is_as_what_cannot_be_noted() {
@@ -191,6 +228,62 @@ fn what_is_noted_in_a_part_of_a_home_counts_in_all_of_it_and_outlives_the_part()
             assert!(matches!(of_part.keep_refusals(), Err(KeystoreError::Refusals { .. })));
             tried(&device.store, Ok(())).unwrap_err();
             assert_eq!(device.sent(), 1, "{part}");
+        }
+    }
+}
+
+/// It stays there, and counts as if it were noted in the home.
+#[test]
+fn what_a_home_that_takes_no_note_has_in_its_parts_is_read_there() {
+    for part in [names::STAGING, names::OLD] {
+        let device = Device::new();
+        let of_part = device.store.home().join(part);
+        let noted = {
+            device.attempt(false, Err(wrong())).unwrap_err();
+            let noted = fs::read(device.note()).unwrap();
+            fs::remove_file(device.note()).unwrap();
+            fs::remove_file(device.store.home().join(".refused.lock")).unwrap();
+            forget_here(&device);
+            noted
+        };
+        file::private_dir(&of_part).unwrap();
+        file::write(&of_part.join(names::REFUSED), &noted).unwrap();
+        cannot_be_noted(&device);
+        let place = Place::File(device.source.clone());
+        let sends = |pin: &'static str| {
+            device.store.try_once(&token(), &place, false, || Ok(pin.into()), |pin| {
+                pin.answer().sending(WithoutNote::MayBeSent).unwrap().accepted();
+                Ok(())
+            })
+        };
+        assert!(refused_before(&sends("wrong")), "{part}");
+        // Only that one.
+        sends("right").unwrap();
+    }
+}
+
+/// Whoever says that his PIN is right has what is in its way taken away, as in the home.
+#[test]
+fn what_is_not_understood_in_a_part_of_a_home_is_in_the_way_until_somebody_insists() {
+    for part in [names::STAGING, names::OLD] {
+        let device = Device::new();
+        let of_part = device.store.home().join(part);
+        file::private_dir(&of_part).unwrap();
+        let note = of_part.join(names::REFUSED);
+        for again in [1, 2] {
+            file::write(&note, b"cut").unwrap();
+            let refused = device.attempt(false, Ok(()));
+            assert!(
+                matches!(&refused, Err(Error::Keystore(KeystoreError::Refusals { path, .. })) if *path == note),
+                "{refused:?}"
+            );
+            // A PIN that is refused leaves it there.
+            device.attempt(true, Err(wrong())).unwrap_err();
+            assert!(note.exists());
+            device.attempt(true, Ok(())).unwrap();
+            assert!(!note.exists(), "{part}");
+            device.attempt(false, Ok(())).unwrap();
+            assert_eq!(device.sent(), 3 * again);
         }
     }
 }
