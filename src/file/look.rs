@@ -18,8 +18,9 @@ pub(crate) enum Look {
 impl Look {
     /// As the system goes, from the root on.
     pub(crate) fn at(path: &Path) -> Self {
-        let barred = |at: &Path, problem: &str| {
-            Self::Barred { at: at.to_owned(), problem: problem.to_owned() }
+        let barred = |at: &Path, problem: &str| Self::Barred {
+            at: at.to_owned(),
+            problem: problem.to_owned(),
         };
         let path = match std::path::absolute(path) {
             Ok(path) => path,

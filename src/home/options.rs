@@ -85,7 +85,8 @@ impl HomeOptions {
     /// no home: `$HOME` is not there, or is a device (`/dev/null`); none is made.
     #[must_use]
     pub fn state_directory_of_user() -> Option<PathBuf> {
-        let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let set =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let has_home = |home: &PathBuf| match Look::at(home) {
             Look::There => fs::metadata(home).is_ok_and(|it| !it.file_type().is_char_device()),
             Look::Absent => false,

@@ -121,6 +121,15 @@ impl Home {
         })
     }
 
+    /// What is noted in the directories of the migration and is not understood is in the way of
+    /// their removal, unless somebody insists.
+    pub(crate) fn forget_unreadable_refusals(&self) -> Result<(), Error> {
+        if self.retry_refused {
+            self.store.forget_unreadable_refusals()?;
+        }
+        Ok(())
+    }
+
     /// Removes the files of an identity, the one that holds its secrets first, and then
     /// the directory if nothing else is in it.
     pub(crate) fn remove_files_of(store: &IdentityStore) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use crate::home::Home;
 pub(super) fn take_back(home: &Home) -> Result<(), Error> {
     let store = home.store();
     let _locks = store.locks_of_both()?;
+    home.forget_unreadable_refusals()?;
     Home::remove_files_of(&store.staging())?;
     Ok(store.remove_journal()?)
 }

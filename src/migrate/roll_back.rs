@@ -133,6 +133,7 @@ impl Migration {
         }
         // Where the journal is lost as well, what is left tells how far this was: last of all the
         // configuration of the new one, which says what it was.
+        home.forget_unreadable_refusals()?;
         Home::remove_all_but_config(&staging)?;
         Home::remove_files_of(&store.old())?;
         Home::remove_files_of(&staging)?;

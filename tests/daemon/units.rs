@@ -91,7 +91,8 @@ fn the_services_send_no_pin_twice_and_lock_their_memory() {
         let state = "/var/lib/icnd/.local/state";
         assert_eq!(values("Environment="), [format!("XDG_STATE_HOME={state}")], "{unit}");
         let may_write = |directory: &String| {
-            !directory.contains('%') && Path::new(state).starts_with(format!("/var/lib/{directory}"))
+            !directory.contains('%')
+                && Path::new(state).starts_with(format!("/var/lib/{directory}"))
         };
         assert!(values("StateDirectory=").iter().any(may_write), "{unit}");
     }

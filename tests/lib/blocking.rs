@@ -55,7 +55,7 @@ const FUNCTIONS: [(&str, &str); 40] = [
     ("ExternalSigner", "sign"),
     ("HandingOver", "to"),
     ("Header", "check_passphrase"),
-    ("HomeOptions", "open"),
+    ("HomeOptions", "open state_directory_of_user"),
     ("IdentityBundle", "issue issue_for sign sign_for renew renew_at renew_if_due"),
     ("IdentityBundle", "renew_all_instances join_epoch renew_as_own_instance take_over_renewed"),
     ("IdentityBundle", "bind_tls_key"),

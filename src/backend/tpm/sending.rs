@@ -278,12 +278,8 @@ mod tests {
     #[test]
     fn a_lost_answer_is_settled_by_the_count_alone() {
         let count = |counter, interval| Lockout { counter, max_tries: Some(3), interval };
-        let doubted = |before| Doubted {
-            mark: [0; 32],
-            device: "tpm".into(),
-            before,
-            at: Instant::now(),
-        };
+        let doubted =
+            |before| Doubted { mark: [0; 32], device: "tpm".into(), before, at: Instant::now() };
         let one = doubted(count(Some(1), Some(600)));
         assert!(one.is_cleared_by(count(Some(1), Some(600))));
         assert!(one.is_cleared_by(count(Some(0), Some(600))));

@@ -194,7 +194,9 @@ impl TriedDevice {
             Look::There => true,
             Look::Absent => false,
             // A link: it can be moved away.
-            Look::Barred { at, problem } if at == state && matches!(file::is_link(state), Ok(true)) => {
+            Look::Barred { at, problem }
+                if at == state && matches!(file::is_link(state), Ok(true)) =>
+            {
                 return Err(in_the_way(state, problem));
             }
             Look::Barred { at, problem } => return Err(barred(state, &at, &problem)),

@@ -44,6 +44,21 @@ impl IdentityStore {
         let home = of(self.home());
         if home == self.home() { Ok(()) } else { take_over(&home, self.home()) }
     }
+
+    /// Removes what is noted in the parts of this home and not understood: somebody has said
+    /// that a PIN is to be tried in spite of it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub(crate) fn forget_unreadable_refusals(&self) -> Result<(), KeystoreError> {
+        for part in PARTS.map(|part| self.home().join(part)) {
+            if is_part(&part)? {
+                Notes::of(&part).remove_if_unreadable()?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The same of all parts of a home. Gives those in which something stays, since it cannot be
@@ -59,9 +74,10 @@ pub(super) fn gather(home: &Path) -> Vec<Notes> {
 }
 
 fn take_over(home: &Path, part: &Path) -> Result<(), KeystoreError> {
-    // No link is followed: what it leads to is another one's.
-    if file::is_link(part)? || !part.is_dir() {
-        return Ok(());
-    }
-    Notes::of(home).take_over(&Notes::of(part))
+    if is_part(part)? { Notes::of(home).take_over(&Notes::of(part)) } else { Ok(()) }
+}
+
+/// No link is followed: what it leads to is another one's.
+fn is_part(directory: &Path) -> Result<bool, KeystoreError> {
+    Ok(!file::is_link(directory)? && directory.is_dir())
 }

@@ -85,6 +85,45 @@ fn a_pin_that_was_refused_in_a_move_is_not_sent_again_however_that_is_given_up()
     }
 }
 
+/// The way out that is told is one, by whatever way the move goes on.
+#[test]
+fn a_note_of_a_move_that_is_not_understood_is_in_the_way_until_somebody_insists() {
+    type Put = fn(&std::path::Path);
+    let puts: [Put; 2] = [
+        |note| write_private(note, "cut"),
+        |note| std::os::unix::fs::symlink("/nowhere", note).unwrap(),
+    ];
+    for put in puts {
+        for way in [&["--roll-back"][..], &[], &["--finish", "--yes"]] {
+            let hsm = SoftHsm::with_token(TOKEN);
+            let (home, _, moves) = begun(&hsm);
+            refused(&home, &moves);
+            let right = text(&home, "pin");
+            let way = [way, &["--to-pin-file", &right]].concat();
+            let note = if way[0] == "--finish" {
+                migrates(&home, &["--to-pin-file", &right]);
+                home.path("previous/refused.json")
+            } else {
+                home.path("migration/refused.json")
+            };
+            put(&note);
+            let ran = migrate(&home, &way);
+            assert_eq!(ran.code, 1, "{way:?}: {}", ran.err);
+            let told = [note.to_str().unwrap(), "which PINs were refused", "--retry-pin", "rm "];
+            // That the one that stays does not open has advice of its own.
+            let told = if way[0] == "--finish" { &told[..2] } else { &told[..] };
+            for text in told {
+                assert!(ran.err.contains(text), "{way:?}: no {text}: {}", ran.err);
+            }
+            migrates(&home, &[&["--retry-pin"], &way[..]].concat());
+            assert!(note.symlink_metadata().is_err(), "{way:?}");
+            let with = if way[0] == "--roll-back" { "--passphrase-file" } else { "--pin-file" };
+            let secret = if way[0] == "--roll-back" { text(&home, "passphrase") } else { right };
+            home.ok(&[with, &secret, "sign"], b"hello");
+        }
+    }
+}
+
 /// The old one of a move that is kept, which is gone once it is ended or undone; and its PIN
 /// is asked for in the same home before and after.
 #[test]

@@ -79,7 +79,8 @@ pub(super) fn check(context: &Context, given: Given) -> Result<Checked, CliError
             if given.config { "--config" } else { "in the home" },
         ),
         state: HomeOptions::state_directory_of_user().map(|directory| {
-            let is_set = std::env::var_os("XDG_STATE_HOME").is_some_and(|it| Path::new(&it).is_absolute());
+            let is_set =
+                std::env::var_os("XDG_STATE_HOME").is_some_and(|it| Path::new(&it).is_absolute());
             Place::new(&directory, if is_set { "$XDG_STATE_HOME" } else { "$HOME" })
         }),
         audit: Place::new(&context.audit_path(), audit_from(context)),

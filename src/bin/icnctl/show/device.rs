@@ -81,7 +81,9 @@ impl Device {
             TpmError::PcrMismatch { .. } | TpmError::PolicyRefused { .. } => {
                 Self::Closed { reason, is_locked: false }
             }
-            TpmError::LockedOut { .. } | TpmError::NoSpareTry { .. } => Self::Closed { reason, is_locked: true },
+            TpmError::LockedOut { .. } | TpmError::NoSpareTry { .. } => {
+                Self::Closed { reason, is_locked: true }
+            }
             TpmError::Damaged { .. }
             | TpmError::ForeignPolicy { .. }
             | TpmError::Attributes { .. } => Self::Wrong(reason),

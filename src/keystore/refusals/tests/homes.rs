@@ -251,10 +251,16 @@ fn what_a_home_that_takes_no_note_has_in_its_parts_is_read_there() {
         cannot_be_noted(&device);
         let place = Place::File(device.source.clone());
         let sends = |pin: &'static str| {
-            device.store.try_once(&token(), &place, false, || Ok(pin.into()), |pin| {
-                pin.answer().sending(WithoutNote::MayBeSent).unwrap().accepted();
-                Ok(())
-            })
+            device.store.try_once(
+                &token(),
+                &place,
+                false,
+                || Ok(pin.into()),
+                |pin| {
+                    pin.answer().sending(WithoutNote::MayBeSent).unwrap().accepted();
+                    Ok(())
+                },
+            )
         };
         assert!(refused_before(&sends("wrong")), "{part}");
         // Only that one.
