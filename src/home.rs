@@ -34,6 +34,7 @@ mod locked;
 mod options;
 mod pins;
 mod removal;
+mod renamed;
 mod shown;
 mod source;
 mod staged;

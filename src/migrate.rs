@@ -28,6 +28,7 @@ mod plan;
 mod planned;
 mod prove;
 mod recover;
+mod renamed;
 mod request;
 mod roll_back;
 mod run;

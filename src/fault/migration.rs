@@ -122,6 +122,8 @@ pub enum MigrationError {
         missing: PathBuf,
         /// Whose it is.
         did: Option<Did>,
+        /// Where its key is.
+        backend: BackendKind,
     },
     /// The old identity was kept whole, and is not there any more, or only in part.
     #[error(

@@ -333,6 +333,11 @@ impl<'h> Ready<'h> {
         self.change(|located, credentials| located.prepare_relocation(credentials))
     }
 
+    /// The same of the old identity of a migration, by whoever goes on with that.
+    pub(crate) fn relocate_in_move(self) -> Result<Header, Error> {
+        self.change(|located, credentials| located.prepare_relocation_of_move(credentials))
+    }
+
     /// **Blocks** on device, scrypt and files. Seals its keys to the TPM anew, under
     /// the policy that is configured: for the present PCR values, and those given as
     /// well. Make a new backup afterwards: an older one wants the PCR values and the PIN

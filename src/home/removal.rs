@@ -80,6 +80,19 @@ pub(crate) struct OnToken {
     pub(crate) before: Option<KeyLeft>,
 }
 
+impl OnToken {
+    /// On the same token, which has another label now.
+    pub(crate) fn on_renamed(self, now: &Pkcs11Locator) -> Self {
+        let Self { by, mut at, before } = self;
+        at.token.clone_from(&now.token);
+        let by = match by {
+            By::Noted(names) => By::Noted(names.on_token(&now.token, &now.serial)),
+            By::Header => By::Header,
+        };
+        Self { by, at, before }
+    }
+}
+
 enum By {
     /// Of these names.
     Noted(ObjectNames),

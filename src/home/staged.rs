@@ -105,7 +105,7 @@ impl Home {
             false => self.store.header_alone()?,
         };
         let Some(header) = header else { return Ok(false) };
-        let Some(locator) = header.locator() else { return Ok(false) };
+        let Some(locator) = self.moved.as_ref().or(header.locator()) else { return Ok(false) };
         let backend = self.backend()?;
         let kind = BackendKind::Pkcs11;
         let pkcs11 = backend.as_pkcs11().ok_or(DeviceError::ForeignLocator { backend: kind })?;
@@ -113,7 +113,10 @@ impl Home {
         let source = source(&wants);
         self.ask(&wants, source)?.send(|credentials| {
             if checked {
-                let located = self.store.locate(backend, self.pinned()?)?;
+                let located = match &self.moved {
+                    Some(at) => self.store.locate_at(backend, at, self.pinned()?)?,
+                    None => self.store.locate(backend, self.pinned()?)?,
+                };
                 return located.open_without_renewal(credentials).map(|_| true);
             }
             let token = pkcs11.log_in(credentials)?;

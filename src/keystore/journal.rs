@@ -73,6 +73,9 @@ pub(crate) struct Journal {
     /// Of the new one, if it is on a token: from before it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new_key: Option<TokenKey>,
+    /// Labels that its token had before: it was renamed since the move was begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) new_token_before: Vec<String>,
     /// By which its token is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new_module: Option<PathBuf>,
@@ -148,6 +151,7 @@ impl Journal {
             begun_in,
             old_key: None,
             new_key: None,
+            new_token_before: Vec::new(),
             new_module: None,
             may_be: None,
             algorithm,
@@ -301,8 +305,8 @@ pub(crate) fn check_old_is_whole(home: &Path, journal: &Journal) -> Result<(), K
     for name in [names::HEADER, names::PAYLOAD] {
         let missing = home.join(name);
         if !file::is_there(&missing)? {
-            let did = journal.from.did.clone();
-            return Err(MigrationError::NotWhole { missing, did }.into());
+            let Side { backend, did } = journal.from.clone();
+            return Err(MigrationError::NotWhole { missing, did, backend }.into());
         }
     }
     Ok(())

@@ -57,6 +57,14 @@ impl Located<'_> {
     /// As [`IdentityStore::relocate`].
     pub fn prepare_relocation(self, credentials: &Credentials) -> Result<Change, Error> {
         self.store.check_unmoved(During::Switched)?;
+        self.prepare_relocation_of_move(credentials)
+    }
+
+    /// The same of the old identity of a migration, by whoever goes on with that.
+    pub(crate) fn prepare_relocation_of_move(
+        self,
+        credentials: &Credentials,
+    ) -> Result<Change, Error> {
         let mut session = self.session(credentials)?;
         // What it shows is not what it was known to show: that is to be known, too.
         let shows_less = session.recorded.is_shown() && !session.place.is_shown();

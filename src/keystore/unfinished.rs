@@ -167,6 +167,13 @@ impl IdentityStore {
         Ok(self.read_unfinished()?.device)
     }
 
+    /// The token that they are on has another label now.
+    pub(crate) fn rename_noted_token(&self, label: &str) -> Result<(), KeystoreError> {
+        let mut left = self.read_unfinished()?;
+        left.device = left.device.map(|names| names.on_token(label, &names.serial));
+        self.write_unfinished(&left)
+    }
+
     /// They are gone.
     pub(crate) fn forget_objects(&self) -> Result<(), KeystoreError> {
         let mut left = self.read_unfinished()?;

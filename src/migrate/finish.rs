@@ -269,6 +269,8 @@ fn look(
 
 #[cfg(feature = "pkcs11")]
 fn destroy_key(old: &Home, checked: bool, operator: &mut dyn Operator) -> Result<(), Error> {
+    let moved = old.by_serial();
+    let old = moved.as_ref().unwrap_or(old);
     old.destroy_key(checked, |wants| operator.old_credential(wants)).map(drop)
 }
 

@@ -177,7 +177,12 @@ pub(super) fn wants_passphrase(home: &Home, request: &MigrationRequest) -> Resul
     match made {
         Some(header) => Ok(matches!(header.storage(), Storage::Passphrase {})),
         None => {
-            let wants = home.staging(Some(request.to.clone()))?.wants_for_new()?;
+            let staged = home.store().staging();
+            // What was begun is made anew by its own configuration.
+            let is_begun =
+                staged.noted_objects()?.is_some() && home.store().staged_config()?.is_some();
+            let new = home.staging((!is_begun).then(|| request.to.clone()))?;
+            let wants = new.by_serial().unwrap_or(new).wants_for_new()?;
             Ok(wants.passphrase().is_some())
         }
     }

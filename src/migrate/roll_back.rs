@@ -1,18 +1,24 @@
 //! A migration undone.
 
+mod before;
+mod key;
+
 use std::path::PathBuf;
 
+pub(super) use self::before::under_way;
+use self::before::{look, to_undo};
+pub(super) use self::key::{check_begun, stays};
+use self::key::{is_lost, key_in_use, key_now, new_key_of, new_lost, where_it_is};
 use super::Migration;
 use super::epoch;
 use super::operator::Operator;
 use super::statement;
 use super::stay::{self, Stays};
-use crate::backend::BackendKind;
 use crate::did::Did;
 use crate::error::{Error, MigrationError, WaysOut};
-use crate::file::{self, Lock, names};
+use crate::file::{self, Lock};
 use crate::home::{Home, KeyLeft, OnToken};
-use crate::keystore::{IdentityStore, Journal, MigrationState, check_side};
+use crate::keystore::{Journal, MigrationState, check_side};
 
 /// A migration that was undone.
 #[derive(Debug)]
@@ -115,8 +121,11 @@ impl Migration {
             statement::leave(store, &journal)?;
         }
         // The header names it where the note of its making is lost.
-        let key = new_key_of(home, !journal.key_removed)?;
-        let is_lost = new.is_lost || (key.is_none() && is_key_lost(store, &journal)?);
+        let mut key = new_key_of(home, !journal.key_removed)?;
+        if new_key == KeyOnToken::Destroy {
+            key = key.map(where_it_is);
+        }
+        let is_lost = new.is_lost || (key.is_none() && is_lost(store, &journal)?);
         if is_lost && new_key == KeyOnToken::Destroy {
             return Err(new_lost(store, &journal));
         }
@@ -212,92 +221,6 @@ impl Migration {
     }
 }
 
-/// Of the new identity, before anything is changed.
-struct New {
-    key: Option<OnToken>,
-    /// It may be on its token, and nothing is left by which it could be removed.
-    is_lost: bool,
-}
-
-/// That all is what the journal says, and what is to be destroyed is nobody else's.
-fn look(home: &Home, journal: &Journal, new_key: KeyOnToken) -> Result<New, Error> {
-    let store = home.store();
-    // First, as through a link the files of another one would be looked at.
-    stay::check_places(store, journal)?;
-    store.check_old_is_whole(journal)?;
-    check_before(store, journal)?;
-    let key = key_now(home, journal)?;
-    let is_lost = key.is_none() && is_key_lost(store, journal)?;
-    if new_key == KeyOnToken::Destroy {
-        if is_lost {
-            return Err(new_lost(store, journal));
-        }
-        if let Some(key) = &key {
-            stay::check_no_copy(store, journal, &key.at.to_string(), true)?;
-        }
-    }
-    Ok(New { key, is_lost })
-}
-
-impl New {
-    /// Whether anything is removed that could still be used: then the old identity has to open.
-    fn old_must_open(
-        &self,
-        store: &IdentityStore,
-        journal: &Journal,
-        new_key: KeyOnToken,
-    ) -> Result<bool, Error> {
-        let is_in_use = [MigrationState::Switched, MigrationState::Returning];
-        let opens = is_in_use.contains(&journal.state) || store.staging().is_whole()?;
-        let is_destroyed = self.key.is_some() && new_key == KeyOnToken::Destroy;
-        Ok(!journal.key_removed && (opens || is_destroyed))
-    }
-}
-
-/// Where the new key is.
-fn key_now(home: &Home, journal: &Journal) -> Result<Option<OnToken>, Error> {
-    match journal.state {
-        MigrationState::Switched => Ok(key_in_use(home, journal)?.map(|(_, key)| key)),
-        MigrationState::Finishing => Ok(None),
-        _ => Ok(new_key_of(home, !journal.key_removed)?.map(|(_, key)| key)),
-    }
-}
-
-/// Where nothing names a key: whether one was made all the same, by how far it was.
-fn is_key_lost(store: &IdentityStore, journal: &Journal) -> Result<bool, Error> {
-    use MigrationState as S;
-    if journal.to.backend != BackendKind::Pkcs11 || journal.key_removed {
-        return Ok(false);
-    }
-    Ok(match journal.state {
-        S::Planned | S::Switched | S::Finishing => false,
-        // It may have been begun, and what says so is beside this.
-        S::BackedUp => {
-            journal.new_key.is_some()
-                || !file::is_there(&store.staging().home().join(names::CONFIG))?
-        }
-        S::Made | S::Proved | S::Stated | S::Switching | S::Returning => true,
-        S::RollingBack => journal.to.did.is_some() || journal.new_key.is_some(),
-    })
-}
-
-/// That no key was begun of which only the journal tells: nothing is left by which it could be
-/// removed, and no other one is made beside it.
-pub(super) fn check_begun(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
-    let staging = store.staging();
-    let is_begun = journal.state == MigrationState::BackedUp && journal.new_key.is_some();
-    if !is_begun || stay::is_whole(&staging)? || staging.noted_objects()?.is_some() {
-        return Ok(());
-    }
-    Err(new_lost(store, journal))
-}
-
-fn new_lost(store: &IdentityStore, journal: &Journal) -> Error {
-    let staging = store.staging().home().to_owned();
-    let key = journal.new_key.as_ref().map(|key| KeyLeft::of(key, None).to_string());
-    MigrationError::NewLost { staging, key }.into()
-}
-
 /// From here on the old identity is in use, and there is no way but back.
 fn begin(
     home: &Home,
@@ -307,11 +230,13 @@ fn begin(
     operator: &mut dyn Operator,
 ) -> Result<Journal, Error> {
     let store = home.store();
-    let check = |of: &Home, key: &OnToken, operator: &mut dyn Operator| match new_key {
+    let check = |key: (Home, OnToken), operator: &mut dyn Operator| match new_key {
         KeyOnToken::Keep => Ok(()),
-        KeyOnToken::Destroy => of
-            .check_removable(key, |wants| operator.new_credential(wants))
-            .map_err(|error| stays(error, &key.at, true)),
+        KeyOnToken::Destroy => {
+            let (of, key) = where_it_is(key);
+            of.check_removable(&key, |wants| operator.new_credential(wants))
+                .map_err(|error| stays(error, &key.at, true))
+        }
     };
     match journal.state {
         MigrationState::Finishing => {
@@ -319,8 +244,8 @@ fn begin(
             Err(MigrationError::Finishing { home }.into())
         }
         MigrationState::Switched => {
-            if let Some((of, key)) = key_in_use(home, &journal)? {
-                check(&of, &key, operator)?;
+            if let Some(key) = key_in_use(home, &journal)? {
+                check(key, operator)?;
             }
             epoch::check(&store.old(), store)?;
             let ways = Stays::Old(WaysOut::FinishOrBack);
@@ -337,8 +262,8 @@ fn begin(
         }
         MigrationState::RollingBack => Ok(journal),
         _ => {
-            if let Some((of, key)) = new_key_of(home, true)? {
-                check(&of, &key, operator)?;
+            if let Some(key) = new_key_of(home, true)? {
+                check(key, operator)?;
             }
             if must_open {
                 drop(stay::prove(home, Stays::Old(WaysOut::OnOrBack), operator)?);
@@ -348,89 +273,4 @@ fn begin(
             Ok(journal)
         }
     }
-}
-
-/// The key of the new identity once it is in use, by a configuration that names its device: the
-/// one in use may have been lost, or put back from another time, and the one by which it was made
-/// is kept until the end.
-fn key_in_use(home: &Home, journal: &Journal) -> Result<Option<(Home, OnToken)>, Error> {
-    let store = home.store();
-    let by = match journal.to.is_reached_by(home.config()) {
-        true => None,
-        false => store.staged_config()?.filter(|config| journal.to.is_reached_by(config)),
-    };
-    let of = home.configured_by(by.unwrap_or_else(|| home.config().clone()))?;
-    Ok(of.key_on_token(&store.staging(), true)?.map(|key| (of, key)))
-}
-
-/// The key of the new identity in its own home, as long as it is not in use.
-fn new_key_of(home: &Home, whole: bool) -> Result<Option<(Home, OnToken)>, Error> {
-    let staging = home.store().staging();
-    if !file::is_there(&staging.home().join(names::CONFIG))? {
-        return Ok(None);
-    }
-    let of = home.staging(None)?;
-    Ok(of.key_on_token(&staging, whole)?.map(|key| (of, key)))
-}
-
-/// What a device says that is not of its credential: the key is named, and so is the way out.
-pub(super) fn stays(error: Error, key: &KeyLeft, is_new: bool) -> Error {
-    if stay::is_of_the_caller(&error) {
-        return error;
-    }
-    let (key, kind, source) = (key.to_string(), error.kind(), error.into());
-    MigrationError::KeyStays { key, is_new, kind, source }.into()
-}
-
-/// The journal of what is to be undone. An end that was begun, and has removed nothing yet, can be:
-/// the old identity is whole, and has to open before anything is changed.
-fn to_undo(home: &Home) -> Result<Journal, Error> {
-    let mut journal = under_way(home)?;
-    let is_destroyed = journal.old_key.as_ref().is_some_and(|key| key.destroyed);
-    if journal.state == MigrationState::Finishing
-        && !is_destroyed
-        && stay::is_whole(&home.store().old())?
-    {
-        journal.state = MigrationState::Switched;
-    }
-    Ok(journal)
-}
-
-/// That the files are what the journal says, before anything is removed: one of both may be
-/// of another time. A switch that was cut off is looked at when it is completed.
-fn check_before(store: &IdentityStore, journal: &Journal) -> Result<(), Error> {
-    match journal.state {
-        MigrationState::Finishing | MigrationState::Returning => Ok(()),
-        MigrationState::Switched => {
-            check_side(journal, &journal.to, store)?;
-            if !store.old().is_whole()? {
-                let previous = store.old().home().to_owned();
-                return Err(
-                    MigrationError::OldLost { previous, key: None, at_the_end: false }.into()
-                );
-            }
-            Ok(check_side(journal, &journal.from, &store.old())?)
-        }
-        _ if file::is_there(&store.old().home().join(names::HEADER))? => {
-            Err(journal.disagrees(store.home()).into())
-        }
-        _ => Ok(check_side(journal, &journal.from, store)?),
-    }
-}
-
-/// The journal of the migration of a home, which is of its configuration.
-pub(super) fn under_way(home: &Home) -> Result<Journal, Error> {
-    let store = home.store();
-    let Some(journal) = store.journal()? else {
-        let lost = Migration::lost_journal(store, home.config_path());
-        let home = store.home().to_owned();
-        return Err(match lost {
-            Ok(Some(_)) => MigrationError::JournalLost { home, from_old: false },
-            Ok(None) => MigrationError::NotUnderWay { home },
-            Err(error) => return Err(error),
-        }
-        .into());
-    };
-    journal.check_config(store.home(), home.config_path())?;
-    Ok(journal)
 }

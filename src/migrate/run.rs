@@ -8,6 +8,7 @@ use super::forward;
 use super::operator::{Operator, Staged};
 use super::plan::{Plan, check_unused};
 use super::planned;
+use super::renamed;
 use super::request::{BackupFirst, MigrationRequest};
 use super::roll_back;
 use super::same;
@@ -66,6 +67,9 @@ impl Migration {
         home.store().check_not_kept()?;
         let _lock = home.store().migration_lock()?;
         let mut journal = begin(home, request)?;
+        let (moved, followed) = renamed::follow_old(home, journal, operator)?;
+        let home = moved.as_ref().unwrap_or(home);
+        journal = renamed::follow_new(home, followed, operator)?;
         let (mut has_opened, mut is_proved) = (false, false);
         loop {
             journal = match journal.state {
@@ -96,7 +100,8 @@ impl Migration {
                     return migrated(home, &journal);
                 }
                 MigrationState::Returning | MigrationState::RollingBack => {
-                    forward::turn_round(home, operator, journal)?
+                    let journal = forward::turn_round(home, operator, journal)?;
+                    renamed::follow_new(home, journal, operator)?
                 }
                 MigrationState::Finishing => {
                     let home = home.directory().to_owned();
@@ -112,6 +117,10 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     let store = home.store();
     if let Some(mut journal) = store.journal()? {
         check_same(&journal, home, request)?;
+        if journal.state <= MigrationState::Switching {
+            renamed::follow_module(home, &mut journal, request)?;
+        }
+        same::check_device(&journal, home, request)?;
         if journal.state < MigrationState::Switching {
             store.check_old_is_whole(&journal)?;
             check_did(&journal.from, home.header()?.did())?;
@@ -135,6 +144,8 @@ fn begin(home: &Home, request: &MigrationRequest) -> Result<Journal, Error> {
     if matches!(request.backup, BackupFirst::Unsaid) {
         return Err(MigrationError::NoBackupSaid.into());
     }
+    // What is wrong with its device is mended before anything refuses because of the move.
+    drop(home.locate()?);
     let header = home.header()?;
     let from = Side { backend: header.backend(), did: Some(header.did().clone()) };
     let (mode, to) = (request.mode, request.to());
@@ -182,7 +193,7 @@ fn check_same(journal: &Journal, home: &Home, request: &MigrationRequest) -> Res
         let found = journal.commit_next.as_ref().map_or("none".to_owned(), ToString::to_string);
         return other("the commitment", &found, &asked.to_string());
     }
-    same::check_device(journal, home, request)
+    Ok(())
 }
 
 /// The statement may be there, and not be written down.

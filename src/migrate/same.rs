@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::renamed;
 use super::request::MigrationRequest;
 use crate::backend::BackendKind;
 use crate::error::{Error, MigrationError};
@@ -14,14 +15,6 @@ pub(super) fn check_device(
     home: &Home,
     request: &MigrationRequest,
 ) -> Result<(), Error> {
-    if journal.state < MigrationState::Made {
-        return Ok(());
-    }
-    let found = match journal.state {
-        MigrationState::Switched => Some(home.config().clone()),
-        _ => home.store().staged_config()?,
-    };
-    let Some(found) = found.map(|config| config.identity) else { return Ok(()) };
     let asked = &request.to.identity;
     let ways = journal.state.ways_out();
     let same = |what, found: &dyn Display, asked: &dyn Display| -> Result<(), Error> {
@@ -31,6 +24,24 @@ pub(super) fn check_device(
             false => Err(MigrationError::Other { what, found, asked, ways }.into()),
         }
     };
+    let same_token = |found: &str| match asked.pkcs11.as_ref().and_then(|it| it.token.as_ref()) {
+        Some(asked) if asked != found && !renamed::is_called(journal, home, asked)? => {
+            same("the token", &found, asked)
+        }
+        _ => Ok(()),
+    };
+    if journal.state < MigrationState::Made {
+        // What was begun there is removed there, and made anew.
+        return match home.store().staging().noted_objects()? {
+            Some(names) => same_token(&names.token),
+            None => Ok(()),
+        };
+    }
+    let found = match journal.state {
+        MigrationState::Switched => Some(home.config().clone()),
+        _ => home.store().staged_config()?,
+    };
+    let Some(found) = found.map(|config| config.identity) else { return Ok(()) };
     let header = match journal.state {
         MigrationState::Switched => home.header(),
         _ => home.store().staging().header().map_err(Error::from),
@@ -38,9 +49,7 @@ pub(super) fn check_device(
     let header = header.ok();
     let key = header.as_ref().and_then(Header::locator);
     if let (Some(key), Some(asked)) = (key, &asked.pkcs11) {
-        if let Some(asked) = &asked.token {
-            same("the token", &key.token, asked)?;
-        }
+        same_token(&key.token)?;
         if let Some(asked) = &asked.key_label {
             same("the key label", &key.label, asked)?;
         }

@@ -23,8 +23,9 @@ pub(super) fn prove(home: &Home, stays: Stays, operator: &mut dyn Operator) -> R
         Stays::New => (true, WaysOut::FinishOrBack),
         Stays::Old(ways) => (false, ways),
     };
+    let moved = if is_new { None } else { home.by_serial() };
     let mut prove = || -> Result<Lock, Error> {
-        let identity = home.locate()?;
+        let identity = moved.as_ref().unwrap_or(home).locate()?;
         let wants = identity.wants();
         let source = match is_new {
             true => operator.new_credential(&wants),
@@ -71,8 +72,9 @@ pub(super) fn prove_new(home: &Home, operator: &mut dyn Operator) -> Result<[Loc
 
 /// That the old identity opens and signs, so that it can hand over, before a key is made for that.
 pub(super) fn prove_hands_over(home: &Home, operator: &mut dyn Operator) -> Result<(), Error> {
+    let moved = home.by_serial();
     let mut prove = || -> Result<(), Error> {
-        let identity = home.locate()?;
+        let identity = moved.as_ref().unwrap_or(home).locate()?;
         let source = operator.old_credential(&identity.wants());
         identity.ask(source)?.with(Located::prove).map(drop)
     };

@@ -19,6 +19,7 @@ mod previous;
 mod put_back;
 mod ready;
 mod refusals;
+mod renamed;
 mod said;
 mod sendings;
 mod staged;

@@ -262,10 +262,11 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The label of a token that is the wanted one but for its label.
+/// The label of the one token that is the wanted one but for its label.
 pub(super) fn renamed(wanted: &Wanted, present: &[Token]) -> Option<String> {
-    let found = present.iter().find(|token| wanted.is_renamed(token));
-    found.map(|token| token.seen.identity.label.clone())
+    let mut found = present.iter().filter(|token| wanted.is_renamed(token));
+    let label = found.next()?.seen.identity.label.clone();
+    found.next().is_none().then_some(label)
 }
 
 /// Whether one has the label of the wanted token, and another serial number.

@@ -130,6 +130,7 @@ fn kind_of(error: &CliError) -> ErrorKind {
         CliError::Identity(error)
         | CliError::NotApproved(error)
         | CliError::NoNewKey(error)
+        | CliError::NoTokenOfMove(error)
         | CliError::NotDecrypted { source: error, .. }
         | CliError::OtherCommitted { source: error, .. }
         | CliError::PartlyDecrypted { source: error } => error.kind(),

@@ -179,6 +179,9 @@ pub(crate) enum CliError {
     /// Why a move makes no new key on the token that it goes to.
     #[error(transparent)]
     NoNewKey(Error),
+    /// A token that a move wants is not there, or has another name than is written down.
+    #[error(transparent)]
+    NoTokenOfMove(Error),
     #[error("--backup names a backup, and not the recovery key that opens it")]
     BackupWithoutKey,
     #[error("--commit-next is given, and an import makes no statement that could hold it")]
@@ -470,6 +473,12 @@ impl CliError {
                  own (icnctl --home OTHER id init --key URI), and hand over to it (icnctl id rotation \
                  create --successor OTHER); or set `make_keys_in_slots = true` under \
                  [identity.pkcs11] if no key on the card is of any use"
+            }
+            Self::NoTokenOfMove(_) => {
+                "plug the token in, or give it its name again (two tokens of one serial number are \
+                 told apart by nothing else), and go on: icnctl id migrate; or undo the move: icnctl \
+                 id migrate --roll-back; if the token of the new key is gone for good: icnctl id \
+                 migrate --roll-back --keep-new-key"
             }
             Self::BackupWithoutKey => {
                 "name it, to show that the backup opens: --identity-file KEYFILE"

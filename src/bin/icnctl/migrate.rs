@@ -88,12 +88,31 @@ pub(crate) fn migrate(context: &Context, args: &MigrateArgs) -> Result<(), CliEr
     new.check_files()?;
     let mut person = Person::new(&old, &new);
     let migrated = old.waiting_for_device(|| Migration::run(&home, &request, &mut person));
+    let migrated = migrated.map_err(|error| of_the_move(context, error));
     match (&migrated, keystore) {
         (Err(_), Some(file)) => from_keystore::say_what_stays(context, file),
         (Err(_), None) if status.is_none() => say_what_was_begun(context),
         _ => {}
     }
-    done(context, &migrated.map_err(of_a_new_key)?)
+    done(context, &migrated?)
+}
+
+/// What is wrong with a token is mended in the middle of a move, when other commands refuse.
+fn of_the_move(context: &Context, error: Error) -> CliError {
+    let is_of_token = matches!(
+        &error,
+        Error::Device(DeviceError::Pkcs11(
+            Pkcs11Error::NoToken { .. }
+                | Pkcs11Error::OtherSerial { .. }
+                | Pkcs11Error::NotConfiguredToken { .. }
+        ))
+    );
+    match Migration::status(&context.store()) {
+        Ok(Some(status)) if is_of_token && status.state.ways_out() == WaysOut::OnOrBack => {
+            CliError::NoTokenOfMove(error)
+        }
+        _ => of_a_new_key(error),
+    }
 }
 
 /// A move makes a key, and takes none that is there: what helps then is another thing than with

@@ -227,7 +227,7 @@ pub(super) fn writes(home: &Home, words: &[&str], file: &str) -> Vec<usize> {
     renames_of(home, words, |line| line.contains(&to))
 }
 
-fn renames_of(home: &Home, words: &[&str], is_one: impl Fn(&str) -> bool) -> Vec<usize> {
+pub(super) fn renames_of(home: &Home, words: &[&str], is_one: impl Fn(&str) -> bool) -> Vec<usize> {
     let log = text(home, "log");
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];

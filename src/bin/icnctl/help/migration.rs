@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use icn_identity::backend::BackendKind;
 use icn_identity::error::{MigrationError, WaysOut};
 
 use super::Help;
@@ -162,14 +163,18 @@ impl Help for MigrationError {
                  on without its statement: icnctl id migrate --without-statement. Peers cannot \
                  follow then, and have to be told of the new DID"
             }
-            Self::NotWhole { missing, did } => {
+            Self::NotWhole { missing, did, backend } => {
                 let home = missing.parent().unwrap_or(missing);
                 let named = did.as_ref().map(|did| format!(" --did {did}")).unwrap_or_default();
+                let module = match backend {
+                    BackendKind::Pkcs11 => " --module MODULE",
+                    _ => "",
+                };
                 let home = word(home.to_string_lossy().trim_end_matches('/'));
                 return Some(format!(
                     "put it back from a copy of the directory; or restore the identity elsewhere, \
                      and copy both files: icnctl --home OTHER id restore FILE --identity-file \
-                     KEYFILE{named}; then cp OTHER/identity.json OTHER/identity.age {home}; then {}",
+                     KEYFILE{named}{module}; then cp OTHER/identity.json OTHER/identity.age {home}; then {}",
                     ways_out(WaysOut::OnOrBack)
                 ));
             }

@@ -192,7 +192,7 @@ fn of_migrations() {
             (under_way(WaysOut::OnOrBack), K::AlreadyExists),
             (under_way(WaysOut::FinishOrBack), K::AlreadyExists),
             (E::OtherConfig { expected: home(), found: home() }, K::Configuration),
-            (E::NotWhole { missing: home(), did: None }, K::Damaged),
+            (E::NotWhole { missing: home(), did: None, backend: BackendKind::Age }, K::Damaged),
             (backup(false), K::Damaged),
             (backup(true), K::Damaged),
             (stays(false), K::DeviceAbsent),
