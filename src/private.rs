@@ -7,10 +7,11 @@
 /// `impl NeverExposed for dyn LocalTrait {}`, because a blanket or missing
 /// bound would be satisfied by a type of theirs.
 #[diagnostic::on_unimplemented(
-    message = "this trait is sealed: `{Self}` cannot join from outside",
-    label = "only types of `icn_identity` have this trait",
-    note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
-            joins by `Key::<External, Unlocked>::from_external`, or by `from_external_p256`"
+    message = "`{Self}` cannot implement a sealed trait of `icn_identity`",
+    label = "only types of `icn_identity` implement it",
+    note = "the evidence that this crate reads from a device decides what a key is. To use a \
+            signer of your own, call `Key::<External, Unlocked>::from_external` or \
+            `from_external_p256`"
 )]
 pub trait Closed: Sized {}
 
@@ -19,10 +20,11 @@ pub trait Error {}
 
 /// Closes what is said of backends: [`Closed`] could not be a trait object.
 #[diagnostic::on_unimplemented(
-    message = "a backend cannot be written outside: `{Self}` is none of this crate",
+    message = "`{Self}` is not a backend of `icn_identity`, and no other can be written",
     label = "only `AgeKeyStore`, `Pkcs11Backend` and `TpmBackend` are backends",
-    note = "what a key is, is decided by evidence that the crate reads; a signer written elsewhere \
-            joins by `Key::<External, Unlocked>::from_external`, or by `from_external_p256`"
+    note = "the evidence that this crate reads from a device decides what a key is. To use a \
+            signer of your own, call `Key::<External, Unlocked>::from_external` or \
+            `from_external_p256`"
 )]
 pub trait OurBackend {}
 

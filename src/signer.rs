@@ -26,11 +26,11 @@ use crate::statement::is_reserved;
 /// read, and there is none for a signer written elsewhere.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not sign for a DID",
-    label = "expected an unlocked key, a bundle over one, or another signer",
-    note = "of keys only `Key<P, Unlocked>` signs: a `Locked` key wants `unlock(passphrase)`, a \
-            `Sealed` one `unseal(pin)`; in generic code demand `P: Provenance`",
-    note = "a value inside of an `Option` or a `Result` has to be taken out first; a type of your \
-            own implements `DidSigner`, or joins by `Key::<External, Unlocked>::from_external`"
+    label = "expected an unlocked key, a bundle with one, or another `DidSigner`",
+    note = "only `Key<P, Unlocked>` signs. Call `unlock(&passphrase)` on a `Locked` key, or \
+            `unseal(&pin)` on a `Sealed` one. In generic code, add the bound `P: Provenance`",
+    note = "take a value out of an `Option` or a `Result` first. For a type of your own, implement \
+            `DidSigner`, or call `Key::<External, Unlocked>::from_external`"
 )]
 pub trait DidSigner: Send + Sync {
     /// The DID signed for.

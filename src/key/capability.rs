@@ -12,11 +12,11 @@ use crate::private::{Closed, Token};
 ///
 /// Only an unlocked software key (and the [`KeyPair`] made of one).
 #[diagnostic::on_unimplemented(
-    message = "the secret bytes of `{Self}` cannot be had",
-    label = "only `Key<Software, Unlocked>` has secret bytes to give",
-    note = "a key that is sealed to, held by or born in a device, or kept by a foreign signer, has \
-            no secret bytes for you: sign with it instead; a locked software key wants \
-            `unlock(passphrase)` first"
+    message = "`{Self}` does not expose secret bytes",
+    label = "only `Key<Software, Unlocked>` exposes secret bytes",
+    note = "a key that is in a device, sealed to a device, or behind an external signer has no \
+            secret bytes to return: call `sign` instead",
+    note = "a `Locked` software key must be unlocked first: call `key.unlock(&passphrase)`"
 )]
 pub trait ExposeSecret: Exposes {}
 
@@ -33,10 +33,10 @@ pub trait ExposeSecret: Exposes {}
 /// Unlocked `DeviceHeld` and `Hardware` keys.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not confined to a device",
-    label = "this key is, or can be, in this process' memory, or nobody knows where it is",
-    note = "unlocked `DeviceHeld` and `Hardware` keys are confined; a `TpmSealed` key signs in \
-            memory, as no TPM signs with Ed25519 (a TPM's own P-256 key is `Hardware`), and about \
-            an `External` one nothing is known"
+    label = "the private key can be in this process's memory, or its location is unknown",
+    note = "unlocked `DeviceHeld` and `Hardware` keys are confined. A `TpmSealed` key signs in \
+            memory, because no TPM supports Ed25519: use a P-256 key of the TPM, which is \
+            `Hardware`. Nothing is known about an `External` key"
 )]
 pub trait Confined: Closed {}
 
@@ -49,12 +49,12 @@ pub trait Confined: Closed {}
 ///
 /// Unlocked `Hardware` keys.
 #[diagnostic::on_unimplemented(
-    message = "nothing shows that `{Self}` never left its device",
-    label = "only an unlocked `Hardware` key is shown to be born in its device and never out of it",
-    note = "a `DeviceHeld` key may have been imported and may have copies, and a `TpmSealed` key \
-            was made in memory: generate a new key in the device (in a TPM: a P-256 key), and \
+    message = "no evidence shows that `{Self}` never left its device",
+    label = "only an unlocked `Hardware` key has this evidence",
+    note = "a `DeviceHeld` key may have been imported, so copies may exist, and a `TpmSealed` key \
+            was created in memory. Create a new key in the device (in a TPM: a P-256 key), and \
             rotate to it",
-    note = "a `Sealed` key is a demand: `unseal` reads the evidence"
+    note = "a `Sealed` key has no evidence yet: call `unseal`, which reads it"
 )]
 pub trait NeverExposed: Confined {}
 
@@ -65,12 +65,11 @@ pub trait NeverExposed: Confined {}
 ///
 /// Only an unlocked software key.
 #[diagnostic::on_unimplemented(
-    message = "a `{Self}` is not made in memory",
-    label = "only `Key<Software, Unlocked>` is: by `generate`, or from a seed",
-    note = "`Hardware` keys are born in their device, and `TpmSealed` ones are sealed by it: a \
-            backend makes them (`Backend::create`), or a whole identity with one \
-            (`Home::create`); features `pkcs11` and `tpm`",
-    note = "a key behind a signer of your own joins by `Key::<External, Unlocked>::from_external`"
+    message = "`{Self}` cannot be created in memory",
+    label = "only `Key<Software, Unlocked>` can: by `generate` or `from_seed`",
+    note = "a device creates `Hardware` keys, and seals `TpmSealed` ones: call `Backend::create` \
+            for a key, or `Home::create` for a whole identity (features `pkcs11` and `tpm`)",
+    note = "to use a signer of your own, call `Key::<External, Unlocked>::from_external`"
 )]
 pub trait MadeInMemory: Makes {}
 

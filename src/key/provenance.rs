@@ -12,15 +12,15 @@ use crate::private::Closed;
 /// The pairs that exist are in the table of [`crate::key`]. An impossible
 /// pair, like `Key<Hardware, Locked>`, cannot even be named.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not known to have `{A}` keys in state `{S}`",
-    label = "this pair of provenance and state does not exist, or generic code does not demand it",
-    note = "generic code demands `P: Provenance` (`P: Provenance<A>` if it is generic over the \
-            algorithm as well): with it `Key<P, Unlocked>` exists and signs",
+    message = "the type `Key<{Self}, {S}, {A}>` does not exist",
+    label = "no key of this provenance, state and algorithm; in generic code, a bound is missing",
+    note = "in generic code, add the bound `P: Provenance` (or `P: Provenance<A>`). Then \
+            `Key<P, Unlocked>` exists and can sign",
     note = "`Software` keys are `Locked` or `Unlocked`; `TpmSealed`, `DeviceHeld` and `Hardware` \
             keys are `Sealed` or `Unlocked`; `External` keys are `Unlocked`",
-    note = "`P256` keys are `DeviceHeld`, `Hardware` or `External`: this crate never has one in \
-            memory, so there is none to lock or to seal; a TPM makes them itself, and they are \
-            `Hardware`"
+    note = "`P256` keys are `DeviceHeld`, `Hardware` or `External`. This crate never holds a P-256 \
+            private key in memory, so it has none to lock or to seal. A TPM creates its P-256 keys \
+            itself: they are `Hardware`"
 )]
 pub trait Holds<S: State, A: Algorithm = Ed25519>: Store<S, A> {}
 
@@ -33,8 +33,8 @@ pub trait Holds<S: State, A: Algorithm = Ed25519>: Store<S, A> {}
     message = "`{Self}` is not a provenance of `{A}` keys",
     label = "expected `DeviceHeld`, `Hardware` or `External`; for `Ed25519` also `Software` or \
              `TpmSealed`",
-    note = "a signer written elsewhere joins by `Key::<External, Unlocked>::from_external`, \
-            or by `from_external_p256`"
+    note = "to use a signer of your own, call `Key::<External, Unlocked>::from_external` or \
+            `from_external_p256`"
 )]
 pub trait Provenance<A: Algorithm = Ed25519>: Holds<Unlocked, A> + SignWith<A> {}
 

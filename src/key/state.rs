@@ -8,7 +8,7 @@ use crate::private::Closed;
 ///
 /// [`Locked`], [`Sealed`] and [`Unlocked`] are all there are.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a state of a key",
+    message = "`{Self}` is not a key state",
     label = "expected `Locked`, `Sealed` or `Unlocked`"
 )]
 pub trait State: Closed + Send + Sync + 'static {}

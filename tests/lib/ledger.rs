@@ -79,7 +79,7 @@ fn the_readme_quotes_the_compiler() {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
     let answer = read("compile-fail/cases/secret_bytes_of_hardware_key.stderr");
     let quoted: Vec<_> = answer.lines().take(8).collect();
-    assert!(quoted.last().is_some_and(|line| line.contains("sign with it instead")));
+    assert!(quoted.last().is_some_and(|line| line.contains("call `sign` instead")));
     let readme = read("README.md");
     assert!(readme.contains(&quoted.join("\n")), "{answer}");
     let lines = readme.lines().count();
