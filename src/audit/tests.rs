@@ -202,6 +202,22 @@ fn a_log_that_others_can_change_is_not_written() {
     let error = AuditLog::open(home.path(), home.did()).unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Permission, "{error}");
     std::fs::set_permissions(home.path(), mode(0o600)).unwrap();
+    // Nor while it is open: each line, and each look at it.
+    let log = home.open();
+    log.append(entry(3)).unwrap();
+    for bits in [0o620, 0o602, 0o666] {
+        std::fs::set_permissions(home.path(), mode(bits)).unwrap();
+        let refused = [log.append(entry(4)).map(drop), log.reopen(), log.check()];
+        for error in refused.map(Result::unwrap_err) {
+            assert_eq!(error.kind(), crate::ErrorKind::Permission, "{error}");
+        }
+    }
+    std::fs::set_permissions(home.path(), mode(0o600)).unwrap();
+    assert_eq!(log.append(entry(4)).unwrap(), 5);
+    // What was rotated is left as it is, whoever can write to it.
+    std::fs::rename(home.path(), home.beside("audit.log.1")).unwrap();
+    std::fs::set_permissions(home.beside("audit.log.1"), mode(0o666)).unwrap();
+    assert_eq!(log.append(entry(5)).unwrap(), 7);
     let link = home.beside("link.log");
     std::os::unix::fs::symlink(home.path(), &link).unwrap();
     let error = AuditLog::open(&link, home.did()).unwrap_err();

@@ -106,7 +106,7 @@ impl Log {
             let in_place = FileId::at(&self.path)? == Some(file.id());
             let own = Last { link: last, file: file.id() };
             known = Some(known.filter(|known| !is_older(known, &own, in_place)).unwrap_or(own));
-            if in_place && file.length()? == length && known == Some(own) {
+            if in_place && file.length_of_safe()? == length && known == Some(own) {
                 return Ok(Place { file, length, first: Vec::new(), last });
             }
             if !in_place {

@@ -75,6 +75,10 @@ pub enum ClientError {
         /// How long was waited.
         limit: Duration,
     },
+    /// Whether the daemon has opened its key is not known: what was sent to have it opened may
+    /// have been tried, and counted.
+    #[error("the daemon was sent a credential, and has not said what came of it")]
+    NotToldWhetherOpened(#[source] Box<ClientError>),
     /// The answer is not one.
     #[error("the daemon's answer is not valid: expected {expected}")]
     Malformed {
@@ -145,6 +149,8 @@ impl ClientError {
             }
             Self::Closed | Self::Deadline { .. } => ErrorKind::Busy,
             Self::Malformed { .. } | Self::AnswerTooLong { .. } => ErrorKind::External,
+            // No reason to send it again.
+            Self::NotToldWhetherOpened(_) => ErrorKind::External,
             Self::RequestTooLong { .. } => ErrorKind::InvalidInput,
             Self::Io(error) => ErrorKind::of_io(error),
             Self::Problem(problem) => problem.kind(),
@@ -178,6 +184,10 @@ impl ClientError {
             Self::Closed => "try again; if it lasts, see why in the daemon's log",
             Self::Deadline { .. } => {
                 "try again; if it lasts, see in the daemon's log what it waits for"
+            }
+            Self::NotToldWhetherOpened(_) => {
+                "look first whether it is unlocked (`RemoteIdentity::status`): a wrong PIN counts each \
+                 time that it is sent"
             }
             Self::Certificate(_) | Self::Malformed { .. } | Self::AnswerTooLong { .. } => {
                 "see that it is the daemon that listens there, in a version that fits this library"

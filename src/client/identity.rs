@@ -292,7 +292,8 @@ impl RemoteIdentity {
     /// # Errors
     ///
     /// [`ClientError`]. Of the kind [`WrongCredential`](crate::ErrorKind::WrongCredential) it
-    /// was refused: never send it again.
+    /// was refused: never send it again. [`ClientError::NotToldWhetherOpened`] if it was sent
+    /// and not answered: see [`Self::status`] before it is sent again.
     pub fn unlock(
         &self,
         credential: &LockedText,
@@ -313,8 +314,22 @@ impl RemoteIdentity {
         let mut body = Zeroizing::new(Vec::with_capacity(64 + 6 * letters));
         serde_json::to_writer(&mut *body, &request)
             .map_err(|error| ClientError::Io(error.into()))?;
-        let answer = self.call(Proof::Said, "POST", "/v1/unlock", Some(&body))?;
-        is_now(answer, "unlocked")
+        let deadline = Deadline::after(self.0.options.timeout);
+        let mut connection = self.connection(&deadline)?;
+        // On the connection on which the rest is sent.
+        self.says_its_did(&mut connection, &deadline).map_err(failed)?;
+        let answered = connection.exchange("POST", "/v1/unlock", Some(&body), &deadline);
+        let opened = answered.map_err(failed).and_then(|answer| {
+            self.keep(connection);
+            is_now(answer, "unlocked")
+        });
+        opened.map_err(|error| match error {
+            // Here it was not sent.
+            ClientError::RequestTooLong { .. } => error,
+            // The daemon has said what came of it, unless it was too late.
+            ClientError::Problem(_) if !error.is(ProblemCode::Deadline) => error,
+            error => ClientError::NotToldWhetherOpened(error.into()),
+        })
     }
 
     pub(super) fn post(&self, path: &str, request: &impl Serialize) -> Result<Answer, ClientError> {

@@ -90,6 +90,13 @@ impl Appended {
         Ok(metadata.len())
     }
 
+    /// Of the file that is written: nobody else may be able to write to it by now.
+    pub(crate) fn length_of_safe(&self) -> Result<u64, KeystoreError> {
+        let metadata = self.file.metadata().map_err(io_error("read", &self.path))?;
+        rule::check(&self.path, &metadata, Rule::Log)?;
+        Ok(metadata.len())
+    }
+
     /// The bytes from a place to the end.
     pub(crate) fn read_from(&self, start: u64, length: usize) -> Result<Vec<u8>, KeystoreError> {
         let mut bytes = vec![0; length];

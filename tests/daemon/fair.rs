@@ -1,9 +1,12 @@
 //! One user who takes what there is: others are served all the same.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde_json::json;
 use support::softhsm::SoftHsm;
 use support::user::by_user;
@@ -90,6 +93,55 @@ fn who_is_no_client_and_only_connects_keeps_no_client_out() {
     let answer = Answer::parse(&answer);
     answer.problem(403, "not-a-client");
     assert!(answer.headers.contains("connection: close"), "{answer:?}");
+}
+
+/// As fast as several threads can, holding what they get: the others find room in the queue of
+/// the system, also who does not wait for it, as curl.
+#[test]
+fn whoever_connects_without_end_keeps_no_client_out_of_the_queue() {
+    for others_may in [Some(""), None] {
+        let node = limited(others_may, "");
+        let daemon = node.start();
+        let (is_over, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let (refused, tried) = std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    by_user(OTHER, OTHER, || {
+                        let mut held = VecDeque::new();
+                        while !is_over.load(Ordering::Relaxed) {
+                            held.extend(UnixStream::connect(&daemon.socket));
+                            made.fetch_add(1, Ordering::Relaxed);
+                            if held.len() > 400 {
+                                held.pop_front();
+                            }
+                        }
+                    });
+                });
+            }
+            std::thread::sleep(Duration::from_secs(1));
+            let (mut refused, start) = (0, Instant::now());
+            let mut tried = 0;
+            while start.elapsed() < Duration::from_secs(4) {
+                tried += 1;
+                refused += usize::from(!connects_at_once(&daemon));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            signs(&daemon);
+            is_over.store(true, Ordering::Relaxed);
+            (refused, tried)
+        });
+        let made = made.into_inner();
+        println!("{others_may:?}: {refused} of {tried}, beside {made}");
+        assert!(made > 5_000 && tried > 40, "{made} {tried}");
+        assert!(refused * 10 <= tried, "{refused} of {tried}, beside {made}");
+    }
+}
+
+/// Without waiting until there is room.
+fn connects_at_once(daemon: &Daemon) -> bool {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    connect(&socket, &SocketAddrUnix::new(&daemon.socket).unwrap()).is_ok()
 }
 
 /// A device that takes its time: who has asked for it once does not wait for all that somebody

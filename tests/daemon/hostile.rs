@@ -80,8 +80,14 @@ fn garbage_and_what_is_cut_off_is_answered_or_closed() {
     other.problem(405, "method-not-allowed");
     assert!(other.headers.contains("allow: post"), "{other:?}");
     served(&daemon);
-    // Nothing of it was a use.
-    assert_eq!(node.uses().len(), 1, "{:?}", node.uses());
+    // Nothing of it was a use, and what had an answer has its line.
+    let uses = node.uses();
+    let of = |result: &str, reason: &str| {
+        uses.iter().filter(|(_, is, why)| is == result && why == reason).count()
+    };
+    assert_eq!((of("allowed", ""), of("refused", "not-found")), (1, 1), "{uses:?}");
+    assert_eq!(of("refused", "method-not-allowed"), 1, "{uses:?}");
+    assert!(of("refused", "malformed") >= 8, "{uses:?}");
 }
 
 #[test]

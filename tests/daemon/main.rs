@@ -8,6 +8,7 @@ mod checkpoint;
 mod client;
 mod curl;
 mod decided;
+mod ending;
 mod fair;
 mod hostile;
 mod impostors;

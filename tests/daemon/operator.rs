@@ -1,7 +1,10 @@
 //! `icnctl lock`, `unlock` and `status`, and commands that wait until `icnd` has ended.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -82,6 +85,46 @@ fn a_client_that_may_not_unlock_is_asked_for_nothing() {
     fails(&ran, 1, &["(not-permitted)", "`may`"]);
     assert!(!ran.err.contains("--direct"), "{}", ran.err);
     assert!(!node.home.read("audit.log").contains("\"event\":\"unlock\""));
+}
+
+/// It may have been tried, and counted: nobody is told to send it again.
+#[test]
+fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
+    let node = Node::age();
+    node.allow(ALL);
+    let (did, socket) = (node.did(), node.socket());
+    let listening = UnixListener::bind(&socket).unwrap();
+    let stands_in = std::thread::spawn(move || {
+        let body = json!({
+            "state": "locked", "did": did, "algorithm": "ed25519", "backend": "age",
+            "client": "tests", "may": ["admin"],
+        });
+        let body = body.to_string();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let sent = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            // One to ask how it is, and one on which it is sent.
+            for _ in 0..2 {
+                let mut stream = listening.accept().unwrap().0;
+                let (sent, answer) = (&sent, &answer);
+                scope.spawn(move || {
+                    let mut head = [0; 4096];
+                    while let Ok(length @ 1..) = stream.read(&mut head) {
+                        if head[..length].starts_with(b"POST /v1/unlock") {
+                            sent.fetch_add(1, Ordering::Relaxed);
+                            return;
+                        }
+                        let _ = stream.write_all(answer.as_bytes());
+                    }
+                });
+            }
+        });
+        sent.into_inner()
+    });
+    let ran = node.home.icnctl(&["unlock"], b"");
+    fails(&ran, 1, &["was asked, and has not answered", "icnctl status"]);
+    assert!(!ran.err.contains("try again"), "{}", ran.err);
+    assert_eq!(stands_in.join().unwrap(), 1);
 }
 
 #[test]

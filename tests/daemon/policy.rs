@@ -1,5 +1,6 @@
 //! Who has done what: refused, written down, and nothing signed.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -160,6 +161,45 @@ fn what_is_refused_a_thousand_times_does_not_fill_the_disk() {
     let written = refusals(&node).len();
     assert!((100..300).contains(&written), "{written}");
     assert!(daemon.log().contains("not all are recorded"), "{}", daemon.log());
+}
+
+/// A client that tries around leaves a line for each try, as everybody does who is refused.
+#[test]
+fn what_is_no_call_is_written_down_with_who_has_sent_it() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let daemon = node.start();
+    let slow = "POST /v1/decrypt HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{";
+    let mut connection = daemon.connect();
+    connection.write_all(slow.as_bytes()).unwrap();
+    daemon.post_text("/v1/sign", "{").problem(400, "malformed");
+    daemon.get("/v1/none").problem(404, "not-found");
+    daemon.get("/v1/tls").problem(405, "method-not-allowed");
+    daemon.post_text("/v1/sign-raw", &"x".repeat(70_000)).problem(413, "too-large");
+    assert_eq!(daemon.send("no HTTP\r\n\r\n").status, 400);
+    let mut late = String::new();
+    connection.read_to_string(&mut late).unwrap();
+    assert!(late.starts_with("HTTP/1.1 408"), "{late}");
+    let wanted = [
+        ("sign", "malformed"),
+        ("connect", "not-found"),
+        ("tls", "method-not-allowed"),
+        ("sign-raw", "too-large"),
+        ("connect", "malformed"),
+        ("decrypt", "deadline"),
+    ];
+    let wanted = wanted.map(|(event, reason)| [event, "refused", reason].map(str::to_owned));
+    let uses: Vec<_> = node.uses().into_iter().map(|(a, b, c)| [a, b, c]).collect();
+    assert_eq!(uses, wanted);
+    for line in node.audit().iter().filter(|line| line["result"] == "refused") {
+        assert_eq!((&line["client"], &line["uid"]), (&json!("tests"), &json!(own_uid())), "{line}");
+    }
+    // And not one for each, however many come.
+    for _ in 0..400 {
+        daemon.get("/v1/none").problem(404, "not-found");
+    }
+    let written = refusals(&node).len();
+    assert!((100..300).contains(&written), "{written}");
 }
 
 #[test]

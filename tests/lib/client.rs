@@ -548,9 +548,49 @@ fn a_credential_is_not_sent_again_where_a_kept_connection_is_closed() {
     // Connections that are kept.
     identity.status().unwrap();
     let error = identity.unlock(&LockedText::from("1234"), None).unwrap_err();
-    assert!(matches!(error, ClientError::Closed), "{error:?}");
+    assert!(matches!(error, ClientError::NotToldWhetherOpened(_)), "{error:?}");
     let unlocks = server.calls().iter().filter(|call| *call == "POST /v1/unlock").count();
     assert_eq!(unlocks, 1, "{:?}", server.calls());
+}
+
+/// Closed, late, cut off, or what is no answer: no program is told to send it again.
+#[test]
+fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
+    let late = || problem("504 x", "", &json!({ "code": "deadline" }));
+    let cut = || vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()), Step::Close];
+    let of = move |number: usize| match number {
+        0 => vec![Step::Close],
+        1 => vec![Step::Wait(Duration::from_secs(2))],
+        2 => cut(),
+        3 => yes(&json!({ "state": "locked" })),
+        _ => late(),
+    };
+    for number in 0..5 {
+        let server = Server::with(move |key, request| {
+            Some(match request.call.as_str() {
+                "GET /v1/status" => yes(&json!({
+                    "state": "locked", "did": key.did(), "algorithm": "ed25519",
+                    "backend": "pkcs11", "client": "payments", "may": ["admin"],
+                })),
+                "POST /v1/unlock" => of(number),
+                call => panic!("{call}"),
+            })
+        });
+        let options = RemoteOptions::new(&server.path, server.did());
+        let identity = options.with_timeout(Duration::from_secs(1)).unconnected();
+        let error = identity.unlock(&LockedText::from("1234"), None).unwrap_err();
+        assert!(matches!(error, ClientError::NotToldWhetherOpened(_)), "{number}: {error:?}");
+        assert!(!error.kind().is_transient(), "{number}: {error:?}");
+        let help = error.help().unwrap();
+        assert!(help.starts_with("look first") && !help.contains("try again"), "{help}");
+        let unlocks = server.calls().iter().filter(|call| *call == "POST /v1/unlock").count();
+        assert_eq!(unlocks, 1, "{:?}", server.calls());
+    }
+    // What was not sent may be sent again.
+    let server = Server::with(|_, _| Some(vec![Step::Close]));
+    let identity = RemoteOptions::new(&server.path, server.did()).unconnected();
+    let error = identity.unlock(&LockedText::from("1234"), None).unwrap_err();
+    assert!(matches!(error, ClientError::Closed), "{error:?}");
 }
 
 /// A PIN that is not its own would cost the token of another identity a try.

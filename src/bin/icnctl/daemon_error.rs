@@ -24,9 +24,10 @@ fn what_it_did(error: &ClientError) -> &'static str {
         ClientError::Problem(_) => "was asked, and has refused",
         ClientError::Connect { .. } => "cannot be reached",
         ClientError::RequestTooLong { .. } => "takes no request that is so long",
-        ClientError::Closed | ClientError::Deadline { .. } | ClientError::Io(_) => {
-            "was asked, and has not answered"
-        }
+        ClientError::Closed
+        | ClientError::Deadline { .. }
+        | ClientError::NotToldWhetherOpened(_)
+        | ClientError::Io(_) => "was asked, and has not answered",
         _ => "is not used: it may be somebody else",
     }
 }
@@ -86,6 +87,13 @@ impl DaemonError {
                 own("find out who listens there; if icnd listens elsewhere, set `socket` under \
                      [daemon] in icn.toml"),
                 true,
+            ),
+            (ClientError::NotToldWhetherOpened(_), _) => (
+                own(
+                    "look first whether it is unlocked, and do not send the same one again before: \
+                     icnctl status",
+                ),
+                false,
             ),
             (ClientError::OtherDid { .. }, _) => (
                 own(

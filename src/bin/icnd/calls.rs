@@ -40,11 +40,29 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/tls", post(tls))
         .route("/v1/lock", post(lock))
         .route("/v1/unlock", post(unlock))
-        .fallback(async || Problem::new(ProblemCode::NotFound, "there is no such call"))
+        .fallback(async || {
+            Problem::new(ProblemCode::NotFound, "there is no such call").of_no_call()
+        })
         .method_not_allowed_fallback(async || {
             Problem::new(ProblemCode::MethodNotAllowed, "this call is made by another method")
+                .of_no_call()
         })
         .with_state(door)
+}
+
+/// What a request is about, by its path: for the line of one that has come to no call.
+pub(crate) fn event_of(path: &str) -> Event {
+    match path {
+        "/v1/status" | "/v1/did-document" | "/v1/rotation-chain" => Event::Read,
+        "/v1/challenge" => Event::Challenge,
+        "/v1/sign" => Event::Sign,
+        "/v1/sign-raw" => Event::SignRaw,
+        "/v1/decrypt" => Event::Decrypt,
+        "/v1/tls" => Event::Tls,
+        "/v1/lock" => Event::Lock,
+        "/v1/unlock" => Event::Unlock,
+        _ => Event::Connect,
+    }
 }
 
 impl Door {

@@ -268,7 +268,9 @@ impl Door {
         };
         self.record(line.entry(Outcome::Allowed)).await?;
         let errors = self.metrics.audit_errors.clone();
-        let abandoned = Abandoned { log: self.audit.now(), errors, line: Some(line) };
+        // A renewal is made, whoever waits for it: nobody says that it has failed.
+        let told = Some(line).filter(|line| !line.is_of(Event::Renew));
+        let abandoned = Abandoned { log: self.audit.now(), errors, line: told };
         let Some(turn) = place.turn().await else {
             abandoned.forget();
             let problem = busy();

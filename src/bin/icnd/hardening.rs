@@ -20,11 +20,20 @@ pub(crate) fn harden() {
     }
 }
 
+fn most_files() -> usize {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+/// How many may wait to be served, which have their files as well.
+pub(crate) fn most_waiting() -> usize {
+    (most_files() / 4).clamp(1, 2048)
+}
+
 /// How many connections there may be, so that files can still be opened.
 pub(crate) fn most_connections(wanted: u32) -> usize {
     // And for who is no client.
-    const FOR_FILES: u64 = 128;
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = usize::try_from(most.saturating_sub(FOR_FILES)).unwrap_or(usize::MAX);
+    const FOR_FILES: usize = 128;
+    let most = most_files().saturating_sub(FOR_FILES).saturating_sub(most_waiting());
     usize::try_from(wanted).unwrap_or(usize::MAX).min(most).max(1)
 }

@@ -52,6 +52,10 @@ impl Line {
         self.uid
     }
 
+    pub(crate) fn is_of(&self, event: Event) -> bool {
+        self.event == event
+    }
+
     /// The name of the client; empty if there is none.
     pub(crate) fn client(&self) -> &str {
         self.client.as_deref().unwrap_or_default()

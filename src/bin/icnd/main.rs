@@ -1,5 +1,6 @@
 //! `icnd`: keeps the key of one identity, and uses it for other programs.
 
+mod accept;
 mod args;
 mod asked;
 mod audit;

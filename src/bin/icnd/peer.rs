@@ -1,10 +1,11 @@
 //! Who is at the other end of a connection, by what the kernel says.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 
 use icn_identity::audit::Requester;
-use tokio::net::UnixStream;
+use rustix::net::sockopt::socket_peercred;
 
 /// A process that has connected.
 #[derive(Debug)]
@@ -17,9 +18,9 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn of(stream: &UnixStream) -> io::Result<Self> {
-        let credentials = stream.peer_cred()?;
-        let (uid, gid) = (credentials.uid(), credentials.gid());
-        let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
+        let credentials = socket_peercred(stream)?;
+        let (uid, gid) = (credentials.uid.as_raw(), credentials.gid.as_raw());
+        let pid = u32::try_from(credentials.pid.as_raw_pid()).unwrap_or_default();
         Ok(Self { uid, gid, pid, requester: OnceLock::new() })
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Problem {
     help: Option<String>,
     retry_after: Option<Duration>,
     status: Option<StatusCode>,
+    /// It came to no call that would write it down.
+    wants_line: bool,
 }
 
 impl Problem {
@@ -33,7 +35,8 @@ impl Problem {
             _ => 0,
         };
         let retry_after = (retry_after > 0).then(|| Duration::from_secs(retry_after));
-        Self { code, detail: detail.into(), help: None, retry_after, status: None }
+        let detail = detail.into();
+        Self { code, detail, help: None, retry_after, status: None, wants_line: false }
     }
 
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
@@ -47,6 +50,16 @@ impl Problem {
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(ProblemCode::Malformed, detail)
             .with_help("correct the request: docs/operations.md lists each call with its fields")
+            .of_no_call()
+    }
+
+    /// What was asked for is no call that would write down that it is refused.
+    pub(crate) fn of_no_call(self) -> Self {
+        Self { wants_line: true, ..self }
+    }
+
+    pub(crate) const fn wants_line(&self) -> bool {
+        self.wants_line
     }
 
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
@@ -114,7 +127,10 @@ impl Problem {
                 .with_help("wait, then ask again"),
             ErrorKind::CredentialMissing => Self::new(ProblemCode::Locked, error.to_string())
                 .with_help("unlock with the credential that is wanted"),
-            ErrorKind::InvalidInput => Self::malformed(error.to_string()),
+            // A use of the key has a line that says so.
+            ErrorKind::InvalidInput => {
+                Self { wants_line: false, ..Self::malformed(error.to_string()) }
+            }
             _ => Self::internal("the key could not be used"),
         }
     }
@@ -127,7 +143,7 @@ impl Problem {
 
     /// As it is sent.
     pub(crate) fn respond(self, request: RequestId) -> Response<Body> {
-        let Self { code, detail, help, retry_after, status } = self;
+        let Self { code, detail, help, retry_after, status, .. } = self;
         let status = status
             .or_else(|| StatusCode::from_u16(code.status()).ok())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on the socket.
 
 use std::convert::Infallible;
+use std::os::unix::net::UnixListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use icn_identity::audit::{Event, RequestId};
 use icn_identity::daemon::{Policy, ProblemCode};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::net::UnixStream;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
+use tokio::time::{Instant, interval, timeout, timeout_at};
 use tower_service::Service as _;
 
+use crate::accept::{Accepting, Arrived, turn_away};
 use crate::asked::Asked;
-use crate::calls::router;
+use crate::calls::{event_of, router};
 use crate::connection::{Connections, Entered, Watch, Watched};
 use crate::door::Door;
 use crate::line::Line;
@@ -34,6 +36,8 @@ use crate::problem::Problem;
 const LONGEST: usize = 64 * 1024;
 /// Of its head, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
+/// So many connections begin to be served at a time: the others wait, each user's in turn.
+const BEGINNING: usize = 64;
 /// In this time a request comes and is answered, from the end of its head on.
 const TIME: Duration = Duration::from_secs(10);
 
@@ -45,45 +49,37 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let (connections, router) = (Connections::new(most), router(door.clone()));
+    let accepting = match Accepting::start(listener, door.clone(), connections.clone()) {
+        Ok(accepting) => accepting,
+        Err(error) => return tracing::error!("no connection is accepted: {error}"),
+    };
     let counting = tokio::spawn(count_refusals(door.clone()));
     let mut tasks = JoinSet::new();
+    // Those whose tasks have not begun yet.
+    let begun = Arc::new(Semaphore::new(BEGINNING));
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = begun.clone().acquire_owned().await;
+            (accepting.next().await, place)
+        };
+        let (Arrived { stream, peer, entered }, place) = tokio::select! {
+            next = next => next,
             _ = stop.changed() => break,
         };
         while tasks.try_join_next().is_some() {}
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!("a connection was not accepted: {error}");
-                connections.make_room();
-                sleep(Duration::from_millis(20)).await;
-                continue;
-            }
+        let Some(entered) = entered.or_else(|| connections.enter(peer.uid, true)) else {
+            turn_away(&stream);
+            continue;
         };
-        let peer = match Peer::of(&stream) {
-            Ok(peer) => Arc::new(peer),
-            Err(error) => {
-                tracing::warn!("who has connected is not known: {error}");
-                continue;
-            }
-        };
-        let is_client = door.policy().client(peer.uid, peer.gid).is_ok();
-        match connections.enter(peer.uid, is_client) {
-            Some(entered) => {
-                let (door, router) = (door.clone(), router.clone());
-                tasks.spawn(connection(stream, peer, entered, door, router, stop.clone()));
-            }
-            None => {
-                turn_away(&stream);
-                if !is_client {
-                    door.refusals.was_turned_away(peer.uid, std::time::Instant::now());
-                }
-            }
-        }
+        let Ok(stream) = UnixStream::from_std(stream) else { continue };
+        let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
+        tasks.spawn(async move {
+            drop(place);
+            connection(stream, peer, entered, door, router, stop).await;
+        });
     }
-    drop(listener);
+    // Its threads end at once.
+    let _ = tokio::task::spawn_blocking(move || drop(accepting)).await;
     if timeout(TIME + Duration::from_secs(1), tasks.join_all()).await.is_err() {
         tracing::warn!("requests that were under way have not ended");
     }
@@ -98,14 +94,6 @@ async fn count_refusals(door: Arc<Door>) {
         second.tick().await;
         door.record_unwritten(false).await;
     }
-}
-
-/// All connections are at work.
-fn turn_away(stream: &UnixStream) {
-    let full = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
-                Connection: close\r\n\r\n";
-    // Whoever does not get it sees that the connection has ended.
-    let _ = stream.try_write(full.as_bytes());
 }
 
 async fn connection(
@@ -143,6 +131,13 @@ async fn connection(
             ended = served.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!("a connection of user {} has ended: {error}", peer.uid);
+                    // It is no HTTP: the answer to it was not ours.
+                    if error.is_parse()
+                        && let Ok(number) = RequestId::fresh()
+                    {
+                        let problem = Problem::malformed("this is no HTTP");
+                        written_down(&door, &peer, number, Event::Connect, problem).await;
+                    }
                 }
                 return;
             }
@@ -171,10 +166,12 @@ async fn answer(
     let deadline = Instant::now() + TIME;
     let path = request.uri().path().to_owned();
     let _under_way = door.metrics.begins();
-    let handled = handle(door, router, peer, watch, number, request, deadline).await;
+    let handled = handle(door, router, peer.clone(), watch, number, request, deadline).await;
     let mut response = handled.unwrap_or_else(|problem| problem.into_response());
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let event = event_of(&path);
+        let problem = written_down(door, &peer, number, event, problem).await;
         code = Some(problem.code);
         let allow = response.headers_mut().remove(ALLOW);
         response = problem.respond(number);
@@ -187,6 +184,27 @@ async fn answer(
     }
     door.metrics.has_answered(&path, response.status().as_u16(), code);
     response
+}
+
+/// A problem of a request that has come to no call is in the log, too, or the log is the problem.
+async fn written_down(
+    door: &Door,
+    peer: &Arc<Peer>,
+    number: RequestId,
+    event: Event,
+    problem: Problem,
+) -> Problem {
+    if !problem.wants_line() {
+        return problem;
+    }
+    let mut line = Line::new(event, number, peer.clone());
+    if let Ok(client) = door.policy().client(peer.uid, peer.gid) {
+        line = line.with_client(&client.rule().name);
+    }
+    match door.refuse(&line, &problem).await {
+        Ok(()) => problem,
+        Err(unwritable) => unwritable,
+    }
 }
 
 async fn handle(
@@ -204,11 +222,13 @@ async fn handle(
     // Of who is no client no more than the head is read.
     client_or_refused(door, &peer, number).await?;
     let (mut parts, body) = request.into_parts();
+    let is_unlock = parts.uri.path() == "/v1/unlock";
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let length: Option<usize> = length.and_then(|length| length.parse().ok());
     let too_long = || {
         Problem::new(ProblemCode::TooLarge, "a request has at most 65536 bytes")
             .with_help("send the SHA-512 of a long message: `sha512` of POST /v1/sign")
+            .of_no_call()
     };
     if length.is_some_and(|length| length > LONGEST) {
         return Err(too_long());
@@ -219,7 +239,7 @@ async fn handle(
         Ok(Err(_)) => return Err(Problem::malformed("the request has not come whole")),
         Err(_) => {
             let problem = Problem::new(ProblemCode::Deadline, "the request has come too slowly");
-            return Err(problem.with_status(StatusCode::REQUEST_TIMEOUT));
+            return Err(problem.with_status(StatusCode::REQUEST_TIMEOUT).of_no_call());
         }
     };
     watch.is_whole();
@@ -229,6 +249,11 @@ async fn handle(
     match timeout_at(deadline, router.call(Request::from_parts(parts, Body::from(body)))).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(never)) => match never {},
+        // What was sent to have it opened may count: it is not to be sent once more.
+        Err(_) if is_unlock => {
+            Err(Problem::new(ProblemCode::Deadline, "the identity was not opened in time")
+                .with_help("look first whether it is unlocked: GET /v1/status"))
+        }
         Err(_) => Err(Problem::new(ProblemCode::Deadline, "the key has not answered in time")
             .with_help("ask again later; the log of icnd says what it waits for")),
     }

@@ -11,7 +11,7 @@ use icn_identity::daemon::ProblemCode;
 use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::home::CredentialSource;
 use sd_notify::NotifyState;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -37,6 +37,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long after the start the first checkpoint is signed, so that a start need not wait for it.
 const FIRST_CHECKPOINT: Duration = Duration::from_secs(60);
+
+/// How long the end waits for what is done from time to time: for a renewal of the certificate.
+const LAST_USE: Duration = Duration::from_secs(10);
 
 /// How long the end waits for the last one.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(10);
@@ -166,9 +169,8 @@ async fn serve_until_told(
 ) -> Result<(), StartError> {
     let system = |what| move |source| StartError::System { what, source };
     let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
-    socket.set_nonblocking(true).map_err(system("use the socket"))?;
-    let socket = UnixListener::from_std(socket).map_err(system("use the socket"))?;
     let (stop, stopping) = watch::channel(false);
+    let stop_keeping = stopping.clone();
     let most = most_connections(config.daemon.max_connections);
     let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
     let verify_interval = Duration::from_secs(config.daemon.verify_interval.into());
@@ -194,7 +196,7 @@ async fn serve_until_told(
         }
         None => None,
     };
-    let keeping = tokio::spawn(keep(door.clone(), config.daemon.clone()));
+    let mut keeping = tokio::spawn(keep(door.clone(), config.daemon.clone(), stop_keeping));
     tell(&[NotifyState::Ready]);
     tracing::info!("serves {}", door.did);
     loop {
@@ -220,7 +222,11 @@ async fn serve_until_told(
     if !server.is_finished() {
         let _ = server.await;
     }
-    keeping.abort();
+    // What it does by itself is finished, too.
+    if timeout(LAST_USE, &mut keeping).await.is_err() {
+        tracing::warn!("what icnd does by itself has not ended");
+        keeping.abort();
+    }
     for other in [monitoring, peers].into_iter().flatten() {
         other.abort();
     }
@@ -235,8 +241,8 @@ async fn serve_until_told(
     noted.await.unwrap_or(Ok(()))
 }
 
-/// What is done from time to time.
-async fn keep(door: Arc<Door>, config: DaemonConfig) {
+/// What is done from time to time, until it stops: what is begun is done to its end.
+async fn keep(door: Arc<Door>, config: DaemonConfig, mut stop: watch::Receiver<bool>) {
     let mut verify = interval(Duration::from_secs(config.verify_interval.into()));
     let between = Duration::from_secs(config.checkpoint_interval.into());
     let mut checkpoint = interval_at(Instant::now() + between.min(FIRST_CHECKPOINT), between);
@@ -258,6 +264,8 @@ async fn keep(door: Arc<Door>, config: DaemonConfig) {
     let kept = async {
         loop {
             tokio::select! {
+                biased;
+                _ = stop.changed() => return,
                 _ = verify.tick() => {
                     if let Err(problem) = door.verify().await {
                         tracing::warn!("the key was not verified: {problem:?}");
@@ -274,7 +282,10 @@ async fn keep(door: Arc<Door>, config: DaemonConfig) {
             }
         }
     };
-    tokio::join!(watched, kept);
+    tokio::select! {
+        () = watched => {}
+        () = kept => {}
+    }
 }
 
 /// Until it is looked again whether the certificate is due, or was renewed by another process.

@@ -27,6 +27,7 @@ fn of_a_daemon() {
             (E::OtherUser { seen: 1, own: 2 }, K::Untrusted),
             (E::Closed, K::Busy),
             (E::Deadline { limit: Duration::from_secs(1) }, K::Busy),
+            (E::NotToldWhetherOpened(E::Closed.into()), K::External),
             (E::Malformed { expected: "an answer" }, K::External),
             (E::AnswerTooLong { limit: 1 }, K::External),
             (E::RequestTooLong { limit: 1 }, K::InvalidInput),

@@ -1,0 +1,160 @@
+//! Connections are accepted by threads that do nothing else: whoever connects without end waits
+//! for those who serve, and not the others in the queue of the system.
+
+mod arrivals;
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, SocketFlags, accept_with, send};
+
+use self::arrivals::Arrivals;
+use crate::connection::{Connections, Entered};
+use crate::door::Door;
+use crate::hardening::most_waiting;
+use crate::peer::Peer;
+
+/// More than there are who wait for a processor, as a rule: the system gives each its share.
+const THREADS: usize = 4;
+
+/// One that has connected and is to be served.
+pub(crate) struct Arrived {
+    pub(crate) stream: UnixStream,
+    pub(crate) peer: Arc<Peer>,
+    /// Of who is no client; of a client there is room for it when it is its turn.
+    pub(crate) entered: Option<Entered>,
+}
+
+/// Until it is dropped.
+pub(crate) struct Accepting {
+    shared: Arc<Shared>,
+    /// Closed, it wakes the one that waits.
+    wake: Option<PipeWriter>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    listener: UnixListener,
+    door: Arc<Door>,
+    connections: Arc<Connections>,
+    arrivals: Arrivals,
+    /// One waits for the next connection, and hands this on before it accepts.
+    waiting: Mutex<()>,
+    woken: PipeReader,
+    is_over: AtomicBool,
+}
+
+impl Accepting {
+    pub(crate) fn start(
+        listener: UnixListener,
+        door: Arc<Door>,
+        connections: Arc<Connections>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let (woken, wake) = io::pipe()?;
+        let shared = Arc::new(Shared {
+            listener,
+            door,
+            connections,
+            arrivals: Arrivals::new(most_waiting()),
+            waiting: Mutex::default(),
+            woken,
+            is_over: AtomicBool::new(false),
+        });
+        let mut accepting = Self { shared, wake: Some(wake), threads: Vec::new() };
+        for _ in 0..THREADS {
+            let shared = accepting.shared.clone();
+            let thread = std::thread::Builder::new().name("icnd-accept".into());
+            accepting.threads.push(thread.spawn(move || shared.accept())?);
+        }
+        Ok(accepting)
+    }
+
+    /// The next one: each user in turn.
+    pub(crate) async fn next(&self) -> Arrived {
+        self.shared.arrivals.next().await
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        drop(self.wake.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn accept(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(socket) => self.arrives(socket.into()),
+                Err(Errno::AGAIN) => self.wait(),
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error) => {
+                    tracing::warn!("a connection was not accepted: {error}");
+                    self.connections.make_room();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+    }
+
+    /// Until there is a connection, or it is over.
+    fn wait(&self) {
+        let _one = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_over.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut wanted = [
+            PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN),
+        ];
+        // What is wrong is told by the next call.
+        let _ = poll(&mut wanted, None);
+    }
+
+    fn arrives(&self, stream: UnixStream) {
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => Arc::new(peer),
+            Err(error) => {
+                tracing::warn!("who has connected is not known: {error}");
+                return;
+            }
+        };
+        let is_client = self.door.policy().client(peer.uid, peer.gid).is_ok();
+        let entered = match is_client {
+            true => None,
+            false => match self.connections.enter(peer.uid, false) {
+                Some(entered) => Some(entered),
+                None => {
+                    turn_away(&stream);
+                    self.door.refusals.was_turned_away(peer.uid, Instant::now());
+                    return;
+                }
+            },
+        };
+        let uid = peer.uid;
+        // Which may be of another user, who has more.
+        if let Some(gives_way) = self.arrivals.put(uid, Arrived { stream, peer, entered }) {
+            turn_away(&gives_way.stream);
+        }
+    }
+}
+
+/// There are too many already.
+pub(crate) fn turn_away(stream: &UnixStream) {
+    let full = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
+                Connection: close\r\n\r\n";
+    // Whoever does not get it sees that the connection has ended.
+    let _ = send(stream, full.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+}
