@@ -41,6 +41,14 @@ mod cut;
 mod earlier;
 mod entry;
 mod error;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod head;
 mod key;
 mod line;

@@ -7,6 +7,14 @@
 
 mod companions;
 mod encryption;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) use encryption::formats;
 mod error;
 mod renewal;
 mod shared;

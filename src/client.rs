@@ -33,6 +33,14 @@
 mod answers;
 mod connection;
 mod error;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod identity;
 mod problem;
 mod server;

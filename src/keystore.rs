@@ -26,6 +26,14 @@ mod document;
 mod draft;
 mod epoch;
 mod export;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod given_up;
 mod hand_over;
 mod header;

@@ -84,6 +84,15 @@ pub mod evidence;
 mod fault;
 #[cfg(feature = "keystore")]
 pub mod file;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+#[doc(hidden)]
+pub mod formats;
 #[cfg(feature = "keystore")]
 pub mod home;
 pub mod key;

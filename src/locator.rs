@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 pub use self::kind::BackendKind;
 pub use self::pkcs11::Pkcs11Locator;
+pub(crate) use self::tpm::index_of;
 pub use self::tpm::{
     Authorized, InvalidPcrs, Owner, PcrBank, PcrValues, PinStretching, TpmObject, TpmParent,
     TpmPolicy,

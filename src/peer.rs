@@ -10,6 +10,14 @@
 mod book;
 mod book_error;
 mod certificate;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod recent;
 mod refusal;
 mod sequence;

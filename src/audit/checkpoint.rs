@@ -143,6 +143,18 @@ impl SignedCheckpoint {
         Ok(checkpoint)
     }
 
+    /// The DID that it names, whoever signed it.
+    #[cfg(all(
+        any(test, fuzzing),
+        feature = "audit",
+        feature = "client",
+        feature = "pkcs11",
+        feature = "tpm"
+    ))]
+    pub(super) fn claimed_did(&self) -> Option<Did> {
+        Checkpoint::parse(&self.text).ok().map(|checkpoint| checkpoint.did)
+    }
+
     /// What programs for signed notes know the key by, as they take it: it has the name of
     /// the DID.
     #[must_use]

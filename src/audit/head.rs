@@ -97,14 +97,7 @@ impl Held<'_> {
     }
 
     pub(super) fn set_last(&self, last: &Last) -> Result<(), AuditError> {
-        let Link { chain, seq, hash } = last.link;
-        let FileId { device, inode } = last.file;
-        let format = Format { seq, chain: chain.0, hash, device, inode };
-        // Numbers and text: nothing here can fail.
-        let mut bytes = serde_json::to_vec(&format).unwrap_or_default();
-        bytes.resize(LENGTH - 1, b' ');
-        bytes.push(b'\n');
-        Ok(self.0.write(&bytes)?)
+        Ok(self.0.write(&written(last))?)
     }
 }
 
@@ -120,7 +113,18 @@ pub(super) fn look(log: &Path) -> Result<Option<(Last, u64)>, AuditError> {
     Ok(Some((last, metadata.len())))
 }
 
-fn parse(bytes: &[u8]) -> Option<Last> {
+pub(super) fn written(last: &Last) -> Vec<u8> {
+    let Link { chain, seq, hash } = last.link;
+    let FileId { device, inode } = last.file;
+    let format = Format { seq, chain: chain.0, hash, device, inode };
+    // Numbers and text: nothing here can fail.
+    let mut bytes = serde_json::to_vec(&format).unwrap_or_default();
+    bytes.resize(LENGTH - 1, b' ');
+    bytes.push(b'\n');
+    bytes
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Option<Last> {
     let Format { seq, chain, hash, device, inode } = objects::from_slice(bytes).ok()?;
     if seq > MAX_SEQ {
         return None;

@@ -13,6 +13,14 @@ mod ecdh;
 mod failure;
 mod finding;
 mod flags;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod half;
 mod import;
 mod info;

@@ -25,6 +25,14 @@ mod check;
 mod chip;
 pub mod doctor;
 mod failure;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod import;
 mod key;
 mod make;

@@ -8,6 +8,14 @@ mod agreement;
 mod armor;
 mod error;
 mod file_key;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
 mod retired;
 mod source;
 

@@ -264,6 +264,28 @@ impl Head {
     }
 }
 
+/// A whole head, with what is taken from it alone.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reread_head(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (length, head) = Head::parse(bytes).ok()??;
+    assert!(length <= bytes.len() && head.body <= MAX_BODY);
+    let Head { status, body, retry_after, stays_open } = head;
+    let mut text = format!("HTTP/1.1 {status} x\r\nContent-Length: {body}\r\n");
+    if let Some(pause) = retry_after {
+        text.push_str(&format!("Retry-After: {}\r\n", pause.as_secs()));
+    }
+    if !stays_open {
+        text.push_str("Connection: close\r\n");
+    }
+    Some((text + "\r\n").into_bytes())
+}
+
 /// Digits alone.
 fn number(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.trim_ascii();

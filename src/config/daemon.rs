@@ -245,7 +245,9 @@ impl Serialize for SocketMode {
 impl<'de> Deserialize<'de> for SocketMode {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let mode = (text.len() <= 4).then(|| u16::from_str_radix(&text, 8).ok());
+        // A sign would be taken as well.
+        let is_mode = text.len() <= 4 && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+        let mode = is_mode.then(|| u16::from_str_radix(&text, 8).ok());
         mode.flatten()
             .and_then(Self::new)
             .ok_or_else(|| serde::de::Error::custom("not the mode of a socket"))

@@ -13,7 +13,7 @@ use super::ConfigError;
 use super::pkcs11::is_false;
 use crate::encoding::objects::object_only;
 use crate::encoding::{hex, named};
-use crate::locator::{InvalidPcrs, PcrBank};
+use crate::locator::{InvalidPcrs, PcrBank, index_of};
 
 /// The kernel's resource manager of the first TPM.
 const DEVICE: &str = "/dev/tpmrm0";
@@ -204,9 +204,10 @@ impl PcrIndices {
         if text.trim().is_empty() {
             return Self::new([]);
         }
-        let read = text.split(',').zip(1..).map(|(index, position)| {
-            index.trim().parse().map_err(|_| InvalidPcrs::Index { position })
-        });
+        let read = text
+            .split(',')
+            .zip(1..)
+            .map(|(index, position)| index_of(index.trim()).ok_or(InvalidPcrs::Index { position }));
         Self::new(read.collect::<Result<Vec<u8>, _>>()?)
     }
 }

@@ -303,6 +303,34 @@ fn statement(did: &Did, contents: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// What is in a backup that verifies, as it would be written.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reread(json: &[u8]) -> Option<Vec<u8>> {
+    Backup::from_json(&Zeroizing::new(json.to_vec())).ok()?;
+    serde_json::to_vec(&Envelope::parse(json).ok()?).ok()
+}
+
+/// A file of private keys: nobody writes it here.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reads_keys(bytes: &[u8]) -> bool {
+    RecoveryKeys::parse(Path::new("keys"), bytes).is_ok()
+}
+
+#[cfg(test)]
+pub(super) use self::tests::made_up;
+
 #[cfg(test)]
 #[path = "backup/tests.rs"]
 mod tests;

@@ -59,8 +59,7 @@ impl IdentityStore {
 
     pub(super) fn put_given_up(&self, successors: Vec<Did>) -> Result<(), KeystoreError> {
         let path = self.home().join(names::GIVEN_UP);
-        let note = Note { format: FORMAT.into(), version: VERSION, successors };
-        match serde_json::to_vec_pretty(&note) {
+        match to_json(successors) {
             Ok(json) => file::write(&path, &json),
             Err(error) => {
                 log::warn!("{} was not written: {error}", path.display());
@@ -83,9 +82,18 @@ impl IdentityStore {
         let Some(bytes) = file::read_private(&self.home().join(names::GIVEN_UP)).ok()? else {
             return Some(Vec::new());
         };
-        let note: Note = objects::from_slice(&bytes).ok()?;
-        (note.version == VERSION && note.format == FORMAT).then_some(note.successors)
+        parse(&bytes)
     }
+}
+
+/// `None` if it is not understood.
+pub(super) fn parse(bytes: &[u8]) -> Option<Vec<Did>> {
+    let note: Note = objects::from_slice(bytes).ok()?;
+    (note.version == VERSION && note.format == FORMAT).then_some(note.successors)
+}
+
+pub(super) fn to_json(successors: Vec<Did>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec_pretty(&Note { format: FORMAT.into(), version: VERSION, successors })
 }
 
 #[cfg(test)]

@@ -227,7 +227,7 @@ impl Journal {
         MigrationError::Disagrees { home: home.to_owned(), state: self.state.as_str() }
     }
 
-    fn parse(bytes: &[u8], path: &Path) -> Result<Self, KeystoreError> {
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, KeystoreError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
             KeystoreError::from(MigrationError::Unreadable { path: path.to_owned(), source })
         };

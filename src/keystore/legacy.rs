@@ -170,7 +170,7 @@ impl LegacyIdentity {
         Self::parse(&json, options.discard_tls)
     }
 
-    fn parse(json: &[u8], discard_tls: bool) -> Result<Self, Error> {
+    pub(super) fn parse(json: &[u8], discard_tls: bool) -> Result<Self, Error> {
         let mut fields = Fields::parse(json)?;
         let format = LegacyFormat::of(&fields)?;
         fields.remove("version");

@@ -44,6 +44,14 @@ use std::sync::Arc;
 
 pub(crate) use self::device::{PinOwner, Shares, Slot, TriedDevice};
 use self::noted::Noted;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(in crate::keystore) use self::notes::reread;
 use self::one::OneTry;
 pub(crate) use self::source::Place;
 use self::tag::Compared;

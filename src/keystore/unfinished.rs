@@ -7,7 +7,7 @@
 //! pinned DIDs never had an identity. It holds no secret; see
 //! [`ObjectNames`] for why nobody else can name an object in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,28 @@ struct Version {
 }
 
 impl Unfinished {
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, KeystoreError> {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
+            KeystoreError::UnfinishedUnreadable { path: path.to_owned(), source }
+        };
+        let Version { format, version: found } =
+            objects::from_slice(bytes).map_err(|error| unreadable(error.into()))?;
+        if format != FORMAT {
+            return Err(unreadable(format!("its format is {format:?}, not {FORMAT:?}").into()));
+        }
+        if found != VERSION {
+            let what = names::UNFINISHED;
+            return Err(FormatError::Newer { what, found, known: VERSION }.into());
+        }
+        let note: Note = objects::from_slice(bytes).map_err(|error| unreadable(error.into()))?;
+        Ok(Self { dids: note.dids, device: note.device })
+    }
+
+    pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let Self { dids, device } = self.clone();
+        serde_json::to_vec_pretty(&Note { format: FORMAT.into(), version: VERSION, dids, device })
+    }
+
     /// Whether an identity of this DID was begun here, and never made. It may be
     /// pinned all the same.
     #[must_use]
@@ -125,20 +147,7 @@ impl IdentityStore {
     pub(super) fn read_unfinished(&self) -> Result<Unfinished, KeystoreError> {
         let path = self.unfinished_path();
         let Some(bytes) = file::read_private(&path)? else { return Ok(Unfinished::default()) };
-        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
-            KeystoreError::UnfinishedUnreadable { path: path.clone(), source }
-        };
-        let Version { format, version: found } =
-            objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
-        if format != FORMAT {
-            return Err(unreadable(format!("its format is {format:?}, not {FORMAT:?}").into()));
-        }
-        if found != VERSION {
-            let what = names::UNFINISHED;
-            return Err(FormatError::Newer { what, found, known: VERSION }.into());
-        }
-        let note: Note = objects::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
-        Ok(Unfinished { dids: note.dids, device: note.device })
+        Unfinished::parse(&bytes, &path)
     }
 
     /// Durably, before anything of it is made.
@@ -150,10 +159,9 @@ impl IdentityStore {
         if left.is_nothing() {
             return file::remove(&path);
         }
-        let Unfinished { dids, device } = left.clone();
-        let note = Note { format: FORMAT.into(), version: VERSION, dids, device };
-        let json = serde_json::to_vec_pretty(&note).map_err(|source| {
-            KeystoreError::UnfinishedUnreadable { path: path.clone(), source: source.into() }
+        let json = left.to_json().map_err(|source| KeystoreError::UnfinishedUnreadable {
+            path: path.clone(),
+            source: source.into(),
         })?;
         file::write(&path, &json)?;
         match &left.device {

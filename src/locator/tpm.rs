@@ -75,6 +75,12 @@ objects::object_only! {
     PinStretching as fields::Stretching,
 }
 
+/// The index of a PCR, in its one spelling: `07` beside `7` would be a second value of it.
+pub(crate) fn index_of(text: &str) -> Option<u8> {
+    let index: u8 = text.parse().ok()?;
+    (index.to_string() == text).then_some(index)
+}
+
 /// JSON's keys are text, and serde does not make numbers of them everywhere.
 mod indices {
     use std::collections::BTreeMap;
@@ -93,7 +99,10 @@ mod indices {
     ) -> Result<BTreeMap<u8, String>, D::Error> {
         BTreeMap::<String, String>::deserialize(deserializer)?
             .into_iter()
-            .map(|(index, value)| Ok((index.parse().map_err(D::Error::custom)?, value)))
+            .map(|(text, value)| {
+                let index = super::index_of(&text);
+                Ok((index.ok_or_else(|| D::Error::custom("not the index of a PCR"))?, value))
+            })
             .collect()
     }
 }
@@ -126,7 +135,7 @@ impl PcrValues {
         for (text, line) in lines {
             let (index, value) = text.split_once(':').ok_or(InvalidPcrs::Line { line })?;
             let value = value.trim().strip_prefix("0x").ok_or(InvalidPcrs::Line { line })?;
-            let index = index.trim().parse().map_err(|_| InvalidPcrs::Line { line })?;
+            let index = index_of(index.trim()).ok_or(InvalidPcrs::Line { line })?;
             if values.insert(index, value.to_owned()).is_some() {
                 return Err(InvalidPcrs::Line { line });
             }

@@ -357,3 +357,29 @@ impl fmt::Debug for PeerBook {
         f.debug_struct("PeerBook").field("directory", &self.0.directory).finish_non_exhaustive()
     }
 }
+/// `peers.json`, as it would be written.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reread_list(bytes: &[u8]) -> Option<Vec<u8>> {
+    let list = List::parse(Path::new("peers.json"), bytes).ok()?;
+    // As it is listed, which verifies the chains in it.
+    let _ = list.peers();
+    Some(list.to_json())
+}
+
+/// `seen/DID.json`, as it would be written.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reread_seen(bytes: &[u8]) -> Option<Vec<u8>> {
+    seen::reread(bytes)
+}

@@ -337,7 +337,7 @@ fn id_of(uri: &Pkcs11Uri) -> Vec<Attribute> {
 }
 
 /// A `CK_BBOOL`. What is neither true nor false is not known.
-const fn boolean(told: &[u8]) -> Option<bool> {
+pub(super) const fn boolean(told: &[u8]) -> Option<bool> {
     match told {
         [0] => Some(false),
         [1] => Some(true),

@@ -28,6 +28,14 @@ use cryptoki::error::{Error, Rv, RvError};
 use cryptoki::slot::Slot;
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_INTERFACE, CK_TOKEN_INFO, CKR_OK};
 
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) use self::attributes::believed;
 pub(super) use self::sign::NotSigned;
 use super::info::TokenInfo;
 

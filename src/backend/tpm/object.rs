@@ -67,7 +67,11 @@ pub(super) fn create(
     })
 }
 
-fn template(new: &New<'_>, policy: &[u8; 32], has_pin: bool) -> Result<Public, tss_esapi::Error> {
+pub(super) fn template(
+    new: &New<'_>,
+    policy: &[u8; 32],
+    has_pin: bool,
+) -> Result<Public, tss_esapi::Error> {
     let policy = Digest::try_from(policy.as_slice())?;
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)

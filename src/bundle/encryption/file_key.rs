@@ -62,6 +62,18 @@ impl EncryptedHeader {
         whole.extend(NONCE);
         EncryptedFile::read(std::io::Cursor::new(whole)).map(Self)
     }
+
+    /// As it would be given on.
+    #[cfg(all(
+        any(test, fuzzing),
+        feature = "audit",
+        feature = "client",
+        feature = "pkcs11",
+        feature = "tpm"
+    ))]
+    pub(super) fn as_text(&self) -> &str {
+        self.0.header()
+    }
 }
 
 impl fmt::Debug for EncryptedHeader {

@@ -53,12 +53,13 @@ impl RatePeriod {
 impl Rate {
     fn parse(text: &str) -> Option<Self> {
         let (count, per) = text.split_once('/')?;
-        let is_number = count.bytes().all(|byte| byte.is_ascii_digit());
-        let count: NonZeroU32 = count.parse().ok().filter(|_| is_number)?;
+        let count: NonZeroU32 = count.parse().ok()?;
         let per = [RatePeriod::Second, RatePeriod::Minute, RatePeriod::Hour]
             .into_iter()
             .find(|period| period.as_str() == per)?;
-        (count.get() <= 1_000_000).then_some(Self { count, per })
+        // Without a sign, and without zeros before it.
+        let rate = Self { count, per };
+        (count.get() <= 1_000_000 && rate.to_string() == text).then_some(rate)
     }
 }
 

@@ -23,7 +23,7 @@ pub struct RecoveryRecipient {
 }
 
 impl RecoveryRecipient {
-    pub(super) const fn public_key(&self) -> &X25519PublicKey {
+    pub(in crate::keystore) const fn public_key(&self) -> &X25519PublicKey {
         &self.public
     }
 
@@ -139,7 +139,7 @@ impl RecoveryKeys {
         Ok(Self::parse(path, &plain)?)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, BackupError> {
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, BackupError> {
         let unusable = |source| BackupError::KeyFile { path: path.to_owned(), source };
         let bytes = text::after_mark(bytes).map_err(|error| unusable(error.into()))?;
         // Its errors say the number of a line, and nothing of the line.

@@ -32,6 +32,12 @@ fn genuine() -> (Value, Key<Software, Unlocked>) {
     (serde_json::from_slice(&json).unwrap(), seed)
 }
 
+/// The same, as it was written.
+pub(in crate::keystore) fn made_up() -> Vec<u8> {
+    let (json, key) = genuine();
+    signed(json, &key).to_vec()
+}
+
 /// Opens these contents, signed by this key.
 fn open(json: Value, key: &Key<Software, Unlocked>) -> Result<Backup, BackupError> {
     Backup::from_json(&signed(json, key))

@@ -194,6 +194,18 @@ impl Kept {
     }
 }
 
+/// What a file says, as it would be written.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(in crate::keystore) fn reread(bytes: &[u8]) -> Option<Vec<u8>> {
+    serde_json::to_vec_pretty(&Kept::parse(bytes).ok()?).ok()
+}
+
 /// The file, in the directory of an identity or of a device.
 #[derive(Debug, Clone)]
 pub(super) struct Notes {

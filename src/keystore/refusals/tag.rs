@@ -68,8 +68,10 @@ pub(super) fn is_one(tag: &str) -> bool {
 }
 
 fn read(tag: &str) -> Option<(Stretching, [u8; LENGTH])> {
-    let (how, tag) = (Stretching::of(tag)?, hex::decode(tag.rsplit_once(':')?.1)?);
-    Some((how, tag.try_into().ok()?))
+    let (how, bytes) = (Stretching::of(tag)?, hex::decode(tag.rsplit_once(':')?.1)?);
+    let bytes = bytes.try_into().ok()?;
+    // No zeros or sign before a number, and nothing between salt and tag.
+    (how.tag(bytes) == tag).then_some((how, bytes))
 }
 
 /// What a PIN is compared by: scrypt once for each salt.

@@ -36,19 +36,34 @@ impl Seen {
     pub(super) fn read(directory: &Path, did: &Did) -> Result<Option<Instances>, BookError> {
         let path = path(directory, did);
         let Some(json) = file::read_private(&path)? else { return Ok(None) };
-        check_version(&path, &json)?;
-        let damaged = |source: Box<dyn StdError + Send + Sync>| {
-            let path = path.clone();
-            BookError::Damaged { path, source }
+        Self::parse(&path, did, &json).map(Some)
+    }
+
+    fn parse(path: &Path, did: &Did, json: &[u8]) -> Result<Instances, BookError> {
+        check_version(path, json)?;
+        let damaged = |source: Box<dyn StdError + Send + Sync>| BookError::Damaged {
+            path: path.to_owned(),
+            source,
         };
-        let seen: Self = objects::from_slice(&json).map_err(|error| damaged(error.into()))?;
+        let seen: Self = objects::from_slice(json).map_err(|error| damaged(error.into()))?;
         if seen.did != *did {
             return Err(damaged(format!("it is of {}", seen.did).into()));
         }
         let sequences = seen.instances.iter().map(|number| (number.instance, number.sequence));
         Instances::kept(seen.epoch, sequences.collect())
-            .map(Some)
-            .ok_or_else(|| damaged("it has more instances than are kept".into()))
+            .ok_or_else(|| damaged("it has more instances than are kept, or one twice".into()))
+    }
+
+    fn written(did: &Did, instances: &Instances) -> Vec<u8> {
+        let numbers = instances.sequences().iter();
+        let seen = Self {
+            version: VERSION,
+            did: did.clone(),
+            epoch: instances.epoch(),
+            instances: numbers.map(|&(instance, sequence)| Number { instance, sequence }).collect(),
+        };
+        // Strings and numbers: nothing here can fail.
+        serde_json::to_vec(&seen).unwrap_or_default()
     }
 
     /// Compares and remembers. The lock of the book is held.
@@ -65,15 +80,7 @@ impl Seen {
             }
             None => Instances::beginning_with(*instance, number),
         };
-        let numbers = instances.sequences().iter();
-        let seen = Self {
-            version: VERSION,
-            did: did.clone(),
-            epoch: instances.epoch(),
-            instances: numbers.map(|&(instance, sequence)| Number { instance, sequence }).collect(),
-        };
-        // Strings and numbers: nothing here can fail.
-        let json = serde_json::to_vec(&seen).unwrap_or_default();
+        let json = Self::written(did, &instances);
         Ok(file::write(&path(directory, did), &json).map_err(BookError::from)?)
     }
 
@@ -89,4 +96,18 @@ impl Seen {
 /// A DID has at most 128 bytes, and none that a path could not have.
 fn path(directory: &Path, did: &Did) -> PathBuf {
     directory.join(format!("{did}.json"))
+}
+
+/// What such a file says of the DID in it, as it would be written.
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(super) fn reread(bytes: &[u8]) -> Option<Vec<u8>> {
+    let Seen { did, .. } = objects::from_slice(bytes).ok()?;
+    let instances = Seen::parse(Path::new("seen.json"), &did, bytes).ok()?;
+    Some(Seen::written(&did, &instances))
 }

@@ -1,5 +1,7 @@
 //! What is remembered of one DID.
 
+use std::collections::HashSet;
+
 use super::{Highest, SequenceError};
 use crate::binding::{BindingNumber, Instance};
 
@@ -44,9 +46,12 @@ impl Instances {
         Ok(())
     }
 
-    /// As it was kept; `None` if there are more than would be.
+    /// As it was kept; `None` if there are more than would be, or one is there twice: which of
+    /// its numbers counts would be a matter of their order.
     pub(in crate::peer) fn kept(epoch: u64, sequences: Vec<(Instance, u64)>) -> Option<Self> {
-        (sequences.len() <= LIMIT).then_some(Self { epoch, sequences })
+        let different: HashSet<&Instance> = sequences.iter().map(|(known, _)| known).collect();
+        let is_kept = sequences.len() <= LIMIT && different.len() == sequences.len();
+        is_kept.then_some(Self { epoch, sequences })
     }
 
     pub(in crate::peer) const fn epoch(&self) -> u64 {

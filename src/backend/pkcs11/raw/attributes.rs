@@ -84,16 +84,26 @@ fn ask<const N: usize>(
     let mut answers = template.into_iter().zip(&buffers);
     Ok(asked.map(|asked| {
         let (answer, buffer) = answers.next()?;
-        if answer.ulValueLen == CK_UNAVAILABLE_INFORMATION {
-            return None;
-        }
-        let length = usize::try_from(answer.ulValueLen).ok()?;
-        let value = buffer.get(..length)?;
-        let told = match asked.fixed_size() {
-            Some(size) => length == size && value.iter().any(|byte| *byte != UNTOUCHED),
-            // As long as the room: left as it was.
-            None => length < ROOM,
-        };
-        told.then(|| value.to_vec())
+        believed(asked, answer.ulValueLen, buffer)
     }))
+}
+
+/// The value of an attribute, by the length that the module gave and what is in the buffer
+/// now; `None` if it did not write it.
+pub(in super::super) fn believed(
+    asked: AttributeType,
+    length: CK_ULONG,
+    buffer: &[u8],
+) -> Option<Vec<u8>> {
+    if length == CK_UNAVAILABLE_INFORMATION {
+        return None;
+    }
+    let length = usize::try_from(length).ok()?;
+    let value = buffer.get(..length)?;
+    let told = match asked.fixed_size() {
+        Some(size) => length == size && value.iter().any(|byte| *byte != UNTOUCHED),
+        // As long as the room: left as it was.
+        None => length < ROOM,
+    };
+    told.then(|| value.to_vec())
 }
