@@ -66,6 +66,7 @@ mod pkcs11;
 mod template;
 mod text;
 mod tpm;
+mod twice;
 
 use std::path::Path;
 
@@ -75,11 +76,12 @@ pub use self::age::AgeConfig;
 pub use self::audit::AuditConfig;
 pub use self::client_problem::ClientProblem;
 pub use self::daemon::{
-    ClientRule, ContextPattern, DaemonConfig, MOST_INSTANCES, Permission, Rate, RatePeriod,
+    ClientRule, ContextPattern, DaemonConfig, MOST_INSTANCES, Owner, Permission, Rate, RatePeriod,
     SocketMode, TlsPeers,
 };
 pub use self::error::ConfigError;
 use self::error::parse_error;
+use self::explain::line_of;
 pub use self::explain::{Explained, ExplainedTable, Setting, Stranger};
 pub use self::pkcs11::Pkcs11Config;
 pub(crate) use self::text::{ConfigText, for_backup, set, table};
@@ -189,9 +191,14 @@ impl Config {
         if config.names_two_logs() {
             return Err(ConfigError::TwoAuditLogs);
         }
-        config.daemon.check().map_err(|problem| ConfigError::Daemon { problem })?;
-        let client = |(number, problem)| ConfigError::Client { number, problem };
-        config.daemon.check_clients().map_err(client)?;
+        config.daemon.check().map_err(|problem| {
+            let field = problem.split('`').nth(1).unwrap_or_default();
+            ConfigError::Daemon { line: line_of(text, "daemon", Some(field)), problem }
+        })?;
+        config.daemon.check_clients().map_err(|(number, problem)| {
+            let table = format!("daemon.client[{}]", number - 1);
+            ConfigError::Client { number, line: line_of(text, &table, None), problem }
+        })?;
         Ok(config)
     }
 

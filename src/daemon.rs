@@ -22,7 +22,7 @@ pub use self::place::SocketPlace;
 pub use self::policy::{Call, Client, Denied, Policy};
 pub use self::problem::ProblemCode;
 pub use self::request::{
-    SignRequest, TlsRequest, ToSign, UnlockRequest, parse_challenge, parse_decrypt, parse_lock,
-    parse_sign_raw,
+    InvalidRequest, InvalidValue, SignRequest, TlsRequest, ToSign, UnlockRequest, parse_challenge,
+    parse_decrypt, parse_lock, parse_sign_raw,
 };
 pub use self::reserved::{ReservedForm, reserved_form};

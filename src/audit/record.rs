@@ -84,6 +84,10 @@ impl Record {
         context,
         /// The tag of the message.
         message,
+        /// The instance of a TLS key.
+        instance,
+        /// The SHA-256 of a TLS key's SubjectPublicKeyInfo.
+        tls_key,
     }
 
     /// The user who asked.
@@ -102,6 +106,12 @@ impl Record {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.line.as_ref().and_then(|line| line.read.pid)
+    }
+
+    /// For how many it stands, that have no line of their own.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        self.line.as_ref().and_then(|line| line.read.count)
     }
 
     /// How many bytes the message had.

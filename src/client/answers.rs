@@ -28,6 +28,9 @@ pub struct Status {
     pub epoch: Option<u64>,
     /// When it has seen last that its key is there (RFC 3339).
     pub verified_at: Option<String>,
+    /// When it did not succeed in reading its configuration anew (RFC 3339), so that an older one
+    /// is in force.
+    pub reload_failed_at: Option<String>,
     /// Its version.
     pub version: String,
     /// What this client is called in its configuration.
@@ -48,6 +51,7 @@ pub(super) struct ToldStatus {
     certificate_not_after: Option<String>,
     epoch: Option<u64>,
     verified_at: Option<String>,
+    reload_failed_at: Option<String>,
     #[serde(default)]
     version: String,
     #[serde(default)]
@@ -72,6 +76,7 @@ impl ToldStatus {
             certificate_not_after: self.certificate_not_after,
             epoch: self.epoch,
             verified_at: self.verified_at,
+            reload_failed_at: self.reload_failed_at,
             version: self.version,
             client: self.client,
             may: self.may,

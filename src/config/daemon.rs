@@ -2,6 +2,7 @@
 
 mod client;
 mod context;
+mod owner;
 mod rate;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::client::{ClientRule, MOST_INSTANCES, Permission};
 pub use self::context::ContextPattern;
+pub use self::owner::Owner;
 pub use self::rate::{Rate, RatePeriod};
 use super::ClientProblem;
 use super::pkcs11::is_false;
@@ -29,6 +31,10 @@ pub struct DaemonConfig {
     /// anything done is decided by [`Self::client`].
     #[serde(skip_serializing_if = "SocketMode::is_default")]
     pub socket_mode: SocketMode,
+    /// For clients: whose the socket and the daemon are, where they are neither the
+    /// client's own user's nor root's. The daemon itself does not look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// Whether it starts without a credential, and waits for one by `unlock` (default
     /// false).
     #[serde(skip_serializing_if = "is_false")]
@@ -69,6 +75,7 @@ pub struct DaemonConfig {
 struct Fields {
     socket: Option<PathBuf>,
     socket_mode: SocketMode,
+    owner: Option<Owner>,
     start_locked: bool,
     verify_interval: u32,
     checkpoint_interval: u32,
@@ -114,6 +121,7 @@ impl Default for DaemonConfig {
         Self {
             socket: None,
             socket_mode: SocketMode::default(),
+            owner: None,
             start_locked: false,
             verify_interval: VERIFY_INTERVAL,
             checkpoint_interval: CHECKPOINT_INTERVAL,
@@ -132,7 +140,7 @@ impl DaemonConfig {
         *self == Self::default()
     }
 
-    /// What cannot work, apart from the clients.
+    /// What cannot work, apart from the clients; it begins with the field.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let wrong = Err;
         if self.socket.as_ref().is_some_and(|path| !path.is_absolute()) {

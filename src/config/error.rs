@@ -2,6 +2,7 @@
 
 use super::client_problem::ClientProblem;
 use super::fields::{ASSURANCES, expected_at};
+use super::twice::twice;
 use crate::fault::KeystoreError;
 use crate::kind::{ErrorKind, explain};
 
@@ -12,6 +13,18 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration cannot be used")]
     File(#[source] KeystoreError),
+    /// A table, or a key of one, is there twice.
+    #[error(
+        "the configuration is not valid: line {line}: {what} is there already, in line {first}"
+    )]
+    Twice {
+        /// The line of the second one, from 1.
+        line: usize,
+        /// The line of the first one.
+        first: usize,
+        /// `[daemon]`, or `tls in [daemon]`.
+        what: String,
+    },
     /// The text is not valid.
     #[error("the configuration is not valid: line {line}: {problem}")]
     Parse {
@@ -31,16 +44,20 @@ pub enum ConfigError {
         problem: &'static str,
     },
     /// `[daemon]` says what cannot be.
-    #[error("[daemon] is not valid: {problem}")]
+    #[error("[daemon] is not valid{}: {problem}", at(*line))]
     Daemon {
-        /// What is wrong.
+        /// The line, from 1, of the field that is wrong.
+        line: Option<usize>,
+        /// What is wrong, beginning with the field.
         problem: &'static str,
     },
     /// A `[[daemon.client]]` says what cannot be meant.
-    #[error("[[daemon.client]] number {number} is not valid: {problem}")]
+    #[error("[[daemon.client]] number {number} is not valid{}: {problem}", at(*line))]
     Client {
         /// Which one, in the order of the file, from 1.
         number: usize,
+        /// The line, from 1, that it begins in.
+        line: Option<usize>,
         /// What is wrong.
         problem: ClientProblem,
     },
@@ -80,6 +97,7 @@ impl ConfigError {
         match self {
             Self::File(error) => error.kind(),
             Self::Parse { .. }
+            | Self::Twice { .. }
             | Self::NoPkcs11Section
             | Self::Tpm { .. }
             | Self::Daemon { .. }
@@ -102,6 +120,12 @@ impl ConfigError {
                 "correct the line: docs/configuration.md lists every field with what it takes and \
                  its default. PINs and passphrases never go into this file"
             }
+            Self::Twice { what, first, .. } if what.starts_with('[') => {
+                return Some(format!(
+                    "write the keys of {what} below line {first}, and take its second header out"
+                ));
+            }
+            Self::Twice { .. } => "keep one of both, and take the other line out",
             Self::NoPkcs11Section => {
                 "add [identity.pkcs11] with module = \"/path/of/the/module.so\" and token = \"label\""
             }
@@ -109,7 +133,8 @@ impl ConfigError {
                 "correct it; docs/configuration.md lists every field of [identity.tpm]"
             }
             Self::Daemon { .. } => {
-                "correct it; docs/configuration.md lists every field of [daemon]"
+                "correct the line; docs/configuration.md lists every field of [daemon] with what it \
+                 takes"
             }
             Self::Client { problem, .. } => problem.advice(),
             Self::NoAssurance => {
@@ -132,6 +157,12 @@ impl ConfigError {
 /// The parser's own message shows the line, with whatever secret somebody put
 /// there against the rules. So the field is named, and what it takes.
 pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
+    if error.message().starts_with("duplicate key")
+        && let Some(place) = error.span().map(|span| span.start)
+        && let Some(twice) = twice(text, place)
+    {
+        return twice;
+    }
     let place = error.span().map(|span| span.start);
     let before = place.and_then(|place| text.get(..place)).unwrap_or_default();
     let message = error.message();
@@ -154,6 +185,11 @@ pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigErr
         None => "this value or syntax is not valid here: it is not TOML".to_owned(),
     };
     ConfigError::Parse { line: before.matches('\n').count() + 1, problem }
+}
+
+/// ` in line 3`, where it is known.
+fn at(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(" in line {line}"))
 }
 
 /// Of `identity.tpm.pin`: `pin`.

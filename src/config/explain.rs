@@ -82,32 +82,7 @@ impl Config {
     pub fn explain(text: &str) -> Result<Explained, ConfigError> {
         Self::parse(text)?;
         let text = after_mark_of(text);
-        let document = Document::parse(text).map_err(|_| ConfigError::NotATable)?;
-        let top: &dyn TableLike = document.as_table();
-        let mut tables = Vec::new();
-        for field in fields::all() {
-            match field.value {
-                Value::Table => {
-                    let found = table_at(top, field.path);
-                    tables.push(explained(text, field, field.path.to_owned(), found));
-                }
-                Value::Tables => {
-                    for (place, found) in list_at(top, field.path).into_iter().enumerate() {
-                        let name = format!("{}[{place}]", field.path);
-                        tables.push(explained(text, field, name, Some(found)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        let ours = |name: &str| fields::all().any(|field| field.path == name);
-        let others = top.iter().filter(|(name, _)| !ours(name));
-        let others = others.map(|(name, item)| Stranger {
-            name: name.to_owned(),
-            line: line_of(text, top, name, item),
-            like: fields::all().filter(|field| field.name() == name).map(|it| it.path).collect(),
-        });
-        Ok(Explained { tables, others: others.collect() })
+        explain_document(text)
     }
 
     /// **Blocks** on files. The same of a file; one that does not exist says nothing.
@@ -118,6 +93,44 @@ impl Config {
     pub fn explain_file(path: &Path) -> Result<Explained, ConfigError> {
         Self::explain(&Self::read(path)?.unwrap_or_default())
     }
+}
+
+/// The line of a field of a table, or else of the table, also where the text says what
+/// cannot be.
+pub(super) fn line_of(text: &str, table: &str, field: Option<&str>) -> Option<usize> {
+    let explained = explain_document(text).ok()?;
+    let table = explained.tables.into_iter().find(|it| it.name == table)?;
+    let line = table.settings.iter().find(|it| Some(it.name) == field).and_then(|it| it.line);
+    line.or(table.line)
+}
+
+fn explain_document(text: &str) -> Result<Explained, ConfigError> {
+    let document = Document::parse(text).map_err(|_| ConfigError::NotATable)?;
+    let top: &dyn TableLike = document.as_table();
+    let mut tables = Vec::new();
+    for field in fields::all() {
+        match field.value {
+            Value::Table => {
+                let found = table_at(top, field.path);
+                tables.push(explained(text, field, field.path.to_owned(), found));
+            }
+            Value::Tables => {
+                for (place, found) in list_at(top, field.path).into_iter().enumerate() {
+                    let name = format!("{}[{place}]", field.path);
+                    tables.push(explained(text, field, name, Some(found)));
+                }
+            }
+            _ => {}
+        }
+    }
+    let ours = |name: &str| fields::all().any(|field| field.path == name);
+    let others = top.iter().filter(|(name, _)| !ours(name));
+    let others = others.map(|(name, item)| Stranger {
+        name: name.to_owned(),
+        line: line_of_key(text, top, name, item),
+        like: fields::all().filter(|field| field.name() == name).map(|it| it.path).collect(),
+    });
+    Ok(Explained { tables, others: others.collect() })
 }
 
 /// A table and where it begins.
@@ -133,7 +146,7 @@ fn explained(text: &str, table: &Field, name: String, found: Option<Found<'_>>) 
             let written = found.and_then(|(found, _)| {
                 let item = found.get(field.name())?;
                 let value = item.span().and_then(|span| text.get(span));
-                Some((value?.trim().to_owned(), line_of(text, found, field.name(), item)))
+                Some((value?.trim().to_owned(), line_of_key(text, found, field.name(), item)))
             });
             let (value, line) = match (written, field.value) {
                 (Some((value, line)), _) => (Some(value), line),
@@ -176,7 +189,12 @@ fn list_at<'a>(top: &'a dyn TableLike, path: &str) -> Vec<Found<'a>> {
 }
 
 /// The line of a key, or else of its value.
-fn line_of(text: &str, table: &dyn TableLike, name: &str, item: &Item) -> Option<usize> {
+pub(super) fn line_of_key(
+    text: &str,
+    table: &dyn TableLike,
+    name: &str,
+    item: &Item,
+) -> Option<usize> {
     let key = table.get_key_value(name).and_then(|(key, _)| key.span());
     key.or_else(|| item.span()).map(|span| line(text, span.start))
 }

@@ -50,6 +50,33 @@ pub enum ProblemCode {
     Stopping,
 }
 
+impl ProblemCode {
+    /// Each of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Malformed,
+        Self::NotAClient,
+        Self::NotPermitted,
+        Self::ContextNotAllowed,
+        Self::ReservedMessage,
+        Self::CredentialRefused,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Deadline,
+        Self::InstanceInUse,
+        Self::TooManyInstances,
+        Self::HandedOver,
+        Self::TooLarge,
+        Self::NotARecipient,
+        Self::Busy,
+        Self::Rate,
+        Self::Internal,
+        Self::Locked,
+        Self::DeviceAway,
+        Self::AuditUnwritable,
+        Self::Stopping,
+    ];
+}
+
 named! {
     /// The name in the field `code`: `not-a-client`, `rate`, …
     ProblemCode, "the code of a problem":
@@ -126,6 +153,16 @@ impl ProblemCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn none_is_left_out_of_all() {
+        let source = include_str!("problem.rs");
+        let (_, body) = source.split_once("pub enum ProblemCode {\n").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let named = body.lines().filter(|line| line.ends_with(',')).count();
+        let different: std::collections::HashSet<_> = ProblemCode::ALL.iter().collect();
+        assert_eq!((ProblemCode::ALL.len(), different.len()), (named, named));
+    }
 
     #[test]
     fn what_may_succeed_later_is_told_by_its_status() {

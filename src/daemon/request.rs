@@ -1,19 +1,35 @@
 //! What a client asks for, as JSON.
 
+mod invalid;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
+use self::invalid::{Field, Shape, why};
+pub use self::invalid::{InvalidRequest, InvalidValue};
 use crate::binding::Instance;
 use crate::encoding::{base64, hex, objects};
 use crate::secret::LockedText;
 
-/// Reads the body of a request; nothing of it is repeated in an error.
-fn read<'de, T: Deserialize<'de>>(
-    json: &'de [u8],
-    expected: &'static str,
-) -> Result<T, &'static str> {
-    objects::from_slice(json).map_err(|_| expected)
+/// Reads the body of a request; no value of it is repeated in an error.
+fn read<'de, T: Deserialize<'de>>(json: &'de [u8], shape: Shape) -> Result<T, InvalidRequest> {
+    objects::from_slice(json).map_err(|_| why(json, shape))
+}
+
+fn base64_of(of: Field, text: &str) -> Result<Vec<u8>, InvalidRequest> {
+    base64::decode(text).ok_or_else(|| of.wrong(InvalidValue::of_base64(text)))
+}
+
+fn base64_array<const N: usize>(of: Field, text: &str) -> Result<[u8; N], InvalidRequest> {
+    let bytes = base64_of(of, text)?;
+    let found = bytes.len();
+    bytes.try_into().map_err(|_| of.wrong(InvalidValue::Length { found, expected: N }))
+}
+
+fn hex_array<const N: usize>(of: Field, text: &str) -> Result<[u8; N], InvalidRequest> {
+    let bytes = hex::decode(text).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| of.wrong(InvalidValue::of_hex(text, N)))
 }
 
 /// What is signed for a context.
@@ -41,8 +57,8 @@ impl SignRequest {
     ///
     /// # Errors
     ///
-    /// What was expected.
-    pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
+    /// [`InvalidRequest`].
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidRequest> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Fields {
@@ -50,17 +66,20 @@ impl SignRequest {
             message: Option<String>,
             sha512: Option<String>,
         }
-        const EXPECTED: &str = "expected a JSON object with `context`, and either `message` in \
-                                base64 or `sha512` in 128 lower-case hex digits";
-        let Fields { context, message, sha512 } = read(json, EXPECTED)?;
+        const CONTEXT: Field = Field::required("context", "the name of a context");
+        const MESSAGE: Field = Field::optional("message", "a message in base64");
+        const SHA512: Field = Field::optional("sha512", "64 bytes in lower-case hex");
+        let shape = Shape::of(&[CONTEXT, MESSAGE, SHA512]);
+        let Fields { context, message, sha512 } = read(json, shape)?;
         let message = match (message, sha512) {
-            (Some(message), None) => base64::decode(&message).map(ToSign::Message),
-            (None, Some(digest)) => {
-                hex::decode(&digest).and_then(|bytes| bytes.try_into().ok()).map(ToSign::Sha512)
+            (Some(message), None) => ToSign::Message(base64_of(MESSAGE, &message)?),
+            (None, Some(digest)) => ToSign::Sha512(hex_array(SHA512, &digest)?),
+            (message, _) => {
+                let (one, other, both) = (MESSAGE.name, SHA512.name, message.is_some());
+                return Err(InvalidRequest::Either { one, other, both });
             }
-            _ => None,
         };
-        Ok(Self { context, message: message.ok_or(EXPECTED)? })
+        Ok(Self { context, message })
     }
 }
 
@@ -68,48 +87,55 @@ impl SignRequest {
 ///
 /// # Errors
 ///
-/// What was expected.
-pub fn parse_sign_raw(json: &[u8]) -> Result<Vec<u8>, &'static str> {
+/// [`InvalidRequest`].
+pub fn parse_sign_raw(json: &[u8]) -> Result<Vec<u8>, InvalidRequest> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {
         message: String,
     }
-    const EXPECTED: &str = "expected a JSON object with `message` in base64";
-    let Fields { message } = read(json, EXPECTED)?;
-    base64::decode(&message).ok_or(EXPECTED)
+    const MESSAGE: Field = Field::required("message", "a message in base64");
+    let Fields { message } = read(json, Shape::of(&[MESSAGE]))?;
+    base64_of(MESSAGE, &message)
 }
 
 /// Reads the body of `POST /v1/challenge`: the nonce.
 ///
 /// # Errors
 ///
-/// What was expected.
-pub fn parse_challenge(json: &[u8]) -> Result<[u8; 32], &'static str> {
+/// [`InvalidRequest`].
+pub fn parse_challenge(json: &[u8]) -> Result<[u8; 32], InvalidRequest> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {
         nonce: String,
     }
-    const EXPECTED: &str = "expected a JSON object with `nonce`, 32 bytes in base64";
-    let Fields { nonce } = read(json, EXPECTED)?;
-    base64::decode(&nonce).and_then(|bytes| bytes.try_into().ok()).ok_or(EXPECTED)
+    const NONCE: Field = Field::required("nonce", "32 random bytes in base64");
+    let Fields { nonce } = read(json, Shape::of(&[NONCE]))?;
+    base64_array(NONCE, &nonce)
 }
+
+/// What the header of an age file begins with.
+const AGE: &[u8] = b"age-encryption.org/";
 
 /// Reads the body of `POST /v1/decrypt`: the header of an age file.
 ///
 /// # Errors
 ///
-/// What was expected.
-pub fn parse_decrypt(json: &[u8]) -> Result<String, &'static str> {
+/// [`InvalidRequest`].
+pub fn parse_decrypt(json: &[u8]) -> Result<String, InvalidRequest> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {
         header: String,
     }
-    const EXPECTED: &str =
-        "expected a JSON object with `header`, the header of an age file as text";
-    read(json, EXPECTED).map(|Fields { header }| header)
+    const HEADER: Field = Field::required("header", "the header of an age file as text");
+    let Fields { header } = read(json, Shape::of(&[HEADER]))?;
+    let unwrapped = header.replace(['\n', '\r'], "");
+    match base64::decode(&unwrapped) {
+        Some(inner) if inner.starts_with(AGE) => Err(HEADER.wrong(InvalidValue::Base64)),
+        _ => Ok(header),
+    }
 }
 
 /// The body of `POST /v1/tls`.
@@ -127,18 +153,20 @@ impl TlsRequest {
     ///
     /// # Errors
     ///
-    /// What was expected.
-    pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
+    /// [`InvalidRequest`].
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidRequest> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Fields {
             spki: String,
-            instance: Instance,
+            instance: String,
         }
-        const EXPECTED: &str = "expected a JSON object with `spki`, the SubjectPublicKeyInfo of a TLS \
-                                key in base64, and `instance`, 32 lower-case hex digits";
-        let Fields { spki, instance } = read(json, EXPECTED)?;
-        Ok(Self { spki: base64::decode(&spki).ok_or(EXPECTED)?, instance })
+        const SPKI: Field =
+            Field::required("spki", "the SubjectPublicKeyInfo of a TLS key (DER) in base64");
+        const INSTANCE: Field = Field::required("instance", "16 bytes in lower-case hex");
+        let Fields { spki, instance } = read(json, Shape::of(&[SPKI, INSTANCE]))?;
+        let instance = Instance::from_bytes(hex_array(INSTANCE, &instance)?);
+        Ok(Self { spki: base64_of(SPKI, &spki)?, instance })
     }
 }
 
@@ -146,15 +174,15 @@ impl TlsRequest {
 ///
 /// # Errors
 ///
-/// What was expected.
-pub fn parse_lock(json: &[u8]) -> Result<(), &'static str> {
+/// [`InvalidRequest`].
+pub fn parse_lock(json: &[u8]) -> Result<(), InvalidRequest> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {}
     if json.is_empty() {
         return Ok(());
     }
-    read(json, "expected nothing, or an empty JSON object").map(|Fields {}| ())
+    read(json, Shape::of(&[])).map(|Fields {}| ())
 }
 
 /// The body of `POST /v1/unlock`: what opens the key, in locked memory.
@@ -172,18 +200,22 @@ impl UnlockRequest {
     ///
     /// # Errors
     ///
-    /// What was expected.
-    pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
+    /// [`InvalidRequest`].
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidRequest> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Fields {
             credential: Locked,
             passphrase: Option<Locked>,
         }
-        let Fields { credential, passphrase } = read(
-            json,
-            "expected a JSON object with `credential`, and `passphrase` where one is wanted too",
-        )?;
+        const SHAPE: Shape = Shape {
+            fields: &[
+                Field::required("credential", "the PIN, or the passphrase where there is no PIN"),
+                Field::optional("passphrase", "the passphrase, where one is wanted beside the PIN"),
+            ],
+            names_others: false,
+        };
+        let Fields { credential, passphrase } = read(json, SHAPE)?;
         Ok(Self { credential: credential.0, passphrase: passphrase.map(|text| text.0) })
     }
 }
@@ -265,6 +297,142 @@ mod tests {
         assert!(parse_lock(br#"{"a": 1}"#).is_err() && parse_lock(b"[]").is_err());
     }
 
+    /// Each in its own words: which field, what is wrong, and what to do.
+    #[test]
+    fn a_body_that_is_not_used_is_told_by_its_field() {
+        type Parse = fn(&str) -> Option<InvalidRequest>;
+        let sign: Parse = |json| SignRequest::parse(json.as_bytes()).err();
+        let raw: Parse = |json| parse_sign_raw(json.as_bytes()).err();
+        let challenge: Parse = |json| parse_challenge(json.as_bytes()).err();
+        let decrypt: Parse = |json| parse_decrypt(json.as_bytes()).err();
+        let tls: Parse = |json| TlsRequest::parse(json.as_bytes()).err();
+        let unlock: Parse = |json| UnlockRequest::parse(json.as_bytes()).err();
+        let lock: Parse = |json| parse_lock(json.as_bytes()).err();
+        let header = base64::encode(b"age-encryption.org/v1\n");
+        for (parse, json, detail, help) in [
+            (sign, "", "the body is empty", "one JSON object"),
+            (sign, "context=a", "not JSON: see its line 1, column 1", "jq -n"),
+            (sign, "{\"context\": \"a\",\n x}", "not JSON: see its line 2, column 2", "jq -n"),
+            (sign, "{\"context\": \"a\"", "not JSON: see its line 1", "jq -n"),
+            (sign, "[]", "not a JSON object", "one JSON object"),
+            (sign, "{\"message\": \"\"}", "`context` is missing", "`context`: the name"),
+            (
+                sign,
+                "{\"context\": 7, \"message\": \"\"}",
+                "`context` takes the name of a context, and this is not a text",
+                "as a JSON string",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\"}",
+                "either `message` or `sha512`, and there is neither",
+                "or `sha512`",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"\", \"sha512\": \"\"}",
+                "and there are both",
+                "instead of it",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"mesage\": \"\"}",
+                "`mesage` is not a field of this call, which takes `context`, `message` and `sha512`",
+                "docs/operations.md",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"context\": \"a\"}",
+                "`context` is there twice",
+                "take it out",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"aGVs\\nbG8=\"}",
+                "`message` takes a message in base64, and this has line breaks",
+                "base64 -w0 FILE",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"aGVsbG8=\\n\"}",
+                "has line breaks",
+                "base64 -w0 FILE",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"aGVsbG8\"}",
+                "without its padding",
+                "base64 -w0 FILE",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"_-8=\"}",
+                "base64 for URLs",
+                "standard alphabet",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": \"100 to Ada\"}",
+                "this is not base64",
+                "encode it",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"message\": null, \"sha512\": \"0F\"}",
+                "`sha512` takes 64 bytes in lower-case hex, and this has upper-case letters",
+                "lower case",
+            ),
+            (
+                sign,
+                "{\"context\": \"a\", \"sha512\": \"0f0f\"}",
+                "these are 2 bytes and not 64",
+                "64 bytes",
+            ),
+            (raw, "{}", "`message` is missing", "`message`: a message in base64"),
+            (raw, "{\"message\": [1]}", "this is not a text", "as a JSON string"),
+            (raw, "{\"message\": \"a\\r\\nb\"}", "has line breaks", "base64 -w0 FILE"),
+            (
+                challenge,
+                "{\"nonce\": \"AAAA\"}",
+                "`nonce` takes 32 random bytes in base64, and these are 3 bytes and not 32",
+                "32 random",
+            ),
+            (
+                decrypt,
+                &format!("{{\"header\": {header:?}}}"),
+                "`header` takes the header of an age file as text, and this is base64",
+                "--rawfile",
+            ),
+            (decrypt, "{\"header\": null}", "this is not a text", "as text"),
+            (tls, "{\"spki\": \"AAEC\"}", "`instance` is missing", "16 bytes in lower-case hex"),
+            (
+                tls,
+                "{\"spki\": \"AAEC\", \"instance\": \"x\"}",
+                "`instance` takes 16 bytes in lower-case hex, and this is not in hex",
+                "16 bytes",
+            ),
+            (
+                unlock,
+                "{\"pin\": \"1\"}",
+                "something is not a field of this call, which takes `credential` and `passphrase`",
+                "take it out",
+            ),
+            (unlock, "{}", "`credential` is missing", "the PIN"),
+            (
+                lock,
+                "{\"now\": 1}",
+                "`now` is not a field of this call, which takes no field",
+                "take it out",
+            ),
+        ] {
+            let error = parse(json).unwrap_or_else(|| panic!("{json} is taken"));
+            let said = error.to_string();
+            assert!(said.contains(detail), "wanted {detail:?}: {said}");
+            let advice = error.help().unwrap();
+            assert!(advice.contains(help), "wanted {help:?}: {advice}");
+        }
+    }
+
     #[test]
     fn a_credential_is_nowhere_but_in_locked_memory() {
         let json = br#"{"credential": "9876\u0035432", "passphrase": "a\nb"}"#;
@@ -272,8 +440,11 @@ mod tests {
         assert_eq!(request.credential.expose_secret(), "98765432");
         assert_eq!(request.passphrase.as_ref().unwrap().expose_secret(), "a\nb");
         assert!(!format!("{request:?}").contains("9876"));
-        let error = UnlockRequest::parse(br#"{"credential": 98765432}"#).unwrap_err();
-        assert!(!error.contains("9876"));
+        for wrong in [r#"{"credential": 98765432}"#, r#"{"98765432": 1}"#, r#""98765432""#] {
+            let error = UnlockRequest::parse(wrong.as_bytes()).unwrap_err();
+            let said = format!("{error} {error:?} {:?}", error.help());
+            assert!(!said.contains("9876"), "{said}");
+        }
         assert!(UnlockRequest::parse(br#"{"credential": "1", "pin": "2"}"#).is_err());
     }
 }

@@ -19,10 +19,12 @@ mod load;
 mod monitor;
 mod node;
 mod operator;
+mod other_user;
 mod peers;
 mod place;
 mod policy;
 mod process;
+mod said;
 #[allow(dead_code, reason = "what only programs of their own are scanned for")]
 #[path = "../process/memory/scan.rs"]
 mod scan;

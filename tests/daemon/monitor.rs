@@ -99,6 +99,49 @@ fn it_is_ready_while_it_is_unlocked_and_its_log_can_be_written() {
     assert!(status == 503 && said.contains("audit: no"), "{status} {said}");
 }
 
+/// Whether a series is there.
+fn is_told(metrics: &str, name: &str) -> bool {
+    metrics.lines().any(|line| line.starts_with(&format!("{name} ")))
+}
+
+/// What is counted is 0 before it happens, so that its first time is an increase; and what is
+/// not known is not there, so that no time in 1970 is taken for one.
+#[test]
+fn every_reason_is_counted_from_0_and_what_is_not_known_is_not_told() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    let (daemon, address) = monitored(&node);
+    let metrics = || get(address, "/metrics").1;
+    let first = metrics();
+    for code in icn_identity::daemon::ProblemCode::ALL {
+        assert!(value(&first, &format!("icnd_problems_total{{code=\"{code}\"}}")).abs() < 0.5);
+    }
+    for code in ["device-away", "credential-refused", "internal"] {
+        assert!(value(&first, &format!("icnd_key_errors_total{{code=\"{code}\"}}")).abs() < 0.5);
+    }
+    let known = ["icnd_certificate_not_after", "icnd_verified_at"];
+    assert!(known.iter().all(|name| value(&first, name) > 1.7e9), "{first}");
+    daemon.post("/v1/lock", &json!({})).ok();
+    let locked = metrics();
+    assert!(!known.iter().any(|name| is_told(&locked, name)), "{locked}");
+    assert!(value(&locked, "icnd_unlocked").abs() < 0.5);
+    // A device that is away when it is to be unlocked is one that is away.
+    hsm.script("token removed");
+    let _ = daemon.post("/v1/unlock", &json!({ "credential": PIN }));
+    let away = metrics();
+    assert!(
+        (value(&away, "icnd_key_errors_total{code=\"device-away\"}") - 1.0).abs() < 0.5,
+        "{away}"
+    );
+    assert!(
+        (value(&away, "icnd_problems_total{code=\"device-away\"}") - 1.0).abs() < 0.5,
+        "{away}"
+    );
+    hsm.script("");
+    daemon.post("/v1/unlock", &json!({ "credential": PIN })).ok();
+    assert!(known.iter().all(|name| is_told(&metrics(), name)));
+}
+
 /// Whoever looks at its health spends none of the device's time.
 #[test]
 fn health_and_metrics_never_ask_the_device_and_have_the_names_that_the_page_has() {

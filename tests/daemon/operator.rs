@@ -41,7 +41,7 @@ fn icnctl_locks_unlocks_and_shows_the_daemon() {
     fails(
         &ran,
         77,
-        &["was asked, and has refused", "(credential-refused)", "do not send the same"],
+        &["was asked, and has refused", "(credential-refused)", "check the passphrase"],
     );
     assert!(!ran.err.contains("not the passphrase"), "{}", ran.err);
     let unlocks = || {

@@ -285,6 +285,8 @@ fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
         daemon.post("/v1/sign", &body("login")).problem(503, "audit-unwritable");
     }
     assert_eq!(lines(), signed);
+    assert!(daemon.log().contains("so nothing was done: "), "{}", daemon.log());
+    assert!(daemon.log().contains("No space left on device"), "{}", daemon.log());
     std::fs::remove_file(&fill).unwrap();
     daemon.post("/v1/sign", &body("payments@coop.example")).ok();
     let copy = node.home.path("audit.log");

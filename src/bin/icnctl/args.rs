@@ -183,6 +183,11 @@ impl Command {
         verifies || is_approval || is_template
     }
 
+    /// Whether it asks nothing but the daemon, and needs no more than its socket.
+    pub(crate) const fn wants_socket_alone(&self) -> bool {
+        matches!(self, Self::Status | Self::Lock)
+    }
+
     /// What is written in the audit log of a command that has the key used as one whole. Those
     /// that are not here write their lines themselves, or use no key of an identity that is
     /// there before.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use icn_identity::Did;
 use icn_identity::backend::{BackendKind, Pkcs11Uri};
 use icn_identity::config::{Config, Pkcs11Config};
+use icn_identity::error::in_full;
 use icn_identity::home::{Home, HomeOptions};
 #[cfg(feature = "pkcs11")]
 use icn_identity::keystore::Pinned;
@@ -53,8 +54,18 @@ impl Context {
         if args.config.is_some() && needs_files && !config_path.exists() && !args.makes_one() {
             return Err(CliError::NoConfig { path: config_path });
         }
-        let config = if needs_files { Config::load(&config_path)? } else { Config::default() };
-        if needs_files && !args.recovers() {
+        let loaded = if needs_files { Config::load(&config_path) } else { Ok(Config::default()) };
+        let (config, is_read) = match loaded {
+            Ok(config) => (config, true),
+            // Whoever asks why an icnd goes on by an older one has broken this one.
+            Err(error) if args.command.wants_socket_alone() => {
+                output::say(&format!("warning: {}", in_full(&error)));
+                output::advise("correct it; icnd is looked for at the socket in the home");
+                (Config::default(), false)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if needs_files && is_read && !args.recovers() {
             // A switch to another identity that was cut off, if the configuration names it.
             let (backend, did) = (config.identity.backend, config.identity.did.as_ref());
             IdentityStore::new(&home).settle_switch(backend, did)?;

@@ -4,14 +4,16 @@
 mod command;
 
 use std::fmt::Display;
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use icn_identity::bundle::EncryptedFile;
 use icn_identity::client::{ClientError, FileKey, RemoteIdentity, RemoteOptions};
-use icn_identity::config::DaemonConfig;
+use icn_identity::config::{DaemonConfig, Owner};
 use icn_identity::error::SignError;
 use icn_identity::{Did, Signature, SshSignature};
+use nix::unistd::User;
 
 pub(crate) use self::command::{lock, status, unlock};
 use crate::context::Context;
@@ -25,16 +27,34 @@ use crate::output::say;
 const LONGEST_BARE: u64 = 64 * 1024;
 
 /// One that has shown that it has the key of the DID.
-pub(crate) struct Daemon(RemoteIdentity);
+pub(crate) struct Daemon {
+    identity: RemoteIdentity,
+    /// Whether the command could use the key without it.
+    has_key_here: bool,
+}
 
 impl Context {
     /// Where it listens, if it is there.
     pub(crate) fn socket(&self) -> PathBuf {
         let socket = self.config.daemon.socket_in(&self.home);
-        // The runtime directory may be another service's.
-        match self.config.daemon.socket.is_none() && !socket.exists() {
-            true => DaemonConfig::socket_in_home(&self.home),
+        if socket.exists() {
+            return socket;
+        }
+        // The one that runs may have been started by another configuration, or with another
+        // runtime directory: then there is a link to its socket in the home.
+        let in_home = DaemonConfig::socket_in_home(&self.home);
+        match in_home.exists() || self.config.daemon.socket.is_none() {
+            true => fs::read_link(&in_home).unwrap_or(in_home),
             false => socket,
+        }
+    }
+
+    /// How it is known there.
+    fn remote(&self, did: Did) -> Result<RemoteOptions, CliError> {
+        let options = RemoteOptions::new(self.socket(), did);
+        match &self.config.daemon.owner {
+            Some(owner) => Ok(options.owned_by(uid_of(owner)?)),
+            None => Ok(options),
         }
     }
 
@@ -47,18 +67,28 @@ impl Context {
             return Ok(None);
         }
         let Some(did) = self.pinned_or_there() else { return Ok(None) };
-        let socket = self.socket();
-        match RemoteOptions::new(&socket, did).connect() {
+        let has_key_here = self.store().header().is_ok();
+        let (socket, options) = (self.socket(), self.remote(did)?);
+        match options.connect() {
             Ok(identity) => {
                 self.tell(format_args!("icnd uses the key, at {}", socket.display()));
-                Ok(Some(Daemon(identity)))
+                Ok(Some(Daemon { identity, has_key_here }))
             }
-            Err(ClientError::Connect { source, .. }) if is_nobody(&source) => {
+            Err(ClientError::Connect { source, .. }) if has_key_here && is_nobody(&source) => {
+                if let Some(number) = Instance::daemon(&self.home) {
+                    return Err(CliError::DaemonElsewhere { number, socket });
+                }
                 let socket = socket.display();
                 self.tell(format_args!("the key is used here, since no icnd listens at {socket}"));
                 Ok(None)
             }
-            Err(source) => Err(DaemonError::of_use(socket, source).into()),
+            // Nothing says that one is meant.
+            Err(ClientError::Connect { source, .. })
+                if is_nobody(&source) && self.config.daemon.socket.is_none() =>
+            {
+                Ok(None)
+            }
+            Err(source) => Err(DaemonError::of_use(socket, has_key_here, source).into()),
         }
     }
 
@@ -68,7 +98,7 @@ impl Context {
             Some(did) => did,
             None => self.header()?.did().clone(),
         };
-        Ok(RemoteOptions::new(self.socket(), did).unconnected())
+        Ok(self.remote(did)?.unconnected())
     }
 
     /// Keeps `icnd` from being started until this is dropped, for a command that changes what it
@@ -104,13 +134,25 @@ impl Context {
     }
 }
 
+fn uid_of(owner: &Owner) -> Result<u32, CliError> {
+    let name = match owner {
+        Owner::Uid(uid) => return Ok(*uid),
+        owner => owner.to_string(),
+    };
+    match User::from_name(&name) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(CliError::NoOwner { name, source: None }),
+        Err(error) => Err(CliError::NoOwner { name, source: Some(error.into()) }),
+    }
+}
+
 fn is_unwritable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 impl Daemon {
     pub(crate) fn did(&self) -> &Did {
-        self.0.did()
+        self.identity.did()
     }
 
     /// Of a message of any length: of a long one the hash is sent.
@@ -119,14 +161,14 @@ impl Daemon {
         context: &str,
         input: &mut Input,
     ) -> Result<SshSignature, CliError> {
-        match self.0.sign_read_for(context, &mut *input) {
+        match self.identity.sign_read_for(context, &mut *input) {
             Err(ClientError::Sign(error)) => input.named(Err(error)),
             signed => self.used(signed),
         }
     }
 
     pub(crate) fn sign_raw(&self, input: Input) -> Result<Signature, CliError> {
-        match self.0.sign_raw(&input.read_at_most(LONGEST_BARE)?) {
+        match self.identity.sign_raw(&input.read_at_most(LONGEST_BARE)?) {
             Err(ClientError::Sign(SignError::Reserved)) => Err(CliError::Reserved),
             signed => self.used(signed),
         }
@@ -134,10 +176,11 @@ impl Daemon {
 
     /// What opens a file, of which the header alone is sent.
     pub(crate) fn file_key(&self, file: &EncryptedFile<Input>) -> Result<FileKey, CliError> {
-        self.used(self.0.file_key(file.header()))
+        self.used(self.identity.file_key(file.header()))
     }
 
     fn used<T>(&self, done: Result<T, ClientError>) -> Result<T, CliError> {
-        done.map_err(|source| DaemonError::of_use(self.0.socket().to_owned(), source).into())
+        let socket = || self.identity.socket().to_owned();
+        done.map_err(|source| DaemonError::of_use(socket(), self.has_key_here, source).into())
     }
 }

@@ -38,9 +38,9 @@ pub(crate) fn is_nobody(error: &io::Error) -> bool {
 }
 
 impl DaemonError {
-    /// That the key was not used.
-    pub(crate) const fn of_use(socket: PathBuf, source: ClientError) -> Self {
-        Self { socket, is_use_of_key: true, source }
+    /// That the key was not used, which is here too or is not.
+    pub(crate) const fn of_use(socket: PathBuf, has_key_here: bool, source: ClientError) -> Self {
+        Self { socket, is_use_of_key: has_key_here, source }
     }
 
     /// That `icnd` itself was not told something.
@@ -83,7 +83,14 @@ impl DaemonError {
                 own("start icnd; if it listens elsewhere, set `socket` under [daemon] in icn.toml"),
                 false,
             ),
-            (ClientError::Owner { .. } | ClientError::NotASocket { .. }, _) => (
+            (ClientError::Owner { found, .. }, _) => (
+                Some(format!(
+                    "find out who listens there; if that user is the one that icnd runs as, say so: \
+                     owner = {found} under [daemon] in icn.toml"
+                )),
+                true,
+            ),
+            (ClientError::NotASocket { .. }, _) => (
                 own("find out who listens there; if icnd listens elsewhere, set `socket` under \
                      [daemon] in icn.toml"),
                 true,

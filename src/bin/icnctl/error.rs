@@ -197,6 +197,10 @@ pub(crate) enum CliError {
     MadeWithoutLine { source: Box<CliError> },
     #[error(transparent)]
     Daemon(Box<DaemonError>),
+    #[error("icnd (process {number}) has the identity open, and does not listen at {}", socket.display())]
+    DaemonElsewhere { number: u32, socket: PathBuf },
+    #[error("this machine knows no user {name:?}, whom `owner` in [daemon] of icn.toml names")]
+    NoOwner { name: String, source: Option<io::Error> },
     #[error("{holder} has the identity in {} open, and would go on with it as it was", home.display())]
     HeldByDaemon { home: PathBuf, holder: String, number: Option<u32> },
     #[error("icnd does not let its client {client} unlock it")]
@@ -291,6 +295,14 @@ impl CliError {
                 return Some(format!(
                     "stop it{by_number}, run this command again, then start icnd"
                 ));
+            }
+            Self::DaemonElsewhere { .. } => {
+                "if it has just been started, or told to stop, try again; if icn.toml was changed since, \
+                 restart icnd; or have the key used here, past icnd and what it allows: --direct"
+            }
+            Self::NoOwner { .. } => {
+                "set owner under [daemon] in icn.toml to the user that icnd runs as, or to their \
+                 number (id -u USER)"
             }
             Self::NoAdmin { .. } => {
                 "add \"admin\" to `may` of that client in icn.toml, then reload icnd"

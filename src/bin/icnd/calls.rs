@@ -113,7 +113,7 @@ async fn challenge(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    let nonce = parse_challenge(&body).map_err(Problem::malformed)?;
+    let nonce = parse_challenge(&body).map_err(|error| Problem::invalid(&error))?;
     let line = door.permit(&asked, Event::Challenge, &Call::Public).await?;
     let open = door.key(&line).await?;
     let uid = asked.peer.uid;
@@ -129,7 +129,7 @@ async fn sign(
     body: Bytes,
 ) -> Answer {
     let SignRequest { context, message, .. } =
-        SignRequest::parse(&body).map_err(Problem::malformed)?;
+        SignRequest::parse(&body).map_err(|error| Problem::invalid(&error))?;
     if !is_context(&context) {
         return Err(Problem::malformed("a context has 1 to 1024 bytes, and no control characters"));
     }
@@ -159,7 +159,7 @@ async fn sign_raw(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    let message = parse_sign_raw(&body).map_err(Problem::malformed)?;
+    let message = parse_sign_raw(&body).map_err(|error| Problem::invalid(&error))?;
     let line = door.permit(&asked, Event::SignRaw, &Call::SignRaw { message: &message }).await?;
     let open = door.key(&line).await?;
     let tag = open.audit_key.tag(&MessageHash::of(&message));
@@ -174,10 +174,15 @@ async fn decrypt(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    let header = parse_decrypt(&body).map_err(Problem::malformed)?;
+    let header = parse_decrypt(&body).map_err(|error| Problem::invalid(&error))?;
     let line = door.permit(&asked, Event::Decrypt, &Call::Decrypt).await?;
     let encrypted = EncryptedHeader::parse(header.as_bytes());
-    let encrypted = encrypted.map_err(|error| Problem::malformed(error.to_string()))?;
+    let encrypted = encrypted.map_err(|error| {
+        let problem = Problem::malformed(format!("`header`: {error}"));
+        problem.with_help(
+            "send the first lines of the age file as they are, to the one that begins with `---`",
+        )
+    })?;
     let open = door.key(&line).await?;
     let tag = open.audit_key.tag(&MessageHash::of(header.as_bytes()));
     let line = line.with_message(tag).with_length(header.len());
@@ -195,7 +200,7 @@ async fn lock(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    parse_lock(&body).map_err(Problem::malformed)?;
+    parse_lock(&body).map_err(|error| Problem::invalid(&error))?;
     let line = door.permit(&asked, Event::Lock, &Call::Admin).await?;
     // Begun, it is done, whoever waits for it: the line says that it was.
     let locked = tokio::spawn(async move { door.lock_for(&line).await }).await;
@@ -208,7 +213,7 @@ async fn unlock(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    let request = UnlockRequest::parse(&body).map_err(Problem::malformed);
+    let request = UnlockRequest::parse(&body).map_err(|error| Problem::invalid(&error));
     drop(body);
     let line = door.permit(&asked, Event::Unlock, &Call::Admin).await?;
     let source = credential::of_request(request?);

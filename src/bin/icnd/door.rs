@@ -1,5 +1,6 @@
 //! The key and what stands before it: policy, audit log, queue.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use icn_identity::audit::{AuditKey, AuditLog, Entry, Event, RequestId};
 use icn_identity::backend::{BackendKind, PinState};
 use icn_identity::bundle::Renewal;
-use icn_identity::config::Config;
+use icn_identity::config::{Config, DaemonConfig};
 use icn_identity::daemon::{Policy, ProblemCode, verify_key};
 use icn_identity::error::in_full;
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use icn_identity::{Did, DidKey, Error, IdentityBundle};
 use prometheus_client::metrics::counter::Counter;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -102,6 +104,10 @@ pub(crate) struct Door {
     /// Told at each lock.
     locking: watch::Sender<()>,
     pub(crate) issued: Arc<Issued>,
+    /// What holds from the start to the end, as it was configured then.
+    started: DaemonConfig,
+    /// When the configuration was not read anew, so that an older one is in force.
+    reload_failed: RwLock<Option<SystemTime>>,
 }
 
 impl Door {
@@ -137,7 +143,33 @@ impl Door {
             ties: Ties::default(),
             locking: watch::Sender::new(()),
             issued,
+            started: config.daemon.clone(),
+            reload_failed: RwLock::default(),
         }
+    }
+
+    /// What a configuration changes that is used from the next start on: fields of `[daemon]`.
+    pub(crate) fn waits_for_start(&self, config: &Config) -> Vec<String> {
+        let fields = |config: &DaemonConfig| match serde_json::to_value(config) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let (before, now) = (fields(&self.started), fields(&config.daemon));
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let waits = |name: &&String| {
+            !["client", "owner"].contains(&name.as_str()) && before.get(*name) != now.get(*name)
+        };
+        names.into_iter().filter(waits).cloned().collect()
+    }
+
+    pub(crate) fn was_reloaded(&self, done: bool) {
+        let at = (!done).then(SystemTime::now);
+        *self.reload_failed.write().unwrap_or_else(PoisonError::into_inner) = at;
+        self.metrics.was_reloaded(done);
+    }
+
+    pub(crate) fn reload_failed_at(&self) -> Option<SystemTime> {
+        *self.reload_failed.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) const fn at_once(&self) -> usize {
@@ -237,7 +269,7 @@ impl Door {
         if !self.refusals.admit(line.uid(), Instant::now()) {
             return Ok(());
         }
-        self.record(line.entry(Outcome::Refused(problem.code))).await
+        self.record(line.entry(Outcome::Refused(problem.reason()))).await
     }
 
     /// Writes down how many refusals have no line, and says of whom they are.
@@ -274,7 +306,7 @@ impl Door {
         let Some(turn) = place.turn().await else {
             abandoned.forget();
             let problem = busy();
-            self.record(line.entry(Outcome::Failed(problem.code))).await?;
+            self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
             return Err(problem);
         };
         let done = tokio::task::spawn_blocking(move || {
@@ -298,7 +330,7 @@ impl Door {
             Err(_) => Problem::internal("the key could not be used"),
         };
         self.metrics.key_was_used(time, Some(problem.code));
-        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
         Err(problem)
     }
 
@@ -351,9 +383,13 @@ impl Door {
         });
         let opened = opened.await;
         self.look_at_pin().await;
+        if let Ok(Err(problem)) = &opened {
+            self.metrics.key_failed(problem.code);
+        }
         let problem = match opened {
             Ok(Ok(open)) => match self.put_unless_locked(open, locks) {
                 Ok(()) => {
+                    tracing::info!("is unlocked, by {}", line.whose());
                     if let Err(problem) = self.renew().await {
                         tracing::warn!("the certificate was not renewed: {problem:?}");
                     }
@@ -368,7 +404,7 @@ impl Door {
             Ok(Err(problem)) => problem,
             Err(_) => Problem::internal("the identity was not opened"),
         };
-        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
         Err(problem)
     }
 
@@ -395,10 +431,11 @@ impl Door {
     pub(crate) async fn lock_for(&self, line: &Line) -> Result<(), Problem> {
         self.record(line.entry(Outcome::Allowed)).await?;
         if self.lock().await {
+            tracing::info!("is locked, by {}", line.whose());
             return Ok(());
         }
         let problem = Problem::internal("the key is still at work, and is gone when it has ended");
-        self.record(line.entry(Outcome::Failed(problem.code))).await?;
+        self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
         Err(problem)
     }
 
@@ -509,7 +546,8 @@ impl Abandoned<'_> {
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
         let Some(line) = self.line else { return };
-        let (log, entry) = (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline)));
+        let (log, entry) =
+            (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline.as_str())));
         let errors = self.errors.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = log.append(entry) {

@@ -1,13 +1,18 @@
 //! Why `icnd` did not start.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use icn_identity::Error;
 use icn_identity::audit::AuditError;
+use icn_identity::config::Config;
+use icn_identity::error::KeystoreError;
 
 use crate::instance::NotTaken;
+use crate::words::of_operator;
 
 /// `EX_NOPERM`: a PIN or passphrase was refused. For systemd's
 /// `RestartPreventExitStatus=77`, so that no restart spends another try.
@@ -23,12 +28,18 @@ pub(crate) enum StartError {
     NoHome,
     #[error("{holder} has this identity already")]
     Running { holder: String },
-    #[error("a process listens on {} already", path.display())]
-    SocketInUse { path: PathBuf },
-    #[error("{} is there already, and is no socket", path.display())]
-    NotASocket { path: PathBuf },
-    #[error("the path of the socket is longer than a socket may have: {}", path.display())]
-    LongPath { path: PathBuf },
+    #[error("a process listens on {} already{key}", path.display())]
+    SocketInUse { path: PathBuf, key: Key },
+    #[error("{} is there already, and is no socket{key}", path.display())]
+    NotASocket { path: PathBuf, key: Key },
+    #[error("the path of the socket is longer than a socket may have: {}{key}", path.display())]
+    LongPath { path: PathBuf, key: Key },
+    #[error("cannot {what} {}{key}", path.display())]
+    Socket { what: &'static str, path: PathBuf, key: Key, source: io::Error },
+    #[error("there cannot be a socket{key}")]
+    Place { key: Key, source: Box<KeystoreError> },
+    #[error("cannot listen on {address}{key}")]
+    Address { key: Key, address: SocketAddr, source: io::Error },
     #[error("{} does not say which client has which instance", path.display())]
     Instances { path: PathBuf },
     #[error("cannot {what} {}", path.display())]
@@ -37,32 +48,53 @@ pub(crate) enum StartError {
     System { what: &'static str, source: io::Error },
 }
 
-/// The library names its API, and for people it is the command line that does it.
-const IN_COMMANDS: [(&str, &str); 12] = [
-    ("(`HomeOptions::retry_refused`)", RETRY),
-    ("(`HomeOptions::retry_refused`, or another process)", RETRY),
-    (
-        "(a look at the TPM, which uses no PIN, says after how many seconds)",
-        "(after how many seconds is said, without a PIN, by `icnctl tpm check`)",
-    ),
-    (
-        "($XDG_STATE_HOME of a command, `HomeOptions::with_state_directory` of a program)",
-        "($XDG_STATE_HOME)",
-    ),
-    (" (of a program, `HomeOptions::with_state_directory`)", ""),
-    ("(`HomeOptions::with_state_directory`)", "($XDG_STATE_HOME)"),
-    ("tells the doctor:", "tells `icnctl backend doctor`:"),
-    ("the doctor's `TpmReport`", "what `icnctl backend doctor` says"),
-    ("`IdentityStore::reseal`", "`icnctl id reseal`"),
-    ("`IdentityStore::relocate`", "`icnctl id relocate`"),
-    ("`IdentityStore::adopt`", "`icnctl id init --key URI`"),
-    ("`IdentityStore::create`", "`icnctl id init`"),
-];
+/// Where in the configuration something is said.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    name: &'static str,
+    /// File and line; `None` where it is not written.
+    place: Option<(PathBuf, usize)>,
+}
 
-const RETRY: &str = "(with `icnctl sign --retry-pin`, as the user of icnd)";
+impl Key {
+    /// A key of `[daemon]`.
+    pub(crate) fn of(name: &'static str, config: &Path) -> Self {
+        let explained = Config::explain_file(config).ok();
+        let line = explained.and_then(|explained| {
+            let table = explained.tables.into_iter().find(|table| table.name == "daemon")?;
+            table.settings.iter().find(|setting| setting.name == name)?.line
+        });
+        Self { name, place: line.map(|line| (config.to_owned(), line)) }
+    }
+}
 
-fn by_command(help: &str) -> String {
-    IN_COMMANDS.iter().fold(help.to_owned(), |help, (api, command)| help.replace(api, command))
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((file, line)) => {
+                write!(f, " (`{}` in [daemon]: {}, line {line})", self.name, file.display())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What to do about an address.
+fn about_address(key: &str, error: &io::Error, address: SocketAddr) -> String {
+    let (what, port) = (format!("`{key}` under [daemon] in icn.toml"), address.port());
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "stop the program that listens there (ss -ltnp 'sport = :{port}'), or set {what} to \
+             another port"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("set {what} to an address that this machine has (ip address), or to 0.0.0.0")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("set {what} to a port from 1024 on; lower ones are for root")
+        }
+        _ => format!("set {what} to an address that this machine can listen on"),
+    }
 }
 
 impl From<NotTaken> for StartError {
@@ -77,11 +109,26 @@ impl From<NotTaken> for StartError {
 impl StartError {
     fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Identity(error) => return error.help().map(|help| by_command(&help)),
-            Self::Audit(error) => return error.help(),
+            Self::Identity(error) => return error.help().map(|help| of_operator(&help)),
+            Self::Audit(error) => return error.help().map(|help| of_operator(&help)),
             Self::NoHome => "name the directory of the identity: icnd --home DIR",
             Self::Running { .. } => {
                 "wait for its end, or stop it: one icnd serves an identity, and none while it is changed"
+            }
+            Self::Place { source, .. } => {
+                return source.help().map(|help| {
+                    format!(
+                        "{}; or name another path: `socket` in [daemon] of icn.toml",
+                        of_operator(&help)
+                    )
+                });
+            }
+            Self::Address { key, address, source } => {
+                return Some(about_address(key.name, source, *address));
+            }
+            Self::Socket { .. } => {
+                "see why; the directory of the socket has to be there and writable for this user, or \
+                 name another path: `socket` in [daemon] of icn.toml"
             }
             Self::SocketInUse { .. } => {
                 "stop that process, or name another path: `socket` in [daemon] of icn.toml"
@@ -165,23 +212,5 @@ mod tests {
         }
         let last = StartError::Identity(DeviceError::from(TpmError::FinalTry).into());
         assert!(last.help().unwrap().contains("`icnctl tpm check`"), "{:?}", last.help());
-    }
-
-    /// What the library does not say any more is found here.
-    #[test]
-    fn each_phrase_that_is_told_by_a_command_is_one_of_the_library() {
-        let sources = [
-            include_str!("../../fault/tpm/help.rs"),
-            include_str!("../../fault/pkcs11/help.rs"),
-            include_str!("../../fault/keystore/help.rs"),
-            include_str!("../../keystore/refusals/device.rs"),
-        ];
-        let joined = |text: &str| -> String {
-            text.split("\\\n").map(str::trim_start).collect::<Vec<_>>().concat()
-        };
-        let texts: Vec<_> = sources.into_iter().map(joined).collect();
-        for (api, _) in IN_COMMANDS {
-            assert!(texts.iter().any(|text| text.contains(api)), "{api}");
-        }
     }
 }

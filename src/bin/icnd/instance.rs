@@ -5,10 +5,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
 const NAME: &str = "icnd.lock";
+/// How often, and after how long, it is tried again.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Held while this process serves the identity, or changes it; freed by the system when it
 /// ends.
@@ -46,6 +50,19 @@ impl Instance {
         home.join(NAME).symlink_metadata().is_ok()
     }
 
+    /// The number of the daemon that has the identity now, by its own word.
+    #[allow(dead_code, reason = "a daemon asks for none")]
+    pub(crate) fn daemon(home: &Path) -> Option<u32> {
+        let path = home.join(NAME);
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+        let mut text = String::new();
+        io::Read::by_ref(&mut file).take(64).read_to_string(&mut text).ok()?;
+        let number = text.trim().parse().ok()?;
+        // One that was killed has left its number, and no lock.
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(number)
+    }
+
     /// For a program; a daemon that runs has its number alone in the file, for `kill`.
     pub(crate) fn take(home: &Path, program: &str) -> Result<Self, NotTaken> {
         let path = home.join(NAME);
@@ -63,7 +80,16 @@ impl Instance {
             .custom_flags(flags)
             .open(&path)
             .map_err(failed("open"))?;
-        match file.try_lock() {
+        // Whoever looks whether it is held has it for an instant.
+        let mut locked = file.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

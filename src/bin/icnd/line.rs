@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
-use icn_identity::daemon::ProblemCode;
 use icn_identity::peer::Instance;
 
 use crate::peer::Peer;
@@ -12,8 +11,9 @@ use crate::peer::Peer;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
     Allowed,
-    Refused(ProblemCode),
-    Failed(ProblemCode),
+    /// By a code of a problem, or the name of a kind of error.
+    Refused(&'static str),
+    Failed(&'static str),
 }
 
 /// Who wants something done.
@@ -54,6 +54,14 @@ impl Line {
 
     pub(crate) fn is_of(&self, event: Event) -> bool {
         self.event == event
+    }
+
+    /// For the log on standard error.
+    pub(crate) fn whose(&self) -> String {
+        match &self.client {
+            Some(client) => format!("the client {client} (user {})", self.uid),
+            None => format!("user {}", self.uid),
+        }
     }
 
     /// The name of the client; empty if there is none.
@@ -101,8 +109,8 @@ impl Line {
     pub(crate) fn entry(&self, outcome: Outcome) -> Entry {
         let entry = match outcome {
             Outcome::Allowed => Entry::allowed(self.event),
-            Outcome::Refused(code) => Entry::refused(self.event, code.as_str()),
-            Outcome::Failed(code) => Entry::failed(self.event, code.as_str()),
+            Outcome::Refused(reason) => Entry::refused(self.event, reason),
+            Outcome::Failed(reason) => Entry::failed(self.event, reason),
         };
         let mut entry = entry.with_request(self.request).with_requester(self.who.requester());
         if let Some(client) = &self.client {

@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use icn_identity::Error;
 use icn_identity::config::DaemonConfig;
 use icn_identity::daemon::SocketPlace;
 use listenfd::ListenFd;
@@ -16,7 +15,8 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, listen, socket_with,
 };
 
-use crate::error::StartError;
+use crate::door::Place;
+use crate::error::{Key, StartError};
 
 /// What an address has room for, in bytes.
 const LONGEST: usize = 107;
@@ -40,7 +40,7 @@ struct Made {
 
 impl Listener {
     /// To be called while there is one thread: the mask of new files' modes is of the process.
-    pub(crate) fn open(config: &DaemonConfig, home: &Path) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &DaemonConfig, place: &Place) -> Result<Self, StartError> {
         let given = ListenFd::from_env().take_unix_listener(0);
         let given = given.map_err(|source| StartError::System {
             what: "use the socket of the manager",
@@ -50,19 +50,28 @@ impl Listener {
             widen(&socket)?;
             return Ok(Self { socket, ours: None });
         }
-        let path = config.socket_in(home);
-        Self::make(&path, u32::from(config.socket_mode.bits()))
+        let path = config.socket_in(&place.home);
+        let key = || Key::of("socket", &place.config);
+        Self::make(&path, u32::from(config.socket_mode.bits()), &key)
+    }
+
+    /// Where it is, if it has a name.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        Some(self.socket.local_addr().ok()?.as_pathname()?.to_owned())
     }
 
     /// Looking whether somebody listens there, removing what nobody does, and making the new
     /// one are one step for all who make sockets at this path.
-    fn make(path: &Path, mode: u32) -> Result<Self, StartError> {
+    fn make(path: &Path, mode: u32, key: &dyn Fn() -> Key) -> Result<Self, StartError> {
         if path.as_os_str().len() > LONGEST {
-            return Err(StartError::LongPath { path: path.to_owned() });
+            return Err(StartError::LongPath { path: path.to_owned(), key: key() });
         }
-        let failed = |what| move |source| StartError::File { what, path: path.to_owned(), source };
-        let _place = SocketPlace::take(path).map_err(Error::from)?;
-        remove_if_stale(path)?;
+        let failed = |what| {
+            move |source| StartError::Socket { what, path: path.to_owned(), key: key(), source }
+        };
+        let _place = SocketPlace::take(path)
+            .map_err(|error| StartError::Place { key: key(), source: Box::new(error) })?;
+        remove_if_stale(path, key)?;
         // It is made with its mode: nobody connects before, and no other file gets it.
         let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode));
         let socket = UnixListener::bind(path);
@@ -94,25 +103,26 @@ fn widen(socket: &UnixListener) -> Result<(), StartError> {
 }
 
 /// A socket that nobody listens on any more is what a process has left that was killed.
-fn remove_if_stale(path: &Path) -> Result<(), StartError> {
-    let failed = |what| move |source| StartError::File { what, path: path.to_owned(), source };
+fn remove_if_stale(path: &Path, key: &dyn Fn() -> Key) -> Result<(), StartError> {
+    let failed =
+        |what| move |source| StartError::Socket { what, path: path.to_owned(), key: key(), source };
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed("look at")(error)),
     };
     if !found.file_type().is_socket() {
-        return Err(StartError::NotASocket { path: path.to_owned() });
+        return Err(StartError::NotASocket { path: path.to_owned(), key: key() });
     }
     match is_listened_on(path) {
         Ok(false) => fs::remove_file(path).map_err(failed("remove")),
-        Ok(true) => Err(StartError::SocketInUse { path: path.to_owned() }),
+        Ok(true) => Err(StartError::SocketInUse { path: path.to_owned(), key: key() }),
         Err(error) => Err(failed("connect to")(error.into())),
     }
 }
 
 /// Never waits, also where the queue of the one who listens is full.
-fn is_listened_on(path: &Path) -> Result<bool, Errno> {
+pub(crate) fn is_listened_on(path: &Path) -> Result<bool, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     match connect(&socket, &SocketAddrUnix::new(path)?) {

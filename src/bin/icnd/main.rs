@@ -21,6 +21,7 @@ mod metrics;
 mod monitor;
 mod peer;
 mod peers;
+mod pointer;
 mod problem;
 mod refusals;
 mod server;
@@ -32,6 +33,7 @@ mod terminal;
 mod ties;
 mod tls;
 mod turns;
+mod words;
 
 use std::process::ExitCode;
 

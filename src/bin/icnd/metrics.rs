@@ -36,6 +36,18 @@ struct Asked {
     status: u16,
 }
 
+/// Why a key was not used, or not opened.
+const OF_KEY: [ProblemCode; 8] = [
+    ProblemCode::DeviceAway,
+    ProblemCode::CredentialRefused,
+    ProblemCode::Locked,
+    ProblemCode::Busy,
+    ProblemCode::Malformed,
+    ProblemCode::NotARecipient,
+    ProblemCode::Deadline,
+    ProblemCode::Internal,
+];
+
 /// What peers ask for; whatever else is `other`.
 const PATHS: [(&str, &str); 3] = [
     ("/health", "health"),
@@ -131,8 +143,8 @@ pub(crate) struct Metrics {
     /// Of those who read, one at a time: what is not known is taken out meanwhile.
     reading: Mutex<()>,
     unlocked: Gauge,
-    not_after: Gauge,
-    verified_at: Gauge,
+    not_after: Family<Alone, Gauge>,
+    verified_at: Family<Alone, Gauge>,
 }
 
 impl Metrics {
@@ -155,9 +167,16 @@ impl Metrics {
             count_low: Family::default(),
             reading: Mutex::default(),
             unlocked: Gauge::default(),
-            not_after: Gauge::default(),
-            verified_at: Gauge::default(),
+            not_after: Family::default(),
+            verified_at: Family::default(),
         };
+        // From 0 on, so that the first one is an increase.
+        for code in ProblemCode::ALL.iter().copied() {
+            drop(this.problems.get_or_create(&Why { code: Name(code.as_str()) }));
+        }
+        for code in OF_KEY {
+            drop(this.key_errors.get_or_create(&Why { code: Name(code.as_str()) }));
+        }
         for ended in Handshake::ALL {
             drop(this.handshakes.get_or_create(&Ended { result: Name(ended.as_str()) }));
         }
@@ -194,9 +213,9 @@ impl Metrics {
         let what = "1 after a wrong PIN, for as long as the device says so";
         all.register("pin_count_low", what, self.count_low.clone());
         all.register("unlocked", "1 while the key is open", self.unlocked.clone());
-        let what = "When the certificate ends, in Unix seconds; 0 while it is not known";
+        let what = "When the certificate ends, in Unix seconds; not there while it is locked";
         all.register("certificate_not_after", what, self.not_after.clone());
-        let what = "When the key has last been verified, in Unix seconds; 0 for never";
+        let what = "When the key was verified last, in Unix seconds; not there while it is locked";
         all.register("verified_at", what, self.verified_at.clone());
         self
     }
@@ -229,8 +248,13 @@ impl Metrics {
     pub(crate) fn key_was_used(&self, time: Duration, failed: Option<ProblemCode>) {
         self.key_time.observe(time.as_secs_f64());
         if let Some(code) = failed {
-            self.key_errors.get_or_create(&Why { code: Name(code.as_str()) }).inc();
+            self.key_failed(code);
         }
+    }
+
+    /// It was not used, or not opened.
+    pub(crate) fn key_failed(&self, code: ProblemCode) {
+        self.key_errors.get_or_create(&Why { code: Name(code.as_str()) }).inc();
     }
 
     pub(crate) fn was_reloaded(&self, done: bool) {
@@ -252,20 +276,21 @@ impl Metrics {
     /// As OpenMetrics has it, with what is so now.
     pub(crate) fn text(&self, now: &Now) -> Option<String> {
         let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |gauge: &Family<Alone, Gauge>, number: Option<u32>| {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let known = |gauge: &Family<Alone, Gauge>, is: Option<u64>| {
             gauge.clear();
-            if let Some(number) = number {
-                gauge.get_or_create(&Alone).set(number.into());
+            if let Some(is) = is {
+                gauge.get_or_create(&Alone).set(number(is));
             }
         };
-        known(&self.tries_left, now.pin.and_then(tries_left));
+        known(&self.tries_left, now.pin.and_then(tries_left).map(u64::from));
         known(&self.count_low, now.pin.map(|pin| pin.count_low.into()));
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.audit_sequence.set(number(now.audit_sequence));
         self.unlocked.set(i64::from(now.not_after.is_some()));
-        self.not_after.set(number(now.not_after.unwrap_or(0)));
+        known(&self.not_after, now.not_after);
         let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(|at| at.as_secs());
-        self.verified_at.set(number(now.verified_at.and_then(seconds).unwrap_or(0)));
+        // One that is locked shows nothing of its key, and that is no failure of the key.
+        known(&self.verified_at, now.not_after.and(now.verified_at).and_then(seconds));
         let mut text = String::new();
         encode(&mut text, &self.registry).ok().map(|()| text)
     }

@@ -8,8 +8,8 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use icn_identity::Error;
 use icn_identity::audit::{AuditError, RequestId};
-use icn_identity::daemon::{Denied, ProblemCode, ReservedForm};
-use icn_identity::error::ErrorKind;
+use icn_identity::daemon::{Denied, InvalidRequest, ProblemCode, ReservedForm};
+use icn_identity::error::{ErrorKind, OpenError, in_full};
 use serde_json::json;
 
 /// Why a request was not done.
@@ -25,6 +25,8 @@ pub(crate) struct Problem {
     status: Option<StatusCode>,
     /// It came to no call that would write it down.
     wants_line: bool,
+    /// What the audit log calls it, where its code would say something else.
+    reason: Option<ErrorKind>,
 }
 
 impl Problem {
@@ -35,8 +37,13 @@ impl Problem {
             _ => 0,
         };
         let retry_after = (retry_after > 0).then(|| Duration::from_secs(retry_after));
-        let detail = detail.into();
-        Self { code, detail, help: None, retry_after, status: None, wants_line: false }
+        let (detail, wants_line) = (detail.into(), false);
+        Self { code, detail, help: None, retry_after, status: None, wants_line, reason: None }
+    }
+
+    /// Why, for the audit log.
+    pub(crate) fn reason(&self) -> &'static str {
+        self.reason.map_or(self.code.as_str(), ErrorKind::as_str)
     }
 
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
@@ -60,6 +67,15 @@ impl Problem {
 
     pub(crate) const fn wants_line(&self) -> bool {
         self.wants_line
+    }
+
+    /// A body that is not what the call takes.
+    pub(crate) fn invalid(error: &InvalidRequest) -> Self {
+        let problem = Self::malformed(error.to_string());
+        match error.help() {
+            Some(help) => problem.with_help(help),
+            None => problem,
+        }
     }
 
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
@@ -108,8 +124,11 @@ impl Problem {
     /// business: that is for the log.
     pub(crate) fn of_key(error: &Error) -> Self {
         if error.is_wrong_credential() {
-            return Self::new(ProblemCode::CredentialRefused, error.to_string())
-                .with_help("do not send the same one again: each wrong PIN counts");
+            let help = match is_passphrase(error) {
+                true => "check the passphrase, and the keyboard layout, then unlock it again",
+                false => "do not send the same one again: each wrong PIN counts",
+            };
+            return Self::new(ProblemCode::CredentialRefused, error.to_string()).with_help(help);
         }
         if let Error::Decrypt(error) = error {
             return Self::new(ProblemCode::NotARecipient, error.to_string())
@@ -125,8 +144,11 @@ impl Problem {
                 .with_help("wait, then ask again; the log of icnd says what the device said"),
             ErrorKind::InUse => Self::new(ProblemCode::Busy, "another process holds the identity")
                 .with_help("wait, then ask again"),
-            ErrorKind::CredentialMissing => Self::new(ProblemCode::Locked, error.to_string())
-                .with_help("unlock with the credential that is wanted"),
+            kind @ ErrorKind::CredentialMissing => Self {
+                reason: Some(kind),
+                ..Self::new(ProblemCode::Locked, error.to_string())
+                    .with_help("unlock with the credential that is wanted")
+            },
             // A use of the key has a line that says so.
             ErrorKind::InvalidInput => {
                 Self { wants_line: false, ..Self::malformed(error.to_string()) }
@@ -136,7 +158,7 @@ impl Problem {
     }
 
     pub(crate) fn audit(error: &AuditError) -> Self {
-        tracing::error!("the audit log cannot be written: {error}");
+        tracing::error!("the audit log cannot be written: {}", in_full(error));
         Self::new(ProblemCode::AuditUnwritable, "the audit log cannot be written")
             .with_help("make room for it, or correct its permissions; the log of icnd says why")
     }
@@ -175,6 +197,11 @@ impl Problem {
         }
         response
     }
+}
+
+/// Whether a passphrase was refused, which no device counts, and not a PIN.
+const fn is_passphrase(error: &Error) -> bool {
+    matches!(error, Error::Open(OpenError::WrongPassphrase | OpenError::OddPassphrase { .. }))
 }
 
 impl IntoResponse for Problem {

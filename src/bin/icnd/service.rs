@@ -1,5 +1,6 @@
 //! From the start to the end.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,7 +23,7 @@ use tokio::time::{
 use crate::args::Args;
 use crate::credential;
 use crate::door::{Door, Place, open};
-use crate::error::StartError;
+use crate::error::{Key, StartError};
 use crate::hardening::most_connections;
 use crate::instance::Instance;
 use crate::issued::Issued;
@@ -30,6 +31,7 @@ use crate::line::{Line, Outcome};
 use crate::listener::Listener;
 use crate::monitor::monitor;
 use crate::peers::{serve_peers, verifier};
+use crate::pointer::Pointer;
 use crate::server::serve;
 
 /// At least so often it is looked whether the certificate has to be renewed, or was.
@@ -57,7 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<(), StartError> {
     let config = identity.config().clone();
     let _instance = Instance::take(&place.home, "icnd")?;
     let audit = AuditLog::open(audit_path(&config, &place.home), &did)?;
-    let listener = Listener::open(&config.daemon, &place.home)?;
+    let listener = Listener::open(&config.daemon, &place)?;
+    let _pointer = listener.path().and_then(|socket| Pointer::make(&place.home, socket));
     let issued = Issued::open(&place.home)?;
     let door = Door::new(did, place, &config, audit, issued);
     note(&door, Event::Start, Outcome::Allowed)?;
@@ -112,8 +115,8 @@ fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartErr
             Ok(())
         }
         Err(error) => {
-            let code = crate::problem::Problem::of_key(&error).code;
-            note(door, Event::Unlock, Outcome::Failed(code))?;
+            let problem = crate::problem::Problem::of_key(&error);
+            note(door, Event::Unlock, Outcome::Failed(problem.reason()))?;
             Err(error.into())
         }
     }
@@ -177,8 +180,7 @@ async fn serve_until_told(
     let lately = 2 * verify_interval + Duration::from_secs(30);
     let monitoring = match config.daemon.monitor {
         Some(address) => {
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.map_err(system("listen on the address of `monitor`"))?;
+            let listener = bound("monitor", address, &door).await?;
             let address = listener.local_addr().map_err(system("use the address of `monitor`"))?;
             tracing::info!("is monitored on {address}");
             Some(tokio::spawn(monitor(listener, door.clone(), lately)))
@@ -188,8 +190,7 @@ async fn serve_until_told(
     let peers = match config.daemon.tls {
         Some(address) => {
             let verifier = verifier(config.daemon.tls_peers, &door)?;
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.map_err(system("listen on the address of `tls`"))?;
+            let listener = bound("tls", address, &door).await?;
             let address = listener.local_addr().map_err(system("use the address of `tls`"))?;
             tracing::info!("serves peers on {address}");
             Some(tokio::spawn(serve_peers(listener, door.clone(), verifier, lately)))
@@ -198,7 +199,13 @@ async fn serve_until_told(
     };
     let mut keeping = tokio::spawn(keep(door.clone(), config.daemon.clone(), stop_keeping));
     tell(&[NotifyState::Ready]);
-    tracing::info!("serves {}", door.did);
+    match door.opened() {
+        Some(_) => tracing::info!("serves {}", door.did),
+        None => tracing::info!(
+            "serves {}, and is locked: it waits for a client with \"admin\" to unlock it (icnctl unlock)",
+            door.did
+        ),
+    }
     loop {
         tokio::select! {
             told = signals.next() => match told {
@@ -239,6 +246,18 @@ async fn serve_until_told(
     let last = door.clone();
     let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));
     noted.await.unwrap_or(Ok(()))
+}
+
+/// Listens on the address that a key of `[daemon]` names.
+async fn bound(
+    key: &'static str,
+    address: SocketAddr,
+    door: &Door,
+) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let key = Key::of(key, &door.place.config);
+        StartError::Address { key, address, source }
+    })
 }
 
 /// What is done from time to time, until it stops: what is begun is done to its end.
@@ -309,7 +328,7 @@ async fn reload(door: &Arc<Door>) {
         Ok(Err(error)) => Some((in_full(&error), code_of(&error))),
         Err(_) => Some(("it was cut off".to_owned(), ProblemCode::Internal)),
     };
-    door.metrics.was_reloaded(failed.is_none());
+    door.was_reloaded(failed.is_none());
     let Some((why, code)) = failed else {
         tracing::info!("has read the configuration anew");
         if let Err(problem) = door.renew().await {
@@ -319,7 +338,7 @@ async fn reload(door: &Arc<Door>) {
     };
     tracing::error!("the configuration was not read anew: {why}");
     let of_task = door.clone();
-    let note = move || note(&of_task, Event::Reload, Outcome::Failed(code));
+    let note = move || note(&of_task, Event::Reload, Outcome::Failed(code.as_str()));
     if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
         tracing::error!("the audit log cannot be written: {}", in_full(&error));
     }
@@ -352,6 +371,14 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
     door.audit.check()?;
     other.as_ref().map_or(Ok(()), AuditLog::check)?;
     door.reload(&config);
+    let waits = door.waits_for_start(&config);
+    if !waits.is_empty() {
+        let names: Vec<String> = waits.iter().map(|name| format!("`{name}`")).collect();
+        tracing::warn!(
+            "changed in [daemon] and used from the next start on: {}; restart icnd",
+            names.join(", ")
+        );
+    }
     note(door, Event::Reload, Outcome::Allowed)?;
     let Some(other) = other else { return Ok(()) };
     tracing::info!("another audit log is used: {}", other.path().display());

@@ -24,6 +24,7 @@ pub(crate) fn of(door: &Door, rule: Option<&ClientRule>) -> Value {
         "certificate_not_after": not_after.and_then(date_of_unix),
         "epoch": epoch,
         "verified_at": door.verified_at().and_then(date),
+        "reload_failed_at": door.reload_failed_at().and_then(date),
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "client": rule.map(|rule| &rule.name),

@@ -20,6 +20,7 @@ use crate::door::Door;
 use crate::issued::NotGiven;
 use crate::problem::Problem;
 use crate::status::{date, date_of_unix};
+use crate::words::of_operator;
 
 /// No key of the client is shown to be its own here: what it is given is a certificate without
 /// its last part, the signature by that very key, which peers want to see.
@@ -28,7 +29,8 @@ pub(crate) async fn tls(
     Extension(asked): Extension<Asked>,
     body: Bytes,
 ) -> Answer {
-    let TlsRequest { spki, instance, .. } = TlsRequest::parse(&body).map_err(Problem::malformed)?;
+    let TlsRequest { spki, instance, .. } =
+        TlsRequest::parse(&body).map_err(|error| Problem::invalid(&error))?;
     let described = |line: crate::line::Line| line.with_tls_key(instance, &spki);
     let line = door.permit_described(&asked, Event::Tls, &Call::Tls, described).await?;
     let open = door.key(&line).await?;
@@ -114,7 +116,7 @@ fn refused(error: &BundleError) -> Problem {
     };
     let problem = Problem::new(code, in_full(error));
     match error.help() {
-        Some(help) => problem.with_help(help),
+        Some(help) => problem.with_help(of_operator(&help)),
         None => problem,
     }
 }

@@ -7,7 +7,7 @@ fn parse(text: &str) -> Result<DaemonConfig, ConfigError> {
 
 fn problem(clients: &str) -> (usize, ClientProblem) {
     match parse(clients) {
-        Err(ConfigError::Client { number, problem }) => (number, problem),
+        Err(ConfigError::Client { number, problem, .. }) => (number, problem),
         other => panic!("{other:?}"),
     }
 }
@@ -121,7 +121,30 @@ fn limits_and_paths_that_cannot_work_are_refused() {
     ] {
         let error = parse(&format!("[daemon]\n{text}\n")).unwrap_err();
         assert!(matches!(error, ConfigError::Daemon { .. }), "{text}: {error}");
-        assert!(error.to_string().contains(part), "{text}: {error}");
+        let said = error.to_string();
+        assert!(said.contains(part) && said.contains("in line 2"), "{text}: {said}");
+    }
+    let error = parse(&format!("{ONE}\n[[daemon.client]]\nname = \"b\"\n")).unwrap_err();
+    let line = ONE.lines().count() + 2;
+    assert!(
+        error.to_string().contains(&format!("number 2 is not valid in line {line}:")),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_owner_is_a_name_or_a_number() {
+    let owner =
+        |value: &str| Ok::<_, ConfigError>(parse(&format!("[daemon]\nowner = {value}\n"))?.owner);
+    let name = |name: &str| Some(Owner::Name(name.into()));
+    assert_eq!(owner("\"icnd\"").unwrap(), name("icnd"));
+    assert_eq!(owner("\"dom\\\\icnd$\"").unwrap(), name("dom\\icnd$"));
+    for value in ["998", "\"998\""] {
+        assert_eq!(owner(value).unwrap(), Some(Owner::Uid(998)));
+    }
+    for value in ["-1", "4294967295", "\"\"", "\"a b\"", "\"a:b\"", "true", "\"-1\""] {
+        let said = owner(value).unwrap_err().to_string();
+        assert!(said.contains("line 2") && said.contains("`owner` takes the name"), "{said}");
     }
 }
 

@@ -16,6 +16,13 @@ pub(super) const FIELDS: &[Field] = &[
         "\"0666\"",
         "who can connect at all; who may have anything done is said by `[[daemon.client]]`",
     ),
+    Field::unset(
+        "daemon.owner",
+        "the name of a user in quotes, or their number",
+        "\"icnd\"",
+        "for clients: whose the daemon and its socket are, if they are neither the client's own \
+         user's nor root's; the daemon itself does not look at it",
+    ),
     Field::set(
         "daemon.start_locked",
         BOOLEAN,

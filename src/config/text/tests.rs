@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{
-    AgeConfig, AuditConfig, ClientRule, ContextPattern, PcrIndices, PcrPolicy, Permission,
+    AgeConfig, AuditConfig, ClientRule, ContextPattern, Owner, PcrIndices, PcrPolicy, Permission,
     Pkcs11Config, Rate, SocketMode, TlsPeers, TpmConfig,
 };
 use crate::did::Did;
@@ -57,6 +57,7 @@ fn full() -> Config {
         AuditConfig { path: Some("/var/log/audit.log".into()), log_all_operations: true };
     config.daemon.socket = Some("/run/icnd.sock".into());
     config.daemon.socket_mode = SocketMode::new(0o660).unwrap();
+    config.daemon.owner = Some(Owner::Name("icnd".into()));
     config.daemon.start_locked = true;
     config.daemon.verify_interval = 7;
     config.daemon.max_connections = 8;

@@ -127,6 +127,9 @@ pub(super) fn as_json(record: &Record) -> Value {
         "context": record.context(),
         "message": record.message(),
         "length": record.length(),
+        "count": record.count(),
+        "instance": record.instance(),
+        "tls_key": record.tls_key(),
         "line": record.text(),
     });
     if let Some(members) = shown.as_object_mut() {
@@ -149,8 +152,15 @@ pub(super) fn as_text(record: &Record) -> String {
         ("unit ", record.unit()),
         ("exe ", record.exe()),
         ("message ", record.message()),
+        ("instance ", record.instance()),
+        ("tls key ", record.tls_key()),
     ];
-    let numbers = [("uid ", record.uid()), ("gid ", record.gid()), ("pid ", record.pid())];
+    let numbers = [
+        ("count ", record.count()),
+        ("uid ", record.uid().map(u64::from)),
+        ("gid ", record.gid().map(u64::from)),
+        ("pid ", record.pid().map(u64::from)),
+    ];
     for (name, value) in named {
         if let Some(value) = value {
             // A string takes everything.

@@ -53,6 +53,7 @@ pub(crate) fn status(context: &Context) -> Result<(), CliError> {
                 "provenance": status.reported_provenance.map(ProvenanceKind::as_str),
                 "certificate_not_after": status.certificate_not_after,
                 "verified_at": status.verified_at,
+                "reload_failed_at": status.reload_failed_at,
                 "version": status.version,
                 "client": status.client,
                 "may": status.may,
@@ -73,6 +74,10 @@ fn as_text(daemon: &RemoteIdentity, status: &Status) -> String {
         Some(kind) => format!("{}, {kind}", status.reported_backend),
         None => status.reported_backend.clone(),
     };
+    let configuration = match &status.reload_failed_at {
+        Some(at) => format!("an older one is in force: the reload at {at} has failed"),
+        None => "in force".to_owned(),
+    };
     let mut text = String::new();
     for (name, value) in [
         ("Socket", daemon.socket().display().to_string()),
@@ -81,6 +86,7 @@ fn as_text(daemon: &RemoteIdentity, status: &Status) -> String {
         ("Key", key),
         ("Certificate", or_none(&status.certificate_not_after)),
         ("Verified", or_none(&status.verified_at)),
+        ("Config", configuration),
         ("Version", status.version.clone()),
         ("Client", status.client.clone()),
         ("May", list(&status.may)),
