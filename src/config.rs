@@ -62,6 +62,7 @@ mod daemon;
 mod error;
 mod explain;
 mod fields;
+mod lines;
 mod pkcs11;
 mod template;
 mod text;

@@ -2,7 +2,7 @@
 
 use super::client_problem::ClientProblem;
 use super::fields::{ASSURANCES, expected_at};
-use super::twice::twice;
+use super::twice::{Twice, twice};
 use crate::fault::KeystoreError;
 use crate::kind::{ErrorKind, explain};
 
@@ -159,9 +159,9 @@ impl ConfigError {
 pub(super) fn parse_error(text: &str, error: &toml_edit::de::Error) -> ConfigError {
     if error.message().starts_with("duplicate key")
         && let Some(place) = error.span().map(|span| span.start)
-        && let Some(twice) = twice(text, place)
+        && let Some(Twice { line, first, what }) = twice(text, place)
     {
-        return twice;
+        return ConfigError::Twice { line, first, what };
     }
     let place = error.span().map(|span| span.start);
     let before = place.and_then(|place| text.get(..place)).unwrap_or_default();

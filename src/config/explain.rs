@@ -5,6 +5,7 @@ use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
 
 use super::fields::{self, Field, Value};
+use super::lines::{line, line_of_key};
 use super::{Config, ConfigError};
 use crate::encoding::text::after_mark_of;
 
@@ -186,21 +187,6 @@ fn list_at<'a>(top: &'a dyn TableLike, path: &str) -> Vec<Found<'a>> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The line of a key, or else of its value.
-pub(super) fn line_of_key(
-    text: &str,
-    table: &dyn TableLike,
-    name: &str,
-    item: &Item,
-) -> Option<usize> {
-    let key = table.get_key_value(name).and_then(|(key, _)| key.span());
-    key.or_else(|| item.span()).map(|span| line(text, span.start))
-}
-
-fn line(text: &str, place: usize) -> usize {
-    text.get(..place).unwrap_or_default().matches('\n').count() + 1
 }
 
 #[cfg(test)]

@@ -2,17 +2,24 @@
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::ConfigError;
-use super::explain::line_of_key;
 use super::fields;
+use super::lines::{line as line_at, line_of_key};
+
+pub(super) struct Twice {
+    /// The line of the second one, from 1.
+    pub(super) line: usize,
+    /// The line of the first one.
+    pub(super) first: usize,
+    /// `[daemon]`, or a key in it.
+    pub(super) what: String,
+}
 
 /// What is said of the second one, which begins at this place. `None` where it is written in a
 /// way that does not tell which table it is in.
-pub(super) fn twice(text: &str, place: usize) -> Option<ConfigError> {
+pub(super) fn twice(text: &str, place: usize) -> Option<Twice> {
     let start = text.get(..place)?.rfind('\n').map_or(0, |end| end + 1);
     let (before, rest) = text.split_at_checked(start)?;
     let line = rest.lines().next()?;
-    let number = before.matches('\n').count() + 1;
     let document = Document::parse(before).ok()?;
     let (table, name) = match header(line) {
         Some(mut path) => {
@@ -35,7 +42,7 @@ pub(super) fn twice(text: &str, place: usize) -> Option<ConfigError> {
         _ => None,
     };
     let first = match first {
-        Some(span) => before.get(..span.start)?.matches('\n').count() + 1,
+        Some(span) => line_at(before, span.start),
         None => line_of_key(before, inside, &name, item)?,
     };
     let path = [&table[..], std::slice::from_ref(&name)].concat().join(".");
@@ -47,7 +54,7 @@ pub(super) fn twice(text: &str, place: usize) -> Option<ConfigError> {
         (false, true) => "[…], this table,".to_owned(),
         (false, false) => "this key".to_owned(),
     };
-    Some(ConfigError::Twice { line: number, first, what })
+    Some(Twice { line: line_at(text, place), first, what })
 }
 
 /// The names in `[a.b]` or `[[a.b]]`.

@@ -401,7 +401,7 @@ mod tests {
                 decrypt,
                 &format!("{{\"header\": {header:?}}}"),
                 "`header` takes the header of an age file as text, and this is base64",
-                "--rawfile",
+                "the text itself",
             ),
             (decrypt, "{\"header\": null}", "this is not a text", "as text"),
             (tls, "{\"spki\": \"AAEC\"}", "`instance` is missing", "16 bytes in lower-case hex"),

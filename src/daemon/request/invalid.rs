@@ -211,7 +211,7 @@ impl InvalidValue {
             }
             Self::NoPadding => "encode it with its padding, `=` at the end: base64 -w0 FILE",
             Self::NotBase64 => "encode it: base64 -w0 FILE",
-            Self::Base64 => "send the text itself, as a JSON string: jq -n --rawfile",
+            Self::Base64 => "send the text itself, as a JSON string",
             Self::UpperCase => "write its letters in lower case",
             Self::NotText | Self::NotHex | Self::Length { .. } => {
                 return format!("send {takes}, as a JSON string");
