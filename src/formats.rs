@@ -13,7 +13,7 @@ use crate::encoding::objects;
 use crate::locator::PcrValues;
 use crate::rotation::{RotationChain, RotationStatement};
 use crate::sshsig::SshSignature;
-use crate::{audit, bundle, client, daemon, keystore, peer};
+use crate::{agefile, audit, bundle, client, daemon, keystore, peer};
 
 /// How many spellings a value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,12 +143,15 @@ formats! {
     "pkcs11-point": pkcs11::formats::point,
         Several("modules give it raw, as OCTET STRING or as BIT STRING"),
         ["backend/pkcs11/point"];
+    "pkcs11-token-info": pkcs11::formats::token_info, Several("the padding of its texts"),
+        ["backend/pkcs11/info"];
     "wrapped-key": wrapped_key, Several(JSON), ["backend/vault"];
     "pcr-values": pcr_values,
         Several("JSON, or what tpm2_pcrread prints; hex in either case"), ["locator/tpm"];
     "tpm-public": tpm::formats::public, Several("what is behind it: read over here alone"), [];
     "tpm-object": tpm::formats::object, Several(JSON), ["locator/tpm/fields", "backend/tpm/object"];
     "tpm-approval": tpm::formats::approval, Several(JSON), ["backend/tpm/approval"];
+    "tpm-approvals": tpm::formats::approvals, Several(JSON), ["backend/tpm/store"];
     "tpm-approval-request": tpm::formats::approval_request,
         Several("JSON; alone, or as the member `request`"), ["backend/tpm/approval"];
     "tpm-device": tpm::formats::device, One, ["backend/tpm/tcti"];
@@ -160,6 +163,7 @@ formats! {
         ["client/answers", "client/problem"];
     "daemon-answer-head": client::formats::head,
         Several("HTTP/1.1: other fields, white space, zeros before a number"), ["client/connection"];
+    "identity-age": identity_age, Several(READ_ONLY), ["agefile/form", "agefile/header"];
     "age-file": bundle::formats::file, Several("armor; what is behind the header"),
         ["bundle/encryption", "bundle/encryption/source"];
     "age-header": bundle::formats::header, Several("the last line feed"),
@@ -234,6 +238,18 @@ fn icn_toml(bytes: &[u8]) -> Option<Vec<u8>> {
     let written = config.to_toml();
     assert!(written.is_ok(), "what was read can be written: {written:?}");
     written.ok().map(String::into_bytes)
+}
+
+/// As far as it shows without its secret: for a passphrase, and for a storage key.
+fn identity_age(bytes: &[u8]) -> Option<Vec<u8>> {
+    let ways = [true, false].map(|has_passphrase| {
+        agefile::check_form(bytes, has_passphrase, agefile::MAX_WORK_FACTOR).is_ok()
+    });
+    assert_ne!(ways, [true, true], "it is for one of the two");
+    let is_for_passphrase = agefile::is_for_passphrase(bytes);
+    let read = ways.contains(&true);
+    assert!(!read || is_for_passphrase == Some(ways == [true, false]));
+    read.then(|| bytes.to_vec())
 }
 
 fn pkcs11_uri(bytes: &[u8]) -> Option<Vec<u8>> {

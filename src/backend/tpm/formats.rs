@@ -29,6 +29,12 @@ pub(crate) fn approval(bytes: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&Approval::from_json(bytes).ok()?).ok()
 }
 
+/// `tpm-approvals.json`.
+pub(crate) fn approvals(bytes: &[u8]) -> Option<Vec<u8>> {
+    let approvals = super::store::parse(bytes).ok()?;
+    serde_json::to_vec_pretty(&approvals).ok()
+}
+
 pub(crate) fn approval_request(bytes: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&ApprovalRequest::from_json(bytes).ok()?).ok()
 }

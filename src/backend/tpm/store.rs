@@ -28,8 +28,11 @@ pub(super) fn read(home: &Path) -> Vec<Approval> {
 fn try_read(home: &Path) -> Result<Vec<Approval>, KeystoreError> {
     let path = path(home);
     let Some(bytes) = file::read_private(&path)? else { return Ok(Vec::new()) };
-    objects::from_slice(&bytes)
-        .map_err(|source| KeystoreError::Approvals { path, source: source.into() })
+    parse(&bytes).map_err(|source| KeystoreError::Approvals { path, source: source.into() })
+}
+
+pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Vec<Approval>> {
+    objects::from_slice(bytes)
 }
 
 /// Adds one as the newest, and drops the oldest of too many.

@@ -81,6 +81,7 @@ pub(super) fn of(name: &str) -> Bytes {
             .boxed(),
         "tpm-object" => written(tpm_object()),
         "tpm-approval" => written(approval()),
+        "tpm-approvals" => written(prop::collection::vec(approval(), 0..3).prop_map(Value::from)),
         "tpm-approval-request" => written(approval_request()),
         "tpm-device" => prop_oneof![
             "/dev/[a-z0-9]{1,12}",
@@ -104,6 +105,17 @@ pub(super) fn of(name: &str) -> Bytes {
                     pause.map_or(String::new(), |pause| format!("Retry-After: {pause}\r\n"));
                 format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{pause}\r\n")
                     .into_bytes()
+            })
+            .boxed(),
+        "identity-age" => made::identity_age(),
+        "pkcs11-token-info" => (text(32), text(32), text(16), text(16), any::<u64>())
+            .prop_map(|(label, maker, model, serial, flags)| {
+                let texts = format!("{label:<32}{maker:<32}{model:<16}{serial:<16}");
+                // Of letters with several bytes there is less padding.
+                let texts: String = texts.chars().filter(char::is_ascii).collect();
+                let mut bytes = format!("{texts:<96}").into_bytes();
+                bytes.truncate(96);
+                [bytes.as_slice(), &flags.to_le_bytes()].concat()
             })
             .boxed(),
         "age-file" => made::age_file(),

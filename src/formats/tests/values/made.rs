@@ -168,3 +168,18 @@ pub(super) fn armored(file: &[u8]) -> Vec<u8> {
     writer.finish().unwrap();
     text
 }
+
+/// To a storage key, and with a passphrase at the least work.
+pub(super) fn identity_age() -> Bytes {
+    use crate::agefile::{
+        WorkFactor, encrypt_with_passphrase, encrypt_with_storage_key, new_storage_key,
+    };
+    use crate::secret::Passphrase;
+    static MADE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let passphrase = Passphrase::new("of a test");
+        let work = WorkFactor::new(10).unwrap();
+        let storage = || encrypt_with_storage_key(b"plain", &new_storage_key()).unwrap();
+        vec![storage(), encrypt_with_passphrase(b"plain", &passphrase, work).unwrap(), storage()]
+    });
+    prop::sample::select(MADE.clone()).boxed()
+}
