@@ -43,4 +43,6 @@ pub(crate) fn again(name: &str, configure: impl FnOnce(&mut Command)) {
     let text = format!("{}\n{}", lossy(&output.stdout), lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
     assert!(text.contains("1 passed"), "{name} did not run: {text}");
+    // Of the test itself, for who asks for it.
+    print!("{}", lossy(&output.stdout));
 }

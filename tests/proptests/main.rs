@@ -1,0 +1,6 @@
+//! Properties of what is written and signed, by other people's implementations and random
+//! input.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
+#![allow(clippy::indexing_slicing, reason = "tests")]
+
+mod signatures;
