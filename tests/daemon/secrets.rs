@@ -9,7 +9,7 @@ use std::process::Command;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use support::home::{PASSPHRASE, write_private};
+use support::home::{Home, PASSPHRASE, write_private};
 use support::softhsm::{PIN, SoftHsm};
 use support::swtpm::Swtpm;
 
@@ -174,6 +174,33 @@ fn of_a_key_sealed_to_a_tpm_no_pin_is_in_a_core_or_anywhere_when_it_is_locked() 
     // Where the operator has put it into the environment, it is found.
     let daemon = node.start();
     assert!(!finds(&daemon, &[text_of("pin", PIN)]).is_empty());
+}
+
+/// A seed that the TPM gives out again is known where it came from a file.
+#[test]
+fn of_a_seed_that_is_sealed_to_a_tpm_nothing_is_in_a_core_or_anywhere_when_it_is_locked() {
+    let tpm = Swtpm::start();
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE).with("ICN_PIN", PIN);
+    home.write("icn.toml", "[identity.tpm]\npin_work_factor = 10\n");
+    home.ok(&["id", "init"], b"");
+    let node = Node::of(home);
+    // The TLS key is another one from then on; the passphrase opens nothing any more.
+    let mut patterns = of_a_file(&node);
+    patterns.retain(|pattern| !["tls", "pass"].iter().any(|it| pattern.secret.starts_with(it)));
+    assert!(patterns.iter().any(|pattern| pattern.secret.starts_with("seed")));
+    let did = node.did();
+    let to = ["--to", "tpm", "--device", &tpm.tcti(), "--no-platform-binding", "--no-backup"];
+    node.home.ok(&[&["id", "migrate", "--mode", "import"][..], &to].concat(), b"");
+    node.home.ok(&["id", "migrate", "--finish", "--yes"], b"");
+    assert_eq!(node.did(), did, "it is the same key");
+    keeps_its_secrets(&node, "--pin-file", PIN, &patterns);
+    // What is looked for is what there is.
+    let daemon = node.start();
+    signs(&daemon);
+    for part in ["seed", "x25519"] {
+        let is_there = |find: &Find| find.secret.starts_with(part);
+        assert!(finds(&daemon, &patterns).iter().any(is_there), "{part}");
+    }
 }
 
 /// Nor is a PIN, or what a file has beside the passphrase.
