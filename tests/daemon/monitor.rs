@@ -119,6 +119,19 @@ fn every_reason_is_counted_from_0_and_what_is_not_known_is_not_told() {
     for code in ["device-away", "credential-refused", "internal"] {
         assert!(value(&first, &format!("icnd_key_errors_total{{code=\"{code}\"}}")).abs() < 0.5);
     }
+    // So is each one that an alert of the page waits for.
+    let page = include_str!("../../docs/operations.md");
+    let mut watched = 0;
+    for (at, _) in page.match_indices("_total{code=") {
+        let name = page[..at].rsplit(['(', '`']).next().unwrap();
+        let codes = page[at..].split('"').nth(1).unwrap();
+        for code in codes.split('|') {
+            let series = format!("{name}_total{{code=\"{code}\"}}");
+            assert!(value(&first, &series).abs() < 0.5, "{series}");
+            watched += 1;
+        }
+    }
+    assert!(watched > 3, "{watched}");
     let known = ["icnd_certificate_not_after", "icnd_verified_at"];
     assert!(known.iter().all(|name| value(&first, name) > 1.7e9), "{first}");
     daemon.post("/v1/lock", &json!({})).ok();
