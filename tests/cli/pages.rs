@@ -35,7 +35,7 @@ const NOT_RUN: &[(&str, &str, usize)] = &[
 ];
 
 /// Options that a page names of another program than ours.
-const OF_OTHER_PROGRAMS: &[&str] = &["--features", "--init-pin"];
+const OF_OTHER_PROGRAMS: &[&str] = &["--features", "--init-pin", "--reset-env"];
 
 /// The whole of one page; for a look at one alone, set `PAGE` to its name.
 fn wrong_with(page: &Page) -> Vec<String> {

@@ -52,6 +52,7 @@ const RUN: &[(&str, &str, &str)] = &[
     ("pkcs11-tool --module MODULE --slot-index 0 --init-token --label node-1", "", ""),
     ("pkcs11-tool --module MODULE --token-label node-1 --login --init-pin", "new_token node-1", ""),
     ("tpm2_dictionarylockout -c", "", ""),
+    ("tpm2_dictionarylockout -s -n 10 -t 600 -l 86400", "", ""),
     (
         "tpm2_flushcontext -t",
         "/usr/bin/tpm2_createprimary -Q -C o -c srk.ctx; [ \"$(objects transient)\" = 1 ]",
