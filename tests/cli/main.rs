@@ -16,6 +16,7 @@ mod here;
 mod home;
 mod import;
 mod migrate;
+mod model;
 mod operator;
 mod p11_kit;
 mod pages;
