@@ -146,6 +146,7 @@ fn an_identity_that_is_made_restored_or_imported_has_its_line() {
     home.write("icn.toml", &format!("{config}{daemon}[network]\nport = 1\n"));
     let made = home.ok(&["id", "backup", "--recipient", recipient.trim(), "-o", &backup], b"");
     assert!(made.contains("[daemon] too: its clients are users of this machine"), "{made}");
+    assert!(made.contains("the tables [identity] and [audit] of icn.toml"), "{made}");
 
     // Elsewhere the log is where it was, and nobody is a client who has that number there.
     let elsewhere = Home::new();

@@ -178,7 +178,11 @@ impl Words {
             ));
         }
         if config {
-            contains.push("the table [identity] of icn.toml: the backend and its pins".into());
+            contains.push(
+                "the tables [identity] and [audit] of icn.toml: the backend and its pins, and where the \
+                 audit log is"
+                    .into(),
+            );
         }
         if approvals {
             contains.push("approvals of PCR values (tpm-approvals.json)".into());
@@ -194,7 +198,7 @@ impl Words {
         does_not_contain.push(credentials.into());
         does_not_contain.push(
             "the other tables of icn.toml ([daemon] too: its clients are users of this machine), the \
-             audit log, and files that icn.toml names"
+             audit log itself, and files that icn.toml names"
                 .into(),
         );
         Self { contains, does_not_contain }
