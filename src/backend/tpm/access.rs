@@ -195,7 +195,7 @@ impl Access {
                         let Some(pin) = &pin else {
                             return unseal(context).inspect(|_| overwrite::freed());
                         };
-                        MaySend::check(context, pin, answer, &self.config)?
+                        MaySend::check(context, pin, answer, &self.config, &object.parent.name)?
                             .send(context, loaded, &mut doubt, unseal)
                             .map(|(data, _)| data)
                     })

@@ -192,7 +192,10 @@ impl TpmSigner {
             };
             let may_send = match self.taken.get() {
                 Some(taken) => MaySend::taken(taken, pin, &self.answer),
-                None => MaySend::check(work.context, pin, &self.answer, &self.access.config),
+                None => {
+                    let (config, parent) = (&self.access.config, &self.object.parent.name);
+                    MaySend::check(work.context, pin, &self.answer, config, parent)
+                }
             }?;
             loaded.satisfied = false;
             let sent = may_send

@@ -36,8 +36,8 @@ type Mark = [u8; 32];
 #[derive(Clone)]
 struct Doubted {
     mark: Mark,
-    /// The TPM, by the name that it was reached by.
-    device: String,
+    /// The Name of the storage key above: of one TPM, by whatever name that was reached.
+    parent: Vec<u8>,
     before: Lockout,
     at: Instant,
 }
@@ -83,8 +83,8 @@ impl Known {
     }
 
     /// One more is counted there, of a PIN that is known: so it is none of those in doubt.
-    fn explain_one(&mut self, device: &str) {
-        for doubted in self.doubted.iter_mut().filter(|doubted| doubted.device == device) {
+    fn explain_one(&mut self, parent: &[u8]) {
+        for doubted in self.doubted.iter_mut().filter(|doubted| doubted.parent == parent) {
             let counter = &mut doubted.before.counter;
             *counter = counter.map(|counter| counter.saturating_add(1));
         }
@@ -111,7 +111,7 @@ pub(super) struct MaySend<'a> {
 
 struct Checked {
     known: MutexGuard<'static, Known>,
-    device: String,
+    parent: Vec<u8>,
     before: Lockout,
 }
 
@@ -122,6 +122,7 @@ impl<'a> MaySend<'a> {
         pin: &'a Stretched,
         answer: &'a PinAnswer,
         config: &TpmConfig,
+        parent: &[u8],
     ) -> Result<Self, Failed> {
         let mut known = Known::lock();
         known.check(pin, answer)?;
@@ -139,7 +140,7 @@ impl<'a> MaySend<'a> {
             (false, true) => WithoutNote::DeviceCounts,
             (false, false) => WithoutNote::MayNot,
         };
-        let checked = Checked { known, device: config.device_path.clone(), before };
+        let checked = Checked { known, parent: parent.to_owned(), before };
         Ok(Self { pin, answer, checked: Some(checked), without_note })
     }
 
@@ -196,10 +197,10 @@ impl<'a> MaySend<'a> {
             (Some(Meaning::WrongAuth), Failed::Call(failure), checked) => {
                 let now = Lockout::read(context).ok();
                 match checked {
-                    Some(Checked { mut known, device, before }) => {
+                    Some(Checked { mut known, parent, before }) => {
                         known.refuse(mark);
                         if now.is_some_and(|now| now.has_one_more_than(before)) {
-                            known.explain_one(&device);
+                            known.explain_one(&parent);
                         }
                     }
                     None => Known::lock().refuse(mark),
@@ -214,10 +215,10 @@ impl<'a> MaySend<'a> {
                 let recovery_seconds = Lockout::read(context).ok().and_then(|now| now.interval);
                 TpmError::LockedOut { recovery_seconds, source: Some(Box::new(failure)) }.into()
             }
-            (_, failed, Some(Checked { mut known, device, before }))
+            (_, failed, Some(Checked { mut known, parent, before }))
                 if failed.may_have_been_counted() =>
             {
-                known.doubt(Doubted { mark, device, before, at: Instant::now() });
+                known.doubt(Doubted { mark, parent, before, at: Instant::now() });
                 *doubt = Some(Doubt { sending, mark });
                 failed
             }
@@ -279,7 +280,7 @@ mod tests {
     fn a_lost_answer_is_settled_by_the_count_alone() {
         let count = |counter, interval| Lockout { counter, max_tries: Some(3), interval };
         let doubted =
-            |before| Doubted { mark: [0; 32], device: "tpm".into(), before, at: Instant::now() };
+            |before| Doubted { mark: [0; 32], parent: vec![1], before, at: Instant::now() };
         let one = doubted(count(Some(1), Some(600)));
         assert!(one.is_cleared_by(count(Some(1), Some(600))));
         assert!(one.is_cleared_by(count(Some(0), Some(600))));
@@ -301,15 +302,15 @@ mod tests {
     fn what_another_pin_has_counted_leaves_no_right_one_in_doubt() {
         let count = |counter| Lockout { counter, max_tries: Some(9), interval: Some(600) };
         let mut known = Known { refused: Vec::new(), doubted: Vec::new() };
-        let (mark, device, before) = ([0; 32], "one".to_owned(), count(Some(1)));
-        known.doubt(Doubted { mark, device, before, at: Instant::now() });
+        let (mark, parent, before) = ([0; 32], vec![1], count(Some(1)));
+        known.doubt(Doubted { mark, parent, before, at: Instant::now() });
         assert!(count(Some(2)).has_one_more_than(count(Some(1))));
         assert!(!count(Some(1)).has_one_more_than(count(Some(1))));
         assert!(!count(None).has_one_more_than(count(None)));
         // Another TPM has a count of its own.
-        known.explain_one("another");
+        known.explain_one(&[2]);
         assert!(!known.doubted[0].is_cleared_by(count(Some(2))));
-        known.explain_one("one");
+        known.explain_one(&[1]);
         assert!(known.doubted[0].is_cleared_by(count(Some(2))));
         // Both were counted.
         assert!(!known.doubted[0].is_cleared_by(count(Some(3))));
