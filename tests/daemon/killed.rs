@@ -201,7 +201,7 @@ fn a_daemon_killed_while_many_are_at_work_has_given_out_nothing_without_its_line
         let what = format!("killed at {name} {nth}");
         let daemon = node.start();
         let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
-        let tracer =
+        let mut tracer =
             Tracer::attach(&daemon, &node, &["-e", &format!("trace={name}"), "-e", &inject]);
         let given_out: Vec<String> = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..8)
@@ -209,6 +209,8 @@ fn a_daemon_killed_while_many_are_at_work_has_given_out_nothing_without_its_line
                 .collect();
             clients.into_iter().flat_map(|client| client.join().unwrap_or(Vec::new())).collect()
         });
+        // It may write its last line a little later.
+        tracer.child.wait().unwrap();
         let seen = fs::read_to_string(&tracer.log).unwrap();
         assert!(seen.contains("killed by SIGKILL"), "{what}: {seen}");
         drop((tracer, daemon));
