@@ -26,6 +26,7 @@ use crate::bundle::{BundleError, DecryptError, NotContributory, RenewalError};
 use crate::client::ClientError;
 #[cfg(feature = "keystore")]
 use crate::config::ConfigError;
+use crate::daemon::InvalidRequest;
 use crate::did::{InvalidDid, InvalidDocument};
 pub use crate::encoding::{InvalidJson, UnknownName};
 use crate::evidence::{Exposable, Unmet};
@@ -172,6 +173,9 @@ pub enum Error {
     #[cfg(feature = "client")]
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The body of a request to a daemon is not what the call takes.
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
     /// The system's random generator failed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),

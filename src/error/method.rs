@@ -40,6 +40,7 @@ impl Error {
             Self::Requirement(error) => error.kind(),
             #[cfg(feature = "client")]
             Self::Client(error) => error.kind(),
+            Self::Request(error) => error.kind(),
             Self::NoRandomness(error) => error.kind(),
             Self::SshSignature(error) => error.kind(),
             Self::Uri(error) => error.kind(),
@@ -94,6 +95,7 @@ impl Error {
             Self::Requirement(error) => error.help(),
             #[cfg(feature = "client")]
             Self::Client(error) => error.help(),
+            Self::Request(error) => error.help(),
             Self::NoRandomness(error) => error.help(),
             Self::SshSignature(error) => error.help(),
             Self::Uri(error) => error.help(),

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use icn_identity::error::Explain;
-use icn_identity::{Error, algorithm, audit, bundle, client, config, did, error, evidence, key};
+use icn_identity::{
+    Error, algorithm, audit, bundle, client, config, daemon, did, error, evidence, key,
+};
 use icn_identity::{backend, peer, rotation, secret, sshsig, tls};
 
 use super::ledger::files;
@@ -37,6 +39,7 @@ fn known() -> BTreeSet<String> {
         bundle::RenewalError,
         client::ClientError,
         config::ConfigError,
+        daemon::InvalidRequest,
         did::InvalidDid,
         did::InvalidDocument,
         error::BackupError,

@@ -1,5 +1,6 @@
 use super::{check, did};
 use crate::algorithm::{AlgorithmId, BadSignature, InvalidVerifyingKey};
+use crate::daemon::{InvalidRequest, InvalidValue};
 use crate::did::{DidMethod, InvalidDid};
 use crate::error::{Error, ErrorKind as K};
 use crate::evidence::{Assurance, Exposable, ProvenanceKind, Unmet};
@@ -106,6 +107,24 @@ fn of_demands() {
     check("evidence/requirement.rs", rows);
     let errors = vec![Exposable::Extractable, Exposable::Duplicable, Exposable::NotSensitive];
     check("evidence.rs", errors.into_iter().map(|error| (error, K::Requirement)).collect());
+}
+
+#[test]
+fn of_requests_to_a_daemon() {
+    use InvalidRequest as E;
+    let (field, takes) = ("sha512", "128 digits in hex");
+    let errors = vec![
+        E::Empty,
+        E::NotJson { line: 1, column: 2 },
+        E::NotAnObject,
+        E::UnknownField { name: Some("text".into()), known: "`context`".into() },
+        E::Twice { field },
+        E::Missing { field, takes },
+        E::Either { one: "message", other: field, both: false },
+        E::Value { field, takes, problem: InvalidValue::UpperCase },
+    ];
+    let rows = errors.into_iter().map(|error| (error, K::InvalidInput)).collect();
+    check("daemon/request/invalid.rs", rows);
 }
 
 #[test]
