@@ -132,7 +132,7 @@ formats! {
     "icn-toml": icn_toml,
         Several("TOML; numbers as text, lists as text, a PKCS#11 URI"),
         ["config", "config/age", "config/audit", "config/daemon", "config/daemon/client",
-         "config/daemon/context", "config/daemon/rate", "config/pkcs11", "config/text",
+         "config/daemon/context", "config/daemon/owner", "config/daemon/rate", "config/pkcs11", "config/text",
          "config/tpm"];
     "pkcs11-uri": pkcs11_uri,
         Several("percent-encoding, the order of attributes, `type`, padding (RFC 7512)"),
@@ -158,7 +158,7 @@ formats! {
     "audit-line": audit::formats::line, Signed("none"), ["audit/line"];
     "audit-checkpoint": audit::formats::checkpoint, Signed("none"), ["audit/checkpoint", "audit/note"];
     "audit-head": audit::formats::head, Several(JSON), ["audit/head"];
-    "daemon-request": daemon_request, Several(JSON), ["daemon/request"];
+    "daemon-request": daemon_request, Several(JSON), ["daemon/request", "daemon/request/invalid"];
     "daemon-answer": client::formats::answer, Several(READ_ONLY),
         ["client/answers", "client/problem"];
     "daemon-answer-head": client::formats::head,
