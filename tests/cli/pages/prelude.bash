@@ -83,5 +83,7 @@ ended() {
     echo ended >"$STEPS/now"
 }
 trap 'echo "$BASH_COMMAND" >"$STEPS/failed"' ERR
+# What a page has started, and its reader has not stopped.
+trap 'for job in $(jobs -p); do kill "$job" 2>/dev/null || true; done' EXIT
 while IFS=$'\t' read -r name value; do stands_for "$name" "$value"; done <"$ROOT/stand-ins"
 fresh_home
