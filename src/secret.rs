@@ -35,7 +35,7 @@ pub(crate) use answer::Alone;
 #[cfg(any(feature = "pkcs11", feature = "tpm", all(test, feature = "keystore")))]
 pub(crate) use answer::WithoutNote;
 #[cfg(feature = "keystore")]
-pub(crate) use answer::{NotNoted, Shown, TriedByAnother, TryNote};
+pub(crate) use answer::{NotNoted, NotSentAgain, Shown, TriedByAnother, TryNote};
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub(crate) use answer::{PinAnswer, Sending};
 pub use credential::Pin;

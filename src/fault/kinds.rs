@@ -123,7 +123,9 @@ impl Pkcs11Error {
             | Self::PinDiffers { .. }
             | Self::PinInDoubt { .. }
             | Self::PinNotTaken { .. } => ErrorKind::WrongCredential,
-            Self::PinNotNoted { source, .. } => not_noted(&**source),
+            Self::PinNotNoted { source, .. } | Self::PinNotSentAgain { source, .. } => {
+                not_noted(&**source)
+            }
             Self::PinBeingTried { .. } => ErrorKind::InUse,
             Self::FinalTry { .. } | Self::PinLocked { .. } => ErrorKind::LockedOut,
             Self::PinUnusable {
@@ -264,7 +266,7 @@ impl KeystoreError {
     }
 }
 
-/// Of the file that could not be written.
+/// Of the file that could not be written, or of what it says.
 fn not_noted(source: &(dyn StdError + Send + Sync + 'static)) -> ErrorKind {
     source.downcast_ref().map_or(ErrorKind::Io, KeystoreError::kind)
 }

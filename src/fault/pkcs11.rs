@@ -293,6 +293,23 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Since the token accepted this PIN it was noted that it has refused it, or that nobody
+    /// knows what came of it: another process has sent it, of this home or of one that shares a
+    /// state directory with it. It was not sent again.
+    #[error("the PIN that opened token {token} was not sent to it again")]
+    PinNotSentAgain {
+        /// What to do about it.
+        repair: String,
+        /// The token.
+        token: String,
+        /// What bars it, as it bars an opening: mostly [`KeystoreError::RefusedBefore`] or
+        /// [`KeystoreError::PinInDoubt`].
+        ///
+        /// [`KeystoreError::RefusedBefore`]: crate::error::KeystoreError::RefusedBefore
+        /// [`KeystoreError::PinInDoubt`]: crate::error::KeystoreError::PinInDoubt
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// Another process or thread sends a PIN to this token, and the one that it had accepted
     /// was not sent again meanwhile.
     #[error(

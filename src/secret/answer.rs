@@ -16,6 +16,14 @@ pub(crate) trait TryNote: Send + Sync {
     ///
     /// If another process is sending one, and goes on with that.
     fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother>;
+    /// Whether nothing that was noted since the device has taken it bars it, wherever others
+    /// have sent it. Asked while they are kept out, by [`Self::alone`]. Of one that is still in
+    /// its turn this was asked when that began.
+    ///
+    /// # Errors
+    ///
+    /// What bars it.
+    fn look(&self) -> Result<(), NotSentAgain>;
     /// It is sent next, and not known to be right.
     ///
     /// # Errors
@@ -38,9 +46,9 @@ pub(crate) trait TryNote: Send + Sync {
     fn refused(&self);
     /// It was sent, and nobody knows what came of it.
     fn in_doubt(&self);
-    /// It is as good as it was when the device took it: it has done so once more, or was
-    /// not sent.
-    fn still_good(&self);
+    /// It is as good as it was when the device took it: it has done so once more (`taken`),
+    /// or was not sent.
+    fn still_good(&self, taken: bool);
 }
 
 /// Why it could not be written down that a PIN is being tried.
@@ -63,6 +71,15 @@ pub(crate) struct NotNoted {
 #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "told by that backend"))]
 pub(crate) struct TriedByAnother {
     pub(crate) holder: String,
+}
+
+/// What others have noted of a PIN since the device has taken it.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "told by that backend"))]
+pub(crate) struct NotSentAgain {
+    /// What to do about it.
+    pub(crate) repair: String,
+    pub(crate) source: Box<dyn StdError + Send + Sync>,
 }
 
 /// From the look at what a device shows to its answer: nobody else sends a PIN meanwhile.
@@ -193,12 +210,23 @@ impl PinAnswer {
         Ok(Alone { _kept_out: kept_out })
     }
 
+    /// Whether others have had it refused, or have left it in doubt, since the device took it.
+    ///
+    /// # Errors
+    ///
+    /// What they have noted.
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn look(&self) -> Result<(), NotSentAgain> {
+        self.0.as_ref().map_or(Ok(()), |cell| cell.note.look())
+    }
+
     /// Whether it may be sent to a device that shows this: what a killed process has left in
     /// doubt only to one that shows that it was not counted.
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "asked by that backend"))]
     pub(crate) fn may_be_sent_to(&self, shown: Shown) -> bool {
         let Some(cell) = &self.0 else { return true };
-        let is_doubted = *cell.heard() == Heard::Nothing && cell.note.is_doubted();
+        let asks = matches!(*cell.heard(), Heard::Nothing | Heard::Accepted);
+        let is_doubted = asks && cell.note.is_doubted();
         let may_be = shown == Shown::NoneCounted || !is_doubted;
         if !may_be {
             cell.note.withheld();
@@ -297,7 +325,7 @@ impl PinAnswer {
             }
             Before::Accepted => {
                 *heard = Heard::Accepted;
-                cell.note.still_good();
+                cell.note.still_good(false);
             }
             // As it is noted.
             Before::InDoubt => *heard = Heard::InDoubt,
@@ -310,7 +338,7 @@ impl PinAnswer {
         match (*heard, what) {
             (Heard::Refused, _) => return,
             (before, now) if before == now => return,
-            (Heard::Trying(Before::Accepted), Heard::Accepted) => cell.note.still_good(),
+            (Heard::Trying(Before::Accepted), Heard::Accepted) => cell.note.still_good(true),
             _ => note(&*cell.note),
         }
         *heard = what;
@@ -393,8 +421,12 @@ mod tests {
         fn alone(&self) -> Result<Box<dyn Send>, TriedByAnother> {
             Ok(Box::new(()))
         }
+        fn look(&self) -> Result<(), NotSentAgain> {
+            Ok(())
+        }
         fn is_doubted(&self) -> bool {
-            self.2
+            // A look after it was taken would find it again.
+            self.2 && !self.0.lock().unwrap().contains(&"accepted")
         }
         fn withheld(&self) {
             self.say("withheld");
@@ -425,7 +457,7 @@ mod tests {
         fn in_doubt(&self) {
             self.say("in doubt");
         }
-        fn still_good(&self) {
+        fn still_good(&self, _: bool) {
             self.say("still good");
         }
     }

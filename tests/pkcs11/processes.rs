@@ -2,8 +2,10 @@
 //! PINs and right ones from files, losses, answers that say nothing, flags that cannot be
 //! read, and processes that are killed while they send. The module writes down what it is
 //! sent: a refused PIN once (until a right one is taken), the last try never; and the right
-//! PIN is never taken for a refused one, and taken in the end.
+//! PIN is never taken for a refused one, and taken in the end. Services with an open identity
+//! lose their login after the PIN was changed: of them one sends the old one, too.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -38,13 +40,24 @@ const ANSWERS: [&str; 4] =
     ["CKR_PIN_INCORRECT", "CKR_PIN_INCORRECT", "CKR_PIN_LEN_RANGE", "0x80000042"];
 
 /// What happens at the token, once in each process.
-const FAULTS: [&str; 5] = [
+const FAULTS: [&str; 6] = [
+    LOSS,
     "on C_Login 1 after CKR_GENERAL_ERROR",
     "on C_Login 1 return CKR_DEVICE_REMOVED",
     "on C_Sign 1 kill-all",
     "on C_GetTokenInfo 2 return CKR_FUNCTION_FAILED",
     "on C_SignInit 1 return CKR_DEVICE_ERROR",
 ];
+
+/// Each process loses its login, and so do services that have opened before.
+const LOSS: &str = "on C_SignInit 1 kill-all";
+
+/// What a service is told before the PIN is changed, and after that.
+const KEEP: &str = "keep";
+const AGAIN: &str = "again";
+
+/// The one that is changed.
+const OLD: usize = 9;
 
 /// What came of an attempt.
 const OPENED: &str = "opened";
@@ -86,11 +99,35 @@ fn attempt_once(hsm: &SoftHsm, home: &str, file: &str, insists: bool) -> Result<
     Ok(opened.bundle.sign(b"hello").map(drop)?)
 }
 
+/// Signs with the identity that is open from now on.
+fn keep(hsm: &SoftHsm, home: &str) -> impl Fn() -> Result<(), Error> + use<> {
+    let options = HomeOptions::new().with_state_directory(hsm.path("state"));
+    let file = CredentialSource::file(hsm.path("pin-old"));
+    let opened = options.open(hsm.path(home)).unwrap().unlock(file).unwrap();
+    opened.bundle.sign(b"hello").unwrap();
+    move || Ok(opened.bundle.sign(b"hello").map(drop)?)
+}
+
+/// What bars a PIN that would be sent again.
+fn bars(error: &Error) -> Option<&KeystoreError> {
+    match error.device() {
+        Some(DeviceError::Pkcs11(Pkcs11Error::PinNotSentAgain { source, .. })) => {
+            source.downcast_ref()
+        }
+        _ => None,
+    }
+}
+
 fn outcome_of(opened: Result<(), Error>) -> &'static str {
     match opened {
         Ok(()) => OPENED,
         Err(Error::Keystore(KeystoreError::RefusedBefore { .. })) => KNOWN,
         Err(Error::Keystore(KeystoreError::PinInDoubt { .. })) => IN_DOUBT,
+        Err(error) if bars(&error).is_some() => match bars(&error).unwrap() {
+            KeystoreError::RefusedBefore { .. } => KNOWN,
+            KeystoreError::PinInDoubt { .. } => IN_DOUBT,
+            _ => panic!("{error:?}"),
+        },
         Err(error) if error.is_wrong_pin() => REFUSED,
         Err(error) if error.kind() == ErrorKind::LockedOut => LAST_TRY,
         Err(error) if error.kind() == ErrorKind::WrongCredential => DIFFERS,
@@ -171,6 +208,9 @@ impl<'a> Model<'a> {
         let mut random = Dice(seed);
         let killing = random.below(6) == 0;
         let fault = if !killing && random.below(3) == 0 { random.of(&FAULTS) } else { "" };
+        if fault == LOSS {
+            self.open_services(seed, &mut random);
+        }
         let script =
             format!("pin-is {}\ntries 3\nwrong-pin {}\n", Self::pin(seed, 0), random.of(&ANSWERS));
         self.hsm.script(&format!("{script}{fault}"));
@@ -198,7 +238,11 @@ impl<'a> Model<'a> {
             if first.pin == more.pin { vec![first] } else { vec![first, more] }
         };
         let threads = [steps(false), steps(false)];
-        let of_workers: Vec<_> = (0..WORKERS).map(|at| steps(killing && at == 0)).collect();
+        let mut of_workers: Vec<_> = (0..WORKERS).map(|at| steps(killing && at == 0)).collect();
+        if fault == LOSS {
+            let again = || Step { home: AGAIN, pin: OLD, file: "pin-old".to_owned() };
+            of_workers.iter_mut().for_each(|steps| steps.insert(0, again()));
+        }
         let came = self.run(seed, &threads, &of_workers, killing);
         self.hsm.script(&script);
         let disturbed = killing || !fault.is_empty();
@@ -209,6 +253,21 @@ impl<'a> Model<'a> {
         }
         for (_, came) in came {
             *self.seen.entry(came).or_default() += 1;
+        }
+    }
+
+    /// With the PIN that is changed then.
+    fn open_services(&self, seed: u64, random: &mut Dice) {
+        let old = Self::pin(seed, OLD);
+        self.hsm.script(&format!("pin-is {old}\ntries 3\n"));
+        self.reset();
+        for file in self.notes() {
+            let _ = fs::remove_file(file);
+        }
+        write_private(&self.hsm.path("pin-old"), &old);
+        for worker in &self.workers {
+            let home = random.of(&["one", "two"]);
+            assert_eq!(worker.ask(&format!("{KEEP} {home}")).as_deref(), Some(OPENED));
         }
     }
 
@@ -340,13 +399,24 @@ fn outcome(answer: &str) -> &'static str {
 #[test]
 fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice() {
     let work = |hsm: &SoftHsm| {
+        let kept = RefCell::new(None);
         let is_worker = serve(|line| {
             if line == BEGIN {
                 begin(hsm);
                 return BEGIN.to_owned();
             }
-            let (home, file) = line.split_once(' ').unwrap();
-            attempt(hsm, home, file, false).to_owned()
+            let came = match line.split_once(' ').unwrap() {
+                (KEEP, home) => {
+                    *kept.borrow_mut() = Some(keep(hsm, home));
+                    OPENED
+                }
+                (AGAIN, _) => {
+                    let sign = kept.take().unwrap();
+                    outcome_of(sign())
+                }
+                (home, file) => attempt(hsm, home, file, false),
+            };
+            came.to_owned()
         });
         if is_worker {
             return;

@@ -2,6 +2,8 @@
 //! at the token's flags to its answer no other process sends one, and threads of this one
 //! that wait for the connection are not waited for.
 
+mod since;
+
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 use icn_identity::Error;
 use icn_identity::backend::{BackendKind, Locator, NewKey};
 use icn_identity::config::Config;
-use icn_identity::error::ErrorKind;
+use icn_identity::error::{DeviceError, ErrorKind, KeystoreError, Pkcs11Error};
 use icn_identity::home::{CredentialSource, Home, HomeOptions};
 use support::home::write_private;
 use support::softhsm::{PIN, SoftHsm, alone};

@@ -87,7 +87,11 @@ impl Connection {
             return false;
         }
         let objects = Objects { token, session };
-        let cleared = match pins.clear_again(objects, login.policy, Meant::KeyOfThisLogin) {
+        let alone = pins.alone(token, None);
+        let cleared = alone.and_then(|alone| {
+            Ok((alone, pins.clear_again(objects, login.policy, Meant::KeyOfThisLogin)?))
+        });
+        let (_alone, cleared) = match cleared {
             Ok(cleared) if !session.note_pin_sent() => cleared,
             Ok(_) => return false,
             Err(error) => {

@@ -11,7 +11,7 @@ use super::refusal::Unclear;
 use super::token::Token;
 use crate::error::Pkcs11Error;
 use crate::secret::{
-    Alone, NotNoted, Pin, PinAnswer, Sending, Shown, TriedByAnother, WithoutNote,
+    Alone, NotNoted, NotSentAgain, Pin, PinAnswer, Sending, Shown, TriedByAnother, WithoutNote,
     leaving_no_trace_of_much,
 };
 
@@ -146,24 +146,42 @@ impl Pins {
         }
     }
 
+    /// All who gave the accepted PIN.
+    fn givers(&self) -> impl Iterator<Item = &PinAnswer> {
+        let accepted = self.accepted.iter();
+        accepted.flat_map(|it| [it.pin.answer()].into_iter().chain(&it.also_of))
+    }
+
     /// Who is told what becomes of the accepted PIN: of those who gave it, the first that
     /// wants to know. Homes of one user share what keeps others from the token.
     fn accepted_for(&self) -> PinAnswer {
-        let accepted = self.accepted.iter();
-        let mut all = accepted.flat_map(|it| [it.pin.answer()].into_iter().chain(&it.also_of));
-        all.find(|answer| answer.is_noted()).cloned().unwrap_or_default()
+        self.givers().find(|answer| answer.is_noted()).cloned().unwrap_or_default()
     }
 
     /// Before [`Self::clear`] or [`Self::clear_again`]: from there to the answer no other
-    /// process sends a PIN to the token.
+    /// process sends a PIN to the token. What others were told of this one before, since the
+    /// token has taken it, is looked at first.
     ///
     /// **Blocks** while another process does.
+    ///
+    /// # Errors
+    ///
+    /// If another process goes on with that, or has noted what bars this PIN.
     pub(super) fn alone(&self, token: &Token, given: Option<&Pin>) -> Result<Alone, Pkcs11Error> {
         let answer = given.map_or_else(|| self.accepted_for(), |pin| pin.answer().clone());
-        answer.alone().map_err(|TriedByAnother { holder }| Pkcs11Error::PinBeingTried {
+        let alone = answer.alone().map_err(|TriedByAnother { holder }| {
+            Pkcs11Error::PinBeingTried { token: token.name(), holder }
+        })?;
+        let looked = match given {
+            Some(pin) => pin.answer().look(),
+            None => self.givers().try_for_each(PinAnswer::look),
+        };
+        looked.map_err(|NotSentAgain { repair, source }| Pkcs11Error::PinNotSentAgain {
             token: token.name(),
-            holder,
-        })
+            repair,
+            source,
+        })?;
+        Ok(alone)
     }
 
     /// Whether the accepted PIN is typed at the token, where nobody may stand now.
@@ -174,9 +192,14 @@ impl Pins {
     /// The accepted PIN was given anew.
     pub(super) fn given_again(&mut self, pin: &Pin) {
         if let Some(accepted) = &mut self.accepted {
-            accepted.in_doubt = false;
+            let was_in_doubt = std::mem::take(&mut accepted.in_doubt);
             accepted.given_by(pin);
             pin.answer().compared();
+            if was_in_doubt {
+                // It is not for those either who gave it before.
+                let all = accepted.also_of.iter().chain([accepted.pin.answer()]);
+                all.for_each(PinAnswer::compared);
+            }
         }
     }
 

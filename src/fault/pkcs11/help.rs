@@ -207,6 +207,7 @@ impl Pkcs11Error {
                      at each start then"
                 ));
             }
+            Self::PinNotSentAgain { repair, .. } => return Some(repair.clone()),
             Self::PinBeingTried { .. } => {
                 "wait until the token has answered, and try again; nothing has to be removed"
             }

@@ -1,11 +1,14 @@
 //! What becomes of one PIN, written down where the next process finds it.
 
-use std::collections::BTreeMap;
+mod again;
+mod forgotten;
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::again::Passed;
 use super::alone::Alone;
 use super::device::TriedDevice;
 use super::group;
@@ -16,7 +19,7 @@ use super::tag::{Compared, Stretching};
 use crate::encoding::hex;
 use crate::error::KeystoreError;
 use crate::file;
-use crate::secret::{LockedText, NotNoted, Shown, TriedByAnother, TryNote};
+use crate::secret::{LockedText, NotNoted, NotSentAgain, Shown, TriedByAnother, TryNote};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {
@@ -29,11 +32,15 @@ pub(super) struct Noted {
     device: TriedDevice,
     /// Where the PIN came from; `None` if it is kept nowhere.
     source: Option<Source>,
+    /// The PIN, if it is kept nowhere.
+    given: Option<(LockedText, Mutex<Compared>)>,
     insisted: Option<Insisted>,
     /// What killed processes have left in doubt, and is of this PIN: it is sent if the device
     /// shows that it was not counted.
-    doubted: Vec<Refusal>,
+    doubted: Mutex<Vec<Refusal>>,
     withheld: AtomicBool,
+    /// What was noted when the device took it.
+    passed: Mutex<Passed>,
     /// Nobody else tries a PIN in this home, until this one was accepted or its turn
     /// has ended.
     turn: Mutex<Option<OneTry>>,
@@ -88,7 +95,7 @@ impl Noted {
         let insisted =
             insisted.then(|| Insisted::on(known.as_ref(), Some(&mark), &pin, &mut compared));
         let source = Source { id: new_id(), mark, pin, compared: Mutex::new(compared), stretching };
-        Self::new(one, Some(source), insisted)
+        Self::new(one, (Some(source), None), insisted)
     }
 
     /// Of one that is kept nowhere.
@@ -96,14 +103,20 @@ impl Noted {
         let insisted = pin.filter(|_| insisted).map(|pin| {
             Insisted::on(one.known().ok().as_ref(), None, pin, &mut Compared::default())
         });
-        Self::new(one, None, insisted)
+        let given = pin.map(|pin| (pin.clone(), Mutex::default()));
+        Self::new(one, (None, given), insisted)
     }
 
-    fn new(one: OneTry, source: Option<Source>, insisted: Option<Insisted>) -> Self {
+    fn new(
+        one: OneTry,
+        (source, given): (Option<Source>, Option<(LockedText, Mutex<Compared>)>),
+        insisted: Option<Insisted>,
+    ) -> Self {
         let (notes, noted_at) = (one.notes().to_vec(), one.noted_at().to_vec());
         let parts = one.parts().to_vec();
         let device = one.device().clone();
-        let (doubted, withheld) = (Vec::new(), AtomicBool::new(false));
+        let (doubted, withheld, passed) =
+            (Mutex::default(), AtomicBool::new(false), Mutex::default());
         let (directories, is_sent_alone) = (one.directories().to_vec(), Arc::default());
         let turn = Mutex::new(Some(one));
         Self {
@@ -112,9 +125,11 @@ impl Noted {
             noted_at,
             device,
             source,
+            given,
             insisted,
             doubted,
             withheld,
+            passed,
             turn,
             directories,
             is_sent_alone,
@@ -123,7 +138,7 @@ impl Noted {
 
     /// With these doubts of it.
     pub(super) fn with_doubted(self, doubted: Vec<Refusal>) -> Self {
-        Self { doubted, ..self }
+        Self { doubted: Mutex::new(doubted), ..self }
     }
 
     /// Whether it was not sent for the sake of them.
@@ -208,97 +223,12 @@ impl Noted {
         one::forget(&self.noted_at, |known| known.is(&source.id));
     }
 
-    /// In each file. Of what was noted in another file, too, it says so: whoever finds it
-    /// there shares one with us. What may be of another device is forgotten by this home alone.
-    fn forget(&self, which: impl Fn(&Refusal) -> bool) {
-        self.pass_over(&which);
-        let which = |known: &Refusal| which(known) && self.is_of_this(known);
-        let all = || self.notes.iter().chain(&self.parts);
-        let kept: Vec<_> = all().filter_map(|notes| notes.read().ok()).collect();
-        // How many copies of each there are, and how many are gone now or were before.
-        let mut copies = BTreeMap::new();
-        for noted in kept.iter().flat_map(|kept| &kept.refused).filter(|noted| which(noted)) {
-            copies.entry(noted.id.clone()).or_insert((noted.copies.unwrap_or(1), 0)).1 += 1;
-        }
-        for id in kept.iter().flat_map(|kept| &kept.forgotten) {
-            copies.entry(id.clone()).and_modify(|(_, gone)| *gone += 1);
-        }
-        let is_left =
-            |id: &String| copies.get(id).is_some_and(|(all, gone)| gone < all) && !id.is_empty();
-        for notes in all() {
-            // Whoever had a PIN tried in spite of it has done so.
-            if self.insisted.is_some() {
-                report(notes.remove_if_unreadable());
-            }
-            report(notes.change(|kept| {
-                let (forgotten, left) = kept.refused.drain(..).partition(|known| which(known));
-                kept.refused = left;
-                kept.forgotten.retain(|id| !copies.contains_key(id) || is_left(id));
-                let ids = Vec::<Refusal>::into_iter(forgotten).map(|known| known.id);
-                kept.forgotten.extend(ids.filter(&is_left));
-            }));
-        }
-        one::forget(&self.noted_at, |known| which(known) || copies.contains_key(&known.id));
+    fn before(&self) -> Vec<Refusal> {
+        self.insisted.as_ref().map_or_else(|| self.doubted(), |insisted| insisted.before.clone())
     }
 
-    /// Whether it is of this try or this device, for certain.
-    fn is_of_this(&self, known: &Refusal) -> bool {
-        let is_own = self.source.as_ref().is_some_and(|source| known.is(&source.id));
-        is_own || known.is_by(&self.device)
-    }
-
-    /// A device that does not count anew would count each of them again: they stay, and
-    /// others are noted beside them.
-    fn outlive(&self) {
-        for notes in &self.notes {
-            report(notes.change(|kept| {
-                for known in kept.refused.iter_mut().filter(|known| known.is_by(&self.device)) {
-                    known.outlived = true;
-                }
-            }));
-        }
-    }
-
-    /// What another device may have refused, and this one has taken, is in the way of this
-    /// home no more. Others know of it as before.
-    fn pass_over(&self, which: impl Fn(&Refusal) -> bool) {
-        let which = |known: &Refusal| which(known) && !self.is_of_this(known);
-        let Some((home, shared)) = self.notes.split_last() else { return };
-        let shared = shared.iter().filter_map(|notes| notes.read().ok());
-        let elsewhere = shared.flat_map(|kept| kept.refused).filter(which);
-        let elsewhere: Vec<_> = elsewhere.map(|known| known.id).collect();
-        report(home.change(|kept| {
-            let (passed, left) = kept.refused.drain(..).partition(|known| which(known));
-            kept.refused = left;
-            let copied = Vec::<Refusal>::into_iter(passed).filter(|known| known.copies.is_some());
-            for id in copied.map(|known| known.id).chain(elsewhere.iter().cloned()) {
-                if !id.is_empty() && !kept.forgotten.contains(&id) {
-                    kept.forgotten.push(id);
-                }
-            }
-        }));
-        one::forget(
-            self.noted_at.split_last().map_or(&[], |(home, _)| std::slice::from_ref(home)),
-            which,
-        );
-    }
-
-    /// What is known of this PIN, wherever it came from; and nothing of another one.
-    fn forget_this_one(&self) {
-        if self.source.is_none() && self.insisted.is_none() {
-            return;
-        }
-        self.forget(|known| {
-            let is_of_source = self.source.as_ref().is_some_and(|source| {
-                let is_doubt = known.is_doubt_of(&source.mark, Some(group::of(&source.pin)));
-                known.is(&source.id) || (is_doubt && known.may_be_by(&self.device))
-            });
-            is_of_source || self.before().contains(known)
-        });
-    }
-
-    fn before(&self) -> &[Refusal] {
-        self.insisted.as_ref().map_or(&self.doubted, |insisted| &insisted.before)
+    fn doubted(&self) -> Vec<Refusal> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whoever finds a note of this try is not there before it has ended.
@@ -326,6 +256,13 @@ impl TryNote for Noted {
         Ok(Box::new(Alone::begin(&self.directories, &self.is_sent_alone)?))
     }
 
+    fn look(&self) -> Result<(), NotSentAgain> {
+        self.look_again().map_err(|error| NotSentAgain {
+            repair: error.help().unwrap_or_default(),
+            source: error.into(),
+        })
+    }
+
     fn trying(&self, shown: Shown) -> Result<(), NotNoted> {
         let Some(source) = &self.source else { return Ok(()) };
         let none_counted = shown == Shown::NoneCounted && self.is_alone();
@@ -341,7 +278,7 @@ impl TryNote for Noted {
     }
 
     fn is_doubted(&self) -> bool {
-        !self.doubted.is_empty()
+        !self.doubted().is_empty()
     }
 
     fn withheld(&self) {
@@ -366,12 +303,14 @@ impl TryNote for Noted {
         } else if makes_room {
             self.outlive();
         }
+        self.pass();
         self.end_turn();
     }
 
     /// What the device has refused before counts there as before.
     fn compared(&self) {
         self.forget_this_one();
+        self.pass();
         self.end_turn();
     }
 
@@ -379,15 +318,20 @@ impl TryNote for Noted {
         let Some(source) = &self.source else { return };
         self.put_or_remember(&self.refusal(source));
         // The device has shown of these that they were not counted.
-        if !self.doubted.is_empty() && !self.is_withheld() {
-            self.forget(|known| self.doubted.contains(known));
+        let doubted = self.doubted();
+        if !doubted.is_empty() && !self.is_withheld() {
+            self.forget(|known| doubted.contains(known));
         }
     }
 
     /// What others have tried meanwhile is not touched.
-    fn still_good(&self) {
-        let Some(source) = &self.source else { return };
-        self.take_back(source);
+    fn still_good(&self, taken: bool) {
+        if let Some(source) = &self.source {
+            self.take_back(source);
+        }
+        if taken {
+            self.pass();
+        }
     }
 
     fn in_doubt(&self) {
@@ -412,8 +356,14 @@ fn may_pass(error: &KeystoreError) -> bool {
     }
 }
 
+/// Here the PIN was sent.
 fn report(noted: Result<(), KeystoreError>) {
-    if let Err(error) = noted {
-        log::warn!("what became of the PIN could not be noted: {error}");
+    match noted {
+        Ok(()) => {}
+        Err(KeystoreError::Refusals { path, source }) => log::warn!(
+            "what became of the PIN could not be noted in {}, which cannot be understood: {source}",
+            path.display()
+        ),
+        Err(error) => log::warn!("what became of the PIN could not be noted: {error}"),
     }
 }

@@ -59,6 +59,13 @@ pub(super) fn forget(noted: &[PathBuf], mut which: impl FnMut(&Refusal) -> bool)
     here().refused.retain(|(at, refusal)| !noted.contains(at) || !which(refusal));
 }
 
+/// What this process remembers of what should be noted there.
+pub(super) fn remembered(noted: &[PathBuf]) -> Vec<Refusal> {
+    let here = here();
+    let there = here.refused.iter().filter(|(at, _)| noted.contains(at));
+    there.map(|(_, refusal)| refusal.clone()).collect()
+}
+
 /// A try that has begun. Until it is dropped, no other one begins in this home; nor, where
 /// homes share a directory for it, at this device.
 pub(super) struct OneTry {
@@ -79,6 +86,9 @@ pub(super) struct OneTry {
 /// What is known of PINs at a device.
 pub(super) struct Known {
     device: TriedDevice,
+    /// The PIN is sent by itself: nobody is there who gives it, and so says that it is to be
+    /// tried.
+    is_sent_again: bool,
     /// And which file says so.
     refusals: Vec<(Refusal, PathBuf)>,
 }
@@ -164,23 +174,7 @@ impl OneTry {
     ///
     /// If a file cannot be read, or is not understood.
     pub(super) fn known(&self) -> Result<Known, KeystoreError> {
-        let (mut noted, mut forgotten) = (Vec::new(), BTreeSet::new());
-        for notes in self.notes.iter().chain(&self.parts) {
-            let kept = notes.read()?;
-            noted.extend(kept.refused.into_iter().map(|refusal| (refusal, notes.path())));
-            forgotten.extend(kept.forgotten);
-        }
-        let home = self.notes.last().map(Notes::path).unwrap_or_default();
-        let here = here();
-        let remembered = here.refused.iter().filter(|(at, _)| self.noted_at.contains(at));
-        noted.extend(remembered.map(|(_, refusal)| (refusal.clone(), home.clone())));
-        let mut ids = BTreeSet::new();
-        noted.retain(|(refusal, _)| {
-            refusal.may_be_by(&self.device)
-                && (refusal.id.is_empty()
-                    || (!forgotten.contains(&refusal.id) && ids.insert(refusal.id.clone())))
-        });
-        Ok(Known { device: self.device.clone(), refusals: noted })
+        Known::read(&self.device, self.notes.iter().chain(&self.parts), &self.noted_at)
     }
 
     /// Whether the device has refused this PIN, or may have. One that is kept nowhere has
@@ -196,20 +190,59 @@ impl OneTry {
         pin: &LockedText,
         compared: &mut Compared,
     ) -> Result<Option<Doubted>, KeystoreError> {
-        let (source_name, begun) = (source_name.to_string(), Instant::now());
-        loop {
-            match self.known()?.check(&source_name, mark, pin, compared) {
-                Err(KeystoreError::PinInDoubt { at, .. })
-                    if clock::now().saturating_sub(at) < 2 && begun.elapsed() < ON_ITS_WAY => {}
-                checked => return checked,
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        let source_name = source_name.to_string();
+        settled(|| self.known()?.check(&source_name, mark, pin, compared))
+    }
+}
+
+/// **Blocks** half a second where one is in doubt since just now.
+pub(super) fn settled<T>(
+    mut check: impl FnMut() -> Result<T, KeystoreError>,
+) -> Result<T, KeystoreError> {
+    let begun = Instant::now();
+    loop {
+        match check() {
+            Err(KeystoreError::PinInDoubt { at, .. })
+                if clock::now().saturating_sub(at) < 2 && begun.elapsed() < ON_ITS_WAY => {}
+            checked => return checked,
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 impl Known {
-    fn check(
+    /// # Errors
+    ///
+    /// As [`OneTry::known`].
+    pub(super) fn read<'a>(
+        device: &TriedDevice,
+        files: impl Iterator<Item = &'a Notes>,
+        noted_at: &[PathBuf],
+    ) -> Result<Self, KeystoreError> {
+        let (mut noted, mut forgotten) = (Vec::new(), BTreeSet::new());
+        for notes in files {
+            let kept = notes.read()?;
+            noted.extend(kept.refused.into_iter().map(|refusal| (refusal, notes.path())));
+            forgotten.extend(kept.forgotten);
+        }
+        let home = noted_at.last().map(|home| Notes::of(home).path()).unwrap_or_default();
+        noted.extend(remembered(noted_at).into_iter().map(|refusal| (refusal, home.clone())));
+        let mut ids = BTreeSet::new();
+        noted.retain(|(refusal, _)| {
+            refusal.may_be_by(device)
+                && (refusal.id.is_empty()
+                    || (!forgotten.contains(&refusal.id) && ids.insert(refusal.id.clone())))
+        });
+        Ok(Self { device: device.clone(), is_sent_again: false, refusals: noted })
+    }
+
+    /// Of a PIN that the device has taken before: all but what this says.
+    pub(super) fn without(mut self, passed: impl Fn(&Refusal) -> bool) -> Self {
+        self.refusals.retain(|(refusal, _)| !passed(refusal));
+        Self { is_sent_again: true, ..self }
+    }
+
+    pub(super) fn check(
         &self,
         source_name: impl ToString,
         mark: Option<&Mark>,
@@ -270,6 +303,9 @@ impl Known {
             let of_source = mark == Some(&refusal.mark);
             let is_it = match &refusal.pin {
                 Some(tag) => compared.has(tag, pin),
+                None if refusal.in_doubt && self.is_sent_again && refusal.group.is_some() => {
+                    Ok(refusal.group == Some(group::of(pin)))
+                }
                 None if refusal.in_doubt => Ok(may_be_doubted(refusal, mark, pin)),
                 None if of_source => Ok(true),
                 None => Err(NotCompared::Untagged),

@@ -1,6 +1,8 @@
 //! What to try next with a token or a TPM.
 
-use icn_identity::error::{DeviceError, OpenError, Pkcs11Error, SignError, TpmError};
+use icn_identity::error::{
+    DeviceError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError,
+};
 use icn_identity::{AlgorithmId, ErrorKind};
 
 use super::Help;
@@ -181,6 +183,9 @@ impl Help for Pkcs11Error {
             Self::ProbeLeft { .. } => {
                 "destroy each of them (`pkcs11-tool --module MODULE --token-label TOKEN --login --delete-object --id ID --type privkey`, \
                  pubkey and secrkey): nothing uses them"
+            }
+            Self::PinNotSentAgain { source, .. } => {
+                return source.downcast_ref().and_then(KeystoreError::on_the_command_line);
             }
             Self::KeysInSlots { .. } => {
                 "make the key with the card's own tool, then run `icnctl id init --key URI`; or set \

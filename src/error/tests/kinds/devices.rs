@@ -13,6 +13,11 @@ fn boxed_full() -> Box<dyn std::error::Error + Send + Sync> {
     Box::new(KeystoreError::Io { action: "write", path: "/x".into(), source })
 }
 
+fn refused() -> Box<dyn std::error::Error + Send + Sync> {
+    let (token, source_name, note) = ("t".to_owned(), "t".to_owned(), "/x".into());
+    Box::new(KeystoreError::RefusedBefore { token, source_name, at: 0, note })
+}
+
 #[test]
 fn of_opening() {
     use OpenError as E;
@@ -178,6 +183,8 @@ fn of_tokens() {
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
+            (E::PinNotSentAgain { token: t(), repair: t(), source: refused() }, K::WrongCredential),
+            (E::PinNotSentAgain { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinBeingTried { token: t(), holder: t() }, K::InUse),
             (E::PinLocked { token: t(), of_tpm: false }, K::LockedOut),
             (E::PinLocked { token: t(), of_tpm: true }, K::LockedOut),

@@ -112,3 +112,97 @@ fn where_nothing_can_be_locked_a_pin_is_sent_again_all_the_same() {
     let _alone = pin.answer().alone().unwrap();
     let _of_nobody = Pin::new("0000").answer().alone().unwrap();
 }
+
+/// Of another process, in a home of its own; they share a directory for the device.
+fn of_another(device: &Device) -> (Device, Device) {
+    let state = device.store.home().join("state");
+    let with_state = |device: Device| {
+        let store = IdentityStore::new(device.store.home());
+        let age = crate::config::AgeConfig { work_factor: 10, ..Default::default() };
+        let store = store.with_age_config(age).with_state_directory(Some(state.clone()));
+        Device { store, ..device }
+    };
+    (with_state(Device::new()), with_state(Device::new()))
+}
+
+fn barred(pin: &Pin) -> Option<String> {
+    let _alone = pin.answer().alone().unwrap();
+    let error = pin.answer().look().err()?;
+    Some(match error.source.downcast_ref() {
+        Some(KeystoreError::RefusedBefore { source_name, .. }) => format!("refused: {source_name}"),
+        Some(KeystoreError::PinInDoubt { .. }) => "in doubt".to_owned(),
+        Some(KeystoreError::Refusals { .. }) => "unreadable".to_owned(),
+        _ => panic!("{error:?}"),
+    })
+}
+
+/// As a process that is killed leaves it.
+fn leave_in_doubt(device: &Device) {
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    let sent = device.store.try_once(&token(), &place, true, read, |pin| {
+        drop(pin.answer().sending(WithoutNote::MayNot).unwrap());
+        Ok(())
+    });
+    sent.unwrap();
+}
+
+#[test]
+fn what_was_noted_before_the_device_took_a_pin_bars_it_no_more_and_what_comes_later_does() {
+    let scratch = Device::new();
+    let (device, other) = of_another(&scratch);
+    // It cannot be removed as a file that is not understood is.
+    fs::create_dir(device.note()).unwrap();
+    let place = Place::File(device.source.clone());
+    let read = || Ok(read_credential(&device.source)?);
+    let held = std::cell::RefCell::new(None);
+    let sent = device.store.try_once(&token(), &place, true, read, |pin| {
+        pin.answer().sending(WithoutNote::MayNot).unwrap().accepted();
+        *held.borrow_mut() = Some(pin);
+        Ok(())
+    });
+    sent.unwrap();
+    let pin = held.take().unwrap();
+    assert_eq!(barred(&pin), None);
+    fs::remove_dir(device.note()).unwrap();
+    // Its own note, which could not be taken back, say.
+    let sending = pin.answer().sending(WithoutNote::MayNot).unwrap();
+    assert_eq!(barred(&pin), None);
+    sending.accepted();
+    other.put("another-1");
+    other.attempt(false, Err(wrong())).unwrap_err();
+    assert_eq!(barred(&pin), None);
+    other.put("wrong");
+    leave_in_doubt(&other);
+    assert_eq!(barred(&pin).as_deref(), Some("in doubt"));
+    other.attempt(true, Err(wrong())).unwrap_err();
+    assert!(barred(&pin).unwrap().starts_with("refused: "));
+    file::write(&device.note(), b"{").unwrap();
+    assert_eq!(barred(&pin).as_deref(), Some("unreadable"));
+    fs::remove_file(device.note()).unwrap();
+    other.attempt(true, Ok(())).unwrap();
+    assert_eq!(barred(&pin), None);
+}
+
+#[test]
+fn a_pin_by_hand_is_not_sent_again_by_itself_where_it_was_refused_or_is_in_doubt() {
+    let scratch = Device::new();
+    let (device, other) = of_another(&scratch);
+    let given = || {
+        let credentials = Credentials::pin(Pin::new("wrong"));
+        device.store.try_given(&token(), credentials, false, |credentials| {
+            let pin = credentials.pin_for(crate::backend::BackendKind::Pkcs11)?.clone();
+            pin.answer().sending(WithoutNote::MayNot).unwrap().accepted();
+            Ok(pin)
+        })
+    };
+    let pin = given().unwrap();
+    assert_eq!(barred(&pin), None);
+    leave_in_doubt(&other);
+    assert_eq!(barred(&pin).as_deref(), Some("in doubt"));
+    // Whoever gives it once more says that it is to be tried.
+    let again = given().unwrap();
+    assert_eq!([barred(&pin), barred(&again)], [None, None]);
+    other.attempt(false, Err(wrong())).unwrap_err();
+    assert!(barred(&again).unwrap().starts_with("refused: a prompt or the program"));
+}
