@@ -56,7 +56,7 @@ pub(crate) use self::staged::LINK;
 pub use self::wants::{Wanted, Wants};
 use crate::backend::{Backend, Pkcs11Locator};
 use crate::config::Config;
-use crate::error::{Error, KeystoreError};
+use crate::error::{DeviceError, Error, KeystoreError, Pkcs11Error};
 use crate::file::names;
 use crate::keystore::{Header, IdentityStore, Opened, Pinned};
 
@@ -162,8 +162,23 @@ impl Home {
         if let Some(backend) = self.backend.get() {
             return Ok(backend.as_ref());
         }
-        let opened = self.config.backend(self.directory())?.open()?;
+        let opened = self.config.backend(self.directory())?.open();
+        let opened = opened.map_err(|error| self.name_config(error))?;
         Ok(self.backend.get_or_init(|| opened).as_ref())
+    }
+
+    /// A module that cannot be used, with the file that names it.
+    fn name_config(&self, mut error: Error) -> Error {
+        if let Error::Device(DeviceError::Pkcs11(Pkcs11Error::Module { configured_in, .. })) =
+            &mut error
+            && let Ok(written) = Config::load(&self.config_path)
+            && let (Some(written), Some(used)) =
+                (written.identity.pkcs11, &self.config.identity.pkcs11)
+            && written.module == used.module
+        {
+            *configured_in = Some(Box::new(self.config_path.clone()));
+        }
+        error
     }
 
     /// Whose identity this has to be.

@@ -1,6 +1,6 @@
 //! What an [`Error`] says of itself: by walking to its cause, never by its text.
 
-use super::{DeviceError, Error, TpmError};
+use super::{DeviceError, Error, KeystoreError, MigrationError, Pkcs11Error, TpmError, WaysOut};
 use crate::kind::{ErrorKind, explain};
 use crate::rotation::RotationError;
 #[cfg(feature = "tls")]
@@ -72,6 +72,13 @@ impl Error {
             Self::Sign(error) => error.help(),
             Self::Device(error) => error.help(),
             Self::Credential(error) => error.help(),
+            Self::Keystore(KeystoreError::Migration(error)) => {
+                let help = error.help()?;
+                match Self::to_mend(error).and_then(Self::help) {
+                    Some(cause) => Some(format!("{help}. Of the cause: {cause}")),
+                    None => Some(help),
+                }
+            }
             Self::Keystore(error) => error.help(),
             Self::Backup(error) => error.help(),
             Self::Legacy(error) => error.help(),
@@ -121,6 +128,39 @@ impl Error {
                 ),
             },
         }
+    }
+
+    /// Why one of both identities of a migration does not open, or its key stays on its token, where
+    /// that is mended as it is without a migration. A token that is renamed before the switch is
+    /// recorded by going on, and by nothing else.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn to_mend(error: &MigrationError) -> Option<&Self> {
+        use MigrationError as M;
+        let (source, may_be_recorded) = match error {
+            M::DoesNotOpen { is_new, ways, source, .. } => {
+                (source, *is_new || *ways == WaysOut::FinishOrBack)
+            }
+            M::KeyStays { source, .. }
+            | M::NewDoesNotOpen { source, .. }
+            | M::CannotState { source, .. } => (source, false),
+            _ => return None,
+        };
+        let source: &Self = source.downcast_ref()?;
+        let is_of_token = matches!(
+            source.device(),
+            Some(DeviceError::Pkcs11(
+                Pkcs11Error::NoToken { .. }
+                    | Pkcs11Error::OtherSerial { .. }
+                    | Pkcs11Error::NotConfiguredToken { .. }
+                    | Pkcs11Error::NotConfiguredKey { .. }
+                    | Pkcs11Error::NoKey { .. }
+                    | Pkcs11Error::KeyNotShown { .. }
+                    | Pkcs11Error::PublicKeyHidden { .. }
+                    | Pkcs11Error::NotFound { .. }
+            ))
+        );
+        (may_be_recorded || !is_of_token).then_some(source)
     }
 
     /// Whether the very same call may succeed later without anybody doing anything:

@@ -28,6 +28,8 @@ pub enum Pkcs11Error {
         path: PathBuf,
         /// What is wrong.
         problem: ModuleProblem,
+        /// The file that names it, where one does.
+        configured_in: Option<Box<PathBuf>>,
         /// The cause, where there is one.
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,

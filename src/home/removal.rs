@@ -26,6 +26,8 @@ pub struct KeyLeft {
     pub module: Option<PathBuf>,
     /// The token's label.
     pub token: String,
+    /// The token was looked at when this was said: it has that label, and no other one has it.
+    pub label_is_current: bool,
     /// The token's serial number.
     pub serial: String,
     /// The key's label, if it is known.
@@ -37,13 +39,14 @@ pub struct KeyLeft {
 impl KeyLeft {
     fn noted(names: &ObjectNames, label: Option<String>) -> Self {
         let ids = [names.key_id(), names.storage_id()].map(|id| hex::encode(&id)).into();
-        Self { module: None, token: names.token.clone(), serial: names.serial.clone(), label, ids }
+        let (token, serial) = (names.token.clone(), names.serial.clone());
+        Self { module: None, token, label_is_current: false, serial, label, ids }
     }
 
     /// By what the journal says.
     pub(crate) fn of(key: &TokenKey, module: Option<PathBuf>) -> Self {
         let TokenKey { token, serial, label, ids, .. } = key.clone();
-        Self { module, token, serial, label, ids }
+        Self { module, token, label_is_current: false, serial, label, ids }
     }
 
     pub(crate) fn at(locator: &Pkcs11Locator, storage: Option<&[u8]>) -> Self {
@@ -51,6 +54,7 @@ impl KeyLeft {
         Self {
             module: None,
             token: locator.token.clone(),
+            label_is_current: false,
             serial: locator.serial.clone(),
             label: Some(locator.label.clone()).filter(|label| !label.is_empty()),
             ids: ids.map(hex::encode).collect(),

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::Home;
+use super::{Home, KeyLeft};
 use crate::backend::{Backend, BackendKind, ObjectNames, Pkcs11Locator, Pkcs11Uri};
 use crate::config::{Config, Pkcs11Config};
 use crate::error::Error;
@@ -12,7 +12,8 @@ use crate::keystore::IdentityStore;
 
 impl Home {
     /// **Blocks** on the device. Where the key of this identity is, or where one was begun, if
-    /// that token has another label by now than is written down or configured. `None` also where
+    /// that token has another label by now than is written down or configured, or another token has
+    /// the same one, and no number is configured. `None` also where
     /// it cannot be told: its serial number says nothing, two tokens have it, or the token is away.
     pub(crate) fn renamed(&self) -> Option<Pkcs11Locator> {
         let at = noted(&self.store)?;
@@ -30,7 +31,10 @@ impl Home {
         let others = configured.token.as_deref().into_iter().chain(of_key);
         let others: Vec<_> = others.filter(|other| *other != label).collect();
         if label == at.token && others.is_empty() {
-            return None;
+            // Another one may be called so by now: then its number is to be configured, too.
+            let is_told =
+                configured.serial.is_some() || configured.slot.is_some() || self.is_alone(&label);
+            return (!is_told).then_some(at);
         }
         // Somebody has configured another token, which is there.
         let is_another =
@@ -39,6 +43,28 @@ impl Home {
             return None;
         }
         Some(Pkcs11Locator { token: label, ..at })
+    }
+
+    /// **Blocks** on the device. A key that is left there, by the label that its token has now, as
+    /// far as that can be told.
+    pub(crate) fn as_labelled_now(&self, mut key: KeyLeft) -> KeyLeft {
+        let label_of = |label: Option<&str>, serial: &str| {
+            self.pkcs11()?;
+            Some(self.token_called(label, Some(serial))?.describe().device?.label)
+        };
+        let says_something = key.serial.chars().any(|digit| digit != '0');
+        let by_serial = says_something.then(|| label_of(None, &key.serial)).flatten();
+        if let Some(label) = by_serial.or_else(|| label_of(Some(&key.token), &key.serial)) {
+            key.label_is_current = self.is_alone(&label);
+            key.token = label;
+        }
+        key
+    }
+
+    /// Whether one token alone has this label.
+    fn is_alone(&self, label: &str) -> bool {
+        let one = self.token_called(Some(label), None);
+        one.is_some_and(|one| one.describe().device.is_some())
     }
 
     /// The backend of the tokens of these names, if there is one.

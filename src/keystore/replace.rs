@@ -69,6 +69,22 @@ impl IdentityStore {
         Ok((moved, payload))
     }
 
+    /// **Blocks** on files. A replacement that was cut off between the two files, taken back: the
+    /// payload is still the one that was kept, so the header that it names is, too. For whoever
+    /// looks at the header before the payload can be opened.
+    pub(crate) fn put_back_cut_off(&self) -> Result<(), KeystoreError> {
+        let Some(_lock) = self.lock_if_there()? else { return Ok(()) };
+        let [header, age] = [self.header_path(), self.payload_path()];
+        let kept = file::read_private(&previous(&age))?;
+        if kept.is_none() || kept != file::read_private(&age)? {
+            return Ok(());
+        }
+        if file::is_there(&previous(&header))? {
+            file::rename(&previous(&header), &header)?;
+        }
+        file::remove(&previous(&age))
+    }
+
     /// Replaces both files. The previous ones are kept until the new ones were
     /// read back, decrypted and compared; if that fails they are put back. If it
     /// succeeds the new ones count, even where an old one cannot be removed: the

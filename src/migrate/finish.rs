@@ -126,8 +126,13 @@ impl Migration {
             Key::Lost(key) => key.as_ref(),
             Key::None | Key::Named(_) | Key::Destroyed => None,
         };
-        let module =
-            home.previous().ok().and_then(|old| Some(old.config().identity.pkcs11.clone()?.module));
+        let previous = home.previous().ok();
+        let left = left.map(|key| {
+            let of = previous.as_ref();
+            let module = of.and_then(|old| Some(old.config().identity.pkcs11.clone()?.module));
+            let left = KeyLeft::of(key, module);
+            (key, of.map(|old| old.as_labelled_now(left.clone())).unwrap_or(left))
+        });
         let copy_of = match journal.is_of(store.home())? {
             true => None,
             false => Some(PathBuf::from(&journal.begun_in.path)),
@@ -143,8 +148,8 @@ impl Migration {
             did: journal.to.did,
             removed: journal.from.did.filter(|_| is_there),
             previous: old.home().to_owned(),
-            key_on_token: left.map(ToString::to_string),
-            left: left.map(|key| KeyLeft::of(key, module)),
+            key_on_token: left.as_ref().map(|(key, _)| key.to_string()),
+            left: left.map(|(_, left)| left),
             key_destroyed: match &key {
                 Key::Named(_) => !is_given_up,
                 Key::Destroyed => true,

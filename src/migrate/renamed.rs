@@ -43,6 +43,7 @@ pub(super) fn follow_new(
     if !is_before_switch(&journal) || !is_on_token(home, &journal)? {
         return Ok(journal);
     }
+    staging.put_back_cut_off()?;
     let of = home.staging(None)?;
     let Some(at) = of.renamed() else { return Ok(journal) };
     log::warn!("the token of the new key has another label now, which is recorded");
@@ -51,7 +52,12 @@ pub(super) fn follow_new(
         Some(key) => Some(key.token),
         None => staging.noted_objects()?.map(|names| names.token),
     };
-    journal.new_token_before.extend(before.filter(|label| *label != at.token));
+    if let Some(label) = before
+        && label != at.token
+        && !journal.new_token_before.contains(&label)
+    {
+        journal.new_token_before.push(label);
+    }
     if !staging.is_whole()? {
         store.write_journal(&journal)?;
         of.note_renamed(&at)?;

@@ -44,6 +44,11 @@ pub struct RolledBack {
     pub epoch: Option<u64>,
     /// The directory that this one is a copy of: what is left on a token may be in use there.
     pub copy_of: Option<PathBuf>,
+    /// The label that the token of the old key has now, if that was renamed meanwhile: it opens
+    /// once that is recorded ([`LockedIdentity::relocate`]).
+    ///
+    /// [`LockedIdentity::relocate`]: crate::home::LockedIdentity::relocate
+    pub renamed: Option<String>,
 }
 
 /// What becomes of a key on a token that is given up: the new one when a migration is undone,
@@ -129,6 +134,8 @@ impl Migration {
         if is_lost && new_key == KeyOnToken::Destroy {
             return Err(new_lost(store, &journal));
         }
+        // By its configuration, which is about to be removed.
+        let of_new = home.staging(None).ok();
         let mut was_gone = false;
         if let Some((of, key)) = &key
             && new_key == KeyOnToken::Destroy
@@ -163,7 +170,11 @@ impl Migration {
         for key in &mut left {
             // Where no configuration names it any more.
             key.module = key.module.take().or_else(|| journal.new_module.clone());
+            if let Some(of) = &of_new {
+                *key = of.as_labelled_now(key.clone());
+            }
         }
+        let renamed = home.reread()?.renamed().map(|at| at.token);
         let copy_of = is_copy.then(|| PathBuf::from(&journal.begun_in.path));
         let Journal { from, to, was_in_use, may_be, new_module, .. } = journal;
         let (did, given_up) = (from.did, to.did);
@@ -180,6 +191,7 @@ impl Migration {
             may_be,
             epoch,
             copy_of,
+            renamed,
         })
     }
 

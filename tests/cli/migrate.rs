@@ -20,6 +20,7 @@ mod put_back;
 mod ready;
 mod refusals;
 mod renamed;
+mod renamed_ways;
 mod said;
 mod sendings;
 mod staged;

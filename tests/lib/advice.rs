@@ -35,7 +35,8 @@ fn t() -> String {
 }
 
 fn module(problem: ModuleProblem) -> Pkcs11Error {
-    Pkcs11Error::Module { path: "/opt/hsm/module.so".into(), problem, source: None }
+    let path = "/opt/hsm/module.so".into();
+    Pkcs11Error::Module { path, problem, configured_in: None, source: None }
 }
 
 fn call(call: &'static str, kind: ErrorKind) -> Pkcs11Error {
@@ -66,6 +67,16 @@ fn of_modules() -> Vec<Row> {
     vec![
         row(module(P::NotAbsolute), set_it, &[]),
         row(module(P::NotFound), set_it, &[]),
+        row(
+            Pkcs11Error::Module {
+                path: "/opt/hsm/module.so".into(),
+                problem: P::NotFound,
+                configured_in: Some(Box::new("/srv/icn/icn.toml".into())),
+                source: None,
+            },
+            &["set `module` under [identity.pkcs11] in /srv/icn/icn.toml to"],
+            &[],
+        ),
         row(module(P::NotAFile), set_it, &[]),
         row(module(P::NotAModule), set_it, &[]),
         row(module(P::OutOfReach), &["namei -l /opt/hsm/module.so"], set_it),
@@ -82,6 +93,7 @@ fn of_modules() -> Vec<Row> {
             Pkcs11Error::Module {
                 path: "/usr/lib/pkcs11/libtpm2_pkcs11.so.1".into(),
                 problem: P::NotInitialized,
+                configured_in: None,
                 source: None,
             },
             &["TPM2_PKCS11_TCTI", "TPM answers"],

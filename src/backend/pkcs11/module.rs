@@ -59,7 +59,10 @@ impl Module {
         PROCESS.get_or_init(std::process::id);
         check_process()?;
         let path = check(given)?;
-        let refused = |problem| Pkcs11Error::Module { path: path.clone(), problem, source: None };
+        let refused = |problem| {
+            let path = path.clone();
+            Pkcs11Error::Module { path, problem, configured_in: None, source: None }
+        };
         let parameters = parameters.map(CString::new).transpose();
         let parameters = parameters.map_err(|_| refused(ModuleProblem::Parameters))?;
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,6 +87,7 @@ impl Module {
         let unusable = |problem, error: Error| Pkcs11Error::Module {
             path: shown.clone(),
             problem,
+            configured_in: None,
             source: Some(Box::new(Failure::from(error))),
         };
         let context = Pkcs11::new(&path).map_err(|error| match error {
@@ -118,6 +122,7 @@ impl Module {
             Err(error) => Err(Pkcs11Error::Module {
                 path: self.path.clone(),
                 problem: ModuleProblem::NotInitialized,
+                configured_in: None,
                 source: Some(Box::new(Failure::from(error))),
             }),
         }
@@ -191,6 +196,7 @@ fn check(path: &Path) -> Result<PathBuf, Pkcs11Error> {
     let refused = |problem, source: Option<io::Error>| Pkcs11Error::Module {
         path: path.to_owned(),
         problem,
+        configured_in: None,
         source: source.map(Into::into),
     };
     if !path.is_absolute() {

@@ -1,5 +1,6 @@
 //! What to try next with a token and its PKCS#11 module.
 
+use super::super::io::quoted;
 use super::Pkcs11Error;
 use crate::algorithm::AlgorithmId;
 use crate::did::Did;
@@ -26,7 +27,13 @@ impl Pkcs11Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Module { path, problem, .. } => return Some(problem.advice(path)),
+            Self::Module { path, problem, configured_in, .. } => {
+                let advice = problem.advice(path);
+                let Some(file) = configured_in else { return Some(advice) };
+                let section = "under [identity.pkcs11]";
+                let of_file = format!("{section} in {}", quoted(file));
+                return Some(advice.replacen(section, &of_file, 1));
+            }
             Self::NoToken { renamed: Some(label), .. }
             | Self::NotConfiguredToken { renamed: Some(label), .. } => {
                 return Some(format!(

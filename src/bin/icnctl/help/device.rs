@@ -1,11 +1,12 @@
 //! What to try next with a token or a TPM.
 
 use icn_identity::error::{
-    DeviceError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError,
+    DeviceError, KeystoreError, OpenError, Pkcs11Error, SignError, TpmError, WaysOut,
 };
 use icn_identity::{AlgorithmId, ErrorKind};
 
 use super::Help;
+use crate::this_home;
 
 impl Help for OpenError {
     fn on_the_command_line(&self) -> Option<String> {
@@ -61,6 +62,46 @@ impl Help for DeviceError {
 
 impl Help for Pkcs11Error {
     fn on_the_command_line(&self) -> Option<String> {
+        let help = self.with_commands()?;
+        let going_on = "go on with the move, with this as its module: icnctl id migrate --to pkcs11 \
+                        --module PATH, with the --mode and the --algorithm that it was begun with";
+        if let Self::Module { configured_in: Some(file), .. } = self
+            && this_home::is_staged_config(file)
+            && help.contains("`module`")
+        {
+            return Some(format!("{help}; or {going_on}"));
+        }
+        if !help.contains("icnctl id relocate") {
+            return Some(help);
+        }
+        let Some(ways) = this_home::ways_out_of_move() else { return Some(help) };
+        let first = match ways {
+            WaysOut::OnOrBack => {
+                "go on with it, which records where the token's key is: icnctl id migrate; or undo it \
+                 first: icnctl id migrate --roll-back"
+            }
+            WaysOut::Back => "undo it to the end first: icnctl id migrate --roll-back",
+            WaysOut::Finish => "finish it first: icnctl id migrate --finish",
+            _ => return Some(help),
+        };
+        Some(match self {
+            Self::NoToken { renamed: Some(label), .. }
+            | Self::NotConfiguredToken { renamed: Some(label), .. } => format!(
+                "the token of this serial number is labelled {label:?} now, and the identity is being \
+                 moved: {first}; then, where it still does not open, icnctl id relocate"
+            ),
+            _ => format!("{help}. While the identity is being moved, that is refused: {first}"),
+        })
+    }
+}
+
+/// The same, whatever else is under way.
+trait WithCommands {
+    fn with_commands(&self) -> Option<String>;
+}
+
+impl WithCommands for Pkcs11Error {
+    fn with_commands(&self) -> Option<String> {
         let help = match self {
             Self::NoMechanism { instead: Some(AlgorithmId::P256), .. } => {
                 "for a new identity use P-256, which this token has: --algorithm p256; or use a \

@@ -137,7 +137,12 @@ fn of_tokens() {
                 K::InvalidInput,
             ),
             (
-                E::Module { path: "/x".into(), problem: ModuleProblem::NotFound, source: None },
+                E::Module {
+                    path: "/x".into(),
+                    problem: ModuleProblem::NotFound,
+                    configured_in: None,
+                    source: None,
+                },
                 K::Configuration,
             ),
             (E::NoToken { wanted: t(), present: none(), renamed: None }, K::DeviceAbsent),

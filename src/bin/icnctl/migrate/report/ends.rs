@@ -226,6 +226,15 @@ fn left(key: &KeyLeft, copy_of: Option<&Path>) -> String {
     };
     let module = key.module.as_ref().map_or("MODULE".into(), |path| path.display().to_string());
     let (module, token) = (word(&one_line(&module)), word(&one_line(&key.token)));
+    if !key.label_is_current {
+        let _ = writeln!(
+            text,
+            "(The token was not seen by that label alone now. If it has another one by now, or shares \
+             it, find its slot by the serial number {}, and give --slot ID in the place of --token-label \
+             {token}:\n  pkcs11-tool --module {module} --list-slots)",
+            one_line(&key.serial)
+        );
+    }
     for (at, id) in key.ids.iter().enumerate() {
         let kinds: &[&str] = if at == 0 { &["privkey", "pubkey"] } else { &["secrkey"] };
         for kind in kinds {
@@ -262,6 +271,7 @@ pub(in crate::migrate) fn rolled_back(
                 "rolled_back": true, "did": did, "given_up": given_up, "was_in_use": was_in_use,
                 "removed": removed, "was_gone": was_gone, "left": still_there,
                 "key_unknown": key_unknown, "may_be": undone.may_be, "epoch": undone.epoch, "copy_of": copy_of,
+                "renamed": undone.renamed,
             })
         },
         || {
@@ -288,6 +298,14 @@ pub(in crate::migrate) fn rolled_back(
             }
             if let Some(key) = &undone.may_be {
                 text.push_str(&may_be(key));
+            }
+            if let Some(label) = &undone.renamed {
+                let _ = writeln!(
+                    text,
+                    "Its token is labelled {} now, which is not recorded: it opens after this:\n  icnctl \
+                     id relocate",
+                    one_line(label)
+                );
             }
             text.push_str(&epoch(undone.epoch));
             if *was_in_use && status.to == BackendKind::Tpm {
