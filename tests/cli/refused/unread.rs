@@ -109,3 +109,18 @@ fn a_note_in_a_part_of_the_home_that_is_none_is_in_the_way_until_somebody_insist
         }
     }
 }
+
+/// It cannot be removed as a file is; and the warning does not say that nothing was sent.
+#[test]
+fn a_note_that_takes_nothing_is_told_without_saying_that_no_pin_was_sent() {
+    let token = Token::new("");
+    fs::create_dir(token.home.path("previous")).unwrap();
+    token.home.chmod("previous", 0o700);
+    let note = token.home.path("previous/refused.json");
+    fs::create_dir(&note).unwrap();
+    let ran = token.with_file(&token.file("right", PIN), &["--retry-pin"]);
+    assert_eq!((ran.code, token.sent()), (0, 1), "{}", ran.err);
+    let warning = format!("could not be noted in {}, which cannot be understood", note.display());
+    assert!(ran.err.contains(&warning), "{}", ran.err);
+    assert!(!ran.err.contains("no PIN was sent"), "{}", ran.err);
+}
