@@ -108,6 +108,7 @@ fn of_devices() {
 fn of_tokens() {
     use Pkcs11Error as E;
     let t = || "node-1".to_owned();
+    let advice = || "start it once more".to_owned();
     let call = |kind| E::Call { call: "C_Sign", token: t(), kind, of_tpm: false, source: boxed() };
     let of_tpm = |call, kind| E::Call { call, token: t(), kind, of_tpm: true, source: boxed() };
     let takes_no_public = |shown_by_private| E::TakesNoPublicKey {
@@ -188,8 +189,11 @@ fn of_tokens() {
             (E::FinalTry { token: t() }, K::LockedOut),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed_full() }, K::Storage),
             (E::PinNotNoted { token: t(), repair: t(), source: boxed() }, K::Io),
-            (E::PinNotSentAgain { token: t(), repair: t(), source: refused() }, K::WrongCredential),
-            (E::PinNotSentAgain { token: t(), repair: t(), source: boxed_full() }, K::Storage),
+            (
+                E::PinNotSentAgain { token: t(), repair: advice(), source: refused() },
+                K::WrongCredential,
+            ),
+            (E::PinNotSentAgain { token: t(), repair: advice(), source: boxed_full() }, K::Storage),
             (E::PinBeingTried { token: t(), holder: t() }, K::InUse),
             (E::PinLocked { token: t(), of_tpm: false }, K::LockedOut),
             (E::PinLocked { token: t(), of_tpm: true }, K::LockedOut),
