@@ -46,8 +46,8 @@ impl Help for MigrationError {
         let cause = match self {
             // Of the old one that is kept, which is no home that this call is about.
             Self::DoesNotOpen { home, .. } if !this_home::is(home) => {
-                let there = format!("icnctl --home {} id ", word(&home.to_string_lossy()));
-                cause.replace("icnctl id ", &there)
+                let there = format!("icnctl --home {}", word(&home.to_string_lossy()));
+                cause.replace("icnctl id ", &format!("{there} id "))
             }
             _ => cause,
         };
