@@ -47,7 +47,7 @@ impl Help for MigrationError {
             // Of the old one that is kept, which is no home that this call is about.
             Self::DoesNotOpen { home, .. } if !this_home::is(home) => {
                 let there = format!("icnctl --home {}", word(&home.to_string_lossy()));
-                cause.replace("icnctl id ", &format!("{there} id "))
+                cause.replace(concat!("icnctl", " id "), &format!("{there} id "))
             }
             _ => cause,
         };
