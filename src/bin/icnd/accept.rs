@@ -20,6 +20,7 @@ use crate::connection::{Connections, Entered};
 use crate::door::Door;
 use crate::hardening::most_waiting;
 use crate::peer::Peer;
+use crate::sharing::Sharer;
 
 /// More than there are who wait for a processor, as a rule: the system gives each its share.
 const THREADS: usize = 4;
@@ -28,6 +29,7 @@ const THREADS: usize = 4;
 pub(crate) struct Arrived {
     pub(crate) stream: UnixStream,
     pub(crate) peer: Arc<Peer>,
+    pub(crate) who: Sharer,
     /// Of who is no client; of a client there is room for it when it is its turn.
     pub(crate) entered: Option<Entered>,
 }
@@ -77,7 +79,7 @@ impl Accepting {
         Ok(accepting)
     }
 
-    /// The next one: each user in turn.
+    /// The next one: each client in turn, and each of its users.
     pub(crate) async fn next(&self) -> Arrived {
         self.shared.arrivals.next().await
     }
@@ -131,10 +133,10 @@ impl Shared {
                 return;
             }
         };
-        let is_client = self.door.policy().client(peer.uid, peer.gid).is_ok();
-        let entered = match is_client {
+        let who = Sharer::of(&peer, &self.door.policy());
+        let entered = match who.is_client() {
             true => None,
-            false => match self.connections.enter(peer.uid, false) {
+            false => match self.connections.enter(&who, false) {
                 Some(entered) => Some(entered),
                 None => {
                     turn_away(&stream);
@@ -143,9 +145,9 @@ impl Shared {
                 }
             },
         };
-        let uid = peer.uid;
-        // Which may be of another user, who has more.
-        if let Some(gives_way) = self.arrivals.put(uid, Arrived { stream, peer, entered }) {
+        let arrived = Arrived { stream, peer, who: who.clone(), entered };
+        // Which may be of another client, who has more.
+        if let Some(gives_way) = self.arrivals.put(&who, arrived) {
             turn_away(&gives_way.stream);
         }
     }

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
+use crate::sharing::{Share, Sharer};
+
 /// In this time the head of a request comes, from its first byte on.
 const HEAD: Duration = Duration::from_secs(5);
 /// Of who is no client: from the connection on.
@@ -109,14 +111,14 @@ struct All {
 #[derive(Debug, Default)]
 struct Group {
     count: usize,
-    users: HashMap<u32, HashMap<u64, Arc<Watch>>>,
+    users: HashMap<Sharer, HashMap<u64, Arc<Watch>>>,
 }
 
 /// One of them, for as long as it is there.
 #[derive(Debug)]
 pub(crate) struct Entered {
     all: Arc<Connections>,
-    uid: u32,
+    who: Sharer,
     number: u64,
     pub(crate) watch: Arc<Watch>,
 }
@@ -132,23 +134,23 @@ impl Connections {
 
     /// One more of this user; `None` if there are as many as there may be, and none that makes
     /// room for it. Who is no client takes no room from clients.
-    pub(crate) fn enter(self: &Arc<Self>, uid: u32, is_client: bool) -> Option<Entered> {
+    pub(crate) fn enter(self: &Arc<Self>, who: &Sharer, is_client: bool) -> Option<Entered> {
         let mut all = self.lock();
         let number = all.next;
         let group = if is_client { &mut all.clients } else { &mut all.strangers };
         let has_room = match is_client {
-            true => group.count < self.most || group.make_room_for(uid),
+            true => group.count < self.most || group.make_room_for(who),
             // Who keeps connecting is to cost as little as can be.
-            false => group.count < STRANGERS && group.count_of(uid) < OF_A_STRANGER,
+            false => group.count < STRANGERS && group.count_of(who) < OF_A_STRANGER,
         };
         if !has_room {
             return None;
         }
         let watch = Arc::new(Watch::new(is_client));
-        group.users.entry(uid).or_default().insert(number, watch.clone());
+        group.users.entry(who.clone()).or_default().insert(number, watch.clone());
         group.count += 1;
         all.next += 1;
-        Some(Entered { all: self.clone(), uid, number, watch })
+        Some(Entered { all: self.clone(), who: who.clone(), number, watch })
     }
 
     /// Ends one that does nothing; whether there was one.
@@ -159,33 +161,46 @@ impl Connections {
 }
 
 impl Group {
-    fn count_of(&self, uid: u32) -> usize {
-        self.users.get(&uid).map_or(0, HashMap::len)
+    fn count_of(&self, who: &Sharer) -> usize {
+        self.users.get(who).map_or(0, HashMap::len)
     }
 
-    /// Of those who have more connections than this user, who has most; else its own.
-    fn make_room_for(&mut self, uid: u32) -> bool {
-        let own = self.count_of(uid);
+    /// Of those clients that have more connections than this one, the one that has most; of
+    /// its own users, who has most; else its own.
+    fn make_room_for(&mut self, who: &Sharer) -> bool {
         let mut users = self.by_count();
-        users.retain(|(count, _)| *count > own);
-        users.into_iter().any(|(_, user)| self.close_one_of(user)) || self.close_one_of(uid)
+        let own = self.count_of(who);
+        let of_own = |(_, _, other): &&(usize, usize, Sharer)| other.share == who.share;
+        let of_share = users.iter().find(of_own).map_or(0, |(of_share, _, _)| *of_share);
+        users.retain(|(theirs, count, other)| match other.share == who.share {
+            true => *count > own,
+            false => *theirs > of_share,
+        });
+        users.into_iter().any(|(_, _, user)| self.close_one_of(&user)) || self.close_one_of(who)
     }
 
     fn make_room(&mut self) -> bool {
-        self.by_count().into_iter().any(|(_, user)| self.close_one_of(user))
+        self.by_count().into_iter().any(|(_, _, user)| self.close_one_of(&user))
     }
 
-    /// Who has most comes first.
-    fn by_count(&self) -> Vec<(usize, u32)> {
-        let mut users: Vec<_> = self.users.iter().map(|(uid, own)| (own.len(), *uid)).collect();
+    /// How many its client has, and how many it has: who has most comes first.
+    fn by_count(&self) -> Vec<(usize, usize, Sharer)> {
+        let mut shares: HashMap<&Share, usize> = HashMap::new();
+        for (who, own) in &self.users {
+            *shares.entry(&who.share).or_default() += own.len();
+        }
+        let of_share = |who: &Sharer| shares.get(&who.share).copied().unwrap_or(0);
+        let users = self.users.iter();
+        let mut users: Vec<_> =
+            users.map(|(who, own)| (of_share(who), own.len(), who.clone())).collect();
         users.sort_unstable_by(|one, other| other.cmp(one));
         users
     }
 
     /// The one that has been idle for longest; or else the one whose head, or whose body, is
     /// slowest. Whether there was one.
-    fn close_one_of(&mut self, uid: u32) -> bool {
-        let Some(own) = self.users.get(&uid) else { return false };
+    fn close_one_of(&mut self, who: &Sharer) -> bool {
+        let Some(own) = self.users.get(who) else { return false };
         let rank = |watch: &Watch| match *watch.state() {
             State::Idle(since) => Some((0, since)),
             State::Head(since) => Some((1, since)),
@@ -194,17 +209,17 @@ impl Group {
         };
         let ranked = own.iter().filter_map(|(number, watch)| Some((rank(watch)?, *number)));
         let Some((_, number)) = ranked.min() else { return false };
-        if let Some(watch) = self.remove(uid, number) {
+        if let Some(watch) = self.remove(who, number) {
             watch.close.notify_one();
         }
         true
     }
 
-    fn remove(&mut self, uid: u32, number: u64) -> Option<Arc<Watch>> {
-        let own = self.users.get_mut(&uid)?;
+    fn remove(&mut self, who: &Sharer, number: u64) -> Option<Arc<Watch>> {
+        let own = self.users.get_mut(who)?;
         let watch = own.remove(&number)?;
         if own.is_empty() {
-            self.users.remove(&uid);
+            self.users.remove(who);
         }
         self.count -= 1;
         Some(watch)
@@ -215,7 +230,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let mut all = self.all.lock();
         let group = if self.watch.is_client { &mut all.clients } else { &mut all.strangers };
-        group.remove(self.uid, self.number);
+        group.remove(&self.who, self.number);
     }
 }
 
@@ -266,30 +281,31 @@ mod tests {
     fn is_there(all: &Connections, entered: &Entered) -> bool {
         let all = all.lock();
         let groups = [&all.clients, &all.strangers];
-        let own = groups.into_iter().filter_map(|group| group.users.get(&entered.uid));
+        let own = groups.into_iter().filter_map(|group| group.users.get(&entered.who));
         own.into_iter().any(|own| own.contains_key(&entered.number))
     }
 
     #[test]
     fn the_one_that_is_idle_for_longest_makes_room_and_none_that_is_at_work() {
         let all = Connections::new(3);
-        let [first, second, third] = std::array::from_fn(|_| all.enter(1, true).unwrap());
+        let [first, second, third] =
+            std::array::from_fn(|_| all.enter(&Sharer::user(1), true).unwrap());
         first.watch.is_whole();
         second.watch.has_read();
         // Idle goes before slow, and slow before nobody.
-        let fourth = all.enter(1, true).unwrap();
+        let fourth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &third));
         fourth.watch.begins();
-        let fifth = all.enter(1, true).unwrap();
+        let fifth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &second));
         fifth.watch.is_whole();
         // Whose body does not come is not at work.
-        let sixth = all.enter(1, true).unwrap();
+        let sixth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &fourth));
         sixth.watch.is_whole();
-        assert!(all.enter(1, true).is_none(), "all are at work");
+        assert!(all.enter(&Sharer::user(1), true).is_none(), "all are at work");
         first.watch.has_answered();
-        let seventh = all.enter(1, true).unwrap();
+        let seventh = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &first));
         // Whoever had to go takes nobody with it.
         drop((first, second, third, fourth));
@@ -303,12 +319,12 @@ mod tests {
     fn who_has_most_connections_makes_room_for_who_has_fewer() {
         let all = Connections::new(10);
         let of_one = |state: fn(&Watch)| {
-            let entered = all.enter(1, true).unwrap();
+            let entered = all.enter(&Sharer::user(1), true).unwrap();
             state(&entered.watch);
             entered
         };
         let theirs: Vec<_> = (0..10).map(|_| of_one(Watch::begins)).collect();
-        let own: Vec<_> = (0..5).map(|_| all.enter(2, true).unwrap()).collect();
+        let own: Vec<_> = (0..5).map(|_| all.enter(&Sharer::user(2), true).unwrap()).collect();
         let left = |entered: &[Entered]| entered.iter().filter(|it| is_there(&all, it)).count();
         assert_eq!((left(&theirs), left(&own)), (5, 5));
         // From now on each makes room for itself.
@@ -316,22 +332,37 @@ mod tests {
         assert_eq!((left(&theirs) + left(&more), left(&own)), (5, 5));
         // Who is at work is left alone, however many they are.
         let all = Connections::new(4);
-        let busy: Vec<_> = (0..4).map(|_| all.enter(1, true).unwrap()).collect();
+        let busy: Vec<_> = (0..4).map(|_| all.enter(&Sharer::user(1), true).unwrap()).collect();
         busy.iter().for_each(|entered| entered.watch.is_whole());
-        assert!(all.enter(2, true).is_none());
+        assert!(all.enter(&Sharer::user(2), true).is_none());
+    }
+
+    #[test]
+    fn a_client_with_many_users_makes_room_for_another_client() {
+        let all = Connections::new(10);
+        let many = |uid| all.enter(&Sharer::client("group", uid), true).unwrap();
+        let theirs: Vec<_> = (0..10).map(many).collect();
+        let of_pay = || all.enter(&Sharer::client("pay", 1501), true).unwrap();
+        let own: Vec<_> = (0..5).map(|_| of_pay()).collect();
+        let left = |entered: &[Entered]| entered.iter().filter(|it| is_there(&all, it)).count();
+        assert_eq!((left(&theirs), left(&own)), (5, 5));
+        // Whoever else comes of them makes room among them.
+        let more: Vec<_> = (100..130).map(many).collect();
+        assert_eq!((left(&theirs) + left(&more), left(&own)), (5, 5));
     }
 
     #[test]
     fn who_is_no_client_takes_no_room_from_clients() {
         let all = Connections::new(2);
-        let clients: Vec<_> = (0..2).map(|_| all.enter(1, true).unwrap()).collect();
-        let of_one: Vec<_> = (0..100).map_while(|_| all.enter(7, false)).collect();
+        let clients: Vec<_> = (0..2).map(|_| all.enter(&Sharer::user(1), true).unwrap()).collect();
+        let of_one: Vec<_> = (0..100).map_while(|_| all.enter(&Sharer::user(7), false)).collect();
         assert_eq!(of_one.len(), OF_A_STRANGER);
-        let strangers: Vec<_> = (100..300).filter_map(|uid| all.enter(uid, false)).collect();
+        let strangers: Vec<_> =
+            (100..300).filter_map(|uid| all.enter(&Sharer::user(uid), false)).collect();
         assert_eq!(of_one.len() + strangers.len(), STRANGERS);
         assert!(clients.iter().all(|entered| is_there(&all, entered)));
         drop(of_one);
-        assert!(all.enter(9, false).is_some());
+        assert!(all.enter(&Sharer::user(9), false).is_some());
         // Where files are wanting they go first.
         assert!(all.make_room());
         assert!(clients.iter().all(|entered| is_there(&all, entered)));

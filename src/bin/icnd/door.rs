@@ -240,7 +240,8 @@ impl Door {
             Ok(Err(error)) => tracing::warn!("the files were not read anew: {}", in_full(&error)),
             _ => {}
         }
-        if !open.bundle.wants_renewal(SystemTime::now()) {
+        // What is not begun by then is begun by the next one who opens it.
+        if self.is_stopping() || !open.bundle.wants_renewal(SystemTime::now()) {
             return Ok(());
         }
         let line = Line::own(Event::Renew, fresh()?);

@@ -6,6 +6,7 @@ use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
 use icn_identity::peer::Instance;
 
 use crate::peer::Peer;
+use crate::sharing::Sharer;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,14 @@ impl Line {
 
     pub(crate) fn is_of(&self, event: Event) -> bool {
         self.event == event
+    }
+
+    /// Whose share of the key it uses.
+    pub(crate) fn sharer(&self) -> Sharer {
+        match &self.client {
+            Some(client) => Sharer::client(client, self.uid),
+            None => Sharer::user(self.uid),
+        }
     }
 
     /// For the log on standard error.

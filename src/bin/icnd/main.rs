@@ -26,6 +26,7 @@ mod problem;
 mod refusals;
 mod server;
 mod service;
+mod sharing;
 mod status;
 #[allow(dead_code, reason = "of the questions of the command line, one is asked here")]
 #[path = "../icnctl/terminal.rs"]

@@ -28,6 +28,7 @@ use crate::door::Door;
 use crate::epoch::OwnEpoch;
 use crate::metrics::Handshake;
 use crate::monitor::is_ready;
+use crate::sharing::Sharer;
 
 /// At a time; fewer than there are threads on which handshakes are verified. At so many, the
 /// one whose handshake has begun first makes room.
@@ -78,7 +79,7 @@ pub(crate) async fn serve_peers(
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        match connections.enter(0, true) {
+        match connections.enter(&Sharer::user(0), true) {
             Some(entered) => {
                 let (door, verifier, router) = (door.clone(), verifier.clone(), router.clone());
                 tokio::spawn(connection(stream, entered, door, verifier, router));

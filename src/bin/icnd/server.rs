@@ -36,7 +36,7 @@ use crate::problem::Problem;
 const LONGEST: usize = 64 * 1024;
 /// Of its head, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
-/// So many connections begin to be served at a time: the others wait, each user's in turn.
+/// So many connections begin to be served at a time: the others wait, each client's in turn.
 const BEGINNING: usize = 64;
 /// In this time a request comes and is answered, from the end of its head on.
 const TIME: Duration = Duration::from_secs(10);
@@ -62,12 +62,12 @@ pub(crate) async fn serve(
             let place = begun.clone().acquire_owned().await;
             (accepting.next().await, place)
         };
-        let (Arrived { stream, peer, entered }, place) = tokio::select! {
+        let (Arrived { stream, peer, who, entered }, place) = tokio::select! {
             next = next => next,
             _ = stop.changed() => break,
         };
         while tasks.try_join_next().is_some() {}
-        let Some(entered) = entered.or_else(|| connections.enter(peer.uid, true)) else {
+        let Some(entered) = entered.or_else(|| connections.enter(&who, true)) else {
             turn_away(&stream);
             continue;
         };

@@ -15,7 +15,7 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{
     Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout,
 };
@@ -174,6 +174,7 @@ async fn serve_until_told(
     let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
     let (stop, stopping) = watch::channel(false);
     let stop_keeping = stopping.clone();
+    let (stop_reading, stop_taking_over) = (stopping.clone(), stopping.clone());
     let most = most_connections(config.daemon.max_connections);
     let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
     let verify_interval = Duration::from_secs(config.daemon.verify_interval.into());
@@ -198,6 +199,11 @@ async fn serve_until_told(
         None => None,
     };
     let mut keeping = tokio::spawn(keep(door.clone(), config.daemon.clone(), stop_keeping));
+    // Whoever reads the signals waits neither for a device nor for a file.
+    let (anew, read) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let reading = read_anew(door.clone(), anew.clone(), read.clone(), stop_reading);
+    let mut reading = tokio::spawn(reading);
+    let mut taking_over = tokio::spawn(take_over(door.clone(), read, stop_taking_over));
     tell(&[NotifyState::Ready]);
     match door.opened() {
         Some(_) => tracing::info!("serves {}", door.did),
@@ -210,12 +216,7 @@ async fn serve_until_told(
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break,
-                Told::Reload => {
-                    reload(&door).await;
-                    let door = door.clone();
-                    // A device that is slow keeps nobody from stopping.
-                    tokio::spawn(async move { door.checkpoint().await });
-                }
+                Told::Reload => anew.notify_one(),
             },
             _ = &mut server => break,
         }
@@ -226,13 +227,20 @@ async fn serve_until_told(
     // Nobody connects any more; those who are served are served to the end.
     drop(listener);
     let _ = stop.send(true);
-    if !server.is_finished() {
-        let _ = server.await;
-    }
+    let served = async {
+        if !server.is_finished() {
+            let _ = server.await;
+        }
+    };
     // What it does by itself is finished, too.
-    if timeout(LAST_USE, &mut keeping).await.is_err() {
+    let own = async {
+        let _ = tokio::join!(&mut keeping, &mut reading, &mut taking_over);
+    };
+    if let ((), Err(_)) = tokio::join!(served, timeout(LAST_USE, own)) {
         tracing::warn!("what icnd does by itself has not ended");
-        keeping.abort();
+        for own in [keeping, reading, taking_over] {
+            own.abort();
+        }
     }
     for other in [monitoring, peers].into_iter().flatten() {
         other.abort();
@@ -315,8 +323,47 @@ fn until_renewal(door: &Door) -> Duration {
     wait.map_or(MINUTE, |wait| wait.clamp(Duration::from_secs(1), MINUTE))
 }
 
-/// Clients and the file of the audit log anew. What is not valid changes nothing.
-async fn reload(door: &Arc<Door>) {
+/// The configuration, each time that it is to be read; however often that is wanted meanwhile,
+/// it is read once more.
+async fn read_anew(
+    door: Arc<Door>,
+    anew: Arc<Notify>,
+    read: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = anew.notified() => {}
+        }
+        if reload(&door).await {
+            read.notify_one();
+        }
+    }
+}
+
+/// The certificate, and a checkpoint, after the configuration was read: who is no client any
+/// more need not wait for that to be so, nor who reads it once more.
+async fn take_over(door: Arc<Door>, read: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = read.notified() => {}
+        }
+        if let Err(problem) = door.renew().await {
+            tracing::warn!("the certificate was not renewed: {problem:?}");
+        }
+        if !door.is_stopping() {
+            door.checkpoint().await;
+        }
+    }
+}
+
+/// Clients and the file of the audit log anew, which are in force when this is done. What is
+/// not valid changes nothing. Whether it was read.
+async fn reload(door: &Arc<Door>) -> bool {
     let reloading = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
     if let Ok(reloading) = reloading {
         tell(&reloading);
@@ -331,10 +378,10 @@ async fn reload(door: &Arc<Door>) {
     door.was_reloaded(failed.is_none());
     let Some((why, code)) = failed else {
         tracing::info!("has read the configuration anew");
-        if let Err(problem) = door.renew().await {
-            tracing::warn!("the certificate was not renewed: {problem:?}");
+        if !door.is_stopping() {
+            tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
         }
-        return tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
+        return true;
     };
     tracing::error!("the configuration was not read anew: {why}");
     let of_task = door.clone();
@@ -343,7 +390,10 @@ async fn reload(door: &Arc<Door>) {
         tracing::error!("the audit log cannot be written: {}", in_full(&error));
     }
     let status = format!("serves by an older configuration: the new one was not read: {why}");
-    tell(&[NotifyState::Status(&status), NotifyState::Ready]);
+    if !door.is_stopping() {
+        tell(&[NotifyState::Status(&status), NotifyState::Ready]);
+    }
+    false
 }
 
 fn code_of(error: &StartError) -> ProblemCode {

@@ -1,13 +1,17 @@
-//! Who has the key next: so many at once, and each user in turn.
+//! Who has the key next: so many at once, and each client in turn, and of it each user.
 //!
 //! Whoever asks for it has a place first, of which there are only so many. Where all are
-//! taken, the user who has most of them gives one up for a user who has fewer: nobody keeps
-//! the key from others by asking for it often.
+//! taken, the client that has most of them gives one up for a client that has fewer, and in a
+//! client the user who has most: nobody keeps the key from others by asking for it often, nor as
+//! many users.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+use crate::sharing::{InTurn, Share, Sharer};
 
 #[derive(Debug)]
 pub(crate) struct Turns {
@@ -22,11 +26,13 @@ struct State {
     free: usize,
     next: u64,
     /// The users of all places.
-    places: HashMap<u64, u32>,
+    places: HashMap<u64, Sharer>,
     /// How many each user has.
-    users: HashMap<u32, usize>,
-    /// Who waits for the key: the users in their order, and of each one its places.
-    waiting: VecDeque<(u32, VecDeque<Waiting>)>,
+    users: HashMap<Sharer, usize>,
+    /// And how many each client.
+    shares: HashMap<Share, usize>,
+    /// Who waits for the key.
+    waiting: InTurn<Waiting>,
 }
 
 #[derive(Debug)]
@@ -64,17 +70,18 @@ impl Turns {
     }
 
     /// A place for one request of a user; `None` if there is none, and nobody has to give one
-    /// up for it. A user who has none gets one in any case.
-    pub(crate) fn enter(self: &Arc<Self>, uid: u32) -> Option<Place> {
+    /// up for it. A client that has none gets one in any case.
+    pub(crate) fn enter(self: &Arc<Self>, who: &Sharer) -> Option<Place> {
         let mut state = self.lock();
-        let has_one = state.users.contains_key(&uid);
-        if state.places.len() >= self.most && !state.make_room(uid) && has_one {
+        let has_one = state.shares.contains_key(&who.share);
+        if state.places.len() >= self.most && !state.make_room(who) && has_one {
             return None;
         }
         let number = state.next;
         state.next += 1;
-        state.places.insert(number, uid);
-        *state.users.entry(uid).or_default() += 1;
+        state.places.insert(number, who.clone());
+        *state.users.entry(who.clone()).or_default() += 1;
+        *state.shares.entry(who.share.clone()).or_default() += 1;
         drop(state);
         Some(Place { turns: self.clone(), number })
     }
@@ -98,51 +105,49 @@ impl Turns {
 }
 
 impl State {
-    /// The last one who waits of the user who has most; never of one who would have fewer
-    /// than who comes.
-    fn make_room(&mut self, uid: u32) -> bool {
-        let own = self.users.get(&uid).copied().unwrap_or(0);
-        let count = |user: &u32| self.users.get(user).copied().unwrap_or(0);
-        let greediest = self.waiting.iter().map(|(user, _)| *user).max_by_key(count);
-        let Some(greediest) = greediest.filter(|user| count(user) > own + 1) else { return false };
-        let waiting = self.waiting.iter_mut().find(|(user, _)| *user == greediest);
+    /// The last one who waits of the client that has most; never of one that would have fewer
+    /// than who comes. So it is for the users of one client, too.
+    fn make_room(&mut self, who: &Sharer) -> bool {
+        let of_user = |who: &Sharer| self.users.get(who).copied().unwrap_or(0);
+        let of_share = |who: &Sharer| self.shares.get(&who.share).copied().unwrap_or(0);
+        let has_more = |other: &&Sharer| match other.share == who.share {
+            true => of_user(other) > of_user(who) + 1,
+            false => of_share(other) > of_share(who) + 1,
+        };
+        let others = self.waiting.users().filter(has_more);
+        let greediest = others.max_by_key(|other| (of_share(other), of_user(other))).cloned();
+        let Some(greediest) = greediest else { return false };
         // What is dropped tells it.
-        let Some(last) = waiting.and_then(|(_, places)| places.pop_back()) else { return false };
-        self.waiting.retain(|(_, places)| !places.is_empty());
+        let Some(last) = self.waiting.take_of(&greediest, VecDeque::pop_back).flatten() else {
+            return false;
+        };
         self.leave(last.place);
         true
     }
 
     fn wait(&mut self, place: u64, turn: oneshot::Sender<Key>) {
-        let Some(uid) = self.places.get(&place).copied() else { return };
-        let waiting = Waiting { place, turn };
-        match self.waiting.iter_mut().find(|(user, _)| *user == uid) {
-            Some((_, places)) => places.push_back(waiting),
-            None => self.waiting.push_back((uid, [waiting].into())),
-        }
+        let Some(who) = self.places.get(&place) else { return };
+        self.waiting.push(who, Waiting { place, turn });
     }
 
     fn take_next(&mut self) -> Option<Waiting> {
-        let (uid, mut places) = self.waiting.pop_front()?;
-        let next = places.pop_front();
-        if !places.is_empty() {
-            self.waiting.push_back((uid, places));
-        }
-        next
+        self.waiting.pop()
     }
 
     fn leave(&mut self, place: u64) {
-        let Some(uid) = self.places.remove(&place) else { return };
-        if let Some(count) = self.users.get_mut(&uid) {
-            *count -= 1;
-            if *count == 0 {
-                self.users.remove(&uid);
-            }
+        let Some(who) = self.places.remove(&place) else { return };
+        one_less(&mut self.users, &who);
+        one_less(&mut self.shares, &who.share);
+        self.waiting.take_of(&who, |places| places.retain(|waiting| waiting.place != place));
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, of: &K) {
+    if let Some(count) = counts.get_mut(of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(of);
         }
-        if let Some((_, places)) = self.waiting.iter_mut().find(|(user, _)| *user == uid) {
-            places.retain(|waiting| waiting.place != place);
-        }
-        self.waiting.retain(|(_, places)| !places.is_empty());
     }
 }
 
@@ -200,10 +205,10 @@ mod tests {
     #[tokio::test]
     async fn each_user_has_the_key_in_turn_however_many_wait() {
         let turns = Turns::new(1, 100);
-        let first = turns.enter(1).unwrap().turn().await.unwrap();
+        let first = turns.enter(&Sharer::user(1)).unwrap().turn().await.unwrap();
         let mut tasks = Vec::new();
         for uid in [1, 1, 1, 2, 1, 2, 3] {
-            tasks.push((uid, comes(turns.enter(uid).unwrap()).await));
+            tasks.push((uid, comes(turns.enter(&Sharer::user(uid)).unwrap()).await));
         }
         drop(first);
         let mut order = Vec::new();
@@ -225,21 +230,21 @@ mod tests {
     #[tokio::test]
     async fn who_has_most_places_gives_one_up_for_who_has_fewer_and_for_nobody_else() {
         let turns = Turns::new(1, 3);
-        let key = turns.enter(1).unwrap().turn().await.unwrap();
+        let key = turns.enter(&Sharer::user(1)).unwrap().turn().await.unwrap();
         let mut tasks = Vec::new();
         for _ in 0..3 {
-            tasks.push(comes(turns.enter(1).unwrap()).await);
+            tasks.push(comes(turns.enter(&Sharer::user(1)).unwrap()).await);
         }
-        assert!(turns.enter(1).is_none(), "its own places are all taken");
-        let other = comes(turns.enter(2).unwrap()).await;
+        assert!(turns.enter(&Sharer::user(1)).is_none(), "its own places are all taken");
+        let other = comes(turns.enter(&Sharer::user(2)).unwrap()).await;
         assert!(tasks.pop().unwrap().await.unwrap().is_none(), "the last one gives way");
-        let second = comes(turns.enter(2).unwrap()).await;
+        let second = comes(turns.enter(&Sharer::user(2)).unwrap()).await;
         assert!(tasks.pop().unwrap().await.unwrap().is_none());
         // Two and two: one more place would be no fairer.
-        assert!(turns.enter(2).is_none());
-        let third = comes(turns.enter(3).unwrap()).await;
+        assert!(turns.enter(&Sharer::user(2)).is_none());
+        let third = comes(turns.enter(&Sharer::user(3)).unwrap()).await;
         assert!(second.await.unwrap().is_none());
-        assert!(turns.enter(2).is_none());
+        assert!(turns.enter(&Sharer::user(2)).is_none());
         drop(key);
         for task in [tasks.pop().unwrap(), other, third] {
             drop(task.await.unwrap().unwrap());
@@ -248,32 +253,58 @@ mod tests {
         assert_eq!((state.free, state.places.len(), state.users.len()), (1, 0, 0));
     }
 
+    #[tokio::test]
+    async fn a_client_has_its_turn_however_many_users_another_one_has() {
+        let turns = Turns::new(1, 3);
+        let of_group = |uid| turns.enter(&Sharer::client("group", uid));
+        let key = of_group(1).unwrap().turn().await.unwrap();
+        let mut theirs = Vec::new();
+        for uid in 2..5 {
+            theirs.push(comes(of_group(uid).unwrap()).await);
+        }
+        assert!(of_group(5).is_none(), "a user more is no client more");
+        let own = comes(turns.enter(&Sharer::client("pay", 1501)).unwrap()).await;
+        assert_eq!(theirs.iter().filter(|task| task.is_finished()).count(), 1);
+        drop(key);
+        // One of the group, then the other client, then the group again.
+        assert!(theirs.pop().unwrap().await.unwrap().is_none(), "the last one has given way");
+        drop(theirs.remove(0).await.unwrap().unwrap());
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(own.is_finished() && !theirs.iter().any(JoinHandle::is_finished));
+        drop(own.await.unwrap().unwrap());
+        drop(theirs.pop().unwrap().await.unwrap().unwrap());
+        assert!(turns.lock().shares.is_empty());
+    }
+
     /// Also where all places are of others who do not wait, but are about to.
     #[test]
     fn a_user_who_has_no_place_gets_one() {
         let turns = Turns::new(1, 1);
-        let _theirs = [turns.enter(1).unwrap(), turns.enter(1).unwrap()];
-        assert!(turns.enter(1).is_none());
-        let _own = turns.enter(2).unwrap();
-        assert!(turns.enter(2).is_none());
+        let _theirs =
+            [turns.enter(&Sharer::user(1)).unwrap(), turns.enter(&Sharer::user(1)).unwrap()];
+        assert!(turns.enter(&Sharer::user(1)).is_none());
+        let _own = turns.enter(&Sharer::user(2)).unwrap();
+        assert!(turns.enter(&Sharer::user(2)).is_none());
     }
 
     #[tokio::test]
     async fn who_goes_away_leaves_neither_place_nor_key_behind() {
         let turns = Turns::new(1, 2);
-        let key = turns.enter(1).unwrap().turn().await.unwrap();
-        let gone = comes(turns.enter(1).unwrap()).await;
+        let key = turns.enter(&Sharer::user(1)).unwrap().turn().await.unwrap();
+        let gone = comes(turns.enter(&Sharer::user(1)).unwrap()).await;
         gone.abort();
         assert!(gone.await.is_err());
         assert!(turns.lock().waiting.is_empty());
-        let left = comes(turns.enter(2).unwrap()).await;
-        drop(turns.enter(3).unwrap());
+        let left = comes(turns.enter(&Sharer::user(2)).unwrap()).await;
+        drop(turns.enter(&Sharer::user(3)).unwrap());
         drop(key);
         // It has been given the key, and goes away with it.
         left.abort();
         drop(left.await);
         let state = turns.lock();
-        assert_eq!((state.free, state.places.len(), state.waiting.len()), (1, 0, 0));
+        assert_eq!((state.free, state.places.len(), state.waiting.users().count()), (1, 0, 0));
     }
 
     #[test]
@@ -285,7 +316,7 @@ mod tests {
             let tasks = (0..500_u32).map(|number| {
                 let turns = turns.clone();
                 tokio::spawn(async move {
-                    let place = turns.enter(number % 7)?;
+                    let place = turns.enter(&Sharer::user(number % 7))?;
                     tokio::task::yield_now().await;
                     let turn = place.turn().await?;
                     tokio::task::yield_now().await;
@@ -300,6 +331,6 @@ mod tests {
             assert!(served > 0);
         });
         let state = turns.lock();
-        assert_eq!((state.free, state.places.len(), state.waiting.len()), (2, 0, 0));
+        assert_eq!((state.free, state.places.len(), state.waiting.users().count()), (2, 0, 0));
     }
 }

@@ -58,15 +58,17 @@ impl Door {
             Problem::new(ProblemCode::Busy, "too many requests wait for the key")
                 .with_help("wait, then ask again")
         };
-        let Some(place) = self.turns.enter(line.uid()) else {
+        let Some(place) = self.turns.enter(&line.sharer()) else {
             let problem = busy();
             self.refuse(line, &problem).await?;
             return Err(problem);
         };
         self.record(line.entry(Outcome::Allowed)).await?;
         let errors = self.metrics.audit_errors.clone();
-        // A renewal is made, whoever waits for it: nobody says that it has failed.
-        let told = Some(line).filter(|line| !line.is_of(Event::Renew));
+        // A renewal is made, whoever waits for it: it says itself whether it has failed.
+        let says_itself = line.is_of(Event::Renew);
+        let told = Some(line).filter(|_| !says_itself);
+        let own = says_itself.then(|| (self.audit.now(), errors.clone(), line.clone()));
         let abandoned = Abandoned { log: self.audit.now(), errors, line: told };
         let Some(turn) = place.turn().await else {
             abandoned.forget();
@@ -76,6 +78,11 @@ impl Door {
         };
         let done = tokio::task::spawn_blocking(move || {
             let done = work(&open);
+            // Before the key is free: whoever ends icnd waits for that.
+            if let (Err(error), Some((log, errors, line))) = (&done, own) {
+                let reason = Problem::of_key(error).reason();
+                append(&log, &errors, line.entry(Outcome::Failed(reason)));
+            }
             drop((open, turn));
             done
         });
@@ -83,18 +90,21 @@ impl Door {
         let done = done.await;
         abandoned.forget();
         let time = start.elapsed();
-        let problem = match done {
+        let (problem, is_said) = match done {
             Ok(Ok(value)) => {
                 self.metrics.key_was_used(time, None);
                 return Ok(value);
             }
             Ok(Err(error)) => {
                 tracing::warn!("the key could not be used: {}", in_full(&error));
-                Problem::of_key(&error)
+                (Problem::of_key(&error), says_itself)
             }
-            Err(_) => Problem::internal("the key could not be used"),
+            Err(_) => (Problem::internal("the key could not be used"), false),
         };
         self.metrics.key_was_used(time, Some(problem.code));
+        if is_said {
+            return Err(problem);
+        }
         self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
         Err(problem)
     }
@@ -119,12 +129,15 @@ impl Drop for Abandoned<'_> {
         let (log, entry) =
             (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline.as_str())));
         let errors = self.errors.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = log.append(entry) {
-                errors.inc();
-                tracing::error!("the audit log cannot be written: {}", in_full(&error));
-            }
-        });
+        tokio::task::spawn_blocking(move || append(&log, &errors, entry));
+    }
+}
+
+/// Blocks. Where nobody waits who could be told.
+fn append(log: &AuditLog, errors: &Counter, entry: Entry) {
+    if let Err(error) = log.append(entry) {
+        errors.inc();
+        tracing::error!("the audit log cannot be written: {}", in_full(&error));
     }
 }
 
