@@ -56,6 +56,8 @@ pub(crate) struct Door {
     unlocking: tokio::sync::Mutex<()>,
     /// One lock or unlock at a time.
     turning: tokio::sync::Mutex<()>,
+    /// One renewal at a time.
+    renewing: tokio::sync::Mutex<()>,
     /// One checkpoint at a time.
     pub(crate) checkpoints: tokio::sync::Mutex<()>,
     pub(crate) ties: Ties,
@@ -97,6 +99,7 @@ impl Door {
             at_once,
             unlocking: tokio::sync::Mutex::new(()),
             turning: tokio::sync::Mutex::new(()),
+            renewing: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
             ties: Ties::default(),
             locking: watch::Sender::new(()),
@@ -230,6 +233,7 @@ impl Door {
     /// Takes over what another process has renewed, and renews the certificate if that is
     /// due.
     pub(crate) async fn renew(&self) -> Result<(), Problem> {
+        let _one = self.renewing.lock().await;
         let Some(open) = self.opened() else { return Ok(()) };
         let of_task = open.clone();
         let taken = tokio::task::spawn_blocking(move || of_task.bundle.take_over_renewed()).await;
