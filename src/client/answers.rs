@@ -31,6 +31,9 @@ pub struct Status {
     /// When it did not succeed in reading its configuration anew (RFC 3339), so that an older one
     /// is in force.
     pub reload_failed_at: Option<String>,
+    /// Whether it still reads the files of the identity anew, after it has read its
+    /// configuration: until then its certificate and epoch may be older ones.
+    pub is_taking_over: bool,
     /// Its version.
     pub version: String,
     /// What this client is called in its configuration.
@@ -52,6 +55,8 @@ pub(super) struct ToldStatus {
     epoch: Option<u64>,
     verified_at: Option<String>,
     reload_failed_at: Option<String>,
+    #[serde(default)]
+    taking_over: bool,
     #[serde(default)]
     version: String,
     #[serde(default)]
@@ -77,6 +82,7 @@ impl ToldStatus {
             epoch: self.epoch,
             verified_at: self.verified_at,
             reload_failed_at: self.reload_failed_at,
+            is_taking_over: self.taking_over,
             version: self.version,
             client: self.client,
             may: self.may,

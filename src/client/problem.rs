@@ -86,6 +86,7 @@ impl Problem {
             }
             Code::ReservedMessage | Code::TooLarge => ErrorKind::InvalidInput,
             Code::CredentialRefused => ErrorKind::WrongCredential,
+            Code::LockedOut => ErrorKind::LockedOut,
             Code::NotFound => ErrorKind::NotFound,
             Code::InstanceInUse | Code::TooManyInstances | Code::HandedOver => {
                 ErrorKind::AlreadyExists

@@ -56,11 +56,13 @@ pub struct Denied {
     pub retry_after: Option<Duration>,
     /// What the message could be taken for, if that is why.
     pub form: Option<ReservedForm>,
+    /// What the client would have to be allowed, if that is why.
+    pub permission: Option<Permission>,
 }
 
 impl Denied {
     const fn because(code: ProblemCode) -> Self {
-        Self { code, retry_after: None, form: None }
+        Self { code, retry_after: None, form: None, permission: None }
     }
 }
 
@@ -117,8 +119,13 @@ impl Client {
                 ..Denied::because(ProblemCode::Rate)
             })?;
         }
-        if call.permission().is_some_and(|permission| !self.rule.may(permission)) {
-            return Err(Denied::because(ProblemCode::NotPermitted));
+        if let Some(permission) = call.permission()
+            && !self.rule.may(permission)
+        {
+            return Err(Denied {
+                permission: Some(permission),
+                ..Denied::because(ProblemCode::NotPermitted)
+            });
         }
         match call {
             Call::Sign { context } if !self.rule.may_sign_for(context) => {

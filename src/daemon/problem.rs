@@ -18,6 +18,8 @@ pub enum ProblemCode {
     ReservedMessage,
     /// A passphrase or PIN was refused. It was sent once.
     CredentialRefused,
+    /// The device is locked; or it has one try left, for which the PIN was not sent.
+    LockedOut,
     /// There is no such call, or nothing to answer with.
     NotFound,
     /// The call is not made by this method.
@@ -59,6 +61,7 @@ impl ProblemCode {
         Self::ContextNotAllowed,
         Self::ReservedMessage,
         Self::CredentialRefused,
+        Self::LockedOut,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Deadline,
@@ -82,7 +85,8 @@ named! {
     ProblemCode, "the code of a problem":
     Malformed => "malformed", NotAClient => "not-a-client", NotPermitted => "not-permitted",
     ContextNotAllowed => "context-not-allowed", ReservedMessage => "reserved-message",
-    CredentialRefused => "credential-refused", NotFound => "not-found",
+    CredentialRefused => "credential-refused", LockedOut => "locked-out",
+    NotFound => "not-found",
     MethodNotAllowed => "method-not-allowed", Deadline => "deadline",
     InstanceInUse => "instance-in-use", TooManyInstances => "too-many-instances",
     HandedOver => "handed-over", TooLarge => "too-large",
@@ -102,7 +106,8 @@ impl ProblemCode {
             | Self::NotPermitted
             | Self::ContextNotAllowed
             | Self::ReservedMessage
-            | Self::CredentialRefused => 403,
+            | Self::CredentialRefused
+            | Self::LockedOut => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::InstanceInUse | Self::TooManyInstances | Self::HandedOver => 409,
@@ -125,6 +130,7 @@ impl ProblemCode {
             Self::ContextNotAllowed => "This client may not sign for this context.",
             Self::ReservedMessage => "The message could be taken for one of another protocol.",
             Self::CredentialRefused => "The passphrase or PIN was refused.",
+            Self::LockedOut => "The device takes no PIN until somebody sees to it.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This call is made by another method.",
             Self::Deadline => "The time for this request is over.",
@@ -174,6 +180,7 @@ mod tests {
             ("locked", 503),
             ("not-a-client", 403),
             ("credential-refused", 403),
+            ("locked-out", 403),
             ("malformed", 400),
         ] {
             let code: ProblemCode = code.parse().unwrap();

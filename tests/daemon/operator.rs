@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::home::write_private;
 use support::softhsm::{PIN, SoftHsm};
+use support::swtpm::Swtpm;
 
 use crate::node::{Node, client, own_uid};
 use crate::through::{ALL, bare, fails, ok};
@@ -208,4 +209,66 @@ fn no_daemon_is_started_while_the_identity_is_changed() {
     assert!(changing.wait().unwrap().success());
     let node = node.with("ICN_PASSPHRASE", "another passphrase");
     node.start();
+}
+
+/// Nothing was sent, which has not to be called a refused PIN or a device that is away.
+#[test]
+fn a_device_that_takes_no_pin_is_called_so_with_the_step_that_a_start_names() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    node.configure(&format!("monitor = \"127.0.0.1:0\"\n{}", client("tests", own_uid(), ALL)));
+    let daemon = node.start();
+    ok(&node, &["lock"], b"");
+    let file = node.home.beside("pin");
+    write_private(&file, PIN);
+    let file = file.to_str().unwrap();
+    let before = hsm.count("C_Login");
+    for (script, step) in [("pin-locked", "--init-pin"), ("final-try", "allow_final_try = true")] {
+        hsm.script(&format!("flag {script}"));
+        let ran = bare(&node, &["--pin-file", file, "unlock"], b"");
+        fails(&ran, 77, &["(locked-out)", step]);
+        for wrong in ["was refused", "the same one"] {
+            assert!(!ran.err.contains(wrong), "{}", ran.err);
+        }
+        let answer = daemon.post("/v1/unlock", &json!({ "credential": PIN }));
+        answer.problem(403, "locked-out");
+        assert!(answer.body["retry_after"].is_null(), "{answer:?}");
+        assert!(!answer.body["title"].as_str().unwrap().contains("refused"), "{answer:?}");
+    }
+    assert_eq!(hsm.count("C_Login"), before, "nothing was sent");
+    assert_eq!(node.audit().last().unwrap()["reason"], "locked-out");
+    let log = daemon.log();
+    let (_, address) = log.split_once("is monitored on ").unwrap();
+    let address = address.lines().next().unwrap();
+    let metrics = std::process::Command::new("curl")
+        .args(["--silent", &format!("http://{address}/metrics")])
+        .output()
+        .unwrap();
+    let metrics = String::from_utf8(metrics.stdout).unwrap();
+    for (code, count) in [("locked-out", 4), ("credential-refused", 0), ("device-away", 0)] {
+        let line = format!("icnd_key_errors_total{{code=\"{code}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+}
+
+/// It frees itself with time: a start ends with 1 then, and so does this.
+#[test]
+fn a_tpm_with_one_try_left_is_called_so_with_the_step_that_a_start_names() {
+    let tpm = Swtpm::start();
+    let node = Node::on_a_tpm(&tpm, "ed25519");
+    node.configure(&format!("start_locked = true\n{}", client("tests", own_uid(), ALL)));
+    let daemon = node.start();
+    tpm.set_dictionary_attack(2, 777, 1000);
+    tpm.other_program()();
+    let file = node.home.beside("pin");
+    write_private(&file, PIN);
+    let ran = bare(&node, &["--pin-file", file.to_str().unwrap(), "unlock"], b"");
+    let step = ["(locked-out)", "allow_final_try", "tpm2_dictionarylockout -c", "icnctl tpm check"];
+    fails(&ran, 1, &step);
+    let answer = daemon.post("/v1/unlock", &json!({ "credential": PIN }));
+    answer.problem(403, "locked-out");
+    assert!(answer.body["retry_after"].as_u64().unwrap() > 0, "{answer:?}");
+    tpm.clear_lockout();
+    tpm.set_dictionary_attack(10, 600, 86400);
+    ok(&node, &["--pin-file", file.to_str().unwrap(), "unlock"], b"");
 }

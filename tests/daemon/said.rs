@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::home::{PASSPHRASE, run};
+use support::home::{Home, PASSPHRASE, run};
 
-use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
+use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid};
 use crate::through::{bare, fails};
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
@@ -78,7 +78,7 @@ fn an_address_that_cannot_be_listened_on_is_named_with_its_line_and_a_step() {
 
 #[test]
 fn an_operator_is_told_commands_and_no_api() {
-    let node = Node::of(support::home::Home::new());
+    let node = Node::of(Home::new());
     let (code, said) = node.fails();
     assert!(code == 1 && said.contains("icnctl id init") && !said.contains("::"), "{said}");
 }
@@ -277,4 +277,114 @@ fn who_is_told_by_the_lock_is_told_only_while_it_is_held() {
     assert!(other.try_wait().unwrap().is_none());
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+/// Whoever is taken out is out, also while a key in a file is opened anew.
+#[test]
+fn clients_change_at_once_while_the_identity_is_still_read_anew() {
+    // With as much work of scrypt as takes its time.
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.write("icn.toml", "[identity.age]\nwork_factor = 18\n");
+    home.ok(&["id", "init"], b"");
+    let node = Node::of(home);
+    node.allow(ALL);
+    let mut daemon = node.start();
+    let body = json!({ "context": "a", "message": "" });
+    daemon.post("/v1/sign", &body).ok();
+    assert_eq!(daemon.get("/v1/status").ok()["taking_over"], false);
+    let has_taken_over = "uses the certificate that another process has made";
+    node.home.ok(&["id", "renew", "--all-instances"], b"");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("STATUS=serves");
+    let start = Instant::now();
+    while daemon.get("/v1/status").ok()["taking_over"] != true {
+        assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+    }
+    let shown = bare(&node, &["status"], b"");
+    assert!(shown.out.contains("in force; the identity is still read anew"), "{}", shown.out);
+    node.configure(&client("tests", own_uid(), "may = []"));
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("STATUS=serves");
+    daemon.post("/v1/sign", &body).problem(403, "not-permitted");
+    assert!(!daemon.log().contains(has_taken_over), "{}", daemon.log());
+    wait_for_log(&daemon, has_taken_over);
+    while daemon.get("/v1/status").ok()["taking_over"] != false {
+        assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+    }
+}
+
+#[test]
+fn what_is_not_done_is_told_with_what_is_missing_and_a_step() {
+    let node = Node::age();
+    node.allow("may = [\"sign\"]\ncontexts = [\"a\"]\nrate = \"4/h\"");
+    let daemon = node.start();
+    let help = |answer: &Answer| answer.body["help"].as_str().unwrap_or_default().to_owned();
+    let raw = daemon.post("/v1/sign-raw", &json!({ "message": "" }));
+    raw.problem(403, "not-permitted");
+    assert!(help(&raw).contains("add \"sign-raw\" to `may`"), "{raw:?}");
+    let other = daemon.get("/v1/sign");
+    other.problem(405, "method-not-allowed");
+    assert_eq!(help(&other), "make this call by POST", "{other:?}");
+    let nothing = daemon.get("/v1/nothing");
+    nothing.problem(404, "not-found");
+    assert!(help(&nothing).contains("docs/operations.md"), "{nothing:?}");
+    let body = json!({ "context": "a", "message": "" });
+    let often = (0..5).map(|_| daemon.post("/v1/sign", &body)).find(|it| it.status != 200);
+    let often = often.unwrap();
+    often.problem(429, "rate");
+    let seconds = often.body["retry_after"].as_u64().unwrap();
+    assert!(seconds > 1 && help(&often).contains(&seconds.to_string()), "{often:?}");
+}
+
+/// The audit log names the cause, which nobody has to look for in the program.
+#[test]
+fn a_file_with_the_passphrase_that_is_not_there_is_called_so_in_the_audit_log() {
+    let node = Node::age();
+    node.allow(ALL);
+    let mut command = node.command();
+    command.env_remove("ICN_PASSPHRASE");
+    command.args(["--passphrase-file", node.public("nothing").to_str().unwrap()]);
+    let ran = run(&mut command, b"");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let audit = node.audit();
+    let last = audit.iter().rfind(|line| line["event"] == "unlock").unwrap();
+    assert_eq!(last["reason"], "not-found", "{last}");
+}
+
+/// It is alive, and is not to be started.
+#[test]
+fn a_daemon_that_is_not_found_is_not_said_to_be_started() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    fs::remove_file(node.home.path("icnd.sock")).unwrap();
+    let config = node.home.read("icn.toml");
+    node.home.write("icn.toml", &config.replace("icnd.sock", "other.sock"));
+    let held = format!("icnd (process {}) has the identity open", daemon.pid());
+    for command in ["status", "lock", "unlock"] {
+        let ran = bare(&node, &[command], b"");
+        fails(&ran, 1, &[&held, "other.sock", "restart icnd"]);
+        assert!(!ran.err.contains("--direct") && !ran.err.contains("start icnd;"), "{}", ran.err);
+    }
+}
+
+/// What is with icnd is not to be made or restored.
+#[test]
+fn a_home_of_a_client_is_called_so() {
+    let node = Node::age();
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    let daemon = "[daemon]\nsocket = \"/run/icnd/icnd.sock\"\nowner = \"root\"\n";
+    home.write("icn.toml", &format!("[identity]\ndid = \"{}\"\n{daemon}", node.did()));
+    let checked = home.icnctl(&["config", "check"], b"");
+    let text = format!("{}{}", checked.out, checked.err);
+    let whose = "this home is of a client of icnd";
+    assert!(checked.code == 0 && text.contains(whose) && !text.contains("restore"), "{text}");
+    for command in [&["id", "show"][..], &["--direct", "sign", "--context", "a"]] {
+        let ran = home.icnctl(command, b"x");
+        fails(&ran, 1, &[whose, "/run/icnd/icnd.sock", "have icnd use the key"]);
+        assert!(!ran.err.contains("restore") && !ran.err.contains("id init"), "{}", ran.err);
+    }
+    home.write("icn.toml", daemon);
+    let ran = home.icnctl(&["sign", "--context", "a"], b"x");
+    fails(&ran, 1, &[whose, "set `did` under [identity]"]);
 }

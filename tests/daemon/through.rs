@@ -181,7 +181,7 @@ fn what_the_daemon_refuses_is_not_done_past_it() {
         (&["decrypt", &file], "not-permitted"),
     ] {
         let ran = node.home.icnctl(args, b"x");
-        let wanted = [&refusal, code, "  try: add the ", "[[daemon.client]]", ": --direct"];
+        let wanted = [&refusal, code, "  try: add ", "[[daemon.client]]", ": --direct"];
         fails(
             &ran,
             1,

@@ -76,7 +76,7 @@ impl Context {
             }
             Err(ClientError::Connect { source, .. }) if has_key_here && is_nobody(&source) => {
                 if let Some(number) = Instance::daemon(&self.home) {
-                    return Err(CliError::DaemonElsewhere { number, socket });
+                    return Err(CliError::DaemonElsewhere { number, socket, is_use_of_key: true });
                 }
                 let socket = socket.display();
                 self.tell(format_args!("the key is used here, since no icnd listens at {socket}"));

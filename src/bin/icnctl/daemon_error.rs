@@ -48,8 +48,13 @@ impl DaemonError {
         Self { socket, is_use_of_key: false, source }
     }
 
+    /// Also of a device that takes no PIN until a person sees to it. One that frees itself says
+    /// when to come again.
     pub(crate) fn is_wrong_credential(&self) -> bool {
-        self.source.kind() == ErrorKind::WrongCredential
+        match self.source.kind() {
+            ErrorKind::LockedOut => self.source.retry_after().is_none(),
+            kind => kind == ErrorKind::WrongCredential,
+        }
     }
 
     pub(crate) fn help(&self) -> Option<String> {
@@ -72,6 +77,7 @@ impl DaemonError {
                 Some(
                     Code::NotARecipient
                     | Code::CredentialRefused
+                    | Code::LockedOut
                     | Code::DeviceAway
                     | Code::AuditUnwritable,
                 ),

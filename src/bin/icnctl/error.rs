@@ -11,6 +11,7 @@ use icn_identity::error::{
 };
 use icn_identity::sshsig::InvalidSshSignature;
 
+use crate::context::Context;
 use crate::daemon_error::DaemonError;
 use crate::help::Help as _;
 use crate::safe::{one_line, word};
@@ -198,7 +199,9 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Daemon(Box<DaemonError>),
     #[error("icnd (process {number}) has the identity open, and does not listen at {}", socket.display())]
-    DaemonElsewhere { number: u32, socket: PathBuf },
+    DaemonElsewhere { number: u32, socket: PathBuf, is_use_of_key: bool },
+    #[error("this home is of a client of icnd: the key of the identity is with the icnd at {}", socket.display())]
+    HomeOfClient { socket: PathBuf, has_did: bool },
     #[error("this machine knows no user {name:?}, whom `owner` in [daemon] of icn.toml names")]
     NoOwner { name: String, source: Option<io::Error> },
     #[error("{holder} has the identity in {} open, and would go on with it as it was", home.display())]
@@ -257,6 +260,23 @@ fn place(backend: BackendKind) -> &'static str {
 }
 
 impl CliError {
+    /// What is missing here is with icnd, and has not to be made or restored.
+    pub(crate) fn seen_in(self, context: &Context) -> Self {
+        let daemon = &context.config.daemon;
+        let names_socket = daemon.socket.is_some() && daemon.client.is_empty();
+        let Self::Identity(Error::Keystore(error)) = &self else { return self };
+        let has_did = match error {
+            KeystoreError::PinnedNotThere { note: None, in_the_way: None, .. }
+                if daemon.owner.is_some() || names_socket =>
+            {
+                true
+            }
+            KeystoreError::NoIdentity { .. } if daemon.owner.is_some() => false,
+            _ => return self,
+        };
+        Self::HomeOfClient { socket: context.socket(), has_did }
+    }
+
     pub(crate) fn is_wrong_credential(&self) -> bool {
         match self {
             Self::Identity(error) => error.is_wrong_credential(),
@@ -296,7 +316,17 @@ impl CliError {
                     "stop it{by_number}, run this command again, then start icnd"
                 ));
             }
-            Self::DaemonElsewhere { .. } => {
+            Self::HomeOfClient { has_did: true, .. } => {
+                "have icnd use the key: icnctl sign or icnctl decrypt, without options that say how it \
+                 is opened; all else is done in the home that icnd runs on (--home DIR)"
+            }
+            Self::HomeOfClient { has_did: false, .. } => {
+                "set `did` under [identity] in icn.toml to the DID of that icnd"
+            }
+            Self::DaemonElsewhere { is_use_of_key: false, .. } => {
+                "if it has just been started, or told to stop, try again; otherwise restart icnd"
+            }
+            Self::DaemonElsewhere { is_use_of_key: true, .. } => {
                 "if it has just been started, or told to stop, try again; if icn.toml was changed since, \
                  restart icnd; or have the key used here, past icnd and what it allows: --direct"
             }

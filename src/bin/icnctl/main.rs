@@ -107,10 +107,11 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         true => context.keep_icnd_out()?,
         false => None,
     };
-    match args.command.uses_key_once() {
+    let done = match args.command.uses_key_once() {
         Some(event) => audit::during(&context, event, || work(&context, args)),
         None => work(&context, args),
-    }
+    };
+    done.map_err(|error| error.seen_in(&context))
 }
 
 fn work(context: &Context, args: Args) -> Result<ExitCode, error::CliError> {

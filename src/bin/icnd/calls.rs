@@ -96,6 +96,7 @@ async fn document(State(door): State<Arc<Door>>, Extension(asked): Extension<Ask
     };
     let document = document.ok_or_else(|| {
         Problem::new(ProblemCode::NotFound, "this identity has no DID document yet")
+            .with_help("have one signed: icnctl id renew")
     })?;
     document.to_json().map(text).map_err(|_| Problem::internal("the document cannot be written"))
 }
@@ -105,6 +106,7 @@ async fn chain(State(door): State<Arc<Door>>, Extension(asked): Extension<Asked>
     let open = door.opened().ok_or_else(Problem::locked)?;
     open.chain.clone().map(text).ok_or_else(|| {
         Problem::new(ProblemCode::NotFound, "this identity has taken over from no other one")
+            .with_help("go on without: the DID is the first one of its identity")
     })
 }
 

@@ -61,6 +61,9 @@ pub(crate) struct Door {
     /// One checkpoint at a time.
     pub(crate) checkpoints: tokio::sync::Mutex<()>,
     pub(crate) ties: Ties,
+    /// Its files are read anew, or will be at once.
+    taking_over: AtomicBool,
+    will_take_over: AtomicBool,
     /// Told at each lock.
     locking: watch::Sender<()>,
     pub(crate) issued: Arc<Issued>,
@@ -102,6 +105,8 @@ impl Door {
             renewing: tokio::sync::Mutex::new(()),
             checkpoints: tokio::sync::Mutex::new(()),
             ties: Ties::default(),
+            taking_over: AtomicBool::new(false),
+            will_take_over: AtomicBool::new(false),
             locking: watch::Sender::new(()),
             issued,
             started: config.daemon.clone(),
@@ -253,6 +258,25 @@ impl Door {
         self.use_key(open, &line, renew).await?;
         tracing::info!("has renewed the certificate");
         Ok(())
+    }
+
+    /// After a reload: as [`Self::renew`]. One at a time.
+    pub(crate) async fn take_over(&self) {
+        self.taking_over.store(true, Ordering::SeqCst);
+        self.will_take_over(false);
+        if let Err(problem) = self.renew().await {
+            tracing::warn!("the certificate was not renewed: {problem:?}");
+        }
+        self.taking_over.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn will_take_over(&self, will: bool) {
+        self.will_take_over.store(will, Ordering::SeqCst);
+    }
+
+    /// Whether the files of the identity are still being read anew, after a reload.
+    pub(crate) fn is_taking_over(&self) -> bool {
+        self.will_take_over.load(Ordering::SeqCst) || self.taking_over.load(Ordering::SeqCst)
     }
 
     /// When the certificate is due, while the key is open.

@@ -37,9 +37,10 @@ struct Asked {
 }
 
 /// Why a key was not used, or not opened.
-const OF_KEY: [ProblemCode; 8] = [
+const OF_KEY: [ProblemCode; 9] = [
     ProblemCode::DeviceAway,
     ProblemCode::CredentialRefused,
+    ProblemCode::LockedOut,
     ProblemCode::Locked,
     ProblemCode::Busy,
     ProblemCode::Malformed,

@@ -9,8 +9,11 @@ use axum::response::IntoResponse;
 use icn_identity::Error;
 use icn_identity::audit::{AuditError, RequestId};
 use icn_identity::daemon::{Denied, InvalidRequest, ProblemCode, ReservedForm};
-use icn_identity::error::{ErrorKind, OpenError, in_full};
+use icn_identity::error::{DeviceError, ErrorKind, OpenError, Pkcs11Error, in_full};
+use icn_identity::evidence::Lockout;
 use serde_json::json;
+
+use crate::words::of_operator;
 
 /// Why a request was not done.
 ///
@@ -38,7 +41,8 @@ impl Problem {
         };
         let retry_after = (retry_after > 0).then(|| Duration::from_secs(retry_after));
         let (detail, wants_line) = (detail.into(), false);
-        Self { code, detail, help: None, retry_after, status: None, wants_line, reason: None }
+        let help = step(code).map(str::to_owned);
+        Self { code, detail, help, retry_after, status: None, wants_line, reason: None }
     }
 
     /// Why, for the audit log.
@@ -90,32 +94,41 @@ impl Problem {
 
     /// Why policy does not allow it.
     pub(crate) fn denied(denied: &Denied, uid: u32, gid: u32) -> Self {
+        let wanted = denied.permission.map(|permission| format!("{:?}", permission.as_str()));
         let detail = match (denied.code, denied.form) {
             (ProblemCode::NotAClient, _) => {
                 format!("no [[daemon.client]] is user {uid} of group {gid}")
             }
             (_, Some(form)) => format!("the message could be taken for {form}"),
-            (code, None) => code.title().trim_end_matches('.').to_owned(),
+            (code, None) => {
+                let title = code.title().trim_end_matches('.');
+                wanted.as_ref().map_or(title.to_owned(), |it| format!("{title}, which wants {it}"))
+            }
         };
         let help = match denied.code {
             ProblemCode::NotAClient => {
-                Some("add a [[daemon.client]] to icn.toml, then reload icnd")
+                "add a [[daemon.client]] to icn.toml, then reload icnd".to_owned()
             }
             ProblemCode::NotPermitted => {
-                Some("add the permission to `may` of this client in icn.toml, then reload icnd")
+                let wanted = wanted.as_deref().unwrap_or("the permission");
+                format!("add {wanted} to `may` of this client in icn.toml, then reload icnd")
             }
             ProblemCode::ContextNotAllowed => {
-                Some("add the context to `contexts` of this client in icn.toml, then reload icnd")
+                "add the context to `contexts` of this client in icn.toml, then reload icnd"
+                    .to_owned()
             }
             ProblemCode::ReservedMessage if denied.form == Some(ReservedForm::Digest) => {
-                Some("sign the message itself, or its SHA-512 for a context: POST /v1/sign")
+                "sign the message itself, or its SHA-512 for a context: POST /v1/sign".to_owned()
             }
-            ProblemCode::ReservedMessage => Some("sign it for a context: POST /v1/sign"),
-            ProblemCode::Rate => Some("wait, then ask again"),
-            _ => None,
+            ProblemCode::ReservedMessage => "sign it for a context: POST /v1/sign".to_owned(),
+            ProblemCode::Rate => match denied.retry_after.map(whole_seconds) {
+                Some(1) => "wait 1 second, then ask again".to_owned(),
+                Some(seconds) => format!("wait {seconds} seconds, then ask again"),
+                None => "wait, then ask again".to_owned(),
+            },
+            _ => return Self::new(denied.code, detail),
         };
-        let mut problem = Self::new(denied.code, detail);
-        problem.help = help.map(str::to_owned);
+        let mut problem = Self::new(denied.code, detail).with_help(help);
         problem.retry_after = denied.retry_after.or(problem.retry_after);
         problem
     }
@@ -123,9 +136,13 @@ impl Problem {
     /// Why the key did not do it. What a device says may name what is none of a client's
     /// business: that is for the log.
     pub(crate) fn of_key(error: &Error) -> Self {
+        if error.kind() == ErrorKind::LockedOut {
+            return Self::locked_out(error);
+        }
         if error.is_wrong_credential() {
             let help = match is_passphrase(error) {
                 true => "check the passphrase, and the keyboard layout, then unlock it again",
+                false if never_locks(error) => "check the PIN, then unlock it again",
                 false => "do not send the same one again: each wrong PIN counts",
             };
             return Self::new(ProblemCode::CredentialRefused, error.to_string()).with_help(help);
@@ -139,9 +156,6 @@ impl Problem {
                 Self::new(ProblemCode::DeviceAway, "the device with the key cannot be used now")
                     .with_help("wait, then ask again; the log of icnd says what the device said")
             }
-            // Another is: a TPM frees itself.
-            ErrorKind::LockedOut => Self::new(ProblemCode::DeviceAway, error.to_string())
-                .with_help("wait, then ask again; the log of icnd says what the device said"),
             ErrorKind::InUse => Self::new(ProblemCode::Busy, "another process holds the identity")
                 .with_help("wait, then ask again"),
             kind @ ErrorKind::CredentialMissing => Self {
@@ -153,8 +167,22 @@ impl Problem {
             ErrorKind::InvalidInput => {
                 Self { wants_line: false, ..Self::malformed(error.to_string()) }
             }
-            _ => Self::internal("the key could not be used"),
+            kind => Self { reason: Some(kind), ..Self::internal("the key could not be used") },
         }
+    }
+
+    /// The device takes no PIN, or icnd does not send it the last one that it takes: with the
+    /// step that a start names. A TPM that frees itself with time has a pause.
+    fn locked_out(error: &Error) -> Self {
+        let detail = error.device().map_or_else(|| error.to_string(), ToString::to_string);
+        let mut problem = Self::new(ProblemCode::LockedOut, detail);
+        if let Some(help) = error.help() {
+            problem = problem.with_help(of_operator(&help));
+        }
+        if !error.is_wrong_credential() {
+            problem.retry_after = Some(Duration::from_secs(60));
+        }
+        problem
     }
 
     pub(crate) fn audit(error: &AuditError) -> Self {
@@ -169,8 +197,7 @@ impl Problem {
         let status = status
             .or_else(|| StatusCode::from_u16(code.status()).ok())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Whole seconds, and not too early.
-        let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        let seconds = retry_after.map(whole_seconds);
         let mut body = json!({
             "type": code.urn(),
             "title": code.title(),
@@ -197,6 +224,35 @@ impl Problem {
         }
         response
     }
+}
+
+/// What to do about it, where the problem itself says nothing.
+const fn step(code: ProblemCode) -> Option<&'static str> {
+    match code {
+        ProblemCode::NotFound => {
+            Some("ask for another one: docs/operations.md lists each call with its path")
+        }
+        ProblemCode::MethodNotAllowed => {
+            Some("make the call by the method that the header Allow names")
+        }
+        ProblemCode::Deadline | ProblemCode::Busy => Some("wait, then ask again"),
+        ProblemCode::Stopping => Some("wait until icnd is started again, then ask again"),
+        ProblemCode::Locked => Some("unlock it again, if it is still to be open: POST /v1/unlock"),
+        _ => None,
+    }
+}
+
+/// Not too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// Whether the device has said that wrong PINs do not lock it.
+fn never_locks(error: &Error) -> bool {
+    matches!(
+        error.device(),
+        Some(DeviceError::Pkcs11(Pkcs11Error::WrongPin { lockout: Some(Lockout::Never), .. }))
+    )
 }
 
 /// Whether a passphrase was refused, which no device counts, and not a PIN.

@@ -174,6 +174,11 @@ async fn answer(
         let problem = written_down(door, &peer, number, event, problem).await;
         code = Some(problem.code);
         let allow = response.headers_mut().remove(ALLOW);
+        let by = allow.as_ref().and_then(|methods| methods.to_str().ok());
+        let problem = match by {
+            Some(methods) => problem.with_help(format!("make this call by {methods}")),
+            None => problem,
+        };
         response = problem.respond(number);
         if let Some(allow) = allow {
             response.headers_mut().insert(ALLOW, allow);

@@ -338,6 +338,7 @@ async fn read_anew(
             () = anew.notified() => {}
         }
         if reload(&door).await {
+            door.will_take_over(true);
             read.notify_one();
         }
     }
@@ -352,9 +353,7 @@ async fn take_over(door: Arc<Door>, read: Arc<Notify>, mut stop: watch::Receiver
             _ = stop.changed() => return,
             () = read.notified() => {}
         }
-        if let Err(problem) = door.renew().await {
-            tracing::warn!("the certificate was not renewed: {problem:?}");
-        }
+        door.take_over().await;
         if !door.is_stopping() {
             door.checkpoint().await;
         }

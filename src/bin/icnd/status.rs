@@ -25,6 +25,7 @@ pub(crate) fn of(door: &Door, rule: Option<&ClientRule>) -> Value {
         "epoch": epoch,
         "verified_at": door.verified_at().and_then(date),
         "reload_failed_at": door.reload_failed_at().and_then(date),
+        "taking_over": door.is_taking_over(),
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "client": rule.map(|rule| &rule.name),

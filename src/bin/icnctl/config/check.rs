@@ -204,7 +204,7 @@ fn of_tables(checked: &mut Checked, backend: BackendKind) {
 
 /// Gives whether there is an identity.
 fn of_identity(context: &Context, checked: &mut Checked) -> Result<bool, CliError> {
-    match context.header() {
+    match context.header().map_err(|error| error.seen_in(context)) {
         Ok(header) if context.config.identity.did.is_none() => {
             let lines = context.unlimited_home()?.pin_lines(&header);
             let what = "the configuration does not say whose identity is here";
@@ -217,6 +217,10 @@ fn of_identity(context: &Context, checked: &mut Checked) -> Result<bool, CliErro
             Ok(true)
         }
         Ok(_) => Ok(true),
+        Err(error @ CliError::HomeOfClient { has_did: true, .. }) => {
+            checked.notes.push(error.to_string());
+            Ok(false)
+        }
         Err(CliError::Identity(Error::Keystore(KeystoreError::NoIdentity { .. }))) => {
             let home = context.home.display();
             checked

@@ -7,8 +7,9 @@ use icn_identity::client::{ClientError, RemoteIdentity, Status};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::daemon_error::DaemonError;
+use crate::daemon_error::{DaemonError, is_nobody};
 use crate::error::CliError;
+use crate::instance::Instance;
 use crate::output::one_line;
 
 /// What a client may that locks and unlocks.
@@ -16,14 +17,14 @@ const ADMIN: &str = "admin";
 
 pub(crate) fn lock(context: &Context) -> Result<(), CliError> {
     let daemon = context.daemon_as_it_is()?;
-    done(&daemon, daemon.lock())?;
+    done(context, &daemon, daemon.lock())?;
     told(context, &daemon, "locked", "is locked: it has dropped its keys")
 }
 
 /// Nobody is asked for a credential that would not be sent.
 pub(crate) fn unlock(context: &Context) -> Result<(), CliError> {
     let daemon = context.daemon_as_it_is()?;
-    let status = done(&daemon, daemon.status())?;
+    let status = done(context, &daemon, daemon.status())?;
     if !status.is_locked {
         return told(context, &daemon, "unlocked", "was unlocked already; it was sent nothing");
     }
@@ -32,16 +33,16 @@ pub(crate) fn unlock(context: &Context) -> Result<(), CliError> {
     }
     let for_whom = format!("of {}, for icnd at {}", daemon.did(), daemon.socket().display());
     let (credential, passphrase) = context.credentials_for_daemon(&for_whom)?;
-    done(&daemon, daemon.unlock(&credential, passphrase.as_ref()))?;
+    done(context, &daemon, daemon.unlock(&credential, passphrase.as_ref()))?;
     told(context, &daemon, "unlocked", "is unlocked")
 }
 
 pub(crate) fn status(context: &Context) -> Result<(), CliError> {
     let daemon = context.daemon_as_it_is()?;
-    let status = done(&daemon, daemon.status())?;
+    let status = done(context, &daemon, daemon.status())?;
     // One that is unlocked shows that it has the key.
     if !status.is_locked {
-        done(&daemon, daemon.check())?;
+        done(context, &daemon, daemon.check())?;
     }
     context.format.print(
         || {
@@ -54,6 +55,7 @@ pub(crate) fn status(context: &Context) -> Result<(), CliError> {
                 "certificate_not_after": status.certificate_not_after,
                 "verified_at": status.verified_at,
                 "reload_failed_at": status.reload_failed_at,
+                "taking_over": status.is_taking_over,
                 "version": status.version,
                 "client": status.client,
                 "may": status.may,
@@ -76,6 +78,9 @@ fn as_text(daemon: &RemoteIdentity, status: &Status) -> String {
     };
     let configuration = match &status.reload_failed_at {
         Some(at) => format!("an older one is in force: the reload at {at} has failed"),
+        None if status.is_taking_over => {
+            "in force; the identity is still read anew: its certificate may be an older one".into()
+        }
         None => "in force".to_owned(),
     };
     let mut text = String::new();
@@ -115,7 +120,19 @@ fn told(
     )
 }
 
-fn done<T>(daemon: &RemoteIdentity, done: Result<T, ClientError>) -> Result<T, CliError> {
-    let socket = || daemon.socket().to_owned();
-    done.map_err(|source| DaemonError::of_itself(socket(), source).into())
+/// One that runs and is not found is not to be started.
+fn done<T>(
+    context: &Context,
+    daemon: &RemoteIdentity,
+    done: Result<T, ClientError>,
+) -> Result<T, CliError> {
+    done.map_err(|source| {
+        let socket = daemon.socket().to_owned();
+        match (&source, Instance::daemon(&context.home)) {
+            (ClientError::Connect { source, .. }, Some(number)) if is_nobody(source) => {
+                CliError::DaemonElsewhere { number, socket, is_use_of_key: false }
+            }
+            _ => DaemonError::of_itself(socket, source).into(),
+        }
+    })
 }
