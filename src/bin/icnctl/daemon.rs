@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use icn_identity::bundle::EncryptedFile;
 use icn_identity::client::{ClientError, FileKey, RemoteIdentity, RemoteOptions};
 use icn_identity::config::{DaemonConfig, Owner};
-use icn_identity::error::SignError;
-use icn_identity::{Did, Signature, SshSignature};
+use icn_identity::error::{KeystoreError, SignError};
+use icn_identity::{Did, Error, Signature, SshSignature};
 use nix::unistd::User;
 
 pub(crate) use self::command::{lock, status, unlock};
@@ -120,6 +120,24 @@ impl Context {
                 Err(CliError::Input { what: path.display().to_string(), source })
             }
         }
+    }
+
+    /// An error by what the home is for: what is missing in one of a client is with icnd, and has
+    /// not to be made or restored.
+    pub(crate) fn explain(&self, error: CliError) -> CliError {
+        let daemon = &self.config.daemon;
+        let names_socket = daemon.socket.is_some() && daemon.client.is_empty();
+        let CliError::Identity(Error::Keystore(missing)) = &error else { return error };
+        let has_did = match missing {
+            KeystoreError::PinnedNotThere { note: None, in_the_way: None, .. }
+                if daemon.owner.is_some() || names_socket =>
+            {
+                true
+            }
+            KeystoreError::NoIdentity { .. } if daemon.owner.is_some() => false,
+            _ => return error,
+        };
+        CliError::HomeOfClient { socket: self.socket(), has_did }
     }
 
     fn pinned_or_there(&self) -> Option<Did> {

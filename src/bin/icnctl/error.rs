@@ -11,7 +11,6 @@ use icn_identity::error::{
 };
 use icn_identity::sshsig::InvalidSshSignature;
 
-use crate::context::Context;
 use crate::daemon_error::DaemonError;
 use crate::help::Help as _;
 use crate::safe::{one_line, word};
@@ -260,23 +259,6 @@ fn place(backend: BackendKind) -> &'static str {
 }
 
 impl CliError {
-    /// What is missing here is with icnd, and has not to be made or restored.
-    pub(crate) fn seen_in(self, context: &Context) -> Self {
-        let daemon = &context.config.daemon;
-        let names_socket = daemon.socket.is_some() && daemon.client.is_empty();
-        let Self::Identity(Error::Keystore(error)) = &self else { return self };
-        let has_did = match error {
-            KeystoreError::PinnedNotThere { note: None, in_the_way: None, .. }
-                if daemon.owner.is_some() || names_socket =>
-            {
-                true
-            }
-            KeystoreError::NoIdentity { .. } if daemon.owner.is_some() => false,
-            _ => return self,
-        };
-        Self::HomeOfClient { socket: context.socket(), has_did }
-    }
-
     pub(crate) fn is_wrong_credential(&self) -> bool {
         match self {
             Self::Identity(error) => error.is_wrong_credential(),

@@ -111,7 +111,7 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
         Some(event) => audit::during(&context, event, || work(&context, args)),
         None => work(&context, args),
     };
-    done.map_err(|error| error.seen_in(&context))
+    done.map_err(|error| context.explain(error))
 }
 
 fn work(context: &Context, args: Args) -> Result<ExitCode, error::CliError> {

@@ -204,7 +204,7 @@ fn of_tables(checked: &mut Checked, backend: BackendKind) {
 
 /// Gives whether there is an identity.
 fn of_identity(context: &Context, checked: &mut Checked) -> Result<bool, CliError> {
-    match context.header().map_err(|error| error.seen_in(context)) {
+    match context.header().map_err(|error| context.explain(error)) {
         Ok(header) if context.config.identity.did.is_none() => {
             let lines = context.unlimited_home()?.pin_lines(&header);
             let what = "the configuration does not say whose identity is here";
