@@ -28,7 +28,10 @@ pub fn earlier_files(log: &Path, among: &[PathBuf], seq: u64) -> Result<Vec<Path
         among.iter().filter_map(|path| Ends::of(path).ok().flatten()).collect();
     let (mut found, mut first) = (Vec::new(), first_of(log)?);
     while let Some(line) = first.take().filter(|line| line.link.seq > seq && !line.is(BEGIN)) {
-        let Some(place) = ends.iter().position(|ends| line.follows(&ends.last)) else { break };
+        // A copy of a part has the same end: the one that begins first leads furthest.
+        let lead_here = ends.iter().enumerate().filter(|(_, ends)| line.follows(&ends.last));
+        let longest = lead_here.min_by_key(|(_, ends)| ends.first.link.seq);
+        let Some(place) = longest.map(|(place, _)| place) else { break };
         let earlier = ends.swap_remove(place);
         found.insert(0, earlier.path);
         first = Some(earlier.first);

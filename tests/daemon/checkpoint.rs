@@ -174,8 +174,14 @@ fn a_log_that_is_rotated_has_its_checkpoints_as_long_as_it_leads_back_to_the_las
     assert_eq!(node.home.read(NAME), before);
     let log = daemon.log();
     assert!(log.contains("not compressed") && log.contains("move it away"), "{log}");
-    // Put back, it leads there.
+    // Put back, it leads there; also beside copies of its end, by whatever name.
     fs::rename(&away, &between).unwrap();
+    let text = node.home.read("audit.log.1");
+    let end: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    assert!(!end.is_empty() && end != text);
+    for name in ["audit-end.log", "audit.log.0", "audit.log.end", "audit.log.1.copy"] {
+        node.home.write(name, &end);
+    }
     daemon.signal(Signal::HUP);
     wait("anew", &daemon, || checkpoint(&node).seq() > known);
     ends(daemon);

@@ -61,6 +61,44 @@ fn a_socket_of_a_dead_instance_is_replaced_and_what_is_alive_or_no_socket_is_not
     assert_eq!(fs::read_to_string(node.socket()).unwrap(), "somebody's file");
 }
 
+/// The link in the home leads to a socket elsewhere; the next one has its socket in the home.
+#[test]
+fn a_link_that_a_killed_one_has_left_in_the_home_is_replaced_and_what_it_leads_to_is_left_alone() {
+    let node = Node::age();
+    let text = node.home.read("icn.toml");
+    node.allow(SIGN);
+    let in_home = node.home.path("icnd.sock");
+    let mut daemon = node.start();
+    daemon.signal(Signal::KILL);
+    daemon.ends();
+    let clients = client("tests", own_uid(), SIGN);
+    node.home.write("icn.toml", &format!("{text}[daemon]\n{clients}"));
+    let is_link = || fs::symlink_metadata(&in_home).unwrap().file_type().is_symlink();
+    // One that is dead, and one that is gone.
+    for is_there in [true, false] {
+        assert!(is_link() && node.socket().exists());
+        if !is_there {
+            fs::remove_file(node.socket()).unwrap();
+        }
+        let mut daemon = node.start_by(&mut node.command());
+        assert!(fs::symlink_metadata(&in_home).unwrap().file_type().is_socket());
+        assert_eq!(node.socket().exists(), is_there, "it is not ours to remove");
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+        std::os::unix::fs::symlink(node.socket(), &in_home).unwrap();
+    }
+    // Somebody listens there; or it is somebody's file.
+    let other = UnixListener::bind(node.socket()).unwrap();
+    let (code, said) = node.fails();
+    assert!(code == 1 && said.contains("listens on") && is_link(), "{said}");
+    drop(other);
+    fs::remove_file(node.socket()).unwrap();
+    fs::write(node.socket(), "somebody's file").unwrap();
+    let (code, said) = node.fails();
+    assert!(code == 1 && said.contains("is no socket") && is_link(), "{said}");
+    assert_eq!(fs::read_to_string(node.socket()).unwrap(), "somebody's file");
+}
+
 /// In the directory of the service manager, or else in the home; with the mode that is
 /// configured.
 #[test]

@@ -143,7 +143,9 @@ impl StartError {
                 "put a copy of it back; without one, move it away: from then on a client can have \
                  the instance of another one"
             }
-            Self::File { .. } => "see why, and correct owner and mode of the directory",
+            Self::File { .. } => {
+                "see why, and correct owner and mode of the file and of its directory"
+            }
             Self::System { .. } => "see why: it is the cause of this error",
         };
         Some(help.to_owned())

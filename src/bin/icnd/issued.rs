@@ -63,6 +63,7 @@ impl Issued {
     /// **Blocks** on files. As they were left.
     pub(crate) fn open(home: &Path) -> Result<Arc<Self>, StartError> {
         let kept = Kept::of(home);
+        kept.sweep();
         let all = kept.read()?;
         Ok(Arc::new(Self { kept, writing: Mutex::default(), all: Mutex::new(all) }))
     }

@@ -52,7 +52,8 @@ impl Listener {
         }
         let path = config.socket_in(&place.home);
         let key = || Key::of("socket", &place.config);
-        Self::make(&path, u32::from(config.socket_mode.bits()), &key)
+        let link = DaemonConfig::socket_in_home(&place.home);
+        Self::make(&path, &link, u32::from(config.socket_mode.bits()), &key)
     }
 
     /// Where it is, if it has a name.
@@ -62,7 +63,12 @@ impl Listener {
 
     /// Looking whether somebody listens there, removing what nobody does, and making the new
     /// one are one step for all who make sockets at this path.
-    fn make(path: &Path, mode: u32, key: &dyn Fn() -> Key) -> Result<Self, StartError> {
+    fn make(
+        path: &Path,
+        link: &Path,
+        mode: u32,
+        key: &dyn Fn() -> Key,
+    ) -> Result<Self, StartError> {
         if path.as_os_str().len() > LONGEST {
             return Err(StartError::LongPath { path: path.to_owned(), key: key() });
         }
@@ -71,7 +77,7 @@ impl Listener {
         };
         let _place = SocketPlace::take(path)
             .map_err(|error| StartError::Place { key: key(), source: Box::new(error) })?;
-        remove_if_stale(path, key)?;
+        remove_if_stale(path, link, key)?;
         // It is made with its mode: nobody connects before, and no other file gets it.
         let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode));
         let socket = UnixListener::bind(path);
@@ -102,14 +108,28 @@ fn widen(socket: &UnixListener) -> Result<(), StartError> {
     listen(socket, BACKLOG).map_err(failed)
 }
 
-/// A socket that nobody listens on any more is what a process has left that was killed.
-fn remove_if_stale(path: &Path, key: &dyn Fn() -> Key) -> Result<(), StartError> {
+/// A socket that nobody listens on any more is what a process has left that was killed; and so
+/// is our own link in the home, which has led to a socket elsewhere ([`Pointer`]).
+///
+/// [`Pointer`]: crate::pointer::Pointer
+fn remove_if_stale(path: &Path, link: &Path, key: &dyn Fn() -> Key) -> Result<(), StartError> {
     let failed =
         |what| move |source| StartError::Socket { what, path: path.to_owned(), key: key(), source };
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed("look at")(error)),
+    };
+    let is_own_link = found.file_type().is_symlink()
+        && path == link
+        && found.uid() == rustix::process::geteuid().as_raw();
+    let found = match is_own_link.then(|| fs::metadata(path)) {
+        None => found,
+        Some(Ok(target)) => target,
+        Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return fs::remove_file(path).map_err(failed("remove"));
+        }
+        Some(Err(error)) => return Err(failed("look at")(error)),
     };
     if !found.file_type().is_socket() {
         return Err(StartError::NotASocket { path: path.to_owned(), key: key() });

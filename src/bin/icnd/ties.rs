@@ -38,12 +38,34 @@ impl Ties {
             held.iter().map(|file| format!("/proc/self/fd/{}", file.as_raw_fd()).into()).collect();
         let stem = log.file_stem().unwrap_or_default().as_encoded_bytes();
         let beside = log.parent().and_then(|directory| fs::read_dir(directory).ok());
-        let beside = beside.into_iter().flatten().flatten().take(MOST);
-        found.extend(beside.map(|entry| entry.path()).filter(|path| {
+        let beside = beside.into_iter().flatten().flatten().map(|entry| entry.path());
+        let earlier = beside.filter(|path| {
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             let is_file = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
             name.starts_with(stem) && path != log && is_file()
-        }));
+        });
+        found.extend(earlier.take(MOST));
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earlier_files_are_found_among_many_others() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..2 * MOST {
+            fs::write(directory.path().join(format!("other-{number}")), "").unwrap();
+        }
+        let log = directory.path().join("audit.log");
+        let earlier = ["audit.log.1", "audit-20261128.log"].map(|it| directory.path().join(it));
+        for path in earlier.iter().chain([&log]) {
+            fs::write(path, "").unwrap();
+        }
+        let mut found = Ties::default().candidates(&log);
+        found.sort_unstable();
+        assert_eq!(found, [earlier[1].clone(), earlier[0].clone()]);
     }
 }

@@ -3,13 +3,15 @@
 //! A line for each: instance, client, the last number, and until when it counts.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use icn_identity::error::KeystoreError;
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::peer::Instance;
+use rustix::fs::OFlags;
 
 use super::Given;
 use crate::error::StartError;
@@ -29,10 +31,34 @@ impl Kept {
         Self(home.join(NAME))
     }
 
+    /// Removes what a writer has left that was killed. Called by the one daemon of the home.
+    pub(super) fn sweep(&self) {
+        let begin = format!(".{NAME}.");
+        let is_left = |name: &str| {
+            let random = name.strip_prefix(&begin);
+            random.is_some_and(|it| it.len() == 24 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+        };
+        let entries = self.0.parent().and_then(|home| fs::read_dir(home).ok());
+        for entry in entries.into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(is_left)
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                tracing::debug!("{} was left behind: {error}", entry.path().display());
+            }
+        }
+    }
+
     /// What is no such file is not passed over: another client could be given what is in it.
     pub(super) fn read(&self) -> Result<HashMap<Instance, Given>, StartError> {
         let failed = |source| StartError::File { what: "read", path: self.0.clone(), source };
-        let file = match File::open(&self.0) {
+        // A FIFO in its place must not hang us.
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&self.0)
+            .and_then(checked);
+        let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
             Err(error) => return Err(failed(error)),
@@ -63,6 +89,22 @@ impl Kept {
     }
 }
 
+/// It is ours, as each file of the identity.
+fn checked(file: File) -> io::Result<File> {
+    let found = file.metadata()?;
+    let (own, mode) = (rustix::process::geteuid().as_raw(), found.mode() & 0o7777);
+    let problem = if !found.is_file() {
+        "it is not a regular file".to_owned()
+    } else if found.uid() != own {
+        format!("it belongs to user {}, not to user {own}", found.uid())
+    } else if mode & 0o077 != 0 {
+        format!("others can use it: its mode is {mode:04o}, expected 0600")
+    } else {
+        return Ok(file);
+    };
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+}
+
 fn parse(text: &str) -> Option<HashMap<Instance, Given>> {
     let lines = text.strip_prefix(FIRST)?.strip_prefix('\n')?.strip_suffix('\n')?;
     let mut all = HashMap::new();
@@ -77,8 +119,8 @@ fn parse(text: &str) -> Option<HashMap<Instance, Given>> {
         let instance = instance_of(instance)?;
         let given = Given {
             client: client.to_owned(),
-            sequence: sequence.parse().ok()?,
-            counts_until: counts_until.parse().ok()?,
+            sequence: number_of(sequence)?,
+            counts_until: number_of(counts_until)?,
             is_kept: true,
             pending: 0,
         };
@@ -87,6 +129,12 @@ fn parse(text: &str) -> Option<HashMap<Instance, Given>> {
         }
     }
     lines.next().is_none().then_some(all)
+}
+
+/// As it is written; after the last one there is no next.
+fn number_of(text: &str) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (number != u64::MAX && number.to_string() == text).then_some(number)
 }
 
 /// 32 digits of hex.

@@ -159,6 +159,9 @@ fn a_file_that_says_something_else_is_not_passed_over() {
         text.replace(" a ", " a b "),
         text.replacen('0', "g", 1),
         text.replacen('0', "", 1),
+        text.replace(" a ", " a +"),
+        text.replace(" a ", " a 0"),
+        text.replace(" a 100 ", &format!(" a {} ", u64::MAX)),
     ] {
         std::fs::write(&path, &changed).unwrap();
         let error = Issued::open(home.0.path()).unwrap_err();
@@ -166,4 +169,36 @@ fn a_file_that_says_something_else_is_not_passed_over() {
     }
     std::fs::write(&path, &text).unwrap();
     assert_eq!(home.open().lock().len(), 1);
+}
+
+#[test]
+fn a_file_of_another_kind_or_that_others_can_change_is_not_taken_and_what_was_left_is_removed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    made(&home.open(), 1, "a", 100).unwrap();
+    let path = home.0.path().join("icnd.instances");
+    let set = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let is_refused = || {
+        let error = Issued::open(home.0.path()).unwrap_err();
+        assert!(matches!(error, StartError::File { .. }), "{error}");
+    };
+    for mode in [0o666, 0o640, 0o604, 0o620] {
+        set(mode);
+        is_refused();
+    }
+    set(0o600);
+    let left = home.0.path().join(format!(".icnd.instances.{}", "0a".repeat(12)));
+    let others = [".icnd.instances.mine", ".identity.json.0a0a0a0a0a0a0a0a0a0a0a0a"];
+    let others = others.map(|name| home.0.path().join(name));
+    for path in others.iter().chain([&left]) {
+        std::fs::write(path, "").unwrap();
+    }
+    assert_eq!(made(&home.open(), 1, "a", 100), Ok(101));
+    assert!(!left.exists() && others.iter().all(|path| path.exists()));
+    std::fs::remove_file(&path).unwrap();
+    let mkfifo = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(mkfifo.success());
+    is_refused();
 }
