@@ -328,7 +328,7 @@ pub(super) fn reads_keys(bytes: &[u8]) -> bool {
     RecoveryKeys::parse(Path::new("keys"), bytes).is_ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "audit", feature = "client", feature = "pkcs11", feature = "tpm"))]
 pub(super) use self::tests::made_up;
 
 #[cfg(test)]

@@ -299,8 +299,8 @@ impl CliError {
                 ));
             }
             Self::HomeOfClient { has_did: true, .. } => {
-                "have icnd use the key: icnctl sign or icnctl decrypt, without options that say how it \
-                 is opened; all else is done in the home that icnd runs on (--home DIR)"
+                "have icnd use the key, without options that say how it is opened: icnctl sign, icnctl \
+                 decrypt; all else is done in the home that icnd runs on (--home DIR)"
             }
             Self::HomeOfClient { has_did: false, .. } => {
                 "set `did` under [identity] in icn.toml to the DID of that icnd"

@@ -33,6 +33,7 @@ fn genuine() -> (Value, Key<Software, Unlocked>) {
 }
 
 /// The same, as it was written.
+#[cfg(all(feature = "audit", feature = "client", feature = "pkcs11", feature = "tpm"))]
 pub(in crate::keystore) fn made_up() -> Vec<u8> {
     let (json, key) = genuine();
     signed(json, &key).to_vec()
