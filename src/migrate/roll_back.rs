@@ -45,9 +45,9 @@ pub struct RolledBack {
     /// The directory that this one is a copy of: what is left on a token may be in use there.
     pub copy_of: Option<PathBuf>,
     /// The label that the token of the old key has now, if that was renamed meanwhile: it opens
-    /// once that is recorded ([`LockedIdentity::relocate`]).
+    /// once that is recorded ([`Ready::relocate`]).
     ///
-    /// [`LockedIdentity::relocate`]: crate::home::LockedIdentity::relocate
+    /// [`Ready::relocate`]: crate::home::Ready::relocate
     pub renamed: Option<String>,
 }
 

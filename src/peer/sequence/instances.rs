@@ -69,7 +69,7 @@ impl Instances {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "keystore"))]
 mod tests {
     use super::*;
     use crate::config::MOST_INSTANCES;
