@@ -199,4 +199,61 @@ mod tests {
             }
         }
     }
+    /// What was said of each attribute of a key's history, and is said now.
+    #[test]
+    fn a_history_that_was_not_true_is_not_true_later() {
+        use Word::{Device, Module, Nobody};
+        let now_is = |fact| attributes([fact, True, fact, False, fact]);
+        let words = Words {
+            local: Module,
+            sensitive: Module,
+            always_sensitive: Module,
+            extractable: Module,
+            never_extractable: Module,
+        };
+        // Earlier, and now; what counts, and whether it is claimed anew.
+        for (earlier, now, counts, claimed) in [
+            (None, True, (True, Module), false),
+            (None, Unknown, (Unknown, Module), false),
+            (Some((True, Device)), True, (True, Module), false),
+            (Some((True, Device)), False, (False, Module), false),
+            (Some((True, Device)), Unknown, (Unknown, Module), false),
+            (Some((False, Device)), True, (False, Device), true),
+            (Some((False, Device)), False, (False, Module), false),
+            (Some((False, Device)), Unknown, (False, Device), false),
+            (Some((Unknown, Device)), True, (Unknown, Device), true),
+            (Some((Unknown, Device)), False, (False, Module), false),
+            (Some((Unknown, Device)), Unknown, (Unknown, Device), false),
+            // Nobody had said it.
+            (Some((False, Nobody)), True, (True, Module), false),
+        ] {
+            for remembered in HISTORY {
+                let (found, whose, names) =
+                    now_is(now).remembering(words, |name| earlier.filter(|_| name == remembered));
+                for attribute in found.facts(whose) {
+                    let expected = if attribute.name == remembered {
+                        counts
+                    } else {
+                        let same = now_is(now).facts(words);
+                        let said = same.iter().find(|said| said.name == attribute.name).unwrap();
+                        (said.fact, said.word)
+                    };
+                    let case = format!("{earlier:?}, now {now:?}, {}", attribute.name);
+                    assert_eq!((attribute.fact, attribute.word), expected, "{case}");
+                }
+                let expected: &[&str] = if claimed { &[remembered] } else { &[] };
+                assert_eq!(names, expected, "{earlier:?}, now {now:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn birth_in_a_device_is_claimed_by_who_says_so_and_counts() {
+        let born = |local, manufacturer| {
+            attributes([local, True, True, False, True]).claim_birth(&unnamed(manufacturer))
+        };
+        assert!(born(True, "Acme"));
+        assert!(!born(False, "Acme"));
+        assert!(!born(Unknown, "Acme"));
+    }
 }

@@ -135,3 +135,76 @@ pub enum Unmet {
         found: Assurance,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DeviceIdentity, Fact, Pkcs11Attributes, Trust};
+    use super::*;
+
+    /// A key as a token would show it that is called so.
+    fn shown(manufacturer: &str, local: Fact) -> Evidence {
+        let device = DeviceIdentity {
+            manufacturer: manufacturer.into(),
+            model: String::new(),
+            library: String::new(),
+            module: String::new(),
+            slot: String::new(),
+            serial: String::new(),
+            label: String::new(),
+            firmware: String::new(),
+            hardware_slot: true,
+        };
+        let attributes = Pkcs11Attributes {
+            local,
+            sensitive: Fact::True,
+            always_sensitive: Fact::True,
+            extractable: Fact::False,
+            never_extractable: Fact::True,
+        };
+        Evidence::from_pkcs11(device, attributes, Trust::default()).unwrap()
+    }
+
+    #[test]
+    fn each_demand_is_met_by_the_evidence_or_named() {
+        use Assurance::{Claimed, None as Nothing, SoftToken};
+        use ProvenanceKind::{DeviceHeld, Hardware, Software};
+        let any = Requirement::any();
+        let (software, claimed) = (Evidence::software(), shown("Acme", Fact::True));
+        let (soft, imported) = (shown("SoftHSM", Fact::True), shown("Acme", Fact::False));
+        assert_eq!(claimed.provenance(), Hardware);
+        assert_eq!(imported.provenance(), DeviceHeld);
+        for (demand, evidence, expected) in [
+            (any, None, Ok(())),
+            (any, Some(&software), Ok(())),
+            (any, Some(&claimed), Ok(())),
+            (any.confined(), None, Err(Unmet::Unproven)),
+            (any.never_exposed(), None, Err(Unmet::Unproven)),
+            (any.at_least(SoftToken), None, Err(Unmet::Unproven)),
+            (any.confined(), Some(&software), Err(Unmet::Confined { provenance: Software })),
+            (any.confined(), Some(&imported), Ok(())),
+            (any.confined(), Some(&claimed), Ok(())),
+            (any.never_exposed(), Some(&software), Err(Unmet::Confined { provenance: Software })),
+            (
+                any.never_exposed(),
+                Some(&imported),
+                Err(Unmet::NeverExposed { provenance: DeviceHeld }),
+            ),
+            (any.never_exposed(), Some(&soft), Ok(())),
+            (any.at_least(SoftToken), Some(&soft), Ok(())),
+            (any.at_least(SoftToken), Some(&claimed), Ok(())),
+            (any.at_least(Claimed), Some(&claimed), Ok(())),
+            (
+                any.at_least(Claimed),
+                Some(&soft),
+                Err(Unmet::Assurance { required: Claimed, found: SoftToken }),
+            ),
+            (
+                any.at_least(SoftToken),
+                Some(&software),
+                Err(Unmet::Assurance { required: SoftToken, found: Nothing }),
+            ),
+        ] {
+            assert_eq!(demand.met_by(evidence), expected, "{demand:?} of {evidence:?}");
+        }
+    }
+}

@@ -120,11 +120,13 @@ fn a_token_is_soft_by_its_name_and_not_by_its_makers_initials() {
         ("Fortanix", "Fortanix DSM", "Fortanix", Claimed),
         ("Acme", "Software Token 4", "Acme", SoftToken),
         ("Acme Soft-Token", "v1", "Acme", SoftToken),
+        ("Software", "HSM 3000", "Acme", SoftToken),
         ("Acme", "SoftToken", "Acme", SoftToken),
         ("Acme", "HSM Simulator", "Acme", SoftToken),
         ("Acme", "CryptoServerSimulator", "Acme", SoftToken),
         ("Acme", "Virtual HSM", "Acme", SoftToken),
         ("Acme", "VirtualToken2", "Acme", SoftToken),
+        ("Acme", "Virtual", "Acme", SoftToken),
         ("VMware, Inc.", "vHSM", "", SoftToken),
         ("SafeNet", "LunaVirtual", "Chrystoki", Claimed),
         ("SafeNet", "Luna Virtual", "Chrystoki", Claimed),
@@ -291,6 +293,8 @@ fn what_a_library_makes_up_is_nobodys_word_and_never_hardware() {
     ];
     for (manufacturer, model, library, word) in table {
         let evidence = as_token(&device(manufacturer, model, library));
+        let device = evidence.device().unwrap();
+        assert_eq!(device.makes_up_history(), word == Nobody, "{manufacturer} {model} {library}");
         let local = history(&evidence)[0];
         let expected = if word == Nobody { Fact::Unknown } else { Fact::True };
         assert_eq!((local.name, local.fact, local.word), ("local", expected, word), "{model}");
@@ -345,6 +349,8 @@ fn a_token_that_is_not_here_does_not_count_as_hardware() {
         ("Cosmian", "hsm", "Cosmian Cosmian KMS PKCS#11 provider", "", RemoteService),
         ("Keyfactor SignServer", "Multi SignServer", "", "", RemoteService),
         ("IBM", "ICSF", "IBM openCryptoki", "PKCS11_API.so", RemoteService),
+        ("IBM", "ICSF", "Acme", "libacme.so", RemoteService),
+        ("Acme", "ICSF", "IBM openCryptoki", "PKCS11_API.so", RemoteService),
         ("Acme", "ICSF", "Acme", "libacme.so", Claimed),
         ("Acme", "HSM", "Acme", "libvault-pkcs11.so", RemoteService),
         ("Acme", "HSM", "Acme", "libkmsp11.so", RemoteService),
@@ -434,5 +440,24 @@ fn each_known_service_and_forwarder_stands_on_the_page_of_pkcs11() {
         table.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase();
     for name in place::SERVICES.iter().chain(&place::SERVICE_FILES).chain(&place::FORWARDERS) {
         assert!(squeezed.contains(name), "{name} stands on no page");
+    }
+}
+
+/// By the serial number a token is found again, so one that others have as well tells nothing.
+#[test]
+fn a_serial_number_that_others_have_is_not_a_tokens_own() {
+    let of = |serial: &str, library: &str| DeviceIdentity {
+        serial: serial.into(),
+        ..device("Acme", "HSM", library)
+    };
+    for (serial, library, expected) in [
+        ("1c9b5a3200000001", "Acme", true),
+        ("0000000000000000", "Acme", false),
+        ("", "Acme", false),
+        ("1c9b5a3200000001", TPM2_PKCS11, false),
+    ] {
+        let device = of(serial, library);
+        assert_eq!(device.has_own_serial(), expected, "{serial} {library}");
+        assert_eq!(device.takes_no_public_key(), library == TPM2_PKCS11, "{serial} {library}");
     }
 }

@@ -104,6 +104,7 @@ mod tests {
         assert!(Text::of("SW   TPM").names("swtpm") && Text::of("SW_TPM 2.0").names("swtpm"));
         assert!(Text::of("PKCS#15 emulated").names("pkcs15"));
         assert!(!Text::of("PKCS#115").names("pkcs11"), "another number");
+        assert!(Text::of("PKCS#11 v2").names("pkcs11") && Text::of("pkcs11v2").names("pkcs11"));
     }
 
     #[test]
