@@ -31,6 +31,12 @@ pub enum AuditError {
         /// The file that is locked.
         path: PathBuf,
     },
+    /// The directory of the log, or `audit.log.head` in it, is not the one that was opened.
+    #[error("{} was exchanged since the audit log was opened", path.display())]
+    Exchanged {
+        /// The directory, or the file.
+        path: PathBuf,
+    },
     /// The end of the file is no line as it was written, and nothing says which one was
     /// the last.
     #[error("{} does not end with a line of an audit log, or that line was changed", path.display())]
@@ -91,6 +97,7 @@ impl AuditError {
             Self::Signature(error) => error.kind(),
             Self::Sign(error) => error.kind(),
             Self::InUse { .. } => ErrorKind::InUse,
+            Self::Exchanged { .. } => ErrorKind::Permission,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::Broken { .. } => ErrorKind::Untrusted,
             Self::Empty => ErrorKind::NotFound,
@@ -111,6 +118,10 @@ impl AuditError {
             Self::InUse { .. } => {
                 "wait until that process has written, and try again; the lock frees itself when it \
                  ends"
+            }
+            Self::Exchanged { .. } => {
+                "find out who has put another one in its place; then have the log opened anew \
+                 (`AuditLog::reopen`)"
             }
             Self::Damaged { .. } => {
                 "find out who has written to the file; then give it another name: the log begins \

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::error::AuditError;
 use super::line::{ChainId, Link, MAX_SEQ};
 use crate::encoding::{hex, objects};
-use crate::file::appended::{Beside, FileId, beside};
-use crate::file::io_error;
+use crate::file::appended::{Beside, FileId, Standing, beside};
+use crate::file::{io_error, parent};
 
 /// How long others are waited for. Each holds the lock for one write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,27 +66,52 @@ impl Head {
         Self { path: beside(log, ENDING), open: None }
     }
 
-    /// Waits for other processes.
+    /// What is there now is the file, whatever was there before.
+    pub(super) fn open_anew(&mut self) {
+        self.open = None;
+    }
+
+    /// Waits for other processes. Where others can change the file or its directory by now,
+    /// or one of both was exchanged, it is not held.
     pub(super) fn lock(&mut self) -> Result<Held<'_>, AuditError> {
         self.lock_within(PATIENCE)
     }
 
     fn lock_within(&mut self, patience: Duration) -> Result<Held<'_>, AuditError> {
         let deadline = Instant::now() + patience;
-        loop {
-            let head = match self.open.take() {
-                Some(head) => head,
-                None => Beside::open(&self.path)?,
-            };
-            wait_for(&self.path, || head.file().try_lock(), deadline)?;
-            // Somebody may have removed it: then others have another one.
-            if head.is_in_place()? {
-                return Ok(Held(self.open.insert(head)));
-            }
+        while !self.is_locked(deadline)? {
+            // Others may have made another one already.
+            self.open = None;
             if Instant::now() > deadline {
-                return Err(AuditError::InUse { path: self.path.clone() });
+                break;
             }
         }
+        match &self.open {
+            Some(head) => Ok(Held(head)),
+            None => Err(AuditError::InUse { path: self.path.clone() }),
+        }
+    }
+
+    /// Not where it was removed. After an error the file that was opened first is kept: so the
+    /// next one finds out, too.
+    fn is_locked(&mut self, deadline: Instant) -> Result<bool, AuditError> {
+        let head = match self.open.take() {
+            Some(head) => head,
+            None => Beside::open(&self.path)?,
+        };
+        let head = self.open.insert(head);
+        wait_for(&self.path, || head.file().try_lock(), deadline)?;
+        let error = match head.standing() {
+            Ok(Standing::InPlace) => return Ok(true),
+            Ok(Standing::Removed) => return Ok(false),
+            Ok(Standing::OtherFile) => AuditError::Exchanged { path: self.path.clone() },
+            Ok(Standing::OtherDirectory) => {
+                AuditError::Exchanged { path: parent(&self.path).to_owned() }
+            }
+            Err(error) => error.into(),
+        };
+        let _ = head.file().unlock();
+        Err(error)
     }
 }
 
@@ -183,16 +208,41 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_removed_is_not_held() {
+    fn one_that_was_removed_is_made_again_and_another_one_is_not_held() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.log");
         let (mut one, mut other) = (Head::of(&path), Head::of(&path));
         drop(one.lock().unwrap());
-        std::fs::remove_file(directory.path().join("audit.log.head")).unwrap();
-        let _held = other.lock().unwrap();
-        let patience = Duration::from_millis(50);
-        assert!(
-            one.lock_within(patience).is_err_and(|error| matches!(error, AuditError::InUse { .. }))
-        );
+        let head = directory.path().join("audit.log.head");
+        std::fs::remove_file(&head).unwrap();
+        drop(one.lock().unwrap());
+        std::fs::remove_file(&head).unwrap();
+        let held = other.lock().unwrap();
+        let exchanged = |one: &mut Head| match one.lock() {
+            Err(AuditError::Exchanged { path }) => path == head,
+            other => panic!("{other:?}"),
+        };
+        assert!(exchanged(&mut one) && exchanged(&mut one));
+        drop(held);
+        assert!(exchanged(&mut one));
+        one.open_anew();
+        one.lock().unwrap();
+    }
+
+    #[test]
+    fn who_waits_in_vain_knows_the_file_the_next_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        let (mut one, mut other) = (Head::of(&path), Head::of(&path));
+        drop(one.lock().unwrap());
+        let held = other.lock().unwrap();
+        let late = one.lock_within(Duration::from_millis(50));
+        assert!(matches!(late, Err(AuditError::InUse { .. })));
+        drop(late);
+        drop(held);
+        let head = directory.path().join("audit.log.head");
+        std::fs::rename(&head, directory.path().join("before")).unwrap();
+        std::fs::copy(directory.path().join("before"), &head).unwrap();
+        assert!(matches!(one.lock(), Err(AuditError::Exchanged { .. })));
     }
 }

@@ -38,7 +38,9 @@ use crate::did::Did;
 ///
 /// Beside `audit.log` there is `audit.log.head`, which says which line is the last one, and
 /// is the lock of those who write. So their directory has to be writable. Both are of mode
-/// 0600 when they are made. A log is rotated by giving it another name: the next line goes
+/// 0600 when they are made. Before each line both are looked at, and the way to their
+/// directory: where others can write to one of them by now, or `audit.log.head` or the
+/// directory is another one than was opened, no line is written until [`Self::reopen`]. A log is rotated by giving it another name: the next line goes
 /// into a new file, whose first one names the last line before.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Inner>);
@@ -83,13 +85,18 @@ impl AuditLog {
     }
 
     /// **Blocks** on files. Goes on in a new file now, where the old one has got another
-    /// name. Each append notices that by itself.
+    /// name. Each append notices that by itself. A directory and an `audit.log.head` that
+    /// were put in the place of those that were opened are taken from here on.
     ///
     /// # Errors
     ///
     /// As [`Self::open`].
     pub fn reopen(&self) -> Result<(), AuditError> {
-        self.write(&[]).map(drop)
+        let mut writer = self.writer();
+        writer.open_anew();
+        let last = writer.write(&[])?.seq;
+        self.0.last.fetch_max(last, Ordering::Relaxed);
+        Ok(())
     }
 
     /// **Blocks** on files. Whether a line could be written, as far as that can be told

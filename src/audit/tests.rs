@@ -2,6 +2,7 @@
 
 mod changed;
 mod damaged;
+mod exchanged;
 mod rotated;
 mod signed;
 mod together;

@@ -56,6 +56,11 @@ impl Writer {
         &self.log.did
     }
 
+    /// What lies beside the file is taken as it is now.
+    pub(super) fn open_anew(&mut self) {
+        self.head.open_anew();
+    }
+
     /// Writes lines, and gives the last one; without any it sees to it that the file is
     /// there and in order. When it returns they are on disk.
     ///

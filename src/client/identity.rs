@@ -16,7 +16,7 @@ pub use self::options::RemoteOptions;
 pub use self::signer::RemoteSigner;
 use super::answers::{Decrypted, SignedFor, SignedRaw, State, ToldStatus};
 use super::connection::{Answer, Connection, Deadline, Lost, read};
-use super::{ClientError, FileKey, Status, server};
+use super::{ClientError, FileKey, Problem, Status, server};
 use crate::algorithm::{Signature, VerifyingKey};
 use crate::daemon::ProblemCode;
 use crate::did::{Did, DidDocument};
@@ -293,7 +293,8 @@ impl RemoteIdentity {
     ///
     /// [`ClientError`]. Of the kind [`WrongCredential`](crate::ErrorKind::WrongCredential) it
     /// was refused: never send it again. [`ClientError::NotToldWhetherOpened`] if it was sent
-    /// and not answered: see [`Self::status`] before it is sent again.
+    /// and not answered, or by an answer that does not say what came of it (too late, an error
+    /// of its own, or no code of ours): see [`Self::status`] before it is sent again.
     pub fn unlock(
         &self,
         credential: &LockedText,
@@ -326,8 +327,7 @@ impl RemoteIdentity {
         opened.map_err(|error| match error {
             // Here it was not sent.
             ClientError::RequestTooLong { .. } => error,
-            // The daemon has said what came of it, unless it was too late.
-            ClientError::Problem(_) if !error.is(ProblemCode::Deadline) => error,
+            ClientError::Problem(ref problem) if says_what_came_of_it(problem) => error,
             error => ClientError::NotToldWhetherOpened(error.into()),
         })
     }
@@ -412,6 +412,13 @@ fn failed(lost: Lost) -> ClientError {
         Lost::Idle => ClientError::Closed,
         Lost::Failed(error) => error,
     }
+}
+
+/// Whether it is known by this answer that a credential was refused or sent nowhere. Not one that
+/// came too late, nor an error of the daemon's own; nor one without a code of ours, which may be of
+/// somebody in between or of a later version.
+const fn says_what_came_of_it(problem: &Problem) -> bool {
+    !matches!(problem.code, None | Some(ProblemCode::Deadline | ProblemCode::Internal))
 }
 
 fn is_now(answer: Answer, state: &str) -> Result<(), ClientError> {

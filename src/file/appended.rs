@@ -125,12 +125,27 @@ pub(crate) struct Beside {
     file: File,
     path: PathBuf,
     id: FileId,
+    /// That it was opened in.
+    directory: FileId,
+}
+
+/// What is found where a file was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// That file, in that directory.
+    InPlace,
+    /// That directory, and nothing of this name.
+    Removed,
+    /// Another file.
+    OtherFile,
+    /// Another directory.
+    OtherDirectory,
 }
 
 impl Beside {
     /// Opens it, or makes it. Durably.
     pub(crate) fn open(path: &Path) -> Result<Self, KeystoreError> {
-        check_way(path)?;
+        let directory = check_way(path)?;
         let open = || options().write(true).open(path);
         let file = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -151,7 +166,7 @@ impl Beside {
         let file = file.map_err(|error| not_opened(path, error))?;
         let metadata = file.metadata().map_err(io_error("read", path))?;
         rule::check(path, &metadata, Rule::Private)?;
-        Ok(Self { file, path: path.to_owned(), id: FileId::of(&metadata) })
+        Ok(Self { file, path: path.to_owned(), id: FileId::of(&metadata), directory })
     }
 
     /// To look at it only. `None` if there is none.
@@ -159,7 +174,9 @@ impl Beside {
         match options().open(path) {
             Ok(file) => {
                 let metadata = file.metadata().map_err(io_error("read", path))?;
-                Ok(Some(Self { file, path: path.to_owned(), id: FileId::of(&metadata) }))
+                let directory = fs::metadata(parent(path)).map_err(io_error("read", path))?;
+                let (id, directory) = (FileId::of(&metadata), FileId::of(&directory));
+                Ok(Some(Self { file, path: path.to_owned(), id, directory }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(not_opened(path, error)),
@@ -169,6 +186,24 @@ impl Beside {
     /// Whether its name still leads to it.
     pub(crate) fn is_in_place(&self) -> Result<bool, KeystoreError> {
         Ok(FileId::at(&self.path)? == Some(self.id))
+    }
+
+    /// Looks at all that was looked at when it was opened: the way to its directory, and
+    /// whose the file is that has its name now.
+    pub(crate) fn standing(&self) -> Result<Standing, KeystoreError> {
+        if check_way(&self.path)? != self.directory {
+            return Ok(Standing::OtherDirectory);
+        }
+        let metadata = match fs::symlink_metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Removed),
+            Err(error) => return Err(io_error("read", &self.path)(error)),
+        };
+        if FileId::of(&metadata) != self.id {
+            return Ok(Standing::OtherFile);
+        }
+        rule::check(&self.path, &metadata, Rule::Private)?;
+        Ok(Standing::InPlace)
     }
 
     pub(crate) const fn file(&self) -> &File {
@@ -208,9 +243,9 @@ fn private(file: &File) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, Mode::RUSR | Mode::WUSR)?)
 }
 
-/// Nobody may be able to put another file in its place.
-fn check_way(path: &Path) -> Result<(), KeystoreError> {
-    rule::check_above(&rule::way_to(parent(path))?)
+/// Nobody may be able to put another file in its place. Which directory it is in.
+fn check_way(path: &Path) -> Result<FileId, KeystoreError> {
+    Ok(FileId::of(&rule::check_above(&rule::way_to(parent(path))?)?))
 }
 
 fn not_opened(path: &Path, error: io::Error) -> KeystoreError {

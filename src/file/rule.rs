@@ -135,8 +135,8 @@ fn parts(path: &Path) -> Vec<OsString> {
     parts.collect()
 }
 
-/// A directory in which the next step is looked up.
-pub(super) fn check_above(path: &Path) -> Result<(), KeystoreError> {
+/// A directory in which the next step is looked up. What was looked at.
+pub(super) fn check_above(path: &Path) -> Result<Metadata, KeystoreError> {
     let metadata = fs::symlink_metadata(path).map_err(io_error("read", path))?;
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if is_strangers(owner) {
@@ -151,7 +151,7 @@ pub(super) fn check_above(path: &Path) -> Result<(), KeystoreError> {
         let command = if is_shared { "chmod +t" } else { "chmod o-w" };
         return Err(not_safe(path, problem, repair::mode(path, me(), command)));
     }
-    Ok(())
+    Ok(metadata)
 }
 
 fn is_strangers(owner: u32) -> bool {

@@ -182,8 +182,14 @@ fn a_log_that_is_rotated_has_its_checkpoints_as_long_as_it_leads_back_to_the_las
     for name in ["audit-end.log", "audit.log.0", "audit.log.end", "audit.log.1.copy"] {
         node.home.write(name, &end);
     }
+    // Nor is one tried alone that begins earlier and was changed between.
+    let both = node.home.read("audit.log.2") + &text;
+    let damaged = both.replacen("\"result\":\"allowed\"", "\"result\":\"refused\"", 1);
+    assert_ne!(damaged, both);
+    node.home.write("audit.log.damaged", &damaged);
     daemon.signal(Signal::HUP);
     wait("anew", &daemon, || checkpoint(&node).seq() > known);
+    assert!(daemon.log().contains("audit.log.damaged, line "), "{}", daemon.log());
     ends(daemon);
     // Or the operator says that it is gone.
     rotate("audit.log.3");

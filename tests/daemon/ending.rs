@@ -1,13 +1,16 @@
 //! What is under way when the daemon is told to stop, and what the log says of it.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use support::home::run;
-use support::softhsm::SoftHsm;
+use support::softhsm::{PIN, SoftHsm};
 
-use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
+use crate::node::{Daemon, Node, PATIENCE, client, own_uid, posted};
 
 /// By the library of `faketime`: the program would stand in between.
 fn later(offset: &str) -> [(&'static str, String); 2] {
@@ -89,7 +92,7 @@ fn a_device_that_hangs_after_a_reload_keeps_icnd_neither_from_reloading_nor_from
     assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
     // The service manager kills it after 40 seconds.
     assert!(start.elapsed() < Duration::from_secs(38), "{}", daemon.log());
-    assert_eq!(node.audit().last().unwrap()["event"], "stop");
+    is_unfinished(&node, "renew");
 }
 
 /// Also where nobody waits for it any more.
@@ -103,4 +106,83 @@ fn a_renewal_that_fails_while_icnd_ends_has_its_second_line() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
     assert_eq!(renewals(&node), ["allowed", "failed"], "{}", daemon.log());
+}
+
+fn of(node: &Node, event: &str) -> Vec<(String, Option<String>)> {
+    let of_it = node.audit().into_iter().filter(|line| line["event"] == event);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    of_it.map(|line| (text(&line["result"]).unwrap(), text(&line["reason"]))).collect()
+}
+
+fn is_unfinished(node: &Node, event: &str) {
+    let unfinished = ("failed".to_owned(), Some("unfinished".to_owned()));
+    assert_eq!(of(node, event), [("allowed".to_owned(), None), unfinished], "{:?}", node.audit());
+    let audit = node.audit();
+    assert_eq!(audit.last().unwrap()["event"], "stop");
+    let lines: Vec<_> = audit.iter().filter(|line| line["event"] == event).collect();
+    assert_eq!(lines[0]["request"], lines[1]["request"]);
+}
+
+/// The device may do it after all, or not: the log does not end as if it had been done.
+#[test]
+fn what_a_device_has_not_done_at_the_end_is_said_to_be_unfinished() {
+    // A renewal, in the test of a device that hangs; an opening, while it starts.
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    node.allow("may = [\"admin\"]");
+    hsm.script("on C_Login all sleep 400000");
+    let opening = |line: &Value| line["event"] == "unlock";
+    let mut daemon = node.start_signalled(opening, Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+    is_unfinished(&node, "unlock");
+
+    // And one that a client wants.
+    for name in ["audit.log", "audit.log.head"] {
+        std::fs::remove_file(node.home.path(name)).unwrap();
+    }
+    node.configure(&format!(
+        "start_locked = true\n{}",
+        client("tests", own_uid(), "may = [\"admin\"]")
+    ));
+    let mut daemon = node.start();
+    let body = json!({ "credential": PIN }).to_string();
+    let mut stream = daemon.connect();
+    stream.write_all(posted("/v1/unlock", &body, "").as_bytes()).unwrap();
+    let start = Instant::now();
+    while of(&node, "unlock").is_empty() {
+        assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+    is_unfinished(&node, "unlock");
+}
+
+/// No line can be written any more, and it was sent all the same.
+#[test]
+fn a_credential_that_was_refused_is_said_to_be_so_without_a_line_for_it() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    node.configure(&format!(
+        "start_locked = true\n{}[audit]\npath = \"logs/audit.log\"\n",
+        client("tests", own_uid(), "may = [\"admin\"]")
+    ));
+    let logs = node.home.path("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let daemon = node.start();
+    hsm.script("on C_Login all sleep 3000");
+    let sent = std::thread::scope(|scope| {
+        let sent = scope.spawn(|| daemon.post("/v1/unlock", &json!({ "credential": "98765432" })));
+        let start = Instant::now();
+        let log = || std::fs::read_to_string(logs.join("audit.log")).unwrap();
+        while !log().contains("\"unlock\"") {
+            assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::set_permissions(&logs, std::fs::Permissions::from_mode(0o777)).unwrap();
+        sent.join().unwrap()
+    });
+    sent.problem(403, "credential-refused");
+    assert!(daemon.log().contains("the audit log cannot be written"), "{}", daemon.log());
+    daemon.post("/v1/lock", &json!({})).problem(503, "audit-unwritable");
 }

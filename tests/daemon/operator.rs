@@ -93,7 +93,26 @@ fn a_client_that_may_not_unlock_is_asked_for_nothing() {
 fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
     let node = Node::age();
     node.allow(ALL);
+    let unsaid = "was asked, and has not said whether the credential was used";
+    let internal = r#"{"code":"internal","detail":"x","help":"try again"}"#;
+    for (status, body, said) in [
+        (0, "", "was asked, and has not answered"),
+        (500, internal, unsaid),
+        (502, "<html>", unsaid),
+        (504, "{}", unsaid),
+        (504, r#"{"code":"deadline"}"#, unsaid),
+    ] {
+        not_told(&node, status, body, said);
+    }
+}
+
+/// What comes of an unlocking that is answered so: 0 stands for no answer.
+fn not_told(node: &Node, status: u16, body: &str, said: &str) {
     let (did, socket) = (node.did(), node.socket());
+    let unlocked = match status {
+        0 => String::new(),
+        _ => format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+    };
     let listening = UnixListener::bind(&socket).unwrap();
     let stands_in = std::thread::spawn(move || {
         let body = json!({
@@ -107,12 +126,13 @@ fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
             // One to ask how it is, and one on which it is sent.
             for _ in 0..2 {
                 let mut stream = listening.accept().unwrap().0;
-                let (sent, answer) = (&sent, &answer);
+                let (sent, answer, unlocked) = (&sent, &answer, &unlocked);
                 scope.spawn(move || {
                     let mut head = [0; 4096];
                     while let Ok(length @ 1..) = stream.read(&mut head) {
                         if head[..length].starts_with(b"POST /v1/unlock") {
                             sent.fetch_add(1, Ordering::Relaxed);
+                            let _ = stream.write_all(unlocked.as_bytes());
                             return;
                         }
                         let _ = stream.write_all(answer.as_bytes());
@@ -123,9 +143,10 @@ fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
         sent.into_inner()
     });
     let ran = node.home.icnctl(&["unlock"], b"");
-    fails(&ran, 1, &["was asked, and has not answered", "icnctl status"]);
+    fails(&ran, 1, &[said, "icnctl status"]);
     assert!(!ran.err.contains("try again"), "{}", ran.err);
     assert_eq!(stands_in.join().unwrap(), 1);
+    fs::remove_file(node.socket()).unwrap();
 }
 
 #[test]

@@ -165,6 +165,18 @@ fn a_daemon_of_another_user_is_believed_where_the_configuration_names_that_user(
         // It has no key that it could use instead.
         assert!(!ran.err.contains("--direct"), "{}", ran.err);
     }
+    // What it would do with it is said before.
+    let check = |owner: &str| {
+        let home = home_of(&node, STRANGER, owner);
+        icnctl_as(&node, STRANGER, &home, &["config", "check"], b"")
+    };
+    let ran = check("owner = \"bin\"\n");
+    assert!(ran.out.contains("of user 2 (`owner`) or root"), "{}{}", ran.out, ran.err);
+    let ran = check("owner = \"nosuchuser\"\n");
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    for part in ["no user \"nosuchuser\"", "every command that would ask fails", "id -u USER"] {
+        assert!(ran.out.contains(part), "{part}: {}{}", ran.out, ran.err);
+    }
     let ran = sign("owner = \"nosuchuser\"\n");
     assert!(ran.code == 1 && ran.err.contains("no user \"nosuchuser\""), "{}", ran.err);
     assert!(ran.err.contains("id -u USER"), "{}", ran.err);

@@ -246,6 +246,52 @@ fn without_an_audit_log_nothing_is_done() {
     assert_eq!(node.uses().len(), 2);
 }
 
+/// What was safe when the log was opened is looked at again before each line.
+#[test]
+fn where_others_can_change_what_is_beside_the_log_or_have_done_so_nothing_is_signed() {
+    let node = Node::age();
+    let lines = client("tests", own_uid(), SIGN);
+    let logs = node.home.path("logs");
+    std::fs::create_dir(&logs).unwrap();
+    node.configure(&format!("{lines}[audit]\npath = \"logs/audit.log\"\n"));
+    let mut daemon = node.start();
+    let sign = |daemon: &Daemon| daemon.post("/v1/sign", &body("payments@coop.example"));
+    let signs =
+        || std::fs::read_to_string(logs.join("audit.log")).unwrap().matches("\"sign\"").count();
+    sign(&daemon).ok();
+    let mode = |mode: u32| {
+        std::fs::set_permissions(&logs, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o777);
+    for _ in 0..2 {
+        let refused = sign(&daemon);
+        refused.problem(503, "audit-unwritable");
+        assert!(refused.body.get("signature").is_none());
+    }
+    assert!(daemon.log().contains("so nothing was done"), "{}", daemon.log());
+    assert!(daemon.log().contains(logs.to_str().unwrap()), "{}", daemon.log());
+    assert!(daemon.log().contains("chmod o-w"), "{}", daemon.log());
+    mode(0o700);
+    sign(&daemon).ok();
+    let head = logs.join("audit.log.head");
+    std::fs::rename(&head, logs.join("before")).unwrap();
+    std::fs::copy(logs.join("before"), &head).unwrap();
+    for _ in 0..2 {
+        sign(&daemon).problem(503, "audit-unwritable");
+    }
+    let said = format!("{} was exchanged since the audit log was opened", head.display());
+    assert!(daemon.log().contains(&said), "{}", daemon.log());
+    assert!(daemon.log().contains("kill -HUP"), "{}", daemon.log());
+    assert_eq!(signs(), 2);
+    // The operator has looked, and has it opened anew.
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.wait_for("STATUS=serves");
+    sign(&daemon).ok();
+    drop(daemon);
+    icn_identity::audit::verify(&[logs.join("audit.log")], None).unwrap();
+    assert_eq!(signs(), 3);
+}
+
 /// A disk that is really full, in the namespace of the daemon alone.
 #[test]
 fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {

@@ -2,6 +2,7 @@
 //! to.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -309,6 +310,16 @@ fn the_socket_is_found_where_the_daemon_makes_it() {
     let runtime = node.public("");
     let node = node.with("RUNTIME_DIRECTORY", runtime.to_str().unwrap());
     let _daemon = node.start();
+    // Made by hand: it leads on from where it is, whoever asks from wherever.
+    let link = node.home.path("icnd.sock");
+    fs::remove_file(&link).unwrap();
+    symlink(&runtime, node.home.path("run")).unwrap();
+    symlink("run/icnd.sock", &link).unwrap();
+    let mut command = node.home.command(&["-v", "sign"]);
+    command.env("RUNTIME_DIRECTORY", node.public("none")).current_dir("/");
+    let ran = run(&mut command, b"x");
+    assert_eq!((ran.code, ran.err), (0, said(&node.home.path("run/icnd.sock"))));
+    fs::remove_file(&link).unwrap();
     let mut command = node.home.command(&["-v", "sign"]);
     let ran = run(command.env("RUNTIME_DIRECTORY", &runtime), b"x");
     assert_eq!((ran.code, ran.err), (0, said(&node.public("icnd.sock"))));

@@ -559,13 +559,18 @@ fn whoever_is_not_told_whether_it_was_opened_is_told_to_look_first() {
     let late = || problem("504 x", "", &json!({ "code": "deadline" }));
     let cut = || vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()), Step::Close];
     let of = move |number: usize| match number {
+        5 => problem("500 x", "", &json!({ "code": "internal" })),
+        // Of what stands between, or of a later version.
+        6 => vec![Step::Send(b"HTTP/1.1 502 x\r\nContent-Length: 3\r\n\r\nno\n".to_vec())],
+        7 => problem("504 x", "", &json!({})),
+        8 => problem("403 x", "", &json!({ "code": "not-thought-of" })),
         0 => vec![Step::Close],
         1 => vec![Step::Wait(Duration::from_secs(2))],
         2 => cut(),
         3 => yes(&json!({ "state": "locked" })),
         _ => late(),
     };
-    for number in 0..5 {
+    for number in 0..9 {
         let server = Server::with(move |key, request| {
             Some(match request.call.as_str() {
                 "GET /v1/status" => yes(&json!({

@@ -44,18 +44,27 @@ impl Context {
         // runtime directory: then there is a link to its socket in the home.
         let in_home = DaemonConfig::socket_in_home(&self.home);
         match in_home.exists() || self.config.daemon.socket.is_none() {
-            true => fs::read_link(&in_home).unwrap_or(in_home),
+            // One that was made by hand may lead on from where it is.
+            true => match (fs::read_link(&in_home), in_home.parent()) {
+                (Ok(target), Some(home)) => home.join(target),
+                _ => in_home,
+            },
             false => socket,
         }
+    }
+
+    /// As whose it is believed, beside root's, where the configuration says it.
+    pub(crate) fn owner(&self) -> Result<Option<u32>, CliError> {
+        self.config.daemon.owner.as_ref().map(uid_of).transpose()
     }
 
     /// How it is known there.
     fn remote(&self, did: Did) -> Result<RemoteOptions, CliError> {
         let options = RemoteOptions::new(self.socket(), did);
-        match &self.config.daemon.owner {
-            Some(owner) => Ok(options.owned_by(uid_of(owner)?)),
-            None => Ok(options),
-        }
+        Ok(match self.owner()? {
+            Some(uid) => options.owned_by(uid),
+            None => options,
+        })
     }
 
     /// The one that has the key open, to be asked before anything is: unless the command line

@@ -24,10 +24,15 @@ fn what_it_did(error: &ClientError) -> &'static str {
         ClientError::Problem(_) => "was asked, and has refused",
         ClientError::Connect { .. } => "cannot be reached",
         ClientError::RequestTooLong { .. } => "takes no request that is so long",
-        ClientError::Closed
-        | ClientError::Deadline { .. }
-        | ClientError::NotToldWhetherOpened(_)
-        | ClientError::Io(_) => "was asked, and has not answered",
+        ClientError::Closed | ClientError::Deadline { .. } | ClientError::Io(_) => {
+            "was asked, and has not answered"
+        }
+        ClientError::NotToldWhetherOpened(source) => match **source {
+            ClientError::Problem(_) => {
+                "was asked, and has not said whether the credential was used"
+            }
+            _ => what_it_did(source),
+        },
         _ => "is not used: it may be somebody else",
     }
 }

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use icn_identity::audit::{AuditError, AuditLog, Event, SignedCheckpoint, earlier_files, verify};
+use icn_identity::audit::{
+    AuditError, AuditLog, Checkpoint, Event, SignedCheckpoint, earlier_files, verify,
+};
 use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
@@ -114,11 +116,8 @@ fn last(log: &AuditLog, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned
         Err(error) if begins_later(&error) => {
             let Some(before) = before else { return Err(NotSigned::Log(error, path)) };
             let seq = before.seq();
-            let earlier = earlier_files(log.path(), &ties.candidates(log.path()), seq);
-            let mut files = earlier.map_err(|error| NotSigned::Log(error, path.clone()))?;
-            files.push(log.path().to_owned());
-            match verify(&files, Some(&before)) {
-                Ok(_) => Ok(None),
+            match leads_back(log.path(), ties.candidates(log.path()), &before) {
+                Ok(()) => Ok(None),
                 Err(source) if begins_later(&source) => {
                     Err(NotSigned::NotTied { seq, source: Box::new(source), path })
                 }
@@ -126,6 +125,28 @@ fn last(log: &AuditLog, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned
             }
         }
         Err(error) => Err(NotSigned::Log(error, path)),
+    }
+}
+
+/// Blocks. Whether some of these files lead back to the line of a checkpoint, and verify: one
+/// that is damaged may have the same end as one that is not.
+fn leads_back(log: &Path, mut among: Vec<PathBuf>, before: &Checkpoint) -> Result<(), AuditError> {
+    let mut first = None;
+    loop {
+        let mut files = earlier_files(log, &among, before.seq())?;
+        files.push(log.to_owned());
+        let error = match verify(&files, Some(before)) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let place = match &error {
+            AuditError::Broken { path, .. } => among.iter().position(|other| other == path),
+            _ => None,
+        };
+        let Some(place) = place else { return Err(first.unwrap_or(error)) };
+        tracing::warn!("is not taken for a file before the audit log: {error}");
+        among.swap_remove(place);
+        first.get_or_insert(error);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The key and what stands before it: policy, audit log, queue.
 
+mod at_work;
 mod identity;
 mod keys;
 mod uses;
@@ -20,6 +21,7 @@ use icn_identity::error::in_full;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+use self::at_work::AtWork;
 pub(crate) use self::identity::{Open, Place, open};
 use self::keys::Keys;
 pub(crate) use self::uses::fresh;
@@ -52,6 +54,7 @@ pub(crate) struct Door {
     /// Who waits for the key, and who has it: so many at once.
     turns: Arc<Turns>,
     at_once: usize,
+    at_work: AtWork,
     /// One who unlocks, or waits to.
     unlocking: tokio::sync::Mutex<()>,
     /// One lock or unlock at a time.
@@ -100,6 +103,7 @@ impl Door {
             stopping: Arc::default(),
             turns: Turns::new(at_once, queued),
             at_once,
+            at_work: AtWork::default(),
             unlocking: tokio::sync::Mutex::new(()),
             turning: tokio::sync::Mutex::new(()),
             renewing: tokio::sync::Mutex::new(()),

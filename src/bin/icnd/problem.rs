@@ -186,9 +186,13 @@ impl Problem {
     }
 
     pub(crate) fn audit(error: &AuditError) -> Self {
-        tracing::error!("the audit log cannot be written: {}", in_full(error));
-        Self::new(ProblemCode::AuditUnwritable, "the audit log cannot be written")
-            .with_help("make room for it, or correct its permissions; the log of icnd says why")
+        let step = error.help().map(|help| format!("; {}", of_operator(&help)));
+        let (why, step) = (in_full(error), step.unwrap_or_default());
+        tracing::error!("the audit log cannot be written: {why}{step}");
+        Self::new(ProblemCode::AuditUnwritable, "the audit log cannot be written").with_help(
+            "make room for it, correct the permissions of what the log of icnd names, or find \
+                 out who has exchanged it; the log of icnd says why",
+        )
     }
 
     /// As it is sent.

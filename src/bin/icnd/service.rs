@@ -80,7 +80,10 @@ pub(crate) fn run(args: &Args) -> Result<(), StartError> {
             let opening = tokio::task::spawn_blocking(move || unlock(&of_task, source));
             tokio::select! {
                 biased;
-                () = signals.told_to_stop() => return note(&door, Event::Stop, Outcome::Allowed),
+                () = signals.told_to_stop() => {
+                    door.record_unfinished().await;
+                    return note(&door, Event::Stop, Outcome::Allowed);
+                }
                 opened = opening => opened.map_err(|error| StartError::System {
                     what: "open the identity",
                     source: error.into(),
@@ -107,7 +110,10 @@ fn note(door: &Door, event: Event, outcome: Outcome) -> Result<(), StartError> {
 
 /// The credential is sent once; what was refused is refused for good.
 fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartError> {
-    note(door, Event::Unlock, Outcome::Allowed)?;
+    let request = RequestId::fresh().map_err(Error::from)?;
+    let line = Line::own(Event::Unlock, request);
+    door.audit.append(line.entry(Outcome::Allowed))?;
+    let work = door.begin(line);
     match open(&door.place, &door.did, source) {
         Ok(open) => {
             door.put(open);
@@ -116,7 +122,9 @@ fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartErr
         }
         Err(error) => {
             let problem = crate::problem::Problem::of_key(&error);
-            note(door, Event::Unlock, Outcome::Failed(problem.reason()))?;
+            if let Some(line) = work.ended() {
+                door.audit.append(line.entry(Outcome::Failed(problem.reason())))?;
+            }
             Err(error.into())
         }
     }
@@ -250,6 +258,7 @@ async fn serve_until_told(
     }
     if !door.lock().await {
         tracing::warn!("a device is still at work");
+        door.record_unfinished().await;
     }
     let last = door.clone();
     let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));

@@ -48,6 +48,7 @@ const WORDS: &[(&str, &str)] = &[
     ("(`Migration::finish`)", "(icnctl id migrate --finish)"),
     ("(`Migration::roll_back`)", "(icnctl id migrate --roll-back)"),
     ("(`Migration::recover`)", "(icnctl id migrate --recover)"),
+    ("(`AuditLog::reopen`)", "(kill -HUP, with the number in icnd.lock)"),
     // Where they are in the middle of a sentence.
     ("`IdentityStore::reseal`", "`icnctl id reseal`"),
     ("`IdentityStore::relocate`", "`icnctl id relocate`"),
@@ -101,7 +102,7 @@ mod tests {
     fn each_phrase_that_is_told_by_a_command_is_one_of_the_library() {
         let mut found = Vec::new();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for room in ["fault", "error", "keystore", "peer", "bundle", "rotation"] {
+        for room in ["fault", "error", "keystore", "peer", "bundle", "rotation", "audit"] {
             sources(&source.join(room), &mut found);
         }
         let texts: Vec<String> = found.iter().map(|text| joined(text)).collect();

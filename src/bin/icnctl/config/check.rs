@@ -98,6 +98,7 @@ pub(super) fn check(context: &Context, given: Given) -> Result<Checked, CliError
     of_tables(&mut checked, backend);
     let is_there = of_identity(context, &mut checked)?;
     of_device(context, &mut checked, is_there);
+    of_owner(context, &mut checked);
     of_credentials(context, &mut checked);
     Ok(checked)
 }
@@ -276,6 +277,24 @@ fn of_device(context: &Context, checked: &mut Checked, is_there: bool) {
         _ => None,
     };
     checked.problems.extend(not_built.map(|error| Problem::of(&error.into())));
+}
+
+/// Whose icnd is believed.
+fn of_owner(context: &Context, checked: &mut Checked) {
+    match context.owner() {
+        Ok(None) => {}
+        Ok(Some(uid)) => checked.notes.push(format!(
+            "who listens at the socket is asked only if it is of user {uid} (`owner`) or root"
+        )),
+        Err(error) => {
+            let error = Problem::of(&error);
+            let what = format!(
+                "{}: nobody is asked at the socket, and every command that would ask fails",
+                error.what
+            );
+            checked.problems.push(Problem { what, ..error });
+        }
+    }
 }
 
 /// What is named and cannot be opened. Pipes are not read here.

@@ -66,6 +66,7 @@ impl Door {
             return Err(busy());
         }
         self.record(line.entry(Outcome::Allowed)).await?;
+        let work = self.begin(line.clone());
         let (place, did, stopping) = (self.place.clone(), self.did.clone(), self.stopping.clone());
         let opened = tokio::task::spawn_blocking(move || {
             // Here it is sent.
@@ -106,7 +107,11 @@ impl Door {
             Ok(Err(problem)) => problem,
             Err(_) => Problem::internal("the identity was not opened"),
         };
-        self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
+        // Where there can be no line, it is told all the same: what was sent and refused has not
+        // to be taken for something that was not done.
+        if let Some(line) = work.ended() {
+            let _ = self.record(line.entry(Outcome::Failed(problem.reason()))).await;
+        }
         Err(problem)
     }
 

@@ -68,7 +68,7 @@ impl Door {
         // A renewal is made, whoever waits for it: it says itself whether it has failed.
         let says_itself = line.is_of(Event::Renew);
         let told = Some(line).filter(|_| !says_itself);
-        let own = says_itself.then(|| (self.audit.now(), errors.clone(), line.clone()));
+        let own = says_itself.then(|| (self.audit.now(), errors.clone(), self.begin(line.clone())));
         let abandoned = Abandoned { log: self.audit.now(), errors, line: told };
         let Some(turn) = place.turn().await else {
             abandoned.forget();
@@ -79,7 +79,9 @@ impl Door {
         let done = tokio::task::spawn_blocking(move || {
             let done = work(&open);
             // Before the key is free: whoever ends icnd waits for that.
-            if let (Err(error), Some((log, errors, line))) = (&done, own) {
+            if let Some((log, errors, work)) = own
+                && let (Some(line), Err(error)) = (work.ended(), &done)
+            {
                 let reason = Problem::of_key(error).reason();
                 append(&log, &errors, line.entry(Outcome::Failed(reason)));
             }

@@ -19,6 +19,7 @@ fn of_audit_logs() {
         (E::NotWritten { path: "/x".into(), source: Arc::new(full().into()) }, K::Storage),
         (full().into(), K::Storage),
         (E::InUse { path: "/x".into() }, K::InUse),
+        (E::Exchanged { path: "/x".into() }, K::Permission),
         (E::Damaged { path: "/x".into() }, K::Damaged),
         (E::Empty, K::NotFound),
         (E::NotACheckpoint { problem: "p" }, K::InvalidInput),
