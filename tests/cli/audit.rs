@@ -125,6 +125,25 @@ fn what_is_refused_or_fails_has_its_line_too() {
     assert!(!home.read("audit.log").contains("not the passphrase"));
 }
 
+/// It was not read, and nobody is told that it was wrong.
+#[test]
+fn a_file_with_the_passphrase_that_others_can_read_is_called_so_in_the_log() {
+    let home = logged();
+    let right = home.beside("right");
+    write_private(&right, PASSPHRASE);
+    let right = right.to_str().unwrap();
+    let chmod = |mode: u32| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(right, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod(0o644);
+    home.fails(&["--passphrase-file", right, "sign"], b"x", &["its mode is 0644", "chmod 600"]);
+    assert_eq!(said(&home), ["begin", "unlock failed permission"]);
+    chmod(0o600);
+    home.ok(&["--passphrase-file", right, "sign"], b"x");
+    assert_eq!(said(&home).last().unwrap(), "sign-raw allowed");
+}
+
 /// With a log that is configured, in a directory that is made with the home.
 fn configured(name: &str) -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);

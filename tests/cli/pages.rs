@@ -30,7 +30,6 @@ const NOT_RUN: &[(&str, &str, usize)] = &[
     ("docs/backends/p11-kit.md", "it changes the whole machine", 1),
     ("docs/backends/thales-luna.md", "it needs a Luna HSM", 1),
     ("docs/backends/yubihsm2.md", "it needs a YubiHSM 2", 1),
-    ("docs/operations.md", "it changes the whole machine", 1),
     ("tests/fixtures/legacy/README.md", "it writes the fixtures that they read", 1),
 ];
 

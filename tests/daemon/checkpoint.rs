@@ -1,15 +1,17 @@
 //! Checkpoints that the daemon signs, and what is told of the PIN.
 
 use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
 use icn_identity::audit::{AuditError, Checkpoint, Fault, SignedCheckpoint, verify};
 use rustix::process::Signal;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use support::home::PASSPHRASE;
+use support::home::{PASSPHRASE, run, write_private};
 
 use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
+use crate::page::block_with;
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 const NAME: &str = "audit.log.checkpoint";
@@ -284,4 +286,40 @@ fn ends_with_error(node: &Node) {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ends().code(), Some(0));
     assert!(daemon.log().contains("move it away"), "{}", daemon.log());
+}
+
+/// With what it compresses, keeps and runs; but for the path, and for whom the signal is.
+#[test]
+fn logrotate_rotates_the_log_as_the_page_says() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    let log = node.home.path("audit.log").display().to_string();
+    let page = block_with("postrotate");
+    let (path, reload) = ("/var/lib/icnd/audit.log", "systemctl reload icnd.service");
+    assert!(page.contains(path) && page.contains(reload), "{page}");
+    let hang_up = format!("kill -HUP {}", daemon.pid());
+    let (rule, state) = (node.home.beside("rule"), node.home.beside("state"));
+    write_private(&rule, &page.replace(path, &log).replace(reload, &hang_up));
+    for round in 0..3 {
+        signs(&daemon);
+        let before = (round > 0).then(|| checkpoint(&node).seq());
+        let mut command = Command::new("logrotate");
+        let ran = run(command.args(["--force", "--state"]).args([&state, &rule]), b"");
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "apt-get install logrotate");
+        let is_new = || node.home.path(NAME).exists() && Some(checkpoint(&node).seq()) > before;
+        wait("anew", &daemon, is_new);
+    }
+    signs(&daemon);
+    assert!(!daemon.log().contains("no checkpoint"), "{}", daemon.log());
+    ends(daemon);
+    let files = ["audit.log.3", "audit.log.2", "audit.log.1", "audit.log"];
+    for old in &files[..2] {
+        let packed = node.home.path(&format!("{old}.gz"));
+        assert_eq!(run(Command::new("gunzip").arg(&packed), b"").code, 0, "{old}");
+    }
+    let files = files.map(|name| node.home.path(name));
+    let verified = verify(&files, Some(&checkpoint(&node))).unwrap();
+    assert!(verified.is_whole && verified.torn.is_empty());
+    assert_eq!(node.audit_of(&files).iter().filter(|line| line["event"] == "sign").count(), 4);
 }

@@ -257,6 +257,14 @@ fn a_reload_goes_on_in_the_audit_log_that_is_configured_now() {
     };
     assert_eq!(events("audit.log"), ["begin", "sign", "reload"]);
     assert_eq!(events("other.log"), ["begin", "reload", "sign"]);
+    // Which log went before is known by the request of that line.
+    let request = |name: &str| -> Value {
+        let text = node.home.read(name);
+        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["event"] == "reload").unwrap()["request"].clone()
+    };
+    assert!(request("audit.log").is_string());
+    assert_eq!(request("audit.log"), request("other.log"));
     // Where there can be none, nothing changes.
     with("nowhere/there.log");
     daemon.signal(Signal::HUP);

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 #![allow(clippy::unwrap_in_result, reason = "tests")]
 
+mod alerts;
 mod backends;
 mod checkpoint;
 mod client;
@@ -20,6 +21,7 @@ mod monitor;
 mod node;
 mod operator;
 mod other_user;
+mod page;
 mod peers;
 mod place;
 mod policy;

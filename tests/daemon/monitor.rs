@@ -13,7 +13,7 @@ use crate::node::{Daemon, Node, PATIENCE, client, own_uid};
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 
-fn monitored(node: &Node) -> (Daemon, SocketAddr) {
+pub(crate) fn monitored(node: &Node) -> (Daemon, SocketAddr) {
     let clients = client("tests", own_uid(), ALL);
     monitored_with(node, &format!("monitor = \"127.0.0.1:0\"\n{clients}"))
 }
@@ -27,7 +27,7 @@ fn monitored_with(node: &Node, lines: &str) -> (Daemon, SocketAddr) {
     (daemon, address.trim().parse().unwrap())
 }
 
-fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
@@ -120,7 +120,7 @@ fn every_reason_is_counted_from_0_and_what_is_not_known_is_not_told() {
         assert!(value(&first, &format!("icnd_key_errors_total{{code=\"{code}\"}}")).abs() < 0.5);
     }
     // So is each one that an alert of the page waits for.
-    let page = include_str!("../../docs/operations.md");
+    let page = crate::page::PAGE;
     let mut watched = 0;
     for (at, _) in page.match_indices("_total{code=") {
         let name = page[..at].rsplit(['(', '`']).next().unwrap();

@@ -3,17 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 use support::child::inherits_nothing;
-use support::home::{Ran, run};
+use support::home::{PASSPHRASE, Ran, run};
 use support::softhsm::SoftHsm;
 use tempfile::TempDir;
 
 use crate::node::{Node, program};
+use crate::page::block_with;
 
 fn units() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
@@ -126,6 +127,71 @@ fn user_and_directories_are_made_as_the_service_wants_them() {
         let found = fs::metadata(root.path().join(directory)).unwrap();
         assert_eq!((found.mode() & 0o777, found.uid()), (mode, uid), "{directory}");
     }
+}
+
+/// Each command of the page, where a directory stands for the machine: the files go there, and the
+/// tools of systemd look there. No service manager runs in it, and no host key is made.
+#[test]
+fn the_installation_of_the_page_makes_what_the_units_want() {
+    let machine = tempfile::tempdir().unwrap();
+    fs::set_permissions(machine.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let root = machine.path().to_str().unwrap();
+    for directory in ["etc/systemd/system", "etc/sysusers.d", "etc/tmpfiles.d", "usr/bin"] {
+        fs::create_dir_all(machine.path().join(directory)).unwrap();
+    }
+    let mut script = block_with("systemctl enable --now icnd.service");
+    let user = "$(id_of icnd)";
+    for (page, here) in [
+        ("target/release/icnd ", &format!("{} ", program().display())),
+        ("target/release/icnctl ", &format!("{} ", env!("CARGO_BIN_EXE_icnctl"))),
+        (" systemd/", &format!(" {}/", units().display())),
+        ("&& systemd-sysusers", &format!("&& systemd-sysusers --root={root}")),
+        ("&& systemd-tmpfiles", &format!("&& systemd-tmpfiles --root={root}")),
+        ("--reuid icnd --regid icnd", &format!("--reuid {user} --regid {user}")),
+        ("--reset-env icnctl", &format!("env -i HOME={root}/var/lib/icnd icnctl")),
+        ("systemctl enable --now", &format!("systemctl --root={root} enable")),
+        ("systemd-creds encrypt", &"systemd-creds encrypt --with-key=tpm2-absent".to_owned()),
+        ("systemd-ask-password -n", &format!("printf %s '{PASSPHRASE}'")),
+        (" icnctl --home", &format!(" ICN_PASSPHRASE='{PASSPHRASE}' {root}/usr/bin/icnctl --home")),
+        (" /usr/bin/", &format!(" {root}/usr/bin/")),
+        (" /etc/", &format!(" {root}/etc/")),
+        (" /var/lib/", &format!(" {root}/var/lib/")),
+    ] {
+        assert!(script.contains(page), "{page}: {script}");
+        script = script.replace(page, here);
+    }
+    let id_of = format!("id_of() {{ grep \"^$1:\" {root}/etc/passwd | cut -d: -f3; }}\n");
+    let ran = run(Command::new("bash").args(["-euo", "pipefail", "-c", &(id_of + &script)]), b"");
+    assert_eq!(ran.code, 0, "{script}\n{}\n{}", ran.out, ran.err);
+
+    // The units find all that they name.
+    let unit = fs::read_to_string(machine.path().join("etc/systemd/system/icnd.service")).unwrap();
+    let starts = "ExecStart=/usr/bin/icnd --home /var/lib/icnd\n";
+    assert!(unit.contains(starts) && unit.contains("LoadCredentialEncrypted=passphrase\n"));
+    for (path, mode) in [
+        ("usr/bin/icnd", 0o755),
+        ("usr/bin/icnctl", 0o755),
+        ("etc/systemd/system/icnd@.service", 0o644),
+        ("etc/systemd/system/icnd.socket", 0o644),
+        ("etc/credstore.encrypted", 0o700),
+        ("var/lib/icnd/icn.toml", 0o600),
+        ("var/lib/icnd/identity.age", 0o600),
+    ] {
+        let found = fs::metadata(machine.path().join(path)).unwrap();
+        assert_eq!(found.mode() & 0o777, mode, "{path}");
+        let of_user = path.starts_with("var/");
+        assert_eq!(found.uid() != rustix::process::getuid().as_raw(), of_user, "{path}");
+    }
+    let enabled = "etc/systemd/system/multi-user.target.wants/icnd.service";
+    assert!(fs::symlink_metadata(machine.path().join(enabled)).unwrap().is_symlink());
+    // The credential is the passphrase of the identity; the socket is where clients look for it.
+    let mut decrypt = Command::new("systemd-creds");
+    decrypt.args(["decrypt", "--name=passphrase"]);
+    let ran = run(decrypt.arg(machine.path().join("etc/credstore.encrypted/passphrase")), b"");
+    assert_eq!(ran.out, PASSPHRASE, "{}", ran.err);
+    let config = fs::read_to_string(machine.path().join("var/lib/icnd/icn.toml")).unwrap();
+    let config = icn_identity::config::Config::parse(&config).unwrap();
+    assert_eq!(config.daemon.socket.unwrap().as_path(), Path::new("/run/icnd/icnd.sock"));
 }
 
 /// The calls of a set, as systemd has them.

@@ -103,15 +103,17 @@ fn audit_path(config: &Config, home: &Path) -> std::path::PathBuf {
 
 /// A line of what this process does by itself.
 fn note(door: &Door, event: Event, outcome: Outcome) -> Result<(), StartError> {
-    let request = RequestId::fresh().map_err(Error::from)?;
-    door.audit.append(Line::own(event, request).entry(outcome))?;
+    door.audit.append(own_line(event)?.entry(outcome))?;
     Ok(())
+}
+
+fn own_line(event: Event) -> Result<Line, StartError> {
+    Ok(Line::own(event, RequestId::fresh().map_err(Error::from)?))
 }
 
 /// The credential is sent once; what was refused is refused for good.
 fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartError> {
-    let request = RequestId::fresh().map_err(Error::from)?;
-    let line = Line::own(Event::Unlock, request);
+    let line = own_line(Event::Unlock)?;
     door.audit.append(line.entry(Outcome::Allowed))?;
     let work = door.begin(line);
     match open(&door.place, &door.did, source) {
@@ -437,11 +439,14 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
             names.join(", ")
         );
     }
-    note(door, Event::Reload, Outcome::Allowed)?;
+    let line = own_line(Event::Reload)?;
+    door.audit.append(line.entry(Outcome::Allowed))?;
     let Some(other) = other else { return Ok(()) };
     tracing::info!("another audit log is used: {}", other.path().display());
     door.audit.replace(other);
-    note(door, Event::Reload, Outcome::Allowed)
+    // Of the same request: so it is known which log went before.
+    door.audit.append(line.entry(Outcome::Allowed))?;
+    Ok(())
 }
 
 /// To the service manager, if there is one.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use support::home::{Home, PASSPHRASE, run};
+use support::home::{FAST, Home, PASSPHRASE, run};
 use support::softhsm::{PIN, SoftHsm, module};
 
 use super::drill::{Drill, NEW, age_decrypts, everything, lose, signs_as, text};
@@ -55,6 +55,41 @@ fn an_identity_is_put_back_where_its_token_is() {
         assert!(config.contains(&did) && config.contains(&serial(&home)), "{config}");
         assert!(!config.contains(PIN));
     }
+}
+
+/// The log is where the backup says, and its first use of the key, the token's, is in it.
+#[test]
+fn an_identity_of_a_token_is_put_back_with_the_place_of_its_log() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.home();
+    home.write("icn.toml", &format!("{FAST}[audit]\npath = \"log/keys.log\"\n"));
+    std::fs::create_dir(home.path("log")).unwrap();
+    home.ok(&hsm.init("node-1"), b"");
+    let drill = Drill::new(&home);
+    let said = drill.make(&home);
+    assert!(said.contains("the tables [identity] and [audit] of icn.toml"), "{said}");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    lose(&home);
+    // On a new machine its directory is not there: that is told, and the identity is.
+    let restore = ["--did", &did, "--module", module()];
+    drill.fails(&home, &restore, &["the identity was made, and that could not be written", "log"]);
+    lose(&home);
+    std::fs::create_dir_all(home.path("log")).unwrap();
+    home.chmod("", 0o700);
+    drill.ok(&home, &restore);
+    let config = home.read("icn.toml");
+    assert!(config.contains("[audit]\npath = \"log/keys.log\""), "{config}");
+    signs_as(&home, &Value::from(did));
+    let log = home.read("log/keys.log");
+    let events: Vec<String> = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| format!("{} {}", line["event"], line["result"]).replace('"', ""))
+        .collect();
+    assert_eq!(events.first().unwrap(), "begin null");
+    assert!(events.contains(&"restore allowed".to_owned()), "{events:?}");
+    assert!(events.last().unwrap().starts_with("sign"), "{events:?}");
+    home.ok(&["audit", "verify"], b"");
 }
 
 #[test]
