@@ -277,6 +277,10 @@ fn what_is_no_checkpoint_of_this_log_stays_and_is_told() {
     ends_with_error(&node);
     assert_eq!(node.home.read(NAME), theirs);
     fs::remove_file(node.home.path(NAME)).unwrap();
+    // Nor one that nobody writes to: it is not waited for.
+    assert_eq!(run(Command::new("mkfifo").arg(node.home.path(NAME)), b"").code, 0);
+    ends_with_error(&node);
+    fs::remove_file(node.home.path(NAME)).unwrap();
     ends(node.start());
     checkpoint(&node);
 }

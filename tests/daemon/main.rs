@@ -34,6 +34,7 @@ mod scan;
 #[path = "../process/memory/secret.rs"]
 mod secret;
 mod secrets;
+mod slow;
 mod through;
 mod tls;
 mod units;

@@ -1,6 +1,8 @@
 //! Checkpoints of the audit log, signed by the identity's key: the end of the log as it is
 //! now, in a file beside it, to be copied to where nobody can change it who can change the log.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use icn_identity::audit::{
@@ -9,6 +11,7 @@ use icn_identity::audit::{
 use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
+use rustix::fs::OFlags;
 
 use crate::door::{Door, fresh};
 use crate::line::Line;
@@ -158,7 +161,10 @@ const fn begins_later(error: &AuditError) -> bool {
 fn read(path: &Path) -> Result<Option<String>, NotSigned> {
     use std::io::Read as _;
     let failed = |error| NotSigned::Unreadable(error, path.to_owned());
-    let file = match std::fs::File::open(path) {
+    // A FIFO in its place must not hang us.
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

@@ -162,7 +162,11 @@ impl Door {
         };
         // The connections of peers have the TLS key.
         self.locking.send_replace(());
-        let Ok(_turn) = timeout(AT_WORK, self.turning.lock()).await else { return false };
+        let Ok(_turn) = timeout(AT_WORK, self.turning.lock()).await else {
+            // A device may be told, as below.
+            tokio::task::spawn_blocking(move || drop(open));
+            return false;
+        };
         let mut open = open;
         while last.strong_count() > 0 {
             open = match open.map(Arc::try_unwrap) {
