@@ -43,6 +43,7 @@ mod entry;
 mod error;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

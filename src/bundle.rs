@@ -9,6 +9,7 @@ mod companions;
 mod encryption;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

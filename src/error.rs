@@ -18,6 +18,8 @@ pub use export::ExportError;
 pub use legacy::{FieldProblem, LegacyError};
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+#[cfg(feature = "attestation")]
+use crate::attestation::{AttestationError, AttestationRefusal};
 #[cfg(feature = "audit")]
 use crate::audit::AuditError;
 #[cfg(feature = "keystore")]
@@ -109,6 +111,14 @@ pub enum Error {
     /// A book of peers.
     #[error(transparent)]
     Book(#[from] BookError),
+    /// An attestation was not read or not made.
+    #[cfg(feature = "attestation")]
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// An attestation is refused.
+    #[cfg(feature = "attestation")]
+    #[error(transparent)]
+    AttestationRefused(#[from] AttestationRefusal),
     /// An audit log cannot be written, or does not verify.
     #[cfg(feature = "audit")]
     #[error(transparent)]

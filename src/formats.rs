@@ -13,7 +13,7 @@ use crate::encoding::objects;
 use crate::locator::PcrValues;
 use crate::rotation::{RotationChain, RotationStatement};
 use crate::sshsig::SshSignature;
-use crate::{agefile, audit, bundle, client, daemon, keystore, peer};
+use crate::{agefile, attestation, audit, bundle, client, daemon, keystore, peer};
 
 /// How many spellings a value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,14 @@ formats! {
     "binding": binding, Signed(JSON), ["binding/stored", "binding/instance"];
     "binding-extension": binding_extension, One, ["binding/extension"];
     "certificate": peer::formats::certificate, Signed("none"), ["peer/certificate"];
+    "attestation": attestation::formats::attestation, Several(JSON),
+        ["attestation/file", "attestation/evidence"];
+    "attestation-challenge": attestation::formats::challenge, Several(JSON),
+        ["attestation/challenge"];
+    "attestation-certificate": attestation::formats::certificate,
+        Several(READ_ONLY), ["attestation/certificate"];
+    "attestation-chain": attestation::formats::chain,
+        Several(READ_ONLY), ["attestation/anchors"];
     "peers": peer::formats::peers, Several(JSON),
         ["peer/book/list", "peer/book/entry", "peer/book_error"];
     "seen": peer::formats::seen, Several(JSON), ["peer/book/seen"];

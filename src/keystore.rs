@@ -28,6 +28,7 @@ mod epoch;
 mod export;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -37,6 +37,7 @@
 //! | `tokio` | `nonblocking`: signers and homes for async code, on any executor; with `tls`, its streams for tokio: `tls::accept_async`, `connect_async` |
 //! | `audit` | `audit`: a log of who had the key do what, that cannot be changed unnoticed |
 //! | `client` | `client`: signing and decrypting by a daemon that has the key; needs no keystore |
+//! | `attestation` | `attestation`: a peer's key is proved to be in a device by the device's maker, offline; needs no keystore and no device |
 //! | `cli` | the program `icnctl` |
 //!
 //! `pkcs11`, `tpm`, `tls`, `audit` and `cli` bring `keystore`. Without any feature there are DIDs,
@@ -64,6 +65,8 @@
 #[cfg(feature = "keystore")]
 mod agefile;
 pub mod algorithm;
+#[cfg(feature = "attestation")]
+pub mod attestation;
 #[cfg(feature = "audit")]
 pub mod audit;
 #[cfg(feature = "keystore")]
@@ -86,6 +89,7 @@ mod fault;
 pub mod file;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

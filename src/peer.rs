@@ -12,6 +12,7 @@ mod book_error;
 mod certificate;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -41,6 +41,9 @@ pub(crate) enum Purpose {
     Backup,
     /// A daemon has the key.
     Daemon,
+    /// The key answers a challenge, with what its device's maker certified.
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of that feature"))]
+    Attestation,
 }
 
 impl Purpose {
@@ -53,6 +56,7 @@ impl Purpose {
             Self::TpmApproval => b"icn-identity/tpm-approval/v1\0",
             Self::Backup => b"icn-identity/backup/v1\0",
             Self::Daemon => b"icn-identity/daemon/v1\0",
+            Self::Attestation => b"icn-identity/attestation/v1\0",
         }
     }
 }

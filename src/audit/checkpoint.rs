@@ -146,6 +146,7 @@ impl SignedCheckpoint {
     /// The DID that it names, whoever signed it.
     #[cfg(all(
         any(test, fuzzing),
+        feature = "attestation",
         feature = "audit",
         feature = "client",
         feature = "pkcs11",

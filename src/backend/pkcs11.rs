@@ -15,6 +15,7 @@ mod finding;
 mod flags;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

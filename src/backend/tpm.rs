@@ -27,6 +27,7 @@ pub mod doctor;
 mod failure;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

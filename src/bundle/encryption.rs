@@ -10,6 +10,7 @@ mod error;
 mod file_key;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -267,6 +267,7 @@ impl Head {
 /// A whole head, with what is taken from it alone.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -53,6 +53,10 @@ impl Error {
             Self::Book(error) => error.kind(),
             #[cfg(feature = "audit")]
             Self::Audit(error) => error.kind(),
+            #[cfg(feature = "attestation")]
+            Self::Attestation(error) => error.kind(),
+            #[cfg(feature = "attestation")]
+            Self::AttestationRefused(error) => error.kind(),
             Self::Sequence(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.kind(),
@@ -115,6 +119,10 @@ impl Error {
             Self::Book(error) => error.help(),
             #[cfg(feature = "audit")]
             Self::Audit(error) => error.help(),
+            #[cfg(feature = "attestation")]
+            Self::Attestation(error) => error.help(),
+            #[cfg(feature = "attestation")]
+            Self::AttestationRefused(error) => error.help(),
             Self::Sequence(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.help(),

@@ -306,6 +306,7 @@ fn statement(did: &Did, contents: &str) -> Vec<u8> {
 /// What is in a backup that verifies, as it would be written.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",
@@ -319,6 +320,7 @@ pub(super) fn reread(json: &[u8]) -> Option<Vec<u8>> {
 /// A file of private keys: nobody writes it here.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

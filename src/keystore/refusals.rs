@@ -46,6 +46,7 @@ pub(crate) use self::device::{PinOwner, Shares, Slot, TriedDevice};
 use self::noted::Noted;
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

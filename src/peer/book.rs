@@ -360,6 +360,7 @@ impl fmt::Debug for PeerBook {
 /// `peers.json`, as it would be written.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",
@@ -375,6 +376,7 @@ pub(super) fn reread_list(bytes: &[u8]) -> Option<Vec<u8>> {
 /// `seen/DID.json`, as it would be written.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -32,7 +32,8 @@ const fn next(purpose: Purpose) -> Option<Purpose> {
         Purpose::Rotation => Some(Purpose::TpmApproval),
         Purpose::TpmApproval => Some(Purpose::Backup),
         Purpose::Backup => Some(Purpose::Daemon),
-        Purpose::Daemon => None,
+        Purpose::Daemon => Some(Purpose::Attestation),
+        Purpose::Attestation => None,
     }
 }
 

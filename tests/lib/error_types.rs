@@ -6,7 +6,7 @@ use std::fs;
 
 use icn_identity::error::Explain;
 use icn_identity::{
-    Error, algorithm, audit, bundle, client, config, daemon, did, error, evidence, key,
+    Error, algorithm, attestation, audit, bundle, client, config, daemon, did, error, evidence, key,
 };
 use icn_identity::{backend, peer, rotation, secret, sshsig, tls};
 
@@ -30,6 +30,8 @@ fn known() -> BTreeSet<String> {
     all!(
         algorithm::BadSignature,
         algorithm::InvalidVerifyingKey,
+        attestation::AttestationError,
+        attestation::AttestationRefusal,
         audit::AuditError,
         backend::InvalidPcrs,
         backend::uri::InvalidPkcs11Uri,

@@ -30,6 +30,7 @@ use cryptoki_sys::{CK_FUNCTION_LIST, CK_INTERFACE, CK_TOKEN_INFO, CKR_OK};
 
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -66,6 +66,7 @@ impl EncryptedHeader {
     /// As it would be given on.
     #[cfg(all(
         any(test, fuzzing),
+        feature = "attestation",
         feature = "audit",
         feature = "client",
         feature = "pkcs11",

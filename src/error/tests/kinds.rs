@@ -1,6 +1,8 @@
 //! Every variant of every error: what it means, and that it has help. The source is
 //! read for the variants, so that none is left out.
 
+#[cfg(feature = "attestation")]
+mod attestations;
 #[cfg(feature = "audit")]
 mod audit;
 mod bundles;

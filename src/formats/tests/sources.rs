@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::FORMATS;
 
 /// What reads something, and is no format by itself; and why.
-const NO_FORMAT: [(&str, &str); 19] = [
+const NO_FORMAT: [(&str, &str); 20] = [
     ("src/agefile.rs", "whole files: age_files below, and the test kit of age"),
     ("src/agefile/file.rs", "as above"),
     ("src/agefile/memory.rs", "as above"),
@@ -16,6 +16,7 @@ const NO_FORMAT: [(&str, &str); 19] = [
     ("src/encoding/base64.rs", "base64 in other formats"),
     ("src/algorithm/signature.rs", "64 bytes, whatever they are"),
     ("src/secret/seed.rs", "32 bytes, whatever they are"),
+    ("src/attestation/device.rs", "names and versions in an operator's arguments"),
     ("src/audit/tail.rs", "the end of a file of lines"),
     ("src/evidence.rs", "what a device says, as values"),
     ("src/key/locked.rs", "an age file with a payload"),

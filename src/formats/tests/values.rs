@@ -1,5 +1,6 @@
 //! Valid values of each format, as they are written.
 
+mod attested;
 mod files;
 mod made;
 
@@ -70,6 +71,10 @@ pub(super) fn of(name: &str) -> Bytes {
             binding().prop_map(|binding| Extension::of(&binding).to_der()).boxed()
         }
         "certificate" => made::certificate(),
+        "attestation" => attested::attestation(),
+        "attestation-challenge" => attested::challenge(),
+        "attestation-certificate" => attested::certificate(),
+        "attestation-chain" => attested::chain(),
         "pkcs11-uri" => locator().prop_map(|it| it.to_string().into_bytes()).boxed(),
         "pkcs11-locator" => locator().prop_map(|it| serde_json::to_vec(&it).unwrap()).boxed(),
         "pkcs11-attribute" => attribute(),

@@ -197,6 +197,7 @@ impl Kept {
 /// What a file says, as it would be written.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

@@ -101,6 +101,7 @@ fn path(directory: &Path, did: &Did) -> PathBuf {
 /// What such a file says of the DID in it, as it would be written.
 #[cfg(all(
     any(test, fuzzing),
+    feature = "attestation",
     feature = "audit",
     feature = "client",
     feature = "pkcs11",

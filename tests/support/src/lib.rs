@@ -9,6 +9,7 @@ pub mod der;
 pub mod dialects;
 pub mod home;
 pub mod interleavings;
+pub mod maker;
 pub mod medians;
 pub mod p11_kit;
 pub mod peak;

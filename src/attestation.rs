@@ -1,0 +1,92 @@
+//! A peer's key is proved to be in a device, by the device's maker and offline.
+//!
+//! What [`evidence`](crate::evidence) says of a key is read by the owner's own copy of this
+//! crate: to a relying party elsewhere it is the owner's word. An **attestation** is a file that
+//! carries what the device's maker certified of the key, and the DID's signature over a
+//! challenge. Where all of it was checked there is an [`Attested`], and nowhere else:
+//!
+//! ```
+//! use icn_identity::attestation::Attested;
+//! use icn_identity::peer::VerifiedDid;
+//! use icn_identity::Hardware;
+//!
+//! fn treasury(from: &VerifiedDid, proof: &Attested<Hardware>) -> bool {
+//!     proof == from
+//! }
+//! ```
+//!
+//! The relying party sends a [`Challenge`], the node answers with an [`Attestation`], and the
+//! relying party's [`Verifier`] gives a [`Verdict`]:
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//! use icn_identity::attestation::{Anchors, Attestation, Challenge, Fresh, Verifier};
+//!
+//! fn verify(file: &[u8], sent: &Challenge) -> Result<(), icn_identity::Error> {
+//!     let attestation = Attestation::parse(file)?;
+//!     let verifier = Verifier::new(Anchors::yubico());
+//!     let verdict = verifier.verify(&attestation, Fresh::To(sent), SystemTime::now())?;
+//!     println!("{} is attested: {}", verdict.did(), verdict.device());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What it proves
+//!
+//! At that time the DID's key was in a device that this maker certified, was made there and
+//! cannot leave it (`Hardware`), or is held there after an import (`DeviceHeld`), and whoever
+//! answered could use it. **Not** proved: which machine or person has the device, that its host
+//! is clean, that its firmware has no fault, that the maker keeps its own keys well. No list of
+//! revoked certificates is asked: nothing here uses the network.
+//!
+//! # What is signed
+//!
+//! `icn-identity/attestation/v1` and a zero byte; the DID and the audience, each preceded by its
+//! length in bytes as a big-endian `u64`; the 32 bytes of the nonce; the time in Unix seconds as
+//! a big-endian `u64`. These bytes are the **core**. The DID's key signs the core followed by the
+//! SHA-256 of the evidence: its type (preceded by its length, as above), the number of its
+//! certificates (big-endian `u64`), and each certificate (preceded by its length). So possession
+//! and freshness are shown also where a device takes no nonce, as Yubico's do not.
+
+mod anchors;
+mod certificate;
+mod chain;
+mod challenge;
+mod create;
+mod device;
+mod error;
+mod evidence;
+mod file;
+#[cfg(all(
+    any(test, fuzzing),
+    feature = "attestation",
+    feature = "audit",
+    feature = "client",
+    feature = "pkcs11",
+    feature = "tpm"
+))]
+pub(crate) mod formats;
+mod refusal;
+mod signing;
+mod verdict;
+mod verifier;
+mod yubico;
+
+#[cfg(test)]
+mod tests;
+
+pub use anchors::Anchors;
+pub use challenge::{Challenge, Fresh};
+pub use device::{Device, DeviceClass, Firmware};
+pub use error::AttestationError;
+pub use evidence::{DeviceCertificates, EvidenceKind};
+pub use file::Attestation;
+pub use refusal::{AttestationRefusal, ExtensionProblem};
+pub use verdict::{Attestable, Attested, CertifiedKey, Root, Verdict};
+pub use verifier::Verifier;
+
+/// No file of an attestation is longer: 64 KiB.
+pub const MAX_FILE_LEN: usize = 64 * 1024;
+
+/// No way from a key to a maker's root has more certificates, the root's included.
+pub const MAX_CERTIFICATES: usize = 6;

@@ -1,0 +1,10 @@
+//! The whole way with a maker of the test's own, and each rule by the refusal that it has.
+
+mod chain;
+mod file;
+mod fresh;
+mod made;
+#[cfg(attestation_data)]
+mod real;
+mod whole;
+mod yubico;

@@ -1,0 +1,148 @@
+//! What a relying party demands, and the one place where an attestation is believed.
+
+use std::time::SystemTime;
+
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Anchors, Attestation, AttestationRefusal as Refusal, Attested, CertifiedKey,
+    DeviceCertificates, DeviceClass, Firmware, Fresh, Root, Verdict, yubico,
+};
+use crate::binding::CLOCK_SKEW;
+use crate::clock;
+use crate::evidence::ProvenanceKind;
+
+/// Verifies attestations, offline: by the anchors that it is given, and what it is told to
+/// demand besides.
+///
+/// By default a YubiHSM 2 has to have firmware 2.4.0, and a YubiKey 5.7.0
+/// ([`DeviceClass::default_firmware`]), and no certificate may have ended.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    anchors: Anchors,
+    floors: Vec<(DeviceClass, Firmware)>,
+    allows_expired: bool,
+}
+
+impl Verifier {
+    /// By these anchors.
+    #[must_use]
+    pub const fn new(anchors: Anchors) -> Self {
+        Self { anchors, floors: Vec::new(), allows_expired: false }
+    }
+
+    /// Demands this firmware, or a later one, of devices of a class, in place of the default.
+    #[must_use]
+    pub fn firmware_at_least(mut self, class: DeviceClass, firmware: Firmware) -> Self {
+        self.floors.retain(|(of, _)| *of != class);
+        self.floors.push((class, firmware));
+        self
+    }
+
+    /// Forgives that the certificate of the **key itself** has ended; the verdict says so. Those
+    /// of its issuers have to be valid all the same.
+    #[must_use]
+    pub const fn allow_expired(mut self) -> Self {
+        self.allows_expired = true;
+        self
+    }
+
+    pub(super) const fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    pub(super) const fn allows_expired(&self) -> bool {
+        self.allows_expired
+    }
+
+    pub(super) fn check_firmware(
+        &self,
+        class: DeviceClass,
+        found: Firmware,
+    ) -> Result<(), Refusal> {
+        let floor = self.floors.iter().find(|(of, _)| *of == class);
+        let floor = floor.map_or(class.default_firmware(), |(_, floor)| *floor);
+        if found >= floor { Ok(()) } else { Err(Refusal::Firmware { class, found, floor }) }
+    }
+
+    /// Verifies an attestation at a time, without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`](Refusal) with the first thing that is wrong.
+    pub fn verify(
+        &self,
+        attestation: &Attestation,
+        fresh: Fresh<'_>,
+        at: SystemTime,
+    ) -> Result<Verdict, Refusal> {
+        check_fresh(attestation, fresh, clock::unix(at))?;
+        // Before its certificates are looked at: whoever has seen them can show them.
+        let did = &attestation.did;
+        attestation
+            .check_signature()
+            .map_err(|source| Refusal::Possession { did: did.clone(), source })?;
+        let certified = self.examine(&attestation.certificates(), at)?;
+        if certified.key != *did.verifying_key() {
+            return Err(Refusal::OtherKey { did: did.clone() });
+        }
+        let made = attestation.created;
+        match certified.provenance {
+            ProvenanceKind::Hardware => {
+                Ok(Verdict::Hardware(Attested::new(did, certified, Root::Maker, made)))
+            }
+            ProvenanceKind::DeviceHeld => {
+                Ok(Verdict::DeviceHeld(Attested::new(did, certified, Root::Maker, made)))
+            }
+            found => Err(Refusal::Provenance { found }),
+        }
+    }
+
+    /// What the certificates of a device say of a key, by these anchors and demands. It is the
+    /// half of [`Self::verify`] that proves **no possession**: for who has the key, to see what
+    /// others will be shown.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`](Refusal) with the first thing that is wrong.
+    pub fn examine(
+        &self,
+        certificates: &DeviceCertificates,
+        at: SystemTime,
+    ) -> Result<CertifiedKey, Refusal> {
+        yubico::certified(self, &certificates.0, clock::unix(at))
+    }
+}
+
+/// That it answers this relying party, now.
+fn check_fresh(attestation: &Attestation, fresh: Fresh<'_>, now: u64) -> Result<(), Refusal> {
+    let created = attestation.created;
+    let expected = match fresh {
+        Fresh::To(challenge) => challenge.audience.as_str(),
+        Fresh::Within { audience, .. } => audience,
+    };
+    if attestation.audience != expected {
+        let (expected, found) = (expected.to_owned(), attestation.audience.clone());
+        return Err(Refusal::Audience { expected, found });
+    }
+    if created > now.saturating_add(CLOCK_SKEW) {
+        return Err(Refusal::FromTheFuture { wait: created - now });
+    }
+    match fresh {
+        Fresh::To(challenge) => {
+            if !bool::from(challenge.nonce.ct_eq(&attestation.nonce)) {
+                return Err(Refusal::Nonce);
+            }
+            if now > challenge.expires {
+                return Err(Refusal::ChallengeExpired { ago: now - challenge.expires });
+            }
+            // The clock of who signed may be behind; the nonce says that it was not before.
+            Ok(())
+        }
+        Fresh::Within { age, .. } => {
+            let old = now.saturating_sub(created);
+            let limit = age.as_secs();
+            if old > limit { Err(Refusal::TooOld { seconds: old, limit }) } else { Ok(()) }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use super::{boxed, check, did, json, no_randomness};
+use crate::algorithm::{BadSignature, InvalidVerifyingKey};
+use crate::attestation::{
+    AttestationError, AttestationRefusal, DeviceClass, ExtensionProblem, Firmware,
+};
+use crate::error::ErrorKind as K;
+use crate::error::SignError;
+use crate::evidence::ProvenanceKind;
+
+#[test]
+fn of_attestations() {
+    use AttestationError as E;
+    let refusal = || Box::new(AttestationRefusal::Sha1 { place: 0 });
+    check(
+        "attestation/error.rs",
+        vec![
+            (E::TooLong { limit: 1 }, K::InvalidInput),
+            (E::Json(json()), K::InvalidInput),
+            (E::Format { expected: "a", found: "b".into() }, K::Unsupported),
+            (E::Field { field: "nonce" }, K::InvalidInput),
+            (E::Audience, K::InvalidInput),
+            (E::Clock { unix: 1 }, K::Clock),
+            (E::NoCertificate, K::InvalidInput),
+            (E::TooManyCertificates { count: 7 }, K::InvalidInput),
+            (E::Certificate(refusal()), K::InvalidInput),
+            (E::Anchor(refusal()), K::InvalidInput),
+            (E::Load { path: "a.pem".into(), source: boxed() }, K::InvalidInput),
+            (E::OthersWrite { directory: "anchors".into() }, K::Permission),
+            (E::NoAnchors { directory: "anchors".into() }, K::NotFound),
+            (E::Refused(refusal()), K::Untrusted),
+            (E::Sign(SignError::Reserved), SignError::Reserved.kind()),
+            (E::NoRandomness(no_randomness()), K::Randomness),
+        ],
+    );
+}
+
+#[test]
+fn of_refused_attestations() {
+    use AttestationRefusal as E;
+    let oid = || "1.2.3".to_owned();
+    let (place, class) = (1, DeviceClass::YubiHsm);
+    let problem = ExtensionProblem::Missing;
+    let firmware = Firmware::new(2, 3, 0);
+    let text = || "who".to_owned();
+    check(
+        "attestation/refusal.rs",
+        vec![
+            (E::TooLarge { place, limit: 1 }, K::Untrusted),
+            (E::Malformed { place }, K::Untrusted),
+            (E::TrailingBytes { place }, K::Untrusted),
+            (E::Version { place }, K::Untrusted),
+            (E::TwoAlgorithms { place }, K::Untrusted),
+            (E::Sha1 { place }, K::Untrusted),
+            (E::ShortRsa { place, bits: 1024 }, K::Untrusted),
+            (E::P521 { place }, K::Unsupported),
+            (E::Algorithm { place, oid: oid() }, K::Unsupported),
+            (E::DuplicateExtension { place, oid: oid() }, K::Untrusted),
+            (E::MalformedExtension { place, oid: oid() }, K::Untrusted),
+            (E::CriticalExtension { place, oid: oid() }, K::Untrusted),
+            (E::Authority, K::Untrusted),
+            (E::NoAuthority { place }, K::Untrusted),
+            (E::PathLength { place }, K::Untrusted),
+            (E::KeyUsage { place }, K::Untrusted),
+            (E::Signature { place }, K::Untrusted),
+            (E::NoIssuer { place, issuer: text() }, K::Untrusted),
+            (E::OtherClass { expected: class, found: class, issuer: text() }, K::Untrusted),
+            (E::TooManyCertificates { limit: 6 }, K::Untrusted),
+            (E::NotUsed { place }, K::Untrusted),
+            (E::Expired { place: 0, ago: 1 }, K::Expired),
+            (E::Expired { place, ago: 1 }, K::Expired),
+            (E::NotYetValid { place, wait: 1 }, K::Clock),
+            (E::NotAnAttestation, K::Untrusted),
+            (E::TwoClasses, K::Untrusted),
+            (E::Extension { place, oid: oid(), problem }, K::Untrusted),
+            (E::Exportable, K::Requirement),
+            (E::Capabilities { unknown: 1 }, K::Unsupported),
+            (E::Origin { origin: 0 }, K::Untrusted),
+            (E::OtherDevice { what: "serial number" }, K::Untrusted),
+            (E::Firmware { class, found: firmware, floor: firmware }, K::Requirement),
+            (E::Key(InvalidVerifyingKey::SmallOrder), K::Untrusted),
+            (E::OtherKey { did: did() }, K::OtherIdentity),
+            (E::Provenance { found: ProvenanceKind::Software }, K::Requirement),
+            (E::Possession { did: did(), source: BadSignature::new() }, K::Untrusted),
+            (E::Audience { expected: text(), found: text() }, K::OtherIdentity),
+            (E::Nonce, K::OtherIdentity),
+            (E::ChallengeExpired { ago: 1 }, K::Expired),
+            (E::TooOld { seconds: 2, limit: 1 }, K::Expired),
+            (E::FromTheFuture { wait: 1 }, K::Clock),
+        ],
+    );
+}
