@@ -31,6 +31,8 @@ impl<'a> Chain<'a> {
         let mut read = shown.iter().enumerate().map(|(place, der)| Certificate::read(der, place));
         let leaf = read.next().unwrap_or(Err(Refusal::Malformed { place: 0 }))?;
         let mut rest = read.collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
+        // Said first, whatever else is wrong with it.
+        leaf.check_algorithm()?;
         if leaf.is_authority() {
             return Err(Refusal::Authority);
         }

@@ -133,6 +133,14 @@ pub enum Fresh<'a> {
     },
 }
 
+impl<'a> Fresh<'a> {
+    /// [`Self::Within`].
+    #[must_use]
+    pub const fn within(audience: &'a str, age: Duration) -> Self {
+        Self::Within { audience, age }
+    }
+}
+
 pub(super) fn check_audience(audience: &str) -> Result<(), AttestationError> {
     if is_context(audience) { Ok(()) } else { Err(AttestationError::Audience) }
 }

@@ -7,6 +7,7 @@ use super::evidence::{Der, Evidence};
 use super::{Attestation, AttestationError, AttestationRefusal, Challenge, DeviceCertificates};
 use crate::algorithm::VerifyingKey;
 use crate::clock;
+use crate::did::Did;
 use crate::signer::{DidSigner, sign_statement};
 
 impl Attestation {
@@ -28,19 +29,8 @@ impl Attestation {
         certificates: DeviceCertificates,
         at: SystemTime,
     ) -> Result<Self, AttestationError> {
-        clock::check(at).map_err(|unix| AttestationError::Clock { unix })?;
+        Self::check(signer.did(), challenge, &certificates, at)?;
         let created = clock::unix(at);
-        if created > challenge.expires {
-            let ago = created - challenge.expires;
-            return Err(AttestationRefusal::ChallengeExpired { ago }.into());
-        }
-        let [leaf, ..] = certificates.0.as_slice() else {
-            return Err(AttestationError::NoCertificate);
-        };
-        let leaf = Certificate::read(leaf, 0).map_err(AttestationError::certificate)?;
-        if VerifyingKey::from_spki_der(leaf.spki()).ok().as_ref() != Some(signer.verifying_key()) {
-            return Err(AttestationRefusal::OtherKey { did: signer.did().clone() }.into());
-        }
         let x5c = certificates.0.into_iter().map(Der).collect();
         let mut attestation = Self {
             did: signer.did().clone(),
@@ -57,5 +47,33 @@ impl Attestation {
             source,
         })?;
         Ok(attestation)
+    }
+
+    /// Whether [`Self::create`] would sign this, as far as can be said without the key: before
+    /// anybody is asked for a PIN.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn check(
+        did: &Did,
+        challenge: &Challenge,
+        certificates: &DeviceCertificates,
+        at: SystemTime,
+    ) -> Result<(), AttestationError> {
+        clock::check(at).map_err(|unix| AttestationError::Clock { unix })?;
+        let now = clock::unix(at);
+        if now > challenge.expires {
+            let ago = now - challenge.expires;
+            return Err(AttestationRefusal::ChallengeExpired { ago }.into());
+        }
+        let [leaf, ..] = certificates.0.as_slice() else {
+            return Err(AttestationError::NoCertificate);
+        };
+        let leaf = Certificate::read(leaf, 0).map_err(AttestationError::certificate)?;
+        if VerifyingKey::from_spki_der(leaf.spki()).ok().as_ref() != Some(did.verifying_key()) {
+            return Err(AttestationRefusal::OtherKey { did: did.clone() }.into());
+        }
+        Ok(())
     }
 }

@@ -141,7 +141,7 @@ impl AttestationError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::TooLong { .. } | Self::Json(_) | Self::Field { .. } => {
-                "give the whole file, as it was made (`Attestation::to_json`, `Challenge::to_json`)"
+                "give the whole file, as it was made"
             }
             Self::Format { .. } => {
                 "give a file of that format; if it is of a later version, update this program"

@@ -47,19 +47,7 @@ impl Verifier {
         self
     }
 
-    pub(super) const fn anchors(&self) -> &Anchors {
-        &self.anchors
-    }
-
-    pub(super) const fn allows_expired(&self) -> bool {
-        self.allows_expired
-    }
-
-    pub(super) fn check_firmware(
-        &self,
-        class: DeviceClass,
-        found: Firmware,
-    ) -> Result<(), Refusal> {
+    fn check_firmware(&self, class: DeviceClass, found: Firmware) -> Result<(), Refusal> {
         let floor = self.floors.iter().find(|(of, _)| *of == class);
         let floor = floor.map_or(class.default_firmware(), |(_, floor)| *floor);
         if found >= floor { Ok(()) } else { Err(Refusal::Firmware { class, found, floor }) }
@@ -110,7 +98,10 @@ impl Verifier {
         certificates: &DeviceCertificates,
         at: SystemTime,
     ) -> Result<CertifiedKey, Refusal> {
-        yubico::certified(self, &certificates.0, clock::unix(at))
+        let at = i64::try_from(clock::unix(at)).unwrap_or(i64::MAX);
+        let found = yubico::certified(&certificates.0, &self.anchors, at, self.allows_expired)?;
+        self.check_firmware(found.device.class(), found.device.firmware())?;
+        Ok(found)
     }
 }
 

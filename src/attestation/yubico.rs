@@ -10,8 +10,8 @@ use x509_parser::oid_registry::Oid;
 use super::certificate::Certificate;
 use super::chain::Chain;
 use super::{
-    AttestationRefusal as Refusal, CertifiedKey, Device, DeviceClass, ExtensionProblem, Firmware,
-    Verifier,
+    Anchors, AttestationRefusal as Refusal, CertifiedKey, Device, DeviceClass, ExtensionProblem,
+    Firmware,
 };
 use crate::algorithm::VerifyingKey;
 use crate::evidence::ProvenanceKind;
@@ -30,14 +30,14 @@ struct Claims {
 /// Verifies the way to a root of the class that the key's certificate belongs to, and reads what
 /// the device says.
 pub(super) fn certified(
-    verifier: &Verifier,
     shown: &[Vec<u8>],
-    now: u64,
+    anchors: &Anchors,
+    at: i64,
+    forgives_expired_leaf: bool,
 ) -> Result<CertifiedKey, Refusal> {
     let leaf = shown.first().ok_or(Refusal::Malformed { place: 0 })?;
     let class = class_of(&Certificate::read(leaf, 0)?)?;
-    let at = i64::try_from(now).unwrap_or(i64::MAX);
-    let chain = Chain::build(shown, verifier.anchors(), class, at, verifier.allows_expired())?;
+    let chain = Chain::build(shown, anchors, class, at, forgives_expired_leaf)?;
     let (Some(leaf), Some(issuer)) = (chain.leaf(), chain.device()) else {
         return Err(Refusal::Malformed { place: 0 });
     };
@@ -45,7 +45,6 @@ pub(super) fn certified(
         DeviceClass::YubiHsm => yubihsm::claims(leaf, issuer)?,
         DeviceClass::YubiKeyPiv => piv::claims(leaf, issuer)?,
     };
-    verifier.check_firmware(class, claims.firmware)?;
     Ok(CertifiedKey {
         key: VerifyingKey::from_spki_der(leaf.spki()).map_err(Refusal::Key)?,
         provenance: claims.provenance,

@@ -47,6 +47,8 @@ pub enum Event {
     Export,
     /// A checkpoint of the log was signed.
     Checkpoint,
+    /// It was attested to somebody where the key is.
+    Attest,
     /// The identity was changed otherwise: its passphrase, its device, what it keeps.
     Change,
     /// The identity was made.
@@ -82,6 +84,7 @@ impl Event {
             Self::Backup => "backup",
             Self::Export => "export",
             Self::Checkpoint => "checkpoint",
+            Self::Attest => "attest",
             Self::Change => "change",
             Self::Init => "init",
             Self::Restore => "restore",

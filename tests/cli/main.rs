@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod age;
+mod attestation;
 mod audit;
 mod backup;
 mod check;

@@ -17,7 +17,7 @@ fn profiles() -> String {
 
 /// Every feature, so that it is built for all these projects once.
 pub(crate) const ALL: &str = "\"pkcs11\", \"tpm\", \"tls\", \"audit\", \"cli\", \"signature\", \"tokio\", \
-     \"client\", \"daemon\"";
+     \"client\", \"daemon\", \"attestation\"";
 
 /// A project with this crate, and what else it depends on, and this `lib.rs`.
 pub(crate) fn project(name: &str, dependency: &str, source: &str) -> PathBuf {

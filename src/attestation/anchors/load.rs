@@ -8,7 +8,7 @@ use crate::attestation::{AttestationError, DeviceClass};
 use crate::file;
 
 impl Anchors {
-    /// **Blocks.** Reads `DIRECTORY/yubihsm/*.pem` and `DIRECTORY/yubikey-piv/*.pem`, and adds
+    /// **Blocks** on the disk. Reads `DIRECTORY/yubihsm/*.pem` and `DIRECTORY/yubikey-piv/*.pem`, and adds
     /// them to these: a certificate whose issuer is its own subject as a root, another one as an
     /// intermediate. A class without a folder gets none.
     ///

@@ -1,5 +1,7 @@
 //! The command line: every argument of `icnctl`, and nothing else.
 
+#[cfg(feature = "attestation")]
+pub(crate) mod attestation;
 pub(crate) mod audit;
 mod backend;
 mod backup;
@@ -19,6 +21,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use icn_identity::audit::Event;
 
+#[cfg(feature = "attestation")]
+use self::attestation::AttestationCommand;
 use self::audit::AuditCommand;
 pub(crate) use self::backend::{BackendCommand, DoctorArgs};
 pub(crate) use self::backup::{BackupArgs, RestoreArgs};
@@ -45,8 +49,8 @@ const EVERY: &str = "Options of every command";
     name = "icnctl",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 done, 1 failed (verify, audit verify, id verify-document, id rotation verify: not \
-                  valid; tpm check, backend doctor, config check: no), 2 wrong usage (those that verify: could not \
+    after_help = "Exit status: 0 done, 1 failed (verify, audit verify, attestation verify, id verify-document, id rotation \
+                  verify: not valid; tpm check, backend doctor, config check: no), 2 wrong usage (those that verify: could not \
                   be told), 77 a PIN or passphrase was refused, now or before, is in doubt, cannot be \
                   right, or was not sent (token locked, last try): do not restart for it"
 )]
@@ -127,6 +131,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Prove that a key is in a device by the word of its maker, and verify such proofs of peers
+    #[cfg(feature = "attestation")]
+    Attestation {
+        #[command(subcommand)]
+        command: AttestationCommand,
+    },
     /// Say which peers the services on this machine accept
     Peer(PeerArgs),
     /// Sign a file with the identity's key: for a context (--context), which prints an SSH signature,
@@ -178,6 +188,8 @@ impl Command {
         let is_template = matches!(self, Self::Config { command: ConfigCommand::Template });
         let verifies = match self {
             Self::Audit { command } => command.is_homeless(),
+            #[cfg(feature = "attestation")]
+            Self::Attestation { command } => command.is_homeless(),
             _ => self.verifies(),
         };
         verifies || is_approval || is_template
@@ -192,6 +204,10 @@ impl Command {
     /// that are not here write their lines themselves, or use no key of an identity that is
     /// there before.
     pub(crate) const fn uses_key_once(&self) -> Option<Event> {
+        #[cfg(feature = "attestation")]
+        if matches!(self, Self::Attestation { command: AttestationCommand::Create(_) }) {
+            return Some(Event::Attest);
+        }
         let Self::Id { command } = self else { return None };
         Some(match command {
             IdCommand::Renew(_) => Event::Renew,
@@ -222,6 +238,10 @@ impl Command {
         use RotationCommand::Verify;
         let Self::Id { command } = self else {
             let of_log = matches!(self, Self::Audit { command: AuditCommand::Verify(_) });
+            #[cfg(feature = "attestation")]
+            if matches!(self, Self::Attestation { command: AttestationCommand::Verify(_) }) {
+                return true;
+            }
             return of_log || matches!(self, Self::Verify(_));
         };
         matches!(command, IdCommand::VerifyDocument(_) | IdCommand::Rotation { command: Verify(_) })

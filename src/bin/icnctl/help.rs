@@ -3,6 +3,8 @@
 //! The library's own help names its configuration and its API, as it knows of no
 //! command line. Where a command or an option does it, that is said here instead.
 
+#[cfg(feature = "attestation")]
+mod attestation;
 mod backup;
 mod device;
 mod keystore;
@@ -40,6 +42,10 @@ impl Help for Error {
             Self::Rotation(error) => error.on_the_command_line(),
             Self::Book(error) => error.on_the_command_line(),
             Self::Config(error) => error.on_the_command_line(),
+            #[cfg(feature = "attestation")]
+            Self::Attestation(error) => error.on_the_command_line(),
+            #[cfg(feature = "attestation")]
+            Self::AttestationRefused(error) => error.on_the_command_line(),
             Self::Uri(error) => error.on_the_command_line(),
             Self::Did(_) => Some(
                 "give a DID like did:icn:z… or did:key:z6Mk…, exactly as `icnctl id show` prints it"

@@ -2,6 +2,8 @@
 
 mod adopt;
 mod args;
+#[cfg(feature = "attestation")]
+mod attestation;
 mod audit;
 mod backup;
 mod change_passphrase;
@@ -117,6 +119,8 @@ fn run(args: Args) -> Result<ExitCode, error::CliError> {
 fn work(context: &Context, args: Args) -> Result<ExitCode, error::CliError> {
     match args.command {
         Command::Audit { command } => return audit::run(context, &command),
+        #[cfg(feature = "attestation")]
+        Command::Attestation { command } => return attestation::run(context, &command),
         Command::Id { command: IdCommand::Init(init) } => id::init(context, &init)?,
         Command::Id { command: IdCommand::Show(show) } if context.wants_document => {
             document::show(context)?;

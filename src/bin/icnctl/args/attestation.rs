@@ -1,0 +1,120 @@
+//! `icnctl attestation`
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use icn_identity::attestation::{DeviceClass, Firmware};
+
+use super::value::{a_file, encoded, number};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AttestationCommand {
+    /// Make a challenge for a peer, and keep it: an answer to it is verified with this file
+    Challenge(ChallengeArgs),
+    /// Answer a challenge: show that the identity's key is in a device, by what its maker certified
+    /// (wants the PIN)
+    Create(CreateArgs),
+    /// Verify a peer's attestation, offline: exit 0 if valid, 1 if not, 2 if it could not be told
+    Verify(VerifyArgs),
+    /// Show what an attestation file says, without verifying it
+    Show(ShowArgs),
+}
+
+impl AttestationCommand {
+    /// Whether it works anywhere: all but the answer, which wants the key.
+    pub(crate) const fn is_homeless(&self) -> bool {
+        !matches!(self, Self::Create(_))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChallengeArgs {
+    /// Who will verify the answer, like treasury@coop.example
+    #[arg(long, value_name = "NAME")]
+    pub(crate) audience: String,
+
+    /// For how many seconds it can be answered
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number())]
+    pub(crate) valid_for: u64,
+
+    /// A new file for it [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateArgs {
+    /// File with the challenge that the peer sent
+    #[arg(long, value_name = "FILE", required_unless_present = "audience")]
+    pub(crate) challenge: Option<PathBuf>,
+
+    /// Whom it is for, where there is no challenge: worth less, as it can be shown again
+    #[arg(long, value_name = "NAME", conflicts_with = "challenge")]
+    pub(crate) audience: Option<String>,
+
+    /// The certificate that the device wrote for the key, PEM or DER
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: PathBuf,
+
+    /// Certificates of its issuers, from the device's on, in order: PEM, or one in DER each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: Vec<PathBuf>,
+
+    /// A new file for the attestation [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The attestation; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// File with the challenge that was made for this peer, and kept
+    #[arg(long, value_name = "FILE", required_unless_present = "audience")]
+    pub(crate) challenge: Option<PathBuf>,
+
+    /// Whom it has to be for, where no challenge was made; with --within
+    #[arg(long, value_name = "NAME", conflicts_with = "challenge", requires = "within")]
+    pub(crate) audience: Option<String>,
+
+    /// How many seconds old it may be, where no challenge was made
+    #[arg(long, value_name = "SECONDS", requires = "audience", value_parser = number())]
+    pub(crate) within: Option<u64>,
+
+    /// Whose it has to be: not valid if it is another's
+    #[arg(long, value_name = "DID", value_parser = encoded())]
+    pub(crate) did: Option<String>,
+
+    /// Folder with more certificates of makers, in yubihsm/NAME.pem and yubikey-piv/NAME.pem; those
+    /// of Yubico that are known are there without it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) anchors: Option<PathBuf>,
+
+    /// The oldest firmware that is accepted, like yubikey-piv=5.7.0, which is the default; of a YubiHSM
+    /// that is yubihsm=2.4.0
+    #[arg(long, value_name = "CLASS=VERSION", value_parser = firmware)]
+    pub(crate) firmware: Vec<(DeviceClass, Firmware)>,
+
+    /// Accept that the key's own certificate has ended, and say so
+    #[arg(long)]
+    pub(crate) allow_expired: bool,
+
+    /// Accept a key that was imported into its device, so that copies may exist
+    #[arg(long)]
+    pub(crate) allow_imported: bool,
+}
+
+fn firmware(text: &str) -> Result<(DeviceClass, Firmware), String> {
+    let (class, version) = text.split_once('=').ok_or("not like yubikey-piv=5.7.0")?;
+    let class = class.parse().map_err(|error| format!("{error}"))?;
+    Ok((class, version.parse().map_err(|error| format!("{error}"))?))
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The attestation; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}

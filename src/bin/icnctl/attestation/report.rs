@@ -1,0 +1,96 @@
+//! What is told of an attestation: whose word it is, and never that something is secure.
+
+use std::process::ExitCode;
+
+use icn_identity::ProvenanceKind;
+use icn_identity::attestation::{Attestation, Verdict};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::output::{date, hex, one_line};
+
+pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError> {
+    let (did, device) = (verdict.did(), verdict.device());
+    let (provenance, made) = (verdict.provenance(), date(verdict.at_unix()));
+    let expired = verdict.certificate_has_expired();
+    context.format.print(
+        || {
+            json!({
+                "valid": true,
+                "did": did,
+                "provenance": provenance,
+                "attested_by": device.class().maker(),
+                "root": verdict.root().to_string(),
+                "device": {
+                    "class": device.class().as_str(),
+                    "serial": device.serial(),
+                    "firmware": device.firmware().to_string(),
+                },
+                "attested_at": made,
+                "certificate_has_expired": expired,
+            })
+        },
+        || {
+            let what = match provenance {
+                ProvenanceKind::Hardware => "made in the device, cannot leave it",
+                _ => "imported into the device, cannot leave it; copies may exist",
+            };
+            let expired = match expired {
+                true => "The key's own certificate has ended\n",
+                false => "",
+            };
+            format!(
+                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nAttested by {} for its {}, \
+                 serial {}, firmware {}\nAt          {made}, by the owner's clock\n{expired}",
+                device.class().maker(),
+                device.class().product(),
+                device.serial(),
+                device.firmware()
+            )
+        },
+    )
+}
+
+pub(super) fn not_valid(
+    context: &Context,
+    error: &str,
+    help: Option<&str>,
+) -> Result<ExitCode, CliError> {
+    context.format.print(
+        || json!({ "valid": false, "error": error, "help": help }),
+        || {
+            let help = help.map_or(String::new(), |help| format!("  try: {}\n", one_line(help)));
+            format!("not valid: {}\n{help}", one_line(error))
+        },
+    )?;
+    Ok(ExitCode::from(1))
+}
+
+pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result<(), CliError> {
+    let certificates = attestation.certificates().count();
+    let created = date(attestation.created_unix());
+    context.format.print(
+        || {
+            json!({
+                "verified": false,
+                "did": attestation.did(),
+                "audience": attestation.audience(),
+                "nonce": hex(attestation.nonce()),
+                "created": created,
+                "evidence": attestation.kind().as_str(),
+                "certificates": certificates,
+            })
+        },
+        || {
+            format!(
+                "Not verified. The file says:\nDID         {}\nAudience    {}\nNonce       {}\n\
+                 Created     {created}\nEvidence    {}, {certificates} certificates\n",
+                attestation.did(),
+                one_line(attestation.audience()),
+                hex(attestation.nonce()),
+                attestation.kind()
+            )
+        },
+    )
+}

@@ -1,0 +1,189 @@
+//! `icnctl attestation`, as a relying party and a node use it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use icn_identity::Did;
+use serde_json::Value;
+use support::home::{Home, PASSPHRASE, Ran};
+use support::maker::{Maker, pem};
+
+const AUDIENCE: &str = "treasury@coop.example";
+
+/// An identity, the maker of the device that its key is said to be in, and files beside.
+struct Node {
+    home: Home,
+    maker: Maker,
+}
+
+impl Node {
+    fn new() -> Self {
+        let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+        home.ok(&["id", "init"], b"");
+        let node = Self { home, maker: Maker::yubihsm() };
+        let anchors = node.home.beside("anchors");
+        fs::create_dir_all(anchors.join("yubihsm")).unwrap();
+        fs::set_permissions(anchors.join("yubihsm"), Permissions::from_mode(0o755)).unwrap();
+        let root = anchors.join("yubihsm/root.pem");
+        fs::write(&root, pem(&node.maker.root)).unwrap();
+        fs::set_permissions(root, Permissions::from_mode(0o644)).unwrap();
+        let leaf = Maker::yubihsm_leaf(&node.spki()).sign(&node.maker.device_key);
+        fs::write(node.file("leaf.pem"), pem(&leaf)).unwrap();
+        let chain = pem(&node.maker.device) + &pem(&node.maker.sub);
+        fs::write(node.file("chain.pem"), chain).unwrap();
+        node
+    }
+
+    fn spki(&self) -> Vec<u8> {
+        Did::parse(&self.did()).unwrap().verifying_key().to_spki_der()
+    }
+
+    fn did(&self) -> String {
+        self.home.show()["did"].as_str().unwrap().to_owned()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.beside(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.file(name).to_str().unwrap().to_owned()
+    }
+
+    fn challenge(&self) -> String {
+        let file = self.text("challenge.json");
+        let _ = fs::remove_file(&file);
+        self.home.ok(&["attestation", "challenge", "--audience", AUDIENCE, "-o", &file], b"");
+        file
+    }
+
+    fn create(&self, challenge: &str, output: &str) -> Ran {
+        let (leaf, chain) = (self.text("leaf.pem"), self.text("chain.pem"));
+        let what = ["attestation", "create", "--challenge", challenge, "--certificate", &leaf];
+        self.home.icnctl(&[&what[..], &["--chain", &chain, "-o", output]].concat(), b"")
+    }
+
+    fn verify(&self, file: &str, more: &[&str]) -> Ran {
+        let anchors = self.text("anchors");
+        let what = ["attestation", "verify", file, "--anchors", &anchors];
+        self.home.icnctl(&[&what[..], more].concat(), b"")
+    }
+}
+
+#[test]
+fn a_challenge_is_answered_and_verified_and_another_one_is_not_valid() {
+    let node = Node::new();
+    let challenge = node.challenge();
+    let output = node.text("attestation.json");
+    let ran = node.create(&challenge, &output);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Only who asked knows this maker.
+    assert!(ran.err.contains("warning: by what is known here"), "{}", ran.err);
+    let did = node.did();
+    let ran = node.verify(&output, &["--challenge", &challenge, "--did", &did]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let device = "Attested by Yubico for its YubiHSM 2, serial 31650425, firmware 2.4.0\n";
+    assert!(ran.out.starts_with("valid\n") && ran.out.contains(device), "{}", ran.out);
+    assert!(!ran.out.contains("secure"), "{}", ran.out);
+    let json = ["--challenge", &challenge, "--did", &did, "--format", "json"];
+    let value: Value = serde_json::from_str(&node.verify(&output, &json).out).unwrap();
+    assert_eq!((&value["valid"], &value["provenance"]), (&true.into(), &"hardware".into()));
+    assert_eq!(value["device"]["serial"], 31_650_425);
+    // Whose it has to be was not said.
+    let ran = node.verify(&output, &["--challenge", &challenge]);
+    assert!(ran.code == 0 && ran.err.contains("--did"), "{}", ran.err);
+    let other = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+    let ran = node.verify(&output, &["--challenge", &challenge, "--did", other]);
+    assert!(ran.code == 1 && ran.out.contains("not of did:key:"), "{}", ran.out);
+    // An answer to another challenge, for another audience, or by nobody's anchors.
+    let ran = node.verify(&output, &["--challenge", &node.challenge()]);
+    assert!(ran.code == 1 && ran.out.contains("does not answer this challenge"), "{}", ran.out);
+    let ran = node.verify(&output, &["--audience", "bank@other.example", "--within", "600"]);
+    assert!(ran.code == 1 && ran.out.contains("treasury@coop.example"), "{}", ran.out);
+    let ran = node.verify(&output, &["--audience", AUDIENCE, "--within", "600"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let what = ["attestation", "verify", &output, "--audience", AUDIENCE, "--within", "600"];
+    let ran = node.home.icnctl(&what, b"");
+    assert!(ran.code == 1 && ran.out.contains("CN=Root") && ran.out.contains("--anchors"));
+    let newer = ["--audience", AUDIENCE, "--within", "600", "--firmware", "yubihsm=2.4.1"];
+    let ran = node.verify(&output, &newer);
+    assert!(ran.code == 1 && ran.out.contains("2.4.1 is demanded"), "{}", ran.out);
+}
+
+#[test]
+fn what_could_not_be_told_is_2_and_needs_no_home() {
+    let node = Node::new();
+    let nowhere = Home::new();
+    let garbage = node.text("garbage.json");
+    fs::write(&garbage, "{}").unwrap();
+    let what = ["attestation", "verify", "--audience", AUDIENCE, "--within", "60"];
+    for file in [&garbage[..], "/nonexistent"] {
+        let ran = nowhere.icnctl(&[&what[..], &[file]].concat(), b"");
+        assert_eq!(ran.code, 2, "{} {}", ran.out, ran.err);
+    }
+    // There is no "whenever".
+    let ran = nowhere.icnctl(&["attestation", "verify", &garbage], b"");
+    assert!(ran.code == 2 && ran.err.contains("--challenge"), "{}", ran.err);
+    let ran = nowhere.icnctl(&["attestation", "verify", &garbage, "--audience", AUDIENCE], b"");
+    assert!(ran.code == 2 && ran.err.contains("--within"), "{}", ran.err);
+    let ran = nowhere.icnctl(&["attestation", "challenge", "--audience", AUDIENCE], b"");
+    let value: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(value["format"], "icn-attestation-challenge/v1");
+}
+
+#[test]
+fn show_says_what_the_file_says_and_that_it_is_not_verified() {
+    let node = Node::new();
+    let output = node.text("attestation.json");
+    assert_eq!(node.create(&node.challenge(), &output).code, 0);
+    let shown = Home::new().ok(&["attestation", "show", &output], b"");
+    assert!(shown.starts_with("Not verified.") && shown.contains(&node.did()), "{shown}");
+    assert!(shown.contains("3 certificates"), "{shown}");
+}
+
+#[test]
+fn a_key_that_was_imported_is_accepted_on_request_alone() {
+    let node = Node::new();
+    let imported = Maker::yubihsm_leaf(&node.spki()).having("1.3.6.1.4.1.41482.4.3", &[3, 2, 0, 2]);
+    fs::write(node.file("leaf.pem"), pem(&imported.sign(&node.maker.device_key))).unwrap();
+    let (challenge, output) = (node.challenge(), node.text("attestation.json"));
+    assert_eq!(node.create(&challenge, &output).code, 0);
+    let asked = ["--challenge", &challenge, "--did", &node.did()];
+    let ran = node.verify(&output, &asked);
+    assert!(ran.code == 1 && ran.out.contains("copies may exist"), "{}", ran.out);
+    assert!(ran.out.contains("--allow-imported"), "{}", ran.out);
+    let ran = node.verify(&output, &[&asked[..], &["--allow-imported"]].concat());
+    assert!(ran.code == 0 && ran.out.contains("Provenance  device-held"), "{}", ran.out);
+}
+
+/// Whatever is wrong is said before a passphrase is asked for, and nothing is written.
+#[test]
+fn what_cannot_be_attested_is_refused_before_the_key_is_opened() {
+    let node = Node::new();
+    let challenge = node.challenge();
+    let output = node.text("attestation.json");
+    let wrong = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    wrong.ok(&["id", "init"], b"");
+    let (leaf, chain) = (node.text("leaf.pem"), node.text("chain.pem"));
+    let what = ["attestation", "create", "--challenge", &challenge, "--certificate", &leaf];
+    let what = [&what[..], &["--chain", &chain, "-o", &output]].concat();
+    let wrong = wrong.with("ICN_PASSPHRASE", "not the passphrase");
+    let ran = wrong.icnctl(&what, b"");
+    assert!(ran.code == 1 && ran.err.contains("is not that of"), "{} {}", ran.code, ran.err);
+    assert!(!node.file("attestation.json").exists());
+    fs::write(&output, "there").unwrap();
+    assert_eq!(node.create(&challenge, &output).code, 1);
+    assert_eq!(fs::read_to_string(&output).unwrap(), "there");
+}
+
+#[test]
+fn an_answer_has_its_line_in_the_audit_log() {
+    let node = Node::new();
+    fs::write(node.home.path("audit.log"), "").unwrap();
+    fs::set_permissions(node.home.path("audit.log"), Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(node.create(&node.challenge(), &node.text("attestation.json")).code, 0);
+    let lines = node.home.read("audit.log");
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["result"]), (&"attest".into(), &"allowed".into()), "{last}");
+}
