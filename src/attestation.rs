@@ -66,6 +66,7 @@ mod file;
     feature = "tpm"
 ))]
 pub(crate) mod formats;
+mod found;
 mod refusal;
 mod signing;
 mod verdict;

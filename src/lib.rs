@@ -146,6 +146,9 @@ mod readme {}
 /// examples are tested. Links from one to another lead there in the repository.
 #[cfg(all(any(doc, doctest), feature = "keystore"))]
 pub mod manual {
+    #[cfg(feature = "attestation")]
+    #[doc = include_str!("../docs/attestation.md")]
+    pub mod attestation {}
     #[cfg(feature = "audit")]
     #[doc = include_str!("../docs/audit.md")]
     pub mod audit {}

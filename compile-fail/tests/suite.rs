@@ -100,6 +100,13 @@ fn answers_are_in_our_words() {
             "bundle_over_a_sealed_",
             ["` does not sign for a DID", "or `unseal(&pin)` on a `Sealed` one"],
         ),
+        ("attested_software_", ["no maker of a device attests", "exist"]),
+        ("attested_external_", ["no maker of a device attests", "exist"]),
+        (
+            "attested_tpm_sealed_",
+            ["a TPM vouches that sealed data exists, not for", "Use a P-256 key of the TPM"],
+        ),
+        ("implementing_attestable", ["cannot implement a sealed trait", "decides what a key is"]),
         ("software_key_as_hardware_backed", ["is not confined to a device", "signs in memory"]),
         ("device_held_bundle_where_", ["no evidence shows that `", "` never left its device"]),
         ("device_held_key_where_never_", ["no evidence shows that `", "` never left its device"]),

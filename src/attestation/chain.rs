@@ -50,10 +50,12 @@ impl<'a> Chain<'a> {
                 return Err(Refusal::Malformed { place: 0 });
             };
             let place = certificates.len();
-            let root = issuer_among(last, anchors.roots(class, last.issuer()), place)?;
+            let root = issuer_among(last, anchors.roots(class, last.issuer()), place);
             let (issuer, is_root) = match root {
-                Some(root) => (root, true),
-                None => (next(last, &mut rest, anchors, class)?, false),
+                Ok(Some(root)) => (root, true),
+                Ok(None) => (next(last, &mut rest, anchors, class)?, false),
+                // A root of that name has another key: it may be another one that is meant.
+                Err(why) => (next(last, &mut rest, anchors, class).map_err(|_| why)?, false),
             };
             if place >= MAX_CERTIFICATES {
                 return Err(Refusal::TooManyCertificates { limit: MAX_CERTIFICATES });

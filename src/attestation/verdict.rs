@@ -24,22 +24,8 @@ use crate::private::Closed;
             `TpmSealed` key. Use a P-256 key of the TPM, and rotate to it",
     note = "a `Software` key is in memory, and nothing is known of an `External` one"
 )]
-pub trait Attestable: Closed + sealed::Kind {}
+pub trait Attestable: Closed {}
 
-#[allow(unnameable_types, reason = "outsiders are not to name it")]
-mod sealed {
-    /// Which marker it is.
-    pub trait Kind {
-        const KIND: crate::evidence::ProvenanceKind;
-    }
-}
-
-impl sealed::Kind for Hardware {
-    const KIND: ProvenanceKind = ProvenanceKind::Hardware;
-}
-impl sealed::Kind for DeviceHeld {
-    const KIND: ProvenanceKind = ProvenanceKind::DeviceHeld;
-}
 impl Attestable for Hardware {}
 impl Attestable for DeviceHeld {}
 
@@ -155,7 +141,7 @@ impl<P: Attestable> Attested<P> {
     /// The value of the type: `Hardware` or `DeviceHeld`.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {
-        <P as sealed::Kind>::KIND
+        self.certified.provenance
     }
 
     /// Whether the key's own certificate had ended, which the verifier was told to

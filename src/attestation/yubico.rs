@@ -53,6 +53,11 @@ pub(super) fn certified(
     })
 }
 
+/// Whether a certificate says something of a key as a device of Yubico's does.
+pub(super) fn is_attestation(certificate: &Certificate<'_>) -> bool {
+    class_of(certificate).is_ok()
+}
+
 fn class_of(leaf: &Certificate<'_>) -> Result<DeviceClass, Refusal> {
     match (leaf.has_arc(&YUBIHSM), leaf.has_arc(&PIV)) {
         (true, false) => Ok(DeviceClass::YubiHsm),

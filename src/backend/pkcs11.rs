@@ -7,6 +7,7 @@
 //! challenge is signed before a key is handed out.
 
 mod absent;
+mod certificates;
 mod connection;
 pub mod doctor;
 mod ecdh;

@@ -8,6 +8,7 @@ use icn_identity::Did;
 use serde_json::Value;
 use support::home::{Home, PASSPHRASE, Ran};
 use support::maker::{Maker, pem};
+use support::softhsm::SoftHsm;
 
 const AUDIENCE: &str = "treasury@coop.example";
 
@@ -186,4 +187,43 @@ fn an_answer_has_its_line_in_the_audit_log() {
     let lines = node.home.read("audit.log");
     let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert_eq!((&last["event"], &last["result"]), (&"attest".into(), &"allowed".into()), "{last}");
+}
+
+/// A token that shows the certificates of its keys: those of the identity's key are found, whatever
+/// else is there, and nobody has to name a file.
+#[test]
+fn the_certificates_of_the_key_are_found_on_its_token() {
+    let hsm = SoftHsm::with_token("node-1");
+    let home = hsm.identity("node-1");
+    let did = home.show()["did"].as_str().unwrap().to_owned();
+    let spki = Did::parse(&did).unwrap().verifying_key().to_spki_der();
+    let (challenge, output) = (home.beside("challenge.json"), home.beside("attestation.json"));
+    let (challenge, output) = (challenge.to_str().unwrap(), output.to_str().unwrap());
+    home.ok(&["attestation", "challenge", "--audience", AUDIENCE, "-o", challenge], b"");
+    let create = ["attestation", "create", "--challenge", challenge, "-o", output];
+    let ran = home.icnctl(&create, b"");
+    assert!(ran.code == 1 && ran.err.contains("--certificate"), "{}", ran.err);
+    let (maker, stranger) = (Maker::yubihsm(), Maker::yubihsm());
+    let others = Maker::yubihsm_leaf(&stranger.sub_key.spki()).sign(&maker.device_key);
+    let leaf = Maker::yubihsm_leaf(&spki).sign(&maker.device_key);
+    let plain = support::maker::Form::new("Key", "Device", spki).sign(&maker.device_key);
+    let all = [&maker.sub, &others, &plain, &stranger.device, &leaf, &maker.device];
+    for (number, der) in all.iter().enumerate() {
+        let file = home.beside(&format!("{number}.der"));
+        fs::write(&file, der).unwrap();
+        let (file, id) = (file.to_str().unwrap(), format!("{number:02}"));
+        let what = ["--write-object", file, "--type", "cert", "--id", &id, "--label", &id];
+        hsm.pkcs11_tool_on("node-1", &what);
+    }
+    home.ok(&create, b"");
+    let anchors = home.beside("anchors/yubihsm");
+    fs::create_dir_all(&anchors).unwrap();
+    fs::set_permissions(&anchors, Permissions::from_mode(0o755)).unwrap();
+    fs::write(anchors.join("root.pem"), pem(&maker.root)).unwrap();
+    fs::set_permissions(anchors.join("root.pem"), Permissions::from_mode(0o644)).unwrap();
+    let anchors = home.beside("anchors");
+    let what = ["attestation", "verify", output, "--challenge", challenge, "--did", &did];
+    let what = [&what[..], &["--anchors", anchors.to_str().unwrap()]].concat();
+    let ran = home.icnctl(&what, b"");
+    assert!(ran.code == 0 && ran.out.contains("Provenance  hardware"), "{} {}", ran.out, ran.err);
 }

@@ -162,6 +162,14 @@ fn of_two_authorities_with_one_name_the_one_that_signed_is_found() {
     assert_eq!(named(Verifier::new(both.clone()).examine(&shown, now())), "Signature");
     both.add(DeviceClass::YubiHsm, &maker.root).unwrap();
     assert_eq!(named(Verifier::new(both).examine(&shown, now())), "accepted");
+    // One that another root has certified, beside a root of its name.
+    let own = Signer::p256();
+    let root = Form::new("Own root", "Own root", own.spki()).with(authority(None)).sign(&own);
+    let cross = Form::new("Root", "Own root", maker.root_key.spki()).with(authority(None));
+    let mut beside = anchors(&other, DeviceClass::YubiHsm);
+    beside.add(DeviceClass::YubiHsm, &root).unwrap();
+    let shown = DeviceCertificates([shown.0, vec![cross.sign(&own)]].concat());
+    assert_eq!(named(Verifier::new(beside).examine(&shown, now())), "accepted");
 }
 
 #[test]

@@ -140,3 +140,29 @@ fn the_signed_bytes_are_those_that_are_documented() {
     assert_eq!(signed, [core.as_slice(), &hash].concat());
     assert!(crate::statement::is_reserved(&signed));
 }
+
+#[test]
+fn of_many_certificates_those_of_the_key_are_found_in_order() {
+    let (maker, other) = (Maker::yubihsm(), Maker::yubihsm());
+    let leaf = Maker::yubihsm_leaf(&spki()).sign(&maker.device_key);
+    let of_other = Maker::yubihsm_leaf(&other.sub_key.spki()).sign(&maker.device_key);
+    let all = [
+        maker.root.clone(),
+        b"no certificate".to_vec(),
+        other.device.clone(),
+        maker.sub.clone(),
+        of_other,
+        leaf.clone(),
+        maker.device.clone(),
+    ];
+    let found = DeviceCertificates::of_key(key().verifying_key(), &all).unwrap();
+    let way: Vec<&[u8]> = found.iter().collect();
+    assert_eq!(way, [&leaf[..], &maker.device, &maker.sub, &maker.root]);
+    assert!(verifier(&maker).examine(&found, now()).is_ok());
+    // Without its attestation there is nothing, whatever else is there.
+    let without = [&all[..5], &all[6..]].concat();
+    assert!(matches!(
+        DeviceCertificates::of_key(key().verifying_key(), &without),
+        Err(AttestationError::NoCertificate)
+    ));
+}

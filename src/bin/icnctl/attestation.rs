@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::attestation::{
-    Anchors, Attestation, Challenge, DeviceCertificates, Fresh, MAX_FILE_LEN, Verdict, Verifier,
+    Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, Fresh, MAX_FILE_LEN,
+    Verdict, Verifier,
 };
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
@@ -68,12 +69,18 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
             Challenge::fresh(audience.as_deref().unwrap_or_default(), AT_ONCE, now)?
         }
     };
-    let certificates = certificates(&args.certificate, &args.chain)?;
+    let given = args.certificate.as_deref();
+    let given = given.map(|leaf| certificates(leaf, &args.chain)).transpose()?;
     let home = context.home()?;
     let identity = home.locate()?;
+    let certificates = match given {
+        Some(given) => given,
+        None => on_token(context, identity.did())?,
+    };
     Attestation::check(identity.did(), &challenge, &certificates, now)?;
     // Others may know more makers, and demand less.
-    if let Err(refusal) = Verifier::new(Anchors::yubico()).examine(&certificates, now) {
+    let verifier = Verifier::new(anchors(args.anchors.as_deref())?);
+    if let Err(refusal) = verifier.examine(&certificates, now) {
         warn("by what is known here, these certificates are refused", &Error::from(refusal));
     }
     let opened = context.open(identity)?;
@@ -96,6 +103,27 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     )
 }
 
+/// Those that are known, and the operator's own.
+fn anchors(directory: Option<&Path>) -> Result<Anchors, CliError> {
+    let mut anchors = Anchors::yubico();
+    directory.map_or(Ok(()), |directory| anchors.load(directory))?;
+    Ok(anchors)
+}
+
+/// The certificates that the token shows of the identity's key.
+fn on_token(context: &Context, did: &Did) -> Result<DeviceCertificates, CliError> {
+    #[cfg(feature = "pkcs11")]
+    if let Some(config) = &context.config.identity.pkcs11
+        && context.config.identity.backend == icn_identity::backend::BackendKind::Pkcs11
+    {
+        let backend = icn_identity::backend::pkcs11::Pkcs11Backend::open(config)?;
+        let found = context.waiting_for_device(|| backend.certificates())?;
+        return Ok(DeviceCertificates::of_key(did.verifying_key(), &found)?);
+    }
+    let _ = (context, did);
+    Err(AttestationError::NoCertificate.into())
+}
+
 fn certificates(leaf: &Path, chain: &[PathBuf]) -> Result<DeviceCertificates, CliError> {
     let leaf = read(Some(leaf), "the certificate")?;
     let chain: Vec<_> =
@@ -110,11 +138,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
         Some(path) => Some(Challenge::parse(&read(Some(path), "the challenge")?)?),
         None => None,
     };
-    let mut anchors = Anchors::yubico();
-    if let Some(directory) = &args.anchors {
-        anchors.load(directory)?;
-    }
-    let mut verifier = Verifier::new(anchors);
+    let mut verifier = Verifier::new(anchors(args.anchors.as_deref())?);
     for (class, firmware) in &args.firmware {
         verifier = verifier.firmware_at_least(*class, *firmware);
     }

@@ -52,13 +52,17 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "challenge")]
     pub(crate) audience: Option<String>,
 
-    /// The certificate that the device wrote for the key, PEM or DER
+    /// The certificate that the device wrote for the key, PEM or DER [default: looked for on the token]
     #[arg(long, value_name = "FILE")]
-    pub(crate) certificate: PathBuf,
+    pub(crate) certificate: Option<PathBuf>,
 
     /// Certificates of its issuers, from the device's on, in order: PEM, or one in DER each
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "certificate")]
     pub(crate) chain: Vec<PathBuf>,
+
+    /// Folder with more certificates of makers, as of `verify`: to warn of what would be refused
+    #[arg(long, value_name = "DIR")]
+    pub(crate) anchors: Option<PathBuf>,
 
     /// A new file for the attestation [default: standard output]
     #[arg(long, short, value_name = "FILE", value_parser = a_file())]

@@ -1,0 +1,7 @@
+use icn_identity::attestation::Attestable;
+
+enum Mine {}
+
+impl Attestable for Mine {}
+
+fn main() {}

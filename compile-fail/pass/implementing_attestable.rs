@@ -1,0 +1,5 @@
+use icn_identity::attestation::{Attestable, Attested};
+
+struct Proof<P: Attestable>(Attested<P>);
+
+fn main() {}
