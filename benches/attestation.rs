@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use icn_identity::attestation::{
     Anchors, Attestation, Challenge, DeviceCertificates, DeviceClass, Fresh, Verifier,
 };
-use icn_identity::{DidSigner as _, Key, Software, Unlocked};
+use icn_identity::{Key, Software, Unlocked};
 use support::maker::{Maker, NOW};
 use support::medians;
 use x509_parser::certificate::X509Certificate;
