@@ -159,6 +159,9 @@ impl<S: DidSigner, O: SigningObserver> DidSigner for Observed<S, O> {
     fn __verifies(&self, token: Token) -> bool {
         self.signer.__verifies(token)
     }
+    fn __is_remote(&self, token: Token) -> bool {
+        self.signer.__is_remote(token)
+    }
     fn __evidence(&self, token: Token) -> Option<&Evidence> {
         self.signer.__evidence(token)
     }

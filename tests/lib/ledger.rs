@@ -37,6 +37,17 @@ fn tests() -> BTreeSet<String> {
             }
         }
     }
+    names.extend(conformance());
+    names
+}
+
+/// Those that are made for each signer: `NAME = MODULE::PROPERTY;`
+fn conformance() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("tests/proptests/conformance.rs")).unwrap();
+    let made = text.lines().filter_map(|line| line.trim().strip_suffix(';')?.split_once(" = "));
+    let made = made.filter(|(name, _)| !name.contains(['$', ' ', ':']));
+    let names: BTreeSet<String> = made.map(|(name, _)| name.to_owned()).collect();
+    assert!(names.contains("a_backup_restores_it"), "{names:?}");
     names
 }
 

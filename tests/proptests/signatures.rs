@@ -24,8 +24,6 @@ use self::table::Table;
 const CONTEXT: &str = "proptests@coop.example";
 const OTHER_CONTEXT: &str = "login@coop.example";
 
-const BOTH: [AlgorithmId; 2] = [AlgorithmId::Ed25519, AlgorithmId::P256];
-
 /// Around the blocks of SHA-256 and SHA-512, and where their padding takes another one.
 const EDGES: [usize; 15] = [0, 1, 55, 56, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 256];
 

@@ -7,14 +7,12 @@ use icn_identity::backend::{
 };
 use icn_identity::config::{PcrIndices, Pkcs11Config, TpmConfig};
 use icn_identity::{AlgorithmId, Did, DidKey, DidMethod, Key, Pin, Software, Unlocked};
-use support::dialects::{
-    CRATON, KRYOPTIC, NETHSM, NSS, OPENCRYPTOKI, OPENSC_OPENPGP, OPENSC_PIV, TPM2_BEHIND_P11_KIT,
-    TPM2_PKCS11, YKCS11, YUBIHSM2,
-};
 use support::softhsm::{PIN, SoftHsm, alone, module};
 use support::swtpm::Swtpm;
 
-use super::{BOTH, Fixture, round_trip};
+use super::{Fixture, round_trip};
+use crate::signers::dialects::{DIALECTS, Speaks};
+use crate::signers::{BOTH, import};
 
 const TOKEN: &str = "node-1";
 const ED25519: AlgorithmId = AlgorithmId::Ed25519;
@@ -46,9 +44,9 @@ fn opened(backend: &Pkcs11Backend, locator: Pkcs11Locator) -> DidKey {
 fn what_softhsm_signs_verifies_everywhere_and_nothing_else_does() {
     alone(|hsm| {
         hsm.token(TOKEN);
-        hsm.import(TOKEN, "imported ed25519", "0a");
-        let curve = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
-        hsm.import_made_by(&curve, TOKEN, "imported p256", "0b");
+        for (algorithm, id) in BOTH.into_iter().zip(["0a", "0b"]) {
+            import(hsm, TOKEN, algorithm, &format!("imported {algorithm}"), id);
+        }
         let backend = token(module());
         let backend = &backend;
         let mut fixtures = Vec::new();
@@ -74,51 +72,19 @@ fn what_softhsm_signs_verifies_everywhere_and_nothing_else_does() {
     });
 }
 
-/// How modules speak, and of which algorithms they have keys. Where none is made by us there
-/// is one already.
-struct Speaks {
-    name: &'static str,
-    script: &'static str,
-    algorithms: &'static [AlgorithmId],
-    makes: bool,
-}
-
-const P256_ONLY: &[AlgorithmId] = &[AlgorithmId::P256];
-
-const DIALECTS: [Speaks; 12] = [
-    Speaks { name: "no dialect", script: "", algorithms: &BOTH, makes: true },
-    Speaks { name: "ykcs11", script: YKCS11, algorithms: P256_ONLY, makes: false },
-    Speaks { name: "OpenSC, PIV", script: OPENSC_PIV, algorithms: P256_ONLY, makes: false },
-    Speaks { name: "OpenSC, OpenPGP", script: OPENSC_OPENPGP, algorithms: &BOTH, makes: false },
-    Speaks { name: "YubiHSM 2", script: YUBIHSM2, algorithms: &BOTH, makes: true },
-    Speaks { name: "NetHSM", script: NETHSM, algorithms: &BOTH, makes: true },
-    Speaks { name: "craton", script: CRATON, algorithms: &BOTH, makes: true },
-    Speaks { name: "NSS", script: NSS, algorithms: &BOTH, makes: true },
-    Speaks { name: "Kryoptic", script: KRYOPTIC, algorithms: &BOTH, makes: true },
-    Speaks { name: "openCryptoki", script: OPENCRYPTOKI, algorithms: &BOTH, makes: true },
-    Speaks { name: "tpm2-pkcs11", script: TPM2_PKCS11, algorithms: P256_ONLY, makes: true },
-    Speaks {
-        name: "tpm2-pkcs11 by p11-kit",
-        script: TPM2_BEHIND_P11_KIT,
-        algorithms: P256_ONLY,
-        makes: true,
-    },
-];
-
-impl Speaks {
-    fn key(&self, hsm: &SoftHsm, algorithm: AlgorithmId) -> DidKey {
-        let (module, label) = (hsm.fault_module(), format!("{} {algorithm}", self.name));
-        let make = || token(&module).create(&new_key(algorithm, &label), &pin()).unwrap().key;
-        if self.makes {
-            hsm.script(self.script);
-            return make();
-        }
-        hsm.script("");
-        drop(make());
-        hsm.script(self.script);
-        let backend = token(&module);
-        opened(&backend, backend.find_by_label(&label).unwrap())
+/// Its key, made by us or there already.
+fn key_of(dialect: &Speaks, hsm: &SoftHsm, algorithm: AlgorithmId) -> DidKey {
+    let (module, label) = (hsm.fault_module(), format!("{} {algorithm}", dialect.name));
+    let make = || token(&module).create(&new_key(algorithm, &label), &pin()).unwrap().key;
+    if dialect.makes {
+        hsm.script(dialect.script);
+        return make();
     }
+    hsm.script("");
+    drop(make());
+    hsm.script(dialect.script);
+    let backend = token(&module);
+    opened(&backend, backend.find_by_label(&label).unwrap())
 }
 
 #[test]
@@ -131,7 +97,7 @@ fn what_a_token_signs_in_any_dialect_verifies_everywhere_and_nothing_else_does()
                 dialect.algorithms.iter().map(move |algorithm| (dialect, *algorithm))
             })
             .map(|(dialect, algorithm)| {
-                Fixture::of_key(dialect.name, algorithm, move || dialect.key(hsm, algorithm))
+                Fixture::of_key(dialect.name, algorithm, move || key_of(dialect, hsm, algorithm))
             })
             .collect();
         round_trip(&fixtures, 20 * 3 * 9);

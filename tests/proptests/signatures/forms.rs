@@ -9,10 +9,12 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::memory::{InMemory, other_than};
+use super::memory::other_than;
 use super::routes::{self, Route, Verifies, is_for_openssl};
 use super::table::Table;
 use super::{CONTEXT, EDGES, OTHER_CONTEXT, Signer};
+use crate::signers::BOTH;
+use crate::signers::memory::InMemory;
 
 /// By default, for each signer in each form.
 const CASES: u32 = 8;
@@ -69,7 +71,7 @@ pub(super) struct Forms {
 impl Forms {
     pub(super) fn new() -> Self {
         let strangers =
-            super::BOTH.map(|algorithm| InMemory::generate(algorithm).verifying_key()).to_vec();
+            BOTH.map(|algorithm| InMemory::generate(algorithm).verifying_key()).to_vec();
         Self { table: Table::default(), strangers }
     }
 
@@ -262,7 +264,7 @@ impl<S: DidSigner> Trial<'_, S> {
         refused(key, message, Changed::Signature, "another signature");
         refused(key, message, Changed::Context, "another context");
         let by_all = asked == Asked::Everything && !route.is_process;
-        let strangers = if by_all { self.strangers.len() } else { super::BOTH.len() };
+        let strangers = if by_all { self.strangers.len() } else { BOTH.len() };
         for stranger in self.strangers.iter().take(strangers) {
             if stranger.algorithm() == key.algorithm() {
                 refused(stranger, message, Changed::Nothing, "one of another key");
@@ -293,7 +295,7 @@ impl Changed {
                 Signature::from_bytes(signature.algorithm(), bytes)
             }
             Self::Algorithm => {
-                let others = super::BOTH.into_iter().find(|it| *it != signature.algorithm());
+                let others = BOTH.into_iter().find(|it| *it != signature.algorithm());
                 Signature::from_bytes(others.unwrap(), bytes)
             }
             Self::Nothing | Self::Context => signature,

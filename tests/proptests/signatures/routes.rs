@@ -30,7 +30,7 @@ pub(super) struct Route {
 
 const ED25519_ONLY: &[AlgorithmId] = &[AlgorithmId::Ed25519];
 const P256_ONLY: &[AlgorithmId] = &[AlgorithmId::P256];
-const BOTH: &[AlgorithmId] = &super::BOTH;
+const BOTH: &[AlgorithmId] = &crate::signers::BOTH;
 
 pub(super) const ROUTES: [Route; 10] = [
     in_process("this crate, strictly", BOTH, Verifies::Bare(strictly)),

@@ -8,7 +8,13 @@ const CHILD: &str = "ICN_TEST_ALONE";
 
 /// Runs the body of a test in a process that does nothing else.
 pub fn alone<F: FnOnce()>(body: F) {
-    if is_alone() { body() } else { again(&name::<F>(), |_| ()) }
+    alone_as::<F>(body);
+}
+
+/// The same, where the body of the test is wrapped by another: `T` is its own closure, by
+/// which the test is known.
+pub fn alone_as<T>(body: impl FnOnce()) {
+    if is_alone() { body() } else { again(&name::<T>(), |_| ()) }
 }
 
 /// The same, with variables in its environment.

@@ -252,11 +252,21 @@ pub fn alone<F: FnOnce(&SoftHsm)>(body: F) {
 
 /// The same, with more variables in the environment.
 pub fn alone_with<F: FnOnce(&SoftHsm)>(variables: &[(&str, &str)], body: F) {
+    run_alone::<F>(variables, |hsm| body(&hsm));
+}
+
+/// The same, where the body of the test is wrapped by another: `T` is its own closure, by
+/// which the test is known.
+pub fn alone_as<T>(body: impl FnOnce(SoftHsm)) {
+    run_alone::<T>(&[], body);
+}
+
+fn run_alone<T>(variables: &[(&str, &str)], body: impl FnOnce(SoftHsm)) {
     if let Some(dir) = env::var_os(DIR) {
-        return body(&SoftHsm { dir: dir.into(), _temp: None });
+        return body(SoftHsm { dir: dir.into(), _temp: None });
     }
     let hsm = SoftHsm::new();
-    alone::again(&alone::name::<F>(), |command| {
+    alone::again(&alone::name::<T>(), |command| {
         command
             .env(DIR, &hsm.dir)
             .env("PKCS11SPY_OUTPUT", hsm.path("spy.log"))
