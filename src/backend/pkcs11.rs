@@ -57,7 +57,7 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::connection::LoginGuard;
+use self::connection::{Connection, LoginGuard};
 use self::key::TokenKey;
 pub use self::logged_in::LoggedIn;
 use self::module::Module;
@@ -344,10 +344,10 @@ impl Backend for Pkcs11Backend {
         Scheme::of(did.verifying_key().algorithm()).needs_to_sign(&token)?;
         let objects = Objects { token: &token, session: &session };
         // Within a login a token shows more.
-        match token.is_open() {
-            true => place.check(objects).map(drop)?,
-            false => place.check_from_outside(objects)?,
-        }
+        Connection::steadily(objects, |objects, within| match within {
+            true => place.check(objects).map(drop),
+            false => place.check_from_outside(objects),
+        })?;
         drop(session);
         self.remember(did, place.locator.clone());
         Ok(KeyAtRest::Device(SealedKey::new(did.clone(), Arc::new(TokenKey(place)))))

@@ -212,6 +212,25 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Looks at the objects of a token while no login of this process begins or ends, and is
+    /// told whether there is one. What a login shows would be gone in the middle of a search
+    /// with it, or be taken for what the token shows to anybody.
+    pub(super) fn steadily<T>(
+        objects: Objects<'_>,
+        look: impl FnOnce(Objects<'_>, bool) -> Result<T, Pkcs11Error>,
+    ) -> Result<T, Pkcs11Error> {
+        let connection = Self::of(objects.token)?;
+        let mut state = connection.lock();
+        if state.login.is_none() {
+            // Under the lock: nobody signs on it, and whoever logs in waits.
+            return look(objects, false);
+        }
+        state.holders += 1;
+        drop(state);
+        let _login = LoginGuard(connection);
+        look(objects, true)
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,6 +2,7 @@
 
 use cryptoki::object::ObjectHandle;
 
+use super::connection::Connection;
 use super::module::Module;
 use super::object::{Objects, with_id};
 use super::token::{self, Token, Wanted};
@@ -24,7 +25,8 @@ impl Pkcs11Backend {
     pub fn find_by_label(&self, label: &str) -> Result<Pkcs11Locator, Pkcs11Error> {
         let token = self.token()?;
         let session = token.session()?;
-        labelled(Objects { token: &token, session: &session }, label)
+        let objects = Objects { token: &token, session: &session };
+        Connection::steadily(objects, |objects, _| labelled(objects, label))
     }
 
     /// **Blocks** on the device. Finds the public key that a URI means, without a
@@ -41,7 +43,8 @@ impl Pkcs11Backend {
         let several = match Token::select(&self.module, &wanted) {
             Ok(token) => {
                 let session = token.session()?;
-                return meant(Objects { token: &token, session: &session }, uri);
+                let objects = Objects { token: &token, session: &session };
+                return Connection::steadily(objects, |objects, _| meant(objects, uri));
             }
             Err(error @ Pkcs11Error::AmbiguousToken { .. }) if uri.names_a_key() => error,
             Err(error) => return Err(error),
@@ -49,7 +52,8 @@ impl Pkcs11Backend {
         let mut found = Vec::new();
         for token in token::present(&self.module)?.iter().filter(|token| wanted.matches(token)) {
             let session = token.session()?;
-            match meant(Objects { token, session: &session }, uri) {
+            let objects = Objects { token, session: &session };
+            match Connection::steadily(objects, |objects, _| meant(objects, uri)) {
                 Ok(locator) => found.push(locator),
                 Err(Pkcs11Error::NoKey { .. }) => {}
                 Err(error) => return Err(error),
@@ -79,7 +83,8 @@ impl Pkcs11Backend {
         for token in tokens.iter().filter(|token| wanted.matches(token)) {
             searched.push(token.full_name());
             let session = token.session()?;
-            found.extend(of_did(Objects { token, session: &session }, did, uri)?);
+            let objects = Objects { token, session: &session };
+            found.extend(Connection::steadily(objects, |objects, _| of_did(objects, did, uri))?);
         }
         the_only(found, did, searched, false)
     }
@@ -93,7 +98,8 @@ impl Pkcs11Backend {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
         let session = token.session()?;
-        shown_at(Objects { token: &token, session: &session }, locator)
+        let objects = Objects { token: &token, session: &session };
+        Connection::steadily(objects, |objects, _| shown_at(objects, locator))
     }
 
     /// **Blocks** on the device. Whether the configured token shows any key that an
@@ -107,12 +113,14 @@ impl Pkcs11Backend {
         let token = self.token()?;
         let session = token.session()?;
         let objects = Objects { token: &token, session: &session };
-        for public in objects.all_public()? {
-            if !objects.keeps_storage(public)? {
-                return Ok(true);
+        Connection::steadily(objects, |objects, _| {
+            for public in objects.all_public()? {
+                if !objects.keeps_storage(public)? {
+                    return Ok(true);
+                }
             }
-        }
-        Ok(false)
+            Ok(false)
+        })
     }
 
     /// **Blocks** on the device. Whether the token of a locator shows public keys, of
@@ -127,7 +135,8 @@ impl Pkcs11Backend {
         let wanted = self.wanted().narrowed_to(locator, &self.module)?;
         let token = Token::select(&self.module, &wanted)?;
         let session = token.session()?;
-        Objects { token: &token, session: &session }.shows_public_keys_but(&locator.id)
+        let objects = Objects { token: &token, session: &session };
+        Connection::steadily(objects, |objects, _| objects.shows_public_keys_but(&locator.id))
     }
 
     /// **Blocks** on the device. Whether the token of a locator says that a self-test of it

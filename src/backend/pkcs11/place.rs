@@ -121,13 +121,11 @@ impl Place {
     }
 
     /// Whether the token does not show the key to whoever is not logged in, as it has before.
-    pub(super) fn hides_what_it_showed(&self) -> Result<bool, Pkcs11Error> {
-        let (token, session) = self.session()?;
-        if session.says_logged_in() {
+    pub(super) fn hides_what_it_showed(&self, objects: Objects<'_>) -> Result<bool, Pkcs11Error> {
+        if objects.session.says_logged_in() {
             return Ok(false);
         }
-        let shown = self.check(Objects { token: &token, session: &session })?.is_some();
-        Ok(self.must_be_shown && !shown)
+        Ok(self.must_be_shown && self.check(objects)?.is_none())
     }
 
     /// The same before a PIN is sent: a token that has shown the key, today or years ago,

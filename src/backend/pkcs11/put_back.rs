@@ -3,7 +3,7 @@
 use cryptoki::error::RvError;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 
-use super::connection::LoginGuard;
+use super::connection::{Connection, LoginGuard};
 use super::failure::Failure;
 use super::half::half_of;
 use super::login::Meant;
@@ -47,7 +47,11 @@ impl Pkcs11Backend {
         let login = LoginGuard::enter_for(Meant::KeyNotShown(&place), &token, pin, self.policy())?;
         LoggedIn { backend: self, token, login }.put_back(locator, did)?;
         // Nobody is logged in any more, unless another key is open.
-        match place.hides_what_it_showed() {
+        let hides = place.session().and_then(|(token, session)| {
+            let objects = Objects { token: &token, session: &session };
+            Connection::steadily(objects, |objects, _| place.hides_what_it_showed(objects))
+        });
+        match hides {
             Ok(true) => {
                 let (token, key) = (locator.token.clone(), with_id(&locator.id));
                 Err(Pkcs11Error::PublicKeyHidden { token, key }.into())
