@@ -268,35 +268,6 @@ fn a_did_that_is_not_that_of_the_key_is_refused() {
     assert!(help.contains("is not that of the key it shows"), "{help}");
 }
 
-#[test]
-fn an_external_signer_must_prove_its_key_and_is_given_back_if_not() {
-    let turned = Turncoat::after(1);
-    let shown = ExternalSigner::verifying_key(&turned);
-    turned.next(b"its one honest signature");
-    struct Shows(Turncoat, VerifyingKey);
-    impl ExternalSigner for Shows {
-        fn verifying_key(&self) -> VerifyingKey {
-            self.1
-        }
-        fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn StdError + Send + Sync>> {
-            Ok(self.0.next(message))
-        }
-    }
-    let refused = Key::<External, Unlocked>::from_external(Shows(turned, shown)).unwrap_err();
-    assert!(matches!(refused.reason(), OpenError::NotItsKey), "{:?}", refused.reason());
-    assert_eq!(refused.into_key().0.signed.load(Ordering::Relaxed), 2);
-}
-
-#[test]
-fn an_external_key_never_gives_out_a_signature_of_another_key() {
-    let key = Key::<External, Unlocked>::from_external(Turncoat::after(2)).unwrap();
-    unproven(&key);
-    let signature = key.sign(b"hello").unwrap();
-    key.verifying_key().verify(b"hello", &signature).unwrap();
-    let error = key.sign(b"hello").unwrap_err();
-    assert!(matches!(error, SignError::BadSignature(_)), "{error}");
-}
-
 /// A P-256 signer that always gives the higher of the two signatures.
 struct High(p256::ecdsa::SigningKey);
 

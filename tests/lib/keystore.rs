@@ -86,19 +86,6 @@ fn a_work_factor_above_the_limit_is_refused_before_any_work() {
 }
 
 #[test]
-fn a_key_file_of_another_identity_is_refused() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (one, two) = (store(one.path()), store(two.path()));
-    let (a, b) = (
-        one.create_identity(DidMethod::Icn, &passphrase()).unwrap(),
-        two.create_identity(DidMethod::Icn, &passphrase()).unwrap(),
-    );
-    std::fs::copy(two.home().join("identity.age"), one.home().join("identity.age")).unwrap();
-    let error = open(&one).unwrap_err().to_string();
-    assert_eq!(error, format!("expected the key of {}, found the key of {}", a.did(), b.did()));
-}
-
-#[test]
 fn an_older_header_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());

@@ -8,8 +8,6 @@ mod handing_over;
 mod making;
 mod properties;
 mod refusals;
-#[cfg(all(feature = "pkcs11", feature = "tpm"))]
-mod signers;
 mod stored;
 
 use std::error::Error as StdError;

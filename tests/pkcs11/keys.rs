@@ -1,13 +1,11 @@
 //! Keys that are made, opened, closed and adopted.
 
 use icn_identity::backend::{Backend as _, Created, Credentials, KeyAtRest, Locator};
-use icn_identity::error::SignError;
 use icn_identity::{
-    Assurance, AtRest as _, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware,
-    IdentityBundle, Key, Passphrase, Pin, ProvenanceKind, Requirement, Sealed, Unlocked,
+    Assurance, DeviceHeld, DidSigner as _, DidSignerExt as _, Hardware, Key, Passphrase, Pin,
+    ProvenanceKind, Requirement, Sealed,
 };
 use support::softhsm::{PIN, alone};
-use support::ssh_keygen;
 
 use crate::{TOKEN, assert_shows, backend, did_at, find, pin};
 
@@ -59,53 +57,6 @@ fn the_token_shows_a_key_that_can_only_sign() {
         assert_eq!(line("Usage:"), "sign");
         assert_eq!(line("Access:"), "sensitive, always sensitive, never extractable, local");
         assert_eq!(objects.matches("Usage:      verify").count(), 1, "{objects}");
-    });
-}
-
-#[test]
-fn sealing_and_unsealing_goes_round() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let backend = backend();
-        let (key, locator) = generate(&backend);
-        let did = key.did().clone();
-        let sealed = key.seal();
-        let key = sealed.unseal(&Pin::new(PIN)).unwrap();
-        key.sign(b"hello").unwrap();
-        drop(key);
-
-        let found = find(&backend, &locator, &did).unwrap();
-        assert_eq!(*found.did(), did);
-        let key: Key<Hardware, Unlocked, Alg> =
-            found.open(&Pin::new(PIN)).unwrap().try_into().unwrap();
-        key.verifying_key().verify(b"hello", &key.sign(b"hello").unwrap()).unwrap();
-        assert_eq!(*key.did(), did);
-    });
-}
-
-#[test]
-fn many_threads_open_and_use_a_key_at_once() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let backend = backend();
-        let (key, locator) = generate(&backend);
-        let did = key.did().clone();
-        drop(key);
-        let work = || {
-            for _ in 0..20 {
-                let key = find(&backend, &locator, &did).unwrap().unseal(&Pin::new(PIN)).unwrap();
-                key.sign(b"hello").unwrap();
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(work);
-            }
-        });
-        // Nobody is logged in any more: the wrong PIN is asked of the token.
-        let sealed = find(&backend, &locator, &did).unwrap();
-        let refused = sealed.unseal(&Pin::new(crate::pins::WRONG)).unwrap_err();
-        assert_shows(refused, &["refused the PIN"]);
     });
 }
 
@@ -187,34 +138,6 @@ fn wrong_kinds_of_credentials_and_locators_are_named() {
         let (key, _) = generate(&backend);
         let error: Result<KeyAtRest, _> = backend.find(&Locator::AgeFile("/x".into()), key.did());
         assert_shows(error.unwrap_err(), &["the locator is not one of the pkcs11 backend"]);
-    });
-}
-
-#[test]
-fn openssh_verifies_what_a_key_in_a_token_signs_for_a_context() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let (key, _) = generate(&backend());
-        let signature = key.sign_for("payments@coop.example", b"100 to Ada").unwrap();
-        let (public, text) = (key.verifying_key().to_openssh(), signature.to_string());
-        let verifies =
-            |context: &str| ssh_keygen::verifies(&public, context, b"100 to Ada", &text);
-        assert!(verifies("payments@coop.example"));
-        assert!(!verifies("login"));
-    });
-}
-
-#[test]
-fn keys_in_a_token_sign_no_statement_for_a_caller() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let bundle = IdentityBundle::issue(generate(&backend()).0).unwrap();
-        for statement in [&b"icn-identity/binding/v1\0"[..], b"icn-identity/rotation/v1\0{}"] {
-            let refused = bundle.signer().sign(statement).unwrap_err();
-            assert!(matches!(refused, SignError::Reserved), "{refused}");
-            let refused = bundle.sign(statement).unwrap_err();
-            assert!(matches!(refused, SignError::Reserved), "{refused}");
-        }
     });
 }
 

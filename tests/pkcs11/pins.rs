@@ -2,49 +2,14 @@
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
-use icn_identity::error::{DeviceError, OpenError, Pkcs11Error};
-use icn_identity::{DidSigner as _, Error, Pin};
+use icn_identity::error::OpenError;
+use icn_identity::{DidSigner as _, Pin};
 use support::softhsm::{PIN, alone, module};
 
 use crate::ed25519::generate;
 use crate::{TOKEN, assert_shows, backend, find};
 
 pub(crate) const WRONG: &str = "0001wrong-90441277";
-
-#[test]
-fn a_wrong_pin_is_sent_once_and_the_key_is_given_back() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let (key, _) = generate(&backend());
-        let (sealed, reason) = key.seal().unseal(&Pin::new(WRONG)).unwrap_err().into_parts();
-        assert!(
-            matches!(
-                reason,
-                OpenError::Device(DeviceError::Pkcs11(Pkcs11Error::WrongPin {
-                    count_low: true,
-                    ..
-                }))
-            ),
-            "{reason:?}"
-        );
-        let error = Error::from(reason);
-        assert!(error.is_wrong_credential());
-        assert_shows(
-            error,
-            &["token node-1 refused the PIN; it was tried once", "it is never retried for you"],
-        );
-
-        // It becomes the right one, and is still not sent again.
-        hsm.pkcs11_tool_on(TOKEN, &["--change-pin", "--new-pin", WRONG]);
-        let (sealed, reason) = sealed.unseal(&Pin::new(WRONG)).unwrap_err().into_parts();
-        assert_shows(reason, &["was refused by token node-1 before and was not tried again"]);
-
-        let change = ["--login", "--pin", WRONG, "--change-pin", "--new-pin", PIN];
-        hsm.pkcs11_tool_on(TOKEN, &change);
-        let key = sealed.unseal(&Pin::new(PIN)).unwrap();
-        key.sign(b"hello").unwrap();
-    });
-}
 
 #[test]
 fn while_a_key_is_open_another_pin_is_compared_and_not_sent() {
@@ -58,21 +23,6 @@ fn while_a_key_is_open_another_pin_is_compared_and_not_sent() {
         let second = sealed.unseal(&Pin::new(PIN)).unwrap();
         drop(open);
         second.sign(b"the login lasts as long as the last key").unwrap();
-    });
-}
-
-#[test]
-fn a_closed_key_leaves_the_token_logged_out() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        let (key, _) = generate(&backend());
-        let context = Pkcs11::new(module()).unwrap();
-        let slot = context.get_slots_with_initialized_token().unwrap()[0];
-        // A session of somebody else would keep a login alive.
-        let session = context.open_ro_session(slot).unwrap();
-        assert!(format!("{:?}", session.get_session_info().unwrap()).contains("RoUser"));
-        drop(key);
-        assert!(format!("{:?}", session.get_session_info().unwrap()).contains("RoPublic"));
     });
 }
 

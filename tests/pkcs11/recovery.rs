@@ -263,24 +263,6 @@ fn a_key_that_has_become_two_signs_nothing() {
     });
 }
 
-/// A `Key<Hardware, _>` must be one after a recovery too.
-#[test]
-fn evidence_that_has_changed_is_not_passed_over() {
-    alone(|hsm| {
-        let key = open_key(hsm);
-        for (change, shown) in [
-            ("say CKA_LOCAL false", "a hardware key was demanded, the evidence shows device-held"),
-            ("hide CKA_NEVER_EXTRACTABLE", "the evidence shows device-held"),
-            ("say CKA_EXTRACTABLE true", "can be extracted"),
-        ] {
-            hsm.script(&format!("on C_SignInit 1 kill-all\n{change}"));
-            let (error, calls) = hsm.calls(|| key.sign(b"hello").unwrap_err());
-            assert_eq!(count(&calls, "C_Sign"), 0, "{calls:?}");
-            assert_shows(error, &["not what it was before the token was lost", shown]);
-        }
-    });
-}
-
 #[test]
 fn a_wrong_signature_does_not_leave_and_is_not_tried_again() {
     alone(|hsm| {

@@ -11,7 +11,6 @@ mod flips;
 mod holders;
 mod live;
 mod migration;
-mod pairs;
 mod refusals;
 mod rotation;
 mod service;

@@ -1,6 +1,6 @@
 //! Keys made, found again, signing.
 
-use icn_identity::error::{OpenError, SignError, TpmError};
+use icn_identity::error::{OpenError, TpmError};
 use icn_identity::{
     Assurance, AtRest as _, DidSigner as _, DidSignerExt as _, Hardware, IdentityBundle, Key,
     NeverExposed, P256, ProvenanceKind, Requirement, Sealed, TpmSealed, Unlocked,
@@ -29,38 +29,6 @@ fn a_key_survives_a_restart_of_its_tpm() {
             did.verifying_key().verify_strict(b"hello", &again).unwrap();
             drop((key, backend));
             node.assert_tidy();
-        }
-    }
-}
-
-#[test]
-fn openssh_verifies_what_a_key_of_a_tpm_signs_for_a_context() {
-    let node = Node::new();
-    let config = node.config();
-    let backend = node.open(&config);
-    for algorithm in BOTH {
-        let (key, _) = create(&backend, &config, algorithm);
-        let signature = key.sign_for("payments@coop.example", b"100 to Ada").unwrap();
-        let (public, text) = (key.verifying_key().to_openssh(), signature.to_string());
-        let verifies =
-            |context: &str| support::ssh_keygen::verifies(&public, context, b"100 to Ada", &text);
-        assert!(verifies("payments@coop.example"));
-        assert!(!verifies("login"));
-    }
-}
-
-#[test]
-fn keys_of_a_tpm_sign_no_statement_for_a_caller() {
-    let node = Node::new();
-    let config = node.config();
-    let backend = node.open(&config);
-    for algorithm in BOTH {
-        let bundle = IdentityBundle::issue(create(&backend, &config, algorithm).0).unwrap();
-        for statement in [&b"icn-identity/binding/v1\0"[..], b"icn-identity/rotation/v1\0{}"] {
-            let refused = bundle.signer().sign(statement).unwrap_err();
-            assert!(matches!(refused, SignError::Reserved), "{refused}");
-            let refused = bundle.sign(statement).unwrap_err();
-            assert!(matches!(refused, SignError::Reserved), "{refused}");
         }
     }
 }
