@@ -223,7 +223,7 @@ impl Connection {
         let mut state = connection.lock();
         if state.login.is_none() {
             // Under the lock: nobody signs on it, and whoever logs in waits.
-            return look(objects, false);
+            return objects.session.look_under_lock(|| look(objects, false));
         }
         state.holders += 1;
         drop(state);

@@ -204,7 +204,7 @@ impl Objects<'_> {
         match self.within_login(|| self.session.find_objects(template)) {
             // Such a token shows nothing before somebody is logged in.
             Err(Error::Pkcs11(RvError::UserNotLoggedIn, _))
-                if self.session.is_for_login() || !self.token.logs_sessions_in() =>
+                if self.session.is_under_lock() || !self.token.logs_sessions_in() =>
             {
                 Ok(Vec::new())
             }

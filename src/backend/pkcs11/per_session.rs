@@ -60,7 +60,7 @@ impl Objects<'_> {
         match call() {
             Err(failed)
                 if failed.code() == Some(RvError::UserNotLoggedIn)
-                    && !self.session.is_for_login()
+                    && !self.session.is_under_lock()
                     && Connection::log_in_too(self.token, self.session) =>
             {
                 call()

@@ -11,22 +11,31 @@ use cryptoki::session::SessionState;
 pub(super) struct Session {
     of_module: cryptoki::session::Session,
     pin_sent: Cell<bool>,
-    /// Opened to log in by it: it sees what anybody sees, and is given no PIN for that.
-    is_for_login: bool,
+    /// Used under the lock of its connection, to log in by it or to look around without: it
+    /// sees what anybody sees, and is given no PIN for that.
+    under_lock: Cell<bool>,
 }
 
 impl Session {
     pub(super) const fn new(of_module: cryptoki::session::Session) -> Self {
-        Self { of_module, pin_sent: Cell::new(false), is_for_login: false }
+        Self { of_module, pin_sent: Cell::new(false), under_lock: Cell::new(false) }
     }
 
     /// One that is opened under the lock of its connection.
     pub(super) const fn for_login(of_module: cryptoki::session::Session) -> Self {
-        Self { of_module, pin_sent: Cell::new(false), is_for_login: true }
+        Self { of_module, pin_sent: Cell::new(false), under_lock: Cell::new(true) }
     }
 
-    pub(super) const fn is_for_login(&self) -> bool {
-        self.is_for_login
+    pub(super) const fn is_under_lock(&self) -> bool {
+        self.under_lock.get()
+    }
+
+    /// Looks by it under the lock of its connection.
+    pub(super) fn look_under_lock<T>(&self, look: impl FnOnce() -> T) -> T {
+        let before = self.under_lock.replace(true);
+        let seen = look();
+        self.under_lock.set(before);
+        seen
     }
 
     /// Whether it says that the user is logged in.
