@@ -22,7 +22,7 @@ impl DeviceClass {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::YubiHsm, Self::YubiKeyPiv];
 
-    /// Its name in JSON, and that of its folder for [`Anchors::load`](super::Anchors::load):
+    /// Its name in JSON, and that of its folder for `Anchors::load` (feature `keystore`):
     /// `yubihsm`, `yubikey-piv`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
