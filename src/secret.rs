@@ -44,7 +44,7 @@ pub use line::TextProblem;
 pub(crate) use line::without_line_end;
 #[cfg(feature = "tpm")]
 pub(crate) use memory::LockedBox;
-pub(crate) use memory::LockedBytes;
+pub(crate) use memory::{LockedBytes, can_map};
 pub use memory::{MemoryProtection, memory_protection};
 pub use passphrase::Passphrase;
 pub use random::NoRandomness;

@@ -3,6 +3,8 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use crate::secret::can_map;
+
 /// There is no memory for this work: log2 of scrypt's `N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no memory for scrypt with the work 2^{0}")]
@@ -34,7 +36,8 @@ impl Taken {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             // Others may have asked and not yet taken: as if none of them had.
-            if is_there(in_use.checked_add(bytes)?) {
+            // Given back at once: what is so large has pages of its own, and is had again.
+            if can_map(in_use.checked_add(bytes)?) {
                 *in_use += bytes;
                 return Some(Self(bytes));
             }
@@ -51,15 +54,6 @@ impl Drop for Taken {
         *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
         FREED.notify_all();
     }
-}
-
-/// Given back at once. What is so large has pages of its own, and is had again.
-fn is_there(bytes: usize) -> bool {
-    let mut probe: Vec<u8> = Vec::new();
-    let reserved = probe.try_reserve_exact(bytes).is_ok();
-    // Nothing is left out as being of no use.
-    std::hint::black_box(&mut probe);
-    reserved
 }
 
 #[cfg(test)]

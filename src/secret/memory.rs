@@ -18,6 +18,7 @@ use zeroize::Zeroize;
 
 pub(crate) use bytes::LockedBytes;
 use pages::Pages;
+pub(crate) use pages::can_map;
 
 /// Whether the memory of secrets could be protected in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

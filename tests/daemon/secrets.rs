@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::home::{Home, PASSPHRASE, write_private};
 use support::softhsm::{PIN, SoftHsm};
@@ -120,8 +121,34 @@ fn signs(daemon: &Daemon) {
     daemon.post("/v1/sign", &json!({ "context": "a", "message": "" })).ok();
 }
 
+/// Its threads end when they have had nothing to do for some seconds, which a scan can take: so
+/// it is stopped for that.
 fn finds(daemon: &Daemon, patterns: &[Pattern]) -> Vec<Find> {
+    let _stopped = Stopped::new(daemon);
     scan(daemon.pid(), patterns).finds
+}
+
+struct Stopped<'d>(&'d Daemon);
+
+impl<'d> Stopped<'d> {
+    fn new(daemon: &'d Daemon) -> Self {
+        let stopped = Self(daemon);
+        daemon.signal(Signal::STOP);
+        let threads = || fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
+        let stands = |stat: String| stat.rsplit_once(") ").unwrap().1.starts_with('T');
+        while !threads()
+            .all(|thread| fs::read_to_string(thread.path().join("stat")).map_or(true, stands))
+        {
+            std::thread::yield_now();
+        }
+        stopped
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::CONT);
+    }
 }
 
 /// While it is open, the secrets that it holds are in memory that is locked and in no core;

@@ -125,6 +125,11 @@ impl<T> InTurn<T> {
     }
 
     #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flat_map(|(_, users)| users).flat_map(|(_, own)| own)
+    }
+
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

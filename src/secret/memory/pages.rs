@@ -23,6 +23,21 @@ fn rounded(bytes: usize) -> Option<usize> {
     bytes.div_ceil(page).max(1).checked_mul(page)
 }
 
+/// Whether the system gives so many bytes now. They are not taken from the allocator, which may
+/// wipe what it gets back: that would touch every page of them.
+pub(crate) fn can_map(bytes: usize) -> bool {
+    let Some(length) = rounded(bytes) else { return false };
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a fresh anonymous private mapping, as below.
+    let mapped = unsafe {
+        rustix::mm::mmap_anonymous(std::ptr::null_mut(), length, access, MapFlags::PRIVATE)
+    };
+    let Ok(start) = mapped else { return false };
+    // SAFETY: the mapping made above, of which nothing was handed out.
+    let _ = unsafe { rustix::mm::munmap(start, length) };
+    true
+}
+
 impl Pages {
     /// At least so many bytes.
     pub(super) fn new(bytes: usize) -> Self {

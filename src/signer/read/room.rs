@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::CHUNK;
 use crate::fault::SignError;
+use crate::secret::can_map;
 
 /// What is read so far, and a place for more.
 pub(super) struct Growing {
@@ -59,11 +60,7 @@ impl Growing {
 
 /// Whether a library that ends the process where it gets no memory may have so much.
 pub(super) fn is_there(bytes: usize) -> bool {
-    let mut probe: Vec<u8> = Vec::new();
-    let reserved = may_be_had(bytes) && probe.try_reserve_exact(bytes).is_ok();
-    // Nothing is left out as being of no use.
-    std::hint::black_box(&mut probe);
-    reserved
+    may_be_had(bytes) && can_map(bytes)
 }
 
 fn may_be_had(bytes: usize) -> bool {

@@ -1,15 +1,17 @@
 //! Uses of the key, each with its line: before it, and after it if it fails.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use icn_identity::Error;
-use icn_identity::audit::{AuditLog, Entry, Event, RequestId};
+use icn_identity::audit::{AuditError, Entry, Event, RequestId};
 use icn_identity::daemon::ProblemCode;
 use icn_identity::error::in_full;
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::oneshot;
 
 use super::{Door, Open};
+use crate::audit::Audit;
 use crate::line::{Line, Outcome};
 use crate::problem::Problem;
 use crate::refusals::Unwritten;
@@ -47,7 +49,8 @@ impl Door {
         let _ = self.record(entry).await;
     }
 
-    /// Uses the key: with a line before it is used, and another one if that fails.
+    /// Uses the key: with a line before it is used, and another one if that fails. The line, its
+    /// turn and the use are one step on one thread, unless others have the key just then.
     pub(crate) async fn use_key<T: Send + 'static>(
         &self,
         open: Arc<Open>,
@@ -63,47 +66,66 @@ impl Door {
             self.refuse(line, &problem).await?;
             return Err(problem);
         };
-        self.record(line.entry(Outcome::Allowed)).await?;
-        let errors = self.metrics.audit_errors.clone();
-        // A renewal is made, whoever waits for it: it says itself whether it has failed.
+        // A renewal says itself whether it has failed, whoever waits for it.
         let says_itself = line.is_of(Event::Renew);
-        let told = Some(line).filter(|_| !says_itself);
-        let own = says_itself.then(|| (self.audit.now(), errors.clone(), self.begin(line.clone())));
-        let abandoned = Abandoned { log: self.audit.now(), errors, line: told };
-        let Some(turn) = place.turn().await else {
-            abandoned.forget();
-            let problem = busy();
-            self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
-            return Err(problem);
-        };
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work(&open);
-            // Before the key is free: whoever ends icnd waits for that.
-            if let Some((log, errors, work)) = own
-                && let (Some(line), Err(error)) = (work.ended(), &done)
-            {
-                let reason = Problem::of_key(error).reason();
-                append(&log, &errors, line.entry(Outcome::Failed(reason)));
+        let interest = place.interest();
+        let progress = Arc::new(Progress::default());
+        let lines = Lines { audit: self.audit.clone(), errors: self.metrics.audit_errors.clone() };
+        let abandoned =
+            Abandoned { lines: lines.clone(), line, says_itself, progress: progress.clone() };
+        let (done, told) = oneshot::channel();
+        let (own, at_work) = (line.clone(), self.at_work.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = lines.audit.append(own.entry(Outcome::Allowed)) {
+                let _ = done.send(Done::NotWritten(error));
+                return;
             }
-            drop((open, turn));
-            done
+            if !progress.advance(Step::Asked, Step::Written) {
+                lines.append(own.entry(Outcome::Failed(ProblemCode::Deadline.as_str())));
+                return;
+            }
+            let says_itself = says_itself.then(|| at_work.begin(own.clone()));
+            place.use_key(move |place| {
+                if !progress.advance(Step::Written, Step::Using) {
+                    return;
+                }
+                let start = Instant::now();
+                let used = work(&open);
+                let time = start.elapsed();
+                // Before the key is free: whoever ends icnd waits for that.
+                if let Some(work) = says_itself
+                    && let (Some(line), Err(error)) = (work.ended(), &used)
+                {
+                    lines.append(line.entry(Outcome::Failed(Problem::of_key(error).reason())));
+                }
+                drop((open, place));
+                let _ = done.send(Done::Used(used, time));
+            });
         });
-        let start = Instant::now();
-        let done = done.await;
-        abandoned.forget();
-        let time = start.elapsed();
-        let (problem, is_said) = match done {
-            Ok(Ok(value)) => {
+        let told = told.await;
+        let step = abandoned.forget();
+        drop(interest);
+        let (problem, is_said) = match told {
+            Ok(Done::Used(Ok(value), time)) => {
                 self.metrics.key_was_used(time, None);
                 return Ok(value);
             }
-            Ok(Err(error)) => {
+            Ok(Done::Used(Err(error), time)) => {
                 tracing::warn!("the key could not be used: {}", in_full(&error));
-                (Problem::of_key(&error), says_itself)
+                let problem = Problem::of_key(&error);
+                self.metrics.key_was_used(time, Some(problem.code));
+                (problem, says_itself)
             }
-            Err(_) => (Problem::internal("the key could not be used"), false),
+            Ok(Done::NotWritten(error)) => {
+                self.metrics.audit_failed();
+                return Err(Problem::audit(&error));
+            }
+            Err(_) => match step {
+                Step::Written => (busy(), false),
+                Step::Using => (Problem::internal("the key could not be used"), false),
+                _ => return Err(Problem::internal("the audit log could not be written")),
+            },
         };
-        self.metrics.key_was_used(time, Some(problem.code));
         if is_said {
             return Err(problem);
         }
@@ -112,37 +134,132 @@ impl Door {
     }
 }
 
+/// What came of a use.
+enum Done<T> {
+    /// Its line was not, so it was not begun.
+    NotWritten(AuditError),
+    Used(Result<T, Error>, Duration),
+}
+
+/// How far a use has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There is no line of it yet.
+    Asked,
+    /// Its line is on the disk.
+    Written,
+    Using,
+    /// Nobody waits for it any more.
+    Abandoned,
+}
+
+/// Who does it and who waits for it agree on this: so that what is abandoned is not begun, and
+/// that one of them says so where a line says that it was allowed.
+struct Progress(Mutex<Step>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Mutex::new(Step::Asked))
+    }
+}
+
+impl Progress {
+    /// Whether it was there.
+    fn advance(&self, from: Step, to: Step) -> bool {
+        let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_there = *step == from;
+        if was_there {
+            *step = to;
+        }
+        was_there
+    }
+
+    /// Where it was.
+    fn abandon(&self) -> Step {
+        std::mem::replace(
+            &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            Step::Abandoned,
+        )
+    }
+}
+
 /// A use whose answer nobody waits for any more: it leaves a second line, too.
 struct Abandoned<'a> {
-    log: AuditLog,
-    errors: Counter,
-    line: Option<&'a Line>,
+    lines: Lines,
+    line: &'a Line,
+    says_itself: bool,
+    progress: Arc<Progress>,
 }
 
 impl Abandoned<'_> {
-    fn forget(mut self) {
-        self.line = None;
+    /// It was not. How far it has come.
+    fn forget(self) -> Step {
+        self.progress.abandon()
     }
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        let Some(line) = self.line else { return };
-        let (log, entry) =
-            (self.log.clone(), line.entry(Outcome::Failed(ProblemCode::Deadline.as_str())));
-        let errors = self.errors.clone();
-        tokio::task::spawn_blocking(move || append(&log, &errors, entry));
+        let wants_line = match self.progress.abandon() {
+            // Who writes its first line writes another one.
+            Step::Asked | Step::Abandoned => false,
+            Step::Written => true,
+            Step::Using => !self.says_itself,
+        };
+        if wants_line {
+            let lines = self.lines.clone();
+            let entry = self.line.entry(Outcome::Failed(ProblemCode::Deadline.as_str()));
+            tokio::task::spawn_blocking(move || lines.append(entry));
+        }
     }
 }
 
-/// Blocks. Where nobody waits who could be told.
-fn append(log: &AuditLog, errors: &Counter, entry: Entry) {
-    if let Err(error) = log.append(entry) {
-        errors.inc();
-        tracing::error!("the audit log cannot be written: {}", in_full(&error));
+/// Where lines go that nobody waits for.
+#[derive(Clone)]
+struct Lines {
+    audit: Audit,
+    errors: Counter,
+}
+
+impl Lines {
+    /// **Blocks** on files.
+    fn append(&self, entry: Entry) {
+        if let Err(error) = self.audit.append(entry) {
+            self.errors.inc();
+            tracing::error!("the audit log cannot be written: {}", in_full(&error));
+        }
     }
 }
 
 pub(crate) fn fresh() -> Result<RequestId, Problem> {
     RequestId::fresh().map_err(|error| Problem::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_abandoned_is_not_begun_and_one_of_both_says_so() {
+        for round in 0..2000 {
+            let progress = Progress::default();
+            let (does, waits) = std::thread::scope(|scope| {
+                let does = scope.spawn(|| {
+                    let is_written = progress.advance(Step::Asked, Step::Written);
+                    (is_written, is_written && progress.advance(Step::Written, Step::Using))
+                });
+                (0..round % 50).for_each(|_| std::hint::spin_loop());
+                let waits = progress.abandon();
+                (does.join().unwrap(), waits)
+            });
+            match (does, waits) {
+                // Who writes the line finds that nobody waits, and says so.
+                ((false, false), Step::Asked) => {}
+                // Who waited says so.
+                ((true, false), Step::Written) | ((true, true), Step::Using) => {}
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(progress.abandon(), Step::Abandoned);
+        }
+    }
 }
