@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use icn_identity::attestation::{
@@ -10,10 +11,12 @@ use icn_identity::attestation::{
 use icn_identity::{Key, Software, Unlocked};
 use support::maker::{Maker, NOW};
 use support::medians;
+use support::ratios::Report;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-fn main() {
+fn main() -> ExitCode {
+    let mut report = Report::of("attestation");
     let maker = Maker::yubihsm();
     let key = Key::<Software, Unlocked>::from_seed(&[0x42; 32]);
     let leaf = Maker::yubihsm_leaf(&key.verifying_key().to_spki_der()).sign(&maker.device_key);
@@ -31,7 +34,7 @@ fn main() {
     let read = ders.map(|der| X509Certificate::from_der(der).unwrap().1);
     let message = [0x17_u8; 200];
     let signature = key.sign(&message).unwrap();
-    let [ours, bare] = medians::medians(
+    let [ours, bare] = medians::medians_of_processor(
         200,
         5,
         [
@@ -47,5 +50,6 @@ fn main() {
             },
         ],
     );
-    medians::report("verifying an attestation over its signature checks", ours, bare, 1.2);
+    report.time("attestation-verify", ours, bare);
+    report.end()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
@@ -13,14 +14,16 @@ use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, NewKe
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Hardware, Key, Pin, SealedKey, Unlocked};
 use support::medians;
+use support::ratios::Report;
 use support::softhsm::{PIN, module};
 
 const KEYS: u32 = 1000;
 
-fn main() {
-    if !medians::in_a_token_of_our_own() {
-        return;
+fn main() -> ExitCode {
+    if let Some(ended) = medians::in_a_token_of_our_own() {
+        return ended;
     }
+    let mut report = Report::of("crowded");
     let pin = Pin::new(PIN);
     let config = Pkcs11Config::new(module()).with_token("bench");
     let backend = Pkcs11Backend::open(&config).unwrap();
@@ -33,7 +36,7 @@ fn main() {
     let sign = || {
         black_box(key.sign(black_box(&message)).unwrap());
     };
-    let [alone] = medians::medians(200, 10, [&mut &sign]);
+    let [alone] = medians::medians_of_processor(200, 10, [&mut &sign]);
 
     // Not through this crate: a thousand keys of others.
     let context = Pkcs11::new(module()).unwrap();
@@ -44,12 +47,12 @@ fn main() {
     for number in 0..KEYS {
         generate(&session, number);
     }
-    let [crowded] = medians::medians(200, 10, [&mut &sign]);
-    medians::report("signing with 1,000 more keys on the token, over alone", crowded, alone, 1.05);
+    let [crowded] = medians::medians_of_processor(200, 10, [&mut &sign]);
+    report.time("crowded-sign", crowded, alone);
 
     // A login that is there is joined, so that both sides see private objects.
     let mut sealed = Some(find(&backend, &locator, &did).demand_hardware().unwrap());
-    let [ours, raw] = medians::medians(
+    let [ours, raw] = medians::medians_of_processor(
         30,
         1,
         [
@@ -63,10 +66,10 @@ fn main() {
             },
         ],
     );
-    medians::report("opening a key among 1,000, over one raw C_FindObjects", ours, raw, 1.3);
+    report.time("crowded-open", ours, raw);
 
     // For the first time in a process the public key is searched for, too.
-    let [cold, raw] = medians::medians(
+    let [cold, raw] = medians::medians_of_processor(
         30,
         1,
         [
@@ -79,7 +82,8 @@ fn main() {
             },
         ],
     );
-    medians::report("finding and opening it for the first time, over the same", cold, raw, 2.0);
+    report.time("crowded-find", cold, raw);
+    report.end()
 }
 
 fn find(

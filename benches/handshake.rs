@@ -8,6 +8,7 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a bench")]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use icn_identity::peer::VerifiedPeer;
@@ -15,6 +16,7 @@ use icn_identity::tls::{Client, DidVerifier, Server, TlsIdentity, server_name};
 use icn_identity::{Did, IdentityBundle, Key, Software, Unlocked};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use support::medians;
+use support::ratios::Report;
 
 #[path = "handshake/plain.rs"]
 mod plain;
@@ -89,7 +91,8 @@ fn handshake(
 const ROUNDS: usize = 300;
 const BATCH: u32 = 5;
 
-fn main() {
+fn main() -> ExitCode {
+    let mut report = Report::of("handshake");
     let (one, two) = (Node::new(), Node::new());
     let (server, client) = configs(&one, &two);
     let (accepting, connecting) = ends(&one, &two);
@@ -97,7 +100,7 @@ fn main() {
     // Each is used once: as often as the support module calls.
     let calls = (ROUNDS + ROUNDS / 10) * usize::try_from(BATCH).unwrap();
     let mut fresh: Vec<_> = (0..calls).map(|_| configs(&one, &two)).collect();
-    let [repeated, asked, first, baseline] = medians::medians(
+    let [repeated, asked, first, baseline] = medians::medians_of_processor(
         ROUNDS,
         BATCH,
         [
@@ -116,18 +119,8 @@ fn main() {
             },
         ],
     );
-    let over = "over plain rustls with a pinned certificate";
-    medians::report(&format!("mutual handshake, first contact, {over}"), first, baseline, 1.25);
-    medians::report(
-        &format!("mutual handshake, repeated contact, {over}"),
-        repeated,
-        baseline,
-        1.25,
-    );
-    medians::report(
-        &format!("the same, and both ask for their peer, {over}"),
-        asked,
-        baseline,
-        1.25,
-    );
+    report.time("tls-first", first, baseline);
+    report.time("tls-repeated", repeated, baseline);
+    report.time("tls-named", asked, baseline);
+    report.end()
 }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the baseline is the C interface itself")]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
@@ -17,13 +18,14 @@ use icn_identity::backend::{Backend as _, Credentials, Locator, NewKey, Pkcs11Lo
 use icn_identity::config::Pkcs11Config;
 use icn_identity::{Did, DidMethod, Hardware, Key, Pin, Unlocked};
 use support::medians;
+use support::ratios::Report;
 use support::softhsm::{PIN, module};
 
-fn main() {
-    let module = module();
-    if !medians::in_a_token_of_our_own() {
-        return;
+fn main() -> ExitCode {
+    if let Some(ended) = medians::in_a_token_of_our_own() {
+        return ended;
     }
+    let (module, mut report) = (module(), Report::of("pkcs11"));
 
     let open = |verify: bool| {
         let config = Pkcs11Config::new(module).with_token("bench").with_verify_after_sign(verify);
@@ -40,7 +42,7 @@ fn main() {
 
     let message = [0x17_u8; 64];
     let raw = Raw::open(module.as_ref(), locator_id(&locator.to_string()));
-    let [ours, bare, checked] = medians::medians(
+    let [ours, bare, checked] = medians::medians_of_processor(
         400,
         10,
         [
@@ -55,9 +57,8 @@ fn main() {
             },
         ],
     );
-    medians::report("PKCS#11 sign, unverified, over raw C_SignInit + C_Sign", ours, bare, 1.05);
-    medians::report("PKCS#11 sign with verification (the default) over raw", checked, bare, 2.0);
-    medians::report("PKCS#11 sign, verified over unverified", checked, ours, 2.0);
+    report.time("token-sign", ours, bare);
+    report.time("token-sign-verified", checked, bare);
 
     // SoftHSM itself does not double with a second thread where its OpenSSL
     // (3.0) waits for its own locks: so the C interface alone is shown, too.
@@ -67,17 +68,22 @@ fn main() {
     let raw_one = raw_in(&raws[..1], &message);
     let (one, two) =
         (signatures_in(&unverified, 1, &message), signatures_in(&unverified, 2, &message));
-    medians::report_gain("raw C calls, 2 threads over 1", raw_two, raw_one, 1.7);
-    medians::report_gain("PKCS#11 pooled signing, 2 threads over 1", two, one, 1.7);
-    medians::report_gain("PKCS#11 pooled signing over raw C calls, 2 threads", two, raw_two, 0.95);
+    for (what, two, one) in [
+        ("two threads that call SoftHSM2 themselves, over one", raw_two, raw_one),
+        ("two threads that sign with one key in SoftHSM2, over one", two, one),
+    ] {
+        let gain = format!("{:.2}; {two:.0} over {one:.0} a second", two / one);
+        report.figure(what, &gain);
+    }
     // One login for the process: ours ends before that through another module.
     drop((unverified, verified));
-    waiting_token(&locator, &did, &message);
+    waiting_token(&locator, &did, &message, &mut report);
+    report.end()
 }
 
 /// A token that takes 2 ms for a signature, as one on a network does: what the
 /// pool is for. (SoftHSM behind the module that tests inject faults with.)
-fn waiting_token(locator: &Pkcs11Locator, did: &Did, message: &[u8]) {
+fn waiting_token(locator: &Pkcs11Locator, did: &Did, message: &[u8], report: &mut Report) {
     let dir = std::env::var_os("ICN_BENCH_CHILD").unwrap();
     let dir = std::path::Path::new(&dir);
     let module = dir.join("fault.so");
@@ -92,8 +98,8 @@ fn waiting_token(locator: &Pkcs11Locator, did: &Did, message: &[u8]) {
     };
     let key = sealed.demand_hardware().unwrap().unseal(&Pin::new(PIN)).unwrap();
     let [one, two, eight] = [1, 2, 8].map(|threads| signatures_in(&key, threads, message));
-    medians::report_gain("token that takes 2 ms, 2 threads over 1", two, one, 1.7);
-    medians::report_gain("token that takes 2 ms, 8 threads over 1", eight, one, 6.0);
+    report.rate("slow-token-2-threads", two, one);
+    report.rate("slow-token-8-threads", eight, one);
 }
 
 /// The same with the C interface alone, a session for each thread.

@@ -2,17 +2,20 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use icn_identity::{Key, Software, Unlocked};
 use support::medians;
+use support::ratios::Report;
 
-fn main() {
+fn main() -> ExitCode {
+    let mut report = Report::of("software");
     let seed = [0x42; 32];
     let message = [0x17_u8; 64];
     let key = Key::<Software, Unlocked>::from_seed(&seed);
     let bare = SigningKey::from_bytes(&seed);
-    let [ours, dalek, rebuilt] = medians::medians(
+    let [ours, dalek, rebuilt] = medians::medians_of_processor(
         600,
         50,
         [
@@ -30,6 +33,7 @@ fn main() {
             },
         ],
     );
-    medians::report("software sign over bare ed25519-dalek", ours, dalek, 1.02);
-    medians::report("software sign over rebuilding the key each time", ours, rebuilt, 0.6);
+    report.time("software-sign", ours, dalek);
+    report.time("software-sign-expanded", ours, rebuilt);
+    report.end()
 }

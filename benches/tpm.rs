@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::expect_used, dead_code)]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 
 use icn_identity::backend::tpm::TpmBackend;
 use icn_identity::backend::{Backend as _, Credentials, KeyAtRest, Locator, NewKey, TpmObject};
@@ -12,6 +13,7 @@ use icn_identity::{
     AlgorithmId, Did, DidMethod, DidSigner as _, Key, Pin, Software, TpmSealed, Unlocked,
 };
 use support::medians;
+use support::ratios::Report;
 use support::swtpm::Swtpm;
 use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
@@ -27,7 +29,8 @@ use tss_esapi::{Context, handles::SessionHandle};
 #[path = "../tests/tpm/h2.rs"]
 mod h2;
 
-fn main() {
+fn main() -> ExitCode {
+    let mut report = Report::of("tpm");
     let tpm = Swtpm::start();
     let home = tempfile::tempdir().unwrap();
     let mut config = TpmConfig::new(tpm.tcti());
@@ -41,7 +44,7 @@ fn main() {
     let made = make(AlgorithmId::Ed25519);
     let did = made.key.did().clone();
     let sealed: Key<TpmSealed, Unlocked> = made.key.try_into().unwrap();
-    signing(&sealed);
+    signing(&sealed, &mut report);
     drop(sealed);
 
     let Locator::Tpm(object) = &made.locator else { panic!("{:?}", made.locator) };
@@ -56,7 +59,7 @@ fn main() {
             &mut || bare_unlock(&mut context, object, &did),
         ],
     );
-    medians::report("TPM unlock (PCR policy) over bare tss-esapi", ours, bare, 1.1);
+    report.time("tpm-open", ours, bare);
 
     let born = make(AlgorithmId::P256).key;
     let [in_chip] = medians::medians(
@@ -66,16 +69,17 @@ fn main() {
             black_box(born.sign(&[0x17; 64]).unwrap());
         }],
     );
-    println!(
-        "P-256 signature in swtpm: {in_chip:.2?}; signature by an unsealed Ed25519 key: see above; \
-         published for hardware TPMs are 50 to 200 ms"
+    report.figure(
+        "a P-256 signature in swtpm (published for chips: 50 to 200 ms)",
+        &format!("{in_chip:.2?}"),
     );
+    report.end()
 }
 
-fn signing(sealed: &Key<TpmSealed, Unlocked>) {
+fn signing(sealed: &Key<TpmSealed, Unlocked>, report: &mut Report) {
     let message = [0x17_u8; 64];
     let software = Key::<Software, Unlocked>::from_seed(&[0x42; 32]);
-    let [ours, baseline] = medians::medians(
+    let [ours, baseline] = medians::medians_of_processor(
         600,
         50,
         [
@@ -87,7 +91,7 @@ fn signing(sealed: &Key<TpmSealed, Unlocked>) {
             },
         ],
     );
-    medians::report("TPM-sealed sign over software sign", ours, baseline, 1.05);
+    report.time("tpm-sign", ours, baseline);
 }
 
 fn unlock(backend: &TpmBackend, locator: &Locator, did: &Did) -> icn_identity::DidKey {

@@ -4,17 +4,19 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use icn_identity::backend::AgeKeyStore;
 use icn_identity::keystore::{Credentials, IdentityStore, Pinned};
 use icn_identity::{DidMethod, Passphrase};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use support::medians;
+use support::ratios::Report;
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-fn main() {
+fn main() -> ExitCode {
+    let mut report = Report::of("unlock");
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("icn");
     let backend = AgeKeyStore::new(&home);
@@ -31,7 +33,7 @@ fn main() {
     // from a terminal only, so it gets one, and is a process of its own; what
     // that costs is shown and not subtracted.
     let decrypt = ["age", "--decrypt", "--output", "/dev/null", file.to_str().unwrap()];
-    let [ours, theirs, nothing] = medians::medians(
+    let [ours, theirs, nothing] = medians::medians_of_processor(
         10,
         1,
         [
@@ -40,8 +42,9 @@ fn main() {
             &mut || on_a_terminal(&["head", "-n", "1", "/dev/tty"]),
         ],
     );
-    medians::report("unlock of an age identity over age -d", ours, theirs, 1.1);
-    println!("(a process that reads a line from that terminal: {nothing:.2?})");
+    report.time("unlock", ours, theirs);
+    report.figure("a process that reads a line from a terminal", &format!("{nothing:.2?}"));
+    report.end()
 }
 
 /// `script`, which the tests use for this, sleeps a quarter of a second now and

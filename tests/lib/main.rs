@@ -21,6 +21,7 @@ mod ledger;
 mod matrix;
 mod nonblocking;
 mod objects;
+mod performance;
 mod public_api;
 mod public_keys;
 mod read_messages;

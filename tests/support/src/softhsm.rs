@@ -31,7 +31,15 @@ pub struct SoftHsm {
 
 impl SoftHsm {
     pub fn new() -> Self {
-        let temp = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// In a file system in memory, where nothing waits for a disk.
+    pub fn in_memory() -> Self {
+        Self::at(tempfile::tempdir_in("/dev/shm").unwrap())
+    }
+
+    fn at(temp: TempDir) -> Self {
         let hsm = Self { dir: temp.path().to_owned(), _temp: Some(temp) };
         fs::create_dir(hsm.tokens()).unwrap();
         let conf = format!(
