@@ -258,3 +258,6 @@ where
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,6 @@ pub const MAX_FILE_LEN: usize = 512 * 1024;
 
 /// 9999-12-31T23:59:59Z: the last second that RFC 3339 can write.
 const MAX_TIME: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests;

@@ -273,6 +273,32 @@ fn other_keys_and_other_signatures_are_refused() {
     thief.refused(good, "HandshakeSignature");
 }
 
+/// What is signed says by which algorithm, once more (RFC 5280, section 4.1.1.2).
+#[test]
+fn a_certificate_that_names_another_signature_algorithm_inside_is_refused() {
+    const ED25519: [u8; 7] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70];
+    let craft = Craft::new();
+    let good = craft.good();
+    let signed = &good[4..good.len() - (ED25519.len() + 3 + 64)];
+    let resigned = |signed: &[u8]| {
+        let signature = ed25519_dalek::Signer::sign(&craft.tls.0, signed).to_bytes();
+        let body = [signed, &ED25519, &[3, 0x41, 0], &signature].concat();
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[0x30, 0x82], &length[..], &body].concat()
+    };
+    craft.assert_accepted(resigned(signed), &anybody());
+    let at = signed.windows(ED25519.len()).position(|bytes| bytes == ED25519).unwrap();
+    let mut ed448 = signed.to_vec();
+    ed448[at + 6] = 0x71;
+    craft.refused(resigned(&ed448), "SignatureAlgorithm");
+    // Ed25519 with parameters, which it has none of (RFC 8410, section 3).
+    let with_null = [&[0x30, 7][..], &ED25519[2..], &[5, 0]].concat();
+    let mut null = [&signed[..at], &with_null, &signed[at + ED25519.len()..]].concat();
+    let length = u16::try_from(null.len() - 4).unwrap().to_be_bytes();
+    null[2..4].copy_from_slice(&length);
+    craft.refused(resigned(&null), "SignatureAlgorithm");
+}
+
 #[test]
 fn what_is_not_one_certificate_is_refused() {
     let craft = Craft::new();
@@ -288,6 +314,10 @@ fn what_is_not_one_certificate_is_refused() {
     let mut older = good.clone();
     older[version + 4] = 1;
     craft.refused(older, "Version");
+    // Of an extension that is known to who reads certificates, here nameConstraints.
+    let unreadable = CustomExtension::from_oid_content(&[2, 5, 29, 30], vec![0xff]);
+    let certificate = craft.with(|params| params.custom_extensions.push(unreadable));
+    craft.refused(certificate, "Malformed");
     let large = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0; 5000]);
     craft.refused(craft.with(|params| params.custom_extensions = vec![large]), "TooLarge");
     let second = Craft::new().good();
