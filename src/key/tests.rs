@@ -38,6 +38,11 @@ fn p256(seed: u8) -> p256::ecdsa::SigningKey {
     p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap()
 }
 
+fn sign_hash(key: &p256::ecdsa::SigningKey, digest: &[u8; 32]) -> Signature {
+    let signature: p256::ecdsa::Signature = key.sign_prehash(digest).unwrap();
+    Signature::from_p256_bytes(signature.to_bytes().into()).to_low_s().unwrap()
+}
+
 fn did(algorithm: AlgorithmId, seed: u8) -> Did {
     Did::fitting(DidMethod::default(), &public(algorithm, seed))
 }
@@ -112,6 +117,10 @@ impl Device {
         SealedKey::new(did(self.0.algorithm, OURS), Arc::new(self.clone()))
     }
 
+    fn note(&self, message: &[u8]) {
+        self.0.signed.lock().unwrap().push(message.to_vec());
+    }
+
     fn signed(&self) -> Vec<Vec<u8>> {
         self.0.signed.lock().unwrap().clone()
     }
@@ -134,17 +143,16 @@ impl DeviceSigner for Device {
         match self.0.algorithm {
             AlgorithmId::P256 => self.sign_sha256(&Sha256::digest(message).into()),
             AlgorithmId::Ed25519 => {
-                self.0.signed.lock().unwrap().push(message.to_vec());
+                self.note(message);
                 let key = dalek(self.0.signs_with.load(Ordering::Relaxed));
                 Ok(Signature::from_ed25519_bytes(key.sign(message).to_bytes()))
             }
         }
     }
     fn sign_sha256(&self, digest: &[u8; 32]) -> Result<Signature, SignError> {
-        self.0.signed.lock().unwrap().push(digest.to_vec());
+        self.note(digest);
         let key = p256(self.0.signs_with.load(Ordering::Relaxed));
-        let signature: p256::ecdsa::Signature = key.sign_prehash(digest).unwrap();
-        Ok(Signature::from_p256_bytes(signature.to_bytes().into()).to_low_s()?)
+        Ok(sign_hash(&key, digest))
     }
 }
 
@@ -185,7 +193,7 @@ fn a_device_that_cannot_sign_with_the_key_it_shows_is_refused() {
 fn no_two_challenges_are_the_same() {
     let device = Device(Arc::new(honest(AlgorithmId::Ed25519)));
     for _ in 0..2 {
-        device.sealed().unseal(&Pin::new("1234")).unwrap();
+        drop(device.sealed().unseal(&Pin::new("1234")).unwrap());
     }
     let [first, second] = <[Vec<u8>; 2]>::try_from(device.signed()).unwrap();
     assert_ne!(first, second, "a signature that was seen once would open it for ever");
@@ -202,7 +210,7 @@ fn what_a_device_signs_is_verified_before_it_is_given_out() {
         key.sign(b"hello").unwrap();
         device.0.signs_with.store(ANOTHER, Ordering::Relaxed);
         key.sign(b"hello").unwrap_err();
-        let by_hash = key.__sign_sha256(&[1; 32], crate::private::Token::new());
+        let by_hash = key.__sign_sha256(&[1; 32], Token::new());
         match algorithm {
             AlgorithmId::Ed25519 => assert!(by_hash.is_none()),
             AlgorithmId::P256 => assert!(by_hash.unwrap().is_err()),
@@ -240,7 +248,7 @@ fn what_a_device_signs_unverified_is_verified_by_whoever_pins_its_key() {
 /// An observer has to see each message, so nobody signs a hash past it.
 #[test]
 fn what_is_around_a_key_shows_its_evidence_and_hides_no_message_from_an_observer() {
-    let token = crate::private::Token::new;
+    let token = Token::new;
     let open = || Device(Arc::new(honest(AlgorithmId::P256))).sealed().unseal(&Pin::new("1234"));
     let Ok(DidKey::HardwareP256(key)) = open() else { panic!("hardware") };
     let shows = |signer: &dyn DidSigner| {
@@ -339,8 +347,7 @@ fn a_key_that_was_not_hardware_does_not_become_it_by_what_its_device_says_later(
     for algorithm in BOTH {
         let open =
             || Device(Arc::new(honest(algorithm))).sealed().unseal(&Pin::new("1234")).unwrap();
-        let provenance =
-            |key: &DidKey| key.__evidence(crate::private::Token::new()).unwrap().provenance();
+        let provenance = |key: &DidKey| key.__evidence(Token::new()).unwrap().provenance();
         let is_hardware =
             |key: &DidKey| matches!(key, DidKey::Hardware(_) | DidKey::HardwareP256(_));
         assert!(is_hardware(&open()));
@@ -372,10 +379,13 @@ const SEALED: TpmAttributes = TpmAttributes {
     sign: false,
 };
 
+fn shown_by_tpm(attributes: TpmAttributes) -> Evidence {
+    Evidence::from_tpm(token(), attributes).unwrap()
+}
+
 impl SealedSeed for Tpm {
     fn unseal(&self, _: &Pin) -> Result<(SigningSeed, Evidence), OpenError> {
-        let evidence = Evidence::from_tpm(token(), self.1).unwrap();
-        Ok((SigningSeed::from_bytes(&[self.0; 32]), evidence))
+        Ok((SigningSeed::from_bytes(&[self.0; 32]), shown_by_tpm(self.1)))
     }
 }
 

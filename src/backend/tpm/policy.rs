@@ -68,3 +68,51 @@ pub(super) fn digest(policy: &TpmPolicy) -> Option<[u8; 32]> {
         Some(_) => extend(&platform, CC_POLICY_AUTH_VALUE, &[]),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{PcrBank, PinStretching};
+
+    /// PCR 7 has this byte in every place.
+    fn state(byte: u8) -> PcrValues {
+        let values = [(7, format!("{byte:02x}").repeat(32))].into();
+        PcrValues { bank: PcrBank::Sha256, values }
+    }
+
+    fn authorized() -> Authorized {
+        let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let point = key.verifying_key().to_sec1_point(true);
+        let approver = point.as_bytes().try_into().unwrap();
+        Authorized { approver, policy_ref: [1; 32], owner: None }
+    }
+
+    /// The digest of none would open to everybody.
+    #[test]
+    fn a_policy_that_protects_nothing_or_is_not_one_of_ours_has_no_digest() {
+        let pin = Some(PinStretching { salt: [1; 16], log_n: 10 });
+        let policy = |pcr: Vec<PcrValues>, authorized, pin| TpmPolicy { pcr, authorized, pin };
+        assert!(digest(&policy(vec![], None, None)).is_none(), "neither state nor PIN");
+        assert!(digest(&policy(vec![], Some(authorized()), None)).is_none());
+        assert!(digest(&policy(vec![], Some(authorized()), pin.clone())).is_none());
+        let nothing = PcrValues { bank: PcrBank::Sha256, values: [].into() };
+        assert!(digest(&policy(vec![nothing], None, pin.clone())).is_none(), "of no register");
+        let nine = || (0..9).map(state).collect::<Vec<_>>();
+        assert!(digest(&policy(nine(), None, None)).is_none(), "more than a TPM takes");
+        let eight = nine().into_iter().skip(1).collect::<Vec<_>>();
+        assert!(digest(&policy(eight.clone(), None, None)).is_some());
+        assert!(digest(&policy(eight, Some(authorized()), None)).is_none());
+        // No two of these open each other.
+        let all = [
+            policy(vec![], None, pin.clone()),
+            policy(vec![state(0)], None, None),
+            policy(vec![state(0)], None, pin.clone()),
+            policy(vec![state(1)], None, pin.clone()),
+            policy(vec![state(0), state(1)], None, pin.clone()),
+            policy(vec![state(0)], Some(authorized()), pin),
+        ];
+        let digests: std::collections::BTreeSet<_> =
+            all.iter().map(|policy| digest(policy).unwrap()).collect();
+        assert_eq!(digests.len(), all.len());
+    }
+}
