@@ -4,5 +4,6 @@
 
 mod ended;
 mod full;
+mod judged;
 mod killed;
 mod node;

@@ -2,6 +2,7 @@
 
 use support::softhsm::SoftHsm;
 
+use super::judged::Judged;
 use super::node::{Deed, Node};
 use crate::durability::devices::{Device, TOKEN};
 use crate::durability::shares;
@@ -33,16 +34,19 @@ fn aborted_at_every_call(deed: Deed) {
         let fault = hsm.fault_module();
         Node::on(deed, Device::Token(hsm), fault)
     };
-    let ends =
-        shares::for_each(&cases, node, |node, (call, effect)| aborted_at(node, call, effect));
+    let judged = Judged::default();
+    let ends = shares::for_each(&cases, node, |node, (call, effect)| {
+        aborted_at(node, &judged, call, effect)
+    });
     let old: Vec<bool> = ends.into_iter().flatten().collect();
     let count = old.iter().filter(|old| **old).count();
-    println!("{deed:?}: aborted {} times; {count} times it was the old one", old.len());
+    let (times, states) = (old.len(), judged.count());
+    println!("{deed:?}: aborted {times} times, in {states} states; {count} times the old one");
     assert!(old.len() > 20, "{old:?}");
 }
 
 /// Of each time whether it was the old one.
-fn aborted_at(node: &Node, call: &str, effect: &str) -> Vec<bool> {
+fn aborted_at(node: &Node, judged: &Judged, call: &str, effect: &str) -> Vec<bool> {
     let Device::Token(hsm) = &node.device else { return vec![] };
     let words = node.deed();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -58,7 +62,7 @@ fn aborted_at(node: &Node, call: &str, effect: &str) -> Vec<bool> {
         let what = format!("{:?}: {effect} at {call} {nth}: {}", node.deed, ran.err);
         // Itself, or the process that it has started.
         assert!(ran.code == -1 || ran.err.contains("a new process did not"), "{what}");
-        old.push(node.judge(&what, nth % 2 == 1, false));
+        old.push(node.judge(judged, &what, nth % 2 == 1, false));
     }
     old
 }

@@ -1,5 +1,6 @@
 //! The disk is full at each call that makes or writes a file of the home.
 
+use super::judged::Judged;
 use super::node::{Deed, Node};
 use crate::durability::shares;
 use crate::durability::trace::Call;
@@ -17,23 +18,28 @@ fn full_everywhere(deed: Deed) {
     assert!(window.len() > 40, "{window:#?}");
     let cases: Vec<(&Call, bool)> =
         window.iter().enumerate().map(|(at, call)| (*call, at % 2 == 0)).collect();
+    let judged = Judged::default();
     let told = shares::for_each(
         &cases,
         || Node::new(deed),
-        |node, (call, goes_on)| full_at(node, call, *goes_on),
+        |node, (call, goes_on)| full_at(node, &judged, call, *goes_on),
     );
     let told = told.into_iter().filter(|told| *told).count();
-    println!("{deed:?}: full at {} calls; {told} times it was told", window.len());
+    println!(
+        "{deed:?}: full at {} calls, in {} states; {told} times it was told",
+        window.len(),
+        judged.count()
+    );
     assert!(told > 20, "{told}");
 }
 
 /// Whether it was told.
-fn full_at(node: &Node, call: &Call, goes_on: bool) -> bool {
+fn full_at(node: &Node, judged: &Judged, call: &Call, goes_on: bool) -> bool {
     node.reset();
     let ran = node.traced(&call.failing("ENOSPC"));
     let what = format!("{:?}, on: {goes_on}: full at {}: {}", node.deed, call.text, ran.err);
     assert!(ran.code == 0 || (ran.code == 1 && ran.err.contains("try: ")), "{what}");
-    node.judge(&what, goes_on, false);
+    node.judge(judged, &what, goes_on, false);
     ran.code != 0
 }
 

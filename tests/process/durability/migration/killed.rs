@@ -1,5 +1,6 @@
 //! Killed before each call that makes a difference.
 
+use super::judged::Judged;
 use super::node::{Deed, Node};
 use crate::durability::shares;
 use crate::durability::trace::Call;
@@ -19,22 +20,24 @@ fn killed_everywhere(deed: Deed) {
         })
         .flatten()
         .collect();
+    let judged = Judged::default();
     let ends = shares::for_each(
         &cases,
         || Node::new(deed),
-        |node, (call, goes_on)| killed_at(node, call, *goes_on),
+        |node, (call, goes_on)| killed_at(node, &judged, call, *goes_on),
     );
     let old: Vec<bool> = ends.iter().copied().flatten().collect();
     assert!(old.len() + 3 >= ends.len(), "{ends:?}");
     let count = old.iter().filter(|old| **old).count();
-    println!("{deed:?}: killed {} times; {count} times it was the old one", old.len());
+    let (times, states) = (old.len(), judged.count());
+    println!("{deed:?}: killed {times} times, in {states} states; {count} times the old one");
     match deed {
         Deed::Finish => assert_eq!(count, 0),
         _ => assert!(count > 0 && count < old.len()),
     }
 }
 
-fn killed_at(node: &Node, call: &Call, goes_on: bool) -> Option<bool> {
+fn killed_at(node: &Node, judged: &Judged, call: &Call, goes_on: bool) -> Option<bool> {
     node.reset();
     let (ran, killed) = node.killed_before(call);
     let what = format!("{:?}, on: {goes_on}: killed at {}", node.deed, call.text);
@@ -43,7 +46,7 @@ fn killed_at(node: &Node, call: &Call, goes_on: bool) -> Option<bool> {
         assert!(call.name == "write" && ran.code == 0, "not {what}: {}", ran.err);
         return None;
     }
-    Some(node.judge(&what, goes_on, call.name == "rename"))
+    Some(node.judge(judged, &what, goes_on, call.name == "rename"))
 }
 
 #[test]

@@ -9,6 +9,7 @@ use support::softhsm::{PIN, module};
 use support::swtpm::Swtpm;
 use tempfile::TempDir;
 
+use super::judged::{Judged, state};
 use crate::durability::devices::{Device, TOKEN, copy, tells_a_tpm, window};
 use crate::durability::kill;
 use crate::durability::trace::{Call, calls};
@@ -240,9 +241,27 @@ impl Node {
         did
     }
 
-    /// After it was killed, and gone on with by the first, or undone.
-    pub(crate) fn judge(&self, what: &str, goes_on: bool, thoroughly: bool) -> bool {
+    /// After it was killed, and gone on with by the first, or undone; if nothing that was
+    /// judged is the same.
+    pub(crate) fn judge(
+        &self,
+        judged: &Judged,
+        what: &str,
+        goes_on: bool,
+        thoroughly: bool,
+    ) -> bool {
         self.device.flush();
+        let home = self.home();
+        let state = match &self.device {
+            // What it shows of its objects, half made ones too: of no other attribute does
+            // anything here ask.
+            Device::Token(hsm) => state(&home, &hsm.objects(TOKEN)),
+            Device::Tpm(_) => state(&home, ""),
+        };
+        judged.once(state, goes_on, thoroughly, || self.judge_state(what, goes_on, thoroughly))
+    }
+
+    fn judge_state(&self, what: &str, goes_on: bool, thoroughly: bool) -> bool {
         let named = self.named();
         for id in self.device.ids() {
             assert!(named.contains(&id), "{what}: nothing names {id}");
