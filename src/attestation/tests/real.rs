@@ -20,7 +20,7 @@ fn at() -> SystemTime {
 }
 
 fn read(name: &str) -> Vec<u8> {
-    let folder = std::env::var_os("ICN_ATTESTATION_DATA").expect("the folder of real data");
+    let folder = std::env::var_os("ATTESTATION_DATA").expect("the folder of real data");
     let path = PathBuf::from(folder).join(name);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
