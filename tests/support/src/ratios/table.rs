@@ -24,7 +24,7 @@ pub const RATIOS: &[Ratio] = &[
     Ratio {
         name: "unlock",
         bench: "unlock",
-        what: "opening an identity of the age backend over `age --decrypt` of the same file",
+        what: "opening an identity of the age backend over decryption of the same file by `age`",
         limit: AtMost(1.10),
         means: "What is checked around the file costs little beside scrypt.",
         missed: None,
@@ -152,8 +152,8 @@ pub const RATIOS: &[Ratio] = &[
     Ratio {
         name: "icnctl-sign",
         bench: "process",
-        what: "`icnctl sign` with a key in SoftHSM2 over `pkcs11-tool --sign`, as whole processes, by their \
-               processor time",
+        what: "`icnctl sign` with a key in SoftHSM2 over a signature by `pkcs11-tool`, as whole \
+               processes, by their processor time",
         limit: AtMost(1.75),
         means: "What a script pays for each signature.",
         missed: Some(Missed {
