@@ -38,8 +38,15 @@ pub(super) fn connected(
     let socket: OwnedFd =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .map_err(of_system)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(deadline.left()?)).map_err(of_system)?;
-    connect(&socket, &address).map_err(of_system)?;
+    // The system does not go on by itself where there is a limit (signal(7)): whoever was stopped,
+    // or has had a signal, has not connected.
+    loop {
+        set_socket_timeout(&socket, Timeout::Send, Some(deadline.left()?)).map_err(of_system)?;
+        match connect(&socket, &address) {
+            Err(rustix::io::Errno::INTR) => {}
+            connected => break connected.map_err(of_system)?,
+        }
+    }
     // The one that listens: another socket may have taken the place meanwhile.
     let peer = socket_peercred(&socket).map_err(of_system)?;
     check_owner("the process behind", path, peer.uid.as_raw(), owner)?;

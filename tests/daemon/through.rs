@@ -4,14 +4,19 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept, bind, connect, listen,
+    socket_with,
+};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::home::{Ran, run, write_private};
 use support::softhsm::SoftHsm;
 
-use crate::node::{Node, client, own_uid};
+use crate::node::{Node, PATIENCE, client, own_uid};
 
 const CONTEXT: &str = "payments@coop.example";
 pub(crate) const ALL: &str = "may = [\"sign\", \"sign-raw\", \"decrypt\", \"admin\"]\n\
@@ -323,4 +328,46 @@ fn the_socket_is_found_where_the_daemon_makes_it() {
     let mut command = node.home.command(&["-v", "sign"]);
     let ran = run(command.env("RUNTIME_DIRECTORY", &runtime), b"x");
     assert_eq!((ran.code, ran.err), (0, said(&node.public("icnd.sock"))));
+}
+
+/// The system does not go on with it by itself: that is no daemon that cannot be reached.
+#[test]
+fn who_is_stopped_while_it_connects_goes_on_with_it() {
+    let node = Node::age();
+    node.allow(ALL);
+    let socket = |flags| {
+        let flags = flags | SocketFlags::CLOEXEC;
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap()
+    };
+    let (listening, at) = (socket(SocketFlags::NONBLOCK), SocketAddrUnix::new(node.socket()));
+    let at = at.unwrap();
+    bind(&listening, &at).unwrap();
+    listen(&listening, 0).unwrap();
+    let connects = |_: &usize| connect(&socket(SocketFlags::NONBLOCK), &at).is_ok();
+    let others = (0..1000).take_while(connects).count();
+    assert!((1..1000).contains(&others), "{others}");
+    let log = node.home.beside("stopped");
+    let mut command = node.home.command(&["status"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(100));
+        for signal in [Signal::STOP, Signal::CONT] {
+            kill_process(pid, signal).unwrap();
+        }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "{ended:?}: {}", fs::read_to_string(&log).unwrap());
+    }
+    // It waits in the queue, behind the others.
+    let start = Instant::now();
+    let mut accepted = 0;
+    while accepted <= others {
+        accepted += usize::from(accept(&listening).is_ok());
+        assert!(start.elapsed() < PATIENCE, "{}", fs::read_to_string(&log).unwrap());
+    }
+    drop(listening);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("Interrupted"), "{said}");
 }
