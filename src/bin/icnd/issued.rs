@@ -45,8 +45,9 @@ struct Given {
 pub(crate) enum NotGiven {
     /// Another client has it.
     OtherClients,
-    /// The client has these, and may have no more; one of them counts no more from then on.
-    TooMany { own: Vec<Instance>, until: u64 },
+    /// The client has these, and may have no more; one of them counts no more from then on, of
+    /// those for which nothing is being made.
+    TooMany { own: Vec<Instance>, until: Option<u64> },
     /// All clients together have as many as peers remember.
     AllTaken,
 }
@@ -91,7 +92,9 @@ impl Issued {
             let own = || others().filter(|(_, given)| given.client == client);
             let is_full = |count: usize, most: u32| u32::try_from(count).is_ok_and(|it| it < most);
             if !is_full(own().count(), most) {
-                let until = own().map(|(_, given)| given.counts_until).min().unwrap_or(now);
+                // How long one counts that is being made is not known yet.
+                let made = own().filter(|(_, given)| given.pending == 0);
+                let until = made.map(|(_, given)| given.counts_until).min();
                 let mut own: Vec<_> = own().map(|(instance, _)| *instance).collect();
                 own.sort_unstable_by_key(|instance| *instance.as_bytes());
                 return Err(NotGiven::TooMany { own, until });

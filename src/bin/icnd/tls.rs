@@ -87,9 +87,10 @@ fn no_instance(not_given: NotGiven) -> Problem {
         }
         NotGiven::TooMany { own, until } => {
             let own: Vec<String> = own.iter().map(ToString::to_string).collect();
-            let until = date_of_unix(until).unwrap_or_default();
+            let until = until.and_then(date_of_unix);
+            let until = until.map_or_else(String::new, |until| format!(" before {until}"));
             let detail = format!(
-                "this client has {} instances, and may have no other one before {until}: {}",
+                "this client has {} instances, and may have no other one{until}: {}",
                 own.len(),
                 own.join(", ")
             );

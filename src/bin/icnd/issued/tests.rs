@@ -83,10 +83,11 @@ fn a_client_has_so_many_instances_at_a_time_and_is_told_which() {
     }
     let until = 101 + 100 + 100 + MARGIN;
     let own: Vec<_> = (1..=4).map(instance).collect();
+    let too_many = |own: &Vec<_>| NotGiven::TooMany { own: own.clone(), until: Some(until) };
     let refused = |issued: &Arc<Issued>, now| made(issued, 5, "a", now).unwrap_err();
-    assert_eq!(refused(&issued, 110), NotGiven::TooMany { own: own.clone(), until });
+    assert_eq!(refused(&issued, 110), too_many(&own));
     let again = home.open();
-    assert_eq!(refused(&again, 110), NotGiven::TooMany { own, until });
+    assert_eq!(refused(&again, 110), too_many(&own));
     // It goes on with those that it has, and others have theirs.
     assert_eq!(made(&issued, 2, "a", 110), Ok(110));
     made(&issued, 9, "b", 110).unwrap();
@@ -95,6 +96,22 @@ fn a_client_has_so_many_instances_at_a_time_and_is_told_which() {
     made(&issued, 5, "a", until).unwrap();
     assert!(matches!(made(&issued, 6, "a", until).unwrap_err(), NotGiven::TooMany { .. }));
     assert!(matches!(made(&issued, 1, "a", until).unwrap_err(), NotGiven::TooMany { .. }));
+}
+
+/// How long it counts is not known before it is made: then no other time is told for it.
+#[test]
+fn while_one_is_being_made_nobody_is_told_that_it_counts_no_more() {
+    let home = Home::new();
+    let issued = home.open();
+    let being_made = issued.take(instance(1), "a", 1, 100).unwrap();
+    let refused = |most| issued.take(instance(9), "a", most, 100).unwrap_err();
+    assert_eq!(refused(1), NotGiven::TooMany { own: vec![instance(1)], until: None });
+    made(&issued, 2, "a", 100).unwrap();
+    let until = Some(100 + 100 + 100 + MARGIN);
+    let own = vec![instance(1), instance(2)];
+    assert_eq!(refused(2), NotGiven::TooMany { own, until });
+    drop(being_made);
+    assert!(issued.take(instance(9), "a", 2, 100).is_ok());
 }
 
 /// However clients come and go, and whatever is configured meanwhile.
