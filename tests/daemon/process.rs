@@ -13,7 +13,7 @@ use serde_json::json;
 use support::child::inherits_nothing;
 use support::softhsm::SoftHsm;
 
-use crate::node::{Answer, Node, PATIENCE, client, own_uid, posted};
+use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid, posted};
 
 const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
 
@@ -156,6 +156,31 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     assert_eq!(node.home.read("icnd.lock"), "");
     drop(idle);
     assert_eq!(node.audit().last().unwrap()["event"], "stop");
+}
+
+/// Another icnd's, or a proxy's.
+#[test]
+fn a_link_in_the_home_that_was_made_by_hand_and_leads_to_somebody_is_left_alone() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let (in_home, theirs) = (node.home.path("icnd.sock"), node.public("theirs.sock"));
+    let other = UnixListener::bind(&theirs).unwrap();
+    std::os::unix::fs::symlink(&theirs, &in_home).unwrap();
+    let ends = |mut daemon: Daemon| {
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+    };
+    let daemon = node.start();
+    assert!(daemon.log().contains("is left as it is"), "{}", daemon.log());
+    assert_eq!(fs::read_link(&in_home).unwrap(), theirs);
+    ends(daemon);
+    assert_eq!(fs::read_link(&in_home).unwrap(), theirs);
+    // It is dead now.
+    drop(other);
+    let daemon = node.start();
+    assert_eq!(fs::read_link(&in_home).unwrap(), node.socket());
+    ends(daemon);
+    assert!(fs::symlink_metadata(&in_home).is_err());
 }
 
 #[test]
