@@ -66,9 +66,10 @@ impl Head {
         Self { path: beside(log, ENDING), open: None }
     }
 
-    /// What is there now is the file, whatever was there before.
-    pub(super) fn open_anew(&mut self) {
-        self.open = None;
+    /// The file is this one, or, for `None`, what is there when it is wanted next. Gives what it
+    /// was before.
+    pub(super) fn exchange(&mut self, open: Option<Beside>) -> Option<Beside> {
+        std::mem::replace(&mut self.open, open)
     }
 
     /// Waits for other processes. Where others can change the file or its directory by now,
@@ -225,7 +226,7 @@ mod tests {
         assert!(exchanged(&mut one) && exchanged(&mut one));
         drop(held);
         assert!(exchanged(&mut one));
-        one.open_anew();
+        one.exchange(None);
         one.lock().unwrap();
     }
 

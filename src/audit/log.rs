@@ -90,13 +90,33 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// As [`Self::open`].
+    /// As [`Self::open`]. What was opened before is still what is looked for then.
     pub fn reopen(&self) -> Result<(), AuditError> {
+        self.anew(&[]).map(drop)
+    }
+
+    /// **Blocks** on files. The same with a line that says so, whose number it gives: what was
+    /// put there is taken if that line is on disk, and else it is not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::reopen`].
+    pub fn reopen_with(&self, entry: Entry) -> Result<u64, AuditError> {
+        self.anew(&[entry])
+    }
+
+    /// **Blocks** on files. Whether [`Self::reopen`] would be done, as [`Self::check`] can
+    /// tell. Nothing is taken by it.
+    ///
+    /// # Errors
+    ///
+    /// What it would say.
+    pub fn check_reopen(&self) -> Result<(), AuditError> {
         let mut writer = self.writer();
-        writer.open_anew();
-        let last = writer.write(&[])?.seq;
-        self.0.last.fetch_max(last, Ordering::Relaxed);
-        Ok(())
+        let before = writer.open_anew();
+        let checked = writer.check();
+        writer.put_back(before);
+        checked
     }
 
     /// **Blocks** on files. Whether a line could be written, as far as that can be told
@@ -130,6 +150,18 @@ impl AuditLog {
         let mut writer = self.writer();
         let link = writer.write(&[])?;
         Ok(Checkpoint::now(writer.did(), link))
+    }
+
+    fn anew(&self, entries: &[Entry]) -> Result<u64, AuditError> {
+        let mut writer = self.writer();
+        let before = writer.open_anew();
+        let written = writer.write(entries);
+        if written.is_err() {
+            writer.put_back(before);
+        }
+        let last = written?.seq;
+        self.0.last.fetch_max(last, Ordering::Relaxed);
+        Ok(last)
     }
 
     fn write(&self, entries: &[Entry]) -> Result<u64, AuditError> {

@@ -10,7 +10,7 @@ use super::line::{Content, Link, Torn, write};
 use super::tail::{Rest, Tail};
 use crate::clock;
 use crate::did::Did;
-use crate::file::appended::{Appended, FileId};
+use crate::file::appended::{Appended, Beside, FileId};
 use crate::file::parent;
 
 /// Room that a log wants, in bytes: for some lines.
@@ -56,9 +56,14 @@ impl Writer {
         &self.log.did
     }
 
-    /// What lies beside the file is taken as it is now.
-    pub(super) fn open_anew(&mut self) {
-        self.head.open_anew();
+    /// What lies beside the file is taken as it is now. Gives what was opened before.
+    pub(super) fn open_anew(&mut self) -> Option<Beside> {
+        self.head.exchange(None)
+    }
+
+    /// It is not taken after all.
+    pub(super) fn put_back(&mut self, before: Option<Beside>) {
+        self.head.exchange(before);
     }
 
     /// Writes lines, and gives the last one; without any it sees to it that the file is

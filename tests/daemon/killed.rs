@@ -4,91 +4,18 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use icn_identity::audit::verify;
 use serde_json::{Value, json};
-use support::child::inherits_nothing;
 
 use crate::node::{Daemon, Node, PATIENCE, posted};
+use crate::tracer::{Call, Tracer};
 
 const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
 
 fn request() -> String {
     posted("/v1/sign", &json!({ "context": "a", "message": "" }).to_string(), "")
-}
-
-/// `strace` on a daemon that runs, of which it counts the calls from now on.
-struct Tracer {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Tracer {
-    fn attach(daemon: &Daemon, node: &Node, options: &[&str]) -> Self {
-        let (log, said) = (node.home.beside("trace"), node.home.beside("said"));
-        let _ = fs::remove_file(&log);
-        let mut command = inherits_nothing("strace");
-        command.args(["-f", "-y", "-o", log.to_str().unwrap()]).args(options);
-        command.args(["-p", &daemon.pid().to_string()]).stdin(Stdio::null());
-        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
-        let start = Instant::now();
-        while !is_traced(daemon.pid()) {
-            assert!(start.elapsed() < PATIENCE, "{}", fs::read_to_string(&said).unwrap());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Self { child, log }
-    }
-
-    /// What it has seen, once it has ended with the daemon or is told to.
-    fn calls(mut self) -> Vec<Call> {
-        let pid = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-        self.child.wait().unwrap();
-        calls(&fs::read_to_string(&self.log).unwrap())
-    }
-}
-
-impl Drop for Tracer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Whether each of its threads is.
-fn is_traced(pid: u32) -> bool {
-    fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
-        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
-        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-    })
-}
-
-/// A call of one thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Call {
-    name: String,
-    /// The how manieth of this name by its thread, from 1: as `strace` counts.
-    nth: usize,
-    text: String,
-}
-
-fn calls(log: &str) -> Vec<Call> {
-    let mut calls: Vec<(&str, Call)> = Vec::new();
-    for line in log.lines() {
-        let Some((thread, text)) = line.split_once(' ') else { continue };
-        let text = text.trim_start();
-        let Some((name, _)) = text.split_once('(') else { continue };
-        // The second half of one that others came in between.
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            continue;
-        }
-        let same = calls.iter().filter(|(of, call)| *of == thread && call.name == name).count();
-        calls.push((thread, Call { name: name.into(), nth: same + 1, text: text.into() }));
-    }
-    calls.into_iter().map(|(_, call)| call).collect()
 }
 
 /// The number of a request that was answered by a signature; none if the daemon was killed
@@ -179,8 +106,7 @@ fn a_daemon_killed_at_any_call_of_an_audit_write_has_given_out_nothing_without_i
         for _ in 0..20 {
             given_out.extend(answer(&daemon));
         }
-        tracer.child.wait().unwrap();
-        let seen = fs::read_to_string(&tracer.log).unwrap();
+        let seen = tracer.ends();
         assert!(seen.contains("killed by SIGKILL"), "{what}: {seen}");
         drop(daemon);
         let lines = signed(&node.home.path("audit.log")).len();
@@ -210,8 +136,7 @@ fn a_daemon_killed_while_many_are_at_work_has_given_out_nothing_without_its_line
             clients.into_iter().flat_map(|client| client.join().unwrap_or(Vec::new())).collect()
         });
         // It may write its last line a little later.
-        tracer.child.wait().unwrap();
-        let seen = fs::read_to_string(&tracer.log).unwrap();
+        let seen = tracer.ends();
         assert!(seen.contains("killed by SIGKILL"), "{what}: {seen}");
         drop((tracer, daemon));
         answered += given_out.len();

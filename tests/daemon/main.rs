@@ -26,6 +26,7 @@ mod peers;
 mod place;
 mod policy;
 mod process;
+mod reload;
 mod said;
 #[allow(dead_code, reason = "what only programs of their own are scanned for")]
 #[path = "../process/memory/scan.rs"]
@@ -37,5 +38,6 @@ mod secrets;
 mod slow;
 mod through;
 mod tls;
+mod tracer;
 mod units;
 mod wire;

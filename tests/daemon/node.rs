@@ -98,7 +98,10 @@ impl Node {
         let before = before.split("[daemon]").next().unwrap();
         let socket = self.socket();
         let socket = socket.to_str().unwrap();
-        self.home.write("icn.toml", &format!("{before}[daemon]\nsocket = {socket:?}\n{text}"));
+        let text = format!("{before}[daemon]\nsocket = {socket:?}\n{text}");
+        // Whoever reads it meanwhile finds one or the other.
+        self.home.write("icn.toml.new", &text);
+        fs::rename(self.home.path("icn.toml.new"), self.home.path("icn.toml")).unwrap();
     }
 
     /// The tests themselves are a client that may all this.

@@ -79,6 +79,27 @@ fn nothing_is_written_beside_a_note_that_was_exchanged_until_the_log_is_opened_a
     home.verify().unwrap();
 }
 
+/// Neither by a look at whether it could be, nor where the line that says so is not written.
+#[test]
+fn what_was_exchanged_is_taken_with_a_line_that_says_so_and_not_without() {
+    let home = Home::new();
+    let log = home.open();
+    log.append(entry(1)).unwrap();
+    let (head, moved) = (home.beside("audit.log.head"), home.beside("moved"));
+    fs::rename(&head, &moved).unwrap();
+    fs::copy(&moved, &head).unwrap();
+    log.check_reopen().unwrap();
+    assert_eq!(unwritten(&home, &log), head);
+    chmod(&home.path(), 0o666);
+    let refused = [log.reopen_with(entry(2)).map(drop), log.reopen(), log.check_reopen()];
+    assert!(refused.iter().all(Result::is_err), "{refused:?}");
+    chmod(&home.path(), 0o600);
+    assert_eq!(unwritten(&home, &log), head);
+    let number = log.reopen_with(entry(2)).unwrap();
+    assert_eq!((number, log.last(), log.append(entry(3)).unwrap()), (3, 3, 4));
+    home.verify().unwrap();
+}
+
 #[test]
 fn a_note_with_another_name_is_not_written_to() {
     let home = Home::new();

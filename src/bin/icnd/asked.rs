@@ -31,7 +31,8 @@ pub(crate) struct Asked {
 
 impl Asked {
     fn line(&self, event: Event, rule: &ClientRule) -> Line {
-        Line::new(event, self.request, self.peer.clone()).with_client(&rule.name)
+        let line = Line::new(event, self.request, self.peer.clone()).with_client(&rule.name);
+        line.with_decided_by(self.policy.clone())
     }
 }
 

@@ -220,8 +220,9 @@ async fn unlock(
     let line = door.permit(&asked, Event::Unlock, &Call::Admin).await?;
     let source = credential::of_request(request?);
     // Whoever does not wait for the end finds it unlocked: what was sent is used.
-    let deadline = asked.deadline;
-    let unlocked = tokio::spawn(async move { door.unlock(source, &line, deadline).await }).await;
+    let Asked { peer, deadline, .. } = asked;
+    let unlocked = tokio::spawn(async move { door.unlock(source, &line, &peer, deadline).await });
+    let unlocked = unlocked.await;
     unlocked.unwrap_or_else(|_| Err(Problem::internal("the identity was not opened")))?;
     let mut response = json_of(&json!({ "state": "unlocked" }));
     // What was read of the connection goes away with it.

@@ -155,22 +155,29 @@ impl Door {
     }
 
     /// **Blocks** until no request is under way that was decided before. Clients and what they
-    /// may, as it is configured now.
-    pub(crate) fn reload(&self, config: &Config) {
-        let mut policy = Arc::new(Policy::new(&config.daemon));
-        std::mem::swap(
+    /// may, as it is configured now; as it was before, unless what this gives is kept.
+    pub(crate) fn reload(&self, config: &Config) -> Reloaded<'_> {
+        let policy = Arc::new(Policy::new(&config.daemon));
+        let before = Some(self.exchange(policy, config.logs_all_operations()));
+        Reloaded { door: self, before }
+    }
+
+    /// Gives what was in force before.
+    fn exchange(&self, policy: Arc<Policy>, logs_all: bool) -> (Arc<Policy>, bool) {
+        let before = std::mem::replace(
             &mut *self.policy.write().unwrap_or_else(PoisonError::into_inner),
-            &mut policy,
+            policy,
         );
-        self.logs_all.store(config.logs_all_operations(), Ordering::Relaxed);
+        let logged_all = self.logs_all.swap(logs_all, Ordering::Relaxed);
         let start = Instant::now();
-        while Arc::strong_count(&policy) > 1 {
+        while Arc::strong_count(&before) > 1 {
             if start.elapsed() > DECIDED {
                 tracing::warn!("requests that were decided before are still under way");
                 break;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+        (before, logged_all)
     }
 
     pub(crate) fn stop(&self) {
@@ -286,5 +293,27 @@ impl Door {
     /// When the certificate is due, while the key is open.
     pub(crate) fn renewal_due_at(&self) -> Option<SystemTime> {
         Some(self.opened()?.bundle.renewal_due_at())
+    }
+}
+
+/// A configuration whose line is not written yet.
+#[must_use = "dropped, it is not in force"]
+pub(crate) struct Reloaded<'d> {
+    door: &'d Door,
+    before: Option<(Arc<Policy>, bool)>,
+}
+
+impl Reloaded<'_> {
+    /// Its line is on disk.
+    pub(crate) fn keep(mut self) {
+        self.before = None;
+    }
+}
+
+impl Drop for Reloaded<'_> {
+    fn drop(&mut self) {
+        if let Some((policy, logs_all)) = self.before.take() {
+            drop(self.door.exchange(policy, logs_all));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
+use icn_identity::daemon::Policy;
 use icn_identity::peer::Instance;
 
 use crate::peer::Peer;
@@ -45,6 +46,8 @@ pub(crate) struct Line {
     message: Option<MessageTag>,
     length: Option<u64>,
     tls_key: Option<(Instance, Vec<u8>)>,
+    /// What has allowed it, which is held for as long as anything of it is under way.
+    decided_by: Option<Arc<Policy>>,
 }
 
 impl Line {
@@ -79,8 +82,18 @@ impl Line {
     }
 
     const fn by(event: Event, request: RequestId, uid: u32, who: Who) -> Self {
-        let (client, context, message, length, tls_key) = (None, None, None, None, None);
-        Self { event, request, uid, who, client, context, message, length, tls_key }
+        Self {
+            event,
+            request,
+            uid,
+            who,
+            client: None,
+            context: None,
+            message: None,
+            length: None,
+            tls_key: None,
+            decided_by: None,
+        }
     }
 
     pub(crate) fn new(event: Event, request: RequestId, peer: Arc<Peer>) -> Self {
@@ -95,6 +108,15 @@ impl Line {
 
     pub(crate) fn with_client(self, name: &str) -> Self {
         Self { client: Some(name.to_owned()), ..self }
+    }
+
+    pub(crate) fn with_decided_by(self, policy: Arc<Policy>) -> Self {
+        Self { decided_by: Some(policy), ..self }
+    }
+
+    /// To be held by who does something that no line of it is held for.
+    pub(crate) fn decided_by(&self) -> Option<Arc<Policy>> {
+        self.decided_by.clone()
     }
 
     pub(crate) fn with_context(self, context: &str) -> Self {

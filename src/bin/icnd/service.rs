@@ -378,8 +378,14 @@ async fn reload(door: &Arc<Door>) -> bool {
     if let Ok(reloading) = reloading {
         tell(&reloading);
     }
-    let of_task = door.clone();
-    let reloaded = tokio::task::spawn_blocking(move || reload_now(&of_task)).await;
+    // Of one request are all its lines, also where it is allowed and fails after that.
+    let line = own_line(Event::Reload);
+    let (of_task, of_reload) = (door.clone(), line.as_ref().ok().cloned());
+    let reloaded = tokio::task::spawn_blocking(move || {
+        let line = of_reload.map_or_else(|| own_line(Event::Reload), Ok)?;
+        reload_now(&of_task, &line)
+    });
+    let reloaded = reloaded.await;
     let failed = match reloaded {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some((in_full(&error), code_of(&error))),
@@ -395,7 +401,11 @@ async fn reload(door: &Arc<Door>) -> bool {
     };
     tracing::error!("the configuration was not read anew: {why}");
     let of_task = door.clone();
-    let note = move || note(&of_task, Event::Reload, Outcome::Failed(code.as_str()));
+    let note = move || {
+        let line = line.or_else(|_| own_line(Event::Reload))?;
+        of_task.audit.append(line.entry(Outcome::Failed(code.as_str())))?;
+        Ok::<_, StartError>(())
+    };
     if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
         tracing::error!("the audit log cannot be written: {}", in_full(&error));
     }
@@ -414,8 +424,9 @@ fn code_of(error: &StartError) -> ProblemCode {
     }
 }
 
-fn reload_now(door: &Door) -> Result<(), StartError> {
-    door.audit.reopen()?;
+/// Nothing changes unless its line is on disk: it comes after all that was decided before, and
+/// before anything is written to another log or to a file that was put in the place of ours.
+fn reload_now(door: &Door, line: &Line) -> Result<(), StartError> {
     let config = Config::load(&door.place.config).map_err(Error::from)?;
     if let Some(pinned) = &config.identity.did
         && *pinned != door.did
@@ -426,11 +437,20 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
     let path = audit_path(&config, &door.place.home);
     let other = door.audit.path() != path;
     let other = other.then(|| AuditLog::open(path, &door.did)).transpose()?;
-    // Nothing is taken over that no line can say. The line comes after all that was decided
-    // before.
-    door.audit.check()?;
+    // So that nothing is in force, meanwhile, of which there can be no line.
+    door.audit.check_reopen()?;
     other.as_ref().map_or(Ok(()), AuditLog::check)?;
-    door.reload(&config);
+    let reloaded = door.reload(&config);
+    let entry = line.entry(Outcome::Allowed);
+    match other {
+        None => door.audit.reopen_with(entry)?,
+        Some(other) => {
+            let path = other.path().to_owned();
+            door.audit.replace(other, entry)?;
+            tracing::info!("another audit log is used: {}", path.display());
+        }
+    }
+    reloaded.keep();
     let waits = door.waits_for_start(&config);
     if !waits.is_empty() {
         let names: Vec<String> = waits.iter().map(|name| format!("`{name}`")).collect();
@@ -439,13 +459,6 @@ fn reload_now(door: &Door) -> Result<(), StartError> {
             names.join(", ")
         );
     }
-    let line = own_line(Event::Reload)?;
-    door.audit.append(line.entry(Outcome::Allowed))?;
-    let Some(other) = other else { return Ok(()) };
-    tracing::info!("another audit log is used: {}", other.path().display());
-    door.audit.replace(other);
-    // Of the same request: so it is known which log went before.
-    door.audit.append(line.entry(Outcome::Allowed))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use icn_identity::config::Permission;
 use icn_identity::daemon::ProblemCode;
 use icn_identity::error::in_full;
 use icn_identity::home::CredentialSource;
@@ -12,6 +13,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use super::{Door, Open, open};
 use crate::line::{Line, Outcome};
+use crate::peer::Peer;
 use crate::problem::Problem;
 
 /// How long `lock` and the end wait for those who are at work with the key.
@@ -42,6 +44,7 @@ impl Door {
         &self,
         source: CredentialSource<'static>,
         line: &Line,
+        peer: &Peer,
         deadline: tokio::time::Instant,
     ) -> Result<(), Problem> {
         let busy = || {
@@ -90,7 +93,7 @@ impl Door {
             self.metrics.key_failed(problem.code);
         }
         let problem = match opened {
-            Ok(Ok(open)) => match self.put_unless_locked(open, locks) {
+            Ok(Ok(open)) => match self.put_if_allowed(open, locks, peer) {
                 Ok(()) => {
                     tracing::info!("is unlocked, by {}", line.whose());
                     if let Err(problem) = self.renew().await {
@@ -98,10 +101,10 @@ impl Door {
                     }
                     return Ok(());
                 }
-                Err(open) => {
+                Err((open, problem)) => {
                     // A device is told, which may take its time.
                     let _ = tokio::task::spawn_blocking(move || drop(open)).await;
-                    Problem::new(ProblemCode::Locked, "it was locked meanwhile")
+                    problem
                 }
             },
             Ok(Err(problem)) => problem,
@@ -118,6 +121,33 @@ impl Door {
     /// What was opened and has signed a challenge.
     pub(crate) fn put(&self, open: Open) {
         let _ = self.put_unless_locked(open, self.locks());
+    }
+
+    /// For a client, which may have it opened by what is in force now: opening takes its time.
+    /// Whoever brings another policy into force comes before or after it. Gives it back if it
+    /// may not, or as below.
+    fn put_if_allowed(
+        &self,
+        open: Open,
+        locks: u64,
+        peer: &Peer,
+    ) -> Result<(), (Box<Open>, Problem)> {
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner);
+        let problem = match policy.client(peer.uid, peer.gid) {
+            Ok(client) if client.rule().may(Permission::Admin) => None,
+            Ok(_) => Some(Problem::new(
+                ProblemCode::NotPermitted,
+                "this client may unlock it no more: icn.toml was read anew meanwhile",
+            )),
+            Err(denied) => Some(Problem::denied(&denied, peer.uid, peer.gid)),
+        };
+        if let Some(problem) = problem {
+            return Err((Box::new(open), problem));
+        }
+        let locked = |open| (open, Problem::new(ProblemCode::Locked, "it was locked meanwhile"));
+        let put = self.put_unless_locked(open, locks).map_err(locked);
+        drop(policy);
+        put
     }
 
     /// Gives it back if it was locked since `locks` was looked at.

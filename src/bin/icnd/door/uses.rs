@@ -85,6 +85,7 @@ impl Door {
                 return;
             }
             let says_itself = says_itself.then(|| at_work.begin(own.clone()));
+            let decided_by = own.decided_by();
             place.use_key(move |place| {
                 if !progress.advance(Step::Written, Step::Using) {
                     return;
@@ -98,7 +99,7 @@ impl Door {
                 {
                     lines.append(line.entry(Outcome::Failed(Problem::of_key(error).reason())));
                 }
-                drop((open, place));
+                drop((open, place, decided_by));
                 let _ = done.send(Done::Used(used, time));
             });
         });
