@@ -13,7 +13,7 @@ use serde_json::json;
 use support::child::inherits_nothing;
 use support::softhsm::SoftHsm;
 
-use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid, posted};
+use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid, posted, program};
 
 const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
 
@@ -156,6 +156,50 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     assert_eq!(node.home.read("icnd.lock"), "");
     drop(idle);
     assert_eq!(node.audit().last().unwrap()["event"], "stop");
+}
+
+/// What nobody has told to end ends with an error, so that it is started again.
+#[test]
+fn one_that_cannot_accept_connections_is_never_ready_and_ends_with_1() {
+    let node = Node::age();
+    node.allow(SIGN);
+    let log = node.home.beside("few");
+    // It needs some files before it accepts, and not as many everywhere.
+    let mut met = 0;
+    for files in (6..40).rev() {
+        let mut command = inherits_nothing("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(program());
+        let as_ever = node.command();
+        let variables = as_ever.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(variables).env("PATH", "/usr/bin:/bin");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let said = || fs::read_to_string(&log).unwrap();
+        let start = Instant::now();
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if said().contains("serves did:") {
+                break None;
+            }
+            assert!(start.elapsed() < PATIENCE, "{}", said());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let Some(status) = ended else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            continue;
+        };
+        assert_eq!(status.code(), Some(1), "{files}: {}", said());
+        assert!(said().contains("  try: "), "{files}: {}", said());
+        met += usize::from(said().contains("cannot accept connections"));
+        if met > 0 {
+            return;
+        }
+    }
+    panic!("it has always accepted");
 }
 
 /// Another icnd's, or a proxy's.

@@ -1,7 +1,6 @@
 //! HTTP/1.1 on the socket.
 
 use std::convert::Infallible;
-use std::os::unix::net::UnixListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,16 +42,12 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// Until it is told to stop; then what is under way is finished.
 pub(crate) async fn serve(
-    listener: UnixListener,
+    accepting: Accepting,
+    connections: Arc<Connections>,
     door: Arc<Door>,
-    most: usize,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (connections, router) = (Connections::new(most), router(door.clone()));
-    let accepting = match Accepting::start(listener, door.clone(), connections.clone()) {
-        Ok(accepting) => accepting,
-        Err(error) => return tracing::error!("no connection is accepted: {error}"),
-    };
+    let router = router(door.clone());
     let counting = tokio::spawn(count_refusals(door.clone()));
     let mut tasks = JoinSet::new();
     // Those whose tasks have not begun yet.

@@ -1,5 +1,6 @@
 //! From the start to the end.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +17,14 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{
     Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout,
 };
 
+use crate::accept::Accepting;
 use crate::args::Args;
+use crate::connection::Connections;
 use crate::credential;
 use crate::door::{Door, Place, open};
 use crate::error::{Key, StartError};
@@ -186,10 +190,13 @@ async fn serve_until_told(
     let stop_keeping = stopping.clone();
     let (stop_reading, stop_taking_over) = (stopping.clone(), stopping.clone());
     let most = most_connections(config.daemon.max_connections);
-    let mut server = tokio::spawn(serve(socket, door.clone(), most, stopping));
+    let connections = Connections::new(most);
+    let accepting = Accepting::start(socket, door.clone(), connections.clone())
+        .map_err(system("accept connections"))?;
+    let mut server = tokio::spawn(serve(accepting, connections, door.clone(), stopping));
     let verify_interval = Duration::from_secs(config.daemon.verify_interval.into());
     let lately = 2 * verify_interval + Duration::from_secs(30);
-    let monitoring = match config.daemon.monitor {
+    let mut monitoring = match config.daemon.monitor {
         Some(address) => {
             let listener = bound("monitor", address, &door).await?;
             let address = listener.local_addr().map_err(system("use the address of `monitor`"))?;
@@ -198,7 +205,7 @@ async fn serve_until_told(
         }
         None => None,
     };
-    let peers = match config.daemon.tls {
+    let mut peers = match config.daemon.tls {
         Some(address) => {
             let verifier = verifier(config.daemon.tls_peers, &door)?;
             let listener = bound("tls", address, &door).await?;
@@ -222,15 +229,27 @@ async fn serve_until_told(
             door.did
         ),
     }
-    loop {
-        tokio::select! {
+    // None of these ends by itself: without it the process would do less than it says.
+    let failed = loop {
+        let ended = tokio::select! {
             told = signals.next() => match told {
-                Told::Stop => break,
-                Told::Reload => anew.notify_one(),
+                Told::Stop => break None,
+                Told::Reload => {
+                    anew.notify_one();
+                    continue;
+                }
             },
-            _ = &mut server => break,
-        }
-    }
+            ended = &mut server => ("serve clients", ended),
+            ended = &mut keeping => ("look after the key", ended),
+            ended = &mut reading => ("read the configuration anew", ended),
+            ended = &mut taking_over => ("take over what was renewed", ended),
+            ended = ends(&mut monitoring) => ("be monitored", ended),
+            ended = ends(&mut peers) => ("serve peers", ended),
+        };
+        let (what, ended) = ended;
+        let why = ended.map_or_else(io::Error::from, |()| io::Error::other("it has ended"));
+        break Some(StartError::System { what, source: why });
+    };
     tell(&[NotifyState::Stopping]);
     tracing::info!("stops");
     door.stop();
@@ -244,7 +263,11 @@ async fn serve_until_told(
     };
     // What it does by itself is finished, too.
     let own = async {
-        let _ = tokio::join!(&mut keeping, &mut reading, &mut taking_over);
+        for own in [&mut keeping, &mut reading, &mut taking_over] {
+            if !own.is_finished() {
+                let _ = own.await;
+            }
+        }
     };
     if let ((), Err(_)) = tokio::join!(served, timeout(LAST_USE, own)) {
         tracing::warn!("what icnd does by itself has not ended");
@@ -264,7 +287,16 @@ async fn serve_until_told(
     }
     let last = door.clone();
     let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));
-    noted.await.unwrap_or(Ok(()))
+    let noted = noted.await.unwrap_or(Ok(()));
+    failed.map_or(noted, Err)
+}
+
+/// Of a task that there may be: when it ends.
+async fn ends(task: &mut Option<JoinHandle<()>>) -> Result<(), JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Listens on the address that a key of `[daemon]` names.
