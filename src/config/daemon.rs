@@ -46,7 +46,7 @@ pub struct DaemonConfig {
     #[serde(skip_serializing_if = "is_checkpoint_interval")]
     pub checkpoint_interval: u32,
     /// Most connections at a time (default 1024). At that many, the one that is idle for
-    /// longest makes room.
+    /// longest makes room; where all are at work, a client that has none gets one beyond them.
     #[serde(skip_serializing_if = "is_max_connections")]
     pub max_connections: u32,
     /// Most requests that wait for the key, beside those that it is at work for (default 256).

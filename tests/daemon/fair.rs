@@ -12,6 +12,7 @@ use support::softhsm::SoftHsm;
 use support::user::by_user;
 
 use crate::curl::{OTHER, STRANGER};
+use crate::monitor::{get, monitored_with, value};
 use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid, posted};
 
 const SIGN: &str = "may = [\"sign\"]\ncontexts = [\"a\"]";
@@ -159,6 +160,95 @@ fn each_user_has_its_turn_with_a_slow_device() {
         signs(&daemon);
         held.extend(connections(&daemon, OTHER, 10, request.as_bytes()));
     }
+}
+
+/// However many of its requests are under way: another client has a connection, and its turn.
+#[test]
+fn a_client_whose_connections_are_all_at_work_keeps_no_other_client_out() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    node.configure(&clients(Some(SIGN), "max_connections = 4"));
+    let daemon = node.start();
+    hsm.script("on C_Sign all sleep 800");
+    let request = posted("/v1/sign", &json!({ "context": "a", "message": "" }).to_string(), "");
+    let held = connections(&daemon, OTHER, 4, request.as_bytes());
+    let at_work = |line: &serde_json::Value| line["client"] == "other";
+    let start = Instant::now();
+    while node.audit().into_iter().filter(at_work).count() < held.len() {
+        assert!(start.elapsed() < PATIENCE, "{:?}", node.audit());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signs(&daemon);
+    // Its own are done, too.
+    for mut stream in held {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+}
+
+/// Many more than there may be connections: what was allowed was done, and who was turned away
+/// was told, and counted.
+#[test]
+fn of_those_who_find_no_room_each_is_told_and_counted_and_nothing_is_begun_and_cut_off() {
+    let node = Node::age();
+    let limits = "max_connections = 8\nmonitor = \"127.0.0.1:0\"";
+    let (daemon, address) = monitored_with(&node, &clients(None, limits));
+    let request = posted(
+        "/v1/sign",
+        &json!({ "context": "a", "message": "" }).to_string(),
+        "Connection: close\r\n",
+    );
+    let is_over = AtomicBool::new(false);
+    let asks = || {
+        let mut answers = Vec::new();
+        while !is_over.load(Ordering::Relaxed) {
+            let mut stream = daemon.connect();
+            // It may be closed already; what was sent before that is there.
+            let _ = stream.write_all(request.as_bytes());
+            let mut text = Vec::new();
+            let _ = stream.read_to_end(&mut text);
+            answers.push(String::from_utf8(text).unwrap());
+        }
+        answers
+    };
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..24).map(|_| scope.spawn(asks)).collect();
+        std::thread::sleep(Duration::from_secs(3));
+        is_over.store(true, Ordering::Relaxed);
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let of = |status: &str| answers.iter().filter(|text| text.starts_with(status)).count();
+    let (done, refused) = (of("HTTP/1.1 200"), of("HTTP/1.1 429"));
+    println!("{done} done, {refused} refused");
+    assert_eq!(done + refused, answers.len(), "each has an answer");
+    assert!(done > 8 && refused > 8, "{done} {refused}");
+    for text in answers.iter().filter(|text| text.starts_with("HTTP/1.1 429")) {
+        let answer = Answer::parse(text);
+        assert_eq!(answer.body["code"], "busy", "{answer:?}");
+        assert!(answer.headers.contains("retry-after: "), "{answer:?}");
+    }
+    let metrics = get(address, "/metrics").1;
+    let turned_away = value(&metrics, "icnd_turned_away_total");
+    assert!(turned_away > 0.5, "{turned_away}");
+    let start = Instant::now();
+    let refusals = || -> u64 {
+        let audit = node.audit().into_iter().filter(|line| line["result"] == "refused");
+        audit.map(|line| line["count"].as_u64().unwrap_or(1)).sum()
+    };
+    let refused = u64::try_from(refused).unwrap();
+    while refusals() < refused {
+        assert!(start.elapsed() < PATIENCE, "{} of {refused}", refusals());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(refusals(), refused);
+    let audit = node.audit();
+    let of_signing = |result: &str| {
+        audit.iter().filter(|line| line["event"] == "sign" && line["result"] == result).count()
+    };
+    assert_eq!((of_signing("allowed"), of_signing("failed")), (done, 0));
+    let counted = audit.iter().find(|line| line["reason"] == "not-recorded").unwrap();
+    assert_eq!(counted["client"], "tests", "{counted}");
 }
 
 /// Of each user some have a line; how many more there were is in another one.

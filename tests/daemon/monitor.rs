@@ -19,7 +19,7 @@ pub(crate) fn monitored(node: &Node) -> (Daemon, SocketAddr) {
 }
 
 /// By these lines, at whichever port is free.
-fn monitored_with(node: &Node, lines: &str) -> (Daemon, SocketAddr) {
+pub(crate) fn monitored_with(node: &Node, lines: &str) -> (Daemon, SocketAddr) {
     node.configure(lines);
     let daemon = node.start();
     let log = daemon.log();
@@ -37,7 +37,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-fn value(metrics: &str, name: &str) -> f64 {
+pub(crate) fn value(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("no {name} in:\n{metrics}")).parse().unwrap()
 }

@@ -133,6 +133,9 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     let mut coming = daemon.connect();
     let whole = posted("/v1/sign", &request().to_string(), "");
     coming.write_all(&whole.as_bytes()[..whole.len() - 5]).unwrap();
+    // And one whose head is: what it asks for is refused.
+    let mut late = daemon.connect();
+    late.write_all(&whole.as_bytes()[..9]).unwrap();
     hsm.script("on C_Sign all sleep 1500");
     let mut at_work = daemon.connect();
     at_work.write_all(whole.as_bytes()).unwrap();
@@ -143,6 +146,10 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     }
     daemon.signal(Signal::TERM);
     daemon.wait_for("STOPPING=1");
+    late.write_all(&whole.as_bytes()[9..]).unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    Answer::parse(&answer).problem(503, "stopping");
     let mut answer = String::new();
     at_work.read_to_string(&mut answer).unwrap();
     Answer::parse(&answer).ok();
@@ -156,6 +163,9 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     assert_eq!(node.home.read("icnd.lock"), "");
     drop(idle);
     assert_eq!(node.audit().last().unwrap()["event"], "stop");
+    let refused = node.uses().into_iter().filter(|(_, result, _)| result == "refused");
+    let line = ["sign", "refused", "stopping"].map(str::to_owned);
+    assert_eq!(refused.map(|(a, b, c)| [a, b, c]).collect::<Vec<_>>(), [line]);
 }
 
 /// What nobody has told to end ends with an error, so that it is started again.

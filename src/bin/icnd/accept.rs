@@ -4,22 +4,24 @@
 mod arrivals;
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use icn_identity::daemon::ProblemCode;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, SocketFlags, accept_with, send};
+use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
 
 use self::arrivals::Arrivals;
 use crate::connection::{Connections, Entered};
 use crate::door::Door;
 use crate::hardening::most_waiting;
 use crate::peer::Peer;
+use crate::problem::Problem;
 use crate::sharing::Sharer;
 
 /// More than there are who wait for a processor, as a rule: the system gives each its share.
@@ -139,8 +141,7 @@ impl Shared {
             false => match self.connections.enter(&who, false) {
                 Some(entered) => Some(entered),
                 None => {
-                    turn_away(&stream);
-                    self.door.refusals.was_turned_away(peer.uid, Instant::now());
+                    turn_away(&stream, &who, &self.door);
                     return;
                 }
             },
@@ -148,15 +149,32 @@ impl Shared {
         let arrived = Arrived { stream, peer, who: who.clone(), entered };
         // Which may be of another client, who has more.
         if let Some(gives_way) = self.arrivals.put(&who, arrived) {
-            turn_away(&gives_way.stream);
+            turn_away(&gives_way.stream, &gives_way.who, &self.door);
         }
     }
 }
 
-/// There are too many already.
-pub(crate) fn turn_away(stream: &UnixStream) {
-    let full = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
-                Connection: close\r\n\r\n";
+/// There are too many already. What it asks for is not read, and so has no number and no line of
+/// its own: it is counted.
+pub(crate) fn turn_away(stream: impl AsFd, who: &Sharer, door: &Door) {
+    static FULL: LazyLock<String> = LazyLock::new(|| {
+        let problem = Problem::new(ProblemCode::Busy, "there are too many connections");
+        let body = problem.body(None).to_string();
+        format!(
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n\
+             Content-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    });
     // Whoever does not get it sees that the connection has ended.
-    let _ = send(stream, full.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    let _ = send(stream, FULL.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    door.refusals.was_turned_away(who, Instant::now());
+    door.metrics.has_turned_away();
+}
+
+/// Whether something has come that was not read.
+pub(crate) fn has_sent(stream: impl AsFd) -> bool {
+    let mut first = [0; 1];
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    recv(stream, &mut first, flags).is_ok_and(|(length, _)| length > 0)
 }

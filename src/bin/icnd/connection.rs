@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -33,12 +34,25 @@ enum State {
     Body(Instant),
     /// A request is under way, which is there whole.
     Busy,
+    /// It has made room for another one: nothing is begun on it any more.
+    Closed(Closed),
+}
+
+/// A connection that has made room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closed {
+    since: Instant,
+    /// A request was coming, or nothing was answered on it yet.
+    pub(crate) is_owed: bool,
+    /// One has come since, and is being answered that nothing is done.
+    pub(crate) is_told: bool,
 }
 
 /// What is known of one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
     is_client: bool,
+    has_answered: AtomicBool,
     state: Mutex<State>,
     /// It has to make room.
     pub(crate) close: Notify,
@@ -47,7 +61,7 @@ pub(crate) struct Watch {
 impl Watch {
     fn new(is_client: bool) -> Self {
         let state = Mutex::new(State::Idle(Instant::now()));
-        Self { is_client, state, close: Notify::new() }
+        Self { is_client, has_answered: AtomicBool::new(false), state, close: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -61,18 +75,55 @@ impl Watch {
         }
     }
 
-    /// The head of a request is there.
-    pub(crate) fn begins(&self) {
-        *self.state() = State::Body(Instant::now());
+    /// The head of a request is there. Whether it may be read: else it is told that this
+    /// connection has made room.
+    pub(crate) fn begins(&self) -> bool {
+        self.goes_on(State::Body(Instant::now()))
     }
 
-    /// All of it is.
-    pub(crate) fn is_whole(&self) {
-        *self.state() = State::Busy;
+    /// All of it is. Whether it may be done, for which this connection then makes no room.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.goes_on(State::Busy)
+    }
+
+    fn goes_on(&self, next: State) -> bool {
+        let mut state = self.state();
+        if let State::Closed(closed) = &mut *state {
+            closed.is_told = true;
+            return false;
+        }
+        *state = next;
+        true
     }
 
     pub(crate) fn has_answered(&self) {
-        *self.state() = State::Idle(Instant::now());
+        let mut state = self.state();
+        self.has_answered.store(true, Ordering::Relaxed);
+        if !matches!(*state, State::Closed(_)) {
+            *state = State::Idle(Instant::now());
+        }
+    }
+
+    /// Makes room, unless a request is under way: from here on none is begun. Whether it did.
+    fn makes_room(&self) -> bool {
+        let mut state = self.state();
+        let is_owed = match *state {
+            State::Busy | State::Closed(_) => return false,
+            State::Idle(_) => !self.has_answered.load(Ordering::Relaxed),
+            State::Head(_) | State::Body(_) => true,
+        };
+        *state = State::Closed(Closed { since: Instant::now(), is_owed, is_told: false });
+        drop(state);
+        self.close.notify_one();
+        true
+    }
+
+    /// What it was about when it had to make room.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        match *self.state() {
+            State::Closed(closed) => Some(closed),
+            _ => None,
+        }
     }
 
     /// Whether the connection was that of a client when it began.
@@ -80,14 +131,15 @@ impl Watch {
         self.is_client
     }
 
-    /// Whether the head of a request has taken too long.
+    /// Whether the head of a request has taken too long, or the last answer.
     pub(crate) fn is_late(&self) -> bool {
         match *self.state() {
             State::Idle(since) | State::Head(since) if !self.is_client => {
                 since.elapsed() > HEAD_OF_STRANGER
             }
             State::Head(since) => since.elapsed() > HEAD,
-            _ => false,
+            State::Closed(closed) => closed.since.elapsed() > HEAD,
+            State::Idle(_) | State::Body(_) | State::Busy => false,
         }
     }
 }
@@ -118,7 +170,7 @@ struct Group {
 #[derive(Debug)]
 pub(crate) struct Entered {
     all: Arc<Connections>,
-    who: Sharer,
+    pub(crate) who: Sharer,
     number: u64,
     pub(crate) watch: Arc<Watch>,
 }
@@ -133,13 +185,16 @@ impl Connections {
     }
 
     /// One more of this user; `None` if there are as many as there may be, and none that makes
-    /// room for it. Who is no client takes no room from clients.
+    /// room for it. A client that has none gets one in any case: all others may be at work. Who
+    /// is no client takes no room from clients.
     pub(crate) fn enter(self: &Arc<Self>, who: &Sharer, is_client: bool) -> Option<Entered> {
         let mut all = self.lock();
         let number = all.next;
         let group = if is_client { &mut all.clients } else { &mut all.strangers };
         let has_room = match is_client {
-            true => group.count < self.most || group.make_room_for(who),
+            true => {
+                group.count < self.most || group.make_room_for(who) || !group.has_one(&who.share)
+            }
             // Who keeps connecting is to cost as little as can be.
             false => group.count < STRANGERS && group.count_of(who) < OF_A_STRANGER,
         };
@@ -163,6 +218,10 @@ impl Connections {
 impl Group {
     fn count_of(&self, who: &Sharer) -> usize {
         self.users.get(who).map_or(0, HashMap::len)
+    }
+
+    fn has_one(&self, share: &Share) -> bool {
+        self.users.keys().any(|who| who.share == *share)
     }
 
     /// Of those clients that have more connections than this one, the one that has most; of
@@ -205,14 +264,15 @@ impl Group {
             State::Idle(since) => Some((0, since)),
             State::Head(since) => Some((1, since)),
             State::Body(since) => Some((2, since)),
-            State::Busy => None,
+            State::Busy | State::Closed(_) => None,
         };
         let ranked = own.iter().filter_map(|(number, watch)| Some((rank(watch)?, *number)));
-        let Some((_, number)) = ranked.min() else { return false };
-        if let Some(watch) = self.remove(who, number) {
-            watch.close.notify_one();
-        }
-        true
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable();
+        // One may be at work by now.
+        let makes_room = |number: &u64| own.get(number).is_some_and(|watch| watch.makes_room());
+        let found = ranked.into_iter().map(|(_, number)| number).find(makes_room);
+        found.is_some_and(|number| self.remove(who, number).is_some())
     }
 
     fn remove(&mut self, who: &Sharer, number: u64) -> Option<Arc<Watch>> {
@@ -290,19 +350,19 @@ mod tests {
         let all = Connections::new(3);
         let [first, second, third] =
             std::array::from_fn(|_| all.enter(&Sharer::user(1), true).unwrap());
-        first.watch.is_whole();
+        assert!(first.watch.is_whole());
         second.watch.has_read();
         // Idle goes before slow, and slow before nobody.
         let fourth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &third));
-        fourth.watch.begins();
+        assert!(fourth.watch.begins());
         let fifth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &second));
-        fifth.watch.is_whole();
+        assert!(fifth.watch.is_whole());
         // Whose body does not come is not at work.
         let sixth = all.enter(&Sharer::user(1), true).unwrap();
         assert!(!is_there(&all, &fourth));
-        sixth.watch.is_whole();
+        assert!(sixth.watch.is_whole());
         assert!(all.enter(&Sharer::user(1), true).is_none(), "all are at work");
         first.watch.has_answered();
         let seventh = all.enter(&Sharer::user(1), true).unwrap();
@@ -323,18 +383,56 @@ mod tests {
             state(&entered.watch);
             entered
         };
-        let theirs: Vec<_> = (0..10).map(|_| of_one(Watch::begins)).collect();
+        let begins = |watch: &Watch| assert!(watch.begins());
+        let theirs: Vec<_> = (0..10).map(|_| of_one(begins)).collect();
         let own: Vec<_> = (0..5).map(|_| all.enter(&Sharer::user(2), true).unwrap()).collect();
         let left = |entered: &[Entered]| entered.iter().filter(|it| is_there(&all, it)).count();
         assert_eq!((left(&theirs), left(&own)), (5, 5));
         // From now on each makes room for itself.
-        let more: Vec<_> = (0..20).map(|_| of_one(Watch::begins)).collect();
+        let more: Vec<_> = (0..20).map(|_| of_one(begins)).collect();
         assert_eq!((left(&theirs) + left(&more), left(&own)), (5, 5));
-        // Who is at work is left alone, however many they are.
+    }
+
+    /// Who is at work is left alone, and keeps nobody out who has none.
+    #[test]
+    fn a_client_that_has_no_connection_gets_one_however_many_of_another_one_are_at_work() {
         let all = Connections::new(4);
-        let busy: Vec<_> = (0..4).map(|_| all.enter(&Sharer::user(1), true).unwrap()).collect();
-        busy.iter().for_each(|entered| entered.watch.is_whole());
-        assert!(all.enter(&Sharer::user(2), true).is_none());
+        let of = |name| all.enter(&Sharer::client(name, 1), true);
+        let busy: Vec<_> = (0..4).map(|_| of("much").unwrap()).collect();
+        assert!(busy.iter().all(|entered| entered.watch.is_whole()));
+        assert!(of("much").is_none());
+        let own = of("pay").unwrap();
+        assert!(own.watch.is_whole() && of("pay").is_none(), "one in any case, and no more");
+        assert!(busy.iter().all(|entered| is_there(&all, entered)));
+        assert!(all.enter(&Sharer::client("others", 2), true).is_some());
+        drop(own);
+        assert!(of("pay").is_some());
+        // Of what is idle each makes room for itself.
+        let idle = of("pay").unwrap();
+        assert!(of("pay").is_some() && !is_there(&all, &idle));
+    }
+
+    /// It is picked by one thread while another one reads its request.
+    #[test]
+    fn what_has_made_room_begins_nothing_and_what_has_begun_makes_no_room() {
+        for round in 0..2000 {
+            let all = Connections::new(1);
+            let first = all.enter(&Sharer::user(1), true).unwrap();
+            let (begun, second) = std::thread::scope(|scope| {
+                let begins = scope.spawn(|| first.watch.begins() && first.watch.is_whole());
+                (0..round % 50).for_each(|_| std::hint::spin_loop());
+                let second = all.enter(&Sharer::user(1), true);
+                (begins.join().unwrap(), second)
+            });
+            assert_ne!(begun, second.is_some(), "one of both");
+            assert_eq!(first.watch.closed().is_some(), second.is_some());
+            assert_eq!(is_there(&all, &first), begun);
+            if let Some(closed) = first.watch.closed() {
+                assert!(closed.is_told, "the request that came is told");
+                first.watch.has_answered();
+                assert!(!first.watch.begins() && !first.watch.is_whole());
+            }
+        }
     }
 
     #[test]

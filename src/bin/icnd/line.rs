@@ -51,11 +51,6 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Whose request it is.
-    pub(crate) const fn uid(&self) -> u32 {
-        self.uid
-    }
-
     pub(crate) fn is_of(&self, event: Event) -> bool {
         self.event == event
     }

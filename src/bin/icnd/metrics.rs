@@ -131,6 +131,7 @@ pub(crate) struct Metrics {
     problems: Family<Why, Counter>,
     handshakes: Family<Ended, Counter>,
     peer_requests: Family<Asked, Counter>,
+    turned_away: Counter,
     in_flight: Gauge,
     key_time: Histogram,
     key_errors: Family<Why, Counter>,
@@ -156,6 +157,7 @@ impl Metrics {
             problems: Family::default(),
             handshakes: Family::default(),
             peer_requests: Family::default(),
+            turned_away: Counter::default(),
             in_flight: Gauge::default(),
             key_time: Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
             key_errors: Family::default(),
@@ -195,6 +197,8 @@ impl Metrics {
         all.register("peer_handshakes", what, self.handshakes.clone());
         let what = "Requests of peers, by what they are for and status";
         all.register("peer_requests", what, self.peer_requests.clone());
+        let what = "Connections that were closed with 429 before what they ask for was read";
+        all.register("turned_away", what, self.turned_away.clone());
         all.register("in_flight", "Requests under way", self.in_flight.clone());
         let what = "How long the key took for one use";
         all.register_with_unit("key_use", what, Unit::Seconds, self.key_time.clone());
@@ -234,6 +238,10 @@ impl Metrics {
         if let Some(code) = problem {
             self.problems.get_or_create(&Why { code: Name(code.as_str()) }).inc();
         }
+    }
+
+    pub(crate) fn has_turned_away(&self) {
+        self.turned_away.inc();
     }
 
     pub(crate) fn handshake_ended(&self, ended: Handshake) {

@@ -141,8 +141,11 @@ async fn served(
             return;
         }
     };
+    if !entered.watch.begins() {
+        door.metrics.handshake_ended(Handshake::NoRoom);
+        return;
+    }
     door.metrics.handshake_ended(Handshake::Accepted);
-    entered.watch.begins();
     answer(stream, door, router).await;
     // Whoever locks waits for the connections, which have the TLS key.
     drop(open);

@@ -11,7 +11,7 @@ use icn_identity::audit::{AuditError, RequestId};
 use icn_identity::daemon::{Denied, InvalidRequest, ProblemCode, ReservedForm};
 use icn_identity::error::{DeviceError, ErrorKind, OpenError, Pkcs11Error, in_full};
 use icn_identity::evidence::Lockout;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::words::of_operator;
 
@@ -195,25 +195,36 @@ impl Problem {
         )
     }
 
-    /// As it is sent.
-    pub(crate) fn respond(self, request: RequestId) -> Response<Body> {
-        let Self { code, detail, help, retry_after, status, .. } = self;
-        let status = status
-            .or_else(|| StatusCode::from_u16(code.status()).ok())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let seconds = retry_after.map(whole_seconds);
+    fn status(&self) -> StatusCode {
+        let of_code = || StatusCode::from_u16(self.code.status()).ok();
+        self.status.or_else(of_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What is sent of it, with the number of a request that was read.
+    pub(crate) fn body(&self, request: Option<RequestId>) -> Value {
+        let seconds = self.retry_after.map(whole_seconds);
         let mut body = json!({
-            "type": code.urn(),
-            "title": code.title(),
-            "status": status.as_u16(),
-            "detail": detail,
-            "code": code,
-            "request": request.to_string(),
+            "type": self.code.urn(),
+            "title": self.code.title(),
+            "status": self.status().as_u16(),
+            "detail": self.detail,
+            "code": self.code,
         });
         if let Some(object) = body.as_object_mut() {
+            let request = request.map(|request| request.to_string());
+            object.extend(request.map(|request| ("request".to_owned(), request.into())));
+            let help = self.help.as_deref();
             object.extend(help.map(|help| ("help".to_owned(), help.into())));
             object.extend(seconds.map(|seconds| ("retry_after".to_owned(), seconds.into())));
         }
+        body
+    }
+
+    /// As it is sent.
+    pub(crate) fn respond(self, request: RequestId) -> Response<Body> {
+        let body = self.body(Some(request));
+        let (code, status) = (self.code, self.status());
+        let seconds = self.retry_after.map(whole_seconds);
         let mut response = (status, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

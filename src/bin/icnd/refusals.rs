@@ -1,16 +1,24 @@
 //! How many refusals are written down: whoever is refused could fill the disk with them. Of
 //! the others it is written down how many they were.
+//!
+//! Each client has a part of its own, and all who are no clients have one: nobody hides by its
+//! refusals what another one is refused.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::sharing::{Share, Sharer};
+
 /// So many refusals of one user are written down in [`TIME`].
-const MOST: u32 = 100;
-/// And so many of all users together.
-const OF_ALL: u32 = 2000;
+const OF_USER: u32 = 100;
+/// So many of a client, with all its users.
+const OF_CLIENT: u32 = 200;
+/// And so many of all who are no clients.
+const OF_STRANGERS: u32 = 1000;
 const TIME: Duration = Duration::from_secs(10);
-/// Of so many users at a time it is remembered.
+/// Of so many users of a part it is remembered.
 const USERS: usize = 4096;
 /// So many are named.
 const NAMED: usize = 8;
@@ -18,11 +26,19 @@ const NAMED: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<State>);
 
+/// Of a client, by its name; `None` of all who are none.
+type Of = Option<Arc<str>>;
+
 #[derive(Debug, Default)]
 struct State {
     since: Option<Instant>,
-    /// Of each user.
-    admitted: HashMap<u32, u32>,
+    parts: BTreeMap<Of, Part>,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    /// Of each user, of whom there are no more than lines.
+    admitted: BTreeMap<u32, u32>,
     of_all: u32,
     others: Others,
 }
@@ -32,7 +48,7 @@ struct State {
 struct Others {
     since: Option<Instant>,
     count: u64,
-    users: HashSet<u32>,
+    users: BTreeMap<u32, u64>,
     /// There were more users than are remembered.
     is_cut: bool,
 }
@@ -40,8 +56,9 @@ struct Others {
 /// How many refusals were not written down, and of whom.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unwritten {
+    pub(crate) client: Of,
     pub(crate) count: u64,
-    /// For people.
+    /// For people: those who have most come first.
     pub(crate) users: String,
     pub(crate) within: Duration,
 }
@@ -52,49 +69,66 @@ impl Refusals {
     }
 
     /// Whether one more of this user is written down. If not, it is counted.
-    pub(crate) fn admit(&self, uid: u32, now: Instant) -> bool {
+    pub(crate) fn admit(&self, who: &Sharer, now: Instant) -> bool {
         let mut state = self.lock();
         let is_over = state.since.is_none_or(|since| now.duration_since(since) >= TIME);
         if is_over {
-            state.admitted.clear();
-            (state.since, state.of_all) = (Some(now), 0);
+            state.parts.retain(|_, part| part.is_new_again());
+            state.since = Some(now);
         }
-        let count = state.admitted.get(&uid).copied().unwrap_or(0);
-        let is_full = state.of_all >= OF_ALL
-            || state.admitted.len() >= USERS && !state.admitted.contains_key(&uid);
-        if count >= MOST || is_full {
-            state.others.add(uid, now);
+        let part = state.parts.entry(of(who)).or_default();
+        let count = part.admitted.get(&who.uid).copied().unwrap_or(0);
+        let most = if who.is_client() { OF_CLIENT } else { OF_STRANGERS };
+        if count >= OF_USER || part.of_all >= most {
+            part.others.add(who.uid, now);
             return false;
         }
-        state.of_all += 1;
-        state.admitted.insert(uid, count + 1);
+        part.of_all += 1;
+        part.admitted.insert(who.uid, count + 1);
         true
     }
 
     /// Of one whose connection was closed before it could ask: there were too many.
-    pub(crate) fn was_turned_away(&self, uid: u32, now: Instant) {
-        self.lock().others.add(uid, now);
+    pub(crate) fn was_turned_away(&self, who: &Sharer, now: Instant) {
+        // Who connects without end is to cost little: there are few parts, and few users in one.
+        self.lock().parts.entry(of(who)).or_default().others.add(who.uid, now);
     }
 
-    /// What is to be written down of the others: at once if there are any and it is `due`, and
-    /// else when their time is over.
-    pub(crate) fn unwritten(&self, now: Instant, due: bool) -> Option<Unwritten> {
+    /// What is to be written down of the others, of each part: at once if there are any and it
+    /// is `due`, and else when their time is over.
+    pub(crate) fn unwritten(&self, now: Instant, due: bool) -> Vec<Unwritten> {
         let mut state = self.lock();
-        let within = now.duration_since(state.others.since?);
-        if !due && within < TIME {
-            return None;
-        }
-        let Others { count, users, is_cut, .. } = std::mem::take(&mut state.others);
+        let parts = state.parts.iter_mut();
+        let taken = parts.filter_map(|(client, part)| {
+            let within = now.duration_since(part.others.since?);
+            let is_due = due || within >= TIME;
+            is_due.then(|| (client.clone(), std::mem::take(&mut part.others), within))
+        });
+        let taken: Vec<_> = taken.collect();
         drop(state);
-        let mut named: Vec<u32> = users.iter().copied().collect();
-        named.sort_unstable();
-        named.truncate(NAMED);
-        let mut text: Vec<String> = named.iter().map(u32::to_string).collect();
-        if users.len() > NAMED {
-            let more = if is_cut { "many" } else { &(users.len() - NAMED).to_string() };
-            text.push(format!("and {more} more"));
-        }
-        Some(Unwritten { count, users: text.join(", "), within })
+        let told = taken.into_iter().map(|(client, others, within)| Unwritten {
+            client,
+            count: others.count,
+            users: others.named(),
+            within,
+        });
+        told.collect()
+    }
+}
+
+fn of(who: &Sharer) -> Of {
+    match &who.share {
+        Share::Client(name) => Some(name.clone()),
+        Share::User(_) => None,
+    }
+}
+
+impl Part {
+    /// Whether something of it is still to be said.
+    fn is_new_again(&mut self) -> bool {
+        self.admitted.clear();
+        self.of_all = 0;
+        self.others.count > 0
     }
 }
 
@@ -108,11 +142,24 @@ impl Others {
             );
         }
         self.count += 1;
-        if self.users.len() < USERS {
-            self.users.insert(uid);
+        if self.users.len() < USERS || self.users.contains_key(&uid) {
+            *self.users.entry(uid).or_default() += 1;
         } else {
-            self.is_cut |= !self.users.contains(&uid);
+            self.is_cut = true;
         }
+    }
+
+    fn named(&self) -> String {
+        let mut users: Vec<(u64, u32)> =
+            self.users.iter().map(|(uid, count)| (*count, *uid)).collect();
+        users.sort_unstable_by_key(|(count, uid)| (Reverse(*count), *uid));
+        let mut text: Vec<String> =
+            users.iter().take(NAMED).map(|(_, uid)| uid.to_string()).collect();
+        if users.len() > NAMED {
+            let more = if self.is_cut { "many" } else { &(users.len() - NAMED).to_string() };
+            text.push(format!("and {more} more"));
+        }
+        text.join(", ")
     }
 }
 
@@ -120,10 +167,16 @@ impl Others {
 mod tests {
     use super::*;
 
+    fn counted(refusals: &Refusals, now: Instant) -> Vec<(Option<String>, u64)> {
+        let unwritten = refusals.unwritten(now, true).into_iter();
+        unwritten.map(|of| (of.client.map(|name| name.to_string()), of.count)).collect()
+    }
+
     #[test]
     fn a_hundred_refusals_of_a_user_are_written_down_in_ten_seconds() {
         let (refusals, start) = (Refusals::default(), Instant::now());
-        let admitted = |uid, at| (0..150).filter(|_| refusals.admit(uid, at)).count();
+        let admitted =
+            |uid, at| (0..150).filter(|_| refusals.admit(&Sharer::user(uid), at)).count();
         assert_eq!(admitted(1, start), 100);
         assert_eq!(admitted(2, start), 100, "each user has its own");
         assert_eq!(admitted(1, start + TIME / 2), 0);
@@ -133,24 +186,49 @@ mod tests {
     #[test]
     fn many_users_take_no_more_memory_and_each_refusal_is_counted() {
         let (refusals, start) = (Refusals::default(), Instant::now());
-        let admitted = (0..10_000).filter(|uid| refusals.admit(*uid, start)).count();
-        assert_eq!(admitted, usize::try_from(OF_ALL).unwrap());
-        assert!(refusals.lock().others.users.len() <= USERS);
-        assert_eq!(refusals.unwritten(start, false), None, "their time is not over");
-        let unwritten = refusals.unwritten(start + TIME, false).unwrap();
-        assert_eq!(unwritten.count, 8000);
+        let admitted = (0..10_000).filter(|uid| refusals.admit(&Sharer::user(*uid), start)).count();
+        assert_eq!(admitted, usize::try_from(OF_STRANGERS).unwrap());
+        assert!(refusals.lock().parts[&None].others.users.len() <= USERS);
+        assert_eq!(refusals.unwritten(start, false), [], "their time is not over");
+        let unwritten = refusals.unwritten(start + TIME, false).pop().unwrap();
+        assert_eq!(unwritten.count, 9000);
         assert!(unwritten.users.ends_with("and many more"), "{unwritten:?}");
-        assert!(refusals.admit(20_000, start + TIME));
-        assert_eq!(refusals.unwritten(start + TIME, true), None);
+        assert!(refusals.admit(&Sharer::user(20_000), start + TIME));
+        assert_eq!(refusals.unwritten(start + TIME, true), []);
+    }
+
+    /// Neither who is no client nor a client with many users hides what another one is refused.
+    #[test]
+    fn what_a_client_is_refused_is_written_down_however_much_others_are() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let strangers = (5000..9000).filter(|uid| refusals.admit(&Sharer::user(*uid), start));
+        assert_eq!(strangers.count(), 1000);
+        let many = (0..400).filter(|uid| refusals.admit(&Sharer::client("many", *uid), start));
+        assert_eq!(many.count(), 200);
+        // Also where a user of that client is the same.
+        assert!((0..100).all(|_| refusals.admit(&Sharer::client("pay", 7), start)));
+        assert!(!refusals.admit(&Sharer::client("pay", 7), start));
+        let expected = [(None, 3000), (Some("many".to_owned()), 200), (Some("pay".to_owned()), 1)];
+        assert_eq!(counted(&refusals, start), expected);
+        // What is not said yet stays when their time is over, and the rest is forgotten.
+        refusals.was_turned_away(&Sharer::client("pay", 7), start);
+        assert!(refusals.admit(&Sharer::client("other", 8), start + TIME));
+        assert_eq!(refusals.lock().parts.len(), 2);
+        assert_eq!(counted(&refusals, start + TIME), [(Some("pay".to_owned()), 1)]);
     }
 
     #[test]
-    fn of_one_user_it_is_said_who_it_is() {
+    fn of_one_user_it_is_said_who_it_is_and_of_many_who_has_most() {
         let (refusals, start) = (Refusals::default(), Instant::now());
-        refusals.was_turned_away(7, start);
-        refusals.was_turned_away(7, start);
-        let unwritten = refusals.unwritten(start, true).unwrap();
-        let expected = Unwritten { count: 2, users: "7".into(), within: Duration::ZERO };
-        assert_eq!(unwritten, expected);
+        refusals.was_turned_away(&Sharer::user(7), start);
+        refusals.was_turned_away(&Sharer::user(7), start);
+        let unwritten = refusals.unwritten(start, true);
+        let (count, users, within) = (2, "7".to_owned(), Duration::ZERO);
+        assert_eq!(unwritten, [Unwritten { client: None, count, users, within }]);
+        for uid in (0..20).chain([15, 15, 12]) {
+            refusals.was_turned_away(&Sharer::user(uid), start);
+        }
+        let unwritten = refusals.unwritten(start, true).pop().unwrap();
+        assert_eq!(unwritten.users, "15, 12, 0, 1, 2, 3, 4, 5, and 12 more");
     }
 }

@@ -1,7 +1,6 @@
 //! HTTP/1.1 on the socket.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout, timeout_at};
 use tower_service::Service as _;
 
-use crate::accept::{Accepting, Arrived, turn_away};
+use crate::accept::{Accepting, Arrived, has_sent, turn_away};
 use crate::asked::Asked;
 use crate::calls::{event_of, router};
 use crate::connection::{Connections, Entered, Watch, Watched};
@@ -63,7 +62,7 @@ pub(crate) async fn serve(
         };
         while tasks.try_join_next().is_some() {}
         let Some(entered) = entered.or_else(|| connections.enter(&who, true)) else {
-            turn_away(&stream);
+            turn_away(&stream, &who, &door);
             continue;
         };
         let Ok(stream) = UnixStream::from_std(stream) else { continue };
@@ -101,11 +100,12 @@ async fn connection(
 ) {
     let watch = entered.watch.clone();
     let service = service_fn(|request: Request<Incoming>| {
-        watch.begins();
+        let goes_on = watch.begins();
         let (watch, door) = (watch.clone(), door.clone());
         let (peer, router) = (peer.clone(), router.clone());
         async move {
-            let response = answer(&door, router, peer, &watch, request).await;
+            let watched = goes_on.then_some(&*watch);
+            let response = answer(&door, router, peer, watched, request).await;
             watch.has_answered();
             Ok::<_, Infallible>(response)
         }
@@ -113,17 +113,30 @@ async fn connection(
     let io = TokioIo::new(Watched { stream, watch: entered.watch.clone() });
     // Whoever has sent a request and says no more has its answer; and what is begun is done,
     // also where nobody waits for it.
-    let served = http1::Builder::new()
+    let mut served = http1::Builder::new()
         .half_close(true)
         .keep_alive(entered.watch.is_client())
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(io, service);
-    let mut served = pin!(served);
     let mut second = interval(Duration::from_secs(1));
     let mut is_told = false;
     loop {
+        // What has to make room is no further read: nothing is begun on it.
         tokio::select! {
-            ended = served.as_mut() => {
+            biased;
+            () = entered.watch.close.notified() => {
+                let closed = entered.watch.closed();
+                if closed.is_some_and(|closed| closed.is_told) {
+                    std::pin::Pin::new(&mut served).graceful_shutdown();
+                    continue;
+                }
+                let stream = served.into_parts().io.into_inner().stream;
+                if closed.is_some_and(|closed| closed.is_owed) || has_sent(&stream) {
+                    turn_away(&stream, &entered.who, &door);
+                }
+                return;
+            }
+            ended = &mut served => {
                 if let Err(error) = ended {
                     tracing::debug!("a connection of user {} has ended: {error}", peer.uid);
                     // It is no HTTP: the answer to it was not ours.
@@ -136,13 +149,12 @@ async fn connection(
                 }
                 return;
             }
-            () = entered.watch.close.notified() => return,
             _ = second.tick() => if entered.watch.is_late() {
                 return;
             },
             _ = stop.changed(), if !is_told => {
                 is_told = true;
-                served.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut served).graceful_shutdown();
             }
         }
     }
@@ -152,7 +164,7 @@ async fn answer(
     door: &Door,
     router: Router,
     peer: Arc<Peer>,
-    watch: &Watch,
+    watch: Option<&Watch>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let Ok(number) = RequestId::fresh() else {
@@ -211,14 +223,20 @@ async fn handle(
     door: &Door,
     mut router: Router,
     peer: Arc<Peer>,
-    watch: &Watch,
+    watch: Option<&Watch>,
     number: RequestId,
     request: Request<Incoming>,
     deadline: Instant,
 ) -> Result<Response<Body>, Problem> {
     if door.is_stopping() {
-        return Err(Problem::new(ProblemCode::Stopping, "icnd is about to stop"));
+        return Err(Problem::new(ProblemCode::Stopping, "icnd is about to stop").of_no_call());
     }
+    let made_room = || {
+        Problem::new(ProblemCode::Busy, "this connection has made room for another one")
+            .with_help("connect again, then ask again: nothing was done")
+            .of_no_call()
+    };
+    let watch = watch.ok_or_else(made_room)?;
     // Of who is no client no more than the head is read.
     client_or_refused(door, &peer, number).await?;
     let (mut parts, body) = request.into_parts();
@@ -242,7 +260,9 @@ async fn handle(
             return Err(problem.with_status(StatusCode::REQUEST_TIMEOUT).of_no_call());
         }
     };
-    watch.is_whole();
+    if !watch.is_whole() {
+        return Err(made_room());
+    }
     // What is in force now decides: the body has taken its time.
     let policy = client_or_refused(door, &peer, number).await?;
     parts.extensions.insert(Asked { peer, policy, request: number, deadline });

@@ -45,7 +45,7 @@ pub(super) const FIELDS: &[Field] = &[
         "daemon.max_connections",
         "a number from 1 to 65536, without quotes",
         "1024",
-        "at so many, the user with most of them gives one up for a new one: the one that is idle for longest",
+        "at so many, the user with most of them gives one up for a new one: the one that is idle for longest; a client that has none gets one beyond them, where all are at work",
     ),
     Field::set(
         "daemon.max_queued",

@@ -33,7 +33,7 @@ impl Door {
 
     /// Writes down that a request is refused, unless that were too many lines.
     pub(crate) async fn refuse(&self, line: &Line, problem: &Problem) -> Result<(), Problem> {
-        if !self.refusals.admit(line.uid(), Instant::now()) {
+        if !self.refusals.admit(&line.sharer(), Instant::now()) {
             return Ok(());
         }
         self.record(line.entry(Outcome::Refused(problem.reason()))).await
@@ -41,12 +41,19 @@ impl Door {
 
     /// Writes down how many refusals have no line, and says of whom they are.
     pub(crate) async fn record_unwritten(&self, due: bool) {
-        let Some(unwritten) = self.refusals.unwritten(Instant::now(), due) else { return };
-        let Unwritten { count, users, within } = unwritten;
-        tracing::warn!("{count} refusals within {within:.0?} are not recorded: of user {users}");
-        let entry = Entry::refused(Event::Connect, "not-recorded").with_count(count);
-        // That it cannot be written is logged, and counted, already.
-        let _ = self.record(entry).await;
+        for unwritten in self.refusals.unwritten(Instant::now(), due) {
+            let Unwritten { client, count, users, within } = unwritten;
+            let whose = client.as_ref().map_or_else(String::new, |name| format!("client {name}, "));
+            tracing::warn!(
+                "{count} refusals within {within:.0?} are not recorded: of {whose}user {users}"
+            );
+            let mut entry = Entry::refused(Event::Connect, "not-recorded").with_count(count);
+            if let Some(name) = client {
+                entry = entry.with_client(&name);
+            }
+            // That it cannot be written is logged, and counted, already.
+            let _ = self.record(entry).await;
+        }
     }
 
     /// Uses the key: with a line before it is used, and another one if that fails. The line, its
