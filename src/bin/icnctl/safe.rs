@@ -6,13 +6,15 @@
 
 use std::fmt::Write as _;
 
-/// Whether a terminal does something else with it than to show it in its place.
+/// Whether a terminal does something else with it than to show it in its place, or shows nothing.
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             // The order of the letters (Unicode UAX #9), and the ends of lines.
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Of no width: two names that differ would look the same.
+            | '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
         )
 }
 
@@ -72,6 +74,16 @@ mod tests {
         assert_eq!(one_line(FOREIGN), format!("{shown}\\nerror: c"));
         assert_eq!(lines(FOREIGN), format!("{shown}\nerror: c"));
         assert_eq!(escaped(FOREIGN, "\n    "), format!("{shown}\n    error: c"));
+    }
+
+    #[test]
+    fn what_has_no_width_is_shown() {
+        assert_eq!(one_line("treasury@b\u{200b}.example"), "treasury@b\\u{200b}.example");
+        for hidden in ['\u{ad}', '\u{2060}', '\u{feff}'] {
+            assert!(one_line(&hidden.to_string()).starts_with("\\u{"));
+        }
+        // By these the letters of some scripts, and pictures, are joined or kept apart.
+        assert_eq!(one_line("\u{200c}\u{200d}"), "\u{200c}\u{200d}");
     }
 
     #[test]
