@@ -1,5 +1,6 @@
 //! `icnctl attestation challenge`, `create`, `verify` and `show`
 
+mod answer;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use icn_identity::attestation::{
     Verdict, Verifier,
 };
 use icn_identity::file::{Existing, NewFile};
-use icn_identity::{Did, Error};
+use icn_identity::{Did, Error, ProvenanceKind};
 use serde_json::json;
 
+use self::answer::{Asked, answered};
 use crate::args::attestation::{
     AttestationCommand, ChallengeArgs, CreateArgs, ShowArgs, VerifyArgs,
 };
@@ -24,9 +26,6 @@ use crate::input::Input;
 use crate::new_file;
 use crate::output::{self, date};
 use crate::report::warn;
-
-/// How long a challenge is answered that nobody else has made: at once.
-const AT_ONCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(context: &Context, command: &AttestationCommand) -> Result<ExitCode, CliError> {
     match command {
@@ -62,12 +61,9 @@ fn challenge(context: &Context, args: &ChallengeArgs) -> Result<(), CliError> {
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     // Whatever is wrong is found before a PIN is sent.
     check_vacant(args.output.as_deref())?;
-    let now = SystemTime::now();
-    let challenge = match (&args.challenge, &args.audience) {
-        (Some(path), _) => Challenge::parse(&read(Some(path), "the challenge")?)?,
-        (None, audience) => {
-            Challenge::fresh(audience.as_deref().unwrap_or_default(), AT_ONCE, now)?
-        }
+    let asked = match (&args.challenge, &args.audience) {
+        (Some(path), _) => Asked::By(Challenge::parse(&read(Some(path), "the challenge")?)?),
+        (None, audience) => Asked::Unasked { audience: audience.clone().unwrap_or_default() },
     };
     let given = args.certificate.as_deref();
     let given = given.map(|leaf| certificates(leaf, &args.chain)).transpose()?;
@@ -77,16 +73,30 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         Some(given) => given,
         None => on_token(context, identity.did())?,
     };
-    Attestation::check(identity.did(), &challenge, &certificates, now)?;
-    // Others may know more makers, and demand less.
     let verifier = Verifier::new(anchors(args.anchors.as_deref())?);
-    if let Err(refusal) = verifier.examine(&certificates, now) {
-        warn("by what is known here, these certificates are refused", &Error::from(refusal));
-    }
-    let opened = context.open(identity)?;
-    let made = context.waiting_for_device(|| {
-        Attestation::create(&opened.bundle, &challenge, certificates, SystemTime::now())
-    })?;
+    let examined = verifier.examine(&certificates, SystemTime::now());
+    let did = identity.did().clone();
+    let open = || {
+        // Others may know more makers, and demand less.
+        match examined {
+            Err(refusal) => {
+                warn(
+                    "by what is known here, these certificates are refused",
+                    &Error::from(refusal),
+                );
+            }
+            Ok(found) if found.provenance() != ProvenanceKind::Hardware => output::say(
+                "warning: by these certificates the key was imported into its device: who verifies has to \
+                 accept that copies may exist",
+            ),
+            Ok(_) => {}
+        }
+        Ok(context.open(identity)?.bundle)
+    };
+    let made =
+        answered(&asked, &did, certificates, SystemTime::now, open, |key, to, shown, at| {
+            context.waiting_for_device(|| Attestation::create(key, to, shown, at))
+        })?;
     let Some(path) = &args.output else {
         return output::print(&format!("{}\n", made.to_json()));
     };
