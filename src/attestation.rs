@@ -27,6 +27,7 @@
 //!     let verifier = Verifier::new(Anchors::yubico());
 //!     let verdict = verifier.verify(&attestation, Fresh::To(sent), SystemTime::now())?;
 //!     println!("{} is attested: {}", verdict.did(), verdict.device());
+//!     println!("by {}", verdict.root_certificate());
 //!     Ok(())
 //! }
 //! ```
@@ -48,6 +49,8 @@
 //! certificates (big-endian `u64`), and each certificate (preceded by its length). So possession
 //! and freshness are shown also where a device takes no nonce, as Yubico's do not.
 
+use std::time::Duration;
+
 mod anchors;
 mod certificate;
 mod chain;
@@ -68,6 +71,7 @@ mod file;
 pub(crate) mod formats;
 mod found;
 mod refusal;
+mod root_certificate;
 mod signing;
 mod verdict;
 mod verifier;
@@ -83,8 +87,13 @@ pub use error::AttestationError;
 pub use evidence::{DeviceCertificates, EvidenceKind};
 pub use file::Attestation;
 pub use refusal::{AttestationRefusal, ExtensionProblem};
+pub use root_certificate::RootCertificate;
 pub use verdict::{Attestable, Attested, CertifiedKey, Root, Verdict};
 pub use verifier::Verifier;
+
+/// Nothing is fresh for longer: no challenge can be answered later than this after it was made, and
+/// no attestation without one is older. 30 days.
+pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// No file of an attestation is longer: 64 KiB.
 pub const MAX_FILE_LEN: usize = 64 * 1024;

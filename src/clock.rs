@@ -11,7 +11,12 @@ const FLOOR: u64 = 1_767_225_600;
 
 /// Whether a clock shows a time that can be true.
 pub(crate) fn is_set(at: SystemTime) -> bool {
-    unix(at) >= FLOOR
+    is_possible(unix(at))
+}
+
+/// Whether a time, in Unix seconds, can be that of anything made by this crate.
+pub(crate) const fn is_possible(unix: u64) -> bool {
+    unix >= FLOOR
 }
 
 /// What it shows, in Unix seconds, where that cannot be true: nothing is signed by it that

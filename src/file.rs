@@ -4,6 +4,8 @@
 #[cfg(feature = "audit")]
 pub(crate) mod appended;
 mod descriptor;
+#[cfg(feature = "attestation")]
+mod folder;
 mod inherited;
 mod lock;
 mod look;
@@ -22,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+#[cfg(feature = "attestation")]
+pub(crate) use self::folder::TrustedFolder;
 use self::inherited::Inherited;
 pub(crate) use self::inherited::is_inherited_pipe;
 pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
@@ -52,12 +56,16 @@ pub(crate) fn open_and_read_private(path: &Path) -> Result<Option<(File, Vec<u8>
 /// order mark before it is no part of it.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<String>, KeystoreError> {
     let Some(bytes) = read(path, Rule::Trusted)? else { return Ok(None) };
+    trusted_text(path, &bytes).map(Some)
+}
+
+fn trusted_text(path: &Path, bytes: &[u8]) -> Result<String, KeystoreError> {
     let invalid = |error: Box<dyn std::error::Error + Send + Sync>| {
         io_error("read", path)(io::Error::new(io::ErrorKind::InvalidData, error))
     };
-    let text = text::after_mark(&bytes).map_err(|error| invalid(error.into()))?;
+    let text = text::after_mark(bytes).map_err(|error| invalid(error.into()))?;
     let text = std::str::from_utf8(text).map_err(|error| invalid(error.into()))?;
-    Ok(Some(text.to_owned()))
+    Ok(text.to_owned())
 }
 
 /// **Blocks** on files. Reads a file that holds a passphrase or PIN (one line of UTF-8),

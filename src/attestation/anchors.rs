@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use super::certificate::Certificate;
 use super::evidence::ders;
-use super::{AttestationError, DeviceClass};
+use super::{AttestationError, AttestationRefusal, DeviceClass, RootCertificate};
 
 #[cfg(feature = "keystore")]
 mod load;
@@ -36,6 +38,7 @@ struct Anchor {
     purpose: Use,
     subject: Vec<u8>,
     der: Vec<u8>,
+    is_built_in: bool,
 }
 
 /// The certificate authorities that a relying party believes, each for one class of devices.
@@ -57,15 +60,19 @@ impl Anchors {
     ///
     /// **Not in it**: further sub-CAs of the YubiHSM, which Yubico publishes one by one under
     /// their key identifier at `https://developers.yubico.com/YubiHSM2/Concepts/`, and
-    /// "Yubico Attestation Root 1" with its intermediates, under which are YubiKeys from
-    /// firmware 5.7.4 on (`https://developers.yubico.com/PKI/yubico-ca-certs.txt`). Add them by
-    /// [`Self::add`] and [`Self::add_intermediate`]; a refusal names the issuer that is missing.
+    /// "Yubico Attestation Root 1" (`https://developers.yubico.com/PKI/yubico-ca-1.pem`, SHA-256
+    /// `62760c6a6ef91679f454c8902b80fd009825b3f25da90f1fbace2ec6586cd5a8` of its DER) with its
+    /// intermediates (`https://developers.yubico.com/PKI/yubico-intermediate.pem`), under which are
+    /// YubiKeys from firmware 5.7.4 on, and newer YubiHSMs. Add that root by [`Self::add`] and these by
+    /// [`Self::add_intermediate`]; a refusal names the issuer that is missing. The file
+    /// `yubico-ca-certs.txt` beside them is **not** for this: it has the roots of all of Yubico's
+    /// products, and each would be believed.
     #[must_use]
     pub fn yubico() -> Self {
         let known = YUBICO.iter().filter_map(|(class, purpose, der)| {
             let read = Certificate::read(der, 0).ok()?;
             let (class, purpose, subject) = (*class, *purpose, read.subject().to_vec());
-            Some(Anchor { class, purpose, subject, der: der.to_vec() })
+            Some(Anchor { class, purpose, subject, der: der.to_vec(), is_built_in: true })
         });
         Self(known.collect())
     }
@@ -78,7 +85,7 @@ impl Anchors {
     /// [`AttestationError::NoCertificate`] if there is none, [`AttestationError::Anchor`] if one
     /// cannot be read or is none of an authority. Then none is added.
     pub fn add(&mut self, class: DeviceClass, certificate: &[u8]) -> Result<(), AttestationError> {
-        self.add_all(class, certificate, |_| Use::Root)
+        self.add_all(class, certificate, |_| Ok(Use::Root))
     }
 
     /// Knows certificates that lead to a root, for where the other side does not show them.
@@ -92,21 +99,22 @@ impl Anchors {
         class: DeviceClass,
         certificate: &[u8],
     ) -> Result<(), AttestationError> {
-        self.add_all(class, certificate, |_| Use::Intermediate)
+        self.add_all(class, certificate, |_| Ok(Use::Intermediate))
     }
 
     fn add_all(
         &mut self,
         class: DeviceClass,
         certificates: &[u8],
-        purpose: impl Fn(&Certificate<'_>) -> Use,
+        purpose: impl Fn(&Certificate<'_>) -> Result<Use, AttestationRefusal>,
     ) -> Result<(), AttestationError> {
         let mut added = Vec::new();
-        for der in ders(certificates)? {
-            let read = Certificate::read(&der, 0).map_err(AttestationError::anchor)?;
+        for (place, der) in ders(certificates)?.into_iter().enumerate() {
+            let read = Certificate::read(&der, place).map_err(AttestationError::anchor)?;
             read.check_authority(0).map_err(AttestationError::anchor)?;
-            let (purpose, subject) = (purpose(&read), read.subject().to_vec());
-            added.push(Anchor { class, purpose, subject, der });
+            let purpose = purpose(&read).map_err(AttestationError::anchor)?;
+            let subject = read.subject().to_vec();
+            added.push(Anchor { class, purpose, subject, der, is_built_in: false });
         }
         self.0.extend(added);
         Ok(())
@@ -132,6 +140,18 @@ impl Anchors {
         self.named(name)
             .filter(move |it| it.class == class && it.purpose == Use::Intermediate)
             .map(Anchor::der)
+    }
+
+    /// What is told of a root of a class.
+    pub(super) fn told_of(&self, class: DeviceClass, root: &Certificate<'_>) -> RootCertificate {
+        let is_it = |anchor: &Anchor| {
+            anchor.class == class && anchor.purpose == Use::Root && anchor.der == root.der()
+        };
+        RootCertificate {
+            subject: root.subject_name(),
+            sha256: Sha256::digest(root.der()).into(),
+            is_built_in: self.named(root.subject()).any(|it| it.is_built_in && is_it(it)),
+        }
     }
 
     fn named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a Anchor> {
@@ -164,8 +184,6 @@ impl fmt::Debug for Anchors {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest as _, Sha256};
-
     use super::*;
     use crate::encoding::hex;
 
@@ -179,5 +197,19 @@ mod tests {
         ];
         assert_eq!(found, published);
         assert_eq!(Anchors::yubico().0.len(), 3, "each is read");
+    }
+
+    #[test]
+    fn a_root_is_built_in_for_its_class_alone_and_where_nobody_has_added_it() {
+        let known = Anchors::yubico();
+        let [(class, _, der), ..] = YUBICO;
+        let read = Certificate::read(der, 0).unwrap();
+        let told = known.told_of(class, &read);
+        assert_eq!((told.subject(), told.is_built_in()), ("CN=Yubico YubiHSM Root CA", true));
+        assert_eq!(*told.sha256(), <[u8; 32]>::from(Sha256::digest(der)));
+        assert!(!known.told_of(DeviceClass::YubiKeyPiv, &read).is_built_in());
+        let mut own = Anchors::none();
+        own.add(class, der).unwrap();
+        assert!(!own.told_of(class, &read).is_built_in());
     }
 }

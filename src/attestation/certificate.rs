@@ -1,7 +1,10 @@
-//! One certificate, read strictly: what holds for each, wherever it stands in a chain.
+//! One certificate: what holds for each, wherever it stands in a chain. What is under no signature
+//! has one encoding; what its issuer has signed is read as x509-parser does, which takes some
+//! values that are not quite DER.
 
 mod frame;
 
+use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
@@ -69,6 +72,11 @@ impl<'a> Certificate<'a> {
 
     pub(super) fn issuer(&self) -> &'a [u8] {
         self.x509.tbs_certificate.issuer.as_raw()
+    }
+
+    /// For people.
+    pub(super) fn subject_name(&self) -> String {
+        self.x509.tbs_certificate.subject.to_string()
     }
 
     /// For people.
@@ -181,12 +189,18 @@ impl<'a> Certificate<'a> {
         if accepted.contains(algorithm) {
             return Ok(());
         }
+        self.check_not_sha1()?;
+        Err(Refusal::Algorithm { place, oid: algorithm.to_id_string() })
+    }
+
+    pub(super) fn check_not_sha1(&self) -> Result<(), Refusal> {
+        let algorithm = &self.x509.signature_algorithm.algorithm;
         // ecdsa-with-SHA1 (RFC 3279, section 2.2.3) has no name in the registry.
         let with_sha1 = [OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA];
         if with_sha1.contains(algorithm) || algorithm.to_id_string() == "1.2.840.10045.4.1" {
-            return Err(Refusal::Sha1 { place });
+            return Err(Refusal::Sha1 { place: self.place });
         }
-        Err(Refusal::Algorithm { place, oid: algorithm.to_id_string() })
+        Ok(())
     }
 }
 
@@ -204,12 +218,19 @@ fn check_key(key: &SubjectPublicKeyInfo<'_>, place: usize) -> Result<(), Refusal
     if algorithm.algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY {
         return Err(Refusal::Algorithm { place, oid });
     }
-    let curve = algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok());
-    match curve {
-        Some(curve) if curve == OID_EC_P256 || curve == OID_NIST_EC_P384 => Ok(()),
+    // The tag is not looked at by `as_oid`.
+    let named = algorithm.parameters.as_ref().filter(|curve| curve.tag() == Tag::Oid);
+    match named.and_then(|curve| curve.as_oid().ok()) {
+        Some(curve) if curve == OID_EC_P256 || curve == OID_NIST_EC_P384 => {
+            if frame::is_curve(key.raw, curve.as_bytes()) {
+                Ok(())
+            } else {
+                Err(Refusal::Malformed { place })
+            }
+        }
         Some(curve) if curve == OID_NIST_EC_P521 => Err(Refusal::P521 { place }),
         Some(curve) => Err(Refusal::Algorithm { place, oid: curve.to_id_string() }),
-        None => Err(Refusal::Algorithm { place, oid }),
+        None => Err(Refusal::UnnamedCurve { place }),
     }
 }
 

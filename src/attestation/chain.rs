@@ -32,7 +32,7 @@ impl<'a> Chain<'a> {
         let leaf = read.next().unwrap_or(Err(Refusal::Malformed { place: 0 }))?;
         let mut rest = read.collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
         // Said first, whatever else is wrong with it.
-        leaf.check_algorithm()?;
+        leaf.check_not_sha1()?;
         if leaf.is_authority() {
             return Err(Refusal::Authority);
         }
@@ -50,19 +50,17 @@ impl<'a> Chain<'a> {
                 return Err(Refusal::Malformed { place: 0 });
             };
             let place = certificates.len();
-            let root = issuer_among(last, anchors.roots(class, last.issuer()), place);
+            let root = issuer_among(last, anchors.roots(class, last.issuer()), at);
             let (issuer, is_root) = match root {
                 Ok(Some(root)) => (root, true),
-                Ok(None) => (next(last, &mut rest, anchors, class)?, false),
-                // A root of that name has another key: it may be another one that is meant.
-                Err(why) => (next(last, &mut rest, anchors, class).map_err(|_| why)?, false),
+                Ok(None) => (next(last, &mut rest, anchors, class, at)?, false),
+                // A root of that name has another key, or may not be used: it may be another one
+                // that is meant.
+                Err(why) => (next(last, &mut rest, anchors, class, at).map_err(|_| why)?, false),
             };
             if place >= MAX_CERTIFICATES {
                 return Err(Refusal::TooManyCertificates { limit: MAX_CERTIFICATES });
             }
-            issuer.check_authority(place - 1)?;
-            issuer.check_validity(at)?;
-            issuer.check_critical()?;
             certificates.push(issuer);
             if is_root {
                 break;
@@ -86,6 +84,11 @@ impl<'a> Chain<'a> {
         self.certificates.get(1)
     }
 
+    /// The last: an anchor.
+    pub(super) fn root(&self) -> Option<&Certificate<'a>> {
+        self.certificates.last()
+    }
+
     pub(super) const fn leaf_has_expired(&self) -> bool {
         self.leaf_has_expired
     }
@@ -97,15 +100,16 @@ fn next<'a>(
     rest: &mut std::iter::Peekable<impl Iterator<Item = Certificate<'a>>>,
     anchors: &'a Anchors,
     class: DeviceClass,
+    at: i64,
 ) -> Result<Certificate<'a>, Refusal> {
-    let place = last.place() + 1;
     if let Some(shown) = rest.next_if(|shown| shown.subject() == last.issuer()) {
-        let shown = shown.at_place(place);
+        let shown = shown.at_place(last.place() + 1);
         last.check_signed_by(&shown)?;
-        return Ok(shown);
+        // Not passed over for one that is known: what is shown is on the way, or refused.
+        return check_issuer(&shown, at).map(|()| shown);
     }
     let known = anchors.intermediates(class, last.issuer());
-    if let Some(known) = issuer_among(last, known, place)? {
+    if let Some(known) = issuer_among(last, known, at)? {
         return Ok(known);
     }
     // Said by name: which file is missing, or that it leads to another sort of device.
@@ -116,20 +120,32 @@ fn next<'a>(
     }
 }
 
-/// Of several with one name, the one whose key signed it. If none did, that is what is said;
-/// with one alone, why not.
+/// That a certificate may issue the one below it, now.
+fn check_issuer(issuer: &Certificate<'_>, at: i64) -> Result<(), Refusal> {
+    issuer.check_authority(issuer.place().saturating_sub(1))?;
+    issuer.check_validity(at)?;
+    issuer.check_critical()
+}
+
+/// Of several with one name, the one whose key signed it and that may issue now, whatever their
+/// order is: an authority that was renewed has two certificates for one key. If there is none,
+/// why not: what is wrong with the one that signed it, else that none did.
 fn issuer_among<'a>(
     last: &Certificate<'_>,
     candidates: impl Iterator<Item = &'a [u8]>,
-    place: usize,
+    at: i64,
 ) -> Result<Option<Certificate<'a>>, Refusal> {
-    let mut refused = None;
+    let (mut unusable, mut not_signed) = (None, None);
     for der in candidates {
-        let candidate = Certificate::read(der, place)?;
-        match last.check_signed_by(&candidate) {
+        let candidate = Certificate::read(der, last.place() + 1)?;
+        if let Err(why) = last.check_signed_by(&candidate) {
+            not_signed = Some(why);
+            continue;
+        }
+        match check_issuer(&candidate, at) {
             Ok(()) => return Ok(Some(candidate)),
-            Err(why) => refused = Some(why),
+            Err(why) => unusable = Some(why),
         }
     }
-    refused.map_or(Ok(None), Err)
+    unusable.or(not_signed).map_or(Ok(None), Err)
 }

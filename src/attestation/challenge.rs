@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Der;
-use super::{AttestationError, MAX_FILE_LEN};
+use super::{AttestationError, MAX_AGE, MAX_FILE_LEN};
 use crate::clock;
 use crate::encoding::objects;
 use crate::secret::fill_random;
 use crate::sshsig::is_context;
 
 const FORMAT: &str = "icn-attestation-challenge/v1";
+const WHAT: &str = "a challenge";
 
 /// 32 bytes that nobody knew before, for one audience, until a time.
 ///
@@ -42,7 +43,8 @@ impl Challenge {
     ///
     /// # Errors
     ///
-    /// [`AttestationError::Audience`], [`AttestationError::Clock`] if the clock shows a time
+    /// [`AttestationError::Audience`], [`AttestationError::ValidFor`] if it is to be valid for longer
+    /// than [`MAX_AGE`](super::MAX_AGE), [`AttestationError::Clock`] if the clock shows a time
     /// before this crate was made, [`AttestationError::NoRandomness`].
     pub fn fresh(
         audience: &str,
@@ -50,6 +52,10 @@ impl Challenge {
         at: SystemTime,
     ) -> Result<Self, AttestationError> {
         check_audience(audience)?;
+        if valid_for > MAX_AGE {
+            let (seconds, limit) = (valid_for.as_secs(), MAX_AGE.as_secs());
+            return Err(AttestationError::ValidFor { seconds, limit });
+        }
         clock::check(at).map_err(|unix| AttestationError::Clock { unix })?;
         let mut nonce = [0; 32];
         fill_random(&mut nonce)?;
@@ -67,8 +73,8 @@ impl Challenge {
         if json.len() > MAX_FILE_LEN {
             return Err(AttestationError::TooLong { limit: MAX_FILE_LEN });
         }
-        check_format(json, FORMAT)?;
-        let form: Form = objects::from_slice(json).map_err(AttestationError::json)?;
+        check_format(json, FORMAT, WHAT)?;
+        let form: Form = objects::from_slice(json).map_err(AttestationError::json(WHAT))?;
         check_audience(&form.audience)?;
         let nonce = form.nonce.0.try_into();
         let nonce = nonce.map_err(|_| AttestationError::Field { field: "nonce" })?;
@@ -123,12 +129,13 @@ impl fmt::Debug for Challenge {
 pub enum Fresh<'a> {
     /// This challenge, which the relying party has made and kept.
     To(&'a Challenge),
-    /// No challenge: made for this audience, by its own clock within this time before now. Whoever
-    /// saw it can show it again as long.
+    /// No challenge: made for this audience, by its own clock within this time before now, or
+    /// after it where that clock is ahead: by as much, and by 5 minutes at most. So whoever saw
+    /// it can show it again for twice the age, or for 5 minutes more.
     Within {
         /// Whom it has to be for.
         audience: &'a str,
-        /// How old it may be.
+        /// How old it may be; [`MAX_AGE`](super::MAX_AGE) at most, whatever is said here.
         age: Duration,
     },
 }
@@ -151,8 +158,12 @@ struct Format {
     format: String,
 }
 
-pub(super) fn check_format(json: &[u8], expected: &'static str) -> Result<(), AttestationError> {
-    let Format { format } = objects::from_slice(json).map_err(AttestationError::json)?;
+pub(super) fn check_format(
+    json: &[u8],
+    expected: &'static str,
+    what: &'static str,
+) -> Result<(), AttestationError> {
+    let Format { format } = objects::from_slice(json).map_err(AttestationError::json(what))?;
     if format == expected {
         return Ok(());
     }

@@ -1,11 +1,10 @@
 //! Why something is no attestation, or was not made.
 
-use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use super::AttestationRefusal;
 use crate::encoding::InvalidJson;
-use crate::fault::SignError;
+use crate::fault::{KeystoreError, SignError};
 use crate::kind::{ErrorKind, explain};
 use crate::secret::NoRandomness;
 
@@ -15,14 +14,19 @@ use crate::secret::NoRandomness;
 #[non_exhaustive]
 pub enum AttestationError {
     /// Longer than any file of ours.
-    #[error("the attestation file is longer than {limit} bytes")]
+    #[error("the file is longer than {limit} bytes")]
     TooLong {
         /// How many it may have.
         limit: usize,
     },
     /// It is not JSON, or has not the fields that it should.
-    #[error("this is not an attestation file of the form that this program reads")]
-    Json(#[source] InvalidJson),
+    #[error("this is not {what} of the form that this program reads")]
+    Json {
+        /// What was expected: `an attestation` or `a challenge`.
+        what: &'static str,
+        /// Where it is not.
+        source: InvalidJson,
+    },
     /// It is of another format.
     #[error("the file has the format {found:?}; expected {expected:?}")]
     Format {
@@ -32,7 +36,7 @@ pub enum AttestationError {
         found: String,
     },
     /// A field of bytes has another number of bytes than it should.
-    #[error("the field `{field}` of the attestation file has the wrong length")]
+    #[error("the field `{field}` has the wrong length")]
     Field {
         /// Which.
         field: &'static str,
@@ -40,6 +44,14 @@ pub enum AttestationError {
     /// Not a name of an audience.
     #[error("the audience is not 1 to 1024 bytes of text without control characters")]
     Audience,
+    /// A challenge would be valid for too long.
+    #[error("a challenge is valid for at most {limit} seconds, not for {seconds}")]
+    ValidFor {
+        /// For how many it was to be.
+        seconds: u64,
+        /// For how many it can be ([`MAX_AGE`](super::MAX_AGE)).
+        limit: u64,
+    },
     /// The clock shows a time before this crate was made.
     #[error("the clock shows {unix} (Unix time), which cannot be")]
     Clock {
@@ -61,20 +73,23 @@ pub enum AttestationError {
     /// A certificate cannot be an anchor.
     #[error("the certificate cannot be an anchor")]
     Anchor(#[source] Box<AttestationRefusal>),
-    /// A folder of anchors or a file of it cannot be used.
+    /// A file with several roots, of which each would be believed for this class of devices.
+    #[error("there are {roots} roots in one file; expected one")]
+    ManyRoots {
+        /// How many.
+        roots: usize,
+    },
+    /// A file of anchors cannot be used.
     #[error("the anchor {} cannot be used", path.display())]
     Load {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: Box<dyn StdError + Send + Sync>,
+        source: Box<Self>,
     },
-    /// Other users can write to the folder of anchors.
-    #[error("other users can write to the folder of anchors {}", directory.display())]
-    OthersWrite {
-        /// Which folder.
-        directory: PathBuf,
-    },
+    /// The folder of anchors cannot be read, or other users could change what is read.
+    #[error(transparent)]
+    Folder(Box<KeystoreError>),
     /// There is no anchor in the folder.
     #[error("there is no anchor in {}", directory.display())]
     NoAnchors {
@@ -101,12 +116,17 @@ impl From<AttestationRefusal> for AttestationError {
 }
 
 impl AttestationError {
-    pub(super) fn json(error: serde_json::Error) -> Self {
-        Self::Json(InvalidJson::new(error))
+    pub(super) fn json(what: &'static str) -> impl Fn(serde_json::Error) -> Self {
+        move |error| Self::Json { what, source: InvalidJson::new(error) }
     }
 
     pub(super) fn certificate(refusal: AttestationRefusal) -> Self {
         Self::Certificate(refusal.into())
+    }
+
+    #[cfg(feature = "keystore")]
+    pub(super) fn folder(error: KeystoreError) -> Self {
+        Self::Folder(error.into())
     }
 
     pub(super) fn anchor(refusal: AttestationRefusal) -> Self {
@@ -118,17 +138,19 @@ impl AttestationError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::TooLong { .. }
-            | Self::Json(_)
+            | Self::Json { .. }
             | Self::Field { .. }
             | Self::Audience
+            | Self::ValidFor { .. }
             | Self::NoCertificate
             | Self::TooManyCertificates { .. }
             | Self::Certificate(_)
             | Self::Anchor(_)
+            | Self::ManyRoots { .. }
             | Self::Load { .. } => ErrorKind::InvalidInput,
             Self::Format { .. } => ErrorKind::Unsupported,
             Self::Clock { .. } => ErrorKind::Clock,
-            Self::OthersWrite { .. } => ErrorKind::Permission,
+            Self::Folder(error) => error.kind(),
             Self::NoAnchors { .. } => ErrorKind::NotFound,
             Self::Refused(refusal) => refusal.kind(),
             Self::Sign(error) => error.kind(),
@@ -140,13 +162,14 @@ impl AttestationError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::TooLong { .. } | Self::Json(_) | Self::Field { .. } => {
+            Self::TooLong { .. } | Self::Json { .. } | Self::Field { .. } => {
                 "give the whole file, as it was made"
             }
             Self::Format { .. } => {
                 "give a file of that format; if it is of a later version, update this program"
             }
             Self::Audience => "name the relying party, like treasury@coop.example",
+            Self::ValidFor { .. } => "ask for at most 30 days, and for a new one after that",
             Self::Clock { .. } => "set the clock, then try again",
             Self::NoCertificate => {
                 "give the certificate that the device's own tool wrote, in PEM or DER"
@@ -155,12 +178,17 @@ impl AttestationError {
                 "give the key's certificate and its issuers', and no others"
             }
             Self::Certificate(_) => "have the device write the certificate once more",
+            Self::Load { source, .. } if matches!(**source, Self::ManyRoots { .. }) => {
+                return source.help();
+            }
             Self::Anchor(_) | Self::Load { .. } => {
                 "put the certificate of the maker's authority there, as the maker publishes it"
             }
-            Self::OthersWrite { .. } => {
-                "have the folder belong to root or this user, and be written by nobody else"
+            Self::ManyRoots { .. } => {
+                "put the one root that vouches for these devices into a file of its own: a bundle of all of a \
+                 maker's roots has those of its other products too"
             }
+            Self::Folder(error) => return error.help(),
             Self::NoAnchors { .. } => {
                 "put the maker's certificates in yubihsm/NAME.pem or yubikey-piv/NAME.pem there"
             }

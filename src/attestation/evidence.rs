@@ -110,8 +110,9 @@ impl DeviceCertificates {
     ///
     /// # Errors
     ///
-    /// [`AttestationError::NoCertificate`], [`AttestationError::TooManyCertificates`], and
-    /// [`AttestationError::Certificate`] for one that cannot be read.
+    /// [`AttestationError::TooLong`], [`AttestationError::NoCertificate`],
+    /// [`AttestationError::TooManyCertificates`], and [`AttestationError::Certificate`] for one that
+    /// cannot be read.
     pub fn parse(leaf: &[u8], issuers: &[&[u8]]) -> Result<Self, AttestationError> {
         let mut all = ders(leaf)?;
         for issuer in issuers {
@@ -154,8 +155,9 @@ impl fmt::Debug for DeviceCertificates {
 /// The certificates of a file, PEM or DER.
 pub(super) fn ders(bytes: &[u8]) -> Result<Vec<Vec<u8>>, AttestationError> {
     const BEGIN: &[u8] = b"-----BEGIN ";
-    if bytes.len() > 2 * MAX_CERTIFICATES * MAX_LENGTH {
-        return Err(AttestationError::NoCertificate);
+    const LIMIT: usize = 2 * MAX_CERTIFICATES * MAX_LENGTH;
+    if bytes.len() > LIMIT {
+        return Err(AttestationError::TooLong { limit: LIMIT });
     }
     if !bytes.windows(BEGIN.len()).any(|window| window == BEGIN) {
         return match bytes {

@@ -11,6 +11,7 @@ use crate::did::Did;
 use crate::encoding::objects;
 
 const FORMAT: &str = "icn-attestation/v1";
+const WHAT: &str = "an attestation";
 
 /// What a node shows of its key: read, and nothing believed.
 ///
@@ -53,8 +54,8 @@ impl Attestation {
         if json.len() > MAX_FILE_LEN {
             return Err(AttestationError::TooLong { limit: MAX_FILE_LEN });
         }
-        check_format(json, FORMAT)?;
-        let form: Form = objects::from_slice(json).map_err(AttestationError::json)?;
+        check_format(json, FORMAT, WHAT)?;
+        let form: Form = objects::from_slice(json).map_err(AttestationError::json(WHAT))?;
         check_audience(&form.audience)?;
         let Evidence::Yubico { x5c } = &form.evidence;
         match x5c.len() {

@@ -84,6 +84,12 @@ pub enum AttestationRefusal {
         /// Which certificate.
         place: usize,
     },
+    /// An issuer's key is on a curve that is given by its numbers, and not by its name.
+    #[error("certificate {place} has a key on a curve without a name, which is not accepted")]
+    UnnamedCurve {
+        /// Which certificate.
+        place: usize,
+    },
     /// A key or signature of another algorithm than those accepted.
     #[error("certificate {place} uses the algorithm {oid}, which is not accepted")]
     Algorithm {
@@ -121,7 +127,7 @@ pub enum AttestationRefusal {
     Authority,
     /// An issuer is no authority. Never forgiven: a device signs what its user gives it, with
     /// keys that have genuine certificates.
-    #[error("certificate {place} issued another, and is not one of a certificate authority")]
+    #[error("certificate {place} is not one of a certificate authority, and may issue no other")]
     NoAuthority {
         /// Which certificate.
         place: usize,
@@ -285,6 +291,12 @@ pub enum AttestationRefusal {
         /// How old it may be.
         limit: u64,
     },
+    /// It was made at a time before this crate was, by a clock that was never set.
+    #[error("the attestation was made at {created} (Unix time) by its own clock, which cannot be")]
+    Unset {
+        /// When, in Unix seconds.
+        created: u64,
+    },
     /// It was made at a time that is still to come.
     #[error("the attestation was made {wait} seconds from now, by its own clock")]
     FromTheFuture {
@@ -303,14 +315,17 @@ impl AttestationRefusal {
             Self::Expired { .. } | Self::ChallengeExpired { .. } | Self::TooOld { .. } => {
                 ErrorKind::Expired
             }
-            Self::NotYetValid { .. } | Self::FromTheFuture { .. } => ErrorKind::Clock,
+            Self::NotYetValid { .. } | Self::FromTheFuture { .. } | Self::Unset { .. } => {
+                ErrorKind::Clock
+            }
             Self::Firmware { .. } | Self::Exportable | Self::Provenance { .. } => {
                 ErrorKind::Requirement
             }
             Self::OtherKey { .. } | Self::Audience { .. } | Self::Nonce => ErrorKind::OtherIdentity,
-            Self::P521 { .. } | Self::Algorithm { .. } | Self::Capabilities { .. } => {
-                ErrorKind::Unsupported
-            }
+            Self::P521 { .. }
+            | Self::UnnamedCurve { .. }
+            | Self::Algorithm { .. }
+            | Self::Capabilities { .. } => ErrorKind::Unsupported,
             _ => ErrorKind::Untrusted,
         }
     }
@@ -326,6 +341,7 @@ impl AttestationRefusal {
             Self::NotYetValid { .. } | Self::FromTheFuture { .. } => {
                 "compare the clocks of both sides"
             }
+            Self::Unset { .. } => "have its owner set the clock there, and answer once more",
             Self::NoIssuer { .. } => {
                 "get the certificate of that issuer from the device's maker; if it is genuine, add \
                  it to the anchors"
@@ -362,6 +378,7 @@ impl AttestationRefusal {
             Self::Sha1 { .. }
             | Self::ShortRsa { .. }
             | Self::P521 { .. }
+            | Self::UnnamedCurve { .. }
             | Self::Algorithm { .. } => {
                 "use a device whose maker certifies it by RSA of 2048 bits or more, P-256 or \
                  P-384, with SHA-2"

@@ -2,6 +2,8 @@
 
 mod chain;
 mod file;
+#[cfg(feature = "keystore")]
+mod folder;
 mod fresh;
 mod made;
 #[cfg(attestation_data)]

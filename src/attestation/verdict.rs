@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Device;
+use super::{Device, RootCertificate};
 use crate::algorithm::VerifyingKey;
 use crate::did::Did;
 use crate::evidence::ProvenanceKind;
@@ -33,7 +33,8 @@ impl Attestable for DeviceHeld {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Root {
-    /// The maker's alone: its certificates lead to the key.
+    /// The maker's alone: its certificates lead to the key, from the [`RootCertificate`] that is
+    /// believed.
     Maker,
 }
 
@@ -52,6 +53,7 @@ pub struct CertifiedKey {
     pub(super) key: VerifyingKey,
     pub(super) provenance: ProvenanceKind,
     pub(super) device: Device,
+    pub(super) root: RootCertificate,
     pub(super) has_expired: bool,
 }
 
@@ -72,6 +74,12 @@ impl CertifiedKey {
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The root that its certificates lead to.
+    #[must_use]
+    pub const fn root_certificate(&self) -> &RootCertificate {
+        &self.root
     }
 
     /// Whether the key's own certificate has ended, which was
@@ -124,6 +132,12 @@ impl<P: Attestable> Attested<P> {
     #[must_use]
     pub const fn root(&self) -> &Root {
         &self.root
+    }
+
+    /// The root that its certificates lead to: who the maker is.
+    #[must_use]
+    pub const fn root_certificate(&self) -> &RootCertificate {
+        &self.certified.root
     }
 
     /// When it was attested, by the clock of who has the key.
@@ -218,6 +232,12 @@ impl Verdict {
     #[must_use]
     pub const fn root(&self) -> &Root {
         either!(self, attested => attested.root())
+    }
+
+    /// The root that its certificates lead to: who the maker is.
+    #[must_use]
+    pub const fn root_certificate(&self) -> &RootCertificate {
+        either!(self, attested => attested.root_certificate())
     }
 
     /// When it was attested, in Unix seconds.

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     Anchors, Attestation, AttestationRefusal as Refusal, Attested, CertifiedKey,
-    DeviceCertificates, DeviceClass, Firmware, Fresh, Root, Verdict, yubico,
+    DeviceCertificates, DeviceClass, Firmware, Fresh, MAX_AGE, Root, Verdict, yubico,
 };
 use crate::binding::CLOCK_SKEW;
 use crate::clock;
@@ -116,8 +116,16 @@ fn check_fresh(attestation: &Attestation, fresh: Fresh<'_>, now: u64) -> Result<
         let (expected, found) = (expected.to_owned(), attestation.audience.clone());
         return Err(Refusal::Audience { expected, found });
     }
-    if created > now.saturating_add(CLOCK_SKEW) {
+    // Without a challenge what is ahead can be shown for as much longer.
+    let ahead = match fresh {
+        Fresh::To(_) => CLOCK_SKEW,
+        Fresh::Within { age, .. } => age.as_secs().min(CLOCK_SKEW),
+    };
+    if created > now.saturating_add(ahead) {
         return Err(Refusal::FromTheFuture { wait: created - now });
+    }
+    if !clock::is_possible(created) {
+        return Err(Refusal::Unset { created });
     }
     match fresh {
         Fresh::To(challenge) => {
@@ -132,7 +140,7 @@ fn check_fresh(attestation: &Attestation, fresh: Fresh<'_>, now: u64) -> Result<
         }
         Fresh::Within { age, .. } => {
             let old = now.saturating_sub(created);
-            let limit = age.as_secs();
+            let limit = age.min(MAX_AGE).as_secs();
             if old > limit { Err(Refusal::TooOld { seconds: old, limit }) } else { Ok(()) }
         }
     }

@@ -38,7 +38,8 @@ pub(super) fn certified(
     let leaf = shown.first().ok_or(Refusal::Malformed { place: 0 })?;
     let class = class_of(&Certificate::read(leaf, 0)?)?;
     let chain = Chain::build(shown, anchors, class, at, forgives_expired_leaf)?;
-    let (Some(leaf), Some(issuer)) = (chain.leaf(), chain.device()) else {
+    let (Some(leaf), Some(issuer), Some(root)) = (chain.leaf(), chain.device(), chain.root())
+    else {
         return Err(Refusal::Malformed { place: 0 });
     };
     let claims = match class {
@@ -49,6 +50,7 @@ pub(super) fn certified(
         key: VerifyingKey::from_spki_der(leaf.spki()).map_err(Refusal::Key)?,
         provenance: claims.provenance,
         device: Device::new(class, claims.serial, claims.firmware),
+        root: anchors.told_of(class, root),
         has_expired: chain.leaf_has_expired(),
     })
 }
@@ -94,19 +96,20 @@ fn refused(certificate: &Certificate<'_>, oid: &Oid<'_>, problem: ExtensionProbl
     Refusal::Extension { place: certificate.place(), oid: oid.to_id_string(), problem }
 }
 
-/// That the device's certificate, which Yubico issued, speaks of the device of which the key's
-/// speaks, which the device issued: of what both say.
+/// That the device's certificate, which the maker issued, speaks of the device of which the key's
+/// speaks, which the device issued. Its firmware has to be in both: else it would be the word of
+/// the device's key alone, and any other authority under the maker's root could issue.
 fn check_same_device(
     claims: &Claims,
     serial: Option<u32>,
-    firmware: Option<Firmware>,
+    firmware: Firmware,
 ) -> Result<(), Refusal> {
     if serial.is_some_and(|serial| serial != claims.serial) {
         return Err(Refusal::OtherDevice { what: "serial number" });
     }
     // Whoever took the key of an old device could write a new version into the key's
     // certificate, and not into the one above it.
-    if firmware.is_some_and(|firmware| firmware != claims.firmware) {
+    if firmware != claims.firmware {
         return Err(Refusal::OtherDevice { what: "firmware" });
     }
     Ok(())

@@ -1,16 +1,21 @@
 //! `icnctl attestation`, as a relying party and a node use it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::PathBuf;
 
 use icn_identity::Did;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use support::home::{Home, PASSPHRASE, Ran};
 use support::maker::{Maker, pem};
 use support::softhsm::SoftHsm;
 
 const AUDIENCE: &str = "treasury@coop.example";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// An identity, the maker of the device that its key is said to be in, and files beside.
 struct Node {
@@ -25,7 +30,9 @@ impl Node {
         let node = Self { home, maker: Maker::yubihsm() };
         let anchors = node.home.beside("anchors");
         fs::create_dir_all(anchors.join("yubihsm")).unwrap();
-        fs::set_permissions(anchors.join("yubihsm"), Permissions::from_mode(0o755)).unwrap();
+        for folder in [&anchors, &anchors.join("yubihsm")] {
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        }
         let root = anchors.join("yubihsm/root.pem");
         fs::write(&root, pem(&node.maker.root)).unwrap();
         fs::set_permissions(root, Permissions::from_mode(0o644)).unwrap();
@@ -84,13 +91,21 @@ fn a_challenge_is_answered_and_verified_and_another_one_is_not_valid() {
     let did = node.did();
     let ran = node.verify(&output, &["--challenge", &challenge, "--did", &did]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
-    let device = "Attested by Yubico for its YubiHSM 2, serial 31650425, firmware 2.4.0\n";
-    assert!(ran.out.starts_with("valid\n") && ran.out.contains(device), "{}", ran.out);
+    // Whose word it is: that of a root of who verifies, and not Yubico's for being of its class.
+    let sha256 = hex(&Sha256::digest(&node.maker.root));
+    let told = format!(
+        "Device      YubiHSM 2, serial 31650425, firmware 2.4.0\nAttested by CN=Root, a root of your own, by \
+         --anchors\nRoot        SHA-256 {sha256}\n"
+    );
+    assert!(ran.out.starts_with("valid\n") && ran.out.contains(&told), "{}", ran.out);
+    assert!(!ran.out.contains("Yubico"), "{}", ran.out);
     assert!(!ran.out.contains("secure"), "{}", ran.out);
     let json = ["--challenge", &challenge, "--did", &did, "--format", "json"];
     let value: Value = serde_json::from_str(&node.verify(&output, &json).out).unwrap();
     assert_eq!((&value["valid"], &value["provenance"]), (&true.into(), &"hardware".into()));
     assert_eq!(value["device"]["serial"], 31_650_425);
+    let root = serde_json::json!({ "subject": "CN=Root", "sha256": sha256, "built_in": false });
+    assert_eq!((&value["root"], &value["attested_by"]), (&root, &"CN=Root".into()));
     // Whose it has to be was not said.
     let ran = node.verify(&output, &["--challenge", &challenge]);
     assert!(ran.code == 0 && ran.err.contains("--did"), "{}", ran.err);
@@ -131,6 +146,51 @@ fn what_could_not_be_told_is_2_and_needs_no_home() {
     let ran = nowhere.icnctl(&["attestation", "challenge", "--audience", AUDIENCE], b"");
     let value: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(value["format"], "icn-attestation-challenge/v1");
+    // Nor one that takes longer than any challenge.
+    for seconds in ["2592001", "18446744073709551615"] {
+        for what in [
+            &["attestation", "challenge", "--audience", AUDIENCE, "--valid-for", seconds][..],
+            &["attestation", "verify", &garbage, "--audience", AUDIENCE, "--within", seconds],
+        ] {
+            let ran = nowhere.icnctl(what, b"");
+            assert!(ran.code == 2 && ran.err.contains("at most 2592000"), "{}", ran.err);
+        }
+    }
+    let most = ["attestation", "challenge", "--audience", AUDIENCE, "--valid-for", "2592000"];
+    nowhere.ok(&most, b"");
+}
+
+/// Somebody else who may write to the folder puts one of his own in its place, or that of another class of
+/// devices, and is told to whoever verifies.
+#[test]
+fn who_could_exchange_the_anchors_is_not_believed() {
+    let node = Node::new();
+    let (challenge, output) = (node.challenge(), node.text("attestation.json"));
+    assert_eq!(node.create(&challenge, &output).code, 0);
+    let asked = ["--challenge", &challenge, "--did", &node.did()];
+    assert_eq!(node.verify(&output, &asked).code, 0);
+    let anchors = node.file("anchors");
+    let mode = |mode| fs::set_permissions(&anchors, Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    let ran = node.verify(&output, &asked);
+    assert!(ran.code == 2 && ran.err.contains("its mode is 0777"), "{} {}", ran.out, ran.err);
+    assert!(ran.err.contains("chmod go-w"), "{}", ran.err);
+    // What he has exchanged while he could, once the mode is what it should be.
+    for (real, link) in [("downloads", "../downloads"), ("anchors/yubikey-piv", "yubikey-piv")] {
+        let (real, folder) = (node.file(real), anchors.join("yubihsm"));
+        fs::rename(&folder, &real).unwrap();
+        symlink(link, &folder).unwrap();
+        mode(0o755);
+        assert_eq!(node.verify(&output, &asked).code, 0, "a link of one's own is followed");
+        if rustix::process::geteuid().is_root() {
+            lchown(&folder, Some(1234), Some(1234)).unwrap();
+            let ran = node.verify(&output, &asked);
+            assert_eq!(ran.code, 2, "{} {}", ran.out, ran.err);
+            assert!(ran.err.contains("a symbolic link of user 1234"), "{}", ran.err);
+        }
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&real, &folder).unwrap();
+    }
 }
 
 #[test]
@@ -156,6 +216,25 @@ fn a_key_that_was_imported_is_accepted_on_request_alone() {
     assert!(ran.out.contains("--allow-imported"), "{}", ran.out);
     let ran = node.verify(&output, &[&asked[..], &["--allow-imported"]].concat());
     assert!(ran.code == 0 && ran.out.contains("Provenance  device-held"), "{}", ran.out);
+    // Who makes it is told before, if it can be known.
+    let (leaf, chain, anchors) =
+        (node.text("leaf.pem"), node.text("chain.pem"), node.text("anchors"));
+    let what = ["attestation", "create", "--challenge", &challenge, "--certificate", &leaf];
+    let what = [&what[..], &["--chain", &chain, "--anchors", &anchors]].concat();
+    let ran = node.home.icnctl(&what, b"");
+    assert!(ran.code == 0 && ran.err.contains("was imported into its device"), "{}", ran.err);
+}
+
+/// Without a challenge, one of one's own.
+#[test]
+fn an_answer_that_nobody_asked_for_is_valid_for_its_audience_while_it_is_young() {
+    let node = Node::new();
+    let (leaf, chain) = (node.text("leaf.pem"), node.text("chain.pem"));
+    let output = node.text("attestation.json");
+    let what = ["attestation", "create", "--audience", AUDIENCE, "--certificate", &leaf];
+    node.home.ok(&[&what[..], &["--chain", &chain, "-o", &output]].concat(), b"");
+    let within = ["--did", &node.did(), "--audience", AUDIENCE, "--within", "600"];
+    assert_eq!(node.verify(&output, &within).code, 0);
 }
 
 /// Whatever is wrong is said before a passphrase is asked for, and nothing is written.
@@ -218,7 +297,9 @@ fn the_certificates_of_the_key_are_found_on_its_token() {
     home.ok(&create, b"");
     let anchors = home.beside("anchors/yubihsm");
     fs::create_dir_all(&anchors).unwrap();
-    fs::set_permissions(&anchors, Permissions::from_mode(0o755)).unwrap();
+    for folder in [anchors.parent().unwrap(), &anchors] {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
     fs::write(anchors.join("root.pem"), pem(&maker.root)).unwrap();
     fs::set_permissions(anchors.join("root.pem"), Permissions::from_mode(0o644)).unwrap();
     let anchors = home.beside("anchors");

@@ -1,10 +1,12 @@
-//! What is around the signed part of a certificate, under no signature: it has one form, so that
-//! no bit of it can be changed unnoticed.
+//! What is around the signed part of a certificate, under no signature: it has one form. What can be
+//! changed in it is an ECDSA signature, by whoever makes the other one of the two that verify, (r, n-s);
+//! the DID's key signs the hash of the certificate with the one that it has.
 
 use super::Refusal;
 
 const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
+const OBJECT_IDENTIFIER: u8 = 0x06;
 
 /// `SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }` (RFC 5280, section 4.1), the
 /// algorithm the same as inside to the byte.
@@ -27,6 +29,18 @@ fn algorithms(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, rest) = split(rest)?;
     let (inner, _) = split(rest)?;
     Some((inner, outer))
+}
+
+/// Whether the algorithm of a `SubjectPublicKeyInfo` names this curve, and has nothing behind it
+/// (RFC 5480, section 2.1.1).
+pub(super) fn is_curve(spki: &[u8], curve: &[u8]) -> bool {
+    let named = || {
+        let (algorithm, _) = split(content(spki, SEQUENCE)?)?;
+        let (_, parameters) = split(content(algorithm, SEQUENCE)?)?;
+        let (parameters, b"") = split(parameters)? else { return None };
+        content(parameters, OBJECT_IDENTIFIER)
+    };
+    named() == Some(curve)
 }
 
 /// The first value with its tag and length, and what is behind it.

@@ -15,6 +15,7 @@ fn leaf(maker: &Maker) -> Vec<u8> {
 
 fn device(maker: &Maker, extensions: &[Extension]) -> Form {
     let mut device = Form::new("Device", "Sub", maker.device_key.spki())
+        .with(extension("1.3.6.1.4.1.41482.4.1", &[4, 3, 2, 4, 0]))
         .with(extension("1.3.6.1.4.1.41482.4.2", &[2, 4, 1, 0xe2, 0xf2, 0x79]));
     device.extensions.extend_from_slice(extensions);
     device
@@ -172,6 +173,66 @@ fn of_two_authorities_with_one_name_the_one_that_signed_is_found() {
     assert_eq!(named(Verifier::new(beside).examine(&shown, now())), "accepted");
 }
 
+/// An authority that was renewed has two certificates for one key, one of them ended.
+#[test]
+fn a_renewed_authority_is_found_whatever_the_order_of_its_certificates() {
+    let maker = Maker::yubihsm();
+    let way = |shown: &[&Vec<u8>], roots: &[&Vec<u8>], known: &[&Vec<u8>]| {
+        let mut anchors = Anchors::none();
+        for root in roots {
+            anchors.add(DeviceClass::YubiHsm, root).unwrap();
+        }
+        for sub in known {
+            anchors.add_intermediate(DeviceClass::YubiHsm, sub).unwrap();
+        }
+        let leaf = leaf(&maker);
+        let shown = [&[&leaf, &maker.device], shown].concat();
+        let shown = DeviceCertificates(shown.into_iter().cloned().collect());
+        named(Verifier::new(anchors).examine(&shown, now()))
+    };
+    let ended = |name: &str, key: &Signer| {
+        let mut form = Form::new(name, "Root", key.spki()).with(authority(None));
+        form.until = "20260101000000Z".into();
+        form.sign(&maker.root_key)
+    };
+    let (root, sub) = (&maker.root, &maker.sub);
+    let (old_root, old_sub) = (&ended("Root", &maker.root_key), &ended("Sub", &maker.sub_key));
+    for roots in [[root, old_root], [old_root, root]] {
+        assert_eq!(way(&[sub], &roots, &[]), "accepted");
+    }
+    for known in [[sub, old_sub], [old_sub, sub]] {
+        assert_eq!(way(&[], &[root], &known), "accepted");
+    }
+    // What is shown has to be valid itself.
+    assert_eq!(way(&[old_sub], &[root], &[sub]), "Expired");
+    assert_eq!(way(&[sub], &[old_root], &[]), "Expired");
+    // One of another key and the same name says nothing of it.
+    let other = Maker::yubihsm();
+    for roots in [[old_root, &other.root], [&other.root, old_root]] {
+        assert_eq!(way(&[sub], &roots, &[]), "Expired");
+    }
+    // No authority becomes one by another certificate with its name.
+    let none = &Form::new("Sub", "Root", maker.sub_key.spki()).sign(&maker.root_key);
+    assert_eq!(way(&[none], &[root], &[]), "NoAuthority");
+    assert_eq!(way(&[none], &[root], &[&other.sub]), "NoAuthority");
+}
+
+/// Whose word it is, in full: the relying party's own root is never taken for the maker's.
+#[test]
+fn the_root_that_was_believed_is_told_with_its_hash_and_origin() {
+    use sha2::{Digest as _, Sha256};
+    let maker = Maker::yubihsm();
+    let found = examined(&maker, &Maker::yubihsm_leaf(&spki())).unwrap();
+    let root = found.root_certificate();
+    let hash: [u8; 32] = Sha256::digest(&maker.root).into();
+    assert_eq!((root.subject(), *root.sha256(), root.is_built_in()), ("CN=Root", hash, false));
+    assert_eq!(root.to_string(), "CN=Root (added by who verifies)");
+    let (attestation, challenge) = attestation(&maker);
+    let verdict = verifier(&maker).verify(&attestation, Fresh::To(&challenge), now()).unwrap();
+    assert_eq!(verdict.root_certificate().subject(), "CN=Root");
+    assert_eq!(verdict.into_hardware().unwrap().root_certificate().sha256(), &hash);
+}
+
 #[test]
 fn sha1_short_rsa_p521_and_other_algorithms_are_refused_by_name() {
     let maker = Maker::yubihsm();
@@ -197,6 +258,25 @@ fn sha1_short_rsa_p521_and_other_algorithms_are_refused_by_name() {
     assert_eq!(issued_by(rsa_spki(2040)), "ShortRsa");
     assert_eq!(issued_by(rsa_spki(2048)), "Signature");
     assert_eq!(issued_by(curve("1.3.132.0.35", &[4; 133])), "P521");
+    // What such a key would sign has SHA-512: it is the key that is named.
+    let mut by_p521 = Maker::yubihsm_leaf(&spki());
+    by_p521.algorithm = Some("1.2.840.10045.4.3.4");
+    let mut issuer = device(&maker, &[authority(Some(0))]);
+    issuer.spki = curve("1.3.132.0.35", &[4; 133]);
+    let shown = [by_p521.sign(&maker.device_key), issuer.sign(&maker.sub_key), maker.sub.clone()];
+    assert_eq!(examine(&maker, shown.to_vec()), "P521");
+    // A curve by its numbers, under another tag, and with something behind its name.
+    let point = maker.device_key.spki()[26..].to_vec();
+    let p256 = maker::oid("1.2.840.10045.3.1.7");
+    let with = |parameters: &[u8]| {
+        let algorithm = [maker::oid("1.2.840.10045.2.1").as_slice(), parameters].concat();
+        let key = maker::tlv(3, &[&[0], point.as_slice()].concat());
+        issued_by(maker::tlv(0x30, &[maker::tlv(0x30, &algorithm), key].concat()))
+    };
+    assert_eq!(with(&p256), "accepted");
+    assert_eq!(with(&maker::tlv(0x30, &[2, 1, 1])), "UnnamedCurve");
+    assert_eq!(with(&maker::tlv(4, &p256[2..])), "UnnamedCurve");
+    assert_eq!(with(&[p256.as_slice(), &[5, 0]].concat()), "Malformed");
     assert_eq!(issued_by(curve("1.3.132.0.10", &[4; 65])), "Algorithm");
     assert_eq!(issued_by(spki()), "Algorithm", "Ed25519");
 }
@@ -240,6 +320,14 @@ fn an_anchor_is_one_of_an_authority_and_can_be_read() {
     for refused in [&leaf[..], b"", b"text", &maker.root[..100]] {
         assert!(anchors.add(DeviceClass::YubiHsm, refused).is_err());
     }
+    let said = |file: &[u8]| {
+        let error = Anchors::none().add(DeviceClass::YubiHsm, file).unwrap_err();
+        crate::error::in_full(&error)
+    };
+    let no_authority = said(&[maker::pem(&maker.root), maker::pem(&leaf)].concat().into_bytes());
+    assert!(no_authority.contains("certificate 1 is not one of a certificate"), "{no_authority}");
+    let long = said(&vec![b' '; 100_000]);
+    assert!(long.contains("longer than 98304 bytes"), "{long}");
     let pem = maker::pem(&maker.root) + &maker::pem(&leaf);
     assert!(anchors.add(DeviceClass::YubiHsm, pem.as_bytes()).is_err());
     let shown = certificates(&maker, &Maker::yubihsm_leaf(&spki()));
@@ -263,47 +351,5 @@ fn no_byte_of_a_certificate_can_be_changed_and_none_be_left_out() {
             cut[place].truncate(at);
             assert_ne!(examine(&maker, cut), "accepted", "certificate {place}, cut at {at}");
         }
-    }
-}
-
-#[cfg(feature = "keystore")]
-mod folder {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn a_folder_of_anchors_has_roots_and_intermediates_by_class() {
-        let maker = Maker::yubihsm();
-        let directory = tempfile::tempdir().unwrap();
-        let mut anchors = Anchors::none();
-        let error = anchors.load(directory.path()).unwrap_err();
-        assert!(matches!(error, AttestationError::NoAnchors { .. }), "{error:?}");
-        let folder = directory.path().join("yubihsm");
-        fs::create_dir(&folder).unwrap();
-        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-        fs::write(folder.join("root.pem"), maker::pem(&maker.root)).unwrap();
-        fs::write(folder.join("sub.pem"), maker::pem(&maker.sub)).unwrap();
-        fs::write(folder.join("README"), "no certificate").unwrap();
-        for file in ["root.pem", "sub.pem"] {
-            fs::set_permissions(folder.join(file), Permissions::from_mode(0o644)).unwrap();
-        }
-        anchors.load(directory.path()).unwrap();
-        let shown = DeviceCertificates(vec![leaf(&maker), maker.device.clone()]);
-        assert_eq!(named(Verifier::new(anchors.clone()).examine(&shown, now())), "accepted");
-        // The root alone is believed.
-        fs::remove_file(folder.join("root.pem")).unwrap();
-        let mut without = Anchors::none();
-        without.load(directory.path()).unwrap();
-        assert_eq!(named(Verifier::new(without).examine(&shown, now())), "NoIssuer");
-        // Whoever can write there would choose whom we believe.
-        fs::set_permissions(folder.join("sub.pem"), Permissions::from_mode(0o666)).unwrap();
-        let error = Anchors::none().load(directory.path()).unwrap_err();
-        assert!(matches!(error, AttestationError::Load { .. }), "{error:?}");
-        fs::set_permissions(folder.join("sub.pem"), Permissions::from_mode(0o644)).unwrap();
-        fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
-        let error = Anchors::none().load(directory.path()).unwrap_err();
-        assert!(matches!(error, AttestationError::OthersWrite { .. }), "{error:?}");
     }
 }

@@ -34,7 +34,7 @@ fn a_file_has_each_field_once_and_no_other() {
     }
     let mut type_only = good.clone();
     type_only["evidence"]["type"] = json!("tpm2-certify");
-    assert!(matches!(parse(&type_only), Err(AttestationError::Json(_))));
+    assert!(matches!(parse(&type_only), Err(AttestationError::Json { .. })));
     let mut newer = good.clone();
     newer["format"] = json!("icn-attestation/v2");
     assert!(matches!(parse(&newer), Err(AttestationError::Format { .. })));

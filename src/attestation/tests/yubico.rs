@@ -1,4 +1,4 @@
-use support::maker::{Form, Maker, authority, extension};
+use support::maker::{self, Form, Maker, authority, extension};
 
 use super::made::*;
 use crate::attestation::*;
@@ -30,7 +30,7 @@ fn each_extension_of_a_yubihsm_has_to_be_there_once_in_its_one_encoding() {
         let mut length = value.clone();
         length[1] += 1;
         let behind = [value.as_slice(), &[0]].concat();
-        let wrapped = support::maker::tlv(0x30, &value);
+        let wrapped = maker::tlv(0x30, &value);
         for other in [tag, length, behind, wrapped, vec![]] {
             let refused = examined(&maker, &leaf().having(&oid, &other)).unwrap_err();
             assert!(
@@ -80,6 +80,7 @@ fn the_certificates_of_key_and_device_are_of_one_device() {
     let with_serial = |value: &[u8]| {
         let device = Form::new("Device", "Sub", yubikey.device_key.spki())
             .with(authority(Some(0)))
+            .with(extension("1.3.6.1.4.1.41482.3.3", &[5, 7, 1]))
             .with(extension("1.3.6.1.4.1.41482.3.7", value))
             .sign(&yubikey.sub_key);
         let leaf = Maker::yubikey_leaf(&spki()).sign(&yubikey.device_key);
@@ -89,6 +90,48 @@ fn the_certificates_of_key_and_device_are_of_one_device() {
     };
     assert_eq!(with_serial(&[2, 4, 0, 0xf0, 0x0f, 0x14]), "accepted");
     assert_eq!(with_serial(&[2, 4, 0, 0xf0, 0x0f, 0x15]), "OtherDevice");
+}
+
+/// Whoever took the key of an old device writes what he likes into the key's certificate, and the
+/// floor must not be his word. Nor does any other authority under the maker's root issue.
+#[test]
+fn the_firmware_has_to_be_in_the_certificate_of_the_device_too() {
+    let hsm = Maker::yubihsm();
+    let issued_by = |maker: &Maker, class, leaf: Form, extensions: &[maker::Extension]| {
+        let mut device =
+            Form::new("Device", "Sub", maker.device_key.spki()).with(authority(Some(0)));
+        device.extensions.extend_from_slice(extensions);
+        let shown = [leaf.sign(&maker.device_key), device.sign(&maker.sub_key), maker.sub.clone()];
+        let verifier = Verifier::new(anchors(maker, class));
+        verifier.examine(&DeviceCertificates(shown.to_vec()), now())
+    };
+    let missing = |found: Result<CertifiedKey, AttestationRefusal>, expected: &str| {
+        let refused = found.unwrap_err();
+        assert!(
+            matches!(&refused, AttestationRefusal::Extension { place: 1, oid, problem: ExtensionProblem::Missing } if oid == expected),
+            "{refused:?}"
+        );
+    };
+    let serial = extension(&format!("{HSM}.2"), &[2, 4, 1, 0xe2, 0xf2, 0x79]);
+    let firmware = |numbers: &[u8]| extension(&format!("{HSM}.1"), &[&[4, 3], numbers].concat());
+    let with = |all: &[maker::Extension]| issued_by(&hsm, DeviceClass::YubiHsm, leaf(), all);
+    assert_eq!(named(with(&[serial.clone(), firmware(&[2, 4, 0])])), "accepted");
+    assert_eq!(named(with(&[serial.clone(), firmware(&[2, 3, 0])])), "OtherDevice");
+    missing(with(&[serial]), &format!("{HSM}.1"));
+    let key = Maker::yubikey();
+    let piv_leaf = || Maker::yubikey_leaf(&spki());
+    let piv = |all: &[maker::Extension]| issued_by(&key, DeviceClass::YubiKeyPiv, piv_leaf(), all);
+    let firmware = "1.3.6.1.4.1.41482.3.3";
+    assert_eq!(named(piv(&[extension(firmware, &[5, 7, 1])])), "accepted");
+    assert_eq!(named(piv(&[extension(firmware, &[5, 4, 3])])), "OtherDevice");
+    missing(piv(&[]), firmware);
+    // By a YubiHSM, under a root that is believed for both; and by the sub-authority itself.
+    missing(piv(&[extension(&format!("{HSM}.1"), &[4, 3, 2, 4, 0])]), firmware);
+    let mut by_sub = piv_leaf();
+    by_sub.issuer = "Sub".into();
+    let shown = DeviceCertificates(vec![by_sub.sign(&key.sub_key), key.sub.clone()]);
+    let verifier = Verifier::new(anchors(&key, DeviceClass::YubiKeyPiv));
+    missing(verifier.examine(&shown, now()), firmware);
 }
 
 #[test]
@@ -140,7 +183,7 @@ fn another_certificate_than_an_attestation_is_called_that() {
         assert_eq!(named(examined(&maker, &near)), "NotAnAttestation", "{oid}");
     }
     // A key that no DID has.
-    let rsa = Maker::yubihsm_leaf(&support::maker::rsa_spki(2048));
+    let rsa = Maker::yubihsm_leaf(&maker::rsa_spki(2048));
     assert_eq!(named(examined(&maker, &rsa)), "Key");
 }
 

@@ -4,7 +4,7 @@ use x509_parser::der_parser::oid;
 use x509_parser::oid_registry::Oid;
 
 use super::value::{bits, number, octets, text};
-use super::{Claims, check_same_device, demanded, optional};
+use super::{Claims, check_same_device, demanded};
 use crate::attestation::certificate::Certificate;
 use crate::attestation::{AttestationRefusal as Refusal, Firmware};
 use crate::evidence::ProvenanceKind;
@@ -45,7 +45,7 @@ pub(super) fn claims(leaf: &Certificate<'_>, issuer: &Certificate<'_>) -> Result
     demanded(leaf, &OBJECT_ID, |value| number(value).and_then(|id| u16::try_from(id).ok()))?;
     demanded(leaf, &LABEL, |value| text(value, MAX_LABEL).map(drop))?;
     let serial = demanded(issuer, &SERIAL, number)?;
-    check_same_device(&claims, Some(serial), optional(issuer, &FIRMWARE, firmware)?)?;
+    check_same_device(&claims, Some(serial), demanded(issuer, &FIRMWARE, firmware)?)?;
     Ok(claims)
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use icn_identity::attestation::{DeviceClass, Firmware};
+use icn_identity::attestation::{DeviceClass, Firmware, MAX_AGE};
 
-use super::value::{a_file, encoded, number};
+use super::value::{a_file, encoded, number_up_to};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttestationCommand {
@@ -33,8 +33,8 @@ pub(crate) struct ChallengeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) audience: String,
 
-    /// For how many seconds it can be answered
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number())]
+    /// For how many seconds it can be answered, 30 days (2592000) at most
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number_up_to(MAX_AGE.as_secs()))]
     pub(crate) valid_for: u64,
 
     /// A new file for it [default: standard output]
@@ -83,16 +83,17 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "challenge", requires = "within")]
     pub(crate) audience: Option<String>,
 
-    /// How many seconds old it may be, where no challenge was made
-    #[arg(long, value_name = "SECONDS", requires = "audience", value_parser = number())]
+    /// How many seconds old it may be, where no challenge was made, 30 days (2592000) at most; it may
+    /// be as far ahead, 300 seconds at most, where the owner's clock is
+    #[arg(long, value_name = "SECONDS", requires = "audience", value_parser = number_up_to(MAX_AGE.as_secs()))]
     pub(crate) within: Option<u64>,
 
     /// Whose it has to be: not valid if it is another's
     #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) did: Option<String>,
 
-    /// Folder with more certificates of makers, in yubihsm/NAME.pem and yubikey-piv/NAME.pem; those
-    /// of Yubico that are known are there without it
+    /// Folder with more certificates of makers, in yubihsm/NAME.pem and yubikey-piv/NAME.pem, where nobody
+    /// but you and root can write; those of Yubico that are known are there without it
     #[arg(long, value_name = "DIR")]
     pub(crate) anchors: Option<PathBuf>,
 

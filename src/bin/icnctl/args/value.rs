@@ -66,6 +66,15 @@ pub(crate) fn number() -> impl TypedValueParser<Value = u64> {
     StringValueParser::new().try_map(|text| trimmed(&text).parse::<u64>())
 }
 
+/// A number that is no greater.
+#[cfg(feature = "attestation")]
+pub(crate) fn number_up_to(most: u64) -> impl TypedValueParser<Value = u64> {
+    number().try_map(move |number| match number <= most {
+        true => Ok(number),
+        false => Err(format!("at most {most}")),
+    })
+}
+
 fn trimmed(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text).trim()
 }

@@ -11,7 +11,9 @@ use crate::error::CliError;
 use crate::output::{date, hex, one_line};
 
 pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError> {
-    let (did, device) = (verdict.did(), verdict.device());
+    let (did, device, root) = (verdict.did(), verdict.device(), verdict.root_certificate());
+    // Whose word it is, is what the root says of itself, and nothing that is assumed of a device.
+    let (by, sha256) = (root.subject(), hex(root.sha256()));
     let (provenance, made) = (verdict.provenance(), date(verdict.at_unix()));
     let expired = verdict.certificate_has_expired();
     context.format.print(
@@ -20,8 +22,8 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                 "valid": true,
                 "did": did,
                 "provenance": provenance,
-                "attested_by": device.class().maker(),
-                "root": verdict.root().to_string(),
+                "attested_by": by,
+                "root": { "subject": by, "sha256": sha256, "built_in": root.is_built_in() },
                 "device": {
                     "class": device.class().as_str(),
                     "serial": device.serial(),
@@ -40,13 +42,18 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                 true => "The key's own certificate has ended\n",
                 false => "",
             };
+            let origin = match root.is_built_in() {
+                true => "a root that is built in",
+                false => "a root of your own, by --anchors",
+            };
             format!(
-                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nAttested by {} for its {}, \
-                 serial {}, firmware {}\nAt          {made}, by the owner's clock\n{expired}",
-                device.class().maker(),
+                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}, serial {}, \
+                 firmware {}\nAttested by {}, {origin}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
+                 the owner's clock\n{expired}",
                 device.class().product(),
                 device.serial(),
-                device.firmware()
+                device.firmware(),
+                one_line(by)
             )
         },
     )

@@ -29,6 +29,7 @@ impl Help for AttestationError {
         match self {
             Self::Refused(refusal) => refusal.on_the_command_line(),
             Self::Sign(error) => error.on_the_command_line(),
+            Self::Folder(error) => error.on_the_command_line(),
             Self::NoCertificate => Some(
                 "have the device's own tool write the certificate of the key, and name it with --certificate"
                     .to_owned(),

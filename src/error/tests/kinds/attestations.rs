@@ -1,31 +1,37 @@
-use super::{boxed, check, did, json, no_randomness};
+use super::{check, did, json, no_randomness};
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::attestation::{
     AttestationError, AttestationRefusal, DeviceClass, ExtensionProblem, Firmware,
 };
 use crate::error::ErrorKind as K;
-use crate::error::SignError;
+use crate::error::{KeystoreError, SignError};
 use crate::evidence::ProvenanceKind;
 
 #[test]
 fn of_attestations() {
     use AttestationError as E;
     let refusal = || Box::new(AttestationRefusal::Sha1 { place: 0 });
+    let folder = || KeystoreError::NotADirectory { path: "anchors".into() };
     check(
         "attestation/error.rs",
         vec![
             (E::TooLong { limit: 1 }, K::InvalidInput),
-            (E::Json(json()), K::InvalidInput),
+            (E::Json { what: "a challenge", source: json() }, K::InvalidInput),
             (E::Format { expected: "a", found: "b".into() }, K::Unsupported),
             (E::Field { field: "nonce" }, K::InvalidInput),
             (E::Audience, K::InvalidInput),
+            (E::ValidFor { seconds: 2, limit: 1 }, K::InvalidInput),
             (E::Clock { unix: 1 }, K::Clock),
             (E::NoCertificate, K::InvalidInput),
             (E::TooManyCertificates { count: 7 }, K::InvalidInput),
             (E::Certificate(refusal()), K::InvalidInput),
             (E::Anchor(refusal()), K::InvalidInput),
-            (E::Load { path: "a.pem".into(), source: boxed() }, K::InvalidInput),
-            (E::OthersWrite { directory: "anchors".into() }, K::Permission),
+            (E::ManyRoots { roots: 2 }, K::InvalidInput),
+            (
+                E::Load { path: "a.pem".into(), source: Box::new(E::ManyRoots { roots: 2 }) },
+                K::InvalidInput,
+            ),
+            (E::Folder(Box::new(folder())), folder().kind()),
             (E::NoAnchors { directory: "anchors".into() }, K::NotFound),
             (E::Refused(refusal()), K::Untrusted),
             (E::Sign(SignError::Reserved), SignError::Reserved.kind()),
@@ -53,6 +59,7 @@ fn of_refused_attestations() {
             (E::Sha1 { place }, K::Untrusted),
             (E::ShortRsa { place, bits: 1024 }, K::Untrusted),
             (E::P521 { place }, K::Unsupported),
+            (E::UnnamedCurve { place }, K::Unsupported),
             (E::Algorithm { place, oid: oid() }, K::Unsupported),
             (E::DuplicateExtension { place, oid: oid() }, K::Untrusted),
             (E::MalformedExtension { place, oid: oid() }, K::Untrusted),
@@ -86,6 +93,7 @@ fn of_refused_attestations() {
             (E::ChallengeExpired { ago: 1 }, K::Expired),
             (E::TooOld { seconds: 2, limit: 1 }, K::Expired),
             (E::FromTheFuture { wait: 1 }, K::Clock),
+            (E::Unset { created: 0 }, K::Clock),
         ],
     );
 }

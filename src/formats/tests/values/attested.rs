@@ -8,7 +8,7 @@ use support::maker::{Maker, NOW};
 
 use super::Bytes;
 use super::made::{self, KEYS};
-use crate::attestation::{Attestation, Challenge, DeviceCertificates};
+use crate::attestation::{Attestation, Challenge, DeviceCertificates, MAX_AGE};
 
 static MAKER: LazyLock<Maker> = LazyLock::new(Maker::yubihsm);
 
@@ -17,7 +17,7 @@ fn at() -> SystemTime {
 }
 
 fn made_challenge() -> BoxedStrategy<Challenge> {
-    ("[a-zé]{1,20}@[a-z.]{1,20}", 1..1_u64 << 40)
+    ("[a-zé]{1,20}@[a-z.]{1,20}", 1..=MAX_AGE.as_secs())
         .prop_map(|(audience, seconds)| {
             Challenge::fresh(&audience, Duration::from_secs(seconds), at()).unwrap()
         })
