@@ -343,7 +343,7 @@ fn who_is_stopped_while_it_connects_goes_on_with_it() {
     let at = at.unwrap();
     bind(&listening, &at).unwrap();
     listen(&listening, 0).unwrap();
-    let connects = |_: &usize| connect(&socket(SocketFlags::NONBLOCK), &at).is_ok();
+    let connects = |_: &usize| connect(socket(SocketFlags::NONBLOCK), &at).is_ok();
     let others = (0..1000).take_while(connects).count();
     assert!((1..1000).contains(&others), "{others}");
     let log = node.home.beside("stopped");
