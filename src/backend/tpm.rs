@@ -21,6 +21,8 @@
 mod access;
 mod approval;
 mod approver;
+#[cfg(feature = "attestation")]
+mod attest;
 mod check;
 mod chip;
 pub mod doctor;
@@ -59,6 +61,8 @@ use std::sync::Arc;
 use self::access::Access;
 pub use self::approval::{Approval, ApprovalRequest};
 pub use self::approver::ApproverKey;
+#[cfg(feature = "attestation")]
+pub use self::attest::{EkCertificate, Quoted, TpmStatements};
 pub use self::check::{Outlook, TpmCheck};
 use self::chip::{Chip, Reconnect};
 use self::key::TpmKey;

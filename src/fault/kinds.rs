@@ -157,6 +157,8 @@ impl TpmError {
             Self::BadDevice { .. }
             | Self::OwnerPassword { .. }
             | Self::NoHierarchy { .. }
+            | Self::EndorsementPassword { .. }
+            | Self::NoEndorsementHierarchy { .. }
             | Self::NoBank { .. }
             | Self::NotAParent { .. }
             | Self::NotConfiguredParent { .. }
@@ -174,10 +176,16 @@ impl TpmError {
             Self::FinalTry | Self::NoSpareTry { .. } | Self::LockedOut { .. } => {
                 ErrorKind::LockedOut
             }
-            Self::OtherTpm { .. } | Self::ParentChanged { .. } | Self::NoParent { .. } => {
-                ErrorKind::OtherIdentity
+            Self::OtherTpm { .. }
+            | Self::ParentChanged { .. }
+            | Self::NoParent { .. }
+            | Self::OtherActivation { .. } => ErrorKind::OtherIdentity,
+            Self::Damaged { .. } | Self::ForeignPolicy { .. } | Self::EkCertificateUnreadable => {
+                ErrorKind::Damaged
             }
-            Self::Damaged { .. } | Self::ForeignPolicy { .. } => ErrorKind::Damaged,
+            Self::NoEkCertificate | Self::OtherEkCertificate { .. } | Self::NotAttestable => {
+                ErrorKind::Unsupported
+            }
             Self::PolicyRefused { .. } => ErrorKind::DeviceFailed,
             Self::Attributes { .. } => ErrorKind::Requirement,
             Self::Approval { .. } | Self::OtherApprover => ErrorKind::Untrusted,

@@ -78,6 +78,45 @@ pub enum TpmError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The endorsement hierarchy has a password, with which alone its keys can be made.
+    #[error("the TPM's endorsement hierarchy has a password, and its keys cannot be used without")]
+    EndorsementPassword {
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The endorsement hierarchy is switched off.
+    #[error("the endorsement hierarchy of the TPM is switched off")]
+    NoEndorsementHierarchy {
+        /// What the TPM said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// No certificate of its maker is in it.
+    #[error("the TPM holds no certificate of its endorsement key")]
+    NoEkCertificate,
+    /// It has certificates of its maker, but none for an endorsement key that is used here.
+    #[error("the TPM holds no certificate of a P-256 endorsement key, only of {found}")]
+    OtherEkCertificate {
+        /// The types of keys that it has certificates for, as `RSA-2048`.
+        found: String,
+    },
+    /// What is stored where a certificate should be is none.
+    #[error("what the TPM has stored as the certificate of its endorsement key is no certificate")]
+    EkCertificateUnreadable,
+    /// A TPM vouches that sealed data exists, not for what is in it.
+    #[error(
+        "an Ed25519 key is sealed data to the TPM, which vouches that the data exists, not for what \
+         is in it"
+    )]
+    NotAttestable,
+    /// An activation that this TPM does not answer.
+    #[error("the activation is for another attestation key than this TPM has")]
+    OtherActivation {
+        /// What the TPM said, if it was asked.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
     /// PCRs have other values than the policy wants.
     #[error("the TPM's PCRs have changed: {}", list(differences))]
     PcrMismatch {

@@ -2,6 +2,8 @@
 
 mod approvals;
 pub(crate) mod approver;
+#[cfg(feature = "attestation")]
+mod attested;
 mod config;
 mod damage;
 mod devices;

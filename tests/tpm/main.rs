@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 #![allow(clippy::indexing_slicing, unused_must_use, reason = "tests")]
 
+#[cfg(feature = "attestation")]
+mod attest;
 mod care;
 mod counter;
 mod h2;

@@ -90,7 +90,10 @@ const fn algorithm(bank: PcrBank) -> HashingAlgorithm {
     }
 }
 
-fn selection(bank: PcrBank, indices: impl Iterator<Item = u8>) -> Result<PcrSelectionList, Failed> {
+pub(super) fn selection(
+    bank: PcrBank,
+    indices: impl Iterator<Item = u8>,
+) -> Result<PcrSelectionList, Failed> {
     let slots: Result<Vec<_>, _> =
         indices.map(|index| PcrSlot::try_from(1_u32.wrapping_shl(index.into()))).collect();
     PcrSelectionList::builder()

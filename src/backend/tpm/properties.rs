@@ -26,6 +26,12 @@ fn numbers(
     Ok(move |tag| list.as_ref()?.find(tag).map(|property| property.value()))
 }
 
+/// One number, if it tells that.
+#[cfg(feature = "attestation")]
+pub(super) fn number(context: &mut Context, tag: PropertyTag) -> Result<Option<u32>, Failed> {
+    Ok(numbers(context, tag, 1)?(tag))
+}
+
 /// Objects and sessions that it has room for, at least.
 pub(super) fn free_slots(context: &mut Context) -> Result<(Option<u32>, Option<u32>), Failed> {
     let objects = numbers(context, PropertyTag::HrTransientAvail, 1)?;

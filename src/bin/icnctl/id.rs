@@ -57,8 +57,15 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     let made = audit::making(&context, Event::Init, known.as_ref(), make)?;
     let provenance = made.bundle.signer().provenance();
     let header = recorded(&mut home, made);
+    let attestable = show::Attestable::of(&context, &header);
     context.format.print(
-        || show::as_json(&context, &header, &show::Device::JustMade),
+        || {
+            let mut shown = show::as_json(&context, &header, &show::Device::JustMade);
+            if let (Some(fields), Some(told)) = (shown.as_object_mut(), attestable.as_json()) {
+                fields.insert("attestation".into(), told);
+            }
+            shown
+        },
         || {
             let place = match (provenance, header.locator()) {
                 (_, Some(locator)) => {
@@ -90,6 +97,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), CliError> {
             {
                 let _ = writeln!(text, "{warning}");
             }
+            text.push_str(&attestable.as_text());
             text
         },
     )

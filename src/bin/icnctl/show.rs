@@ -1,5 +1,6 @@
 //! `icnctl id show`: from the public header, with a look at the device.
 
+mod attestable;
 mod check;
 mod claim;
 mod device;
@@ -21,6 +22,7 @@ use icn_identity::rotation::KeyCommitment;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::attestable::Attestable;
 use self::check::Check;
 use self::claim::Claim;
 pub(crate) use self::device::Device;
@@ -88,6 +90,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
     let handover = Handover::of(&store, &header);
     let config = lost_config(context, &header);
     let check = Check::new(&Validity::of(&header), args.valid_for, &looked, &handover, config);
+    let attestable = Attestable::of(context, &header);
     context.format.print(
         || {
             let mut json = json_of(&header, device, &claim);
@@ -99,6 +102,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
                 fields.insert("part_of_migration".into(), json!(part));
                 fields.insert("pin".into(), json!(pin));
                 fields.insert("problems".into(), check.as_json());
+                if let Some(told) = attestable.as_json() {
+                    fields.insert("attestation".into(), told);
+                }
             }
             json
         },
@@ -108,7 +114,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<bool, CliError>
             let moved = moved.unwrap_or_default();
             let part = part.as_ref().map(|it| format!("\n{}", migration::part_in_words(it)));
             let part = part.unwrap_or_default();
-            format!("{shown}{}{moved}{part}{}", handover.as_text(), check.as_text(args.check))
+            let attestable = attestable.as_text();
+            let handover = handover.as_text();
+            format!("{shown}{attestable}{handover}{moved}{part}{}", check.as_text(args.check))
         },
     )?;
     Ok(!args.check || check.is_good())

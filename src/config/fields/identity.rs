@@ -236,8 +236,8 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::set(
         "identity.tpm.attestation",
-        "false: there is no attestation yet",
+        BOOLEAN,
         "false",
-        "there is no attestation yet",
+        "`id init` and `id show` say whether this TPM can be attested (docs/attestation.md)",
     ),
 ];

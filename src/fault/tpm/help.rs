@@ -39,6 +39,34 @@ impl TpmError {
                 "switch the storage hierarchy on in the firmware's setup, or name a persistent \
                  storage key by `key_handle` under [identity.tpm]"
             }
+            Self::EndorsementPassword { .. } => {
+                "have the owner take the password of the endorsement hierarchy off while this runs \
+                 (`tpm2_changeauth -c endorsement -p PASSWORD`), and set it again afterwards"
+            }
+            Self::NoEndorsementHierarchy { .. } => {
+                "switch the endorsement hierarchy on in the firmware's setup; if a program has switched \
+                 it off since the start, start the machine anew"
+            }
+            Self::NoEkCertificate => {
+                "ask the maker of the machine for a firmware that writes it; older Intel and AMD \
+                 firmware TPMs leave it on a server of the maker's, which is not asked here"
+            }
+            Self::OtherEkCertificate { .. } => {
+                "use a TPM that has a P-256 endorsement key with a certificate, as those of recent years; \
+                 other keys are not used here"
+            }
+            Self::EkCertificateUnreadable => {
+                "have the maker's tool write the certificate again, or ask the maker; \
+                 `tpm2_nvread 0x01c0000a` shows what is there"
+            }
+            Self::NotAttestable => {
+                "make an identity with a P-256 key, which is born in the TPM, and hand over to it by a \
+                 rotation"
+            }
+            Self::OtherActivation { .. } => {
+                "make a new attestation with this TPM, and have the relying party activate and endorse it \
+                 again: a TPM that was reset or exchanged has another attestation key"
+            }
             Self::NoTcti { .. } => {
                 "install it: libtss2-tcti-device0 for devices, libtss2-tcti-swtpm0 for swtpm"
             }

@@ -10,7 +10,6 @@ fn what_cannot_be_or_protects_nothing_is_refused_by_every_command() {
     let node = Node::with_identity("ed25519", &[]);
     let good = node.home.read("icn.toml");
     for (key, value, wanted) in [
-        ("attestation", "true", "attestation = true: there is no attestation yet"),
         ("pcr_indices", "\"\"", "platform_binding wants at least one PCR in pcr_indices"),
         ("pcr_indices", "[]", "platform_binding wants at least one PCR in pcr_indices"),
         ("pcr_indices", "[24]", "this value or syntax is not valid here"),

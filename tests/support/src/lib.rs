@@ -7,6 +7,7 @@ pub mod child;
 pub mod cut_off;
 pub mod der;
 pub mod dialects;
+pub mod ek_maker;
 pub mod home;
 pub mod interleavings;
 pub mod maker;
