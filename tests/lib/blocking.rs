@@ -80,7 +80,10 @@ const FUNCTIONS: [(&str, &str); 42] = [
     ("SealedKey", "unseal"),
     ("SignWith", "sign_with sign_sha256_with"),
     ("Stream", "close check_peer check_peer_at"),
-    ("TpmBackend", "open check install present_pcrs"),
+    (
+        "TpmBackend",
+        "open check install present_pcrs attest answer ek_certificates check_attestable",
+    ),
     ("Home", "unlock create adopt import restore"),
 ];
 

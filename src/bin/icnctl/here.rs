@@ -17,7 +17,8 @@ static GIVEN: OnceLock<String> = OnceLock::new();
 const NAME: &str = "icnctl ";
 
 /// How our commands begin; what else stands behind our name is prose.
-const BEGINNINGS: [&str; 12] = [
+const BEGINNINGS: [&str; 13] = [
+    "attestation ",
     "audit ",
     "id ",
     "backend ",
@@ -33,7 +34,11 @@ const BEGINNINGS: [&str; 12] = [
 ];
 
 /// What needs no identity, or is said for another machine.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 10] = [
+    "attestation challenge",
+    "attestation activate",
+    "attestation verify",
+    "attestation show",
     "verify",
     "id verify-document",
     "id rotation verify",
