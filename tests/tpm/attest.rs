@@ -179,7 +179,7 @@ fn a_tpm_with_another_endorsement_seed_has_another_ak_and_answers_no_older_activ
 }
 
 #[test]
-fn a_wrong_pin_costs_one_try_and_is_not_sent_again() {
+fn a_wrong_pin_costs_one_try_for_a_statement_and_is_not_sent_again() {
     let attested = Attested::new(AlgorithmId::P256, Node::with_pin);
     let tpm = &attested.node.tpm;
     assert_shows(
@@ -266,7 +266,7 @@ fn a_certificate_is_read_in_pieces_and_its_header_and_padding_are_cut_off() {
         [&header[..], &[0x10, 2], &ek].concat(),
     ] {
         tpm.store(P256_INDEX, &stored);
-        assert_eq!(attested.attest().unwrap().certificates, [ek.clone()]);
+        assert_eq!(attested.attest().unwrap().certificates, std::slice::from_ref(&ek));
     }
     // Issuers, as an on-die authority leaves them: over two indices.
     let chain = [&attested.maker.sub[..], &attested.maker.root].concat();
