@@ -95,6 +95,19 @@ fn what_the_device_says_of_its_pin_is_told_and_heeded_before_anybody_is_asked() 
     });
 }
 
+/// It may be another token of that name by then: one that shows keys is not asked for a key
+/// that is hidden.
+#[test]
+fn no_pin_is_sent_for_a_hidden_key_to_a_token_that_shows_others() {
+    alone(|hsm| {
+        let home = made(hsm);
+        let (error, logins) =
+            logins(hsm, || home.relocate_within_login(file(hsm, PIN)).unwrap_err());
+        assert_shows(error, &[TOKEN, "hidden without a login", "it shows others"]);
+        assert_eq!(logins, 0);
+    });
+}
+
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }

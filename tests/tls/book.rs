@@ -192,6 +192,31 @@ fn what_was_seen_survives_restarts_and_removals() {
     uses(&two).unwrap();
 }
 
+#[test]
+fn numbers_that_are_forgotten_without_a_peer_are_told() {
+    let (shelf, alice) = (Shelf::new(), bundle());
+    let book = shelf.book();
+    book.allow(alice.did(), "").unwrap();
+    meets(&server(&book), &alice).unwrap();
+    // The list is lost, and the numbers are not.
+    fs::remove_file(shelf.path("peers.json")).unwrap();
+    assert!(removed(book.forget(alice.did()), alice.did()));
+    assert!(nobody(book.forget(alice.did())));
+}
+
+#[test]
+fn a_verified_did_equals_the_did_that_was_proven_and_no_other() {
+    let (shelf, alice) = (Shelf::new(), bundle());
+    let book = shelf.book();
+    book.allow(alice.did(), "").unwrap();
+    let client = Arc::new(alice.tls_client_config(&anybody()).unwrap());
+    let (connection, _) = handshake(&server(&book), &client).unwrap();
+    let peer = connection.peer().unwrap();
+    assert!(*peer.did() == *alice.did());
+    assert!(*peer.did() != *bundle().did());
+    assert!(*peer.did() != as_did_key(&alice));
+}
+
 /// A number that is known costs no write and no lock.
 #[test]
 fn a_peer_that_shows_the_same_certificate_again_changes_no_file() {
@@ -284,6 +309,56 @@ fn a_book_that_is_damaged_newer_or_open_to_others_accepts_nobody() {
     fs::remove_file(&path).unwrap();
     assert_eq!(meets(&server, &alice), Err("NotExpected".into()));
     assert!(seen.is_file());
+}
+
+#[test]
+fn a_book_in_a_directory_that_others_can_write_is_not_opened() {
+    let (shelf, alice) = (Shelf::new(), bundle());
+    shelf.book().allow(alice.did(), "").unwrap();
+    for name in ["", "seen"] {
+        let directory = shelf.path(name);
+        fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
+        let error = PeerBook::open(shelf.path("")).unwrap_err();
+        let told = Error::from(error).to_string();
+        assert!(told.contains(directory.to_str().unwrap().trim_end_matches('/')), "{told}");
+        fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    }
+    assert!(shelf.book().contains(alice.did()).unwrap());
+}
+
+#[test]
+fn a_peer_whose_chain_leads_to_another_did_is_not_given() {
+    let [one, two, other] = std::array::from_fn(|_| bundle());
+    let shelf = Shelf::new();
+    let book = shelf.book();
+    book.allow(one.did(), "").unwrap();
+    book.follow(&RotationChain::verify([rotated(&one, &two, None)]).unwrap()).unwrap();
+    assert_eq!(book.find(two.did()).unwrap().unwrap().did(), two.did());
+    let mut json: serde_json::Value = serde_json::from_str(&shelf.list()).unwrap();
+    json["peers"][0]["did"] = other.did().as_str().into();
+    fs::write(shelf.path("peers.json"), json.to_string()).unwrap();
+    for error in [book.find(other.did()).unwrap_err(), book.list().unwrap_err()] {
+        assert!(matches!(error, BookError::Damaged { .. }), "{error}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("does not lead to it"), "{source}");
+    }
+}
+
+#[test]
+fn a_peer_is_found_by_each_did_it_had_until_it_is_removed() {
+    let [alice, one, two] = std::array::from_fn(|_| bundle());
+    let shelf = Shelf::new();
+    let book = shelf.book();
+    book.allow(alice.did(), "alice").unwrap();
+    book.allow(one.did(), "bank").unwrap();
+    book.follow(&RotationChain::verify([rotated(&one, &two, None)]).unwrap()).unwrap();
+    let name = |did: &Did| book.find(did).unwrap().map(|peer| peer.name().to_owned());
+    assert_eq!(name(alice.did()).as_deref(), Some("alice"));
+    assert_eq!(name(one.did()).as_deref(), Some("bank"));
+    assert_eq!(name(two.did()).as_deref(), Some("bank"));
+    assert_eq!(name(bundle().did()), None);
+    assert!(removed(book.remove(two.did()), two.did()));
+    assert_eq!((name(one.did()), name(two.did())), (None, None));
 }
 
 #[test]
