@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use support::cargo::cargo;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -36,7 +38,7 @@ pub(crate) fn project(name: &str, dependency: &str, source: &str) -> PathBuf {
 
 /// `cargo check` of it.
 pub(crate) fn check(directory: &Path) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.current_dir(directory).args(["check", "--offline"]);
     cargo.arg("--target-dir").arg(directory.join("../../.."));
     cargo
@@ -63,5 +65,44 @@ fn a_project_outside_builds_with_each_set_of_features() {
         let output = check(&directory).arg("--quiet").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {said}");
+    }
+}
+
+/// Else each run of the tests builds ring again, and all that stands on it, and so does the
+/// next cargo after it.
+#[test]
+fn cargo_is_started_by_tests_as_from_a_shell() {
+    let told: Vec<String> = env::vars().map(|(name, _)| name).collect();
+    let told = told.iter().filter(|name| name.starts_with("CARGO_PKG_"));
+    let cargo = cargo();
+    let removed: Vec<&str> = cargo
+        .get_envs()
+        .filter(|(_, value)| value.is_none())
+        .filter_map(|(name, _)| name.to_str())
+        .collect();
+    assert!(removed.contains(&"CARGO_MANIFEST_DIR"), "{removed:?}");
+    for name in told {
+        assert!(removed.contains(&name.as_str()), "{name} is passed on");
+    }
+    let mut others = vec![];
+    for directory in ["tests", "compile-fail/tests", "benches"] {
+        find(&root().join(directory), &mut others);
+    }
+    assert!(others.is_empty(), "these start cargo without `support::cargo::cargo`: {others:?}");
+}
+
+fn find(directory: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            find(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("src/cargo.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            // In two pieces: this file does not start one.
+            if text.contains(concat!("env!(\"", "CARGO\")"))
+                || text.contains(concat!("\"CAR", "GO\""))
+            {
+                found.push(path);
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
+use support::cargo::cargo;
+
 use self::api::{Api, Use};
 use super::objects::READ;
 
@@ -64,7 +66,7 @@ fn read() -> Api {
     let wrapper = directory.join("rustdoc");
     fs::write(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n").unwrap();
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o700)).unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("RUSTDOC", &wrapper);
     cargo.args(["rustdoc", "--quiet", "--locked", "--offline", "--lib", "--all-features"]);
     cargo.args(["--target-dir"]).arg(directory.join("../.."));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use icn_identity::Did;
 use icn_identity::peer::VerifiedPeer;
 use icn_identity::tls::{Client, DidVerifier, TlsError, connect};
+use support::cargo::cargo;
 use support::child::inherits_nothing;
 use support::home::{Home, PASSPHRASE, write_private};
 use support::softhsm::{PIN, SoftHsm};
@@ -24,16 +25,7 @@ const WRONG: &str = "not the right one";
 
 /// The program, as it is now: the tests may have been built without it.
 fn program() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells a test of its package would have build scripts run again.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_str().unwrap_or_default();
-        let of_tests = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
-        if of_tests.iter().any(|start| name.starts_with(start)) || name == "LD_LIBRARY_PATH" {
-            cargo.env_remove(name);
-        }
-    }
-    let built = cargo
+    let built = cargo()
         .args(["build", "--quiet", "--locked", "--offline", "--all-features"])
         .args(["--package", "icn-identity", "--example", "service"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -3,6 +3,7 @@
 #![allow(clippy::new_without_default, reason = "each new one has a directory of its own")]
 
 pub mod alone;
+pub mod cargo;
 pub mod child;
 pub mod cut_off;
 pub mod der;
