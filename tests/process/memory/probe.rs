@@ -5,11 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+use support::cargo::cargo;
+
 use super::scan::{Find, Place, Scan, scan};
 use super::secret::Pattern;
 
 /// The probe's own.
 const MASK: u8 = 0xa5;
+
+/// Those of `scripts/quickstart`, and of the release build in `scripts/test`: with any other
+/// set, all that is ours is optimized once more.
+const FEATURES: &str = "icn-identity/cli,icn-identity/pkcs11,icn-identity/tpm,\
+     icn-identity/attestation,memory-probe/tpm";
 
 /// Builds it and icnctl in release, as users get them; once. Gives the directory.
 fn built() -> &'static Path {
@@ -17,13 +24,9 @@ fn built() -> &'static Path {
     BUILT.get_or_init(|| {
         // `…/debug/deps/process-…`
         let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-        // The features of scripts/quickstart, whose build is shared.
-        let tpm = if cfg!(feature = "tpm") { ",icn-identity/tpm,memory-probe/tpm" } else { "" };
-        let features = format!("icn-identity/cli,icn-identity/pkcs11{tpm}");
-        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--release", "--locked", "--quiet", "-p", "memory-probe"])
-            .args(["-p", "icn-identity"])
-            .args(["--features", &features])
+        let status = cargo()
+            .args(["build", "--release", "--locked", "--quiet"])
+            .args(["-p", "icn-identity", "-p", "memory-probe", "--features", FEATURES])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("CARGO_TARGET_DIR", &target)
             .status()
@@ -168,4 +171,32 @@ impl Drop for Probe {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the scripts have built is what is looked into here, and nothing is built twice.
+#[test]
+fn the_scripts_build_what_is_looked_into() {
+    let script = |name: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name))
+            .unwrap()
+    };
+    assert!(
+        script("test").contains(&format!("--features {FEATURES}\n")),
+        "the release build in scripts/test"
+    );
+    let quickstart = script("quickstart");
+    let mut built: Vec<&str> = quickstart
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .strip_prefix("features=")
+                .or(line.split_once("features+=,").map(|(_, it)| it))
+        })
+        .flat_map(|features| features.trim_end_matches("; fi").split(','))
+        .collect();
+    let mut ours: Vec<&str> =
+        FEATURES.split(',').filter_map(|feature| feature.strip_prefix("icn-identity/")).collect();
+    built.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(built, ours, "the features of scripts/quickstart");
 }
