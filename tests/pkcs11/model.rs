@@ -1,8 +1,8 @@
-//! Five hundred random interleavings: threads with several backends and keys, wrong PINs,
+//! Random interleavings: threads with several backends and keys, wrong PINs,
 //! PINs that are changed, losses, answers that say nothing and flags that cannot be read.
 //! The module counts what it is sent: a PIN that it refused once, the last try never; and
-//! the right PIN is taken in the end. Five hundred more, of processes, are in
-//! [`crate::processes`].
+//! the right PIN is taken in the end. Those of processes are in [`crate::processes`];
+//! `ICN_TEST_INTERLEAVINGS` says how many are run ([`interleavings`]).
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -18,7 +18,8 @@ use support::softhsm::{SoftHsm, alone_with};
 use crate::ed25519::KEY_TYPE;
 use crate::{TOKEN, did_at, faulty, faulty_config, find};
 
-const COUNT: u64 = 500;
+/// In one process; see [`interleavings`].
+const PART: u64 = 125;
 
 const SESSIONS: NonZeroU16 = NonZeroU16::new(2).unwrap();
 
@@ -257,7 +258,7 @@ fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_los
     let work = |hsm: &SoftHsm| {
         let keys = keys_of_all(hsm);
         let mut seen = Seen::default();
-        let (seeds, whole) = interleavings::these(COUNT);
+        let (seeds, whole) = interleavings::these(PART);
         for seed in seeds {
             eprintln!("seed {seed}");
             interleave(hsm, seed, &keys, &mut seen);
@@ -267,7 +268,7 @@ fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_los
             assert!(seen.wrong > 40 && seen.right > 125 && seen.went_on > 40, "{seen:?}");
         }
     };
-    interleavings::run(COUNT, |variables| alone_with(variables, work));
+    interleavings::run(PART, |variables| alone_with(variables, work));
 }
 
 /// One key that wants its PIN once, and one that wants it each time.

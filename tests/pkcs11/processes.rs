@@ -1,4 +1,4 @@
-//! Five hundred random interleavings of threads and processes on two homes of one token: wrong
+//! Random interleavings of threads and processes on two homes of one token: wrong
 //! PINs and right ones from files, losses, answers that say nothing, flags that cannot be
 //! read, and processes that are killed while they send. The module writes down what it is
 //! sent: a refused PIN once (until a right one is taken), the last try never; and the right
@@ -26,7 +26,8 @@ use support::workers::{Worker, serve};
 
 use crate::{TOKEN, faulty_config};
 
-const COUNT: u64 = 500;
+/// In one process; see [`interleavings`].
+const PART: u64 = 125;
 const NAME: &str = "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice";
 
 /// What a process is told first.
@@ -421,7 +422,7 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice() {
         if is_worker {
             return;
         }
-        let (seeds, whole) = interleavings::these(COUNT);
+        let (seeds, whole) = interleavings::these(PART);
         let mut model = Model::new(hsm);
         for seed in seeds {
             eprintln!("seed {seed}");
@@ -436,5 +437,5 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice() {
             assert!(model.by_chance <= 2, "{} by chance", model.by_chance);
         }
     };
-    interleavings::run(COUNT, |variables| alone_with(variables, work));
+    interleavings::run(PART, |variables| alone_with(variables, work));
 }

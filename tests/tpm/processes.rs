@@ -3,7 +3,7 @@
 //! TPM was sent and answered: each wrong PIN of a home once, whatever right ones are taken
 //! meanwhile, the last try never; and the right PIN is taken in the end.
 //!
-//! Three hundred, beside the seven hundred of threads and lost answers in [`super::model`].
+//! Those of threads and lost answers are in [`super::model`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +23,8 @@ use support::workers::{Worker, serve};
 
 use super::*;
 
-const COUNT: u64 = 300;
+/// In one process; see [`interleavings`].
+const PART: u64 = 75;
 const NAME: &str =
     "processes::of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm";
 
@@ -281,7 +282,7 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
         if is_worker {
             return;
         }
-        let (seeds, whole) = interleavings::these(COUNT);
+        let (seeds, whole) = interleavings::these(PART);
         let (mut model, begun) = (Model::new(), Instant::now());
         seeds.for_each(|seed| model.interleave(seed));
         let (seen, took) = (&model.seen, begun.elapsed().as_secs_f64());
@@ -295,5 +296,5 @@ fn of_random_interleavings_of_processes_none_sends_a_refused_pin_twice_to_a_tpm(
         assert!(model.by_chance <= 6, "{} by chance", model.by_chance);
         model.node.assert_tidy();
     };
-    interleavings::run(COUNT, |variables| alone_with(variables, work));
+    interleavings::run(PART, |variables| alone_with(variables, work));
 }

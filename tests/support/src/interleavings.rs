@@ -1,15 +1,19 @@
-//! Random interleavings, each told by its seed: many of them in a few processes, each of
-//! which has devices of its own; or one again.
+//! Random interleavings, each told by its seed: parts of many, each in a process with devices
+//! of its own; or one again.
 //!
-//! `ICN_TEST_SEED` runs one again, or as many from it on as `ICN_TEST_INTERLEAVINGS` says.
+//! By default one part is run, of seeds that are new each time. `ICN_TEST_INTERLEAVINGS` says
+//! how many interleavings are run at least, in whole parts; `scripts/test-long` runs the
+//! number that a release needs. With `ICN_TEST_SEED`, one is run again, or as many from that
+//! seed on as `ICN_TEST_INTERLEAVINGS` says.
 
 use std::env;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Processes, which run at the same time.
-const PARTS: u64 = 4;
+/// Processes that run at the same time.
+const AT_ONCE: u64 = 4;
 
 const SEED: &str = "ICN_TEST_SEED";
 const COUNT: &str = "ICN_TEST_INTERLEAVINGS";
@@ -42,31 +46,48 @@ impl Dice {
     }
 }
 
-/// Runs so many in a few parts: `part` runs the test again in a process of its own, with
-/// these variables, which does [`these`].
-pub fn run(count: u64, part: impl Fn(&[(&str, &str)]) + Sync) {
+/// Runs parts of so many: `run_part` runs the test again in a process of its own, with these
+/// variables, which does [`these`].
+pub fn run(part: u64, run_part: impl Fn(&[(&str, &str)]) + Sync) {
     if number(SEED).or(number(FIRST)).is_some() {
-        return part(&[]);
+        return run_part(&[]);
     }
+    let parts = parts(part, number(COUNT));
     // Each time others.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let now = u64::try_from(now).unwrap() * 1000;
+    let next = Mutex::new(0..parts);
+    let take = || next.lock().unwrap().next();
     thread::scope(|scope| {
-        for index in 0..PARTS {
-            let (part, first) = (&part, (now + index * (count / PARTS)).to_string());
-            scope.spawn(move || part(&[(FIRST, &first)]));
+        for _ in 0..parts.min(AT_ONCE) {
+            scope.spawn(|| {
+                while let Some(index) = take() {
+                    run_part(&[(FIRST, &(now + index * part).to_string())]);
+                }
+            });
         }
     });
 }
 
-/// The seeds that this process was told, and whether they are a whole part of so many: then
-/// all that can happen has to be among them.
-pub fn these(count: u64) -> (Range<u64>, bool) {
+/// How many parts have at least so many interleavings; one, where nothing is asked.
+const fn parts(part: u64, asked: Option<u64>) -> u64 {
+    match asked {
+        None | Some(0) => 1,
+        Some(asked) => asked.div_ceil(part),
+    }
+}
+
+const _: () = assert!(parts(75, None) == 1 && parts(75, Some(0)) == 1);
+const _: () = assert!(parts(75, Some(75)) == 1 && parts(75, Some(76)) == 2);
+
+/// The seeds that this process was told, and whether they are a whole part: then all that
+/// can happen has to be among them.
+pub fn these(part: u64) -> (Range<u64>, bool) {
     if let Some(seed) = number(SEED) {
         return (seed..seed + number(COUNT).unwrap_or(1), false);
     }
     let first = number(FIRST).expect("a part is told its first seed");
-    (first..first + count / PARTS, true)
+    (first..first + part, true)
 }
 
 fn number(variable: &str) -> Option<u64> {
