@@ -16,7 +16,7 @@ use crate::evidence::{
 };
 use crate::fault::{OpenError, SignError};
 use crate::secret::{Pin, SigningSeed};
-use crate::signer::verifies;
+use crate::signer::{Custody, DidSignerExt as _, verifies};
 
 /// The seeds of two keys.
 const OURS: u8 = 7;
@@ -267,6 +267,38 @@ fn what_is_around_a_key_shows_its_evidence_and_hides_no_message_from_an_observer
     let observed = HardwareBacked::check(Observed::new(key, Quiet)).unwrap();
     assert!(!shows(&observed));
     assert!(observed.__sign_sha256(&[1; 32], token()).is_none());
+}
+
+/// A signer that shows no evidence.
+struct Unseen {
+    key: Key<Software, Unlocked>,
+    is_remote: bool,
+}
+
+impl DidSigner for Unseen {
+    fn did(&self) -> &Did {
+        self.key.did()
+    }
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        self.key.sign(message)
+    }
+    fn __is_remote(&self, _: Token) -> bool {
+        self.is_remote
+    }
+}
+
+/// What a daemon reports of its key is told from what nobody says anything about.
+#[test]
+fn an_observer_leaves_custody_what_it_is() {
+    let custody = |is_remote| {
+        let signer = Unseen { key: Key::generate().unwrap(), is_remote };
+        Observed::new(signer, Quiet).custody()
+    };
+    assert!(matches!(custody(true), Custody::Reported));
+    assert!(matches!(custody(false), Custody::Unproven));
 }
 
 /// A locked file says whose key it is, and holds a seed.
