@@ -1,5 +1,8 @@
 //! From the start to the end.
 
+mod reload;
+mod signals;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,19 +12,18 @@ use std::time::{Duration, SystemTime};
 use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::{Config, DaemonConfig};
-use icn_identity::daemon::ProblemCode;
-use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::home::CredentialSource;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{
     Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout,
 };
 
+use self::reload::reload;
+use self::signals::{Signals, Told};
 use crate::accept::Accepting;
 use crate::args::Args;
 use crate::connection::Connections;
@@ -134,48 +136,6 @@ fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartErr
             Err(error.into())
         }
     }
-}
-
-/// What the process is told by signals.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-enum Told {
-    Stop,
-    Reload,
-}
-
-impl Signals {
-    fn new() -> Result<Self, StartError> {
-        Ok(Self {
-            terminate: signal_of(SignalKind::terminate())?,
-            interrupt: signal_of(SignalKind::interrupt())?,
-            hang_up: signal_of(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.hang_up.recv() => Told::Reload,
-        }
-    }
-
-    /// While it starts, there is nothing yet to be read anew.
-    async fn told_to_stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-fn signal_of(kind: SignalKind) -> Result<Signal, StartError> {
-    signal(kind).map_err(|source| StartError::System { what: "wait for signals", source })
 }
 
 async fn serve_until_told(
@@ -401,97 +361,6 @@ async fn take_over(door: Arc<Door>, read: Arc<Notify>, mut stop: watch::Receiver
             door.checkpoint().await;
         }
     }
-}
-
-/// Clients and the file of the audit log anew, which are in force when this is done. What is
-/// not valid changes nothing. Whether it was read.
-async fn reload(door: &Arc<Door>) -> bool {
-    let reloading = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
-    if let Ok(reloading) = reloading {
-        tell(&reloading);
-    }
-    // Of one request are all its lines, also where it is allowed and fails after that.
-    let line = own_line(Event::Reload);
-    let (of_task, of_reload) = (door.clone(), line.as_ref().ok().cloned());
-    let reloaded = tokio::task::spawn_blocking(move || {
-        let line = of_reload.map_or_else(|| own_line(Event::Reload), Ok)?;
-        reload_now(&of_task, &line)
-    });
-    let reloaded = reloaded.await;
-    let failed = match reloaded {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some((in_full(&error), code_of(&error))),
-        Err(_) => Some(("it was cut off".to_owned(), ProblemCode::Internal)),
-    };
-    door.was_reloaded(failed.is_none());
-    let Some((why, code)) = failed else {
-        tracing::info!("has read the configuration anew");
-        if !door.is_stopping() {
-            tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
-        }
-        return true;
-    };
-    tracing::error!("the configuration was not read anew: {why}");
-    let of_task = door.clone();
-    let note = move || {
-        let line = line.or_else(|_| own_line(Event::Reload))?;
-        of_task.audit.append(line.entry(Outcome::Failed(code.as_str())))?;
-        Ok::<_, StartError>(())
-    };
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
-        tracing::error!("the audit log cannot be written: {}", in_full(&error));
-    }
-    let status = format!("serves by an older configuration: the new one was not read: {why}");
-    if !door.is_stopping() {
-        tell(&[NotifyState::Status(&status), NotifyState::Ready]);
-    }
-    false
-}
-
-fn code_of(error: &StartError) -> ProblemCode {
-    match error {
-        StartError::Audit(_) => ProblemCode::AuditUnwritable,
-        StartError::Identity(_) => ProblemCode::Malformed,
-        _ => ProblemCode::Internal,
-    }
-}
-
-/// Nothing changes unless its line is on disk: it comes after all that was decided before, and
-/// before anything is written to another log or to a file that was put in the place of ours.
-fn reload_now(door: &Door, line: &Line) -> Result<(), StartError> {
-    let config = Config::load(&door.place.config).map_err(Error::from)?;
-    if let Some(pinned) = &config.identity.did
-        && *pinned != door.did
-    {
-        let (path, pinned) = (door.place.config.clone(), pinned.clone());
-        return Err(Error::from(KeystoreError::OtherPinned { path, pinned }).into());
-    }
-    let path = audit_path(&config, &door.place.home);
-    let other = door.audit.path() != path;
-    let other = other.then(|| AuditLog::open(path, &door.did)).transpose()?;
-    // So that nothing is in force, meanwhile, of which there can be no line.
-    door.audit.check_reopen()?;
-    other.as_ref().map_or(Ok(()), AuditLog::check)?;
-    let reloaded = door.reload(&config);
-    let entry = line.entry(Outcome::Allowed);
-    match other {
-        None => door.audit.reopen_with(entry)?,
-        Some(other) => {
-            let path = other.path().to_owned();
-            door.audit.replace(other, entry)?;
-            tracing::info!("another audit log is used: {}", path.display());
-        }
-    }
-    reloaded.keep();
-    let waits = door.waits_for_start(&config);
-    if !waits.is_empty() {
-        let names: Vec<String> = waits.iter().map(|name| format!("`{name}`")).collect();
-        tracing::warn!(
-            "changed in [daemon] and used from the next start on: {}; restart icnd",
-            names.join(", ")
-        );
-    }
-    Ok(())
 }
 
 /// To the service manager, if there is one.
