@@ -46,12 +46,17 @@
 //! length in bytes as a big-endian `u64`; the 32 bytes of the nonce; the time in Unix seconds as
 //! a big-endian `u64`. These bytes are the **core**. The DID's key signs the core followed by the
 //! SHA-256 of the evidence: its type (preceded by its length, as above), the number of its
-//! certificates (big-endian `u64`), and each certificate (preceded by its length). So possession
+//! certificates (big-endian `u64`), and each certificate (preceded by its length). Of a TPM, the
+//! fields `pubArea`, `certInfo`, `sig` and `ak` come before the number (each preceded by its length),
+//! then a byte 1 and the field `ek` (preceded by its length), or a byte 0; and after the certificates a
+//! byte 1, the bytes that the endorser signed (preceded by their length) and the 64 of the signature,
+//! or a byte 0. The TPM's own statement has the SHA-256 of the core as qualifying data. So possession
 //! and freshness are shown also where a device takes no nonce, as Yubico's do not.
 
 use std::time::Duration;
 
 mod anchors;
+mod bytes;
 mod certificate;
 mod chain;
 mod challenge;
@@ -73,12 +78,13 @@ mod found;
 mod refusal;
 mod root_certificate;
 mod signing;
+mod tpm;
 mod verdict;
 mod verifier;
 mod yubico;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use anchors::Anchors;
 pub use challenge::{Challenge, Fresh};
@@ -86,8 +92,12 @@ pub use device::{Device, DeviceClass, Firmware};
 pub use error::AttestationError;
 pub use evidence::{DeviceCertificates, EvidenceKind};
 pub use file::Attestation;
-pub use refusal::{AttestationRefusal, ExtensionProblem};
+pub use refusal::{AttestationRefusal, ExtensionProblem, TpmAttribute, TpmField, TpmRefusal};
 pub use root_certificate::RootCertificate;
+pub use tpm::{
+    Activated, Activation, ActivationAnswer, ActivationRequest, EkCertificate, EkKind, Endorsement,
+    MAX_ENDORSEMENT, TpmAlgorithm, TpmCurve, TpmEvidence, TpmModel,
+};
 pub use verdict::{Attestable, Attested, CertifiedKey, Root, Verdict};
 pub use verifier::Verifier;
 

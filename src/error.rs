@@ -19,7 +19,7 @@ pub use legacy::{FieldProblem, LegacyError};
 
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 #[cfg(feature = "attestation")]
-use crate::attestation::{AttestationError, AttestationRefusal};
+use crate::attestation::{AttestationError, AttestationRefusal, TpmRefusal};
 #[cfg(feature = "audit")]
 use crate::audit::AuditError;
 #[cfg(feature = "keystore")]
@@ -119,6 +119,10 @@ pub enum Error {
     #[cfg(feature = "attestation")]
     #[error(transparent)]
     AttestationRefused(#[from] AttestationRefusal),
+    /// What a TPM gave for an attestation is refused.
+    #[cfg(feature = "attestation")]
+    #[error(transparent)]
+    TpmRefused(#[from] TpmRefusal),
     /// An audit log cannot be written, or does not verify.
     #[cfg(feature = "audit")]
     #[error(transparent)]

@@ -28,6 +28,8 @@ pub use requirement::{Requirement, Unmet};
 pub use tpm::TpmAttributes;
 #[cfg(feature = "tpm")]
 pub(crate) use tpm::assurance as tpm_assurance;
+#[cfg(feature = "attestation")]
+pub(crate) use tpm::is_virtual as is_virtual_tpm;
 
 use self::fact::Words;
 use crate::encoding::named;

@@ -107,13 +107,28 @@ formats! {
     "binding-extension": binding_extension, One, ["binding/extension"];
     "certificate": peer::formats::certificate, Signed("none"), ["peer/certificate"];
     "attestation": attestation::formats::attestation, Several(JSON),
-        ["attestation/file", "attestation/evidence"];
+        ["attestation/file", "attestation/evidence", "attestation/bytes", "attestation/tpm/evidence"];
     "attestation-challenge": attestation::formats::challenge, Several(JSON),
         ["attestation/challenge"];
     "attestation-certificate": attestation::formats::certificate,
         Several(READ_ONLY), ["attestation/certificate"];
     "attestation-chain": attestation::formats::chain,
         Several(READ_ONLY), ["attestation/anchors"];
+    "attestation-tpm-public": attestation::formats::tpm_public, One, ["attestation/tpm/public"];
+    "attestation-tpm-statement": attestation::formats::tpm_statement, One,
+        ["attestation/tpm/attest"];
+    "attestation-tpm-signature": attestation::formats::tpm_signature, One,
+        ["attestation/tpm/signature"];
+    "attestation-tpm-nv": attestation::formats::tpm_nv, Several("padding around a certificate"),
+        ["attestation/tpm/certificate"];
+    "attestation-endorsement": attestation::formats::endorsement, Several(JSON),
+        ["attestation/tpm/endorsement"];
+    "attestation-activation": attestation::formats::activation, Several(JSON),
+        ["attestation/tpm/activation/request"];
+    "attestation-answer": attestation::formats::answer, Several(JSON),
+        ["attestation/tpm/activation"];
+    "attestation-secret": attestation::formats::secret, Several(JSON),
+        ["attestation/tpm/secret"];
     "peers": peer::formats::peers, Several(JSON),
         ["peer/book/list", "peer/book/entry", "peer/book_error"];
     "seen": peer::formats::seen, Several(JSON), ["peer/book/seen"];

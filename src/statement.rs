@@ -44,6 +44,9 @@ pub(crate) enum Purpose {
     /// The key answers a challenge, with what its device's maker certified.
     #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of that feature"))]
     Attestation,
+    /// An attestation key is in the TPM with a certain certificate.
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of that feature"))]
+    AttestationEndorsement,
 }
 
 impl Purpose {
@@ -57,6 +60,7 @@ impl Purpose {
             Self::Backup => b"icn-identity/backup/v1\0",
             Self::Daemon => b"icn-identity/daemon/v1\0",
             Self::Attestation => b"icn-identity/attestation/v1\0",
+            Self::AttestationEndorsement => b"icn-identity/attestation-endorsement/v1\0",
         }
     }
 }

@@ -60,6 +60,12 @@ impl P256VerifyingKey {
         bytes
     }
 
+    /// For an agreement of keys.
+    #[cfg(feature = "attestation")]
+    pub(crate) fn as_affine(&self) -> &p256::AffinePoint {
+        self.point.as_affine()
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, InvalidVerifyingKey> {
         let point =
             VerifyingKey::from_sec1_bytes(bytes).map_err(|_| InvalidVerifyingKey::NotOnCurve)?;

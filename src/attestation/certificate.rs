@@ -3,6 +3,7 @@
 //! values that are not quite DER.
 
 mod frame;
+mod usage;
 
 use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
@@ -87,6 +88,13 @@ impl<'a> Certificate<'a> {
     /// The `SubjectPublicKeyInfo` in DER (RFC 5280, section 4.1.2.7).
     pub(super) const fn spki(&self) -> &'a [u8] {
         self.x509.tbs_certificate.subject_pki.raw
+    }
+
+    /// The algorithm of its key, and the curve if one is named.
+    pub(super) fn key_algorithm(&self) -> (Oid<'_>, Option<Oid<'_>>) {
+        let algorithm = &self.x509.public_key().algorithm;
+        let named = algorithm.parameters.as_ref().filter(|curve| curve.tag() == Tag::Oid);
+        (algorithm.algorithm.clone(), named.and_then(|curve| curve.as_oid().ok()))
     }
 
     /// The values of an extension: none or one, as [`Self::read`] has seen to.

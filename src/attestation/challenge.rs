@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::Der;
+use super::bytes::Der;
 use super::{AttestationError, MAX_AGE, MAX_FILE_LEN};
 use crate::clock;
 use crate::encoding::objects;

@@ -2,10 +2,16 @@
 
 use std::time::SystemTime;
 
+use super::bytes::Der;
 use super::certificate::Certificate;
-use super::evidence::{Der, Evidence};
-use super::{Attestation, AttestationError, AttestationRefusal, Challenge, DeviceCertificates};
-use crate::algorithm::VerifyingKey;
+use super::evidence::Evidence;
+use super::signing::qualifying_data;
+use super::tpm::check_statement;
+use super::{
+    Attestation, AttestationError, AttestationRefusal, Challenge, DeviceCertificates, TpmEvidence,
+    TpmField, TpmRefusal,
+};
+use crate::algorithm::{AlgorithmId, VerifyingKey};
 use crate::clock;
 use crate::did::Did;
 use crate::signer::{DidSigner, sign_statement};
@@ -49,6 +55,71 @@ impl Attestation {
         Ok(attestation)
     }
 
+    /// **Blocks** while devices sign. Answers a challenge with what a TPM states of this very key:
+    /// `state` is given the qualifying data for `TPM2_Certify`, the 32 bytes SHA-256(core), and asks
+    /// the TPM. Then the DID's key signs once. Nothing is given out that does not verify under the
+    /// attestation key and the DID.
+    ///
+    /// Whether the certificates lead to a maker's root is for the relying party to say.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_tpm`] and of `state`; [`AttestationError::Refused`] if what the TPM
+    /// stated does not verify, is of another key, or the signer signed wrongly;
+    /// [`AttestationError::Sign`].
+    pub fn create_tpm<S: DidSigner + ?Sized, E: From<AttestationError>>(
+        signer: &S,
+        challenge: &Challenge,
+        at: SystemTime,
+        state: impl FnOnce(&[u8; 32]) -> Result<TpmEvidence, E>,
+    ) -> Result<Self, E> {
+        Self::check_tpm(signer.did(), challenge, at)?;
+        let (did, created) = (signer.did().clone(), clock::unix(at));
+        let (audience, nonce) = (challenge.audience.clone(), challenge.nonce);
+        let evidence = state(&qualifying_data(&did, &audience, &nonce, created))?;
+        let evidence = Evidence::Tpm2Certify(Box::new(evidence.0));
+        let made = Self { did, audience, nonce, created, evidence, signature: [0; 64] };
+        Ok(made.signed_by_tpm_key(signer)?)
+    }
+
+    fn signed_by_tpm_key<S: DidSigner + ?Sized>(
+        mut self,
+        signer: &S,
+    ) -> Result<Self, AttestationError> {
+        if let Evidence::Tpm2Certify(parts) = &self.evidence {
+            let statement = check_statement(parts, &self.qualifying_data());
+            if statement.map_err(AttestationRefusal::from)?.key != *self.did.verifying_key() {
+                return Err(AttestationRefusal::OtherKey { did: self.did }.into());
+            }
+        }
+        let signature = sign_statement(signer, &self.signed_bytes())?;
+        self.signature = *signature.as_bytes();
+        let did = self.did.clone();
+        self.check_signature().map_err(|source| AttestationRefusal::Possession { did, source })?;
+        Ok(self)
+    }
+
+    /// Whether [`Self::create_tpm`] would ask the TPM, as far as can be said without it: before
+    /// anybody is asked for a PIN.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationError::Clock`] if the clock is not set; [`AttestationError::Refused`] if the
+    /// challenge has ended, or the DID's key is not on P-256: a TPM has other keys as sealed data
+    /// alone, and does not vouch for what is in that.
+    pub fn check_tpm(
+        did: &Did,
+        challenge: &Challenge,
+        at: SystemTime,
+    ) -> Result<(), AttestationError> {
+        check_challenge(challenge, at)?;
+        if did.verifying_key().algorithm() != AlgorithmId::P256 {
+            let refusal = TpmRefusal::Sealed { field: TpmField::PubArea };
+            return Err(AttestationRefusal::from(refusal).into());
+        }
+        Ok(())
+    }
+
     /// Whether [`Self::create`] would sign this, as far as can be said without the key: before
     /// anybody is asked for a PIN.
     ///
@@ -61,12 +132,7 @@ impl Attestation {
         certificates: &DeviceCertificates,
         at: SystemTime,
     ) -> Result<(), AttestationError> {
-        clock::check(at).map_err(|unix| AttestationError::Clock { unix })?;
-        let now = clock::unix(at);
-        if now > challenge.expires {
-            let ago = now - challenge.expires;
-            return Err(AttestationRefusal::ChallengeExpired { ago }.into());
-        }
+        check_challenge(challenge, at)?;
         let [leaf, ..] = certificates.0.as_slice() else {
             return Err(AttestationError::NoCertificate);
         };
@@ -76,4 +142,15 @@ impl Attestation {
         }
         Ok(())
     }
+}
+
+/// That it can be answered now.
+fn check_challenge(challenge: &Challenge, at: SystemTime) -> Result<(), AttestationError> {
+    clock::check(at).map_err(|unix| AttestationError::Clock { unix })?;
+    let now = clock::unix(at);
+    if now > challenge.expires {
+        let ago = now - challenge.expires;
+        return Err(AttestationRefusal::ChallengeExpired { ago }.into());
+    }
+    Ok(())
 }

@@ -190,7 +190,7 @@ impl AttestationError {
             }
             Self::Folder(error) => return error.help(),
             Self::NoAnchors { .. } => {
-                "put the maker's certificates in yubihsm/NAME.pem or yubikey-piv/NAME.pem there"
+                "put the maker's certificates in yubihsm/NAME.pem, yubikey-piv/NAME.pem or tpm/NAME.pem there"
             }
             Self::Refused(refusal) => return refusal.help(),
             Self::Sign(error) => return error.help(),

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use x509_parser::pem::Pem;
 
+use super::bytes::{Der, hash_field, number};
 use super::certificate::{Certificate, MAX_LENGTH};
+use super::tpm::Parts;
 use super::{AttestationError, MAX_CERTIFICATES};
-use crate::encoding::base64;
 
 /// The sorts of evidence that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,14 +17,18 @@ use crate::encoding::base64;
 pub enum EvidenceKind {
     /// Certificates that a YubiHSM 2 or a YubiKey has issued for its key.
     Yubico,
+    /// A statement of a TPM 2.0 (`TPM2_Certify`), and the certificate of its endorsement key or
+    /// its attestation key.
+    Tpm2Certify,
 }
 
 impl EvidenceKind {
-    /// Its name in a file: `yubico`.
+    /// Its name in a file: `yubico`, `tpm2-certify`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Yubico => "yubico",
+            Self::Tpm2Certify => "tpm2-certify",
         }
     }
 }
@@ -41,58 +46,37 @@ pub(super) enum Evidence {
     /// The key's certificate, then its issuers in order; the last may be left out where the
     /// relying party knows them.
     Yubico { x5c: Vec<Der> },
+    /// What a TPM gave.
+    Tpm2Certify(Box<Parts>),
 }
 
 impl Evidence {
     pub(super) const fn kind(&self) -> EvidenceKind {
         match self {
             Self::Yubico { .. } => EvidenceKind::Yubico,
+            Self::Tpm2Certify(_) => EvidenceKind::Tpm2Certify,
+        }
+    }
+
+    pub(super) fn certificates(&self) -> &[Der] {
+        match self {
+            Self::Yubico { x5c } => x5c,
+            Self::Tpm2Certify(parts) => &parts.x5c,
         }
     }
 
     /// What the DID's key signs of it.
     pub(super) fn sha256(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        let field = |hash: &mut Sha256, bytes: &[u8]| {
-            hash.update(number(bytes.len()));
-            hash.update(bytes);
-        };
-        field(&mut hash, self.kind().as_str().as_bytes());
+        hash_field(&mut hash, self.kind().as_str().as_bytes());
         match self {
             Self::Yubico { x5c } => {
                 hash.update(number(x5c.len()));
-                x5c.iter().for_each(|der| field(&mut hash, &der.0));
+                x5c.iter().for_each(|der| hash_field(&mut hash, &der.0));
             }
+            Self::Tpm2Certify(parts) => parts.hash(&mut hash),
         }
         hash.finalize().into()
-    }
-}
-
-fn number(length: usize) -> [u8; 8] {
-    u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes()
-}
-
-/// Bytes in base64url, which have one spelling.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Der(pub(super) Vec<u8>);
-
-impl fmt::Debug for Der {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
-}
-
-impl Serialize for Der {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&base64::encode_url(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Der {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = base64::decode_url(&text).ok_or_else(|| D::Error::custom("not base64url"))?;
-        Ok(Self(bytes))
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::Der;
 use super::challenge::{check_audience, check_format};
-use super::evidence::{Der, Evidence};
+use super::evidence::Evidence;
 use super::{AttestationError, DeviceCertificates, EvidenceKind, MAX_CERTIFICATES, MAX_FILE_LEN};
 use crate::did::Did;
 use crate::encoding::objects;
@@ -57,8 +58,7 @@ impl Attestation {
         check_format(json, FORMAT, WHAT)?;
         let form: Form = objects::from_slice(json).map_err(AttestationError::json(WHAT))?;
         check_audience(&form.audience)?;
-        let Evidence::Yubico { x5c } = &form.evidence;
-        match x5c.len() {
+        match form.evidence.certificates().len() {
             0 => return Err(AttestationError::NoCertificate),
             count if count > MAX_CERTIFICATES => {
                 return Err(AttestationError::TooManyCertificates { count });
@@ -125,8 +125,7 @@ impl Attestation {
     /// The certificates that it carries, not verified; also such as cannot be read.
     #[must_use]
     pub fn certificates(&self) -> DeviceCertificates {
-        let Evidence::Yubico { x5c } = &self.evidence;
-        DeviceCertificates(x5c.iter().map(|der| der.0.clone()).collect())
+        DeviceCertificates(self.evidence.certificates().iter().map(|der| der.0.clone()).collect())
     }
 }
 

@@ -1,7 +1,10 @@
 //! What is read here, for the table of formats.
 
 use super::certificate::Certificate;
-use super::{Anchors, Attestation, Challenge, DeviceCertificates, Verifier};
+use super::{
+    Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation, Challenge,
+    DeviceCertificates, EkCertificate, Endorsement, TpmField, Verifier, tpm,
+};
 
 /// The file.
 pub(crate) fn attestation(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -35,4 +38,44 @@ pub(crate) fn chain(bytes: &[u8]) -> Option<Vec<u8>> {
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
     let _ = Verifier::new(Anchors::yubico()).examine(&shown, at);
     Some(shown.iter().collect::<Vec<_>>().concat())
+}
+
+/// A TPM's public part.
+pub(crate) fn tpm_public(bytes: &[u8]) -> Option<Vec<u8>> {
+    tpm::Public::read(bytes, TpmField::Ak).ok().map(|read| read.to_bytes())
+}
+
+/// A TPM's statement.
+pub(crate) fn tpm_statement(bytes: &[u8]) -> Option<Vec<u8>> {
+    tpm::Attest::read(bytes, TpmField::CertInfo).ok().map(|read| read.to_bytes())
+}
+
+/// A TPM's signature.
+pub(crate) fn tpm_signature(bytes: &[u8]) -> Option<Vec<u8>> {
+    tpm::Signature::read(bytes, TpmField::Sig).ok().map(|read| read.to_bytes())
+}
+
+/// What an index of a TPM's NV has.
+pub(crate) fn tpm_nv(bytes: &[u8]) -> Option<Vec<u8>> {
+    EkCertificate::from_nv(bytes).ok().map(|read| read.der().to_vec())
+}
+
+/// The word of whoever has activated a TPM.
+pub(crate) fn endorsement(bytes: &[u8]) -> Option<Vec<u8>> {
+    Endorsement::parse(bytes).ok().map(|read| read.to_json().into_bytes())
+}
+
+/// What is sent to a TPM.
+pub(crate) fn activation(bytes: &[u8]) -> Option<Vec<u8>> {
+    ActivationRequest::parse(bytes).ok().map(|read| read.to_json().into_bytes())
+}
+
+/// What it tells.
+pub(crate) fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
+    ActivationAnswer::parse(bytes).ok().map(|read| read.to_json().as_bytes().to_vec())
+}
+
+/// What is kept meanwhile.
+pub(crate) fn secret(bytes: &[u8]) -> Option<Vec<u8>> {
+    Activation::from_secret_json(bytes).ok().map(|read| read.to_secret_json().as_bytes().to_vec())
 }

@@ -1,5 +1,7 @@
 //! The bytes that the DID's key signs.
 
+use sha2::{Digest as _, Sha256};
+
 use super::Attestation;
 use crate::algorithm::{BadSignature, Signature};
 use crate::did::Did;
@@ -14,7 +16,30 @@ fn core(did: &Did, audience: &str, nonce: &[u8; 32], created: u64) -> Statement 
         .number(created)
 }
 
+/// What a TPM is given to sign with its statement: 32 bytes, as a TPM takes 34 at most.
+pub(super) fn qualifying_data(
+    did: &Did,
+    audience: &str,
+    nonce: &[u8; 32],
+    created: u64,
+) -> [u8; 32] {
+    Sha256::digest(core(did, audience, nonce, created).into_bytes()).into()
+}
+
 impl Attestation {
+    pub(super) fn qualifying_data(&self) -> [u8; 32] {
+        qualifying_data(&self.did, &self.audience, &self.nonce, self.created)
+    }
+
+    /// Of all that is in it, the signature too.
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(self.signed_bytes())
+            .chain_update(self.signature)
+            .finalize()
+            .into()
+    }
+
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
         core(&self.did, &self.audience, &self.nonce, self.created)
             .raw(&self.evidence.sha256())

@@ -8,5 +8,7 @@ mod fresh;
 mod made;
 #[cfg(attestation_data)]
 mod real;
+pub(crate) mod soft_tpm;
+mod tpm;
 mod whole;
 mod yubico;

@@ -36,12 +36,19 @@ pub enum Root {
     /// The maker's alone: its certificates lead to the key, from the [`RootCertificate`] that is
     /// believed.
     Maker,
+    /// One's own: the TPM has told a secret that was encrypted for the maker's key and the
+    /// attestation key.
+    Activated,
+    /// That of a DID which did so and says so.
+    Endorsed(Did),
 }
 
 impl fmt::Display for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Maker => f.write_str("its maker"),
+            Self::Activated => f.write_str("its maker; attestation key activated by us"),
+            Self::Endorsed(did) => write!(f, "its maker; attestation key vouched for by {did}"),
         }
     }
 }

@@ -4,12 +4,15 @@ use std::time::SystemTime;
 
 use subtle::ConstantTimeEq as _;
 
+use super::evidence::Evidence;
 use super::{
-    Anchors, Attestation, AttestationRefusal as Refusal, Attested, CertifiedKey,
-    DeviceCertificates, DeviceClass, Firmware, Fresh, MAX_AGE, Root, Verdict, yubico,
+    Activated, Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation,
+    AttestationError, AttestationRefusal as Refusal, Attested, CertifiedKey, DeviceCertificates,
+    DeviceClass, Firmware, Fresh, MAX_AGE, Root, TpmRefusal, Verdict, tpm, yubico,
 };
 use crate::binding::CLOCK_SKEW;
 use crate::clock;
+use crate::did::Did;
 use crate::evidence::ProvenanceKind;
 
 /// Verifies attestations, offline: by the anchors that it is given, and what it is told to
@@ -22,13 +25,14 @@ pub struct Verifier {
     anchors: Anchors,
     floors: Vec<(DeviceClass, Firmware)>,
     allows_expired: bool,
+    endorsers: Vec<Did>,
 }
 
 impl Verifier {
     /// By these anchors.
     #[must_use]
     pub const fn new(anchors: Anchors) -> Self {
-        Self { anchors, floors: Vec::new(), allows_expired: false }
+        Self { anchors, floors: Vec::new(), allows_expired: false, endorsers: Vec::new() }
     }
 
     /// Demands this firmware, or a later one, of devices of a class, in place of the default.
@@ -44,6 +48,15 @@ impl Verifier {
     #[must_use]
     pub const fn allow_expired(mut self) -> Self {
         self.allows_expired = true;
+        self
+    }
+
+    /// Believes this DID where it states that an attestation key is in the TPM with a certain
+    /// certificate ([`Endorsement`](super::Endorsement)). Its maker has to be among the anchors all
+    /// the same.
+    #[must_use]
+    pub fn endorsed_by(mut self, endorser: Did) -> Self {
+        self.endorsers.push(endorser);
         self
     }
 
@@ -64,12 +77,14 @@ impl Verifier {
         fresh: Fresh<'_>,
         at: SystemTime,
     ) -> Result<Verdict, Refusal> {
-        check_fresh(attestation, fresh, clock::unix(at))?;
-        // Before its certificates are looked at: whoever has seen them can show them.
+        check_answer(attestation, fresh, at)?;
         let did = &attestation.did;
-        attestation
-            .check_signature()
-            .map_err(|source| Refusal::Possession { did: did.clone(), source })?;
+        if let Evidence::Tpm2Certify(parts) = &attestation.evidence {
+            let checked = self.check_tpm(attestation, parts, at)?;
+            let root = self.joined(parts, &checked, at)?;
+            let attested = Attested::new(did, checked.certified, root, attestation.created);
+            return Ok(Verdict::Hardware(attested));
+        }
         let certified = self.examine(&attestation.certificates(), at)?;
         if certified.key != *did.verifying_key() {
             return Err(Refusal::OtherKey { did: did.clone() });
@@ -84,6 +99,93 @@ impl Verifier {
             }
             found => Err(Refusal::Provenance { found }),
         }
+    }
+
+    /// Verifies all of a TPM's attestation but that its attestation key is in the TPM with that
+    /// certificate, and makes the question for that: the first is kept, the second sent.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationError::Refused`] with the first thing that is wrong, or that there is nothing
+    /// to activate; [`AttestationError::NoRandomness`].
+    pub fn begin(
+        &self,
+        attestation: &Attestation,
+        fresh: Fresh<'_>,
+        at: SystemTime,
+    ) -> Result<(Activation, ActivationRequest), AttestationError> {
+        let checked = self.check_but_join(attestation, fresh, at)?;
+        Activation::begin(attestation, &checked)
+    }
+
+    /// The same once more, with the answer of the TPM.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`](Refusal) with the first thing that is wrong.
+    pub fn finish(
+        &self,
+        activation: Activation,
+        answer: &ActivationAnswer,
+        attestation: &Attestation,
+        fresh: Fresh<'_>,
+        at: SystemTime,
+    ) -> Result<Activated, Refusal> {
+        let checked = self.check_but_join(attestation, fresh, at)?;
+        // Without an endorsement key there was nothing to activate.
+        if checked.ek.is_none() {
+            return Err(TpmRefusal::NothingToActivate.into());
+        }
+        activation.check(attestation, answer)?;
+        Ok(Activated::new(attestation, checked))
+    }
+
+    fn check_but_join(
+        &self,
+        attestation: &Attestation,
+        fresh: Fresh<'_>,
+        at: SystemTime,
+    ) -> Result<tpm::Checked, Refusal> {
+        check_answer(attestation, fresh, at)?;
+        match &attestation.evidence {
+            Evidence::Tpm2Certify(parts) => self.check_tpm(attestation, parts, at),
+            Evidence::Yubico { .. } => Err(TpmRefusal::NothingToActivate.into()),
+        }
+    }
+
+    fn check_tpm(
+        &self,
+        attestation: &Attestation,
+        parts: &tpm::Parts,
+        at: SystemTime,
+    ) -> Result<tpm::Checked, Refusal> {
+        let statement = tpm::check_statement(parts, &attestation.qualifying_data())?;
+        let did = &attestation.did;
+        if statement.key != *did.verifying_key() {
+            return Err(Refusal::OtherKey { did: did.clone() });
+        }
+        let at = i64::try_from(clock::unix(at)).unwrap_or(i64::MAX);
+        let checked =
+            tpm::check_certificate(parts, statement, &self.anchors, at, self.allows_expired)?;
+        let device = &checked.certified.device;
+        self.check_firmware(device.class(), device.firmware())?;
+        Ok(checked)
+    }
+
+    /// Whose word joins the attestation key to the maker.
+    fn joined(
+        &self,
+        parts: &tpm::Parts,
+        checked: &tpm::Checked,
+        at: SystemTime,
+    ) -> Result<Root, Refusal> {
+        if checked.ek.is_none() {
+            return Ok(Root::Maker);
+        }
+        let endorsement = parts.endorsement().ok_or(TpmRefusal::NotJoined)?;
+        let (ak_name, certificate) = (&checked.ak_name, &checked.certificate);
+        endorsement.check(&self.endorsers, ak_name, certificate, clock::unix(at))?;
+        Ok(Root::Endorsed(endorsement.endorser().clone()))
     }
 
     /// What the certificates of a device say of a key, by these anchors and demands. It is the
@@ -103,6 +205,18 @@ impl Verifier {
         self.check_firmware(found.device.class(), found.device.firmware())?;
         Ok(found)
     }
+}
+
+/// That whoever has the DID's key answers this relying party, now: before certificates are looked
+/// at, as whoever has seen them can show them.
+fn check_answer(
+    attestation: &Attestation,
+    fresh: Fresh<'_>,
+    at: SystemTime,
+) -> Result<(), Refusal> {
+    check_fresh(attestation, fresh, clock::unix(at))?;
+    let did = attestation.did.clone();
+    attestation.check_signature().map_err(|source| Refusal::Possession { did, source })
 }
 
 /// That it answers this relying party, now.

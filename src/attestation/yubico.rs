@@ -45,6 +45,7 @@ pub(super) fn certified(
     let claims = match class {
         DeviceClass::YubiHsm => yubihsm::claims(leaf, issuer)?,
         DeviceClass::YubiKeyPiv => piv::claims(leaf, issuer)?,
+        DeviceClass::Tpm | DeviceClass::TpmAk => return Err(Refusal::NotAnAttestation),
     };
     Ok(CertifiedKey {
         key: VerifyingKey::from_spki_der(leaf.spki()).map_err(Refusal::Key)?,

@@ -57,6 +57,8 @@ impl Error {
             Self::Attestation(error) => error.kind(),
             #[cfg(feature = "attestation")]
             Self::AttestationRefused(error) => error.kind(),
+            #[cfg(feature = "attestation")]
+            Self::TpmRefused(error) => error.kind(),
             Self::Sequence(error) => error.kind(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.kind(),
@@ -123,6 +125,8 @@ impl Error {
             Self::Attestation(error) => error.help(),
             #[cfg(feature = "attestation")]
             Self::AttestationRefused(error) => error.help(),
+            #[cfg(feature = "attestation")]
+            Self::TpmRefused(error) => error.help(),
             Self::Sequence(error) => error.help(),
             #[cfg(feature = "tls")]
             Self::Connection(error) => error.help(),

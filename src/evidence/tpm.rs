@@ -80,6 +80,23 @@ pub(crate) fn assurance(device: &DeviceIdentity) -> Assurance {
     if known::is_software(device, true) { Assurance::SoftToken } else { Assurance::Claimed }
 }
 
+/// Whether a TPM of this maker and model, as its certificate names them, is a program.
+#[cfg(feature = "attestation")]
+pub(crate) fn is_virtual(manufacturer: &str, model: &str) -> bool {
+    let device = DeviceIdentity {
+        manufacturer: manufacturer.to_owned(),
+        model: model.to_owned(),
+        serial: String::new(),
+        label: String::new(),
+        firmware: String::new(),
+        library: String::new(),
+        module: String::new(),
+        slot: String::new(),
+        hardware_slot: true,
+    };
+    assurance(&device) < Assurance::Claimed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

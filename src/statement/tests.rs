@@ -33,7 +33,8 @@ const fn next(purpose: Purpose) -> Option<Purpose> {
         Purpose::TpmApproval => Some(Purpose::Backup),
         Purpose::Backup => Some(Purpose::Daemon),
         Purpose::Daemon => Some(Purpose::Attestation),
-        Purpose::Attestation => None,
+        Purpose::Attestation => Some(Purpose::AttestationEndorsement),
+        Purpose::AttestationEndorsement => None,
     }
 }
 

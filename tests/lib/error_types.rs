@@ -32,6 +32,7 @@ fn known() -> BTreeSet<String> {
         algorithm::InvalidVerifyingKey,
         attestation::AttestationError,
         attestation::AttestationRefusal,
+        attestation::TpmRefusal,
         audit::AuditError,
         backend::InvalidPcrs,
         backend::uri::InvalidPkcs11Uri,

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use support::maker::{Form, Maker, NOW};
 
+use crate::algorithm::{Signature, VerifyingKey};
 use crate::attestation::*;
-use crate::key::{Key, Software, Unlocked};
+use crate::key::{ExternalSigner, Key, Software, Unlocked};
 
 pub(super) const AUDIENCE: &str = "treasury@coop.example";
 
@@ -69,5 +70,21 @@ pub(super) fn named<T>(result: Result<T, AttestationRefusal>) -> String {
             let shown = format!("{error:?}");
             shown.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect()
         }
+    }
+}
+
+/// The key of a device that has no Ed25519.
+pub(super) struct P256Key(pub(super) p256::ecdsa::SigningKey);
+
+impl ExternalSigner for P256Key {
+    fn verifying_key(&self) -> VerifyingKey {
+        let point = self.0.verifying_key().to_sec1_point(true);
+        VerifyingKey::from_bytes(crate::AlgorithmId::P256, point.as_bytes()).unwrap()
+    }
+    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn std::error::Error + Send + Sync>> {
+        use p256::ecdsa::signature::Signer as _;
+        let signature: p256::ecdsa::Signature = self.0.sign(message);
+        let bytes: [u8; 64] = signature.normalize_s().to_bytes().into();
+        Ok(Signature::from_bytes(crate::AlgorithmId::P256, bytes))
     }
 }

@@ -68,7 +68,7 @@ fn a_real_yubikey_vouches_for_its_key_where_its_firmware_is_accepted() {
     let verifier = verifier.firmware_at_least(DeviceClass::YubiKeyPiv, floor);
     let found = examined(&verifier, shown()).unwrap();
     assert_eq!(found.provenance(), ProvenanceKind::Hardware);
-    assert_eq!(found.device().serial(), 15_732_500);
+    assert_eq!(found.device().serial(), Some(15_732_500));
 }
 
 /// Its f9 is no authority, and under the root of another application.
@@ -158,4 +158,39 @@ fn no_byte_of_a_real_certificate_can_be_changed() {
         }
     }
     assert!(changes > 3000, "{changes}");
+}
+
+/// As they come out of NV, and what they say they are for.
+#[test]
+fn real_endorsement_certificates_are_found_in_nv_and_those_of_signing_keys_are_none() {
+    let kinds = [
+        ("ek-st33-p256.0.der", EkKind::P256, 775),
+        ("ek-st33-rsa-ffpadded.0.der", EkKind::Rsa, 1600 - 431),
+        ("ek-st33zp24-nvheader.raw", EkKind::Rsa, 1122),
+    ];
+    for (name, kind, length) in kinds {
+        let found = EkCertificate::from_nv(&read(name)).unwrap();
+        assert_eq!((found.kind(), found.der().len()), (kind, length), "{name}");
+    }
+    let st33 = EkCertificate::from_nv(&read("ek-st33-p256.0.der")).unwrap();
+    assert_eq!(st33.model().unwrap().manufacturer(), "STM");
+    assert!(EkCertificate::from_nv(&read("ek-secassert-nvheader.raw")).is_ok());
+}
+
+/// A `TPM2_Certify` of a Nuvoton TPM: each structure is read, its Name is that which is certified, and
+/// its signature is refused for SHA-1.
+#[test]
+fn a_real_statement_is_read_and_refused_for_sha1() {
+    let file = |part: &str| read(&format!("aik-ms-ntc-npct75x-p256.{part}"));
+    let (public, statement) = (file("pubArea"), file("certInfo"));
+    let key = tpm::Public::read(&public, TpmField::PubArea).unwrap();
+    assert_eq!(key.to_bytes(), public);
+    let attest = tpm::Attest::read(&statement, TpmField::CertInfo).unwrap();
+    assert_eq!(attest.to_bytes(), statement);
+    let certified = attest.check_certifies(&key.name(), TpmField::CertInfo);
+    assert!(certified.is_ok(), "{certified:?}");
+    // RSASSA with SHA-1, as that TPM signs.
+    let signature = [&[0, 0x14, 0, 4, 1, 0][..], &file("sig")].concat();
+    let refused = tpm::Signature::read(&signature, TpmField::Sig).unwrap_err();
+    assert!(matches!(refused, TpmRefusal::Sha1 { .. }), "{refused:?}");
 }

@@ -3,10 +3,9 @@ use std::error::Error as _;
 use support::maker::Maker;
 
 use super::made::*;
-use crate::algorithm::{Signature, VerifyingKey};
 use crate::attestation::*;
 use crate::evidence::ProvenanceKind;
-use crate::key::{External, ExternalSigner, Key, Software, Unlocked};
+use crate::key::{External, Key, Software, Unlocked};
 
 #[test]
 fn a_key_made_in_a_device_is_attested_as_hardware_to_who_asked() {
@@ -35,22 +34,6 @@ fn a_key_that_was_imported_is_attested_as_held_and_no_more() {
     assert!(matches!(&verdict, Verdict::DeviceHeld(held) if held.did() == key().did()));
     assert_eq!(verdict.provenance(), ProvenanceKind::DeviceHeld);
     assert!(verdict.into_hardware().is_none());
-}
-
-/// The key of a device that has no Ed25519.
-struct P256Key(p256::ecdsa::SigningKey);
-
-impl ExternalSigner for P256Key {
-    fn verifying_key(&self) -> VerifyingKey {
-        let point = self.0.verifying_key().to_sec1_point(true);
-        VerifyingKey::from_bytes(crate::AlgorithmId::P256, point.as_bytes()).unwrap()
-    }
-    fn sign(&self, message: &[u8]) -> Result<Signature, Box<dyn std::error::Error + Send + Sync>> {
-        use p256::ecdsa::signature::Signer as _;
-        let signature: p256::ecdsa::Signature = self.0.sign(message);
-        let bytes: [u8; 64] = signature.normalize_s().to_bytes().into();
-        Ok(Signature::from_bytes(crate::AlgorithmId::P256, bytes))
-    }
 }
 
 #[test]
@@ -100,7 +83,7 @@ fn evidence_is_bound_to_the_answer_by_the_dids_signature() {
     let (attestation, challenge) = attestation(&maker);
     let other = certificates(&maker, &Maker::yubihsm_leaf(&spki()));
     let mut exchanged = attestation.clone();
-    let x5c = other.0.into_iter().map(evidence::Der).collect();
+    let x5c = other.0.into_iter().map(bytes::Der).collect();
     exchanged.evidence = evidence::Evidence::Yubico { x5c };
     let fresh = Fresh::To(&challenge);
     assert_eq!(named(verifier(&maker).verify(&exchanged, fresh, now())), "Possession");

@@ -75,6 +75,7 @@ pub(super) fn of(name: &str) -> Bytes {
         "attestation-challenge" => attested::challenge(),
         "attestation-certificate" => attested::certificate(),
         "attestation-chain" => attested::chain(),
+        name if name.starts_with("attestation-") => attested::of_a_tpm(name),
         "pkcs11-uri" => locator().prop_map(|it| it.to_string().into_bytes()).boxed(),
         "pkcs11-locator" => locator().prop_map(|it| serde_json::to_vec(&it).unwrap()).boxed(),
         "pkcs11-attribute" => attribute(),

@@ -271,3 +271,22 @@ pub fn pem(der: &[u8]) -> String {
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
+
+/// What a TPM's certificate is for: `2.23.133.8.1` of endorsement keys, `2.23.133.8.3` of
+/// attestation keys.
+pub fn purpose(dotted: &str) -> Extension {
+    extension("2.5.29.37", &tlv(0x30, &oid(dotted)))
+}
+
+/// The TPM that a certificate names, critical: each attribute in a set of its own, or all in one.
+pub fn tpm_model(manufacturer: &str, model: &str, version: &str, one_set: bool) -> Extension {
+    let values =
+        [("2.23.133.2.1", manufacturer), ("2.23.133.2.2", model), ("2.23.133.2.3", version)];
+    let attributes =
+        values.map(|(id, value)| tlv(0x30, &[oid(id), tlv(0x0c, value.as_bytes())].concat()));
+    let names = match one_set {
+        true => tlv(0x31, &attributes.concat()),
+        false => attributes.map(|attribute| tlv(0x31, &attribute)).concat(),
+    };
+    ("2.5.29.17".into(), true, tlv(0x30, &tlv(0xa4, &tlv(0x30, &names))))
+}

@@ -42,16 +42,16 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                 true => "The key's own certificate has ended\n",
                 false => "",
             };
+            let serial = device.serial().map_or(String::new(), |serial| format!(", serial {serial}"));
             let origin = match root.is_built_in() {
                 true => "a root that is built in",
                 false => "a root of your own, by --anchors",
             };
             format!(
-                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}, serial {}, \
+                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}{serial}, \
                  firmware {}\nAttested by {}, {origin}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
                  the owner's clock\n{expired}",
                 device.class().product(),
-                device.serial(),
                 device.firmware(),
                 one_line(by)
             )

@@ -1,7 +1,8 @@
 use super::{check, did, json, no_randomness};
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::attestation::{
-    AttestationError, AttestationRefusal, DeviceClass, ExtensionProblem, Firmware,
+    AttestationError, AttestationRefusal, DeviceClass, ExtensionProblem, Firmware, TpmAlgorithm,
+    TpmAttribute, TpmCurve, TpmField, TpmRefusal,
 };
 use crate::error::ErrorKind as K;
 use crate::error::{KeystoreError, SignError};
@@ -94,6 +95,59 @@ fn of_refused_attestations() {
             (E::TooOld { seconds: 2, limit: 1 }, K::Expired),
             (E::FromTheFuture { wait: 1 }, K::Clock),
             (E::Unset { created: 0 }, K::Clock),
+            (E::Tpm(TpmRefusal::NotJoined), K::Untrusted),
+        ],
+    );
+}
+
+#[test]
+fn of_what_a_tpm_gave() {
+    use TpmRefusal as E;
+    let field = TpmField::Ak;
+    let (found, attribute) = (TpmAlgorithm::of(4), TpmAttribute::Restricted);
+    let who = || "who".to_owned();
+    check(
+        "attestation/refusal/tpm.rs",
+        vec![
+            (E::Malformed { field }, K::Untrusted),
+            (E::Sealed { field }, K::Requirement),
+            (E::KeyType { field, found }, K::Unsupported),
+            (E::Curve { field, found: TpmCurve::of(4) }, K::Unsupported),
+            (E::Point { field }, K::Untrusted),
+            (E::Sha1 { field }, K::Untrusted),
+            (E::NameAlgorithm { field, found }, K::Unsupported),
+            (E::Algorithm { field, found }, K::Unsupported),
+            (E::Template { field }, K::Untrusted),
+            (E::AttributeClear { field, attribute }, K::Untrusted),
+            (E::AttributeSet { field, attribute }, K::Untrusted),
+            (E::UnknownAttributes { field, unknown: 1 }, K::Unsupported),
+            (E::Magic { field }, K::Untrusted),
+            (E::Statement { field, found: 0x8018 }, K::Untrusted),
+            (E::Signature { field }, K::Untrusted),
+            (E::OtherObject, K::Untrusted),
+            (E::QualifyingData { field }, K::OtherIdentity),
+            (E::Hierarchy, K::Untrusted),
+            (E::OtherEk, K::Untrusted),
+            (E::OtherAk, K::Untrusted),
+            (E::RsaCertificate, K::Unsupported),
+            (E::CertificateKey, K::Unsupported),
+            (E::Purpose { expected: "x" }, K::Untrusted),
+            (E::Usage { expected: "x" }, K::Untrusted),
+            (E::NoModel, K::Untrusted),
+            (E::Virtual { manufacturer: who(), model: who() }, K::Requirement),
+            (E::NotJoined, K::Untrusted),
+            (E::Endorser { endorser: did() }, K::Untrusted),
+            (
+                E::EndorsementSignature { endorser: did(), source: BadSignature::new() },
+                K::Untrusted,
+            ),
+            (E::OtherEndorsement { what: "x" }, K::Untrusted),
+            (E::EndorsementExpired { ago: 1 }, K::Expired),
+            (E::EndorsementNotYetValid { wait: 1 }, K::Clock),
+            (E::EndorsementTooLong { seconds: 2, limit: 1 }, K::Untrusted),
+            (E::NothingToActivate, K::Unsupported),
+            (E::OtherActivation, K::OtherIdentity),
+            (E::Answer, K::Untrusted),
         ],
     );
 }

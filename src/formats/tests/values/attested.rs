@@ -8,6 +8,7 @@ use support::maker::{Maker, NOW};
 
 use super::Bytes;
 use super::made::{self, KEYS};
+use crate::attestation::tests::soft_tpm::Tpm;
 use crate::attestation::{Attestation, Challenge, DeviceCertificates, MAX_AGE};
 
 static MAKER: LazyLock<Maker> = LazyLock::new(Maker::yubihsm);
@@ -53,4 +54,10 @@ pub(super) fn certificate() -> Bytes {
 
 pub(super) fn chain() -> Bytes {
     (made::signer(), 0..3_usize).prop_map(|(key, issuers)| shown(key, issuers).concat()).boxed()
+}
+
+/// What a TPM's attestation and its activation are made of.
+pub(super) fn of_a_tpm(name: &str) -> Bytes {
+    let name = name.to_owned();
+    any::<[u8; 32]>().prop_map(move |seed| Tpm::new().sample(&name, &seed)).boxed()
 }

@@ -1,0 +1,90 @@
+//! What a refusal means for the program, and what to try next.
+
+use super::TpmRefusal;
+use crate::kind::{ErrorKind, explain};
+
+explain!(TpmRefusal);
+
+impl TpmRefusal {
+    /// What it means for the program.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Sealed { .. } | Self::Virtual { .. } => ErrorKind::Requirement,
+            Self::KeyType { .. }
+            | Self::Curve { .. }
+            | Self::NameAlgorithm { .. }
+            | Self::Algorithm { .. }
+            | Self::UnknownAttributes { .. }
+            | Self::RsaCertificate
+            | Self::CertificateKey
+            | Self::NothingToActivate => ErrorKind::Unsupported,
+            Self::QualifyingData { .. } | Self::OtherActivation => ErrorKind::OtherIdentity,
+            Self::EndorsementExpired { .. } => ErrorKind::Expired,
+            Self::EndorsementNotYetValid { .. } => ErrorKind::Clock,
+            _ => ErrorKind::Untrusted,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Sealed { .. } => {
+                "have the owner make a P-256 key in the TPM, and rotate the identity to it: a TPM \
+                 vouches that sealed data exists, not for what is in it"
+            }
+            Self::KeyType { .. } | Self::Curve { .. } | Self::CertificateKey => {
+                "use a TPM with an endorsement certificate for P-256, and P-256 keys in it"
+            }
+            Self::RsaCertificate => {
+                "use a TPM with an endorsement certificate for P-256 (NV index 0x01c0000a): RSA \
+                 ones cannot be activated here"
+            }
+            Self::Sha1 { .. } | Self::NameAlgorithm { .. } | Self::Algorithm { .. } => {
+                "have the attestation made by this program: it has the TPM use ECDSA and SHA-256"
+            }
+            Self::AttributeClear { .. }
+            | Self::AttributeSet { .. }
+            | Self::Hierarchy
+            | Self::Magic { .. }
+            | Self::Statement { .. }
+            | Self::Signature { .. }
+            | Self::OtherObject => {
+                "accept this from nobody: a TPM that is used by this program gives no such evidence"
+            }
+            Self::UnknownAttributes { .. } => "update this program, then verify once more",
+            Self::QualifyingData { .. } => "make a new challenge, and ask for an answer to that",
+            Self::Purpose { .. } | Self::Usage { .. } | Self::NoModel | Self::OtherEk => {
+                "ask the owner for the certificate of the TPM's own endorsement key"
+            }
+            Self::OtherAk => "ask the owner for the certificate of the TPM's own attestation key",
+            Self::Virtual { .. } => "have the owner use a TPM that is hardware",
+            Self::NotJoined => {
+                "send the owner an activation, and verify with the answer to it; or name a DID that \
+                 did so and have the owner show its endorsement"
+            }
+            Self::Endorser { .. } => {
+                "name that DID as one whose endorsements are believed, if you know it"
+            }
+            Self::EndorsementSignature { .. } => "ask the endorser for its endorsement once more",
+            Self::OtherEndorsement { .. } => {
+                "have the TPM endorsed anew: once it is cleared its attestation key is another one"
+            }
+            Self::EndorsementExpired { .. } | Self::EndorsementTooLong { .. } => {
+                "have the TPM activated and endorsed anew"
+            }
+            Self::EndorsementNotYetValid { .. } => "compare the clocks of both sides",
+            Self::NothingToActivate => "verify it as it is",
+            Self::OtherActivation => "give the secret that was made for this very attestation",
+            Self::Answer => {
+                "make a new activation, and have the owner answer it on the machine that made the \
+                 attestation"
+            }
+            Self::Malformed { .. } | Self::Point { .. } | Self::Template { .. } => {
+                "ask the owner for a new attestation"
+            }
+        };
+        Some(help.to_owned())
+    }
+}

@@ -1,0 +1,266 @@
+//! A TPM that is a program: what a genuine one marshals and signs, each part to be changed. It reads
+//! credentials by code of its own.
+
+use aes::cipher::KeyIvInit as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use p256::SecretKey;
+use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use sha2::{Digest as _, Sha256};
+use support::maker::{Form, Signer, authority, key_usage, purpose, spki, tpm_model};
+use zeroize::Zeroizing;
+
+use super::made::{P256Key, challenge, later, now};
+use crate::attestation::*;
+use crate::key::{External, Key, Unlocked};
+
+pub(crate) const EK_USE: &str = "2.23.133.8.1";
+pub(crate) const AK_USE: &str = "2.23.133.8.3";
+const P256: &str = "1.2.840.10045.3.1.7";
+
+/// fixedTPM, fixedParent, sensitiveDataOrigin, and what else.
+pub(super) const BORN_THERE: u32 = 1 << 1 | 1 << 4 | 1 << 5;
+pub(super) const USER_WITH_AUTH: u32 = 1 << 6;
+pub(super) const RESTRICTED: u32 = 1 << 16;
+pub(super) const DECRYPT: u32 = 1 << 17;
+pub(super) const SIGN: u32 = 1 << 18;
+pub(super) const IDENTITY: u32 = BORN_THERE | USER_WITH_AUTH | SIGN;
+pub(super) const AK: u32 = BORN_THERE | USER_WITH_AUTH | RESTRICTED | SIGN | 1 << 10;
+
+fn sized(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn point(key: &SecretKey) -> Vec<u8> {
+    key.public_key().to_sec1_point(false).as_bytes().to_vec()
+}
+
+/// `TPMT_PUBLIC` of a key that signs.
+pub(super) fn signing_public(attributes: u32, key: &SecretKey) -> Vec<u8> {
+    let (x, y) = (sized(&point(key)[1..33]), sized(&point(key)[33..]));
+    // ECC, SHA-256; no policy, no cipher, ECDSA with SHA-256, P-256, no derivation.
+    let head = [0, 0x23, 0, 0x0b];
+    let rest = [0, 0, 0, 0x10, 0, 0x18, 0, 0x0b, 0, 3, 0, 0x10];
+    [&head[..], &attributes.to_be_bytes(), &rest, &x, &y].concat()
+}
+
+/// The same of TCG's template L-2.
+fn ek_public(key: &SecretKey) -> Vec<u8> {
+    let policy = Sha256::digest(Sha256::digest(
+        [&[0; 32][..], &0x151_u32.to_be_bytes(), &0x4000_000b_u32.to_be_bytes()].concat(),
+    ));
+    let (x, y) = (sized(&point(key)[1..33]), sized(&point(key)[33..]));
+    let rest = [0, 6, 0, 0x80, 0, 0x43, 0, 0x10, 0, 3, 0, 0x10];
+    [&[0, 0x23, 0, 0x0b, 0, 3, 0, 0xb2][..], &sized(&policy), &rest, &x, &y].concat()
+}
+
+pub(super) fn name_of(public: &[u8]) -> Vec<u8> {
+    [&[0, 0x0b][..], &Sha256::digest(public)].concat()
+}
+
+fn ek_form(ek: &SecretKey) -> Form {
+    Form::new("EK", "TPM Maker", spki(P256, &point(ek)))
+        .with(key_usage(0x08))
+        .with(purpose(EK_USE))
+        .with(tpm_model("id:53544D20", "ST33TEST", "id:00490004", false))
+}
+
+/// A maker of TPMs, one of its TPMs, and an identity's key there.
+pub(crate) struct Tpm {
+    pub(super) maker_key: Signer,
+    pub(crate) maker: Vec<u8>,
+    /// Once: each signature would be another certificate.
+    ek_certificate: Vec<u8>,
+    pub(super) ek: SecretKey,
+    pub(super) ak: SecretKey,
+    pub(super) id: SecretKey,
+    pub(super) ak_attributes: u32,
+    pub(super) id_attributes: u32,
+    /// Of the attestation key.
+    pub(super) hierarchy: u32,
+}
+
+impl Tpm {
+    pub(crate) fn new() -> Self {
+        let maker_key = Signer::p384();
+        let maker = Form::new("TPM Maker", "TPM Maker", maker_key.spki())
+            .with(authority(None))
+            .with(key_usage(0x04))
+            .sign(&maker_key);
+        let [ek, ak, id] = [3, 5, 9].map(|seed| SecretKey::from_slice(&[seed; 32]).unwrap());
+        let (ak_attributes, id_attributes) = (AK, IDENTITY);
+        let hierarchy = 0x4000_000b;
+        let ek_certificate = ek_form(&ek).sign(&maker_key);
+        Self {
+            ek_certificate,
+            maker_key,
+            maker,
+            ek,
+            ak,
+            id,
+            ak_attributes,
+            id_attributes,
+            hierarchy,
+        }
+    }
+
+    /// The identity.
+    pub(crate) fn key(&self) -> Key<External, Unlocked, crate::P256> {
+        let signer = P256Key(SigningKey::from(&self.id));
+        Key::<External, Unlocked, crate::P256>::from_external_p256(signer).unwrap()
+    }
+
+    pub(super) fn ak_public(&self) -> Vec<u8> {
+        signing_public(self.ak_attributes, &self.ak)
+    }
+
+    pub(super) fn ek_form(&self) -> Form {
+        ek_form(&self.ek)
+    }
+
+    pub(super) fn ak_form(&self) -> Form {
+        Form::new("AK", "TPM Maker", spki(P256, &point(&self.ak)))
+            .with(key_usage(0x80))
+            .with(purpose(AK_USE))
+            .with(tpm_model("id:53544D20", "ST33TEST", "id:00490004", true))
+    }
+
+    /// `TPM2_Certify` of an object of this Name: the statement.
+    pub(super) fn statement(&self, name: &[u8], qualifying: &[u8]) -> Vec<u8> {
+        let ak = name_of(&self.ak_public());
+        let signer = name_of(&[&self.hierarchy.to_be_bytes()[..], &ak].concat());
+        let clock = [&[0; 16][..], &[1], &[0, 7, 0, 85, 0x11, 0xcb, 0, 0]].concat();
+        let qualified = name_of(&[&signer[..], name].concat());
+        let head = [0xff, 0x54, 0x43, 0x47, 0x80, 0x17];
+        let parts = [&sized(&signer), &sized(qualifying), &clock, &sized(name), &sized(&qualified)];
+        [&head[..], &parts.map(Vec::as_slice).concat()].concat()
+    }
+
+    pub(super) fn signature(&self, statement: &[u8]) -> Vec<u8> {
+        let signature: Signature = SigningKey::from(&self.ak).sign(statement);
+        let (r, s) = (signature.r().to_bytes(), signature.s().to_bytes());
+        [&[0, 0x18, 0, 0x0b][..], &sized(&r), &sized(&s)].concat()
+    }
+
+    pub(crate) fn evidence(&self, qualifying: &[u8]) -> TpmEvidence {
+        let public = signing_public(self.id_attributes, &self.id);
+        let statement = self.statement(&name_of(&public), qualifying);
+        let signature = self.signature(&statement);
+        let x5c = vec![self.ek_certificate.clone()];
+        let ek = Some(ek_public(&self.ek));
+        TpmEvidence::new(public, statement, signature, self.ak_public(), ek, x5c).unwrap()
+    }
+
+    pub(crate) fn attestation(&self) -> (Attestation, Challenge) {
+        let challenge = challenge();
+        (self.answering(&challenge), challenge)
+    }
+
+    /// Nothing of it is looked at here.
+    pub(crate) fn answering(&self, challenge: &Challenge) -> Attestation {
+        let key = self.key();
+        let (audience, nonce) = (challenge.audience.clone(), challenge.nonce);
+        let created = support::maker::NOW;
+        let qualifying = signing::qualifying_data(key.did(), &audience, &nonce, created);
+        let evidence = evidence::Evidence::Tpm2Certify(Box::new(self.evidence(&qualifying).0));
+        let did = key.did().clone();
+        let signature = [0; 64];
+        self.signed(Attestation { did, audience, nonce, created, evidence, signature })
+    }
+
+    /// Signed by the identity's key, whatever it is.
+    pub(super) fn signed(&self, mut attestation: Attestation) -> Attestation {
+        let signature =
+            crate::signer::sign_statement(&self.key(), &attestation.signed_bytes()).unwrap();
+        attestation.signature = *signature.as_bytes();
+        attestation
+    }
+
+    pub(crate) fn verifier(&self) -> Verifier {
+        let mut anchors = Anchors::none();
+        anchors.add(DeviceClass::Tpm, &self.maker).unwrap();
+        Verifier::new(anchors)
+    }
+
+    /// `TPM2_ActivateCredential`: as a genuine TPM, it takes any attestation key that is loaded.
+    pub(crate) fn activate(&self, request: &ActivationRequest) -> Option<ActivationAnswer> {
+        let name = name_of(&self.ak_public());
+        let secret = self.read(&name, request.credential_blob(), request.encrypted_secret())?;
+        Some(ActivationAnswer::new(Zeroizing::new(secret)))
+    }
+
+    pub(super) fn read(&self, ak_name: &[u8], blob: &[u8], encrypted: &[u8]) -> Option<[u8; 32]> {
+        let (x, y) = (&encrypted[2..34], &encrypted[36..]);
+        let theirs = p256::PublicKey::from_sec1_bytes(&[&[4], x, y].concat()).ok()?;
+        let shared = p256::ecdh::diffie_hellman(self.ek.to_nonzero_scalar(), theirs.as_affine());
+        let z = shared.raw_secret_bytes();
+        let ours = &point(&self.ek)[1..33];
+        let seed = Sha256::digest([&[0, 0, 0, 1], z.as_slice(), b"IDENTITY\0", x, ours].concat());
+        let hmac = |key: &[u8], message: &[u8]| {
+            let mac = Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(message);
+            mac.finalize().into_bytes().to_vec()
+        };
+        let key = hmac(&seed, &[b"\0\0\0\x01INTEGRITY\0", &[0, 0, 1, 0][..]].concat());
+        let (integrity, identity) = (&blob[2..34], &blob[34..]);
+        if hmac(&key, &[identity, ak_name].concat()) != integrity {
+            return None;
+        }
+        let key = hmac(&seed, &[b"\0\0\0\x01STORAGE\0", ak_name, &[0, 0, 0, 0x80]].concat());
+        let mut plain = identity.to_vec();
+        let key: [u8; 16] = key[..16].try_into().unwrap();
+        cfb_mode::Decryptor::<aes::Aes128>::new(&key.into(), &[0; 16].into()).decrypt(&mut plain);
+        plain.strip_prefix(&[0, 32])?.try_into().ok()
+    }
+
+    /// By a relying party that has activated it.
+    pub(crate) fn endorsed(&self, by: &Key<crate::key::Software, Unlocked>) -> Endorsement {
+        let (attestation, challenge) = self.attestation();
+        let fresh = Fresh::To(&challenge);
+        let verifier = self.verifier();
+        let (activation, request) = verifier.begin(&attestation, fresh, now()).unwrap();
+        let answer = self.activate(&request).unwrap();
+        let activated = verifier.finish(activation, &answer, &attestation, fresh, now()).unwrap();
+        activated.endorse(by, now(), later(90 * 24 * 3600)).unwrap()
+    }
+
+    /// What is signed by the maker instead of a genuine maker's certificate.
+    pub(super) fn with_certificate(&self, attestation: &Attestation, form: &Form) -> Attestation {
+        let der = form.sign(&self.maker_key);
+        self.changed(attestation, |parts| parts.x5c = vec![bytes::Der(der)])
+    }
+
+    pub(super) fn changed(
+        &self,
+        attestation: &Attestation,
+        change: impl FnOnce(&mut tpm::Parts),
+    ) -> Attestation {
+        let mut changed = attestation.clone();
+        let evidence::Evidence::Tpm2Certify(parts) = &mut changed.evidence else { panic!() };
+        change(parts);
+        self.signed(changed)
+    }
+
+    /// One value of each format that it gives.
+    pub(crate) fn sample(&self, format: &str, seed: &[u8; 32]) -> Vec<u8> {
+        let statement = self.statement(&name_of(seed), seed);
+        let activation = || {
+            let (attestation, challenge) = self.attestation();
+            self.verifier().begin(&attestation, Fresh::To(&challenge), now()).unwrap()
+        };
+        match format {
+            "attestation-tpm-public" => self.ak_public(),
+            "attestation-tpm-statement" => statement,
+            "attestation-tpm-signature" => self.signature(&statement),
+            "attestation-tpm-nv" => {
+                [&self.ek_certificate[..], &seed[..usize::from(seed[0] % 32)]].concat()
+            }
+            "attestation-endorsement" => self.endorsed(&Key::from_seed(seed)).to_json().into(),
+            "attestation-activation" => activation().1.to_json().into(),
+            "attestation-secret" => activation().0.to_secret_json().as_bytes().to_vec(),
+            "attestation-answer" => {
+                ActivationAnswer::new(Zeroizing::new(*seed)).to_json().as_bytes().to_vec()
+            }
+            other => panic!("{other}"),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A TPM's evidence, verified: what needs no anchor, then whose TPM it is.
+
+use sha2::{Digest as _, Sha256};
+
+use super::certificate::{check_ak, check_ek};
+use super::evidence::Parts;
+use super::public::Name;
+use super::{Attest, rules, signature::Signature};
+use crate::algorithm::{P256VerifyingKey, VerifyingKey};
+use crate::attestation::chain::Chain;
+use crate::attestation::{
+    Anchors, AttestationRefusal, CertifiedKey, Device, DeviceClass, Firmware, TpmField,
+    TpmRefusal as Refusal,
+};
+use crate::evidence::ProvenanceKind;
+
+/// What the TPM states, under an attestation key whose public part is one that only a TPM can have:
+/// nothing says yet that a TPM has it.
+pub(in crate::attestation) struct Statement {
+    pub(in crate::attestation) key: VerifyingKey,
+    ak: VerifyingKey,
+    ak_name: Name,
+    firmware: u64,
+}
+
+/// The same, with the maker's certificate of the key that `class` says.
+pub(in crate::attestation) struct Checked {
+    pub(in crate::attestation) certified: CertifiedKey,
+    pub(in crate::attestation) ak_name: Name,
+    /// The SHA-256 of the first certificate.
+    pub(in crate::attestation) certificate: [u8; 32],
+    /// Of the class `Tpm`: nothing joins the attestation key to it yet.
+    pub(in crate::attestation) ek: Option<P256VerifyingKey>,
+}
+
+pub(in crate::attestation) fn check_statement(
+    parts: &Parts,
+    qualifying: &[u8; 32],
+) -> Result<Statement, Refusal> {
+    let (object, key) = rules::identity_key(&parts.pub_area.0)?;
+    let (ak_public, ak) = rules::attestation_key(&parts.ak.0)?;
+    let field = TpmField::CertInfo;
+    let attest = Attest::read(&parts.cert_info.0, field)?;
+    let signature = Signature::read(&parts.sig.0, TpmField::Sig)?;
+    signature.check(&ak, &parts.cert_info.0, field)?;
+    attest.check_certifies(&object.name(), field)?;
+    if attest.extra_data != qualifying {
+        return Err(Refusal::QualifyingData { field });
+    }
+    rules::check_hierarchy(&ak_public, &attest)?;
+    Ok(Statement { key, ak, ak_name: ak_public.name(), firmware: attest.firmware })
+}
+
+pub(in crate::attestation) fn check_certificate(
+    parts: &Parts,
+    statement: Statement,
+    anchors: &Anchors,
+    at: i64,
+    forgives_expired_leaf: bool,
+) -> Result<Checked, AttestationRefusal> {
+    let ek = match &parts.ek {
+        Some(ek) => Some(rules::endorsement_key(&ek.0)?.1),
+        None => None,
+    };
+    let class = if ek.is_some() { DeviceClass::Tpm } else { DeviceClass::TpmAk };
+    let shown: Vec<Vec<u8>> = parts.x5c.iter().map(|der| der.0.clone()).collect();
+    let chain = Chain::build(&shown, anchors, class, at, forgives_expired_leaf)?;
+    let (Some(leaf), Some(root)) = (chain.leaf(), chain.root()) else {
+        return Err(AttestationRefusal::Malformed { place: 0 });
+    };
+    let model = match ek {
+        Some(ek) => check_ek(leaf, &ek.into())?,
+        None => check_ak(leaf, &statement.ak)?,
+    };
+    let certificate = Sha256::digest(leaf.der()).into();
+    let firmware = Firmware::of_tpm(statement.firmware);
+    let certified = CertifiedKey {
+        key: statement.key,
+        provenance: ProvenanceKind::Hardware,
+        device: Device::of_tpm(class, model, certificate, firmware),
+        root: anchors.told_of(class, root),
+        has_expired: chain.leaf_has_expired(),
+    };
+    Ok(Checked { certified, ak_name: statement.ak_name, certificate, ek })
+}

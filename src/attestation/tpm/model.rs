@@ -1,0 +1,102 @@
+//! Which TPM it is, as the certificate of its key names it.
+
+use x509_parser::der_parser::oid;
+use x509_parser::oid_registry::Oid;
+
+use crate::attestation::TpmRefusal as Refusal;
+use crate::attestation::certificate::Certificate;
+use crate::encoding::hex;
+use crate::evidence::is_virtual_tpm;
+
+const MANUFACTURER: Oid<'static> = oid!(2.23.133.2.1);
+const MODEL: Oid<'static> = oid!(2.23.133.2.2);
+const VERSION: Oid<'static> = oid!(2.23.133.2.3);
+
+/// A TPM, as the certificate of its key names it (TCG EK Credential Profile, section 3.2.9).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TpmModel {
+    manufacturer: String,
+    model: String,
+    version: String,
+}
+
+impl TpmModel {
+    /// Its manufacturer's letters in the TCG vendor ID registry, like `STM`; or eight hexadecimal
+    /// digits if they are no letters.
+    #[must_use]
+    pub fn manufacturer(&self) -> &str {
+        &self.manufacturer
+    }
+
+    /// What its manufacturer calls it, like `ST33HTPHAHB4`.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Its version when the certificate was issued, like `id:00490004`. What it runs now is
+    /// [`Device::firmware`](crate::attestation::Device::firmware).
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What a certificate names, whatever that is.
+    pub(super) fn named(certificate: &Certificate<'_>) -> Option<Self> {
+        let id = certificate.alternative(&MANUFACTURER)?;
+        let number = hex::decode(&id.strip_prefix("id:")?.to_ascii_lowercase())?;
+        let manufacturer = letters(number.try_into().ok()?);
+        let model = certificate.alternative(&MODEL)?;
+        Some(Self { manufacturer, model, version: certificate.alternative(&VERSION)? })
+    }
+
+    /// The same, of a TPM that is no program. **Its certificate does not help it**: who runs the
+    /// host of a virtual TPM has its keys.
+    pub(super) fn of(certificate: &Certificate<'_>) -> Result<Self, Refusal> {
+        let found = Self::named(certificate).ok_or(Refusal::NoModel)?;
+        if is_virtual_tpm(&found.manufacturer, &found.model) {
+            let Self { manufacturer, model, .. } = found;
+            return Err(Refusal::Virtual { manufacturer, model });
+        }
+        Ok(found)
+    }
+}
+
+/// `id:53544D20` is `STM`.
+fn letters(number: [u8; 4]) -> String {
+    // swtpm gives IBM's number in another registry.
+    if number == [0, 0, 0x10, 0x14] {
+        return "IBM".to_owned();
+    }
+    let end = number.iter().rposition(|byte| !matches!(byte, 0 | b' ')).map_or(0, |last| last + 1);
+    let letters = number.get(..end).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    match letters.filter(|text| !text.is_empty() && text.bytes().all(|it| it.is_ascii_graphic())) {
+        Some(letters) => letters.to_owned(),
+        None => hex::encode(&number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manufacturer_is_named_by_its_letters() {
+        for (number, expected) in [
+            (*b"STM ", "STM"),
+            (*b"NTC\0", "NTC"),
+            (*b"INTC", "INTC"),
+            ([0, 0, 0x10, 0x14], "IBM"),
+            ([0, 0, 0x10, 0x15], "00001015"),
+            ([0; 4], "00000000"),
+            (*b"A\nB ", "410a4220"),
+        ] {
+            assert_eq!(letters(number), expected);
+        }
+        for virtual_ in [*b"IBM\0", [0, 0, 0x10, 0x14], *b"MSFT", *b"GOOG", *b"AMZN", *b"VMW\0"] {
+            assert!(is_virtual_tpm(&letters(virtual_), "x"), "{virtual_:?}");
+        }
+        assert!(!is_virtual_tpm(&letters(*b"STM "), "ST33HTPHAHB4"));
+        assert!(is_virtual_tpm("STM", "swtpm"));
+    }
+}
