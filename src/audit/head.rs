@@ -127,6 +127,15 @@ impl Held<'_> {
     }
 }
 
+/// What a log would be opened with that is opened anew, as it is now: nothing is made, and
+/// nothing that is there is taken.
+pub(super) fn look_anew(log: &Path) -> Result<Option<Last>, AuditError> {
+    let path = beside(log, ENDING);
+    let Some(head) = Beside::open_made(&path)? else { return Ok(None) };
+    wait_for(&path, || head.file().try_lock(), Instant::now() + PATIENCE)?;
+    Held(&head).last()
+}
+
 /// What is known of a log from outside: its last line, and how long it was then. So nothing
 /// that is written meanwhile is taken for a part that is cut off.
 pub(super) fn look(log: &Path) -> Result<Option<(Last, u64)>, AuditError> {

@@ -105,18 +105,14 @@ impl AuditLog {
         self.anew(&[entry])
     }
 
-    /// **Blocks** on files. Whether [`Self::reopen`] would be done, as [`Self::check`] can
-    /// tell. Nothing is taken by it.
+    /// **Blocks** on files. Whether [`Self::reopen`] would be done, as far as can be told
+    /// without it: nothing is written, made or taken.
     ///
     /// # Errors
     ///
     /// What it would say.
     pub fn check_reopen(&self) -> Result<(), AuditError> {
-        let mut writer = self.writer();
-        let before = writer.open_anew();
-        let checked = writer.check();
-        writer.put_back(before);
-        checked
+        self.writer().check_anew()
     }
 
     /// **Blocks** on files. Whether a line could be written, as far as that can be told

@@ -1,16 +1,17 @@
 //! The file that is written, by whatever name it goes meanwhile.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::entry::Entry;
 use super::error::AuditError;
-use super::head::{Head, Held, Last};
+use super::head::{Head, Held, Last, look_anew};
 use super::line::{Content, Link, Torn, write};
 use super::tail::{Rest, Tail};
 use crate::clock;
 use crate::did::Did;
-use crate::file::appended::{Appended, Beside, FileId};
+use crate::file::appended::{Appended, Beside, FileId, room_beside};
 use crate::file::parent;
 
 /// Room that a log wants, in bytes: for some lines.
@@ -30,21 +31,27 @@ struct Log {
 }
 
 /// The file as this process has left it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Current {
-    file: Appended,
+    file: Arc<Appended>,
     length: u64,
     last: Link,
 }
 
 /// Where the next line goes.
 struct Place {
-    file: Appended,
+    file: Arc<Appended>,
     length: u64,
     /// What has to be written before it.
     first: Vec<u8>,
     /// The line before it, with those in `first`.
     last: Link,
+}
+
+/// What was open before it was opened anew.
+pub(super) struct Before {
+    head: Option<Beside>,
+    current: Option<Current>,
 }
 
 impl Writer {
@@ -57,13 +64,15 @@ impl Writer {
     }
 
     /// What lies beside the file is taken as it is now. Gives what was opened before.
-    pub(super) fn open_anew(&mut self) -> Option<Beside> {
-        self.head.exchange(None)
+    pub(super) fn open_anew(&mut self) -> Before {
+        Before { head: self.head.exchange(None), current: self.log.current.clone() }
     }
 
-    /// It is not taken after all.
-    pub(super) fn put_back(&mut self, before: Option<Beside>) {
-        self.head.exchange(before);
+    /// It is not taken after all: neither what lies beside the file, nor a file that was
+    /// made by it.
+    pub(super) fn put_back(&mut self, before: Before) {
+        self.head.exchange(before.head);
+        self.log.current = before.current;
     }
 
     /// Writes lines, and gives the last one; without any it sees to it that the file is
@@ -92,11 +101,19 @@ impl Writer {
     pub(super) fn check(&mut self) -> Result<(), AuditError> {
         self.write(&[])?;
         let Some(current) = &self.log.current else { return Ok(()) };
-        if current.file.room()? < WANTED_ROOM {
-            let full = std::io::ErrorKind::StorageFull.into();
-            return Err(crate::file::io_error("write", &self.log.path)(full).into());
-        }
-        Ok(())
+        self.log.check_room(current.file.room()?)
+    }
+
+    /// Whether a line could be written once it is opened anew, as far as that can be told
+    /// without doing so: nothing is written, made or taken. What is there now may be on a disk
+    /// of its own, and be gone before the next line.
+    pub(super) fn check_anew(&self) -> Result<(), AuditError> {
+        let known = look_anew(&self.log.path)?;
+        let Some(file) = Appended::open(&self.log.path)? else {
+            return self.log.check_room(room_beside(&self.log.path)?);
+        };
+        self.log.check_end(&Tail::read(&file)?, known)?;
+        self.log.check_room(file.room()?)
     }
 }
 
@@ -108,6 +125,23 @@ fn note(held: &Held<'_>, file: &Appended, link: Link) {
 }
 
 impl Log {
+    fn check_room(&self, room: u64) -> Result<(), AuditError> {
+        if room < WANTED_ROOM {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(crate::file::io_error("write", &self.path)(full).into());
+        }
+        Ok(())
+    }
+
+    /// Whether there is a line to go on from, as [`Self::go_on`] does.
+    fn check_end(&self, tail: &Tail, known: Option<Last>) -> Result<(), AuditError> {
+        let is_damaged = matches!(tail.rest, Rest::Damaged { .. });
+        if is_damaged && tail.last.is_none() && known.is_none() {
+            return Err(AuditError::Damaged { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
     /// The file of our name, which may be another one than before. Nobody else writes
     /// meanwhile.
     fn follow(&mut self, held: &Held<'_>) -> Result<Place, AuditError> {
@@ -137,7 +171,7 @@ impl Log {
         };
         let length = file.length()?;
         let (first, last) = self.go_on(&self.path, Tail::read(&file)?, known)?;
-        Ok(Place { file, length, first, last })
+        Ok(Place { file: Arc::new(file), length, first, last })
     }
 
     /// The file has got another name: no line is written to it any more, and the next one

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 
 use super::rule::{self, Rule};
 use super::{io_error, not_safe, parent, sync_dir};
@@ -119,6 +119,17 @@ impl Appended {
     }
 }
 
+/// The same in a directory in which a file could be made, as far as can be told without it.
+pub(crate) fn room_beside(path: &Path) -> Result<u64, KeystoreError> {
+    let directory = parent(path);
+    check_way(path)?;
+    let failed = |what| move |error: rustix::io::Errno| io_error(what, directory)(error.into());
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::access(directory, wanted).map_err(failed("write to"))?;
+    let disk = rustix::fs::statvfs(directory).map_err(failed("read"))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// A small file beside it, that is locked and written in place.
 #[derive(Debug)]
 pub(crate) struct Beside {
@@ -143,6 +154,22 @@ pub(crate) enum Standing {
 }
 
 impl Beside {
+    /// Opens it as it would be to be written; `None` if there is none. Makes nothing.
+    pub(crate) fn open_made(path: &Path) -> Result<Option<Self>, KeystoreError> {
+        let directory = check_way(path)?;
+        match options().write(true).open(path) {
+            Ok(file) => Self::checked(file, path, directory).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(not_opened(path, error)),
+        }
+    }
+
+    fn checked(file: File, path: &Path, directory: FileId) -> Result<Self, KeystoreError> {
+        let metadata = file.metadata().map_err(io_error("read", path))?;
+        rule::check(path, &metadata, Rule::Private)?;
+        Ok(Self { file, path: path.to_owned(), id: FileId::of(&metadata), directory })
+    }
+
     /// Opens it, or makes it. Durably.
     pub(crate) fn open(path: &Path) -> Result<Self, KeystoreError> {
         let directory = check_way(path)?;
@@ -164,9 +191,7 @@ impl Beside {
             opened => opened,
         };
         let file = file.map_err(|error| not_opened(path, error))?;
-        let metadata = file.metadata().map_err(io_error("read", path))?;
-        rule::check(path, &metadata, Rule::Private)?;
-        Ok(Self { file, path: path.to_owned(), id: FileId::of(&metadata), directory })
+        Self::checked(file, path, directory)
     }
 
     /// To look at it only. `None` if there is none.

@@ -186,3 +186,54 @@ fn a_credential_that_was_refused_is_said_to_be_so_without_a_line_for_it() {
     assert!(daemon.log().contains("the audit log cannot be written"), "{}", daemon.log());
     daemon.post("/v1/lock", &json!({})).problem(503, "audit-unwritable");
 }
+
+/// All that a start needs is there before anybody is accepted: nobody is cut off by its failure.
+#[test]
+fn a_start_that_fails_at_an_address_serves_nobody_before_and_has_its_last_line() {
+    let node = Node::age();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    node.configure(&format!(
+        "tls = \"{address}\"\n{}[audit]\nlog_all_operations = true\n",
+        client("tests", own_uid(), "may = []")
+    ));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            use std::io::Read as _;
+            let mut answers = String::new();
+            while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                let Ok(mut stream) = std::os::unix::net::UnixStream::connect(node.socket()) else {
+                    continue;
+                };
+                let _ = stream
+                    .write_all(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                let _ = stream.read_to_string(&mut answers);
+            }
+            answers
+        });
+        let (code, said) = node.fails();
+        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("cannot listen on"), "{said}");
+        asking.join().unwrap()
+    });
+    assert_eq!(answers, "");
+    let audit = node.audit();
+    assert!(audit.iter().all(|line| line["event"] != "read"), "{audit:?}");
+    assert_eq!(audit.last().unwrap()["event"], "stop", "{audit:?}");
+}
+
+#[test]
+fn with_too_few_files_it_ends_with_1_and_says_so() {
+    let node = Node::age();
+    node.allow("may = []");
+    let command = node.command();
+    let mut limited = Command::new("prlimit");
+    limited.arg("--nofile=12").arg(command.get_program()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = run(&mut limited, b"");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("at most 12 files may be open"), "{}", ran.err);
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}

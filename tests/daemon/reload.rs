@@ -143,3 +143,42 @@ fn a_client_that_was_taken_out_while_it_unlocks_opens_nothing() {
     hsm.script("");
     daemon.post("/v1/unlock", &credential).ok();
 }
+
+/// Who is under way by the clients before is waited for, and meanwhile the line is not written:
+/// what is allowed by then would be allowed by none if it never were.
+#[test]
+fn until_its_line_is_written_a_reload_allows_what_both_configurations_allow() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node"));
+    let allow = |contexts: &str| {
+        let may = format!("may = [\"sign\", \"admin\"]\ncontexts = [{contexts}]");
+        node.configure(&format!("start_locked = true\n{}", client("tests", own_uid(), &may)));
+    };
+    allow("\"a\", \"b\"");
+    let mut daemon = node.start();
+    hsm.script("on C_Login all sleep 5000");
+    let sign = |context: &str| daemon.post("/v1/sign", &json!({"context": context, "message": ""}));
+    let is_there = |event: &str| node.audit().iter().any(|line| line["event"] == event);
+    thread::scope(|scope| {
+        let (socket, credential) = (daemon.socket.clone(), json!({ "credential": PIN }));
+        let unlock = scope.spawn(move || unlocking(&socket, &credential));
+        while !is_there("unlock") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        allow("\"b\", \"c\"");
+        daemon.signal(Signal::HUP);
+        // While the key is locked, whoever may have a signature is told that.
+        while sign("a").status != 403 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        sign("c").problem(403, "context-not-allowed");
+        sign("b").problem(503, "locked");
+        assert!(!is_there("reload"), "it waits");
+        unlock.join().unwrap().ok();
+    });
+    daemon.wait_for("STATUS=serves");
+    let sign = |context: &str| daemon.post("/v1/sign", &json!({"context": context, "message": ""}));
+    sign("a").problem(403, "context-not-allowed");
+    sign("c").ok();
+    node.audit();
+}

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::writer::Writer;
 use super::*;
 use crate::ErrorKind;
 use crate::error::KeystoreError;
@@ -98,6 +99,68 @@ fn what_was_exchanged_is_taken_with_a_line_that_says_so_and_not_without() {
     let number = log.reopen_with(entry(2)).unwrap();
     assert_eq!((number, log.last(), log.append(entry(3)).unwrap()), (3, 3, 4));
     home.verify().unwrap();
+}
+
+/// Names and bytes of all files.
+fn files(home: &Home) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let entries = fs::read_dir(home.directory.path()).unwrap().map(Result::unwrap);
+    let mut files: Vec<_> =
+        entries.map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap())).collect();
+    files.sort_unstable();
+    files
+}
+
+/// With a note that says that 1000 lines were there, with none, and with no log.
+#[test]
+fn whether_a_log_could_be_opened_anew_is_told_without_a_change_of_any_file() {
+    let home = Home::new();
+    let log = home.open();
+    log.append(entry(1)).unwrap();
+    let (head, moved) = (home.beside("audit.log.head"), home.beside("moved"));
+    let note = fs::read_to_string(&head).unwrap();
+    fs::rename(&head, &moved).unwrap();
+    for forged in [Some(note.replace("\"seq\":2,", "\"seq\":1000,")), None] {
+        if let Some(forged) = forged {
+            assert_ne!(forged, note);
+            fs::write(&head, forged).unwrap();
+            chmod(&head, 0o600);
+        }
+        let before = files(&home);
+        log.check_reopen().unwrap();
+        assert_eq!(files(&home), before);
+        let _ = fs::remove_file(&head);
+    }
+    fs::rename(home.path(), home.beside("away")).unwrap();
+    let before = files(&home);
+    log.check_reopen().unwrap();
+    assert_eq!(files(&home), before);
+    fs::rename(home.beside("away"), home.path()).unwrap();
+    fs::rename(&moved, &head).unwrap();
+    assert_eq!(log.append(entry(2)).unwrap(), 3);
+    home.verify().unwrap();
+}
+
+/// As when a disk is mounted over the directory, takes no line, and is gone again.
+#[test]
+fn what_was_opened_anew_and_is_put_back_leaves_the_log_with_the_number_that_it_had() {
+    let above = tempfile::tempdir().unwrap();
+    let [directory, away, other] = ["log", "away", "other"].map(|name| above.path().join(name));
+    fs::create_dir(&directory).unwrap();
+    fs::create_dir(&other).unwrap();
+    let key = Key::<Software, Unlocked>::generate().unwrap();
+    let path = directory.join("audit.log");
+    let mut writer = Writer::new(path.clone(), key.did().clone());
+    let before = writer.write(&[entry(1)]).unwrap();
+    fs::rename(&directory, &away).unwrap();
+    fs::rename(&other, &directory).unwrap();
+    let opened = writer.open_anew();
+    // It has made a file that goes on there.
+    assert_eq!(writer.write(&[]).unwrap().seq, before.seq + 1);
+    writer.put_back(opened);
+    fs::rename(&directory, &other).unwrap();
+    fs::rename(&away, &directory).unwrap();
+    assert_eq!(writer.write(&[entry(2)]).unwrap().seq, before.seq + 1);
+    verify(&[path], None).unwrap();
 }
 
 #[test]

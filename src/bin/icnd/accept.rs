@@ -6,6 +6,7 @@ mod arrivals;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use icn_identity::daemon::ProblemCode;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
+use tokio::sync::Notify;
 
 use self::arrivals::Arrivals;
 use crate::connection::{Connections, Entered};
@@ -53,6 +55,10 @@ struct Shared {
     waiting: Mutex<()>,
     woken: PipeReader,
     is_over: AtomicBool,
+    /// A thread has ended by itself.
+    failed: Notify,
+    #[cfg(test)]
+    panics: AtomicBool,
 }
 
 impl Accepting {
@@ -71,12 +77,15 @@ impl Accepting {
             waiting: Mutex::default(),
             woken,
             is_over: AtomicBool::new(false),
+            failed: Notify::new(),
+            #[cfg(test)]
+            panics: AtomicBool::new(false),
         });
         let mut accepting = Self { shared, wake: Some(wake), threads: Vec::new() };
         for _ in 0..THREADS {
             let shared = accepting.shared.clone();
             let thread = std::thread::Builder::new().name("icnd-accept".into());
-            accepting.threads.push(thread.spawn(move || shared.accept())?);
+            accepting.threads.push(thread.spawn(move || shared.accept_or_fail())?);
         }
         Ok(accepting)
     }
@@ -84,6 +93,17 @@ impl Accepting {
     /// The next one: each client in turn, and each of its users.
     pub(crate) async fn next(&self) -> Arrived {
         self.shared.arrivals.next().await
+    }
+
+    /// When a thread has panicked: it would do so again, until nobody accepts.
+    pub(crate) async fn failed(&self) {
+        self.shared.failed.notified().await;
+    }
+
+    /// Whatever arrives next is a panic.
+    #[cfg(test)]
+    pub(crate) fn panic_at_the_next(&self) {
+        self.shared.panics.store(true, Ordering::SeqCst);
     }
 }
 
@@ -98,6 +118,12 @@ impl Drop for Accepting {
 }
 
 impl Shared {
+    fn accept_or_fail(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.accept())).is_err() {
+            self.failed.notify_one();
+        }
+    }
+
     fn accept(&self) {
         while !self.is_over.load(Ordering::Relaxed) {
             match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
@@ -128,6 +154,8 @@ impl Shared {
     }
 
     fn arrives(&self, stream: UnixStream) {
+        #[cfg(test)]
+        assert!(!self.panics.load(Ordering::SeqCst), "on purpose");
         let peer = match Peer::of(&stream) {
             Ok(peer) => Arc::new(peer),
             Err(error) => {

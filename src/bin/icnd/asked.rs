@@ -9,10 +9,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use icn_identity::audit::{Event, RequestId};
 use icn_identity::config::ClientRule;
-use icn_identity::daemon::{Call, Policy};
+use icn_identity::daemon::Call;
 use serde_json::Value;
 
 use crate::door::{Door, Open};
+use crate::in_force::InForce;
 use crate::line::Line;
 use crate::peer::Peer;
 use crate::problem::Problem;
@@ -23,7 +24,7 @@ pub(crate) type Answer = Result<Response<Body>, Problem>;
 #[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) peer: Arc<Peer>,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<InForce>,
     pub(crate) request: RequestId,
     /// Until then it is answered.
     pub(crate) deadline: tokio::time::Instant,

@@ -1,22 +1,44 @@
 //! The audit log that is in use, which a reload can change for another one.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use icn_identity::audit::{AuditError, AuditLog, Entry};
+use icn_identity::audit::{AuditError, AuditLog, Checkpoint, Entry};
 
 /// Whoever writes a line holds the lock for reading until it is on disk: so nothing is written
-/// to a log after its last line.
+/// to a log after its last line. Nobody else has a log that it could write to.
 #[derive(Clone)]
-pub(crate) struct Audit(Arc<RwLock<AuditLog>>);
+pub(crate) struct Audit(Arc<Shared>);
+
+struct Shared {
+    in_use: RwLock<InUse>,
+    /// The same, for those who only look: a disk holds nobody up who does not write to it.
+    looked_at: RwLock<InUse>,
+}
+
+#[derive(Clone)]
+struct InUse {
+    log: AuditLog,
+    number: u64,
+}
+
+/// One of the logs that were in use, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Which(u64);
 
 impl Audit {
     pub(crate) fn new(log: AuditLog) -> Self {
-        Self(Arc::new(RwLock::new(log)))
+        let in_use = InUse { log, number: 0 };
+        let looked_at = RwLock::new(in_use.clone());
+        Self(Arc::new(Shared { in_use: RwLock::new(in_use), looked_at }))
     }
 
-    pub(crate) fn now(&self) -> AuditLog {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn in_use(&self) -> RwLockReadGuard<'_, InUse> {
+        self.0.in_use.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn looked_at(&self) -> RwLockReadGuard<'_, InUse> {
+        self.0.looked_at.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// **Blocks** on files, and until no line is being written. The last line of this log and
@@ -24,77 +46,61 @@ impl Audit {
     ///
     /// After an error this log is still the one in use, and may have the line.
     pub(crate) fn replace(&self, other: AuditLog, entry: Entry) -> Result<(), AuditError> {
-        let mut log = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        log.reopen_with(entry.clone())?;
+        let mut in_use = self.0.in_use.write().unwrap_or_else(PoisonError::into_inner);
+        in_use.log.reopen_with(entry.clone())?;
         other.append(entry)?;
-        *log = other;
+        *in_use = InUse { log: other, number: in_use.number + 1 };
+        let looked_at = in_use.clone();
+        *self.0.looked_at.write().unwrap_or_else(PoisonError::into_inner) = looked_at;
         Ok(())
     }
 
     /// **Blocks** on files.
     pub(crate) fn append(&self, entry: Entry) -> Result<u64, AuditError> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).append(entry)
+        self.in_use().log.append(entry)
+    }
+
+    /// **Blocks** on files. Into this log and no other one; `None` if another one is in use.
+    pub(crate) fn append_in(&self, which: Which, entry: Entry) -> Option<Result<u64, AuditError>> {
+        let in_use = self.in_use();
+        (in_use.number == which.0).then(|| in_use.log.append(entry))
+    }
+
+    /// **Blocks** on files. The end of this log as it is now; `None` if another one is in use:
+    /// then nothing is written to this one any more.
+    pub(crate) fn checkpoint(&self, which: Which) -> Option<Result<Checkpoint, AuditError>> {
+        let in_use = self.in_use();
+        (in_use.number == which.0).then(|| in_use.log.checkpoint())
     }
 
     /// **Blocks** on files.
     pub(crate) fn check(&self) -> Result<(), AuditError> {
-        self.now().check()
+        self.in_use().log.check()
     }
 
     /// **Blocks** on files. Whether the file could be taken as it is now.
     pub(crate) fn check_reopen(&self) -> Result<(), AuditError> {
-        self.now().check_reopen()
+        self.in_use().log.check_reopen()
     }
 
     /// **Blocks** on files. Takes the file as it is now, with a line that says so.
     pub(crate) fn reopen_with(&self, entry: Entry) -> Result<(), AuditError> {
-        self.now().reopen_with(entry).map(drop)
+        self.in_use().log.reopen_with(entry).map(drop)
+    }
+
+    /// Which one it is now.
+    pub(crate) fn which(&self) -> Which {
+        Which(self.looked_at().number)
     }
 
     pub(crate) fn last(&self) -> u64 {
-        self.now().last()
+        self.looked_at().log.last()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.now().path().to_owned()
+        self.looked_at().log.path().to_owned()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use icn_identity::audit::{Event, verify};
-    use icn_identity::{Key, Software, Unlocked};
-
-    use super::*;
-
-    #[test]
-    fn however_many_write_meanwhile_the_line_of_the_exchange_is_the_last_one_of_its_log() {
-        let directory = tempfile::tempdir().unwrap();
-        let key = Key::<Software, Unlocked>::generate().unwrap();
-        let path = |number: usize| directory.path().join(format!("log-{number}"));
-        let open = |number| AuditLog::open(path(number), key.did()).unwrap();
-        let (audit, is_over) = (Audit::new(open(0)), AtomicBool::new(false));
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        audit.append(Entry::allowed(Event::Sign)).unwrap();
-                    }
-                });
-            }
-            for number in 1..20 {
-                audit.replace(open(number), Entry::allowed(Event::Reload)).unwrap();
-            }
-            is_over.store(true, Ordering::Relaxed);
-        });
-        for number in 0..19 {
-            verify(&[path(number)], None).unwrap();
-            let text = std::fs::read_to_string(path(number)).unwrap();
-            assert!(text.lines().last().unwrap().contains("\"reload\""), "{text}");
-            let is_first = text.lines().nth(1).unwrap().contains("\"reload\"");
-            assert_eq!(is_first, number > 0, "{text}");
-        }
-    }
-}
+mod tests;

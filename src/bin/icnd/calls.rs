@@ -69,8 +69,8 @@ impl Door {
     /// What needs no key is written down where that is configured.
     async fn permit_reading(&self, asked: &Asked) -> Result<(), Problem> {
         let line = self.permit(asked, Event::Read, &Call::Public).await?;
-        if self.logs_all() {
-            self.record(line.entry(crate::line::Outcome::Allowed)).await?;
+        if asked.policy.logs_all() {
+            self.record_of(&line, crate::line::Outcome::Allowed).await?;
         }
         Ok(())
     }

@@ -5,9 +5,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use icn_identity::audit::{
-    AuditError, AuditLog, Checkpoint, Event, SignedCheckpoint, earlier_files, verify,
-};
+use icn_identity::audit::{AuditError, Checkpoint, Event, SignedCheckpoint, earlier_files, verify};
 use icn_identity::error::{KeystoreError, in_full};
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error};
@@ -74,24 +72,34 @@ impl Door {
     /// The number of the line that it is for.
     async fn sign_checkpoint(&self) -> Result<Option<u64>, NotSigned> {
         let Some(open) = self.opened() else { return Ok(None) };
-        let (log, did) = (self.audit.now(), self.did.clone());
+        let (which, log, did) = (self.audit.which(), self.audit.path(), self.did.clone());
         let (of_task, ties) = (log.clone(), self.ties.clone());
         let before = tokio::task::spawn_blocking(move || {
             let before = last(&of_task, &did, &ties)?;
-            ties.hold(of_task.path());
+            ties.hold(&of_task);
             Ok(before)
         });
-        if before.await.unwrap_or(Err(NotSigned::CutOff))? == Some(log.last()) {
+        let is_replaced = || self.audit.which() != which;
+        let (before, end) = (before.await.unwrap_or(Err(NotSigned::CutOff)), self.audit.last());
+        // Of the log in its place one is signed after the reload.
+        if is_replaced() || before? == Some(end) {
             return Ok(None);
         }
-        let line = Line::own(Event::Checkpoint, fresh().map_err(NotSigned::Key)?);
-        let (path, of_log, ties) = (path(log.path()), log.path().to_owned(), self.ties.clone());
+        let line = Line::own(Event::Checkpoint, fresh().map_err(NotSigned::Key)?).with_log(which);
+        let (path, of_log, ties) = (path(&log), log, self.ties.clone());
+        let audit = self.audit.clone();
         let signed = self.use_key(open, &line, move |open| {
-            let signed = log.checkpoint()?.sign(&open.bundle)?;
+            let Some(checkpoint) = audit.checkpoint(which) else { return Ok(None) };
+            let signed = checkpoint?.sign(&open.bundle)?;
             let seq = signed.verify(open.bundle.did())?.seq();
-            Ok::<_, Error>((signed.to_string(), seq))
+            Ok::<_, Error>(Some((signed.to_string(), seq)))
         });
-        let (text, seq) = signed.await.map_err(NotSigned::Key)?;
+        let signed = match signed.await {
+            // It has no line then.
+            Err(_) if is_replaced() => return Ok(None),
+            signed => signed.map_err(NotSigned::Key)?,
+        };
+        let Some((text, seq)) = signed else { return Ok(None) };
         let written = tokio::task::spawn_blocking(move || {
             write(&path, &text)?;
             ties.hold(&of_log);
@@ -104,8 +112,8 @@ impl Door {
 }
 
 /// Blocks. The line that the checkpoint before is for, in a log that has it still, and verifies.
-fn last(log: &AuditLog, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned> {
-    let path = path(log.path());
+fn last(log: &Path, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned> {
+    let path = path(log);
     let before = match read(&path)? {
         Some(text) => {
             let signed = text.parse::<SignedCheckpoint>().and_then(|signed| signed.verify(did));
@@ -113,13 +121,13 @@ fn last(log: &AuditLog, did: &Did, ties: &Ties) -> Result<Option<u64>, NotSigned
         }
         None => None,
     };
-    match verify(&[log.path().to_owned()], before.as_ref()) {
+    match verify(&[log.to_owned()], before.as_ref()) {
         Ok(_) => Ok(before.map(|before| before.seq())),
         // Its line is in a file that was rotated away: what is between has to be there.
         Err(error) if begins_later(&error) => {
             let Some(before) = before else { return Err(NotSigned::Log(error, path)) };
             let seq = before.seq();
-            match leads_back(log.path(), ties.candidates(log.path()), &before) {
+            match leads_back(log, ties.candidates(log), &before) {
                 Ok(()) => Ok(None),
                 Err(source) if begins_later(&source) => {
                     Err(NotSigned::NotTied { seq, source: Box::new(source), path })

@@ -3,6 +3,9 @@
 mod at_work;
 mod identity;
 mod keys;
+mod policy;
+#[cfg(test)]
+pub(crate) mod tests;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -16,7 +19,7 @@ use icn_identity::audit::{AuditLog, Event};
 use icn_identity::backend::{BackendKind, PinState};
 use icn_identity::bundle::Renewal;
 use icn_identity::config::{Config, DaemonConfig};
-use icn_identity::daemon::{Policy, ProblemCode, verify_key};
+use icn_identity::daemon::{ProblemCode, verify_key};
 use icn_identity::error::in_full;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -26,16 +29,15 @@ pub(crate) use self::identity::{Open, Place, open};
 use self::keys::Keys;
 pub(crate) use self::uses::fresh;
 use crate::audit::Audit;
+use crate::in_force::InForce;
 use crate::issued::Issued;
 use crate::line::Line;
+use crate::lines::Bound;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::ties::Ties;
 use crate::turns::Turns;
-
-/// For so long a policy is held by requests that it has decided: a little longer than they have.
-const DECIDED: Duration = Duration::from_secs(12);
 
 pub(crate) struct Door {
     pub(crate) backend: BackendKind,
@@ -43,8 +45,7 @@ pub(crate) struct Door {
     pub(crate) place: Place,
     pub(crate) audit: Audit,
     keys: RwLock<Keys>,
-    policy: RwLock<Arc<Policy>>,
-    logs_all: AtomicBool,
+    policy: RwLock<Arc<InForce>>,
     verified_at: RwLock<Option<(SystemTime, Instant)>>,
     /// As the device has said it last.
     pin: RwLock<Option<PinState>>,
@@ -72,6 +73,8 @@ pub(crate) struct Door {
     pub(crate) issued: Arc<Issued>,
     /// What holds from the start to the end, as it was configured then.
     started: DaemonConfig,
+    /// Lines that clients leave, of each so many at a time.
+    lines: Bound,
     /// When the configuration was not read anew, so that an older one is in force.
     reload_failed: RwLock<Option<SystemTime>>,
 }
@@ -94,8 +97,7 @@ impl Door {
             place,
             audit: Audit::new(audit),
             keys: RwLock::default(),
-            policy: RwLock::new(Arc::new(Policy::new(&config.daemon))),
-            logs_all: AtomicBool::new(config.logs_all_operations()),
+            policy: RwLock::new(Arc::new(InForce::new(config))),
             verified_at: RwLock::new(None),
             pin: RwLock::new(None),
             refusals: Refusals::default(),
@@ -114,6 +116,7 @@ impl Door {
             locking: watch::Sender::new(()),
             issued,
             started: config.daemon.clone(),
+            lines: Bound::default(),
             reload_failed: RwLock::default(),
         }
     }
@@ -144,40 +147,6 @@ impl Door {
 
     pub(crate) const fn at_once(&self) -> usize {
         self.at_once
-    }
-
-    pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn logs_all(&self) -> bool {
-        self.logs_all.load(Ordering::Relaxed)
-    }
-
-    /// **Blocks** until no request is under way that was decided before. Clients and what they
-    /// may, as it is configured now; as it was before, unless what this gives is kept.
-    pub(crate) fn reload(&self, config: &Config) -> Reloaded<'_> {
-        let policy = Arc::new(Policy::new(&config.daemon));
-        let before = Some(self.exchange(policy, config.logs_all_operations()));
-        Reloaded { door: self, before }
-    }
-
-    /// Gives what was in force before.
-    fn exchange(&self, policy: Arc<Policy>, logs_all: bool) -> (Arc<Policy>, bool) {
-        let before = std::mem::replace(
-            &mut *self.policy.write().unwrap_or_else(PoisonError::into_inner),
-            policy,
-        );
-        let logged_all = self.logs_all.swap(logs_all, Ordering::Relaxed);
-        let start = Instant::now();
-        while Arc::strong_count(&before) > 1 {
-            if start.elapsed() > DECIDED {
-                tracing::warn!("requests that were decided before are still under way");
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        (before, logged_all)
     }
 
     pub(crate) fn stop(&self) {
@@ -293,27 +262,5 @@ impl Door {
     /// When the certificate is due, while the key is open.
     pub(crate) fn renewal_due_at(&self) -> Option<SystemTime> {
         Some(self.opened()?.bundle.renewal_due_at())
-    }
-}
-
-/// A configuration whose line is not written yet.
-#[must_use = "dropped, it is not in force"]
-pub(crate) struct Reloaded<'d> {
-    door: &'d Door,
-    before: Option<(Arc<Policy>, bool)>,
-}
-
-impl Reloaded<'_> {
-    /// Its line is on disk.
-    pub(crate) fn keep(mut self) {
-        self.before = None;
-    }
-}
-
-impl Drop for Reloaded<'_> {
-    fn drop(&mut self) {
-        if let Some((policy, logs_all)) = self.before.take() {
-            drop(self.door.exchange(policy, logs_all));
-        }
     }
 }

@@ -4,6 +4,11 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
 
+use crate::error::StartError;
+
+/// Of the process itself, its log and its threads, with some connections.
+const FEWEST_FILES: usize = 64;
+
 /// No core dumps; no other process of the same user reads this one's memory or is attached to
 /// it as a debugger. As many open files as the system allows.
 pub(crate) fn harden() {
@@ -18,6 +23,19 @@ pub(crate) fn harden() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }) {
         tracing::warn!("the number of open files stays at {:?}: {error}", files.current);
     }
+}
+
+/// Whether enough files can be open to start: with fewer, what waits for signals panics.
+pub(crate) fn check_files() -> Result<(), StartError> {
+    let most = most_files();
+    if most < FEWEST_FILES {
+        let why = format!(
+            "at most {most} files may be open, and it needs {FEWEST_FILES}: raise that limit \
+             (LimitNOFILE= in the unit, or ulimit -n)"
+        );
+        return Err(StartError::System { what: "start", source: std::io::Error::other(why) });
+    }
+    Ok(())
 }
 
 fn most_files() -> usize {

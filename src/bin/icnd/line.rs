@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use icn_identity::audit::{Entry, Event, MessageTag, RequestId, Requester};
-use icn_identity::daemon::Policy;
+use icn_identity::audit::{AuditError, Entry, Event, MessageTag, RequestId, Requester};
 use icn_identity::peer::Instance;
 
+use crate::audit::{Audit, Which};
+use crate::in_force::InForce;
 use crate::peer::Peer;
 use crate::sharing::Sharer;
 
@@ -47,7 +48,9 @@ pub(crate) struct Line {
     length: Option<u64>,
     tls_key: Option<(Instance, Vec<u8>)>,
     /// What has allowed it, which is held for as long as anything of it is under way.
-    decided_by: Option<Arc<Policy>>,
+    decided_by: Option<Arc<InForce>>,
+    /// It is of this log, and in no other one is it said that it was allowed.
+    of_log: Option<Which>,
 }
 
 impl Line {
@@ -88,6 +91,7 @@ impl Line {
             length: None,
             tls_key: None,
             decided_by: None,
+            of_log: None,
         }
     }
 
@@ -105,12 +109,25 @@ impl Line {
         Self { client: Some(name.to_owned()), ..self }
     }
 
-    pub(crate) fn with_decided_by(self, policy: Arc<Policy>) -> Self {
+    pub(crate) fn with_decided_by(self, policy: Arc<InForce>) -> Self {
         Self { decided_by: Some(policy), ..self }
     }
 
+    pub(crate) fn with_log(self, which: Which) -> Self {
+        Self { of_log: Some(which), ..self }
+    }
+
+    /// **Blocks** on files. Writes that it is allowed; `None` if its log is not in use any more.
+    pub(crate) fn allow(&self, audit: &Audit) -> Option<Result<u64, AuditError>> {
+        let entry = self.entry(Outcome::Allowed);
+        match self.of_log {
+            Some(which) => audit.append_in(which, entry),
+            None => Some(audit.append(entry)),
+        }
+    }
+
     /// To be held by who does something that no line of it is held for.
-    pub(crate) fn decided_by(&self) -> Option<Arc<Policy>> {
+    pub(crate) fn decided_by(&self) -> Option<Arc<InForce>> {
         self.decided_by.clone()
     }
 

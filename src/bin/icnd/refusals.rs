@@ -24,7 +24,12 @@ const USERS: usize = 4096;
 const NAMED: usize = 8;
 
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<State>);
+pub(crate) struct Refusals {
+    state: Mutex<State>,
+    #[cfg(test)]
+    /// The next look at what is to be written down is a panic.
+    pub(crate) panics: std::sync::atomic::AtomicBool,
+}
 
 /// Of a client, by its name; `None` of all who are none.
 type Of = Option<Arc<str>>;
@@ -47,25 +52,29 @@ struct Part {
 #[derive(Debug, Default)]
 struct Others {
     since: Option<Instant>,
+    /// Their line could not be written then.
+    tried: Option<Instant>,
     count: u64,
     users: BTreeMap<u32, u64>,
     /// There were more users than are remembered.
     is_cut: bool,
 }
 
-/// How many refusals were not written down, and of whom.
-#[derive(Debug, PartialEq, Eq)]
+/// How many refusals were not written down, and of whom: given back if that has no line either.
+#[derive(Debug)]
+#[must_use = "what is not told is counted still"]
 pub(crate) struct Unwritten {
     pub(crate) client: Of,
     pub(crate) count: u64,
     /// For people: those who have most come first.
     pub(crate) users: String,
     pub(crate) within: Duration,
+    others: Others,
 }
 
 impl Refusals {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether one more of this user is written down. If not, it is counted.
@@ -97,11 +106,14 @@ impl Refusals {
     /// What is to be written down of the others, of each part: at once if there are any and it
     /// is `due`, and else when their time is over.
     pub(crate) fn unwritten(&self, now: Instant, due: bool) -> Vec<Unwritten> {
+        #[cfg(test)]
+        assert!(!self.panics.swap(false, std::sync::atomic::Ordering::SeqCst), "on purpose");
         let mut state = self.lock();
         let parts = state.parts.iter_mut();
         let taken = parts.filter_map(|(client, part)| {
             let within = now.duration_since(part.others.since?);
-            let is_due = due || within >= TIME;
+            let waits = part.others.tried.map_or(within, |tried| now.duration_since(tried));
+            let is_due = due || waits >= TIME;
             is_due.then(|| (client.clone(), std::mem::take(&mut part.others), within))
         });
         let taken: Vec<_> = taken.collect();
@@ -111,8 +123,21 @@ impl Refusals {
             count: others.count,
             users: others.named(),
             within,
+            others,
         });
         told.collect()
+    }
+
+    /// What [`Self::unwritten`] gave has its line by now; or has not, and is counted still.
+    pub(crate) fn was_told(&self, unwritten: Unwritten, has_line: bool, now: Instant) {
+        if !has_line {
+            self.lock()
+                .parts
+                .entry(unwritten.client)
+                .or_default()
+                .others
+                .take_back(unwritten.others, now);
+        }
     }
 }
 
@@ -146,6 +171,21 @@ impl Others {
             *self.users.entry(uid).or_default() += 1;
         } else {
             self.is_cut = true;
+        }
+    }
+
+    /// Those who have come meanwhile are the later ones.
+    fn take_back(&mut self, before: Self, tried: Instant) {
+        self.since = before.since;
+        self.tried = Some(tried);
+        self.count += before.count;
+        self.is_cut |= before.is_cut;
+        for (uid, count) in before.users {
+            if self.users.len() < USERS || self.users.contains_key(&uid) {
+                *self.users.entry(uid).or_default() += count;
+            } else {
+                self.is_cut = true;
+            }
         }
     }
 
@@ -189,12 +229,12 @@ mod tests {
         let admitted = (0..10_000).filter(|uid| refusals.admit(&Sharer::user(*uid), start)).count();
         assert_eq!(admitted, usize::try_from(OF_STRANGERS).unwrap());
         assert!(refusals.lock().parts[&None].others.users.len() <= USERS);
-        assert_eq!(refusals.unwritten(start, false), [], "their time is not over");
+        assert!(refusals.unwritten(start, false).is_empty(), "their time is not over");
         let unwritten = refusals.unwritten(start + TIME, false).pop().unwrap();
         assert_eq!(unwritten.count, 9000);
         assert!(unwritten.users.ends_with("and many more"), "{unwritten:?}");
         assert!(refusals.admit(&Sharer::user(20_000), start + TIME));
-        assert_eq!(refusals.unwritten(start + TIME, true), []);
+        assert!(refusals.unwritten(start + TIME, true).is_empty());
     }
 
     /// Neither who is no client nor a client with many users hides what another one is refused.
@@ -218,13 +258,33 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_said_is_said_later_with_what_has_come_meanwhile() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let turn_away = |uid| refusals.was_turned_away(&Sharer::user(uid), start);
+        (0..3).for_each(|_| turn_away(7));
+        let unwritten = refusals.unwritten(start + TIME, false).pop().unwrap();
+        turn_away(8);
+        refusals.was_told(unwritten, false, start + TIME);
+        // Not each second.
+        assert!(refusals.unwritten(start + TIME + TIME / 2, false).is_empty());
+        let unwritten = refusals.unwritten(start + 2 * TIME, false).pop().unwrap();
+        assert_eq!((unwritten.count, unwritten.users.as_str()), (4, "7, 8"));
+        assert_eq!(unwritten.within, 2 * TIME);
+        refusals.was_told(unwritten, true, start + 2 * TIME);
+        assert!(refusals.unwritten(start + 4 * TIME, true).is_empty());
+    }
+
+    #[test]
     fn of_one_user_it_is_said_who_it_is_and_of_many_who_has_most() {
         let (refusals, start) = (Refusals::default(), Instant::now());
         refusals.was_turned_away(&Sharer::user(7), start);
         refusals.was_turned_away(&Sharer::user(7), start);
-        let unwritten = refusals.unwritten(start, true);
-        let (count, users, within) = (2, "7".to_owned(), Duration::ZERO);
-        assert_eq!(unwritten, [Unwritten { client: None, count, users, within }]);
+        let unwritten = refusals.unwritten(start, true).pop().unwrap();
+        assert_eq!(
+            (unwritten.client, unwritten.count, unwritten.within),
+            (None, 2, Duration::ZERO)
+        );
+        assert_eq!(unwritten.users, "7");
         for uid in (0..20).chain([15, 15, 12]) {
             refusals.was_turned_away(&Sharer::user(uid), start);
         }

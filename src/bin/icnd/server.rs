@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use icn_identity::audit::{Event, RequestId};
-use icn_identity::daemon::{Policy, ProblemCode};
+use icn_identity::daemon::ProblemCode;
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ use crate::asked::Asked;
 use crate::calls::{event_of, router};
 use crate::connection::{Connections, Entered, Watch, Watched};
 use crate::door::Door;
+use crate::in_force::InForce;
 use crate::line::Line;
 use crate::peer::Peer;
 use crate::problem::Problem;
@@ -39,7 +40,7 @@ const BEGINNING: usize = 64;
 /// In this time a request comes and is answered, from the end of its head on.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Until it is told to stop; then what is under way is finished.
+/// Until it is told to stop, or a part of it has panicked; then what is under way is finished.
 pub(crate) async fn serve(
     accepting: Accepting,
     connections: Arc<Connections>,
@@ -47,7 +48,7 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let router = router(door.clone());
-    let counting = tokio::spawn(count_refusals(door.clone()));
+    let mut counting = tokio::spawn(count_refusals(door.clone()));
     let mut tasks = JoinSet::new();
     // Those whose tasks have not begun yet.
     let begun = Arc::new(Semaphore::new(BEGINNING));
@@ -59,6 +60,14 @@ pub(crate) async fn serve(
         let (Arrived { stream, peer, who, entered }, place) = tokio::select! {
             next = next => next,
             _ = stop.changed() => break,
+            () = accepting.failed() => {
+                tracing::error!("what accepts connections has panicked");
+                break;
+            }
+            _ = &mut counting => {
+                tracing::error!("what counts refusals has panicked");
+                break;
+            }
         };
         while tasks.try_join_next().is_some() {}
         let Some(entered) = entered.or_else(|| connections.enter(&who, true)) else {
@@ -285,7 +294,7 @@ async fn client_or_refused(
     door: &Door,
     peer: &Arc<Peer>,
     number: RequestId,
-) -> Result<Arc<Policy>, Problem> {
+) -> Result<Arc<InForce>, Problem> {
     let policy = door.policy();
     let Err(denied) = policy.client(peer.uid, peer.gid) else { return Ok(policy) };
     let problem = Problem::denied(&denied, peer.uid, peer.gid);
@@ -304,3 +313,6 @@ fn is_too_long(error: &axum::Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::{Config, DaemonConfig};
 use icn_identity::home::CredentialSource;
+use icn_identity::tls::DidVerifier;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -30,7 +31,7 @@ use crate::connection::Connections;
 use crate::credential;
 use crate::door::{Door, Place, open};
 use crate::error::{Key, StartError};
-use crate::hardening::most_connections;
+use crate::hardening::{check_files, most_connections};
 use crate::instance::Instance;
 use crate::issued::Issued;
 use crate::line::{Line, Outcome};
@@ -57,6 +58,7 @@ const AUDIT: &str = "audit.log";
 
 pub(crate) fn run(args: &Args) -> Result<(), StartError> {
     let home = args.home().ok_or(StartError::NoHome)?;
+    check_files()?;
     let config = args.config.clone().unwrap_or_else(|| home.join("icn.toml"));
     let place = Place { home, config };
     let identity = place.open()?;
@@ -138,43 +140,93 @@ fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartErr
     }
 }
 
+/// What it needs from the system, all of which is there before the first connection is accepted.
+struct Opened {
+    accepting: Accepting,
+    connections: Arc<Connections>,
+    monitor: Option<TcpListener>,
+    peers: Option<(TcpListener, Arc<DidVerifier>)>,
+}
+
+impl Opened {
+    async fn open(
+        door: &Arc<Door>,
+        listener: &Listener,
+        config: &DaemonConfig,
+    ) -> Result<Self, StartError> {
+        let monitor = match config.monitor {
+            Some(address) => {
+                let listener = bound("monitor", address, door).await?;
+                tracing::info!("is monitored on {}", local("monitor", &listener)?);
+                Some(listener)
+            }
+            None => None,
+        };
+        let peers = match config.tls {
+            Some(address) => {
+                let verifier = verifier(config.tls_peers, door)?;
+                let listener = bound("tls", address, door).await?;
+                tracing::info!("serves peers on {}", local("tls", &listener)?);
+                Some((listener, verifier))
+            }
+            None => None,
+        };
+        let system = |what| move |source| StartError::System { what, source };
+        let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
+        let connections = Connections::new(most_connections(config.max_connections));
+        // Whoever was accepted is served to the end: nothing may fail from here on.
+        let accepting = Accepting::start(socket, door.clone(), connections.clone())
+            .map_err(system("accept connections"))?;
+        Ok(Self { accepting, connections, monitor, peers })
+    }
+}
+
+fn local(key: &'static str, listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    let what =
+        if key == "tls" { "use the address of `tls`" } else { "use the address of `monitor`" };
+    listener.local_addr().map_err(|source| StartError::System { what, source })
+}
+
 async fn serve_until_told(
     door: Arc<Door>,
     listener: Listener,
     config: &Config,
-    mut signals: Signals,
+    signals: Signals,
 ) -> Result<(), StartError> {
-    let system = |what| move |source| StartError::System { what, source };
-    let socket = listener.socket.try_clone().map_err(system("use the socket"))?;
+    let failed = match Opened::open(&door, &listener, &config.daemon).await {
+        Ok(opened) => serve_opened(&door, opened, listener, config, signals).await,
+        Err(error) => Some(error),
+    };
+    if !door.lock().await {
+        tracing::warn!("a device is still at work");
+        door.record_unfinished().await;
+    }
+    let last = door.clone();
+    let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));
+    let noted = noted.await.unwrap_or(Ok(()));
+    failed.map_or(noted, Err)
+}
+
+/// Why it has ended by itself, if it has.
+async fn serve_opened(
+    door: &Arc<Door>,
+    opened: Opened,
+    listener: Listener,
+    config: &Config,
+    mut signals: Signals,
+) -> Option<StartError> {
     let (stop, stopping) = watch::channel(false);
     let stop_keeping = stopping.clone();
     let (stop_reading, stop_taking_over) = (stopping.clone(), stopping.clone());
-    let most = most_connections(config.daemon.max_connections);
-    let connections = Connections::new(most);
-    let accepting = Accepting::start(socket, door.clone(), connections.clone())
-        .map_err(system("accept connections"))?;
+    let Opened { accepting, connections, monitor: monitored, peers } = opened;
     let mut server = tokio::spawn(serve(accepting, connections, door.clone(), stopping));
     let verify_interval = Duration::from_secs(config.daemon.verify_interval.into());
     let lately = 2 * verify_interval + Duration::from_secs(30);
-    let mut monitoring = match config.daemon.monitor {
-        Some(address) => {
-            let listener = bound("monitor", address, &door).await?;
-            let address = listener.local_addr().map_err(system("use the address of `monitor`"))?;
-            tracing::info!("is monitored on {address}");
-            Some(tokio::spawn(monitor(listener, door.clone(), lately)))
-        }
-        None => None,
-    };
-    let mut peers = match config.daemon.tls {
-        Some(address) => {
-            let verifier = verifier(config.daemon.tls_peers, &door)?;
-            let listener = bound("tls", address, &door).await?;
-            let address = listener.local_addr().map_err(system("use the address of `tls`"))?;
-            tracing::info!("serves peers on {address}");
-            Some(tokio::spawn(serve_peers(listener, door.clone(), verifier, lately)))
-        }
-        None => None,
-    };
+    let mut monitoring =
+        monitored.map(|listener| tokio::spawn(monitor(listener, door.clone(), lately)));
+    let mut peers = peers.map(|(listener, verifier)| {
+        tokio::spawn(serve_peers(listener, door.clone(), verifier, lately))
+    });
     let mut keeping = tokio::spawn(keep(door.clone(), config.daemon.clone(), stop_keeping));
     // Whoever reads the signals waits neither for a device nor for a file.
     let (anew, read) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -241,14 +293,7 @@ async fn serve_until_told(
     if timeout(LAST_CHECKPOINT, door.checkpoint()).await.is_err() {
         tracing::warn!("the device has signed no last checkpoint");
     }
-    if !door.lock().await {
-        tracing::warn!("a device is still at work");
-        door.record_unfinished().await;
-    }
-    let last = door.clone();
-    let noted = tokio::task::spawn_blocking(move || note(&last, Event::Stop, Outcome::Allowed));
-    let noted = noted.await.unwrap_or(Ok(()));
-    failed.map_or(noted, Err)
+    failed
 }
 
 /// Of a task that there may be: when it ends.

@@ -4,8 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use icn_identity::daemon::Policy;
-
+use crate::in_force::InForce;
 use crate::peer::Peer;
 
 /// One who has a share.
@@ -33,7 +32,7 @@ impl Sharer {
         Self { share: Share::Client(name.into()), uid }
     }
 
-    pub(crate) fn of(peer: &Peer, policy: &Policy) -> Self {
+    pub(crate) fn of(peer: &Peer, policy: &InForce) -> Self {
         match policy.client(peer.uid, peer.gid) {
             Ok(client) => Self::client(&client.rule().name, peer.uid),
             Err(_) => Self::user(peer.uid),

@@ -42,7 +42,7 @@ pub(crate) async fn tls(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let taken = checked.and_then(|()| {
         let most = asked.policy.client(asked.peer.uid, asked.peer.gid);
-        let most = most.map_or(0, |client| client.rule().instances);
+        let most = most.map_or(0, |client| client.instances());
         let taken = door.issued.take(instance, line.client(), most, now);
         taken.map_err(no_instance)
     });

@@ -134,7 +134,7 @@ impl Door {
     ) -> Result<(), (Box<Open>, Problem)> {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner);
         let problem = match policy.client(peer.uid, peer.gid) {
-            Ok(client) if client.rule().may(Permission::Admin) => None,
+            Ok(client) if client.may(Permission::Admin) => None,
             Ok(_) => Some(Problem::new(
                 ProblemCode::NotPermitted,
                 "this client may unlock it no more: icn.toml was read anew meanwhile",

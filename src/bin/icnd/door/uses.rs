@@ -31,28 +31,36 @@ impl Door {
         }
     }
 
+    /// The same for a request of a client or a stranger, of whom only so many are written at a
+    /// time.
+    pub(crate) async fn record_of(&self, line: &Line, outcome: Outcome) -> Result<(), Problem> {
+        let _one = self.lines.enter(&line.sharer().share).await;
+        self.record(line.entry(outcome)).await
+    }
+
     /// Writes down that a request is refused, unless that were too many lines.
     pub(crate) async fn refuse(&self, line: &Line, problem: &Problem) -> Result<(), Problem> {
         if !self.refusals.admit(&line.sharer(), Instant::now()) {
             return Ok(());
         }
-        self.record(line.entry(Outcome::Refused(problem.reason()))).await
+        self.record_of(line, Outcome::Refused(problem.reason())).await
     }
 
     /// Writes down how many refusals have no line, and says of whom they are.
     pub(crate) async fn record_unwritten(&self, due: bool) {
         for unwritten in self.refusals.unwritten(Instant::now(), due) {
-            let Unwritten { client, count, users, within } = unwritten;
+            let Unwritten { client, count, users, within, .. } = &unwritten;
             let whose = client.as_ref().map_or_else(String::new, |name| format!("client {name}, "));
             tracing::warn!(
                 "{count} refusals within {within:.0?} are not recorded: of {whose}user {users}"
             );
-            let mut entry = Entry::refused(Event::Connect, "not-recorded").with_count(count);
+            let mut entry = Entry::refused(Event::Connect, "not-recorded").with_count(*count);
             if let Some(name) = client {
-                entry = entry.with_client(&name);
+                entry = entry.with_client(name);
             }
-            // That it cannot be written is logged, and counted, already.
-            let _ = self.record(entry).await;
+            // That it cannot be written is logged, and counted, already: it is tried again.
+            let written = self.record(entry).await.is_ok();
+            self.refusals.was_told(unwritten, written, Instant::now());
         }
     }
 
@@ -83,7 +91,8 @@ impl Door {
         let (done, told) = oneshot::channel();
         let (own, at_work) = (line.clone(), self.at_work.clone());
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = lines.audit.append(own.entry(Outcome::Allowed)) {
+            let Some(written) = own.allow(&lines.audit) else { return };
+            if let Err(error) = written {
                 let _ = done.send(Done::NotWritten(error));
                 return;
             }
