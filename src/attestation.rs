@@ -55,6 +55,7 @@
 
 use std::time::Duration;
 
+mod activation;
 mod anchors;
 mod bytes;
 mod certificate;
@@ -62,6 +63,7 @@ mod chain;
 mod challenge;
 mod create;
 mod device;
+mod endorsement;
 mod error;
 mod evidence;
 mod file;
@@ -79,6 +81,8 @@ mod refusal;
 mod root_certificate;
 mod signing;
 mod tpm;
+mod tpm_algorithm;
+mod tpm_model;
 mod verdict;
 mod verifier;
 mod yubico;
@@ -86,18 +90,19 @@ mod yubico;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use activation::{Activated, Activation, ActivationAnswer, ActivationRequest};
 pub use anchors::Anchors;
 pub use challenge::{Challenge, Fresh};
 pub use device::{Device, DeviceClass, Firmware};
+pub use endorsement::{Endorsement, MAX_ENDORSEMENT};
 pub use error::AttestationError;
-pub use evidence::{DeviceCertificates, EvidenceKind};
+pub use evidence::{DeviceCertificates, EvidenceKind, TpmEvidence};
 pub use file::Attestation;
 pub use refusal::{AttestationRefusal, ExtensionProblem, TpmAttribute, TpmField, TpmRefusal};
 pub use root_certificate::RootCertificate;
-pub use tpm::{
-    Activated, Activation, ActivationAnswer, ActivationRequest, EkCertificate, EkKind, Endorsement,
-    MAX_ENDORSEMENT, TpmAlgorithm, TpmCurve, TpmEvidence, TpmModel,
-};
+pub use tpm::{EkCertificate, EkKind};
+pub use tpm_algorithm::{TpmAlgorithm, TpmCurve};
+pub use tpm_model::TpmModel;
 pub use verdict::{Attestable, Attested, CertifiedKey, Root, Verdict};
 pub use verifier::Verifier;
 

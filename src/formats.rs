@@ -107,7 +107,7 @@ formats! {
     "binding-extension": binding_extension, One, ["binding/extension"];
     "certificate": peer::formats::certificate, Signed("none"), ["peer/certificate"];
     "attestation": attestation::formats::attestation, Several(JSON),
-        ["attestation/file", "attestation/evidence", "attestation/bytes", "attestation/tpm/evidence"];
+        ["attestation/file", "attestation/evidence", "attestation/bytes", "attestation/evidence/tpm"];
     "attestation-challenge": attestation::formats::challenge, Several(JSON),
         ["attestation/challenge"];
     "attestation-certificate": attestation::formats::certificate,
@@ -122,11 +122,11 @@ formats! {
     "attestation-tpm-nv": attestation::formats::tpm_nv, Several("padding around a certificate"),
         ["attestation/tpm/certificate"];
     "attestation-endorsement": attestation::formats::endorsement, Several(JSON),
-        ["attestation/tpm/endorsement"];
+        ["attestation/endorsement"];
     "attestation-activation": attestation::formats::activation, Several(JSON),
-        ["attestation/tpm/activation/request"];
+        ["attestation/activation/request"];
     "attestation-answer": attestation::formats::answer, Several(JSON),
-        ["attestation/tpm/activation"];
+        ["attestation/activation"];
     "attestation-secret": attestation::formats::secret, Several(JSON),
         ["attestation/tpm/secret"];
     "peers": peer::formats::peers, Several(JSON),

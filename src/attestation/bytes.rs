@@ -40,3 +40,6 @@ pub(super) fn hash_field(hash: &mut sha2::Sha256, bytes: &[u8]) {
 pub(super) fn number(length: usize) -> [u8; 8] {
     u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes()
 }
+
+/// A Name: the number of SHA-256, and the SHA-256 of the public part.
+pub(super) type Name = [u8; 34];

@@ -57,7 +57,8 @@ impl Attestation {
 
     /// **Blocks** while devices sign. Answers a challenge with what a TPM states of this very key:
     /// `state` is given the qualifying data for `TPM2_Certify`, the 32 bytes SHA-256(core), and asks
-    /// the TPM. Then the DID's key signs once. Nothing is given out that does not verify under the
+    /// the TPM. Then `open` gives the DID's key, which signs once: a TPM may have no room for an open
+    /// key beside what states. Nothing is given out that does not verify under the
     /// attestation key and the DID.
     ///
     /// Whether the certificates lead to a maker's root is for the relying party to say.
@@ -67,19 +68,20 @@ impl Attestation {
     /// Those of [`Self::check_tpm`] and of `state`; [`AttestationError::Refused`] if what the TPM
     /// stated does not verify, is of another key, or the signer signed wrongly;
     /// [`AttestationError::Sign`].
-    pub fn create_tpm<S: DidSigner + ?Sized, E: From<AttestationError>>(
-        signer: &S,
+    pub fn create_tpm<S: DidSigner, E: From<AttestationError>>(
+        did: &Did,
         challenge: &Challenge,
         at: SystemTime,
         state: impl FnOnce(&[u8; 32]) -> Result<TpmEvidence, E>,
+        open: impl FnOnce() -> Result<S, E>,
     ) -> Result<Self, E> {
-        Self::check_tpm(signer.did(), challenge, at)?;
-        let (did, created) = (signer.did().clone(), clock::unix(at));
+        Self::check_tpm(did, challenge, at)?;
+        let (did, created) = (did.clone(), clock::unix(at));
         let (audience, nonce) = (challenge.audience.clone(), challenge.nonce);
         let evidence = state(&qualifying_data(&did, &audience, &nonce, created))?;
         let evidence = Evidence::Tpm2Certify(Box::new(evidence.0));
         let made = Self { did, audience, nonce, created, evidence, signature: [0; 64] };
-        Ok(made.signed_by_tpm_key(signer)?)
+        Ok(made.signed_by_tpm_key(&open()?)?)
     }
 
     fn signed_by_tpm_key<S: DidSigner + ?Sized>(

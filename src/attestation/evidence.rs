@@ -1,5 +1,7 @@
 //! What a device gave to prove where a key is: its bytes, untouched.
 
+mod tpm;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +10,10 @@ use x509_parser::pem::Pem;
 
 use super::bytes::{Der, hash_field, number};
 use super::certificate::{Certificate, MAX_LENGTH};
-use super::tpm::Parts;
 use super::{AttestationError, MAX_CERTIFICATES};
+
+pub(super) use self::tpm::Parts;
+pub use self::tpm::TpmEvidence;
 
 /// The sorts of evidence that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use subtle::ConstantTimeEq as _;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Parts};
 use super::{
     Activated, Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation,
     AttestationError, AttestationRefusal as Refusal, Attested, CertifiedKey, DeviceCertificates,
@@ -156,7 +156,7 @@ impl Verifier {
     fn check_tpm(
         &self,
         attestation: &Attestation,
-        parts: &tpm::Parts,
+        parts: &Parts,
         at: SystemTime,
     ) -> Result<tpm::Checked, Refusal> {
         let statement = tpm::check_statement(parts, &attestation.qualifying_data())?;
@@ -175,7 +175,7 @@ impl Verifier {
     /// Whose word joins the attestation key to the maker.
     fn joined(
         &self,
-        parts: &tpm::Parts,
+        parts: &Parts,
         checked: &tpm::Checked,
         at: SystemTime,
     ) -> Result<Root, Refusal> {

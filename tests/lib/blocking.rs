@@ -39,14 +39,15 @@ const TYPES: [(&str, &str); 22] = [
 ];
 
 /// Others that block; without a type where they are free.
-const FUNCTIONS: [(&str, &str); 42] = [
+const FUNCTIONS: [(&str, &str); 43] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
     ("", "verify tail earlier_files"),
+    ("Activated", "endorse"),
     ("AgeKeyStore", "create_identity open"),
     ("Anchors", "load"),
     ("ApproverKey", "read"),
     ("AsyncStream", "check_peer"),
-    ("Attestation", "create"),
+    ("Attestation", "create create_tpm"),
     ("Backup", "read check_file check_on write_encryption_key"),
     ("BackendConfig", "open"),
     ("Checkpoint", "sign"),

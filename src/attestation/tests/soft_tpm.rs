@@ -11,6 +11,7 @@ use support::maker::{Form, Signer, authority, key_usage, purpose, spki, tpm_mode
 use zeroize::Zeroizing;
 
 use super::made::{P256Key, challenge, later, now};
+use crate::attestation::evidence::Parts;
 use crate::attestation::*;
 use crate::key::{External, Key, Unlocked};
 
@@ -232,7 +233,7 @@ impl Tpm {
     pub(super) fn changed(
         &self,
         attestation: &Attestation,
-        change: impl FnOnce(&mut tpm::Parts),
+        change: impl FnOnce(&mut Parts),
     ) -> Attestation {
         let mut changed = attestation.clone();
         let evidence::Evidence::Tpm2Certify(parts) = &mut changed.evidence else { panic!() };

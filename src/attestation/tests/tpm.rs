@@ -4,6 +4,7 @@ use support::maker::{NOW, key_usage, purpose, rsa_spki, tpm_model};
 
 use super::made::*;
 use super::soft_tpm::*;
+use crate::attestation::evidence::Parts;
 use crate::attestation::*;
 use crate::evidence::ProvenanceKind;
 use crate::key::{Key, Software, Unlocked};
@@ -66,9 +67,15 @@ fn a_tpms_key_is_attested_to_who_activated_it_and_by_their_word_to_others() {
     let endorsement = activated.endorse(&endorser(), now(), later(90 * 24 * 3600)).unwrap();
     let endorsement = Endorsement::parse(endorsement.to_json().as_bytes()).unwrap();
     let theirs = super::made::challenge();
-    let shown = Attestation::create_tpm(&tpm.key(), &theirs, now(), |qualifying| {
-        Ok::<_, AttestationError>(tpm.evidence(qualifying).with_endorsement(endorsement))
-    });
+    let shown = Attestation::create_tpm(
+        tpm.key().did(),
+        &theirs,
+        now(),
+        |qualifying| {
+            Ok::<_, AttestationError>(tpm.evidence(qualifying).with_endorsement(endorsement))
+        },
+        || Ok(tpm.key()),
+    );
     let shown = Attestation::parse(shown.unwrap().to_json().as_bytes()).unwrap();
     let believes = tpm.verifier().endorsed_by(endorser().did().clone());
     let verdict = believes.verify(&shown, Fresh::To(&theirs), later(60)).unwrap();
@@ -333,7 +340,7 @@ fn no_byte_of_any_field_can_be_changed_cut_or_added() {
     assert_eq!(begun(&tpm, &attestation, &challenge), "accepted");
     let mut changes = 0;
     for field in 0..6 {
-        let length = tpm::Parts::field_for_tests(&mut parts(&attestation), field).len();
+        let length = Parts::field_for_tests(&mut parts(&attestation), field).len();
         let refuses = |change: &dyn Fn(&mut Vec<u8>), what: &str, at: usize| {
             let changed = tpm.changed(&attestation, |parts| change(parts.field_for_tests(field)));
             assert_ne!(begun(&tpm, &changed, &challenge), "accepted", "{field}: {what} {at}");
@@ -348,7 +355,7 @@ fn no_byte_of_any_field_can_be_changed_cut_or_added() {
     assert!(changes > 1500, "{changes}");
 }
 
-fn parts(attestation: &Attestation) -> tpm::Parts {
+fn parts(attestation: &Attestation) -> Parts {
     let evidence::Evidence::Tpm2Certify(parts) = &attestation.evidence else { panic!() };
     (**parts).clone()
 }
@@ -360,9 +367,18 @@ fn an_ed25519_identity_is_refused_before_a_pin_is_asked_for() {
     let text = format!("{refused:?} {}", refused.help().unwrap());
     assert!(text.contains("Sealed") && text.contains("P-256") && text.contains("rotate"), "{text}");
     let asked = std::cell::Cell::new(false);
-    let made = Attestation::create_tpm(&key(), &challenge, now(), |_| {
-        asked.set(true);
-        Err::<TpmEvidence, _>(AttestationError::NoCertificate)
-    });
+    let made = Attestation::create_tpm(
+        key().did(),
+        &challenge,
+        now(),
+        |_| {
+            asked.set(true);
+            Err::<TpmEvidence, _>(AttestationError::NoCertificate)
+        },
+        || {
+            asked.set(true);
+            Ok(key())
+        },
+    );
     assert!(made.is_err() && !asked.get());
 }

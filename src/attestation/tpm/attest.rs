@@ -1,7 +1,7 @@
 //! What a TPM states of itself (`TPMS_ATTEST`, TPM 2.0 Library, part 2, section 10.12.12).
 
-use super::public::Name;
 use super::wire::{Reader, put_sized};
+use crate::attestation::bytes::Name;
 use crate::attestation::{TpmField, TpmRefusal as Refusal};
 
 /// `TPM_GENERATED_VALUE`, which a restricted key signs nothing else that begins with.

@@ -5,10 +5,9 @@ use x509_parser::oid_registry::{
     OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_PKCS1_RSAENCRYPTION, Oid,
 };
 
-use super::TpmModel;
 use crate::algorithm::VerifyingKey;
 use crate::attestation::certificate::Certificate;
-use crate::attestation::{AttestationRefusal, TpmRefusal as Refusal};
+use crate::attestation::{AttestationRefusal, TpmModel, TpmRefusal as Refusal};
 
 /// `tcg-kp-EKCertificate` and `tcg-kp-AIKCertificate`.
 const FOR_EK: Oid<'static> = oid!(2.23.133.8.1);

@@ -3,11 +3,11 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::{check_ak, check_ek};
-use super::evidence::Parts;
-use super::public::Name;
 use super::{Attest, rules, signature::Signature};
 use crate::algorithm::{P256VerifyingKey, VerifyingKey};
+use crate::attestation::bytes::Name;
 use crate::attestation::chain::Chain;
+use crate::attestation::evidence::Parts;
 use crate::attestation::{
     Anchors, AttestationRefusal, CertifiedKey, Device, DeviceClass, Firmware, TpmField,
     TpmRefusal as Refusal,

@@ -8,22 +8,22 @@ use p256::elliptic_curve::sec1::ToSec1Point as _;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::public::Name;
 use super::wire::put_sized;
 use crate::algorithm::P256VerifyingKey;
+use crate::attestation::bytes::Name;
 use crate::secret::{NoRandomness, fill_random};
 
 /// For the endorsement key, about the attestation key of this Name.
 #[derive(Debug)]
-pub(super) struct Credential {
+pub(in crate::attestation) struct Credential {
     /// `TPMS_ID_OBJECT`.
-    pub(super) blob: Vec<u8>,
+    pub(in crate::attestation) blob: Vec<u8>,
     /// `TPMS_ECC_POINT`.
-    pub(super) encrypted: Vec<u8>,
+    pub(in crate::attestation) encrypted: Vec<u8>,
 }
 
 impl Credential {
-    pub(super) fn make(
+    pub(in crate::attestation) fn make(
         ek: &P256VerifyingKey,
         ak: &Name,
         secret: &[u8; 32],

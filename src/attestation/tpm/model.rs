@@ -3,8 +3,8 @@
 use x509_parser::der_parser::oid;
 use x509_parser::oid_registry::Oid;
 
-use crate::attestation::TpmRefusal as Refusal;
 use crate::attestation::certificate::Certificate;
+use crate::attestation::{TpmModel, TpmRefusal as Refusal};
 use crate::encoding::hex;
 use crate::evidence::is_virtual_tpm;
 
@@ -12,35 +12,7 @@ const MANUFACTURER: Oid<'static> = oid!(2.23.133.2.1);
 const MODEL: Oid<'static> = oid!(2.23.133.2.2);
 const VERSION: Oid<'static> = oid!(2.23.133.2.3);
 
-/// A TPM, as the certificate of its key names it (TCG EK Credential Profile, section 3.2.9).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TpmModel {
-    manufacturer: String,
-    model: String,
-    version: String,
-}
-
 impl TpmModel {
-    /// Its manufacturer's letters in the TCG vendor ID registry, like `STM`; or eight hexadecimal
-    /// digits if they are no letters.
-    #[must_use]
-    pub fn manufacturer(&self) -> &str {
-        &self.manufacturer
-    }
-
-    /// What its manufacturer calls it, like `ST33HTPHAHB4`.
-    #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// Its version when the certificate was issued, like `id:00490004`. What it runs now is
-    /// [`Device::firmware`](crate::attestation::Device::firmware).
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
     /// What a certificate names, whatever that is.
     pub(super) fn named(certificate: &Certificate<'_>) -> Option<Self> {
         let id = certificate.alternative(&MANUFACTURER)?;

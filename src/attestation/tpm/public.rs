@@ -3,16 +3,13 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::algorithm::{
+use super::wire::{Reader, put_sized};
+use crate::algorithm::{P256VerifyingKey, VerifyingKey};
+use crate::attestation::bytes::Name;
+use crate::attestation::tpm_algorithm::{
     AES, CFB, ECC, ECDAA, ECDSA, ECSCHNORR, KEYEDHASH, NULL, P256, SHA1, SHA256, SM2,
 };
-use super::wire::{Reader, put_sized};
-use super::{TpmAlgorithm, TpmCurve};
-use crate::algorithm::{P256VerifyingKey, VerifyingKey};
-use crate::attestation::{TpmField, TpmRefusal as Refusal};
-
-/// A Name: the number of SHA-256, and the SHA-256 of the public part.
-pub(in crate::attestation) type Name = [u8; 34];
+use crate::attestation::{TpmAlgorithm, TpmCurve, TpmField, TpmRefusal as Refusal};
 
 /// The longest digest of a TPM: SHA-512.
 const MAX_DIGEST: usize = 64;

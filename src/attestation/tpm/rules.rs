@@ -1,10 +1,12 @@
 //! What a key of a TPM has to be. Attributes are those of the bytes whose hash is the Name.
 
-use super::algorithm::NULL;
+use super::Attest;
 use super::public::{Public, Scheme, Symmetric, qualified_name_of_primary};
-use super::{Attest, TpmAlgorithm};
 use crate::algorithm::{P256VerifyingKey, VerifyingKey};
-use crate::attestation::{TpmAttribute as Attribute, TpmField, TpmRefusal as Refusal};
+use crate::attestation::tpm_algorithm::NULL;
+use crate::attestation::{
+    TpmAlgorithm, TpmAttribute as Attribute, TpmField, TpmRefusal as Refusal,
+};
 
 /// `TPM_RH_ENDORSEMENT`.
 const ENDORSEMENT: u32 = 0x4000_000b;

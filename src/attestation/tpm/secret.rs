@@ -9,24 +9,24 @@ use zeroize::Zeroizing;
 use crate::encoding::base64;
 
 /// Compared in constant time, wiped, never shown.
-pub(super) struct Secret(Zeroizing<[u8; 32]>);
+pub(in crate::attestation) struct Secret(Zeroizing<[u8; 32]>);
 
 impl Secret {
-    pub(super) const fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+    pub(in crate::attestation) const fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
         Self(bytes)
     }
 
     /// The only reader, beside the comparison.
-    pub(super) fn expose(&self) -> &[u8; 32] {
+    pub(in crate::attestation) fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(in crate::attestation) fn is(&self, other: &Self) -> bool {
         self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
 
     /// base64url.
-    pub(super) fn to_text(&self) -> Zeroizing<String> {
+    pub(in crate::attestation) fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(base64::encode_url(self.0.as_slice()))
     }
 }

@@ -1,10 +1,9 @@
 //! The signature of a TPM (`TPMT_SIGNATURE`, TPM 2.0 Library, part 2, section 11.3.4).
 
-use super::TpmAlgorithm;
-use super::algorithm::{ECDSA, SHA1, SHA256};
 use super::wire::{Reader, put_sized};
 use crate::algorithm::{AlgorithmId, Signature as OfKey, VerifyingKey};
-use crate::attestation::{TpmField, TpmRefusal as Refusal};
+use crate::attestation::tpm_algorithm::{ECDSA, SHA1, SHA256};
+use crate::attestation::{TpmAlgorithm, TpmField, TpmRefusal as Refusal};
 
 /// The longest number of ECDSA: P-521.
 const MAX_NUMBER: usize = 66;

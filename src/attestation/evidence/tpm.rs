@@ -5,9 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Endorsement;
 use crate::attestation::bytes::{Der, hash_field, number};
-use crate::attestation::{AttestationError, DeviceCertificates};
+use crate::attestation::{AttestationError, DeviceCertificates, Endorsement};
 
 /// What a TPM gave of an identity's key, and who vouches for the TPM: nothing is verified.
 ///
@@ -20,16 +19,20 @@ pub struct TpmEvidence(pub(in crate::attestation) Parts);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::attestation) struct Parts {
-    pub(super) pub_area: Der,
-    pub(super) cert_info: Der,
-    pub(super) sig: Der,
-    pub(super) ak: Der,
+    pub(in crate::attestation) pub_area: Der,
+    pub(in crate::attestation) cert_info: Der,
+    pub(in crate::attestation) sig: Der,
+    pub(in crate::attestation) ak: Der,
     /// Absent where it is the attestation key that has a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) ek: Option<Der>,
+    pub(in crate::attestation) ek: Option<Der>,
     pub(in crate::attestation) x5c: Vec<Der>,
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::endorsement")]
-    pub(super) endorsement: Option<Endorsement>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::attestation::endorsement"
+    )]
+    pub(in crate::attestation) endorsement: Option<Endorsement>,
 }
 
 impl TpmEvidence {
@@ -57,7 +60,7 @@ impl TpmEvidence {
         Ok(Self(Parts { pub_area, cert_info, sig, ak, ek, x5c, endorsement: None }))
     }
 
-    /// With the word of somebody who has [activated](super::Activation) this attestation key.
+    /// With the word of somebody who has [activated](crate::attestation::Activation) this attestation key.
     #[must_use]
     pub fn with_endorsement(mut self, endorsement: Endorsement) -> Self {
         self.0.endorsement = Some(endorsement);

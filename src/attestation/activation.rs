@@ -10,15 +10,12 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 pub use self::request::ActivationRequest;
-use super::credential::Credential;
-use super::public::Name;
-use super::secret::Secret;
-use super::{Checked, Endorsement, MAX_ENDORSEMENT};
-use crate::attestation::bytes::Der;
-use crate::attestation::challenge::check_format;
-use crate::attestation::{
-    Attestation, AttestationError, AttestationRefusal, Attested, MAX_FILE_LEN, Root,
-    TpmRefusal as Refusal, Verdict,
+use super::bytes::{Der, Name};
+use super::challenge::check_format;
+use super::tpm::{Checked, credential::Credential, secret::Secret};
+use super::{
+    Attestation, AttestationError, AttestationRefusal, Attested, Endorsement, MAX_ENDORSEMENT,
+    MAX_FILE_LEN, Root, TpmRefusal as Refusal, Verdict,
 };
 use crate::clock;
 use crate::encoding::{base64, objects};

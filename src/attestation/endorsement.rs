@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::public::Name;
+use super::bytes::{Der, Name};
+use super::challenge::check_format;
+use super::{AttestationError, MAX_FILE_LEN, TpmRefusal as Refusal};
 use crate::algorithm::Signature;
-use crate::attestation::bytes::Der;
-use crate::attestation::challenge::check_format;
-use crate::attestation::{AttestationError, MAX_FILE_LEN, TpmRefusal as Refusal};
 use crate::did::Did;
 use crate::encoding::objects;
 use crate::statement::{Purpose, Statement};

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::read;
 use crate::attestation::AttestationError;
-use crate::attestation::bytes::Der;
+use crate::attestation::bytes::{Der, Name};
 use crate::attestation::tpm::credential::Credential;
-use crate::attestation::tpm::public::Name;
 
 const FORMAT: &str = "icn-attestation-activation/v1";
 
