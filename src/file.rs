@@ -11,6 +11,8 @@ mod lock;
 mod look;
 pub(crate) mod names;
 mod new;
+#[cfg(feature = "attestation")]
+mod once;
 mod others;
 mod place;
 mod repair;
@@ -31,6 +33,8 @@ pub(crate) use self::inherited::is_inherited_pipe;
 pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub(crate) use self::look::Look;
 pub use self::new::{Existing, NewFile};
+#[cfg(feature = "attestation")]
+pub use self::once::take_secret;
 pub(crate) use self::others::check_directory;
 pub(crate) use self::place::Place;
 use self::rule::{MAX_LEN, Rule, not_safe};

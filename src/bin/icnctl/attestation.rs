@@ -1,27 +1,35 @@
-//! `icnctl attestation challenge`, `create`, `verify` and `show`
+//! `icnctl attestation`
 
+mod activation;
 mod answer;
+mod judged;
 mod report;
+#[cfg(feature = "tpm")]
+mod tpm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::attestation::{
-    Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, Fresh, MAX_FILE_LEN,
-    Verdict, Verifier,
+    Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, MAX_FILE_LEN, Verifier,
 };
+use icn_identity::backend::BackendKind;
 use icn_identity::file::{Existing, NewFile};
 use icn_identity::{Did, Error, ProvenanceKind};
 use serde_json::json;
 
 use self::answer::{Asked, answered};
+use self::judged::Judged;
+#[cfg(feature = "tpm")]
+use self::tpm::{answer as answer_by_tpm, create as create_by_tpm};
+#[cfg(not(feature = "tpm"))]
+use crate::args::attestation::AnswerArgs;
 use crate::args::attestation::{
     AttestationCommand, ChallengeArgs, CreateArgs, ShowArgs, VerifyArgs,
 };
 use crate::context::Context;
 use crate::error::CliError;
-use crate::help::Help as _;
 use crate::input::Input;
 use crate::new_file;
 use crate::output::{self, date};
@@ -31,6 +39,9 @@ pub(crate) fn run(context: &Context, command: &AttestationCommand) -> Result<Exi
     match command {
         AttestationCommand::Challenge(args) => challenge(context, args)?,
         AttestationCommand::Create(args) => create(context, args)?,
+        AttestationCommand::Activate(args) => return activation::activate(context, args),
+        AttestationCommand::Answer(args) => return answer_by_tpm(context, args),
+        AttestationCommand::Endorse(args) => return activation::endorse(context, args),
         AttestationCommand::Verify(args) => return verify(context, args),
         AttestationCommand::Show(args) => show(context, args)?,
     }
@@ -65,6 +76,47 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         (Some(path), _) => Asked::By(Challenge::parse(&read(Some(path), "the challenge")?)?),
         (None, audience) => Asked::Unasked { audience: audience.clone().unwrap_or_default() },
     };
+    let made = match is_of_tpm(context) {
+        true => create_by_tpm(context, args, &asked)?,
+        false => create_by_certificates(context, args, &asked)?,
+    };
+    let Some(path) = &args.output else {
+        return output::print(&format!("{}\n", made.to_json()));
+    };
+    write(path, &made.to_json())?;
+    context.format.print(
+        || json!({ "did": made.did(), "audience": made.audience(), "file": path }),
+        || {
+            format!(
+                "Send {} to {} alone: it has the serial number of the device in it.\n",
+                path.display(),
+                output::one_line(made.audience())
+            )
+        },
+    )
+}
+
+fn is_of_tpm(context: &Context) -> bool {
+    context.config.identity.backend == BackendKind::Tpm
+}
+
+/// A configuration with a TPM is refused before, by a program that was built without.
+#[cfg(not(feature = "tpm"))]
+fn create_by_tpm(_: &Context, _: &CreateArgs, _: &Asked) -> Result<Attestation, CliError> {
+    Err(AttestationError::NoCertificate.into())
+}
+
+#[cfg(not(feature = "tpm"))]
+fn answer_by_tpm(context: &Context, _: &AnswerArgs) -> Result<ExitCode, CliError> {
+    Err(CliError::OnlyForTpm { backend: context.config.identity.backend })
+}
+
+/// With the certificates that a device's own tool gave, or that a token shows.
+fn create_by_certificates(
+    context: &Context,
+    args: &CreateArgs,
+    asked: &Asked,
+) -> Result<Attestation, CliError> {
     let given = args.certificate.as_deref();
     let given = given.map(|leaf| certificates(leaf, &args.chain)).transpose()?;
     let home = context.home()?;
@@ -93,24 +145,10 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         }
         Ok(context.open(identity)?.bundle)
     };
-    let made =
-        answered(&asked, &did, certificates, SystemTime::now, open, |key, to, shown, at| {
-            context.waiting_for_device(|| Attestation::create(key, to, shown, at))
-        })?;
-    let Some(path) = &args.output else {
-        return output::print(&format!("{}\n", made.to_json()));
-    };
-    write(path, &made.to_json())?;
-    context.format.print(
-        || json!({ "did": made.did(), "audience": made.audience(), "file": path }),
-        || {
-            format!(
-                "Send {} to {} alone: it has the serial number of the device in it.\n",
-                path.display(),
-                output::one_line(made.audience())
-            )
-        },
-    )
+    let made = answered(asked, &did, certificates, SystemTime::now, open, |key, to, shown, at| {
+        context.waiting_for_device(|| Attestation::create(key, to, shown, at))
+    })?;
+    Ok(made)
 }
 
 /// Those that are known, and the operator's own.
@@ -124,7 +162,7 @@ fn anchors(directory: Option<&Path>) -> Result<Anchors, CliError> {
 fn on_token(context: &Context, did: &Did) -> Result<DeviceCertificates, CliError> {
     #[cfg(feature = "pkcs11")]
     if let Some(config) = &context.config.identity.pkcs11
-        && context.config.identity.backend == icn_identity::backend::BackendKind::Pkcs11
+        && context.config.identity.backend == BackendKind::Pkcs11
     {
         let backend = icn_identity::backend::pkcs11::Pkcs11Backend::open(config)?;
         let found = context.waiting_for_device(|| backend.certificates())?;
@@ -142,58 +180,25 @@ fn certificates(leaf: &Path, chain: &[PathBuf]) -> Result<DeviceCertificates, Cl
     Ok(DeviceCertificates::parse(&leaf, &issuers)?)
 }
 
+/// Those of issuers alone, in DER.
+#[cfg(feature = "tpm")]
+fn certificates_of(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, CliError> {
+    let [first, others @ ..] = files else { return Ok(Vec::new()) };
+    Ok(certificates(first, others)?.iter().map(<[u8]>::to_vec).collect())
+}
+
 fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
-    let demanded = args.did.as_deref().map(Did::parse).transpose()?;
-    let challenge = match &args.challenge {
-        Some(path) => Some(Challenge::parse(&read(Some(path), "the challenge")?)?),
-        None => None,
+    let judged = Judged::read(&args.judged)?;
+    let verified = match (&args.secret, &args.answer) {
+        (Some(secret), Some(answer)) => activation::finished(&judged, secret, answer)?
+            .map(icn_identity::attestation::Activated::into_verdict),
+        _ => judged.verify(),
     };
-    let mut verifier = Verifier::new(anchors(args.anchors.as_deref())?);
-    for (class, firmware) in &args.firmware {
-        verifier = verifier.firmware_at_least(*class, *firmware);
+    let checked = verified.and_then(|verdict| judged.check(&verdict).map(|()| verdict));
+    match checked {
+        Ok(verdict) => report::valid(context, &verdict)?,
+        Err((error, help)) => return report::not_valid(context, &error, help.as_deref()),
     }
-    if args.allow_expired {
-        verifier = verifier.allow_expired();
-    }
-    let attestation = Attestation::parse(&read(args.file.as_deref(), "the attestation")?)?;
-    let fresh = match &challenge {
-        Some(challenge) => Fresh::To(challenge),
-        None => Fresh::within(
-            args.audience.as_deref().unwrap_or_default(),
-            Duration::from_secs(args.within.unwrap_or_default()),
-        ),
-    };
-    let verdict = match verifier.verify(&attestation, fresh, SystemTime::now()) {
-        Ok(verdict) => verdict,
-        Err(refusal) => {
-            let error = Error::from(refusal);
-            return report::not_valid(
-                context,
-                &icn_identity::error::in_full(&error),
-                error.on_the_command_line().as_deref(),
-            );
-        }
-    };
-    if let Some(demanded) = demanded
-        && demanded != *verdict.did()
-    {
-        let error = format!("the attestation is that of {}, not of {demanded}", verdict.did());
-        return report::not_valid(context, &error, Some("ask the owner of that DID for its own"));
-    }
-    if matches!(verdict, Verdict::DeviceHeld(_)) && !args.allow_imported {
-        let help = "accept it with --allow-imported, or have the owner rotate to a key that was \
-                    made in the device";
-        let error = "the key was imported into its device: copies may exist";
-        return report::not_valid(context, error, Some(help));
-    }
-    if args.did.is_none() {
-        output::say(&format!(
-            "warning: whose attestation it has to be was not said: whoever has such a device can make \
-             one that is valid. Compare {} with the DID that you know, or give that with --did",
-            verdict.did()
-        ));
-    }
-    report::valid(context, &verdict)?;
     Ok(ExitCode::SUCCESS)
 }
 

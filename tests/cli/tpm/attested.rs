@@ -1,8 +1,13 @@
 //! Attestation of keys in a TPM, by `icnctl`.
 
-use support::ek_maker::{EkMaker, RSA_INDEX};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
-use super::node::Node;
+use support::ek_maker::{EkMaker, RSA_INDEX};
+use support::home::{Home, PASSPHRASE, Ran};
+use support::maker::pem;
+
+use super::node::{Node, WRONG};
 
 /// Asked for by `attestation` under `[identity.tpm]`; said by `id init` and `id show`, and no PIN is used.
 #[test]
@@ -38,4 +43,155 @@ fn whether_this_tpm_can_be_attested_is_told_where_the_configuration_asks() {
     let made = node.init("ed25519", &[]);
     assert!(made.contains("cannot be attested: an Ed25519 key is sealed data"), "{made}");
     assert!(made.contains("a P-256 key, which is born in the TPM"), "{made}");
+}
+
+const AUDIENCE: &str = "treasury@coop.example";
+
+/// A node with a TPM, its maker, and a relying party with an identity in a file.
+struct Way {
+    node: Node,
+    maker: EkMaker,
+    party: Home,
+}
+
+impl Way {
+    fn new(more: &[&str]) -> Self {
+        let (node, maker) = (Node::with_identity("p256", more), EkMaker::new());
+        maker.endorse(&node.tpm);
+        let party = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+        party.ok(&["id", "init"], b"");
+        let way = Self { node, maker, party };
+        let folder = way.party.beside("anchors");
+        fs::create_dir_all(folder.join("tpm")).unwrap();
+        for (name, der) in [("root.pem", &way.maker.root), ("sub.pem", &way.maker.sub)] {
+            fs::write(folder.join("tpm").join(name), pem(der)).unwrap();
+            let mode = Permissions::from_mode(0o644);
+            fs::set_permissions(folder.join("tpm").join(name), mode).unwrap();
+        }
+        for folder in [folder.join("tpm"), folder] {
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        }
+        way
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.party.beside(name).to_str().unwrap().to_owned()
+    }
+
+    fn challenge(&self, name: &str) -> String {
+        let file = self.file(name);
+        let args = ["attestation", "challenge", "--audience", AUDIENCE, "-o", &file];
+        self.party.ok(&args, b"");
+        file
+    }
+
+    fn create(&self, challenge: &str, output: &str, more: &[&str]) -> String {
+        let output = self.file(output);
+        let args = ["attestation", "create", "--challenge", challenge, "-o", &output];
+        self.node.ok(&[&args[..], more].concat());
+        output
+    }
+
+    /// By the relying party, with its anchors.
+    fn judge(&self, command: &str, attestation: &str, challenge: &str, more: &[&str]) -> Ran {
+        let (anchors, did) = (self.file("anchors"), self.did());
+        let args = ["attestation", command, attestation, "--challenge", challenge];
+        let demands = ["--anchors", &anchors, "--did", &did];
+        self.party.icnctl(&[&args[..], &demands, more].concat(), b"")
+    }
+
+    fn did(&self) -> String {
+        self.node.home.show()["did"].as_str().unwrap().to_owned()
+    }
+
+    fn activate(&self, attestation: &str, challenge: &str, name: &str) -> (String, String) {
+        let (secret, question) =
+            (self.file(&format!("{name}-secret.json")), self.file(&format!("{name}.json")));
+        let files = ["--secret", &secret, "-o", &question];
+        let ran = self.judge("activate", attestation, challenge, &files);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let answer = self.file(&format!("{name}-answer.json"));
+        self.node.ok(&["attestation", "answer", &question, "-o", &answer]);
+        (secret, answer)
+    }
+}
+
+#[test]
+fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_for() {
+    let way = Way::new(&[]);
+    let challenge = way.challenge("challenge.json");
+    let attestation = way.create(&challenge, "attestation.json", &[]);
+    // The join of both keys is missing.
+    let ran = way.judge("verify", &attestation, &challenge, &[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let (secret, answer) = way.activate(&attestation, &challenge, "first");
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    let ran = way.judge("activate", &attestation, &challenge, &["--secret", &secret]);
+    assert_eq!(ran.code, 1, "never over one that is there: {}", ran.out);
+    let files = ["--secret", &secret, "--answer", &answer];
+    let ran = way.judge("verify", &attestation, &challenge, &files);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let told = "Attested by CN=TPM Root, a root of your own, by --anchors; AK activated by you\n";
+    assert!(ran.out.starts_with("valid\n") && ran.out.contains(told), "{}", ran.out);
+    assert!(!ran.out.contains("secure"), "{}", ran.out);
+    // Used once.
+    let ran = way.judge("verify", &attestation, &challenge, &files);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    // Another answer than the secret.
+    let (secret, _) = way.activate(&attestation, &challenge, "second");
+    let ran =
+        way.judge("verify", &attestation, &challenge, &["--secret", &secret, "--answer", &answer]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(!std::path::Path::new(&secret).exists());
+    // A word for others, who verify later attestations offline.
+    let (secret, answer) = way.activate(&attestation, &challenge, "third");
+    let endorsement = way.file("endorsement.json");
+    let files =
+        ["--secret", &secret, "--answer", &answer, "--valid-for", "90d", "-o", &endorsement];
+    let ran = way.judge("endorse", &attestation, &challenge, &files);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let challenge = way.challenge("later.json");
+    let attestation =
+        way.create(&challenge, "later-attestation.json", &["--endorsement", &endorsement]);
+    let endorser = way.party.show()["did"].as_str().unwrap().to_owned();
+    let ran = way.judge("verify", &attestation, &challenge, &["--endorsed-by", &endorser]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains(&format!("; AK vouched for by {endorser}\n")), "{}", ran.out);
+    // By nobody that is believed.
+    let ran = way.judge("verify", &attestation, &challenge, &[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn of_many_that_verify_an_answer_at_once_one_wins() {
+    let way = Way::new(&[]);
+    let challenge = way.challenge("challenge.json");
+    let attestation = way.create(&challenge, "attestation.json", &[]);
+    let (secret, answer) = way.activate(&attestation, &challenge, "first");
+    let files = ["--secret", &secret, "--answer", &answer];
+    let won = std::thread::scope(|scope| {
+        let verify = || way.judge("verify", &attestation, &challenge, &files).code;
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(verify)).collect();
+        all.into_iter().map(|one| one.join().unwrap()).filter(|code| *code == 0).count()
+    });
+    assert_eq!(won, 1);
+}
+
+#[test]
+fn a_wrong_pin_for_an_attestation_costs_one_try_and_is_asked_for_once() {
+    let way = Way::new(&[]);
+    let challenge = way.challenge("challenge.json");
+    let [option, file] = way.node.pin_file(WRONG);
+    let output = way.file("attestation.json");
+    let args = ["attestation", "create", "--challenge", &challenge, "-o", &output, &option, &file];
+    way.node.ends(77, 1, &args, &["the TPM refused the PIN; it was tried once"]);
+    assert!(!std::path::Path::new(&output).exists());
+}
+
+#[test]
+fn an_ed25519_identity_is_not_attested_and_pointed_to_p256() {
+    let node = Node::with_identity("ed25519", &[]);
+    EkMaker::new().endorse(&node.tpm);
+    let args = ["attestation", "create", "--audience", AUDIENCE];
+    node.fails(&args, &["sealed data to the TPM", "P-256"]);
 }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use icn_identity::attestation::{DeviceClass, Firmware, MAX_AGE};
+use icn_identity::attestation::{DeviceClass, Firmware, MAX_AGE, MAX_ENDORSEMENT};
+
+/// In seconds.
+pub(crate) const DAY: u64 = 24 * 60 * 60;
 
 use super::value::{a_file, encoded, number_up_to};
 
@@ -14,6 +17,14 @@ pub(crate) enum AttestationCommand {
     /// Answer a challenge: show that the identity's key is in a device, by what its maker certified
     /// (wants the PIN)
     Create(CreateArgs),
+    /// Ask a TPM to show that its attestation key is the maker's: verify all else of an attestation, keep
+    /// a secret, and make the question that is sent
+    Activate(ActivateArgs),
+    /// Answer such a question, with the configured TPM (no PIN is used)
+    Answer(AnswerArgs),
+    /// State by the identity here that a peer's attestation key is in its TPM, once that has answered (wants
+    /// the credential of the identity)
+    Endorse(EndorseArgs),
     /// Verify a peer's attestation, offline: exit 0 if valid, 1 if not, 2 if it could not be told
     Verify(VerifyArgs),
     /// Show what an attestation file says, without verifying it
@@ -21,9 +32,9 @@ pub(crate) enum AttestationCommand {
 }
 
 impl AttestationCommand {
-    /// Whether it works anywhere: all but the answer, which wants the key.
+    /// Whether it works anywhere: all but what wants the key or its device.
     pub(crate) const fn is_homeless(&self) -> bool {
-        !matches!(self, Self::Create(_))
+        !matches!(self, Self::Create(_) | Self::Answer(_) | Self::Endorse(_))
     }
 }
 
@@ -57,8 +68,12 @@ pub(crate) struct CreateArgs {
     pub(crate) certificate: Option<PathBuf>,
 
     /// Certificates of its issuers, from the device's on, in order: PEM, or one in DER each
-    #[arg(long, value_name = "FILE", requires = "certificate")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) chain: Vec<PathBuf>,
+
+    /// For a TPM: the word of somebody who has activated its attestation key, as `endorse` wrote it
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    pub(crate) endorsement: Option<PathBuf>,
 
     /// Folder with more certificates of makers, as of `verify`: to warn of what would be refused
     #[arg(long, value_name = "DIR")]
@@ -70,7 +85,69 @@ pub(crate) struct CreateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct ActivateArgs {
+    #[command(flatten)]
+    pub(crate) judged: JudgedArgs,
+
+    /// A new file for what is kept until the answer is verified, once; nobody else may read it
+    #[arg(long, value_name = "FILE", value_parser = a_file())]
+    pub(crate) secret: PathBuf,
+
+    /// A new file for the question that is sent [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnswerArgs {
+    /// The question, as `activate` made it; `-` or nothing for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// A new file for the answer [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EndorseArgs {
+    #[command(flatten)]
+    pub(crate) judged: JudgedArgs,
+
+    /// The file that `activate` kept: it is used once, and removed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret: PathBuf,
+
+    /// The answer of the TPM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answer: PathBuf,
+
+    /// For how many days it is stated, from now on, 366 at most, like 90d
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    pub(crate) valid_for: u64,
+
+    /// A new file for the statement [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = a_file())]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) judged: JudgedArgs,
+
+    /// The file that `activate` kept: it is used once, and removed
+    #[arg(long, value_name = "FILE", requires = "answer")]
+    pub(crate) secret: Option<PathBuf>,
+
+    /// The answer of the TPM
+    #[arg(long, value_name = "FILE", requires = "secret")]
+    pub(crate) answer: Option<PathBuf>,
+}
+
+/// An attestation, and what is demanded of it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct JudgedArgs {
     /// The attestation; `-` or nothing for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -92,8 +169,12 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) did: Option<String>,
 
-    /// Folder with more certificates of makers, in yubihsm/NAME.pem and yubikey-piv/NAME.pem, where nobody
-    /// but you and root can write; those of Yubico that are known are there without it
+    /// Whose word is believed that an attestation key is in a TPM, where you have not activated it
+    #[arg(long, value_name = "DID", value_parser = encoded())]
+    pub(crate) endorsed_by: Vec<String>,
+
+    /// Folder with more certificates of makers, in yubihsm/NAME.pem, yubikey-piv/NAME.pem and tpm/NAME.pem,
+    /// where nobody but you and root can write; those of Yubico that are known are there without it
     #[arg(long, value_name = "DIR")]
     pub(crate) anchors: Option<PathBuf>,
 
@@ -109,6 +190,15 @@ pub(crate) struct VerifyArgs {
     /// Accept a key that was imported into its device, so that copies may exist
     #[arg(long)]
     pub(crate) allow_imported: bool,
+}
+
+/// `90d`, in days.
+fn days(text: &str) -> Result<u64, String> {
+    let most = MAX_ENDORSEMENT.as_secs() / DAY;
+    let number = text.strip_suffix('d').unwrap_or(text).parse().ok();
+    number
+        .filter(|days| (1..=most).contains(days))
+        .ok_or_else(|| format!("not a number of days from 1 to {most}, like 90d"))
 }
 
 fn firmware(text: &str) -> Result<(DeviceClass, Firmware), String> {

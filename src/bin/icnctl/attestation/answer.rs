@@ -17,7 +17,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    fn challenge(&self, at: SystemTime) -> Result<Challenge, AttestationError> {
+    pub(super) fn challenge(&self, at: SystemTime) -> Result<Challenge, AttestationError> {
         match self {
             Self::By(challenge) => Ok(challenge.clone()),
             Self::Unasked { audience } => Challenge::fresh(audience, Duration::ZERO, at),

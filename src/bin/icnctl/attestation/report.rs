@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use icn_identity::ProvenanceKind;
-use icn_identity::attestation::{Attestation, Verdict};
-use serde_json::json;
+use icn_identity::attestation::{Attestation, Root, Verdict};
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -23,6 +23,7 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                 "did": did,
                 "provenance": provenance,
                 "attested_by": by,
+                "joined_by": joined_in_json(verdict.root()),
                 "root": { "subject": by, "sha256": sha256, "built_in": root.is_built_in() },
                 "device": {
                     "class": device.class().as_str(),
@@ -43,13 +44,18 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                 false => "",
             };
             let serial = device.serial().map_or(String::new(), |serial| format!(", serial {serial}"));
+            let joined = match verdict.root() {
+                Root::Activated => "; AK activated by you".to_owned(),
+                Root::Endorsed(did) => format!("; AK vouched for by {did}"),
+                _ => String::new(),
+            };
             let origin = match root.is_built_in() {
                 true => "a root that is built in",
                 false => "a root of your own, by --anchors",
             };
             format!(
                 "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}{serial}, \
-                 firmware {}\nAttested by {}, {origin}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
+                 firmware {}\nAttested by {}, {origin}{joined}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
                  the owner's clock\n{expired}",
                 device.class().product(),
                 device.firmware(),
@@ -57,6 +63,15 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
             )
         },
     )
+}
+
+/// Whose word joins the key to the maker.
+fn joined_in_json(root: &Root) -> Value {
+    match root {
+        Root::Activated => json!("activation"),
+        Root::Endorsed(did) => json!({ "endorsement": did }),
+        _ => json!("maker"),
+    }
 }
 
 pub(super) fn not_valid(
