@@ -69,7 +69,7 @@ impl TpmRefusal {
             }
             Self::EndorsementSignature { .. } => "ask the endorser for its endorsement once more",
             Self::OtherEndorsement { .. } => {
-                "have the TPM endorsed anew: once it is cleared its attestation key is another one"
+                "have the TPM endorsed again: its attestation key is another one once its endorsement seed is changed"
             }
             Self::EndorsementExpired { .. } | Self::EndorsementTooLong { .. } => {
                 "have the TPM activated and endorsed anew"
