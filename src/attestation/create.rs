@@ -116,7 +116,7 @@ impl Attestation {
     ) -> Result<(), AttestationError> {
         check_challenge(challenge, at)?;
         if did.verifying_key().algorithm() != AlgorithmId::P256 {
-            let refusal = TpmRefusal::Sealed { field: TpmField::PubArea };
+            let refusal = TpmRefusal::SealedData { field: TpmField::PubArea };
             return Err(AttestationRefusal::from(refusal).into());
         }
         Ok(())

@@ -82,7 +82,7 @@ pub enum TpmRefusal {
     },
     /// It is sealed data, and no key: a TPM does not vouch for what is in it.
     #[error("{field} is sealed data; expected a P-256 key")]
-    Sealed {
+    SealedData {
         /// Which part.
         field: TpmField,
     },

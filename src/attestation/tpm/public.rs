@@ -61,7 +61,7 @@ impl Public {
         let mut reader = Reader::new(bytes);
         let read = match reader.u16() {
             Some(ECC) => Self::rest(reader),
-            Some(KEYEDHASH) => return Err(Refusal::Sealed { field }),
+            Some(KEYEDHASH) => return Err(Refusal::SealedData { field }),
             Some(found) => return Err(Refusal::KeyType { field, found: TpmAlgorithm(found) }),
             None => None,
         };

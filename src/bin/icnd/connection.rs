@@ -22,6 +22,8 @@ const HEAD_OF_STRANGER: Duration = Duration::from_secs(1);
 /// Connections of all who are no clients, and of one of them.
 pub(crate) const STRANGERS: usize = 64;
 const OF_A_STRANGER: usize = 8;
+/// So long an answer waits for whoever does not read it.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ enum State {
     Body(Instant),
     /// A request is under way, which is there whole.
     Busy,
+    /// Since then its answer is on its way to whoever reads it.
+    Answering(Instant),
     /// It has made room for another one: nothing is begun on it any more.
     Closed(Closed),
 }
@@ -100,6 +104,14 @@ impl Watch {
         let mut state = self.state();
         self.has_answered.store(true, Ordering::Relaxed);
         if !matches!(*state, State::Closed(_)) {
+            *state = State::Answering(Instant::now());
+        }
+    }
+
+    /// All that was said has been taken from here.
+    fn has_sent(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Answering(_)) {
             *state = State::Idle(Instant::now());
         }
     }
@@ -109,6 +121,8 @@ impl Watch {
         let mut state = self.state();
         let is_owed = match *state {
             State::Busy | State::Closed(_) => return false,
+            State::Answering(since) if since.elapsed() <= ANSWER => return false,
+            State::Answering(_) => false,
             State::Idle(_) => !self.has_answered.load(Ordering::Relaxed),
             State::Head(_) | State::Body(_) => true,
         };
@@ -134,12 +148,14 @@ impl Watch {
     /// Whether the head of a request has taken too long, or the last answer.
     pub(crate) fn is_late(&self) -> bool {
         match *self.state() {
-            State::Idle(since) | State::Head(since) if !self.is_client => {
+            State::Idle(since) | State::Head(since) | State::Answering(since)
+                if !self.is_client =>
+            {
                 since.elapsed() > HEAD_OF_STRANGER
             }
             State::Head(since) => since.elapsed() > HEAD,
             State::Closed(closed) => closed.since.elapsed() > HEAD,
-            State::Idle(_) | State::Body(_) | State::Busy => false,
+            State::Idle(_) | State::Answering(_) | State::Body(_) | State::Busy => false,
         }
     }
 }
@@ -264,7 +280,8 @@ impl Group {
             State::Idle(since) => Some((0, since)),
             State::Head(since) => Some((1, since)),
             State::Body(since) => Some((2, since)),
-            State::Busy | State::Closed(_) => None,
+            State::Answering(since) if since.elapsed() > ANSWER => Some((3, since)),
+            State::Answering(_) | State::Busy | State::Closed(_) => None,
         };
         let ranked = own.iter().filter_map(|(number, watch)| Some((rank(watch)?, *number)));
         let mut ranked: Vec<_> = ranked.collect();
@@ -326,7 +343,11 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.watch.has_sent();
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

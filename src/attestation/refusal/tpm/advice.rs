@@ -10,7 +10,7 @@ impl TpmRefusal {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Sealed { .. } | Self::Virtual { .. } => ErrorKind::Requirement,
+            Self::SealedData { .. } | Self::Virtual { .. } => ErrorKind::Requirement,
             Self::KeyType { .. }
             | Self::Curve { .. }
             | Self::NameAlgorithm { .. }
@@ -30,7 +30,7 @@ impl TpmRefusal {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Sealed { .. } => {
+            Self::SealedData { .. } => {
                 "have the owner make a P-256 key in the TPM, and rotate the identity to it: a TPM \
                  vouches that sealed data exists, not for what is in it"
             }

@@ -27,6 +27,8 @@ fn the_one_that_is_idle_for_longest_makes_room_and_none_that_is_at_work() {
     assert!(sixth.watch.is_whole());
     assert!(all.enter(&Sharer::user(1), true).is_none(), "all are at work");
     first.watch.has_answered();
+    assert!(all.enter(&Sharer::user(1), true).is_none(), "its answer is not sent yet");
+    first.watch.has_sent();
     let seventh = all.enter(&Sharer::user(1), true).unwrap();
     assert!(!is_there(&all, &first));
     // Whoever had to go takes nobody with it.

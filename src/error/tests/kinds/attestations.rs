@@ -110,7 +110,7 @@ fn of_what_a_tpm_gave() {
         "attestation/refusal/tpm.rs",
         vec![
             (E::Malformed { field }, K::Untrusted),
-            (E::Sealed { field }, K::Requirement),
+            (E::SealedData { field }, K::Requirement),
             (E::KeyType { field, found }, K::Unsupported),
             (E::Curve { field, found: TpmCurve::of(4) }, K::Unsupported),
             (E::Point { field }, K::Untrusted),
