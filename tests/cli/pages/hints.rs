@@ -51,6 +51,12 @@ const RUN: &[(&str, &str, &str)] = &[
     ),
     ("pkcs11-tool --module MODULE --slot-index 0 --init-token --label node-1", "", ""),
     ("pkcs11-tool --module MODULE --token-label node-1 --login --init-pin", "new_token node-1", ""),
+    (
+        "tpm2_changeauth -c endorsement -p PASSWORD",
+        "/usr/bin/tpm2_changeauth -c endorsement secret; stands_for PASSWORD secret",
+        // By none, which is right only if there is none.
+        "/usr/bin/tpm2_changeauth -c endorsement other",
+    ),
     ("tpm2_dictionarylockout -c", "", ""),
     ("tpm2_dictionarylockout -s -n 10 -t 600 -l 86400", "", ""),
     (
@@ -72,6 +78,13 @@ const RUN: &[(&str, &str, &str)] = &[
     ),
     ("tpm2_getcap properties-fixed", "", ""),
     ("tpm2_getcap properties-variable", "", ""),
+    (
+        "tpm2_nvread 0x01c0000a",
+        "printf cert > cert
+        /usr/bin/tpm2_nvdefine 0x01c0000a -C o -s 4 -a 'ownerread|ownerwrite|authread|no_da'
+        /usr/bin/tpm2_nvwrite 0x01c0000a -C o -i cert",
+        "",
+    ),
     ("tpm2_pcrread sha256", "", ""),
     ("tpm2_pcrread sha256:7", "", ""),
     ("tpm2_pcrread sha256:7 > coming", "", "grep -q 0x coming"),
