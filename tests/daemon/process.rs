@@ -168,6 +168,9 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
     assert_eq!(refused.map(|(a, b, c)| [a, b, c]).collect::<Vec<_>>(), [line]);
 }
 
+/// No lower limit of open files is taken.
+const FEWEST_FILES: usize = 64;
+
 /// What nobody has told to end ends with an error, so that it is started again.
 #[test]
 fn one_that_cannot_accept_connections_is_never_ready_and_ends_with_1() {
@@ -177,8 +180,14 @@ fn one_that_cannot_accept_connections_is_never_ready_and_ends_with_1() {
     // It needs some files before it accepts, and not as many everywhere.
     let mut met = 0;
     for files in (6..40).rev() {
+        // With a lower limit it does not begin at all: it has as many files fewer as are open already.
+        let open = format!(
+            "for _ in $(seq {}); do exec {{it}}</dev/null; done; exec \"$0\"",
+            FEWEST_FILES - files
+        );
         let mut command = inherits_nothing("prlimit");
-        command.arg(format!("--nofile={files}:{files}")).arg(program());
+        command.arg(format!("--nofile={FEWEST_FILES}:{FEWEST_FILES}"));
+        command.args(["bash", "-c", &open]).arg(program());
         let as_ever = node.command();
         let variables = as_ever.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.env_clear().envs(variables).env("PATH", "/usr/bin:/bin");
