@@ -84,16 +84,26 @@ impl Activation {
         secret_json(&before, &self.secret)
     }
 
+    /// That it was made for this very attestation, and not for another one: before it is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmRefusal::OtherActivation`](Refusal::OtherActivation).
+    pub fn check_attestation(&self, attestation: &Attestation) -> Result<(), AttestationRefusal> {
+        match self.attestation == attestation.sha256() {
+            true => Ok(()),
+            false => Err(Refusal::OtherActivation.into()),
+        }
+    }
+
     /// That this very attestation was activated: the answer is the secret.
     pub(in crate::attestation) fn check(
         self,
         attestation: &Attestation,
         answer: &ActivationAnswer,
-    ) -> Result<(), Refusal> {
-        if self.attestation != attestation.sha256() {
-            return Err(Refusal::OtherActivation);
-        }
-        if self.secret.is(&answer.0) { Ok(()) } else { Err(Refusal::Answer) }
+    ) -> Result<(), AttestationRefusal> {
+        self.check_attestation(attestation)?;
+        if self.secret.is(&answer.0) { Ok(()) } else { Err(Refusal::Answer.into()) }
     }
 }
 
@@ -202,7 +212,8 @@ impl Activated {
     /// [`AttestationError::Clock`] if it would begin before this crate was made,
     /// [`AttestationError::ValidFor`] if it would end before it begins or be valid for longer than
     /// [`MAX_ENDORSEMENT`], [`AttestationError::Sign`], and [`AttestationError::Refused`] if
-    /// the signer signed wrongly.
+    /// the signer signed wrongly, or is the very key that was attested
+    /// ([`TpmRefusal::OwnEndorsement`](Refusal::OwnEndorsement)).
     pub fn endorse<S: DidSigner + ?Sized>(
         &self,
         signer: &S,
@@ -215,6 +226,10 @@ impl Activated {
         let seconds = until.saturating_sub(from);
         if seconds == 0 || seconds > limit {
             return Err(AttestationError::ValidFor { seconds, limit });
+        }
+        if signer.did().verifying_key() == self.verdict.did().verifying_key() {
+            let refusal = Refusal::OwnEndorsement { did: signer.did().clone() };
+            return Err(AttestationRefusal::from(refusal).into());
         }
         let mut endorsement = Endorsement {
             endorser: signer.did().clone(),

@@ -215,6 +215,10 @@ impl Endorsement {
         self
     }
 
+    pub(in crate::attestation) fn endorser_for_tests(&mut self, endorser: Did) {
+        self.endorser = endorser;
+    }
+
     pub(in crate::attestation) fn ak_name_for_tests(&mut self) -> &mut Name {
         &mut self.ak_name
     }

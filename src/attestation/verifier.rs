@@ -81,7 +81,7 @@ impl Verifier {
         let did = &attestation.did;
         if let Evidence::Tpm2Certify(parts) = &attestation.evidence {
             let checked = self.check_tpm(attestation, parts, at)?;
-            let root = self.joined(parts, &checked, at)?;
+            let root = self.joined(&attestation.did, parts, &checked, at)?;
             let attested = Attested::new(did, checked.certified, root, attestation.created);
             return Ok(Verdict::Hardware(attested));
         }
@@ -175,6 +175,7 @@ impl Verifier {
     /// Whose word joins the attestation key to the maker.
     fn joined(
         &self,
+        did: &Did,
         parts: &Parts,
         checked: &tpm::Checked,
         at: SystemTime,
@@ -183,6 +184,10 @@ impl Verifier {
             return Ok(Root::Maker);
         }
         let endorsement = parts.endorsement().ok_or(TpmRefusal::NotJoined)?;
+        // Else whoever is believed of others would need no TPM of its own. One key has several DIDs.
+        if endorsement.endorser().verifying_key() == did.verifying_key() {
+            return Err(TpmRefusal::OwnEndorsement { did: did.clone() }.into());
+        }
         let (ak_name, certificate) = (&checked.ak_name, &checked.certificate);
         endorsement.check(&self.endorsers, ak_name, certificate, clock::unix(at))?;
         Ok(Root::Endorsed(endorsement.endorser().clone()))

@@ -236,6 +236,12 @@ pub enum TpmRefusal {
         /// Who.
         endorser: Did,
     },
+    /// It vouches for itself: nobody else has seen its TPM.
+    #[error("{did} vouches for its own attestation key; expected the endorsement of another key")]
+    OwnEndorsement {
+        /// Who.
+        did: Did,
+    },
     /// The endorsement was not signed by who is said to have signed it.
     #[error("the endorsement was not signed by the key of {endorser}")]
     EndorsementSignature {

@@ -137,6 +137,13 @@ fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_f
     // Used once.
     let ran = way.judge("verify", &attestation, &challenge, &files);
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    // What is no secret of this attestation stays.
+    let victim = way.file("victim.age");
+    fs::write(&victim, "an identity").unwrap();
+    fs::set_permissions(&victim, Permissions::from_mode(0o600)).unwrap();
+    let ran =
+        way.judge("verify", &attestation, &challenge, &["--secret", &victim, "--answer", &answer]);
+    assert_eq!((ran.code, fs::read(&victim).unwrap()), (2, b"an identity".to_vec()), "{}", ran.err);
     // Another answer than the secret.
     let (secret, _) = way.activate(&attestation, &challenge, "second");
     let ran =

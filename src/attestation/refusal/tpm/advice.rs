@@ -67,9 +67,13 @@ impl TpmRefusal {
             Self::Endorser { .. } => {
                 "name that DID as one whose endorsements are believed, if you know it"
             }
+            Self::OwnEndorsement { .. } => {
+                "send the owner an activation, or have another DID activate and endorse it"
+            }
             Self::EndorsementSignature { .. } => "ask the endorser for its endorsement once more",
             Self::OtherEndorsement { .. } => {
-                "have the TPM endorsed again: its attestation key is another one once its endorsement seed is changed"
+                "have the TPM endorsed again: its attestation key is another one once its \
+                 endorsement seed is changed"
             }
             Self::EndorsementExpired { .. } | Self::EndorsementTooLong { .. } => {
                 "have the TPM activated and endorsed anew"

@@ -55,6 +55,7 @@ pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCod
 }
 
 /// The secret is taken last, when nothing else can go wrong: it is gone then, whatever the answer is.
+/// A file that is no secret, or that of another attestation, stays.
 pub(super) fn finished(
     judged: &Judged<'_>,
     secret: &Path,
@@ -71,7 +72,16 @@ pub(super) fn finished(
         Err(AttestationError::Refused(refusal)) => return Ok(Err(refused(Error::from(*refusal)))),
         Err(error) => return Err(error.into()),
     }
-    let activation = Activation::from_secret_json(&take_secret(secret)?)?;
+    let taken = take_secret(secret, |json| {
+        let activation = Activation::from_secret_json(json)?;
+        activation.check_attestation(&judged.attestation)?;
+        Ok::<_, Error>(activation)
+    });
+    let activation = match taken {
+        Ok(activation) => activation,
+        Err(error @ Error::AttestationRefused(_)) => return Ok(Err(refused(error))),
+        Err(error) => return Err(error.into()),
+    };
     let finished =
         judged.verifier.finish(activation, &answer, &judged.attestation, judged.fresh(), now);
     Ok(finished.map_err(|refusal| refused(refusal.into())))

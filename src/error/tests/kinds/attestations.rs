@@ -137,6 +137,7 @@ fn of_what_a_tpm_gave() {
             (E::Virtual { manufacturer: who(), model: who() }, K::Requirement),
             (E::NotJoined, K::Untrusted),
             (E::Endorser { endorser: did() }, K::Untrusted),
+            (E::OwnEndorsement { did: did() }, K::Untrusted),
             (
                 E::EndorsementSignature { endorser: did(), source: BadSignature::new() },
                 K::Untrusted,
