@@ -184,7 +184,7 @@ impl Verifier {
             return Ok(Root::Maker);
         }
         let endorsement = parts.endorsement().ok_or(TpmRefusal::NotJoined)?;
-        // Else whoever is believed of others would need no TPM of its own. One key has several DIDs.
+        // Else whoever is believed of others would need no TPM of its own.
         if endorsement.endorser().verifying_key() == did.verifying_key() {
             return Err(TpmRefusal::OwnEndorsement { did: did.clone() }.into());
         }
