@@ -358,4 +358,19 @@ mod tests {
             Err(BundleError::EpochTooLate { .. })
         ));
     }
+
+    /// The last epoch can be joined, and a later one stays if somebody is in it already.
+    #[test]
+    fn no_epoch_after_the_last_is_joined() {
+        NextEpoch::check_joined(7, LATEST_EPOCH).unwrap();
+        NextEpoch::check_joined(LATEST_EPOCH + 1, LATEST_EPOCH + 1).unwrap();
+        for (present, asked) in [(7, LATEST_EPOCH + 1), (LATEST_EPOCH + 1, LATEST_EPOCH + 2)] {
+            let refused = NextEpoch::check_joined(present, asked);
+            let Err(BundleError::EpochTooLate { asked: found, limit: LATEST_EPOCH }) = refused
+            else {
+                panic!("{asked}: {refused:?}");
+            };
+            assert_eq!(found, asked);
+        }
+    }
 }

@@ -160,3 +160,48 @@ fn date(unix: u64) -> Result<OffsetDateTime, BundleError> {
 fn bad(reason: impl std::fmt::Display) -> BundleError {
     BundleError::Certificate { reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binding::Terms;
+    use crate::key::{Key, Software, Unlocked};
+
+    fn binding(did: &Did, tls: &SigningSeed, (from, to): (u64, u64)) -> Binding {
+        let terms = Terms {
+            tls_spki: spki(tls),
+            x25519_public: [9; 32],
+            not_before: from,
+            not_after: to,
+            sequence: 1,
+            holder: None,
+        };
+        Binding::unverified(did.clone(), terms, [0; 64])
+    }
+
+    /// A certificate of the old form carries no binding: its own fields have to be those of the
+    /// binding beside it, each of them.
+    #[test]
+    fn a_certificate_that_differs_in_one_field_is_refused() {
+        let did = |key: Key<Software, Unlocked>| key.did().clone();
+        let (ours, other) = (did(Key::generate().unwrap()), did(Key::generate().unwrap()));
+        let (tls, other_tls) = (SigningSeed::generate().unwrap(), SigningSeed::generate().unwrap());
+        let times = (1_800_000_000, 1_800_086_400);
+        let expected = binding(&ours, &tls, times);
+        let check = |made: &Binding, seed: &SigningSeed| {
+            check_certificate(&bare_certificate(seed, made).unwrap(), &ours, &expected)
+        };
+        check(&expected, &tls).unwrap();
+        for (what, made, seed) in [
+            ("DID", binding(&other, &tls, times), &tls),
+            ("TLS key", binding(&ours, &other_tls, times), &other_tls),
+            ("start", binding(&ours, &tls, (times.0 + 1, times.1)), &tls),
+            ("end", binding(&ours, &tls, (times.0, times.1 + 1)), &tls),
+        ] {
+            let refused = check(&made, seed);
+            let Err(BundleError::Mismatch { what: "certificate" }) = refused else {
+                panic!("{what}: {refused:?}");
+            };
+        }
+    }
+}
