@@ -228,12 +228,26 @@ fn a_start_that_fails_at_an_address_serves_nobody_before_and_has_its_last_line()
 fn with_too_few_files_it_ends_with_1_and_says_so() {
     let node = Node::age();
     node.allow("may = []");
-    let command = node.command();
-    let mut limited = Command::new("prlimit");
-    limited.arg("--nofile=12").arg(command.get_program()).env_clear();
-    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let ran = run(&mut limited, b"");
-    assert_eq!(ran.code, 1, "{}", ran.err);
-    assert!(ran.err.contains("at most 12 files may be open"), "{}", ran.err);
-    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+    for files in [12, 255] {
+        let command = node.command();
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--nofile={files}")).arg(command.get_program()).env_clear();
+        limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = run(&mut limited, b"");
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        let said = format!("at most {files} files may be open");
+        assert!(ran.err.contains(&said), "{}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{}", ran.err);
+    }
+}
+
+/// What begins with `start` ends with `stop`.
+#[test]
+fn a_start_that_does_not_open_the_identity_has_its_last_line() {
+    let node = Node::age();
+    node.allow("may = []");
+    let ran = run(node.command().env("ICN_PASSPHRASE", "not the passphrase"), b"");
+    assert_eq!(ran.code, 77, "{}", ran.err);
+    let events: Vec<_> = node.audit().iter().map(|line| line["event"].clone()).collect();
+    assert_eq!(events[1..], ["start", "unlock", "unlock", "stop"], "{events:?}");
 }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backends;
+mod broken;
 mod checkpoint;
 mod client;
 mod curl;

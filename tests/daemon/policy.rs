@@ -160,7 +160,7 @@ fn what_is_refused_a_thousand_times_does_not_fill_the_disk() {
     }
     let written = refusals(&node).len();
     assert!((100..300).contains(&written), "{written}");
-    assert!(daemon.log().contains("not all are recorded"), "{}", daemon.log());
+    assert!(daemon.log().contains("has no line in the audit log"), "{}", daemon.log());
 }
 
 /// A client that tries around leaves a line for each try, as everybody does who is refused.
@@ -298,8 +298,8 @@ fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
     let node = Node::age();
     let disk = node.home.path("disk");
     std::fs::create_dir(&disk).unwrap();
-    let lines = client("tests", own_uid(), SIGN);
-    node.configure(&format!("{lines}[audit]\npath = \"disk/audit.log\"\n"));
+    let clients = client("tests", own_uid(), SIGN);
+    node.configure(&format!("{clients}[audit]\npath = \"disk/audit.log\"\n"));
     let command = node.command();
     let mut mounted = inherits_nothing("unshare");
     let script = "mount -t tmpfs -o size=64k,mode=0700 small \"$1\" && exec \"$0\"";
@@ -328,6 +328,9 @@ fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
         assert!(signed < 40, "it signs on a full disk");
     };
     refused.problem(503, "audit-unwritable");
+    // With the step, for who may know where the log is.
+    let step = format!("df -h {}", disk.display());
+    assert!(refused.body["help"].as_str().unwrap().contains(&step), "{refused:?}");
     for _ in 0..20 {
         let refused = daemon.post("/v1/sign", &body("payments@coop.example"));
         refused.problem(503, "audit-unwritable");
@@ -338,6 +341,13 @@ fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
     assert_eq!(lines(), signed);
     assert!(daemon.log().contains("so nothing was done: "), "{}", daemon.log());
     assert!(daemon.log().contains("No space left on device"), "{}", daemon.log());
+    // Nor does a reload lead away from there; and it says what does.
+    node.configure(&format!("{clients}[audit]\npath = \"other.log\"\n"));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.wait_for_line(|line| line.starts_with("STATUS=") && line.contains("was not read"));
+    let said = daemon.log();
+    let said = said.lines().find(|line| line.contains("was not read anew")).unwrap();
+    assert!(said.contains(&step) && said.contains("or restart icnd"), "{said}");
     std::fs::remove_file(&fill).unwrap();
     daemon.post("/v1/sign", &body("payments@coop.example")).ok();
     let copy = node.home.path("audit.log");
@@ -345,6 +355,16 @@ fn on_a_full_disk_nothing_is_signed_and_with_room_it_goes_on() {
     icn_identity::audit::verify(&[copy], None).unwrap();
     // And perhaps that one, if it lacked its end of line alone.
     assert!([signed + 1, signed + 2].contains(&lines()), "{}, {signed}", lines());
+    // Those refusals that have no line are counted.
+    let last = format!("/proc/{}/fd", daemon.pid());
+    let log = std::fs::read_dir(last).unwrap().flatten().map(|entry| entry.path());
+    let log = log.filter_map(|path| std::fs::read_link(&path).ok().map(|to| (path, to)));
+    let mut log = log.filter(|(_, to)| to.ends_with("audit.log"));
+    let held = std::fs::File::open(log.next().unwrap().0).unwrap();
     daemon.signal(rustix::process::Signal::TERM);
     assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.log());
+    let text = std::io::read_to_string(held).unwrap();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let counts = lines.filter(|line| line["reason"] == "not-recorded" && line["client"] == "tests");
+    assert_eq!(counts.map(|line| line["count"].as_u64().unwrap()).sum::<u64>(), 20, "{text}");
 }

@@ -169,7 +169,7 @@ fn at_the_end_what_is_under_way_is_finished_and_nothing_new_is_begun() {
 }
 
 /// No lower limit of open files is taken.
-const FEWEST_FILES: usize = 64;
+const FEWEST_FILES: usize = 256;
 
 /// What nobody has told to end ends with an error, so that it is started again.
 #[test]

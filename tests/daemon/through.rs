@@ -229,7 +229,7 @@ fn what_the_daemon_refuses_is_not_done_past_it() {
     fs::rename(node.home.path("audit.log"), node.home.path("moved.log")).unwrap();
     fs::create_dir(node.home.path("audit.log")).unwrap();
     let ran = node.home.icnctl(&["sign"], b"x");
-    fails(&ran, 1, &[&refusal, "audit-unwritable", "make room"]);
+    fails(&ran, 1, &[&refusal, "audit-unwritable", "namei -l "]);
     assert!(!ran.err.contains("--direct"), "{}", ran.err);
     fs::remove_dir(node.home.path("audit.log")).unwrap();
     fs::rename(node.home.path("moved.log"), node.home.path("audit.log")).unwrap();

@@ -8,8 +8,8 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use icn_identity::daemon::ProblemCode;
@@ -54,18 +54,32 @@ struct Shared {
     /// One waits for the next connection, and hands this on before it accepts.
     waiting: Mutex<()>,
     woken: PipeReader,
+    /// All threads are there; none accepts before.
+    are_there: OnceLock<()>,
     is_over: AtomicBool,
     /// A thread has ended by itself.
     failed: Notify,
     #[cfg(test)]
-    panics: AtomicBool,
+    panics: Arc<AtomicBool>,
 }
 
 impl Accepting {
+    /// After an error nobody was accepted.
     pub(crate) fn start(
         listener: UnixListener,
         door: Arc<Door>,
         connections: Arc<Connections>,
+    ) -> io::Result<Self> {
+        Self::start_by(listener, door, connections, |_, accept| {
+            Builder::new().name("icnd-accept".into()).spawn(accept)
+        })
+    }
+
+    fn start_by(
+        listener: UnixListener,
+        door: Arc<Door>,
+        connections: Arc<Connections>,
+        spawn: impl Fn(usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let (woken, wake) = io::pipe()?;
@@ -76,17 +90,19 @@ impl Accepting {
             arrivals: Arrivals::new(most_waiting()),
             waiting: Mutex::default(),
             woken,
+            are_there: OnceLock::new(),
             is_over: AtomicBool::new(false),
             failed: Notify::new(),
             #[cfg(test)]
-            panics: AtomicBool::new(false),
+            panics: Arc::default(),
         });
         let mut accepting = Self { shared, wake: Some(wake), threads: Vec::new() };
-        for _ in 0..THREADS {
+        for number in 0..THREADS {
             let shared = accepting.shared.clone();
-            let thread = std::thread::Builder::new().name("icnd-accept".into());
-            accepting.threads.push(thread.spawn(move || shared.accept_or_fail())?);
+            let thread = spawn(number, Box::new(move || shared.accept_or_fail()))?;
+            accepting.threads.push(thread);
         }
+        let _ = accepting.shared.are_there.set(());
         Ok(accepting)
     }
 
@@ -100,16 +116,17 @@ impl Accepting {
         self.shared.failed.notified().await;
     }
 
-    /// Whatever arrives next is a panic.
+    /// Once this is so, whatever arrives next is a panic.
     #[cfg(test)]
-    pub(crate) fn panic_at_the_next(&self) {
-        self.shared.panics.store(true, Ordering::SeqCst);
+    pub(crate) fn panics(&self) -> Arc<AtomicBool> {
+        self.shared.panics.clone()
     }
 }
 
 impl Drop for Accepting {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
+        let _ = self.shared.are_there.set(());
         drop(self.wake.take());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -125,7 +142,8 @@ impl Shared {
     }
 
     fn accept(&self) {
-        while !self.is_over.load(Ordering::Relaxed) {
+        self.are_there.wait();
+        while !self.is_over.load(Ordering::SeqCst) {
             match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(socket) => self.arrives(socket.into()),
                 Err(Errno::AGAIN) => self.wait(),
@@ -196,7 +214,7 @@ pub(crate) fn turn_away(stream: impl AsFd, who: &Sharer, door: &Door) {
     });
     // Whoever does not get it sees that the connection has ended.
     let _ = send(stream, FULL.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-    door.refusals.was_turned_away(who, Instant::now());
+    door.refusals.has_no_line(who, Instant::now());
     door.metrics.has_turned_away();
 }
 
@@ -205,4 +223,32 @@ pub(crate) fn has_sent(stream: impl AsFd) -> bool {
     let mut first = [0; 1];
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     recv(stream, &mut first, flags).is_ok_and(|(length, _)| length > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::door::tests::Home;
+
+    #[test]
+    fn where_not_all_threads_are_to_be_had_nobody_is_accepted() {
+        let home = Home::new();
+        let path = home.path("icnd.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let waits = listener.try_clone().unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
+        let started =
+            Accepting::start_by(listener, home.door(""), Connections::new(8), |number, accept| {
+                if number + 1 < THREADS {
+                    return Builder::new().spawn(accept);
+                }
+                // The others have had their time.
+                std::thread::sleep(Duration::from_millis(200));
+                Err(io::ErrorKind::WouldBlock.into())
+            });
+        assert_eq!(started.err().unwrap().kind(), io::ErrorKind::WouldBlock);
+        waits.accept().expect("it waits still");
+    }
 }

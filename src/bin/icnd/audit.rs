@@ -22,6 +22,15 @@ struct InUse {
     number: u64,
 }
 
+/// Why another log is not in use.
+#[derive(Debug)]
+pub(crate) enum NotReplaced {
+    /// The one in use does not take its last line.
+    Last(AuditError),
+    /// The other one does not take its first line.
+    First(AuditError),
+}
+
 /// One of the logs that were in use, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Which(u64);
@@ -45,10 +54,10 @@ impl Audit {
     /// the first one of another, in which all others are written from now on; both say the same.
     ///
     /// After an error this log is still the one in use, and may have the line.
-    pub(crate) fn replace(&self, other: AuditLog, entry: Entry) -> Result<(), AuditError> {
+    pub(crate) fn replace(&self, other: AuditLog, entry: Entry) -> Result<(), NotReplaced> {
         let mut in_use = self.0.in_use.write().unwrap_or_else(PoisonError::into_inner);
-        in_use.log.reopen_with(entry.clone())?;
-        other.append(entry)?;
+        in_use.log.reopen_with(entry.clone()).map_err(NotReplaced::Last)?;
+        other.append(entry).map_err(NotReplaced::First)?;
         *in_use = InUse { log: other, number: in_use.number + 1 };
         let looked_at = in_use.clone();
         *self.0.looked_at.write().unwrap_or_else(PoisonError::into_inner) = looked_at;

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use self::at_work::AtWork;
 pub(crate) use self::identity::{Open, Place, open};
 use self::keys::Keys;
+use self::policy::Policies;
 pub(crate) use self::uses::fresh;
 use crate::audit::Audit;
 use crate::in_force::InForce;
@@ -45,11 +46,11 @@ pub(crate) struct Door {
     pub(crate) place: Place,
     pub(crate) audit: Audit,
     keys: RwLock<Keys>,
-    policy: RwLock<Arc<InForce>>,
+    policies: Policies,
     verified_at: RwLock<Option<(SystemTime, Instant)>>,
     /// As the device has said it last.
     pin: RwLock<Option<PinState>>,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) metrics: Metrics,
     stopping: Arc<AtomicBool>,
     /// Who waits for the key, and who has it: so many at once.
@@ -74,7 +75,7 @@ pub(crate) struct Door {
     /// What holds from the start to the end, as it was configured then.
     started: DaemonConfig,
     /// Lines that clients leave, of each so many at a time.
-    lines: Bound,
+    pub(crate) lines: Bound,
     /// When the configuration was not read anew, so that an older one is in force.
     reload_failed: RwLock<Option<SystemTime>>,
 }
@@ -97,10 +98,10 @@ impl Door {
             place,
             audit: Audit::new(audit),
             keys: RwLock::default(),
-            policy: RwLock::new(Arc::new(InForce::new(config))),
+            policies: Policies::new(InForce::new(config)),
             verified_at: RwLock::new(None),
             pin: RwLock::new(None),
-            refusals: Refusals::default(),
+            refusals: Arc::default(),
             metrics: Metrics::new(),
             stopping: Arc::default(),
             turns: Turns::new(at_once, queued),

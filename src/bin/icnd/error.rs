@@ -11,6 +11,7 @@ use icn_identity::audit::AuditError;
 use icn_identity::config::Config;
 use icn_identity::error::KeystoreError;
 
+use crate::audit::NotReplaced;
 use crate::instance::NotTaken;
 use crate::words::of_operator;
 
@@ -24,6 +25,14 @@ pub(crate) enum StartError {
     Identity(#[from] Error),
     #[error("the audit log cannot be used")]
     Audit(#[from] AuditError),
+    #[error(
+        "the audit log in use cannot take its last line, so another `path` under [audit] is not used"
+    )]
+    LastLine(#[source] AuditError),
+    #[error("icnd is about to stop")]
+    Stopping,
+    #[error("a part of icnd has ended, without which it cannot {what}")]
+    Part { what: &'static str, source: io::Error },
     #[error("there is no home directory to look for the identity in")]
     NoHome,
     #[error("{holder} has this identity already")]
@@ -97,6 +106,15 @@ fn about_address(key: &str, error: &io::Error, address: SocketAddr) -> String {
     }
 }
 
+impl From<NotReplaced> for StartError {
+    fn from(error: NotReplaced) -> Self {
+        match error {
+            NotReplaced::Last(error) => Self::LastLine(error),
+            NotReplaced::First(error) => Self::Audit(error),
+        }
+    }
+}
+
 impl From<NotTaken> for StartError {
     fn from(error: NotTaken) -> Self {
         match error {
@@ -107,10 +125,22 @@ impl From<NotTaken> for StartError {
 }
 
 impl StartError {
-    fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             Self::Identity(error) => return error.help().map(|help| of_operator(&help)),
             Self::Audit(error) => return error.help().map(|help| of_operator(&help)),
+            Self::LastLine(error) => {
+                let first = error.help().map_or_else(String::new, |help| of_operator(&help));
+                return Some(format!(
+                    "{first}, and send SIGHUP again; or restart icnd, which then begins with the \
+                     other one"
+                ));
+            }
+            Self::Stopping => "start icnd again: it reads icn.toml then",
+            Self::Part { .. } => {
+                "start icnd again, and report what its log says before this (with the line that \
+                 has \"panicked\" in it)"
+            }
             Self::NoHome => "name the directory of the identity: icnd --home DIR",
             Self::Running { .. } => {
                 "wait for its end, or stop it: one icnd serves an identity, and none while it is changed"

@@ -6,8 +6,9 @@ use rustix::process::{
 
 use crate::error::StartError;
 
-/// Of the process itself, its log and its threads, with some connections.
-const FEWEST_FILES: usize = 64;
+/// Of the process itself, its log, its threads and who is no client; with 64 connections of
+/// clients, and as many that wait.
+const FEWEST_FILES: usize = 256;
 
 /// No core dumps; no other process of the same user reads this one's memory or is attached to
 /// it as a debugger. As many open files as the system allows.

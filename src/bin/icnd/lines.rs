@@ -35,6 +35,14 @@ impl Bound {
 }
 
 #[cfg(test)]
+impl Bound {
+    pub(crate) fn is_idle(&self) -> bool {
+        let shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.values().all(|own| own.available_permits() == OF_A_SHARE)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use tokio::time::{Duration, timeout};
 

@@ -185,14 +185,27 @@ impl Problem {
         problem
     }
 
+    /// With the step that its operator has in the log, file and command: for a client, see
+    /// [`Self::of_stranger`].
     pub(crate) fn audit(error: &AuditError) -> Self {
-        let step = error.help().map(|help| format!("; {}", of_operator(&help)));
-        let (why, step) = (in_full(error), step.unwrap_or_default());
-        tracing::error!("the audit log cannot be written: {why}{step}");
-        Self::new(ProblemCode::AuditUnwritable, "the audit log cannot be written").with_help(
-            "make room for it, correct the permissions of what the log of icnd names, or find \
-                 out who has exchanged it; the log of icnd says why",
-        )
+        let step = error.help().map(|help| of_operator(&help));
+        let in_log = step.as_ref().map_or_else(String::new, |step| format!("; {step}"));
+        tracing::error!("the audit log cannot be written: {}{in_log}", in_full(error));
+        let problem = Self::new(ProblemCode::AuditUnwritable, UNWRITABLE).of_stranger();
+        match step {
+            Some(step) => problem.with_help(step),
+            None => problem,
+        }
+    }
+
+    /// Who is no client is told of no file of icnd's.
+    pub(crate) fn of_stranger(self) -> Self {
+        match self.code {
+            ProblemCode::AuditUnwritable => {
+                self.with_help("have the operator of icnd look at its log, which says what to do")
+            }
+            _ => self,
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -240,6 +253,8 @@ impl Problem {
         response
     }
 }
+
+const UNWRITABLE: &str = "the audit log cannot be written, so nothing was done";
 
 /// What to do about it, where the problem itself says nothing.
 const fn step(code: ProblemCode) -> Option<&'static str> {

@@ -60,6 +60,16 @@ struct Others {
     is_cut: bool,
 }
 
+/// One that has its line among those that are written down. Dropped without it, it is counted
+/// among the others.
+#[derive(Debug)]
+#[must_use = "dropped, it is counted"]
+pub(crate) struct Admitted {
+    refusals: Arc<Refusals>,
+    /// `None` once it has its line.
+    who: Option<Sharer>,
+}
+
 /// How many refusals were not written down, and of whom: given back if that has no line either.
 #[derive(Debug)]
 #[must_use = "what is not told is counted still"]
@@ -77,8 +87,8 @@ impl Refusals {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether one more of this user is written down. If not, it is counted.
-    pub(crate) fn admit(&self, who: &Sharer, now: Instant) -> bool {
+    /// One more of this user, to be written down; `None` if it is counted.
+    pub(crate) fn admit(self: &Arc<Self>, who: &Sharer, now: Instant) -> Option<Admitted> {
         let mut state = self.lock();
         let is_over = state.since.is_none_or(|since| now.duration_since(since) >= TIME);
         if is_over {
@@ -90,15 +100,16 @@ impl Refusals {
         let most = if who.is_client() { OF_CLIENT } else { OF_STRANGERS };
         if count >= OF_USER || part.of_all >= most {
             part.others.add(who.uid, now);
-            return false;
+            return None;
         }
         part.of_all += 1;
         part.admitted.insert(who.uid, count + 1);
-        true
+        Some(Admitted { refusals: self.clone(), who: Some(who.clone()) })
     }
 
-    /// Of one whose connection was closed before it could ask: there were too many.
-    pub(crate) fn was_turned_away(&self, who: &Sharer, now: Instant) {
+    /// Of one that has no line: its connection was closed before it could ask, since there were
+    /// too many; or the line could not be written.
+    pub(crate) fn has_no_line(&self, who: &Sharer, now: Instant) {
         // Who connects without end is to cost little: there are few parts, and few users in one.
         self.lock().parts.entry(of(who)).or_default().others.add(who.uid, now);
     }
@@ -141,6 +152,28 @@ impl Refusals {
     }
 }
 
+#[cfg(test)]
+impl Refusals {
+    /// Those of whom nothing is to be written down, and those that are being written, are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().parts.values().all(|part| part.others.count == 0)
+    }
+}
+
+impl Admitted {
+    pub(crate) fn is_written(mut self) {
+        self.who = None;
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(who) = &self.who {
+            self.refusals.has_no_line(who, Instant::now());
+        }
+    }
+}
+
 fn of(who: &Sharer) -> Of {
     match &who.share {
         Share::Client(name) => Some(name.clone()),
@@ -162,8 +195,8 @@ impl Others {
         if self.since.is_none() {
             self.since = Some(now);
             tracing::warn!(
-                "more refusals than are recorded within {TIME:?}, of user {uid}: not all are \
-                 recorded, but how many"
+                "a refusal of user {uid} has no line in the audit log: of those that have none it \
+                 is written down, after {TIME:?}, how many they are"
             );
         }
         self.count += 1;
@@ -207,6 +240,10 @@ impl Others {
 mod tests {
     use super::*;
 
+    fn admits(refusals: &Arc<Refusals>, who: &Sharer, at: Instant) -> bool {
+        refusals.admit(who, at).map(Admitted::is_written).is_some()
+    }
+
     fn counted(refusals: &Refusals, now: Instant) -> Vec<(Option<String>, u64)> {
         let unwritten = refusals.unwritten(now, true).into_iter();
         unwritten.map(|of| (of.client.map(|name| name.to_string()), of.count)).collect()
@@ -214,9 +251,9 @@ mod tests {
 
     #[test]
     fn a_hundred_refusals_of_a_user_are_written_down_in_ten_seconds() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
         let admitted =
-            |uid, at| (0..150).filter(|_| refusals.admit(&Sharer::user(uid), at)).count();
+            |uid, at| (0..150).filter(|_| admits(&refusals, &Sharer::user(uid), at)).count();
         assert_eq!(admitted(1, start), 100);
         assert_eq!(admitted(2, start), 100, "each user has its own");
         assert_eq!(admitted(1, start + TIME / 2), 0);
@@ -225,42 +262,43 @@ mod tests {
 
     #[test]
     fn many_users_take_no_more_memory_and_each_refusal_is_counted() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
-        let admitted = (0..10_000).filter(|uid| refusals.admit(&Sharer::user(*uid), start)).count();
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
+        let admitted =
+            (0..10_000).filter(|uid| admits(&refusals, &Sharer::user(*uid), start)).count();
         assert_eq!(admitted, usize::try_from(OF_STRANGERS).unwrap());
         assert!(refusals.lock().parts[&None].others.users.len() <= USERS);
         assert!(refusals.unwritten(start, false).is_empty(), "their time is not over");
         let unwritten = refusals.unwritten(start + TIME, false).pop().unwrap();
         assert_eq!(unwritten.count, 9000);
         assert!(unwritten.users.ends_with("and many more"), "{unwritten:?}");
-        assert!(refusals.admit(&Sharer::user(20_000), start + TIME));
+        assert!(admits(&refusals, &Sharer::user(20_000), start + TIME));
         assert!(refusals.unwritten(start + TIME, true).is_empty());
     }
 
     /// Neither who is no client nor a client with many users hides what another one is refused.
     #[test]
     fn what_a_client_is_refused_is_written_down_however_much_others_are() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
-        let strangers = (5000..9000).filter(|uid| refusals.admit(&Sharer::user(*uid), start));
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
+        let strangers = (5000..9000).filter(|uid| admits(&refusals, &Sharer::user(*uid), start));
         assert_eq!(strangers.count(), 1000);
-        let many = (0..400).filter(|uid| refusals.admit(&Sharer::client("many", *uid), start));
+        let many = (0..400).filter(|uid| admits(&refusals, &Sharer::client("many", *uid), start));
         assert_eq!(many.count(), 200);
         // Also where a user of that client is the same.
-        assert!((0..100).all(|_| refusals.admit(&Sharer::client("pay", 7), start)));
-        assert!(!refusals.admit(&Sharer::client("pay", 7), start));
+        assert!((0..100).all(|_| admits(&refusals, &Sharer::client("pay", 7), start)));
+        assert!(!admits(&refusals, &Sharer::client("pay", 7), start));
         let expected = [(None, 3000), (Some("many".to_owned()), 200), (Some("pay".to_owned()), 1)];
         assert_eq!(counted(&refusals, start), expected);
         // What is not said yet stays when their time is over, and the rest is forgotten.
-        refusals.was_turned_away(&Sharer::client("pay", 7), start);
-        assert!(refusals.admit(&Sharer::client("other", 8), start + TIME));
+        refusals.has_no_line(&Sharer::client("pay", 7), start);
+        assert!(admits(&refusals, &Sharer::client("other", 8), start + TIME));
         assert_eq!(refusals.lock().parts.len(), 2);
         assert_eq!(counted(&refusals, start + TIME), [(Some("pay".to_owned()), 1)]);
     }
 
     #[test]
     fn what_could_not_be_said_is_said_later_with_what_has_come_meanwhile() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
-        let turn_away = |uid| refusals.was_turned_away(&Sharer::user(uid), start);
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
+        let turn_away = |uid| refusals.has_no_line(&Sharer::user(uid), start);
         (0..3).for_each(|_| turn_away(7));
         let unwritten = refusals.unwritten(start + TIME, false).pop().unwrap();
         turn_away(8);
@@ -276,9 +314,9 @@ mod tests {
 
     #[test]
     fn of_one_user_it_is_said_who_it_is_and_of_many_who_has_most() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
-        refusals.was_turned_away(&Sharer::user(7), start);
-        refusals.was_turned_away(&Sharer::user(7), start);
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
+        refusals.has_no_line(&Sharer::user(7), start);
+        refusals.has_no_line(&Sharer::user(7), start);
         let unwritten = refusals.unwritten(start, true).pop().unwrap();
         assert_eq!(
             (unwritten.client, unwritten.count, unwritten.within),
@@ -286,9 +324,22 @@ mod tests {
         );
         assert_eq!(unwritten.users, "7");
         for uid in (0..20).chain([15, 15, 12]) {
-            refusals.was_turned_away(&Sharer::user(uid), start);
+            refusals.has_no_line(&Sharer::user(uid), start);
         }
         let unwritten = refusals.unwritten(start, true).pop().unwrap();
         assert_eq!(unwritten.users, "15, 12, 0, 1, 2, 3, 4, 5, and 12 more");
+    }
+
+    /// Its line could not be written, or nobody has waited until it was.
+    #[test]
+    fn one_that_was_to_be_written_down_and_was_not_is_counted() {
+        let (refusals, start) = (Arc::new(Refusals::default()), Instant::now());
+        let who = Sharer::client("pay", 7);
+        let admitted: Vec<_> = (0..5).map(|_| refusals.admit(&who, start).unwrap()).collect();
+        let mut admitted = admitted.into_iter();
+        admitted.by_ref().take(2).for_each(Admitted::is_written);
+        assert_eq!(counted(&refusals, start), []);
+        drop(admitted);
+        assert_eq!(counted(&refusals, start), [(Some("pay".to_owned()), 3)]);
     }
 }

@@ -48,7 +48,9 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let router = router(door.clone());
-    let mut counting = tokio::spawn(count_refusals(door.clone()));
+    // Told where a part has panicked, too: nobody is served by half of it.
+    let (ending, ends) = watch::channel(false);
+    let mut counting = tokio::spawn(count_refusals(door.clone(), ends.clone()));
     let mut tasks = JoinSet::new();
     // Those whose tasks have not begun yet.
     let begun = Arc::new(Semaphore::new(BEGINNING));
@@ -75,26 +77,37 @@ pub(crate) async fn serve(
             continue;
         };
         let Ok(stream) = UnixStream::from_std(stream) else { continue };
-        let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
+        let (door, router, ends) = (door.clone(), router.clone(), ends.clone());
         tasks.spawn(async move {
             drop(place);
-            connection(stream, peer, entered, door, router, stop).await;
+            connection(stream, peer, entered, door, router, ends).await;
         });
     }
+    let _ = ending.send(true);
     // Its threads end at once.
     let _ = tokio::task::spawn_blocking(move || drop(accepting)).await;
-    if timeout(TIME + Duration::from_secs(1), tasks.join_all()).await.is_err() {
+    // One that has panicked cuts no other one off.
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout(TIME + Duration::from_secs(1), all).await.is_err() {
         tracing::warn!("requests that were under way have not ended");
+        tasks.shutdown().await;
     }
-    counting.abort();
+    // What it has taken to write down is not lost.
+    if !counting.is_finished() {
+        let _ = counting.await;
+    }
     door.record_unwritten(true).await;
 }
 
 /// Says how many refusals have no line, from time to time.
-async fn count_refusals(door: Arc<Door>) {
+async fn count_refusals(door: Arc<Door>, mut ends: watch::Receiver<bool>) {
     let mut second = interval(Duration::from_secs(1));
     loop {
-        second.tick().await;
+        tokio::select! {
+            biased;
+            _ = ends.changed() => return,
+            _ = second.tick() => {}
+        }
         door.record_unwritten(false).await;
     }
 }
@@ -105,7 +118,7 @@ async fn connection(
     entered: Entered,
     door: Arc<Door>,
     router: Router,
-    mut stop: watch::Receiver<bool>,
+    mut ends: watch::Receiver<bool>,
 ) {
     let watch = entered.watch.clone();
     let service = service_fn(|request: Request<Incoming>| {
@@ -161,7 +174,7 @@ async fn connection(
             _ = second.tick() => if entered.watch.is_late() {
                 return;
             },
-            _ = stop.changed(), if !is_told => {
+            _ = ends.changed(), if !is_told => {
                 is_told = true;
                 std::pin::Pin::new(&mut served).graceful_shutdown();
             }
@@ -181,6 +194,8 @@ async fn answer(
     };
     let deadline = Instant::now() + TIME;
     let path = request.uri().path().to_owned();
+    #[cfg(test)]
+    assert_ne!(path, "/panic", "on purpose");
     let _under_way = door.metrics.begins();
     let handled = handle(door, router, peer.clone(), watch, number, request, deadline).await;
     let mut response = handled.unwrap_or_else(|problem| problem.into_response());

@@ -132,22 +132,22 @@ impl Door {
         locks: u64,
         peer: &Peer,
     ) -> Result<(), (Box<Open>, Problem)> {
-        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner);
-        let problem = match policy.client(peer.uid, peer.gid) {
-            Ok(client) if client.may(Permission::Admin) => None,
-            Ok(_) => Some(Problem::new(
-                ProblemCode::NotPermitted,
-                "this client may unlock it no more: icn.toml was read anew meanwhile",
-            )),
-            Err(denied) => Some(Problem::denied(&denied, peer.uid, peer.gid)),
-        };
-        if let Some(problem) = problem {
-            return Err((Box::new(open), problem));
-        }
-        let locked = |open| (open, Problem::new(ProblemCode::Locked, "it was locked meanwhile"));
-        let put = self.put_unless_locked(open, locks).map_err(locked);
-        drop(policy);
-        put
+        self.with_policy(|policy| {
+            let problem = match policy.client(peer.uid, peer.gid) {
+                Ok(client) if client.may(Permission::Admin) => None,
+                Ok(_) => Some(Problem::new(
+                    ProblemCode::NotPermitted,
+                    "this client may unlock it no more: icn.toml was read anew meanwhile",
+                )),
+                Err(denied) => Some(Problem::denied(&denied, peer.uid, peer.gid)),
+            };
+            if let Some(problem) = problem {
+                return Err((Box::new(open), problem));
+            }
+            let locked =
+                |open| (open, Problem::new(ProblemCode::Locked, "it was locked meanwhile"));
+            self.put_unless_locked(open, locks).map_err(locked)
+        })
     }
 
     /// Gives it back if it was locked since `locks` was looked at.

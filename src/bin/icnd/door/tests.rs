@@ -41,10 +41,10 @@ fn refusals_whose_line_cannot_be_written_are_written_down_later() {
             .unwrap();
     };
     let who = crate::sharing::Sharer::user(4242);
-    door.refusals.was_turned_away(&who, Instant::now());
+    door.refusals.has_no_line(&who, Instant::now());
     mode(0o666);
     record();
-    door.refusals.was_turned_away(&who, Instant::now());
+    door.refusals.has_no_line(&who, Instant::now());
     mode(0o600);
     record();
     record();
@@ -87,4 +87,70 @@ fn however_many_lines_of_one_client_wait_for_the_disk_another_one_has_a_thread()
     had.unwrap();
     let text = std::fs::read_to_string(home.path("audit.log")).unwrap();
     assert_eq!(text.lines().count(), 1 + 8 * crate::lines::OF_A_SHARE);
+}
+
+fn refused(home: &Home) -> usize {
+    let text = std::fs::read_to_string(home.path("audit.log")).unwrap();
+    text.lines().filter(|line| line.contains("\"refused\"")).count()
+}
+
+fn counted(door: &Door) -> u64 {
+    door.refusals.unwritten(Instant::now(), true).iter().map(|unwritten| unwritten.count).sum()
+}
+
+/// Nobody waits for them any more: some are being written still, and some never were.
+#[test]
+fn of_refusals_that_are_cut_off_each_has_a_line_or_is_counted() {
+    let home = Home::new();
+    let door = home.door("");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let head = std::fs::File::open(home.path("audit.log.head")).unwrap();
+    head.lock().unwrap();
+    let line = Line::own(Event::Sign, fresh().unwrap()).with_client("pay");
+    let problem = Problem::new(ProblemCode::Rate, "too often");
+    runtime.block_on(async {
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..crate::lines::OF_A_SHARE + 3 {
+            let (door, line, problem) = (door.clone(), line.clone(), problem.clone());
+            all.spawn(async move {
+                let refused = door.refuse(&line, &problem);
+                tokio::time::timeout(Duration::from_millis(300), refused).await.is_err()
+            });
+        }
+        assert!(all.join_all().await.iter().all(|is_cut_off| *is_cut_off));
+        // What is written still has its place among those of its client.
+        let who = line.sharer();
+        let another = door.lines.enter(&who.share);
+        assert!(tokio::time::timeout(Duration::from_millis(300), another).await.is_err());
+        head.unlock().unwrap();
+        // All of them are done.
+        for _ in 0..crate::lines::OF_A_SHARE {
+            std::mem::forget(door.lines.enter(&line.sharer().share).await);
+        }
+    });
+    assert_eq!((refused(&home), counted(&door)), (crate::lines::OF_A_SHARE, 3));
+}
+
+/// The step is for whom it may concern.
+#[test]
+fn a_client_is_told_by_which_step_a_line_can_be_written_again_and_no_one_else_is_told_of_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let door = home.door("");
+    let log = home.path("audit.log");
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let help = |line: &Line| {
+        let refused = Problem::new(ProblemCode::NotAClient, "nobody");
+        let problem = runtime.block_on(door.refuse(line, &refused)).unwrap_err();
+        assert_eq!(problem.code, ProblemCode::AuditUnwritable);
+        problem.body(None)["help"].as_str().unwrap().to_owned()
+    };
+    let stranger = Line::own(Event::Connect, fresh().unwrap());
+    let step = format!("chmod 600 {}", log.display());
+    let told = help(&stranger.clone().with_client("pay"));
+    assert!(told.contains(&step), "{told}");
+    let told = help(&stranger);
+    assert!(told.contains("look at its log") && !told.contains("audit.log"), "{told}");
+    assert_eq!(counted(&door), 2);
 }

@@ -19,9 +19,22 @@ use crate::refusals::Unwritten;
 impl Door {
     /// A line of the audit log, on the disk when this is done.
     pub(crate) async fn record(&self, entry: Entry) -> Result<(), Problem> {
+        self.record_then(entry, |_| {}).await
+    }
+
+    /// The same, and `then` is told whether it is: also where nobody waits for it any more.
+    async fn record_then(
+        &self,
+        entry: Entry,
+        then: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<(), Problem> {
         let log = self.audit.clone();
-        let written = tokio::task::spawn_blocking(move || log.append(entry)).await;
-        match written {
+        let write = move || {
+            let written = log.append(entry);
+            then(written.is_ok());
+            written
+        };
+        match tokio::task::spawn_blocking(write).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 self.metrics.audit_failed();
@@ -34,16 +47,26 @@ impl Door {
     /// The same for a request of a client or a stranger, of whom only so many are written at a
     /// time.
     pub(crate) async fn record_of(&self, line: &Line, outcome: Outcome) -> Result<(), Problem> {
-        let _one = self.lines.enter(&line.sharer().share).await;
-        self.record(line.entry(outcome)).await
+        let one = self.lines.enter(&line.sharer().share).await;
+        let written = self.record_then(line.entry(outcome), |_| drop(one)).await;
+        written.map_err(|problem| told_to(line, problem))
     }
 
-    /// Writes down that a request is refused, unless that were too many lines.
+    /// Writes down that a request is refused, unless that were too many lines: what has no line,
+    /// for whatever reason, is counted.
     pub(crate) async fn refuse(&self, line: &Line, problem: &Problem) -> Result<(), Problem> {
-        if !self.refusals.admit(&line.sharer(), Instant::now()) {
+        let Some(admitted) = self.refusals.admit(&line.sharer(), Instant::now()) else {
             return Ok(());
-        }
-        self.record_of(line, Outcome::Refused(problem.reason())).await
+        };
+        let one = self.lines.enter(&line.sharer().share).await;
+        let entry = line.entry(Outcome::Refused(problem.reason()));
+        let then = |is_written| {
+            if is_written {
+                admitted.is_written();
+            }
+            drop(one);
+        };
+        self.record_then(entry, then).await.map_err(|problem| told_to(line, problem))
     }
 
     /// Writes down how many refusals have no line, and says of whom they are.
@@ -149,6 +172,10 @@ impl Door {
         self.record(line.entry(Outcome::Failed(problem.reason()))).await?;
         Err(problem)
     }
+}
+
+fn told_to(line: &Line, problem: Problem) -> Problem {
+    if line.sharer().is_client() { problem } else { problem.of_stranger() }
 }
 
 /// What came of a use.

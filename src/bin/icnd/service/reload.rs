@@ -31,22 +31,26 @@ pub(super) async fn reload(door: &Arc<Door>) -> bool {
     let reloaded = reloaded.await;
     let failed = match reloaded {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some((in_full(&error), code_of(&error))),
-        Err(_) => Some(("it was cut off".to_owned(), ProblemCode::Internal)),
+        Ok(Err(error)) => {
+            let step = error.help().map_or_else(String::new, |help| format!("; {help}"));
+            Some((in_full(&error), step, code_of(&error)))
+        }
+        Err(_) => Some(("it was cut off".to_owned(), String::new(), ProblemCode::Internal)),
     };
     door.was_reloaded(failed.is_none());
-    let Some((why, code)) = failed else {
+    let Some((why, step, code)) = failed else {
         tracing::info!("has read the configuration anew");
         if !door.is_stopping() {
             tell(&[NotifyState::Status("serves"), NotifyState::Ready]);
         }
         return true;
     };
-    tracing::error!("the configuration was not read anew: {why}");
+    tracing::error!("the configuration was not read anew: {why}{step}");
     let of_task = door.clone();
     let note = move || {
         let line = line.or_else(|_| own_line(Event::Reload))?;
-        of_task.audit.append(line.entry(Outcome::Failed(code.as_str())))?;
+        let written = of_task.audit.append(line.entry(Outcome::Failed(code.as_str())));
+        written.inspect_err(|_| of_task.metrics.audit_failed())?;
         Ok::<_, StartError>(())
     };
     if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
@@ -61,7 +65,8 @@ pub(super) async fn reload(door: &Arc<Door>) -> bool {
 
 fn code_of(error: &StartError) -> ProblemCode {
     match error {
-        StartError::Audit(_) => ProblemCode::AuditUnwritable,
+        StartError::Audit(_) | StartError::LastLine(_) => ProblemCode::AuditUnwritable,
+        StartError::Stopping => ProblemCode::Stopping,
         StartError::Identity(_) => ProblemCode::Malformed,
         _ => ProblemCode::Internal,
     }
@@ -81,9 +86,15 @@ fn reload_now(door: &Door, line: &Line) -> Result<(), StartError> {
     let other = door.audit.path() != path;
     let other = other.then(|| AuditLog::open(path, &door.did)).transpose()?;
     // So that nothing is in force, meanwhile, of which there can be no line.
-    door.audit.check_reopen()?;
-    other.as_ref().map_or(Ok(()), AuditLog::check)?;
-    let reloaded = door.reload(&config);
+    let checked = door.audit.check_reopen();
+    match &other {
+        None => checked?,
+        Some(other) => {
+            checked.map_err(StartError::LastLine)?;
+            other.check()?;
+        }
+    }
+    let reloaded = door.reload(&config).ok_or(StartError::Stopping)?;
     let entry = line.entry(Outcome::Allowed);
     match other {
         None => door.audit.reopen_with(entry)?,
