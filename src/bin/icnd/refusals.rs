@@ -161,7 +161,7 @@ impl Refusals {
 }
 
 impl Admitted {
-    pub(crate) fn is_written(mut self) {
+    pub(crate) fn has_line(mut self) {
         self.who = None;
     }
 }
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     fn admits(refusals: &Arc<Refusals>, who: &Sharer, at: Instant) -> bool {
-        refusals.admit(who, at).map(Admitted::is_written).is_some()
+        refusals.admit(who, at).map(Admitted::has_line).is_some()
     }
 
     fn counted(refusals: &Refusals, now: Instant) -> Vec<(Option<String>, u64)> {
@@ -337,7 +337,7 @@ mod tests {
         let who = Sharer::client("pay", 7);
         let admitted: Vec<_> = (0..5).map(|_| refusals.admit(&who, start).unwrap()).collect();
         let mut admitted = admitted.into_iter();
-        admitted.by_ref().take(2).for_each(Admitted::is_written);
+        admitted.by_ref().take(2).for_each(Admitted::has_line);
         assert_eq!(counted(&refusals, start), []);
         drop(admitted);
         assert_eq!(counted(&refusals, start), [(Some("pay".to_owned()), 3)]);

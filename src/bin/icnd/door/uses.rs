@@ -62,7 +62,7 @@ impl Door {
         let entry = line.entry(Outcome::Refused(problem.reason()));
         let then = |is_written| {
             if is_written {
-                admitted.is_written();
+                admitted.has_line();
             }
             drop(one);
         };
