@@ -50,7 +50,8 @@
 //! fields `pubArea`, `certInfo`, `sig` and `ak` come before the number (each preceded by its length),
 //! then a byte 1 and the field `ek` (preceded by its length), or a byte 0; and after the certificates a
 //! byte 1, the bytes that the endorser signed (preceded by their length) and the 64 of the signature,
-//! or a byte 0. The TPM's own statement has the SHA-256 of the core as qualifying data. So possession
+//! or a byte 0; at last a byte 1 and the fields `quoted` and `sig` of `quote` (each preceded by its
+//! length), or a byte 0. The TPM's own statement has the SHA-256 of the core as qualifying data, that of its PCRs too. So possession
 //! and freshness are shown also where a device takes no nonce, as Yubico's do not.
 
 use std::time::Duration;
@@ -77,6 +78,7 @@ mod file;
 ))]
 pub(crate) mod formats;
 mod found;
+mod pcr_state;
 mod refusal;
 mod root_certificate;
 mod signing;
@@ -98,6 +100,7 @@ pub use endorsement::{Endorsement, MAX_ENDORSEMENT};
 pub use error::AttestationError;
 pub use evidence::{DeviceCertificates, EvidenceKind, TpmEvidence};
 pub use file::Attestation;
+pub use pcr_state::PcrState;
 pub use refusal::{AttestationRefusal, ExtensionProblem, TpmAttribute, TpmField, TpmRefusal};
 pub use root_certificate::RootCertificate;
 pub use tpm::{EkCertificate, EkKind};

@@ -117,6 +117,9 @@ formats! {
     "attestation-tpm-public": attestation::formats::tpm_public, One, ["attestation/tpm/public"];
     "attestation-tpm-statement": attestation::formats::tpm_statement, One,
         ["attestation/tpm/attest"];
+    "attestation-tpm-quote": attestation::formats::tpm_quote, One, ["attestation/tpm/quote"];
+    "attestation-pcr-policy": attestation::formats::pcr_policy,
+        Several("JSON, or what tpm2_pcrread prints; hex in either case"), ["attestation/pcr_state"];
     "attestation-tpm-signature": attestation::formats::tpm_signature, One,
         ["attestation/tpm/signature"];
     "attestation-tpm-nv": attestation::formats::tpm_nv, Several("padding around a certificate"),

@@ -15,7 +15,7 @@ use super::challenge::check_format;
 use super::tpm::{Checked, credential::Credential, secret::Secret};
 use super::{
     Attestation, AttestationError, AttestationRefusal, Attested, Endorsement, MAX_ENDORSEMENT,
-    MAX_FILE_LEN, Root, TpmRefusal as Refusal, Verdict,
+    MAX_FILE_LEN, PcrState, Root, TpmRefusal as Refusal, Verdict,
 };
 use crate::clock;
 use crate::encoding::{base64, objects};
@@ -185,11 +185,16 @@ pub struct Activated {
 }
 
 impl Activated {
-    pub(in crate::attestation) fn new(attestation: &Attestation, checked: Checked) -> Self {
+    /// For the verifier, which has demanded this state of the TPM.
+    pub(in crate::attestation) fn new(
+        attestation: &Attestation,
+        checked: Checked,
+        pcrs: Option<PcrState>,
+    ) -> Self {
         let Checked { certified, ak_name, certificate, .. } = checked;
         let (did, at) = (attestation.did(), attestation.created_unix());
-        let verdict = Verdict::Hardware(Attested::new(did, certified, Root::Activated, at));
-        Self { verdict, ak_name, certificate }
+        let attested = Attested::new(did, certified, Root::Activated, at).with_pcrs(pcrs);
+        Self { verdict: Verdict::Hardware(attested), ak_name, certificate }
     }
 
     /// What was proved of the key.

@@ -6,6 +6,7 @@ use super::AttestationRefusal;
 use crate::encoding::InvalidJson;
 use crate::fault::{KeystoreError, SignError};
 use crate::kind::{ErrorKind, explain};
+use crate::locator::InvalidPcrs;
 use crate::secret::NoRandomness;
 
 /// Why a file was not read, an anchor not taken, or an attestation not made. That one was read
@@ -66,6 +67,24 @@ pub enum AttestationError {
     TooManyCertificates {
         /// How many.
         count: usize,
+    },
+    /// What should be values of PCRs cannot be read as that.
+    #[error("the PCR policy cannot be read")]
+    Pcrs(#[source] InvalidPcrs),
+    /// The values are of another bank.
+    #[error("the PCR policy is of the bank {found}; expected sha256")]
+    PcrBank {
+        /// Its name.
+        found: &'static str,
+    },
+    /// There is no value.
+    #[error("the PCR policy has no PCR; expected at least one")]
+    NoPcr,
+    /// A value is not one of the bank.
+    #[error("the PCR policy has no value of 32 bytes in hex for PCR {index}")]
+    PcrValue {
+        /// Of which register.
+        index: u8,
     },
     /// A certificate cannot be read.
     #[error("a certificate cannot be used")]
@@ -144,6 +163,10 @@ impl AttestationError {
             | Self::ValidFor { .. }
             | Self::NoCertificate
             | Self::TooManyCertificates { .. }
+            | Self::Pcrs(_)
+            | Self::PcrBank { .. }
+            | Self::NoPcr
+            | Self::PcrValue { .. }
             | Self::Certificate(_)
             | Self::Anchor(_)
             | Self::ManyRoots { .. }
@@ -176,6 +199,9 @@ impl AttestationError {
             }
             Self::TooManyCertificates { .. } => {
                 "give the key's certificate and its issuers', and no others"
+            }
+            Self::Pcrs(_) | Self::PcrBank { .. } | Self::NoPcr | Self::PcrValue { .. } => {
+                "give what `tpm2_pcrread sha256:0,7` prints on a machine in the state that is meant"
             }
             Self::Certificate(_) => "have the device write the certificate once more",
             Self::Load { source, .. } if matches!(**source, Self::ManyRoots { .. }) => {

@@ -12,8 +12,8 @@ use super::bytes::{Der, hash_field, number};
 use super::certificate::{Certificate, MAX_LENGTH};
 use super::{AttestationError, MAX_CERTIFICATES};
 
-pub(super) use self::tpm::Parts;
 pub use self::tpm::TpmEvidence;
+pub(super) use self::tpm::{Parts, Quote};
 
 /// The sorts of evidence that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

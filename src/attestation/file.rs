@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Der;
 use super::challenge::{check_audience, check_format};
 use super::evidence::Evidence;
-use super::{AttestationError, DeviceCertificates, EvidenceKind, MAX_CERTIFICATES, MAX_FILE_LEN};
+use super::tpm::read_quote;
+use super::{
+    AttestationError, AttestationRefusal, DeviceCertificates, EvidenceKind, MAX_CERTIFICATES,
+    MAX_FILE_LEN, PcrState,
+};
 use crate::did::Did;
 use crate::encoding::objects;
 
@@ -74,6 +78,18 @@ impl Attestation {
             evidence: form.evidence,
             signature: form.signature.0.try_into().map_err(field("signature"))?,
         })
+    }
+
+    /// What a TPM states of its PCRs, **not verified**: `None` if there is no such statement, and a
+    /// refusal if it cannot be read. [`Attested::pcrs`](super::Attested::pcrs) is what was verified.
+    #[must_use]
+    pub fn unverified_pcrs(&self) -> Option<Result<PcrState, AttestationRefusal>> {
+        match &self.evidence {
+            Evidence::Tpm2Certify(parts) => {
+                parts.quote.as_ref().map(|quote| Ok(read_quote(quote)?))
+            }
+            Evidence::Yubico { .. } => None,
+        }
     }
 
     /// The file: one JSON object in one line.

@@ -1,9 +1,11 @@
 //! What is read here, for the table of formats.
 
+use super::bytes::Der;
 use super::certificate::Certificate;
+use super::evidence::Quote;
 use super::{
     Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation, Challenge,
-    DeviceCertificates, EkCertificate, Endorsement, TpmField, Verifier, tpm,
+    DeviceCertificates, EkCertificate, Endorsement, PcrState, TpmField, Verifier, tpm,
 };
 
 /// The file.
@@ -50,9 +52,27 @@ pub(crate) fn tpm_statement(bytes: &[u8]) -> Option<Vec<u8>> {
     tpm::Attest::read(bytes, TpmField::CertInfo).ok().map(|read| read.to_bytes())
 }
 
+/// A TPM's statement of its PCRs.
+pub(crate) fn tpm_quote(bytes: &[u8]) -> Option<Vec<u8>> {
+    let quote = Quote { quoted: Der(bytes.to_vec()), sig: Der(Vec::new()) };
+    let state = tpm::read_quote(&quote).ok()?;
+    assert!(state.indices().next().is_some(), "of no register");
+    tpm_statement(bytes)
+}
+
 /// A TPM's signature.
 pub(crate) fn tpm_signature(bytes: &[u8]) -> Option<Vec<u8>> {
     tpm::Signature::read(bytes, TpmField::Sig).ok().map(|read| read.to_bytes())
+}
+
+/// What is demanded of a machine's state.
+pub(crate) fn pcr_policy(bytes: &[u8]) -> Option<Vec<u8>> {
+    let read = PcrState::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    // What it is compared with, as a TPM states it.
+    assert!(
+        read.check(PcrState::stated(read.indices().collect(), *read.digest()).as_ref()).is_ok()
+    );
+    Some(bytes.to_vec())
 }
 
 /// What an index of a TPM's NV has.

@@ -6,6 +6,7 @@ mod file;
 mod folder;
 mod fresh;
 mod made;
+mod pcrs;
 #[cfg(attestation_data)]
 mod real;
 pub(crate) mod soft_tpm;

@@ -7,6 +7,7 @@ mod check;
 pub(super) mod credential;
 mod model;
 mod public;
+mod quote;
 mod rules;
 pub(super) mod secret;
 mod signature;
@@ -18,5 +19,6 @@ pub(super) use attest::Attest;
 pub(super) use check::{Checked, check_certificate, check_statement};
 #[cfg(test)]
 pub(super) use credential::credential_for_tests;
+pub(super) use quote::read_quote;
 #[cfg(any(test, fuzzing))]
 pub(super) use {public::Public, signature::Signature};

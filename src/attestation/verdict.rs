@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Device, RootCertificate};
+use super::{Device, PcrState, RootCertificate};
 use crate::algorithm::VerifyingKey;
 use crate::did::Did;
 use crate::evidence::ProvenanceKind;
@@ -108,13 +108,20 @@ pub struct Attested<P: Attestable = Hardware> {
     certified: CertifiedKey,
     root: Root,
     at: u64,
+    pcrs: Option<PcrState>,
     provenance: PhantomData<fn() -> P>,
 }
 
 impl<P: Attestable> Attested<P> {
     /// For the verifier, of what it has found.
     pub(super) fn new(did: &Did, certified: CertifiedKey, root: Root, at: u64) -> Self {
-        Self { did: did.clone(), certified, root, at, provenance: PhantomData }
+        Self { did: did.clone(), certified, root, at, pcrs: None, provenance: PhantomData }
+    }
+
+    /// The same, where this state was demanded and found.
+    pub(super) fn with_pcrs(mut self, pcrs: Option<PcrState>) -> Self {
+        self.pcrs = pcrs;
+        self
     }
 
     /// The DID.
@@ -159,6 +166,14 @@ impl<P: Attestable> Attested<P> {
         self.at
     }
 
+    /// The state of PCRs that was [demanded](super::Verifier::pcr_policy), and that the TPM stated
+    /// to be in at that time. `None` where none was demanded, also if the TPM stated one: nobody
+    /// has compared that.
+    #[must_use]
+    pub const fn pcrs(&self) -> Option<&PcrState> {
+        self.pcrs.as_ref()
+    }
+
     /// The value of the type: `Hardware` or `DeviceHeld`.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {
@@ -176,6 +191,7 @@ impl<P: Attestable> Attested<P> {
 impl<P: Attestable> Clone for Attested<P> {
     fn clone(&self) -> Self {
         Self::new(&self.did, self.certified.clone(), self.root.clone(), self.at)
+            .with_pcrs(self.pcrs.clone())
     }
 }
 
@@ -198,6 +214,7 @@ impl<P: Attestable> fmt::Debug for Attested<P> {
             .field("provenance", &self.provenance())
             .field("device", &self.certified.device)
             .field("root", &self.root)
+            .field("pcrs", &self.pcrs)
             .finish_non_exhaustive()
     }
 }
@@ -251,6 +268,12 @@ impl Verdict {
     #[must_use]
     pub const fn at_unix(&self) -> u64 {
         either!(self, attested => attested.at_unix())
+    }
+
+    /// The state of PCRs that was demanded and found: see [`Attested::pcrs`].
+    #[must_use]
+    pub const fn pcrs(&self) -> Option<&PcrState> {
+        either!(self, attested => attested.pcrs())
     }
 
     /// Which of both it is.

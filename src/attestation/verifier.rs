@@ -8,7 +8,7 @@ use super::evidence::{Evidence, Parts};
 use super::{
     Activated, Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation,
     AttestationError, AttestationRefusal as Refusal, Attested, CertifiedKey, DeviceCertificates,
-    DeviceClass, Firmware, Fresh, MAX_AGE, Root, TpmRefusal, Verdict, tpm, yubico,
+    DeviceClass, Firmware, Fresh, MAX_AGE, PcrState, Root, TpmRefusal, Verdict, tpm, yubico,
 };
 use crate::binding::CLOCK_SKEW;
 use crate::clock;
@@ -26,13 +26,20 @@ pub struct Verifier {
     floors: Vec<(DeviceClass, Firmware)>,
     allows_expired: bool,
     endorsers: Vec<Did>,
+    pcrs: Option<PcrState>,
 }
 
 impl Verifier {
     /// By these anchors.
     #[must_use]
     pub const fn new(anchors: Anchors) -> Self {
-        Self { anchors, floors: Vec::new(), allows_expired: false, endorsers: Vec::new() }
+        Self {
+            anchors,
+            floors: Vec::new(),
+            allows_expired: false,
+            endorsers: Vec::new(),
+            pcrs: None,
+        }
     }
 
     /// Demands this firmware, or a later one, of devices of a class, in place of the default.
@@ -60,6 +67,20 @@ impl Verifier {
         self
     }
 
+    /// Demands that the TPM states, beside where the key is, that its PCRs are in this state: these
+    /// registers of the SHA-256 bank, no more and no fewer, with these values. An attestation of
+    /// another device than a TPM, or without a statement of PCRs, is refused.
+    #[must_use]
+    pub fn pcr_policy(mut self, expected: PcrState) -> Self {
+        self.pcrs = Some(expected);
+        self
+    }
+
+    /// What is demanded of the state, with what was stated.
+    fn check_pcrs(&self, stated: Option<&PcrState>) -> Result<(), Refusal> {
+        self.pcrs.as_ref().map_or(Ok(()), |expected| Ok(expected.check(stated)?))
+    }
+
     fn check_firmware(&self, class: DeviceClass, found: Firmware) -> Result<(), Refusal> {
         let floor = self.floors.iter().find(|(of, _)| *of == class);
         let floor = floor.map_or(class.default_firmware(), |(_, floor)| *floor);
@@ -83,8 +104,10 @@ impl Verifier {
             let checked = self.check_tpm(attestation, parts, at)?;
             let root = self.joined(&attestation.did, parts, &checked, at)?;
             let attested = Attested::new(did, checked.certified, root, attestation.created);
-            return Ok(Verdict::Hardware(attested));
+            return Ok(Verdict::Hardware(attested.with_pcrs(self.pcrs.clone())));
         }
+        // No other device states one.
+        self.check_pcrs(None)?;
         let certified = self.examine(&attestation.certificates(), at)?;
         if certified.key != *did.verifying_key() {
             return Err(Refusal::OtherKey { did: did.clone() });
@@ -137,7 +160,7 @@ impl Verifier {
             return Err(TpmRefusal::NothingToActivate.into());
         }
         activation.check(attestation, answer)?;
-        Ok(Activated::new(attestation, checked))
+        Ok(Activated::new(attestation, checked, self.pcrs.clone()))
     }
 
     fn check_but_join(
@@ -169,6 +192,7 @@ impl Verifier {
             tpm::check_certificate(parts, statement, &self.anchors, at, self.allows_expired)?;
         let device = &checked.certified.device;
         self.check_firmware(device.class(), device.firmware())?;
+        self.check_pcrs(checked.pcrs.as_ref())?;
         Ok(checked)
     }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::attestation::bytes::{Der, hash_field, number};
 use crate::attestation::{AttestationError, DeviceCertificates, Endorsement};
+use crate::encoding::objects;
 
 /// What a TPM gave of an identity's key, and who vouches for the TPM: nothing is verified.
 ///
@@ -33,6 +34,23 @@ pub(in crate::attestation) struct Parts {
         with = "crate::attestation::endorsement"
     )]
     pub(in crate::attestation) endorsement: Option<Endorsement>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Quote::read")]
+    pub(in crate::attestation) quote: Option<Quote>,
+}
+
+/// What the TPM states of its registers, under the names of `TPM2_Quote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::attestation) struct Quote {
+    pub(in crate::attestation) quoted: Der,
+    pub(in crate::attestation) sig: Der,
+}
+
+impl Quote {
+    /// In a file that carries one: an object, and nothing else that serde takes for a structure.
+    fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        objects::tagged(from).map(Some)
+    }
 }
 
 impl TpmEvidence {
@@ -57,7 +75,16 @@ impl TpmEvidence {
         let x5c = DeviceCertificates::new(x5c)?.0.into_iter().map(Der).collect();
         let [pub_area, cert_info, sig, ak] = [pub_area, cert_info, sig, ak].map(Der);
         let ek = ek.map(Der);
-        Ok(Self(Parts { pub_area, cert_info, sig, ak, ek, x5c, endorsement: None }))
+        Ok(Self(Parts { pub_area, cert_info, sig, ak, ek, x5c, endorsement: None, quote: None }))
+    }
+
+    /// With what the TPM states of its PCRs, by the same attestation key, with the same qualifying
+    /// data and without a boot in between: the statement (`TPMS_ATTEST` of `TPM2_Quote`) and its
+    /// signature (`TPMT_SIGNATURE`).
+    #[must_use]
+    pub fn with_quote(mut self, quoted: Vec<u8>, sig: Vec<u8>) -> Self {
+        self.0.quote = Some(Quote { quoted: Der(quoted), sig: Der(sig) });
+        self
     }
 
     /// With the word of somebody who has [activated](crate::attestation::Activation) this attestation key.
@@ -73,6 +100,7 @@ impl fmt::Debug for TpmEvidence {
         f.debug_struct("TpmEvidence")
             .field("certificates", &self.0.x5c.len())
             .field("endorsement", &self.0.endorsement)
+            .field("quote", &self.0.quote)
             .finish_non_exhaustive()
     }
 }
@@ -96,6 +124,11 @@ impl Parts {
             hash_field(hash, &endorsement.signed_bytes());
             hash.update(endorsement.signature());
         }
+        hash.update([u8::from(self.quote.is_some())]);
+        if let Some(Quote { quoted, sig }) = &self.quote {
+            hash_field(hash, &quoted.0);
+            hash_field(hash, &sig.0);
+        }
     }
 }
 
@@ -116,7 +149,9 @@ impl Parts {
         match fields.into_iter().nth(field) {
             Some(field) => &mut field.0,
             None if field == 4 => &mut self.ek.as_mut().unwrap().0,
-            None => &mut self.x5c[0].0,
+            None if field == 5 => &mut self.x5c[0].0,
+            None if field == 6 => &mut self.quote.as_mut().unwrap().quoted.0,
+            None => &mut self.quote.as_mut().unwrap().sig.0,
         }
     }
 }

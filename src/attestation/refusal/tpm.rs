@@ -22,6 +22,10 @@ pub enum TpmField {
     Ak,
     /// The public part of the endorsement key.
     Ek,
+    /// What the TPM states of its PCRs.
+    Quoted,
+    /// The signature of that.
+    QuoteSig,
 }
 
 impl fmt::Display for TpmField {
@@ -32,6 +36,8 @@ impl fmt::Display for TpmField {
             Self::Sig => "`sig`",
             Self::Ak => "`ak`",
             Self::Ek => "`ek`",
+            Self::Quoted => "`quote.quoted`",
+            Self::QuoteSig => "`quote.sig`",
         })
     }
 }
@@ -189,6 +195,48 @@ pub enum TpmRefusal {
         /// Which part.
         field: TpmField,
     },
+    /// A state of PCRs is demanded, and none is stated.
+    #[error("there is no statement of PCRs; expected one of {expected} of the SHA-256 bank")]
+    NoQuote {
+        /// The registers, like `0,7`.
+        expected: String,
+    },
+    /// No register was quoted.
+    #[error("`quote.quoted` is of no PCR")]
+    NoPcr,
+    /// Registers of several banks were quoted.
+    #[error("`quote.quoted` is of PCRs of {count} banks; expected the SHA-256 bank alone")]
+    PcrBanks {
+        /// How many.
+        count: usize,
+    },
+    /// Registers of another bank were quoted.
+    #[error("`quote.quoted` is of PCRs of the {found} bank; expected the SHA-256 bank")]
+    PcrBank {
+        /// Of which.
+        found: TpmAlgorithm,
+    },
+    /// Other registers were quoted than are demanded.
+    #[error("the TPM quoted the PCRs {found}; expected {expected}")]
+    PcrSelection {
+        /// Those demanded, like `0,7`.
+        expected: String,
+        /// Those quoted.
+        found: String,
+    },
+    /// The registers have other values than are demanded.
+    #[error("the PCRs {pcrs} have the digest {found}; expected {expected}")]
+    PcrDigest {
+        /// Which registers, like `0,7`.
+        pcrs: String,
+        /// The SHA-256 of the values that are demanded, in hex.
+        expected: String,
+        /// That of the values that they have, in hex.
+        found: String,
+    },
+    /// The key was certified in another boot than the registers were quoted in.
+    #[error("`certInfo` and `quote.quoted` are of two boots")]
+    TwoBoots,
     /// The attestation key is not a primary key of the endorsement hierarchy.
     #[error("`ak` is no primary key of the endorsement hierarchy")]
     Hierarchy,

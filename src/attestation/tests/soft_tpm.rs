@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::made::{P256Key, challenge, later, now};
 use crate::attestation::evidence::Parts;
 use crate::attestation::*;
+use crate::encoding::hex;
 use crate::key::{External, Key, Unlocked};
 
 pub(crate) const EK_USE: &str = "2.23.133.8.1";
@@ -79,6 +80,8 @@ pub(crate) struct Tpm {
     pub(super) id_attributes: u32,
     /// Of the attestation key.
     pub(super) hierarchy: u32,
+    /// How often it was switched on.
+    pub(super) resets: u32,
 }
 
 impl Tpm {
@@ -102,6 +105,7 @@ impl Tpm {
             ak_attributes,
             id_attributes,
             hierarchy,
+            resets: 9,
         }
     }
 
@@ -128,13 +132,40 @@ impl Tpm {
 
     /// `TPM2_Certify` of an object of this Name: the statement.
     pub(super) fn statement(&self, name: &[u8], qualifying: &[u8]) -> Vec<u8> {
+        let qualified = name_of(&[&self.qualified_signer()[..], name].concat());
+        self.stated(0x17, qualifying, &[sized(name), sized(&qualified)].concat())
+    }
+
+    fn qualified_signer(&self) -> Vec<u8> {
         let ak = name_of(&self.ak_public());
-        let signer = name_of(&[&self.hierarchy.to_be_bytes()[..], &ak].concat());
-        let clock = [&[0; 16][..], &[1], &[0, 7, 0, 85, 0x11, 0xcb, 0, 0]].concat();
-        let qualified = name_of(&[&signer[..], name].concat());
-        let head = [0xff, 0x54, 0x43, 0x47, 0x80, 0x17];
-        let parts = [&sized(&signer), &sized(qualifying), &clock, &sized(name), &sized(&qualified)];
-        [&head[..], &parts.map(Vec::as_slice).concat()].concat()
+        name_of(&[&self.hierarchy.to_be_bytes()[..], &ak].concat())
+    }
+
+    /// A statement of this type, with what it states at its end.
+    fn stated(&self, kind: u8, qualifying: &[u8], what: &[u8]) -> Vec<u8> {
+        let clock = [&[0; 8][..], &self.resets.to_be_bytes(), &[0; 4], &[1]].concat();
+        let firmware = [0, 7, 0, 85, 0x11, 0xcb, 0, 0];
+        let signer = sized(&self.qualified_signer());
+        let head = [0xff, 0x54, 0x43, 0x47, 0x80, kind];
+        [&head[..], &signer, &sized(qualifying), &clock, &firmware, what].concat()
+    }
+
+    /// `TPM2_Quote` of registers of these banks, by their numbers and bit maps: the statement.
+    pub(super) fn quoted(&self, banks: &[(u16, &[u8])], digest: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut what = u32::try_from(banks.len()).unwrap().to_be_bytes().to_vec();
+        for (hash, bitmap) in banks {
+            what.extend(hash.to_be_bytes());
+            what.push(u8::try_from(bitmap.len()).unwrap());
+            what.extend_from_slice(bitmap);
+        }
+        what.extend(sized(digest));
+        self.stated(0x18, data, &what)
+    }
+
+    /// What it adds to its evidence: a statement of its own, signed.
+    pub(super) fn quote(&self, quoted: Vec<u8>) -> Option<evidence::Quote> {
+        let sig = bytes::Der(self.signature(&quoted));
+        Some(evidence::Quote { quoted: bytes::Der(quoted), sig })
     }
 
     pub(super) fn signature(&self, statement: &[u8]) -> Vec<u8> {
@@ -251,6 +282,12 @@ impl Tpm {
         match format {
             "attestation-tpm-public" => self.ak_public(),
             "attestation-tpm-statement" => statement,
+            "attestation-tpm-quote" => {
+                self.quoted(&[(0x0b, &[seed[0] | 1, seed[1], 0])], seed, seed)
+            }
+            "attestation-pcr-policy" => {
+                format!("  sha256:\n    0 : 0x{0}\n    7 : 0x{0}\n", hex::encode(seed)).into_bytes()
+            }
             "attestation-tpm-signature" => self.signature(&statement),
             "attestation-tpm-nv" => {
                 [&self.ek_certificate[..], &seed[..usize::from(seed[0] % 32)]].concat()

@@ -10,7 +10,7 @@ use crate::evidence::ProvenanceKind;
 use crate::key::{Key, Software, Unlocked};
 
 /// Of a refusal of what the TPM gave, its own name.
-fn refused<T>(result: Result<T, AttestationRefusal>) -> String {
+pub(super) fn refused<T>(result: Result<T, AttestationRefusal>) -> String {
     match result {
         Err(AttestationRefusal::Tpm(refusal)) => {
             let shown = format!("{refusal:?}");
@@ -21,7 +21,7 @@ fn refused<T>(result: Result<T, AttestationRefusal>) -> String {
 }
 
 /// Begins an activation: all is verified but what joins the keys.
-fn begun(tpm: &Tpm, attestation: &Attestation, challenge: &Challenge) -> String {
+pub(super) fn begun(tpm: &Tpm, attestation: &Attestation, challenge: &Challenge) -> String {
     match tpm.verifier().begin(attestation, Fresh::To(challenge), now()) {
         Err(AttestationError::Refused(refusal)) => refused::<()>(Err(*refusal)),
         Err(other) => panic!("{other:?}"),
@@ -344,9 +344,10 @@ fn an_endorsement_is_believed_of_who_is_named_for_what_it_says_and_as_long() {
 fn no_byte_of_any_field_can_be_changed_cut_or_added() {
     let tpm = Tpm::new();
     let (attestation, challenge) = tpm.attestation();
+    let attestation = super::pcrs::quoting(&tpm, &attestation, &[0x81, 0, 0]);
     assert_eq!(begun(&tpm, &attestation, &challenge), "accepted");
     let mut changes = 0;
-    for field in 0..6 {
+    for field in 0..8 {
         let length = Parts::field_for_tests(&mut parts(&attestation), field).len();
         let refuses = |change: &dyn Fn(&mut Vec<u8>), what: &str, at: usize| {
             let changed = tpm.changed(&attestation, |parts| change(parts.field_for_tests(field)));

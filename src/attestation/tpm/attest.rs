@@ -23,7 +23,7 @@ pub(in crate::attestation) struct Attest {
     /// The qualified name of the key that signed.
     pub(super) qualified_signer: Vec<u8>,
     pub(super) extra_data: Vec<u8>,
-    /// Clock, counts of resets and restarts, and whether the clock is safe: not looked at.
+    /// Clock, counts of resets and restarts, and whether the clock is safe.
     clock: [u8; 17],
     pub(super) firmware: u64,
     pub(super) stated: Stated,
@@ -90,12 +90,24 @@ impl Attest {
         Some(Self { qualified_signer, extra_data, clock, firmware, stated })
     }
 
+    /// Its type (`TPM_ST`).
+    pub(super) const fn kind(&self) -> u16 {
+        match self.stated {
+            Stated::Certify { .. } => CERTIFY,
+            Stated::Quote { .. } => QUOTE,
+        }
+    }
+
+    /// Counts of resets and of restarts (`TPMS_CLOCK_INFO`): another boot has others.
+    pub(super) fn boot(&self) -> Option<&[u8]> {
+        self.clock.get(8..16)
+    }
+
     /// As the TPM marshals it.
     #[cfg_attr(not(any(test, fuzzing)), allow(dead_code, reason = "for tests and fuzzing"))]
     pub(in crate::attestation) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_be_bytes().to_vec();
-        let kind = if let Stated::Certify { .. } = self.stated { CERTIFY } else { QUOTE };
-        bytes.extend(kind.to_be_bytes());
+        bytes.extend(self.kind().to_be_bytes());
         put_sized(&mut bytes, &self.qualified_signer);
         put_sized(&mut bytes, &self.extra_data);
         bytes.extend(self.clock);

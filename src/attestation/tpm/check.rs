@@ -3,13 +3,14 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::{check_ak, check_ek};
+use super::quote::check_quote;
 use super::{Attest, rules, signature::Signature};
 use crate::algorithm::{P256VerifyingKey, VerifyingKey};
 use crate::attestation::bytes::Name;
 use crate::attestation::chain::Chain;
 use crate::attestation::evidence::Parts;
 use crate::attestation::{
-    Anchors, AttestationRefusal, CertifiedKey, Device, DeviceClass, Firmware, TpmField,
+    Anchors, AttestationRefusal, CertifiedKey, Device, DeviceClass, Firmware, PcrState, TpmField,
     TpmRefusal as Refusal,
 };
 use crate::evidence::ProvenanceKind;
@@ -21,6 +22,8 @@ pub(in crate::attestation) struct Statement {
     ak: VerifyingKey,
     ak_name: Name,
     firmware: u64,
+    /// The state that the same key stated, where that was shown.
+    pcrs: Option<PcrState>,
 }
 
 /// The same, with the maker's certificate of the key that `class` says.
@@ -29,6 +32,8 @@ pub(in crate::attestation) struct Checked {
     pub(in crate::attestation) ak_name: Name,
     /// The SHA-256 of the first certificate.
     pub(in crate::attestation) certificate: [u8; 32],
+    /// The state that the TPM stated, where that was shown.
+    pub(in crate::attestation) pcrs: Option<PcrState>,
     /// Of the class `Tpm`: nothing joins the attestation key to it yet.
     pub(in crate::attestation) ek: Option<P256VerifyingKey>,
 }
@@ -48,7 +53,9 @@ pub(in crate::attestation) fn check_statement(
         return Err(Refusal::QualifyingData { field });
     }
     rules::check_hierarchy(&ak_public, &attest)?;
-    Ok(Statement { key, ak, ak_name: ak_public.name(), firmware: attest.firmware })
+    let quote = parts.quote.as_ref().map(|quote| check_quote(quote, &attest, &ak));
+    let (ak_name, firmware) = (ak_public.name(), attest.firmware);
+    Ok(Statement { key, ak, ak_name, firmware, pcrs: quote.transpose()? })
 }
 
 pub(in crate::attestation) fn check_certificate(
@@ -81,5 +88,6 @@ pub(in crate::attestation) fn check_certificate(
         root: anchors.told_of(class, root),
         has_expired: chain.leaf_has_expired(),
     };
-    Ok(Checked { certified, ak_name: statement.ak_name, certificate, ek })
+    let Statement { ak_name, pcrs, .. } = statement;
+    Ok(Checked { certified, ak_name, certificate, pcrs, ek })
 }

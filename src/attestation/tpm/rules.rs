@@ -106,6 +106,11 @@ pub(super) fn check_hierarchy(ak: &Public, attest: &Attest) -> Result<(), Refusa
     if attest.qualified_signer == expected { Ok(()) } else { Err(Refusal::Hierarchy) }
 }
 
+/// That two statements are of one boot: else a state would be shown that is over.
+pub(super) fn check_same_boot(certified: &Attest, quoted: &Attest) -> Result<(), Refusal> {
+    if certified.boot() == quoted.boot() { Ok(()) } else { Err(Refusal::TwoBoots) }
+}
+
 /// The attributes of TCG's template L-2, and its policy: `TPM2_PolicySecret` of the endorsement
 /// hierarchy (EK Credential Profile, section B.6.2).
 const EK_ATTRIBUTES: u32 = 0x0003_00b2;

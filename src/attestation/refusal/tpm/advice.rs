@@ -10,7 +10,11 @@ impl TpmRefusal {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::SealedData { .. } | Self::Virtual { .. } => ErrorKind::Requirement,
+            Self::SealedData { .. }
+            | Self::Virtual { .. }
+            | Self::NoQuote { .. }
+            | Self::PcrSelection { .. }
+            | Self::PcrDigest { .. } => ErrorKind::Requirement,
             Self::KeyType { .. }
             | Self::Curve { .. }
             | Self::NameAlgorithm { .. }
@@ -18,6 +22,7 @@ impl TpmRefusal {
             | Self::UnknownAttributes { .. }
             | Self::RsaCertificate
             | Self::CertificateKey
+            | Self::PcrBank { .. }
             | Self::NothingToActivate => ErrorKind::Unsupported,
             Self::QualifyingData { .. } | Self::OtherActivation => ErrorKind::OtherIdentity,
             Self::EndorsementExpired { .. } => ErrorKind::Expired,
@@ -53,6 +58,17 @@ impl TpmRefusal {
             | Self::OtherObject => {
                 "accept this from nobody: a TPM that is used by this program gives no such evidence"
             }
+            Self::NoQuote { .. } | Self::PcrSelection { .. } => {
+                "ask the owner for a new attestation that quotes these very PCRs"
+            }
+            Self::PcrDigest { .. } => {
+                "find out what has changed on the owner's machine; if the change is meant, read the new \
+                 values there and take them into the policy"
+            }
+            Self::NoPcr | Self::PcrBanks { .. } | Self::PcrBank { .. } => {
+                "have the owner quote PCRs of the SHA-256 bank, and of no other"
+            }
+            Self::TwoBoots => "ask the owner for a new attestation, made without a boot in between",
             Self::UnknownAttributes { .. } => "update this program, then verify once more",
             Self::QualifyingData { .. } => "make a new challenge, and ask for an answer to that",
             Self::Purpose { .. } | Self::Usage { .. } | Self::NoModel | Self::OtherEk => {

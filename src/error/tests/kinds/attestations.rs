@@ -7,6 +7,7 @@ use crate::attestation::{
 use crate::error::ErrorKind as K;
 use crate::error::{KeystoreError, SignError};
 use crate::evidence::ProvenanceKind;
+use crate::locator::InvalidPcrs;
 
 #[test]
 fn of_attestations() {
@@ -25,6 +26,10 @@ fn of_attestations() {
             (E::Clock { unix: 1 }, K::Clock),
             (E::NoCertificate, K::InvalidInput),
             (E::TooManyCertificates { count: 7 }, K::InvalidInput),
+            (E::Pcrs(InvalidPcrs::Bank), K::InvalidInput),
+            (E::PcrBank { found: "sha1" }, K::InvalidInput),
+            (E::NoPcr, K::InvalidInput),
+            (E::PcrValue { index: 7 }, K::InvalidInput),
             (E::Certificate(refusal()), K::InvalidInput),
             (E::Anchor(refusal()), K::InvalidInput),
             (E::ManyRoots { roots: 2 }, K::InvalidInput),
@@ -126,6 +131,13 @@ fn of_what_a_tpm_gave() {
             (E::Signature { field }, K::Untrusted),
             (E::OtherObject, K::Untrusted),
             (E::QualifyingData { field }, K::OtherIdentity),
+            (E::NoQuote { expected: who() }, K::Requirement),
+            (E::NoPcr, K::Untrusted),
+            (E::PcrBanks { count: 2 }, K::Untrusted),
+            (E::PcrBank { found }, K::Unsupported),
+            (E::PcrSelection { expected: who(), found: who() }, K::Requirement),
+            (E::PcrDigest { pcrs: who(), expected: who(), found: who() }, K::Requirement),
+            (E::TwoBoots, K::Untrusted),
             (E::Hierarchy, K::Untrusted),
             (E::OtherEk, K::Untrusted),
             (E::OtherAk, K::Untrusted),

@@ -1,0 +1,3 @@
+#![no_main]
+
+icn_identity_fuzz::target!("attestation-pcr-policy");
