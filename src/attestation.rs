@@ -58,6 +58,8 @@ use std::time::Duration;
 
 mod activation;
 mod anchors;
+mod attested_key;
+mod attested_peers;
 mod bytes;
 mod certificate;
 mod chain;
@@ -94,6 +96,8 @@ pub(crate) mod tests;
 
 pub use activation::{Activated, Activation, ActivationAnswer, ActivationRequest};
 pub use anchors::Anchors;
+pub use attested_key::AttestedKey;
+pub use attested_peers::AttestedPeers;
 pub use challenge::{Challenge, Fresh};
 pub use device::{Device, DeviceClass, Firmware};
 pub use endorsement::{Endorsement, MAX_ENDORSEMENT};

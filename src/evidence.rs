@@ -4,7 +4,7 @@
 //! constructor and no `Deserialize`. It is **somebody's word**, and each fact says
 //! whose ([`Word`]). A PKCS#11 module or a TPM can lie about every attribute, and a
 //! copied soft-token directory signs with all of them intact; only an attestation
-//! by the device's maker would prove more.
+//! by the device's maker proves more (`attestation::AttestedKey`).
 
 mod assurance;
 mod device;
@@ -75,7 +75,11 @@ impl ProvenanceKind {
 
 /// What is known first-hand about a key. Made by this crate only.
 #[derive(Debug, Clone)]
-pub struct Evidence(Source);
+pub struct Evidence {
+    source: Source,
+    /// Whether the device's maker vouches for this very key. What is read anew is not.
+    is_attested: bool,
+}
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -94,8 +98,13 @@ enum Source {
 }
 
 impl Evidence {
+    /// As it was read, by nobody's word but the device's.
+    const fn read(source: Source) -> Self {
+        Self { source, is_attested: false }
+    }
+
     pub(crate) const fn software() -> Self {
-        Self(Source::Software)
+        Self::read(Source::Software)
     }
 
     /// Judges what a PKCS#11 module said. A key's history is unknown if the library is
@@ -115,7 +124,7 @@ impl Evidence {
         let provenance = attributes.judge()?;
         let assurance = device.token_assurance(trust);
         let device = Box::new(device);
-        Ok(Self(Source::Pkcs11 { device, attributes, words, assurance, provenance }))
+        Ok(Self::read(Source::Pkcs11 { device, attributes, words, assurance, provenance }))
     }
 
     /// Judges what a TPM's object is.
@@ -129,19 +138,19 @@ impl Evidence {
         attributes: TpmAttributes,
     ) -> Result<Self, Exposable> {
         let provenance = attributes.judge()?;
-        Ok(Self(Source::Tpm { device: Box::new(device), attributes, provenance }))
+        Ok(Self::read(Source::Tpm { device: Box::new(device), attributes, provenance }))
     }
 
     /// The same of a key that is known to have been written into its device: what is said
     /// of its birth is nobody's word.
     pub(crate) fn of_imported(self) -> Self {
-        match self.0 {
+        match self.source {
             Source::Pkcs11 { device, attributes, words, assurance, .. } => {
                 let words = words.without_history();
                 let (attributes, provenance) = (attributes.by(words), ProvenanceKind::DeviceHeld);
-                Self(Source::Pkcs11 { device, attributes, words, assurance, provenance })
+                Self::read(Source::Pkcs11 { device, attributes, words, assurance, provenance })
             }
-            source => Self(source),
+            source => Self::read(source),
         }
     }
 
@@ -152,21 +161,35 @@ impl Evidence {
         self,
         earlier: impl Fn(&str) -> Option<(Fact, Word)>,
     ) -> (Self, Vec<&'static str>) {
-        match self.0 {
+        match self.source {
             Source::Pkcs11 { device, attributes, words, assurance, .. } => {
                 let (attributes, words, claimed) = attributes.remembering(words, earlier);
                 let provenance = attributes.judge().unwrap_or(ProvenanceKind::DeviceHeld);
                 let source = Source::Pkcs11 { device, attributes, words, assurance, provenance };
-                (Self(source), claimed)
+                (Self::read(source), claimed)
             }
-            source => (Self(source), Vec::new()),
+            source => (Self::read(source), Vec::new()),
+        }
+    }
+
+    /// The same of a key that its device's maker vouches for: **only** of one for which an
+    /// attestation was verified, which `attestation::AttestedKey` sees to. `None` where the device
+    /// is known to be software, or a service elsewhere, or an operator takes it for no more:
+    /// nobody's word makes it hardware.
+    #[cfg(feature = "attestation")]
+    pub(crate) fn attested(&self) -> Option<Self> {
+        match self.assurance() {
+            Assurance::Unstated | Assurance::Claimed | Assurance::Attested => {
+                Some(Self { source: self.source.clone(), is_attested: true })
+            }
+            Assurance::None | Assurance::SoftToken | Assurance::RemoteService => None,
         }
     }
 
     /// What follows from the evidence about the key's provenance.
     #[must_use]
     pub const fn provenance(&self) -> ProvenanceKind {
-        match &self.0 {
+        match &self.source {
             Source::Software => ProvenanceKind::Software,
             Source::Pkcs11 { provenance, .. } | Source::Tpm { provenance, .. } => *provenance,
         }
@@ -175,7 +198,8 @@ impl Evidence {
     /// How much stands behind it.
     #[must_use]
     pub fn assurance(&self) -> Assurance {
-        match &self.0 {
+        match &self.source {
+            _ if self.is_attested => Assurance::Attested,
             Source::Software => Assurance::None,
             Source::Pkcs11 { assurance, .. } => *assurance,
             Source::Tpm { device, .. } => tpm::assurance(device),
@@ -185,7 +209,7 @@ impl Evidence {
     /// The device that spoke, if any.
     #[must_use]
     pub fn device(&self) -> Option<&DeviceIdentity> {
-        match &self.0 {
+        match &self.source {
             Source::Software => None,
             Source::Pkcs11 { device, .. } | Source::Tpm { device, .. } => Some(device),
         }
@@ -193,7 +217,7 @@ impl Evidence {
 
     /// Every attribute that was asked for, with its answer, and whose answer it is.
     pub fn facts(&self) -> impl Iterator<Item = Attribute> + use<> {
-        let facts = match &self.0 {
+        let facts = match &self.source {
             Source::Software => None,
             Source::Pkcs11 { attributes, words, .. } => Some(attributes.facts(*words)),
             Source::Tpm { attributes, .. } => Some(attributes.facts()),

@@ -209,6 +209,7 @@ pub trait DidSignerExt: DidSigner {
     }
 
     /// How much stands behind the evidence; [`Assurance::None`] where nothing is proven.
+    /// [`Assurance::Attested`] of an `attestation::AttestedKey` alone.
     fn assurance(&self) -> Assurance {
         self.evidence().map_or(Assurance::None, Evidence::assurance)
     }

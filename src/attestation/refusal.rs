@@ -9,7 +9,7 @@ pub use self::tpm::{TpmAttribute, TpmField, TpmRefusal};
 use super::{DeviceClass, Firmware};
 use crate::algorithm::{BadSignature, InvalidVerifyingKey};
 use crate::did::Did;
-use crate::evidence::ProvenanceKind;
+use crate::evidence::{Assurance, ProvenanceKind};
 
 /// What is wrong with an extension of a maker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +254,22 @@ pub enum AttestationRefusal {
     OtherKey {
         /// Whose it should be.
         did: Did,
+    },
+    /// One's own device says of the key that it was born there, and its maker that it was imported.
+    #[error(
+        "the device says that the key is {}; its maker attests {found}",
+        ProvenanceKind::Hardware
+    )]
+    OwnHistory {
+        /// What the maker attests.
+        found: ProvenanceKind,
+    },
+    /// One's own device is known to be software, or a service elsewhere, whatever a maker says of a key
+    /// with this public part.
+    #[error("the device that has this key is `{found}`; expected one that may be hardware")]
+    OwnDevice {
+        /// What stands behind its evidence.
+        found: Assurance,
     },
     /// The evidence says less than can be attested.
     #[error("the evidence shows a {found} key, which is not attested")]

@@ -1,5 +1,7 @@
 //! The whole way with a maker of the test's own, and each rule by the refusal that it has.
 
+mod attested_key;
+mod attested_peers;
 mod chain;
 mod file;
 #[cfg(feature = "keystore")]

@@ -115,7 +115,7 @@ struct Fields {
 object_only!(Pkcs11Config as Fields);
 
 const fn is_claimed(value: &Assurance) -> bool {
-    matches!(value, Assurance::Claimed)
+    matches!(value, Assurance::Claimed | Assurance::Attested)
 }
 
 const fn claimed() -> Assurance {

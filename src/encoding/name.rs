@@ -21,15 +21,19 @@ impl UnknownName {
 }
 
 /// Gives an enum its names: `as_str`, `Display`, `FromStr` and serde, which all
-/// know the same ones.
+/// know the same ones. Those after a semicolon are written and never read.
 macro_rules! named {
-    ($(#[$doc:meta])* $type:ident, $what:literal: $($variant:ident => $name:literal),+ $(,)?) => {
+    (
+        $(#[$doc:meta])* $type:ident, $what:literal: $($variant:ident => $name:literal),+ $(,)?
+        $(; $($shown:ident => $shown_name:literal),+ $(,)?)?
+    ) => {
         impl $type {
             $(#[$doc])*
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                    $($(Self::$shown => $shown_name,)+)?
                 }
             }
         }

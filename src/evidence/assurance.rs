@@ -5,7 +5,7 @@ use crate::encoding::named;
 
 /// How much stands behind the evidence. Ordered: more is greater.
 ///
-/// [`crate::DidSignerExt::is_hardware_backed`] is true for [`Self::Claimed`] only.
+/// [`crate::DidSignerExt::is_hardware_backed`] is true from [`Self::Claimed`] on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Assurance {
@@ -23,17 +23,30 @@ pub enum Assurance {
     /// The device claims to be hardware (`CKF_HW_SLOT`, or a TPM that is not known to
     /// be virtual). Nobody else vouches for it.
     Claimed,
+    /// The device's maker vouches that it has this key, and that was verified here. Had
+    /// only from a verified attestation (`attestation::AttestedKey`): no file says it and no
+    /// configuration, so its name is never read.
+    Attested,
 }
 
 named! {
     /// The name used in JSON: `none`, `soft-token`, `remote-service`, `unstated`,
-    /// `claimed`.
+    /// `claimed`; and `attested`, which is not taken from anybody.
     Assurance, "an assurance":
     None => "none",
     SoftToken => "soft-token",
     RemoteService => "remote-service",
     Unstated => "unstated",
-    Claimed => "claimed",
+    Claimed => "claimed";
+    Attested => "attested",
+}
+
+impl Assurance {
+    /// As it is told to others: at most what the device claims. Who wants its maker's word is
+    /// shown an attestation.
+    pub(crate) fn told(self) -> Self {
+        self.min(Self::Claimed)
+    }
 }
 
 /// What the operator believes of a token: at most what is found, never more.

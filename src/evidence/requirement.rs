@@ -51,6 +51,13 @@ impl Requirement {
         self
     }
 
+    /// The device's maker vouches for the key, and that was verified here: of a key of one's own
+    /// that is an `attestation::AttestedKey` (feature `attestation`). The key is confined then too.
+    #[must_use]
+    pub const fn attested(self) -> Self {
+        self.confined().at_least(Assurance::Attested)
+    }
+
     /// Whether evidence shows what is demanded. Without any, only
     /// [`Self::any`] is met.
     pub(crate) fn met_by(&self, evidence: Option<&Evidence>) -> Result<(), Unmet> {
@@ -100,6 +107,10 @@ impl Unmet {
             Self::Assurance { found: Assurance::SoftToken, .. } => {
                 "use a token or TPM that is hardware: this one is software, whose files can be \
                  copied"
+            }
+            Self::Assurance { required: Assurance::Attested, .. } => {
+                "have the key attested by its device's maker, verify that by anchors of your own, and \
+                 use the `attestation::AttestedKey` that is made of it"
             }
             Self::Assurance { .. } => "use a key in a token or TPM that is hardware",
         };

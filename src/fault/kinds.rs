@@ -160,6 +160,7 @@ impl TpmError {
             | Self::EndorsementPassword { .. }
             | Self::NoEndorsementHierarchy { .. }
             | Self::NoBank { .. }
+            | Self::NotQuoted { .. }
             | Self::NotAParent { .. }
             | Self::NotConfiguredParent { .. }
             | Self::NoSuchPolicy { .. } => ErrorKind::Configuration,

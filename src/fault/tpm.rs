@@ -137,6 +137,13 @@ pub enum TpmError {
         /// The bank.
         bank: &'static str,
     },
+    /// The TPM states no digest of PCRs that it was asked for: its SHA-256 bank is off, or has not
+    /// all of them.
+    #[error("the TPM does not quote the PCRs {pcrs} of its SHA-256 bank")]
+    NotQuoted {
+        /// Those asked for, like `0,7`.
+        pcrs: String,
+    },
     /// The TPM refused the PIN. It was tried once.
     #[error("the TPM refused the PIN; it was tried once{}", left(*tries_left))]
     WrongPin {

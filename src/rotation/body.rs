@@ -37,7 +37,7 @@ impl RotatedKey {
     /// there is no evidence.
     pub(super) fn of<S: DidSigner + ?Sized>(did: Did, signer: &S) -> Self {
         let (provenance, assurance) = match signer.custody() {
-            Custody::Shown(shown) => (shown.provenance(), shown.assurance()),
+            Custody::Shown(shown) => (shown.provenance(), shown.assurance().told()),
             Custody::Reported | Custody::Unproven => (ProvenanceKind::External, Assurance::None),
         };
         Self { did, provenance, assurance }

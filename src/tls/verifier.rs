@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::policy::Policy;
 use crate::algorithm::Signature;
+#[cfg(feature = "attestation")]
+use crate::attestation::{Attestable, AttestedPeers};
 use crate::binding::Binding;
 use crate::did::Did;
 use crate::peer::{
@@ -122,6 +124,15 @@ impl DidVerifier {
     #[must_use]
     pub fn deciding(decide: impl Fn(&Did) -> bool + Send + Sync + 'static) -> Self {
         Self::by(Policy::Decided(Arc::new(decide)))
+    }
+
+    /// Accepts the peers of which there is a proof that their key is in a device, while it is
+    /// believed: whose time is over, or who is forgotten, is refused at the next handshake.
+    #[cfg(feature = "attestation")]
+    #[must_use]
+    pub fn attested<P: Attestable + 'static>(peers: &AttestedPeers<P>) -> Self {
+        let peers = peers.clone();
+        Self::deciding(move |did| peers.has(did))
     }
 
     fn by(policy: Policy) -> Self {

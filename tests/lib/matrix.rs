@@ -43,12 +43,13 @@ const CAN_ALL: &str = "String";
 const HANDLE: &str = "RemoteSigner";
 
 /// What holds a key or signs, beside the keys themselves.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "SealedKey",
     "DidKey",
     "HardwareKey",
     "HardwareBacked<DidKey>",
     "HardwareBacked<HardwareKey>",
+    "AttestedKey<HardwareKey>",
     "Observed<HardwareKey, Nothing>",
     "IdentityBundle<DidKey>",
     "IdentityBundle<HardwareKey>",
@@ -58,7 +59,7 @@ const OTHERS: [&str; 10] = [
 
 const PRELUDE: &str = "\
 #![allow(unused)]
-use icn_identity::{*, client::RemoteSigner, key::*};
+use icn_identity::{*, attestation::AttestedKey, client::RemoteSigner, key::*};
 pub struct Nothing;
 impl SigningObserver for Nothing {}
 ";

@@ -24,6 +24,8 @@ macro_rules! for_both_algorithms {
 
 mod adopt;
 mod assurances;
+#[cfg(feature = "attestation")]
+mod attested;
 mod calls;
 mod dialects;
 mod doubtful;

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_in_result, reason = "tests")]
 
 mod asynchronous;
+mod attested;
 mod book;
 mod clients;
 mod craft;

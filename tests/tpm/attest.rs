@@ -335,3 +335,19 @@ fn a_quote_is_of_the_pcrs_as_they_are() {
     assert!(quote().ends_with(&digest()));
     attested.node.assert_tidy();
 }
+
+/// What it quotes is what it was asked for; else it is told before a PIN is sent.
+#[test]
+fn a_bank_that_is_off_is_told_before_a_pin_is_sent() {
+    let mut attested = Attested::new(AlgorithmId::P256, Node::with_pin);
+    attested.node.tpm.tool("tpm2_pcrallocate", &["sha1:all+sha256:none+sha384:none+sha512:none"]);
+    attested.node.tpm.restart();
+    let before = attested.node.tpm.lockout_counter();
+    let backend = attested.node.open(&attested.config);
+    let (wrong, pcrs) = (Credentials::pin(Pin::new(WRONG)), PcrIndices::new([0, 7]).unwrap());
+    let refused =
+        backend.attest(&attested.locator, &attested.did, &wrong, &DATA, Some(&pcrs)).unwrap_err();
+    assert_shows(refused, &["does not quote the PCRs 0,7 of its SHA-256 bank", "bank on"]);
+    assert_eq!(attested.node.tpm.lockout_counter(), before);
+    attested.node.assert_tidy();
+}

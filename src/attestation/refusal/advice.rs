@@ -17,9 +17,10 @@ impl AttestationRefusal {
             Self::NotYetValid { .. } | Self::FromTheFuture { .. } | Self::Unset { .. } => {
                 ErrorKind::Clock
             }
-            Self::Firmware { .. } | Self::Exportable | Self::Provenance { .. } => {
-                ErrorKind::Requirement
-            }
+            Self::Firmware { .. }
+            | Self::Exportable
+            | Self::OwnDevice { .. }
+            | Self::Provenance { .. } => ErrorKind::Requirement,
             Self::OtherKey { .. } | Self::Audience { .. } | Self::Nonce => ErrorKind::OtherIdentity,
             Self::P521 { .. }
             | Self::UnnamedCurve { .. }
@@ -67,6 +68,12 @@ impl AttestationRefusal {
             }
             Self::OtherKey { .. } => {
                 "give the certificate that the device wrote for the identity's own key"
+            }
+            Self::OwnHistory { .. } => {
+                "find out which of both is right; until then use the key without its maker's word"
+            }
+            Self::OwnDevice { .. } => {
+                "open the key by the device that its maker made, and not by a program in its place"
             }
             Self::Key(_) | Self::Provenance { .. } => {
                 "use a P-256 or Ed25519 key of the device, and rotate to it"

@@ -102,6 +102,12 @@ pub(super) fn selection(
         .doing("select PCRs")
 }
 
+/// The registers of all banks of a list.
+pub(super) fn indices_of(selections: &PcrSelectionList) -> Vec<u8> {
+    let slots = selections.get_selections().iter().flat_map(|selection| selection.selected());
+    slots.filter_map(|slot| u8::try_from(u32::from(slot).trailing_zeros()).ok()).collect()
+}
+
 /// The present values.
 pub(super) fn read(
     context: &mut Context,
@@ -116,12 +122,7 @@ pub(super) fn read(
         let (_, given, digests) = context
             .execute_without_session(|context| context.pcr_read(asked))
             .doing("read its PCRs")?;
-        let given: Vec<u8> = given
-            .get_selections()
-            .iter()
-            .flat_map(|selection| selection.selected())
-            .filter_map(|slot| u8::try_from(u32::from(slot).trailing_zeros()).ok())
-            .collect();
+        let given = indices_of(&given);
         if given.is_empty() || given.len() != digests.len() {
             return Err(TpmError::NoBank { bank: bank.as_str() }.into());
         }

@@ -76,6 +76,9 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         (Some(path), _) => Asked::By(Challenge::parse(&read(Some(path), "the challenge")?)?),
         (None, audience) => Asked::Unasked { audience: audience.clone().unwrap_or_default() },
     };
+    if args.quote.is_some() && !is_of_tpm(context) {
+        return Err(CliError::Quote { backend: context.config.identity.backend });
+    }
     let made = match is_of_tpm(context) {
         true => create_by_tpm(context, args, &asked)?,
         false => create_by_certificates(context, args, &asked)?,
@@ -196,7 +199,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     };
     let checked = verified.and_then(|verdict| judged.check(&verdict).map(|()| verdict));
     match checked {
-        Ok(verdict) => report::valid(context, &verdict)?,
+        Ok(verdict) => report::valid(context, &verdict, &judged.attestation)?,
         Err((error, help)) => return report::not_valid(context, &error, help.as_deref()),
     }
     Ok(ExitCode::SUCCESS)

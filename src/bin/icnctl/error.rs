@@ -137,6 +137,9 @@ pub(crate) enum CliError {
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "of that backend"))]
     #[error("this command is for a key in a TPM; that of this identity is {}", place(*backend))]
     OnlyForTpm { backend: BackendKind },
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("--quote is for a key in a TPM; that of this identity is {}", place(*backend))]
+    Quote { backend: BackendKind },
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
     #[error("{command} is for a key in a token; that of this identity is {}", place(*backend))]
     OnlyForTokens { command: &'static str, backend: BackendKind },
@@ -277,7 +280,8 @@ impl CliError {
             | Self::NamesAKey
             | Self::BackupWithoutKey
             | Self::ImportStatesNothing
-            | Self::PcrIndices => true,
+            | Self::PcrIndices
+            | Self::Quote { .. } => true,
             Self::Identity(Error::Keystore(KeystoreError::Migration(error))) => {
                 matches!(**error, MigrationError::NoBackupSaid)
             }
@@ -423,6 +427,7 @@ impl CliError {
             Self::OnlyForTpm { .. } => {
                 "nothing is sealed to a TPM here: its PIN is changed by the token's own tool"
             }
+            Self::Quote { .. } => "leave --quote out: no other device states PCRs",
             Self::NotApproved(_) => {
                 "if firmware or boot loader were updated, have these values approved: `icnctl --format \
                  json id restore FILE --identity-file KEYFILE --check > request.json` prints the \

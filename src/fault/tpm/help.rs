@@ -86,6 +86,10 @@ impl TpmError {
             Self::NoBank { .. } => {
                 "choose a `pcr_bank` under [identity.tpm] that the TPM has (`TpmReport` lists them)"
             }
+            Self::NotQuoted { .. } => {
+                "switch the SHA-256 bank on in the firmware's setup and boot anew, or quote PCRs that \
+                 this TPM has"
+            }
             Self::WrongPin { tries_left: Some(1), .. } => {
                 "do not guess: the next wrong PIN locks the TPM for every program"
             }

@@ -42,7 +42,7 @@ impl EvidenceSummary {
         let facts = || evidence.into_iter().flat_map(Evidence::facts);
         Self {
             provenance: signer.provenance(),
-            assurance: evidence.map_or(Assurance::None, Evidence::assurance),
+            assurance: evidence.map_or(Assurance::None, Evidence::assurance).told(),
             hardware_backed: signer.is_hardware_backed(),
             device: device.map(|device| format!("{} {}", device.manufacturer, device.model)),
             facts: facts().map(|shown| (shown.name.into(), shown.fact)).collect(),

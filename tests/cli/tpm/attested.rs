@@ -202,3 +202,93 @@ fn an_ed25519_identity_is_not_attested_and_pointed_to_p256() {
     let args = ["attestation", "create", "--audience", AUDIENCE];
     node.fails(&args, &["sealed data to the TPM", "P-256"]);
 }
+
+/// A state is demanded: its registers, its values, and that it is stated at all.
+#[test]
+fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
+    let way = Way::new(&[]);
+    let tpm = &way.node.tpm;
+    let printed = |list: &str| tpm.tool("tpm2_pcrread", &[list]);
+    let file = |name: &str, text: &str| {
+        let file = way.file(name);
+        fs::write(&file, text).unwrap();
+        file
+    };
+    let policy = file("policy.txt", &printed("sha256:0,16"));
+    let challenge = way.challenge("challenge.json");
+    let attestation = way.create(&challenge, "attestation.json", &["--quote", "0,16"]);
+    let (secret, answer) = way.activate(&attestation, &challenge, "first");
+    let endorsement = way.file("endorsement.json");
+    let files = ["--secret", &secret, "--answer", &answer, "--valid-for", "9", "-o", &endorsement];
+    let demanded = [&files[..], &["--pcr-policy", &policy]].concat();
+    let ran = way.judge("endorse", &attestation, &challenge, &demanded);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let endorser = way.party.show()["did"].as_str().unwrap().to_owned();
+    let attest = |name: &str, quote: &[&str]| {
+        let more = [&["--endorsement", &endorsement], quote].concat();
+        way.create(&challenge, name, &more)
+    };
+    let verify = |attestation: &str, policy: &str| {
+        let more = ["--endorsed-by", &endorser, "--pcr-policy", policy];
+        way.judge("verify", attestation, &challenge, &more)
+    };
+    let said = |ran: &Ran, code: i32, text: &str| {
+        assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.out, ran.err).contains(text), "{}{}", ran.out, ran.err);
+    };
+    let quoting = attest("quoting.json", &["--quote", "0,16"]);
+    said(&verify(&quoting, &policy), 0, "\nPCRs        0,16 (sha256), as in the policy\n");
+    let values = printed("sha256:0,16");
+    let mut values =
+        values.lines().filter_map(|line| line.split_once(": 0x")).map(|(_, value)| value);
+    let (zero, sixteen) = (values.next().unwrap().trim(), values.next().unwrap().trim());
+    let json = format!(r#"{{"bank":"sha256","values":{{"16":"{sixteen}","0":"{zero}"}}}}"#);
+    said(&verify(&quoting, &file("policy.json", &json)), 0, "as in the policy");
+    // Stated and not demanded: not a state that was checked.
+    let ran = way.judge("verify", &quoting, &challenge, &["--endorsed-by", &endorser]);
+    said(&ran, 0, "0,16 (sha256) stated, and compared with nothing");
+    let shown = way.party.ok(&["attestation", "show", &quoting], b"");
+    assert!(shown.contains("PCRs        0,16 (sha256), digest "), "{shown}");
+    // No statement, other registers, another bank, no policy.
+    let without = attest("without.json", &[]);
+    said(&verify(&without, &policy), 1, "there is no statement of PCRs; expected one of 0,16");
+    for other in ["sha256:0", "sha256:0,7,16", "sha256:0,7"] {
+        let other = file("other.txt", &printed(other));
+        said(&verify(&quoting, &other), 1, "the TPM quoted the PCRs 0,16; expected 0");
+    }
+    said(&verify(&quoting, &file("sha1.txt", &printed("sha1:0,16"))), 2, "of the bank sha1");
+    said(&verify(&quoting, &file("no.txt", "the usual values")), 2, "cannot be read");
+    said(&verify(&quoting, &way.file("absent.txt")), 2, "absent.txt");
+    // The machine is in another state, and says so.
+    tpm.extend_pcr(16);
+    said(&verify(&quoting, &policy), 0, "as in the policy");
+    let moved = attest("moved.json", &["--quote", "0,16"]);
+    let ran = verify(&moved, &policy);
+    said(&ran, 1, "the PCRs 0,16 have the digest ");
+    assert!(
+        ran.out.contains("; expected ") && ran.out.contains("  try: find out what"),
+        "{}",
+        ran.out
+    );
+    // Told as JSON.
+    let more = ["--endorsed-by", &endorser, "--pcr-policy", &policy];
+    let args = [&["--format", "json", "attestation", "verify", &quoting][..], &more].concat();
+    let (anchors, did) = (way.file("anchors"), way.did());
+    let demands = ["--challenge", &challenge, "--anchors", &anchors, "--did", &did];
+    let told = way.party.icnctl(&[&args[..], &demands].concat(), b"").out;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let (pcrs, of) = (&told["pcrs"], serde_json::json!([0, 16]));
+    assert_eq!((&pcrs["indices"], &pcrs["compared"]), (&of, &true.into()), "{told}");
+}
+
+#[test]
+fn pcrs_are_quoted_by_a_tpm_alone_and_at_least_one() {
+    let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
+    home.ok(&["id", "init"], b"");
+    let create = ["attestation", "create", "--audience", AUDIENCE, "--quote"];
+    for (list, text) in [("0,7", "is for a key in a TPM"), ("", "no PCR"), ("24", "0 to 23")] {
+        let ran = home.icnctl(&[&create[..], &[list]].concat(), b"");
+        assert_eq!(ran.code, 2, "{list}: {}", ran.err);
+        assert!(ran.err.contains(text), "{list}: {}", ran.err);
+    }
+}

@@ -314,7 +314,9 @@ impl TokenReport {
 
     fn hardware(&self) -> Verdict {
         let (state, found, advice) = match self.assurance {
-            Assurance::Claimed => (Outcome::Ok, "the module says that it is hardware", ""),
+            Assurance::Claimed | Assurance::Attested => {
+                (Outcome::Ok, "the module says that it is hardware", "")
+            }
             Assurance::Unstated => (
                 Outcome::Warning,
                 "the token does not say whether it is hardware",

@@ -1,12 +1,13 @@
 //! `TPM2_Certify` of the identity's key, and `TPM2_Quote`, by the AK.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tss_esapi::Context;
 use tss_esapi::handles::KeyHandle;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::session_handles::AuthSession;
-use tss_esapi::structures::{Attest, Data, HashScheme, Signature, SignatureScheme};
+use tss_esapi::structures::{Attest, AttestInfo, Data, HashScheme, Signature, SignatureScheme};
 use tss_esapi::traits::Marshall as _;
 
 use super::endorsement::{Made, with_ak};
@@ -55,6 +56,7 @@ impl TpmBackend {
     /// # Errors
     ///
     /// [`TpmError::NotAttestable`] for an Ed25519 key, and those of [`Self::check_attestable`];
+    /// [`TpmError::NotQuoted`] if it does not quote these PCRs;
     /// [`OpenError::WrongKey`] if the object is not the DID's key; [`TpmError::WrongPin`] and its
     /// kin.
     pub fn attest(
@@ -125,6 +127,11 @@ impl TpmBackend {
             flushing(context, session::handle(session), |context| {
                 flushing(context, key, |context| {
                     with_ak(context, |context, ak| {
+                        // First: what it does not quote is told before a PIN is sent.
+                        let quoted = wanted
+                            .quote
+                            .map(|pcrs| quote(context, ak, wanted.qualifying, pcrs))
+                            .transpose()?;
                         let certify =
                             |context: &mut Context| certify(context, key, session, ak, wanted);
                         let certified = match &pin {
@@ -134,10 +141,6 @@ impl TpmBackend {
                                 .send(context, key, &mut doubt, certify)
                                 .map(|(certified, _)| certified)?,
                         };
-                        let quoted = wanted
-                            .quote
-                            .map(|pcrs| quote(context, ak, wanted.qualifying, pcrs))
-                            .transpose()?;
                         Ok(Stated { ak: ak.public.clone(), certified, quoted })
                     })
                 })
@@ -219,7 +222,16 @@ fn quote(
     let quoted = context.execute_with_session(Some(AuthSession::Password), |context| {
         context.quote(ak.handle, data, scheme(), selection)
     });
-    let (info, sig) = marshalled(quoted.doing(QUOTE)?, QUOTE)?;
+    let (attest, signature) = quoted.doing(QUOTE)?;
+    // A TPM leaves out what it has not: a bank that is switched off is quoted as no PCR at all.
+    let quoted = match attest.attested() {
+        AttestInfo::Quote { info } => pcr::indices_of(info.pcr_selection()),
+        _ => Vec::new(),
+    };
+    if !quoted.into_iter().collect::<BTreeSet<_>>().into_iter().eq(pcrs.iter()) {
+        return Err(TpmError::NotQuoted { pcrs: pcrs.to_string() }.into());
+    }
+    let (info, sig) = marshalled((attest, signature), QUOTE)?;
     Ok(Quoted { info, sig })
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use icn_identity::attestation::{DeviceClass, Firmware, MAX_AGE, MAX_ENDORSEMENT};
+use icn_identity::config::PcrIndices;
 
 /// In seconds.
 pub(crate) const DAY: u64 = 24 * 60 * 60;
@@ -74,6 +75,10 @@ pub(crate) struct CreateArgs {
     /// For a TPM: the word of somebody who has activated its attestation key, as `endorse` wrote it
     #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
     pub(crate) endorsement: Option<PathBuf>,
+
+    /// For a TPM: PCRs of the SHA-256 bank that it states the digest of as well, like 0,7
+    #[arg(long, value_name = "LIST", conflicts_with = "certificate", value_parser = pcrs)]
+    pub(crate) quote: Option<PcrIndices>,
 
     /// Folder with more certificates of makers, as of `verify`: to warn of what would be refused
     #[arg(long, value_name = "DIR")]
@@ -183,6 +188,11 @@ pub(crate) struct JudgedArgs {
     #[arg(long, value_name = "CLASS=VERSION", value_parser = firmware)]
     pub(crate) firmware: Vec<(DeviceClass, Firmware)>,
 
+    /// The PCR values that the peer's TPM has to state, as `tpm2_pcrread sha256:0,7` prints them on a
+    /// machine in that state, or as JSON: not valid if it states no PCRs, others, or other values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcr_policy: Option<PathBuf>,
+
     /// Accept that the key's own certificate has ended, and say so
     #[arg(long)]
     pub(crate) allow_expired: bool,
@@ -199,6 +209,15 @@ fn days(text: &str) -> Result<u64, String> {
     number
         .filter(|days| (1..=most).contains(days))
         .ok_or_else(|| format!("not a number of days from 1 to {most}, like 90d"))
+}
+
+/// `0,7`, and at least one.
+fn pcrs(text: &str) -> Result<PcrIndices, String> {
+    let pcrs = PcrIndices::parse(text).map_err(|error| error.to_string())?;
+    if pcrs.iter().next().is_none() {
+        return Err("no PCR, of 0 to 23, like 0,7".into());
+    }
+    Ok(pcrs)
 }
 
 fn firmware(text: &str) -> Result<(DeviceClass, Firmware), String> {

@@ -1,8 +1,12 @@
 //! An attestation, and what is demanded of it: the same for whoever verifies, activates or endorses.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use icn_identity::attestation::{Attestation, Challenge, Fresh, Verdict, Verifier};
+use icn_identity::attestation::{
+    Attestation, AttestationError, Challenge, Fresh, PcrState, Verdict, Verifier,
+};
+use icn_identity::backend::InvalidPcrs;
 use icn_identity::{Did, Error};
 
 use super::{anchors, read};
@@ -36,6 +40,9 @@ impl<'a> Judged<'a> {
         }
         for endorser in &args.endorsed_by {
             verifier = verifier.endorsed_by(Did::parse(endorser)?);
+        }
+        if let Some(path) = &args.pcr_policy {
+            verifier = verifier.pcr_policy(pcr_policy(path)?);
         }
         if args.allow_expired {
             verifier = verifier.allow_expired();
@@ -89,6 +96,12 @@ impl<'a> Judged<'a> {
             _ => Ok(()),
         }
     }
+}
+
+fn pcr_policy(path: &Path) -> Result<PcrState, CliError> {
+    let text = String::from_utf8(read(Some(path), "the PCR policy")?)
+        .map_err(|_| AttestationError::Pcrs(InvalidPcrs::Bank))?;
+    Ok(PcrState::parse(&text)?)
 }
 
 pub(super) fn refused(error: Error) -> NotValid {

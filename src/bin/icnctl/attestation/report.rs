@@ -3,19 +3,29 @@
 use std::process::ExitCode;
 
 use icn_identity::ProvenanceKind;
-use icn_identity::attestation::{Attestation, Root, Verdict};
+use icn_identity::attestation::{Attestation, PcrState, Root, Verdict};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{date, hex, one_line};
 
-pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError> {
+pub(super) fn valid(
+    context: &Context,
+    verdict: &Verdict,
+    attestation: &Attestation,
+) -> Result<(), CliError> {
     let (did, device, root) = (verdict.did(), verdict.device(), verdict.root_certificate());
     // Whose word it is, is what the root says of itself, and nothing that is assumed of a device.
     let (by, sha256) = (root.subject(), hex(root.sha256()));
     let (provenance, made) = (verdict.provenance(), date(verdict.at_unix()));
     let expired = verdict.certificate_has_expired();
+    // What was stated and not demanded is told as that, and never as a state that was checked.
+    let pcrs = match (verdict.pcrs(), attestation.unverified_pcrs()) {
+        (Some(checked), _) => Some((checked.clone(), true)),
+        (None, Some(Ok(stated))) => Some((stated, false)),
+        (None, _) => None,
+    };
     context.format.print(
         || {
             json!({
@@ -30,6 +40,7 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
                     "serial": device.serial(),
                     "firmware": device.firmware().to_string(),
                 },
+                "pcrs": pcrs.as_ref().map(|(pcrs, compared)| in_json(pcrs, "compared", *compared)),
                 "attested_at": made,
                 "certificate_has_expired": expired,
             })
@@ -42,6 +53,13 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
             let expired = match expired {
                 true => "The key's own certificate has ended\n",
                 false => "",
+            };
+            let pcrs = match &pcrs {
+                Some((pcrs, true)) => format!("PCRs        {pcrs} (sha256), as in the policy\n"),
+                Some((pcrs, false)) => {
+                    format!("PCRs        {pcrs} (sha256) stated, and compared with nothing: --pcr-policy\n")
+                }
+                None => String::new(),
             };
             let serial = device.serial().map_or(String::new(), |serial| format!(", serial {serial}"));
             let joined = match verdict.root() {
@@ -56,13 +74,19 @@ pub(super) fn valid(context: &Context, verdict: &Verdict) -> Result<(), CliError
             format!(
                 "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}{serial}, \
                  firmware {}\nAttested by {}, {origin}{joined}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
-                 the owner's clock\n{expired}",
+                 the owner's clock\n{pcrs}{expired}",
                 device.class().product(),
                 device.firmware(),
                 one_line(by)
             )
         },
     )
+}
+
+/// A state, and what was done with it.
+fn in_json(pcrs: &PcrState, done: &str, value: bool) -> Value {
+    let indices: Vec<u8> = pcrs.indices().collect();
+    json!({ "bank": "sha256", "indices": indices, "digest": hex(pcrs.digest()), done: value })
 }
 
 /// Whose word joins the key to the maker.
@@ -92,6 +116,7 @@ pub(super) fn not_valid(
 pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result<(), CliError> {
     let certificates = attestation.certificates().count();
     let created = date(attestation.created_unix());
+    let pcrs = attestation.unverified_pcrs();
     context.format.print(
         || {
             json!({
@@ -102,12 +127,24 @@ pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result
                 "created": created,
                 "evidence": attestation.kind().as_str(),
                 "certificates": certificates,
+                "pcrs": match &pcrs {
+                    None => Value::Null,
+                    Some(Ok(pcrs)) => in_json(pcrs, "verified", false),
+                    Some(Err(refusal)) => json!({ "error": refusal.to_string() }),
+                },
             })
         },
         || {
+            let pcrs = match &pcrs {
+                None => String::new(),
+                Some(Ok(pcrs)) => {
+                    format!("PCRs        {pcrs} (sha256), digest {}\n", hex(pcrs.digest()))
+                }
+                Some(Err(refusal)) => format!("PCRs        unreadable: {refusal}\n"),
+            };
             format!(
                 "Not verified. The file says:\nDID         {}\nAudience    {}\nNonce       {}\n\
-                 Created     {created}\nEvidence    {}, {certificates} certificates\n",
+                 Created     {created}\nEvidence    {}, {certificates} certificates\n{pcrs}",
                 attestation.did(),
                 one_line(attestation.audience()),
                 hex(attestation.nonce()),

@@ -48,12 +48,18 @@ pub(super) fn create(
             let now = SystemTime::now();
             let challenge = asked.challenge(now).map_err(Error::from)?;
             let state = |qualifying: &[u8; 32]| {
-                let stated = tpm.attest(&locator, &did, credentials, qualifying, None)?;
-                let TpmStatements { pub_area, cert_info, sig, ak, ek, mut certificates, .. } =
-                    stated;
+                let stated =
+                    tpm.attest(&locator, &did, credentials, qualifying, args.quote.as_ref())?;
+                let TpmStatements {
+                    pub_area, cert_info, sig, ak, ek, mut certificates, quote, ..
+                } = stated;
                 certificates.extend(issuers.iter().cloned());
                 let evidence =
                     TpmEvidence::new(pub_area, cert_info, sig, ak, Some(ek), certificates)?;
+                let evidence = match quote {
+                    Some(quote) => evidence.with_quote(quote.info, quote.sig),
+                    None => evidence,
+                };
                 Ok(match endorsement {
                     Some(endorsement) => evidence.with_endorsement(endorsement),
                     None => evidence,

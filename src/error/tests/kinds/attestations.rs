@@ -6,7 +6,7 @@ use crate::attestation::{
 };
 use crate::error::ErrorKind as K;
 use crate::error::{KeystoreError, SignError};
-use crate::evidence::ProvenanceKind;
+use crate::evidence::{Assurance, ProvenanceKind};
 use crate::locator::InvalidPcrs;
 
 #[test]
@@ -92,6 +92,8 @@ fn of_refused_attestations() {
             (E::Firmware { class, found: firmware, floor: firmware }, K::Requirement),
             (E::Key(InvalidVerifyingKey::SmallOrder), K::Untrusted),
             (E::OtherKey { did: did() }, K::OtherIdentity),
+            (E::OwnHistory { found: ProvenanceKind::DeviceHeld }, K::Untrusted),
+            (E::OwnDevice { found: Assurance::SoftToken }, K::Requirement),
             (E::Provenance { found: ProvenanceKind::Software }, K::Requirement),
             (E::Possession { did: did(), source: BadSignature::new() }, K::Untrusted),
             (E::Audience { expected: text(), found: text() }, K::OtherIdentity),

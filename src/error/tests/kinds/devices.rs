@@ -254,6 +254,7 @@ fn of_tpms() {
             (other(true), K::StateChanged),
             (E::PcrMoved { differences: Vec::new() }, K::StateChanged),
             (E::NoBank { bank: "sha256" }, K::Configuration),
+            (E::NotQuoted { pcrs: "0,7".into() }, K::Configuration),
             (E::WrongPin { tries_left: Some(2), source: boxed() }, K::WrongCredential),
             (E::WrongPin { tries_left: Some(0), source: boxed() }, K::WrongCredential),
             (E::PinKnownWrong, K::WrongCredential),

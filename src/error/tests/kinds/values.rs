@@ -100,6 +100,7 @@ fn of_demands() {
         Unmet::Unproven,
         Unmet::Confined { provenance },
         Unmet::NeverExposed { provenance },
+        Unmet::Assurance { required: Assurance::Attested, found: Assurance::Claimed },
         found(Assurance::None),
         found(Assurance::SoftToken),
     ];

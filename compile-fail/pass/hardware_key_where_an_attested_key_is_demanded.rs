@@ -1,0 +1,10 @@
+use icn_identity::HardwareKey;
+use icn_identity::attestation::AttestedKey;
+
+fn treasury(_: &AttestedKey<HardwareKey>) {}
+
+fn pay(key: &AttestedKey<HardwareKey>) {
+    treasury(key);
+}
+
+fn main() {}

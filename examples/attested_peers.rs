@@ -1,0 +1,108 @@
+//! A treasury that takes commands from keys in hardware alone: `cargo run --example attested_peers
+//! --features tls,attestation`. The device's maker is made up, by `openssl`.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::error::Error;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use std::{fs, thread};
+
+use icn_identity::attestation::*;
+use icn_identity::peer::VerifiedDid;
+use icn_identity::tls::{DidVerifier, Server, accept, connect};
+use icn_identity::{Hardware, IdentityBundle, Key, Software, Unlocked};
+
+type Node = IdentityBundle<Key<Software, Unlocked>>;
+
+/// Acts for a peer: whoever calls it has verified the connection, and the device's maker.
+fn treasury(from: &VerifiedDid, proof: &Attested<Hardware>) -> Result<String, &'static str> {
+    if proof != from {
+        return Err("this is another peer's proof");
+    }
+    Ok(format!("paid, by order of a key in {}\n", proof.device()))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (bank, alice) = (Node::issue(Key::generate()?)?, Node::issue(Key::generate()?)?);
+    let mallory = Node::issue(Key::generate()?)?;
+
+    // Before anything else: the bank asks, alice answers with what her device has certified, and
+    // the bank believes that for a day.
+    let maker = tempfile::tempdir()?;
+    fs::write(maker.path().join("key.pem"), alice.verifying_key().to_public_key_pem())?;
+    let made =
+        std::process::Command::new("sh").args(["-ec", MAKER]).current_dir(&maker).output()?;
+    let read = |name: &str| fs::read(maker.path().join(name));
+    let leaf = read("leaf.pem").map_err(|_| String::from_utf8_lossy(&made.stderr).into_owned())?;
+    let (day, now) = (Duration::from_secs(86_400), SystemTime::now());
+    let challenge = Challenge::fresh("treasury@coop.example", day, now)?;
+    let shown = DeviceCertificates::parse(&leaf, &[&read("device.pem")?])?;
+    let answer = Attestation::create(&alice, &challenge, shown, now)?.to_json();
+
+    let mut anchors = Anchors::none();
+    anchors.add(DeviceClass::YubiHsm, &read("root.pem")?)?;
+    let answer = Attestation::parse(answer.as_bytes())?;
+    let verdict = Verifier::new(anchors).verify(&answer, Fresh::To(&challenge), now)?;
+    let peers = AttestedPeers::believed_for(day);
+    peers.hold(verdict.into_hardware().ok_or("the key was imported")?);
+
+    // TLS admits nobody else; and who is admitted has a proof.
+    let server = bank.tls_server(&Arc::new(DidVerifier::attested(&peers)))?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let known = peers.clone();
+    thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            if let Err(error) = serve(socket, &server, &known) {
+                println!("the bank: {error}");
+            }
+        }
+    });
+    let order = |node: &Node| -> Result<String, Box<dyn Error>> {
+        let client = node.tls_client(&Arc::new(DidVerifier::named()))?;
+        let mut stream = connect(TcpStream::connect(address)?, &client, bank.did())?;
+        stream.write_all(b"pay!\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        if answer.is_empty() { Err("no answer".into()) } else { Ok(answer) }
+    };
+    print!("alice: {}", order(&alice)?);
+    println!("mallory: {}", order(&mallory).err().ok_or("mallory was admitted")?);
+    peers.forget(alice.did());
+    println!("alice: {}", order(&alice).err().ok_or("alice is still believed")?);
+    Ok(())
+}
+
+fn serve(
+    socket: TcpStream,
+    server: &Server,
+    peers: &AttestedPeers<Hardware>,
+) -> Result<(), Box<dyn Error>> {
+    let mut stream = accept(socket, server)?;
+    stream.read_exact(&mut [0; 5])?;
+    let proof = peers.proof_of(stream.did()).ok_or("the proof is no longer believed")?;
+    let answer = treasury(stream.did(), &proof)?;
+    stream.write_all(answer.as_bytes())?;
+    stream.close()?;
+    Ok(())
+}
+
+/// A root, a device with serial number and firmware, and the certificate of a key in it, with the
+/// extensions of a YubiHSM 2.
+const MAKER: &str = r#"
+ec() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
+ca='basicConstraints=critical,CA:TRUE'; arc=1.3.6.1.4.1.41482.4
+device="$arc.1=DER:0403020400\n$arc.2=DER:020401e2f279\n"
+key="$arc.3=DER:03020001\n$arc.4=DER:0303000001\n$arc.5=DER:0309000000000000000180\n$arc.6=DER:02027e57\n"
+ec root; ec device
+printf "$ca\n" >root.ext
+printf "$ca\n$device" >device.ext
+printf "$device$key$arc.9=DER:0c036b6579\n" >leaf.ext
+openssl req -new -key root.key -subj /CN=root -out root.csr
+openssl x509 -req -sha256 -days 30 -in root.csr -signkey root.key -extfile root.ext -out root.pem
+openssl req -new -key device.key -subj /CN=device -out device.csr
+openssl x509 -req -sha256 -days 30 -in device.csr -CA root.pem -CAkey root.key -CAcreateserial -extfile device.ext -out device.pem
+openssl x509 -new -force_pubkey key.pem -subj /CN=key -CA device.pem -CAkey device.key -CAcreateserial -sha256 -days 30 -extfile leaf.ext -out leaf.pem
+"#;
