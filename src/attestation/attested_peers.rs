@@ -46,9 +46,9 @@ impl<P: Attestable> AttestedPeers<P> {
         held.insert(proof.did().clone(), Held { proof, since });
     }
 
-    /// Believes a peer no longer. Gives whether there was a proof.
-    pub fn forget(&self, did: &Did) -> bool {
-        self.lock().remove(did).is_some()
+    /// Believes a peer no longer.
+    pub fn forget(&self, did: &Did) {
+        self.lock().remove(did);
     }
 
     /// The proof of a peer whose DID was verified, if there is one whose time is not over.

@@ -54,6 +54,12 @@ fn stating(
     tpm.changed(attestation, |parts| parts.quote = tpm.quote(quoted))
 }
 
+fn as_sent(attestation: &Attestation) -> Attestation {
+    let read = Attestation::parse(attestation.to_json().as_bytes()).unwrap();
+    assert_eq!(read, *attestation);
+    read
+}
+
 /// A relying party that demands this state, and believes who has activated the TPM.
 struct Party {
     tpm: Tpm,
@@ -86,10 +92,7 @@ impl Party {
     ) -> Result<Verdict, AttestationRefusal> {
         let verifier = self.tpm.verifier().endorsed_by(Self::endorser().did().clone());
         let verifier = policy.into_iter().fold(verifier, Verifier::pcr_policy);
-        // As it would be sent.
-        let read = Attestation::parse(attestation.to_json().as_bytes()).unwrap();
-        assert_eq!(read, *attestation);
-        verifier.verify(&read, Fresh::To(&self.challenge), now())
+        verifier.verify(&as_sent(attestation), Fresh::To(&self.challenge), now())
     }
 
     fn verified(&self, attestation: &Attestation) -> String {
