@@ -97,7 +97,8 @@ fn a_key_is_attested_by_a_proof_of_this_very_key_and_loses_it_with_the_proof() {
         let key = HardwareKey::from(key.seal().unseal(&Pin::new(PIN)).unwrap());
         assert_eq!(key.assurance(), Assurance::Claimed);
         // The proof of one key is none for another.
-        let other = scripted(hsm, CLAIMS);
+        hsm.script(CLAIMS);
+        let other: HardwareKey = made(&faulty_config(hsm), "other").try_into().unwrap();
         let refused = AttestedKey::check(other, of_key).unwrap_err();
         assert!(matches!(refused.reason(), AttestationRefusal::OtherKey { .. }), "{refused:?}");
         let (other, _) = refused.into_parts();

@@ -214,9 +214,9 @@ fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
         fs::write(&file, text).unwrap();
         file
     };
-    let policy = file("policy.txt", &printed("sha256:0,16"));
+    let policy = file("policy.txt", &printed("sha256:0,8"));
     let challenge = way.challenge("challenge.json");
-    let attestation = way.create(&challenge, "attestation.json", &["--quote", "0,16"]);
+    let attestation = way.create(&challenge, "attestation.json", &["--quote", "0,8"]);
     let (secret, answer) = way.activate(&attestation, &challenge, "first");
     let endorsement = way.file("endorsement.json");
     let files = ["--secret", &secret, "--answer", &answer, "--valid-for", "9", "-o", &endorsement];
@@ -236,35 +236,35 @@ fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
         assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
         assert!(format!("{}{}", ran.out, ran.err).contains(text), "{}{}", ran.out, ran.err);
     };
-    let quoting = attest("quoting.json", &["--quote", "0,16"]);
-    said(&verify(&quoting, &policy), 0, "\nPCRs        0,16 (sha256), as in the policy\n");
-    let values = printed("sha256:0,16");
+    let quoting = attest("quoting.json", &["--quote", "0,8"]);
+    said(&verify(&quoting, &policy), 0, "\nPCRs        0,8 (sha256), as in the policy\n");
+    let values = printed("sha256:0,8");
     let mut values =
         values.lines().filter_map(|line| line.split_once(": 0x")).map(|(_, value)| value);
-    let (zero, sixteen) = (values.next().unwrap().trim(), values.next().unwrap().trim());
-    let json = format!(r#"{{"bank":"sha256","values":{{"16":"{sixteen}","0":"{zero}"}}}}"#);
+    let (zero, eight) = (values.next().unwrap().trim(), values.next().unwrap().trim());
+    let json = format!(r#"{{"bank":"sha256","values":{{"8":"{eight}","0":"{zero}"}}}}"#);
     said(&verify(&quoting, &file("policy.json", &json)), 0, "as in the policy");
     // Stated and not demanded: not a state that was checked.
     let ran = way.judge("verify", &quoting, &challenge, &["--endorsed-by", &endorser]);
-    said(&ran, 0, "0,16 (sha256) stated, and compared with nothing");
+    said(&ran, 0, "0,8 (sha256) stated, and compared with nothing");
     let shown = way.party.ok(&["attestation", "show", &quoting], b"");
-    assert!(shown.contains("PCRs        0,16 (sha256), digest "), "{shown}");
+    assert!(shown.contains("PCRs        0,8 (sha256), digest "), "{shown}");
     // No statement, other registers, another bank, no policy.
     let without = attest("without.json", &[]);
-    said(&verify(&without, &policy), 1, "there is no statement of PCRs; expected one of 0,16");
-    for other in ["sha256:0", "sha256:0,7,16", "sha256:0,7"] {
+    said(&verify(&without, &policy), 1, "there is no statement of PCRs; expected one of 0,8");
+    for other in ["sha256:0", "sha256:0,7,8", "sha256:0,7"] {
         let other = file("other.txt", &printed(other));
-        said(&verify(&quoting, &other), 1, "the TPM quoted the PCRs 0,16; expected 0");
+        said(&verify(&quoting, &other), 1, "the TPM quoted the PCRs 0,8; expected 0");
     }
-    said(&verify(&quoting, &file("sha1.txt", &printed("sha1:0,16"))), 2, "of the bank sha1");
+    said(&verify(&quoting, &file("sha1.txt", &printed("sha1:0,8"))), 2, "of the bank sha1");
     said(&verify(&quoting, &file("no.txt", "the usual values")), 2, "cannot be read");
     said(&verify(&quoting, &way.file("absent.txt")), 2, "absent.txt");
     // The machine is in another state, and says so.
-    tpm.extend_pcr(16);
+    tpm.extend_pcr(8);
     said(&verify(&quoting, &policy), 0, "as in the policy");
-    let moved = attest("moved.json", &["--quote", "0,16"]);
+    let moved = attest("moved.json", &["--quote", "0,8"]);
     let ran = verify(&moved, &policy);
-    said(&ran, 1, "the PCRs 0,16 have the digest ");
+    said(&ran, 1, "the PCRs 0,8 have the digest ");
     assert!(
         ran.out.contains("; expected ") && ran.out.contains("  try: find out what"),
         "{}",
@@ -277,7 +277,7 @@ fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
     let demands = ["--challenge", &challenge, "--anchors", &anchors, "--did", &did];
     let told = way.party.icnctl(&[&args[..], &demands].concat(), b"").out;
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    let (pcrs, of) = (&told["pcrs"], serde_json::json!([0, 16]));
+    let (pcrs, of) = (&told["pcrs"], serde_json::json!([0, 8]));
     assert_eq!((&pcrs["indices"], &pcrs["compared"]), (&of, &true.into()), "{told}");
 }
 
