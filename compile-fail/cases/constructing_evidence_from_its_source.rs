@@ -1,8 +1,7 @@
 use icn_identity::Evidence;
 
-fn forge(evidence: &Evidence) -> Evidence {
-    let Evidence(source) = evidence;
-    Evidence(source.clone())
+fn forge(evidence: Evidence) -> Evidence {
+    Evidence { is_attested: true, ..evidence }
 }
 
 fn main() {}

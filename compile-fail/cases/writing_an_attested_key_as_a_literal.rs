@@ -1,8 +1,8 @@
-use icn_identity::HardwareKey;
 use icn_identity::attestation::{Attested, AttestedKey};
+use icn_identity::{Evidence, HardwareKey};
 
-fn believe(key: HardwareKey, proof: Attested) -> AttestedKey<HardwareKey> {
-    AttestedKey { key, evidence: todo!(), proof }
+fn believe(key: HardwareKey, evidence: Evidence, proof: Attested) -> AttestedKey<HardwareKey> {
+    AttestedKey { key, evidence, proof }
 }
 
 fn main() {}
