@@ -87,6 +87,7 @@ const RUN: &[(&str, &str, &str)] = &[
     ),
     ("tpm2_pcrread sha256", "", ""),
     ("tpm2_pcrread sha256:7", "", ""),
+    ("tpm2_pcrread sha256:0,7", "", ""),
     ("tpm2_pcrread sha256:7 > coming", "", "grep -q 0x coming"),
     ("age --decrypt FILE", TO_A_PASSPHRASE, ""),
     ("age -d FILE", TO_A_PASSPHRASE, ""),
