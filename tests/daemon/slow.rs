@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::softhsm::SoftHsm;
+use support::user::by_user;
 
+use crate::curl::STRANGER;
 use crate::node::{Answer, Daemon, Node, PATIENCE, client, own_uid};
+use crate::tracer::Tracer;
 
 const ALL: &str = "may = [\"sign\", \"admin\"]\ncontexts = [\"a\"]";
 
@@ -92,4 +95,29 @@ fn the_key_is_verified_from_time_to_time_and_no_pin_is_spent_on_it() {
     hsm.script("");
     until("verified again", &|| at() != missed);
     signs(&daemon).ok();
+}
+
+/// Whoever is refused is answered in time, too; the line comes when it can.
+#[test]
+fn a_refusal_whose_line_takes_longer_than_a_request_may_is_504_and_has_its_line_all_the_same() {
+    let node = Node::age();
+    node.allow(ALL);
+    let daemon = node.start();
+    let log = node.home.path("audit.log");
+    let only = ["-P", log.to_str().unwrap(), "-e", "trace=fdatasync"];
+    let slow = ["-e", "inject=fdatasync:delay_enter=14000000:when=1"];
+    let _tracer = Tracer::attach(&daemon, &node, &[&only[..], &slow].concat());
+    std::thread::scope(|scope| {
+        let stranger = scope.spawn(|| by_user(STRANGER, STRANGER, || daemon.get("/v1/status")));
+        daemon.get("/v1/nothing").problem(504, "deadline");
+        stranger.join().unwrap().problem(504, "deadline");
+    });
+    let start = Instant::now();
+    let is_there = |reason: &str| {
+        node.audit().iter().any(|line| line["result"] == "refused" && line["reason"] == reason)
+    };
+    while !(is_there("not-found") && is_there("not-a-client")) {
+        assert!(start.elapsed() < PATIENCE, "{:?}", node.audit());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -214,6 +214,11 @@ pub(crate) fn turn_away(stream: impl AsFd, who: &Sharer, door: &Door) {
     });
     // Whoever does not get it sees that the connection has ended.
     let _ = send(stream, FULL.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    was_turned_away(who, door);
+}
+
+/// The same, without a word.
+pub(crate) fn was_turned_away(who: &Sharer, door: &Door) {
     door.refusals.has_no_line(who, Instant::now());
     door.metrics.has_turned_away();
 }

@@ -48,6 +48,8 @@ pub(crate) struct Closed {
     since: Instant,
     /// A request was coming, or nothing was answered on it yet.
     pub(crate) is_owed: bool,
+    /// An answer was on its way that nobody has read for long.
+    pub(crate) is_in_answer: bool,
     /// One has come since, and is being answered that nothing is done.
     pub(crate) is_told: bool,
 }
@@ -126,7 +128,9 @@ impl Watch {
             State::Idle(_) => !self.has_answered.load(Ordering::Relaxed),
             State::Head(_) | State::Body(_) => true,
         };
-        *state = State::Closed(Closed { since: Instant::now(), is_owed, is_told: false });
+        let is_in_answer = matches!(*state, State::Answering(_));
+        let since = Instant::now();
+        *state = State::Closed(Closed { since, is_owed, is_in_answer, is_told: false });
         drop(state);
         self.close.notify_one();
         true

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout, timeout_at};
 use tower_service::Service as _;
 
-use crate::accept::{Accepting, Arrived, has_sent, turn_away};
+use crate::accept::{Accepting, Arrived, has_sent, turn_away, was_turned_away};
 use crate::asked::Asked;
 use crate::calls::{event_of, router};
 use crate::connection::{Connections, Entered, Watch, Watched};
@@ -153,8 +153,11 @@ async fn connection(
                     continue;
                 }
                 let stream = served.into_parts().io.into_inner().stream;
-                if closed.is_some_and(|closed| closed.is_owed) || has_sent(&stream) {
-                    turn_away(&stream, &entered.who, &door);
+                match closed {
+                    // What is sent would be taken for a part of that answer.
+                    Some(closed) if closed.is_in_answer => was_turned_away(&entered.who, &door),
+                    Some(closed) if !closed.is_owed && !has_sent(&stream) => {}
+                    _ => turn_away(&stream, &entered.who, &door),
                 }
                 return;
             }
@@ -166,7 +169,8 @@ async fn connection(
                         && let Ok(number) = RequestId::fresh()
                     {
                         let problem = Problem::malformed("this is no HTTP");
-                        written_down(&door, &peer, number, Event::Connect, problem).await;
+                        let deadline = Instant::now() + TIME;
+                        written_down(&door, &peer, number, Event::Connect, problem, deadline).await;
                     }
                 }
                 return;
@@ -202,7 +206,7 @@ async fn answer(
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let event = event_of(&path);
-        let problem = written_down(door, &peer, number, event, problem).await;
+        let problem = written_down(door, &peer, number, event, problem, deadline).await;
         code = Some(problem.code);
         let allow = response.headers_mut().remove(ALLOW);
         let by = allow.as_ref().and_then(|methods| methods.to_str().ok());
@@ -229,6 +233,7 @@ async fn written_down(
     number: RequestId,
     event: Event,
     problem: Problem,
+    deadline: Instant,
 ) -> Problem {
     if !problem.wants_line() {
         return problem;
@@ -237,9 +242,25 @@ async fn written_down(
     if let Ok(client) = door.policy().client(peer.uid, peer.gid) {
         line = line.with_client(&client.rule().name);
     }
-    match door.refuse(&line, &problem).await {
+    match refuse(door, &line, &problem, deadline).await {
         Ok(()) => problem,
-        Err(unwritable) => unwritable,
+        Err(other) => other,
+    }
+}
+
+/// What has no line in time has one later, or is counted.
+async fn refuse(
+    door: &Door,
+    line: &Line,
+    problem: &Problem,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    match timeout_at(deadline, door.refuse(line, problem)).await {
+        Ok(written) => written,
+        Err(_) => Err(Problem::new(
+            ProblemCode::Deadline,
+            "it is refused, and the audit log was not written in time",
+        )),
     }
 }
 
@@ -262,7 +283,7 @@ async fn handle(
     };
     let watch = watch.ok_or_else(made_room)?;
     // Of who is no client no more than the head is read.
-    client_or_refused(door, &peer, number).await?;
+    client_or_refused(door, &peer, number, deadline).await?;
     let (mut parts, body) = request.into_parts();
     let is_unlock = parts.uri.path() == "/v1/unlock";
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -288,7 +309,7 @@ async fn handle(
         return Err(made_room());
     }
     // What is in force now decides: the body has taken its time.
-    let policy = client_or_refused(door, &peer, number).await?;
+    let policy = client_or_refused(door, &peer, number, deadline).await?;
     parts.extensions.insert(Asked { peer, policy, request: number, deadline });
     match timeout_at(deadline, router.call(Request::from_parts(parts, Body::from(body)))).await {
         Ok(Ok(response)) => Ok(response),
@@ -309,12 +330,13 @@ async fn client_or_refused(
     door: &Door,
     peer: &Arc<Peer>,
     number: RequestId,
+    deadline: Instant,
 ) -> Result<Arc<InForce>, Problem> {
     let policy = door.policy();
     let Err(denied) = policy.client(peer.uid, peer.gid) else { return Ok(policy) };
     let problem = Problem::denied(&denied, peer.uid, peer.gid);
     let line = Line::new(Event::Connect, number, peer.clone());
-    door.refuse(&line, &problem).await?;
+    refuse(door, &line, &problem, deadline).await?;
     Err(problem)
 }
 

@@ -129,3 +129,18 @@ fn who_is_no_client_takes_no_room_from_clients() {
     assert!(all.make_room());
     assert!(clients.iter().all(|entered| is_there(&all, entered)));
 }
+
+/// What is said to it would be a part of that answer to whoever reads on.
+#[test]
+fn of_whom_an_answer_is_not_read_for_long_makes_room_and_is_told_nothing() {
+    let all = Connections::new(1);
+    let first = all.enter(&Sharer::user(1), true).unwrap();
+    assert!(first.watch.begins() && first.watch.is_whole());
+    first.watch.has_answered();
+    assert!(all.enter(&Sharer::user(1), true).is_none());
+    let long_ago = Instant::now().checked_sub(2 * ANSWER).unwrap();
+    *first.watch.state() = State::Answering(long_ago);
+    assert!(all.enter(&Sharer::user(1), true).is_some());
+    let closed = first.watch.closed().unwrap();
+    assert!(closed.is_in_answer && !closed.is_owed);
+}
