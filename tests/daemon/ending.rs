@@ -187,6 +187,31 @@ fn a_credential_that_was_refused_is_said_to_be_so_without_a_line_for_it() {
     daemon.post("/v1/lock", &json!({})).problem(503, "audit-unwritable");
 }
 
+/// Nor is it to be sent again by whoever starts the daemon again.
+#[test]
+fn a_credential_that_was_refused_at_a_start_ends_it_with_77_without_a_line_for_it() {
+    let hsm = SoftHsm::with_token("node");
+    let node = Node::of(hsm.faulty_identity("node")).with("ICN_PIN", "98765432");
+    let clients = client("tests", own_uid(), "may = []");
+    node.configure(&format!("{clients}[audit]\npath = \"logs/audit.log\"\n"));
+    let logs = node.home.path("logs");
+    std::fs::create_dir(&logs).unwrap();
+    hsm.script("on C_Login all sleep 3000");
+    let mut child = node.command();
+    let said = node.home.beside("said");
+    let child = child.stderr(std::fs::File::create(&said).unwrap()).spawn().unwrap();
+    let log = || std::fs::read_to_string(logs.join("audit.log")).unwrap_or_default();
+    let start = Instant::now();
+    while !log().contains("\"unlock\"") {
+        assert!(start.elapsed() < PATIENCE, "{}", log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::set_permissions(&logs, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let said = || std::fs::read_to_string(&said).unwrap();
+    assert_eq!(crate::node::ends(child).code(), Some(77), "{}", said());
+    assert!(said().contains("the audit log cannot be written"), "{}", said());
+}
+
 /// All that a start needs is there before anybody is accepted: nobody is cut off by its failure.
 #[test]
 fn a_start_that_fails_at_an_address_serves_nobody_before_and_has_its_last_line() {

@@ -39,6 +39,8 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const BEGINNING: usize = 64;
 /// In this time a request comes and is answered, from the end of its head on.
 const TIME: Duration = Duration::from_secs(10);
+/// So long at least its line is waited for where it is refused, also if it has come too slowly.
+const LINE: Duration = Duration::from_secs(1);
 
 /// Until it is told to stop, or a part of it has panicked; then what is under way is finished.
 pub(crate) async fn serve(
@@ -88,7 +90,7 @@ pub(crate) async fn serve(
     let _ = tokio::task::spawn_blocking(move || drop(accepting)).await;
     // One that has panicked cuts no other one off.
     let all = async { while tasks.join_next().await.is_some() {} };
-    if timeout(TIME + Duration::from_secs(1), all).await.is_err() {
+    if timeout(TIME + 2 * LINE, all).await.is_err() {
         tracing::warn!("requests that were under way have not ended");
         tasks.shutdown().await;
     }
@@ -255,6 +257,7 @@ async fn refuse(
     problem: &Problem,
     deadline: Instant,
 ) -> Result<(), Problem> {
+    let deadline = deadline.max(Instant::now() + LINE);
     match timeout_at(deadline, door.refuse(line, problem)).await {
         Ok(written) => written,
         Err(_) => Err(Problem::new(

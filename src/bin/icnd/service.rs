@@ -13,6 +13,7 @@ use std::time::Duration;
 use icn_identity::Error;
 use icn_identity::audit::{AuditLog, Event, RequestId};
 use icn_identity::config::Config;
+use icn_identity::error::in_full;
 use icn_identity::home::CredentialSource;
 use sd_notify::NotifyState;
 use tokio::runtime::Builder;
@@ -97,10 +98,9 @@ fn serve_in_runtime(
                     door.record_unfinished().await;
                     return Ok(());
                 }
-                opened = opening => opened.map_err(|error| StartError::System {
-                    what: "open the identity",
-                    source: error.into(),
-                })??,
+                opened = opening => {
+                    opened.map_err(|error| has_ended("open the identity", Err(error)))??;
+                }
             }
         }
         serve_until_told(door, listener, config, signals).await
@@ -132,8 +132,12 @@ fn unlock(door: &Door, source: CredentialSource<'static>) -> Result<(), StartErr
         }
         Err(error) => {
             let problem = crate::problem::Problem::of_key(&error);
-            if let Some(line) = work.ended() {
-                door.audit.append(line.entry(Outcome::Failed(problem.reason())))?;
+            // Where there can be no line, it ends as it would with it: what was sent and refused is
+            // not to be sent again by the next start.
+            if let Some(line) = work.ended()
+                && let Err(error) = door.audit.append(line.entry(Outcome::Failed(problem.reason())))
+            {
+                tracing::error!("the audit log cannot be written: {}", in_full(&error));
             }
             Err(error.into())
         }
