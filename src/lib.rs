@@ -115,6 +115,7 @@ pub mod secret;
 pub mod signer;
 pub mod sshsig;
 pub mod statement;
+mod sync;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod waiting;

@@ -26,6 +26,8 @@ pub(crate) mod formats;
 mod half;
 mod import;
 mod info;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod keep;
 mod key;
 mod keygen;
@@ -54,8 +56,6 @@ mod vault;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connection::{Connection, LoginGuard};
 use self::key::TokenKey;
@@ -76,6 +76,7 @@ use crate::did::Did;
 use crate::error::{DeviceError, Error, Pkcs11Error};
 use crate::key::{DidKey, SealedKey};
 use crate::secret::Pin;
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, PoisonError};
 
 /// A PKCS#11 module, and the token of it that is configured.
 pub struct Pkcs11Backend {

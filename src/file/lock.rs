@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -15,6 +15,7 @@ use super::io_error;
 use super::names;
 use super::rule::{self, Rule};
 use crate::fault::KeystoreError;
+use crate::sync::{Instant, sleep, step};
 use crate::waiting::{self, Wait};
 
 /// How long another holder is waited for: several times what opening an
@@ -164,13 +165,14 @@ fn holder_of(file: &mut File) -> String {
 
 fn wait_for(file: &File, patience: Duration) -> Result<(), TryLockError> {
     let start = Instant::now();
+    step();
     let mut locked = file.try_lock();
     if matches!(locked, Err(TryLockError::WouldBlock)) {
         waiting::during(Wait::Lock, || {
             // Most are held for an instant.
             let mut pause = Duration::from_millis(1);
             while matches!(locked, Err(TryLockError::WouldBlock)) && start.elapsed() < patience {
-                std::thread::sleep(pause);
+                sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(20));
                 locked = file.try_lock();
             }

@@ -33,6 +33,8 @@ mod alone;
 mod device;
 mod group;
 mod home;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod noted;
 mod notes;
 mod one;

@@ -1,7 +1,8 @@
 //! What a device has answered to a PIN.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keeps what becomes of a PIN where it outlives this process.
 ///

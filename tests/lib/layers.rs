@@ -13,7 +13,7 @@ use self::house::{House, Module};
 
 /// From the ground up. What is in one line does not use each other.
 const ROOMS: [&[&str]; 18] = [
-    &["encoding", "clock", "statement", "private", "waiting"],
+    &["encoding", "clock", "statement", "private", "sync", "waiting"],
     &["kind"],
     &["evidence"],
     &["locator", "algorithm"],

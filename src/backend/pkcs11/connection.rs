@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use cryptoki::session::UserType;
 
@@ -26,6 +24,7 @@ use super::session::{Session, close};
 use super::token::Token;
 use crate::error::Pkcs11Error;
 use crate::secret::Pin;
+use crate::sync::{Arc, Condvar, Instant, Mutex, MutexGuard, PoisonError};
 
 /// Module, serial number, label.
 type Name = (PathBuf, String, String);

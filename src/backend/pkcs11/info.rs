@@ -3,7 +3,6 @@
 //! Not cryptoki's: that reads no token whose clock shows no date.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use cryptoki::mechanism::MechanismType;
 use cryptoki::slot::{Limit, Slot, TokenInfo as ByCryptoki};
@@ -16,6 +15,7 @@ use cryptoki_sys::{
 
 use crate::backend::PinState;
 use crate::evidence::{DeviceIdentity, Tells, WrongPins};
+use crate::sync::Instant;
 
 /// `CK_TOKEN_INFO`, as far as it is of use here.
 #[derive(Debug, Clone)]

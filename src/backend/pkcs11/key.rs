@@ -1,7 +1,6 @@
 //! One key on a token: opened by its PIN, signing by any thread.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryptoki::object::ObjectHandle;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +21,7 @@ use crate::key::challenge::prove_possession;
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
 use crate::secret::Pin;
 use crate::signer::{LARGE, room_for_module};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Who signs a message that takes memory to be counted.
 static ONE_LARGE: Mutex<()> = Mutex::new(());

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
@@ -17,6 +17,7 @@ use super::info::{Seen, trimmed};
 use super::raw::{self, Calls};
 use crate::config::Pkcs11Config;
 use crate::error::{ModuleProblem, Pkcs11Error};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// `C_Initialize` is process-wide, and finalizing would end the sessions of
 /// whoever else uses the module: modules stay for the life of the process.

@@ -2,7 +2,6 @@
 //! that was accepted.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -14,6 +13,7 @@ use crate::secret::{
     Alone, NotNoted, NotSentAgain, Pin, PinAnswer, Sending, Shown, TriedByAnother, WithoutNote,
     leaving_no_trace_of_much,
 };
+use crate::sync::Instant;
 
 /// More PINs than anybody tries; older answers are dropped first.
 const MOST: usize = 64;

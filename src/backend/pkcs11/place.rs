@@ -1,8 +1,5 @@
 //! Where a key is on a token, and what can be seen of it there.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use cryptoki::object::ObjectHandle;
 
 use super::module::Module;
@@ -16,6 +13,7 @@ use crate::did::Did;
 use crate::encoding::hex;
 use crate::error::{OpenError, Pkcs11Error};
 use crate::evidence::{Evidence, ProvenanceKind};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, PoisonError};
 
 /// A key as a session sees it.
 pub(super) struct Seen {

@@ -1,7 +1,5 @@
 //! Sessions that threads borrow. Nothing is locked while the token works.
 
-use std::sync::{Arc, PoisonError};
-
 use cryptoki::error::{Error, RvError};
 
 use super::connection::Connection;
@@ -9,6 +7,7 @@ use super::object::Objects;
 use super::session::{OwnSession, Session, close, forget};
 use super::token::Token;
 use crate::error::Pkcs11Error;
+use crate::sync::{Arc, PoisonError};
 
 /// The sessions of a pool that nobody uses now.
 #[derive(Default)]

@@ -20,7 +20,6 @@ mod sign;
 use std::ffi::CStr;
 use std::path::Path;
 use std::ptr::{self, NonNull};
-use std::thread::sleep;
 use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
@@ -39,6 +38,7 @@ use cryptoki_sys::{CK_FUNCTION_LIST, CK_INTERFACE, CK_TOKEN_INFO, CKR_OK};
 pub(super) use self::attributes::believed;
 pub(super) use self::sign::NotSigned;
 use super::info::TokenInfo;
+use crate::sync::{sleep, step};
 
 /// How long a token that could not say what it is gets before it is asked again.
 const BETWEEN_READINGS: [Duration; 3] =
@@ -89,6 +89,7 @@ impl Calls {
     }
 
     fn token_info_once(&self, context: &Pkcs11, slot: Slot) -> Result<TokenInfo, Error> {
+        step();
         let Some(functions) = &self.own else {
             return context.get_token_info(slot).map(TokenInfo::from);
         };

@@ -7,6 +7,8 @@ use std::ops::Deref;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::SessionState;
 
+use crate::sync::step;
+
 /// A session, and whether the PIN was sent for it alone.
 pub(super) struct Session {
     of_module: cryptoki::session::Session,
@@ -58,7 +60,9 @@ impl Session {
 impl Deref for Session {
     type Target = cryptoki::session::Session;
 
+    /// For a call of the module.
     fn deref(&self) -> &Self::Target {
+        step();
         &self.of_module
     }
 }

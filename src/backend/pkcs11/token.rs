@@ -5,7 +5,7 @@ mod wanted;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
@@ -22,6 +22,7 @@ use crate::error::Pkcs11Error;
 use crate::evidence::{
     DeviceIdentity, Evidence, Exposable, Pkcs11Attributes, Tells, Trust, WrongPins,
 };
+use crate::sync::{Instant, step};
 
 /// How long what a token has said of itself is not asked for again. On a network
 /// each answer is a round trip, and one command needs it several times.
@@ -209,17 +210,20 @@ impl Token {
 
     /// To log in by it; for callers that hold the connection's lock.
     pub(super) fn session_for_login(&self) -> Result<Session, Pkcs11Error> {
+        step();
         let session = self.module.context().open_ro_session(self.seen.slot);
         self.seen_again(session).map(Session::for_login).map_err(self.failed("C_OpenSession"))
     }
 
     /// A session as the module gives it.
     pub(super) fn open_session(&self) -> Result<Session, Error> {
+        step();
         self.seen_again(self.module.context().open_ro_session(self.seen.slot)).map(Session::new)
     }
 
     /// The same, for writing.
     pub(super) fn open_writing_session(&self) -> Result<Session, Error> {
+        step();
         self.seen_again(self.module.context().open_rw_session(self.seen.slot)).map(Session::new)
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -27,6 +26,7 @@ use crate::config::TpmConfig;
 use crate::encoding::hex;
 use crate::error::TpmError;
 use crate::secret::Pin;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Access {
     pub(super) chip: Arc<Chip>,

@@ -4,7 +4,6 @@
 //! nothing. It is never held while a person is asked for something.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tss_esapi::Context;
@@ -15,6 +14,7 @@ use super::properties;
 use super::tcti::Tcti;
 use crate::error::TpmError;
 use crate::evidence::DeviceIdentity;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, sleep};
 
 /// How often a command is sent that the TPM asks to send again.
 const ATTEMPTS: u32 = 4;
@@ -162,7 +162,7 @@ fn identity(context: &mut Context, device: &str) -> Result<DeviceIdentity, TpmEr
 }
 
 fn pause(attempt: u32) {
-    std::thread::sleep(Duration::from_millis(10 << attempt));
+    sleep(Duration::from_millis(10 << attempt));
 }
 
 /// Does something with an object or a session and flushes it, whatever

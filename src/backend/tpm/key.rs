@@ -1,7 +1,7 @@
 //! P-256 keys that are born in the TPM and sign there.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 use tss_esapi::Context;
@@ -32,6 +32,7 @@ use crate::error::{DeviceError, OpenError, SignError, TpmError};
 use crate::evidence::{Evidence, TpmAttributes};
 use crate::key::device::{DeviceKey, DeviceSigner, OpenedDevice};
 use crate::secret::{Pin, PinAnswer};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SIGN: &str = "sign";
 

@@ -5,8 +5,7 @@
 //! whatever name they reach the TPM.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tss_esapi::Context;
 use tss_esapi::handles::KeyHandle;
@@ -19,6 +18,7 @@ use super::properties::Lockout;
 use crate::config::TpmConfig;
 use crate::error::TpmError;
 use crate::secret::{NotNoted, PinAnswer, Sending, WithoutNote};
+use crate::sync::{Instant, Mutex, MutexGuard, PoisonError};
 
 /// More PINs than anybody tries; older ones are forgotten first.
 const MOST: usize = 256;

@@ -9,21 +9,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::secret::TriedByAnother;
+use crate::sync::{
+    Arc, AtomicBool, Condvar, Instant, Mutex, MutexGuard, OfProcess, Ordering, PoisonError, Weak,
+    of_process, sleep,
+};
 use crate::waiting::{self, Wait};
 
 /// Those that this process has, each by the one name of its directory.
-static LOCKS: Mutex<BTreeMap<PathBuf, Weak<Lock>>> = Mutex::new(BTreeMap::new());
+static LOCKS: OfProcess<Mutex<BTreeMap<PathBuf, Weak<Lock>>>> =
+    of_process!(Mutex::new(BTreeMap::new()));
 
 /// Directories in whose name a PIN is on its way, over whichever connection.
-static BUSY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-static ENDED: Condvar = Condvar::new();
+static BUSY: OfProcess<Mutex<BTreeSet<PathBuf>>> = of_process!(Mutex::new(BTreeSet::new()));
+static ENDED: OfProcess<Condvar> = of_process!(Condvar::new());
 
 fn locks() -> MutexGuard<'static, BTreeMap<PathBuf, Weak<Lock>>> {
     LOCKS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -122,7 +124,7 @@ fn lock_or_share(directory: &Path, until: Instant) -> Result<Arc<Lock>, TriedByA
     // A thread may have it by the next look: it waits for it just as well.
     waiting::during(Wait::Lock, || {
         while Instant::now() < until {
-            thread::sleep(Duration::from_millis(5));
+            sleep(Duration::from_millis(5));
             if let Some(lock) = get() {
                 return Ok(lock);
             }

@@ -5,8 +5,6 @@ mod forgotten;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use self::again::Passed;
 use super::alone::Alone;
@@ -20,6 +18,7 @@ use crate::encoding::hex;
 use crate::error::KeystoreError;
 use crate::file;
 use crate::secret::{LockedText, NotNoted, NotSentAgain, Shown, TriedByAnother, TryNote};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, PoisonError};
 
 /// Lives as long as the PIN does.
 pub(super) struct Noted {

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::encoding::{objects, text};
 use crate::error::KeystoreError;
 use crate::file::{self, Lock, names};
+use crate::sync::step;
 
 /// More PINs than anybody tries at a device. When so many were refused, one that is not
 /// known is not sent until somebody says so: an older one that makes room for it would be
@@ -227,6 +228,7 @@ impl Notes {
     /// [`KeystoreError::Refusals`] if it is not understood: which PINs were refused is not
     /// known then.
     pub(super) fn read(&self) -> Result<Kept, KeystoreError> {
+        step();
         let path = self.path();
         let of_file = |path, source| KeystoreError::Refusals { path, source };
         if let Some(found) = file::other_than_a_file(&path) {

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::alone::{self, one_name};
 use super::device::TriedDevice;
@@ -19,6 +18,9 @@ use crate::error::{KeystoreError, NotCompared};
 use crate::file::{Lock, TRY_PATIENCE};
 use crate::keystore::IdentityStore;
 use crate::secret::LockedText;
+use crate::sync::{
+    Arc, Condvar, Instant, Mutex, MutexGuard, OfProcess, PoisonError, of_process, sleep,
+};
 
 /// What the threads of this process know together.
 struct Here {
@@ -28,8 +30,9 @@ struct Here {
     refused: Vec<(PathBuf, Refusal)>,
 }
 
-static HERE: Mutex<Here> = Mutex::new(Here { busy: BTreeSet::new(), refused: Vec::new() });
-static ENDED: Condvar = Condvar::new();
+static HERE: OfProcess<Mutex<Here>> =
+    of_process!(Mutex::new(Here { busy: BTreeSet::new(), refused: Vec::new() }));
+static ENDED: OfProcess<Condvar> = of_process!(Condvar::new());
 
 fn here() -> MutexGuard<'static, Here> {
     HERE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -206,7 +209,7 @@ pub(super) fn settled<T>(
                 if clock::now().saturating_sub(at) < 2 && begun.elapsed() < ON_ITS_WAY => {}
             checked => return checked,
         }
-        std::thread::sleep(Duration::from_millis(20));
+        sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,7 +1,6 @@
 //! The tokens that are there now.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
@@ -12,6 +11,7 @@ use super::super::module::{Module, check_process};
 use super::Token;
 use crate::error::Pkcs11Error;
 use crate::evidence::DeviceIdentity;
+use crate::sync::Instant;
 
 /// Every initialised token. One that cannot be read (pulled out just now, not
 /// recognised) must not hide the others.

@@ -5,14 +5,13 @@
 //! forgotten where that can be done: a file may take no change.
 
 use std::path::PathBuf;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use super::super::BY_HAND;
 use super::super::notes::{Notes, Refusal};
 use super::super::one::{self, Known};
 use super::Noted;
 use crate::error::KeystoreError;
+use crate::sync::{Ordering, PoisonError};
 
 /// What was noted when the device took the PIN.
 #[derive(Default)]

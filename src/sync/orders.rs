@@ -1,0 +1,61 @@
+//! Runs a test in many orders of the steps of its threads.
+//!
+//! `ICN_TEST_ORDERS` says in how many, by each of two schedulers: one takes any thread at each
+//! step, the other one (PCT) prefers one thread to another and changes its mind a few times,
+//! which finds what needs a few changes at the right places. Both begin with the seed that is
+//! printed (`ICN_TEST_SEED` gives it). An order that fails is printed as well, and
+//! `ICN_TEST_ORDER` runs it again, alone.
+
+use std::env;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use shuttle::scheduler::{
+    PctScheduler, RandomScheduler, ReplayScheduler, RoundRobinScheduler, Scheduler,
+};
+use shuttle::{Config, MaxSteps, Runner};
+
+/// Where nothing is said.
+const ORDERS: usize = 100;
+
+/// How often PCT changes its mind, and one.
+const DEPTH: usize = 4;
+
+/// Who takes more waits for something that does not come.
+const MOST_STEPS: usize = 40_000;
+
+/// The frames of a debug build, and what is overwritten below secrets.
+const STACK: usize = 4 << 20;
+
+static TEST: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+
+/// How many orders there were.
+fn run(scheduler: impl Scheduler + 'static) -> usize {
+    let mut config = Config::new();
+    config.stack_size = STACK;
+    config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
+    config.silence_warnings = true;
+    Runner::new(scheduler, config).run(|| TEST.get().unwrap()())
+}
+
+/// Runs a test in each order. Statics keep what an order leaves in them, so a test begins with
+/// names that no order before has had; and it is alone in its process.
+pub(crate) fn in_many_orders(test: impl Fn() + Send + Sync + 'static) {
+    assert!(TEST.set(Box::new(test)).is_ok(), "a process runs one test");
+    // What is loaded or looked up once is there afterwards.
+    run(RoundRobinScheduler::new(1));
+    if let Ok(order) = env::var("ICN_TEST_ORDER") {
+        run(ReplayScheduler::new_from_encoded(&order));
+        return;
+    }
+    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let orders = number("ICN_TEST_ORDERS").map_or(ORDERS, |orders| orders.try_into().unwrap());
+    let seed = number("ICN_TEST_SEED").unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        u64::try_from(now % u128::from(u64::MAX)).unwrap()
+    });
+    eprintln!("seed {seed}, {orders} orders by each scheduler");
+    let ran = run(RandomScheduler::new_from_seed(seed, orders))
+        + run(PctScheduler::new_from_seed(seed, DEPTH, orders));
+    assert_eq!(ran, 2 * orders);
+}
