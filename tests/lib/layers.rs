@@ -4,6 +4,7 @@
 mod house;
 mod made_up;
 mod source;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
