@@ -111,11 +111,13 @@ impl Connection {
                         state.pool.lent = state.pool.lent.saturating_sub(1);
                         self.freed.notify_all();
                         let full = matches!(error, Error::Pkcs11(RvError::SessionCount, _));
-                        if !full || state.pool.lent == 0 {
+                        // Those that came back meanwhile, too.
+                        let there = state.pool.lent + state.pool.sessions.len();
+                        if !full || there == 0 {
                             return Err(NoLease::Failed(epoch, error, token));
                         }
                         // The token has fewer than it said, or others use them.
-                        state.pool.limit = state.pool.lent;
+                        state.pool.limit = there;
                         continue;
                     }
                 }
