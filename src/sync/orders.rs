@@ -7,7 +7,8 @@
 //! `ICN_TEST_ORDER` runs it again, alone.
 
 use std::env;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shuttle::scheduler::{
@@ -35,7 +36,23 @@ fn run(scheduler: impl Scheduler + 'static) -> usize {
     config.stack_size = STACK;
     config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
     config.silence_warnings = true;
-    Runner::new(scheduler, config).run(|| TEST.get().unwrap()())
+    let told = Told(Arc::default());
+    let begun = Arc::clone(&told.0);
+    Runner::new(scheduler, config).run(move || {
+        begun.fetch_add(1, Ordering::SeqCst);
+        TEST.get().unwrap()();
+    })
+}
+
+/// How many orders of a scheduler have begun: the last one has failed, if it is told.
+struct Told(Arc<AtomicUsize>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("order {} of this scheduler failed", self.0.load(Ordering::SeqCst));
+        }
+    }
 }
 
 /// Runs a test in each order. Statics keep what an order leaves in them, so a test begins with
