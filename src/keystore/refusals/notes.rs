@@ -267,6 +267,7 @@ impl Notes {
         file::sweep_beside(&path);
         let Some(mut after) = changed()? else { return Ok(()) };
         after.forgotten.drain(..after.forgotten.len().saturating_sub(MOST));
+        step();
         if after == Kept::default() {
             return file::remove(&path);
         }

@@ -108,10 +108,12 @@ fn threads_sign_although_everything_is_lost_once() {
             for number in 0..3 {
                 let key = &key;
                 scope.spawn(move || {
-                    let message = [number];
-                    let signed = key.sign(&message);
-                    let signed = signed.unwrap_or_else(|error| panic!("{loss}: {error:?}"));
-                    key.verifying_key().verify(&message, &signed).unwrap();
+                    for time in 0..2 {
+                        let message = [number, time];
+                        let signed = key.sign(&message);
+                        let signed = signed.unwrap_or_else(|error| panic!("{loss}: {error:?}"));
+                        key.verifying_key().verify(&message, &signed).unwrap();
+                    }
                 });
             }
         });

@@ -48,6 +48,26 @@ fn of_those_that_send_alone_one_does_whatever_directories_they_have() {
     });
 }
 
+/// A file system has no locks, or there is no directory.
+#[test]
+fn where_no_directory_can_be_locked_threads_take_turns_all_the_same() {
+    with_device(PinOwner::Unknown, |world| {
+        let inside = Inside::default();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                let inside = &inside;
+                scope.spawn(move || {
+                    let store = IdentityStore::new(world.dir.path().join("away/home"));
+                    let turn = OneTry::begin(&store, &world.device).unwrap();
+                    assert!(!turn.is_alone());
+                    inside.enter(0, 1);
+                    drop(turn);
+                });
+            }
+        });
+    });
+}
+
 /// A thread of this process that has a turn shares its lock, and one of another does not.
 #[test]
 fn who_sends_alone_waits_for_the_turns_of_another_process() {

@@ -36,6 +36,30 @@ fn of_threads_and_processes_with_a_wrong_pin_one_sends_it() {
     });
 }
 
+/// Who sends alone shares the locks of a thread in its turn, and both write.
+#[test]
+fn notes_of_one_that_sends_alone_and_of_one_in_its_turn_are_both_kept() {
+    with_device(PinOwner::Token, |world| {
+        let pin = world.attempt(0, "right").unwrap();
+        *world.right.lock().unwrap() = "changed";
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let alone = pin.answer().alone().unwrap();
+                world.send(&pin).unwrap_err();
+                drop(alone);
+            });
+            scope.spawn(|| assert!(world.attempt(0, "wrong").unwrap_err().is_wrong_pin()));
+        });
+        assert_eq!(world.noted(), 4);
+        belong_to(1);
+        for pin in ["right", "wrong"] {
+            for home in [0, 1] {
+                assert!(is_refused_before(&world.attempt(home, pin).unwrap_err()));
+            }
+        }
+    });
+}
+
 /// An open identity has its PIN, which somebody has changed since: it is sent again by itself
 /// after a loss, and by another process that opens the same key.
 #[test]
