@@ -143,14 +143,19 @@ impl Token {
         &self,
         open: impl Fn() -> Result<Session, Error>,
     ) -> Result<OwnSession, Pkcs11Error> {
-        match open() {
-            Err(Error::Pkcs11(RvError::SessionCount, _)) if Connection::give_up_idle(self) => {
-                open()
+        let is_full = |opened: &Result<Session, Error>| {
+            matches!(opened, Err(Error::Pkcs11(RvError::SessionCount, _)))
+        };
+        let mut opened = open();
+        while is_full(&opened) {
+            let made_room = Connection::give_up_idle(self);
+            // Also where another thread has made room; and again where one has taken it.
+            opened = open();
+            if !made_room {
+                break;
             }
-            opened => opened,
         }
-        .map(OwnSession::new)
-        .map_err(self.failed("C_OpenSession"))
+        opened.map(OwnSession::new).map_err(self.failed("C_OpenSession"))
     }
 }
 

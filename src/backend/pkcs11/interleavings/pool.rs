@@ -93,6 +93,25 @@ fn threads_wait_for_a_session_that_the_token_does_not_have() {
     });
 }
 
+/// All that the token has are idle, and two threads want one each beside the pool.
+#[test]
+fn threads_find_room_beside_the_pool_at_the_same_time() {
+    with_token(|world| {
+        world.script("max-sessions 3\nhide-max-sessions");
+        let login = enter(world);
+        let both = [login.lease(), login.lease()].map(|lease| lease.ok().expect("both are lent"));
+        drop(both);
+        let token = world.token();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| drop(token.session().unwrap()));
+            }
+        });
+        world.script("");
+        all_came_back(world, &login);
+    });
+}
+
 /// What is lost once is back for each of those that sign: nobody's signature fails.
 #[test]
 fn threads_sign_although_everything_is_lost_once() {
