@@ -6,15 +6,14 @@
 //! printed (`ICN_TEST_SEED` gives it). An order that fails is printed as well, and
 //! `ICN_TEST_ORDER` runs it again, alone.
 
-use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use shuttle::scheduler::{
     PctScheduler, RandomScheduler, ReplayScheduler, RoundRobinScheduler, Scheduler,
 };
 use shuttle::{Config, MaxSteps, Runner};
+use support::interleavings::{self, Orders};
 
 /// Where nothing is said.
 const ORDERS: usize = 100;
@@ -61,18 +60,13 @@ pub(crate) fn in_many_orders(test: impl Fn() + Send + Sync + 'static) {
     assert!(TEST.set(Box::new(test)).is_ok(), "a process runs one test");
     // What is loaded or looked up once is there afterwards.
     run(RoundRobinScheduler::new(1));
-    if let Ok(order) = env::var("ICN_TEST_ORDER") {
+    let Orders { count, seed, again } = interleavings::orders(ORDERS);
+    if let Some(order) = again {
         run(ReplayScheduler::new_from_encoded(&order));
         return;
     }
-    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let orders = number("ICN_TEST_ORDERS").map_or(ORDERS, |orders| orders.try_into().unwrap());
-    let seed = number("ICN_TEST_SEED").unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        u64::try_from(now % u128::from(u64::MAX)).unwrap()
-    });
-    eprintln!("seed {seed}, {orders} orders by each scheduler");
-    let ran = run(RandomScheduler::new_from_seed(seed, orders))
-        + run(PctScheduler::new_from_seed(seed, DEPTH, orders));
-    assert_eq!(ran, 2 * orders);
+    eprintln!("seed {seed}, {count} orders by each scheduler");
+    let ran = run(RandomScheduler::new_from_seed(seed, count))
+        + run(PctScheduler::new_from_seed(seed, DEPTH, count));
+    assert_eq!(ran, 2 * count);
 }

@@ -15,7 +15,6 @@ use icn_identity::{Did, DidKey, DidSigner as _, Error, Pin};
 use support::interleavings::{self, Dice};
 use support::softhsm::{SoftHsm, alone_with};
 
-use crate::ed25519::KEY_TYPE;
 use crate::{TOKEN, did_at, faulty, faulty_config, find};
 
 /// In one process; see [`interleavings`].
@@ -274,10 +273,8 @@ fn of_random_interleavings_none_sends_a_refused_pin_twice_or_the_last_try_or_los
 /// One key that wants its PIN once, and one that wants it each time.
 fn keys_of_all(hsm: &SoftHsm) -> [(Pkcs11Locator, Did); 2] {
     hsm.token(TOKEN);
-    let make = ["--keypairgen", "--key-type", KEY_TYPE, "--id"];
-    hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["0a", "--label", "plain"]].concat());
-    let always = ["0b", "--label", "always", "--always-auth"];
-    hsm.pkcs11_tool_on(TOKEN, &[&make[..], &always].concat());
+    hsm.born(TOKEN, "plain", "0a", false);
+    hsm.born(TOKEN, "always", "0b", true);
     hsm.script("");
     let backend = faulty(hsm);
     ["plain", "always"].map(|label| {

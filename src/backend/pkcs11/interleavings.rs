@@ -43,10 +43,8 @@ struct World {
 fn with_token<F: Fn(&World) + Send + Sync + 'static>(test: F) {
     softhsm::alone_as::<F>(move |hsm| {
         hsm.token(TOKEN);
-        let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--id"];
-        hsm.pkcs11_tool_on(TOKEN, &[&make[..], &["0a", "--label", "plain"]].concat());
-        let always = ["0b", "--label", "always", "--always-auth"];
-        hsm.pkcs11_tool_on(TOKEN, &[&make[..], &always].concat());
+        hsm.born(TOKEN, "plain", "0a", false);
+        hsm.born(TOKEN, "always", "0b", true);
         let hsm = Arc::new(hsm);
         in_many_orders(move || test(&World::new(&hsm)));
     });

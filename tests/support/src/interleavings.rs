@@ -90,6 +90,25 @@ pub fn these(part: u64) -> (Range<u64>, bool) {
     (first..first + part, true)
 }
 
+/// Which orders a checker of interleavings runs, which decides on each step itself.
+pub struct Orders {
+    /// So many by each of its schedulers, from this seed on.
+    pub count: usize,
+    pub seed: u64,
+    /// One that has failed, to be run again alone.
+    pub again: Option<String>,
+}
+
+/// As the environment says: `ICN_TEST_ORDERS`, `ICN_TEST_SEED` and `ICN_TEST_ORDER`.
+pub fn orders(count: usize) -> Orders {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    Orders {
+        count: number("ICN_TEST_ORDERS").map_or(count, |count| count.try_into().unwrap()),
+        seed: number(SEED).unwrap_or_else(|| now.try_into().unwrap()),
+        again: env::var("ICN_TEST_ORDER").ok(),
+    }
+}
+
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }

@@ -138,6 +138,14 @@ impl SoftHsm {
         self.succeeds("pkcs11-tool", &[&login[..], arguments].concat())
     }
 
+    /// An Ed25519 key that is born there, and wants the PIN for each signature (`always`) or
+    /// once.
+    pub fn born(&self, token: &str, label: &str, id: &str, always: bool) {
+        let make = ["--keypairgen", "--key-type", "EC:edwards25519", "--id", id, "--label", label];
+        let always: &[&str] = if always { &["--always-auth"] } else { &[] };
+        self.pkcs11_tool_on(token, &[&make[..], always].concat());
+    }
+
     /// What is on a token, private objects too.
     pub fn objects(&self, token: &str) -> String {
         self.pkcs11_tool_on(token, &["--list-objects"])
