@@ -143,28 +143,6 @@ fn few_sessions(hsm: &SoftHsm, script: &str) {
     assert_eq!(sign_by_threads(&key, 8, 50), 400);
 }
 
-/// The token has no more, and by the time that it says so the other one is back.
-#[test]
-fn a_session_that_came_back_while_the_token_refused_another_is_taken() {
-    alone(|hsm| {
-        hsm.token(TOKEN);
-        hsm.script("max-sessions 2\nhide-max-sessions");
-        let (key, _) = generate(&with_sessions(hsm, 2));
-        hsm.script(
-            "max-sessions 2\nhide-max-sessions\n\
-             on C_Sign 1 sleep 300\non C_OpenSession 1 sleep 1500",
-        );
-        thread::scope(|scope| {
-            let first = scope.spawn(|| key.sign(b"first").unwrap());
-            while !fs_calls(hsm).contains("C_SignInit") {
-                thread::yield_now();
-            }
-            key.sign(b"second").unwrap();
-            first.join().unwrap();
-        });
-    });
-}
-
 #[test]
 fn a_token_without_a_free_session_says_so() {
     alone(|hsm| {
