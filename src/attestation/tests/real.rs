@@ -10,6 +10,7 @@ use crate::algorithm::VerifyingKey;
 use crate::attestation::certificate::Certificate;
 use crate::attestation::chain::Chain;
 use crate::attestation::*;
+use crate::encoding::hex;
 use crate::evidence::ProvenanceKind;
 
 /// 2026-11-29.
@@ -193,4 +194,38 @@ fn a_real_statement_is_read_and_refused_for_sha1() {
     let signature = [&[0, 0x14, 0, 4, 1, 0][..], &file("sig")].concat();
     let refused = tpm::Signature::read(&signature, TpmField::Sig).unwrap_err();
     assert!(matches!(refused, TpmRefusal::Sha1 { .. }), "{refused:?}");
+}
+
+/// By a TPM of Azure's, which is a virtual one and signs with RSA: the state that it states is that of
+/// the values that were read beside it.
+#[test]
+fn a_real_quote_is_of_the_registers_and_values_that_were_read_beside_it() {
+    let file = |part: &str| read(&format!("azure-vtpm-quote/{part}"));
+    let message = file("quote.msg");
+    let attest = tpm::Attest::read(&message, TpmField::Quoted).unwrap();
+    assert_eq!(attest.to_bytes(), message);
+    let nonce = hex::decode(String::from_utf8(file("nonce.hex")).unwrap().trim()).unwrap();
+    assert!(message.windows(34).any(|window| window == [&[0, 32][..], &nonce].concat()));
+    let (quoted, sig) = (bytes::Der(message), bytes::Der(Vec::new()));
+    let stated = tpm::read_quote(&evidence::Quote { quoted, sig }).unwrap();
+    assert_eq!(stated.to_string(), "0,1,2,3,4,5,6,7");
+    // As tpm2-tools keeps them: a selection, then eight values of 32 of 64 bytes, each with its length.
+    let values = file("pcrs.bin");
+    let values: Vec<String> =
+        values[140..].chunks(66).map(|value| hex::encode(&value[2..34])).collect();
+    let printed = |values: &[String]| {
+        let lines = values.iter().zip(0..).map(|(value, index)| format!("  {index} : 0x{value}\n"));
+        PcrState::parse(&format!("sha256:\n{}", lines.collect::<String>())).unwrap()
+    };
+    assert!(printed(&values).check(Some(&stated)).is_ok(), "{stated:?}");
+    assert_eq!(printed(&values), stated);
+    let fewer = printed(&values[..7]).check(Some(&stated));
+    assert!(matches!(fewer, Err(TpmRefusal::PcrSelection { .. })), "{fewer:?}");
+    let mut moved = values;
+    moved.swap(0, 1);
+    let moved = printed(&moved).check(Some(&stated));
+    assert!(matches!(moved, Err(TpmRefusal::PcrDigest { .. })), "{moved:?}");
+    let signature = [&[0, 0x14, 0, 0x0b, 1, 0][..], &file("quote.sig")].concat();
+    let refused = tpm::Signature::read(&signature, TpmField::QuoteSig).unwrap_err();
+    assert!(matches!(refused, TpmRefusal::Algorithm { .. }), "{refused:?}");
 }
