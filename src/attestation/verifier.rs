@@ -69,7 +69,8 @@ impl Verifier {
 
     /// Demands that the TPM states, beside where the key is, that its PCRs are in this state: these
     /// registers of the SHA-256 bank, no more and no fewer, with these values. An attestation of
-    /// another device than a TPM, or without a statement of PCRs, is refused.
+    /// another device than a TPM, or without a statement of PCRs, is refused. Of two states the last is
+    /// demanded.
     #[must_use]
     pub fn pcr_policy(mut self, expected: PcrState) -> Self {
         self.pcrs = Some(expected);

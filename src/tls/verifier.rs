@@ -127,7 +127,8 @@ impl DidVerifier {
     }
 
     /// Accepts the peers of which there is a proof that their key is in a device, while it is
-    /// believed: whose time is over, or who is forgotten, is refused at the next handshake.
+    /// believed: whose time is over, or who is forgotten, is refused at the next handshake, and on a
+    /// connection that is open by [`Connection::peer`](super::Connection::peer).
     #[cfg(feature = "attestation")]
     #[must_use]
     pub fn attested<P: Attestable + 'static>(peers: &AttestedPeers<P>) -> Self {

@@ -8,7 +8,7 @@ use icn_identity::attestation::{
     Anchors, Attestation, Attested, AttestedPeers, Challenge, DeviceCertificates, DeviceClass,
     Fresh, Verifier,
 };
-use icn_identity::tls::{DidVerifier, Server};
+use icn_identity::tls::{DidVerifier, PeerError, Server};
 use support::maker::Maker;
 
 use crate::craft::variant;
@@ -54,8 +54,12 @@ fn peers_are_admitted_while_their_proof_is_believed_and_nobody_else_is() {
     peers.hold(proof(&alice));
     assert_eq!(meets(&server, &alice, &peers), Ok(true));
     assert_eq!(meets(&server, &mallory, &peers), refused);
-    // At the next handshake, of a server that runs.
+    // At the next handshake, of a server that runs; and on a connection that is open.
+    let client = Arc::new(alice.tls_client_config(&anybody()).unwrap());
+    let (open, _) = handshake(&server, &client).unwrap_or_else(|_| panic!("refused"));
+    assert_eq!(open.peer().unwrap().did(), alice.did());
     peers.forget(alice.did());
+    assert!(matches!(open.peer(), Err(PeerError::Refused { .. })));
     assert_eq!(meets(&server, &alice, &peers), refused);
     peers.hold_at(proof(&alice), SystemTime::now() - hour - Duration::from_secs(60));
     assert_eq!(meets(&server, &alice, &peers), refused);
