@@ -14,6 +14,7 @@ mod migration;
 mod order;
 mod owners;
 mod passphrase;
+mod repeats;
 pub(crate) mod shares;
 mod subject;
 pub(crate) mod trace;

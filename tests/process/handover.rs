@@ -4,10 +4,10 @@ use std::process::Command;
 
 use icn_identity::RotationChain;
 use serde_json::Value;
-use support::home::{FAST, Home, PASSPHRASE, Ran, run, write_private};
+use support::home::{FAST, Home, PASSPHRASE, run, write_private};
+use support::kill::{self, Nth};
 
-use crate::durability::trace::Call;
-use crate::durability::{kill, shares};
+use crate::durability::shares;
 
 fn identity() -> Home {
     let home = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
@@ -44,19 +44,6 @@ fn stored(new: &Home) -> Option<RotationChain> {
     (shown["chain"] != serde_json::json!([])).then(|| chain(shown["chain"].to_string().as_bytes()))
 }
 
-/// Under `strace`, killed at the `nth` call of a name; whether it was.
-fn killed_at(command: &Command, log: &std::path::Path, name: &str, nth: usize) -> (bool, Ran) {
-    let call = Call { name: name.to_owned(), nth, text: String::new() };
-    let (ran, killed) = kill::before(&call, None, log, |options| {
-        let mut traced = Command::new("strace");
-        traced.args(["-o", log.to_str().unwrap()]).args(options);
-        traced.arg(command.get_program()).args(command.get_args()).env_clear();
-        traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        run(&mut traced, b"")
-    });
-    (killed, ran)
-}
-
 /// A key makes one statement, wherever it is cut off: what is noted, what is stored, what
 /// was given out and what a second try gives are the same.
 #[test]
@@ -76,7 +63,7 @@ fn killed_at_each(name: &str) -> Vec<(bool, bool, bool)> {
     for nth in 1.. {
         let (old, new, other) = (identity(), identity(), identity());
         let log = old.beside("log");
-        let (killed, ran) = killed_at(&rotate(&old, &new, "chain.json"), &log, name, nth);
+        let (ran, killed) = kill::command(&rotate(&old, &new, "chain.json"), Nth(name, nth), &log);
         if !killed {
             assert_eq!(ran.code, 0, "{name} {nth}: {}", ran.err);
             break;

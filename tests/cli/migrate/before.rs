@@ -28,7 +28,7 @@ fn a_statement_that_was_written_over_stands_again_whether_the_journal_is_lost_or
         let hsm = SoftHsm::with_token(TOKEN);
         let (home, given_out) = moving(&hsm, &words);
         // By which the switch begins.
-        lost::killed_at(&home, &words, "rename", writes[0]);
+        lost::killed_at(&home, &words, writes[0]);
         assert_eq!(status(&home)["state"], "stated");
         assert_ne!(home.read("handed-over.json"), given_out);
         if is_lost {

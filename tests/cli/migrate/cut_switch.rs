@@ -24,7 +24,7 @@ fn a_switch_that_was_cut_off_is_not_said_to_be_done_where_the_new_identity_does_
     let at = write_of(&hsm, &words, "/home/icn.toml", 1) + 1;
     let home = identity(&hsm);
     let old = did(&home);
-    killed_at(&home, &words, "rename", at);
+    killed_at(&home, &words, at);
     hsm.unplug();
     is_refused(&home, &SHUT);
     // Nor the second time, when the files are in their place.

@@ -27,7 +27,7 @@ fn a_rollback_of_an_import_does_not_take_back_the_epoch_that_was_begun_meanwhile
             let other = imported(&hsm_of_other);
             let end = ["--roll-back", "--yes"];
             let at = lost::writes(&other, &end, "icn.toml").pop().unwrap();
-            lost::killed_at(&home, &end, "rename", at + 1);
+            lost::killed_at(&home, &end, at + 1);
             assert_eq!(status(&home)["state"], "rolling-back");
             std::fs::remove_file(home.path("migration.json")).unwrap();
             home.ok(&["id", "migrate", "--recover"], b"");

@@ -135,7 +135,7 @@ fn a_second_statement_that_is_undone_leaves_the_first_one() {
     let stated = || !home.read("handed-over.json").contains(&given_up);
     for at in 1..=6 {
         if !stated() {
-            lost::killed_at(&home, &[], "rename", at);
+            lost::killed_at(&home, &[], at);
         }
     }
     assert!(stated());

@@ -144,7 +144,7 @@ fn a_move_of_an_older_keystore_that_is_killed_early_goes_on_by_the_same_command(
         let mode = if nth % 2 == 0 { "import" } else { "rotate" };
         let options = ["--from-keystore", &keystore, "--no-backup", "--mode", mode];
         let words = [&to_token()[..], &options].concat();
-        lost::killed_at(&home, &words, "rename", nth);
+        lost::killed_at(&home, &words, nth);
         if home.path("migration.json").exists() {
             break;
         }

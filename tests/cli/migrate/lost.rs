@@ -1,17 +1,29 @@
 //! The journal is lost or cannot be read: what is there is told from the files, and the move
 //! is gone on with, undone or ended.
 
+use support::kill::{self, Nth};
+
 use super::*;
 
-/// Killed at the nth call of this sort.
-pub(super) fn killed_at(home: &Home, words: &[&str], call: &str, nth: usize) {
+/// `id migrate` with these words.
+fn command(home: &Home, words: &[&str]) -> Command {
     let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
     let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
-    let inner = home.command(&[&with[..], words].concat());
-    let (trace, inject) =
-        (format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={nth}"));
+    home.command(&[&with[..], words].concat())
+}
+
+/// Killed at the nth rename.
+pub(super) fn killed_at(home: &Home, words: &[&str], nth: usize) {
+    let log = home.beside("killed.log");
+    let (ran, killed) = kill::command(&command(home, words), Nth("rename", nth), &log);
+    assert!(killed, "{}", ran.err);
+}
+
+/// Killed while it waits for the process that it has started, which is not stopped at all.
+pub(super) fn killed_in_wait(home: &Home, words: &[&str]) {
+    let inner = command(home, words);
     let mut strace = Command::new("strace");
-    strace.args(["-e", &trace, "-e", &inject]);
+    strace.args(["-e", "trace=wait4", "-e", "inject=wait4:signal=SIGKILL:when=1"]);
     strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
     for (name, value) in inner.get_envs() {
         value.map(|value| strace.env(name, value));
@@ -48,7 +60,7 @@ fn a_lost_journal_is_written_again_from_the_files_and_each_way_is_open() {
         // Nothing was lost where there is nothing.
         home.fails(&["id", "migrate", "--recover"], b"", &["no migration of the identity"]);
 
-        killed_at(&home, &to, "wait4", 1);
+        killed_in_wait(&home, &to);
         std::fs::remove_file(home.path("migration.json")).unwrap();
         is_told(&home, "made");
         let on = migrate(&home, &[]);
@@ -61,7 +73,7 @@ fn a_lost_journal_is_written_again_from_the_files_and_each_way_is_open() {
         migrates(&home, &["--roll-back", "--yes"]);
         assert_eq!((did(&home), ids(&hsm)), (old.clone(), 0));
 
-        killed_at(&home, &to, "wait4", 1);
+        killed_in_wait(&home, &to);
         std::fs::remove_file(home.path("migration.json")).unwrap();
         recovered(&home, "made");
         migrates(&home, &[]);
@@ -227,13 +239,12 @@ pub(super) fn writes(home: &Home, words: &[&str], file: &str) -> Vec<usize> {
     renames_of(home, words, |line| line.contains(&to))
 }
 
+/// The same of all for which this says so.
 pub(super) fn renames_of(home: &Home, words: &[&str], is_one: impl Fn(&str) -> bool) -> Vec<usize> {
     let log = text(home, "log");
-    let (passphrase, pin) = (text(home, "passphrase"), text(home, "pin"));
-    let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
-    let inner = home.command(&[&with[..], words].concat());
+    let inner = command(home, words);
     let mut strace = Command::new("strace");
-    strace.args(["-e", "trace=rename", "-o", &log]);
+    strace.args(["-f", "--seccomp-bpf", "-e", "trace=rename", "-o", &log]);
     strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
     for (name, value) in inner.get_envs() {
         value.map(|value| strace.env(name, value));
@@ -241,7 +252,10 @@ pub(super) fn renames_of(home: &Home, words: &[&str], is_one: impl Fn(&str) -> b
     let ran = run(&mut strace, b"");
     assert_eq!(ran.code, 0, "{}", ran.err);
     let log = std::fs::read_to_string(log).unwrap();
-    let calls = log.lines().filter(|line| line.starts_with("rename("));
+    // Of its own process, which is the first, and not of one that it has started.
+    let (process, _) = log.split_once(' ').unwrap();
+    let calls = log.lines().filter_map(|line| line.strip_prefix(process)).map(str::trim_start);
+    let calls = calls.filter(|line| line.starts_with("rename("));
     (1..).zip(calls).filter(|(_, line)| is_one(line)).map(|(at, _)| at).collect()
 }
 
@@ -260,7 +274,7 @@ fn a_lost_journal_of_a_switch_that_was_cut_off_is_told_by_the_configuration_and_
     for at in forth {
         let home = identity(&hsm);
         let (old, label) = (did(&home), format!("forth-{at}"));
-        killed_at(&home, &to(&label), "rename", at);
+        killed_at(&home, &to(&label), at);
         std::fs::remove_file(home.path("migration.json")).unwrap();
         is_told(&home, "switching");
         home.ok(&["id", "migrate", "--recover"], b"");
@@ -274,7 +288,7 @@ fn a_lost_journal_of_a_switch_that_was_cut_off_is_told_by_the_configuration_and_
         let home = identity(&hsm);
         let (old, label) = (did(&home), format!("back-{at}"));
         migrates(&home, &to(&label));
-        killed_at(&home, &["--roll-back", "--yes"], "rename", at);
+        killed_at(&home, &["--roll-back", "--yes"], at);
         std::fs::remove_file(home.path("migration.json")).unwrap();
         is_told(&home, "returning");
         home.ok(&["id", "migrate", "--recover"], b"");
@@ -291,7 +305,7 @@ fn a_lost_journal_of_an_import_into_a_tpm_is_told_by_the_did_and_the_header() {
     let home = identity(&hsm);
     let device = tpm.tcti();
     let to = [&to_tpm(&device)[..], &["--mode", "import", "--no-backup"]].concat();
-    killed_at(&home, &to, "wait4", 1);
+    killed_in_wait(&home, &to);
     std::fs::remove_file(home.path("migration.json")).unwrap();
     is_told(&home, "made");
     recovered(&home, "made");

@@ -64,7 +64,7 @@ fn an_identity_whose_tpm_was_cleared_is_not_put_in_use() {
     let words = [&to_tpm(&device)[..], &["--no-backup"]].concat();
     let at = journal_write(&hsm, &words, 7);
     let home = identity(&hsm);
-    killed_at(&home, &words, "rename", at);
+    killed_at(&home, &words, at);
     assert_eq!(status(&home)["state"], "stated");
     tpm.clear();
     is_not_switched(&home, "stated");
@@ -79,7 +79,7 @@ fn a_statement_that_was_cut_off_in_its_middle_goes_with_the_new_identity() {
     let words = [&to_token()[..], &["--no-backup"]].concat();
     let at = write_of(&hsm, &words, "/handed-over.json", 1) + 1;
     let home = identity(&hsm);
-    killed_at(&home, &words, "rename", at);
+    killed_at(&home, &words, at);
     assert_eq!(status(&home)["state"], "proved");
     let stated = home.read("handed-over.json");
     let old = did(&home);
@@ -176,7 +176,7 @@ fn a_key_that_was_begun_is_named_also_where_its_note_is_lost() {
         let cut_off = (1..20).find_map(|nth| {
             let hsm = SoftHsm::with_token(TOKEN);
             let home = identity(&hsm);
-            killed_at(&home, &words, "rename", nth);
+            killed_at(&home, &words, nth);
             assert!(!home.path("migration/identity.json").exists(), "{nth}");
             (ids(&hsm) != 0).then_some((hsm, home))
         });
@@ -210,7 +210,7 @@ fn a_key_that_was_begun_may_be_on_its_token_also_where_journal_and_note_are_lost
     let cut_off = (1..20).find_map(|nth| {
         let hsm = SoftHsm::with_token(TOKEN);
         let home = identity(&hsm);
-        killed_at(&home, &words, "rename", nth);
+        killed_at(&home, &words, nth);
         (ids(&hsm) != 0).then_some((hsm, home))
     });
     let (hsm, home) = cut_off.unwrap();

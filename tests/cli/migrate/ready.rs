@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::lost::killed_at;
+use super::lost::{self, killed_at};
 use super::*;
 
 fn to_label(mode: &'static str) -> Vec<&'static str> {
@@ -19,23 +19,9 @@ pub(super) fn journal_write(hsm: &SoftHsm, words: &[&str], nth: usize) -> usize 
 /// The same of another file.
 pub(super) fn write_of(hsm: &SoftHsm, words: &[&str], file: &str, nth: usize) -> usize {
     let home = identity(hsm);
-    let log = text(&home, "log");
-    let (passphrase, pin) = (text(&home, "passphrase"), text(&home, "pin"));
-    let with = ["--passphrase-file", &passphrase, "--pin-file", &pin, "id", "migrate"];
-    let inner = home.command(&[&with[..], words].concat());
-    let mut strace = Command::new("strace");
-    strace.args(["-e", "trace=rename", "-o", &log]);
-    strace.arg(inner.get_program()).args(inner.get_args()).env_clear();
-    for (name, value) in inner.get_envs() {
-        value.map(|value| strace.env(name, value));
-    }
-    let ran = run(&mut strace, b"");
-    assert_eq!(ran.code, 0, "{}", ran.err);
+    let writes = lost::renames_of(&home, words, |line| line.contains(&format!("{file}\")")));
     migrates(&home, &["--roll-back", "--yes"]);
-    let log = std::fs::read_to_string(log).unwrap();
-    let calls = (1..).zip(log.lines().filter(|line| line.starts_with("rename(")));
-    let mut writes = calls.filter(|(_, line)| line.contains(&format!("{file}\")")));
-    writes.nth(nth - 1).unwrap().0
+    writes[nth - 1]
 }
 
 /// A move that is cut off right before the switch.
@@ -47,7 +33,7 @@ pub(super) fn before_the_switch(hsm: &SoftHsm, mode: &'static str) -> Home {
     };
     let at = journal_write(hsm, &words, nth);
     let home = identity(hsm);
-    killed_at(&home, &words, "rename", at);
+    killed_at(&home, &words, at);
     assert_eq!(status(&home)["state"], state);
     home
 }
@@ -208,7 +194,7 @@ fn no_identity_is_switched_to_that_was_not_proved_and_stated_as_it_is() {
     let words = to_label("rotate");
     let journal = home.read("migration.json");
     migrates(&home, &["--roll-back", "--yes"]);
-    killed_at(&home, &words, "wait4", 1);
+    lost::killed_in_wait(&home, &words);
     let now = home.read("migration.json");
     write_private(&home.path("migration.json"), &journal);
     refuses(&home, &words, &["is of another identity", " id migrate --roll-back"]);

@@ -58,7 +58,7 @@ impl<'a> Move<'a> {
     fn cut(&self, at: usize) -> Option<(Home, String)> {
         self.hsm.script("");
         let home = identity(self.hsm);
-        killed_at(&home, &self.words(), "rename", at);
+        killed_at(&home, &self.words(), at);
         let state = status(&home)["state"].as_str().unwrap_or_default().to_owned();
         let begun = home.path("migration/unfinished.json").exists();
         if !begun || state == "switched" {
@@ -183,7 +183,7 @@ fn a_token_that_is_renamed_twice_is_found() {
         for nth in 1..=writes {
             let (home, _) = it.cut(at).unwrap();
             let old = did(&home);
-            killed_at(&home, &[], "rename", nth);
+            killed_at(&home, &[], nth);
             let (script, name) = match nth % 2 {
                 0 => ("", TOKEN),
                 _ => ("label third\n", "third"),
@@ -260,7 +260,7 @@ fn a_token_of_the_old_key_that_was_renamed_is_found_at_each_step_and_at_both_end
         for way in ["on", "back"] {
             let home = on_token();
             let old = did(&home);
-            killed_at(&home, &to, "rename", at);
+            killed_at(&home, &to, at);
             let state = status(&home)["state"].as_str().unwrap_or_default().to_owned();
             if ["", "switched"].contains(&state.as_str()) {
                 continue;

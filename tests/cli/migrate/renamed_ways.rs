@@ -182,7 +182,7 @@ fn a_key_that_was_begun_is_known_by_the_serial_number_where_two_tokens_have_one_
         let home = identity(&hsm);
         let old = did(&home);
         let to = [&words()[..], &["--key-label", "second"]].concat();
-        killed_at(&home, &to, "rename", begun);
+        killed_at(&home, &to, begun);
         assert_eq!(status(&home)["state"], "backed-up");
         relabel(&hsm, None, OTHER, TOKEN);
         let with: &[&str] = match way {
@@ -205,7 +205,7 @@ fn a_key_that_was_begun_is_known_by_the_serial_number_where_two_tokens_have_one_
         hsm.token(OTHER);
         let (home, begun) = (&on_first(&hsm), first_cuts[0]);
         let old = did(home);
-        killed_at(home, &to_other(&text(home, "pin")), "rename", begun);
+        killed_at(home, &to_other(&text(home, "pin")), begun);
         relabel(&hsm, None, TOKEN, OTHER);
         let ran = migrates_both(home, way);
         if way.is_empty() {
@@ -230,9 +230,9 @@ fn a_label_whose_recording_was_cut_off_is_recorded_by_the_next_command() {
     for nth in 1..=9 {
         let home = identity(&hsm);
         let old = did(&home);
-        killed_at(&home, &words(), "rename", last);
+        killed_at(&home, &words(), last);
         relabel(&hsm, None, TOKEN, NOW);
-        killed_at(&home, &[], "rename", nth);
+        killed_at(&home, &[], nth);
         let on = migrate(&home, &[]);
         assert_eq!(on.code, 0, "{nth}: {}", on.err);
         signs(&home);
@@ -250,7 +250,7 @@ fn a_label_of_before_is_noted_once() {
     let [_, last] = cuts(&home, &words());
     migrates(&home, &["--roll-back", "--yes"]);
     let home = identity(&hsm);
-    killed_at(&home, &words(), "rename", last);
+    killed_at(&home, &words(), last);
     relabel(&hsm, None, TOKEN, NOW);
     write_private(&home.beside("pin"), "9999");
     for _ in 0..2 {
@@ -271,7 +271,7 @@ fn an_old_identity_whose_token_was_renamed_in_a_move_says_how_it_opens_again() {
         hsm.token(OTHER);
         let home = on_first(&hsm);
         let old = did(&home);
-        killed_at(&home, &to_other(&text(&home, "pin")), "rename", last);
+        killed_at(&home, &to_other(&text(&home, "pin")), last);
         relabel(&hsm, None, TOKEN, NOW);
         let pin = text(&home, "pin");
         let refused = home.icnctl(&["--pin-file", &pin, "sign"], b"hello");
@@ -309,7 +309,7 @@ fn a_module_that_is_gone_is_named_with_the_file_to_set_it_in() {
     migrates(&home, &["--roll-back", "--yes"]);
     for at in cuts {
         let home = identity(&hsm);
-        killed_at(&home, &words, "rename", at);
+        killed_at(&home, &words, at);
         std::fs::rename(gone, new).unwrap();
         let file = home.path("migration/icn.toml");
         let named = format!("under [identity.pkcs11] in {}", file.display());

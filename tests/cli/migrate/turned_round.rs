@@ -28,8 +28,8 @@ fn rolled_back_to(home: &Home, hsm: &SoftHsm, state: &str, at: (usize, usize)) {
             home.write("migration.json", &journal.replace("\"made\"", "\"rolling-back\""));
         }
         // Before the configuration is written; and after that, before the key is gone.
-        (_, "returning") => lost::killed_at(home, &words, "rename", at.0),
-        _ => lost::killed_at(home, &words, "rename", at.1),
+        (_, "returning") => lost::killed_at(home, &words, at.0),
+        _ => lost::killed_at(home, &words, at.1),
     }
     assert_eq!((status(home)["state"].as_str(), ids(hsm)), (Some(state), 3));
 }
@@ -127,7 +127,7 @@ fn no_key_is_made_for_an_identity_that_cannot_hand_over_to_it() {
         };
         let home = writes.into_iter().find_map(|nth| {
             let home = identity(&hsm);
-            lost::killed_at(&home, &words, "rename", nth);
+            lost::killed_at(&home, &words, nth);
             assert_eq!(ids(&hsm), 0, "a key was begun");
             (status(&home)["state"] == "backed-up").then_some(home)
         });

@@ -95,7 +95,7 @@ fn a_move_whose_old_file_is_damaged_before_anything_is_whole_is_undone() {
     for nth in 1.. {
         let hsm = SoftHsm::with_token(TOKEN);
         let home = identity(&hsm);
-        lost::killed_at(&home, &words, "rename", nth);
+        lost::killed_at(&home, &words, nth);
         let is_whole = home.path("migration/identity.json").exists();
         assert!(!is_whole && nth < 20, "no key was begun before the files: {nth}");
         if ids(&hsm) == 0 {

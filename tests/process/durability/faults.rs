@@ -1,8 +1,12 @@
-//! The disk fails: each call that has to do with files, in turn, with each
-//! error that a disk can give to it.
+//! The disk fails: each call that has to do with files, in turn, with an error that a disk can
+//! give to it. Calls of one name have the errors in turn, from another one on each time; with
+//! `ICN_TEST_EVERY_CALL`, each call has each of them.
+
+use std::collections::HashMap;
 
 use support::home::FAST;
 
+use super::repeats::{dice, every_call_is_wanted};
 use super::subject::{Deed, State, Subject, for_each};
 use super::trace::Call;
 
@@ -38,10 +42,19 @@ fn failing_everywhere(deed: Deed) {
     assert_eq!(kinds.len(), 5, "{deed:?}: only {kinds:?}");
     // Nothing that is only read finds a disk full or read-only.
     let errors = |call: &Call| if call.mutates() || call.name == "fsync" { 0..3 } else { 1..2 };
-    let cases: Vec<(&Call, &str)> = files
-        .iter()
-        .flat_map(|call| ERRORS[errors(call)].iter().map(|error| (*call, *error)))
-        .collect();
+    let (mut dice, mut turns) = (dice(), HashMap::new());
+    let mut cases: Vec<(&Call, &str)> = vec![];
+    for call in files {
+        let errors = &ERRORS[errors(call)];
+        if every_call_is_wanted() {
+            cases.extend(errors.iter().map(|error| (call, *error)));
+        } else {
+            let turn =
+                turns.entry((&call.name, errors.len())).or_insert_with(|| dice.below(errors.len()));
+            cases.push((call, errors[*turn % errors.len()]));
+            *turn += 1;
+        }
+    }
 
     let survived = for_each(deed, &cases, |subject, (call, error)| {
         let (ran, _) = subject.traced(&call.failing(error));

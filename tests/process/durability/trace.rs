@@ -1,5 +1,6 @@
 //! What a program asked of the system, by `strace`.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 /// What leaves everything outside of the program as it was, as far as another can tell once
@@ -133,6 +134,7 @@ impl Call {
 /// Reads what `strace -f -y -o` wrote of a program with one thread.
 pub(crate) fn calls(log: &str) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
+    let mut counts = HashMap::<&str, usize>::new();
     for line in log.lines() {
         let text = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
         assert!(!text.contains(" resumed>"), "a program with threads: {line}");
@@ -140,8 +142,8 @@ pub(crate) fn calls(log: &str) -> Vec<Call> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             continue;
         }
-        let nth = 1 + calls.iter().filter(|call| call.name == name).count();
-        calls.push(Call { name: name.into(), nth, text: text.into() });
+        let nth = counts.entry(name).and_modify(|count| *count += 1).or_insert(1);
+        calls.push(Call { name: name.into(), nth: *nth, text: text.into() });
     }
     calls
 }

@@ -11,6 +11,7 @@ pub mod dialects;
 pub mod ek_maker;
 pub mod home;
 pub mod interleavings;
+pub mod kill;
 pub mod maker;
 pub mod medians;
 pub mod p11_kit;

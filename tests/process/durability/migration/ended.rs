@@ -5,38 +5,40 @@ use support::softhsm::SoftHsm;
 use super::judged::Judged;
 use super::node::{Deed, Node};
 use crate::durability::devices::{Device, TOKEN};
+use crate::durability::repeats::{dice, every_call_is_wanted};
 use crate::durability::shares;
 
-/// The calls by which something on the token is changed, opened or used.
-const CALLS: [&str; 11] = [
-    "C_Login",
-    "C_GenerateKeyPair",
-    "C_GenerateKey",
-    "C_CreateObject",
-    "C_DestroyObject",
-    "C_SignInit",
-    "C_Sign",
-    "C_Encrypt",
-    "C_Decrypt",
-    "C_OpenSession",
-    "C_CloseSession",
-];
+/// The calls by which something on the token is changed.
+const CHANGE: [&str; 5] =
+    ["C_Login", "C_GenerateKeyPair", "C_GenerateKey", "C_CreateObject", "C_DestroyObject"];
+
+/// Those by which it is opened or used, which leave the same on it before and after.
+const USE: [&str; 6] =
+    ["C_SignInit", "C_Sign", "C_Encrypt", "C_Decrypt", "C_OpenSession", "C_CloseSession"];
+
+const EFFECTS: [&str; 2] = ["abort", "abort-after"];
 
 /// The program ends as often as it makes each of those calls: this one, or the one that it
-/// starts.
+/// starts. Where a call leaves what was there, it ends before one and after the next in turn,
+/// unless each call is asked for.
 fn aborted_at_every_call(deed: Deed) {
-    let cases: Vec<(&str, &str)> = CALLS
-        .into_iter()
-        .flat_map(|call| ["abort", "abort-after"].map(|effect| (call, effect)))
-        .collect();
+    let [first, second] = EFFECTS;
+    let in_turn = if dice().roll(2) == 0 { [first, second] } else { [second, first] };
+    let both = |call| EFFECTS.map(|effect| (call, [effect; 2]));
+    let mut cases: Vec<(&str, [&str; 2])> = CHANGE.into_iter().flat_map(both).collect();
+    if every_call_is_wanted() {
+        cases.extend(USE.into_iter().flat_map(both));
+    } else {
+        cases.extend(USE.map(|call| (call, in_turn)));
+    }
     let node = || {
         let hsm = SoftHsm::with_token(TOKEN);
         let fault = hsm.fault_module();
         Node::on(deed, Device::Token(hsm), fault)
     };
     let judged = Judged::default();
-    let ends = shares::for_each(&cases, node, |node, (call, effect)| {
-        aborted_at(node, &judged, call, effect)
+    let ends = shares::for_each(&cases, node, |node, (call, effects)| {
+        aborted_at(node, &judged, call, effects)
     });
     let old: Vec<bool> = ends.into_iter().flatten().collect();
     let count = old.iter().filter(|old| **old).count();
@@ -46,13 +48,14 @@ fn aborted_at_every_call(deed: Deed) {
 }
 
 /// Of each time whether it was the old one.
-fn aborted_at(node: &Node, judged: &Judged, call: &str, effect: &str) -> Vec<bool> {
+fn aborted_at(node: &Node, judged: &Judged, call: &str, effects: &[&str; 2]) -> Vec<bool> {
     let Device::Token(hsm) = &node.device else { return vec![] };
     let words = node.deed();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut old = vec![];
     for nth in 1.. {
         node.reset();
+        let effect = effects[nth % 2];
         hsm.script(&format!("on {call} {nth} {effect}\n"));
         let ran = node.icnctl(&words);
         hsm.script("");
@@ -62,7 +65,7 @@ fn aborted_at(node: &Node, judged: &Judged, call: &str, effect: &str) -> Vec<boo
         let what = format!("{:?}: {effect} at {call} {nth}: {}", node.deed, ran.err);
         // Itself, or the process that it has started.
         assert!(ran.code == -1 || ran.err.contains("a new process did not"), "{what}");
-        old.push(node.judge(judged, &what, nth % 2 == 1, false));
+        old.push(node.judge(judged, &what, nth / 2 % 2 == 0, false));
     }
     old
 }
