@@ -63,10 +63,10 @@ fn eight_threads_sign_while_sessions_die_and_their_numbers_come_again() {
     alone(|hsm| sessions_die(hsm, "reuse-handles\n"));
 }
 
-/// How many signatures each of eight threads makes while sessions die: a dozen losses in all.
+/// How many signatures each of eight threads makes while sessions die: some twenty losses in all.
 /// `ICN_TEST_SIGNATURES` says another number; `scripts/test-long` has more of them.
 fn signatures() -> usize {
-    std::env::var("ICN_TEST_SIGNATURES").map_or(1500, |number| number.parse().unwrap())
+    std::env::var("ICN_TEST_SIGNATURES").map_or(2500, |number| number.parse().unwrap())
 }
 
 fn sessions_die(hsm: &SoftHsm, handles: &str) {
@@ -86,11 +86,13 @@ fn sessions_die(hsm: &SoftHsm, handles: &str) {
     assert_eq!(made, 8 * each);
     let answered = |answer: &str| calls.iter().filter(|call| *call == answer).count();
     let (logins, dead) = (count(&calls, "C_Login"), answered("C_SignInit 0xb3"));
-    // A loss in some 1,000; about two of three lose the login as well.
+    // A loss in some 1,000; about two of three lose the login as well. Of fewer, chance makes
+    // more of a difference.
     let most = made / 1000 + made / 8000;
     assert!((made / 4000..=most).contains(&logins), "{logins} logins");
     assert_eq!(answered("C_Login 0x0 user"), logins);
-    assert!(dead > made / 2000, "{dead} dead sessions");
+    let least = if made < 40_000 { made / 5000 } else { made / 2000 };
+    assert!(dead > least, "{dead} dead sessions");
     assert!(count(&calls, "C_Sign") < made + made / 40);
 }
 
