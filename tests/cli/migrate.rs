@@ -49,6 +49,17 @@ fn identity(hsm: &SoftHsm) -> Home {
     home
 }
 
+/// Another one in a directory of its own, by the same passphrase, that costs as little.
+fn init_in(home: &Home, directory: &str) {
+    let place = std::path::Path::new(directory);
+    std::fs::create_dir(place).unwrap();
+    let ours = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(place, ours).unwrap();
+    write_private(&place.join("icn.toml"), FAST);
+    let passphrase = text(home, "passphrase");
+    home.ok(&["--home", directory, "--passphrase-file", &passphrase, "id", "init"], b"");
+}
+
 fn text(home: &Home, beside: &str) -> String {
     home.beside(beside).to_str().unwrap().to_owned()
 }

@@ -1,9 +1,13 @@
 //! Which way a token keeps a storage key: the first that works, or none.
 
+use std::path::Path;
+
 use icn_identity::backend::{Backend as _, StorageVault as _, WrappedKey};
+use icn_identity::config::Config;
 use icn_identity::keystore::{IdentityStore, Pinned};
 use icn_identity::secret::LockedText;
 use icn_identity::{Error, Passphrase};
+use support::home::FAST;
 use support::softhsm::{alone, count};
 
 use crate::ed25519::{generate, new_key};
@@ -30,6 +34,12 @@ const NO_ECDH: [&str; 6] = [
     "on C_GenerateKeyPair all after CKR_DEVICE_ERROR",
     "hide CKA_VALUE",
 ];
+
+/// With scrypt work that tests can afford.
+fn store_in(directory: &Path) -> IdentityStore {
+    let config = Config::parse(FAST).unwrap().identity.age;
+    IdentityStore::new(directory.join("icn")).with_age_config(config)
+}
 
 fn secret() -> LockedText {
     LockedText::from(SECRET)
@@ -68,7 +78,7 @@ fn after_every_failure_of_both_ways_nothing_is_left_and_a_passphrase_does_it() {
         drop(key);
         // A new identity on such a token.
         let home = tempfile::tempdir().unwrap();
-        let store = IdentityStore::new(home.path().join("icn"));
+        let store = store_in(home.path());
         let request = new_key().with_label(Some("second".into()));
         hsm.script("on C_Encrypt all return CKR_BUFFER_TOO_SMALL\nhide CKA_VALUE");
         let error = store.create(&backend, &request, &pin()).unwrap_err();
@@ -130,7 +140,7 @@ fn on_a_card_with_slots_no_key_is_made_unless_the_operator_allows_it() {
             let backend = faulty(hsm);
             assert!(!backend.makes_storage_keys(), "{card}");
             let home = tempfile::tempdir().unwrap();
-            let store = IdentityStore::new(home.path().join("icn"));
+            let store = store_in(home.path());
             let logins = hsm.count("C_Login");
             // Told before the PIN is sent.
             let error = store.adopt(&backend, &at, &did, &pin()).unwrap_err();
@@ -148,7 +158,7 @@ fn on_a_card_with_slots_no_key_is_made_unless_the_operator_allows_it() {
             let allowed = faulty_config(hsm).with_make_keys_in_slots(true);
             let allowed = icn_identity::backend::pkcs11::Pkcs11Backend::open(&allowed).unwrap();
             let home = tempfile::tempdir().unwrap();
-            let store = IdentityStore::new(home.path().join("icn"));
+            let store = store_in(home.path());
             drop(store.adopt(&allowed, &at, &did, &pin()).unwrap());
             // What was made when it was allowed is used when it is not.
             let opened = store.open(&backend, Pinned::Nobody, &pin());

@@ -8,7 +8,7 @@ use super::*;
 fn moving(hsm: &SoftHsm, words: &[&str]) -> (Home, String) {
     let home = identity(hsm);
     let (passphrase, other) = (text(&home, "passphrase"), text(&home, "elsewhere"));
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let with = ["--passphrase-file", &passphrase, "id", "rotation", "create"];
     let to = ["--successor", &other, "--successor-passphrase-file", &passphrase];
     home.ok(&[&with[..], &to, &["--reason", "scheduled"]].concat(), b"");

@@ -376,8 +376,8 @@ fn the_end_looks_at_the_old_identity_under_the_lock_under_which_it_removes_it() 
     let hsm = SoftHsm::with_token(TOKEN);
     let home = identity(&hsm);
     migrates(&home, &[&to_token()[..], &["--no-backup"]].concat());
-    let (other, passphrase) = (text(&home, "elsewhere"), text(&home, "passphrase"));
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    let other = text(&home, "elsewhere");
+    init_in(&home, &other);
     write_private(&home.path("previous/.lock"), "");
     let lock = std::fs::File::open(home.path("previous/.lock")).unwrap();
     lock.lock().unwrap();

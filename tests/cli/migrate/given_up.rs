@@ -19,8 +19,7 @@ fn after_a_rollback_no_advice_names_the_key_that_was_given_up() {
     }
     assert_eq!(home.show()["handed_over"]["given_up"], true);
     let other = text(&home, "elsewhere");
-    let passphrase = text(&home, "passphrase");
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
     for refused in [migrate(&home, &to), home.icnctl(&rotate, b"")] {
         assert_eq!(refused.code, 1, "{}", refused.err);

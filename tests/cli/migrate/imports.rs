@@ -182,7 +182,7 @@ fn older_keystores_move(hsm: impl Fn() -> SoftHsm, to: impl Fn(&Swtpm) -> Vec<St
         let to = to(&tpm);
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         let home = hsm.home();
-        home.write("icn.toml", "[identity.tpm]\npin_work_factor = 10\n");
+        home.write("icn.toml", &format!("{FAST}[identity.tpm]\npin_work_factor = 10\n"));
         write_private(&home.beside("passphrase"), "an old passphrase");
         write_private(&home.beside("pin"), PIN);
         let keystore = home.beside("old.age");

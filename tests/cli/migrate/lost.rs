@@ -172,7 +172,7 @@ fn commands_that_change_the_identity_refuse_also_where_the_journal_is_lost() {
         let home = identity(&hsm);
         let (passphrase, pin, other) =
             (text(&home, "passphrase"), text(&home, "pin"), text(&home, "elsewhere"));
-        home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+        init_in(&home, &other);
         let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
         let says = ["the journal is lost", "icnctl id migrate --recover"];
         ends::killed_when_made(

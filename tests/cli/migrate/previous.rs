@@ -47,7 +47,7 @@ fn what_is_kept_of_an_import_makes_no_statement_and_moves_nowhere_else() {
     let previous = home.path("previous").to_str().unwrap().to_owned();
     let passphrase = text(&home, "passphrase");
     let other = text(&home, "elsewhere");
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let before = tree(&home);
     let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
     let move_on = [&["id", "migrate"][..], &to_token(), &["--no-backup"]].concat();

@@ -219,7 +219,7 @@ fn an_identity_that_is_being_moved_is_not_made_a_successor() {
         let home = before_the_switch(&hsm, mode);
         let (passphrase, pin) = (text(&home, "passphrase"), text(&home, "pin"));
         let other = text(&home, "elsewhere");
-        home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+        init_in(&home, &other);
         let there = home.path("");
         let there = there.to_str().unwrap().trim_end_matches('/');
         let create = |credential: [&str; 2], successor: &str| {

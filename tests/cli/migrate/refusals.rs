@@ -17,7 +17,7 @@ fn commands_that_change_the_identity_refuse_while_it_is_being_moved_and_name_bot
     cut_off(&home);
     let passphrase = text(&home, "passphrase");
     let other = text(&home, "elsewhere");
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let before = tree(&home);
     let rotate = ["id", "rotation", "create", "--successor", &other, "--reason", "upgrade"];
     // None of them asks for a credential: there is none.
@@ -335,7 +335,7 @@ fn a_forged_journal_does_not_change_a_configuration_that_is_elsewhere() {
     std::fs::rename(home.path("icn.toml"), &config).unwrap();
     let old = std::fs::read_to_string(&config).unwrap();
     let theirs = text(&home, "theirs");
-    home.ok(&["--home", &theirs, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &theirs);
     std::fs::rename(&theirs, home.path("migration")).unwrap();
     let header = home.read("migration/identity.json");
     let header: Value = serde_json::from_str(&header).unwrap();

@@ -57,7 +57,7 @@ fn the_new_identity_does_nothing_before_it_is_in_use() {
     // Nor is it a successor, before its migration says so.
     let passphrase = text(&home, "passphrase");
     let other = text(&home, "elsewhere");
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let there = staged.to_str().unwrap();
     let to = ["id", "rotation", "create", "--successor", there, "--successor-pin-file", &pin];
     let all = ["--home", &other, "--passphrase-file", &passphrase];

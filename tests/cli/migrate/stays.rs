@@ -106,7 +106,7 @@ fn neither_end_removes_what_is_no_directory_of_the_move() {
     let hsm = SoftHsm::with_token(TOKEN);
     let home = moved(&hsm);
     let (other, passphrase) = (text(&home, "elsewhere"), text(&home, "passphrase"));
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let (staging, kept) = (home.path("migration"), home.beside("kept"));
     std::fs::rename(&staging, &kept).unwrap();
     let theirs = |home: &Home| {
@@ -148,7 +148,7 @@ fn a_rollback_before_the_switch_removes_no_other_identity() {
     let home = identity(&hsm);
     ends::killed_when_made(&home, &[&to_token()[..], &["--no-backup"]].concat());
     let (other, passphrase) = (text(&home, "elsewhere"), text(&home, "passphrase"));
-    home.ok(&["--home", &other, "--passphrase-file", &passphrase, "id", "init"], b"");
+    init_in(&home, &other);
     let (staging, kept) = (home.path("migration"), home.beside("kept"));
     std::fs::rename(&staging, &kept).unwrap();
     std::fs::rename(&other, &staging).unwrap();
