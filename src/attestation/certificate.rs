@@ -13,7 +13,7 @@ use x509_parser::oid_registry::{
     OID_PKCS1_RSAENCRYPTION, OID_PKCS1_SHA1WITHRSA, OID_PKCS1_SHA256WITHRSA,
     OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SHA1_WITH_RSA, OID_SIG_ECDSA_WITH_SHA256,
     OID_SIG_ECDSA_WITH_SHA384, OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES,
-    OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
+    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
 };
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
@@ -159,6 +159,16 @@ impl<'a> Certificate<'a> {
 
     /// That no critical extension is one that nobody here looks at.
     pub(super) fn check_critical(&self) -> Result<(), Refusal> {
+        self.check_critical_beside(None)
+    }
+
+    /// The same where the extended key usage is looked at, which may be critical then (RFC 5280,
+    /// section 4.2.1.12).
+    pub(super) fn check_critical_but_use(&self) -> Result<(), Refusal> {
+        self.check_critical_beside(Some(OID_X509_EXT_EXTENDED_KEY_USAGE))
+    }
+
+    fn check_critical_beside(&self, looked_at: Option<Oid<'_>>) -> Result<(), Refusal> {
         // The last two restrict nothing that is asked here; they are critical in makers'
         // certificates.
         let known = [
@@ -167,7 +177,8 @@ impl<'a> Certificate<'a> {
             OID_X509_EXT_CERTIFICATE_POLICIES,
             OID_X509_EXT_SUBJECT_ALT_NAME,
         ];
-        let unknown = |found: &&X509Extension<'_>| found.critical && !known.contains(&found.oid);
+        let is_known = |oid: &Oid<'_>| known.contains(oid) || looked_at.as_ref() == Some(oid);
+        let unknown = |found: &&X509Extension<'_>| found.critical && !is_known(&found.oid);
         match self.x509.extensions().iter().find(unknown) {
             Some(found) => {
                 Err(Refusal::CriticalExtension { place: self.place, oid: found.oid.to_id_string() })

@@ -43,7 +43,11 @@ impl<'a> Chain<'a> {
                 false
             }
         };
-        leaf.check_critical()?;
+        match class {
+            // Its use is looked at later on.
+            DeviceClass::Tpm | DeviceClass::TpmAk => leaf.check_critical_but_use()?,
+            DeviceClass::YubiHsm | DeviceClass::YubiKeyPiv => leaf.check_critical()?,
+        }
         let mut certificates = vec![leaf];
         loop {
             let Some(last) = certificates.last() else {

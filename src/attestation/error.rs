@@ -216,7 +216,8 @@ impl AttestationError {
             }
             Self::Folder(error) => return error.help(),
             Self::NoAnchors { .. } => {
-                "put the maker's certificates in yubihsm/NAME.pem, yubikey-piv/NAME.pem or tpm/NAME.pem there"
+                "put the maker's certificates in yubihsm/NAME.pem, yubikey-piv/NAME.pem, tpm/NAME.pem or \
+                 tpm-ak/NAME.pem there"
             }
             Self::Refused(refusal) => return refusal.help(),
             Self::Sign(error) => return error.help(),

@@ -109,7 +109,20 @@ impl DeviceCertificates {
         Self::new(all)
     }
 
-    pub(super) fn new(all: Vec<Vec<u8>>) -> Result<Self, AttestationError> {
+    /// With certificates of further issuers behind those that are there, in DER and in order.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationError::TooManyCertificates`] if there are more than six then,
+    /// [`AttestationError::Certificate`] for one that cannot be read.
+    pub fn with_issuers(
+        self,
+        issuers: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Self, AttestationError> {
+        Self::new(self.0.into_iter().chain(issuers).collect())
+    }
+
+    pub(crate) fn new(all: Vec<Vec<u8>>) -> Result<Self, AttestationError> {
         if all.is_empty() {
             return Err(AttestationError::NoCertificate);
         }

@@ -12,6 +12,7 @@ mod pcrs;
 #[cfg(attestation_data)]
 mod real;
 pub(crate) mod soft_tpm;
+mod swtpm;
 mod tpm;
 mod whole;
 mod yubico;

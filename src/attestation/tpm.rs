@@ -6,6 +6,7 @@ mod certificate;
 mod check;
 pub(super) mod credential;
 mod model;
+mod nv;
 mod public;
 mod quote;
 mod rules;

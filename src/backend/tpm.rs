@@ -62,7 +62,7 @@ use self::access::Access;
 pub use self::approval::{Approval, ApprovalRequest};
 pub use self::approver::ApproverKey;
 #[cfg(feature = "attestation")]
-pub use self::attest::{EkCertificate, Quoted, TpmStatements};
+pub use self::attest::{EkCertificateIndex, Quoted, TpmStatements};
 pub use self::check::{Outlook, TpmCheck};
 use self::chip::{Chip, Reconnect};
 use self::key::TpmKey;

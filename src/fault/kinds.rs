@@ -163,7 +163,8 @@ impl TpmError {
             | Self::NotQuoted { .. }
             | Self::NotAParent { .. }
             | Self::NotConfiguredParent { .. }
-            | Self::NoSuchPolicy { .. } => ErrorKind::Configuration,
+            | Self::NoSuchPolicy { .. }
+            | Self::EkCertificateGuarded { .. } => ErrorKind::Configuration,
             Self::NoPermission { .. } => ErrorKind::Permission,
             Self::Busy { .. } | Self::Full { .. } => ErrorKind::Busy,
             Self::NoTcti { .. } => ErrorKind::Unsupported,
@@ -180,10 +181,11 @@ impl TpmError {
             Self::OtherTpm { .. }
             | Self::ParentChanged { .. }
             | Self::NoParent { .. }
-            | Self::OtherActivation { .. } => ErrorKind::OtherIdentity,
-            Self::Damaged { .. } | Self::ForeignPolicy { .. } | Self::EkCertificateUnreadable => {
-                ErrorKind::Damaged
-            }
+            | Self::OtherActivation { .. }
+            | Self::ForeignEkCertificate { .. } => ErrorKind::OtherIdentity,
+            Self::Damaged { .. }
+            | Self::ForeignPolicy { .. }
+            | Self::EkCertificateUnreadable { .. } => ErrorKind::Damaged,
             Self::NoEkCertificate | Self::OtherEkCertificate { .. } | Self::NotAttestable => {
                 ErrorKind::Unsupported
             }

@@ -102,8 +102,38 @@ pub enum TpmError {
         found: String,
     },
     /// What is stored where a certificate should be is none.
-    #[error("what the TPM has stored as the certificate of its endorsement key is no certificate")]
-    EkCertificateUnreadable,
+    #[error("what the TPM has stored at NV index {index:#010x} is no certificate")]
+    EkCertificateUnreadable {
+        /// The NV index.
+        index: u32,
+        /// Why it cannot be read.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The certificate of its endorsement key is there, and is not to be read freely.
+    #[error(
+        "the certificate at NV index {index:#010x} of the TPM was not read: the index {reason}"
+    )]
+    EkCertificateGuarded {
+        /// The NV index.
+        index: u32,
+        /// What of the index's attributes or state is in the way.
+        reason: &'static str,
+        /// What the TPM said, if it was asked.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The certificate that is there is not that of this TPM's endorsement key.
+    #[error(
+        "the certificate at NV index {index:#010x} is not that of the endorsement key of this TPM"
+    )]
+    ForeignEkCertificate {
+        /// The NV index.
+        index: u32,
+        /// What it is of, or that it is of another key.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A TPM vouches that sealed data exists, not for what is in it.
     #[error(
         "an Ed25519 key is sealed data to the TPM, which vouches that the data exists, not for what \

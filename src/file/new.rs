@@ -140,19 +140,7 @@ impl NewFile {
     }
 
     fn appear(&self) -> Result<(), KeystoreError> {
-        let (from, to) = (&self.temporary, &self.path);
-        let renamed = rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
-        match renamed {
-            // Not every file system has it (NFS has not): a hard link does the same.
-            Err(Errno::INVAL | Errno::NOSYS) => self.link(),
-            renamed => renamed.map_err(|errno| self.not_created(errno.into())),
-        }
-    }
-
-    fn link(&self) -> Result<(), KeystoreError> {
-        fs::hard_link(&self.temporary, &self.path)
-            .and_then(|()| fs::remove_file(&self.temporary))
-            .map_err(|error| self.not_created(error))
+        rename_to_vacant(&self.temporary, &self.path).map_err(|error| self.not_created(error))
     }
 
     fn not_created(&self, error: io::Error) -> KeystoreError {
@@ -182,11 +170,24 @@ impl Drop for NewFile {
     }
 }
 
+/// Renames a file where nothing has the new name; else it keeps the old one.
+pub(super) fn rename_to_vacant(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system has it (NFS has not): a hard link does the same.
+        Err(Errno::INVAL | Errno::NOSYS) => link(from, to),
+        renamed => renamed.map_err(io::Error::from),
+    }
+}
+
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).and_then(|()| fs::remove_file(from))
+}
+
 fn exists(path: &Path) -> KeystoreError {
     KeystoreError::FileExists { path: path.to_owned() }
 }
 
-fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
+pub(super) fn temporary_name(path: &Path) -> Result<PathBuf, KeystoreError> {
     let failed = |error| io_error("name a new version of", path)(error);
     let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
     let mut random = [0_u8; RANDOM];
@@ -217,7 +218,10 @@ mod tests {
     fn a_file_that_was_made_meanwhile_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        for appear in [NewFile::appear, NewFile::link] {
+        for rename in [rename_to_vacant, link] {
+            let appear = |new: &NewFile| {
+                rename(&new.temporary, &path).map_err(|error| new.not_created(error))
+            };
             let mut new = NewFile::create(&path).unwrap();
             new.put(b"new").unwrap();
             fs::write(&path, "other").unwrap();

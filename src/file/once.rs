@@ -1,35 +1,86 @@
 //! A file that is used once.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use zeroize::Zeroizing;
 
-use super::{Lock, io_error, parent, read_private, sync_dir};
+use super::new::{rename_to_vacant, temporary_name};
+use super::{io_error, not_safe, open_and_read_private, parent, sync_dir};
 use crate::fault::KeystoreError;
 
-/// **Blocks** on files. Reads a file that nobody else may read, and removes it, in one step: of
-/// several threads and processes that take it, one has it. `read` makes a value of what is in it;
-/// if it gives an error, the file stays. It is gone before the value is given out.
+/// **Blocks** on files. Reads a file that nobody else may read, and uses it up: of several threads
+/// and processes that do so, one has it. `read` makes a value of what is in it; if it gives an
+/// error, the file stays. Then the file loses its name, and `act` is given the value; if that gives
+/// an error, the file has its name again, and else it is removed. A process that ends in between
+/// leaves it used up.
 ///
 /// # Errors
 ///
-/// That of `read`. [`KeystoreError::Io`] if it is not there, as where somebody else has taken it, or
-/// cannot be removed: nothing is given out then. [`KeystoreError::Unsafe`] if others may read it, or
-/// if it is no regular file with this one name: what a link leads to would be there once more.
-pub fn take_secret<T, E: From<KeystoreError>>(
+/// Those of `read` and of `act`. [`KeystoreError::Io`] if it is not there, as where somebody else
+/// uses it, or cannot be renamed or removed: `act` is not called before the file has lost its name.
+/// [`KeystoreError::Unsafe`] if others may read it, or if it is no regular file with this one name:
+/// what a link leads to would be there once more.
+pub fn use_secret<A, T, E: From<KeystoreError>>(
     path: &Path,
-    read: impl FnOnce(&[u8]) -> Result<T, E>,
+    read: impl FnOnce(&[u8]) -> Result<A, E>,
+    act: impl FnOnce(A) -> Result<T, E>,
 ) -> Result<T, E> {
-    let directory = parent(path);
-    let _lock = Lock::unswept(directory)?;
-    let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
-    let bytes = read_private(path)?.map(Zeroizing::new).ok_or_else(missing)?;
-    let value = read(&bytes)?;
-    // Whoever is without the lock, on a disk that has none, still removes it alone.
-    fs::remove_file(path).map_err(io_error("remove", path))?;
-    sync_dir(directory)?;
-    Ok(value)
+    let Some((file, bytes)) = open_and_read_private(path)? else {
+        return Err(io_error("read", path)(io::ErrorKind::NotFound.into()).into());
+    };
+    let value = read(&Zeroizing::new(bytes))?;
+    let taken = Taken::take(path, &file)?;
+    let done = act(value)?;
+    taken.remove()?;
+    Ok(done)
+}
+
+/// A file that has another name until it is removed, or else given back.
+struct Taken<'a> {
+    path: &'a Path,
+    aside: PathBuf,
+    is_used: bool,
+}
+
+impl<'a> Taken<'a> {
+    /// A rename has one winner, on every file system.
+    fn take(path: &'a Path, file: &File) -> Result<Self, KeystoreError> {
+        let aside = temporary_name(path)?;
+        fs::rename(path, &aside).map_err(io_error("read", path))?;
+        let taken = Self { path, aside, is_used: false };
+        // The very file that was read: another may have come to its place, or a second name.
+        let read = file.metadata().map_err(io_error("read", path))?;
+        let renamed = fs::symlink_metadata(&taken.aside).map_err(io_error("read", path))?;
+        let is_same = (read.dev(), read.ino()) == (renamed.dev(), renamed.ino());
+        if !is_same || renamed.nlink() != 1 {
+            return Err(not_safe(
+                path,
+                "another file, or a second name of it, came there meanwhile",
+                "look at what is there, then try again",
+            ));
+        }
+        sync_dir(parent(path))?;
+        Ok(taken)
+    }
+
+    fn remove(mut self) -> Result<(), KeystoreError> {
+        fs::remove_file(&self.aside).map_err(io_error("remove", self.path))?;
+        self.is_used = true;
+        sync_dir(parent(self.path))
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.is_used
+            && let Err(error) = rename_to_vacant(&self.aside, self.path)
+        {
+            log::warn!("{} was left as {}: {error}", self.path.display(), self.aside.display());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -39,7 +90,7 @@ mod tests {
     use super::*;
 
     fn take(path: &Path) -> Result<Vec<u8>, KeystoreError> {
-        take_secret(path, |bytes| Ok(bytes.to_vec()))
+        use_secret(path, |bytes| Ok(bytes.to_vec()), Ok)
     }
 
     fn secret(path: &Path) {
@@ -54,7 +105,7 @@ mod tests {
         secret(&path);
         let refused =
             |_: &[u8]| Err::<(), _>(io_error("parse", &path)(io::ErrorKind::Other.into()));
-        assert!(take_secret(&path, refused).is_err());
+        assert!(use_secret(&path, refused, |()| -> Result<(), _> { panic!("used") }).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"once");
     }
 
@@ -79,12 +130,79 @@ mod tests {
         for _ in 0..20 {
             secret(&path);
             let taken = std::thread::scope(|scope| {
+                // Whether it is used or given back, nobody else has it meanwhile.
                 let all: Vec<_> = (0..16).map(|_| scope.spawn(|| take(&path))).collect();
                 all.into_iter().map(|one| one.join().unwrap()).filter(Result::is_ok).count()
             });
             assert_eq!(taken, 1);
             assert!(!path.exists());
         }
+    }
+
+    /// As a result that cannot be written, on a full disk.
+    #[test]
+    fn a_secret_is_given_back_where_what_it_was_for_could_not_be_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret.json");
+        secret(&path);
+        let inode = fs::metadata(&path).unwrap().ino();
+        let full = || io_error("write", &path)(io::ErrorKind::StorageFull.into());
+        let failed = use_secret(
+            &path,
+            |bytes| Ok(bytes.to_vec()),
+            |_| {
+                assert!(!path.exists(), "nobody else has it meanwhile");
+                assert!(matches!(take(&path), Err(KeystoreError::Io { .. })));
+                Err::<(), _>(full())
+            },
+        );
+        assert!(failed.is_err());
+        assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+        // A new one that has come to its place meanwhile stays.
+        let aside = use_secret(
+            &path,
+            |_| Ok(()),
+            |()| {
+                fs::write(&path, "new").unwrap();
+                Err::<(), _>(full())
+            },
+        );
+        assert!(aside.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+    }
+
+    /// Between the reading and the taking.
+    #[test]
+    fn a_secret_that_was_exchanged_is_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, other] = ["secret.json", "other"].map(|name| directory.path().join(name));
+        secret(&path);
+        secret(&other);
+        let used = use_secret(
+            &path,
+            |_| fs::rename(&other, &path).map_err(io_error("rename", &path)),
+            |()| -> Result<(), _> { panic!("used") },
+        );
+        assert!(matches!(used, Err(KeystoreError::Unsafe { .. })), "{used:?}");
+        assert!(path.exists());
+        let used = use_secret(
+            &path,
+            |_| fs::hard_link(&path, &other).map_err(io_error("link", &path)),
+            |()| -> Result<(), _> { panic!("used") },
+        );
+        assert!(matches!(used, Err(KeystoreError::Unsafe { .. })), "{used:?}");
+        assert!(path.exists() && other.exists());
+    }
+
+    /// A directory of several users, with a file of another's of any name.
+    #[test]
+    fn nothing_is_left_beside_a_secret_that_was_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret.json");
+        secret(&path);
+        take(&path).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
     }
 
     #[test]

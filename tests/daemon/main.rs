@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_in_result, reason = "tests")]
 
 mod alerts;
+mod attested;
 mod backends;
 mod broken;
 mod checkpoint;

@@ -1,11 +1,12 @@
 //! What a TPM states of a key: by an AK that is made each time, and that activates.
 
 use icn_identity::DidSigner as _;
-use icn_identity::backend::tpm::{EkCertificate, TpmStatements};
+use icn_identity::backend::tpm::{EkCertificateIndex, TpmStatements};
 use icn_identity::config::TpmConfig;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use sha2::{Digest as _, Sha256};
-use support::ek_maker::{EkMaker, P256_INDEX, RSA_INDEX};
+use support::ek_maker::{EkMaker, HIGH_INDEX, P256_INDEX, RSA_INDEX};
+use support::maker::rsa_spki;
 
 use super::*;
 
@@ -212,12 +213,12 @@ fn what_is_known_before_is_said_before_the_pin_is_sent() {
     assert_eq!(backend.ek_certificates().unwrap(), []);
     assert_shows(wrong(), &["no certificate of its endorsement key", "ask the maker"]);
     tpm.store(RSA_INDEX, &[0x30, 0x82, 0, 1, 0]);
-    assert_eq!(backend.ek_certificates().unwrap(), [EkCertificate::Rsa2048]);
+    assert_eq!(backend.ek_certificates().unwrap(), [EkCertificateIndex::Rsa2048]);
     assert_shows(wrong(), &["no certificate of a P-256 endorsement key, only of RSA-2048"]);
     tpm.store(P256_INDEX, &[0xff; 600]);
-    assert_shows(wrong(), &["is no certificate", "tpm2_nvread 0x01c0000a"]);
+    assert_shows(wrong(), &["is no certificate", "tpm2_nvread INDEX"]);
     attested.maker.endorse(tpm);
-    let found = [EkCertificate::P256, EkCertificate::Rsa2048];
+    let found = [EkCertificateIndex::P256, EkCertificateIndex::Rsa2048];
     assert_eq!(backend.ek_certificates().unwrap(), found);
     tpm.tool("tpm2_changeauth", &["-c", "endorsement", "theirs"]);
     let answer = || backend.answer(&[], &[]).unwrap_err();
@@ -231,6 +232,111 @@ fn what_is_known_before_is_said_before_the_pin_is_sent() {
         assert_shows(error, &["endorsement hierarchy of the TPM is switched off", "firmware"]);
     }
     assert_eq!(tpm.lockout_counter(), 0);
+    attested.node.assert_tidy();
+}
+
+#[test]
+fn a_certificate_of_another_key_is_said_before_the_pin_is_sent() {
+    let attested = Attested::new(AlgorithmId::P256, Node::with_pin);
+    let (tpm, maker) = (&attested.node.tpm, &attested.maker);
+    let backend = attested.node.open(&attested.config);
+    for (spki, found) in [
+        (maker.sub_key.spki(), "`ek` is not the key of the first certificate"),
+        (tpm.high_ek_spki(), "`ek` is not the key of the first certificate"),
+        (rsa_spki(2048), "is that of an RSA key"),
+        (maker.root_key.spki(), "a key of another kind"),
+    ] {
+        tpm.store(P256_INDEX, &EkMaker::ek(&spki).sign(&maker.sub_key));
+        let wrong = attested.attest_with(&Pin::new(WRONG)).unwrap_err();
+        for error in [wrong, backend.check_attestable().unwrap_err()] {
+            let wanted = "NV index 0x01c0000a is not that of the endorsement key of this TPM";
+            assert_shows(error, &[wanted, found, "ask the maker"]);
+        }
+    }
+    // More than a way to a root has.
+    maker.endorse(tpm);
+    let chain = [&maker.sub[..], &maker.root].concat();
+    (0..3).for_each(|at| tpm.store(0x01c0_0100 + at, &chain));
+    let error = attested.attest_with(&Pin::new(WRONG)).unwrap_err();
+    assert_shows(error, &["there are 7 certificates", "at most 6"]);
+    tpm.store(0x01c0_0102, &[0xff; 9]);
+    assert_eq!(backend.check_attestable().unwrap().count(), 5);
+    assert_eq!(tpm.lockout_counter(), 0);
+    attested.node.assert_tidy();
+}
+
+/// An index with a password and without `no_da` counts wrong ones as wrong PINs.
+#[test]
+fn an_index_is_read_only_where_that_costs_no_try() {
+    let attested = Attested::new(AlgorithmId::P256, Node::config);
+    let tpm = &attested.node.tpm;
+    let ek = EkMaker::ek(&tpm.ek_spki()).sign(&attested.maker.sub_key);
+    let backend = attested.node.open(&attested.config);
+    for (attributes, password, refused) in [
+        ("ownerread|ownerwrite", "", None),
+        ("ownerread|ownerwrite|authread", "theirs", None),
+        ("ownerread|ownerwrite|authread|no_da", "theirs", None),
+        ("ownerwrite|authread|no_da", "", None),
+        ("ownerwrite|authread|no_da", "theirs", Some("has a password")),
+        ("ownerwrite|authread", "theirs", Some("no attribute `no_da` and no `ownerread`")),
+        ("ownerwrite|authread", "", Some("no attribute `no_da` and no `ownerread`")),
+        ("ownerwrite|policyread", "", Some("neither of the attributes `authread` and `ownerread`")),
+    ] {
+        tpm.store_as(P256_INDEX, &ek, attributes, password);
+        match (backend.check_attestable(), refused) {
+            (Ok(found), None) => assert_eq!(found.iter().next(), Some(&ek[..]), "{attributes}"),
+            (Err(error), Some(reason)) => {
+                assert_shows(error, &["0x01c0000a", "was not read", reason, "tpm2_nvreadpublic"]);
+            }
+            (found, _) => panic!("{attributes}: {found:?}"),
+        }
+        assert_eq!(tpm.lockout_counter(), 0, "{attributes} {password}");
+    }
+    // Where the owner has a password too, which is not tried at the index's cost.
+    tpm.store_as(P256_INDEX, &ek, "ownerread|ownerwrite|authread", "theirs");
+    tpm.tool("tpm2_changeauth", &["-c", "owner", "owners"]);
+    let error = backend.check_attestable().unwrap_err();
+    assert_shows(error, &["has a password, as its owner has"]);
+    tpm.tool("tpm2_changeauth", &["-c", "owner", "-p", "owners"]);
+    // There, and empty; and locked.
+    let index = format!("{P256_INDEX:#x}");
+    tpm.tool("tpm2_nvundefine", &["-C", "o", &index]);
+    let attributes = "ownerread|ownerwrite|authread|no_da|read_stclear";
+    let define = ["-Q", &index, "-C", "o", "-s", "512", "-a", attributes];
+    tpm.tool("tpm2_nvdefine", &define);
+    assert_shows(backend.check_attestable().unwrap_err(), &["was never written"]);
+    tpm.store_as(P256_INDEX, &ek, attributes, "");
+    tpm.tool("tpm2_nvreadlock", &["-C", "o", &index]);
+    assert_shows(backend.check_attestable().unwrap_err(), &["is locked against reading"]);
+    // Issuers are others' to find, from such an index on.
+    attested.maker.endorse(tpm);
+    tpm.store(0x01c0_0100, &attested.maker.sub);
+    tpm.store_as(0x01c0_0101, &attested.maker.root, "ownerwrite|authread", "theirs");
+    tpm.store(0x01c0_0102, &attested.maker.root);
+    let found = backend.check_attestable().unwrap();
+    assert_eq!(found.iter().nth(1), Some(attested.maker.sub.as_slice()));
+    assert_eq!((found.count(), tpm.lockout_counter()), (2, 0));
+    attested.node.assert_tidy();
+}
+
+#[test]
+fn an_endorsement_key_of_the_high_range_is_used_where_there_is_no_other() {
+    let attested = Attested::new(AlgorithmId::P256, Node::config);
+    let (tpm, maker) = (&attested.node.tpm, &attested.maker);
+    let high = EkMaker::ek(&tpm.high_ek_spki()).sign(&maker.sub_key);
+    tpm.store(HIGH_INDEX, &high);
+    let backend = attested.node.open(&attested.config);
+    let found = [EkCertificateIndex::P256, EkCertificateIndex::P256High];
+    assert_eq!(backend.ek_certificates().unwrap(), found);
+    assert_ne!(attested.attest().unwrap().certificates[0], high);
+    tpm.tool("tpm2_nvundefine", &["-C", "o", &format!("{P256_INDEX:#x}")]);
+    let TpmStatements { ek, ak, certificates, .. } = attested.attest().unwrap();
+    assert_eq!((ek[4..8].to_vec(), certificates), (vec![0, 3, 0, 0xf2], vec![high]));
+    let (credential, encrypted) = tpm.make_credential(&ek, &name(&ak), &[1; 32]);
+    assert_eq!(*backend.answer(&credential, &encrypted).unwrap(), [1; 32]);
+    let (other, _) = tpm.make_credential(&ek, &name(&ek), &[1; 32]);
+    let error = backend.answer(&other, &encrypted).unwrap_err();
+    assert_shows(error, &["the activation is for another attestation key"]);
     attested.node.assert_tidy();
 }
 

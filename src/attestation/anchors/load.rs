@@ -9,8 +9,9 @@ use crate::fault::KeystoreError;
 use crate::file::TrustedFolder;
 
 impl Anchors {
-    /// **Blocks** on the disk. Reads `DIRECTORY/yubihsm/*.pem` and `DIRECTORY/yubikey-piv/*.pem`, and adds
-    /// them to these: a certificate that has signed itself as a root, another one as an
+    /// **Blocks** on the disk. Reads `DIRECTORY/CLASS/*.pem` of each class of devices
+    /// ([`DeviceClass::as_str`]): `yubihsm`, `yubikey-piv`, `tpm` for the makers of TPMs and `tpm-ak` for
+    /// who certifies attestation keys; and adds them to these: a certificate that has signed itself as a root, another one as an
     /// intermediate. A class without a folder gets none.
     ///
     /// Whoever can write there chooses who is believed: these folders have to belong to this

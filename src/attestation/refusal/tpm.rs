@@ -324,6 +324,10 @@ pub enum TpmRefusal {
         /// For how long it may be.
         limit: u64,
     },
+    /// An endorsement without an endorsement key: its attestation key has a certificate of its own,
+    /// and the endorsement would be about nothing.
+    #[error("there is an endorsement, and no endorsement key `ek` that it could be about")]
+    UnusedEndorsement,
     /// The TPM was asked about a class that has no activation: its attestation key has a
     /// certificate of its own.
     #[error("there is nothing to activate: the attestation key has a certificate of its own")]

@@ -39,21 +39,59 @@ fn point(key: &SecretKey) -> Vec<u8> {
 
 /// `TPMT_PUBLIC` of a key that signs.
 pub(super) fn signing_public(attributes: u32, key: &SecretKey) -> Vec<u8> {
-    let (x, y) = (sized(&point(key)[1..33]), sized(&point(key)[33..]));
-    // ECC, SHA-256; no policy, no cipher, ECDSA with SHA-256, P-256, no derivation.
-    let head = [0, 0x23, 0, 0x0b];
-    let rest = [0, 0, 0, 0x10, 0, 0x18, 0, 0x0b, 0, 3, 0, 0x10];
-    [&head[..], &attributes.to_be_bytes(), &rest, &x, &y].concat()
+    let (x, y) = (&point(key)[1..33], &point(key)[33..]);
+    // ECDSA with SHA-256.
+    public_with(attributes, [0, 0x0b], vec![0, 0x18, 0, 0x0b], x, y)
 }
 
-/// The same of TCG's template L-2.
-fn ek_public(key: &SecretKey) -> Vec<u8> {
-    let policy = Sha256::digest(Sha256::digest(
-        [&[0; 32][..], &0x151_u32.to_be_bytes(), &0x4000_000b_u32.to_be_bytes()].concat(),
-    ));
-    let (x, y) = (sized(&point(key)[1..33]), sized(&point(key)[33..]));
+/// The same, with this algorithm for its Name and this scheme: no policy, no cipher, P-256, no
+/// derivation of keys.
+pub(super) fn public_with(
+    attributes: u32,
+    name_algorithm: [u8; 2],
+    scheme: Vec<u8>,
+    x: &[u8],
+    y: &[u8],
+) -> Vec<u8> {
+    let head = [&[0, 0x23][..], &name_algorithm, &attributes.to_be_bytes(), &[0, 0, 0, 0x10]];
+    [&head.concat()[..], &scheme, &[0, 3, 0, 0x10], &sized(x), &sized(y)].concat()
+}
+
+/// What a TPM makes its endorsement key of: template L-2.
+pub(super) fn ek_template() -> Vec<u8> {
+    let key = SecretKey::from_slice(&[1; 32]).unwrap();
+    let mut template = ek_public(&key, false, false);
+    let length = template.len();
+    template[length - 66..length - 34].fill(0);
+    template[length - 32..].fill(0);
+    template
+}
+
+/// The same of TCG's template L-2, or of H-2; with all of its first coordinate, or as some TPMs
+/// marshal it.
+fn ek_public(key: &SecretKey, is_high: bool, leaves_zeros_away: bool) -> Vec<u8> {
+    let sha256 = |parts: &[&[u8]]| Sha256::digest(parts.concat()).to_vec();
+    let by_secret = sha256(&[&[0; 32], &0x151_u32.to_be_bytes(), &0x4000_000b_u32.to_be_bytes()]);
+    let policy_a = sha256(&[&by_secret]);
+    // `PolicyAuthorizeNV` of index 0x01c07f01 (EK Credential Profile, section B.6.5).
+    let policy_c = "3767e2edd43ff45a3a7e1eaefcef78643dca964632e7aad82c673a30d8633fde";
+    let policy_c = hex::decode(policy_c).unwrap();
+    let (attributes, policy) = match is_high {
+        false => (0xb2, policy_a),
+        true => {
+            (0xf2, sha256(&[&[0; 32], &0x171_u32.to_be_bytes(), &policy_a, policy_c.as_slice()]))
+        }
+    };
+    let (x, y) = (ek_x(key, leaves_zeros_away), sized(&point(key)[33..]));
     let rest = [0, 6, 0, 0x80, 0, 0x43, 0, 0x10, 0, 3, 0, 0x10];
-    [&[0, 0x23, 0, 0x0b, 0, 3, 0, 0xb2][..], &sized(&policy), &rest, &x, &y].concat()
+    let head = [0, 0x23, 0, 0x0b, 0, 3, 0, attributes];
+    [&head[..], &sized(&policy), &rest, &sized(&x), &y].concat()
+}
+
+fn ek_x(key: &SecretKey, leaves_zeros_away: bool) -> Vec<u8> {
+    let x = point(key)[1..33].to_vec();
+    let zeros = x.iter().take_while(|byte| leaves_zeros_away && **byte == 0).count();
+    x[zeros..].to_vec()
 }
 
 pub(super) fn name_of(public: &[u8]) -> Vec<u8> {
@@ -82,6 +120,9 @@ pub(crate) struct Tpm {
     pub(super) hierarchy: u32,
     /// How often it was switched on.
     pub(super) resets: u32,
+    /// Of the endorsement key.
+    pub(super) is_high: bool,
+    pub(super) leaves_zeros_away: bool,
 }
 
 impl Tpm {
@@ -106,6 +147,8 @@ impl Tpm {
             id_attributes,
             hierarchy,
             resets: 9,
+            is_high: false,
+            leaves_zeros_away: false,
         }
     }
 
@@ -113,6 +156,17 @@ impl Tpm {
     pub(crate) fn key(&self) -> Key<External, Unlocked, crate::P256> {
         let signer = P256Key(SigningKey::from(&self.id));
         Key::<External, Unlocked, crate::P256>::from_external_p256(signer).unwrap()
+    }
+
+    /// With another endorsement key.
+    pub(super) fn with_ek(mut self, ek: SecretKey) -> Self {
+        self.ek_certificate = ek_form(&ek).sign(&self.maker_key);
+        self.ek = ek;
+        self
+    }
+
+    pub(super) fn ek_public(&self) -> Vec<u8> {
+        ek_public(&self.ek, self.is_high, self.leaves_zeros_away)
     }
 
     pub(super) fn ak_public(&self) -> Vec<u8> {
@@ -179,7 +233,7 @@ impl Tpm {
         let statement = self.statement(&name_of(&public), qualifying);
         let signature = self.signature(&statement);
         let x5c = vec![self.ek_certificate.clone()];
-        let ek = Some(ek_public(&self.ek));
+        let ek = Some(self.ek_public());
         TpmEvidence::new(public, statement, signature, self.ak_public(), ek, x5c).unwrap()
     }
 
@@ -226,8 +280,8 @@ impl Tpm {
         let theirs = p256::PublicKey::from_sec1_bytes(&[&[4], x, y].concat()).ok()?;
         let shared = p256::ecdh::diffie_hellman(self.ek.to_nonzero_scalar(), theirs.as_affine());
         let z = shared.raw_secret_bytes();
-        let ours = &point(&self.ek)[1..33];
-        let seed = Sha256::digest([&[0, 0, 0, 1], z.as_slice(), b"IDENTITY\0", x, ours].concat());
+        let ours = ek_x(&self.ek, self.leaves_zeros_away);
+        let seed = Sha256::digest([&[0, 0, 0, 1], z.as_slice(), b"IDENTITY\0", x, &ours].concat());
         let hmac = |key: &[u8], message: &[u8]| {
             let mac = Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(message);
             mac.finalize().into_bytes().to_vec()

@@ -1,6 +1,6 @@
 //! The whole way with a TPM, without one: by a maker of the test's own.
 
-use support::maker::{NOW, key_usage, purpose, rsa_spki, tpm_model};
+use support::maker::{NOW, key_usage, purpose, rsa_spki, rsa_spki_as, tpm_model};
 
 use super::made::*;
 use super::soft_tpm::*;
@@ -91,7 +91,7 @@ fn a_tpms_key_is_attested_to_who_activated_it_and_by_their_word_to_others() {
 fn a_software_key_activates_and_is_no_attestation_key() {
     let mut tpm = Tpm::new();
     tpm.ak_attributes = USER_WITH_AUTH | SIGN;
-    let ek = p256_point(&tpm).try_into().unwrap();
+    let ek = p256_point(&tpm.ek).try_into().unwrap();
     let ek = crate::algorithm::P256VerifyingKey::from_uncompressed(&ek).unwrap();
     let its_name = name_of(&tpm.ak_public()).try_into().unwrap();
     let (blob, encrypted) = tpm::credential_for_tests(&ek, &its_name, &[7; 32]);
@@ -113,9 +113,63 @@ fn a_software_key_activates_and_is_no_attestation_key() {
     }
 }
 
-fn p256_point(tpm: &Tpm) -> Vec<u8> {
+/// The whole way, by who activates it.
+fn activated(tpm: &Tpm) {
+    let (attestation, challenge) = tpm.attestation();
+    let (verifier, fresh) = (tpm.verifier(), Fresh::To(&challenge));
+    let (activation, request) = verifier.begin(&attestation, fresh, now()).unwrap();
+    let answer = tpm.activate(&request).expect("the TPM reads it");
+    verifier.finish(activation, &answer, &attestation, fresh, now()).unwrap();
+}
+
+#[test]
+fn an_endorsement_key_of_the_high_range_is_activated() {
+    let mut tpm = Tpm::new();
+    tpm.is_high = true;
+    activated(&tpm);
+    // Attributes of the one with the policy of the other.
+    let (attestation, challenge) = tpm.attestation();
+    let mixed = tpm.changed(&attestation, |parts| parts.ek.as_mut().unwrap().0[7] = 0xb2);
+    assert_eq!(begun(&tpm, &mixed, &challenge), "Template");
+}
+
+/// A TPM derives keys of the coordinate that it marshals.
+#[test]
+fn an_endorsement_key_whose_coordinate_begins_with_zero_is_activated_as_its_tpm_has_it() {
+    let key = |seed: u64| {
+        let mut bytes = [1; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        p256::SecretKey::from_slice(&bytes).unwrap()
+    };
+    let ek = (1..9000).map(key).find(|key| p256_point(key)[1] == 0).unwrap();
+    let mut tpm = Tpm::new().with_ek(ek);
+    activated(&tpm);
+    tpm.leaves_zeros_away = true;
+    let (attestation, _) = tpm.attestation();
+    // Two bytes of length, and the last coordinate.
+    let ek = parts(&attestation).ek.unwrap().0;
+    let length = ek[ek.len() - 34 - 32 - 1];
+    assert!(length < 32, "{length}");
+    activated(&tpm);
+}
+
+/// RFC 5280 leaves it to whoever issues it; the use is looked at either way.
+#[test]
+fn the_use_of_a_key_may_be_critical_and_an_unknown_extension_may_not() {
+    let tpm = Tpm::new();
+    let (attestation, challenge) = tpm.attestation();
+    let with = |form| begun(&tpm, &tpm.with_certificate(&attestation, &form), &challenge);
+    let critical = |(oid, _, value): support::maker::Extension| (oid, true, value);
+    let ek = || tpm.ek_form().without("2.5.29.37");
+    assert_eq!(with(ek().with(critical(purpose(EK_USE)))), "accepted");
+    assert_eq!(with(ek().with(critical(purpose(AK_USE)))), "Purpose");
+    let unknown = ("1.2.3.4".into(), true, vec![5, 0]);
+    assert_eq!(with(tpm.ek_form().with(unknown)), "CriticalExtension");
+}
+
+fn p256_point(key: &p256::SecretKey) -> Vec<u8> {
     use p256::elliptic_curve::sec1::ToSec1Point as _;
-    tpm.ek.public_key().to_sec1_point(false).as_bytes().to_vec()
+    key.public_key().to_sec1_point(false).as_bytes().to_vec()
 }
 
 #[test]
@@ -160,6 +214,9 @@ fn a_certificate_of_another_use_is_refused_by_name() {
     let mut rsa = ek();
     rsa.spki = rsa_spki(2048);
     assert_eq!(with(rsa), "RsaCertificate");
+    let mut oaep = ek();
+    oaep.spki = rsa_spki_as("1.2.840.113549.1.1.7", 2048);
+    assert_eq!(with(oaep), "RsaCertificate");
     let mut other = ek();
     other.spki = tpm.ak_form().spki;
     assert_eq!(with(other), "OtherEk");
@@ -219,6 +276,11 @@ fn a_certificate_of_an_attestation_key_counts_with_its_own_use_and_in_its_own_cl
     let mut other = tpm.ak_form();
     other.spki = tpm.ek_form().spki;
     assert_eq!(verified(other), "OtherAk");
+    // There is no endorsement key that an endorsement could be about.
+    let endorsed = tpm.changed(&good, |parts| {
+        *parts = TpmEvidence(parts.clone()).with_endorsement(tpm.endorsed(&endorser())).0;
+    });
+    assert_eq!(refused(verifier.verify(&endorsed, fresh, now())), "UnusedEndorsement");
     // Whoever is believed for endorsement keys is not for attestation keys, nor the other way.
     assert_eq!(refused(tpm.verifier().verify(&good, fresh, now())), "OtherClass");
     assert_eq!(refused(verifier.verify(&attestation, fresh, now())), "OtherClass");
@@ -361,6 +423,30 @@ fn no_byte_of_any_field_can_be_changed_cut_or_added() {
         refuses(&|bytes| bytes.push(0), "longer", length);
     }
     assert!(changes > 1500, "{changes}");
+}
+
+/// The file as it is sent, of which the DID's key signs all.
+#[test]
+fn no_byte_of_a_tpms_file_can_be_changed_and_none_be_left_out() {
+    let tpm = Tpm::new();
+    let challenge = challenge();
+    let endorsement = tpm.endorsed(&endorser());
+    let attestation = tpm.changed(&tpm.answering(&challenge), |parts| {
+        *parts = TpmEvidence(parts.clone()).with_endorsement(endorsement).0;
+    });
+    let verifier = tpm.verifier().endorsed_by(endorser().did().clone());
+    let verified = |json: &[u8]| match Attestation::parse(json) {
+        Ok(read) => refused(verifier.verify(&read, Fresh::To(&challenge), now())),
+        Err(error) => format!("{error:?}"),
+    };
+    let json = attestation.to_json().into_bytes();
+    assert_eq!(verified(&json), "accepted");
+    for at in 0..json.len() {
+        let mut changed = json.clone();
+        changed[at] ^= 1 << (at % 7);
+        assert_ne!(verified(&changed), "accepted", "byte {at}");
+        assert!(Attestation::parse(&json[..at]).is_err(), "cut at {at}");
+    }
 }
 
 fn parts(attestation: &Attestation) -> Parts {

@@ -5,6 +5,8 @@ use x509_parser::oid_registry::{
     OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_PKCS1_RSAENCRYPTION, Oid,
 };
 
+use super::nv::{certificate_in, certificates_in};
+use super::rules::endorsement_key;
 use crate::algorithm::VerifyingKey;
 use crate::attestation::certificate::Certificate;
 use crate::attestation::{AttestationRefusal, TpmModel, TpmRefusal as Refusal};
@@ -14,12 +16,6 @@ const FOR_EK: Oid<'static> = oid!(2.23.133.8.1);
 const FOR_AK: Oid<'static> = oid!(2.23.133.8.3);
 /// `id-RSAES-OAEP` (RFC 4055, section 4.1): older TPMs' keys are of this type.
 const RSAES_OAEP: Oid<'static> = oid!(1.2.840.113549.1.1.7);
-
-/// What a TPM of a PC has in front of a certificate in its NV (TCG PC Client Specific
-/// Implementation Specification, section 7.3.2): a tag, a type, a length; and before the whole
-/// certificate of one type another tag.
-const NV_TAG: &[u8] = &[0x10, 0x01, 0x00];
-const FULL: &[u8] = &[0x10, 0x02];
 
 /// What sort of key the certificate of an endorsement key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,9 +45,31 @@ impl EkCertificate {
     ///
     /// [`AttestationRefusal`] of the one certificate that is in it.
     pub fn from_nv(bytes: &[u8]) -> Result<Self, AttestationRefusal> {
-        let der = in_nv(bytes).ok_or(AttestationRefusal::Malformed { place: 0 })?;
+        let der = certificate_in(bytes).ok_or(AttestationRefusal::Malformed { place: 0 })?;
         let read = Certificate::read(der, 0)?;
         Ok(Self { kind: kind_of(&read), model: TpmModel::named(&read), der: der.to_vec() })
+    }
+
+    /// Of what one or more NV indices have one after the other: the certificates of issuers in DER,
+    /// as on-die authorities leave them there. Nothing is verified; what follows the last whole one
+    /// is left aside.
+    #[must_use]
+    pub fn issuers_from_nv(bytes: &[u8]) -> Vec<Vec<u8>> {
+        certificates_in(bytes).map(<[u8]>::to_vec).collect()
+    }
+
+    /// That it is the certificate of the endorsement key with this public part (`TPMT_PUBLIC`): on
+    /// P-256, and of one of the TCG's templates. Nothing is said of who issued it.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`] with [`TpmRefusal::RsaCertificate`](Refusal::RsaCertificate),
+    /// [`TpmRefusal::CertificateKey`](Refusal::CertificateKey) or
+    /// [`TpmRefusal::OtherEk`](Refusal::OtherEk), and those of a public part that is none.
+    pub fn check_is_of(&self, ek: &[u8]) -> Result<(), AttestationRefusal> {
+        let ek = endorsement_key(ek)?.key;
+        let certified = key_of(&Certificate::read(&self.der, 0)?)?;
+        if certified == ek.into() { Ok(()) } else { Err(Refusal::OtherEk.into()) }
     }
 
     /// The certificate alone.
@@ -79,24 +97,6 @@ impl std::fmt::Debug for EkCertificate {
             .field("kind", &self.kind)
             .field("model", &self.model)
             .finish_non_exhaustive()
-    }
-}
-
-/// The one SEQUENCE, as long as it says that it is.
-fn in_nv(bytes: &[u8]) -> Option<&[u8]> {
-    let bytes = match bytes.strip_prefix(NV_TAG) {
-        // Its length is behind the tag; the certificate has one of its own.
-        Some(stored) => {
-            let stored = stored.get(2..)?;
-            stored.strip_prefix(FULL).unwrap_or(stored)
-        }
-        None => bytes,
-    };
-    match bytes {
-        [0x30, 0x82, high, low, ..] => {
-            bytes.get(..4 + usize::from(u16::from_be_bytes([*high, *low])))
-        }
-        _ => None,
     }
 }
 
@@ -162,34 +162,4 @@ pub(super) fn check_ak(
     }
     let model = TpmModel::of(certificate)?;
     if key == *ak { Ok(model) } else { Err(Refusal::OtherAk) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A certificate in NV, with what is around it in the wild.
-    #[test]
-    fn the_one_sequence_is_taken_whatever_is_around_it() {
-        let mut sequence = vec![0x30, 0x82, 0x01, 0x00];
-        sequence.resize(4 + 0x100, 7);
-        let padded = |padding: &[u8]| [&sequence, padding].concat();
-        let with = |header: &[u8], padding: &[u8]| [header, &padded(padding)].concat();
-        for bytes in [
-            padded(b""),
-            padded(&[0; 300]),
-            padded(&[0xff; 431]),
-            padded(&[0x11; 192]),
-            padded(&sequence),
-            with(&[0x10, 0x01, 0x00, 0x01, 0x06, 0x10, 0x02], &[]),
-            with(&[0x10, 0x01, 0x00, 0x01, 0x04], &[0; 9]),
-        ] {
-            assert_eq!(in_nv(&bytes), Some(sequence.as_slice()));
-        }
-        for end in 0..sequence.len() {
-            assert_eq!(in_nv(&sequence[..end]), None, "{end}");
-        }
-        assert_eq!(in_nv(&[0xff; 400]), None);
-        assert_eq!(in_nv(&with(&[0x10, 0x01, 0x01, 0x01, 0x06], &[])), None);
-    }
 }

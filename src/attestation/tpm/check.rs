@@ -3,9 +3,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::{check_ak, check_ek};
+use super::public::EndorsementKey;
 use super::quote::check_quote;
 use super::{Attest, rules, signature::Signature};
-use crate::algorithm::{P256VerifyingKey, VerifyingKey};
+use crate::algorithm::VerifyingKey;
 use crate::attestation::bytes::Name;
 use crate::attestation::chain::Chain;
 use crate::attestation::evidence::Parts;
@@ -35,7 +36,7 @@ pub(in crate::attestation) struct Checked {
     /// The state that the TPM stated, where that was shown.
     pub(in crate::attestation) pcrs: Option<PcrState>,
     /// Of the class `Tpm`: nothing joins the attestation key to it yet.
-    pub(in crate::attestation) ek: Option<P256VerifyingKey>,
+    pub(in crate::attestation) ek: Option<EndorsementKey>,
 }
 
 pub(in crate::attestation) fn check_statement(
@@ -66,7 +67,9 @@ pub(in crate::attestation) fn check_certificate(
     forgives_expired_leaf: bool,
 ) -> Result<Checked, AttestationRefusal> {
     let ek = match &parts.ek {
-        Some(ek) => Some(rules::endorsement_key(&ek.0)?.1),
+        Some(ek) => Some(rules::endorsement_key(&ek.0)?),
+        // There is nothing that it could be about.
+        None if parts.endorsement.is_some() => return Err(Refusal::UnusedEndorsement.into()),
         None => None,
     };
     let class = if ek.is_some() { DeviceClass::Tpm } else { DeviceClass::TpmAk };
@@ -75,8 +78,8 @@ pub(in crate::attestation) fn check_certificate(
     let (Some(leaf), Some(root)) = (chain.leaf(), chain.root()) else {
         return Err(AttestationRefusal::Malformed { place: 0 });
     };
-    let model = match ek {
-        Some(ek) => check_ek(leaf, &ek.into())?,
+    let model = match &ek {
+        Some(ek) => check_ek(leaf, &ek.key.into())?,
         None => check_ak(leaf, &statement.ak)?,
     };
     let certificate = Sha256::digest(leaf.der()).into();

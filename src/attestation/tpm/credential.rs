@@ -8,8 +8,8 @@ use p256::elliptic_curve::sec1::ToSec1Point as _;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::public::EndorsementKey;
 use super::wire::put_sized;
-use crate::algorithm::P256VerifyingKey;
 use crate::attestation::bytes::Name;
 use crate::secret::{NoRandomness, fill_random};
 
@@ -24,26 +24,24 @@ pub(in crate::attestation) struct Credential {
 
 impl Credential {
     pub(in crate::attestation) fn make(
-        ek: &P256VerifyingKey,
+        ek: &EndorsementKey,
         ak: &Name,
         secret: &[u8; 32],
     ) -> Result<Self, NoRandomness> {
         Ok(Self::with(ek, ak, secret, &ephemeral()?))
     }
 
-    fn with(ek: &P256VerifyingKey, ak: &Name, secret: &[u8; 32], ours: &SecretKey) -> Self {
-        let shared = p256::ecdh::diffie_hellman(ours.to_nonzero_scalar(), ek.as_affine());
+    fn with(ek: &EndorsementKey, ak: &Name, secret: &[u8; 32], ours: &SecretKey) -> Self {
+        let shared = p256::ecdh::diffie_hellman(ours.to_nonzero_scalar(), ek.key.as_affine());
         let point = ours.public_key().to_sec1_point(false);
-        let theirs = ek.to_uncompressed();
         let (x, y) = halves(point.as_bytes());
-        let (ek_x, _) = halves(&theirs);
         // KDFe (part 1, section 11.4.10.3).
         let mut kdf = Sha256::new();
         kdf.update(1_u32.to_be_bytes());
         kdf.update(shared.raw_secret_bytes());
         kdf.update(b"IDENTITY\0");
         kdf.update(x);
-        kdf.update(ek_x);
+        kdf.update(&ek.x);
         let seed = Zeroizing::new(<[u8; 32]>::from(kdf.finalize()));
 
         let mut identity = Zeroizing::new(Vec::with_capacity(34));
@@ -97,11 +95,12 @@ fn ephemeral() -> Result<SecretKey, NoRandomness> {
 /// Blob and encrypted secret.
 #[cfg(test)]
 pub(in crate::attestation) fn credential_for_tests(
-    ek: &P256VerifyingKey,
+    ek: &crate::algorithm::P256VerifyingKey,
     ak: &Name,
     secret: &[u8; 32],
 ) -> (Vec<u8>, Vec<u8>) {
-    let Credential { blob, encrypted } = Credential::make(ek, ak, secret).unwrap();
+    let ek = EndorsementKey { key: *ek, x: ek.to_uncompressed()[1..33].to_vec() };
+    let Credential { blob, encrypted } = Credential::make(&ek, ak, secret).unwrap();
     (blob, encrypted)
 }
 

@@ -169,6 +169,21 @@ impl Public {
     }
 }
 
+/// A key to encrypt for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::attestation) struct EndorsementKey {
+    pub(in crate::attestation) key: P256VerifyingKey,
+    /// Its first coordinate, as long as the TPM marshals it: of that the TPM derives keys (part 1,
+    /// section 11.4.10.3), and some leave zeros in front away.
+    pub(super) x: Vec<u8>,
+}
+
+impl Public {
+    pub(super) fn endorsement_key(&self, field: TpmField) -> Result<EndorsementKey, Refusal> {
+        Ok(EndorsementKey { key: self.p256(field)?, x: self.x.clone() })
+    }
+}
+
 /// The Name of marshalled bytes.
 fn name_of(public: &[u8]) -> Name {
     with_sha256(&Sha256::digest(public).into())

@@ -1,8 +1,8 @@
 //! What a key of a TPM has to be. Attributes are those of the bytes whose hash is the Name.
 
 use super::Attest;
-use super::public::{Public, Scheme, Symmetric, qualified_name_of_primary};
-use crate::algorithm::{P256VerifyingKey, VerifyingKey};
+use super::public::{EndorsementKey, Public, Scheme, Symmetric, qualified_name_of_primary};
+use crate::algorithm::VerifyingKey;
 use crate::attestation::tpm_algorithm::NULL;
 use crate::attestation::{
     TpmAlgorithm, TpmAttribute as Attribute, TpmField, TpmRefusal as Refusal,
@@ -111,27 +111,42 @@ pub(super) fn check_same_boot(certified: &Attest, quoted: &Attest) -> Result<(),
     if certified.boot() == quoted.boot() { Ok(()) } else { Err(Refusal::TwoBoots) }
 }
 
-/// The attributes of TCG's template L-2, and its policy: `TPM2_PolicySecret` of the endorsement
-/// hierarchy (EK Credential Profile, section B.6.2).
-const EK_ATTRIBUTES: u32 = 0x0003_00b2;
-const EK_POLICY: [u8; 32] = [
-    0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
-    0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
+/// What the EK Credential Profile lays down for an endorsement key on P-256 (version 2.5, sections
+/// B.3 and B.4): its attributes and its policy.
+const EK_TEMPLATES: [(u32, [u8; 32]); 2] = [
+    // L-2, and policy A: `TPM2_PolicySecret` of the endorsement hierarchy.
+    (
+        0x0003_00b2,
+        [
+            0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5,
+            0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b,
+            0x33, 0x14, 0x69, 0xaa,
+        ],
+    ),
+    // H-2, and policy B: that, or what an NV index says.
+    (
+        0x0003_00f2,
+        [
+            0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34, 0x24, 0x14, 0xef,
+            0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50,
+            0x71, 0xc0, 0xb7, 0xa0,
+        ],
+    ),
 ];
 
-/// An endorsement key, as of TCG's template L-2: decrypts for the TPM alone, with AES-128-CFB.
-pub(in crate::attestation) fn endorsement_key(
-    bytes: &[u8],
-) -> Result<(Public, P256VerifyingKey), Refusal> {
+/// An endorsement key, as of TCG's template L-2 or H-2: decrypts for the TPM alone, with
+/// AES-128-CFB.
+pub(in crate::attestation) fn endorsement_key(bytes: &[u8]) -> Result<EndorsementKey, Refusal> {
     let field = TpmField::Ek;
     let public = Public::read(bytes, field)?;
-    let key = public.p256(field)?;
+    let key = public.endorsement_key(field)?;
     let set = [Attribute::Restricted, Attribute::Decrypt];
     check_attributes(&public, &set, &[Attribute::Sign], field)?;
-    let is_template = public.attributes == EK_ATTRIBUTES
-        && public.policy == EK_POLICY
+    let is_template = EK_TEMPLATES
+        .iter()
+        .any(|(attributes, policy)| public.attributes == *attributes && public.policy == *policy)
         && public.symmetric == Some(Symmetric::AES_128_CFB)
         && public.scheme.is_none()
         && public.kdf.is_none();
-    if is_template { Ok((public, key)) } else { Err(Refusal::Template { field }) }
+    if is_template { Ok(key) } else { Err(Refusal::Template { field }) }
 }

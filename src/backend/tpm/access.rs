@@ -12,8 +12,8 @@ use tss_esapi::structures::SensitiveData;
 use zeroize::Zeroizing;
 
 use super::approval::Approval;
-use super::chip::{Chip, Reconnect, flushing};
-use super::failure::{Doing as _, Failed};
+use super::chip::{Chip, Reconnect, Work, flushing};
+use super::failure::{Doing as _, Failed, Meaning};
 use super::object::Stored;
 use super::overwrite;
 use super::pin::{Purpose, Stretched};
@@ -37,7 +37,12 @@ pub(super) struct Access {
     recent: Mutex<Option<Recent>>,
     /// For hashes of PINs, random.
     hash_key: [u8; 32],
+    /// Takes the key that was opened last out of the TPM, until it is used again: a TPM may have room
+    /// for three objects, of which a daemon has one. Tells whether it was there.
+    last_opened: Mutex<Option<Box<GivesRoom>>>,
 }
+
+type GivesRoom = dyn Fn(&mut Work<'_>) -> bool + Send;
 
 struct Recent {
     /// Keyed hash of the PIN, which is not kept itself.
@@ -58,7 +63,14 @@ impl Access {
             doing: "make a random number",
             source: Box::new(error),
         })?;
-        Ok(Self { chip, home, config, recent: Mutex::default(), hash_key })
+        Ok(Self {
+            chip,
+            home,
+            config,
+            recent: Mutex::default(),
+            hash_key,
+            last_opened: Mutex::default(),
+        })
     }
 
     fn hash(&self, pin: &Pin) -> [u8; 32] {
@@ -162,6 +174,15 @@ impl Access {
         }
     }
 
+    /// Who is asked to give the room of its object back where there is none for another.
+    pub(super) fn asks_for_room(&self, of: impl Fn(&mut Work<'_>) -> bool + Send + 'static) {
+        *lock(&self.last_opened) = Some(Box::new(of));
+    }
+
+    fn make_room(&self, work: &mut Work<'_>) -> bool {
+        lock(&self.last_opened).as_ref().is_some_and(|gives_room| gives_room(work))
+    }
+
     /// Satisfies an object's policy, has the TPM unseal it, and takes off the
     /// PIN's encryption. The PIN is sent once.
     pub(super) fn unseal(
@@ -183,12 +204,13 @@ impl Access {
         let pin = self.stretched_for(object, pin)?;
         let approvals = self.approvals(object);
         let reconnect = if pin.is_some() { Reconnect::No } else { Reconnect::Once };
-        let mut doubt = None;
-        let data = self.chip.work(reconnect, |work| {
+        let (mut doubt, mut is_sent) = (None, false);
+        let mut open = |work: &mut Work<'_>| {
             parent::under(work.context, &object.parent, |context, parent| {
                 in_session(context, parent, |context, session| {
                     Way::find(context, session, &object.policy, &approvals)?;
                     let loaded = stored.load(context, parent, purpose)?;
+                    is_sent = true;
                     flushing(context, loaded, |context| {
                         session::ends_with_the_next(context, session)?;
                         let unseal = |context: &mut Context| unseal(context, session, loaded);
@@ -201,7 +223,19 @@ impl Access {
                     })
                 })
             })
-            .inspect(|_| {
+            .map_err(|failed| (failed, is_sent))
+        };
+        let data = self.chip.work(reconnect, |work| {
+            let opened = match open(work) {
+                // It was not loaded, and no PIN was sent.
+                Err((failed, false))
+                    if failed.meaning() == Some(Meaning::NoObjectSlot) && self.make_room(work) =>
+                {
+                    open(work)
+                }
+                opened => opened,
+            };
+            opened.map_err(|(failed, _)| failed).inspect(|_| {
                 // With a PIN, what came back is encrypted.
                 if pin.is_none() {
                     overwrite::after_unsealing(work.context);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! endorsement hierarchy
-//!   +- EK: P-256, template L-2; the maker's certificate is at 0x01c0000a
+//!   +- EK: P-256; the maker's certificate is at 0x01c0000a (template L-2) or 0x01c00014 (H-2)
 //!   +- AK: P-256, restricted; signs what follows
 //!        +- TPM2_Certify: this key is loaded, and this is its Name
 //!        +- TPM2_Quote:   these PCRs have this digest
@@ -14,12 +14,19 @@
 mod answer;
 mod certify;
 mod endorsement;
+mod index;
 mod nv;
 
 use std::fmt;
 
+use tss_esapi::Context;
+
+use self::endorsement::EkTemplate;
+pub use self::index::EkCertificateIndex;
 use super::chip::Reconnect;
+use super::failure::Failed;
 use super::{TpmBackend, tpm};
+use crate::attestation::DeviceCertificates;
 use crate::error::{Error, TpmError};
 
 /// What a TPM gave for a key: its bytes, untouched.
@@ -54,121 +61,73 @@ pub struct Quoted {
     pub sig: Vec<u8>,
 }
 
-/// Certificates of endorsement keys, as a TPM can hold them, by the type of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EkCertificate {
-    /// P-256: the one that is used here.
-    P256,
-    /// RSA, 2048 bits.
-    Rsa2048,
-    /// P-384.
-    P384,
-    /// P-521.
-    P521,
-    /// SM2.
-    Sm2,
-    /// RSA, 3072 bits.
-    Rsa3072,
-    /// RSA, 4096 bits.
-    Rsa4096,
-}
-
-impl EkCertificate {
-    const ALL: [Self; 7] = [
-        Self::P256,
-        Self::Rsa2048,
-        Self::P384,
-        Self::P521,
-        Self::Sm2,
-        Self::Rsa3072,
-        Self::Rsa4096,
-    ];
-
-    /// The NV index (TCG EK Credential Profile 2.5, sections 2.2.1.4 and 2.2.1.5).
-    #[must_use]
-    pub const fn index(self) -> u32 {
-        match self {
-            Self::P256 => 0x01c0_000a,
-            Self::Rsa2048 => 0x01c0_0002,
-            Self::P384 => 0x01c0_0016,
-            Self::P521 => 0x01c0_0018,
-            Self::Sm2 => 0x01c0_001a,
-            Self::Rsa3072 => 0x01c0_001c,
-            Self::Rsa4096 => 0x01c0_001e,
-        }
-    }
-
-    /// The type of the key: `P-256`, `RSA-2048` and so on.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::Rsa2048 => "RSA-2048",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-            Self::Sm2 => "SM2",
-            Self::Rsa3072 => "RSA-3072",
-            Self::Rsa4096 => "RSA-4096",
-        }
-    }
-}
-
-impl fmt::Display for EkCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+/// What shows that the TPM is one of its maker's.
+struct Endorsed {
+    /// The public part of the EK (`TPMT_PUBLIC`).
+    ek: Vec<u8>,
+    certificates: DeviceCertificates,
 }
 
 impl TpmBackend {
-    /// **Blocks** on the device. The certificates of endorsement keys that the TPM holds; not
-    /// verified. Where [`EkCertificate::P256`] is among them, this TPM can be attested.
+    /// **Blocks** on the device. The certificates of endorsement keys that the TPM holds; neither
+    /// read nor verified. Where one of P-256 is among them, this TPM can be attested.
     ///
     /// # Errors
     ///
     /// If the TPM does not answer.
-    pub fn ek_certificates(&self) -> Result<Vec<EkCertificate>, Error> {
-        let kinds = self.access.chip.work(Reconnect::Once, |work| nv::kinds(work.context));
-        kinds.map_err(tpm)
+    pub fn ek_certificates(&self) -> Result<Vec<EkCertificateIndex>, Error> {
+        let found = self.access.chip.work(Reconnect::Once, |work| nv::certificates(work.context));
+        found.map_err(tpm)
     }
 
     /// **Blocks** on the device. Whether this TPM can be attested: its endorsement keys can be
-    /// made, and there is a certificate of the one that is used. No PIN is used, and nothing stays
-    /// loaded.
+    /// made, and there is a certificate of the one that is used. Gives that certificate, then those
+    /// of its issuers that the TPM holds. No PIN is used, no index is read where a wrong password
+    /// would cost a try of the lock-out, and nothing stays loaded.
     ///
     /// # Errors
     ///
     /// [`TpmError::NoEkCertificate`], [`TpmError::OtherEkCertificate`],
-    /// [`TpmError::EkCertificateUnreadable`], [`TpmError::EndorsementPassword`],
-    /// [`TpmError::NoEndorsementHierarchy`].
-    pub fn check_attestable(&self) -> Result<(), Error> {
-        self.endorsed().map(drop)
+    /// [`TpmError::EkCertificateGuarded`], [`TpmError::EkCertificateUnreadable`],
+    /// [`TpmError::ForeignEkCertificate`] if it is that of another key than the TPM's,
+    /// [`TpmError::EndorsementPassword`], [`TpmError::NoEndorsementHierarchy`];
+    /// [`AttestationError`](crate::attestation::AttestationError) if an issuer's cannot be read,
+    /// or there are too many.
+    pub fn check_attestable(&self) -> Result<DeviceCertificates, Error> {
+        self.endorsed().map(|endorsed| endorsed.certificates)
     }
 
-    /// The public part of the EK, and the certificates.
-    fn endorsed(&self) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
-        let endorsed = self.access.chip.work(Reconnect::Once, |work| {
+    fn endorsed(&self) -> Result<Endorsed, Error> {
+        let read = self.access.chip.work(Reconnect::Once, |work| {
             let context = &mut *work.context;
-            let kinds = nv::kinds(context)?;
-            if !kinds.contains(&EkCertificate::P256) {
-                return Err(without_certificate(&kinds).into());
+            let (place, template) = place_of_certificate(context)?;
+            let certificate = nv::certificate(context, place)?;
+            let ek = endorsement::with_ek(context, template, |_, ek| Ok(ek.public.clone()))?;
+            if let Err(why) = certificate.check_is_of(&ek) {
+                let index = place.index();
+                return Err(TpmError::ForeignEkCertificate { index, source: why.into() }.into());
             }
-            let leaf = nv::certificate(context, EkCertificate::P256)?;
-            let leaf = nv::certificate_in(&leaf).ok_or(TpmError::EkCertificateUnreadable)?;
-            let mut certificates = vec![leaf.to_vec()];
+            let mut certificates = vec![certificate.der().to_vec()];
             certificates.extend(nv::chain(context)?);
-            let ek = endorsement::with_ek(context, |_, ek| Ok(ek.public.clone()))?;
             Ok((ek, certificates))
         });
-        endorsed.map_err(tpm)
+        let (ek, certificates) = read.map_err(tpm)?;
+        Ok(Endorsed { ek, certificates: DeviceCertificates::new(certificates)? })
     }
 }
 
-fn without_certificate(found: &[EkCertificate]) -> TpmError {
+/// Where the certificate of the EK is that is used, and how that is made.
+fn place_of_certificate(context: &mut Context) -> Result<(EkCertificateIndex, EkTemplate), Failed> {
+    let found = nv::certificates(context)?;
+    let usable = found.iter().find_map(|place| Some((*place, place.template()?)));
+    usable.ok_or_else(|| without_certificate(&found).into())
+}
+
+fn without_certificate(found: &[EkCertificateIndex]) -> TpmError {
     if found.is_empty() {
         return TpmError::NoEkCertificate;
     }
-    let found: Vec<_> = found.iter().map(|kind| kind.as_str()).collect();
+    let found: Vec<_> = found.iter().map(|certificate| certificate.as_str()).collect();
     TpmError::OtherEkCertificate { found: found.join(", ") }
 }
 

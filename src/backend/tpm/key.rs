@@ -52,7 +52,8 @@ impl DeviceKey for TpmKey {
         let answer = pin.answer().clone();
         let pin = access.stretched_for(&object, pin).map_err(DeviceError::from)?;
         let shown = stored.verifying_key().map_err(DeviceError::from)?;
-        let (taken, loaded) = (OnceLock::new(), Mutex::default());
+        let (taken, loaded) = (OnceLock::new(), Arc::new(Mutex::default()));
+        access.asks_for_room(gives_room(&loaded));
         let signer = TpmSigner { access, object, stored, pin, answer, taken, loaded };
         let attributes = signer.load_and_look().map_err(DeviceError::from)?;
         let device = self.access.chip.identity().map_err(DeviceError::from)?;
@@ -83,8 +84,10 @@ struct TpmSigner {
     answer: PinAnswer,
     /// That the TPM has taken the PIN once.
     taken: OnceLock<Taken>,
-    loaded: Mutex<Option<Loaded>>,
+    loaded: Arc<Slot>,
 }
+
+type Slot = Mutex<Option<Loaded>>;
 
 /// What the TPM holds for us: one object and one session.
 struct Loaded {
@@ -167,7 +170,7 @@ impl TpmSigner {
     }
 
     fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.loaded)
     }
 
     /// One signature; what was loaded is flushed if it fails.
@@ -261,6 +264,21 @@ impl DeviceSigner for TpmSigner {
     }
 }
 
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<Loaded>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Flushes the key, if it is loaded; it is loaded again for its next signature.
+fn gives_room(slot: &Arc<Slot>) -> impl Fn(&mut Work<'_>) -> bool + Send + 'static {
+    let slot = Arc::downgrade(slot);
+    move |work| {
+        let Some(slot) = slot.upgrade() else { return false };
+        let mut slot = lock(&slot);
+        let loaded = slot.take_if(|loaded| loaded.epoch == work.epoch);
+        loaded.map(|loaded| loaded.flush(work.context)).is_some()
+    }
+}
+
 /// One `TPM2_Sign`, in a session whose policy is satisfied.
 pub(super) fn sign(
     context: &mut Context,
@@ -298,8 +316,9 @@ fn no_ticket() -> Result<HashcheckTicket, tss_esapi::Error> {
 
 impl Drop for TpmSigner {
     fn drop(&mut self) {
-        let slot = self.loaded.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = slot.take() {
+        // Not under its lock: who asks for room has that of the chip first.
+        let loaded = self.loaded().take();
+        if let Some(loaded) = loaded {
             self.access.chip.tidy(loaded.epoch, |context| loaded.flush(context));
         }
     }

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::attestation::{
-    Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, MAX_FILE_LEN, Verifier,
+    Activated, Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, MAX_FILE_LEN,
+    Verdict, Verifier,
 };
 use icn_identity::backend::BackendKind;
 use icn_identity::file::{Existing, NewFile};
@@ -20,7 +21,7 @@ use icn_identity::{Did, Error, ProvenanceKind};
 use serde_json::json;
 
 use self::answer::{Asked, answered};
-use self::judged::Judged;
+use self::judged::{Judged, NotValid};
 #[cfg(feature = "tpm")]
 use self::tpm::{answer as answer_by_tpm, create as create_by_tpm};
 #[cfg(not(feature = "tpm"))]
@@ -192,17 +193,24 @@ fn certificates_of(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, CliError> {
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let judged = Judged::read(&args.judged)?;
-    let verified = match (&args.secret, &args.answer) {
-        (Some(secret), Some(answer)) => activation::finished(&judged, secret, answer)?
-            .map(icn_identity::attestation::Activated::into_verdict),
-        _ => judged.verify(),
+    let report = |verified: Result<Verdict, NotValid>| {
+        let checked = verified.and_then(|verdict| judged.check(&verdict).map(|()| verdict));
+        match checked {
+            Ok(verdict) => {
+                let told = report::valid(context, &verdict, &judged.attestation);
+                told.map(|()| ExitCode::SUCCESS)
+            }
+            Err((error, help)) => report::not_valid(context, &error, help.as_deref()),
+        }
     };
-    let checked = verified.and_then(|verdict| judged.check(&verdict).map(|()| verdict));
-    match checked {
-        Ok(verdict) => report::valid(context, &verdict, &judged.attestation)?,
-        Err((error, help)) => return report::not_valid(context, &error, help.as_deref()),
+    match (&args.secret, &args.answer) {
+        (Some(secret), Some(answer)) => {
+            activation::with_finished(&judged, secret, answer, |finished| {
+                report(finished.map(Activated::into_verdict))
+            })
+        }
+        _ => report(judged.verify()),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
@@ -224,7 +232,8 @@ fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
 fn write(path: &Path, json: &str) -> Result<(), CliError> {
     let written = || {
         let mut file = NewFile::create(path)?;
-        file.put(format!("{json}\n").as_bytes())?;
+        file.put(json.as_bytes())?;
+        file.put(b"\n")?;
         file.keep(Existing::Refuse)
     };
     written().map_err(|error| new_file::failed(path, error))

@@ -14,6 +14,9 @@ use crate::error::CliError;
 use crate::output::say;
 use crate::standard;
 
+/// As much as is read without growing: a file of an attestation is no longer.
+const FIRST: u64 = 64 * 1024 + 1;
+
 /// Something to be read, and its name in errors.
 pub(crate) struct Input {
     name: String,
@@ -84,7 +87,9 @@ impl Input {
 
     /// Its first bytes, and no more.
     pub(crate) fn read_at_most(mut self, limit: u64) -> Result<Vec<u8>, CliError> {
-        let mut bytes = Vec::new();
+        // Growing would leave copies of what is secret.
+        let first = limit.min(FIRST);
+        let mut bytes = Vec::with_capacity(usize::try_from(first).unwrap_or_default());
         let read = self.by_ref().take(limit).read_to_end(&mut bytes);
         read.map(|_| bytes).map_err(|error| self.failed(error))
     }

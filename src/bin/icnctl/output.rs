@@ -52,6 +52,13 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
     standard::print(&safe::lines(&here::commands(text)))
 }
 
+/// Prints a secret in one line, of which no copy is made.
+#[cfg(all(feature = "tpm", feature = "attestation"))]
+pub(crate) fn print_secret(line: &str) -> Result<(), CliError> {
+    standard::print(line)?;
+    standard::print("\n")
+}
+
 /// Prints JSON, whatever format was asked for.
 pub(crate) fn print_json(value: &Value) -> Result<(), CliError> {
     standard::print(&safe::json(&format!("{:#}\n", here::commands_in(value))))

@@ -55,9 +55,17 @@ impl TpmError {
                 "use a TPM that has a P-256 endorsement key with a certificate, as those of recent years; \
                  other keys are not used here"
             }
-            Self::EkCertificateUnreadable => {
+            Self::EkCertificateUnreadable { .. } => {
                 "have the maker's tool write the certificate again, or ask the maker; \
-                 `tpm2_nvread 0x01c0000a` shows what is there"
+                 `tpm2_nvread INDEX` shows what is there"
+            }
+            Self::EkCertificateGuarded { .. } => {
+                "have the owner store the certificate anew, with the attributes `authread` and \
+                 `no_da` and no password; `tpm2_nvreadpublic INDEX` shows those that it has"
+            }
+            Self::ForeignEkCertificate { .. } => {
+                "ask the maker of the machine for the certificate of this TPM: a firmware TPM whose \
+                 endorsement seed was changed has another endorsement key than the one that was certified"
             }
             Self::NotAttestable => {
                 "make an identity with a P-256 key, which is born in the TPM, and hand over to it by a \

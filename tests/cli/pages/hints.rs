@@ -79,10 +79,16 @@ const RUN: &[(&str, &str, &str)] = &[
     ("tpm2_getcap properties-fixed", "", ""),
     ("tpm2_getcap properties-variable", "", ""),
     (
-        "tpm2_nvread 0x01c0000a",
-        "printf cert > cert
+        "tpm2_nvread INDEX",
+        "printf cert > cert; stands_for INDEX 0x01c0000a
         /usr/bin/tpm2_nvdefine 0x01c0000a -C o -s 4 -a 'ownerread|ownerwrite|authread|no_da'
         /usr/bin/tpm2_nvwrite 0x01c0000a -C o -i cert",
+        "",
+    ),
+    (
+        "tpm2_nvreadpublic INDEX",
+        "stands_for INDEX 0x01c0000a
+        /usr/bin/tpm2_nvdefine 0x01c0000a -C o -s 4 -a 'ownerread|ownerwrite|authread|no_da'",
         "",
     ),
     ("tpm2_pcrread sha256", "", ""),

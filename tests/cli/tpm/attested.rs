@@ -1,12 +1,18 @@
 //! Attestation of keys in a TPM, by `icnctl`.
 
+mod once;
+mod verifier;
+mod way;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use support::ek_maker::{EkMaker, RSA_INDEX};
+use support::ek_maker::{EkMaker, P256_INDEX, RSA_INDEX};
 use support::home::{Home, PASSPHRASE, Ran};
 use support::maker::pem;
+use support::wire::Wire;
 
+use self::way::{AUDIENCE, Way};
 use super::node::{Node, WRONG};
 
 /// Asked for by `attestation` under `[identity.tpm]`; said by `id init` and `id show`, and no PIN is used.
@@ -45,77 +51,6 @@ fn whether_this_tpm_can_be_attested_is_told_where_the_configuration_asks() {
     assert!(made.contains("a P-256 key, which is born in the TPM"), "{made}");
 }
 
-const AUDIENCE: &str = "treasury@coop.example";
-
-/// A node with a TPM, its maker, and a relying party with an identity in a file.
-struct Way {
-    node: Node,
-    maker: EkMaker,
-    party: Home,
-}
-
-impl Way {
-    fn new(more: &[&str]) -> Self {
-        let (node, maker) = (Node::with_identity("p256", more), EkMaker::new());
-        maker.endorse(&node.tpm);
-        let party = Home::new().with("ICN_PASSPHRASE", PASSPHRASE);
-        party.ok(&["id", "init"], b"");
-        let way = Self { node, maker, party };
-        let folder = way.party.beside("anchors");
-        fs::create_dir_all(folder.join("tpm")).unwrap();
-        for (name, der) in [("root.pem", &way.maker.root), ("sub.pem", &way.maker.sub)] {
-            fs::write(folder.join("tpm").join(name), pem(der)).unwrap();
-            let mode = Permissions::from_mode(0o644);
-            fs::set_permissions(folder.join("tpm").join(name), mode).unwrap();
-        }
-        for folder in [folder.join("tpm"), folder] {
-            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-        }
-        way
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.party.beside(name).to_str().unwrap().to_owned()
-    }
-
-    fn challenge(&self, name: &str) -> String {
-        let file = self.file(name);
-        let args = ["attestation", "challenge", "--audience", AUDIENCE, "-o", &file];
-        self.party.ok(&args, b"");
-        file
-    }
-
-    fn create(&self, challenge: &str, output: &str, more: &[&str]) -> String {
-        let output = self.file(output);
-        let args = ["attestation", "create", "--challenge", challenge, "-o", &output];
-        self.node.ok(&[&args[..], more].concat());
-        output
-    }
-
-    /// By the relying party, with its anchors.
-    fn judge(&self, command: &str, attestation: &str, challenge: &str, more: &[&str]) -> Ran {
-        let (anchors, did) = (self.file("anchors"), self.did());
-        let args = ["attestation", command, attestation, "--challenge", challenge];
-        let demands = ["--anchors", &anchors, "--did", &did];
-        self.party.icnctl(&[&args[..], &demands, more].concat(), b"")
-    }
-
-    fn did(&self) -> String {
-        self.node.home.show()["did"].as_str().unwrap().to_owned()
-    }
-
-    fn activate(&self, attestation: &str, challenge: &str, name: &str) -> (String, String) {
-        let (secret, question) =
-            (self.file(&format!("{name}-secret.json")), self.file(&format!("{name}.json")));
-        let files = ["--secret", &secret, "-o", &question];
-        let ran = self.judge("activate", attestation, challenge, &files);
-        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-        let answer = self.file(&format!("{name}-answer.json"));
-        self.node.ok(&["attestation", "answer", &question, "-o", &answer]);
-        (secret, answer)
-    }
-}
-
 #[test]
 fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_for() {
     let way = Way::new(&[]);
@@ -133,6 +68,8 @@ fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_f
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let told = "Attested by CN=TPM Root, a root of your own, by --anchors; AK activated by you\n";
     assert!(ran.out.starts_with("valid\n") && ran.out.contains(told), "{}", ran.out);
+    let device = "Device      TPM, STM TEST TPM, certified with version id:00010002, firmware ";
+    assert!(ran.out.contains(device), "{}", ran.out);
     assert!(!ran.out.contains("secure"), "{}", ran.out);
     // Used once.
     let ran = way.judge("verify", &attestation, &challenge, &files);
@@ -164,6 +101,15 @@ fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_f
     let ran = way.judge("verify", &attestation, &challenge, &["--endorsed-by", &endorser]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains(&format!("; AK vouched for by {endorser}\n")), "{}", ran.out);
+    let endorsed = ["--format", "json", "--endorsed-by", &endorser];
+    let ran = way.judge("verify", &attestation, &challenge, &endorsed);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let device = &told["device"];
+    assert_eq!((&device["maker"], &device["model"]), (&"STM".into(), &"TEST TPM".into()));
+    assert_eq!((&device["class"], &device["serial"]), (&"tpm".into(), &serde_json::Value::Null));
+    assert_eq!(device["certified_version"], "id:00010002");
+    assert_eq!(device["certificate_sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(told["joined_by"]["endorsement"], endorser.as_str());
     // By nobody that is believed.
     let ran = way.judge("verify", &attestation, &challenge, &[]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
@@ -193,6 +139,43 @@ fn a_wrong_pin_for_an_attestation_costs_one_try_and_is_asked_for_once() {
     let args = ["attestation", "create", "--challenge", &challenge, "-o", &output, &option, &file];
     way.node.ends(77, 1, &args, &["the TPM refused the PIN; it was tried once"]);
     assert!(!std::path::Path::new(&output).exists());
+}
+
+/// What is wrong with certificates is said before a PIN is tried.
+#[test]
+fn a_certificate_that_cannot_be_used_costs_no_try() {
+    let way = Way::new(&[]);
+    let challenge = way.challenge("challenge.json");
+    let [option, file] = way.node.pin_file(WRONG);
+    let output = way.file("attestation.json");
+    let args = ["attestation", "create", "--challenge", &challenge, "-o", &output, &option, &file];
+    let chain = way.node.file("chain.pem", &pem(&way.maker.sub).repeat(6));
+    let long = [&args[..], &["--chain", &chain]].concat();
+    way.node.fails(&long, &["there are 7 certificates, and at most 6 are read"]);
+    let foreign = EkMaker::ek(&way.maker.sub_key.spki()).sign(&way.maker.sub_key);
+    way.node.tpm.store(P256_INDEX, &foreign);
+    way.node.fails(&args, &["is not that of the endorsement key of this TPM"]);
+    way.node.tpm.store_as(P256_INDEX, &foreign, "ownerwrite|authread", "theirs");
+    way.node.fails(&args, &["was not read", "`no_da`", "tpm2_nvreadpublic INDEX"]);
+}
+
+/// As SECURITY.md says: it is the key that is attested, and not the place.
+#[test]
+fn a_tpm_that_is_elsewhere_and_reached_by_a_relay_is_accepted() {
+    let way = Way::new(&[]);
+    // The node has a wire to another machine's TPM in the place of its own.
+    let relay = Wire::new(&way.node.tpm);
+    way.node.set("device_path", &format!("{:?}", relay.tcti()));
+    let challenge = way.challenge("challenge.json");
+    let attestation = way.create(&challenge, "attestation.json", &[]);
+    // TPM2_Certify.
+    assert!(relay.commands().contains(&0x148), "{:x?}", relay.commands());
+    let (secret, answer) = way.activate(&attestation, &challenge, "first");
+    // TPM2_ActivateCredential.
+    assert!(relay.commands().contains(&0x147), "{:x?}", relay.commands());
+    let files = ["--secret", &secret, "--answer", &answer];
+    let ran = way.judge("verify", &attestation, &challenge, &files);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use crate::swtpm::Swtpm;
 /// The NV index of the certificate of a P-256 EK, and of an RSA-2048 one.
 pub const P256_INDEX: u32 = 0x01c0_000a;
 pub const RSA_INDEX: u32 = 0x01c0_0002;
+/// That of a P-256 EK of template H-2.
+pub const HIGH_INDEX: u32 = 0x01c0_0014;
 
 /// `id:53544D20`, as ST writes itself.
 pub const MANUFACTURER: &str = "id:53544D20";
@@ -85,12 +87,34 @@ impl Swtpm {
         std::fs::read(self.path("ek.der")).unwrap()
     }
 
+    /// That of its P-256 EK of the high range, template H-2 (EK Credential Profile 2.5, section B.4.5).
+    pub fn high_ek_spki(&self) -> Vec<u8> {
+        // Policy B.
+        let policy = "ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0";
+        let policy: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&policy[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        std::fs::write(self.path("policy-b"), policy).unwrap();
+        let attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|adminwithpolicy|restricted|decrypt";
+        let key =
+            ["-g", "sha256", "-G", "ecc256:null:aes128cfb", "-L", "policy-b", "-a", attributes];
+        self.tool("tpm2_createprimary", &[&["-Q", "-C", "e", "-c", "high.ctx"], &key[..]].concat());
+        self.tool("tpm2_readpublic", &["-Q", "-c", "high.ctx", "-f", "der", "-o", "high.der"]);
+        self.flush();
+        std::fs::read(self.path("high.der")).unwrap()
+    }
+
     /// Stores bytes at an NV index, as a maker does with certificates, in place of what is there.
     pub fn store(&self, index: u32, bytes: &[u8]) {
+        self.store_as(index, bytes, "ownerread|ownerwrite|authread|no_da", "");
+    }
+
+    /// The same with these attributes and this password.
+    pub fn store_as(&self, index: u32, bytes: &[u8], attributes: &str, password: &str) {
         let (index, size) = (format!("{index:#x}"), bytes.len().to_string());
         let _ = self.try_tool("tpm2_nvundefine", &["-C", "o", &index]);
-        let attributes = "ownerread|ownerwrite|authread|no_da";
-        self.tool("tpm2_nvdefine", &["-Q", &index, "-C", "o", "-s", &size, "-a", attributes]);
+        let define = ["-Q", &index, "-C", "o", "-s", &size, "-a", attributes, "-p", password];
+        self.tool("tpm2_nvdefine", &define);
         std::fs::write(self.path("stored"), bytes).unwrap();
         self.tool("tpm2_nvwrite", &["-Q", &index, "-C", "o", "-i", "stored"]);
     }

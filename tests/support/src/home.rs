@@ -16,6 +16,8 @@ pub const FAST: &str = "[identity.age]\nwork_factor = 10\n";
 pub struct Home {
     dir: TempDir,
     variables: Vec<(String, String)>,
+    /// Another `icnctl` than the one of the tests.
+    program: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Ran {
 
 impl Home {
     pub fn new() -> Self {
-        let home = Self { dir: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        let home = Self { dir: tempfile::tempdir().unwrap(), variables: Vec::new(), program: None };
         std::fs::create_dir(home.path("")).unwrap();
         home.chmod("", 0o700);
         home.write("icn.toml", FAST);
@@ -38,6 +40,11 @@ impl Home {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// With another `icnctl`, as one with fewer features.
+    pub fn by(self, program: PathBuf) -> Self {
+        Self { program: Some(program), ..self }
     }
 
     /// A file of the identity.
@@ -66,7 +73,7 @@ impl Home {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = icnctl();
+        let mut command = self.program.as_ref().map_or_else(icnctl, Command::new);
         command
             .args(args)
             .env_clear()

@@ -25,6 +25,7 @@ pub mod softhsm;
 pub mod ssh_keygen;
 pub mod swtpm;
 pub mod tpm2_pkcs11;
+pub mod tpm_commands;
 pub mod user;
 pub mod wire;
 pub mod workers;

@@ -57,9 +57,14 @@ pub fn spki(curve: &str, point: &[u8]) -> Vec<u8> {
 
 /// An RSA key of so many bits, with a modulus that nobody has factors of.
 pub fn rsa_spki(bits: usize) -> Vec<u8> {
+    rsa_spki_as("1.2.840.113549.1.1.1", bits)
+}
+
+/// The same with this type of key: as id-RSAES-OAEP (1.2.840.113549.1.1.7) older TPMs have theirs.
+pub fn rsa_spki_as(algorithm: &str, bits: usize) -> Vec<u8> {
     let modulus = [&[0, 0x80][..], &vec![1; bits / 8 - 1]].concat();
     let key = tlv(0x30, &[tlv(2, &modulus), tlv(2, &[1, 0, 1])].concat());
-    let algorithm = tlv(0x30, &[oid("1.2.840.113549.1.1.1"), tlv(5, &[])].concat());
+    let algorithm = tlv(0x30, &[oid(algorithm), tlv(5, &[])].concat());
     tlv(0x30, &[algorithm, tlv(3, &[&[0], key.as_slice()].concat())].concat())
 }
 

@@ -304,7 +304,7 @@ impl Swtpm {
     }
 
     /// The answer to a raw command.
-    fn answer(&self, command: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn answer(&self, command: &[u8]) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.address.into(), PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(command)?;

@@ -96,6 +96,9 @@ impl TpmRefusal {
             }
             Self::EndorsementNotYetValid { .. } => "compare the clocks of both sides",
             Self::NothingToActivate => "verify it as it is",
+            Self::UnusedEndorsement => {
+                "have the attestation made again, without the endorsement or with the endorsement key"
+            }
             Self::OtherActivation => "give the secret that was made for this very attestation",
             Self::Answer => {
                 "make a new activation, and have the owner answer it on the machine that made the \

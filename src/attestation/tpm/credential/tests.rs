@@ -1,4 +1,5 @@
 use super::*;
+use crate::algorithm::P256VerifyingKey;
 use crate::encoding::hex;
 
 /// Computed once by another implementation (Python: hashlib, hmac, OpenSSL ECDH and AES). Not compared
@@ -16,6 +17,7 @@ fn a_credential_is_that_of_another_implementation() {
     let [ek, ours] = [3, 11].map(|seed| SecretKey::from_slice(&[seed; 32]).unwrap());
     let ek = ek.public_key().to_sec1_point(false).as_bytes().try_into().unwrap();
     let ek = P256VerifyingKey::from_uncompressed(&ek).unwrap();
+    let ek = EndorsementKey { key: ek, x: ek.to_uncompressed()[1..33].to_vec() };
     let mut ak = [0; 34];
     ak[1] = 0x0b;
     ak[2..].iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);

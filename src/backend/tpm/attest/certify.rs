@@ -11,7 +11,7 @@ use tss_esapi::structures::{Attest, AttestInfo, Data, HashScheme, Signature, Sig
 use tss_esapi::traits::Marshall as _;
 
 use super::endorsement::{Made, with_ak};
-use super::{Quoted, TpmStatements};
+use super::{Endorsed, Quoted, TpmStatements};
 use crate::algorithm::AlgorithmId;
 use crate::backend::tpm::chip::{Reconnect, flushing};
 use crate::backend::tpm::failure::{Doing as _, Failed};
@@ -78,13 +78,14 @@ impl TpmBackend {
             .check_signing_key()
             .map_err(|problem| tpm(TpmError::Attributes { problem }))?;
         self.access.check_configured(&object.parent).map_err(tpm)?;
-        let (ek, certificates) = self.endorsed()?;
+        let Endorsed { ek, certificates } = self.endorsed()?;
         let pin = credentials.pin_for(self.kind())?;
         let wanted = Wanted { qualifying, quote };
         let stated = self.state(object, &stored, &pin, &wanted);
         self.access.forget_pin();
         let Stated { ak, certified: (cert_info, sig), quoted: quote } = stated.map_err(tpm)?;
         let pub_area = object.public.clone();
+        let certificates = certificates.iter().map(<[u8]>::to_vec).collect();
         Ok(TpmStatements { pub_area, cert_info, sig, ak, ek, certificates, quote })
     }
 

@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 use tss_esapi::Context;
-use tss_esapi::abstraction::{AsymmetricAlgorithmSelection, DefaultKey, ek};
+use tss_esapi::abstraction::{AsymmetricAlgorithmSelection, DefaultKey, KeyCustomization, ek};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::handles::KeyHandle;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
@@ -14,7 +14,7 @@ use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
 use tss_esapi::interface_types::session_handles::AuthSession;
 use tss_esapi::structures::{
-    EccParameter, EccPoint, EccScheme, HashScheme, KeyDerivationFunctionScheme, Public,
+    Digest, EccParameter, EccPoint, EccScheme, HashScheme, KeyDerivationFunctionScheme, Public,
     PublicBuilder, PublicEccParametersBuilder,
 };
 use tss_esapi::traits::Marshall as _;
@@ -44,12 +44,23 @@ pub(super) fn with_ak<T>(
     with_primary(context, template, MAKE_AK, work)
 }
 
+/// How an EK on P-256 is made (TCG EK Credential Profile 2.5, sections B.3.4 and B.4.5): another
+/// template gives another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EkTemplate {
+    /// Used by what the owner of the endorsement hierarchy allows (policy A).
+    L2,
+    /// Used by its own authValue, which is empty; policy B.
+    H2,
+}
+
 /// Does something with the EK, and flushes it whatever happens.
 pub(super) fn with_ek<T>(
     context: &mut Context,
+    template: EkTemplate,
     work: impl FnOnce(&mut Context, &Made) -> Result<T, Failed>,
 ) -> Result<T, Failed> {
-    with_primary(context, ek_template().doing(MAKE_EK)?, MAKE_EK, work)
+    with_primary(context, template.public().doing(MAKE_EK)?, MAKE_EK, work)
 }
 
 fn with_primary<T>(
@@ -82,10 +93,40 @@ pub(super) fn of_hierarchy(failed: Failed) -> Failed {
     }
 }
 
-/// L-2 of the TCG's EK Credential Profile: P-256, AES-128-CFB, policy A.
-fn ek_template() -> Result<Public, tss_esapi::Error> {
-    let p256 = AsymmetricAlgorithmSelection::Ecc(EccCurve::NistP256);
-    ek::create_ek_public_from_default_template_2(p256, DefaultKey)
+/// `PolicyOR` of policy A and of `PolicyAuthorizeNV` of index 0x01c07f01, with SHA-256.
+const POLICY_B: [u8; 32] = [
+    0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34, 0x24, 0x14, 0xef, 0xcf, 0xb3,
+    0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0,
+];
+
+impl EkTemplate {
+    fn public(self) -> Result<Public, tss_esapi::Error> {
+        let p256 = AsymmetricAlgorithmSelection::Ecc(EccCurve::NistP256);
+        match self {
+            Self::L2 => ek::create_ek_public_from_default_template_2(p256, DefaultKey),
+            Self::H2 => {
+                let high = High { policy: Digest::try_from(POLICY_B.as_slice())? };
+                ek::create_ek_public_from_default_template_2(p256, high)
+            }
+        }
+    }
+}
+
+/// What the library does not know of P-256 in the high range.
+struct High {
+    policy: Digest,
+}
+
+impl KeyCustomization for High {
+    fn attributes(&self, attributes: ObjectAttributesBuilder) -> ObjectAttributesBuilder {
+        attributes.with_user_with_auth(true)
+    }
+
+    fn template(&self, template: PublicBuilder) -> PublicBuilder {
+        template
+            .with_ecc_unique_identifier(EccPoint::default())
+            .with_auth_policy(self.policy.clone())
+    }
 }
 
 /// P-256, ECDSA with SHA-256. Restricted: what it signs that begins as a statement of a TPM does

@@ -178,8 +178,8 @@ pub(crate) struct JudgedArgs {
     #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) endorsed_by: Vec<String>,
 
-    /// Folder with more certificates of makers, in yubihsm/NAME.pem, yubikey-piv/NAME.pem and tpm/NAME.pem,
-    /// where nobody but you and root can write; those of Yubico that are known are there without it
+    /// Folder with more certificates of makers, in yubihsm/NAME.pem, yubikey-piv/NAME.pem, tpm/NAME.pem and
+    /// tpm-ak/NAME.pem, where nobody but you and root can write; those of Yubico that are known are there without it
     #[arg(long, value_name = "DIR")]
     pub(crate) anchors: Option<PathBuf>,
 
@@ -224,6 +224,40 @@ fn firmware(text: &str) -> Result<(DeviceClass, Firmware), String> {
     let (class, version) = text.split_once('=').ok_or("not like yubikey-piv=5.7.0")?;
     let class = class.parse().map_err(|error| format!("{error}"))?;
     Ok((class, version.parse().map_err(|error| format!("{error}"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use icn_identity::attestation::{AttestationError, AttestationRefusal};
+
+    use super::*;
+    use crate::help::Help as _;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(subcommand)]
+        _command: AttestationCommand,
+    }
+
+    /// What is told of the folder of anchors.
+    #[test]
+    fn each_class_of_devices_has_its_folder_wherever_one_is_advised() {
+        let mut program = Program::command();
+        let verify = program.find_subcommand_mut("verify").unwrap();
+        let directory = "anchors".into();
+        let nobody = AttestationRefusal::NoIssuer { place: 0, issuer: "CN=x".into() };
+        let told = [
+            verify.render_long_help().to_string(),
+            AttestationError::NoAnchors { directory }.on_the_command_line().unwrap(),
+            nobody.on_the_command_line().unwrap(),
+        ];
+        for class in DeviceClass::ALL {
+            for text in &told {
+                assert!(text.contains(&format!("{class}/NAME.pem")), "{class}: {text}");
+            }
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use icn_identity::Error;
 use icn_identity::attestation::{Activated, Activation, ActivationAnswer, AttestationError};
-use icn_identity::file::take_secret;
+use icn_identity::error::KeystoreError;
+use icn_identity::file::use_secret;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::judged::{Judged, NotValid, refused};
 use super::{check_vacant, read, report, write};
@@ -54,37 +56,72 @@ pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// The secret is taken last, when nothing else can go wrong: it is gone then, whatever the answer is.
-/// A file that is no secret, or that of another attestation, stays.
-pub(super) fn finished(
+/// Does what an activation is for, with what came out. The secret is used for that alone, when nothing
+/// else can go wrong: it is gone then, whatever the answer is, and there again if `act` could not be done,
+/// as where its result cannot be written. A file that is no secret, or that of another attestation, stays.
+pub(super) fn with_finished<T>(
     judged: &Judged<'_>,
     secret: &Path,
     answer: &Path,
-) -> Result<Result<Activated, NotValid>, CliError> {
-    let answer = ActivationAnswer::parse(&read(Some(answer), "the answer")?)?;
+    act: impl Fn(Result<Activated, NotValid>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let answer = Zeroizing::new(read(Some(answer), "the answer")?);
+    let answer = ActivationAnswer::parse(&answer)?;
     if let Err(reason) = judged.check_did() {
-        return Ok(Err(reason));
+        return act(Err(reason));
     }
     let now = SystemTime::now();
     // The same checks, with a secret that nobody needs.
     match judged.verifier.begin(&judged.attestation, judged.fresh(), now) {
         Ok(_) => {}
-        Err(AttestationError::Refused(refusal)) => return Ok(Err(refused(Error::from(*refusal)))),
+        Err(AttestationError::Refused(refusal)) => {
+            return act(Err(refused(Error::from(*refusal))));
+        }
         Err(error) => return Err(error.into()),
     }
-    let taken = take_secret(secret, |json| {
-        let activation = Activation::from_secret_json(json)?;
-        activation.check_attestation(&judged.attestation)?;
-        Ok::<_, Error>(activation)
-    });
-    let activation = match taken {
-        Ok(activation) => activation,
-        Err(error @ Error::AttestationRefused(_)) => return Ok(Err(refused(error))),
-        Err(error) => return Err(error.into()),
-    };
-    let finished =
-        judged.verifier.finish(activation, &answer, &judged.attestation, judged.fresh(), now);
-    Ok(finished.map_err(|refusal| refused(refusal.into())))
+    let done = use_secret(
+        secret,
+        |json| {
+            let activation = Activation::from_secret_json(json).map_err(Error::from)?;
+            let checked = activation.check_attestation(&judged.attestation);
+            checked.map_err(|refusal| Stopped::NotValid(refused(refusal.into())))?;
+            Ok(activation)
+        },
+        |activation| {
+            let (attestation, fresh) = (&judged.attestation, judged.fresh());
+            let finished = judged.verifier.finish(activation, &answer, attestation, fresh, now);
+            Ok(act(finished.map_err(|refusal| refused(refusal.into())))?)
+        },
+    );
+    match done {
+        Ok(done) => Ok(done),
+        Err(Stopped::NotValid(reason)) => act(Err(reason)),
+        Err(Stopped::Failed(error)) => Err(*error),
+    }
+}
+
+/// Why a secret was not used.
+enum Stopped {
+    NotValid(NotValid),
+    Failed(Box<CliError>),
+}
+
+impl From<CliError> for Stopped {
+    fn from(error: CliError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        CliError::from(error).into()
+    }
+}
+
+impl From<KeystoreError> for Stopped {
+    fn from(error: KeystoreError) -> Self {
+        CliError::from(error).into()
+    }
 }
 
 pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode, CliError> {
@@ -92,21 +129,31 @@ pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode,
     let judged = Judged::read(&args.judged)?;
     // The key first: what it takes to open it must not cost the secret.
     let bundle = context.open(context.home()?.locate()?)?.bundle;
-    let activated = match finished(&judged, &args.secret, &args.answer)? {
-        Ok(activated) => activated,
-        Err((error, help)) => return report::not_valid(context, &error, help.as_deref()),
+    let made = with_finished(&judged, &args.secret, &args.answer, |finished| {
+        let checked = finished.and_then(|activated| {
+            judged.check(activated.verdict())?;
+            Ok(activated)
+        });
+        let activated = match checked {
+            Ok(activated) => activated,
+            Err((error, help)) => {
+                return report::not_valid(context, &error, help.as_deref()).map(Err);
+            }
+        };
+        let from = SystemTime::now();
+        let until = from + Duration::from_secs(args.valid_for * DAY);
+        let endorsement = context.waiting_for_device(|| activated.endorse(&bundle, from, until))?;
+        match &args.output {
+            None => output::print(&format!("{}\n", endorsement.to_json()))?,
+            Some(path) => write(path, &endorsement.to_json())?,
+        }
+        Ok(Ok(endorsement))
+    });
+    let (endorsement, path) = match (made?, &args.output) {
+        (Ok(endorsement), Some(path)) => (endorsement, path),
+        (Ok(_), None) => return Ok(ExitCode::SUCCESS),
+        (Err(code), _) => return Ok(code),
     };
-    if let Err((error, help)) = judged.check(activated.verdict()) {
-        return report::not_valid(context, &error, help.as_deref());
-    }
-    let from = SystemTime::now();
-    let until = from + Duration::from_secs(args.valid_for * DAY);
-    let endorsement = context.waiting_for_device(|| activated.endorse(&bundle, from, until))?;
-    let Some(path) = &args.output else {
-        output::print(&format!("{}\n", endorsement.to_json()))?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    write(path, &endorsement.to_json())?;
     let until = date(endorsement.until_unix());
     context.format.print(
         || {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use icn_identity::ProvenanceKind;
-use icn_identity::attestation::{Attestation, PcrState, Root, Verdict};
+use icn_identity::attestation::{Attestation, PcrState, Root, TpmModel, Verdict};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -19,7 +19,7 @@ pub(super) fn valid(
     // Whose word it is, is what the root says of itself, and nothing that is assumed of a device.
     let (by, sha256) = (root.subject(), hex(root.sha256()));
     let (provenance, made) = (verdict.provenance(), date(verdict.at_unix()));
-    let expired = verdict.certificate_has_expired();
+    let (tpm, expired) = (device.tpm(), verdict.certificate_has_expired());
     // What was stated and not demanded is told as that, and never as a state that was checked.
     let pcrs = match (verdict.pcrs(), attestation.unverified_pcrs()) {
         (Some(checked), _) => Some((checked.clone(), true)),
@@ -37,6 +37,10 @@ pub(super) fn valid(
                 "root": { "subject": by, "sha256": sha256, "built_in": root.is_built_in() },
                 "device": {
                     "class": device.class().as_str(),
+                    "maker": device.maker(),
+                    "model": tpm.map(TpmModel::model),
+                    "certified_version": tpm.map(TpmModel::version),
+                    "certificate_sha256": device.certificate_sha256().map(|it| hex(it)),
                     "serial": device.serial(),
                     "firmware": device.firmware().to_string(),
                 },
@@ -61,7 +65,8 @@ pub(super) fn valid(
                 }
                 None => String::new(),
             };
-            let serial = device.serial().map_or(String::new(), |serial| format!(", serial {serial}"));
+            let serial = device.serial().map(|serial| format!(", serial {serial}"));
+            let mark = serial.or_else(|| tpm.map(named)).unwrap_or_default();
             let joined = match verdict.root() {
                 Root::Activated => "; AK activated by you".to_owned(),
                 Root::Endorsed(did) => format!("; AK vouched for by {did}"),
@@ -72,7 +77,7 @@ pub(super) fn valid(
                 false => "a root of your own, by --anchors",
             };
             format!(
-                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}{serial}, \
+                "valid\nDID         {did}\nProvenance  {provenance} ({what})\nDevice      {}{mark}, \
                  firmware {}\nAttested by {}, {origin}{joined}\nRoot        SHA-256 {sha256}\nAt          {made}, by \
                  the owner's clock\n{pcrs}{expired}",
                 device.class().product(),
@@ -87,6 +92,16 @@ pub(super) fn valid(
 fn in_json(pcrs: &PcrState, done: &str, value: bool) -> Value {
     let indices: Vec<u8> = pcrs.indices().collect();
     json!({ "bank": "sha256", "indices": indices, "digest": hex(pcrs.digest()), done: value })
+}
+
+/// As the certificate of its key names it.
+fn named(tpm: &TpmModel) -> String {
+    format!(
+        ", {} {}, certified with version {}",
+        one_line(tpm.manufacturer()),
+        one_line(tpm.model()),
+        one_line(tpm.version())
+    )
 }
 
 /// Whose word joins the key to the maker.

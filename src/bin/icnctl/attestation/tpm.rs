@@ -40,7 +40,9 @@ pub(super) fn create(
     TpmBackend::check_attestable_key(&locator, &did)?;
     Attestation::check_tpm(&did, &asked.challenge(now)?, now)?;
     let tpm = context.tpm()?;
-    context.waiting_for_device(|| tpm.check_attestable())?;
+    let held = context.waiting_for_device(|| tpm.check_attestable())?;
+    // More than can be sent is said before a PIN is used.
+    held.with_issuers(issuers.iter().cloned())?;
     let source = context.source_of(&identity);
     let ready = identity.ask(source)?;
     let made = context.waiting_for_device(|| {
@@ -82,7 +84,7 @@ pub(super) fn answer(context: &Context, args: &AnswerArgs) -> Result<ExitCode, C
         .map_err(|_| AttestationError::Field { field: "credentialBlob" })?;
     let answer = ActivationAnswer::new(Zeroizing::new(told)).to_json();
     let Some(path) = &args.output else {
-        output::print(&format!("{}\n", *answer))?;
+        output::print_secret(&answer)?;
         return Ok(ExitCode::SUCCESS);
     };
     write(path, &answer)?;

@@ -9,7 +9,8 @@ impl Help for AttestationRefusal {
         let help = match self {
             Self::NoIssuer { .. } => {
                 "get the certificate of that issuer from the device's maker; if it is genuine, put it \
-                 into a folder as yubihsm/NAME.pem or yubikey-piv/NAME.pem, and name that with --anchors"
+                 into a folder as yubihsm/NAME.pem, yubikey-piv/NAME.pem, tpm/NAME.pem or tpm-ak/NAME.pem, by \
+                 the class of the device, and name that folder with --anchors"
             }
             Self::Expired { place: 0, .. } => {
                 "have the device write a new certificate, or accept the ended one with --allow-expired"

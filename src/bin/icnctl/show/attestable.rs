@@ -83,7 +83,7 @@ fn told(context: &Context, header: &Header) -> Told {
         Some(locator) => TpmBackend::check_attestable_key(&locator, header.did()),
         None => Ok(()),
     };
-    let checked = key().and_then(|()| tpm.check_attestable());
+    let checked = key().and_then(|()| tpm.check_attestable().map(drop));
     Told { certificates, problem: checked.err().and_then(problem) }
 }
 

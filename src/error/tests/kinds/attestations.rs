@@ -160,6 +160,7 @@ fn of_what_a_tpm_gave() {
             (E::EndorsementExpired { ago: 1 }, K::Expired),
             (E::EndorsementNotYetValid { wait: 1 }, K::Clock),
             (E::EndorsementTooLong { seconds: 2, limit: 1 }, K::Untrusted),
+            (E::UnusedEndorsement, K::Untrusted),
             (E::NothingToActivate, K::Unsupported),
             (E::OtherActivation, K::OtherIdentity),
             (E::Answer, K::Untrusted),
