@@ -39,10 +39,11 @@ impl<P: Attestable> AttestedPeers<P> {
         self.hold_at(proof, SystemTime::now());
     }
 
-    /// The same, of one that was verified at that time.
+    /// The same, of one that was verified at that time: believed from then on.
     pub fn hold_at(&self, proof: Attested<P>, since: SystemTime) {
         let mut held = self.lock();
-        held.retain(|_, held| self.believes(held.since, since));
+        // Those of later stay: this one may have been verified a while ago.
+        held.retain(|_, held| since <= held.since || self.believes(held.since, since));
         held.insert(proof.did().clone(), Held { proof, since });
     }
 

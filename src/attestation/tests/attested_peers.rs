@@ -45,6 +45,9 @@ fn a_proof_is_believed_as_long_as_it_was_said_and_no_longer() {
     peers.hold_at(verdict.into_hardware().unwrap(), later(601));
     assert!(format!("{peers:?}").contains("held: 1"), "{peers:?}");
     assert!(peers.proof_at(other.did(), later(601)).is_some() && !has(later(601)));
+    // One that was verified a while ago takes the place of no other peer's.
+    peers.hold_at(proof(), now());
+    assert!(has(later(600)) && peers.proof_at(other.did(), later(601)).is_some());
 }
 
 /// From many threads, each DID has one proof or none, and what is forgotten stays forgotten.
