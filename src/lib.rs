@@ -59,7 +59,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Lower rooms have what only the keystore uses; with it, all of it is used.
-#![cfg_attr(not(feature = "keystore"), allow(dead_code, unreachable_pub, unused_imports))]
+#![cfg_attr(
+    not(feature = "keystore"),
+    allow(dead_code, unreachable_pub, unused_imports, unused_macros)
+)]
 
 // Each uses only those below it, in the order of tests/lib/layers.rs.
 #[cfg(feature = "keystore")]
