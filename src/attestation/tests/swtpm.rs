@@ -214,6 +214,28 @@ fn a_software_key_that_a_tpm_has_loaded_activates_and_is_refused() {
     assert_eq!(machine.begun(&answer), "Hierarchy");
 }
 
+/// Rule 2, of what nobody who verifies can see: a TPM loads a public part alone with whatever
+/// attributes it has, and whoever has the private one signs what looks like a TPM's statement. It
+/// helps nobody, as a TPM activates no key that it could not use.
+#[test]
+fn the_public_part_of_a_software_key_is_loaded_with_any_attributes_and_never_activated() {
+    /// `TPM_RC_AUTH_UNAVAILABLE`.
+    const UNAVAILABLE: u32 = 0x12f;
+    let machine = Machine::new();
+    let key = SecretKey::from_slice(&[5; 32]).unwrap();
+    let ek = P256VerifyingKey::from_uncompressed(&point(&machine.ek.public)).unwrap();
+    for attributes in [AK, AK & !USER_WITH_AUTH] {
+        let ak = machine.tpm.load_public(&signing_public(attributes, &key)).unwrap();
+        let name = name_of(&ak.public).try_into().unwrap();
+        let (blob, secret) = tpm::credential_for_tests(&ek, &name, &[0x5e; 32]);
+        let told = machine.tpm.activate_credential(&ak, &machine.ek, &blob, &secret);
+        assert_eq!(told, Err(UNAVAILABLE), "{attributes:#x}");
+        machine.forget(ak);
+    }
+    let ak = machine.ak();
+    assert!(machine.activates(&ak));
+}
+
 /// Rule 2: all attributes are right, and the TPM says itself where the key is.
 #[test]
 fn an_attestation_key_in_another_hierarchy_activates_and_is_refused() {

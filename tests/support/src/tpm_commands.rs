@@ -96,6 +96,13 @@ impl Swtpm {
         Ok(Loaded { handle: number(&answer), public: public.to_vec() })
     }
 
+    /// The same of a public part alone.
+    pub fn load_public(&self, public: &[u8]) -> Result<Loaded, u32> {
+        let parameters = [vec![0, 0], sized(public), NULL.to_be_bytes().to_vec()].concat();
+        let answer = self.run(0x167, &[], &[], &parameters)?;
+        Ok(Loaded { handle: number(&answer), public: public.to_vec() })
+    }
+
     /// `TPM2_Import` of a key on P-256 that is not encrypted, and `TPM2_Load`, under a storage key.
     pub fn import(&self, parent: &Loaded, public: &[u8], private: &[u8]) -> Result<Loaded, u32> {
         let duplicate = sized(&sized(&sensitive(private)));
