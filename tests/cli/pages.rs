@@ -5,7 +5,7 @@ mod commands;
 mod expected;
 mod hints;
 mod links;
-mod markdown;
+pub(crate) mod markdown;
 mod readers;
 mod script;
 mod session;

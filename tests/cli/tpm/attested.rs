@@ -1,6 +1,7 @@
 //! Attestation of keys in a TPM, by `icnctl`.
 
 mod once;
+mod page;
 mod verifier;
 mod way;
 
