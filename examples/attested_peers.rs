@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fs, thread};
 
-use icn_identity::attestation::*;
+use icn_identity::attestation::{
+    Anchors, Attestation, Attested, AttestedPeers, Challenge, DeviceCertificates, DeviceClass,
+    Fresh, Verifier,
+};
 use icn_identity::peer::VerifiedDid;
 use icn_identity::tls::{DidVerifier, Server, accept, connect};
 use icn_identity::{Hardware, IdentityBundle, Key, Software, Unlocked};
@@ -36,16 +39,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::process::Command::new("sh").args(["-ec", MAKER]).current_dir(&maker).output()?;
     let read = |name: &str| fs::read(maker.path().join(name));
     let leaf = read("leaf.pem").map_err(|_| String::from_utf8_lossy(&made.stderr).into_owned())?;
-    let (day, now) = (Duration::from_secs(86_400), SystemTime::now());
-    let challenge = Challenge::fresh("treasury@coop.example", day, now)?;
+    let (to_answer, believed) = (Duration::from_secs(600), Duration::from_secs(86_400));
+    let now = SystemTime::now();
+    let challenge = Challenge::fresh("treasury@coop.example", to_answer, now)?;
     let shown = DeviceCertificates::parse(&leaf, &[&read("device.pem")?])?;
     let answer = Attestation::create(&alice, &challenge, shown, now)?.to_json();
 
+    // This maker alone. A real treasury: `Anchors::yubico()`, and more by `load("/etc/icn/anchors")`.
     let mut anchors = Anchors::none();
     anchors.add(DeviceClass::YubiHsm, &read("root.pem")?)?;
     let answer = Attestation::parse(answer.as_bytes())?;
     let verdict = Verifier::new(anchors).verify(&answer, Fresh::To(&challenge), now)?;
-    let peers = AttestedPeers::believed_for(day);
+    drop(challenge); // Used once: forgotten, so that nobody can show the bank this answer again.
+    let peers = AttestedPeers::believed_for(believed);
     peers.hold(verdict.into_hardware().ok_or("the key was imported")?);
 
     // TLS admits nobody else; and who is admitted has a proof.

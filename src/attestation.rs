@@ -16,19 +16,67 @@
 //! ```
 //!
 //! The relying party sends a [`Challenge`], the node answers with an [`Attestation`], and the
-//! relying party's [`Verifier`] gives a [`Verdict`]:
+//! relying party's [`Verifier`] gives a [`Verdict`], whose [`into_hardware`](Verdict::into_hardware)
+//! gives the `Attested<Hardware>`, or `None` if the key was imported:
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
-//! use icn_identity::attestation::{Anchors, Attestation, Challenge, Fresh, Verifier};
+//! use icn_identity::attestation::{Anchors, Attestation, Attested, Challenge, Fresh, Verifier};
 //!
-//! fn verify(file: &[u8], sent: &Challenge) -> Result<(), icn_identity::Error> {
+//! /// Whoever calls it forgets the challenge once an answer was accepted.
+//! fn verify(file: &[u8], kept: &Challenge) -> Result<Option<Attested>, icn_identity::Error> {
 //!     let attestation = Attestation::parse(file)?;
 //!     let verifier = Verifier::new(Anchors::yubico());
-//!     let verdict = verifier.verify(&attestation, Fresh::To(sent), SystemTime::now())?;
+//!     let verdict = verifier.verify(&attestation, Fresh::To(kept), SystemTime::now())?;
 //!     println!("{} is attested: {}", verdict.did(), verdict.device());
 //!     println!("by {}", verdict.root_certificate());
-//!     Ok(())
+//!     Ok(verdict.into_hardware())
+//! }
+//! ```
+//!
+//! # Admitting peers
+//!
+//! An [`Attested`] tells of one moment. [`AttestedPeers`] holds one for each DID, for as long as the
+//! relying party decides; `DidVerifier::attested` (feature `tls`) admits these peers alone at each handshake.
+//! What acts for a peer takes the proof out again, before each command:
+//!
+//! ```
+//! use icn_identity::attestation::{Attested, AttestedPeers};
+//! use icn_identity::peer::VerifiedDid;
+//!
+//! fn order(from: &VerifiedDid, peers: &AttestedPeers) -> Result<Attested, &'static str> {
+//!     peers.proof_of(from).ok_or("no proof that is still believed")
+//! }
+//! ```
+//!
+//! # Of a TPM
+//!
+//! A TPM's certificate is that of a key that never signs. That the key which signed is in the same TPM is
+//! shown by a question that only this TPM can answer: [`Verifier::begin`] makes it, the peer's TPM answers it,
+//! [`Verifier::finish`] compares. Or by the word of a DID that has done so ([`Activated::endorse`]) and is believed
+//! ([`Verifier::endorsed_by`]): then [`Verifier::verify`] is enough. No maker of TPMs is built in: their roots are
+//! read by `Anchors::load` (feature `keystore`) or [added](Anchors::add). [`Verifier::pcr_policy`] demands a state of
+//! the machine too.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use icn_identity::attestation::{
+//!     ActivationAnswer, Attestation, Attested, Challenge, Fresh, Verifier,
+//! };
+//!
+//! /// `ask` sends the question to the peer and gives its answer.
+//! fn activated(
+//!     verifier: &Verifier,
+//!     file: &[u8],
+//!     kept: &Challenge,
+//!     ask: impl FnOnce(&str) -> Vec<u8>,
+//! ) -> Result<Option<Attested>, icn_identity::Error> {
+//!     let (attestation, fresh) = (Attestation::parse(file)?, Fresh::To(kept));
+//!     let (secret, question) = verifier.begin(&attestation, fresh, SystemTime::now())?;
+//!     let answer = ActivationAnswer::parse(&ask(&question.to_json()))?;
+//!     let activated =
+//!         verifier.finish(secret, &answer, &attestation, fresh, SystemTime::now())?;
+//!     Ok(activated.into_verdict().into_hardware())
 //! }
 //! ```
 //!
@@ -37,8 +85,10 @@
 //! At that time the DID's key was in a device that this maker certified, was made there and
 //! cannot leave it (`Hardware`), or is held there after an import (`DeviceHeld`), and whoever
 //! answered could use it. **Not** proved: which machine or person has the device, that its host
-//! is clean, that its firmware has no fault, that the maker keeps its own keys well. No list of
-//! revoked certificates is asked: nothing here uses the network.
+//! is clean, that its firmware has no fault, that the maker keeps its own keys well. That a TPM is a
+//! chip is its maker's word: a certificate that names a known maker of virtual TPMs is refused, and
+//! nothing but the certificate is seen here. No list of revoked certificates is asked: nothing here
+//! uses the network.
 //!
 //! # What is signed
 //!

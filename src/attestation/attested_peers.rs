@@ -16,6 +16,12 @@ use crate::peer::VerifiedDid;
 ///
 /// It is shared by its clones. `DidVerifier::attested` (feature `tls`) admits these peers alone;
 /// what acts for one takes the proof out again by [`Self::proof_of`].
+///
+/// - It is in memory only: after a restart there are none until attestations are verified again.
+/// - It takes each proof of its type, one without a state of PCRs too. Who needs a state demands it of the
+///   verifier ([`Verifier::pcr_policy`](super::Verifier::pcr_policy)), or looks at [`Attested::pcrs`].
+/// - It closes no connection: one that is open outlives the proof. Ask [`Self::proof_of`] before each
+///   command, and close the connection where it gives `None`.
 pub struct AttestedPeers<P: Attestable = Hardware> {
     held: Arc<Mutex<HashMap<Did, Held<P>>>>,
     believed_for: Duration,
@@ -27,7 +33,8 @@ struct Held<P: Attestable> {
 }
 
 impl<P: Attestable> AttestedPeers<P> {
-    /// None yet. Each is believed for this long after it was verified, by the clock here.
+    /// None yet. Each is believed for this long after [`Self::hold`] was called, by the clock here: the
+    /// time in the attestation ([`Attested::at`]) does not count.
     #[must_use]
     pub fn believed_for(duration: Duration) -> Self {
         Self { held: Arc::default(), believed_for: duration }
@@ -39,7 +46,8 @@ impl<P: Attestable> AttestedPeers<P> {
         self.hold_at(proof, SystemTime::now());
     }
 
-    /// The same, of one that was verified at that time: believed from then on.
+    /// The same, of one that was verified at that time: believed from then on. A time that is ahead of
+    /// the clock here by more than 5 minutes is not believed.
     pub fn hold_at(&self, proof: Attested<P>, since: SystemTime) {
         let mut held = self.lock();
         // Those of later stay: this one may have been verified a while ago.

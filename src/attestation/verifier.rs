@@ -20,6 +20,11 @@ use crate::evidence::ProvenanceKind;
 ///
 /// By default a YubiHSM 2 has to have firmware 2.4.0, and a YubiKey 5.7.0
 /// ([`DeviceClass::default_firmware`]), and no certificate may have ended.
+///
+/// [`Self::verify`] is enough for a YubiHSM 2, a YubiKey, and a TPM that somebody vouches for who is
+/// believed ([`Self::endorsed_by`]). Else a TPM is asked a question: [`Self::begin`] makes it and
+/// [`Self::finish`] compares the answer. It is no matter of the verifier whether a challenge is used twice:
+/// whoever accepts an answer forgets the challenge.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     anchors: Anchors,

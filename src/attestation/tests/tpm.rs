@@ -230,7 +230,7 @@ fn a_certificate_of_another_use_is_refused_by_name() {
 
 /// Rule 9.
 #[test]
-fn a_virtual_tpm_is_no_hardware_whatever_its_certificate() {
+fn a_certificate_that_names_a_known_maker_of_virtual_tpms_is_refused() {
     let tpm = Tpm::new();
     let (attestation, challenge) = tpm.attestation();
     for one_set in [false, true] {

@@ -22,8 +22,9 @@ impl TpmModel {
         Some(Self { manufacturer, model, version: certificate.alternative(&VERSION)? })
     }
 
-    /// The same, of a TPM that is no program. **Its certificate does not help it**: who runs the
-    /// host of a virtual TPM has its keys.
+    /// The same, where it is not one of the known makers of virtual TPMs: who runs the host of a virtual
+    /// TPM has its keys. Nothing but the certificate is seen here, so a virtual TPM whose certificate
+    /// names another maker is not recognised.
     pub(super) fn of(certificate: &Certificate<'_>) -> Result<Self, Refusal> {
         let found = Self::named(certificate).ok_or(Refusal::NoModel)?;
         if is_virtual_tpm(&found.manufacturer, &found.model) {
