@@ -75,9 +75,7 @@ fn the_page_on_attestation_is_played_from_top_to_bottom_by_all_roles() {
         bash.env_clear().env("PATH", format!("{}:{path}", table.path().join("bin").display()));
         match role.as_str() {
             "node" => bash.env("ICN_HOME", node.home.path("")).env("ICN_PIN", PIN),
-            "endorser" => {
-                bash.env("ICN_HOME", endorser.path("")).env("ICN_PASSPHRASE", PASSPHRASE)
-            }
+            "endorser" => bash.env("ICN_HOME", endorser.path("")).env("ICN_PASSPHRASE", PASSPHRASE),
             // It has no identity.
             _ => bash.env("ICN_HOME", relying.path("")),
         };
