@@ -4,10 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
 
 use super::bytes::{Der, Name};
 use super::challenge::check_format;
-use super::{AttestationError, MAX_FILE_LEN, TpmRefusal as Refusal};
+use super::{
+    AttestationError, AttestationRefusal, DeviceCertificates, MAX_FILE_LEN, TpmRefusal as Refusal,
+};
 use crate::algorithm::Signature;
 use crate::did::Did;
 use crate::encoding::objects;
@@ -140,6 +143,23 @@ impl Endorsement {
         self.until
     }
 
+    /// That it is about a TPM with this certificate of its endorsement key: the first of these. Nothing is
+    /// said of its attestation key, which only a statement shows.
+    ///
+    /// # Errors
+    ///
+    /// [`TpmRefusal::OtherEkCertificate`](Refusal::OtherEkCertificate).
+    pub fn check_certificate(
+        &self,
+        certificates: &DeviceCertificates,
+    ) -> Result<(), AttestationRefusal> {
+        let found = certificates.iter().next().map(Sha256::digest);
+        match found.is_some_and(|found| self.certificate == *found) {
+            true => Ok(()),
+            false => Err(Refusal::OtherEkCertificate.into()),
+        }
+    }
+
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
         Statement::new(Purpose::AttestationEndorsement)
             .field(self.endorser.as_str().as_bytes())
@@ -175,10 +195,10 @@ impl Endorsement {
         }
         self.check_signature()?;
         if self.ak_name != *ak_name {
-            return Err(Refusal::OtherEndorsement { what: "attestation key" });
+            return Err(Refusal::OtherEndorsement);
         }
         if self.certificate != *certificate {
-            return Err(Refusal::OtherEndorsement { what: "endorsement key's certificate" });
+            return Err(Refusal::OtherEkCertificate);
         }
         let (seconds, limit) = (self.until.saturating_sub(self.from), MAX_ENDORSEMENT.as_secs());
         if seconds > limit {

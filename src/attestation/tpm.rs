@@ -17,7 +17,7 @@ mod wire;
 pub use certificate::{EkCertificate, EkKind};
 
 pub(super) use attest::Attest;
-pub(super) use check::{Checked, check_certificate, check_statement};
+pub(super) use check::{Checked, check_certificate, check_statement, examine_ek};
 #[cfg(test)]
 pub(super) use credential::credential_for_tests;
 pub(super) use quote::read_quote;

@@ -8,7 +8,8 @@ use super::evidence::{Evidence, Parts};
 use super::{
     Activated, Activation, ActivationAnswer, ActivationRequest, Anchors, Attestation,
     AttestationError, AttestationRefusal as Refusal, Attested, CertifiedKey, DeviceCertificates,
-    DeviceClass, Firmware, Fresh, MAX_AGE, PcrState, Root, TpmRefusal, Verdict, tpm, yubico,
+    DeviceClass, Firmware, Fresh, MAX_AGE, PcrState, Root, TpmModel, TpmRefusal, Verdict, tpm,
+    yubico,
 };
 use crate::binding::CLOCK_SKEW;
 use crate::clock;
@@ -239,6 +240,22 @@ impl Verifier {
         let found = yubico::certified(&certificates.0, &self.anchors, at, self.allows_expired)?;
         self.check_firmware(found.device.class(), found.device.firmware())?;
         Ok(found)
+    }
+
+    /// What the certificates of a TPM's endorsement key say of that TPM, by these anchors: the EK's,
+    /// then its issuers'. It is the part of [`Self::verify`] that wants no statement of the TPM: for who
+    /// has the key, to see what others will be shown.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`](Refusal) with the first thing that is wrong.
+    pub fn examine_tpm(
+        &self,
+        certificates: &DeviceCertificates,
+        at: SystemTime,
+    ) -> Result<TpmModel, Refusal> {
+        let at = i64::try_from(clock::unix(at)).unwrap_or(i64::MAX);
+        tpm::examine_ek(&certificates.0, &self.anchors, at, self.allows_expired)
     }
 }
 

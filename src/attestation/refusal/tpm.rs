@@ -298,12 +298,12 @@ pub enum TpmRefusal {
         /// Opaque on purpose.
         source: BadSignature,
     },
-    /// The endorsement is about another TPM or another attestation key.
-    #[error("the endorsement is for another {what}")]
-    OtherEndorsement {
-        /// What differs.
-        what: &'static str,
-    },
+    /// The endorsement is about another attestation key.
+    #[error("the endorsement is for another attestation key")]
+    OtherEndorsement,
+    /// The endorsement is about another certificate: of another TPM, or one that was issued anew.
+    #[error("the EK certificate is another one than that which was endorsed")]
+    OtherEkCertificate,
     /// The endorsement has ended.
     #[error("the endorsement ended {ago} seconds ago")]
     EndorsementExpired {

@@ -369,7 +369,7 @@ fn an_endorsement_is_believed_of_who_is_named_for_what_it_says_and_as_long() {
     };
     assert_eq!(resigned(&|_| {}), "accepted");
     assert_eq!(resigned(&|it| it.ak_name_for_tests()[9] ^= 1), "OtherEndorsement");
-    assert_eq!(resigned(&|it| it.certificate_for_tests()[9] ^= 1), "OtherEndorsement");
+    assert_eq!(resigned(&|it| it.certificate_for_tests()[9] ^= 1), "OtherEkCertificate");
     assert_eq!(resigned(&|it| it.set_for_tests(NOW + 1, NOW + 9)), "EndorsementNotYetValid");
     assert_eq!(resigned(&|it| it.set_for_tests(NOW - 9, NOW - 1)), "EndorsementExpired");
     assert_eq!(resigned(&|it| it.set_for_tests(NOW - 9, NOW)), "accepted");

@@ -72,6 +72,23 @@ impl EkCertificate {
         if certified == ek.into() { Ok(()) } else { Err(Refusal::OtherEk.into()) }
     }
 
+    /// What every relying party demands of it, whoever issued it: that it is for an endorsement key on
+    /// P-256, names the TPM, and names no virtual one. Gives the name.
+    ///
+    /// # Errors
+    ///
+    /// [`AttestationRefusal`] with the first thing that is wrong, as
+    /// [`Verifier::verify`](crate::attestation::Verifier::verify) would give it.
+    pub fn check_use(&self) -> Result<TpmModel, AttestationRefusal> {
+        Ok(check_is_for_ek(&Certificate::read(&self.der, 0)?)?.1)
+    }
+
+    /// The name of its issuer, which may hold any characters.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        Certificate::read(&self.der, 0).map(|read| read.issuer_name()).unwrap_or_default()
+    }
+
     /// The certificate alone.
     #[must_use]
     pub fn der(&self) -> &[u8] {
@@ -131,6 +148,14 @@ pub(super) fn check_ek(
     certificate: &Certificate<'_>,
     ek: &VerifyingKey,
 ) -> Result<TpmModel, Refusal> {
+    let (key, model) = check_is_for_ek(certificate)?;
+    if key == *ek { Ok(model) } else { Err(Refusal::OtherEk) }
+}
+
+/// The same of any endorsement key: which one, and of which TPM.
+pub(super) fn check_is_for_ek(
+    certificate: &Certificate<'_>,
+) -> Result<(VerifyingKey, TpmModel), Refusal> {
     let key = key_of(certificate)?;
     if !certificate.has_purpose(&FOR_EK) {
         return Err(Refusal::Purpose { expected: "an endorsement key (2.23.133.8.1)" });
@@ -142,8 +167,7 @@ pub(super) fn check_ek(
     if !may {
         return Err(Refusal::Usage { expected: "keyAgreement or keyEncipherment" });
     }
-    let model = TpmModel::of(certificate)?;
-    if key == *ek { Ok(model) } else { Err(Refusal::OtherEk) }
+    Ok((key, TpmModel::of(certificate)?))
 }
 
 /// That a certificate is that of an attestation key, and of this one. Certificates of other keys

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::certificate::{check_ak, check_ek};
+use super::certificate::{check_ak, check_ek, check_is_for_ek};
 use super::public::EndorsementKey;
 use super::quote::check_quote;
 use super::{Attest, rules, signature::Signature};
@@ -12,7 +12,7 @@ use crate::attestation::chain::Chain;
 use crate::attestation::evidence::Parts;
 use crate::attestation::{
     Anchors, AttestationRefusal, CertifiedKey, Device, DeviceClass, Firmware, PcrState, TpmField,
-    TpmRefusal as Refusal,
+    TpmModel, TpmRefusal as Refusal,
 };
 use crate::evidence::ProvenanceKind;
 
@@ -57,6 +57,19 @@ pub(in crate::attestation) fn check_statement(
     let quote = parts.quote.as_ref().map(|quote| check_quote(quote, &attest, &ak));
     let (ak_name, firmware) = (ak_public.name(), attest.firmware);
     Ok(Statement { key, ak, ak_name, firmware, pcrs: quote.transpose()? })
+}
+
+/// What a TPM's maker says of it, before there is a statement: the way from the certificate of its
+/// endorsement key to a root.
+pub(in crate::attestation) fn examine_ek(
+    shown: &[Vec<u8>],
+    anchors: &Anchors,
+    at: i64,
+    forgives_expired_leaf: bool,
+) -> Result<TpmModel, AttestationRefusal> {
+    let chain = Chain::build(shown, anchors, DeviceClass::Tpm, at, forgives_expired_leaf)?;
+    let leaf = chain.leaf().ok_or(AttestationRefusal::Malformed { place: 0 })?;
+    Ok(check_is_for_ek(leaf)?.1)
 }
 
 pub(in crate::attestation) fn check_certificate(

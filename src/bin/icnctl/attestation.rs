@@ -23,6 +23,8 @@ use serde_json::json;
 use self::answer::{Asked, answered};
 use self::judged::{Judged, NotValid};
 #[cfg(feature = "tpm")]
+pub(crate) use self::tpm::check_use;
+#[cfg(feature = "tpm")]
 use self::tpm::{answer as answer_by_tpm, create as create_by_tpm};
 #[cfg(not(feature = "tpm"))]
 use crate::args::attestation::AnswerArgs;
@@ -50,13 +52,13 @@ pub(crate) fn run(context: &Context, command: &AttestationCommand) -> Result<Exi
 }
 
 fn challenge(context: &Context, args: &ChallengeArgs) -> Result<(), CliError> {
-    check_vacant(args.output.as_deref())?;
+    check_vacant(args.output.as_deref(), OUTPUT)?;
     let valid_for = Duration::from_secs(args.valid_for);
     let made = Challenge::fresh(&args.audience, valid_for, SystemTime::now())?;
     let Some(path) = &args.output else {
         return output::print(&format!("{}\n", made.to_json()));
     };
-    write(path, &made.to_json())?;
+    write(path, OUTPUT, &made.to_json())?;
     context.format.print(
         || json!({ "audience": made.audience(), "expires": date(made.expires_unix()), "file": path }),
         || {
@@ -72,13 +74,16 @@ fn challenge(context: &Context, args: &ChallengeArgs) -> Result<(), CliError> {
 
 fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     // Whatever is wrong is found before a PIN is sent.
-    check_vacant(args.output.as_deref())?;
+    check_vacant(args.output.as_deref(), OUTPUT)?;
     let asked = match (&args.challenge, &args.audience) {
         (Some(path), _) => Asked::By(Challenge::parse(&read(Some(path), "the challenge")?)?),
         (None, audience) => Asked::Unasked { audience: audience.clone().unwrap_or_default() },
     };
     if args.quote.is_some() && !is_of_tpm(context) {
         return Err(CliError::Quote { backend: context.config.identity.backend });
+    }
+    if args.certificate.is_some() && is_of_tpm(context) {
+        return Err(CliError::CertificateOfTpm);
     }
     let made = match is_of_tpm(context) {
         true => create_by_tpm(context, args, &asked)?,
@@ -87,7 +92,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let Some(path) = &args.output else {
         return output::print(&format!("{}\n", made.to_json()));
     };
-    write(path, &made.to_json())?;
+    write(path, OUTPUT, &made.to_json())?;
     context.format.print(
         || json!({ "did": made.did(), "audience": made.audience(), "file": path }),
         || {
@@ -112,7 +117,7 @@ fn create_by_tpm(_: &Context, _: &CreateArgs, _: &Asked) -> Result<Attestation, 
 
 #[cfg(not(feature = "tpm"))]
 fn answer_by_tpm(context: &Context, _: &AnswerArgs) -> Result<ExitCode, CliError> {
-    Err(CliError::OnlyForTpm { backend: context.config.identity.backend })
+    Err(CliError::AnsweredByTpm { backend: context.config.identity.backend })
 }
 
 /// With the certificates that a device's own tool gave, or that a token shows.
@@ -172,8 +177,11 @@ fn on_token(context: &Context, did: &Did) -> Result<DeviceCertificates, CliError
         let found = context.waiting_for_device(|| backend.certificates())?;
         return Ok(DeviceCertificates::of_key(did.verifying_key(), &found)?);
     }
-    let _ = (context, did);
-    Err(AttestationError::NoCertificate.into())
+    let _ = did;
+    match context.config.identity.backend {
+        BackendKind::Age => Err(CliError::NoDeviceVouches),
+        _ => Err(AttestationError::NoCertificate.into()),
+    }
 }
 
 fn certificates(leaf: &Path, chain: &[PathBuf]) -> Result<DeviceCertificates, CliError> {
@@ -224,17 +232,29 @@ fn read(path: Option<&Path>, what: &'static str) -> Result<Vec<u8>, CliError> {
     Input::open(path, what)?.read_at_most(limit)
 }
 
-fn check_vacant(output: Option<&Path>) -> Result<(), CliError> {
-    output.map_or(Ok(()), |path| new_file::check(path, Existing::Refuse))
+/// The option that names a new file.
+const OUTPUT: &str = "--output";
+
+fn check_vacant(file: Option<&Path>, option: &'static str) -> Result<(), CliError> {
+    let checked = file.map_or(Ok(()), |path| new_file::check(path, Existing::Refuse));
+    checked.map_err(|error| named_by(option, error))
+}
+
+/// No file is ever replaced here.
+fn named_by(option: &'static str, error: CliError) -> CliError {
+    match error {
+        CliError::OutputExists { path } => CliError::NewFileExists { path, option },
+        error => error,
+    }
 }
 
 /// A new file, for its owner: an attestation tells which device somebody has.
-fn write(path: &Path, json: &str) -> Result<(), CliError> {
+fn write(path: &Path, option: &'static str, json: &str) -> Result<(), CliError> {
     let written = || {
         let mut file = NewFile::create(path)?;
         file.put(json.as_bytes())?;
         file.put(b"\n")?;
         file.keep(Existing::Refuse)
     };
-    written().map_err(|error| new_file::failed(path, error))
+    written().map_err(|error| named_by(option, new_file::failed(path, error)))
 }

@@ -140,6 +140,21 @@ pub(crate) enum CliError {
     #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
     #[error("--quote is for a key in a TPM; that of this identity is {}", place(*backend))]
     Quote { backend: BackendKind },
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("--certificate is not for a key in a TPM: its certificate is read from the TPM")]
+    CertificateOfTpm,
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("the key of this identity is in a file: no device vouches for it")]
+    NoDeviceVouches,
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("an activation is answered by the TPM that made the attestation; the key of this identity is {}", place(*backend))]
+    AnsweredByTpm { backend: BackendKind },
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("{} already exists", path.display())]
+    NewFileExists { path: PathBuf, option: &'static str },
+    #[cfg_attr(not(feature = "attestation"), allow(dead_code, reason = "of attestations"))]
+    #[error("there is no {}; it is removed once it was used", path.display())]
+    NoSecret { path: PathBuf },
     #[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "of that backend"))]
     #[error("{command} is for a key in a token; that of this identity is {}", place(*backend))]
     OnlyForTokens { command: &'static str, backend: BackendKind },
@@ -281,6 +296,7 @@ impl CliError {
             | Self::BackupWithoutKey
             | Self::ImportStatesNothing
             | Self::PcrIndices
+            | Self::CertificateOfTpm
             | Self::Quote { .. } => true,
             Self::Identity(Error::Keystore(KeystoreError::Migration(error))) => {
                 matches!(**error, MigrationError::NoBackupSaid)
@@ -428,6 +444,23 @@ impl CliError {
                 "nothing is sealed to a TPM here: its PIN is changed by the token's own tool"
             }
             Self::Quote { .. } => "leave --quote out: no other device states PCRs",
+            Self::CertificateOfTpm => {
+                "leave --certificate out; certificates of its issuers go into --chain FILE"
+            }
+            Self::NoDeviceVouches => {
+                "move the identity to a device first: icnctl id migrate --to tpm, or --to pkcs11"
+            }
+            Self::AnsweredByTpm { .. } => {
+                "run it on the node that made the attestation, or name the home of that identity there \
+                 with --home DIR"
+            }
+            Self::NewFileExists { option, .. } => {
+                return Some(format!("name another file with {option}, or move that one away"));
+            }
+            Self::NoSecret { .. } => {
+                "make a new one, and have the peer answer it: icnctl attestation activate ATTESTATION \
+                 --challenge FILE --did DID --anchors DIR --secret NEW -o NEW"
+            }
             Self::NotApproved(_) => {
                 "if firmware or boot loader were updated, have these values approved: `icnctl --format \
                  json id restore FILE --identity-file KEYFILE --check > request.json` prints the \

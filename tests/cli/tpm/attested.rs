@@ -2,6 +2,7 @@
 
 mod once;
 mod page;
+mod told;
 mod verifier;
 mod way;
 
@@ -75,6 +76,8 @@ fn a_key_in_a_tpm_is_attested_once_its_attestation_key_is_activated_or_vouched_f
     // Used once.
     let ran = way.judge("verify", &attestation, &challenge, &files);
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    let told = ["there is no ", "it is removed once it was used", "icnctl attestation activate "];
+    assert!(told.iter().all(|text| ran.err.contains(text)), "{}", ran.err);
     // What is no secret of this attestation stays.
     let victim = way.file("victim.age");
     fs::write(&victim, "an identity").unwrap();
@@ -203,7 +206,7 @@ fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
     let attestation = way.create(&challenge, "attestation.json", &["--quote", "0,8"]);
     let (secret, answer) = way.activate(&attestation, &challenge, "first");
     let endorsement = way.file("endorsement.json");
-    let files = ["--secret", &secret, "--answer", &answer, "--valid-for", "9", "-o", &endorsement];
+    let files = ["--secret", &secret, "--answer", &answer, "--valid-for", "9d", "-o", &endorsement];
     let demanded = [&files[..], &["--pcr-policy", &policy]].concat();
     let ran = way.judge("endorse", &attestation, &challenge, &demanded);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
@@ -222,6 +225,8 @@ fn a_machine_in_the_state_of_the_policy_is_accepted_and_in_no_other() {
     };
     let quoting = attest("quoting.json", &["--quote", "0,8"]);
     said(&verify(&quoting, &policy), 0, "\nPCRs        0,8 (sha256), as in the policy\n");
+    let unmeasured = "note: PCRs 0,8 of the policy are zero: nothing has measured into them";
+    said(&verify(&quoting, &policy), 0, unmeasured);
     let values = printed("sha256:0,8");
     let mut values =
         values.lines().filter_map(|line| line.split_once(": 0x")).map(|(_, value)| value);

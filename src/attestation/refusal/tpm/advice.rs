@@ -87,7 +87,10 @@ impl TpmRefusal {
                 "send the owner an activation, or have another DID activate and endorse it"
             }
             Self::EndorsementSignature { .. } => "ask the endorser for its endorsement once more",
-            Self::OtherEndorsement { .. } => {
+            Self::OtherEkCertificate => {
+                "have the TPM activated and endorsed again, with the certificate that it has now"
+            }
+            Self::OtherEndorsement => {
                 "have the TPM endorsed again: its attestation key is another one once its \
                  endorsement seed is changed"
             }

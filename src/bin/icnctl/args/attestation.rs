@@ -1,13 +1,11 @@
 //! `icnctl attestation`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 use icn_identity::attestation::{DeviceClass, Firmware, MAX_AGE, MAX_ENDORSEMENT};
 use icn_identity::config::PcrIndices;
-
-/// In seconds.
-pub(crate) const DAY: u64 = 24 * 60 * 60;
 
 use super::value::{a_file, encoded, number_up_to};
 
@@ -45,8 +43,9 @@ pub(crate) struct ChallengeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) audience: String,
 
-    /// For how many seconds it can be answered, 30 days (2592000) at most
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number_up_to(MAX_AGE.as_secs()))]
+    /// How long until its answer has to be verified, like 90s, 10m, 12h or 30d, which is the most; a number
+    /// alone is of seconds
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = seconds_or_time)]
     pub(crate) valid_for: u64,
 
     /// A new file for it [default: standard output]
@@ -127,8 +126,8 @@ pub(crate) struct EndorseArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) answer: PathBuf,
 
-    /// For how many days it is stated, from now on, 366 at most, like 90d
-    #[arg(long, value_name = "DAYS", value_parser = days)]
+    /// How long it is stated for, from now on, like 12h or 90d; 366d at most
+    #[arg(long, value_name = "TIME", value_parser = time_of_endorsement)]
     pub(crate) valid_for: u64,
 
     /// A new file for the statement [default: standard output]
@@ -202,13 +201,32 @@ pub(crate) struct JudgedArgs {
     pub(crate) allow_imported: bool,
 }
 
-/// `90d`, in days.
-fn days(text: &str) -> Result<u64, String> {
-    let most = MAX_ENDORSEMENT.as_secs() / DAY;
-    let number = text.strip_suffix('d').unwrap_or(text).parse().ok();
-    number
-        .filter(|days| (1..=most).contains(days))
-        .ok_or_else(|| format!("not a number of days from 1 to {most}, like 90d"))
+/// `90s`, `10m`, `12h` or `90d`, in seconds.
+fn time(text: &str, most: Duration) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 60 * 60), ('d', 24 * 60 * 60)];
+    let found = units.iter().find_map(|(unit, seconds)| {
+        text.strip_suffix(*unit)?.parse::<u64>().ok()?.checked_mul(*seconds)
+    });
+    let days = most.as_secs() / (24 * 60 * 60);
+    match found {
+        Some(seconds) if (1..=most.as_secs()).contains(&seconds) => Ok(seconds),
+        Some(_) => Err(format!("not from 1s to {days}d")),
+        None => Err(format!("not a time like 90s, 10m, 12h or {days}d")),
+    }
+}
+
+/// Of a challenge: a number alone is of seconds.
+fn seconds_or_time(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => time(&format!("{text}s"), MAX_AGE),
+        false => time(text, MAX_AGE),
+    }
+}
+
+/// Of an endorsement: a number alone could be of seconds or of days.
+fn time_of_endorsement(text: &str) -> Result<u64, String> {
+    time(text.trim(), MAX_ENDORSEMENT)
 }
 
 /// `0,7`, and at least one.
@@ -238,6 +256,22 @@ mod tests {
     struct Program {
         #[command(subcommand)]
         _command: AttestationCommand,
+    }
+
+    #[test]
+    fn a_time_has_a_unit_and_a_challenge_takes_seconds_without_one() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("12h", 43_200), ("30d", 2_592_000)] {
+            assert_eq!(seconds_or_time(text), Ok(seconds));
+            assert_eq!(time_of_endorsement(text), Ok(seconds));
+        }
+        assert_eq!((seconds_or_time("600"), seconds_or_time(" 60 ")), (Ok(600), Ok(60)));
+        assert_eq!(time_of_endorsement("366d"), Ok(366 * 24 * 60 * 60));
+        for wrong in ["31d", "0", "0d", "", "d", "-1d", "1w", "10 m", "99999999999999999d"] {
+            assert!(seconds_or_time(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["90", "367d", "0d", "", "d"] {
+            assert!(time_of_endorsement(wrong).is_err(), "{wrong}");
+        }
     }
 
     /// What is told of the folder of anchors.

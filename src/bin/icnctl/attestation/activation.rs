@@ -1,6 +1,7 @@
 //! `icnctl attestation activate`, `verify --secret --answer` and `endorse`: that an attestation key is in a
 //! TPM is shown by a secret that only that TPM can tell, once.
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -13,15 +14,15 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::judged::{Judged, NotValid, refused};
-use super::{check_vacant, read, report, write};
-use crate::args::attestation::{ActivateArgs, DAY, EndorseArgs};
+use super::{OUTPUT, check_vacant, read, report, write};
+use crate::args::attestation::{ActivateArgs, EndorseArgs};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{self, date, one_line};
 
 pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCode, CliError> {
-    check_vacant(Some(&args.secret))?;
-    check_vacant(args.output.as_deref())?;
+    check_vacant(Some(&args.secret), "--secret")?;
+    check_vacant(args.output.as_deref(), OUTPUT)?;
     let judged = Judged::read(&args.judged)?;
     if let Err((error, help)) = judged.check_did() {
         return report::not_valid(context, &error, help.as_deref());
@@ -35,12 +36,12 @@ pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCod
         }
         Err(error) => return Err(error.into()),
     };
-    write(&args.secret, &kept.to_secret_json())?;
+    write(&args.secret, "--secret", &kept.to_secret_json())?;
     let Some(path) = &args.output else {
         output::print(&format!("{}\n", sent.to_json()))?;
         return Ok(ExitCode::SUCCESS);
     };
-    write(path, &sent.to_json())?;
+    write(path, OUTPUT, &sent.to_json())?;
     let secret = args.secret.display();
     context.format.print(
         || json!({ "did": judged.attestation.did(), "file": path, "secret": args.secret }),
@@ -118,14 +119,20 @@ impl From<Error> for Stopped {
     }
 }
 
+/// What befell the secret's own file.
 impl From<KeystoreError> for Stopped {
     fn from(error: KeystoreError) -> Self {
-        CliError::from(error).into()
+        match error {
+            KeystoreError::Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                CliError::NoSecret { path }.into()
+            }
+            error => CliError::from(error).into(),
+        }
     }
 }
 
 pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode, CliError> {
-    check_vacant(args.output.as_deref())?;
+    check_vacant(args.output.as_deref(), OUTPUT)?;
     let judged = Judged::read(&args.judged)?;
     // The key first: what it takes to open it must not cost the secret.
     let bundle = context.open(context.home()?.locate()?)?.bundle;
@@ -141,11 +148,11 @@ pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode,
             }
         };
         let from = SystemTime::now();
-        let until = from + Duration::from_secs(args.valid_for * DAY);
+        let until = from + Duration::from_secs(args.valid_for);
         let endorsement = context.waiting_for_device(|| activated.endorse(&bundle, from, until))?;
         match &args.output {
             None => output::print(&format!("{}\n", endorsement.to_json()))?,
-            Some(path) => write(path, &endorsement.to_json())?,
+            Some(path) => write(path, OUTPUT, &endorsement.to_json())?,
         }
         Ok(Ok(endorsement))
     });

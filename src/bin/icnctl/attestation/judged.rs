@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use icn_identity::attestation::{
     Attestation, AttestationError, Challenge, Fresh, PcrState, Verdict, Verifier,
 };
-use icn_identity::backend::InvalidPcrs;
+use icn_identity::backend::{InvalidPcrs, PcrValues};
 use icn_identity::{Did, Error};
 
 use super::{anchors, read};
@@ -101,7 +101,22 @@ impl<'a> Judged<'a> {
 fn pcr_policy(path: &Path) -> Result<PcrState, CliError> {
     let text = String::from_utf8(read(Some(path), "the PCR policy")?)
         .map_err(|_| AttestationError::Pcrs(InvalidPcrs::Bank))?;
-    Ok(PcrState::parse(&text)?)
+    let state = PcrState::parse(&text)?;
+    let unmeasured = unmeasured(&text);
+    if !unmeasured.is_empty() {
+        output::say(&format!(
+            "note: PCRs {} of the policy are zero: nothing has measured into them",
+            unmeasured.join(",")
+        ));
+    }
+    Ok(state)
+}
+
+/// The registers whose value is the one that they start with.
+fn unmeasured(policy: &str) -> Vec<String> {
+    let values = PcrValues::parse(policy).map(|read| read.values).unwrap_or_default();
+    let zero = values.into_iter().filter(|(_, value)| value.bytes().all(|digit| digit == b'0'));
+    zero.map(|(index, _)| index.to_string()).collect()
 }
 
 pub(super) fn refused(error: Error) -> NotValid {
