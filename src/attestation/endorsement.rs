@@ -8,9 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::bytes::{Der, Name};
 use super::challenge::check_format;
-use super::{
-    AttestationError, AttestationRefusal, DeviceCertificates, MAX_FILE_LEN, TpmRefusal as Refusal,
-};
+use super::{AttestationError, AttestationRefusal, MAX_FILE_LEN, TpmRefusal as Refusal};
 use crate::algorithm::Signature;
 use crate::did::Did;
 use crate::encoding::objects;
@@ -143,18 +141,14 @@ impl Endorsement {
         self.until
     }
 
-    /// That it is about a TPM with this certificate of its endorsement key: the first of these. Nothing is
-    /// said of its attestation key, which only a statement shows.
+    /// That it is about a TPM with this certificate of its endorsement key, in DER. Nothing is said
+    /// of its attestation key, which only a statement shows.
     ///
     /// # Errors
     ///
     /// [`TpmRefusal::OtherEkCertificate`](Refusal::OtherEkCertificate).
-    pub fn check_certificate(
-        &self,
-        certificates: &DeviceCertificates,
-    ) -> Result<(), AttestationRefusal> {
-        let found = certificates.iter().next().map(Sha256::digest);
-        match found.is_some_and(|found| self.certificate == *found) {
+    pub fn check_certificate(&self, der: &[u8]) -> Result<(), AttestationRefusal> {
+        match self.certificate == *Sha256::digest(der) {
             true => Ok(()),
             false => Err(Refusal::OtherEkCertificate.into()),
         }

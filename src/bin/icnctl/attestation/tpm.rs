@@ -51,7 +51,8 @@ pub(super) fn create(
     // Whatever would be refused is said before a PIN is used.
     let shown = held.with_issuers(issuers.iter().cloned())?;
     if let Some(endorsement) = &endorsement {
-        endorsement.check_certificate(&shown).map_err(AttestationError::from)?;
+        let certificate = shown.iter().next().unwrap_or_default();
+        endorsement.check_certificate(certificate).map_err(AttestationError::from)?;
     }
     warn_of_refusal(&shown, verifier.as_ref());
     let source = context.source_of(&identity);
