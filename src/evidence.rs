@@ -91,6 +91,8 @@ enum Source {
         attributes: Pkcs11Attributes,
         words: Words,
         assurance: Assurance,
+        /// What an operator takes the token for at most.
+        at_most: Assurance,
         provenance: ProvenanceKind,
     },
     #[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "made by that backend"))]
@@ -122,9 +124,10 @@ impl Evidence {
         let words = trust.words(known::words(&device));
         let attributes = attributes.by(words);
         let provenance = attributes.judge()?;
-        let assurance = device.token_assurance(trust);
+        let (assurance, at_most) = (device.token_assurance(trust), trust.at_most);
         let device = Box::new(device);
-        Ok(Self::read(Source::Pkcs11 { device, attributes, words, assurance, provenance }))
+        let source = Source::Pkcs11 { device, attributes, words, assurance, at_most, provenance };
+        Ok(Self::read(source))
     }
 
     /// Judges what a TPM's object is.
@@ -145,10 +148,17 @@ impl Evidence {
     /// of its birth is nobody's word.
     pub(crate) fn of_imported(self) -> Self {
         match self.source {
-            Source::Pkcs11 { device, attributes, words, assurance, .. } => {
+            Source::Pkcs11 { device, attributes, words, assurance, at_most, .. } => {
                 let words = words.without_history();
                 let (attributes, provenance) = (attributes.by(words), ProvenanceKind::DeviceHeld);
-                Self::read(Source::Pkcs11 { device, attributes, words, assurance, provenance })
+                Self::read(Source::Pkcs11 {
+                    device,
+                    attributes,
+                    words,
+                    assurance,
+                    at_most,
+                    provenance,
+                })
             }
             source => Self::read(source),
         }
@@ -162,10 +172,11 @@ impl Evidence {
         earlier: impl Fn(&str) -> Option<(Fact, Word)>,
     ) -> (Self, Vec<&'static str>) {
         match self.source {
-            Source::Pkcs11 { device, attributes, words, assurance, .. } => {
+            Source::Pkcs11 { device, attributes, words, assurance, at_most, .. } => {
                 let (attributes, words, claimed) = attributes.remembering(words, earlier);
                 let provenance = attributes.judge().unwrap_or(ProvenanceKind::DeviceHeld);
-                let source = Source::Pkcs11 { device, attributes, words, assurance, provenance };
+                let source =
+                    Source::Pkcs11 { device, attributes, words, assurance, at_most, provenance };
                 (Self::read(source), claimed)
             }
             source => (Self::read(source), Vec::new()),
@@ -178,6 +189,9 @@ impl Evidence {
     /// nobody's word makes it hardware.
     #[cfg(feature = "attestation")]
     pub(crate) fn attested(&self) -> Option<Self> {
+        if matches!(&self.source, Source::Pkcs11 { at_most, .. } if *at_most < Assurance::Claimed) {
+            return None;
+        }
         match self.assurance() {
             Assurance::Unstated | Assurance::Claimed | Assurance::Attested => {
                 Some(Self { source: self.source.clone(), is_attested: true })

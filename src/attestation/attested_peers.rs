@@ -43,16 +43,23 @@ impl<P: Attestable> AttestedPeers<P> {
     /// Holds a proof that was verified now, in place of an earlier one of the same DID. Those whose
     /// time is over are dropped.
     pub fn hold(&self, proof: Attested<P>) {
-        self.hold_at(proof, SystemTime::now());
+        self.put(proof, SystemTime::now(), |_| true);
     }
 
     /// The same, of one that was verified at that time: believed from then on. A time that is ahead of
-    /// the clock here by more than 5 minutes is not believed.
+    /// the clock here by more than 5 minutes is not believed. Of two of one DID, the one that was
+    /// verified later is held.
     pub fn hold_at(&self, proof: Attested<P>, since: SystemTime) {
+        self.put(proof, since, |held| held <= since);
+    }
+
+    fn put(&self, proof: Attested<P>, since: SystemTime, replaces: impl Fn(SystemTime) -> bool) {
         let mut held = self.lock();
         // Those of later stay: this one may have been verified a while ago.
         held.retain(|_, held| since <= held.since || self.believes(held.since, since));
-        held.insert(proof.did().clone(), Held { proof, since });
+        if held.get(proof.did()).is_none_or(|held| replaces(held.since)) {
+            held.insert(proof.did().clone(), Held { proof, since });
+        }
     }
 
     /// Believes a peer no longer.

@@ -44,10 +44,13 @@ impl Requirement {
         self
     }
 
-    /// At least this much stands behind the evidence.
+    /// At least this much stands behind the evidence; of several demands, the greatest counts.
     #[must_use]
+    #[expect(clippy::as_conversions, reason = "names without fields; `max` is not const")]
     pub const fn at_least(mut self, assurance: Assurance) -> Self {
-        self.assurance = assurance;
+        if (self.assurance as u8) < (assurance as u8) {
+            self.assurance = assurance;
+        }
         self
     }
 
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn each_demand_is_met_by_the_evidence_or_named() {
-        use Assurance::{Claimed, None as Nothing, SoftToken};
+        use Assurance::{Attested, Claimed, None as Nothing, SoftToken};
         use ProvenanceKind::{DeviceHeld, Hardware, Software};
         let any = Requirement::any();
         let (software, claimed) = (Evidence::software(), shown("Acme", Fact::True));
@@ -213,6 +216,17 @@ mod tests {
                 any.at_least(SoftToken),
                 Some(&software),
                 Err(Unmet::Assurance { required: SoftToken, found: Nothing }),
+            ),
+            // A lesser demand takes nothing from a greater one.
+            (
+                any.at_least(Claimed).at_least(SoftToken),
+                Some(&soft),
+                Err(Unmet::Assurance { required: Claimed, found: SoftToken }),
+            ),
+            (
+                any.attested().at_least(SoftToken),
+                Some(&claimed),
+                Err(Unmet::Assurance { required: Attested, found: Claimed }),
             ),
         ] {
             assert_eq!(demand.met_by(evidence), expected, "{demand:?} of {evidence:?}");

@@ -40,6 +40,7 @@ fn what_is_known_to_be_software_or_elsewhere_is_not_attested() {
             evidence("Acme", true, Trust { at_most: Assurance::SoftToken, ..Trust::default() }),
             false,
         ),
+        (evidence("Acme", true, Trust { at_most: Assurance::Unstated, ..Trust::default() }), false),
         (evidence("Acme", true, Trust { at_most: Assurance::Attested, ..Trust::default() }), true),
     ] {
         let before = evidence.assurance();

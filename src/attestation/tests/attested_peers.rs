@@ -48,6 +48,10 @@ fn a_proof_is_believed_as_long_as_it_was_said_and_no_longer() {
     // One that was verified a while ago takes the place of no other peer's.
     peers.hold_at(proof(), now());
     assert!(has(later(600)) && peers.proof_at(other.did(), later(601)).is_some());
+    // Nor of a later one of the same peer: whoever has seen an older file shows it again.
+    peers.hold_at(proof(), later(500));
+    peers.hold_at(proof(), now());
+    assert!(has(later(1100)) && !has(later(1101)));
 }
 
 /// From many threads, each DID has one proof or none, and what is forgotten stays forgotten.
