@@ -1,9 +1,9 @@
-//! A treasury that takes commands from keys in hardware alone: `cargo run --example attested_peers
+//! A treasury that pays by orders that keys in hardware have signed: `cargo run --example attested_peers
 //! --features tls,attestation`. The device's maker is made up, by `openssl`.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,15 +15,26 @@ use icn_identity::attestation::{
 };
 use icn_identity::peer::VerifiedDid;
 use icn_identity::tls::{DidVerifier, Server, accept, connect};
-use icn_identity::{Hardware, IdentityBundle, Key, Software, Unlocked};
+use icn_identity::{Hardware, IdentityBundle, Key, Software, SshSignature, Unlocked};
 
 type Node = IdentityBundle<Key<Software, Unlocked>>;
 
-/// Acts for a peer: whoever calls it has verified the connection, and the device's maker.
-fn treasury(from: &VerifiedDid, proof: &Attested<Hardware>) -> Result<String, &'static str> {
+const CONTEXT: &str = "treasury@coop.example";
+
+/// Acts by an order that the attested key has signed. A connection shows no more than who has the
+/// TLS key of a DID, which is in memory, whatever has the key of the DID.
+fn treasury(
+    from: &VerifiedDid,
+    proof: &Attested<Hardware>,
+    order: &[u8],
+    signature: &SshSignature,
+) -> Result<String, &'static str> {
     if proof != from {
         return Err("this is another peer's proof");
     }
+    let signed = proof.verifying_key().verify_for(CONTEXT, order, signature);
+    signed.map_err(|_| "the attested key has not signed this order")?;
+    // Here the order's number would be looked up: each is for once.
     Ok(format!("paid, by order of a key in {}\n", proof.device()))
 }
 
@@ -66,18 +77,22 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    let order = |node: &Node| -> Result<String, Box<dyn Error>> {
+    let order = |node: &Node, signer: &Node| -> Result<String, Box<dyn Error>> {
         let client = node.tls_client(&Arc::new(DidVerifier::named()))?;
         let mut stream = connect(TcpStream::connect(address)?, &client, bank.did())?;
-        stream.write_all(b"pay!\n")?;
+        let order = "order 1: 100 to Ada";
+        let signature = signer.sign_for(CONTEXT, order.as_bytes())?;
+        stream.write_all(format!("{order}\n{signature}").as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         if answer.is_empty() { Err("no answer".into()) } else { Ok(answer) }
     };
-    print!("alice: {}", order(&alice)?);
-    println!("mallory: {}", order(&mallory).err().ok_or("mallory was admitted")?);
+    print!("alice: {}", order(&alice, &alice)?);
+    println!("mallory: {}", order(&mallory, &mallory).err().ok_or("mallory was admitted")?);
+    // Whoever has stolen no more than a TLS key.
+    println!("alice: {}", order(&alice, &mallory).err().ok_or("TLS was enough")?);
     peers.forget(alice.did());
-    println!("alice: {}", order(&alice).err().ok_or("alice is still believed")?);
+    println!("alice: {}", order(&alice, &alice).err().ok_or("alice is still believed")?);
     Ok(())
 }
 
@@ -87,9 +102,13 @@ fn serve(
     peers: &AttestedPeers<Hardware>,
 ) -> Result<(), Box<dyn Error>> {
     let mut stream = accept(socket, server)?;
-    stream.read_exact(&mut [0; 5])?;
+    let (mut order, mut signature) = (String::new(), String::new());
+    let mut lines = BufReader::new((&mut stream).take(4096));
+    lines.read_line(&mut order)?;
+    while !signature.contains("-----END") && lines.read_line(&mut signature)? > 0 {}
     let proof = peers.proof_of(stream.did()).ok_or("the proof is no longer believed")?;
-    let answer = treasury(stream.did(), &proof)?;
+    let order = order.trim_end().as_bytes();
+    let answer = treasury(stream.did(), &proof, order, &signature.parse()?)?;
     stream.write_all(answer.as_bytes())?;
     stream.close()?;
     Ok(())

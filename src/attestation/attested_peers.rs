@@ -15,7 +15,9 @@ use crate::peer::VerifiedDid;
 /// and here it is decided for how long that is believed.
 ///
 /// It is shared by its clones. `DidVerifier::attested` (feature `tls`) admits these peers alone;
-/// what acts for one takes the proof out again by [`Self::proof_of`].
+/// what acts for one takes the proof out again by [`Self::proof_of`]. **Admission is not an order**: a
+/// connection shows who has the TLS key of a DID, which is in memory whatever has the DID's key. What
+/// has to come from the device is signed by that, and verified under [`Attested::verifying_key`].
 ///
 /// - It is in memory only: after a restart there are none until attestations are verified again.
 /// - It takes each proof of its type, one without a state of PCRs too. Who needs a state demands it of the

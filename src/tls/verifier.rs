@@ -128,7 +128,8 @@ impl DidVerifier {
 
     /// Accepts the peers of which there is a proof that their key is in a device, while it is
     /// believed: whose time is over, or who is forgotten, is refused at the next handshake, and on a
-    /// connection that is open by [`Connection::peer`](super::Connection::peer).
+    /// connection that is open by [`Connection::peer`](super::Connection::peer). What such a peer
+    /// sends is not by its device: the TLS key is in memory.
     #[cfg(feature = "attestation")]
     #[must_use]
     pub fn attested<P: Attestable + 'static>(peers: &AttestedPeers<P>) -> Self {
