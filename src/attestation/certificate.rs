@@ -46,7 +46,9 @@ impl<'a> Certificate<'a> {
             return Err(Refusal::TrailingBytes { place });
         }
         if x509.version() != X509Version::V3 {
-            return Err(Refusal::Version { place });
+            // Version 1 is written as 0 (RFC 5280, section 4.1).
+            let found = u64::from(x509.version().0).saturating_add(1);
+            return Err(Refusal::Version { place, found });
         }
         frame::check(der, place)?;
         check_extensions(x509.extensions(), place)?;

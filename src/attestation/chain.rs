@@ -120,7 +120,7 @@ fn next<'a>(
     let issuer = last.issuer_name();
     match anchors.class_of_root(last) {
         Some(found) => Err(Refusal::OtherClass { expected: class, found, issuer }),
-        None => Err(Refusal::NoIssuer { place: last.place(), issuer }),
+        None => Err(Refusal::NoIssuer { class, place: last.place(), issuer }),
     }
 }
 

@@ -92,6 +92,18 @@ impl Attestation {
         }
     }
 
+    /// Who vouches for a TPM's attestation key, **not verified**; `None` if nobody does.
+    #[must_use]
+    pub const fn unverified_endorser(&self) -> Option<&Did> {
+        match &self.evidence {
+            Evidence::Tpm2Certify(parts) => match parts.endorsement() {
+                Some(endorsement) => Some(endorsement.endorser()),
+                None => None,
+            },
+            Evidence::Yubico { .. } => None,
+        }
+    }
+
     /// The file: one JSON object in one line.
     #[must_use]
     pub fn to_json(&self) -> String {

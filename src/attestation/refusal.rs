@@ -30,6 +30,15 @@ impl fmt::Display for ExtensionProblem {
     }
 }
 
+/// By the name of its key, where that has one.
+fn certificate_of(class: DeviceClass, place: usize) -> String {
+    match (class, place) {
+        (DeviceClass::Tpm, 0) => "the EK certificate".to_owned(),
+        (DeviceClass::TpmAk, 0) => "the AK certificate".to_owned(),
+        _ => format!("certificate {place}"),
+    }
+}
+
 /// Why an attestation is refused. `place` is that of a certificate on its way to the root: 0 is
 /// the key's own.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +65,12 @@ pub enum AttestationRefusal {
         place: usize,
     },
     /// Not X.509 version 3.
-    #[error("certificate {place} is not of X.509 version 3")]
+    #[error("certificate {place} is of X.509 version {found}; expected 3")]
     Version {
         /// Which certificate.
         place: usize,
+        /// Its version, 1 or 2; or one that there is not.
+        found: u64,
     },
     /// It names one algorithm under its signature and another beside it.
     #[error("certificate {place} names two signature algorithms")]
@@ -154,8 +165,10 @@ pub enum AttestationRefusal {
         place: usize,
     },
     /// Nobody knows its issuer.
-    #[error("the issuer of certificate {place} is not known: {issuer}")]
+    #[error("the issuer of {} is not known: {issuer}", certificate_of(*class, *place))]
     NoIssuer {
+        /// Of which class its root has to be.
+        class: DeviceClass,
         /// Which certificate.
         place: usize,
         /// The name of its issuer.

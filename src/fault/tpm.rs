@@ -101,8 +101,8 @@ pub enum TpmError {
         /// The types of keys that it has certificates for, as `RSA-2048`.
         found: String,
     },
-    /// What is stored where a certificate should be is none.
-    #[error("what the TPM has stored at NV index {index:#010x} is no certificate")]
+    /// What is stored where a certificate should be is none, or one that is not used.
+    #[error("what the TPM has stored at NV index {index:#010x} cannot be used as a certificate")]
     EkCertificateUnreadable {
         /// The NV index.
         index: u32,

@@ -216,7 +216,7 @@ fn what_is_known_before_is_said_before_the_pin_is_sent() {
     assert_eq!(backend.ek_certificates().unwrap(), [EkCertificateIndex::Rsa2048]);
     assert_shows(wrong(), &["no certificate of a P-256 endorsement key, only of RSA-2048"]);
     tpm.store(P256_INDEX, &[0xff; 600]);
-    assert_shows(wrong(), &["is no certificate", "tpm2_nvread INDEX"]);
+    assert_shows(wrong(), &["cannot be used as a certificate", "tpm2_nvread 0x01c0000a"]);
     attested.maker.endorse(tpm);
     let found = [EkCertificateIndex::P256, EkCertificateIndex::Rsa2048];
     assert_eq!(backend.ek_certificates().unwrap(), found);

@@ -1,6 +1,6 @@
 //! What a refusal means for the program, and what to try next.
 
-use super::AttestationRefusal;
+use super::{AttestationRefusal, DeviceClass};
 use crate::kind::{ErrorKind, explain};
 
 explain!(AttestationRefusal);
@@ -46,6 +46,10 @@ impl AttestationRefusal {
             Self::NoIssuer { .. } => {
                 "get the certificate of that issuer from the device's maker; if it is genuine, add \
                  it to the anchors"
+            }
+            Self::OtherClass { expected: DeviceClass::Tpm, found: DeviceClass::TpmAk, .. } => {
+                "if you believe it as a root of a maker of TPMs, add it to the anchors of that class too; \
+                 else accept this from nobody"
             }
             Self::OtherClass { .. } => {
                 "accept this from nobody: the maker issues no such certificate"

@@ -196,7 +196,7 @@ pub enum TpmRefusal {
         field: TpmField,
     },
     /// A state of PCRs is demanded, and none is stated.
-    #[error("there is no statement of PCRs; expected one of {expected} of the SHA-256 bank")]
+    #[error("no PCRs are stated; expected a statement of PCRs {expected} of the SHA-256 bank")]
     NoQuote {
         /// The registers, like `0,7`.
         expected: String,

@@ -239,7 +239,12 @@ impl Command {
         let Self::Id { command } = self else {
             let of_log = matches!(self, Self::Audit { command: AuditCommand::Verify(_) });
             #[cfg(feature = "attestation")]
-            if matches!(self, Self::Attestation { command: AttestationCommand::Verify(_) }) {
+            if let Self::Attestation { command } = self
+                && matches!(
+                    command,
+                    AttestationCommand::Verify(_) | AttestationCommand::Activate(_)
+                )
+            {
                 return true;
             }
             return of_log || matches!(self, Self::Verify(_));

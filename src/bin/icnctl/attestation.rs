@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::attestation::{
-    Activated, Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, MAX_FILE_LEN,
-    Verdict, Verifier,
+    Activated, Anchors, Attestation, AttestationError, Challenge, DeviceCertificates, EvidenceKind,
+    MAX_FILE_LEN, Verdict, Verifier,
 };
 use icn_identity::backend::BackendKind;
 use icn_identity::file::{Existing, NewFile};
@@ -63,8 +63,8 @@ fn challenge(context: &Context, args: &ChallengeArgs) -> Result<(), CliError> {
         || json!({ "audience": made.audience(), "expires": date(made.expires_unix()), "file": path }),
         || {
             format!(
-                "Keep {}, and send a copy: the answer is verified with what you have kept. It can be \
-                 answered until {}.\n",
+                "Keep {}, and send a copy: the answer is verified with what you have kept. It has to be \
+                 verified before {}; for a day give --valid-for 1d.\n",
                 path.display(),
                 date(made.expires_unix())
             )
@@ -97,9 +97,13 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         || json!({ "did": made.did(), "audience": made.audience(), "file": path }),
         || {
             format!(
-                "Send {} to {} alone: it has the serial number of the device in it.\n",
+                "Send {} to {} alone: it {}.\n",
                 path.display(),
-                output::one_line(made.audience())
+                output::one_line(made.audience()),
+                match made.kind() {
+                    EvidenceKind::Tpm2Certify => "identifies the TPM",
+                    _ => "has the serial number of the device in it",
+                }
             )
         },
     )
@@ -200,7 +204,7 @@ fn certificates_of(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, CliError> {
 }
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<ExitCode, CliError> {
-    let judged = Judged::read(&args.judged)?;
+    let judged = Judged::read(&args.judged, &args.endorsed_by)?;
     let report = |verified: Result<Verdict, NotValid>| {
         let checked = verified.and_then(|verdict| judged.check(&verdict).map(|()| verdict));
         match checked {

@@ -48,20 +48,30 @@ impl TpmError {
                  it off since the start, start the machine anew"
             }
             Self::NoEkCertificate => {
-                "ask the maker of the machine for a firmware that writes it; older Intel and AMD \
-                 firmware TPMs leave it on a server of the maker's, which is not asked here"
+                "get the certificate of its P-256 endorsement key in DER, as the server of its maker gives \
+                 it, and have the owner store it: \
+                 `tpm2_nvdefine 0x01c0000a -C o -s SIZE -a 'ownerread|ownerwrite|authread|no_da'` with its \
+                 length in bytes, then `tpm2_nvwrite 0x01c0000a -C o -i FILE`; older Intel and AMD firmware \
+                 TPMs leave it on that server, which is not asked here"
             }
             Self::OtherEkCertificate { .. } => {
                 "use a TPM that has a P-256 endorsement key with a certificate, as those of recent years; \
                  other keys are not used here"
             }
-            Self::EkCertificateUnreadable { .. } => {
-                "have the maker's tool write the certificate again, or ask the maker; \
-                 `tpm2_nvread INDEX` shows what is there"
+            Self::EkCertificateUnreadable { index, .. } => {
+                return Some(format!(
+                    "have the maker's tool write the certificate again, or ask the maker; \
+                     `tpm2_nvread {index:#010x}` shows what is there"
+                ));
             }
-            Self::EkCertificateGuarded { .. } => {
-                "have the owner store the certificate anew, with the attributes `authread` and \
-                 `no_da` and no password; `tpm2_nvreadpublic INDEX` shows those that it has"
+            Self::EkCertificateGuarded { index, .. } => {
+                return Some(format!(
+                    "look at its attributes: `tpm2_nvreadpublic {index:#010x}`. With `platformcreate`, only the \
+                     maker's platform tool changes it; else have the owner remove it \
+                     (`tpm2_nvundefine {index:#010x} -C o`) and store the certificate anew: \
+                     `tpm2_nvdefine {index:#010x} -C o -s SIZE -a 'ownerread|ownerwrite|authread|no_da'` with its \
+                     length in bytes, then `tpm2_nvwrite {index:#010x} -C o -i FILE`"
+                ));
             }
             Self::ForeignEkCertificate { .. } => {
                 "ask the maker of the machine for the certificate of this TPM: a firmware TPM whose \
@@ -84,9 +94,10 @@ impl TpmError {
                  changed"
             }
             Self::PcrMismatch { .. } => {
-                "boot the state in which the key was sealed; before the next update have an \
-                 Ed25519 key sealed for the coming values too (`IdentityStore::reseal`), or \
-                 use policy = \"authorized\"; if nothing was updated, find out what has changed"
+                "boot the state that the key was made for; a P-256 key has its policy for good: where states \
+                 are to change, make it with policy = \"authorized\". Before the next update have an Ed25519 \
+                 key sealed for the coming values too (`IdentityStore::reseal`), or use policy = \
+                 \"authorized\". If nothing was updated, find out what has changed"
             }
             Self::PcrMoved { .. } => {
                 "nothing was written; make the identity again when the machine has started up"

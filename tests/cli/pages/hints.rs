@@ -79,17 +79,15 @@ const RUN: &[(&str, &str, &str)] = &[
     ("tpm2_getcap properties-fixed", "", ""),
     ("tpm2_getcap properties-variable", "", ""),
     (
-        "tpm2_nvread INDEX",
-        "printf cert > cert; stands_for INDEX 0x01c0000a
-        /usr/bin/tpm2_nvdefine 0x01c0000a -C o -s 4 -a 'ownerread|ownerwrite|authread|no_da'
-        /usr/bin/tpm2_nvwrite 0x01c0000a -C o -i cert",
-        "",
+        "tpm2_nvdefine 0x01c0000a -C o -s SIZE -a 'ownerread|ownerwrite|authread|no_da'",
+        "stands_for SIZE 4",
+        "/usr/bin/tpm2_nvreadpublic 0x01c0000a | grep -q 'ownerwrite|ownerread|authread|no_da'",
     ),
     (
-        "tpm2_nvreadpublic INDEX",
-        "stands_for INDEX 0x01c0000a
+        "tpm2_nvwrite 0x01c0000a -C o -i FILE",
+        "printf cert > ek.der; stands_for FILE ek.der
         /usr/bin/tpm2_nvdefine 0x01c0000a -C o -s 4 -a 'ownerread|ownerwrite|authread|no_da'",
-        "",
+        "[ \"$(/usr/bin/tpm2_nvread 0x01c0000a)\" = cert ]",
     ),
     ("tpm2_pcrread sha256", "", ""),
     ("tpm2_pcrread sha256:7", "", ""),
@@ -155,6 +153,14 @@ const NAMED: &[(&str, &str)] = &[
     ("age -p", "docs/backup.md"),
     ("age -r age1…", "docs/encryption.md"),
     ("age-keygen -y", "docs/backup.md"),
+    (
+        "tpm2_nvdefine {index:#010x} -C o -s SIZE -a 'ownerread|ownerwrite|authread|no_da'",
+        "tests/cli/tpm/attested/told.rs",
+    ),
+    ("tpm2_nvread {index:#010x}", "tests/tpm/attest.rs"),
+    ("tpm2_nvreadpublic {index:#010x}", "tests/cli/tpm/attested/told.rs"),
+    ("tpm2_nvundefine {index:#010x} -C o", "tests/cli/tpm/attested/told.rs"),
+    ("tpm2_nvwrite {index:#010x} -C o -i FILE", "tests/cli/tpm/attested/told.rs"),
     ("openssl pkey -pubin -inform DER", "tests/lib/public_keys.rs"),
     ("openssl s_client -CAfile", "tests/tls/clients.rs"),
     ("softhsm2-util --import", "tests/support/src/softhsm.rs"),

@@ -17,7 +17,7 @@ pub(crate) enum AttestationCommand {
     /// (wants the PIN)
     Create(CreateArgs),
     /// Ask a TPM to show that its attestation key is the maker's: verify all else of an attestation, keep
-    /// a secret, and make the question that is sent
+    /// a secret, and make the question that is sent; exit 1 if it is not valid, 2 if it could not be told
     Activate(ActivateArgs),
     /// Answer such a question, with the configured TPM (no PIN is used)
     Answer(AnswerArgs),
@@ -140,6 +140,10 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) judged: JudgedArgs,
 
+    /// Whose word is believed that an attestation key is in a TPM, where you have not activated it
+    #[arg(long, value_name = "DID", value_parser = encoded())]
+    pub(crate) endorsed_by: Vec<String>,
+
     /// The file that `activate` kept: it is used once, and removed
     #[arg(long, value_name = "FILE", requires = "answer")]
     pub(crate) secret: Option<PathBuf>,
@@ -172,10 +176,6 @@ pub(crate) struct JudgedArgs {
     /// Whose it has to be: not valid if it is another's
     #[arg(long, value_name = "DID", value_parser = encoded())]
     pub(crate) did: Option<String>,
-
-    /// Whose word is believed that an attestation key is in a TPM, where you have not activated it
-    #[arg(long, value_name = "DID", value_parser = encoded())]
-    pub(crate) endorsed_by: Vec<String>,
 
     /// Folder with more certificates of makers, in yubihsm/NAME.pem, yubikey-piv/NAME.pem, tpm/NAME.pem and
     /// tpm-ak/NAME.pem, where nobody but you and root can write; those of Yubico that are known are there without it
@@ -280,14 +280,15 @@ mod tests {
         let mut program = Program::command();
         let verify = program.find_subcommand_mut("verify").unwrap();
         let directory = "anchors".into();
-        let nobody = AttestationRefusal::NoIssuer { place: 0, issuer: "CN=x".into() };
         let told = [
             verify.render_long_help().to_string(),
             AttestationError::NoAnchors { directory }.on_the_command_line().unwrap(),
-            nobody.on_the_command_line().unwrap(),
         ];
         for class in DeviceClass::ALL {
-            for text in &told {
+            let issuer = "CN=x".into();
+            let nobody = AttestationRefusal::NoIssuer { class, place: 0, issuer };
+            let nobody = nobody.on_the_command_line().unwrap();
+            for text in told.iter().chain([&nobody]) {
                 assert!(text.contains(&format!("{class}/NAME.pem")), "{class}: {text}");
             }
         }

@@ -23,7 +23,7 @@ use crate::output::{self, date, one_line};
 pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCode, CliError> {
     check_vacant(Some(&args.secret), "--secret")?;
     check_vacant(args.output.as_deref(), OUTPUT)?;
-    let judged = Judged::read(&args.judged)?;
+    let judged = Judged::read(&args.judged, &[])?;
     if let Err((error, help)) = judged.check_did() {
         return report::not_valid(context, &error, help.as_deref());
     }
@@ -133,7 +133,7 @@ impl From<KeystoreError> for Stopped {
 
 pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode, CliError> {
     check_vacant(args.output.as_deref(), OUTPUT)?;
-    let judged = Judged::read(&args.judged)?;
+    let judged = Judged::read(&args.judged, &[])?;
     // The key first: what it takes to open it must not cost the secret.
     let bundle = context.open(context.home()?.locate()?)?.bundle;
     let made = with_finished(&judged, &args.secret, &args.answer, |finished| {

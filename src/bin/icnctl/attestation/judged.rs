@@ -28,7 +28,7 @@ pub(super) type NotValid = (String, Option<String>);
 
 impl<'a> Judged<'a> {
     /// Reads all of it. Whatever is wrong here could not be told.
-    pub(super) fn read(args: &'a JudgedArgs) -> Result<Self, CliError> {
+    pub(super) fn read(args: &'a JudgedArgs, endorsed_by: &[String]) -> Result<Self, CliError> {
         let demanded = args.did.as_deref().map(Did::parse).transpose()?;
         let challenge = match &args.challenge {
             Some(path) => Some(Challenge::parse(&read(Some(path), "the challenge")?)?),
@@ -38,7 +38,7 @@ impl<'a> Judged<'a> {
         for (class, firmware) in &args.firmware {
             verifier = verifier.firmware_at_least(*class, *firmware);
         }
-        for endorser in &args.endorsed_by {
+        for endorser in endorsed_by {
             verifier = verifier.endorsed_by(Did::parse(endorser)?);
         }
         if let Some(path) = &args.pcr_policy {

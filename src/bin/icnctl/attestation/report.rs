@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use icn_identity::ProvenanceKind;
-use icn_identity::attestation::{Attestation, PcrState, Root, TpmModel, Verdict};
+use icn_identity::attestation::{
+    Attestation, EkCertificate, EvidenceKind, PcrState, Root, TpmModel, Verdict,
+};
+use icn_identity::{Did, ProvenanceKind};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -130,6 +132,7 @@ pub(super) fn not_valid(
 
 pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result<(), CliError> {
     let certificates = attestation.certificates().count();
+    let of_tpm = TpmShown::of(attestation);
     let created = date(attestation.created_unix());
     let pcrs = attestation.unverified_pcrs();
     context.format.print(
@@ -142,6 +145,7 @@ pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result
                 "created": created,
                 "evidence": attestation.kind().as_str(),
                 "certificates": certificates,
+                "tpm": of_tpm.as_ref().map(TpmShown::in_json),
                 "pcrs": match &pcrs {
                     None => Value::Null,
                     Some(Ok(pcrs)) => in_json(pcrs, "verified", false),
@@ -159,12 +163,53 @@ pub(super) fn unverified(context: &Context, attestation: &Attestation) -> Result
             };
             format!(
                 "Not verified. The file says:\nDID         {}\nAudience    {}\nNonce       {}\n\
-                 Created     {created}\nEvidence    {}, {certificates} certificates\n{pcrs}",
+                 Created     {created}\nEvidence    {}, {certificates} certificate{}\n{}{pcrs}",
                 attestation.did(),
                 one_line(attestation.audience()),
                 hex(attestation.nonce()),
-                attestation.kind()
+                attestation.kind(),
+                if certificates == 1 { "" } else { "s" },
+                of_tpm.as_ref().map(TpmShown::in_text).unwrap_or_default(),
             )
         },
     )
+}
+
+/// What an attestation by a TPM says of that, not verified.
+struct TpmShown<'a> {
+    model: Option<TpmModel>,
+    issuer: String,
+    endorser: Option<&'a Did>,
+}
+
+impl<'a> TpmShown<'a> {
+    fn of(attestation: &'a Attestation) -> Option<Self> {
+        if attestation.kind() != EvidenceKind::Tpm2Certify {
+            return None;
+        }
+        let certificates = attestation.certificates();
+        let first = EkCertificate::from_nv(certificates.iter().next()?).ok()?;
+        let (model, issuer) = (first.model().cloned(), first.issuer());
+        Some(Self { model, issuer, endorser: attestation.unverified_endorser() })
+    }
+
+    fn in_json(&self) -> Value {
+        json!({
+            "maker": self.model.as_ref().map(TpmModel::manufacturer),
+            "model": self.model.as_ref().map(TpmModel::model),
+            "certified_version": self.model.as_ref().map(TpmModel::version),
+            "issuer": self.issuer,
+            "endorser": self.endorser,
+        })
+    }
+
+    fn in_text(&self) -> String {
+        let named = self.model.as_ref().map(named).unwrap_or_default();
+        let endorser = self.endorser.map_or_else(|| "nobody".to_owned(), Did::to_string);
+        format!(
+            "Device      TPM{named}\nIssuer      {}\nVouched for {}\n",
+            one_line(&self.issuer),
+            one_line(&endorser)
+        )
+    }
 }

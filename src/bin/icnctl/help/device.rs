@@ -261,9 +261,15 @@ impl Help for TpmError {
                  approve`, then `icnctl tpm install`); if nothing was, find out what has changed"
             }
             Self::PcrMismatch { .. } => {
-                "boot the state in which the key was sealed; before the next update have an \
-                 Ed25519 key sealed for the coming values too (`icnctl id reseal --pcr-values FILE`), or \
-                 use policy = \"authorized\"; if nothing was updated, find out what has changed"
+                "boot the state that the key was made for; a P-256 key has its policy for good: where states \
+                 are to change, make it with policy = \"authorized\". Before the next update have an Ed25519 \
+                 key sealed for the coming values too (`icnctl id reseal --pcr-values FILE`), or use policy = \
+                 \"authorized\". If nothing was updated, find out what has changed"
+            }
+            Self::NotAttestable => {
+                "make an identity with a P-256 key, which is born in the TPM, in a home of its own (icnctl \
+                 --home OTHER id init --backend tpm --algorithm p256), and hand over to it (icnctl id \
+                 rotation create --successor OTHER --reason upgrade)"
             }
             Self::NoBank { .. } => "choose a `pcr_bank` that `icnctl backend doctor` lists",
             Self::PinNotNoted { repair, .. } => {
