@@ -211,7 +211,10 @@ fn what_is_known_before_is_said_before_the_pin_is_sent() {
     let wrong = || attested.attest_with(&Pin::new(WRONG)).unwrap_err();
     let backend = attested.node.open(&attested.config);
     assert_eq!(backend.ek_certificates().unwrap(), []);
-    assert_shows(wrong(), &["no certificate of its endorsement key", "ask the maker"]);
+    assert_shows(
+        wrong(),
+        &["no certificate of its endorsement key", "tpm2_nvwrite 0x01c0000a -C o -i FILE"],
+    );
     tpm.store(RSA_INDEX, &[0x30, 0x82, 0, 1, 0]);
     assert_eq!(backend.ek_certificates().unwrap(), [EkCertificateIndex::Rsa2048]);
     assert_shows(wrong(), &["no certificate of a P-256 endorsement key, only of RSA-2048"]);

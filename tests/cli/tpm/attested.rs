@@ -29,7 +29,7 @@ fn whether_this_tpm_can_be_attested_is_told_where_the_configuration_asks() {
     let show = || (node.ok(&["id", "show"]), node.json(&["id", "show"])["attestation"].clone());
     let (text, json) = show();
     assert!(text.contains("cannot be attested: the TPM holds no certificate"), "{text}");
-    assert!(text.contains("  try: ask the maker"), "{text}");
+    assert!(text.contains("  try: get the certificate of its P-256"), "{text}");
     assert_eq!((&json["possible"], &json["ek_certificates"]), (&false.into(), &[""; 0].into()));
     node.tpm.store(RSA_INDEX, &[0x30]);
     let (text, json) = show();

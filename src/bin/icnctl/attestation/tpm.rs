@@ -109,8 +109,6 @@ pub(super) fn answer(context: &Context, args: &AnswerArgs) -> Result<ExitCode, C
     if backend != BackendKind::Tpm {
         return Err(CliError::AnsweredByTpm { backend });
     }
-    // No other command uses a home that others may enter.
-    context.home()?;
     let asked = ActivationRequest::parse(&read(args.file.as_deref(), "the activation")?)?;
     let tpm = context.tpm()?;
     let (credential, secret) = (asked.credential_blob(), asked.encrypted_secret());
