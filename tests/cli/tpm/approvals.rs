@@ -358,5 +358,5 @@ fn an_authorized_identity_is_resealed_and_approvals_stay_good() {
     node.set("policy", "\"literal\"");
     node.ok(&["id", "reseal"]);
     node.tpm.extend_pcr(16);
-    node.is_refused_for_pcr_16("boot the state in which the key was sealed");
+    node.is_refused_for_pcr_16("boot the state that the key was made for");
 }

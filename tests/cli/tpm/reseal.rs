@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::node::{BOTH, NEW, Node, PIN};
 
-const LITERAL: &str = "boot the state in which the key was sealed; before the next update";
+const LITERAL: &str = "boot the state that the key was made for; a P-256 key has its policy for good";
 
 #[test]
 fn a_changed_pcr_is_named_and_its_old_value_opens_again() {
