@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::node::{BOTH, NEW, Node, PIN};
 
-const LITERAL: &str = "boot the state that the key was made for; a P-256 key has its policy for good";
+const LITERAL: &str =
+    "boot the state that the key was made for; a P-256 key has its policy for good";
 
 #[test]
 fn a_changed_pcr_is_named_and_its_old_value_opens_again() {
