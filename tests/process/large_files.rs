@@ -81,7 +81,8 @@ fn decrypting_takes_the_memory_of_scrypt_for_a_passphrase_and_none_of_it_for_a_p
         let [software, token] = peaks;
         eprintln!("software {software} KiB, token {token} KiB");
         assert!((256 * 1024..300_000_000 / 1024).contains(&software), "{software} KiB");
-        assert!(token < 32 * 1024, "{token} KiB");
+        // Of that a build for development takes half by its own size.
+        assert!(token < 48 * 1024, "{token} KiB");
     });
 }
 
