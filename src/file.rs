@@ -34,7 +34,7 @@ pub(crate) use self::lock::{Lock, TRY_PATIENCE, sweep_all, sweep_beside};
 pub(crate) use self::look::Look;
 pub use self::new::{Existing, NewFile};
 #[cfg(feature = "attestation")]
-pub use self::once::use_secret;
+pub use self::once::{look_at_secret, use_secret};
 pub(crate) use self::others::check_directory;
 pub(crate) use self::place::Place;
 use self::rule::{MAX_LEN, Rule, not_safe};

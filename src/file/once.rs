@@ -11,6 +11,27 @@ use super::new::{rename_to_vacant, temporary_name};
 use super::{io_error, not_safe, open_and_read_private, parent, sync_dir};
 use crate::fault::KeystoreError;
 
+/// **Blocks** on files. Reads the file as [`use_secret`] would, and leaves it: for who looks whether it
+/// can be used, before something else is done that costs more.
+///
+/// # Errors
+///
+/// Those of `read`; [`KeystoreError::Io`] if it is not there, [`KeystoreError::Unsafe`] if others may
+/// read it.
+pub fn look_at_secret<T, E: From<KeystoreError>>(
+    path: &Path,
+    read: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<T, E> {
+    let (_, bytes) = opened(path)?;
+    read(&bytes)
+}
+
+fn opened(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), KeystoreError> {
+    let missing = || io_error("read", path)(io::ErrorKind::NotFound.into());
+    let (file, bytes) = open_and_read_private(path)?.ok_or_else(missing)?;
+    Ok((file, Zeroizing::new(bytes)))
+}
+
 /// **Blocks** on files. Reads a file that nobody else may read, and uses it up: of several threads
 /// and processes that do so, one has it. `read` makes a value of what is in it; if it gives an
 /// error, the file stays. Then the file loses its name, and `act` is given the value; if that gives
@@ -28,10 +49,8 @@ pub fn use_secret<A, T, E: From<KeystoreError>>(
     read: impl FnOnce(&[u8]) -> Result<A, E>,
     act: impl FnOnce(A) -> Result<T, E>,
 ) -> Result<T, E> {
-    let Some((file, bytes)) = open_and_read_private(path)? else {
-        return Err(io_error("read", path)(io::ErrorKind::NotFound.into()).into());
-    };
-    let value = read(&Zeroizing::new(bytes))?;
+    let (file, bytes) = opened(path)?;
+    let value = read(&bytes)?;
     let taken = Taken::take(path, &file)?;
     let done = act(value)?;
     taken.remove()?;

@@ -41,7 +41,7 @@ const TYPES: [(&str, &str); 22] = [
 /// Others that block; without a type where they are free.
 const FUNCTIONS: [(&str, &str); 43] = [
     ("", "accept connect check_export examine export_secret probe read_credential"),
-    ("", "verify tail earlier_files use_secret"),
+    ("", "verify tail earlier_files use_secret look_at_secret"),
     ("Activated", "endorse"),
     ("AgeKeyStore", "create_identity open"),
     ("Anchors", "load"),

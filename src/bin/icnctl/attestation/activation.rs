@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use icn_identity::Error;
-use icn_identity::attestation::{Activated, Activation, ActivationAnswer, AttestationError};
+use icn_identity::attestation::{
+    Activated, Activation, ActivationAnswer, AttestationError, AttestationRefusal, TpmRefusal,
+};
 use icn_identity::error::KeystoreError;
-use icn_identity::file::use_secret;
+use icn_identity::file::{look_at_secret, use_secret};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -57,6 +59,38 @@ pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// All that can be told without the secret's use: nothing has been done yet, and everything is still there.
+pub(super) struct Ready {
+    answer: ActivationAnswer,
+    now: SystemTime,
+}
+
+impl Ready {
+    pub(super) fn look(judged: &Judged<'_>, secret: &Path, answer: &Path) -> Result<Self, Stopped> {
+        let answer = Zeroizing::new(read(Some(answer), "the answer")?);
+        let answer = ActivationAnswer::parse(&answer).map_err(Error::from)?;
+        judged.check_did().map_err(Stopped::NotValid)?;
+        let now = SystemTime::now();
+        // The same checks, with a secret that nobody needs.
+        match judged.verifier.begin(&judged.attestation, judged.fresh(), now) {
+            Ok(_) => {}
+            Err(AttestationError::Refused(refusal)) => {
+                return Err(Stopped::NotValid(refused(Error::from(*refusal))));
+            }
+            Err(error) => return Err(Error::from(error).into()),
+        }
+        look_at_secret(secret, |json| activation(judged, json).map(drop))?;
+        Ok(Self { answer, now })
+    }
+}
+
+fn activation(judged: &Judged<'_>, json: &[u8]) -> Result<Activation, Stopped> {
+    let activation = Activation::from_secret_json(json).map_err(Error::from)?;
+    let checked = activation.check_attestation(&judged.attestation);
+    checked.map_err(|refusal| Stopped::NotValid(refused(refusal.into())))?;
+    Ok(activation)
+}
+
 /// Does what an activation is for, with what came out. The secret is used for that alone, when nothing
 /// else can go wrong: it is gone then, whatever the answer is, and there again if `act` could not be done,
 /// as where its result cannot be written. A file that is no secret, or that of another attestation, stays.
@@ -66,34 +100,18 @@ pub(super) fn with_finished<T>(
     answer: &Path,
     act: impl Fn(Result<Activated, NotValid>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let answer = Zeroizing::new(read(Some(answer), "the answer")?);
-    let answer = ActivationAnswer::parse(&answer)?;
-    if let Err(reason) = judged.check_did() {
-        return act(Err(reason));
-    }
-    let now = SystemTime::now();
-    // The same checks, with a secret that nobody needs.
-    match judged.verifier.begin(&judged.attestation, judged.fresh(), now) {
-        Ok(_) => {}
-        Err(AttestationError::Refused(refusal)) => {
-            return act(Err(refused(Error::from(*refusal))));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let done = use_secret(
-        secret,
-        |json| {
-            let activation = Activation::from_secret_json(json).map_err(Error::from)?;
-            let checked = activation.check_attestation(&judged.attestation);
-            checked.map_err(|refusal| Stopped::NotValid(refused(refusal.into())))?;
-            Ok(activation)
-        },
-        |activation| {
-            let (attestation, fresh) = (&judged.attestation, judged.fresh());
-            let finished = judged.verifier.finish(activation, &answer, attestation, fresh, now);
-            Ok(act(finished.map_err(|refusal| refused(refusal.into())))?)
-        },
-    );
+    let done = Ready::look(judged, secret, answer).and_then(|ready| {
+        use_secret(
+            secret,
+            |json| activation(judged, json),
+            |activation| {
+                let (attestation, fresh) = (&judged.attestation, judged.fresh());
+                let Ready { answer, now } = &ready;
+                let finished = judged.verifier.finish(activation, answer, attestation, fresh, *now);
+                Ok(act(finished.map_err(|refusal| refused(refusal.into())))?)
+            },
+        )
+    });
     match done {
         Ok(done) => Ok(done),
         Err(Stopped::NotValid(reason)) => act(Err(reason)),
@@ -102,7 +120,7 @@ pub(super) fn with_finished<T>(
 }
 
 /// Why a secret was not used.
-enum Stopped {
+pub(super) enum Stopped {
     NotValid(NotValid),
     Failed(Box<CliError>),
 }
@@ -134,8 +152,22 @@ impl From<KeystoreError> for Stopped {
 pub(super) fn endorse(context: &Context, args: &EndorseArgs) -> Result<ExitCode, CliError> {
     check_vacant(args.output.as_deref(), OUTPUT)?;
     let judged = Judged::read(&args.judged, &[])?;
-    // The key first: what it takes to open it must not cost the secret.
-    let bundle = context.open(context.home()?.locate()?)?.bundle;
+    let home = context.home()?;
+    let located = home.locate()?;
+    if located.did().verifying_key() == judged.attestation.did().verifying_key() {
+        let refusal = TpmRefusal::OwnEndorsement { did: located.did().clone() };
+        return Err(Error::from(AttestationRefusal::from(refusal)).into());
+    }
+    // What is wrong with files must not cost a try of a PIN ...
+    match Ready::look(&judged, &args.secret, &args.answer) {
+        Ok(_) => {}
+        Err(Stopped::NotValid((error, help))) => {
+            return report::not_valid(context, &error, help.as_deref());
+        }
+        Err(Stopped::Failed(error)) => return Err(*error),
+    }
+    // ... nor what it takes to open the key the secret.
+    let bundle = context.open(located)?.bundle;
     let made = with_finished(&judged, &args.secret, &args.answer, |finished| {
         let checked = finished.and_then(|activated| {
             judged.check(activated.verdict())?;

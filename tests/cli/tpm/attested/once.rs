@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use support::home::Ran;
+use support::home::{Ran, run};
 
+use super::super::node::WRONG;
 use super::way::Way;
 
 /// The same with a full disk behind standard output.
@@ -55,4 +56,44 @@ fn a_secret_is_there_again_where_what_it_was_for_could_not_be_written() {
     assert_eq!(way.judge("verify", &attestation, &challenge, &wrong).code, 1);
     assert!(!Path::new(&secret).exists());
     assert_eq!(beside(&way), [""; 0], "nothing is left there");
+}
+
+/// With a passphrase that would be refused: of each of these it is said first what is wrong.
+#[test]
+fn whatever_is_wrong_with_an_endorsement_is_said_before_the_endorsers_key_is_opened() {
+    let way = Way::new(&[]);
+    let challenge = way.challenge("c.json");
+    let attestation = way.create(&challenge, "attestation.json", &[]);
+    let (secret, answer) = way.activate(&attestation, &challenge, "first");
+    let other_challenge = way.challenge("d.json");
+    let other = way.create(&other_challenge, "other.json", &[]);
+    let none = way.file("nothing.json");
+    let said = |attestation: &str, challenge: &str, [secret, answer]: [&str; 2]| {
+        let files = ["--secret", secret, "--answer", answer, "--valid-for", "9d"];
+        let mut endorse = way.judging("endorse", attestation, challenge, &files);
+        let ran = run(endorse.env("ICN_PASSPHRASE", "not this one"), b"");
+        assert_ne!(ran.code, 0);
+        (format!("{}{}", ran.out, ran.err), ran.code)
+    };
+    let (told, code) = said(&attestation, &challenge, [&secret, &answer]);
+    assert!(told.contains("passphrase"), "{told}");
+    for (what, attestation, challenge, files) in [
+        ("no secret", &attestation, &challenge, [none.as_str(), &answer]),
+        ("no answer", &attestation, &challenge, [&secret, &none]),
+        ("no secret but an answer", &attestation, &challenge, [&answer, &answer]),
+        ("another challenge", &attestation, &other_challenge, [&secret, &answer]),
+        ("another attestation", &other, &other_challenge, [&secret, &answer]),
+    ] {
+        let (told, other_code) = said(attestation, challenge, files);
+        assert!(!told.contains("passphrase") && other_code != code, "{what}: {told}");
+        assert!(Path::new(&secret).exists(), "{what}");
+    }
+    // By the attested key itself, with a PIN that would cost a try.
+    let [option, file] = way.node.pin_file(WRONG);
+    let (anchors, did) = (way.file("anchors"), way.did());
+    let mut own = vec!["attestation", "endorse", &attestation, "--challenge", &challenge];
+    own.extend(["--anchors", &anchors, "--did", &did, "--secret", &secret, "--answer", &answer]);
+    own.extend(["--valid-for", "9d", &option, &file]);
+    way.node.fails(&own, &["vouches for its own attestation key"]);
+    assert!(Path::new(&secret).exists());
 }
